@@ -1,0 +1,65 @@
+# The workbench's commands: `make help` lists them. Everything they write stays in this folder.
+
+BIN := .venv/bin
+
+# Jupyter takes the kernel of .venv, and whatever likes to write to a home writes to .cache instead.
+export JUPYTER_PREFER_ENV_PATH := 1
+export JUPYTER_CONFIG_DIR := $(CURDIR)/.cache/jupyter/config
+export JUPYTER_DATA_DIR := $(CURDIR)/.cache/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(CURDIR)/.cache/jupyter/runtime
+export IPYTHONDIR := $(CURDIR)/.cache/ipython
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help report test lab setup lock bench format clean
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+report: setup  ## play every policy of the example portfolio and write its report
+	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
+
+test: setup  ## run every check: form, walls, types, tests, notebooks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+	$(BIN)/mypy
+	$(BIN)/nbstripout --keep-id --verify $(wildcard notebooks/*.ipynb)
+	$(BIN)/pytest -n logical --dist loadfile
+	$(BIN)/pytest --nbval-lax notebooks
+
+lab: setup  ## open JupyterLab on the notebooks
+	$(BIN)/jupyter-lab notebooks
+
+setup: .venv/.ready  ## make .venv from the lock; nothing to do when it is up to date
+
+format: setup  ## put code and notebooks into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout --keep-id $(wildcard notebooks/*.ipynb)
+
+bench: setup .venv/.bench  ## measure against the peers
+	$(BIN)/python -m benchmarks
+
+lock:  ## resolve pyproject.toml anew into requirements.lock and requirements-bench.lock
+	python3.11 -m venv .cache/lock
+	.cache/lock/bin/python .ci/lock.py
+
+clean:  ## delete caches; .venv and reports stay
+	rm -rf .cache data/cache
+	find research backtests tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# .ready is touched last, by a set-up that reached its end, and holds the folder's own path: a copy of the folder, or one
+# whose python went away, is set up again.
+ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/.ready 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.ready
+endif
+.venv/.ready: requirements.lock pyproject.toml
+	@.ci/setup
+
+.venv/.bench: requirements-bench.lock .venv/.ready
+	$(BIN)/python -m pip install --quiet --no-deps --no-input --disable-pip-version-check -r requirements-bench.lock
+	@touch $@
