@@ -1,0 +1,150 @@
+"""The project itself: lock, environment, walls between the rooms, and a command line that answers at once."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from importlib.metadata import Distribution, distributions, packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FIXED_BY_THE_USER = {
+    *("jupyterlab", "vectorbt", "pandas", "numpy", "PyPortfolioOpt", "Riskfolio-Lib", "torch", "pytorch-forecasting"),
+    *("papermill", "nbval", "pytest", "skfolio", "stable-baselines3", "gymnasium", "arch"),
+}
+INSTALLERS = {"pip", "setuptools", "wheel"}
+
+
+def locked(name: str = "requirements.lock") -> dict[str, str]:
+    """Version as written, by canonical name."""
+    lines = (ROOT / name).read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(package): version for package, version in pairs}
+
+
+def direct(*extras: str) -> list[Requirement]:
+    """The project's own requirements, with those of the named extras."""
+    of_extras = [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    return [Requirement(line) for line in [*PROJECT["dependencies"], *of_extras]]
+
+
+def installed() -> dict[str, Distribution]:
+    """What the environment of this test holds, by canonical name."""
+    return {canonicalize_name(found.metadata["Name"]): found for found in distributions()}
+
+
+def in_force(distribution: Distribution) -> list[Requirement]:
+    """What a distribution requires on this platform, its extras aside."""
+    lines = [Requirement(line) for line in distribution.requires or []]
+    return [line for line in lines if line.marker is None or line.marker.evaluate({"extra": ""})]
+
+
+def test_lock_satisfies_every_direct_dependency() -> None:
+    lock = locked()
+    for wanted in direct("test"):
+        version = lock.get(canonicalize_name(wanted.name))
+        assert version is not None, f"{wanted.name} is not in requirements.lock: run `make lock`"
+        assert wanted.specifier.contains(version), f"{wanted} is locked at {version}: run `make lock`"
+
+
+def test_bench_lock_adds_to_the_lock_and_contradicts_nothing() -> None:
+    lock, bench = locked(), locked("requirements-bench.lock")
+    assert not lock.keys() & bench.keys()
+    for text in PROJECT["optional-dependencies"]["bench"]:
+        wanted = Requirement(text)
+        assert wanted.specifier.contains((lock | bench)[canonicalize_name(wanted.name)])
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bench.lock"])
+def test_lock_holds_plain_versions_only(name: str) -> None:
+    for package, version in locked(name).items():
+        assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{package}=={version} ({name}): no local part, no range"
+
+
+def test_lock_names_all_that_the_user_fixed() -> None:
+    fixed = {canonicalize_name(name) for name in FIXED_BY_THE_USER}
+    assert fixed - set(locked()) == set()
+    assert fixed - {canonicalize_name(wanted.name) for wanted in direct("test")} == set()
+
+
+def test_environment_is_the_lock() -> None:
+    found = installed()
+    versions = {name: Version(distribution.version).public for name, distribution in found.items()}
+    differ = {
+        name: (version, versions.get(name)) for name, version in locked().items() if versions.get(name) != version
+    }
+    assert differ == {}, "(locked, installed) differ: run `make setup`"
+    asked_for = {canonicalize_name(wanted.name) for one in found.values() for wanted in in_force(one)}
+    known = {*locked(), *locked("requirements-bench.lock"), *asked_for, *INSTALLERS}
+    assert set(found) - known == {canonicalize_name(PROJECT["name"])}, (
+        "installed by hand? Remove .venv and run `make setup`"
+    )
+
+
+def test_environment_lacks_nothing_that_its_packages_require() -> None:
+    found = installed()
+    for name, distribution in found.items():
+        for wanted in in_force(distribution):
+            needed = found.get(canonicalize_name(wanted.name))
+            assert needed is not None, f"{name} requires {wanted}: not installed"
+            assert wanted.specifier.contains(needed.version, prereleases=True), f"{name} requires {wanted}"
+
+
+def test_conda_users_get_the_same_python_and_the_same_lock() -> None:
+    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert conda == ["python=3.11", "pip"]
+    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+    assert PROJECT["requires-python"] == "==3.11.*"
+
+
+def test_whatever_the_code_imports_is_declared() -> None:
+    providers = packages_distributions()
+    declared = {canonicalize_name(wanted.name) for wanted in direct()}
+    for path in [*ROOT.glob("research/**/*.py"), *ROOT.glob("backtests/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            for top in {name.partition(".")[0] for name in names} - {"research", "backtests"} - sys.stdlib_module_names:
+                provided_by = {canonicalize_name(name) for name in providers.get(top, [])}
+                assert provided_by & declared, f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml lacks"
+
+
+def test_walls_between_the_rooms_hold() -> None:
+    linter = Path(sysconfig.get_path("scripts")) / "lint-imports"
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_command_line_helps_without_loading_anything_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from backtests.cli import main\n"
+        "sys.argv = ['rebalance', '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "print('loaded:', *sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    text, _, loaded = done.stdout.rpartition("loaded:")
+    assert {"report", "backtest", "trades"} <= set(re.findall(r"\w+", text))
+    heavy = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill"}
+    assert heavy & set(loaded.split()) == set()
+
+
+def test_command_is_installed_by_its_name() -> None:
+    command = Path(sysconfig.get_path("scripts")) / "rebalance"
+    done = subprocess.run([command, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
