@@ -1,0 +1,1 @@
+"""Backtests judge: playing policies through history, comparing them, and reporting what holds."""

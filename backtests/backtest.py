@@ -1,0 +1,250 @@
+"""The record of one policy played through history: facts as they were booked; paths and figures are derived from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from research.accounting import Costs, Policy, Why
+from research.accounting.costs import COLUMNS
+from research.accounting.kernel import weigh
+from research.allocation import TargetPath
+from research.compiled import compiled
+from research.market import Market
+from research.market.market import Array
+
+if TYPE_CHECKING:
+    from vectorbt import Portfolio as VectorbtPortfolio
+
+NO_LINE = -2  # a decision that no single line caused
+TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
+
+
+class Ledger(NamedTuple):
+    """What a loop writes. Row j of k decisions to trade; arrays are longer while the loop runs.
+
+    asked, booked : (k,) market rows; booked is -1 when the data ended first.  line, size, allowed : (k,) facts of `Why`.
+    trades : (k, n) currency, buys positive.  charges : (k, columns, n) currency.  nav_before : (k,) wealth before the trade.
+    units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each decision was booked.
+    nav : (D + 1,) at each close, the opening trade's first.  opening_trades (n,), opening_charges (columns, n) : currency.
+    """
+
+    asked: np.ndarray
+    booked: np.ndarray
+    line: np.ndarray
+    size: Array
+    allowed: Array
+    trades: Array
+    charges: Array
+    nav_before: Array
+    units: Array
+    cash_units: Array
+    nav: Array
+    opening_trades: Array
+    opening_charges: Array
+
+    @classmethod
+    def empty(cls, days: int, n: int, columns: int) -> "Ledger":
+        """Room for the opening trade and for a decision on every one of `days` days."""
+        ledger = cls(
+            asked=np.empty(days, dtype=np.int64), booked=np.empty(days, dtype=np.int64), line=np.empty(days, dtype=np.int64),
+            size=np.empty(days), allowed=np.empty(days), trades=np.empty((days, n)), charges=np.empty((days, columns, n)),
+            nav_before=np.empty(days), units=np.empty((days + 1, n)), cash_units=np.empty(days + 1),
+            nav=np.empty(days), opening_trades=np.zeros(n), opening_charges=np.zeros((columns, n)),
+        )  # fmt: skip
+        ledger.units[0] = 0.0
+        return ledger
+
+    def cut(self, k: int) -> "Ledger":
+        """The k decisions that were made, read-only."""
+        whole = ("nav", "opening_trades", "opening_charges")
+        kept = {
+            f: v if f in whole else v[: k + (f in ("units", "cash_units"))].copy() for f, v in self._asdict().items()
+        }
+        for values in kept.values():
+            values.flags.writeable = False
+        return Ledger(**kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """One policy played on one market: what was asked, what was booked, what it cost and why.
+
+    first : market row of the opening trade, the last close before the test.  wealth : before the opening trade, currency.
+    triggers : (k,) what asked for each trade.  holds : reasons to hold by market row, or None when they can be derived.
+    D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
+    """
+
+    market: Market
+    policy: Policy
+    costs: Costs
+    targets: TargetPath
+    lag: int
+    first: int
+    wealth: float
+    name: str
+    ledger: Ledger
+    triggers: tuple[str, ...]
+    holds: dict[int, Why] | None
+
+    # -- paths -------------------------------------------------------------------------------------------------------
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """(D + 1,) closes, the opening trade's first."""
+        return self.market.dates[self.first :]
+
+    @property
+    def nav(self) -> pd.Series:
+        """(D + 1,) wealth at each close, currency, net of costs."""
+        return pd.Series(self.ledger.nav, index=self.dates, name=self.name)
+
+    @cached_property
+    def booked(self) -> np.ndarray:
+        """Numbers of the decisions that were booked and moved something, in order."""
+        return np.flatnonzero((self.ledger.booked >= 0) & np.any(self.ledger.trades != 0.0, axis=1))
+
+    @cached_property
+    def _held(self) -> np.ndarray:
+        """(D + 1,) row of `ledger.units` in force at each close."""
+        steps = np.zeros(len(self.ledger.nav), dtype=np.int64)
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        steps[self.ledger.booked[done] - self.first] = 1
+        return np.cumsum(steps)
+
+    @cached_property
+    def _weights(self) -> tuple[Array, Array]:
+        weights, cash = np.empty((len(self.ledger.nav), len(self.market.assets))), np.empty(len(self.ledger.nav))
+        _weights_path(self.market.index[self.first :], self.ledger.units, self._held, self.ledger.nav, weights, cash)
+        return weights, cash
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """(D + 1, n) weights at each close, after what was booked that day."""
+        return pd.DataFrame(self._weights[0], index=self.dates, columns=list(self.market.assets))
+
+    @property
+    def cash_weight(self) -> pd.Series:
+        """(D + 1,) weight of cash at each close."""
+        return pd.Series(self._weights[1], index=self.dates, name="cash")
+
+    @cached_property
+    def nav_before(self) -> Array:
+        """(D,) wealth at each close before that day's trade."""
+        nav = self.ledger.nav[1:].copy()
+        nav[self._day_of(self.booked)] = self.ledger.nav_before[self.booked]
+        return nav
+
+    @cached_property
+    def net_returns(self) -> Array:
+        """(D,) return of each test day, net of costs."""
+        return self.ledger.nav[1:] / self.ledger.nav[:-1] - 1.0
+
+    @cached_property
+    def gross_returns(self) -> Array:
+        """(D,) return of each test day on yesterday's closing weights, before costs."""
+        return self.nav_before / self.ledger.nav[:-1] - 1.0
+
+    @cached_property
+    def cost_rate(self) -> Array:
+        """(D,) cost of each test day over NAV before the trade."""
+        return self._per_day(self.ledger.charges.sum(axis=(1, 2)))
+
+    @cached_property
+    def turnover(self) -> Array:
+        """(D,) one-way turnover of each test day: the larger of buys and sells over NAV before the trade."""
+        trades = self.ledger.trades
+        return self._per_day(np.maximum(np.maximum(trades, 0).sum(axis=1), np.maximum(-trades, 0).sum(axis=1)))
+
+    @property
+    def opening_cost(self) -> float:
+        """Cost of the opening trade over the wealth before it."""
+        return float(self.ledger.opening_charges.sum()) / self.wealth
+
+    def _day_of(self, decisions: np.ndarray) -> np.ndarray:
+        return self.ledger.booked[decisions] - self.first - 1
+
+    def _per_day(self, amounts: Array) -> Array:
+        """(D,) amounts (k,) in currency as fractions of NAV before the trade, on the days on which they were booked."""
+        daily = np.zeros(len(self.ledger.nav) - 1)
+        daily[self._day_of(self.booked)] = amounts[self.booked] / self.ledger.nav_before[self.booked]
+        return daily
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def counted(self) -> np.ndarray:
+        """(k, n) trades whose notional exceeds 1e-6 of NAV."""
+        return np.abs(self.ledger.trades) > TRADED * self.ledger.nav_before[:, None]
+
+    def trades(self) -> pd.DataFrame:
+        """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
+        k, i = np.nonzero(self.counted)
+        book = self.ledger
+        sentences = [self.why(j).sentence(self.market.assets) for j in range(len(book.asked))]
+        after = book.booked[k] - self.first
+        prices = self.market.index[book.booked[k], i]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[book.asked[k]],
+                "booked": self.market.dates[book.booked[k]],
+                "asset": np.array(self.market.assets, dtype=object)[i],
+                "side": np.where(book.trades[k, i] > 0, "buy", "sell"),
+                "notional": np.abs(book.trades[k, i]),
+                **{column: book.charges[k, c, i] for c, column in enumerate(COLUMNS)},
+                "weight_before": book.units[k, i] * prices / book.nav_before[k],
+                "weight_after": self._weights[0][after, i],
+                "after_listing": self.after_listing[k],
+                "reason": np.array(sentences, dtype=object)[k] if len(k) else np.array([], dtype=object),
+            }
+        )
+
+    @cached_property
+    def after_listing(self) -> np.ndarray:
+        """(k,) is this the first decision after a line was listed, which changed the target by itself?"""
+        listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])].sum(axis=1)
+        return np.diff(listed) > 0
+
+    def why(self, decision: int) -> Why:
+        """The reason of a decision to trade."""
+        line = int(self.ledger.line[decision])
+        return Why(self.triggers[decision], None if line == NO_LINE else line, float(self.ledger.size[decision]),
+                   float(self.ledger.allowed[decision]))  # fmt: skip
+
+    def to_vectorbt(self) -> "VectorbtPortfolio":
+        """The booked trades replayed by vectorbt: units at total-return indices, cash a column with its own index.
+
+        Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics follow.
+        """
+        import vectorbt as vbt
+
+        days, n = len(self.ledger.nav), len(self.market.assets)
+        prices = np.column_stack([self.market.index, self.market.cash_index])[self.first :]
+        size, fees = np.zeros((days, n + 1)), np.zeros((days, n + 1))
+        rows = np.concatenate([[0], self.ledger.booked[self.booked] - self.first])
+        trades = np.vstack([self.ledger.opening_trades, self.ledger.trades[self.booked]])
+        charges = np.vstack(
+            [self.ledger.opening_charges.sum(axis=0)[None], self.ledger.charges[self.booked].sum(axis=1)]
+        )
+        size[rows, :n], fees[rows, :n] = trades / prices[rows, :n], charges
+        before = np.concatenate([[self.wealth / prices[0, n]], self.ledger.cash_units[self.booked]])
+        size[rows, n] = np.concatenate(
+            [[self.ledger.cash_units[0]], self.ledger.cash_units[self.booked + 1] - before[1:]]
+        )
+        columns = [*self.market.assets, "cash"]
+        if "cash" in self.market.assets:
+            columns[-1] = "cash account"
+        frame = {"index": self.dates, "columns": columns}
+        return vbt.Portfolio.from_orders(
+            pd.DataFrame(prices, **frame), pd.DataFrame(size, **frame), size_type="amount", fixed_fees=pd.DataFrame(fees, **frame),
+            init_cash=self.wealth, group_by=True, cash_sharing=True, call_seq="auto", freq="1D",
+        )  # fmt: skip
+
+
+@compiled
+def _weights_path(index, units, held, nav, weights, cash):
+    """Weights (D + 1, n) and cash (D + 1,) at each close, by the engine's own arithmetic."""
+    for t in range(len(nav)):
+        cash[t] = weigh(units[held[t]], index, t, nav[t], weights[t])

@@ -1,0 +1,1 @@
+"""Research decides: markets, accounting, risk, allocations, rules, learning, portfolios and trade lists."""

@@ -1,0 +1,138 @@
+"""What a policy sees at one close, and what it may answer: hold, or a box to bring the weights into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from research.accounting.costs import Costs
+from research.errors import PolicyError
+from research.market.market import Array, Mask, Past
+
+CASH = -1  # the number of the cash line in a `Why`
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a policy sees at one close.
+
+    past : the market up to and including this close.  target : (n,) in force today, fraction of NAV; cash is the rest.
+    weights : (n,) as drifted to this close, after what was booked today.  cash_weight : the rest.  nav : currency.
+    nav_history : (days so far,) NAV at each close from the opening trade on, the last of them today's.
+    days_since_trade : sessions since the last booked trade, the opening trade included.
+    unfinished : the last trade went only part of the way, and the rule is asked again.
+    """
+
+    past: Past
+    target: Array
+    weights: Array
+    cash_weight: float
+    nav: float
+    nav_history: Array
+    days_since_trade: int
+    costs: Costs
+    unfinished: bool = False
+
+    @property
+    def tradable(self) -> Mask:
+        """(n,) lines that can trade at this close."""
+        return self.past.tradable[-1]
+
+
+@dataclass(frozen=True)
+class Why:
+    """The four facts behind a decision.
+
+    trigger : "calendar", "band", "learned", "never", …  line : number of the line with the widest gap, `CASH` for cash, or None.
+    size : its weight less its target, fraction of NAV.  allowed : the gap that the rule allows, fraction of NAV.
+    """
+
+    trigger: str
+    line: int | None = None
+    size: float = 0.0
+    allowed: float = 0.0
+
+    def sentence(self, names: Sequence[str]) -> str:
+        """The reason in words.
+
+        >>> Why("band", 0, -0.0234, 0.02).sentence(["SPY"])
+        'SPY is 2.34 points under target, past the 2.00 allowed'
+        """
+        if self.line is None:
+            return {"never": "this rule never trades", "calendar": "no review is due today"}.get(
+                self.trigger, f"{self.trigger}: nothing to do"
+            )
+        name = "cash" if self.line == CASH else names[self.line]
+        gap = f"{name} is {abs(self.size):.2%} {'over' if self.size > 0 else 'under'} target".replace("%", " points")
+        if self.trigger == "calendar":
+            return f"review due; {gap}"
+        side = "past" if abs(self.size) > abs(self.allowed) else "within"
+        return f"{gap}, {side} the {abs(self.allowed):.2%} allowed".replace("%", "")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Leave every unit where it is."""
+
+    why: Why
+
+
+@dataclass(frozen=True, eq=False)
+class Trade:
+    """A box to bring the weights into.
+
+    lower, upper : (n,) fraction of NAV. To a target: equal. A line to leave alone: -inf and inf.
+    cash_lower, cash_upper : the box of cash, [0, 0] when the target holds none.
+    part : how much of the way to the nearest point of the box to go today, in (0, 1].
+    """
+
+    lower: Array
+    upper: Array
+    why: Why
+    cash_lower: float = 0.0
+    cash_upper: float = 0.0
+    part: float = 1.0
+
+    @classmethod
+    def to(cls, weights: Array, why: Why) -> "Trade":
+        """Trade to these weights (n,); cash is the rest."""
+        cash = round(1.0 - float(np.sum(weights)), 12)
+        return cls(weights, weights, why, cash_lower=cash, cash_upper=cash)
+
+
+class Policy(Protocol):
+    """When, how far and toward what to trade."""
+
+    def decide(self, view: View) -> Hold | Trade:
+        """Hold, or the box to bring the weights into."""
+        ...
+
+
+def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence[str], leverage_limit: float) -> None:
+    """Refuse a box that cannot be booked. Raises PolicyError naming the policy, the date and the worst offender."""
+    where = f"policy {policy!r} on {date:%Y-%m-%d}"
+    for side, bound in (("lower", trade.lower), ("upper", trade.upper)):
+        if np.shape(bound) != (n,):
+            raise PolicyError(
+                f"{where} returned a {side} bound of shape {np.shape(bound)}, expected ({n},): one a line."
+            )
+        if np.isnan(bound).any():
+            raise PolicyError(
+                f"{where} returned a {side} bound that is not a number for {names[int(np.isnan(bound).argmax())]}."
+            )
+    if (trade.lower > trade.upper).any():
+        i = int(np.argmax(trade.lower - trade.upper))
+        raise PolicyError(
+            f"{where} returned a box with lower {trade.lower[i]:.6f} above upper {trade.upper[i]:.6f} for {names[i]}."
+        )
+    if not (0.0 < trade.part <= 1.0 and trade.cash_lower <= trade.cash_upper):
+        raise PolicyError(f"{where} returned part {trade.part} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: part lies "
+                          "in (0, 1] and the box is ordered.")  # fmt: skip
+    least = np.maximum(np.where(np.isinf(trade.lower), 0.0, trade.lower), 0.0) - np.minimum(
+        np.where(np.isinf(trade.upper), 0.0, trade.upper), 0.0
+    )
+    if least.sum() > leverage_limit + 1e-9:
+        i = int(np.argmax(least))
+        raise PolicyError(f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of {leverage_limit:g}; "
+                          f"the largest is {names[i]} with {least[i]:.4f}. Lower the weights or raise the limit.")  # fmt: skip

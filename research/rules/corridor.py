@@ -1,0 +1,104 @@
+"""A rule as arrays: which days it is asked, its triggers and its boxes; and the one question that is asked of it."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.accounting.view import Hold, Trade, View, Why
+from research.compiled import compiled, inlined
+from research.market.market import Array, Mask, frozen
+
+TOLERANCE = 1e-6  # of NAV: a line just brought to its edge must not fire by rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Corridor:
+    """A rule on one market, as arrays, so that it can be played compiled.
+
+    asked : (T,) days on which the rule is asked.  row : (T,) which of the K rows below is in force at each close.
+    target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is outside
+    its trigger, and then into the box [lower, upper].  cash : (K, 4) the same four numbers for cash.
+    part : how much of the way to the box.  trigger : what its reasons call it.
+    """
+
+    asked: Mask
+    row: NDArray[np.int64]
+    target: Array
+    trigger_lower: Array
+    trigger_upper: Array
+    lower: Array
+    upper: Array
+    cash: Array
+    part: float
+    trigger: str
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for f in fields(self):
+            if isinstance(getattr(self, f.name), np.ndarray):
+                object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
+
+
+@inlined
+def ask(weights, cash_weight, tradable, t, trigger_lower, trigger_upper, cash, k):
+    """Does the rule trade? Weights (n,) against row k of a corridor; a line that cannot trade in row t does not trigger."""
+    past = max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1])
+    for i in range(len(weights)):
+        gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
+        past = max(past, gap if tradable[t, i] else -np.inf)
+    return past > TOLERANCE
+
+
+@compiled
+def reason(weights, cash_weight, tradable, t, target, trigger_lower, trigger_upper, cash, k):
+    """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
+
+    The line is -1 for cash, which comes last among equals.
+    """
+    line, past, aim = -1, -np.inf, 1.0
+    for i in range(len(weights)):
+        aim -= target[k, i]
+        gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
+        if tradable[t, i] and gap > past:
+            line, past = i, gap
+    if line < 0 or max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1]) > past:
+        size = cash_weight - aim
+        return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
+    size = weights[line] - target[k, line]
+    return line, size, (trigger_upper[k, line] if size > 0.0 else trigger_lower[k, line]) - target[k, line]
+
+
+def band_rows(target: Array, trigger: float, box: float) -> dict[str, Array]:
+    """The rows of a symmetric absolute band round each target, as `Corridor` holds them.
+
+    target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV.
+    A long line's box ends at zero, a short line's too. Cash has a box of its own round what the target leaves to it; a
+    target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0].
+    """
+    floor = np.where(target >= 0.0, 0.0, -np.inf)
+    ceiling = np.where(target < 0.0, 0.0, np.inf)
+    cash = 1.0 - target.sum(axis=1)
+    cash[np.abs(cash) < 1e-9] = 0.0
+    held = cash != 0.0
+    return {
+        "target": target,
+        "trigger_lower": np.maximum(target - trigger, floor),
+        "trigger_upper": np.minimum(target + trigger, ceiling),
+        "lower": np.maximum(target - box, floor),
+        "upper": np.minimum(target + box, ceiling),
+        "cash": np.stack(
+            [cash - trigger, cash + trigger, np.where(held, cash - box, 0.0), np.where(held, cash + box, 0.0)], axis=1
+        ),
+    }
+
+
+def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float) -> Hold | Trade:
+    """Ask one row of a corridor (K = 1) of a view: the decision, with its reason."""
+    triggers = (rows["trigger_lower"], rows["trigger_upper"], rows["cash"], 0)
+    state = (view.weights, view.cash_weight, view.past.tradable, view.past.t)
+    why = Why(trigger, *reason(*state, rows["target"], *triggers))
+    if not ask(*state, *triggers):
+        return Hold(why)
+    cash = rows["cash"][0]
+    return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3], part=part)

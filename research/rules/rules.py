@@ -1,0 +1,137 @@
+"""When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from research.accounting.view import Hold, Trade, View, Why
+from research.allocation import Allocation, TargetPath
+from research.errors import ConfigError
+from research.market.calendars import EVERY, last_of
+from research.market.market import Market
+from research.rules.corridor import Corridor, band_rows, decide_in
+
+Every = Literal["day", "week", "month", "quarter", "year"]
+
+
+@dataclass(frozen=True)
+class Never:
+    """Buy the first target and hold it."""
+
+    allocation: Allocation
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    family: ClassVar[str] = "never"
+
+    def decide(self, view: View) -> Hold:
+        """Hold, always."""
+        return Hold(Why("never"))
+
+    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+        """The rule as arrays: it is asked on no day."""
+        return Corridor(np.zeros(len(market.dates), dtype=bool), targets.row, part=1.0, trigger="never",
+                        **band_rows(targets.rows, 1.0, 1.0))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Trade to target at the last scheduled session of every day, week, month, quarter or year."""
+
+    allocation: Allocation
+    every: Every = "quarter"
+    part: float = 1.0
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    family: ClassVar[str] = "calendar"
+
+    def __post_init__(self) -> None:
+        """Check the period and the part."""
+        if self.every not in EVERY:
+            raise ConfigError(f"every is {self.every!r}: use one of {', '.join(EVERY)}.")
+        _check_part(self.part)
+
+    def decide(self, view: View) -> Hold | Trade:
+        """Trade to target when today is the last session of its period, by the exchange calendar."""
+        if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
+            return Hold(Why("calendar"))
+        return decide_in(band_rows(view.target[None], 0.0, 0.0), view, "calendar", self.part)
+
+    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+        """The rule as arrays: a band of zero, asked on the calendar."""
+        return Corridor(last_of(market.days, self.every, market.calendar), targets.row, part=self.part, trigger="calendar",
+                        **band_rows(targets.rows, 0.0, 0.0))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Within:
+    """A destination: the nearest point with every line within `half_width` of its target, fraction of NAV."""
+
+    half_width: float
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Trade when some weight has left its band, back into a box round the target; checked daily.
+
+    band : half-width, fraction of NAV: 0.02 is two percentage points.
+    to : "target", the band's "edge", or `Within` a narrower band.
+    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
+    """
+
+    allocation: Allocation
+    band: float = 0.02
+    to: Literal["target", "edge"] | Within = "target"
+    part: float = 1.0
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    family: ClassVar[str] = "band"
+
+    def __post_init__(self) -> None:
+        """Check the band and its destination."""
+        if not self.band >= 0.0:
+            raise ConfigError(f"band is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points).")
+        if isinstance(self.to, str) and self.to not in ("target", "edge"):
+            raise ConfigError(f"to is {self.to!r}: use 'target', 'edge' or Within(half_width).")
+        if not 0.0 <= self.destination <= self.band:
+            raise ConfigError(f"destination {self.destination:g} lies outside the band of {self.band:g}: Within lies between 0 "
+                              "and the band.")  # fmt: skip
+        _check_part(self.part)
+
+    @property
+    def destination(self) -> float:
+        """Half-width of the box that a trade goes into, fraction of NAV."""
+        if isinstance(self.to, Within):
+            return self.to.half_width
+        return self.band if self.to == "edge" else 0.0
+
+    def decide(self, view: View) -> Hold | Trade:
+        """Trade into the box when the widest gap is past the band."""
+        return decide_in(band_rows(view.target[None], self.band, self.destination), view, "band", self.part)
+
+    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+        """The rule as arrays, asked every day."""
+        return Corridor(np.ones(len(market.dates), dtype=bool), targets.row, part=self.part, trigger="band",
+                        **band_rows(targets.rows, self.band, self.destination))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TunedThreshold:
+    """A threshold whose band and destination are still to be chosen on the training days (`backtests.tuning.tune`).
+
+    bands : half-widths tried, fraction of NAV; by default ten from 0.5 to 10 points in equal steps of their logarithm.
+    to : destinations tried, as fractions of the band: 0 is the target, 1 the edge.
+    """
+
+    allocation: Allocation
+    bands: tuple[float, ...] = tuple(round(float(b), 6) for b in np.geomspace(0.005, 0.10, 10))
+    to: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    family: ClassVar[str] = "tuned"
+
+    def candidates(self) -> list[Threshold]:
+        """Every band with every destination."""
+        return [Threshold(self.allocation, band, Within(band * part)) for band in self.bands for part in self.to]
+
+
+def _check_part(part: float) -> None:
+    if not 0.0 < part <= 1.0:
+        raise ConfigError(f"part is {part!r}: it is more than 0 and at most 1 (1 goes all the way).")
