@@ -12,7 +12,7 @@ EVERY = ("day", "week", "month", "quarter", "year")
 
 
 def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
-    """Scheduled sessions from `first` to `last`, both included. Raises ConfigError where the calendar does not reach."""
+    """Scheduled sessions from `first` to `last`, both included. Raises ConfigError beyond the calendar's reach."""
     schedule = _schedule(calendar, np.array([first, last], dtype="datetime64[D]"))
     return schedule.sessions[(schedule.sessions >= first) & (schedule.sessions <= last)]
 
@@ -46,7 +46,8 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
 
 def last_of(days: Days, every: str, calendar: str) -> NDArray[np.bool_]:
     """(T,) days that are the last scheduled session of their period: known on the day itself."""
-    return period(days, every) != period(next_sessions(days, calendar), every)
+    ends: NDArray[np.bool_] = period(days, every) != period(next_sessions(days, calendar), every)
+    return ends
 
 
 def due(last_trade: np.datetime64, day: np.datetime64, every: str, calendar: str) -> bool:
@@ -104,8 +105,8 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
         raise ConfigError(f"unknown exchange calendar {calendar!r}. Use a name such as XNYS, XLON or 24/7.") from error
     except (ValueError, xcals.errors.NoSessionsError) as error:
         raise ConfigError(
-            f"exchange calendar {calendar!r} cannot give the sessions of the years {first_year} to {last_year}. Choose other "
-            "dates, or a calendar that reaches them, such as 24/7."
+            f"exchange calendar {calendar!r} cannot give the sessions of the years {first_year} to {last_year}. Choose "
+            "other dates, or a calendar that reaches them, such as 24/7."
         ) from error
     days = known.sessions.to_numpy().astype("datetime64[D]")
     days.flags.writeable = False

@@ -13,12 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.errors import ConfigError, DataError
+from research.market.instruments import INSTRUMENT_COLUMNS, checked_instruments, instruments_table
 from research.market.notes import Day, Note
+
+__all__ = ["Array", "Market", "Mask", "Past", "frozen", "instruments_table"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-INSTRUMENT_COLUMNS = ("asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return")
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends")  # the arrays of shape (T, n)
 BARS = ("open", "high", "low")
 
@@ -29,7 +31,7 @@ class Market:
 
     dates       : (T,) sessions, increasing, without time or zone.
     assets      : n names.
-    returns     : (T, n) total simple return since the previous close, fraction; 0 where an asset is not listed or halted.
+    returns     : (T, n) total simple return since the previous close, fraction; 0 where not listed or halted.
     tradable    : (T, n) listed, quoted and not halted that day.
     cash        : (T,) simple return of cash since the previous session, fraction.
     instruments : (n, ·) table by asset: asset_class, sector, currency, lot (units), adjustment of its prices, delisted
@@ -69,7 +71,7 @@ class Market:
         object.__setattr__(self, "assets", tuple(self.assets))
         object.__setattr__(self, "notes", tuple(Note.of(note) for note in self.notes))
         _check_labels(self)
-        object.__setattr__(self, "instruments", _checked_instruments(self))
+        object.__setattr__(self, "instruments", checked_instruments(self.instruments, f"market {self.name!r}"))
         _check_shapes(self)
         _check_values(self)
 
@@ -109,7 +111,7 @@ class Market:
     def fingerprint(self) -> str:
         """sha256, in hex, over every name, date and value: it changes when any of them does, and with nothing else.
 
-        Not in it: what the market is called, its notes, the memory behind an array, the bits of a NaN, the sign of a zero.
+        Not in it: the market's own name and notes, an array's memory layout, the bits of a NaN, the sign of a zero.
         """
         digest = hashlib.sha256()
 
@@ -138,12 +140,13 @@ class Market:
         row = int(np.searchsorted(self.days, day, side="right")) - 1
         if row < 0:
             raise DataError(
-                f"no session on or before {day} in market {self.name!r}: it begins on {self.days[0]}. Choose a later date."
+                f"no session on or before {day} in market {self.name!r}: it begins on {self.days[0]}. Choose a later "
+                "date."
             )
         return row
 
     def notes_in(self, first: Day | None = None, last: Day | None = None) -> tuple[Note, ...]:
-        """The notes about any day from `first` to `last`, both included: those that a report on these days must show."""
+        """The notes about any day from `first` to `last`, both included: a report on these days must show them."""
         return tuple(note for note in self.notes if note.falls_in(first, last))
 
     def past(self, row: int) -> "Past":
@@ -272,13 +275,6 @@ class Past:
         return np.zeros(len(self.assets), dtype=bool) if before < 0 else self._market.listed[before]
 
 
-def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
-    """A table of instruments with the house's columns; what is not given gets its neutral value."""
-    neutral: dict[str, object] = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0,
-                                  "adjustment": "unknown", "delisted": pd.NaT, "delisting_return": np.nan}  # fmt: skip
-    return pd.DataFrame(neutral | columns, index=pd.Index(assets, name="asset"))[list(INSTRUMENT_COLUMNS)]
-
-
 def frozen(array: np.ndarray) -> np.ndarray:
     """The array, C-ordered and read-only; a copy when someone could still write to it, be it through its base."""
     owner: object = array
@@ -320,104 +316,68 @@ def _day(date: str | pd.Timestamp) -> np.datetime64:
 
 
 def _check_labels(market: Market) -> None:
+    where = f"market {market.name!r}"
     if not isinstance(market.dates, pd.DatetimeIndex):
-        raise DataError(
-            f"dates of market {market.name!r} must be a DatetimeIndex, found {type(market.dates).__name__}."
-        )
+        raise DataError(f"dates of {where} are a {type(market.dates).__name__}: make them a DatetimeIndex.")
     if market.dates.tz is not None or (market.dates != market.dates.normalize()).any():
-        raise DataError(f"dates of market {market.name!r} carry a time or a zone: give plain session dates.")
+        raise DataError(f"dates of {where} carry a time or a zone: give plain session dates.")
     if len(market.dates) < 2 or not market.assets:
-        raise DataError(f"market {market.name!r} has {len(market.dates)} dates and {len(market.assets)} assets: need two "
-                        "dates and one asset at least.")  # fmt: skip
-    steps = np.diff(market.days.astype("int64"))
-    if (steps <= 0).any():
-        at = int(np.argmax(steps <= 0)) + 1
-        word = "appears twice" if steps[at - 1] == 0 else "stands after a later date"
-        raise DataError(f"date {market.dates[at]:%Y-%m-%d} {word} in market {market.name!r} (row {at}). Sort the dates and "
-                        "remove duplicates in the source.")  # fmt: skip
+        raise DataError(
+            f"{where} has {len(market.dates)} dates and {len(market.assets)} assets: give two and one at least."
+        )
+    late = np.flatnonzero(market.days[1:] <= market.days[:-1]) + 1
+    if len(late):
+        day, row = market.days[late[0]], late[0]
+        word = "appears twice" if day == market.days[row - 1] else "stands after a later date"
+        raise DataError(f"date {day} {word} in {where} (row {row}). Sort the dates and keep one row a date.")
     seen: set[str] = set()
     for column, asset in enumerate(market.assets):
         if not isinstance(asset, str) or not asset.strip():
-            raise DataError(
-                f"column {column} of market {market.name!r} has no name: found {asset!r}. Name every asset."
-            )
+            raise DataError(f"column {column} of {where} has no name: found {asset!r}. Name every asset.")
         if asset in seen:
-            raise DataError(
-                f"asset {asset!r} appears twice in market {market.name!r} (column {column}). Rename or drop one."
-            )
+            raise DataError(f"asset {asset!r} appears twice in {where} (column {column}). Rename or drop one.")
         seen.add(asset)
-    if tuple(market.instruments.index) != market.assets or not set(INSTRUMENT_COLUMNS) <= set(
-        market.instruments.columns
-    ):
-        raise DataError(f"instruments of market {market.name!r} must have a row for each of {', '.join(market.assets)} in "
-                        f"this order and the columns {', '.join(INSTRUMENT_COLUMNS)}.")  # fmt: skip
-
-
-def _checked_instruments(market: Market) -> pd.DataFrame:
-    """A copy of the instruments with one type a column. Raises DataError naming the asset, the column and the value."""
-    table = market.instruments.copy()
-
-    def refuse(good: pd.Series, column: str, mend: str) -> None:
-        if not good.all():
-            asset = good.index[int(np.argmin(good))]
-            raise DataError(
-                f"{column} of {asset} in market {market.name!r}: found {table.loc[asset, column]!r}. {mend}"
-            )
-
-    for column in ("asset_class", "sector", "currency", "adjustment"):
-        refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")
-    dates = pd.to_datetime(table["delisted"], errors="coerce").astype("datetime64[us]")
-    refuse(dates.notna() | table["delisted"].isna(), "delisted", "Give a date as YYYY-MM-DD, or none.")
-    numbers = table[["lot", "delisting_return"]].apply(pd.to_numeric, errors="coerce").astype(float)
-    refuse(np.isfinite(numbers["lot"]) & (numbers["lot"] > 0.0), "lot", "A lot is a number of units above zero.")
-    known = table["delisting_return"].notna()
-    refuse(
-        ~known | (numbers["delisting_return"] >= -1.0), "delisting_return", "It is a fraction, -1 at least, or none."
-    )
-    return table.assign(delisted=dates, lot=numbers["lot"], delisting_return=numbers["delisting_return"])
+    table = market.instruments
+    if tuple(table.index) != market.assets or not set(INSTRUMENT_COLUMNS) <= set(table.columns):
+        raise DataError(
+            f"instruments of {where} must have a row for each of {', '.join(market.assets)}, in this order, and the "
+            f"columns {', '.join(INSTRUMENT_COLUMNS)}: found {', '.join(map(str, table.index))}. Use instruments_table."
+        )
 
 
 def _check_shapes(market: Market) -> None:
-    arrays = {"returns": market.returns, "tradable": market.tradable, "prices": market.prices,
-              "volumes": market.volumes, "dividends": market.dividends, **(market.bars or {})}  # fmt: skip
-    for name, values in arrays.items():
+    where, bars = f"market {market.name!r}", market.bars or {}
+    for name, values in {**{name: getattr(market, name) for name in PANELS}, **bars}.items():
         if values is not None and values.shape != market.shape:
-            raise DataError(f"{name} of market {market.name!r} have shape {values.shape}, expected {market.shape}.")
-    if not set(market.bars or ()) <= set(BARS):
-        raise DataError(
-            f"bars of market {market.name!r} are called {', '.join(market.bars or ())}: use {', '.join(BARS)}."
-        )
-    if market.cash.shape != (len(market.dates),):
-        raise DataError(
-            f"cash of market {market.name!r} has shape {market.cash.shape}, expected ({len(market.dates)},)."
-        )
+            raise DataError(f"{name} of {where} have shape {values.shape}: give {market.shape}, dates by assets.")
+    if market.cash.shape != market.shape[:1]:
+        raise DataError(f"cash of {where} has shape {market.cash.shape}: give {market.shape[:1]}, one a date.")
+    if not set(bars) <= set(BARS):
+        raise DataError(f"bars of {where} are called {', '.join(bars)}: use {', '.join(BARS)}.")
 
 
 def _check_values(market: Market) -> None:
     def refuse(bad: np.ndarray, what: str, values: np.ndarray, mend: str) -> None:
         if bad.any():
-            t, i = np.argwhere(bad)[0]
-            raise DataError(f"{what} for {market.assets[i]} on {market.dates[t]:%Y-%m-%d} in market {market.name!r}: found "
-                            f"{values[t, i]!r}. {mend}")  # fmt: skip
+            t, *line = np.argwhere(bad)[0]
+            whose = f" for {market.assets[line[0]]}" if line else ""
+            found = float(values[(t, *line)])
+            raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {mend}")
 
+    finite = "Correct the source: it is finite and above"
     refuse(
         ~np.isfinite(market.returns), "return missing", market.returns, "Correct the source, or leave the asset out."
     )
-    refuse(market.returns <= -1.0, "impossible return", market.returns, "A return is above -1: correct the source.")
+    refuse(market.returns <= -1.0, "impossible return", market.returns, f"{finite} -1.")
     refuse(~market.listed & (market.returns != 0.0), "return before listing", market.returns, "Set it to zero.")
-    refuse(market.prices <= 0.0, "impossible price", market.prices, "A price is above zero: correct the source.")
-    refuse(np.isinf(market.prices), "impossible price", market.prices, "A price is finite: correct the source.")
-    for name, values in {"volumes": market.volumes, "dividends": market.dividends}.items():
-        if values is not None:
-            refuse(
-                (values < 0.0) | np.isinf(values), f"impossible {name}", values, "They are finite, and zero or above."
-            )
+    refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")
     bars = market.bars or {}
-    for name, values in bars.items():
-        refuse((values <= 0.0) | np.isinf(values), f"impossible {name}", values, "A price is finite and above zero.")
-    if "high" in bars and "low" in bars:
+    for name, values in {"price": market.prices, **bars}.items():
+        refuse((values <= 0.0) | np.isinf(values), f"impossible {name}", values, f"{finite} zero.")
+    for name, panel in {"volume": market.volumes, "dividend": market.dividends}.items():
+        if panel is not None:
+            refuse(
+                (panel < 0.0) | np.isinf(panel), f"impossible {name}", panel, "Correct the source: it is zero or above."
+            )
+    if {"high", "low"} <= set(bars):
         refuse(bars["high"] < bars["low"], "high below low", bars["high"], "Correct the source.")
-    if not np.isfinite(market.cash).all() or (market.cash <= -1.0).any():
-        t = int(np.argmax(~np.isfinite(market.cash) | (market.cash <= -1.0)))
-        raise DataError(f"cash return on {market.dates[t]:%Y-%m-%d} in market {market.name!r} is {market.cash[t]!r}: it must "
-                        "be finite and above -1. Correct the source.")  # fmt: skip

@@ -1,0 +1,103 @@
+"""What cash earns: the three-month Treasury bill, from a bank-discount rate to a simple return over calendar days."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import DataError
+from research.market.calendars import Days, sessions
+from research.market.notes import Note
+from research.market.tables import DATA
+
+CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
+BILL_DAYS, BANK_YEAR = 91, 360
+AVERAGED = (
+    "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
+    "basis for a decision"
+)
+
+
+def bill_return(discount_rate: float | NDArray[np.float64], days: int | NDArray[np.int64]) -> NDArray[np.float64]:
+    """Simple return of a three-month bill held for some days, were it to grow evenly to its face.
+
+    discount_rate : percent a year on a bank-discount basis, as the Federal Reserve publishes it; it may be negative.
+    days : calendar days held.
+    Returns : P^(-days/91) - 1, fraction, with the price P = 1 - rate/100 * 91/360 of a bill of face 1.
+
+    >>> round(float(bill_return(4.0, 91)) * 1e4, 3)
+    102.143
+    """
+    price = 1.0 - np.asarray(discount_rate) / 100.0 * BILL_DAYS / BANK_YEAR
+    return np.asarray(price ** (-np.asarray(days) / BILL_DAYS) - 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class BillRates:
+    """Discount rates of the three-month bill, percent a year, each known at the end of its day.
+
+    days : (R,) increasing.  percent : (R,).
+    basis : (R,) "daily", "carried_forward", or "monthly_average", which knows the later days of its month.
+    """
+
+    days: Days
+    percent: NDArray[np.float64]
+    basis: NDArray[np.str_]
+
+
+@cache
+def embedded_rates() -> BillRates:
+    """The embedded series DTB3, 2001-02-02 to 2022-12-30; `data/README.md` has its origin."""
+    path = DATA / "cash_rate" / "dtb3.csv"
+    if not path.exists():
+        raise DataError(f"no file {path}. The embedded data stands beside the package: clone the repository whole.")
+    table = pd.read_csv(path, float_precision="round_trip", parse_dates=["date"])
+    days = table["date"].to_numpy().astype("datetime64[D]")
+    return BillRates(days, table["DTB3"].to_numpy(), table["basis"].to_numpy(dtype=str))
+
+
+def bill_cash(
+    days: Days, calendar: str, rates: BillRates | None = None
+) -> tuple[NDArray[np.float64], tuple[Note, ...]]:
+    """What cash earns on each session at the bill's rate, and what a reader must know of it.
+
+    days : (T,) sessions.  rates : the embedded ones when not given.
+    Returns : (T,) simple return since the previous session, at the last rate known at that session's close. Zero on the
+              first session, before the first rate, and where that rate is more than five sessions old; warnings say so.
+    """
+    rates = embedded_rates() if rates is None else rates
+    start = days[:-1]  # the closes at which interest begins to run
+    at = np.searchsorted(rates.days, start, side="right") - 1
+    early, late = at < 0, _stale(rates.days, at, start, calendar)
+    earned = np.zeros(len(days))
+    known = ~early & ~late
+    held = np.diff(days).astype("int64")
+    earned[1:][known] = bill_return(rates.percent[at[known]], held[known])
+
+    averaged = known & (rates.basis[at] == "monthly_average")
+    return earned, (
+        *_note(early, days, f"cash earns nothing: the bill's rates begin on {rates.days[0]}"),
+        *_note(late, days, f"cash earns nothing: the bill's last rate, of {rates.days[-1]}, serves {CARRIED} sessions"),
+        *_note(averaged, days, AVERAGED, warning=False),
+    )
+
+
+def _stale(rate_days: Days, at: NDArray[np.intp], start: Days, calendar: str) -> NDArray[np.bool_]:
+    """(T - 1,) the last rate is more than `CARRIED` sessions old. As many calendar days cannot hold more sessions."""
+    old = (at >= 0) & (start - rate_days[at] > np.timedelta64(CARRIED, "D"))
+    if old.any():
+        schedule = sessions(rate_days[at[old]].min(), start.max(), calendar)
+        count = np.searchsorted(schedule, start[old], "right") - np.searchsorted(schedule, rate_days[at[old]], "right")
+        old[old] = count > CARRIED
+    return old
+
+
+def _note(where: NDArray[np.bool_], days: Days, what: str, warning: bool = True) -> tuple[Note, ...]:
+    """A note on the sessions at whose close the interest counts, none when there are none."""
+    affected = days[1:][where]
+    if not len(affected):
+        return ()
+    span = f"On {len(affected):,} sessions, {affected[0]} to {affected[-1]}, "
+    return (Note(span + what + ".", first=affected[0], last=affected[-1], warning=warning),)

@@ -1,0 +1,49 @@
+"""What a line is: its class, its currency, the lot it trades in, which adjustment its prices carry, and its end."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import DataError
+
+TEXTS = ("asset_class", "sector", "currency", "adjustment")
+INSTRUMENT_COLUMNS = ("asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return")
+
+
+def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
+    """A table of instruments with the house's columns; what is not given gets its neutral value.
+
+    assets : n names.  columns : by name, one value for all assets or one for each.
+    Raises : DataError for an unknown column or a value of the wrong kind.
+
+    >>> instruments_table(["SPY", "BTC"], lot=[1.0, 1e-8])["lot"].to_dict()
+    {'SPY': 1.0, 'BTC': 1e-08}
+    """
+    unknown = [c for c in columns if c not in INSTRUMENT_COLUMNS]
+    if unknown:
+        raise DataError(f"unknown column of instruments: found {unknown[0]!r}. Use {', '.join(INSTRUMENT_COLUMNS)}.")
+    neutral = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0, "adjustment": "unknown"}
+    neutral |= {"delisted": pd.NaT, "delisting_return": np.nan}
+    table = pd.DataFrame(neutral | columns, index=pd.Index(assets, name="asset"))
+    return checked_instruments(table[list(INSTRUMENT_COLUMNS)], "the instruments")
+
+
+def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """A copy with one type a column: text, float, or date. Raises DataError naming asset, column, value and mend."""
+
+    def refuse(good: pd.Series | NDArray[np.bool_], column: str, mend: str) -> None:
+        if not good.all():
+            row = int(np.argmin(good))
+            raise DataError(f"{column} of {table.index[row]} in {where}: found {table[column].iloc[row]!r}. {mend}")
+
+    for column in TEXTS:
+        refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")
+    dates = pd.to_datetime(table["delisted"], errors="coerce").astype("datetime64[us]")
+    refuse(dates.notna() | table["delisted"].isna(), "delisted", "Give a date as YYYY-MM-DD, or none.")
+    lots, ends = (pd.to_numeric(table[c], errors="coerce").astype(float) for c in ("lot", "delisting_return"))
+    refuse(np.isfinite(lots) & (lots > 0.0), "lot", "A lot is a number of units above zero.")
+    refuse(table["delisting_return"].isna() | (np.isfinite(ends) & (ends >= -1.0)), "delisting_return",
+           "Give a fraction, -1 at least, or none.")  # fmt: skip
+    return table.assign(delisted=dates, lot=lots, delisting_return=ends)

@@ -1,0 +1,266 @@
+"""From tables of prices to a `Market`: what is listed or halted, what it returned, and what a reader must know."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import ConfigError, DataError
+from research.market.calendars import Days, sessions
+from research.market.cash import bill_cash
+from research.market.instruments import instruments_table
+from research.market.market import Array, Market, Mask
+from research.market.notes import Note
+from research.market.tables import Table, read_table, table_of
+
+Missing = Literal["error", "halt"]
+CashSource = Literal["bill"] | pd.Series | NDArray[np.float64] | None
+EXTREME = 0.4  # a move of one session past which a reader should look: a split gone wrong is -50 % or +100 %
+
+
+def market_from_frame(
+    prices: pd.DataFrame,
+    *,
+    quotes: pd.DataFrame | None = None,
+    volumes: pd.DataFrame | None = None,
+    bars: Mapping[str, pd.DataFrame] | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    calendar: str = "XNYS",
+    missing: Missing = "error",
+    name: str = "frame",
+) -> Market:
+    """A market from a wide table of prices: dates down, assets across, empty before an asset is listed.
+
+    prices : total-return (dividend-adjusted) prices, from which the returns are taken; raw ones leave dividends out.
+    quotes : prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It may be
+             `prices` itself.
+    volumes : units a day.  bars : "open", "high", "low", each like `quotes`.  All on the dates of `prices`.
+    cash : "bill" for the embedded three-month US bill; simple returns since the previous session, as a Series on these
+           dates or (T,); None for zero, which is noted as a warning.
+    instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value.
+    calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
+    missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
+              last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. From
+              `delisted` in `instruments` on, prices may be empty either way.
+    Raises  : DataError naming source, row, column, date, value and mend; ConfigError for an unknown calendar or option.
+
+    >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
+    >>> prices = pd.DataFrame({"OLD": [100.0, 101.0, 100.0], "NEW": [np.nan, 50.0, 51.0]}, index=days)
+    >>> market = market_from_frame(prices)
+    >>> market.returns.round(4).tolist(), market.tradable[:, 1].tolist()
+    ([[0.0, 0.0], [0.01, 0.0], [-0.0099, 0.02]], [False, True, True])
+    """
+    return assemble(
+        table_of(prices, name),
+        quotes=None if quotes is None else table_of(quotes, f"{name} (quotes)"),
+        volumes=None if volumes is None else table_of(volumes, f"{name} (volumes)"),
+        bars={bar: table_of(table, f"{name} ({bar})") for bar, table in (bars or {}).items()},
+        cash=cash,
+        instruments=instruments,
+        calendar=calendar,
+        missing=missing,
+        name=name,
+    )
+
+
+def market_from_file(
+    path: str | Path,
+    *,
+    quotes: str | Path | None = None,
+    volumes: str | Path | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    calendar: str = "XNYS",
+    missing: Missing = "error",
+    name: str | None = None,
+) -> Market:
+    """A market from wide CSV or Parquet files: dates in the first column, one column an asset. See `market_from_frame`.
+
+    quotes, volumes : files of the same form and dates; `quotes` may be `path` itself.
+    name : what a report calls the market; the file's name when not given.
+    """
+    return assemble(
+        read_table(path),
+        quotes=None if quotes is None else read_table(quotes),
+        volumes=None if volumes is None else read_table(volumes),
+        cash=cash,
+        instruments=instruments,
+        calendar=calendar,
+        missing=missing,
+        name=Path(path).name.partition(".")[0] if name is None else name,
+    )
+
+
+def assemble(
+    prices: Table,
+    *,
+    quotes: Table | None = None,
+    volumes: Table | None = None,
+    bars: Mapping[str, Table] | None = None,
+    cash: CashSource = None,
+    instruments: pd.DataFrame | None = None,
+    calendar: str = "XNYS",
+    missing: Missing = "error",
+    name: str = "",
+    notes: tuple[Note, ...] = (),
+    scheduled: bool = False,
+) -> Market:
+    """A market from checked tables, see `market_from_frame`; `scheduled` spares embedded data the calendar check."""
+    if volumes is not None:
+        volumes.refuse(volumes.cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
+    for table in (prices, quotes, *(bars or {}).values()):
+        if table is not None:
+            table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
+    lines = _instruments(prices, quotes, instruments)
+    tradable, gaps = _tradable(prices, lines["delisted"].to_numpy().astype("datetime64[D]"), missing)
+    returns = _returns(prices.cells, tradable)
+    earned, cash_notes = _cash(cash, prices.days, calendar)
+    notes = (*notes, *cash_notes, *gaps, *_extreme_moves(prices, returns))
+    if not scheduled:
+        notes += _off_schedule(prices, calendar)
+    return Market(
+        dates=pd.DatetimeIndex(prices.days, name="date"),
+        assets=prices.names,
+        returns=returns,
+        tradable=tradable,
+        cash=earned,
+        instruments=lines,
+        prices=_beside(prices, quotes),
+        volumes=None if volumes is None else _beside(prices, volumes),
+        bars={bar: _beside(prices, values) for bar, values in bars.items()} if bars else None,
+        calendar=calendar,
+        name=name,
+        notes=notes,
+    )
+
+
+def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None) -> pd.DataFrame:
+    """The house's table of instruments: what is given, and neutral values for the rest."""
+    quoted = () if quotes is None else quotes.names
+    adjustment = [
+        f"returns: as in {prices.source}; {'quotes: as given' if name in quoted else 'no quotes'}"
+        for name in prices.names
+    ]
+    if given is None:
+        return instruments_table(prices.names, adjustment=adjustment)
+    if sorted(map(str, given.index)) != sorted(prices.names):
+        odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
+        raise DataError(
+            f"the instruments do not have one row for each asset of {prices.source}, {', '.join(prices.names)}: found "
+            f"{', '.join(map(str, given.index))}. Mend {odd[0]!r}."
+        )
+    rows = given.loc[list(prices.names)]
+    return instruments_table(prices.names, **({"adjustment": adjustment} | {c: rows[c].tolist() for c in rows.columns}))
+
+
+def _tradable(prices: Table, delisted: Days, missing: Missing) -> tuple[Mask, tuple[Note, ...]]:
+    """(T, n) a price is there; and a note an asset on gaps that are halts. Other gaps after listing raise DataError."""
+    if missing not in ("error", "halt"):
+        raise ConfigError(f"unknown treatment of missing prices: found missing={missing!r}. Use 'error' or 'halt'.")
+    quoted = ~np.isnan(prices.cells)
+    if not quoted.any(axis=0).all():
+        empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
+        raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
+    gone = prices.days[:, None] >= delisted
+    mend = "Correct the source, or `delisted` in the instruments."
+    prices.refuse(quoted & (prices.days[:, None] > delisted), "price after delisting", mend)
+    gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted & ~gone
+    if missing == "error":
+        mend = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
+        prices.refuse(gaps, "price missing", mend)
+    return quoted, tuple(_halt(prices, i, gaps[:, i]) for i in np.flatnonzero(gaps.any(axis=0)).tolist())
+
+
+def _halt(prices: Table, i: int, gaps: NDArray[np.bool_]) -> Note:
+    days = prices.days[gaps]
+    end = ", to the end of the data" if gaps[-1] else ""
+    text = (
+        f"{prices.names[i]} has no price on {len(days):,} sessions from {days[0]} to {days[-1]}{end}: taken as halts, "
+        "marked at the last price."
+    )
+    return Note(text, [prices.names[i]], days[0], days[-1], warning=True)
+
+
+def _returns(prices: Array, tradable: Mask) -> Array:
+    """(T, n) simple returns since the last price; zero up to and on the day of listing, and while there is no price."""
+    rows = np.where(tradable, np.arange(len(prices))[:, None], 0)
+    marked = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
+    returns = np.zeros(prices.shape)
+    with np.errstate(over="ignore"):  # a return that is not finite is refused by the market
+        returns[1:] = marked[1:] / marked[:-1] - 1.0
+    return np.where(np.isnan(returns), 0.0, returns)
+
+
+def _beside(prices: Table, other: Table | None) -> Array:
+    """(T, n) another table in the columns of the prices, NaN where it has none; its dates must be the same."""
+    if other is None:
+        return np.full(prices.cells.shape, np.nan)
+    strange = [n for n in other.names if n not in prices.names]
+    if strange:
+        raise DataError(
+            f"{other.source} has a column that {prices.source} lacks: found {strange[0]!r}. Remove or rename it."
+        )
+    if not np.array_equal(other.days, prices.days):
+        day = np.setxor1d(other.days, prices.days)[0]
+        has, lacks = (other, prices) if day in other.days else (prices, other)
+        raise DataError(f"{has.source} has a row that {lacks.source} lacks: found {day}. Give both the same dates.")
+    return other.wide(prices.names)
+
+
+def _cash(cash: CashSource, days: Days, calendar: str) -> tuple[Array, tuple[Note, ...]]:
+    """(T,) simple return of cash since the previous session, and what to know of it."""
+    if cash is None:
+        text = "Cash earns nothing: no rate was given (cash='bill' takes the three-month US bill)."
+        return np.zeros(len(days)), (Note(text, warning=True),)
+    if isinstance(cash, str):
+        if cash != "bill":
+            raise ConfigError(
+                f"unknown source of cash returns: found cash={cash!r}. Use 'bill', a Series, an array or None."
+            )
+        return bill_cash(days, calendar)
+    if isinstance(cash, pd.Series):
+        series = table_of(cash.to_frame("cash"), "cash returns")
+        if not np.array_equal(series.days, days):
+            raise DataError(
+                f"cash returns are not on the {len(days)} dates of the prices: found {len(series.days)}, "
+                f"{series.days[0]} to {series.days[-1]}. Reindex them."
+            )
+        return series.cells[:, 0], ()
+    return np.asarray(cash, dtype=float), ()
+
+
+def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
+    """A warning an asset whose price moved past `EXTREME` in one session: shown, never repaired."""
+    notes = []
+    for i in np.flatnonzero((np.abs(returns) > EXTREME).any(axis=0)):
+        days = prices.days[np.abs(returns[:, i]) > EXTREME]
+        widest = int(np.argmax(np.abs(returns[:, i])))
+        text = (
+            f"{prices.names[i]} moved by more than {EXTREME:.0%} in one session, on {len(days)} of them, most on "
+            f"{prices.days[widest]} ({returns[widest, i]:+.1%}): look for a split or a wrong price."
+        )
+        notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
+    return tuple(notes)
+
+
+def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
+    """Refuse a date that is no session of the calendar; note the sessions that have no row."""
+    schedule = sessions(prices.days[0], prices.days[-1], calendar)
+    odd = np.flatnonzero(~np.isin(prices.days, schedule))
+    if len(odd):
+        raise DataError(
+            f"{len(odd):,} dates are no sessions of the exchange calendar {calendar!r}: found {prices.days[odd[0]]} "
+            f"({prices.row(int(odd[0]))}). Remove or redate the rows, or name their calendar, such as calendar='24/7'."
+        )
+    absent = schedule[~np.isin(schedule, prices.days)]
+    if not len(absent):
+        return ()
+    text = (
+        f"{len(absent):,} of {len(schedule):,} sessions of the exchange calendar {calendar!r} have no row, the first "
+        f"{absent[0]}: a calendar rule is not asked in a period whose last session is missing."
+    )
+    return (Note(text, first=absent[0], last=absent[-1], warning=True),)

@@ -1,0 +1,210 @@
+"""The door for wide tables: dates down, names across, one number a cell. What is wrong is named, and never repaired."""
+
+import re
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import DataError
+from research.market.calendars import Days
+
+DATA = Path(__file__).resolve().parents[2] / "data"  # a checkout, not a wheel: beside the package
+UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")  # what pandas calls a column without a name
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A wide table that has passed the door.
+
+    days : (T,) increasing, T >= 2.  names : n, unlike each other.  cells : (T, n); NaN where the source has no number.
+    source : what messages call it.  line : how they count its rows, "line" in a text file (its header is line 1), else
+    "row" (from 0).
+    """
+
+    days: Days
+    names: tuple[str, ...]
+    cells: NDArray[np.float64]
+    source: str
+    line: str = "row"
+
+    def place(self, t: int, i: int) -> str:
+        """Where a cell stands, in words.
+
+        >>> days = np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
+        >>> Table(days, ("SPY",), np.ones((2, 1)), "prices.csv", "line").place(1, 0)
+        'SPY on 2020-01-03 (prices.csv, line 3)'
+        """
+        return f"{self.names[i]} on {self.days[t]} ({self.row(t)})"
+
+    def row(self, t: int) -> str:
+        """Where a row stands, in words."""
+        return _row(self.source, self.line, t)
+
+    def refuse(self, bad: NDArray[np.bool_], what: str, mend: str) -> None:
+        """Raise DataError for the first cell of `bad` (T, n), with the value found there."""
+        if bad.any():
+            t, i = np.argwhere(bad)[0].tolist()
+            raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {mend}")
+
+    def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(T, len(names)) the columns of these names; NaN for a name that the table does not have."""
+        columns = [self.cells[:, self.names.index(n)] if n in self.names else np.nan for n in names]
+        return np.column_stack([np.broadcast_to(column, len(self.days)) for column in columns])
+
+
+def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> Table:
+    """A DataFrame (dates down, names across) as a checked table.
+
+    Raises : DataError for a missing, repeated or padded name; for a date that is not one, carries a time or a zone,
+             appears twice or stands after a later one; for a cell that is not a finite number; for under two rows.
+    """
+    names = _names(list(frame.columns), source)
+    days = _days(frame.index, lambda t: _row(source, line, t))
+    if len(days) < 2:
+        raise DataError(f"{source} has {len(days)} rows of data: two at least are needed for one return. Add rows.")
+    columns = [_numbers(frame.iloc[:, i], name, source, line, days) for i, name in enumerate(names)]
+    table = Table(days, names, np.column_stack(columns), source, line)
+    table.refuse(np.isinf(table.cells), "not a finite number", "Correct the source, or leave the cell empty.")
+    return table
+
+
+def read_table(path: str | Path) -> Table:
+    """A wide CSV (.csv, .csv.gz) or Parquet (.parquet) file as a checked table, its dates in the first column or index.
+
+    Raises : DataError for a file that is missing, empty, cut off or of another kind, and as `table_of` does.
+    """
+    path = Path(path)
+    kind = "".join(path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]).lower()
+    if kind not in (".csv", ".csv.gz", ".parquet"):
+        raise DataError(f"unknown kind of file {path}: found {kind!r}. Save it as .csv, .csv.gz or .parquet.")
+    try:
+        frame = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"no file {path}. Correct the path; it is read from the working directory, {Path.cwd()}."
+        ) from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path} is empty. Give a header line and two rows of data at least.") from error
+    except pd.errors.ParserWarning as error:
+        raise DataError(f"{path} has rows with more values than its header has names. Name every column.") from error
+    except DataError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # a broken archive, encoding, row or table
+        raise DataError(
+            f"{path} cannot be read as {kind}: found {_first_line(error)}. Correct or save it anew."
+        ) from error
+    return table_of(frame, path.name, line="row" if kind == ".parquet" else "line")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The file with its dates, as text, for an index; its names as written (pandas would turn a second A into A.1)."""
+    first = pd.read_csv(path, nrows=1, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    header = first.iloc[0].tolist()
+    if len(header) < 2:
+        raise DataError(f"{path} has one column: found {header[0]!r}. Separate the values by commas, dates first.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut in silence
+        frame = pd.read_csv(
+            path,
+            header=0,
+            names=list(range(len(header))),
+            index_col=False,
+            dtype={0: str},
+            float_precision="round_trip",  # the number as written, so that CSV and Parquet give the same fingerprint
+            skip_blank_lines=False,  # a blank line is an error, and lines are counted as an editor counts them
+            low_memory=False,
+        )
+    body = frame.set_index(0)
+    body.columns = pd.Index(header[1:], dtype=object)
+    return body
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    if isinstance(frame.index, pd.RangeIndex) and frame.shape[1]:
+        frame = frame.set_index(frame.columns[0])
+    return frame
+
+
+def _names(names: Sequence[object], source: str) -> tuple[str, ...]:
+    if not names:
+        raise DataError(f"{source} has no column beside its dates. Give one column an asset.")
+    seen: list[str] = []
+    for number, name in enumerate(names, start=1):
+        if not isinstance(name, str) or not name.strip() or UNNAMED.fullmatch(name):
+            raise DataError(
+                f"column {number} after the dates has no name in {source}: found {name!r}. Name every column."
+            )
+        if name != name.strip():
+            raise DataError(f"a name in {source} begins or ends with a space: found {name!r}. Remove the space.")
+        if name in seen:
+            raise DataError(
+                f"two columns of {source} have one name: found {name!r} as column {seen.index(name) + 1} and column "
+                f"{number} after the dates. Rename or remove one."
+            )
+        seen.append(name)
+    return tuple(seen)
+
+
+def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
+    """(T,) the dates, increasing. Text must be written YYYY-MM-DD: a bare month or 03/04/2020 would be guessed."""
+    if isinstance(labels, pd.DatetimeIndex):
+        dates = labels
+    elif labels.dtype == object or pd.api.types.is_string_dtype(labels.dtype):
+        text = labels.astype(str).str.removesuffix(" 00:00:00")
+        dates = pd.DatetimeIndex(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
+    else:
+        raise DataError(
+            f"no dates in {row(0)}: found {labels[:1].tolist()} of type {labels.dtype}. Put the dates in the first "
+            "column, or make them the index of the frame."
+        )
+    if dates.tz is not None:
+        raise DataError(
+            f"a date carries a zone in {row(0)}: found {labels[0]}. Use dates.tz_localize(None), without a zone."
+        )
+    for bad, what, mend in (
+        (dates.isna(), "not a date", "Write dates as YYYY-MM-DD, and remove blank lines."),
+        (dates != dates.normalize(), "a date carries a time", "Give one row a session, dated without a time."),
+    ):
+        if bad.any():
+            t = int(np.argmax(bad))
+            raise DataError(f"{what} in {row(t)}: found {labels[t]!s:.40}. {mend}")
+    days = dates.to_numpy().astype("datetime64[D]")
+    late = np.flatnonzero(days[1:] <= days[:-1]) + 1
+    if len(late):
+        word = "appears twice" if days[late[0]] == days[late[0] - 1] else "stands after a later date"
+        raise DataError(
+            f"date {days[late[0]]} {word} in {row(int(late[0]))}. Sort the rows by date and keep one a date."
+        )
+    return days
+
+
+def _numbers(column: pd.Series, name: str, source: str, line: str, days: Days) -> NDArray[np.float64]:
+    """(T,) the cells as floats, NaN where empty."""
+    numbers, bad = column, column.notna()
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        bad = bad & False
+    elif column.dtype == object or pd.api.types.is_string_dtype(column.dtype):
+        numbers = pd.to_numeric(column, errors="coerce")
+        bad = bad & numbers.isna()
+    if bad.any():
+        t = int(np.argmax(bad))
+        raise DataError(
+            f"not a number for {name} on {days[t]} ({_row(source, line, t)}): found {column.iloc[t]!r}. Write a plain "
+            "number, with a point and without separators, or leave the cell empty."
+        )
+    return numbers.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _row(source: str, line: str, t: int) -> str:
+    return f"{source}, {line} {t + 2 if line == 'line' else t}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
