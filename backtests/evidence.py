@@ -1,0 +1,411 @@
+"""How sure are we: policies compared on the same days, by one paired bootstrap and by the model confidence set.
+
+History is drawn again in blocks of days: one set of draws for all policies, so that what they share cancels in their
+differences. The draws depend on the number of days and on `Resampling` alone, and every column is summed by itself, in
+the order of its draw: a policy more or less in the comparison changes no bit of another's figures or intervals. Only
+what is said of many policies at once (Holm's p, the words, the confidence set) depends on how many there are.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from research.compiled import compiled
+from research.errors import ConfigError, DataError
+from research.risk import growth, nav_path, sharpe
+from research.risk.measures import DAYS_PER_YEAR, STILL
+
+Array = NDArray[np.float64]
+Word = Literal["better", "worse", "cannot be told apart"]
+
+BATCH = 512  # draws held at once: 8 MB for 2,014 days
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number by which policies are compared. Differences of `dust` or less come from rounding, and count as none."""
+
+    unit: str
+    lower_is_better: bool
+    dust: float
+
+
+METRICS = {
+    "J": Metric("bp a year", lower_is_better=True, dust=1e-8),
+    "growth": Metric("fraction a year", lower_is_better=False, dust=1e-11),
+    "sharpe": Metric("ratio", lower_is_better=False, dust=1e-9),
+}
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """The stationary bootstrap of Politis and Romano (1994): blocks of days, of random length and `block` in mean.
+
+    block : mean length of a block, days.     reps : number of draws.     seed : of the draws.
+    """
+
+    block: int = 20
+    reps: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError where no interval could come of it."""
+        if self.block < 1 or self.reps < 100:
+            raise ConfigError(
+                f"a bootstrap needs blocks of a day or more and at least 100 draws: found block={self.block}, "
+                f"reps={self.reps}. The house uses 20 and 10,000."
+            )
+
+    def rows(self, days: int) -> Iterator[NDArray[np.int64]]:
+        """The draws, BATCH at a time: (at most BATCH, days) rows of history, as arch draws them from the same seed."""
+        from arch.bootstrap import StationaryBootstrap  # 1.5 s to import
+
+        bootstrap = StationaryBootstrap(self.block, np.arange(days), seed=self.seed)
+        for first in range(0, self.reps, BATCH):
+            yield np.stack([bootstrap.update_indices() for _ in range(min(BATCH, self.reps - first))])
+
+
+HOUSE = Resampling()
+
+
+@compiled
+def _add_drawn_rows(columns: Array, rows: NDArray[np.int64], sums: Array) -> None:
+    """sums[r, c] += columns[rows[r, t], c] for every t in order: plain additions, the same bits on any machine."""
+    for r in range(rows.shape[0]):
+        for t in range(rows.shape[1]):
+            for c in range(columns.shape[1]):
+                sums[r, c] += columns[rows[r, t], c]
+
+
+def drawn_means(columns: ArrayLike, resampling: Resampling = HOUSE) -> Array:
+    """(reps, C) mean of each of `columns` (T, C) over the days of each draw; DataError if T is less than two blocks."""
+    values = np.ascontiguousarray(columns, dtype=float)
+    _refuse_too_few(len(values), resampling)
+    sums = np.zeros((resampling.reps, values.shape[1]))
+    first = 0
+    for rows in resampling.rows(len(values)):
+        _add_drawn_rows(values, rows, sums[first : first + len(rows)])
+        first += len(rows)
+    return sums / len(values)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A policy's own figure, with the percentile interval of its draws."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A policy's figure less the reference's, on the same days.
+
+    lower, upper : percentile interval of the paired draws; plain: not widened for the number of policies compared.
+    p            : two-sided, of no difference; 1 - level or less only where the interval leaves zero out.
+    p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
+    verdict      : by `p_holm` at 1 - level.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+    p: float
+    p_holm: float
+    verdict: Word
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evidence:
+    """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
+
+    names      : P policies; `reference` is the one with which the others are compared.
+    estimates  : (P,) by metric ("J", "growth", "sharpe"), in the unit that `METRICS` states.
+    draws      : (reps, P) by metric: the same figures on each draw. A row is one draw for all policies and metrics.
+    days       : T.
+    level      : of the intervals; the words are at 1 - level, after Holm.
+    """
+
+    names: tuple[str, ...]
+    reference: str
+    estimates: Mapping[str, Array]
+    draws: Mapping[str, Array]
+    days: int
+    resampling: Resampling
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only. Raises ConfigError for an unknown reference or an impossible level."""
+        if self.reference not in self.names:
+            raise ConfigError(
+                f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
+            )
+        if not 0.5 <= self.level < 1.0:
+            raise ConfigError(f"the level of an interval lies in [0.5, 1): found {self.level!r}. The house uses 0.95.")
+        for name in ("estimates", "draws"):
+            object.__setattr__(self, name, {metric: _frozen(a) for metric, a in getattr(self, name).items()})
+
+    def against(self, reference: str) -> "Evidence":
+        """The same draws, compared with another policy."""
+        return replace(self, reference=reference)
+
+    def figures(self, metric: str) -> dict[str, Figure]:
+        """By policy: its own figure and interval."""
+        columns = zip(self.names, self.estimates[metric], *_interval(self.draws[metric], self.level), strict=True)
+        return {name: Figure(*map(float, values)) for name, *values in columns}
+
+    def differences(self, metric: str) -> dict[str, Difference]:
+        """By policy other than the reference: its difference to the reference, with interval, p and word."""
+        base = self.names.index(self.reference)
+        others = [p for p in range(len(self.names)) if p != base]
+        dust, sign = METRICS[metric].dust, -1.0 if METRICS[metric].lower_is_better else 1.0
+        estimates = _without_dust(self.estimates[metric][others] - self.estimates[metric][base], dust)
+        draws = _without_dust(self.draws[metric][:, others] - self.draws[metric][:, [base]], dust)
+        p = two_sided_p(draws)
+        numbers = np.vstack([estimates, _interval(draws, self.level), p, holm(p)]).T.tolist()
+        return {
+            self.names[other]: Difference(
+                estimate, lower, upper, plain, adjusted, _word(adjusted <= 1.0 - self.level, favour=sign * lower)
+            )
+            for other, (estimate, lower, upper, plain, adjusted) in zip(others, numbers, strict=True)
+        }
+
+    def summary(self) -> pd.DataFrame:
+        """A row per metric and policy: figure and interval, then difference to the reference, p, Holm's p and word."""
+        level_with_itself = {"difference": 0.0, "difference_lower": 0.0, "difference_upper": 0.0, "p": 1.0,
+                             "p_holm": 1.0, "verdict": "reference"}  # fmt: skip
+        rows = []
+        for metric in self.estimates:
+            differences = self.differences(metric)
+            for name, figure in self.figures(metric).items():
+                row = {"metric": metric, "policy": name} | asdict(figure) | level_with_itself
+                if name != self.reference:
+                    other = asdict(differences[name])
+                    ends = {f"difference_{end}": other.pop(end) for end in ("lower", "upper")}
+                    row |= {"difference": other.pop("estimate"), **ends, **other}
+                rows.append(row)
+        return pd.DataFrame(rows).set_index(["metric", "policy"])
+
+    def __repr__(self) -> str:
+        return (
+            f"{len(self.names)} policies on {self.days:,} days, compared with {self.reference!r}; {self.level:.0%} "
+            f"intervals from {self.resampling.reps:,} draws in blocks of {self.resampling.block} days\n"
+            + self.summary().to_string(float_format="{:.4g}".format)
+        )
+
+
+def paired_evidence(
+    names: Sequence[str],
+    losses: ArrayLike,
+    returns: ArrayLike,
+    cash: ArrayLike,
+    *,
+    reference: str,
+    span_days: float,
+    periods_per_year: float,
+    resampling: Resampling = HOUSE,
+    level: float = 0.95,
+) -> Evidence:
+    """J, growth and Sharpe of P policies, net of costs, with what the same T days say of their differences.
+
+    losses    : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
+    returns   : (T, P) simple returns net of costs, fraction.     cash : (T,) simple return of cash, fraction.
+    span_days : calendar days from the close before the first return to the last. A draw stands for as long a time: its
+                growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such rates.
+    Raises    : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio, naming the
+                policy; ConfigError for names, reference, level, span or periods.
+    """
+    named = _named(names)
+    # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many
+    daily, net = (
+        np.ascontiguousarray(_columns(a, what, named).T) for a, what in ((losses, "losses"), (returns, "returns"))
+    )
+    bill = np.asarray(cash, dtype=float)
+    if daily.shape != net.shape or bill.shape != net.shape[1:]:
+        raise DataError(
+            f"losses, returns and cash must be over the same days: found {daily.shape[1]}, {net.shape[1]} and "
+            f"{bill.shape}. Cut them to the same test."
+        )
+    estimates = {
+        "J": daily.mean(axis=1),
+        "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
+        "sharpe": _by_policy(named, net, lambda r: sharpe(r, bill, periods_per_year)),
+    }
+    excess = net - bill
+    centre = excess.mean(axis=1)
+    around = excess - centre[:, None]  # squared about the mean, so that nothing cancels in a draw's variance
+    drawn = drawn_means(np.vstack([daily, np.log1p(net), around, around**2]).T, resampling)
+    drawn_losses, logs, shift, square = np.split(drawn, 4, axis=1)
+    days = net.shape[1]
+    draws = {
+        "J": drawn_losses,
+        "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
+        "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
+    }
+    return Evidence(named, reference, estimates, draws, days, resampling, level)
+
+
+def two_sided_p(draws: ArrayLike) -> Array:
+    """(P,) p of no difference, from `draws` (reps, P) of it: twice the smaller tail beyond zero.
+
+    2·min(1 + #(draw <= 0), 1 + #(draw >= 0)) / (reps + 1), at most 1: it reaches 5 % only where the 95 % percentile
+    interval leaves zero out.
+    Source : Davison and Hinkley (1997), Bootstrap Methods and their Application, chapter 4.
+
+    >>> two_sided_p([[1.0], [2.0], [3.0]]).tolist()
+    [0.5]
+    """
+    values = np.asarray(draws, dtype=float)
+    smaller_tail = np.minimum((values <= 0.0).sum(axis=0), (values >= 0.0).sum(axis=0))
+    return np.minimum(2.0 * (1.0 + smaller_tail) / (len(values) + 1.0), 1.0)
+
+
+def holm(p: ArrayLike) -> Array:
+    """(m,) p-values adjusted so that, where all m hypotheses hold, any is rejected at a with probability a at most.
+
+    Source : Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    plain = np.asarray(p, dtype=float)
+    order = np.argsort(plain, kind="stable")
+    adjusted = np.empty_like(plain)
+    adjusted[order] = np.minimum(np.maximum.accumulate(plain[order] * np.arange(len(plain), 0, -1)), 1.0)
+    return adjusted
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceSet:
+    """The policies that cannot be ruled out as the one of lowest expected loss.
+
+    included : (P,) bool: p above `size`.     p : (P,) the smallest size at which a policy is left out.
+    """
+
+    included: NDArray[np.bool_]
+    p: Array
+    size: float
+    resampling: Resampling
+
+
+def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampling = HOUSE) -> ConfidenceSet:
+    """The model confidence set on daily `losses` (T, P): it holds the best policy with probability 1 - `size` at least.
+
+    arch's MCS with the range statistic ("R"). The test divides by the spread of each difference, so columns that differ
+    by a constant are settled before it: equal ones (to rounding) enter once and share the answer; one that is worse by
+    the same amount every day is out, with p = 0. A policy alone is its own set. arch keeps its draws: 8 bytes a day and
+    draw, 160 MB for 2,014 days.
+    Source : Hansen, Lunde and Nason (2011), The Model Confidence Set, Econometrica 79(2).
+    Raises : DataError for losses that are not finite or fewer than two blocks; ConfigError for the size.
+    """
+    if not 0.0 < size < 1.0:
+        raise ConfigError(f"the size of a confidence set lies between 0 and 1: found {size!r}. The house uses 0.10.")
+    columns = _columns(losses, "losses")
+    _refuse_too_few(len(columns), resampling)
+    family, behind = _families(columns, METRICS["J"].dust)
+    heads = np.unique(family)
+    p = np.ones(columns.shape[1])
+    if len(heads) > 1:
+        p[heads] = _mcs(columns[:, heads], size, resampling)
+    p = np.where(behind, 0.0, p[family])
+    return ConfidenceSet(_frozen(p > size), _frozen(p), size, resampling)
+
+
+def _mcs(losses: Array, size: float, resampling: Resampling) -> Array:
+    """(P,) p-values of arch's MCS for `losses` (T, P), no two columns of which differ by a constant."""
+    from arch.bootstrap import MCS  # 1.5 s to import
+
+    test = MCS(losses, size, resampling.reps, resampling.block, "R", "stationary", seed=resampling.seed)
+    test.compute()
+    p = np.empty(losses.shape[1])
+    for column, value in zip(test.pvalues.index, test.pvalues["Pvalue"], strict=True):
+        p[np.asarray(column, dtype=int)] = value  # equal means make arch name a column twice, as an array
+    return p
+
+
+def _families(columns: Array, dust: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """For each of `columns` (T, P): the lowest among those at a constant distance from it, and whether it is higher."""
+    means = columns.mean(axis=0)
+    family = np.empty(columns.shape[1], dtype=np.intp)
+    for p in range(columns.shape[1]):
+        kin = np.flatnonzero(np.ptp(columns - columns[:, [p]], axis=0) <= dust)
+        family[p] = kin[np.argmax(means[kin] <= means[kin].min() + dust)]
+    return family, means > means[family] + dust
+
+
+def _by_policy(names: Sequence[str], rows: Array, measure: Callable[[Array], float]) -> Array:
+    """(P,) `measure` of each of `rows` (P, T); what it raises is raised with the policy's name."""
+    values = np.empty(len(names))
+    for p, name in enumerate(names):
+        try:
+            values[p] = measure(rows[p])
+        except DataError as error:
+            raise DataError(f"policy {name!r}: {error}") from error
+    return values
+
+
+def _deviation(names: Sequence[str], variance: Array, days: int) -> Array:
+    """(reps, P) standard deviation, ddof 1, from `variance`, ddof 0. Raises DataError where a draw does not vary."""
+    still = (variance <= STILL**2).any(axis=0)
+    if still.any():
+        raise DataError(
+            f"policy {names[int(np.argmax(still))]!r} does not move on some draws, so that they have no Sharpe "
+            "ratio: it is in cash on nearly all days. Leave it out, or compare over a longer time."
+        )
+    return np.sqrt(variance * (days / (days - 1)))
+
+
+def _interval(draws: Array, level: float) -> Array:
+    """(2, P) percentile interval of `draws` (reps, P)."""
+    return np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
+
+
+def _word(told_apart: bool, favour: float) -> Word:
+    """`favour`: an end of the interval, positive where that is good. Told apart, both ends have the same sign."""
+    if not told_apart:
+        return "cannot be told apart"
+    return "better" if favour > 0.0 else "worse"
+
+
+def _without_dust(differences: Array, dust: float) -> Array:
+    return np.where(np.abs(differences) <= dust, 0.0, differences)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only view."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _refuse_too_few(days: int, resampling: Resampling) -> None:
+    if days < 2 * resampling.block:
+        raise DataError(
+            f"{days} days are too few to be drawn in blocks of {resampling.block} on average: two blocks at least are "
+            "needed. Take a longer test, or shorter blocks."
+        )
+
+
+def _named(names: Sequence[str]) -> tuple[str, ...]:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ConfigError(f"policy {name!r} is compared twice (number {i + 1}). Rename one or drop it.")
+    return tuple(names)
+
+
+def _columns(values: ArrayLike, what: str, names: Sequence[str] | None = None) -> Array:
+    """`values` as (T, P) floats. Raises DataError for another shape, or the first value that is not finite."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 2 or array.shape[1] != (array.shape[-1] if names is None else len(names)) or not array.size:
+        wanted = "P" if names is None else len(names)
+        raise DataError(f"{what} must have shape (T, {wanted}), a column per policy: found {array.shape}. Stack them.")
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        who = f"column {column}" if names is None else repr(names[column])
+        raise DataError(f"{what} of {who} in row {row} is not finite: found {array[row, column]}. Mend the backtest.")
+    return array

@@ -1,0 +1,288 @@
+"""What a series of returns was worth, what it risked, and what it cost to follow a target: one number at a time.
+
+Every function takes plain arrays of shape (T,) and checks them at its door: finite, of one length, long enough for the
+number to exist. A number that is not defined (the Sharpe ratio of a series that never moves) raises; nothing gives NaN.
+A `nav` starts with the close before the first return, so T returns make a `nav` of T + 1 rows (`nav_path`).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from research.errors import ConfigError, DataError
+
+Array = NDArray[np.float64]
+
+DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
+BPS = 1e4
+STILL = 1e-14  # a series of returns whose range is below this differs from a constant by rounding only
+
+
+def nav_path(returns: ArrayLike) -> Array:
+    """(T + 1,) NAV that starts at 1 and earns `returns` (T,), simple, fraction; one of -1 or less raises DataError.
+
+    >>> nav_path([0.10, -0.50]).round(4).tolist()
+    [1.0, 1.1, 0.55]
+    """
+    r = _compounding(returns)
+    return np.concatenate([[1.0], np.cumprod(1.0 + r)])
+
+
+def growth(nav: ArrayLike, span_days: float) -> float:
+    """Annual growth rate of `nav` (T + 1,) over `span_days` calendar days from its first row to its last, fraction.
+
+    A year is 365.25 days: (last / first) ** (365.25 / span_days) - 1. Raises DataError for a NAV that is not positive,
+    ConfigError for a span that is not.
+
+    >>> round(growth([100.0, 90.0, 121.0], span_days=2 * 365.25), 12)
+    0.1
+    """
+    path = _nav(nav, at_least=2)
+    if not (np.isfinite(span_days) and span_days > 0):
+        raise ConfigError(
+            f"growth needs the calendar days from the first to the last NAV: found {span_days!r}. "
+            "Give a positive number."
+        )
+    return float(np.expm1(np.log(path[-1] / path[0]) * DAYS_PER_YEAR / span_days))
+
+
+def calendar_years(dates: NDArray[np.datetime64], returns: ArrayLike) -> tuple[NDArray[np.int64], Array]:
+    """Years (Y,) in which a return ended, and the compound return of each (Y,), fraction.
+
+    dates : (T,) close at which each return ends, increasing; the first and the last year may be parts of years.
+
+    >>> days = np.array(["2019-12-31", "2020-01-02", "2020-12-31"], dtype="datetime64[D]")
+    >>> years, values = calendar_years(days, [0.01, 0.10, 0.20])
+    >>> years.tolist(), values.round(4).tolist()
+    ([2019, 2020], [0.01, 0.32])
+    """
+    r = _compounding(returns)
+    days = np.asarray(dates, dtype="datetime64[D]")
+    if days.shape != r.shape or np.isnat(days).any() or (np.diff(days) <= np.timedelta64(0, "D")).any():
+        raise DataError(
+            f"calendar years need one increasing date per return: found dates of shape {days.shape} for "
+            f"returns of shape {r.shape}. Sort them and drop repeated ones."
+        )
+    years, first = np.unique(days.astype("datetime64[Y]").astype(np.int64) + 1970, return_index=True)
+    return years, np.multiply.reduceat(1.0 + r, first) - 1.0
+
+
+def volatility(returns: ArrayLike, periods_per_year: float) -> float:
+    """Standard deviation of `returns` (T,), ddof 1, times sqrt(periods_per_year): fraction a year.
+
+    >>> round(volatility([0.01, -0.01, 0.01, -0.01], periods_per_year=3), 12)
+    0.02
+    """
+    return float(np.std(_series(returns, "returns", at_least=2), ddof=1)) * math.sqrt(_per_year(periods_per_year))
+
+
+def sharpe(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> float:
+    """Mean of `returns` over `cash` (both (T,)), over its standard deviation (ddof 1), times sqrt(periods_per_year).
+
+    Raises DataError when the excess over cash does not vary.
+
+    >>> round(sharpe([0.03, 0.01, 0.03, 0.01], [0.01] * 4, periods_per_year=12), 12)
+    3.0
+    """
+    excess = _excess(returns, cash)
+    if np.ptp(excess) <= STILL:
+        raise DataError(
+            f"the Sharpe ratio is not defined: all {len(excess)} excess returns are {excess[0]:.3g}. "
+            "Leave out a series that only holds cash."
+        )
+    return float(excess.mean() / np.std(excess, ddof=1)) * math.sqrt(_per_year(periods_per_year))
+
+
+def sortino(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> float:
+    """Mean of `returns` over `cash` (both (T,)), over its downside deviation, times sqrt(periods_per_year).
+
+    The downside deviation is against cash: sqrt(mean(min(excess, 0)²)) over all T periods, gains counting as zero.
+    Raises DataError when no period fell short of cash.
+    Source : Sortino and Price (1994), Performance Measurement in a Downside Risk Framework.
+
+    >>> round(sortino([0.03, 0.00, 0.03, 0.00], [0.01] * 4, periods_per_year=8), 12)
+    2.0
+    """
+    excess = _excess(returns, cash)
+    downside = float(np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2)))
+    if downside <= STILL:
+        raise DataError(
+            f"the Sortino ratio is not defined: none of {len(excess)} returns is below cash. Take a longer "
+            "period, or leave it out."
+        )
+    return float(excess.mean()) / downside * math.sqrt(_per_year(periods_per_year))
+
+
+@dataclass(frozen=True)
+class Drawdown:
+    """The deepest fall of a NAV: `depth` (fraction, never positive) and the rows of its NAV where it began and ended.
+
+    peak     : last row at the maximum from which it fell.      trough : first row at the bottom.
+    recovery : first row after the trough at or above the peak, or None while it is still under water.
+    A NAV that never falls has depth 0 and all three rows 0.
+    """
+
+    depth: float
+    peak: int
+    trough: int
+    recovery: int | None
+
+
+def drawdown(nav: ArrayLike) -> Array:
+    """(T + 1,) NAV over its running peak, minus 1: zero at a new peak, negative under water.
+
+    >>> drawdown([1.0, 2.0, 1.5, 2.5]).tolist()
+    [0.0, 0.0, -0.25, 0.0]
+    """
+    path = _nav(nav, at_least=1)
+    return path / np.maximum.accumulate(path) - 1.0
+
+
+def max_drawdown(nav: ArrayLike) -> Drawdown:
+    """The deepest fall of `nav` (T + 1,) from a running peak, the first of several equally deep ones.
+
+    >>> max_drawdown([1.0, 2.0, 1.5, 1.0, 1.8, 2.0])
+    Drawdown(depth=-0.5, peak=1, trough=3, recovery=5)
+    >>> max_drawdown([1.0, 2.0, 1.0]).recovery is None
+    True
+    """
+    path = _nav(nav, at_least=1)
+    under = drawdown(path)
+    trough = int(np.argmin(under))
+    if under[trough] == 0.0:
+        return Drawdown(0.0, 0, 0, 0)
+    peak = trough - int(np.argmax(path[trough::-1] == path[: trough + 1].max()))
+    back = np.flatnonzero(path[trough:] >= path[peak])
+    return Drawdown(float(under[trough]), peak, trough, trough + int(back[0]) if back.size else None)
+
+
+def var(returns: ArrayLike, level: float = 0.95) -> float:
+    """Historical value at risk of one period: the smallest loss x with P(loss <= x) >= `level`; a loss is positive.
+
+    It is the lower `level`-quantile of the T losses: with k = floor((1 - level)·T), the (k + 1)-th largest of them, no
+    interpolation. Raises DataError when (1 - level)·T < 1: then no whole observation lies in the tail.
+
+    >>> var([-0.05, -0.04, -0.03, -0.02, *[0.01] * 16], level=0.90)
+    0.03
+    """
+    losses, whole, _ = _tail(returns, level)
+    return float(losses[whole])
+
+
+def cvar(returns: ArrayLike, level: float = 0.95) -> float:
+    """Historical expected shortfall of one period: the mean of the worst (1 - level)·T losses; a loss is positive.
+
+    Exactly that share of the sample is averaged: with k = floor((1 - level)·T), the k largest losses count whole and
+    the next one, which is `var`, by the fraction left. This is min over c of c + mean(max(loss - c, 0)) / (1 - level):
+    coherent, never below `var`, continuous in `level`. Raises as `var` does.
+    Source : Rockafellar and Uryasev (2002), Conditional value-at-risk for general loss distributions, Proposition 8;
+             Acerbi and Tasche (2002), On the coherence of expected shortfall.
+
+    >>> round(cvar([-0.05, -0.04, -0.03, -0.02, *[0.01] * 16], level=0.90), 12)   # the two worst
+    0.045
+    >>> round(cvar([-0.05, -0.04, *[0.01] * 13], level=0.90), 12)                  # the worst, and half of the next
+    0.046666666667
+    """
+    losses, whole, mass = _tail(returns, level)
+    return float(losses[:whole].sum() + (mass - whole) * losses[whole]) / mass
+
+
+def tracking_error(active: ArrayLike, periods_per_year: float) -> float:
+    """Standard deviation of active returns (T,), portfolio minus benchmark, ddof 1, annualised: fraction a year.
+
+    >>> round(tracking_error([0.002, 0.0, 0.002, 0.0], periods_per_year=12), 12)
+    0.004
+    """
+    return float(np.std(_series(active, "active returns", at_least=2), ddof=1)) * math.sqrt(_per_year(periods_per_year))
+
+
+def daily_loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: float) -> Array:
+    """(T,) the daily terms of J, in bp of NAV a year: periods_per_year·10⁴·(cost + g/2·active²). Their mean is J.
+
+    cost   : (T,) cost of each day over NAV before its trade, fraction, never negative.
+    active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
+    g      : price of tracking error: at 5, a tracking error of 1 % a year costs 2.5 bp a year.
+
+    >>> daily_loss([0.0, 0.0002], [0.01, 0.0], g=5.0, periods_per_year=1.0).round(9).tolist()
+    [2.5, 2.0]
+    """
+    c, a = _pair(cost, "cost", active, "active returns", at_least=1)
+    _refuse(c < 0.0, c, "cost", "is negative: a cost leaves wealth, so it is zero or more")
+    if not (np.isfinite(g) and g >= 0.0):
+        raise ConfigError(f"g prices tracking error and is zero or more: found {g!r}. Correct g in the portfolio file.")
+    return _per_year(periods_per_year) * BPS * (c + 0.5 * g * a**2)
+
+
+def loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: float) -> float:
+    """J, in bp of NAV a year: what trading cost, and what not trading cost in distance from the strategic target.
+
+    >>> round(loss([0.0, 0.0002], [0.01, 0.0], g=5.0, periods_per_year=1.0), 9)
+    2.25
+    """
+    return float(daily_loss(cost, active, g, periods_per_year).mean())
+
+
+def _series(values: ArrayLike, name: str, at_least: int) -> Array:
+    """`values` as (T,) floats. Raises DataError when it is not one finite series of `at_least` observations."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1:
+        raise DataError(f"{name} must be one series: found shape {array.shape}. Give one column at a time.")
+    if len(array) < at_least:
+        raise DataError(f"{name} has {len(array)} observations where {at_least} are needed. Take a longer period.")
+    _refuse(~np.isfinite(array), array, name, "is not a number: complete or cut the series first")
+    return array
+
+
+def _pair(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_least: int) -> tuple[Array, Array]:
+    """Two series of one length. Raises DataError."""
+    a, b = _series(one, one_name, at_least), _series(two, two_name, at_least)
+    if len(a) != len(b):
+        raise DataError(f"{one_name} has {len(a)} observations and {two_name} {len(b)}: give both over the same dates.")
+    return a, b
+
+
+def _excess(returns: ArrayLike, cash: ArrayLike) -> Array:
+    r, c = _pair(returns, "returns", cash, "cash", at_least=2)
+    return r - c
+
+
+def _compounding(returns: ArrayLike) -> Array:
+    r = _series(returns, "returns", at_least=1)
+    _refuse(r <= -1.0, r, "returns", "is a loss of everything or more: only returns above -1 compound")
+    return r
+
+
+def _nav(nav: ArrayLike, at_least: int) -> Array:
+    path = _series(nav, "nav", at_least)
+    _refuse(path <= 0.0, path, "nav", "is not positive: cut the path to the days on which the portfolio had value")
+    return path
+
+
+def _tail(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
+    """Losses, largest first; whole observations in the tail; and its mass in observations, (1 - level)·T."""
+    if not 0.0 < level < 1.0:
+        raise ConfigError(f"the level of VaR and CVaR lies between 0 and 1: found {level!r}. 0.95 takes the worst 5 %.")
+    losses = np.sort(-_series(returns, "returns", at_least=1))[::-1]
+    mass = round((1.0 - level) * len(losses), 9)  # (1 - 0.95)·100 is 5.000000000000004: five observations are meant
+    if mass < 1.0:
+        raise DataError(
+            f"{len(losses)} returns leave {mass:.2f} observations in the tail at level {level}: one at least is "
+            "needed. Take a longer period or a lower level."
+        )
+    return losses, min(int(mass), len(losses) - 1), mass
+
+
+def _per_year(periods_per_year: float) -> float:
+    if not (np.isfinite(periods_per_year) and periods_per_year > 0):
+        raise ConfigError(
+            f"periods_per_year must be positive: found {periods_per_year!r}. Daily is 252, weekly 52, monthly 12."
+        )
+    return float(periods_per_year)
+
+
+def _refuse(bad: NDArray[np.bool_], values: Array, name: str, reason: str) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{name} in row {row} of {len(values)} {reason}. Found {values[row]:.6g}.")
