@@ -1,0 +1,199 @@
+"""What an allocation is, and the path of targets that it gives a market.
+
+A target depends on the past alone, not on holdings, rule or cost: so an allocation is asked on its refit dates only,
+and its path is computed once and handed to every policy that uses it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import ConfigError, DataError, PolicyError
+from research.market import Market, Past
+from research.market.calendars import EVERY, last_of
+from research.market.market import Array, Mask
+
+Unlisted = Literal["pro_rata", "cash"]
+Rows = NDArray[np.int64]
+
+LISTING = "listing"
+UNLISTED = ("pro_rata", "cash")
+
+
+class Allocation(Protocol):
+    """What to hold.
+
+    refit  : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
+             "quarter" or "year", at the last scheduled session of each.
+    window : returns that it needs; 0 for none.
+    """
+
+    @property
+    def refit(self) -> str:
+        """When it is asked."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Returns that it needs."""
+        ...
+
+    def target(self, past: Past) -> Array:
+        """(n,) fraction of NAV; cash is the rest."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TargetPath:
+    """The targets that an allocation gave a market, and which of them is in force at the close of each day.
+
+    assets     : n names.
+    rows       : (K, n) targets in the order in which they were computed, fraction of NAV; cash is the rest.
+    row        : (T,) which of them is in force at each close, -1 before the first.
+    seen       : (K,) market row of the last date that each of them saw.
+    allocation : what gave them, as it prints itself.
+    Raises     : PolicyError when a target is in force before the last date that it saw.
+    """
+
+    assets: tuple[str, ...]
+    rows: Array
+    row: Rows
+    seen: Rows
+    allocation: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that no target looks ahead, and make the arrays read-only."""
+        for name, kind in (("rows", np.float64), ("row", np.int64), ("seen", np.int64)):
+            array = np.array(getattr(self, name), dtype=kind)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        in_force = np.flatnonzero(self.row >= 0)
+        ahead = self.seen[self.row[in_force]] > in_force
+        if ahead.any():
+            t = int(in_force[np.argmax(ahead)])
+            raise PolicyError(
+                f"target {self.row[t]} of {self.allocation} is in force at row {t}, and has seen row "
+                f"{self.seen[self.row[t]]}. A target may be used from the last date that it saw on."
+            )
+
+    def at(self, t: int) -> Array:
+        """(n,) the target in force at the close of market row `t`. Raises PolicyError before the first one."""
+        if not 0 <= t < len(self.row) or self.row[t] < 0:
+            first = "none" if not len(self.seen) else f"row {self.seen[0]}"
+            raise PolicyError(
+                f"no target of {self.allocation} is in force at row {t}: the first is {first}, the market ends at row "
+                f"{len(self.row) - 1}. Ask for the path with an earlier `start`, or for a later row."
+            )
+        return self.rows[self.row[t]]
+
+    def __repr__(self) -> str:
+        """One line: whose targets, how many, and the market rows that they are in force for."""
+        span = f"row {self.seen[0]} to {len(self.row) - 1}" if len(self.seen) else "no row"
+        return f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}"
+
+
+def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
+    """The path of targets of `allocation` on `market`, ready at the close of row `start` and asked on refit dates only.
+
+    start   : first row at whose close a target is needed. The one in force there is that of the last refit date not
+              after it; earlier refits are skipped. If none of those has a complete window, it is asked at `start`.
+    Returns : a TargetPath; a target computed at row t is in force from the close of t on.
+    Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown refit or a `start`
+              outside the market; PolicyError for a target that is not n finite numbers.
+    """
+    sessions = len(market.dates)
+    if not 0 <= start < sessions:
+        raise ConfigError(
+            f"start of the targets of {allocation!r} is row {start}, and market {market.name!r} has rows 0 to "
+            f"{sessions - 1}. Choose a row inside."
+        )
+    ready = _first_complete(allocation, market, start)
+    dates = _refit_rows(allocation, market)
+    dates = dates[dates >= ready]
+    before = dates[dates <= start]
+    asked = np.concatenate([before[-1:] if len(before) else [start], dates[dates > start]]).astype(np.int64)
+    rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
+    row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
+    return TargetPath(market.assets, rows, row, asked, repr(allocation))
+
+
+def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], how: Unlisted = "pro_rata") -> Array:
+    """The same target when some lines are not listed yet: spread over the listed lines, or left in cash.
+
+    weights     : (n,) fraction of NAV.      listed : (n,) bool.      asset_class : n names.
+    how         : "pro_rata": the target of a line that is not listed goes to the listed lines of its class that have
+                  one, in proportion to its size, or, where the class has none, to those of the whole portfolio; where
+                  nothing is listed it stays in cash. "cash": it stays in cash.
+    Returns     : (n,) fraction of NAV, zero for every line that is not listed.
+    Raises      : ConfigError for another `how`.
+
+    >>> spread_unlisted(np.array([0.6, 0.2, 0.2]), np.array([True, True, False]), ["equity", "bond", "bond"]).tolist()
+    [0.6, 0.4, 0.0]
+    """
+    check_unlisted("spread_unlisted", how)
+    spread = np.where(listed, weights, 0.0)
+    if how == "cash":
+        return spread
+    classes = np.asarray(asset_class)
+    size = np.abs(spread)
+    for line in np.flatnonzero(~listed & (weights != 0.0)):
+        share = np.where(classes == classes[line], size, 0.0)
+        share = share if share.any() else size
+        if share.any():
+            spread += weights[line] * (share / share.sum())
+    return spread
+
+
+def check_unlisted(owner: str, how: str) -> None:
+    """Raise ConfigError unless `how` is one of the ways in which a line that is not listed is treated."""
+    if how not in UNLISTED:
+        raise ConfigError(f"unlisted of {owner} is {how!r}. Use one of {', '.join(UNLISTED)}.")
+
+
+def _refit_rows(allocation: Allocation, market: Market) -> Rows:
+    """Rows at whose close the allocation is due to be asked; for "listing" the first row is one."""
+    if allocation.refit == LISTING:
+        changed = (market.listed[1:] != market.listed[:-1]).any(axis=1)
+        return np.concatenate([[0], 1 + np.flatnonzero(changed)])
+    if allocation.refit not in EVERY:
+        raise ConfigError(
+            f"refit of {allocation!r} is {allocation.refit!r}. Use one of {', '.join((LISTING, *EVERY))}."
+        )
+    return np.flatnonzero(last_of(market.days, allocation.refit, market.calendar))
+
+
+def _first_complete(allocation: Allocation, market: Market, start: int) -> int:
+    """First row at which a line has the whole window; raises DataError when it lies after `start`."""
+    if allocation.window == 0:
+        return 0
+    listing = int(np.argmax(market.listed.any(axis=1)))
+    ready = listing + allocation.window
+    if ready <= start:
+        return ready
+    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if ready < len(market.dates) else ""
+    raise DataError(
+        f"market {market.name!r} is too short for {allocation!r}: it needs {allocation.window} returns on "
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {max(start - listing, 0)} are known there. Choose a "
+        f"shorter window, {mend}or give the market a longer history."
+    )
+
+
+def _checked(target: Array, allocation: Allocation, past: Past) -> Array:
+    """The target as n finite numbers, or a PolicyError with the worst offender."""
+    target = np.array(target, dtype=np.float64)  # a copy: an allocation may hand out the same array again
+    if target.shape != (len(past.assets),):
+        raise PolicyError(
+            f"target of {allocation!r} on {past.date:%Y-%m-%d} has shape {target.shape}, expected "
+            f"({len(past.assets)},): one weight for each of {', '.join(past.assets)}."
+        )
+    bad = ~np.isfinite(target)
+    if bad.any():
+        worst = int(np.argmax(bad))
+        raise PolicyError(
+            f"target of {allocation!r} on {past.date:%Y-%m-%d} is not finite for {bad.sum()} of {len(target)} lines: "
+            f"{past.assets[worst]} has {target[worst]!r}. Give every line a number; zero keeps it out."
+        )
+    return target

@@ -1,0 +1,288 @@
+"""The path of targets: when an allocation is asked, what it may see, and what is refused."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import research.allocation as room
+from research.allocation import (
+    HRP,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    MinimumVariance,
+    TargetPath,
+    spread_unlisted,
+    target_path,
+)
+from research.errors import ConfigError, DataError, PolicyError
+
+EVERY_ALLOCATION = [
+    FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
+    FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
+    EqualWeights(),
+    InverseVolatility(window=60),
+    MinimumVariance(window=60),
+    HRP(window=60),
+    HRP(window=60, refit="week", linkage="ward", distance="columns"),
+    HRP(window=60, order="pypfopt"),
+]
+
+
+@dataclass
+class Recorder:
+    """An allocation that notes the row of every question and answers with it, or with what it is given."""
+
+    refit: str = "month"
+    window: int = 0
+    answer: object = None
+    asked: list = field(default_factory=list, repr=False)
+
+    def target(self, past):
+        self.asked.append(past.t)
+        return np.full(len(past.assets), past.t / 1000.0) if self.answer is None else self.answer
+
+
+@pytest.fixture(scope="module")
+def quiet(make_market):
+    """January to June 2018, two lines that do not move: 125 sessions."""
+    return make_market(np.zeros((125, 2)), assets=("SPY", "AGG"))
+
+
+# -- when it is asked --------------------------------------------------------------------------------------------------
+
+
+def test_an_allocation_is_asked_at_the_last_scheduled_session_of_each_month(quiet):
+    allocation = Recorder("month")
+    path = target_path(allocation, quiet, start=quiet.row("2018-01-31"))
+    dates = [str(quiet.dates[t].date()) for t in path.seen]
+    assert dates == ["2018-01-31", "2018-02-28", "2018-03-29", "2018-04-30", "2018-05-31", "2018-06-29"]
+    assert allocation.asked == path.seen.tolist()
+
+
+def test_the_last_row_of_the_data_is_no_refit_date_unless_a_period_ends_there(make_market):
+    may_30 = make_market(np.zeros((103, 2)))
+    assert str(may_30.dates[-1].date()) == "2018-05-30"
+    assert str(may_30.dates[target_path(Recorder("month"), may_30, start=30).seen[-1]].date()) == "2018-04-30"
+
+
+@pytest.mark.parametrize(("refit", "asked"), [("day", 125), ("week", 27), ("quarter", 3), ("year", 1)])
+def test_every_calendar_period_is_a_refit_schedule(quiet, refit, asked):
+    # The start, then: every session; 26 Fridays, or what stood for them; March 29 and June 29; no end of a year.
+    assert len(target_path(Recorder(refit), quiet, start=0).seen) == asked
+
+
+def test_a_target_is_in_force_from_the_close_that_it_saw_until_the_next(quiet):
+    path = target_path(Recorder("month"), quiet, start=20)
+    assert path.seen[:2].tolist() == [20, 39]
+    assert path.row[:20].tolist() == [-1] * 20
+    assert path.row[20:39].tolist() == [0] * 19
+    assert path.row[39] == 1
+    assert path.at(39).tolist() == [0.039, 0.039]
+
+
+def test_refits_before_the_one_in_force_at_the_start_are_skipped(quiet):
+    allocation = Recorder("month")
+    path = target_path(allocation, quiet, start=quiet.row("2018-04-10"))
+    assert str(quiet.dates[allocation.asked[0]].date()) == "2018-03-29"
+    assert path.at(quiet.row("2018-04-10")).tolist() == path.rows[0].tolist()
+
+
+def test_without_an_earlier_complete_refit_it_is_asked_at_the_start(quiet):
+    # The window of 25 returns is complete at row 25, after January's refit (row 20) and before February's (row 39).
+    allocation = Recorder("month", window=25)
+    assert target_path(allocation, quiet, start=30).seen[:2].tolist() == [30, 39]
+    assert target_path(Recorder("month", window=25), quiet, start=40).seen[0] == 39
+    assert target_path(Recorder("month", window=25), quiet, start=25).seen[0] == 25
+
+
+def test_a_listing_schedule_asks_only_when_the_set_of_listed_lines_changes(make_market):
+    market = make_market(np.zeros((60, 3)), first=[0, 10, 40], halted=[(20, 0), (21, 0)])
+    assert target_path(Recorder("listing"), market).seen.tolist() == [0, 10, 40]
+    assert target_path(Recorder("listing"), market, start=15).seen.tolist() == [10, 40]
+
+
+# -- what it may see ---------------------------------------------------------------------------------------------------
+
+
+def test_every_allocation_of_the_room_is_in_the_battery():
+    policies = {c for name in room.__all__ if hasattr(c := getattr(room, name), "target") and name != "Allocation"}
+    assert policies == {type(allocation) for allocation in EVERY_ALLOCATION}
+
+
+@pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
+def test_what_follows_a_date_does_not_reach_its_target(allocation, noisy):
+    cut = 200
+    returns, tradable = noisy.returns.copy(), noisy.tradable.copy()
+    rng = np.random.default_rng(5)
+    tradable[cut + 1 :] |= rng.random(tradable[cut + 1 :].shape) < 0.5
+    returns[cut + 1 :] = np.where(np.maximum.accumulate(tradable)[cut + 1 :], rng.normal(0.0, 0.05, (179, 6)), 0.0)
+    past = target_path(allocation, noisy, start=70)
+    other = target_path(allocation, replace(noisy, returns=returns, tradable=tradable), start=70)
+    known = past.seen <= cut
+    assert known.sum() >= 1
+    assert np.array_equal(past.row[: cut + 1], other.row[: cut + 1])
+    assert np.array_equal(past.rows[known], other.rows[: known.sum()])
+    if allocation.window:  # and what follows does reach later targets, so the perturbation was one
+        assert not np.array_equal(past.rows[-1], other.rows[-1])
+
+
+@pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
+@pytest.mark.parametrize("last", [335, 350, 365])
+def test_a_longer_market_leaves_the_past_bit_equal(allocation, last, noisy):
+    short, long = (target_path(allocation, m, start=70) for m in (noisy.until(noisy.dates[last]), noisy))
+    assert np.array_equal(short.row, long.row[: last + 1])
+    assert np.array_equal(short.seen, long.seen[: len(short.seen)])
+    assert np.array_equal(short.rows, long.rows[: len(short.rows)])
+    assert len(long.rows) > len(short.rows) or allocation.window == 0
+
+
+@pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
+def test_a_line_that_is_not_listed_has_no_target(allocation, noisy):
+    path = target_path(allocation, noisy, start=70)
+    for target, seen in zip(path.rows, path.seen, strict=True):
+        assert (target[~noisy.listed[seen]] == 0.0).all()
+        assert 0.0 <= target.min() <= target.sum() <= 1.0 + 1e-12
+
+
+def test_a_path_that_looks_ahead_is_refused():
+    with pytest.raises(PolicyError, match=r"target 0 of HRP is in force at row 1, and has seen row 2"):
+        TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 0], seen=[2], allocation="HRP")
+
+
+def test_an_allocation_that_hands_out_one_array_again_and_again_is_kept_as_it_answered(quiet):
+    class Reuses(Recorder):
+        def target(self, past):
+            self.answer = np.zeros(2) if self.answer is None else self.answer
+            self.answer[:] = past.t / 1000.0
+            return self.answer
+
+    assert target_path(Reuses("quarter"), quiet).rows[:, 0].tolist() == [0.0, 0.06, 0.124]
+
+
+def test_a_path_says_what_it_is_in_one_line(quiet):
+    path = target_path(EqualWeights(), quiet, start=20)
+    assert repr(path) == "TargetPath of EqualWeights(unlisted='pro_rata'): 1 targets of 2 lines, for row 0 to 124"
+
+
+def test_a_path_cannot_be_changed(quiet):
+    path = target_path(Recorder(), quiet, start=30)
+    for array in (path.rows, path.row, path.seen):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+def test_a_market_too_short_for_the_window_says_what_is_known_and_from_when(quiet):
+    with pytest.raises(DataError) as error:
+        target_path(HRP(window=100), quiet, start=20)
+    for fact in ("'made'", "HRP(window=100", "100 returns", "2018-01-31 (row 20)", "and 20 are known", "2018-05-25"):
+        assert fact in str(error.value)
+
+
+def test_a_market_that_ends_before_the_window_is_complete_offers_no_later_start(quiet):
+    with pytest.raises(DataError, match=r"and 124 are known there. Choose a shorter window, or give the market"):
+        target_path(HRP(window=300), quiet, start=124)
+
+
+@pytest.mark.parametrize("start", [-1, 125])
+def test_a_start_outside_the_market_is_refused(quiet, start):
+    with pytest.raises(ConfigError, match=rf"row {start}, and market 'made' has rows 0 to 124"):
+        target_path(EqualWeights(), quiet, start=start)
+
+
+def test_an_unknown_schedule_is_refused(quiet):
+    with pytest.raises(ConfigError, match=r"refit of Recorder.*'fortnight'.*listing, day, week, month"):
+        target_path(Recorder("fortnight"), quiet)
+
+
+def test_a_target_that_is_not_finite_names_the_line_and_the_date(quiet):
+    with pytest.raises(PolicyError, match=r"Recorder.* on 2018-01-31 is not finite for 1 of 2 lines: AGG has .*nan"):
+        target_path(Recorder(answer=np.array([1.0, np.nan])), quiet, start=20)
+
+
+def test_a_target_of_another_length_is_refused(quiet):
+    with pytest.raises(PolicyError, match=r"shape \(3,\), expected \(2,\): one weight for each of SPY, AGG"):
+        target_path(Recorder(answer=[0.2, 0.3, 0.5]), quiet, start=20)
+
+
+@pytest.mark.parametrize("t", [19, 125, -1])
+def test_asking_for_a_target_before_the_first_or_after_the_market_is_refused(quiet, t):
+    with pytest.raises(PolicyError, match=rf"in force at row {t}: the first is row 20, the market ends at row 124"):
+        target_path(Recorder(), quiet, start=20).at(t)
+
+
+# -- lines that are not listed yet -------------------------------------------------------------------------------------
+
+CLASSES = ("equity", "equity", "bond", "crypto")
+
+
+def test_the_target_of_an_unlisted_line_goes_to_its_class_in_proportion():
+    classes = ["equity", "equity", "equity", "bond"]
+    listed = np.array([True, True, False, True])
+    spread = spread_unlisted(np.array([0.3, 0.1, 0.2, 0.4]), listed, classes)
+    assert spread == pytest.approx([0.45, 0.15, 0.0, 0.4], abs=1e-15)
+
+
+def test_a_class_without_listed_lines_goes_to_the_whole_portfolio():
+    spread = spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.array([True, True, True, False]), CLASSES)
+    assert spread == pytest.approx([0.4 + 0.4 / 9, 0.2 + 0.2 / 9, 0.3 + 0.3 / 9, 0.0], abs=1e-15)
+
+
+def test_a_listed_line_of_the_class_with_no_target_gets_none():
+    spread = spread_unlisted(np.array([0.0, 0.3, 0.7, 0.0]), np.array([True, False, True, True]), CLASSES)
+    assert spread == pytest.approx([0.0, 0.0, 1.0, 0.0], abs=1e-15)
+
+
+def test_left_in_cash_the_other_lines_keep_their_target():
+    spread = spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.array([True, False, True, False]), CLASSES, how="cash")
+    assert spread.tolist() == [0.4, 0.0, 0.3, 0.0]
+
+
+def test_where_nothing_is_listed_everything_stays_in_cash():
+    assert spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.zeros(4, bool), CLASSES).tolist() == [0.0] * 4
+
+
+@given(
+    size=st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4),
+    listed=st.lists(st.booleans(), min_size=4, max_size=4),
+)
+def test_spreading_keeps_the_sum_and_gives_unlisted_lines_nothing(size, listed):
+    weights, listed = np.array(size), np.array(listed)
+    spread = spread_unlisted(weights, listed, CLASSES)
+    assert (spread[~listed] == 0.0).all()
+    assert (spread >= np.where(listed, weights, 0.0)).all()
+    if weights[listed].any():
+        assert spread.sum() == pytest.approx(weights.sum(), abs=1e-12)
+
+
+@settings(max_examples=50)
+@given(order=st.permutations(range(6)), listed=st.lists(st.booleans(), min_size=6, max_size=6))
+def test_spreading_is_blind_to_the_order_of_lines(order, listed):
+    weights, listed = np.array([0.1, 0.3, 0.05, 0.2, 0.15, 0.2]), np.array(listed)
+    classes = np.array(["a", "a", "b", "b", "c", "b"])
+    moved = spread_unlisted(weights[order], listed[order], classes[order])
+    assert moved == pytest.approx(spread_unlisted(weights, listed, classes)[order], abs=1e-15)
+
+
+def test_another_way_of_spreading_is_refused():
+    with pytest.raises(ConfigError, match=r"'drop'. Use one of pro_rata, cash"):
+        spread_unlisted(np.array([1.0]), np.array([True]), ["equity"], how="drop")
+
+
+# -- the room itself ---------------------------------------------------------------------------------------------------
+
+
+def test_importing_the_room_loads_no_solver():
+    heavy = {"scipy", "cvxpy", "pypfopt", "sklearn", "skfolio", "torch", "numba", "exchange_calendars"}
+    code = "import sys, research.allocation; print(*{m.split('.')[0] for m in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "numpy" in loaded
+    assert not heavy & set(loaded)
