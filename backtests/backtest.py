@@ -1,4 +1,4 @@
-"""The record of one policy played through history: facts as they were booked; paths and figures are derived from them."""
+"""The record of one policy played through history: facts as they were booked; all else is derived from them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from research.accounting import Costs, Policy, Why
 from research.accounting.costs import COLUMNS
@@ -13,10 +14,12 @@ from research.accounting.kernel import weigh
 from research.allocation import TargetPath
 from research.compiled import compiled
 from research.market import Market
-from research.market.market import Array
+from research.market.market import Array, Mask
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
+
+Rows = NDArray[np.int64]
 
 NO_LINE = -2  # a decision that no single line caused
 TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
@@ -25,15 +28,18 @@ TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
 class Ledger(NamedTuple):
     """What a loop writes. Row j of k decisions to trade; arrays are longer while the loop runs.
 
-    asked, booked : (k,) market rows; booked is -1 when the data ended first.  line, size, allowed : (k,) facts of `Why`.
-    trades : (k, n) currency, buys positive.  charges : (k, columns, n) currency.  nav_before : (k,) wealth before the trade.
+    asked, booked : (k,) market rows; booked is -1 when the data ended first.
+    line, size, allowed : (k,) facts of `Why`.
+    trades : (k, n) currency, buys positive.  charges : (k, columns, n) currency.
+    nav_before : (k,) wealth before the trade.
     units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each decision was booked.
-    nav : (D + 1,) at each close, the opening trade's first.  opening_trades (n,), opening_charges (columns, n) : currency.
+    nav : (D + 1,) at each close, the opening trade's first.
+    opening_trades (n,), opening_charges (columns, n) : currency.
     """
 
-    asked: np.ndarray
-    booked: np.ndarray
-    line: np.ndarray
+    asked: Rows
+    booked: Rows
+    line: Rows
     size: Array
     allowed: Array
     trades: Array
@@ -49,11 +55,20 @@ class Ledger(NamedTuple):
     def empty(cls, days: int, n: int, columns: int) -> "Ledger":
         """Room for the opening trade and for a decision on every one of `days` days."""
         ledger = cls(
-            asked=np.empty(days, dtype=np.int64), booked=np.empty(days, dtype=np.int64), line=np.empty(days, dtype=np.int64),
-            size=np.empty(days), allowed=np.empty(days), trades=np.empty((days, n)), charges=np.empty((days, columns, n)),
-            nav_before=np.empty(days), units=np.empty((days + 1, n)), cash_units=np.empty(days + 1),
-            nav=np.empty(days), opening_trades=np.zeros(n), opening_charges=np.zeros((columns, n)),
-        )  # fmt: skip
+            asked=np.empty(days, dtype=np.int64),
+            booked=np.empty(days, dtype=np.int64),
+            line=np.empty(days, dtype=np.int64),
+            size=np.empty(days),
+            allowed=np.empty(days),
+            trades=np.empty((days, n)),
+            charges=np.empty((days, columns, n)),
+            nav_before=np.empty(days),
+            units=np.empty((days + 1, n)),
+            cash_units=np.empty(days + 1),
+            nav=np.empty(days),
+            opening_trades=np.zeros(n),
+            opening_charges=np.zeros((columns, n)),
+        )
         ledger.units[0] = 0.0
         return ledger
 
@@ -72,8 +87,10 @@ class Ledger(NamedTuple):
 class Backtest:
     """One policy played on one market: what was asked, what was booked, what it cost and why.
 
-    first : market row of the opening trade, the last close before the test.  wealth : before the opening trade, currency.
-    triggers : (k,) what asked for each trade.  holds : reasons to hold by market row, or None when they can be derived.
+    first : market row of the opening trade, the last close before the test.
+    wealth : before the opening trade, currency.
+    triggers : (k,) what asked for each trade.
+    holds : reasons to hold by market row, or None when they can be derived (see `decisions`).
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
     """
 
@@ -102,12 +119,12 @@ class Backtest:
         return pd.Series(self.ledger.nav, index=self.dates, name=self.name)
 
     @cached_property
-    def booked(self) -> np.ndarray:
+    def booked(self) -> Rows:
         """Numbers of the decisions that were booked and moved something, in order."""
         return np.flatnonzero((self.ledger.booked >= 0) & np.any(self.ledger.trades != 0.0, axis=1))
 
     @cached_property
-    def _held(self) -> np.ndarray:
+    def _held(self) -> Rows:
         """(D + 1,) row of `ledger.units` in force at each close."""
         steps = np.zeros(len(self.ledger.nav), dtype=np.int64)
         done = np.flatnonzero(self.ledger.booked >= 0)
@@ -163,7 +180,7 @@ class Backtest:
         """Cost of the opening trade over the wealth before it."""
         return float(self.ledger.opening_charges.sum()) / self.wealth
 
-    def _day_of(self, decisions: np.ndarray) -> np.ndarray:
+    def _day_of(self, decisions: Rows) -> Rows:
         return self.ledger.booked[decisions] - self.first - 1
 
     def _per_day(self, amounts: Array) -> Array:
@@ -175,7 +192,7 @@ class Backtest:
     # -- tables ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def counted(self) -> np.ndarray:
+    def counted(self) -> Mask:
         """(k, n) trades whose notional exceeds 1e-6 of NAV."""
         return np.abs(self.ledger.trades) > TRADED * self.ledger.nav_before[:, None]
 
@@ -202,7 +219,7 @@ class Backtest:
         )
 
     @cached_property
-    def after_listing(self) -> np.ndarray:
+    def after_listing(self) -> Mask:
         """(k,) is this the first decision after a line was listed, which changed the target by itself?"""
         listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])].sum(axis=1)
         return np.diff(listed) > 0
@@ -210,13 +227,14 @@ class Backtest:
     def why(self, decision: int) -> Why:
         """The reason of a decision to trade."""
         line = int(self.ledger.line[decision])
-        return Why(self.triggers[decision], None if line == NO_LINE else line, float(self.ledger.size[decision]),
-                   float(self.ledger.allowed[decision]))  # fmt: skip
+        size, allowed = float(self.ledger.size[decision]), float(self.ledger.allowed[decision])
+        return Why(self.triggers[decision], None if line == NO_LINE else line, size, allowed)
 
     def to_vectorbt(self) -> "VectorbtPortfolio":
         """The booked trades replayed by vectorbt: units at total-return indices, cash a column with its own index.
 
-        Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics follow.
+        Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics
+        follow.
         """
         import vectorbt as vbt
 
@@ -236,15 +254,22 @@ class Backtest:
         columns = [*self.market.assets, "cash"]
         if "cash" in self.market.assets:
             columns[-1] = "cash account"
-        frame = {"index": self.dates, "columns": columns}
+        close, amount, fee = (pd.DataFrame(panel, self.dates, columns) for panel in (prices, size, fees))
         return vbt.Portfolio.from_orders(
-            pd.DataFrame(prices, **frame), pd.DataFrame(size, **frame), size_type="amount", fixed_fees=pd.DataFrame(fees, **frame),
-            init_cash=self.wealth, group_by=True, cash_sharing=True, call_seq="auto", freq="1D",
-        )  # fmt: skip
+            close,
+            amount,
+            size_type="amount",
+            fixed_fees=fee,
+            init_cash=self.wealth,
+            group_by=True,
+            cash_sharing=True,
+            call_seq="auto",
+            freq="1D",
+        )
 
 
 @compiled
-def _weights_path(index, units, held, nav, weights, cash):
+def _weights_path(index: Array, units: Array, held: Rows, nav: Array, weights: Array, cash: Array) -> None:
     """Weights (D + 1, n) and cash (D + 1,) at each close, by the engine's own arithmetic."""
     for t in range(len(nav)):
         cash[t] = weigh(units[held[t]], index, t, nav[t], weights[t])

@@ -1,10 +1,14 @@
 """Playing one policy through history: the loop over days, compiled where the policy is a corridor, in Python where not.
 
-What a trade is and what a day is stand in `research.accounting`; when to trade stands in the policy; this file keeps time.
+What a trade is and what a day is stand in `research.accounting`; when to trade stands in the policy; this file keeps
+time.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backtests.backtest import NO_LINE, Backtest, Ledger
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
@@ -14,7 +18,7 @@ from research.allocation import TargetPath, target_path
 from research.compiled import compiled
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array, frozen
+from research.market.market import Array, Mask, frozen
 from research.rules.corridor import Corridor, ask, reason
 
 
@@ -38,29 +42,55 @@ def backtest(
     peer or a closed form.  start_weights : (n,) to open in, instead of the first target.
     targets : the allocation's target path on this market, when it is at hand; computed otherwise.
     leverage_limit : the most that the absolute weights of a target or a box may sum to.
-    Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive; PolicyError,
-    naming the date, for weights that cannot be booked.
+    Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
+    PolicyError, naming the date, for weights that cannot be booked.
     """
     name = name or type(policy).__name__
-    first = 0 if start is None else _row_before(market, pd.Timestamp(start))
+    first = None if start is None else _row_before(market, pd.Timestamp(start))
     if targets is None:
-        targets = target_path(policy.allocation, market, start=first)
-    if start is None:
+        targets = _targets(market, policy, first, name)
+    if first is None:
         first = int(np.argmax(targets.row >= 0))
-    _check(market, costs, targets, first, nav, lag, leverage_limit)
-    weights = targets.rows[targets.row[first]] if start_weights is None else np.asarray(start_weights, dtype=float)
+    opening = targets.rows[targets.row[first]] if start_weights is None else np.asarray(start_weights, dtype=float)
+    game = _Game(market, policy, targets, costs, first, lag, name, leverage_limit)
+    _check(game, nav, opening)
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), len(costs.columns))
-    cash_units = _open(market, costs, weights, first, nav, ledger)
+    cash_units = _open(game, opening, nav, ledger)
+    triggers: tuple[str, ...]
+    holds: dict[int, Why] | None
     if hasattr(policy, "corridor"):
-        corridor = policy.corridor(market, targets)
-        count = _play_compiled(market, corridor, costs, first, lag, cash_units, ledger, name)
-        triggers, holds = (corridor.trigger,) * count, None
+        triggers, holds = _play_compiled(game, policy.corridor(market, targets), cash_units, ledger), None
     else:
-        triggers, holds = _play_daily(
-            market, policy, targets, costs, first, lag, cash_units, ledger, name, leverage_limit
-        )
-    return Backtest(market=market, policy=policy, costs=costs, targets=targets, lag=lag, first=first, wealth=float(nav),
-                    name=name, ledger=ledger.cut(len(triggers)), triggers=triggers, holds=holds)  # fmt: skip
+        triggers, holds = _play_daily(game, cash_units, ledger)
+    return Backtest(
+        market=market,
+        policy=policy,
+        costs=costs,
+        targets=targets,
+        lag=lag,
+        first=first,
+        wealth=float(nav),
+        name=name,
+        ledger=ledger.cut(len(triggers)),
+        triggers=triggers,
+        holds=holds,
+    )
+
+
+class _Game(NamedTuple):
+    """What is played, and by which rules."""
+
+    market: Market
+    policy: Policy
+    targets: TargetPath
+    costs: Costs
+    first: int  # row of the opening trade
+    lag: int
+    name: str
+    leverage_limit: float
+
+
+# -- before the first day --------------------------------------------------------------------------------------------
 
 
 def _row_before(market: Market, start: pd.Timestamp) -> int:
@@ -74,66 +104,121 @@ def _row_before(market: Market, start: pd.Timestamp) -> int:
     return row
 
 
-def _check(market: Market, costs: Costs, targets: TargetPath, first: int, nav: float, lag: int, limit: float) -> None:
-    n = len(market.assets)
-    if len(costs.total) != n:
-        raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
+def _targets(market: Market, policy: Policy, first: int | None, name: str) -> TargetPath:
+    """The path of the policy's allocation; without a first row, from the first complete window on."""
+    allocation = getattr(policy, "allocation", None)
+    if allocation is None:
+        raise ConfigError(f"policy {name!r} has no allocation: give `targets`, the path of what it should hold.")
+    if first is None:
+        first = min(int(np.argmax(market.listed.any(axis=1))) + allocation.window, len(market.dates) - 1)
+    return target_path(allocation, market, start=first)
+
+
+def _check(game: _Game, nav: float, opening: Array) -> None:
+    """Refuse what cannot be played."""
+    market, targets, n = game.market, game.targets, len(game.market.assets)
+    if not hasattr(game.policy, "decide"):
+        raise ConfigError(f"policy {game.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
+    if len(game.costs.total) != n:
+        raise ConfigError(f"costs have {len(game.costs.total)} lines and the market {n}: give one for each line.")
     if not (nav > 0.0 and np.isfinite(nav)):
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
-    if lag < 0 or lag != int(lag):
-        raise ConfigError(f"lag is {lag!r}: it counts sessions, 0 or more.")
-    gross = np.abs(targets.rows).sum(axis=1)
-    if (gross > limit + 1e-9).any():
-        k = int(np.argmax(gross))
-        i = int(np.argmax(np.abs(targets.rows[k])))
+    if game.lag < 0 or game.lag != int(game.lag):
+        raise ConfigError(f"lag is {game.lag!r}: it counts sessions, 0 or more.")
+    if targets.row[game.first] < 0:
+        raise ConfigError(f"no target is in force on {market.dates[game.first]:%Y-%m-%d}: start the test later.")
+    if opening.shape != (n,) or not np.isfinite(opening).all():
+        raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each line.")
+    gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
+    k = int(np.argmax(gross))
+    if gross[k] > game.leverage_limit + 1e-9:
+        weights, seen = (opening, game.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
+        i = int(np.argmax(np.abs(weights)))
         raise PolicyError(
-            f"target of {market.dates[targets.seen[k]]:%Y-%m-%d} has gross weights of {gross[k]:.4f}, past the leverage limit "
-            f"of {limit:g}; the largest is {market.assets[i]} with {targets.rows[k, i]:.4f}. Lower it or raise the limit."
+            f"policy {game.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
+            f"the leverage limit of {game.leverage_limit:g}; the largest is {market.assets[i]} with {weights[i]:.4f}. "
+            "Lower it or raise the limit."
         )
-    if targets.row[first] < 0:
-        raise ConfigError(f"no target is in force on {market.dates[first]:%Y-%m-%d}: start the test later.")
 
 
-def _open(market: Market, costs: Costs, weights: Array, first: int, wealth_before: float, ledger: Ledger) -> float:
-    """Invest the wealth in `weights` at the close of row `first`, into the ledger; gives units of cash."""
-    n = len(weights)
-    cash, price, goal = 1.0 - weights.sum(), market.cash_index[first], frozen(weights[None])
+def _open(game: _Game, weights: Array, before: float, ledger: Ledger) -> float:
+    """Invest the wealth in `weights` at the close of the first row, into the ledger; gives units of cash."""
+    market, t, n = game.market, game.first, len(weights)
+    cash, price, goal = 1.0 - weights.sum(), market.cash_index[t], frozen(weights[None])
+    state = (ledger.units[0], market.index, t, before / price, price, before, market.tradable)
+    record = (ledger.opening_trades[None], ledger.opening_charges[None], 0)
     status, nav, cash_units = book(
-        ledger.units[0], market.index, first, wealth_before / price, price, wealth_before, market.tradable, goal, goal, goal, 0,
-        cash, cash, 1.0, costs.columns, costs.total, np.empty(n), np.empty(n), np.empty(n, dtype=bool),
-        ledger.opening_trades[None], ledger.opening_charges[None], 0,
-    )  # fmt: skip
+        *state, goal, goal, goal, 0, cash, cash, 1.0, *_rates_and_room(game.costs, n), *record
+    )
     if status == REFUSED:
-        raise PolicyError(
-            f"the opening trade on {market.dates[first]:%Y-%m-%d} cannot be paid for: its costs leave no wealth."
-        )
+        raise _refused(game, t)
     ledger.nav[0], ledger.cash_units[0] = nav, cash_units
     return cash_units
 
 
-def _refused(market: Market, t: int, name: str) -> PolicyError:
+def _rates_and_room(costs: Costs, n: int) -> tuple[Array, Array, Array, Array, Mask]:
+    """What `book` takes besides state and box: the rates, their totals, and scratch for n lines."""
+    return costs.columns, costs.total, np.empty(n), np.empty(n), np.empty(n, dtype=bool)
+
+
+def _refused(game: _Game, t: int) -> PolicyError:
+    weights = game.targets.at(t)
+    i = int(np.argmax(np.abs(weights) * game.costs.total))
     return PolicyError(
-        f"the trade of policy {name!r} on {market.dates[t]:%Y-%m-%d} is refused: its costs would take more than the lines that "
-        "trade are worth, or wealth is no longer positive. Lower the costs or the leverage."
+        f"the trade of policy {game.name!r} on {game.market.dates[t]:%Y-%m-%d} is refused: its costs would take more "
+        "than the lines that trade are worth, or wealth is no longer positive. The costliest line of its target is "
+        f"{game.market.assets[i]}: {game.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
+        "leverage."
     )
 
 
-def _play_compiled(market: Market, corridor: Corridor, costs: Costs, first: int, lag: int, cash_units: float, ledger: Ledger,
-                   name: str) -> int:  # fmt: skip
-    """Play a corridor; gives the number of decisions to trade."""
+# -- a corridor, compiled --------------------------------------------------------------------------------------------
+
+
+def _play_compiled(game: _Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> tuple[str, ...]:
+    """Play a corridor; gives the trigger of each decision to trade."""
+    market, costs = game.market, game.costs
+    units, first, lag = ledger.units[0].copy(), game.first, game.lag
+    rates = (corridor.part, costs.columns, costs.total)
     count, stopped = _play(
-        market.index, market.cash_index, market.tradable, corridor.asked, corridor.row, corridor.target, corridor.trigger_lower,
-        corridor.trigger_upper, corridor.lower, corridor.upper, corridor.cash, corridor.part, costs.columns, costs.total, first,
-        lag, ledger.units[0].copy(), cash_units, ledger,
-    )  # fmt: skip
+        market.index,
+        market.cash_index,
+        market.tradable,
+        *corridor.arrays,
+        *rates,
+        first,
+        lag,
+        units,
+        cash_units,
+        ledger,
+    )
     if stopped >= 0:
-        raise _refused(market, stopped, name)
-    return count
+        raise _refused(game, stopped)
+    return (corridor.trigger,) * count
 
 
 @compiled
-def _play(index, cash_index, tradable, asked, row, target, trigger_lower, trigger_upper, lower, upper, cash, part, rates, cost,
-          first, lag, units, cash_units, ledger):  # fmt: skip
+def _play(
+    index: Array,
+    cash_index: Array,
+    tradable: Mask,
+    asked: Mask,
+    row: NDArray[np.int64],
+    target: Array,
+    trigger_lower: Array,
+    trigger_upper: Array,
+    lower: Array,
+    upper: Array,
+    cash: Array,
+    part: float,
+    rates: Array,
+    cost: Array,
+    first: int,
+    lag: int,
+    units: Array,
+    cash_units: float,
+    ledger: Ledger,
+) -> tuple[int, int]:
     """The days after `first`, in the order of the house; gives (decisions to trade, row of a refused trade or -1)."""
     n = len(units)
     weights, goal, movable = np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_)
@@ -170,7 +255,7 @@ def _play(index, cash_index, tradable, asked, row, target, trigger_lower, trigge
 
 
 @compiled
-def _write(ledger, j, booked, units, cash_units, nav_before):
+def _write(ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, nav_before: float) -> None:
     """Write the state after decision j was booked."""
     ledger.booked[j] = booked
     ledger.units[j + 1] = units
@@ -179,55 +264,50 @@ def _write(ledger, j, booked, units, cash_units, nav_before):
 
 
 @compiled
-def _write_unbooked(ledger, j, units, cash_units, nav):
+def _write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
     """Decision j was asked on one of the last days, and the data ended before it could be booked."""
     ledger.trades[j] = 0.0
     ledger.charges[j] = 0.0
     _write(ledger, j, -1, units, cash_units, nav)
 
 
-def _play_daily(market: Market, policy: Policy, targets: TargetPath, costs: Costs, first: int, lag: int, cash_units: float,
-                ledger: Ledger, name: str, leverage_limit: float) -> tuple[tuple[str, ...], dict[int, Why]]:  # fmt: skip
-    """Play a policy that has no corridor, day by day; gives the trigger of each decision to trade, and the reasons to hold."""
+# -- any other policy, day by day ------------------------------------------------------------------------------------
+
+
+def _play_daily(game: _Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why]]:
+    """Play a policy that has no corridor; gives the trigger of each decision to trade, and the reasons to hold."""
+    market, first, lag = game.market, game.first, game.lag
     n, units = len(market.assets), ledger.units[0].copy()
-    work = (
-        costs.columns,
-        costs.total,
-        np.empty(n),
-        np.empty(n),
-        np.empty(n, dtype=bool),
-        ledger.trades,
-        ledger.charges,
-    )
+    work = (*_rates_and_room(game.costs, n), ledger.trades, ledger.charges)
     triggers: list[str] = []
     holds: dict[int, Why] = {}
-    box: tuple[object, ...] = ()
+    box: _Box | None = None
     due, last_booked, unfinished = -1, first, False
     for t in range(first + 1, len(market.dates)):
         price = market.cash_index[t]
         nav = wealth(units, market.index, t, cash_units, price)
         for turn in ("book", "look") if lag > 0 else ("look", "book"):
-            if turn == "book" and t == due:
-                before = nav
-                status, nav, cash_units = book(units, market.index, t, cash_units, price, nav, market.tradable, *box, *work,
-                                               len(triggers) - 1)  # fmt: skip
+            if turn == "book" and t == due and box is not None:
+                state, before, j = (
+                    (units, market.index, t, cash_units, price, nav, market.tradable),
+                    nav,
+                    len(triggers) - 1,
+                )
+                status, nav, cash_units = book(*state, *box, *work, j)
                 if status == REFUSED:
-                    raise _refused(market, t, name)
-                _write(ledger, len(triggers) - 1, t, units, cash_units, before)
+                    raise _refused(game, t)
+                _write(ledger, j, t, units, cash_units, before)
                 last_booked = t if status == BOOKED else last_booked
             elif turn == "look" and due <= t:
                 ledger.nav[t - first] = nav
-                target = targets.rows[targets.row[t]]
-                view = _view(
-                    market, t, units, nav, ledger.nav[: t - first + 1], target, t - last_booked, costs, unfinished
-                )
-                answer = policy.decide(view)
+                view = _view(game, t, units, ledger.nav[: t - first + 1], t - last_booked, unfinished)
+                answer = game.policy.decide(view)
                 unfinished = isinstance(answer, Trade) and answer.part < 1.0
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
-                check_trade(answer, n, name, market.dates[t], market.assets, leverage_limit)
-                box, due = _box(answer, target), t + lag
+                check_trade(answer, n, game.name, market.dates[t], market.assets, game.leverage_limit)
+                box, due = _box(answer, view.target), t + lag
                 _write_asked(ledger, len(triggers), t, answer.why)
                 triggers.append(answer.why.trigger)
         ledger.nav[t - first] = nav
@@ -236,16 +316,19 @@ def _play_daily(market: Market, policy: Policy, targets: TargetPath, costs: Cost
     return tuple(triggers), holds
 
 
-def _view(market: Market, t: int, units: Array, nav: float, history: Array, target: Array, since: int, costs: Costs,
-          unfinished: bool) -> View:  # fmt: skip
+def _view(game: _Game, t: int, units: Array, history: Array, since: int, unfinished: bool) -> View:
     """What the policy sees at the close of row t; its arrays are its own, or read-only."""
-    weights, history = np.empty(len(units)), history.view()
-    cash_weight = weigh(units, market.index, t, nav, weights)
+    weights, history, target = np.empty(len(units)), history.view(), game.targets.rows[game.targets.row[t]]
+    nav = float(history[-1])
+    cash_weight = weigh(units, game.market.index, t, nav, weights)
     history.flags.writeable = False
-    return View(market.past(t), target, weights, cash_weight, nav, history, since, costs, unfinished)
+    return View(game.market.past(t), target, weights, cash_weight, nav, history, since, game.costs, unfinished)
 
 
-def _box(trade: Trade, target: Array) -> tuple[object, ...]:
+_Box = tuple[Array, Array, Array, int, float, float, float]
+
+
+def _box(trade: Trade, target: Array) -> _Box:
     """A box as `book` takes it: (lower, upper, target, row, cash_lower, cash_upper, part)."""
     lower, upper, target = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
     return lower, upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part)

@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -39,7 +39,7 @@ def set_cache_folder() -> None:
     except OSError:
         return
     if os.access(folder, os.W_OK):
-        numba.config.CACHE_DIR = str(folder)
+        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba sets its settings by name
 
 
 set_cache_folder()
@@ -47,9 +47,10 @@ set_cache_folder()
 
 def compiled(function: F) -> F:
     """`numba.njit` as every kernel of the house uses it: cached on disk, free of the GIL, lazily typed."""
-    return numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
+    return cast(F, numba.njit(function, cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy"))
 
 
 def inlined(function: F) -> F:
     """`compiled`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
-    return numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)(function)
+    kernel = numba.njit(function, cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+    return cast(F, kernel)

@@ -31,14 +31,14 @@ class Costs:
             bad = ~((rates >= 0.0) & (rates < 0.5))
             if bad.any():
                 raise ConfigError(
-                    f"{name} of line {int(np.argmax(bad))} is {rates[bad][0] / BPS:g} bps: a cost is at least 0 and less "
-                    "than 5,000 bps. Correct it."
+                    f"{name} of line {int(np.argmax(bad))} is {rates[bad][0] / BPS:g} bps: a cost is at least 0 and "
+                    "less than 5,000 bps. Correct it."
                 )
             object.__setattr__(self, name, rates)
         if self.commission.shape != self.half_spread.shape:
             raise ConfigError(
-                f"commission has {self.commission.shape[0]} lines and half_spread {self.half_spread.shape[0]}: give both "
-                "for the same lines."
+                f"commission has {self.commission.shape[0]} lines and half_spread {self.half_spread.shape[0]}: give "
+                "both for the same lines."
             )
 
     @classmethod

@@ -37,14 +37,16 @@ class View:
     @property
     def tradable(self) -> Mask:
         """(n,) lines that can trade at this close."""
-        return self.past.tradable[-1]
+        today: Mask = self.past.tradable[-1]
+        return today
 
 
 @dataclass(frozen=True)
 class Why:
     """The four facts behind a decision.
 
-    trigger : "calendar", "band", "learned", "never", …  line : number of the line with the widest gap, `CASH` for cash, or None.
+    trigger : "calendar", "band", "learned", "never", …
+    line : number of the line with the widest gap, `CASH` for cash, or None.
     size : its weight less its target, fraction of NAV.  allowed : the gap that the rule allows, fraction of NAV.
     """
 
@@ -64,11 +66,11 @@ class Why:
                 self.trigger, f"{self.trigger}: nothing to do"
             )
         name = "cash" if self.line == CASH else names[self.line]
-        gap = f"{name} is {abs(self.size):.2%} {'over' if self.size > 0 else 'under'} target".replace("%", " points")
+        gap = f"{name} is {abs(self.size) * 100:.2f} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar":
             return f"review due; {gap}"
         side = "past" if abs(self.size) > abs(self.allowed) else "within"
-        return f"{gap}, {side} the {abs(self.allowed):.2%} allowed".replace("%", "")
+        return f"{gap}, {side} the {abs(self.allowed) * 100:.2f} allowed"
 
 
 @dataclass(frozen=True)
@@ -127,12 +129,15 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
             f"{where} returned a box with lower {trade.lower[i]:.6f} above upper {trade.upper[i]:.6f} for {names[i]}."
         )
     if not (0.0 < trade.part <= 1.0 and trade.cash_lower <= trade.cash_upper):
-        raise PolicyError(f"{where} returned part {trade.part} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: part lies "
-                          "in (0, 1] and the box is ordered.")  # fmt: skip
-    least = np.maximum(np.where(np.isinf(trade.lower), 0.0, trade.lower), 0.0) - np.minimum(
-        np.where(np.isinf(trade.upper), 0.0, trade.upper), 0.0
-    )
+        raise PolicyError(
+            f"{where} returned part {trade.part} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: part lies in "
+            "(0, 1] and the box is ordered."
+        )
+    lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (trade.lower, trade.upper))
+    least = np.maximum(lower, 0.0) - np.minimum(upper, 0.0)
     if least.sum() > leverage_limit + 1e-9:
         i = int(np.argmax(least))
-        raise PolicyError(f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of {leverage_limit:g}; "
-                          f"the largest is {names[i]} with {least[i]:.4f}. Lower the weights or raise the limit.")  # fmt: skip
+        raise PolicyError(
+            f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of "
+            f"{leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. Lower the weights or raise the limit."
+        )

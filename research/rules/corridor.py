@@ -17,8 +17,8 @@ class Corridor:
     """A rule on one market, as arrays, so that it can be played compiled.
 
     asked : (T,) days on which the rule is asked.  row : (T,) which of the K rows below is in force at each close.
-    target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is outside
-    its trigger, and then into the box [lower, upper].  cash : (K, 4) the same four numbers for cash.
+    target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is
+    outside its trigger, and then into the box [lower, upper].  cash : (K, 4) the same four numbers for cash.
     part : how much of the way to the box.  trigger : what its reasons call it.
     """
 
@@ -39,10 +39,25 @@ class Corridor:
             if isinstance(getattr(self, f.name), np.ndarray):
                 object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
 
+    @property
+    def arrays(self) -> tuple[Mask, NDArray[np.int64], Array, Array, Array, Array, Array, Array]:
+        """The arrays in their order, as the compiled loops take them."""
+        triggers = (self.trigger_lower, self.trigger_upper)
+        return self.asked, self.row, self.target, *triggers, self.lower, self.upper, self.cash
+
 
 @inlined
-def ask(weights, cash_weight, tradable, t, trigger_lower, trigger_upper, cash, k):
-    """Does the rule trade? Weights (n,) against row k of a corridor; a line that cannot trade in row t does not trigger."""
+def ask(
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    trigger_lower: Array,
+    trigger_upper: Array,
+    cash: Array,
+    k: int,
+) -> bool:
+    """Does the rule trade? Weights (n,) against row k of a corridor; what cannot trade in row t does not trigger."""
     past = max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1])
     for i in range(len(weights)):
         gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
@@ -51,7 +66,17 @@ def ask(weights, cash_weight, tradable, t, trigger_lower, trigger_upper, cash, k
 
 
 @compiled
-def reason(weights, cash_weight, tradable, t, target, trigger_lower, trigger_upper, cash, k):
+def reason(
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    target: Array,
+    trigger_lower: Array,
+    trigger_upper: Array,
+    cash: Array,
+    k: int,
+) -> tuple[int, float, float]:
     """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
 
     The line is -1 for cash, which comes last among equals.

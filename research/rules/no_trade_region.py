@@ -1,4 +1,4 @@
-"""The closed-form half-width of a no-trade region: how far a line may drift before trading it mends more than it costs."""
+"""The closed-form half-width of a no-trade region: how far a line may drift before a trade mends more than it costs."""
 
 import numpy as np
 
@@ -8,8 +8,9 @@ from research.market.market import Array
 def half_widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:
     """Each line's own asymptotic half-width h_i = (3 c_i w_i^2 var(r_i - r_p) / (2 g S_ii))^(1/3), fraction of NAV.
 
-    target : (n,) weights w; cash is the rest, without risk.  covariance : (n, n) S of returns in excess of cash, in any
-    one unit of time: the ratio has none.  cost : (n,) c, marginal cost a side, fraction.  g : price of squared tracking.
+    target : (n,) weights w; cash is the rest, without risk.  covariance : (n, n) S of returns in excess of cash, in
+    any one unit of time: the ratio has none.  cost : (n,) c, marginal cost a side, fraction.  g : price of squared
+    tracking.
     r_p is the return of the target portfolio, so var(r_i - r_p) is the variance with which drift widens the line's gap.
     Source: Shreve and Soner (1994); Janecek and Shreve (2004), for one line; taken line by line.
 

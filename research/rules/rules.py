@@ -29,8 +29,8 @@ class Never:
 
     def corridor(self, market: Market, targets: TargetPath) -> Corridor:
         """The rule as arrays: it is asked on no day."""
-        return Corridor(np.zeros(len(market.dates), dtype=bool), targets.row, part=1.0, trigger="never",
-                        **band_rows(targets.rows, 1.0, 1.0))  # fmt: skip
+        asked = np.zeros(len(market.dates), dtype=bool)
+        return Corridor(asked, targets.row, **band_rows(targets.rows, 1.0, 1.0), part=1.0, trigger="never")
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Calendar:
 
     def corridor(self, market: Market, targets: TargetPath) -> Corridor:
         """The rule as arrays: a band of zero, asked on the calendar."""
-        return Corridor(last_of(market.days, self.every, market.calendar), targets.row, part=self.part, trigger="calendar",
-                        **band_rows(targets.rows, 0.0, 0.0))  # fmt: skip
+        asked = last_of(market.days, self.every, market.calendar)
+        return Corridor(asked, targets.row, **band_rows(targets.rows, 0.0, 0.0), part=self.part, trigger="calendar")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,10 @@ class Threshold:
         if isinstance(self.to, str) and self.to not in ("target", "edge"):
             raise ConfigError(f"to is {self.to!r}: use 'target', 'edge' or Within(half_width).")
         if not 0.0 <= self.destination <= self.band:
-            raise ConfigError(f"destination {self.destination:g} lies outside the band of {self.band:g}: Within lies between 0 "
-                              "and the band.")  # fmt: skip
+            raise ConfigError(
+                f"destination {self.destination:g} lies outside the band of {self.band:g}: Within lies between 0 and "
+                "the band."
+            )
         _check_part(self.part)
 
     @property
@@ -109,8 +111,9 @@ class Threshold:
 
     def corridor(self, market: Market, targets: TargetPath) -> Corridor:
         """The rule as arrays, asked every day."""
-        return Corridor(np.ones(len(market.dates), dtype=bool), targets.row, part=self.part, trigger="band",
-                        **band_rows(targets.rows, self.band, self.destination))  # fmt: skip
+        asked = np.ones(len(market.dates), dtype=bool)
+        rows = band_rows(targets.rows, self.band, self.destination)
+        return Corridor(asked, targets.row, **rows, part=self.part, trigger="band")
 
 
 @dataclass(frozen=True)
