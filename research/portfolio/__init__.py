@@ -1,0 +1,7 @@
+"""One desk's file: holdings, cash, strategic target, ranges, costs, limits, candidates; and the names in it."""
+
+from research.portfolio.load import load_portfolio
+from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings
+from research.portfolio.portfolio import Limits, Portfolio
+
+__all__ = ["ALLOCATIONS", "RULES", "Limits", "Portfolio", "load_portfolio", "policy_settings"]

@@ -1,0 +1,165 @@
+"""The settings of a file, with overrides merged in, and typed questions to them: each answer is checked, or refused."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from research.errors import ConfigError
+from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
+
+OVERRIDDEN = 0  # the "line" of a value that did not come from the file
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """What a file says, and where.
+
+    file : as given.  tree : nested dictionaries and lists.  lines : path of a key -> line, from 1, or `OVERRIDDEN`.
+    """
+
+    file: str
+    tree: dict[str, Any]
+    lines: Lines
+
+    # -- refusals ----------------------------------------------------------------------------------------------------
+
+    def refuse(self, path: KeyPath, what: str, found: object, mend: str) -> NoReturn:
+        """Raise ConfigError: what is wrong, at which key of which file and line, the value found, how to mend it."""
+        text = repr(found)
+        shown = text if len(text) <= 120 else f"{text[:117]}..."
+        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown}. {mend}")
+
+    def place(self, path: KeyPath) -> str:
+        """The file, and the line of a key or of the nearest key above it, in words."""
+        line = next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), None)
+        if line is None:
+            return self.file
+        return f"{self.file}, overridden" if line == OVERRIDDEN else f"{self.file}, line {line}"
+
+    def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
+        """Refuse a key below `path` that is not known, with the nearest that is."""
+        for key in self.mapping(*path):
+            if key not in known:
+                self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def has(self, *path: str) -> bool:
+        """Does something stand at this path?"""
+        return self.value(*path, default=None) is not None
+
+    def value(self, *path: str, default: Any = ...) -> Any:
+        """What stands at a path; the default, or a refusal, when nothing does."""
+        found: Any = self.tree
+        for depth, key in enumerate(path):
+            if not isinstance(found, dict):
+                self.refuse(path[:depth], "not a mapping", found, f"Write `{key}:` below it.")
+            if found.get(key) is None:
+                if default is ...:
+                    self.refuse(path, "missing", None, f"Add `{path[-1]}:`.")
+                return default
+            found = found[key]
+        return found
+
+    def mapping(self, *path: str) -> dict[str, Any]:
+        """A mapping with at least one key."""
+        found = self.value(*path)
+        if not isinstance(found, dict) or not found:
+            self.refuse(path, "not a mapping", found, "Write one key a line below it.")
+        return found
+
+    def text(self, *path: str, default: str | None = None) -> str:
+        """Text that is not empty."""
+        found = self.value(*path, default=default or ...)
+        if not isinstance(found, str) or not found.strip():
+            self.refuse(path, "not text", found, "Write a word, in quotes where it looks like a number.")
+        return found
+
+    def number(
+        self, *path: str, at_least: float = -np.inf, at_most: float = np.inf, default: float | None = None
+    ) -> float:
+        """A number within its bounds."""
+        found = self.value(*path, default=... if default is None else default)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            self.refuse(path, "not a number", found, "Write a plain number, such as 0.25 or 1_000.")
+        if not at_least <= found <= at_most:
+            bounds = f"at least {at_least:g}" + (f" and at most {at_most:g}" if np.isfinite(at_most) else "")
+            self.refuse(path, "out of bounds", found, f"Give a number that is {bounds}.")
+        return float(found)
+
+    def whole(self, *path: str, at_least: int, default: int) -> int:
+        """A whole number."""
+        found = self.value(*path, default=default)
+        if isinstance(found, bool) or not isinstance(found, int) or found < at_least:
+            self.refuse(path, "not a whole number in bounds", found, f"Give one that is at least {at_least}.")
+        return found
+
+    def flag(self, *path: str, default: bool) -> bool:
+        """True or false."""
+        found = self.value(*path, default=default)
+        if not isinstance(found, bool):
+            self.refuse(path, "not true or false", found, "Write true or false.")
+        return found
+
+    def day(self, *path: str) -> pd.Timestamp:
+        """A date written YYYY-MM-DD."""
+        found = self.value(*path)
+        text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
+        try:
+            if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+                raise ValueError
+            return pd.Timestamp(date.fromisoformat(text))
+        except ValueError:
+            self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The nearest known word, if one is near, and all of them."""
+    known = list(known)
+    near = get_close_matches(str(word), known, n=1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {', '.join(known)}."
+
+
+def read_document(file: str | Path, overrides: Mapping[str, Any] | None = None) -> Document:
+    """The file as a document, with `overrides` merged into it.
+
+    overrides : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
+    replaces what stands there, and None removes it.
+    Raises : ConfigError as `read_yaml` does, and for an override below something that is not a mapping.
+    """
+    file = str(file)
+    document = Document(file, *read_yaml(file))
+    for key, value in (overrides or {}).items():
+        _merge(document, document.tree, (), key, value)
+    return document
+
+
+def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, value: Any) -> None:
+    """Merge one override at `key` below `path`; a dotted key that is not itself a name there descends."""
+    head, dot, rest = key.partition(".")
+    if dot and key not in into:
+        key, value = head, {rest: value}
+    here = (*path, key)
+    if value is None:
+        into.pop(key, None)
+    elif isinstance(value, Mapping):
+        if into.get(key) is None:
+            into[key] = {}
+            document.lines[here] = OVERRIDDEN
+        if not isinstance(into[key], dict):
+            document.refuse(here, "an override goes below what is not a mapping", into[key], "Override it whole.")
+        for inner, item in value.items():
+            _merge(document, into[key], here, str(inner), item)
+    else:
+        if isinstance(value, float) and not math.isfinite(value):
+            document.refuse(here, "an override is not a finite number", value, "Give a plain number.")
+        into[key] = list(value) if isinstance(value, tuple) else value
+        document.lines[here] = OVERRIDDEN

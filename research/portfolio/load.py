@@ -1,0 +1,307 @@
+"""From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to mend it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.accounting import Costs
+from research.accounting.costs import COLUMNS
+from research.allocation import FixedWeights
+from research.errors import ConfigError, DataError
+from research.market import EMBEDDED, Market, load_market
+from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.policies import policy_settings, read_policy
+from research.portfolio.portfolio import Limits, Portfolio
+from research.portfolio.strict_yaml import KeyPath
+
+KEYS = ("name", "market", "basis", "cash", "last_trade", "lines", "costs", "limits", "g", "test_start", "policies",
+        "policy", "periods_per_year", "lag")  # fmt: skip
+MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
+RATES = tuple(f"{column}_bps" for column in COLUMNS)
+LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *RATES)
+LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
+
+FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
+ROUNDING = 1e-9  # in a sum of targets
+
+
+def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Portfolio:
+    """The portfolio that a YAML file describes, on its market, checked.
+
+    overrides : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
+                None removes a key.
+    Raises    : ConfigError that names file, line, key, value and mend, for whatever the file gets wrong.
+
+    >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
+    ('SPY', 'AGG')
+    """
+    document = read_document(path, overrides)
+    document.check_keys((), KEYS)
+    name, market, basis = document.text("name"), _market(document), document.text("basis")
+    lines = [_line(document, asset, market) for asset in _assets(document, market)]
+    strategic = _strategic(document, lines)
+    market = _desk_market(document, market, lines, basis)
+    portfolio = Portfolio(
+        name=name,
+        file=str(path),
+        market=market,
+        basis=basis,
+        holdings=np.array([line.holdings for line in lines]),
+        shares=np.array([line.shares for line in lines]),
+        cash=document.number("cash", at_least=0.0),
+        last_trade=_last_trade(document, market),
+        strategic=strategic,
+        lower=np.array([line.range[0] for line in lines]),
+        upper=np.array([line.range[1] for line in lines]),
+        costs=_costs(document, lines),
+        limits=_limits(document, lines),
+        g=document.number("g", at_least=0.0, default=5.0),
+        periods_per_year=document.whole("periods_per_year", at_least=1, default=252),
+        lag=document.whole("lag", at_least=0, default=1),
+        test_start=_test_start(document, market),
+        policies={name: read_policy(document, ("policies", name), strategic) for name in document.mapping("policies")},
+        policy=_policy(document),
+        settings={},
+    )
+    if portfolio.nav == 0.0:
+        document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
+    return replace(portfolio, settings=_settings(document, portfolio, lines))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of the file, read and checked; `rates` are the costs that it gives itself, in basis points."""
+
+    asset: str
+    asset_class: str
+    target: float
+    range: tuple[float, float]
+    shares: float
+    holdings: float
+    lot: float
+    rates: dict[str, float]
+
+
+# -- the market ------------------------------------------------------------------------------------------------------
+
+
+def _market(document: Document) -> Market:
+    """An embedded market by name, or one from files whose paths are relative to the portfolio's own."""
+    options: dict[str, Any] = {}
+    folder = Path(document.file).parent
+    if isinstance(document.value("market"), dict):
+        document.check_keys(("market",), MARKET_KEYS)
+        options = {key: document.text("market", key) for key in document.mapping("market") if key != "file"}
+        options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
+    path = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
+    source = document.text(*path)
+    if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
+        mend = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
+        document.refuse(path, "unknown market", source, mend)
+    try:
+        return load_market(source if source in EMBEDDED else folder / source, **options)
+    except (DataError, ConfigError) as error:
+        raise ConfigError(f"market ({document.place(path)}): {error}") from error
+
+
+def _assets(document: Document, market: Market) -> list[str]:
+    assets = list(document.mapping("lines"))
+    for asset in assets:
+        if asset not in market.assets:
+            what = f"unknown asset in market {market.name!r}"
+            document.refuse(("lines", asset), what, asset, did_you_mean(asset, market.assets))
+    return assets
+
+
+def _desk_market(document: Document, market: Market, lines: list[_Line], basis: str) -> Market:
+    """The lines of the file in its order, with its classes and lots; all of them in the currency of the basis."""
+    market = market.select([line.asset for line in lines])
+    for asset, currency in zip(market.assets, market.instruments["currency"], strict=True):
+        if currency != basis:
+            mend = "Give the portfolio and its lines one currency: none is converted."
+            document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, mend)
+    instruments = market.instruments.assign(
+        asset_class=[line.asset_class for line in lines], lot=[line.lot for line in lines]
+    )
+    return replace(market, instruments=instruments)
+
+
+# -- lines -----------------------------------------------------------------------------------------------------------
+
+
+def _line(document: Document, asset: str, market: Market) -> _Line:
+    path = ("lines", asset)
+    document.check_keys(path, LINE_KEYS)
+    of_market = market.assets.index(asset)
+    shares, holdings = _held(document, path, market, of_market)
+    target = document.number(*path, "target", at_least=0.0, at_most=1.0)
+    return _Line(
+        asset=asset,
+        asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
+        target=target,
+        range=_range(document, (*path, "range"), target),
+        shares=shares,
+        holdings=holdings,
+        lot=_lot(document, path, float(market.instruments["lot"].iloc[of_market])),
+        rates={rate: _rate(document, (*path, rate)) for rate in RATES if document.has(*path, rate)},
+    )
+
+
+def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[float, float]:
+    """(units, value) of a line, which states exactly one of them; units are NaN where it states its value."""
+    stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
+    if len(stated) != 1:
+        what = f"states {' and '.join(stated)}" if stated else "states neither shares nor holdings"
+        mend = "State exactly one: `shares:` in units, or `holdings:` in currency."
+        document.refuse(path, what, document.mapping(*path), mend)
+    amount = document.number(*path, stated[0], at_least=0.0)
+    if stated == ["holdings"]:
+        return np.nan, amount
+    price = float(market.prices[-1, i])
+    if np.isnan(price):
+        what = f"{market.assets[i]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
+        document.refuse((*path, "shares"), what, amount, "Give its value in currency, as `holdings:`.")
+    return amount, amount * price
+
+
+def _range(document: Document, path: KeyPath, target: float) -> tuple[float, float]:
+    found = document.value(*path)
+    mend = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
+    numbers = isinstance(found, list) and all(isinstance(b, int | float) and not isinstance(b, bool) for b in found)
+    if not numbers or len(found) != 2:
+        document.refuse(path, "not two numbers", found, mend)
+    lower, upper = map(float, found)
+    if not 0.0 <= lower <= upper <= 1.0:
+        document.refuse(path, "not an interval between 0 and 1", found, mend)
+    if not lower <= target <= upper:
+        document.refuse(path, f"does not contain the target, {target:g}", found, mend)
+    return lower, upper
+
+
+def _lot(document: Document, path: KeyPath, of_market: float) -> float:
+    """The least number of units in a trade: the line's own, or as `fractional` says, or its market's."""
+    if document.has(*path, "lot"):
+        if document.has(*path, "fractional"):
+            found = document.value(*path, "fractional")
+            document.refuse((*path, "fractional"), "stands beside a lot", found, "Keep one of the two.")
+        lot = document.number(*path, "lot", at_least=0.0)
+        if lot == 0.0:
+            document.refuse((*path, "lot"), "not above zero", lot, "Give the least number of units in a trade.")
+        return lot
+    if document.flag(*path, "fractional", default=of_market < 1.0):
+        return of_market if of_market < 1.0 else FRACTION
+    return max(of_market, 1.0)
+
+
+def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
+    """The targets of the lines, which add up to at most 1: cash is the rest."""
+    total = sum(line.target for line in lines)
+    if total > 1.0 + ROUNDING:
+        mend = f"Lower them by {total - 1.0:.6g} in all; what they leave below 1 is the target of cash."
+        document.refuse(("lines",), "the targets add up to more than 1", round(total, 9), mend)
+    return FixedWeights(tuple(line.target for line in lines))
+
+
+# -- costs, limits, dates, the policy in force -----------------------------------------------------------------------
+
+
+def _costs(document: Document, lines: list[_Line]) -> Costs:
+    """Each line's costs: those of its class, unless it gives its own."""
+    classes: dict[str, dict[str, float]] = {}
+    for name in document.mapping("costs"):
+        document.check_keys(("costs", name), RATES)
+        classes[name] = {rate: _rate(document, ("costs", name, rate)) for rate in RATES}
+    rates = [classes.get(line.asset_class, {}) | line.rates for line in lines]
+    for line, given in zip(lines, rates, strict=True):
+        if set(given) != set(RATES):
+            mend = f"Add `{line.asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
+            document.refuse(("costs",), f"no costs for the class of {line.asset}", line.asset_class, mend)
+    return Costs.bps(len(lines), **{column: [rate[f"{column}_bps"] for rate in rates] for column in COLUMNS})
+
+
+def _rate(document: Document, path: KeyPath) -> float:
+    rate = document.number(*path)
+    if not 0.0 <= rate < 5000.0:
+        document.refuse(path, "not a cost", rate, "Give basis points of notional a side: at least 0, less than 5,000.")
+    return rate
+
+
+def _limits(document: Document, lines: list[_Line]) -> Limits:
+    if document.has("limits"):
+        document.check_keys(("limits",), LIMIT_KEYS)
+    lots = np.array([line.lot for line in lines])
+    tracking_error = None
+    if document.has("limits", "tracking_error"):
+        tracking_error = document.number("limits", "tracking_error", at_least=0.0)
+    return Limits(
+        minimum_trade=document.number("limits", "minimum_trade", at_least=0.0, default=0.0),
+        lots=lots,
+        fractional=lots < 1.0,
+        tracking_error=tracking_error,
+        max_days_outside=document.number("limits", "max_days_outside", at_least=0.0, at_most=1.0, default=0.05),
+    )
+
+
+def _last_trade(document: Document, market: Market) -> pd.Timestamp:
+    day, last = document.day("last_trade"), market.dates[-1]
+    if day > last:
+        mend = f"Give a day that is not after {last:%Y-%m-%d}, or a market that goes on."
+        document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", mend)
+    return day
+
+
+def _test_start(document: Document, market: Market) -> pd.Timestamp:
+    day, first, last = document.day("test_start"), market.dates[0], market.dates[-1]
+    if not first < day <= last:
+        mend = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
+        document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", mend)
+    return day
+
+
+def _policy(document: Document) -> str | None:
+    if not document.has("policy"):
+        return None
+    policy, known = document.text("policy"), document.mapping("policies")
+    if policy not in known:
+        document.refuse(("policy",), "not among the policies", policy, did_you_mean(policy, known))
+    return policy
+
+
+# -- what was read ---------------------------------------------------------------------------------------------------
+
+
+def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> dict[str, Any]:
+    """All settings in plain JSON types, defaults filled in: written as YAML, they give the same portfolio."""
+    limits = portfolio.limits
+    return {
+        "name": portfolio.name,
+        "market": document.value("market"),
+        "basis": portfolio.basis,
+        "cash": portfolio.cash,
+        "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
+        "lines": {line.asset: _line_settings(line) for line in lines},
+        "costs": {
+            name: {rate: document.number("costs", name, rate) for rate in RATES} for name in document.mapping("costs")
+        },
+        "limits": {
+            "minimum_trade": limits.minimum_trade,
+            **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
+            "max_days_outside": limits.max_days_outside,
+        },
+        "g": portfolio.g,
+        "test_start": f"{portfolio.test_start:%Y-%m-%d}",
+        "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
+        **({} if portfolio.policy is None else {"policy": portfolio.policy}),
+        "periods_per_year": portfolio.periods_per_year,
+        "lag": portfolio.lag,
+    }
+
+
+def _line_settings(line: _Line) -> dict[str, Any]:
+    held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
+    settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
+    return settings | held | {"lot": line.lot} | line.rates

@@ -1,0 +1,118 @@
+"""The one table from names in a portfolio file to rules and allocations, and how their settings are read.
+
+A setting is validated by pydantic against the type that the rule or the allocation itself declares; there is no second
+description of it here. What a class checks beyond types it says itself, and the message gains the place in the file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
+from research.errors import ConfigError
+from research.portfolio.document import Document, did_you_mean
+from research.portfolio.strict_yaml import KeyPath, dotted
+from research.rules import Calendar, Never, Threshold, TunedThreshold
+
+RULES: dict[str, type] = {
+    "never": Never,
+    "calendar": Calendar,
+    "threshold": Threshold,
+    "tuned": TunedThreshold,
+}
+ALLOCATIONS: dict[str, type] = {
+    "strategic": FixedWeights,
+    "equal": EqualWeights,
+    "inverse_volatility": InverseVolatility,
+    "minimum_variance": MinimumVariance,
+    "hrp": HRP,
+}
+
+
+def read_policy(document: Document, path: KeyPath, strategic: FixedWeights) -> Any:
+    """The rule that stands at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, holding its allocation.
+
+    Raises : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
+    """
+    rule = _named(document, (*path, "rule"), RULES)
+    allocation = _read_allocation(document, (*path, "allocation"), strategic)
+    return _build(document, path, RULES[rule], {"allocation": allocation}, beside=("rule", "allocation"))
+
+
+def _read_allocation(document: Document, path: KeyPath, strategic: FixedWeights) -> Allocation:
+    if not document.has(*path):
+        return strategic
+    kind = _named(document, (*path, "kind"), ALLOCATIONS)
+    held = {"weights": strategic.weights} if kind == "strategic" else {}
+    allocation: Allocation = _build(document, path, ALLOCATIONS[kind], held, beside=("kind",))
+    return allocation
+
+
+def policy_settings(policy: Any) -> dict[str, Any]:
+    """A policy as a portfolio file would write it, every default filled in, in plain JSON types.
+
+    >>> policy_settings(Never(EqualWeights()))
+    {'rule': 'never', 'allocation': {'kind': 'equal', 'unlisted': 'pro_rata'}}
+    """
+    rule = next(name for name, cls in RULES.items() if type(policy) is cls)
+    kind = next(name for name, cls in ALLOCATIONS.items() if type(policy.allocation) is cls)
+    held = ("weights",) if kind == "strategic" else ()
+    return {
+        "rule": rule,
+        **_plain(policy, without=("allocation",)),
+        "allocation": {"kind": kind, **_plain(policy.allocation, without=held)},
+    }
+
+
+def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    values = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if is_dataclass(value):
+        return _plain(value)
+    return [_plain_value(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _named(document: Document, path: KeyPath, table: Mapping[str, type]) -> str:
+    """The name at `path`, refused when the table does not have it."""
+    name = document.text(*path)
+    if name not in table:
+        document.refuse(path, f"unknown {path[-1]}", name, did_you_mean(name, table))
+    return name
+
+
+def _build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any], beside: tuple[str, ...]) -> Any:
+    """An instance of `cls` from what it holds already and the settings at `path`; `beside` them stand other keys."""
+    adapters = {name: adapter for name, adapter in _adapters(cls).items() if name not in held}
+    document.check_keys(path, (*beside, *adapters))
+    given = {key: value for key, value in document.mapping(*path).items() if key in adapters}
+    for f in fields(cls):
+        if f.name in adapters and f.name not in given and f.default is MISSING and f.default_factory is MISSING:
+            document.value(*path, f.name)  # refuses: it is missing
+    values = {key: _validated(document, (*path, key), adapters[key], value) for key, value in given.items()}
+    try:
+        return cls(**held, **values)
+    except ConfigError as error:
+        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+
+
+def _validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
+    """The value as the declared type. Through JSON, strictly: a list may be a tuple, but text is never a number."""
+    try:
+        return adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc'])) + ': ' if e['loc'] else ''}{e['msg']}" for e in error.errors()]
+        document.refuse(path, "; ".join(dict.fromkeys(problems)), value, "Correct the value.")
+
+
+@cache
+def _adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
+    """Field name -> validator of its declared type; the allocation is read by the table instead."""
+    hints = get_type_hints(cls)
+    return {f.name: TypeAdapter(hints[f.name]) for f in fields(cls) if f.name != "allocation"}

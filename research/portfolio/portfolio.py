@@ -1,0 +1,125 @@
+"""One desk's file as a record: what is held in which market, where it should be, by which policies, at what cost."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.market import Market
+from research.market.market import Array, Mask, frozen
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What a trade and a policy must keep to.
+
+    minimum_trade : currency; a smaller order is not sent.  lots : (n,) smallest number of units that a line trades in.
+    fractional : (n,) lines that trade in fractions of a unit.
+    tracking_error : most realised tracking error to the strategic target, fraction a year, or None.
+    max_days_outside : most of the test days on which a line may be outside its range, fraction.
+    """
+
+    minimum_trade: float
+    lots: Array
+    fractional: Mask
+    tracking_error: float | None = None
+    max_days_outside: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        object.__setattr__(self, "lots", frozen(np.asarray(self.lots, dtype=float)))
+        object.__setattr__(self, "fractional", frozen(np.asarray(self.fractional, dtype=bool)))
+
+
+@dataclass(frozen=True, eq=False)
+class Portfolio:
+    """What a desk holds at the last close of its market, and how it means to look after it.
+
+    name : of the portfolio.  file : it was read from, as given.
+    market : its n lines in the order of the file, with the classes and lots of the file.  basis : currency.
+    holdings : (n,) value at the last close, currency.  shares : (n,) units held, NaN for a line given in currency.
+    cash : currency.  last_trade : date of the last trade.
+    strategic : the long-run target, fractions of NAV in the market's order; cash is the rest.
+    lower, upper : (n,) the range of each line, fraction of NAV.  costs : of each line.
+    g : price of squared tracking error in J.  lag : sessions from a decision to its booking.
+    test_start : first day of the test.  policies : name -> candidate, with its allocation.
+    policy : name of the one in force, or None.  settings : all of it as plain JSON types, defaults filled in.
+    """
+
+    name: str
+    file: str
+    market: Market
+    basis: str
+    holdings: Array
+    shares: Array
+    cash: float
+    last_trade: pd.Timestamp
+    strategic: FixedWeights
+    lower: Array
+    upper: Array
+    costs: Costs
+    limits: Limits
+    g: float
+    periods_per_year: int
+    lag: int
+    test_start: pd.Timestamp
+    policies: dict[str, Any]
+    policy: str | None
+    settings: dict[str, Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for f in fields(self):
+            if isinstance(getattr(self, f.name), np.ndarray):
+                object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
+
+    @property
+    def date(self) -> pd.Timestamp:
+        """The last close: what the holdings are valued at, and what a trade list is as of."""
+        return self.market.dates[-1]
+
+    @property
+    def nav(self) -> float:
+        """Holdings and cash at the last close, currency."""
+        return float(self.holdings.sum()) + self.cash
+
+    @property
+    def weights(self) -> Array:
+        """(n,) value held over NAV at the last close; cash is the rest."""
+        return self.holdings / self.nav
+
+    @property
+    def target(self) -> Array:
+        """(n,) the strategic target, fraction of NAV; cash is the rest."""
+        return np.array(self.strategic.weights, dtype=float)
+
+    def table(self) -> pd.DataFrame:
+        """A row a line: class, units, price, value, weight, target, gap and range; cash is the last row."""
+        cash = self.cash / self.nav
+        target = round(1.0 - float(self.target.sum()), 12) + 0.0
+        none = [np.nan]
+        return pd.DataFrame(
+            {
+                "asset_class": [*self.market.instruments["asset_class"], "cash"],
+                "shares": np.append(self.shares, none),
+                "price": np.append(self.market.prices[-1], none),
+                "value": np.append(self.holdings, self.cash),
+                "weight": np.append(self.weights, cash),
+                "target": np.append(self.target, target),
+                "gap": np.append(self.weights - self.target, cash - target),
+                "lower": np.append(self.lower, none),
+                "upper": np.append(self.upper, none),
+            },
+            index=pd.Index([*self.market.assets, "cash"], name="asset"),
+        )
+
+    def __repr__(self) -> str:
+        """One line: name, value, date, lines, candidates."""
+        force = f", {self.policy} in force" if self.policy else ""
+        return (
+            f"Portfolio {self.name!r}: {self.nav:,.2f} {self.basis} in {len(self.market.assets)} lines and cash at "
+            f"{self.date:%Y-%m-%d}, last traded {self.last_trade:%Y-%m-%d}, {len(self.policies)} policies{force}"
+        )

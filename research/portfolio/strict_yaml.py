@@ -1,0 +1,118 @@
+"""YAML read strictly: plain values, and the line on which each key stands. What YAML would guess or drop is refused.
+
+Values are text, numbers, true, false, lists and mappings, as YAML 1.2 reads them: dates stay text, keys are always text
+(a ticker may be ON or 600519), and a key that appears twice is an error, where YAML would silently keep the last.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from research.errors import ConfigError
+
+KeyPath = tuple[str, ...]  # where a value stands, key by key: ("lines", "SPY", "target")
+Lines = dict[KeyPath, int]
+
+INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
+NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?")
+WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+NO_NUMBERS = (".nan", ".inf", "+.inf", "-.inf")
+KINDS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+
+
+class _Composer(yaml.SafeLoader):
+    """Composes nodes and guesses no types. It knows no aliases: a value is written where it is meant."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (the attribute is PyYAML's)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            alias = self.get_event()
+            raise yaml.composer.ComposerError(None, None, "an alias is not read", alias.start_mark)
+        return super().compose_node(parent, index)
+
+
+def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
+    """The mapping that a file holds, and the line of each key, from 1.
+
+    Raises : ConfigError for a file that is missing, empty, not UTF-8 or not YAML; for a key that appears twice, a tag,
+    an alias and a number that is not finite.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"no file {file}. Correct the path; it is read from the working directory, {Path.cwd()}."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}. Give a YAML file in UTF-8.") from error
+    try:
+        root = yaml.compose(text, Loader=_Composer)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise ConfigError(f"not YAML ({file}{where}): {problem}. Correct the syntax there.") from error
+    lines: Lines = {}
+    values = None if root is None else _value(file, root, (), lines)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file} holds no keys: found {values!r}. Write `name: ...`, one key a line.")
+    return values, lines
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as a person writes it.
+
+    >>> dotted(("lines", "SPY", "target"))
+    'lines.SPY.target'
+    """
+    return ".".join(path) or "the file"
+
+
+def _value(file: str, node: yaml.Node, path: KeyPath, lines: Lines) -> Any:
+    """The value of a node; the lines of its keys are written into `lines`."""
+    place = f"({file}, line {node.start_mark.line + 1})"
+    if node.tag not in KINDS:
+        raise ConfigError(f"{dotted(path)}: a tag is not read {place}: found {node.tag}. Remove it.")
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(file, node, path, lines)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(file, item, path, lines) for item in node.value]
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+        return node.value
+    if node.value.lower() in NO_NUMBERS:
+        raise ConfigError(f"{dotted(path)}: not a finite number {place}: found {node.value}. Write a plain number.")
+    return _scalar(node.value)
+
+
+def _mapping(file: str, node: yaml.MappingNode, path: KeyPath, lines: Lines) -> dict[str, Any]:
+    mapping: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(f"{dotted(path)}: a key is not text ({file}, line {line}). Write a plain name.")
+        key = str(key_node.value)
+        below = (*path, key)
+        if key in mapping:
+            raise ConfigError(
+                f"{dotted(below)}: the key appears twice ({file}, lines {lines[below]} and {line}): found {key!r}. "
+                "Keep one of the two."
+            )
+        lines[below] = line
+        mapping[key] = _value(file, value_node, below, lines)
+    return mapping
+
+
+def _scalar(text: str) -> str | float | int | bool | None:
+    """A plain scalar as YAML 1.2 reads it, with underscores in numbers; dates stay text.
+
+    >>> [_scalar(text) for text in ("1_000", "1e-3", "010", "no", "true", "2022-06-30")]
+    [1000, 0.001, 10, 'no', True, '2022-06-30']
+    """
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    if INTEGER.fullmatch(text):
+        return int(text.replace("_", ""))
+    return float(text.replace("_", "")) if NUMBER.fullmatch(text) else text
