@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from research.errors import ConfigError
 
 Days = NDArray[np.datetime64]
+REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which end in 2262
 EVERY = ("day", "week", "month", "quarter", "year")
 
 
@@ -76,6 +77,11 @@ _built: dict[str, _Schedule] = {}  # the widest so far: building takes 0.1 s and
 def _schedule(calendar: str, days: Days) -> _Schedule:
     """A schedule that holds all `days` and the year after them. Raises ConfigError for a day that it does not reach."""
     years = days.astype("datetime64[Y]").astype(int) + 1970
+    if years.min() not in REACH or years.max() not in REACH:
+        raise ConfigError(
+            f"no exchange calendar reaches {days[0]} to {days[-1]}: years {REACH[0]} to {REACH[-1]} are the most. "
+            "Correct the dates."
+        )
     first, last = int(years.min()) // 10 * 10, (int(years.max()) + 1) // 10 * 10 + 9
     schedule = _built.get(calendar)
     if schedule is None or first < schedule.asked[0] or last > schedule.asked[1]:
@@ -93,8 +99,8 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
     import exchange_calendars as xcals
     import pandas as pd
 
+    start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(last_year, 12, 31)
     try:
-        start, end = pd.Timestamp(first_year, 1, 1), pd.Timestamp(last_year, 12, 31)
         try:
             known = xcals.get_calendar(calendar, start=start, end=end)
         except ValueError:  # some calendars are known for some years only: take what is there

@@ -28,7 +28,7 @@ def bill_return(discount_rate: float | NDArray[np.float64], days: int | NDArray[
     Returns : P^(-days/91) - 1, fraction, with the price P = 1 - rate/100 * 91/360 of a bill of face 1.
 
     >>> round(float(bill_return(4.0, 91)) * 1e4, 3)
-    102.143
+    102.144
     """
     price = 1.0 - np.asarray(discount_rate) / 100.0 * BILL_DAYS / BANK_YEAR
     return np.asarray(price ** (-np.asarray(days) / BILL_DAYS) - 1.0)

@@ -177,9 +177,8 @@ SP500_SECTORS = {
     "GE": "industrials",
 }
 SP500_NOTES = (
-    Note(
-        "Returns come from closes adjusted for splits and dividends, rounded; there are no quotes, and no whole units."
-    ),
+    Note("Returns come from closes adjusted for splits and dividends; there are no quotes, and so no whole units."),
+    Note("Prices are rounded to three decimals: to 2004 a cheap stock moves in steps of up to 1%.", last="2004-12-31"),
     Note("The twenty stocks were chosen with hindsight, which flatters growth."),
 )
 

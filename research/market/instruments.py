@@ -36,7 +36,7 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     def refuse(good: pd.Series | NDArray[np.bool_], column: str, mend: str) -> None:
         if not good.all():
             row = int(np.argmin(good))
-            raise DataError(f"{column} of {table.index[row]} in {where}: found {table[column].iloc[row]!r}. {mend}")
+            raise DataError(f"{column} of {table.index[row]} in {where}: found {table[column].tolist()[row]!r}. {mend}")
 
     for column in TEXTS:
         refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")

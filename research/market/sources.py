@@ -123,7 +123,7 @@ def assemble(
     if not scheduled:
         notes += _off_schedule(prices, calendar)
     return Market(
-        dates=pd.DatetimeIndex(prices.days, name="date"),
+        dates=pd.DatetimeIndex(prices.days.astype("datetime64[us]"), name="date"),
         assets=prices.names,
         returns=returns,
         tradable=tradable,
@@ -141,10 +141,8 @@ def assemble(
 def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None) -> pd.DataFrame:
     """The house's table of instruments: what is given, and neutral values for the rest."""
     quoted = () if quotes is None else quotes.names
-    adjustment = [
-        f"returns: as in {prices.source}; {'quotes: as given' if name in quoted else 'no quotes'}"
-        for name in prices.names
-    ]
+    quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
+    adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
     if given is None:
         return instruments_table(prices.names, adjustment=adjustment)
     if sorted(map(str, given.index)) != sorted(prices.names):

@@ -1,0 +1,117 @@
+"""The bill as cash: the formula by hand, whose rate it is, how long it serves, and what is said when none does."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from research.errors import ConfigError
+from research.market.calendars import Days, sessions
+from research.market.cash import BillRates, bill_cash, bill_return, embedded_rates
+
+
+def days_of(*texts: str) -> Days:
+    return np.array(texts, dtype="datetime64[D]")
+
+
+def rates_on(days: Days, *percent: float) -> BillRates:
+    return BillRates(days, np.array(percent), np.array(["daily"] * len(days)))
+
+
+def test_bill_at_four_percent_by_hand() -> None:
+    # price 1 - 0.04 * 91/360 = 0.98988889; held to its face it returns 1/price - 1
+    assert bill_return(4.0, 91) == pytest.approx(0.010214389942755, abs=1e-15)
+    assert bill_return(4.0, 1) == pytest.approx(1.1168289098968e-4, abs=1e-15)
+    assert bill_return(4.0, 3) == pytest.approx(3.3508609356651e-4, abs=1e-15)
+
+
+@given(st.floats(-1.0, 20.0))
+def test_return_to_maturity_is_the_treasurys_investment_rate(rate: float) -> None:
+    # 31 CFR 356, appendix B: a bill of at most half a year has the simple yield 365 d / (360 - 91 d)
+    d = rate / 100.0
+    assert bill_return(rate, 91) * 365 / 91 == pytest.approx(365 * d / (360 - 91 * d), abs=1e-12)
+
+
+@given(st.floats(-1.0, 20.0), st.integers(1, 30), st.integers(1, 30))
+def test_days_in_two_parts_compound_to_the_whole(rate: float, first: int, second: int) -> None:
+    parts = (1.0 + bill_return(rate, first)) * (1.0 + bill_return(rate, second)) - 1.0
+    assert parts == pytest.approx(float(bill_return(rate, first + second)), abs=1e-14)
+
+
+def test_negative_rate_costs_money() -> None:
+    assert bill_return(-0.05, 1) == pytest.approx(-0.05 / 100 / 360, rel=1e-3)
+
+
+def test_interest_is_at_the_rate_of_the_day_before_over_calendar_days() -> None:
+    days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
+    earned, notes = bill_cash(days, "XNYS", rates_on(days, 1.0, 2.0, 3.0, 4.0))
+    assert earned.tolist() == [0.0, bill_return(1.0, 1), bill_return(2.0, 1), bill_return(3.0, 4)]
+    assert notes == ()
+
+
+def test_todays_rate_earns_nothing_today() -> None:
+    days = days_of("2022-12-28", "2022-12-29", "2022-12-30")
+    before, _ = bill_cash(days, "XNYS", rates_on(days, 1.0, 2.0, 3.0))
+    after, _ = bill_cash(days, "XNYS", rates_on(days, 1.0, 9.0, 9.0))
+    assert np.array_equal(before[:2], after[:2])
+    assert before[2] != after[2]
+
+
+def test_rate_serves_five_sessions_and_then_cash_earns_nothing_and_says_so() -> None:
+    days = sessions(np.datetime64("2022-12-30"), np.datetime64("2023-01-13"), "XNYS")
+    earned, (note,) = bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
+    # the rate of 30 December is 0 to 5 sessions old at the closes of 30 December to 9 January
+    assert days[earned > 0.0].astype(str).tolist() == [
+        *("2023-01-03", "2023-01-04", "2023-01-05", "2023-01-06", "2023-01-09", "2023-01-10"),
+    ]
+    assert note.warning
+    assert note.startswith("On 3 sessions, 2023-01-11 to 2023-01-13, cash earns nothing")
+    assert (str(note.first), str(note.last)) == ("2023-01-11", "2023-01-13")
+
+
+def test_age_of_a_rate_is_counted_in_sessions_and_not_in_days() -> None:
+    days = sessions(np.datetime64("2012-10-26"), np.datetime64("2012-11-08"), "XNYS")  # closed on 29 and 30 October
+    earned, (note,) = bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
+    assert days[earned > 0.0][-1] == np.datetime64("2012-11-07")  # begun on the 6th: eleven days, five sessions
+    assert note.first == np.datetime64("2012-11-08")
+
+
+def test_before_the_first_rate_cash_earns_nothing_and_one_warning_says_so() -> None:
+    days = days_of("2001-01-31", "2001-02-01", "2001-02-02", "2001-02-05")
+    earned, notes = bill_cash(days, "XNYS")
+    assert earned[:3].tolist() == [0.0, 0.0, 0.0]
+    assert earned[3] == pytest.approx(4.1350016031128e-4, abs=1e-15)  # 4.93 % over three days
+    assert [str(note) for note in notes] == [
+        "On 2 sessions, 2001-02-01 to 2001-02-02, cash earns nothing: the bill's rates begin on 2001-02-02."
+    ]
+    assert notes[0].warning
+
+
+def test_bond_holiday_carries_the_rate_of_the_session_before() -> None:
+    days = days_of("2022-10-07", "2022-10-10", "2022-10-11")  # no bill rate on Columbus Day
+    earned, _ = bill_cash(days, "XNYS")
+    assert earned.tolist() == [0.0, bill_return(3.31, 3), bill_return(3.31, 1)]
+
+
+def test_monthly_averages_are_earned_and_noted_as_no_basis_for_decisions() -> None:
+    days = days_of("2022-10-31", "2022-11-01", "2022-11-02", "2022-11-03")
+    earned, (note,) = bill_cash(days, "XNYS")
+    assert earned[1:].tolist() == [bill_return(3.94, 1), bill_return(4.15, 1), bill_return(4.15, 1)]
+    assert "no basis for a decision" in note
+    assert (str(note.first), str(note.last), note.warning) == ("2022-11-02", "2022-11-03", False)
+
+
+def test_embedded_rates_are_those_that_their_origin_describes() -> None:
+    rates = embedded_rates()
+    assert (len(rates.days), str(rates.days[0]), str(rates.days[-1])) == (5483, "2001-02-02", "2022-12-30")
+    counts = dict(zip(*np.unique(rates.basis, return_counts=True), strict=True))
+    assert counts == {"daily": 5436, "carried_forward": 3, "monthly_average": 44}
+    assert rates.percent.min() == -0.05
+    assert (rates.percent < 0.0).sum() == 8
+    assert (np.diff(rates.days) > np.timedelta64(0, "D")).all()
+
+
+def test_calendar_that_cannot_count_the_age_of_a_rate_is_refused() -> None:
+    days = days_of("2023-01-03", "2023-03-01", "2023-03-02")
+    with pytest.raises(ConfigError, match="unknown exchange calendar"):
+        bill_cash(days, "NOPE")

@@ -1,0 +1,274 @@
+"""The embedded markets, against what their origins, their issuers and plain arithmetic say of them."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from research.errors import ConfigError, DataError
+from research.market import EMBEDDED, Market, embedded, load_market
+from research.market.calendars import sessions
+from research.market.cash import bill_return
+
+
+def line(market: Market, asset: str) -> int:
+    return market.assets.index(asset)
+
+
+def growth(market: Market, asset: str, year: int) -> float:
+    """Growth over a calendar year."""
+    first, last = market.row(f"{year - 1}-12-31"), market.row(f"{year}-12-31")
+    return float(market.index[last, line(market, asset)] / market.index[first, line(market, asset)] - 1.0)
+
+
+def listing(market: Market, asset: str) -> str:
+    return str(market.days[int(np.argmax(market.tradable[:, line(market, asset)]))])
+
+
+def warnings_in(market: Market, first: str, last: str) -> list[str]:
+    return [str(note) for note in market.notes_in(first, last) if note.warning]
+
+
+@pytest.mark.parametrize("name", sorted(EMBEDDED))
+def test_every_embedded_market_has_a_row_for_each_session_and_no_other(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    market = request.getfixturevalue({"multi_asset_daily": "multi", "us_etf_ohlcv": "etfs", "sp500_20": "stocks"}[name])
+    assert market.name == name
+    assert np.array_equal(market.days, sessions(market.days[0], market.days[-1], "XNYS"))
+    assert (market.tradable == market.listed).all()  # no embedded line is ever halted
+    assert set(market.instruments["currency"]) == {"USD"}
+
+
+# -- ten assets of several classes -----------------------------------------------------------------------------------
+
+
+def test_multi_asset_has_the_size_and_days_that_its_origin_describes(multi: Market) -> None:
+    assert multi.shape == (3886, 10)
+    assert multi.assets == ("SPY", "QQQ", "VEA", "VWO", "VNQ", "AGG", "TLT", "GLD", "COM", "BTC")
+    assert (str(multi.days[0]), str(multi.days[-1])) == ("2007-07-26", "2022-12-29")
+
+
+def test_bitcoin_is_listed_on_2013_04_29_and_the_others_from_the_first_day(multi: Market) -> None:
+    assert listing(multi, "BTC") == "2013-04-29"
+    assert (~multi.tradable[:, line(multi, "BTC")]).sum() == 1449
+    assert multi.tradable[:, :-1].all()
+
+
+def test_multi_asset_classes_and_lots(multi: Market) -> None:
+    assert multi.instruments["asset_class"].to_dict() == {
+        **{"SPY": "us_equity", "QQQ": "us_equity", "VEA": "developed_equity", "VWO": "emerging_equity"},
+        **{"VNQ": "real_estate", "AGG": "bonds", "TLT": "bonds", "GLD": "gold", "COM": "commodities", "BTC": "crypto"},
+    }
+    assert multi.instruments["lot"].to_dict() == dict.fromkeys(multi.assets, 1.0) | {"BTC": 1e-8}
+
+
+def test_first_returns_by_hand(multi: Market) -> None:
+    assert multi.returns[0].tolist() == [0.0] * 10
+    assert multi.returns[1, line(multi, "SPY")] == pytest.approx(107.01579 / 109.16187 - 1.0, abs=1e-15)
+    assert multi.returns[1, line(multi, "COM")] == pytest.approx(42.144521 / 41.762689 - 1.0, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("asset", "year", "published"),
+    [
+        ("SPY", 2008, -0.3679),
+        ("SPY", 2013, 0.3231),
+        ("SPY", 2019, 0.3122),
+        ("SPY", 2021, 0.2873),
+        ("GLD", 2013, -0.2833),
+    ],
+)
+def test_calendar_years_are_the_total_returns_published_for_the_funds(
+    multi: Market, asset: str, year: int, published: float
+) -> None:
+    # total returns at market prices, as the issuer and quotation services publish them, to a hundredth of a per cent
+    assert growth(multi, asset, year) == pytest.approx(published, abs=1e-4)
+
+
+def test_last_quotes_are_those_of_the_last_day(multi: Market) -> None:
+    last = dict(zip(multi.assets, multi.prices[-1].tolist(), strict=True))
+    expected = {"SPY": 383.440002, "QQQ": 266.440002, "VEA": 42.380001, "VWO": 39.459999, "VNQ": 83.080002}
+    expected |= {"AGG": 97.449997, "GLD": 168.850006, "BTC": 16642.343}
+    assert {name: last[name] for name in expected} == expected
+    assert np.isnan([last["TLT"], last["COM"]]).all()
+
+
+def test_quotes_and_volumes_reach_as_far_as_their_origins(multi: Market) -> None:
+    assert multi.volumes is not None
+    quoted, traded = ~np.isnan(multi.prices), ~np.isnan(multi.volumes)
+    end = multi.row("2020-07-16") + 1
+    assert quoted[:end, line(multi, "TLT")].all()
+    assert not quoted[end:, line(multi, "TLT")].any()
+    assert not quoted[:, line(multi, "COM")].any()
+    assert np.array_equal(quoted[:, line(multi, "BTC")], multi.tradable[:, line(multi, "BTC")])
+    funds = [line(multi, name) for name in ("SPY", "QQQ", "VEA", "VWO", "VNQ", "AGG", "GLD")]
+    assert quoted[:, funds].all()
+    assert traded[:, funds].all()
+    assert not traded[:, [line(multi, "COM"), line(multi, "BTC")]].any()
+    assert np.array_equal(traded[:, line(multi, "TLT")], quoted[:, line(multi, "TLT")])
+
+
+def test_total_returns_exceed_those_of_the_quotes_by_the_dividends_alone(multi: Market) -> None:
+    with np.errstate(invalid="ignore"):
+        income = multi.returns[1:] - (multi.prices[1:] / multi.prices[:-1] - 1.0)
+    assert np.nanmin(income) > -6e-5  # the rounding of TLT's adjusted prices; 1.5e-6 for the others
+    paid = {name: int((income[:, line(multi, name)] > 1e-4).sum()) for name in ("SPY", "GLD", "BTC")}
+    assert paid == {"SPY": 2 + 15 * 4, "GLD": 0, "BTC": 0}  # SPY pays in March, June, September and December
+    assert np.nanmax(np.abs(income[:, line(multi, "BTC")])) == 0.0
+
+
+def test_instruments_say_which_adjustment_each_price_carries(multi: Market) -> None:
+    carried = multi.instruments["adjustment"]
+    assert carried["SPY"] == "returns: splits and dividends; quotes: splits, not dividends"
+    assert carried["TLT"].endswith("quotes: splits, not dividends, to 2020-07-16")
+    assert carried["COM"].endswith("no quotes")
+    assert "neither splits nor dividends" in carried["BTC"]
+
+
+def test_cash_is_the_bill_of_the_day_before(multi: Market) -> None:
+    # 27 December 2022 is the fourth day after the 23rd; the rate of December is the month's average, 4.25 %
+    assert multi.cash[multi.row("2022-12-27")] == pytest.approx(float(bill_return(4.25, 4)), abs=1e-15)
+    assert multi.cash[multi.row("2012-10-31")] == pytest.approx(float(bill_return(0.12, 5)), abs=1e-15)
+    assert multi.cash[0] == 0.0
+    assert (multi.cash < 0.0).any()
+
+
+def test_main_jobs_years_carry_no_warning_and_bitcoins_leap_does(multi: Market) -> None:
+    assert warnings_in(multi, "2015-01-02", "2022-12-29") == []
+    (leap,) = warnings_in(multi, "2007-07-26", "2022-12-29")
+    assert leap.startswith("BTC moved by more than 40% in one session, on 1 of them, most on 2013-11-18 (+68.3%)")
+
+
+def test_notes_of_lines_that_a_portfolio_does_not_hold_are_left_out(multi: Market) -> None:
+    told = " ".join(multi.select(["SPY", "AGG"]).notes)
+    assert "adjusted for splits, not for dividends" in told
+    assert "monthly average" in told
+    assert not any(name in told for name in ("BTC", "COM", "TLT"))
+
+
+# -- US funds with bars ----------------------------------------------------------------------------------------------
+
+
+def test_funds_are_cut_on_the_last_day_of_all_and_say_so(etfs: Market) -> None:
+    assert etfs.shape == (7574, 21)
+    assert (str(etfs.days[0]), str(etfs.days[-1])) == ("1993-01-29", "2023-02-27")
+    assert etfs.tradable[-1].all()
+    assert any("cut on 2023-02-27" in note and "goes on for AGG, BSV, IEMG" in note for note in etfs.notes)
+
+
+@pytest.mark.parametrize(
+    ("asset", "first"), [("SPY", "1993-01-29"), ("QQQ", "1999-03-10"), ("GLD", "2004-11-18"), ("IEMG", "2012-10-24")]
+)
+def test_funds_are_listed_on_the_day_that_their_issuers_name(etfs: Market, asset: str, first: str) -> None:
+    assert listing(etfs, asset) == first
+
+
+def test_days_without_volume_are_kept_as_published(etfs: Market) -> None:
+    assert etfs.volumes is not None
+    idle = etfs.volumes == 0.0
+    assert {name: int(idle[:, i].sum()) for i, name in enumerate(etfs.assets) if idle[:, i].any()} == {
+        **{"BND": 1, "VOX": 16, "VUG": 2},
+    }
+    assert etfs.tradable[idle].all()
+    (note,) = [note for note in etfs.notes if "no volume" in note]
+    assert (note.assets, str(note.first), str(note.last)) == (("BND", "VOX", "VUG"), "2004-02-12", "2018-07-26")
+    assert "on 19 days" in note
+
+
+def test_bars_hold_the_close_between_low_and_high(etfs: Market) -> None:
+    bars = etfs.bars or {}
+    assert sorted(bars) == ["high", "low", "open"]
+    at = etfs.tradable
+    assert (bars["low"][at] <= etfs.prices[at]).all()
+    assert (etfs.prices[at] <= bars["high"][at]).all()
+    assert np.isnan(bars["open"][~at]).all()
+
+
+def test_both_sets_tell_the_same_of_the_funds_that_they_share(multi: Market, etfs: Market) -> None:
+    shared = ["SPY", "QQQ", "VEA", "VWO", "VNQ", "AGG", "GLD"]
+    mine, theirs = multi.select(shared), etfs.until("2022-12-29").select(shared)
+    rows = slice(theirs.row("2007-07-26") + 1, None)
+    assert np.abs(mine.returns[1:] - theirs.returns[rows]).max() < 1.1e-7  # their prices are stored in 32 bits
+    assert np.allclose(mine.prices[1:], theirs.prices[rows], rtol=3e-8, atol=0.0)
+    assert mine.volumes is not None
+    assert theirs.volumes is not None
+    assert np.array_equal(mine.volumes[1:], theirs.volumes[rows])
+
+
+def test_cash_of_the_funds_is_warned_about_where_the_bill_is_unknown(etfs: Market) -> None:
+    early, late = warnings_in(etfs, "1993-01-29", "2023-02-27")
+    assert early.startswith("On 2,023 sessions, 1993-02-01 to 2001-02-02, cash earns nothing")
+    assert late.startswith("On 32 sessions, 2023-01-11 to 2023-02-27, cash earns nothing")
+    assert etfs.cash[etfs.row("2023-01-10")] == pytest.approx(float(bill_return(4.25, 1)), abs=1e-15)
+
+
+# -- twenty US stocks ------------------------------------------------------------------------------------------------
+
+
+def test_stocks_have_the_size_and_days_that_skfolio_documents(stocks: Market) -> None:
+    assert stocks.shape == (8313, 20)
+    assert (str(stocks.days[0]), str(stocks.days[-1])) == ("1990-01-02", "2022-12-28")
+    assert stocks.returns[1, line(stocks, "AAPL")] == pytest.approx(0.266 / 0.264 - 1.0, abs=1e-15)
+
+
+def test_stocks_have_no_quotes_and_say_so(stocks: Market) -> None:
+    assert np.isnan(stocks.prices).all()
+    assert any("no quotes" in note for note in stocks.notes)
+    assert set(stocks.instruments["adjustment"]) == {"returns: splits and dividends; no quotes"}
+    assert (stocks.instruments["sector"] != "").all()
+
+
+def test_stocks_are_the_ones_that_skfolios_own_loader_returns(stocks: Market) -> None:
+    from skfolio.datasets import load_sp500_dataset
+
+    theirs = load_sp500_dataset()
+    assert tuple(theirs.columns) == stocks.assets
+    assert np.abs(theirs.pct_change().to_numpy()[1:] - stocks.returns[1:]).max() < 1e-12
+
+
+def test_cash_before_the_bill_gives_one_warning_and_not_thousands(stocks: Market) -> None:
+    assert [text for text in warnings_in(stocks, "1990-01-02", "2001-02-02") if "cash" in text] == [
+        "On 2,802 sessions, 1990-01-03 to 2001-02-02, cash earns nothing: the bill's rates begin on 2001-02-02."
+    ]
+    assert warnings_in(stocks, "2017-01-03", "2022-12-28") == []
+
+
+# -- by name or by path ----------------------------------------------------------------------------------------------
+
+
+def test_main_market_loads_in_a_blink() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        load_market("multi_asset_daily")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 0.3
+
+
+@pytest.mark.parametrize("name", ["multi_asset", "prices.xlsx", ""])
+def test_unknown_market_is_refused_with_the_names_there_are(name: str) -> None:
+    with pytest.raises(ConfigError, match="Use multi_asset_daily, us_etf_ohlcv, sp500_20, or a path"):
+        load_market(name)
+
+
+def test_options_are_refused_for_an_embedded_market() -> None:
+    with pytest.raises(ConfigError, match="'multi_asset_daily' is embedded and takes no options: found calendar"):
+        load_market("multi_asset_daily", calendar="24/7")
+
+
+@pytest.mark.parametrize("name", ["multi_asset_daily", "us_etf_ohlcv"])
+def test_checkout_without_its_data_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "DATA", tmp_path)
+    with pytest.raises(DataError, match=r"no file .* part of the checkout"):
+        load_market(name)
+
+
+def test_embedded_files_hold_what_the_market_shows(multi: Market) -> None:
+    raw = pd.read_csv(Path(embedded.DATA) / "multi_asset_daily" / "prices_total_return.csv", index_col="date")
+    btc = raw["BTC"].dropna()
+    assert np.array_equal(multi.prices[multi.tradable[:, 9], 9], btc)
+    whole = raw["SPY"].iloc[-1] / raw["SPY"].iloc[0]
+    assert multi.index[-1, 0] == pytest.approx(whole, rel=1e-12)
