@@ -1,0 +1,79 @@
+"""The command line: `rebalance report | backtest | trades FILE`. Each command imports what is heavy when it runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="When, how far and toward what to rebalance a portfolio, and how sure we are.",
+)
+File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
+Reports = Annotated[
+    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
+]
+
+
+@app.command()
+def report(
+    file: File,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
+    ] = None,
+    reports: Reports = None,
+) -> None:
+    """Compare all candidates of FILE, and write tearsheet, trade list and results as one run."""
+    from backtests.report import make_report
+
+    made = make_report(file, parameter or (), reports)
+    typer.echo(made.text)
+
+
+@app.command()
+def backtest(
+    file: File,
+    policy: Annotated[str, typer.Option(help="Name of a candidate of FILE.")],
+    reports: Reports = None,
+) -> None:
+    """Play one policy of FILE through its test, print its summary, and write its results."""
+    from backtests.report import make_backtest
+
+    made = make_backtest(file, policy, reports)
+    typer.echo(made.text)
+
+
+@app.command()
+def trades(
+    file: File,
+    csv: Annotated[Path | None, typer.Option(help="Write the list here as CSV besides.")] = None,
+    reports: Reports = None,
+) -> None:
+    """Print today's trade list of FILE: by its `policy`, else by the recommendation of its newest whole run."""
+    from backtests.report import today
+
+    listed = today(file, reports)
+    typer.echo(repr(listed))
+    if csv is not None:
+        listed.to_csv(csv)
+        typer.echo(f"Written to {csv}.")
+
+
+def main() -> None:
+    """Run the command line; what is wrong with the input is said in a sentence, without a traceback."""
+    try:
+        app()
+    except (ValueError, FileNotFoundError) as error:
+        from research.errors import ConfigError, DataError, PolicyError
+
+        if not isinstance(error, ConfigError | DataError | PolicyError):
+            raise
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.secho("Interrupted; nothing was kept.", fg=typer.colors.RED, err=True)
+        sys.exit(130)

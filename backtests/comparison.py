@@ -1,0 +1,333 @@
+"""Many policies on the same days: played, paired, judged, and one of them recommended, or none."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from backtests.backtest import Backtest
+from backtests.engine import backtest
+from backtests.evidence import Evidence, Resampling, confidence_set, paired_evidence
+from backtests.scores import Score, Yardstick, score, table
+from backtests.tuning import Tuned, tune
+from research.accounting import Policy
+from research.allocation import Allocation, TargetPath, target_path
+from research.errors import ConfigError
+from research.learning import Learned, Training, train
+from research.market import Market
+from research.portfolio import Portfolio
+from research.rules import TunedThreshold
+
+FAMILIES = ("never", "calendar", "band", "tuned", "learned")  # from the simplest to the least simple
+REFERENCE = "quarterly"
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A candidate ready to be played, and how it got there.
+
+    by : what chose it, or None for a policy that was taken as the file gives it.  seeds : learned policies by seed.
+    tried : configurations that were tried to get here, the one kept among them.
+    """
+
+    policy: Policy
+    by: Tuned | Training | None = None
+    seeds: Mapping[int, Policy] | None = None
+    tried: int = 1
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The simplest of the policies that cannot be told from the best, among those that keep the limits.
+
+    policy : its name, or None.  members : the 90 % model confidence set of the eligible on daily J.
+    p : each eligible policy's p of belonging to it.  broken : for each that is not eligible, the limits it broke.
+    sentence : the recommendation in words.
+    """
+
+    policy: str | None
+    members: tuple[str, ...]
+    p: Mapping[str, float]
+    broken: Mapping[str, tuple[str, ...]]
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Policies of one portfolio on the same market, days, costs and lag.
+
+    backtests, scores, fitted : by policy, in the order of the file.  seed_scores : for a learned policy, each seed's.
+    trials : configurations tried in all, on training days or test.  warnings : what a reader must judge.
+    settings : those really used, plain JSON values.
+    """
+
+    portfolio: Portfolio
+    yardstick: Yardstick
+    reference: str
+    fitted: Mapping[str, Fitted]
+    backtests: Mapping[str, Backtest]
+    scores: Mapping[str, Score]
+    seed_backtests: Mapping[str, Mapping[int, Backtest]]
+    seed_scores: Mapping[str, Mapping[int, Score]]
+    evidence: Evidence
+    recommendation: Recommendation
+    trials: int
+    settings: Mapping[str, object]
+
+    @property
+    def recommended(self) -> Policy | None:
+        """The recommended policy itself."""
+        name = self.recommendation.policy
+        return None if name is None else self.fitted[name].policy
+
+    def table(self) -> pd.DataFrame:
+        """A column a policy, a row a figure."""
+        return table(self.scores, self.backtests)
+
+    def seeds(self) -> pd.DataFrame:
+        """A row a learned policy and seed: J on training worlds, then its figures out of sample."""
+        rows = [
+            {
+                "policy": name,
+                "seed": seed,
+                "J_training": self.fitted[name].by.losses[seed],
+                "stands": seed == self.fitted[name].by.chosen,
+            }
+            | one.figures(self.seed_backtests[name][seed].dates)
+            for name, by_seed in self.seed_scores.items()
+            for seed, one in by_seed.items()
+        ]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must judge: warnings of the data in the test, bands never touched, few observations."""
+        first, last = self.backtests[self.reference].dates[[0, -1]]
+        found = [str(note) for note in self.portfolio.market.notes if note.warning and note.falls_in(first, last)]
+        for name, played in self.backtests.items():
+            if not len(played.ledger.asked) and self.portfolio.policies[name].family != "never":
+                found.append(f"{name} never traded in the test: its band was not touched.")
+        days = len(self.backtests[self.reference].net_returns)
+        if days < 3 * self.yardstick.periods_per_year:
+            found.append(f"The test has {days} days, less than three years: most differences cannot be told apart.")
+        return tuple(found)
+
+    def digest(self) -> str:
+        """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""
+        days = len(self.backtests[self.reference].net_returns)
+        return (
+            f"{len(self.fitted)} policies, {days:,} days, data {self.portfolio.market.fingerprint[:8]}, J of "
+            f"{self.reference} {self.scores[self.reference].J:.2f} bp a year"
+        )
+
+    def answer(self) -> str:
+        """The answer in words, with its doubt."""
+        words = [d.verdict for d in self.evidence.differences("J").values()]
+        apart = [f"{words.count(w)} {w}" for w in ("better", "worse") if w in words]
+        return (
+            f"**{self.recommendation.sentence}** Against {self.reference}, of {len(words)} policies, "
+            f"{' and '.join(apart) or 'none'} can be told apart in J, and {words.count('cannot be told apart')} "
+            f"cannot, at 5 % after Holm's adjustment. {self.trials} configurations were tried to get here."
+        )
+
+    def __repr__(self) -> str:
+        """The table, the differences in J and the recommendation, as text."""
+        from backtests.tables import comparison_text
+
+        return comparison_text(self)
+
+    def _repr_html_(self) -> str:
+        """The blocks of the tearsheet."""
+        from backtests.tearsheet import comparison_html
+
+        return comparison_html(self)
+
+
+def compare(
+    portfolio: Portfolio,
+    *,
+    reference: str = REFERENCE,
+    only: Sequence[str] | None = None,
+    rl_steps: int = 0,
+    rl_seeds: int = 0,
+    draws: int = 10_000,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Play every candidate of `portfolio` from its first test day on, and judge them on the same days.
+
+    What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
+    reference : the policy to which differences are taken.  only : names of the candidates to compare (default: all).
+    rl_steps, rl_seeds : training steps a seed and number of seeds of learned candidates; 0 takes the file's.
+    draws : of the bootstrap.  progress : told what is being done, and how far it is.
+    Raises : ConfigError for an unknown name or a reference that is not among the candidates.
+    """
+    names = list(portfolio.policies) if only is None else list(only)
+    for name in [*names, reference]:
+        if name not in portfolio.policies or name not in names:
+            raise ConfigError(
+                f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(names)}). "
+                "Correct the name, or add it under `policies`."
+            )
+    market = portfolio.market
+    before = training_days(portfolio)
+    yardstick = measure_by(portfolio, market)
+    specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
+    fitted = {name: fit(spec, portfolio, before, progress) for name, spec in specs.items()}
+    paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
+    played = {name: play(portfolio, f.policy, name, paths) for name, f in fitted.items()}
+    by_seed = {
+        name: {seed: play(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in f.seeds.items()}
+        for name, f in fitted.items()
+        if f.seeds
+    }
+    scores = {name: score(b, yardstick) for name, b in played.items()}
+    one = played[names[0]]
+    evidence = paired_evidence(
+        names,
+        np.column_stack([s.losses for s in scores.values()]),
+        np.column_stack([b.net_returns for b in played.values()]),
+        market.cash[one.first + 1 :],
+        reference=reference,
+        span_days=float((one.dates[-1] - one.dates[0]).days),
+        periods_per_year=portfolio.periods_per_year,
+        resampling=Resampling(reps=draws),
+    )
+    return Comparison(
+        portfolio=portfolio,
+        yardstick=yardstick,
+        reference=reference,
+        fitted=fitted,
+        backtests=played,
+        scores=scores,
+        seed_backtests=by_seed,
+        seed_scores={name: {seed: score(b, yardstick) for seed, b in runs.items()} for name, runs in by_seed.items()},
+        evidence=evidence,
+        recommendation=recommend(portfolio, scores, evidence.resampling),
+        trials=sum(f.tried for f in fitted.values()),
+        settings=settings_of(portfolio, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
+        | {"reference": reference, "candidates": names},
+    )
+
+
+def training_days(portfolio: Portfolio) -> Market:
+    """The market up to the last close before the test: all that fitting may see."""
+    return portfolio.market.until(portfolio.test_start - pd.Timedelta(days=1))
+
+
+def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
+    """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's."""
+    return {
+        "portfolio": portfolio.settings,
+        "rl_steps": rl_steps,
+        "rl_seeds": rl_seeds,
+        "draws": draws,
+        "reference": REFERENCE,
+        "candidates": list(portfolio.policies),
+    }
+
+
+def shortened(spec: object, steps: int, seeds: int) -> object:
+    """A learned candidate with fewer steps and seeds, for a quick look; anything else as it is."""
+    if not isinstance(spec, Learned):
+        return spec
+    return replace(spec, steps=steps or spec.steps, seeds=spec.seeds[: seeds or len(spec.seeds)])
+
+
+def measure_by(portfolio: Portfolio, market: Market) -> Yardstick:
+    """The yardstick of `portfolio` on its market, or on the part of it that ends with the training days."""
+    return Yardstick(
+        target_path(portfolio.strategic, market),
+        portfolio.lower,
+        portfolio.upper,
+        portfolio.g,
+        portfolio.periods_per_year,
+    )
+
+
+def fit(spec: object, portfolio: Portfolio, before: Market, progress: Progress | None = None) -> Fitted:
+    """Make a candidate ready to be played, on the days `before` the test only."""
+    if isinstance(spec, TunedThreshold):
+        tuned = tune(spec, before, portfolio.costs, measure_by(portfolio, before), portfolio.lag)
+        return Fitted(tuned.policy, by=tuned, tried=len(tuned.tried))
+    if isinstance(spec, Learned):
+        training = train(spec, before, portfolio.costs, portfolio.g, portfolio.periods_per_year, progress=progress)
+        return Fitted(
+            training.policies[training.chosen], by=training, seeds=training.policies, tried=len(training.policies)
+        )
+    return Fitted(spec)
+
+
+def play(
+    portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
+) -> Backtest:
+    """Play one ready policy through the test of `portfolio`. `paths` keeps the target paths that others can share."""
+    paths = {} if paths is None else paths
+    first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
+    if policy.allocation not in paths:
+        paths[policy.allocation] = target_path(policy.allocation, portfolio.market, start=first)
+    return backtest(
+        portfolio.market,
+        policy,
+        portfolio.costs,
+        start=portfolio.test_start,
+        nav=portfolio.nav,
+        lag=portfolio.lag,
+        targets=paths[policy.allocation],
+        name=name,
+    )
+
+
+def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Resampling) -> Recommendation:
+    """The simplest class of the 90 % confidence set of the eligible on daily J, and within it the lowest J.
+
+    A policy is not eligible when its realised tracking error to the strategic target is past the file's limit, or when
+    a line stands outside its range on more than the allowed share of the test days. Growth and Sharpe never select.
+    """
+    broken = {name: found for name, s in scores.items() if (found := _broken(s, portfolio))}
+    eligible = [name for name in scores if name not in broken]
+    if not eligible:
+        reasons = "; ".join(f"{name}: {' and '.join(limits)}" for name, limits in broken.items())
+        return Recommendation(
+            None, (), {}, broken, f"No policy is recommended, since none keeps the limits ({reasons})."
+        )
+    chosen_from = confidence_set(
+        np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
+    )
+    members = tuple(name for name, held in zip(eligible, chosen_from.included, strict=True) if held)
+    best = min(members, key=lambda name: (FAMILIES.index(portfolio.policies[name].family), scores[name].J))
+    return Recommendation(
+        best,
+        members,
+        dict(zip(eligible, chosen_from.p.tolist(), strict=True)),
+        broken,
+        _sentence(best, members, eligible, scores),
+    )
+
+
+def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
+    """The limits that a policy broke in the test, in words."""
+    limits, found = portfolio.limits, []
+    if limits.tracking_error is not None and s.tracking_error > limits.tracking_error:
+        found.append(f"tracking error {s.tracking_error:.2%} past the limit of {limits.tracking_error:.2%}")
+    if s.days_outside > limits.max_days_outside:
+        found.append(f"a line outside its range on {s.days_outside:.1%} of days, {limits.max_days_outside:.1%} allowed")
+    return tuple(found)
+
+
+def _sentence(best: str, members: tuple[str, ...], eligible: Sequence[str], scores: Mapping[str, Score]) -> str:
+    lowest = min(eligible, key=lambda name: scores[name].J)
+    tail = f"Its J is {scores[best].J:.2f} bp a year"
+    if best == lowest:
+        tail += ", the lowest of the eligible"
+    else:
+        tail += f"; the lowest, {scores[lowest].J:.2f} of {lowest}, cannot be told from it at the 90 % level"
+    if len(members) == 1:
+        return f"Use {best}: it is alone in the 90 % confidence set of {len(eligible)} eligible policies. {tail}."
+    return (
+        f"Use {best}: the simplest of {len(members)} policies that cannot be told from the best, among {len(eligible)} "
+        f"eligible. {tail}."
+    )

@@ -1,0 +1,256 @@
+"""The main job: a comparison, its tearsheet and its trade list, written into the folder of a run."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.backtest import Backtest
+from backtests.comparison import Comparison, Fitted, Progress, fit, measure_by, play, settings_of, training_days
+from backtests.notebook import Plain, check_parameters, execute, parse_parameter, plain, progress_file
+from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
+from backtests.scores import score
+from backtests.tearsheet import write_tearsheet
+from backtests.tuning import Tuned
+from research.accounting import Policy
+from research.errors import ConfigError, DataError
+from research.learning import Learned, LearnedPolicy
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never, Threshold, TunedThreshold, Within
+from research.trading import TradeList, trade_list
+
+NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
+FULL: dict[str, Plain] = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # 0: as the portfolio file says
+PROGRESS, SUMMARY = ".progress", "summary.txt"
+FILES = {
+    NOTEBOOK.name: "the executed notebook",
+    "tearsheet.html": "the tearsheet",
+    "tearsheet.json": "its numbers",
+    "trades.csv": "the trade list",
+    "trades.json": "the trade list",
+    "results.parquet": "daily results",
+    "manifest.json": "what the run was made from",
+    SUMMARY: "what the terminal shows",
+}
+
+
+def trades_of(comparison: Comparison, run: str = "") -> TradeList:
+    """Today's trade list of the recommended policy; where none is recommended, a list that holds and says why."""
+    name, portfolio = comparison.recommendation.policy, comparison.portfolio
+    policy = comparison.recommended or Never(portfolio.strategic)
+    return trade_list(portfolio, policy, name=name or "none recommended", run=run_name(run))
+
+
+def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
+    """Write a comparison and its trades into the folder that is being made for `run`; with "" nothing is written.
+
+    run : path of the run's folder. Gives a sentence that says what was done.
+    Raises : DataError when the comparison was made with other settings than the run was started for.
+    """
+    if not run:
+        return "Nothing was written: `run` is empty."
+    record, folder = run_of(comparison), partial_of(Path(run))
+    if record.name != Path(run).name:
+        raise DataError(
+            f"the notebook made {record.name}, and the run was started as {Path(run).name}: settings, data or code "
+            "changed in between. Start it again."
+        )
+    write_tearsheet(folder, comparison, trades, record)
+    (folder / SUMMARY).write_text(f"{comparison!r}\n\n{trades!r}\n", encoding="utf-8")
+    trades.to_csv(folder / "trades.csv")
+    trades.to_json(folder / "trades.json")
+    results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
+    for name, fitted in comparison.fitted.items():
+        save_learned(fitted, folder / "policies" / name)
+    facts = {
+        "recommendation": asdict(comparison.recommendation),
+        "trials": comparison.trials,
+        **fits(comparison.fitted),
+    }
+    write_json(folder / "manifest.json", record.manifest(**plain(facts)))
+    return f"Written into {Path(run).name}."
+
+
+def save_learned(fitted: Fitted, folder: Path) -> None:
+    """Save each seed of a learned policy whole."""
+    for seed, policy in (fitted.seeds or {}).items():
+        policy.save(folder / f"seed-{seed}")
+
+
+def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+    """What fitting found, for a manifest: each fitted candidate's own settings, and the seeds of learned ones."""
+    return {
+        "fitted": {name: describe(f) for name, f in fitted.items() if f.by is not None},
+        "seeds": {name: list(f.seeds) for name, f in fitted.items() if f.seeds},
+    }
+
+
+def describe(fitted: Fitted) -> dict[str, Any]:
+    """What it takes to make a fitted policy again."""
+    if isinstance(fitted.by, Tuned):
+        return {"rule": "threshold", "band": fitted.by.policy.band, "within": fitted.by.policy.destination}
+    return {"rule": "learned", "seed": fitted.by.chosen}
+
+
+def progress_of(run: str) -> Progress | None:
+    """Where a comparison made for `run` tells how far it is; None, a bar of its own, when there is no run."""
+    return progress_file(partial_of(Path(run)) / PROGRESS) if run else None
+
+
+def save_trades(trades: TradeList, csv: str) -> str:
+    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done."""
+    if not csv:
+        return "Nothing was written: `csv` is empty."
+    trades.to_csv(Path(csv))
+    return f"Written to {csv}."
+
+
+def run_of(comparison: Comparison) -> Run:
+    """The run that a comparison is."""
+    portfolio = comparison.portfolio
+    return Run(
+        "report", portfolio.name, f"{portfolio.date:%Y-%m-%d}", comparison.settings, portfolio.market.fingerprint
+    )
+
+
+def run_name(run: str) -> str:
+    """The name of the run whose folder is `run`."""
+    return Path(run).name if run else ""
+
+
+def results(backtests: Mapping[str, Backtest]) -> pd.DataFrame:
+    """A row a policy and close: nav, returns, cost, turnover, and the weight of each line and of cash."""
+    parts = []
+    for name, b in backtests.items():
+        daily = {
+            "net_return": b.net_returns,
+            "gross_return": b.gross_returns,
+            "cost": b.cost_rate,
+            "turnover": b.turnover,
+        }
+        frame = pd.DataFrame({"policy": name, "date": b.dates, "nav": b.ledger.nav})
+        for column, values in daily.items():
+            frame[column] = np.concatenate([[0.0], values])
+        weights = b.weights.add_prefix("weight_").reset_index(drop=True)
+        parts.append(pd.concat([frame, weights, b.cash_weight.rename("weight_cash").reset_index(drop=True)], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that was made: where, and what the terminal shows of it."""
+
+    folder: Path
+    text: str
+
+
+def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> Made:
+    """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
+
+    given : parameters of the notebook as name=value.
+    """
+    asked = dict(parse_parameter(NOTEBOOK, text) for text in given)
+    for name in ("portfolio", "run"):
+        if name in asked:
+            raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
+    parameters = check_parameters(NOTEBOOK, FULL | asked)
+    portfolio = load_portfolio(file)
+    knobs = {name: parameters[name] for name in FULL}
+    run = Run(
+        "report",
+        portfolio.name,
+        f"{portfolio.date:%Y-%m-%d}",
+        settings_of(portfolio, **knobs),
+        portfolio.market.fingerprint,
+    )  # type: ignore[arg-type]
+    final = (reports or REPORTS) / run.name
+    started = datetime.now(UTC)
+    with staged(final) as folder:
+        paths = {name: os.path.relpath(path, NOTEBOOK.parent) for name, path in (("portfolio", file), ("run", final))}
+        execute(NOTEBOOK, folder / NOTEBOOK.name, knobs | paths, progress=folder / PROGRESS)
+        (folder / PROGRESS).unlink(missing_ok=True)
+        check_whole(folder, FILES)
+        sign(folder, started)
+        text = (folder / SUMMARY).read_text(encoding="utf-8")
+    return Made(final, f"{text}\n{final}")
+
+
+def sign(folder: Path, started: datetime) -> None:
+    """Write the times of a run into its manifest: the last thing that is written."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    ended = datetime.now(UTC)
+    manifest["times"] = {
+        "started": started.isoformat(timespec="seconds"),
+        "ended": ended.isoformat(timespec="microseconds"),
+        "seconds": round((ended - started).total_seconds(), 1),
+    }
+    write_json(folder / "manifest.json", manifest)
+
+
+def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
+    """Play one policy of a portfolio file through its test, into a run of its own."""
+    portfolio = load_portfolio(file)
+    if policy not in portfolio.policies:
+        raise ConfigError(
+            f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
+        )
+    started = datetime.now(UTC)
+    settings = {"portfolio": portfolio.settings, "policy": policy}
+    run = Run("backtest", portfolio.name, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
+    final = (reports or REPORTS) / run.name
+    with staged(final) as folder:
+        fitted = fit(portfolio.policies[policy], portfolio, training_days(portfolio))
+        played = play(portfolio, fitted.policy, policy)
+        figures = score(played, measure_by(portfolio, portfolio.market)).figures(played.dates)
+        results({policy: played}).to_parquet(folder / "results.parquet", index=False)
+        played.trades().to_csv(folder / "booked.csv", index=False)
+        write_json(folder / "summary.json", plain(figures))
+        save_learned(fitted, folder / "policies" / policy)
+        write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
+        sign(folder, started)
+    return Made(final, f"{played!r}\n{final}")
+
+
+def today(file: Path, reports: Path | None = None) -> TradeList:
+    """Today's trade list of a portfolio file: by its policy in force, else by its newest whole run's recommendation.
+
+    Raises ConfigError when neither is at hand, naming the command that makes one.
+    """
+    portfolio = load_portfolio(file)
+    found = newest_run(portfolio, reports or REPORTS)
+    name = portfolio.policy or (found and found[1]["recommendation"]["policy"])
+    if name is None:
+        why = "its newest run recommends none" if found else "there is no whole run of the same file and data"
+        raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
+    spec = portfolio.policies[name]
+    if not isinstance(spec, TunedThreshold | Learned):
+        return trade_list(portfolio, spec, name=name, run=found[0].name if found else "")
+    if found is None:
+        raise ConfigError(
+            f"policy {name!r} must be fitted first, and there is no whole run of the same file and data. Run: rebalance "
+            f"report {file}"
+        )
+    ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+    return trade_list(portfolio, ready, name=name, run=found[0].name)
+
+
+def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole report of the same portfolio settings and data."""
+    same = {"portfolio": plain(portfolio.settings), "data": portfolio.market.fingerprint}
+    for folder, manifest in past_runs(reports):
+        if {"portfolio": manifest["settings"]["portfolio"], "data": manifest["fingerprint"]} == same:
+            return folder, manifest
+    return None
+
+
+def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Policy:
+    """A fitted policy as a run left it."""
+    if isinstance(spec, TunedThreshold):
+        return Threshold(spec.allocation, found["band"], Within(found["within"]))
+    return LearnedPolicy.load(folder / f"seed-{found['seed']}")
