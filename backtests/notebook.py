@@ -85,7 +85,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
 
         with _bar(progress):
             papermill.execute_notebook(
-                notebook, output, dict(parameters), cwd=notebook.parent, kernel_name="python3", progress_bar=False,
+                notebook, output, dict(parameters), cwd=notebook.parent, kernel_name="python3", language="python", progress_bar=False,
                 request_save_on_cell_execute=False, extra_arguments=["--log-level=ERROR"],
             )  # fmt: skip
     except PapermillExecutionError as error:
