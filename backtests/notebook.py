@@ -85,9 +85,16 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
 
         with _bar(progress):
             papermill.execute_notebook(
-                notebook, output, dict(parameters), cwd=notebook.parent, kernel_name="python3", language="python", progress_bar=False,
-                request_save_on_cell_execute=False, extra_arguments=["--log-level=ERROR"],
-            )  # fmt: skip
+                notebook,
+                output,
+                dict(parameters),
+                cwd=notebook.parent,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                extra_arguments=["--log-level=ERROR"],
+            )
     except PapermillExecutionError as error:
         raise DataError(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from error
     except DeadKernelError as error:
@@ -101,12 +108,14 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
 
 
 def _forget_times(path: Path) -> None:
-    """Take out of an executed notebook what differs between two equal runs: times and paths."""
+    """Take out of an executed notebook what differs between two equal runs: times, and an id drawn by chance."""
     content = json.loads(path.read_text(encoding="utf-8"))
     content["metadata"].pop("papermill", None)
     for cell in content["cells"]:
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["id"] = "injected-parameters"  # papermill draws one
     path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
