@@ -1,0 +1,28 @@
+"""Small simulated markets that several tests share."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.scores import Yardstick
+from research.allocation import FixedWeights, target_path
+from research.market import Market
+from research.market.market import instruments_table
+
+
+def world(days: int = 300, n: int = 3, seed: int = 0, cash: float = 0.0001) -> Market:
+    """Independent normal returns, every day a session."""
+    rng = np.random.default_rng(seed)
+    returns = rng.normal(0.0003, 0.01, (days, n))
+    returns[0] = 0.0
+    names = tuple("ABCDEFG"[:n])
+    dates = pd.date_range("2020-01-01", periods=days)
+    return Market(
+        dates, names, returns, np.ones((days, n), dtype=bool), np.full(days, cash), instruments_table(names),
+        np.full((days, n), np.nan), calendar="24/7",
+    )  # fmt: skip
+
+
+def measured_by(market: Market, weights: tuple[float, ...], g: float = 5.0, half: float = 0.02) -> Yardstick:
+    """A static target with ranges of `half` on each side."""
+    strategic = target_path(FixedWeights(weights), market)
+    return Yardstick(strategic, np.array(weights) - half, np.array(weights) + half, g, 252.0)
