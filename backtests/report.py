@@ -55,7 +55,8 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     """
     if not run:
         return "Nothing was written: `run` is empty."
-    record, folder = run_of(comparison), partial_of(Path(run))
+    record = run_for("report", comparison.portfolio, comparison.settings)
+    folder = partial_of(Path(run))
     if record.name != Path(run).name:
         raise DataError(
             f"the notebook made {record.name}, and the run was started as {Path(run).name}: settings, data or code "
@@ -111,12 +112,9 @@ def save_trades(trades: TradeList, csv: str) -> str:
     return f"Written to {csv}."
 
 
-def run_of(comparison: Comparison) -> Run:
-    """The run that a comparison is."""
-    portfolio = comparison.portfolio
-    return Run(
-        "report", portfolio.name, f"{portfolio.date:%Y-%m-%d}", comparison.settings, portfolio.market.fingerprint
-    )
+def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
+    """The run of one kind on a portfolio's file, data and these settings."""
+    return Run(kind, Path(portfolio.file).stem, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
 
 
 def run_name(run: str) -> str:
@@ -162,13 +160,7 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     parameters = check_parameters(NOTEBOOK, FULL | asked)
     portfolio = load_portfolio(file)
     knobs = {name: parameters[name] for name in FULL}
-    run = Run(
-        "report",
-        portfolio.name,
-        f"{portfolio.date:%Y-%m-%d}",
-        settings_of(portfolio, **knobs),
-        portfolio.market.fingerprint,
-    )  # type: ignore[arg-type]
+    run = run_for("report", portfolio, settings_of(portfolio, **knobs))
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
     with staged(final) as folder:
@@ -201,8 +193,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
             f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
         )
     started = datetime.now(UTC)
-    settings = {"portfolio": portfolio.settings, "policy": policy}
-    run = Run("backtest", portfolio.name, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
+    run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
     with staged(final) as folder:
         fitted = fit(portfolio.policies[policy], portfolio, training_days(portfolio))
@@ -233,8 +224,8 @@ def today(file: Path, reports: Path | None = None) -> TradeList:
         return trade_list(portfolio, spec, name=name, run=found[0].name if found else "")
     if found is None:
         raise ConfigError(
-            f"policy {name!r} must be fitted first, and there is no whole run of the same file and data. Run: rebalance "
-            f"report {file}"
+            f"policy {name!r} must be fitted first, and there is no whole run of the same file and data. Run: "
+            f"rebalance report {file}"
         )
     ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
     return trade_list(portfolio, ready, name=name, run=found[0].name)
