@@ -1,0 +1,5 @@
+"""From a decision to a trade list: whole lots, cash that stays above zero, and files that can be sent."""
+
+from research.trading.trade_list import TradeList, trade_list
+
+__all__ = ["TradeList", "trade_list"]

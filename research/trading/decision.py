@@ -1,0 +1,48 @@
+"""What a policy says of a portfolio at its last close: a backtest's question, asked of a desk's real holdings."""
+
+import numpy as np
+
+from research.accounting import Hold, Policy, Trade, View, Why
+from research.accounting.view import check_trade
+from research.market.calendars import due
+from research.market.market import Array
+from research.portfolio import Portfolio
+from research.trading.sizing import Position
+
+BEGUN = Why("a part of the way was traded at this close")  # and the rest is asked for at the next
+
+
+def decision(
+    portfolio: Portfolio, policy: Policy, name: str, target: Array, position: Position, again: bool
+) -> Hold | Trade:
+    """The policy's answer at the portfolio's last close.
+
+    target : (n,) in force, fraction of NAV.  again : orders of the same list were filled at this close already.
+    A rule that is asked on a calendar (it has `every`) is due when one of its sessions lies after the last trade and
+    not after this close: the view then calls it unfinished, so that it answers on whatever day this is. A rule that
+    goes only a part of the way is asked once a close.
+    Raises : PolicyError for a box that cannot be booked.
+    """
+    market, today = portfolio.market, portfolio.market.days[-1]
+    last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
+    every = getattr(policy, "every", None)
+    if every is not None and not due(last_trade, today, every, market.calendar):
+        return Hold(Why("calendar"))
+    answer = policy.decide(
+        View(
+            past=market.past(len(market.dates) - 1),
+            target=target,
+            weights=position.weights,
+            cash_weight=position.cash_weight,
+            nav=position.nav,
+            nav_history=np.array([position.nav]),
+            days_since_trade=int((market.days > last_trade).sum()),
+            costs=portfolio.costs,
+            unfinished=every is not None,
+        )
+    )
+    if isinstance(answer, Trade):
+        check_trade(answer, len(target), name, portfolio.date, market.assets, leverage_limit=1.0)
+        if answer.part < 1.0 and last_trade == today:
+            return Hold(BEGUN)
+    return answer

@@ -1,0 +1,276 @@
+"""What to send as of the last close: each order with its price, cost and reason; what is held, and why."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.accounting import Hold, Policy, Trade, Why
+from research.accounting.costs import COLUMNS
+from research.allocation import TargetPath, target_path
+from research.errors import ConfigError
+from research.market.market import Array
+from research.portfolio import Portfolio
+from research.trading import formats
+from research.trading.decision import decision
+from research.trading.sizing import Orders, Position, counts, size
+
+ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *COLUMNS, "cost", "weight_before",
+          "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
+HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
+
+
+@dataclass(frozen=True, eq=False)
+class TradeList:
+    """What a policy asks of a portfolio at its last close, as orders that can be sent.
+
+    policy : its name.  run : id of the run that recommends it, or "".  target : (n,) in force, fraction of NAV.
+    why : the reason of its decision.  holds : the decision is to hold, and `sized` is empty.  sized : the orders.
+    would : when it holds, the orders of trading to target today; else None.
+    """
+
+    portfolio: Portfolio
+    policy: str
+    run: str
+    target: Array
+    why: Why
+    holds: bool
+    sized: Orders
+    would: Orders | None
+
+    # -- facts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def reason(self) -> str:
+        """Why the policy trades or holds, in words."""
+        return self.why.sentence(self.portfolio.market.assets)
+
+    @property
+    def empty(self) -> bool:
+        """Is there nothing to send?"""
+        return not self.sized.units.any()
+
+    @property
+    def headline(self) -> str:
+        """The list in a line."""
+        if self.empty:
+            return f"No trade: {self.reason}{'' if self.holds else '; no order of that can be sent'}."
+        sides = [
+            f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
+        ]
+        named = "; ".join(side for side in sides if not side.endswith(" "))
+        return (
+            f"{named[0].upper()}{named[1:]}: {float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in "
+            f"{len(self.orders)} orders, costs {float(self.sized.charges.sum()):,.2f}, turnover "
+            f"{self.sized.turnover:.2%}."
+        )
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What every line of the list traces back to."""
+        return {
+            "portfolio": self.portfolio.name,
+            "file": Path(self.portfolio.file).name,
+            "policy": self.policy,
+            "run": self.run,
+            "data": self.portfolio.market.fingerprint,
+            "as_of": f"{self.portfolio.date:%Y-%m-%d}",
+        }
+
+    @property
+    def facts(self) -> dict[str, str | float | bool]:
+        """The list in figures: decision and reason, wealth and cash before and after, each cost, turnover."""
+        sized = self.sized
+        amounts = {
+            "nav_before": sized.position.nav,
+            "nav_after": sized.after.nav,
+            "cash_before": sized.position.cash,
+            "sells": sized.sells,
+            "buys": sized.buys,
+            **{column: float(sized.charges[k].sum()) for k, column in enumerate(COLUMNS)},
+            "cash_after": sized.cash,
+        }
+        return {
+            "holds": self.holds,
+            "reason": self.reason,
+            "basis": self.portfolio.basis,
+            **{name: round(amount, 2) for name, amount in amounts.items()},
+            "turnover": sized.turnover,
+        }
+
+    def after(self) -> Portfolio:
+        """The portfolio once the orders are filled at these prices and costs: its last trade is today's."""
+        if self.empty:
+            return self.portfolio
+        held = self.sized.after
+        return replace(
+            self.portfolio,
+            holdings=held.units * held.prices,
+            shares=np.where(np.isnan(self.portfolio.shares), np.nan, held.units),
+            cash=held.cash,
+            last_trade=self.portfolio.date,
+        )
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """A row an order, sells first, the largest first: units, price, notional, costs, weights, gap, aim, reason.
+
+        Weights, target and gap are fractions of NAV, amounts currency. Units and price are NaN without a quote.
+        """
+        return self._orders(self.sized, self.reason)
+
+    @cached_property
+    def held(self) -> pd.DataFrame:
+        """A row for each line that no order moves: units, value, weight, target, gap, and why it stays."""
+        kept = np.flatnonzero(self.sized.units == 0.0)
+        position = self.sized.position
+        columns = self._columns(self.sized, kept) | {
+            "units": np.where(position.quoted, position.units, np.nan)[kept],
+            "value": (position.units * position.prices)[kept],
+            "weight": position.weights[kept],
+            "reason": [self.reason if self.holds else self._why_kept(int(i)) for i in kept],
+        }
+        return pd.DataFrame(columns)[list(HELD)]
+
+    @cached_property
+    def would_trade(self) -> pd.DataFrame:
+        """The orders of trading to target today, when the rule holds; without rows when it trades."""
+        if self.would is None:
+            return self._orders(self.sized, "").iloc[:0]
+        return self._orders(self.would, "what trading to target today would be")
+
+    def _orders(self, sized: Orders, reason: str) -> pd.DataFrame:
+        moved = np.flatnonzero(sized.units)
+        moved = moved[np.lexsort((-np.abs(sized.notional[moved]), sized.units[moved] > 0.0))]
+        columns = self._columns(sized, moved) | {
+            "side": np.where(sized.units[moved] > 0.0, "buy", "sell").astype(object),
+            "units": np.where(sized.position.quoted, np.abs(sized.units), np.nan)[moved],
+            "notional": np.abs(sized.notional)[moved],
+            **{column: sized.charges[k, moved] for k, column in enumerate(COLUMNS)},
+            "cost": sized.charges[:, moved].sum(axis=0).round(2),
+            "weight_before": sized.position.weights[moved],
+            "weight_after": sized.after.weights[moved],
+            "aim": [_aim(sized, int(i)) for i in moved],
+            "reason": [reason] * len(moved),
+        }
+        return pd.DataFrame(columns)[list(ORDERS)]
+
+    def _columns(self, sized: Orders, rows: NDArray[np.int64]) -> dict[str, Any]:
+        """What every table says of these lines."""
+        return {
+            "asset": np.array(self.portfolio.market.assets, dtype=object)[rows],
+            "price": np.where(sized.position.quoted, sized.position.prices, np.nan)[rows],
+            "price_date": [f"{self.portfolio.date:%Y-%m-%d}"] * len(rows),
+            "target": self.target[rows],
+            "gap": (sized.position.weights - self.target)[rows],
+        }
+
+    def _why_kept(self, i: int) -> str:
+        """Why line `i` stays where it is although the rule trades."""
+        sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
+        wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
+        if not position.tradable[i]:
+            return f"cannot trade on {self.portfolio.date:%Y-%m-%d}"
+        if not counts(abs(wished) * position.prices[i], position.nav):
+            return "at its target" if sized.lower[i] == sized.upper[i] else "inside its box"
+        if sized.rounded[i] == 0.0:
+            return f"an order of {abs(wished) / position.lots[i]:.2f} lots is rounded toward no trade"
+        if amount < position.minimum:
+            return f"an order of {amount:,.2f} {basis} is under the minimum trade of {position.minimum:,.2f}"
+        return f"a buy of {amount:,.2f} {basis} was cut: cash would go below zero"
+
+    # -- files and pages ---------------------------------------------------------------------------------------------
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write the orders as CSV, each with its provenance, whole or not at all; gives the path."""
+        return formats.write(path, formats.csv_text(self._content))
+
+    def to_json(self, path: str | Path) -> Path:
+        """Write provenance, figures and all three tables as JSON, whole or not at all; gives the path."""
+        return formats.write(path, formats.json_text(self._content))
+
+    def html(self) -> str:
+        """The list as a block of HTML with semantic classes, and no style of its own."""
+        return formats.html(self._content)
+
+    @property
+    def _content(self) -> formats.Content:
+        tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
+        return formats.Content(self.headline, self.provenance, self.facts, tables)
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __repr__(self) -> str:
+        """The list as text."""
+        return formats.text(self._content)
+
+
+def trade_list(
+    portfolio: Portfolio, policy: Policy, name: str = "", *, run: str = "", targets: TargetPath | None = None
+) -> TradeList:
+    """What `policy` asks of the portfolio at its last close, from its holdings and that close's prices.
+
+    name    : of the policy; by default as the portfolio calls it, or its class.  run : id of a run that recommends it.
+    targets : the path of the allocation's targets on the portfolio's market, when it is at hand.
+    Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
+              booked.
+
+    >>> from research.portfolio import load_portfolio
+    >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+    >>> trade_list(portfolio, portfolio.policies["threshold"]).orders[["side", "asset", "units"]].to_numpy().tolist()
+    [['sell', 'SPY', 133.0], ['buy', 'AGG', 742.0]]
+    """
+    name = name or next((known for known, p in portfolio.policies.items() if p is policy), type(policy).__name__)
+    if not hasattr(policy, "decide"):
+        raise ConfigError(
+            f"policy {name!r} cannot decide: a {type(policy).__name__} is still to be tuned or trained. Give what "
+            "comes of that."
+        )
+    last = len(portfolio.market.dates) - 1
+    if targets is None:
+        targets = target_path(policy.allocation, portfolio.market, start=last)  # type: ignore[attr-defined]
+    target, position = targets.at(last), Position.of(portfolio)
+    answer = decision(portfolio, policy, name, target, position, again=False)
+
+    def ask(state: Position, again: bool) -> Trade | None:
+        now = decision(portfolio, policy, name, target, state, again) if again else answer
+        return now if isinstance(now, Trade) else None
+
+    def to_target(state: Position, again: bool) -> Trade | None:
+        return None if again else Trade.to(target, answer.why)
+
+    holds = isinstance(answer, Hold)
+    return TradeList(
+        portfolio=portfolio,
+        policy=name,
+        run=run,
+        target=target,
+        why=answer.why,
+        holds=holds,
+        sized=size(position, ask, target, name),
+        would=size(position, to_target, target, name) if holds else None,
+    )
+
+
+def _aim(sized: Orders, i: int) -> str:
+    """Where an order takes line `i`, in words."""
+    before, wished = sized.position.weights[i], sized.rounded[i]
+    if sized.lower[i] == sized.upper[i]:
+        aim = "to its target"
+    elif sized.lower[i] <= before <= sized.upper[i]:
+        aim = "takes what the others free" if sized.units[i] > 0.0 else "pays for the others"
+    else:
+        aim = "into its box"
+    cut = float(wished - sized.units[i]) if sized.units[i] > 0.0 else 0.0
+    if not counts(cut * sized.position.prices[i], sized.position.nav):
+        return aim
+    return (
+        f"{aim}; cut by {cut:,.8g} {'units' if sized.position.quoted[i] else ''}".rstrip() + " to keep cash above zero"
+    )
