@@ -15,6 +15,7 @@ from research.allocation import TargetPath
 from research.compiled import compiled
 from research.market import Market
 from research.market.market import Array, Mask
+from research.rules.corridor import Corridor, reason
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
@@ -230,6 +231,52 @@ class Backtest:
         size, allowed = float(self.ledger.size[decision]), float(self.ledger.allowed[decision])
         return Why(self.triggers[decision], None if line == NO_LINE else line, size, allowed)
 
+    def decisions(self) -> pd.DataFrame:
+        """A row for each day on which the policy was asked: what it answered, when that was booked, and why.
+
+        gap, allowed : fraction of NAV.  line : "cash", or "" where no line decided.  booked : NaT for a day of holding,
+        and for a trade that the data ended before.
+        """
+        told = {t: (why, -1, False) for t, why in self.hold_reasons.items()}
+        asked = zip(self.ledger.asked.tolist(), self.ledger.booked.tolist(), strict=True)
+        told |= {t: (self.why(j), row, True) for j, (t, row) in enumerate(asked)}
+        days = sorted(told)
+        whys = [told[t][0] for t in days]
+        rows = np.array([told[t][1] for t in days], dtype=np.int64)
+        names = ["" if why.line is None else [*self.market.assets, "cash"][why.line] for why in whys]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[days],
+                "traded": np.array([told[t][2] for t in days], dtype=bool),
+                "booked": self.market.dates[rows].where(rows >= 0),
+                "trigger": [why.trigger for why in whys],
+                "line": names,
+                "gap": [why.size for why in whys],
+                "allowed": [why.allowed for why in whys],
+                "reason": [why.sentence(self.market.assets) for why in whys],
+            }
+        )
+
+    @cached_property
+    def hold_reasons(self) -> dict[int, Why]:
+        """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
+        if self.holds is not None:
+            return self.holds
+        corridor: Corridor = getattr(self.policy, "corridor")(self.market, self.targets)  # noqa: B009
+        rows = (corridor.target, corridor.trigger_lower, corridor.trigger_upper, corridor.cash)
+        (weights, cash), traded = self._weights, set(self.ledger.asked.tolist())
+        reasons, again, free = {}, False, self.first + 1
+        for t in range(self.first + 1, len(self.market.dates)):
+            if t in traded:
+                again, free = corridor.part < 1.0, t + max(self.lag, 1)
+            elif t >= free and (corridor.asked[t] or again):
+                state = (weights[t - self.first], cash[t - self.first], self.market.tradable, t)
+                reasons[t] = Why(corridor.trigger, *reason(*state, *rows, int(corridor.row[t])))
+                again = False
+            elif t >= free:
+                reasons[t] = Why(corridor.trigger)
+        return reasons
+
     def to_vectorbt(self) -> "VectorbtPortfolio":
         """The booked trades replayed by vectorbt: units at total-return indices, cash a column with its own index.
 
@@ -247,10 +294,8 @@ class Backtest:
             [self.ledger.opening_charges.sum(axis=0)[None], self.ledger.charges[self.booked].sum(axis=1)]
         )
         size[rows, :n], fees[rows, :n] = trades / prices[rows, :n], charges
-        before = np.concatenate([[self.wealth / prices[0, n]], self.ledger.cash_units[self.booked]])
-        size[rows, n] = np.concatenate(
-            [[self.ledger.cash_units[0]], self.ledger.cash_units[self.booked + 1] - before[1:]]
-        )
+        held = self.ledger.cash_units
+        size[rows, n] = np.concatenate([held[:1], held[self.booked + 1] - held[self.booked]])
         columns = [*self.market.assets, "cash"]
         if "cash" in self.market.assets:
             columns[-1] = "cash account"

@@ -109,9 +109,9 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
     allocation = getattr(policy, "allocation", None)
     if allocation is None:
         raise ConfigError(f"policy {name!r} has no allocation: give `targets`, the path of what it should hold.")
-    if first is None:
+    if first is None and allocation.window > 0:
         first = min(int(np.argmax(market.listed.any(axis=1))) + allocation.window, len(market.dates) - 1)
-    return target_path(allocation, market, start=first)
+    return target_path(allocation, market, start=first or 0)
 
 
 def _check(game: _Game, nav: float, opening: Array) -> None:
@@ -162,11 +162,11 @@ def _rates_and_room(costs: Costs, n: int) -> tuple[Array, Array, Array, Array, M
 
 
 def _refused(game: _Game, t: int) -> PolicyError:
-    weights = game.targets.at(t)
+    weights, dates = game.targets.at(t), game.market.dates
     i = int(np.argmax(np.abs(weights) * game.costs.total))
     return PolicyError(
-        f"the trade of policy {game.name!r} on {game.market.dates[t]:%Y-%m-%d} is refused: its costs would take more "
-        "than the lines that trade are worth, or wealth is no longer positive. The costliest line of its target is "
+        f"policy {game.name!r} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of its "
+        "trade would take more than the lines that trade are worth. The costliest line of its target is "
         f"{game.market.assets[i]}: {game.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
         "leverage."
     )
@@ -219,13 +219,15 @@ def _play(
     cash_units: float,
     ledger: Ledger,
 ) -> tuple[int, int]:
-    """The days after `first`, in the order of the house; gives (decisions to trade, row of a refused trade or -1)."""
+    """The days after `first`, in the order of the house; gives (decisions, row that cannot be booked or -1)."""
     n = len(units)
     weights, goal, movable = np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_)
     asked_at, nav_path = ledger.asked, ledger.nav
     count, pending, again, due, k, nav = 0, False, False, -1, 0, ledger.nav[0]
     for t in range(first + 1, len(index)):
         nav = wealth(units, index, t, cash_units, cash_index[t])
+        if not nav > 0.0:
+            return count, t
         for turn in range(2):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
             if (turn == 0) == (lag > 0):
                 if pending and t == due:
@@ -286,6 +288,8 @@ def _play_daily(game: _Game, cash_units: float, ledger: Ledger) -> tuple[tuple[s
     for t in range(first + 1, len(market.dates)):
         price = market.cash_index[t]
         nav = wealth(units, market.index, t, cash_units, price)
+        if not nav > 0.0:
+            raise _refused(game, t)
         for turn in ("book", "look") if lag > 0 else ("look", "book"):
             if turn == "book" and t == due and box is not None:
                 state, before, j = (

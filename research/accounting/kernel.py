@@ -114,27 +114,22 @@ def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Arra
 @compiled
 def rescale(
     lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, way: float, out: Array
-) -> float:
-    """Scale the bounds that cannot be met, all by one factor, cash's too; gives the weight of cash."""
-    n = len(out)
+) -> None:
+    """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave."""
     scaled = cash_upper if way > 0.0 else cash_lower
     rest = 1.0
-    for i in range(n):
+    for i in range(len(out)):
         far = upper[i] if way > 0.0 else lower[i]
         if movable[i] and far > 0.0:
             scaled += far
         else:
             rest -= out[i]
-    if scaled > 0.0 and rest > 0.0:
-        factor = rest / scaled
-        for i in range(n):
+    if scaled > 0.0:
+        factor = max(rest, 0.0) / scaled
+        for i in range(len(out)):
             far = upper[i] if way > 0.0 else lower[i]
             if movable[i] and far > 0.0:
                 out[i] = far * factor
-    total = 0.0
-    for i in range(n):
-        total += out[i]
-    return 1.0 - total
 
 
 @compiled
@@ -156,7 +151,7 @@ def nearest(
     Every line is clamped into its box, cash takes what its own box allows, and what remains is spread over the lines
     with room (`spread`). A line that cannot trade stays where it is. An infinite bound takes nothing in the spread. A
     line with target zero is never raised. Bounds that cannot be met are scaled, all by one factor; if none is left to
-    scale, the rest is cash. All weights and cash sum to one.
+    scale, the rest is cash. All weights and cash sum to one. A line that would move by rounding only does not move.
     """
     n = len(weights)
     total = 0.0
@@ -165,16 +160,16 @@ def nearest(
         total += out[i]
     cash = 1.0 - total
     excess = cash - min(max(cash, cash_lower), cash_upper)
-    if abs(excess) <= DUST:
-        return cash
-    for i in range(n):
-        far = upper[i] if excess > 0.0 else lower[i]
-        movable[i] = tradable[i] and abs(far) < np.inf and (excess < 0.0 or target[i] != 0.0)
-    unplaced = spread(weights, lower, upper, movable, cost, excess, out)
-    if unplaced != 0.0:
-        return rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
+    if abs(excess) > DUST:
+        for i in range(n):
+            far = upper[i] if excess > 0.0 else lower[i]
+            movable[i] = tradable[i] and abs(far) < np.inf and (excess < 0.0 or target[i] != 0.0)
+        if spread(weights, lower, upper, movable, cost, excess, out) != 0.0:
+            rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
     total = 0.0
     for i in range(n):
+        if abs(out[i] - weights[i]) <= DUST:
+            out[i] = weights[i]
         total += out[i]
     return 1.0 - total
 

@@ -114,19 +114,22 @@ class Policy(Protocol):
 def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence[str], leverage_limit: float) -> None:
     """Refuse a box that cannot be booked. Raises PolicyError naming the policy, the date and the worst offender."""
     where = f"policy {policy!r} on {date:%Y-%m-%d}"
-    for side, bound in (("lower", trade.lower), ("upper", trade.upper)):
+    for side, bound, wrong in (("lower", trade.lower, np.inf), ("upper", trade.upper, -np.inf)):
         if np.shape(bound) != (n,):
             raise PolicyError(
                 f"{where} returned a {side} bound of shape {np.shape(bound)}, expected ({n},): one a line."
             )
-        if np.isnan(bound).any():
+        bad = np.isnan(bound) | np.equal(bound, wrong)
+        if bad.any():
             raise PolicyError(
-                f"{where} returned a {side} bound that is not a number for {names[int(np.isnan(bound).argmax())]}."
+                f"{where} returned a {side} bound of {bound[int(bad.argmax())]} for "
+                f"{names[int(bad.argmax())]}: give a fraction of NAV, or -inf and inf for a line to leave alone."
             )
     if (trade.lower > trade.upper).any():
         i = int(np.argmax(trade.lower - trade.upper))
         raise PolicyError(
-            f"{where} returned a box with lower {trade.lower[i]:.6f} above upper {trade.upper[i]:.6f} for {names[i]}."
+            f"{where} returned a box with lower {trade.lower[i]:.6f} above upper {trade.upper[i]:.6f} for {names[i]}: "
+            "order its bounds."
         )
     if not (0.0 < trade.part <= 1.0 and trade.cash_lower <= trade.cash_upper):
         raise PolicyError(

@@ -84,38 +84,53 @@ def reason(
     line, past, aim = -1, -np.inf, 1.0
     for i in range(len(weights)):
         aim -= target[k, i]
-        gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
+        gap = _gap(weights[i], trigger_lower[k, i], trigger_upper[k, i])
         if tradable[t, i] and gap > past:
             line, past = i, gap
-    if line < 0 or max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1]) > past:
+    if line < 0 or _gap(cash_weight, cash[k, 0], cash[k, 1]) > past:
         size = cash_weight - aim
         return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
     size = weights[line] - target[k, line]
     return line, size, (trigger_upper[k, line] if size > 0.0 else trigger_lower[k, line]) - target[k, line]
 
 
+@inlined
+def _gap(weight: float, lower: float, upper: float) -> float:
+    """How far a weight is past its trigger, negative inside. Nothing comes closer to a bound at zero by lying on it."""
+    under, over = lower - weight, weight - upper
+    if lower == 0.0 and under <= 0.0:
+        under = -np.inf
+    if upper == 0.0 and over <= 0.0:
+        over = -np.inf
+    return max(under, over)
+
+
 def band_rows(target: Array, trigger: float, box: float) -> dict[str, Array]:
     """The rows of a symmetric absolute band round each target, as `Corridor` holds them.
 
     target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV.
-    A long line's box ends at zero, a short line's too. Cash has a box of its own round what the target leaves to it; a
-    target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0].
+    A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
+    of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0].
     """
-    floor = np.where(target >= 0.0, 0.0, -np.inf)
-    ceiling = np.where(target < 0.0, 0.0, np.inf)
     cash = 1.0 - target.sum(axis=1)
     cash[np.abs(cash) < 1e-9] = 0.0
-    held = cash != 0.0
+    (trigger_lower, trigger_upper), (lower, upper) = _round(target, trigger), _round(target, box)
+    cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, box)]
     return {
         "target": target,
-        "trigger_lower": np.maximum(target - trigger, floor),
-        "trigger_upper": np.minimum(target + trigger, ceiling),
-        "lower": np.maximum(target - box, floor),
-        "upper": np.minimum(target + box, ceiling),
-        "cash": np.stack(
-            [cash - trigger, cash + trigger, np.where(held, cash - box, 0.0), np.where(held, cash + box, 0.0)], axis=1
-        ),
+        "trigger_lower": trigger_lower,
+        "trigger_upper": trigger_upper,
+        "lower": lower,
+        "upper": upper,
+        "cash": np.stack([*_round(cash, trigger), *cash_box], axis=1),
     }
+
+
+def _round(target: Array, half_width: float) -> tuple[Array, Array]:
+    """(lower, upper) round each target, on its own side of zero."""
+    long = target >= 0.0
+    lower, upper = target - half_width, target + half_width
+    return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))
 
 
 def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float) -> Hold | Trade:

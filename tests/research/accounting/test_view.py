@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from research.accounting import CASH, Trade, Why
+from research.accounting.view import check_trade
+from research.errors import PolicyError
+
+NAMES = ("SPY", "BTC 100%")
+DAY = pd.Timestamp("2022-12-30")
+
+
+@pytest.mark.parametrize(
+    ("why", "sentence"),
+    [
+        (Why("band", 0, -0.0234, -0.02), "SPY is 2.34 points under target, past the 2.00 allowed"),
+        (Why("band", 1, 0.0150, 0.02), "BTC 100% is 1.50 points over target, within the 2.00 allowed"),
+        (Why("band", CASH, 0.021, 0.02), "cash is 2.10 points over target, past the 2.00 allowed"),
+        (Why("calendar", 0, -0.001), "review due; SPY is 0.10 points under target"),
+        (Why("calendar"), "no review is due today"),
+        (Why("never"), "this rule never trades"),
+        (Why("learned"), "learned: nothing to do"),
+    ],
+)
+def test_a_reason_says_line_gap_and_limit(why: Why, sentence: str) -> None:
+    assert why.sentence(NAMES) == sentence
+
+
+def test_a_trade_to_weights_leaves_the_rest_in_cash() -> None:
+    trade = Trade.to(np.array([0.3, 0.6]), Why("learned"))
+    assert trade.lower.tolist() == trade.upper.tolist() == [0.3, 0.6]
+    assert trade.cash_lower == trade.cash_upper == pytest.approx(0.1)
+
+
+def test_weights_that_sum_to_one_leave_no_cash_at_all() -> None:
+    thirds = Trade.to(np.array([0.1] * 10), Why("learned"))
+    assert thirds.cash_lower == thirds.cash_upper == 0.0
+
+
+def refused(lower: object, upper: object, limit: float = 1.0, **more: float) -> str:
+    with pytest.raises(PolicyError) as error:
+        check_trade(Trade(np.array(lower), np.array(upper), Why("x"), **more), 2, "Odd", DAY, NAMES, limit)
+    assert "policy 'Odd' on 2022-12-30" in str(error.value)
+    return str(error.value)
+
+
+def test_a_box_of_another_length_is_refused() -> None:
+    assert "lower bound of shape (3,), expected (2,)" in refused([0.1, 0.1, 0.1], [0.5, 0.5])
+    assert "upper bound of shape (1,)" in refused([0.1, 0.1], [0.5])
+
+
+def test_a_bound_that_is_not_a_number_is_refused_with_its_line() -> None:
+    assert "lower bound of nan for BTC 100%" in refused([0.1, np.nan], [0.5, 0.5])
+    assert "upper bound of nan for SPY" in refused([0.1, 0.1], [np.nan, 0.5])
+    assert "lower bound of inf for SPY" in refused([np.inf, 0.1], [np.inf, 0.5])
+    assert "upper bound of -inf for SPY" in refused([-np.inf, 0.1], [-np.inf, 0.5])
+
+
+def test_a_box_upside_down_is_refused_with_its_worst_line() -> None:
+    assert "lower 0.600000 above upper 0.500000 for BTC 100%" in refused([0.51, 0.6], [0.5, 0.5])
+
+
+def test_a_box_past_the_leverage_limit_is_refused_with_its_largest_line() -> None:
+    message = refused([0.6, 0.7], [0.8, 0.9])
+    assert "gross weights of 1.3000 at least, past the leverage limit of 1" in message
+    assert "BTC 100% with 0.7000" in message
+
+
+def test_shorts_count_toward_leverage_and_open_bounds_do_not() -> None:
+    assert "gross weights of 1.4000" in refused([0.6, -np.inf], [np.inf, -0.8])
+    check_trade(Trade(np.array([-np.inf, 0.9]), np.array([np.inf, 0.9]), Why("x")), 2, "Odd", DAY, NAMES, 1.0)
+
+
+@pytest.mark.parametrize(
+    "more", [{"part": 0.0}, {"part": 1.1}, {"part": np.nan}, {"cash_lower": 0.2, "cash_upper": 0.1}]
+)
+def test_a_part_outside_its_range_and_a_cash_box_upside_down_are_refused(more: dict[str, float]) -> None:
+    assert "part lies in (0, 1] and the box is ordered" in refused([0.1, 0.1], [0.5, 0.5], **more)
