@@ -19,7 +19,7 @@ from research.portfolio import Portfolio
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
 WHOLE = 1e-6  # of a lot: nearer than this to a whole number of lots is that number
 COUNTS = 1e-6  # of NAV: an order that is not larger is no trade
-TURNS = 20  # times that a rule is asked; two are the usual number
+TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
 @dataclass(frozen=True, eq=False)

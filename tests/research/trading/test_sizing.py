@@ -1,0 +1,276 @@
+"""Whole lots, cash that stays above zero, amounts to the cent: by hand, then on any desk."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from research.accounting import Hold, Trade, View, Why
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, book
+from research.allocation import FixedWeights
+from research.market.market import Array, frozen
+from research.portfolio import Portfolio
+from research.rules import Calendar, Never, Threshold, Within
+from research.trading import TradeList, trade_list
+from research.trading.sizing import Position
+
+# -- by hand: A is 60 % and B 35 % of 100,000; both should be 50 % ---------------------------------------------------
+
+
+@pytest.fixture
+def two(desk: Any) -> Portfolio:
+    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
+
+
+def test_to_target_rounds_toward_no_trade(two: Portfolio) -> None:
+    # Exactly: V + 0.001 x (60,000 - V/2 + V/2 - 35,000) = 100,000, so V = 99,975 and each line ends at 49,987.50:
+    # sell 100.125 of A, buy 299.75 of B.
+    got = trade_list(two, Threshold(two.strategic, 0.02))
+    assert got.orders["units"].tolist() == [100.0, 299.0]
+    assert got.orders["notional"].tolist() == [10_000.0, 14_950.0]
+    assert got.orders["commission"].tolist() == [4.0, 5.98]
+    assert got.orders["half_spread"].tolist() == [6.0, 8.97]
+    assert got.orders["cost"].tolist() == [10.0, 14.95]
+    assert got.sized.cash == 5_000.0 + 10_000.0 - 14_950.0 - 24.95
+    assert got.sized.after.nav == pytest.approx(100_000.0 - 24.95, abs=1e-9)
+    assert got.sized.turnover == 0.1495
+
+
+def test_to_the_edge_goes_one_unit_into_the_box(two: Portfolio) -> None:
+    # Exactly: A at 0.55 V and B at 0.45 V with V = 99,984.9985: sell 50.08 of A, buy 199.86 of B.
+    got = trade_list(two, Threshold(two.strategic, 0.05, to="edge"))
+    assert got.orders["units"].tolist() == [51.0, 200.0]
+    assert got.sized.cash == pytest.approx(5_000.0 + 5_100.0 - 10_000.0 - 15.10, abs=1e-9)
+    assert 0.45 <= got.sized.after.weights[1] <= got.sized.after.weights[0] <= 0.55
+
+
+def test_within_a_narrower_band_goes_into_the_narrower_box(two: Portfolio) -> None:
+    got = trade_list(two, Threshold(two.strategic, 0.05, to=Within(0.01)))
+    assert got.orders["asset"].tolist() == ["A", "B"]
+    after = got.sized.after.weights
+    assert 0.49 <= after[1] <= after[0] <= 0.51
+    assert after[0] > 0.5 > after[1]
+
+
+def test_costliest_buy_is_cut_first_when_cash_would_go_negative(desk: Any) -> None:
+    # A lot of A is 1,000, so its sell of 450 is rounded to nothing; 27 units each of B and C would cost 5,408.10.
+    three = desk([1_000.0, 100.0, 100.0], [60, 175, 175], 5_000.0, [0.5955, 0.20225, 0.20225],
+                 commission=[0, 5, 10], half_spread=[0, 5, 10])  # fmt: skip
+    got = trade_list(three, Threshold(three.strategic, 0.01))
+    assert got.orders[["asset", "units"]].to_numpy().tolist() == [["B", 27.0], ["C", 22.0]]
+    assert got.orders["aim"].tolist() == ["to its target", "to its target; cut by 5 units to keep cash above zero"]
+    assert got.sized.cash == pytest.approx(5_000.0 - 2_700.0 - 2_200.0 - 2.70 - 4.40, abs=1e-9)
+    assert got.held["reason"].tolist() == ["an order of 0.45 lots is rounded toward no trade"]
+
+
+def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
+    tight = desk([1_000.0, 100.0], [63, 370], 0.0, [0.6255, 0.3745], commission=0.0, half_spread=0.0)
+    got = trade_list(tight, Threshold(tight.strategic, 0.001))
+    assert got.empty
+    assert got.held["reason"].tolist() == [
+        "an order of 0.45 lots is rounded toward no trade",
+        "a buy of 400.00 USD was cut: cash would go below zero",
+    ]
+    assert got.headline == (
+        "No trade: A is 0.45 points over target, past the 0.10 allowed; no order of that can be sent."
+    )
+
+
+def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
+    three = desk([10.0, 10.0, 10.0], [5_500, 4_450, 0], 500.0, [0.5, 0.45, 0.05], minimum=600.0)
+    got = trade_list(three, Threshold(three.strategic, 0.02))
+    assert got.orders["asset"].tolist() == ["A", "C"]
+    assert got.held["asset"].tolist() == ["B"]
+    assert got.held["reason"].tolist() == ["an order of 490.00 USD is under the minimum trade of 600.00"]
+
+
+def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
+    fine = desk([100.0, 16_642.343], [600, 2.1], 5_000.0, [0.6, 0.39], lots=[1.0, 1e-8])
+    got = trade_list(fine, Threshold(fine.strategic, 0.01))
+    bought = float(got.orders.set_index("asset")["units"]["B"])
+    assert bought == pytest.approx((0.39 * got.sized.after.nav - 2.1 * 16_642.343) / 16_642.343, abs=2e-6)
+    assert bought == round(bought, 8) != round(bought, 6)
+
+
+def test_lines_trade_in_their_own_lots(desk: Any) -> None:
+    lots = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], lots=[10.0, 25.0])
+    got = trade_list(lots, Threshold(lots.strategic, 0.02))
+    assert got.orders["units"].tolist() == [100.0, 275.0]
+
+
+def test_line_without_a_quote_trades_in_cents_and_shows_no_units(desk: Any) -> None:
+    mixed = desk([np.nan, 50.0], [60_000.0, 700], 5_000.0, [0.5, 0.5])
+    got = trade_list(mixed, Threshold(mixed.strategic, 0.02))
+    assert np.isnan(got.orders["units"]).tolist() == [True, False]
+    assert np.isnan(got.orders["price"]).tolist() == [True, False]
+    assert got.orders["notional"].tolist() == [10_012.5, 14_950.0]
+
+
+def test_whole_position_is_sold_and_no_unit_more(desk: Any) -> None:
+    leaving = desk([100.0, 100.0], [10.5, 489.5], 0.0, [0.0, 1.0], lots=1.0)
+    got = trade_list(leaving, Threshold(leaving.strategic, 0.01))
+    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 10.0], ["buy", "B", 9.0]]
+    assert got.after().shares.tolist() == [0.5, 498.5]
+
+
+def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
+    halted = desk([100.0, 50.0, 20.0], [600, 700, 250], 0.0, [0.4, 0.4, 0.2], tradable=[True, False, True])
+    got = trade_list(halted, Threshold(halted.strategic, 0.02))
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "cannot trade on 2022-12-29"]]
+    assert got.orders["asset"].tolist() == ["A", "C"]
+
+
+# -- on any desk -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of its own each day, as a learned rule has: wide for some lines and narrow for others."""
+
+    allocation: FixedWeights
+    half_width: tuple[float, ...]
+
+    def decide(self, view: View) -> Hold | Trade:
+        h = np.array(self.half_width[: len(view.target)])
+        lower, upper = np.maximum(view.target - h, 0.0), np.minimum(view.target + h, 1.0)
+        outside = np.maximum(lower - view.weights, view.weights - upper)
+        line = int(np.argmax(outside))
+        why = Why("learned", line, float(view.weights[line] - view.target[line]), float(h[line]))
+        spare = max(round(1.0 - view.target.sum(), 12), 0.0)
+        return Trade(lower, upper, why, 0.0, spare) if outside[line] > 1e-6 else Hold(why)
+
+
+@st.composite
+def desks(draw: Any, desk: Any) -> tuple[Portfolio, Any]:
+    """Any desk, with any of the policies that a trade list may have to do with."""
+    n = draw(st.integers(2, 5))
+    each = lambda values: draw(st.lists(values, min_size=n, max_size=n))  # noqa: E731
+    nav = 10.0 ** draw(st.floats(5.0, 8.0))
+    prices = np.array([round(10.0**p, 2) for p in each(st.floats(0.0, 3.3))])
+    share = np.array([*each(st.integers(0, 100)), draw(st.integers(0, 20))], dtype=float)
+    goal = np.array([*each(st.integers(0, 100)), draw(st.sampled_from([0, 0, 0, 5]))], dtype=float)
+    assume(share[:-1].sum() > 0 and goal[:-1].sum() > 0)
+    share, goal = share / share.sum(), (goal / goal.sum())[:-1]
+    lots = np.array(each(st.sampled_from([1.0, 1.0, 10.0, 0.001, 1e-8])))
+    unquoted = np.array(each(st.sampled_from([False, False, False, True])))
+    units = np.round(nav * share[:-1] / np.where(unquoted, 1.0, prices), draw(st.sampled_from([0, 2])))
+    assume((units * np.where(unquoted, 1.0, prices)).sum() > nav / 100.0)
+    tradable = [*[True] * (n - 1), draw(st.booleans())]
+    portfolio = desk(
+        np.where(unquoted, np.nan, prices), units, round(nav * share[-1], 2), goal, lots=lots,
+        commission=each(st.sampled_from([0.0, 1.0, 10.0, 30.0])), half_spread=each(st.sampled_from([0.0, 1.5, 20.0])),
+        minimum=draw(st.sampled_from([0.0, 100.0, 1_000.0])), tradable=tradable,
+    )  # fmt: skip
+    return portfolio, draw(policies(portfolio.strategic))
+
+
+def policies(target: FixedWeights) -> st.SearchStrategy[Any]:
+    bands = st.sampled_from([0.0, 0.001, 0.01, 0.05])
+    return st.one_of(
+        st.just(Never(target)),
+        st.sampled_from(["day", "week", "month", "quarter"]).map(lambda every: Calendar(target, every)),
+        st.builds(lambda band, to: Threshold(target, band, to), bands, st.sampled_from(["target", "edge"])),
+        st.builds(lambda band, part: Threshold(target, band, Within(band * part)), bands, st.sampled_from([0.25, 0.5])),
+        st.builds(lambda part: Threshold(target, 0.01, "target", part), st.just(0.5)),
+        st.lists(st.sampled_from([0.0, 0.003, 0.02, 0.2]), min_size=5, max_size=5).map(lambda h: Box(target, tuple(h))),
+    )
+
+
+def cents(amount: Array | float) -> np.ndarray:
+    return np.rint(np.asarray(amount) * 100.0).astype(np.int64)
+
+
+class TestAnyDesk:
+    """What holds for every trade list. The tables are checked, not the arrays they were made of."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    def _share_builder(self, request: pytest.FixtureRequest, desk: Any) -> None:
+        request.cls.desk = staticmethod(desk)
+
+    def listed(self, data: st.DataObject) -> TradeList:
+        portfolio, policy = data.draw(desks(self.desk))  # type: ignore[attr-defined]
+        return trade_list(portfolio, policy)
+
+    @given(st.data())
+    @settings(max_examples=100, deadline=None)
+    def test_cash_notional_and_cost_balance_to_the_cent(self, data: st.DataObject) -> None:
+        got = self.listed(data)
+        orders, portfolio = got.orders, got.portfolio
+        sign = np.where(orders["side"] == "buy", 1, -1)
+        spent = (cents(orders["notional"]) * sign).sum() + cents(orders["cost"]).sum()
+        assert cents(got.facts["cash_after"]) == cents(portfolio.cash) - spent
+        assert (cents(orders["commission"]) + cents(orders["half_spread"]) == cents(orders["cost"])).all()
+        quoted = orders.dropna(subset="units")
+        assert np.abs(quoted["units"] * quoted["price"] - quoted["notional"]).max() <= 0.005001 if len(quoted) else True
+        lines = [portfolio.market.assets.index(asset) for asset in orders["asset"]]
+        assert np.allclose(orders["commission"], portfolio.costs.commission[lines] * orders["notional"], atol=0.005001)
+        assert got.sized.after.nav == pytest.approx(got.sized.position.nav - orders["cost"].sum(), abs=0.01 * 6)
+
+    @given(st.data())
+    @settings(max_examples=80, deadline=None)
+    def test_orders_can_be_sent(self, data: st.DataObject) -> None:
+        got = self.listed(data)
+        orders, limits = got.orders, got.portfolio.limits
+        assert got.sized.cash >= 0.0
+        assert (orders["notional"] >= limits.minimum_trade - 0.005).all()
+        assert orders["side"].tolist() == sorted(orders["side"], reverse=True), "sells first"
+        lines = np.array([got.portfolio.market.assets.index(asset) for asset in orders["asset"]], dtype=int)
+        lots = (orders["units"] / limits.lots[lines]).dropna()
+        assert np.allclose(lots, np.rint(lots), rtol=1e-12, atol=1e-5)
+        assert (got.after().holdings >= -1e-9).all(), "no more is sold than is held"
+        assert got.portfolio.market.tradable[-1][lines].all()
+        assert set(orders["asset"]) | set(got.held["asset"]) == set(got.portfolio.market.assets)
+        assert len(orders) + len(got.held) == len(got.portfolio.market.assets)
+
+    @given(st.data())
+    @settings(max_examples=150, deadline=None)
+    def test_executed_and_asked_again_it_is_empty(self, data: st.DataObject) -> None:
+        portfolio, policy = data.draw(desks(self.desk))  # type: ignore[attr-defined]
+        first = trade_list(portfolio, policy)
+        again = trade_list(first.after(), policy)
+        assert again.empty, f"{first!r}\n\n{again!r}"
+
+    @given(st.data())
+    @settings(max_examples=50, deadline=None)
+    def test_accounting_step_executes_the_orders(self, data: st.DataObject) -> None:
+        # The kernel is asked for the weights that the list ends at: it must come to its cash, up to rounding to cents.
+        got = self.listed(data)
+        before, after = got.sized.position, got.sized.after
+        n = len(before.units)
+        units = before.units.copy()
+        asked = frozen(after.weights[None])
+        kept = np.where(got.sized.units == 0.0, before.weights, after.weights)[None]
+        assume(np.abs(kept.sum() + after.cash / before.nav - 1.0) < 0.5)
+        rates, total = before.costs.columns, before.costs.total
+        status, nav, cash = book(
+            units, frozen(before.prices[None]), 0, before.cash, 1.0, before.nav, frozen(np.ones((1, n), dtype=bool)),
+            asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0, rates, total, np.empty(n), np.empty(n),
+            np.empty(n, dtype=bool), np.empty((1, n)), np.empty((1, 2, n)), 0,
+        )  # fmt: skip
+        assert status in (BOOKED, NOTHING_MOVED)
+        assert nav == pytest.approx(after.nav, abs=0.1)
+        assert cash == pytest.approx(after.cash, abs=0.1)
+        assert np.allclose(units * before.prices, after.units * before.prices, atol=0.1)
+
+    @given(st.data())
+    @settings(max_examples=40, deadline=None)
+    def test_hold_sends_nothing_and_shows_what_trading_would_be(self, data: st.DataObject) -> None:
+        got = self.listed(data)
+        assert got.holds == (got.would is not None)
+        if got.holds:
+            assert got.empty
+            assert got.after() is got.portfolio
+            due = trade_list(got.portfolio, Calendar(got.portfolio.strategic, "day"))
+            numbers = ["side", "asset", "units", "notional", "cost", "weight_after"]
+            pd.testing.assert_frame_equal(got.would_trade[numbers], due.orders[numbers])
+
+
+def test_position_weighs_lines_and_cash_to_one(two: Portfolio) -> None:
+    position = Position.of(replace(two, cash=5_000.004))
+    assert position.cash == 5_000.0
+    assert position.weights.sum() + position.cash_weight == 1.0
+    assert position.weights.tolist() == pytest.approx([0.6, 0.35])

@@ -1,0 +1,168 @@
+"""What a trade list says: its tables, its reasons, what it traces back to, and the portfolio that it leaves."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from research.allocation import target_path
+from research.errors import ConfigError
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Calendar, Never, Threshold, TunedThreshold
+from research.trading import trade_list
+
+
+@pytest.fixture
+def two(desk: Any) -> Portfolio:
+    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
+
+
+def test_order_shows_price_date_weights_gap_and_reason(two: Portfolio) -> None:
+    sell, buy = trade_list(two, Threshold(two.strategic, 0.02)).orders.to_dict("records")
+    assert (sell["side"], sell["asset"], buy["side"], buy["asset"]) == ("sell", "A", "buy", "B")
+    assert (sell["price"], sell["price_date"]) == (100.0, "2022-12-29")
+    assert sell["weight_before"] == pytest.approx(0.6)
+    assert sell["weight_after"] == pytest.approx(50_000.0 / 99_975.05)
+    assert (sell["target"], sell["gap"]) == (0.5, pytest.approx(0.1))
+    assert buy["gap"] == pytest.approx(-0.15)
+    assert sell["reason"] == buy["reason"] == "B is 15.00 points under target, past the 2.00 allowed"
+
+
+def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
+    three = desk([10.0, 10.0, 10.0], [6_000, 2_000, 2_000], 0.0, [0.4, 0.2, 0.4], commission=[0, 1, 2], half_spread=0.0)
+    got = trade_list(three, Threshold(three.strategic, 0.05, to="edge"))
+    assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {"A": "into its box", "C": "into its box"}
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "inside its box"]]
+    paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
+    got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
+    assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
+        "A": "pays for the others", "B": "pays for the others", "C": "into its box",
+    }  # fmt: skip
+
+
+def test_hold_lists_every_line_with_the_reason_and_what_trading_would_be(two: Portfolio) -> None:
+    got = trade_list(two, Threshold(two.strategic, 0.2))
+    assert got.holds
+    assert got.headline == "No trade: B is 15.00 points under target, within the 20.00 allowed."
+    assert got.held["asset"].tolist() == ["A", "B"]
+    assert set(got.held["reason"]) == {"B is 15.00 points under target, within the 20.00 allowed"}
+    assert got.held["value"].tolist() == [60_000.0, 35_000.0]
+    assert got.would_trade[["side", "asset", "units"]].to_numpy().tolist() == [
+        ["sell", "A", 100.0],
+        ["buy", "B", 299.0],
+    ]
+    assert got.facts["cash_after"] == got.facts["cash_before"] == 5_000.0
+    assert got.facts["turnover"] == 0.0
+
+
+def test_list_that_trades_shows_no_second_table(two: Portfolio) -> None:
+    got = trade_list(two, Threshold(two.strategic, 0.02))
+    assert list(got.would_trade.columns) == list(got.orders.columns)
+    assert len(got.would_trade) == 0
+
+
+def test_facts_lead_from_cash_before_to_cash_after(two: Portfolio) -> None:
+    facts = trade_list(two, Threshold(two.strategic, 0.02)).facts
+    assert facts == {
+        "holds": False,
+        "reason": "B is 15.00 points under target, past the 2.00 allowed",
+        "basis": "USD",
+        "nav_before": 100_000.0,
+        "nav_after": 99_975.05,
+        "cash_before": 5_000.0,
+        "sells": 10_000.0,
+        "buys": 14_950.0,
+        "commission": 9.98,
+        "half_spread": 14.97,
+        "cash_after": 25.05,
+        "turnover": 0.1495,
+    }
+
+
+def test_after_is_the_portfolio_with_the_orders_filled(two: Portfolio) -> None:
+    after = trade_list(two, Threshold(two.strategic, 0.02)).after()
+    assert after.shares.tolist() == [500.0, 999.0]
+    assert after.holdings.tolist() == [50_000.0, 49_950.0]
+    assert after.cash == 25.05
+    assert after.last_trade == two.date
+    assert two.shares.tolist() == [600.0, 700.0]
+
+
+def test_after_keeps_a_line_in_currency_in_currency(desk: Any) -> None:
+    stated = desk([np.nan, 50.0], [60_000.0, 700], 5_000.0, [0.5, 0.5])
+    after = trade_list(stated, Threshold(stated.strategic, 0.02)).after()
+    assert np.isnan(after.shares).tolist() == [True, False]
+    assert after.holdings.tolist() == [49_987.5, 49_950.0]
+
+
+def test_list_traces_back_to_portfolio_policy_run_and_data(two: Portfolio) -> None:
+    got = trade_list(two, Never(two.strategic), "nothing", run="by-hand-2022-12-29-0123abcd")
+    assert got.provenance == {
+        "portfolio": "By hand",
+        "file": "by_hand.yaml",
+        "policy": "nothing",
+        "run": "by-hand-2022-12-29-0123abcd",
+        "data": two.market.fingerprint,
+        "as_of": "2022-12-29",
+    }
+
+
+def test_policy_is_called_as_the_portfolio_calls_it() -> None:
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+    assert trade_list(portfolio, portfolio.policies["threshold_within"]).policy == "threshold_within"
+    assert trade_list(portfolio, Never(portfolio.strategic)).policy == "Never"
+
+
+def test_target_path_at_hand_is_used(two: Portfolio) -> None:
+    other = target_path(Threshold(two.strategic).allocation, two.market)
+    rows = np.tile([0.2, 0.8], (len(other.rows), 1))
+    given = type(other)(other.assets, rows, other.row, other.seen)
+    assert trade_list(two, Threshold(two.strategic), targets=given).target.tolist() == [0.2, 0.8]
+
+
+def test_specification_is_refused_with_its_name(two: Portfolio) -> None:
+    with pytest.raises(ConfigError, match=r"policy 'tuned' cannot decide: a TunedThreshold is still to be tuned"):
+        trade_list(two, TunedThreshold(two.strategic), "tuned")  # type: ignore[arg-type]
+
+
+# -- the three portfolios that come with the workbench ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["global_multi_asset", "sixty_forty", "stocks_20"])
+def test_real_list_executed_and_asked_again_is_empty(file: str) -> None:
+    portfolio = load_portfolio(f"data/portfolios/{file}.yaml")
+    for name, policy in portfolio.policies.items():
+        if not hasattr(policy, "decide"):
+            continue
+        first = trade_list(portfolio, policy)
+        assert first.sized.cash >= 0.0
+        assert trade_list(first.after(), policy).empty, name
+
+
+def test_real_list_to_target_brings_every_line_within_one_unit() -> None:
+    portfolio = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    got = trade_list(portfolio, portfolio.policies["threshold"])
+    assert got.reason == "SPY is 2.68 points over target, past the 2.00 allowed"
+    assert got.orders["side"].tolist() == ["sell"] * 3 + ["buy"] * 5
+    assert (np.abs(got.sized.after.weights - got.target) < 2e-5).all()
+    whole = got.orders.loc[got.orders["asset"] != "BTC", "units"]
+    assert (whole == whole.round()).all()
+    assert got.orders["price_date"].unique().tolist() == ["2022-12-29"]
+    quotes = pd.Series(portfolio.market.prices[-1], index=portfolio.market.assets)
+    assert got.orders["price"].tolist() == quotes[got.orders["asset"]].tolist()
+
+
+def test_real_list_to_the_edge_trades_less_and_ends_inside() -> None:
+    portfolio = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    edge = trade_list(portfolio, portfolio.policies["threshold_edge"])
+    assert edge.sized.turnover < trade_list(portfolio, portfolio.policies["threshold"]).sized.turnover / 3.0
+    assert (np.abs(edge.sized.after.weights - edge.target) <= 0.02).all()
+
+
+def test_market_without_quotes_gives_notionals() -> None:
+    portfolio = load_portfolio("data/portfolios/stocks_20.yaml")
+    got = trade_list(portfolio, Calendar(portfolio.strategic, "day"))
+    assert len(got.orders) == 20
+    assert got.orders["units"].isna().all()
+    assert (got.orders["notional"] > 1_000.0).all()
