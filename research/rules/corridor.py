@@ -10,6 +10,7 @@ from research.compiled import compiled, inlined
 from research.market.market import Array, Mask, frozen
 
 TOLERANCE = 1e-6  # of NAV: a line just brought to its edge must not fire by rounding
+ROUNDING = 1e-12  # of NAV: gaps that differ by less are equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +80,15 @@ def reason(
 ) -> tuple[int, float, float]:
     """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
 
-    The line is -1 for cash, which comes last among equals.
+    Among equals, to a rounding, it is the first; cash, whose number is -1, comes last.
     """
     line, past, aim = -1, -np.inf, 1.0
     for i in range(len(weights)):
         aim -= target[k, i]
         gap = _gap(weights[i], trigger_lower[k, i], trigger_upper[k, i])
-        if tradable[t, i] and gap > past:
+        if tradable[t, i] and gap > past + ROUNDING:
             line, past = i, gap
-    if line < 0 or _gap(cash_weight, cash[k, 0], cash[k, 1]) > past:
+    if line < 0 or _gap(cash_weight, cash[k, 0], cash[k, 1]) > past + ROUNDING:
         size = cash_weight - aim
         return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
     size = weights[line] - target[k, line]

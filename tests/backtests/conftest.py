@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import exchange_calendars as xcals
 import numpy as np
@@ -20,6 +21,10 @@ def make_market() -> MakeMarket:
     """A market of returns (T, n) on sessions of New York; `first` (n,) is the row at which each line is listed."""
     sessions = xcals.get_calendar("XNYS", start="1962-07-02", end="2023-12-29").sessions
 
+    @cache
+    def instruments(n: int) -> pd.DataFrame:
+        return instruments_table([f"A{i:02}" for i in range(n)], asset_class=["stock"] * n)
+
     def make(
         returns: np.ndarray,
         cash: np.ndarray | float = 0.0,
@@ -34,12 +39,19 @@ def make_market() -> MakeMarket:
         returns[~tradable] = 0.0
         for row, line in halted:
             tradable[row, line], returns[row, line] = False, 0.0
-        assets = tuple(f"A{i:02}" for i in range(n))
-        instruments = instruments_table(assets, asset_class=["stock"] * n)
-        unknown = np.full(returns.shape, np.nan)
-        return Market(dates, assets, returns, tradable, np.full(days, cash), instruments, unknown, name="made")
+        lines, unknown = instruments(n), np.full(returns.shape, np.nan)
+        return Market(dates, tuple(lines.index), returns, tradable, np.full(days, cash), lines, unknown, name="made")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def halting(make_market: MakeMarket) -> Market:
+    """250 sessions of three lines, the third listed late, each halted now and then; cash with interest."""
+    rng = np.random.default_rng(5)
+    returns = rng.normal(3e-4, 0.02, (250, 3))
+    halted = [(int(t), int(i)) for t, i in zip(rng.integers(50, 250, 30), rng.integers(0, 3, 30), strict=True)]
+    return make_market(returns, rng.uniform(0.0, 2e-4, 250), first=[0, 0, 40], halted=halted)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A second engine, in plain Python and by other methods, gives the same wealth, units and bookings on random markets.
 
-It holds currency where the engine holds units; it finds the nearest point through its dual, a search for one multiplier,
+It holds currency where the engine holds units; it finds the nearest point through its dual, a search for a multiplier,
 where the engine walks from kink to kink; and scipy finds the wealth after costs where the engine takes steps of
 Newton's. It was written from the design alone. Nothing here is fast.
 """
