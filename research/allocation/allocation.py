@@ -156,8 +156,7 @@ def check_unlisted(owner: str, how: str) -> None:
 def _refit_rows(allocation: Allocation, market: Market) -> Rows:
     """Rows at whose close the allocation is due to be asked; for "listing" the first row is one."""
     if allocation.refit == LISTING:
-        changed = (market.listed[1:] != market.listed[:-1]).any(axis=1)
-        return np.concatenate([[0], 1 + np.flatnonzero(changed)])
+        return np.union1d(0, market.listings)
     if allocation.refit not in EVERY:
         raise ConfigError(
             f"refit of {allocation!r} is {allocation.refit!r}. Use one of {', '.join((LISTING, *EVERY))}."

@@ -1,6 +1,6 @@
 """The exchange's schedule: which sessions are to come is known in advance, what they bring is not."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,10 @@ def next_sessions(days: Days, calendar: str) -> Days:
     Raises : ConfigError for an unknown calendar, and for a day whose next session it does not know.
     """
     schedule = _schedule(calendar, days)
-    following = np.searchsorted(schedule.sessions, days, side="right")
-    if (following == len(schedule.sessions)).any():
-        raise _out_of_reach(calendar, schedule, days[following == len(schedule.sessions)][0])
-    return schedule.sessions[following]
+    late = days >= schedule.sessions[-1]
+    if late.any():
+        raise _out_of_reach(calendar, schedule, days[late][0])
+    return schedule.following(days)
 
 
 def period(days: Days, every: str) -> NDArray[np.int64]:
@@ -47,8 +47,12 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
 
 def last_of(days: Days, every: str, calendar: str) -> NDArray[np.bool_]:
     """(T,) days that are the last scheduled session of their period: known on the day itself."""
-    ends: NDArray[np.bool_] = period(days, every) != period(next_sessions(days, calendar), every)
-    return ends
+    schedule = _schedule(calendar, days)
+    ends, place = schedule.ends(every), (days - schedule.first).astype("int64")
+    if place.max() >= len(ends):
+        raise _out_of_reach(calendar, schedule, days[place >= len(ends)][0])
+    found: NDArray[np.bool_] = ends[place]
+    return found
 
 
 def due(last_trade: np.datetime64, day: np.datetime64, every: str, calendar: str) -> bool:
@@ -62,13 +66,26 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str, calendar: str
 # -- schedules, built once -------------------------------------------------------------------------------------------
 
 
-class _Schedule(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Schedule:
     """Sessions of whole decades, as far as the calendar knows them."""
 
     asked: tuple[int, int]  # years, both included
     first: np.datetime64  # what lies before is not known
     last: np.datetime64
     sessions: Days
+    _ends: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def following(self, days: Days) -> Days:
+        """(T,) the session after each day; there must be one."""
+        return self.sessions[np.searchsorted(self.sessions, days, side="right")]
+
+    def ends(self, every: str) -> NDArray[np.bool_]:
+        """Is the next session in another period? For every day from `first` to the last that has a next session."""
+        if every not in self._ends:
+            days = np.arange(self.first, self.sessions[-1])
+            self._ends[every] = period(days, every) != period(self.following(days), every)
+        return self._ends[every]
 
 
 _built: dict[str, _Schedule] = {}  # the widest so far: building takes 0.1 s and a little more for each decade
@@ -76,22 +93,22 @@ _built: dict[str, _Schedule] = {}  # the widest so far: building takes 0.1 s and
 
 def _schedule(calendar: str, days: Days) -> _Schedule:
     """A schedule that holds all `days` and the year after them. Raises ConfigError for a day that it does not reach."""
-    years = days.astype("datetime64[Y]").astype(int) + 1970
-    if years.min() not in REACH or years.max() not in REACH:
+    earliest, latest = days.min(), days.max()
+    years = np.array([earliest, latest]).astype("datetime64[Y]").astype(int) + 1970
+    if years[0] not in REACH or years[1] not in REACH:
         raise ConfigError(
-            f"no exchange calendar reaches {days[0]} to {days[-1]}: years {REACH[0]} to {REACH[-1]} are the most. "
+            f"no exchange calendar reaches {earliest} to {latest}: years {REACH[0]} to {REACH[-1]} are the most. "
             "Correct the dates."
         )
-    first, last = int(years.min()) // 10 * 10, (int(years.max()) + 1) // 10 * 10 + 9
+    first, last = int(years[0]) // 10 * 10, (int(years[1]) + 1) // 10 * 10 + 9
     schedule = _built.get(calendar)
     if schedule is None or first < schedule.asked[0] or last > schedule.asked[1]:
         if schedule is not None:
             first, last = min(first, schedule.asked[0]), max(last, schedule.asked[1])
         schedule = _build(calendar, first, last)
         _built[calendar] = schedule
-    outside = (days < schedule.first) | (days > schedule.last)
-    if outside.any():
-        raise _out_of_reach(calendar, schedule, days[outside][0])
+    if earliest < schedule.first or latest > schedule.last:
+        raise _out_of_reach(calendar, schedule, earliest if earliest < schedule.first else latest)
     return schedule
 
 

@@ -93,6 +93,16 @@ class Market:
         return frozen(np.maximum.accumulate(self.tradable, axis=0))
 
     @cached_property
+    def asset_class(self) -> tuple[str, ...]:
+        """(n,) asset class of each line."""
+        return tuple(self.instruments["asset_class"])
+
+    @cached_property
+    def listings(self) -> NDArray[np.int64]:
+        """Rows on which a line becomes listed, in order."""
+        return frozen(np.unique(np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]))
+
+    @cached_property
     def index(self) -> Array:
         """(T, n) total-return index, 1 at the first row: what a unit is worth inside the engine."""
         return frozen(np.cumprod(1.0 + self.returns, axis=0))
@@ -267,7 +277,7 @@ class Past:
     @property
     def asset_class(self) -> tuple[str, ...]:
         """(n,) asset class of each line."""
-        return tuple(self._market.instruments["asset_class"])
+        return self._market.asset_class
 
     def complete(self, window: int) -> Mask:
         """(n,) assets whose last `window` returns are all known: listed at the close before the window begins."""
