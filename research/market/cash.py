@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from research.errors import DataError
 from research.market.calendars import Days, sessions
-from research.market.notes import Note
+from research.market.notes import Note, counted
 from research.market.tables import DATA
 
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
@@ -99,5 +99,5 @@ def _note(where: NDArray[np.bool_], days: Days, what: str, warning: bool = True)
     affected = days[1:][where]
     if not len(affected):
         return ()
-    span = f"On {len(affected):,} sessions, {affected[0]} to {affected[-1]}, "
+    span = f"On {counted(len(affected), 'session')}, {affected[0]} to {affected[-1]}, "
     return (Note(span + what + ".", first=affected[0], last=affected[-1], warning=warning),)

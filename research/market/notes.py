@@ -57,5 +57,14 @@ class Note(str):
         return not begins_late and not ends_early
 
 
+def counted(count: int, thing: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "session"), counted(2023, "session")
+    ('1 session', '2,023 sessions')
+    """
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def _day(day: Day) -> np.datetime64:
     return np.datetime64(str(day)[:10], "D")

@@ -13,7 +13,7 @@ from research.market.calendars import Days, sessions
 from research.market.cash import bill_cash
 from research.market.instruments import instruments_table
 from research.market.market import Array, Market, Mask
-from research.market.notes import Note
+from research.market.notes import Note, counted
 from research.market.tables import Table, read_table, table_of
 
 Missing = Literal["error", "halt"]
@@ -177,8 +177,8 @@ def _halt(prices: Table, i: int, gaps: NDArray[np.bool_]) -> Note:
     days = prices.days[gaps]
     end = ", to the end of the data" if gaps[-1] else ""
     text = (
-        f"{prices.names[i]} has no price on {len(days):,} sessions from {days[0]} to {days[-1]}{end}: taken as halts, "
-        "marked at the last price."
+        f"{prices.names[i]} has no price on {counted(len(days), 'session')}, {days[0]} to {days[-1]}{end}: taken for a "
+        "halt, marked at the last price."
     )
     return Note(text, [prices.names[i]], days[0], days[-1], warning=True)
 
@@ -238,7 +238,7 @@ def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
         days = prices.days[np.abs(returns[:, i]) > EXTREME]
         widest = int(np.argmax(np.abs(returns[:, i])))
         text = (
-            f"{prices.names[i]} moved by more than {EXTREME:.0%} in one session, on {len(days)} of them, most on "
+            f"{prices.names[i]} moved by more than {EXTREME:.0%} on {counted(len(days), 'session')}, most on "
             f"{prices.days[widest]} ({returns[widest, i]:+.1%}): look for a split or a wrong price."
         )
         notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
@@ -251,8 +251,9 @@ def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
     odd = np.flatnonzero(~np.isin(prices.days, schedule))
     if len(odd):
         raise DataError(
-            f"{len(odd):,} dates are no sessions of the exchange calendar {calendar!r}: found {prices.days[odd[0]]} "
-            f"({prices.row(int(odd[0]))}). Remove or redate the rows, or name their calendar, such as calendar='24/7'."
+            f"not a session of the exchange calendar {calendar!r}: found {prices.days[odd[0]]} "
+            f"({prices.row(int(odd[0]))}), one of {len(odd):,}. Remove or redate such rows, or name their calendar, "
+            "such as calendar='24/7'."
         )
     absent = schedule[~np.isin(schedule, prices.days)]
     if not len(absent):

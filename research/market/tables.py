@@ -67,7 +67,7 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
     names = _names(list(frame.columns), source)
     days = _days(frame.index, lambda t: _row(source, line, t))
     if len(days) < 2:
-        raise DataError(f"{source} has {len(days)} rows of data: two at least are needed for one return. Add rows.")
+        raise DataError(f"{source} has too few rows of data: found {len(days)}. Give two at least, for one return.")
     columns = [_numbers(frame.iloc[:, i], name, source, line, days) for i, name in enumerate(names)]
     table = Table(days, names, np.column_stack(columns), source, line)
     table.refuse(np.isinf(table.cells), "not a finite number", "Correct the source, or leave the cell empty.")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.errors import ConfigError
+from research.market import calendars
 from research.market.calendars import EVERY, due, last_of, next_sessions, period, sessions
 
 
@@ -48,6 +49,12 @@ def test_new_york_has_its_published_number_of_sessions_a_year(year: int, count: 
     assert len(sessions(day(f"{year}-01-01"), day(f"{year}-12-31"), "XNYS")) == count
 
 
+@pytest.mark.parametrize("every", EVERY)
+def test_last_of_a_period_is_a_day_whose_next_session_is_in_another(every: str) -> None:
+    days = np.arange(day("1999-12-20"), day("2002-02-01"))
+    assert (last_of(days, every, "XNYS") == (period(days, every) != period(next_sessions(days, "XNYS"), every))).all()
+
+
 def test_sessions_include_both_ends() -> None:
     found = sessions(day("2022-12-23"), day("2022-12-28"), "XNYS")
     assert found.astype(str).tolist() == ["2022-12-23", "2022-12-27", "2022-12-28"]
@@ -56,6 +63,7 @@ def test_sessions_include_both_ends() -> None:
 def test_other_exchanges_keep_other_holidays() -> None:
     assert after("2022-12-23", "XLON") == "2022-12-28"  # 26 and 27 December are bank holidays
     assert after("2022-12-30", "24/7") == "2022-12-31"
+    assert after("2019-12-31", "XTSE") == "2020-01-02"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +164,12 @@ def test_unknown_period_is_refused() -> None:
         ends("2022-12-30", "fortnight")
 
 
-def test_years_asked_for_later_change_no_session() -> None:
+def test_schedule_is_built_again_only_for_years_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    build = calendars._build
+    monkeypatch.setattr(calendars, "_built", {})
+    monkeypatch.setattr(calendars, "_build", lambda *asked: built.append(asked) or build(*asked))
     before = sessions(day("2015-01-01"), day("2015-12-31"), "XPAR")
     assert after("1994-12-30", "XPAR") == "1995-01-02"
     assert np.array_equal(sessions(day("2015-01-01"), day("2015-12-31"), "XPAR"), before)
+    assert built == [("XPAR", 2010, 2019), ("XPAR", 1990, 2019)]

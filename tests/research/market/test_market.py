@@ -100,10 +100,10 @@ def test_fingerprint_ignores_label_notes_and_the_memory_of_the_arrays(small: Mar
     assert {market.fingerprint for market in same} == {small.fingerprint}
 
 
-def test_text_and_number_of_the_same_look_are_told_apart(small: Market) -> None:
-    with_text = replace(small, instruments=small.instruments.assign(rating="1.0"))
-    with_number = replace(small, instruments=small.instruments.assign(rating=1.0))
-    assert len({m.fingerprint for m in (small, with_text, with_number)}) == 3
+def test_text_number_and_nothing_of_the_same_look_are_told_apart(small: Market) -> None:
+    ratings: list[Any] = ["1.0", 1.0, "none", None, "number 0x1.0000000000000p+0", "text 1.0"]
+    others = [replace(small, instruments=small.instruments.assign(rating=rating)) for rating in ratings]
+    assert len({market.fingerprint for market in (small, *others)}) == 1 + len(ratings)
 
 
 def test_fingerprint_and_imports_are_the_same_in_another_process(stocks: Market) -> None:
@@ -133,11 +133,12 @@ def test_arrays_are_read_only_also_through_the_past_and_after_pickling(small: Ma
 
 def test_market_keeps_its_values_when_the_sources_arrays_change(small: Market) -> None:
     values, table = np.array(small.returns), small.instruments.copy()
-    frame = pd.DataFrame(np.array(small.prices))
-    hidden = frame.to_numpy()  # read-only, over memory that pandas still writes to
-    market = replace(small, returns=values, prices=hidden, instruments=table)
+    memory = np.array(small.prices)
+    locked = memory[:]
+    locked.flags.writeable = False  # as pandas hands out its own
+    market = replace(small, returns=values, prices=locked, instruments=table)
     values[1, 0] = 0.5
-    frame.iloc[0, 0] = 1.0
+    memory[0, 0] = 1.0
     table.loc["OLD", "asset_class"] = "gold"
     assert market.returns[1, 0] == 0.01
     assert market.prices[0, 0] == 100.0
@@ -161,6 +162,16 @@ def test_index_compounds_the_returns_by_hand(small: Market) -> None:
     assert small.index[:, 0].tolist() == pytest.approx([1.0, 1.01, 0.9898, 1.019494, 1.019494])
     assert small.index[:, 1].tolist() == pytest.approx([1.0, 1.0, 1.05, 1.05, 0.945])
     assert small.cash_index[-1] == pytest.approx(1.0001**3 * 1.0004)
+
+
+def test_listings_are_the_rows_on_which_a_line_appears(small: Market, multi: Market) -> None:
+    assert small.listings.tolist() == [0, 1]
+    assert multi.listings.tolist() == np.unique(multi.listed.argmax(axis=0)).tolist()
+
+
+def test_line_that_never_trades_has_no_listing(small: Market) -> None:
+    halted = replace(small, returns=small.returns * [1, 0], tradable=small.tradable & [True, False])
+    assert halted.listings.tolist() == [0]
 
 
 def test_halted_asset_stays_listed(small: Market) -> None:

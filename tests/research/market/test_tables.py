@@ -62,8 +62,8 @@ def test_empty_cells_are_nan_and_wait_for_someone_who_needs_them(write: WriteTex
     ("lines", "words"),
     [
         ([], r"prices.csv is empty. Give a header"),
-        (["date,SPY"], r"prices.csv has 0 rows of data"),
-        (GOOD[:2], r"prices.csv has 1 rows of data: two at least"),
+        (["date,SPY"], r"prices.csv has too few rows of data: found 0"),
+        (GOOD[:2], r"prices.csv has too few rows of data: found 1. Give two"),
         (["date", "2022-12-28", "2022-12-29"], r"has one column: found 'date'"),
         (
             [line.replace(",", ";") for line in GOOD],
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_a_csv_file_is_named(write: WriteText, lines: list[st
         ("prices", b"", "unknown kind of file"),
         ("prices.csv", "date,SPY\n2022-12-28,1\n2022-12-29,2é\n".encode("latin-1"), "cannot be read as .csv"),
         ("prices.csv.gz", b"no archive", "cannot be read as .csv.gz"),
-        ("prices.csv.gz", gzip.compress("\n".join(GOOD).encode())[:-12], "cannot be read as .csv.gz"),
+        ("prices.csv.gz", gzip.compress("\n".join(GOOD).encode(), mtime=0)[:-12], "cannot be read as .csv.gz"),
         ("prices.parquet", b"no table", "cannot be read as .parquet"),
         ("prices.parquet", b"", "cannot be read as .parquet"),
     ],
