@@ -67,4 +67,4 @@ class ByDay:
 
 @pytest.fixture(scope="session")
 def by_day() -> Callable[[Policy], ByDay]:
-    return lambda policy: ByDay(policy, policy.allocation)  # type: ignore[attr-defined]
+    return lambda policy: ByDay(policy, policy.allocation)

@@ -446,7 +446,7 @@ def test_costs_of_another_market_are_refused(noise: Market) -> None:
 
 def test_a_rule_that_is_still_to_be_tuned_is_refused(noise: Market) -> None:
     with pytest.raises(ConfigError, match="'TunedThreshold' cannot decide"):
-        backtest(noise, TunedThreshold(HALVES_OF_FOUR), Costs.bps(4))  # type: ignore[arg-type]
+        backtest(noise, TunedThreshold(HALVES_OF_FOUR), Costs.bps(4))
 
 
 def test_a_policy_without_an_allocation_needs_targets(noise: Market) -> None:

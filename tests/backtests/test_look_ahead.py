@@ -139,7 +139,7 @@ def played(policy: Policy, market: Market, t: int, lag: int) -> Facts:
         asked, row, *boxes = corridor.arrays
         answers = [asked[days], *(box[row[days]] for box in boxes)]
     else:
-        recorded = Recorded(policy, policy.allocation)  # type: ignore[attr-defined]
+        recorded = Recorded(policy, policy.allocation)
         result = backtest(market, recorded, COSTS, **settings)
         answers = [answer for answer in recorded.answers if answer[-1] <= t]
     book, days = result.ledger, slice(0, t - result.first + 1)
@@ -221,7 +221,7 @@ def test_what_is_said_to_be_in_the_battery_is_played_in_it(market: Market) -> No
     seen: set[type] = set()
     for make in POLICIES.values():
         policy = make(market)
-        seen |= {type(policy), *(type(getattr(policy, f.name)) for f in fields(policy))}  # type: ignore[arg-type]
+        seen |= {type(policy), *(type(getattr(policy, f.name)) for f in fields(policy))}
         seen |= {c for c in USED if c.__name__ in inspect.getsource(make)} if inspect.isfunction(make) else set()
     assert seen >= USED
 
@@ -290,7 +290,7 @@ class WholeSample:
     window: int = 0
 
     def target(self, past: object) -> np.ndarray:
-        worst = int(np.argmin(past._market.returns[:, :4].sum(axis=0)))  # type: ignore[attr-defined]
+        worst = int(np.argmin(past._market.returns[:, :4].sum(axis=0)))
         return np.where(np.arange(LINES) == worst, 0.0, 0.2)
 
 
