@@ -68,7 +68,7 @@ def test_where_nothing_can_be_written_numba_keeps_its_own_folder(tree: Path) -> 
 
 
 def test_every_module_that_holds_a_kernel_is_in_the_stamp() -> None:
-    """`numba.njit` is called in `compiled.py` only, so a kernel cannot be made without the import that is looked for."""
+    """`njit` is called in `compiled.py` only, so a kernel cannot be made without the import that is looked for."""
     root = Path(compiled.__file__).parent.parent
     for path in [*root.glob("research/**/*.py"), *root.glob("backtests/**/*.py")]:
         source = path.read_text()
