@@ -176,7 +176,11 @@ def compare(
     before = training_days(portfolio)
     yardstick = measure_by(portfolio, market)
     specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
-    fitted = {name: fit(spec, portfolio, before, progress) for name, spec in specs.items()}
+    fitted = {}
+    for done, (name, spec) in enumerate(specs.items()):
+        if progress is not None:
+            progress(f"fitting {name}", done, len(specs))
+        fitted[name] = fit(spec, portfolio, before, progress)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
     played = {name: play(portfolio, f.policy, name, paths) for name, f in fitted.items()}
     by_seed = {
