@@ -155,8 +155,7 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
         if not sent.any():
             break
         orders = replace(orders, units=_clean(orders.units + sent, position.lots))
-        if trade.part < 1.0:  # the rest of the way is asked for at the next close
-            break
+    # The costs of one order may be a cent more than those of the same order in two turns.
     return replace(orders, units=_affordable(position, orders.units))
 
 

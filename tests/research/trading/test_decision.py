@@ -79,6 +79,32 @@ def test_rule_with_a_schedule_of_its_own_is_due_like_a_calendar(two: Portfolio) 
     assert [view.unfinished for view in policy.seen] == [True]
 
 
+@dataclass
+class Trader(Spy):
+    """Trades to target whenever it is asked."""
+
+    def decide(self, view: View) -> Trade:  # type: ignore[override]
+        self.seen.append(view)
+        return Trade.to(view.target, Why("band"))
+
+
+def test_rule_is_asked_again_of_what_its_orders_leave(two: Portfolio) -> None:
+    policy = Trader(two.strategic)
+    trade_list(traded_on(two, "2022-12-27"), policy)
+    assert [view.nav for view in policy.seen] == [100_000.0, 99_975.05]
+    assert [view.days_since_trade for view in policy.seen] == [2, 0]
+
+
+def test_scheduled_rule_is_asked_once(two: Portfolio) -> None:
+    @dataclass
+    class Weekly(Trader):
+        every: str = "week"
+
+    policy = Weekly(two.strategic)
+    trade_list(two, policy)
+    assert len(policy.seen) == 1
+
+
 def test_view_shows_the_desk_as_it_stands(two: Portfolio) -> None:
     policy = Spy(FixedWeights((0.6, 0.3)))
     trade_list(traded_on(two, "2022-12-27"), policy)

@@ -117,6 +117,12 @@ def test_whole_position_is_sold_and_no_unit_more(desk: Any) -> None:
     assert got.after().shares.tolist() == [0.5, 498.5]
 
 
+def test_lot_that_is_not_held_is_not_sold_to_reach_an_edge_at_zero(desk: Any) -> None:
+    pennies = desk([0.05, 100.0], [100_000.5, 950], 0.0, [0.0, 1.0])
+    got = trade_list(pennies, Threshold(pennies.strategic, 0.01, to=Within(1e-9)))
+    assert got.after().shares.tolist() == [0.5, 999.0]
+
+
 def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
     halted = desk([100.0, 50.0, 20.0], [600, 700, 250], 0.0, [0.4, 0.4, 0.2], tradable=[True, False, True])
     got = trade_list(halted, Threshold(halted.strategic, 0.02))
