@@ -157,7 +157,8 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
     if len(stated) != 1:
         what = f"states {' and '.join(stated)}" if stated else "states neither shares nor holdings"
         mend = "State exactly one: `shares:` in units, or `holdings:` in currency."
-        document.refuse(path, what, document.mapping(*path), mend)
+        line = document.mapping(*path)
+        document.refuse(path, what, {key: line[key] for key in stated} or line, mend)
     amount = document.number(*path, stated[0], at_least=0.0)
     if stated == ["holdings"]:
         return np.nan, amount

@@ -1,0 +1,50 @@
+"""A small portfolio file, to be changed by a word at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOOD = """\
+name: Two funds
+market: multi_asset_daily
+basis: USD
+cash: 1_000.50
+last_trade: 2022-09-30
+
+lines:
+  SPY: {asset_class: us_equity, target: 0.60, range: [0.55, 0.65], shares: 100}
+  AGG: {target: 0.38, range: [0.30, 0.45], holdings: 25_000, lot: 10, half_spread_bps: 3}
+
+costs:
+  us_equity: {commission_bps: 1, half_spread_bps: 1.5}
+  bonds: {commission_bps: 2, half_spread_bps: 1}
+
+limits: {minimum_trade: 250, tracking_error: 0.01}
+test_start: 2015-01-02
+
+policies:
+  quarterly: {rule: calendar, every: quarter}
+  band:
+    rule: threshold
+    band: 0.03
+    to: {half_width: 0.01}
+  parity: {rule: calendar, every: month, allocation: {kind: hrp, window: 126}}
+
+policy: band
+"""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write the good file with one piece of its text changed, as `desk.yaml`."""
+
+    def written(old: str = "", new: str = "") -> Path:
+        assert old in GOOD, f"nothing to change: {old!r}"
+        path = tmp_path / "desk.yaml"
+        path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+        return path
+
+    return written

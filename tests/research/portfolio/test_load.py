@@ -1,0 +1,280 @@
+"""From a file to a portfolio: every number where it belongs, and each error with file, key, value and mend."""
+
+import json
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from research.allocation import HRP, FixedWeights
+from research.errors import ConfigError
+from research.market import load_market
+from research.portfolio import load_portfolio
+from research.rules import Calendar, Threshold, Within
+
+EXAMPLES = ("global_multi_asset", "sixty_forty", "stocks_20")
+
+
+def test_every_number_is_where_it_belongs(write: Any) -> None:
+    path = write()
+    got = load_portfolio(path)
+    assert (got.name, got.file, got.basis, got.cash) == ("Two funds", str(path), "USD", 1000.5)
+    assert got.market.assets == ("SPY", "AGG")
+    assert got.market.instruments["asset_class"].tolist() == ["us_equity", "bonds"]
+    assert got.market.instruments["lot"].tolist() == [1.0, 10.0]
+    price = load_market("multi_asset_daily").select(["SPY"]).prices[-1, 0]
+    assert got.holdings.tolist() == [100.0 * price, 25_000.0]
+    np.testing.assert_equal(got.shares, [100.0, np.nan])
+    assert got.nav == 100.0 * price + 26_000.5
+    assert got.weights.sum() + got.cash / got.nav == pytest.approx(1.0)
+    assert (got.last_trade, got.date) == (pd.Timestamp("2022-09-30"), pd.Timestamp("2022-12-29"))
+    assert got.strategic == FixedWeights((0.6, 0.38))
+    assert (got.lower.tolist(), got.upper.tolist()) == ([0.55, 0.3], [0.65, 0.45])
+    assert got.costs.commission.tolist() == pytest.approx([1e-4, 2e-4])
+    assert got.costs.half_spread.tolist() == pytest.approx([1.5e-4, 3e-4])
+    limits = got.limits
+    assert (limits.minimum_trade, limits.tracking_error, limits.max_days_outside) == (250.0, 0.01, 0.05)
+    assert (limits.lots.tolist(), limits.fractional.tolist()) == ([1.0, 10.0], [False, False])
+    assert (got.g, got.periods_per_year, got.lag) == (5.0, 252, 1)
+    assert got.test_start == pd.Timestamp("2015-01-02")
+    assert got.policies == {
+        "quarterly": Calendar(got.strategic, "quarter"),
+        "band": Threshold(got.strategic, 0.03, Within(0.01)),
+        "parity": Calendar(HRP(window=126), "month"),
+    }
+    assert got.policy == "band"
+
+
+def test_policy_in_force_and_limits_may_be_left_out(write: Any) -> None:
+    got = load_portfolio(write(), {"policy": None, "limits": None})
+    assert got.policy is None
+    assert (got.limits.minimum_trade, got.limits.tracking_error, got.limits.max_days_outside) == (0.0, None, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("written", "lot", "fractional"),
+    [
+        ("fractional: true", 1e-6, True),
+        ("fractional: false", 1.0, False),
+        ("lot: 0.5", 0.5, True),
+        ("lot: 100", 100.0, False),
+    ],
+)
+def test_line_trades_in_lots_or_fractions(write: Any, written: str, lot: float, fractional: bool) -> None:
+    limits = load_portfolio(write("lot: 10", written)).limits
+    assert (limits.lots[1], limits.fractional[1]) == (lot, fractional)
+
+
+def test_lot_of_the_market_is_the_default() -> None:
+    got = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    assert dict(zip(got.market.assets, got.limits.lots, strict=True))["BTC"] == 1e-8
+    assert got.limits.fractional.tolist() == [False] * 7 + [True]
+
+
+def test_overrides_replace_what_the_file_says(write: Any) -> None:
+    got = load_portfolio(write(), {"g": 2, "test_start": "2016-01-04", "policies": {"quarterly": {"every": "year"}}})
+    assert (got.g, got.test_start) == (2.0, pd.Timestamp("2016-01-04"))
+    assert got.policies["quarterly"] == Calendar(got.strategic, "year")
+    assert got.settings["policies"]["quarterly"]["every"] == "year"
+
+
+def test_record_cannot_be_written_to(write: Any) -> None:
+    got = load_portfolio(write())
+    with pytest.raises(FrozenInstanceError):
+        got.cash = 0.0  # type: ignore[misc]
+    for array in (got.holdings, got.shares, got.lower, got.upper, got.limits.lots, got.limits.fractional):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1.0
+
+
+def test_table_adds_up_with_cash_in_its_last_row(write: Any) -> None:
+    got = load_portfolio(write())
+    table = got.table()
+    assert table.index.tolist() == ["SPY", "AGG", "cash"]
+    assert table["value"].sum() == pytest.approx(got.nav)
+    assert table["weight"].sum() == pytest.approx(1.0)
+    assert table.loc["cash", "target"] == 0.02
+    assert table["gap"].sum() == pytest.approx(0.0, abs=1e-12)
+
+
+# -- markets from files ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path: Path, write: Any) -> Any:
+    """A desk with prices of its own, beside its file."""
+    days = pd.bdate_range("2022-12-19", "2022-12-23")
+    prices = pd.DataFrame({"SPY": 100.0 + np.arange(5), "AGG": 50.0 - np.arange(5)}, index=pd.Index(days, name="date"))
+    (tmp_path / "prices").mkdir()
+    prices.to_csv(tmp_path / "prices" / "mine.csv")
+
+    def written(market: str) -> Path:
+        path = write("market: multi_asset_daily", f"market: {market}")
+        text = path.read_text().replace("2015-01-02", "2022-12-20").replace("asset_class: us_equity, ", "")
+        path.write_text(text.replace("us_equity:", "other:"))
+        return path  # type: ignore[no-any-return]
+
+    return written
+
+
+def test_market_file_is_found_from_the_portfolio_file(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = own("{file: prices/mine.csv, quotes: prices/mine.csv, cash: bill}")
+    monkeypatch.chdir("/")
+    got = load_portfolio(path)
+    assert got.holdings[0] == 100 * 104.0
+    assert got.market.cash[1] > 0.0
+    assert got.settings["market"] == {"file": "prices/mine.csv", "quotes": "prices/mine.csv", "cash": "bill"}
+
+
+def test_shares_on_a_market_without_quotes_are_refused(own: Any) -> None:
+    message = (
+        r"lines\.SPY\.shares: SPY has no quote on 2022-12-23, the last day of market 'mine' \(.*desk\.yaml, line 8\)"
+    )
+    with pytest.raises(ConfigError, match=message + r": found 100\.0\. Give its value in currency, as `holdings:`\."):
+        load_portfolio(own("prices/mine.csv"))
+
+
+def test_error_of_a_market_file_names_the_key_as_well(own: Any) -> None:
+    with pytest.raises(ConfigError, match=r"market \(.*desk\.yaml, line 2\): no file .*other\.csv"):
+        load_portfolio(own("prices/other.csv"))
+    with pytest.raises(ConfigError, match=r"market\.missin: unknown key .*Did you mean 'missing'\?"):
+        load_portfolio(own("{file: prices/mine.csv, missin: halt}"))
+    with pytest.raises(ConfigError, match=r"market \(.*\): .*unknown exchange calendar 'XXXX'"):
+        load_portfolio(own("{file: prices/mine.csv, calendar: XXXX}"))
+
+
+# -- what is wrong is named ------------------------------------------------------------------------------------------
+
+# Text of the good file, what stands there instead, and of the message: key, what, the value found, how to mend it.
+ERRORS = [
+    ("policy: band", "polcy: band", "polcy", "unknown key", "'polcy'", "Did you mean 'policy'?"),
+    ("shares: 100", "share: 100", "lines.SPY.share", "unknown key", "'share'", "'shares'"),
+    ("minimum_trade", "min_trade", "limits.min_trade", "unknown key", "'min_trade'", "Use minimum_trade"),
+    ("{commission_bps: 2", "{comission_bps: 2", "costs.bonds.comission_bps", "unknown key", "'com", "'commission_bps'"),
+    ("basis: USD", "", "basis", "missing", "None", "Add `basis:`."),
+    ("lines:", "limes:", "limes", "unknown key", "'limes'", "Did you mean 'lines'?"),
+    ("target: 0.60, ", "", "lines.SPY.target", "missing", "None", "Add `target:`."),
+    (", range: [0.55, 0.65]", "", "lines.SPY.range", "missing", "None", "Add `range:`."),
+    ("commission_bps: 2, ", "", "costs.bonds.commission_bps", "missing", "None", "Add `commission_bps:`."),
+    ("name: Two funds", "name: ' '", "name", "not text", "' '", "Write a word"),
+    ("name: Two funds", "name: 12", "name", "not text", "12", "in quotes"),
+    ("multi_asset_daily", "multi_asset_dayly", "market", "unknown market", "'mu", "Did you mean 'multi_asset_daily'"),
+    ("multi_asset_daily", "[a]", "market", "not text", "['a']", "Write a word"),
+    ("  SPY:", "  SPYY:", "lines.SPYY", "unknown asset in market 'multi_asset_daily'", "'SPYY'", "Did you mean 'SPY'?"),
+    ("basis: USD", "basis: EUR", "basis", "SPY is in USD, not in the basis", "'EUR'", "one currency"),
+    ("target: 0.38", "target: 0.42", "lines", "add up to more than 1", "1.02", "Lower them by 0.02"),
+    ("target: 0.60", "target: 60", "lines.SPY.target", "out of bounds", "60", "at least 0 and at most 1"),
+    ("target: 0.60", "target: -0.6", "lines.SPY.target", "out of bounds", "-0.6", "at least 0"),
+    ("target: 0.60", "target: 60%", "lines.SPY.target", "not a number", "'60%'", "plain number"),
+    ("target: 0.60", "target: true", "lines.SPY.target", "not a number", "True", "plain number"),
+    ("target: 0.60", "target: .nan", "lines.SPY.target", "not a finite number", ".nan", "plain number"),
+    ("shares: 100", "shares: 100, holdings: 5", "lines.SPY", "states shares and holdings", "{'shares': 100, '", "one"),
+    (", shares: 100", "", "lines.SPY", "states neither shares nor holdings", "{'asset_class'", "State exactly one"),
+    ("shares: 100", "shares: -100", "lines.SPY.shares", "out of bounds", "-100", "at least 0"),
+    ("SPY: {asset_class: us_equity", "TLT: {asset_class: bonds", "lines.TLT.shares", "no quote on 2", "100", "as `h"),
+    ("[0.55, 0.65]", "[0.61, 0.65]", "lines.SPY.range", "does not contain the target, 0.6", "[0.61, 0.65]", "between"),
+    ("[0.55, 0.65]", "[0.65, 0.55]", "lines.SPY.range", "not an interval", "[0.65, 0.55]", "[lower, upper]"),
+    ("[0.55, 0.65]", "[55, 65]", "lines.SPY.range", "not an interval", "[55, 65]", "fractions of NAV"),
+    ("[0.55, 0.65]", "[0.55]", "lines.SPY.range", "not two numbers", "[0.55]", "[lower, upper]"),
+    ("[0.55, 0.65]", "[low, high]", "lines.SPY.range", "not two numbers", "['low', 'high']", "[lower, upper]"),
+    ("[0.55, 0.65]", "[false, true]", "lines.SPY.range", "not two numbers", "[False, True]", "[lower, upper]"),
+    ("lot: 10", "lot: 0", "lines.AGG.lot", "not above zero", "0.0", "least number of units"),
+    ("lot: 10", "lot: 10, fractional: true", "lines.AGG.fractional", "stands beside a lot", "True", "Keep one"),
+    ("lot: 10", "fractional: yes", "lines.AGG.fractional", "not true or false", "'yes'", "true or false"),
+    ("commission_bps: 2", "commission_bps: -2", "costs.bonds.commission_bps", "not a cost", "-2", "at least 0"),
+    ("commission_bps: 2", "commission_bps: 5000", "costs.bonds.commission_bps", "not a cost", "5000", "less than"),
+    ("half_spread_bps: 3", "half_spread_bps: -3", "lines.AGG.half_spread_bps", "not a cost", "-3", "at least 0"),
+    ("  bonds: {", "  stocks: {", "costs", "no costs for the class of AGG", "'bonds'", "Add `bonds: {commission_bps"),
+    ("1_000.50", "-1", "cash", "out of bounds", "-1", "at least 0"),
+    ("1_000.50", "1,000.50", "cash", "not a number", "'1,000.50'", "1_000"),
+    ("2022-09-30", "2022-09-31", "last_trade", "not a date", "'2022-09-31'", "YYYY-MM-DD"),
+    ("2022-09-30", "2023-01-03", "last_trade", "lies after the last close", "'2023-01-03'", "not after 2022-12-29"),
+    ("2015-01-02", "2007-07-26", "test_start", "starts outside the data", "'2007-07-26'", "a day after 2007-07-26"),
+    ("2015-01-02", "2022-12-30", "test_start", "starts outside the data", "'2022-12-30'", "not after 2022-12-29"),
+    ("policy: band", "policy: bands", "policy", "not among the policies", "'bands'", "Did you mean 'band'?"),
+    ("  parity:", "  band:", "policies.band", "the key appears twice", "'band'", "Keep one"),
+    ("  AGG:", "  SPY:", "lines.SPY", "the key appears twice", "'SPY'", "Keep one"),
+    ("test_start", "g: -1\ntest_start", "g", "out of bounds", "-1", "at least 0"),
+    ("test_start", "lag: 1.5\ntest_start", "lag", "not a whole number", "1.5", "at least 0"),
+    ("0.01}", "1%}", "limits.tracking_error", "not a number", "'1%'", "plain number"),
+    ("{minimum_trade: 250, tracking_error: 0.01}", "[250]", "limits", "not a mapping", "[250]", "one key a line"),
+    ("{target: 0.38, range: [0.30, 0.45], holdings: 25_000, lot: 10, half_spread_bps: 3}", "0.38", "lines.AGG",
+     "not a mapping", "0.38", "one key a line"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "key", "what", "found", "mend"), ERRORS)
+def test_error_names_file_key_value_and_mend(
+    write: Any, old: str, new: str, key: str, what: str, found: str, mend: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_portfolio(write(old, new))
+    message = str(caught.value)
+    assert re.match(re.escape(key) + r": .+ \(.*desk\.yaml", message), message
+    assert what in message
+    assert f"found {found}" in message
+    assert mend in message.partition("found")[2]
+
+
+def test_line_number_is_the_one_on_which_the_key_stands(write: Any) -> None:
+    with pytest.raises(ConfigError, match=r"lines\.AGG\.lot: .*desk\.yaml, line 9\)"):
+        load_portfolio(write("lot: 10", "lot: ten"))
+
+
+def test_nothing_held_is_refused(write: Any) -> None:
+    nothing = {"cash": 0, "lines.SPY.shares": 0, "lines.AGG.holdings": 0}
+    with pytest.raises(ConfigError, match=r"cash: neither lines nor cash are held \(.*\): found 0\.0\. State what"):
+        load_portfolio(write(), nothing)
+
+
+def test_wrong_override_is_refused_as_one(write: Any) -> None:
+    with pytest.raises(ConfigError, match=r"lines\.SPY\.target: not a number \(.*desk\.yaml, overridden\): found 'x'"):
+        load_portfolio(write(), {"lines.SPY.target": "x"})
+    with pytest.raises(ConfigError, match=r"polcy: unknown key \(.*overridden\)"):
+        load_portfolio(write(), {"polcy": "band"})
+
+
+# -- the portfolios that come with the workbench ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_settings_are_plain_and_give_the_same_portfolio_again(name: str, tmp_path: Path) -> None:
+    first = load_portfolio(f"data/portfolios/{name}.yaml")
+    assert json.loads(json.dumps(first.settings, allow_nan=False)) == first.settings
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(first.settings, sort_keys=False))
+    again = load_portfolio(path)
+    assert again.settings == first.settings
+    assert again.market.fingerprint == first.market.fingerprint
+    assert again.holdings.tolist() == first.holdings.tolist()
+    assert again.policies == first.policies
+
+
+def test_global_portfolio_is_the_one_of_the_main_job() -> None:
+    got = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    table = got.table().drop(index="cash")
+    assert dict(table["target"]) == {
+        "SPY": 0.25, "QQQ": 0.08, "VEA": 0.16, "VWO": 0.08, "VNQ": 0.07, "AGG": 0.27, "GLD": 0.07, "BTC": 0.02,
+    }  # fmt: skip
+    costs = dict(zip(got.market.assets, (got.costs.total * 1e4).round(6), strict=True))
+    assert costs == {"SPY": 2, "QQQ": 2, "VEA": 3, "VWO": 4, "VNQ": 4, "AGG": 2, "GLD": 3, "BTC": 20}
+    assert got.costs.commission.tolist() == got.costs.half_spread.tolist()
+    width = table["upper"] - table["lower"]
+    assert width.round(6).tolist() == [0.1] * 7 + [0.05]
+    assert np.isfinite(got.market.prices[-1]).all()
+    assert (table["gap"].abs() > 0.02).sum() >= 2
+    assert 24e6 < got.nav < 26e6
+    assert got.cash / got.nav < 0.01
+    assert (got.last_trade, got.test_start) == (pd.Timestamp("2022-06-30"), pd.Timestamp("2015-01-01"))
+    assert (got.limits.tracking_error, got.g, got.policy) == (0.015, 5.0, None)
+
+
+def test_stocks_state_values_in_equal_weights() -> None:
+    got = load_portfolio("data/portfolios/stocks_20.yaml")
+    assert got.strategic == FixedWeights((0.05,) * 20)
+    assert np.isnan(got.shares).all()

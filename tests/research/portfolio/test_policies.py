@@ -1,0 +1,102 @@
+"""Names in a file and the classes behind them: every one can be written, read, and written again."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from research.allocation import HRP, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
+from research.errors import ConfigError
+from research.portfolio.document import read_document
+from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
+from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
+
+STRATEGIC = FixedWeights((0.6, 0.4))
+
+EXAMPLES = {
+    "{rule: never}": Never(STRATEGIC),
+    "{rule: calendar, every: month, part: 0.5}": Calendar(STRATEGIC, "month", 0.5),
+    "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
+    "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
+    "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
+    "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
+    "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
+    "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
+    "{rule: never, allocation: {kind: minimum_variance, refit: year}}": Never(MinimumVariance(refit="year")),
+    "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
+        HRP(linkage="ward", order="pypfopt")
+    ),
+}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    def policy(written: str) -> Any:
+        path = tmp_path / "file.yaml"
+        path.write_text(f"policies:\n  mine: {written}\n")
+        return read_policy(read_document(path), ("policies", "mine"), STRATEGIC)
+
+    return policy
+
+
+@pytest.mark.parametrize("written", EXAMPLES)
+def test_written_policy_is_the_object(read: Any, written: str) -> None:
+    assert read(written) == EXAMPLES[written]
+
+
+@pytest.mark.parametrize("policy", EXAMPLES.values(), ids=list(EXAMPLES))
+def test_settings_of_a_policy_are_plain_complete_and_read_back(policy: Any, tmp_path: Path) -> None:
+    settings = policy_settings(policy)
+    assert set(settings) == {"rule", *(f.name for f in fields(policy))}
+    document = read_document(_empty(tmp_path), {"policies.mine": settings})
+    assert read_policy(document, ("policies", "mine"), STRATEGIC) == policy
+
+
+def test_every_name_has_an_example() -> None:
+    assert {type(policy) for policy in EXAMPLES.values()} >= set(RULES.values()) - {RULES.get("learned")}
+    assert {type(policy.allocation) for policy in EXAMPLES.values()} == set(ALLOCATIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{every: month}", r"policies\.mine\.rule: missing \(.*line 2\): found None\. Add `rule:`"),
+        (
+            "{rule: calender}",
+            r"policies\.mine\.rule: unknown rule \(.*\): found 'calender'\. Did you mean 'calendar'\?",
+        ),
+        ("calendar", r"policies\.mine: not a mapping \(.*line 2\): found 'calendar'"),
+        ("{rule: calendar, evry: month}", r"mine\.evry: unknown key \(.*\): found 'evry'\. Did you mean 'every'\?"),
+        ("{rule: never, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation"),
+        ("{rule: calendar, every: monthly}", r"mine\.every: Input should be 'day', 'week', .*found 'monthly'"),
+        ("{rule: threshold, band: wide}", r"mine\.band: Input should be a valid number \(.*\): found 'wide'"),
+        ("{rule: threshold, band: true}", r"mine\.band: Input should be a valid number \(.*\): found True"),
+        ("{rule: threshold, band: '0.02'}", r"mine\.band: Input should be a valid number \(.*\): found '0\.02'"),
+        ("{rule: threshold, band: -0.02}", r"policies\.mine \(.*line 2\): band is -0\.02: a half-width is at least 0"),
+        ("{rule: threshold, to: middle}", r"mine\.to: .*'target' or 'edge'.*found 'middle'"),
+        ("{rule: threshold, to: {half_width: 0.01, x: 1}}", r"mine\.to: .*x: Unexpected keyword argument"),
+        ("{rule: threshold, to: {half_width: 0.5}}", r"policies\.mine \(.*\): destination 0\.5 lies outside the band"),
+        ("{rule: never, allocation: {window: 5}}", r"mine\.allocation\.kind: missing .*Add `kind:`"),
+        (
+            "{rule: never, allocation: {kind: hpr}}",
+            r"allocation\.kind: unknown kind .*found 'hpr'\. Did you mean 'hrp'\?",
+        ),
+        (
+            "{rule: never, allocation: {kind: hrp, window: 252.5}}",
+            r"allocation\.window: Input should be a valid integer",
+        ),
+        ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
+        ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
+        ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands: 1: Input should be a valid number"),
+    ],
+)
+def test_wrong_policy_is_refused_at_its_key(read: Any, written: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(written)
+
+
+def _empty(tmp_path: Path) -> Path:
+    path = tmp_path / "file.yaml"
+    path.write_text("name: x\n")
+    return path
