@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,12 @@ from backtests.engine import backtest
 from backtests.evidence import Evidence, Resampling, confidence_set, paired_evidence
 from backtests.scores import Score, Yardstick, score, table
 from backtests.tuning import Tuned, tune
-from research.accounting import Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError
-from research.learning import Learned, Training, train
+from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
 from research.portfolio import Portfolio
-from research.rules import TunedThreshold
+from research.rules import Rule, TunedThreshold
 
 FAMILIES = ("never", "calendar", "band", "tuned", "learned")  # from the simplest to the least simple
 REFERENCE = "quarterly"
@@ -28,16 +27,21 @@ Progress = Callable[[str, int, int], None]  # what is being done, how much of it
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A candidate ready to be played, and how it got there.
+    """A candidate ready to be played, and how it got there: as the file gives it, tuned, or learned from seeds."""
 
-    by : what chose it, or None for a policy that was taken as the file gives it.  seeds : learned policies by seed.
-    tried : configurations that were tried to get here, the one kept among them.
-    """
+    policy: Rule
+    tuned: Tuned | None = None
+    training: Training | None = None
 
-    policy: Policy
-    by: Tuned | Training | None = None
-    seeds: Mapping[int, Policy] | None = None
-    tried: int = 1
+    @property
+    def seeds(self) -> Mapping[int, LearnedPolicy]:
+        """Learned policies by seed; none for another candidate."""
+        return {} if self.training is None else self.training.policies
+
+    @property
+    def tried(self) -> int:
+        """Configurations that were tried to get here, the one kept among them."""
+        return len(self.tuned.tried) if self.tuned is not None else max(len(self.seeds), 1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Comparison:
     settings: Mapping[str, object]
 
     @property
-    def recommended(self) -> Policy | None:
+    def recommended(self) -> Rule | None:
         """The recommended policy itself."""
         name = self.recommendation.policy
         return None if name is None else self.fitted[name].policy
@@ -90,17 +94,18 @@ class Comparison:
 
     def seeds(self) -> pd.DataFrame:
         """A row a learned policy and seed: J on training worlds, then its figures out of sample."""
-        rows = [
-            {
-                "policy": name,
-                "seed": seed,
-                "J_training": self.fitted[name].by.losses[seed],
-                "stands": seed == self.fitted[name].by.chosen,
-            }
-            | one.figures(self.seed_backtests[name][seed].dates)
-            for name, by_seed in self.seed_scores.items()
-            for seed, one in by_seed.items()
-        ]
+        rows = []
+        for name, by_seed in self.seed_scores.items():
+            training = self.fitted[name].training
+            assert training is not None
+            for seed, one in by_seed.items():
+                stands = {
+                    "policy": name,
+                    "seed": seed,
+                    "J_training": training.losses[seed],
+                    "stands": seed == training.chosen,
+                }
+                rows.append(stands | one.figures(self.seed_backtests[name][seed].dates))
         return pd.DataFrame(rows)
 
     @cached_property
@@ -173,14 +178,13 @@ def compare(
                 "Correct the name, or add it under `policies`."
             )
     market = portfolio.market
-    before = training_days(portfolio)
     yardstick = measure_by(portfolio, market)
     specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
     fitted = {}
     for done, (name, spec) in enumerate(specs.items()):
         if progress is not None:
             progress(f"fitting {name}", done, len(specs))
-        fitted[name] = fit(spec, portfolio, before, progress)
+        fitted[name] = fit(spec, portfolio, progress)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
     played = {name: play(portfolio, f.policy, name, paths) for name, f in fitted.items()}
     by_seed = {
@@ -234,7 +238,7 @@ def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: in
     }
 
 
-def shortened(spec: object, steps: int, seeds: int) -> object:
+def shortened(spec: Rule | TunedThreshold | Learned, steps: int, seeds: int) -> Rule | TunedThreshold | Learned:
     """A learned candidate with fewer steps and seeds, for a quick look; anything else as it is."""
     if not isinstance(spec, Learned):
         return spec
@@ -252,22 +256,22 @@ def measure_by(portfolio: Portfolio, market: Market) -> Yardstick:
     )
 
 
-def fit(spec: object, portfolio: Portfolio, before: Market, progress: Progress | None = None) -> Fitted:
-    """Make a candidate ready to be played, on the days `before` the test only."""
+def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None = None) -> Fitted:
+    """Make a candidate ready to be played, on the days before the test only."""
+    before = training_days(portfolio)
     if isinstance(spec, TunedThreshold):
         tuned = tune(spec, before, portfolio.costs, measure_by(portfolio, before), portfolio.lag)
-        return Fitted(tuned.policy, by=tuned, tried=len(tuned.tried))
+        return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
-        training = train(spec, before, portfolio.costs, portfolio.g, portfolio.periods_per_year, progress=progress)
-        return Fitted(
-            training.policies[training.chosen], by=training, seeds=training.policies, tried=len(training.policies)
+        told = None if progress is None else partial(progress, "training")
+        training = train(
+            spec, before, portfolio.costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told
         )
+        return Fitted(training.policy, training=training)
     return Fitted(spec)
 
 
-def play(
-    portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
-) -> Backtest:
+def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, TargetPath] | None = None) -> Backtest:
     """Play one ready policy through the test of `portfolio`. `paths` keeps the target paths that others can share."""
     paths = {} if paths is None else paths
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))

@@ -48,7 +48,7 @@ def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, P
                 f"parameter {name} of {notebook.name} is {value!r} ({type(value).__name__}), expected "
                 f"{wanted.__name__}, such as {known[name]!r}."
             )
-    return known | dict(given)  # type: ignore[arg-type]
+    return known | dict(given)  # type: ignore[return-value]
 
 
 def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:

@@ -12,17 +12,15 @@ import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
-from backtests.comparison import Comparison, Fitted, Progress, fit, measure_by, play, settings_of, training_days
+from backtests.comparison import Comparison, Fitted, Progress, fit, measure_by, play, settings_of
 from backtests.notebook import Plain, check_parameters, execute, parse_parameter, plain, progress_file
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
 from backtests.scores import score
 from backtests.tearsheet import write_tearsheet
-from backtests.tuning import Tuned
-from research.accounting import Policy
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import Never, Threshold, TunedThreshold, Within
+from research.rules import Never, Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
 NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
@@ -43,7 +41,7 @@ FILES = {
 def trades_of(comparison: Comparison, run: str = "") -> TradeList:
     """Today's trade list of the recommended policy; where none is recommended, a list that holds and says why."""
     name, portfolio = comparison.recommendation.policy, comparison.portfolio
-    policy = comparison.recommended or Never(portfolio.strategic)
+    policy: Rule = comparison.recommended or Never(portfolio.strategic)
     return trade_list(portfolio, policy, name=name or "none recommended", run=run_name(run))
 
 
@@ -67,8 +65,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     trades.to_csv(folder / "trades.csv")
     trades.to_json(folder / "trades.json")
     results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
-    for name, fitted in comparison.fitted.items():
-        save_learned(fitted, folder / "policies" / name)
+    save_learned(comparison.fitted, folder)
     facts = {
         "recommendation": asdict(comparison.recommendation),
         "trials": comparison.trials,
@@ -78,25 +75,22 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     return f"Written into {Path(run).name}."
 
 
-def save_learned(fitted: Fitted, folder: Path) -> None:
-    """Save each seed of a learned policy whole."""
-    for seed, policy in (fitted.seeds or {}).items():
-        policy.save(folder / f"seed-{seed}")
+def save_learned(fitted: Mapping[str, Fitted], folder: Path) -> None:
+    """Save every seed of the learned policies whole, under `policies/<name>/`."""
+    for name, f in fitted.items():
+        if f.training is not None:
+            f.training.save(folder / "policies" / name)
 
 
 def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
     """What fitting found, for a manifest: each fitted candidate's own settings, and the seeds of learned ones."""
+    tuned = {name: f.tuned.policy for name, f in fitted.items() if f.tuned is not None}
+    learned = {name: f.training for name, f in fitted.items() if f.training is not None}
     return {
-        "fitted": {name: describe(f) for name, f in fitted.items() if f.by is not None},
-        "seeds": {name: list(f.seeds) for name, f in fitted.items() if f.seeds},
+        "fitted": {name: {"band": p.band, "within": p.destination} for name, p in tuned.items()}
+        | {name: {"seed": t.chosen} for name, t in learned.items()},
+        "seeds": {name: list(t.policies) for name, t in learned.items()},
     }
-
-
-def describe(fitted: Fitted) -> dict[str, Any]:
-    """What it takes to make a fitted policy again."""
-    if isinstance(fitted.by, Tuned):
-        return {"rule": "threshold", "band": fitted.by.policy.band, "within": fitted.by.policy.destination}
-    return {"rule": "learned", "seed": fitted.by.chosen}
 
 
 def progress_of(run: str) -> Progress | None:
@@ -159,7 +153,7 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
             raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
     parameters = check_parameters(NOTEBOOK, FULL | asked)
     portfolio = load_portfolio(file)
-    knobs = {name: parameters[name] for name in FULL}
+    knobs = {name: int(parameters[name]) for name in FULL}
     run = run_for("report", portfolio, settings_of(portfolio, **knobs))
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
@@ -196,13 +190,13 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
     with staged(final) as folder:
-        fitted = fit(portfolio.policies[policy], portfolio, training_days(portfolio))
+        fitted = fit(portfolio.policies[policy], portfolio)
         played = play(portfolio, fitted.policy, policy)
         figures = score(played, measure_by(portfolio, portfolio.market)).figures(played.dates)
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         played.trades().to_csv(folder / "booked.csv", index=False)
         write_json(folder / "summary.json", plain(figures))
-        save_learned(fitted, folder / "policies" / policy)
+        save_learned({policy: fitted}, folder)
         write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
         sign(folder, started)
     return Made(final, f"{played!r}\n{final}")
@@ -240,7 +234,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     return None
 
 
-def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Policy:
+def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Rule:
     """A fitted policy as a run left it."""
     if isinstance(spec, TunedThreshold):
         return Threshold(spec.allocation, found["band"], Within(found["within"]))

@@ -1,11 +1,11 @@
 """When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from research.accounting.view import Hold, Trade, View, Why
+from research.accounting.view import Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, TargetPath
 from research.errors import ConfigError
 from research.market.calendars import EVERY, last_of
@@ -13,6 +13,15 @@ from research.market.market import Market
 from research.rules.corridor import Corridor, band_rows, decide_in
 
 Every = Literal["day", "week", "month", "quarter", "year"]
+
+
+class Rule(Policy, Protocol):
+    """A policy that is played on the targets of an allocation: when and how far to trade, and what to hold."""
+
+    @property
+    def allocation(self) -> Allocation:
+        """What to hold."""
+        ...
 
 
 @dataclass(frozen=True)
