@@ -1,0 +1,60 @@
+"""Numbers and lists as a reader meets them: in captions, alternative texts and tables."""
+
+from collections.abc import Sequence
+
+MINUS = "−"
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+
+def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
+    """A number with a true minus, thousands parted, no negative zero; a dash where there is none.
+
+    >>> number(-0.001, 1), number(1234.5, 1), number(-3.14159), number(2.5, 1, signed=True), number(None)
+    ('0.0', '1,234.5', '−3.14', '+2.5', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    text = f"{round(value, digits) + 0.0:{'+' if signed else ''},.{digits}f}"
+    if not float(text.replace(",", "")):
+        text = text.lstrip("+-")
+    return text.replace("-", MINUS)
+
+
+def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> str:
+    """A fraction in per cent.
+
+    >>> percent(-0.1234)
+    '−12.3\\u202f%'
+    """
+    return number(None if value is None else value * 100.0, digits, signed=signed) + f"{NARROW_SPACE}%"
+
+
+def even(values: Sequence[float]) -> list[str]:
+    """Numbers of a scale, all with the decimals that the finest of them needs.
+
+    >>> even([-0.5, 0.0, 1.0]), even([2.0, 10.0])
+    (['−0.5', '0.0', '1.0'], ['2', '10'])
+    """
+    digits = max((len(f"{value:.8f}".rstrip("0").partition(".")[2]) for value in values), default=0)
+    return [number(value, digits) for value in values]
+
+
+def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> str:
+    """Names as a phrase.
+
+    >>> listed(["a", "b", "c"]), listed(["a"]), listed(["a", "b", "c", "d"], most=2)
+    ('a, b and c', 'a', 'a, b and 2 more')
+    """
+    shown = list(items)
+    if most is not None and len(shown) > most:
+        shown = [*shown[:most], f"{len(shown) - most} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun.
+
+    >>> counted(1, "trade"), counted(2, "policy", "policies"), counted(0, "line")
+    ('1 trade', '2 policies', 'no lines')
+    """
+    return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"

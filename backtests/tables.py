@@ -1,0 +1,262 @@
+"""A comparison and a backtest as tables: which figures are shown, in which order and unit; and both as text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.evidence import METRICS, Evidence
+from backtests.figures.words import counted, listed, number, percent
+from backtests.scores import Score, Yardstick, score
+
+if TYPE_CHECKING:
+    from backtests.backtest import Backtest
+    from backtests.comparison import Comparison
+
+DAILY = (
+    252.0  # periods a year of a backtest that shows itself: one that belongs to a portfolio is measured by its file's
+)
+WIDTH = 110  # columns of a terminal
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of `Score` as it is shown: times a factor, with so many digits.
+
+    metric : of the evidence, where it has its interval.
+    """
+
+    key: str
+    label: str
+    unit: str
+    times: float = 1.0
+    digits: int = 2
+    metric: str | None = None
+
+    def value(self, figures: Mapping[str, Any]) -> float:
+        """The figure in its unit."""
+        return self.times * float(figures[self.key])
+
+    def cell(self, figures: Mapping[str, Any]) -> str:
+        """The figure in words."""
+        return number(self.value(figures), self.digits)
+
+
+GROUPS: Mapping[str, tuple[Row, ...]] = {
+    "What it is judged by": (
+        Row("J", "J, cost and tracking", "bp a year", metric="J"),
+        Row("cost", "Cost", "bp a year"),
+        Row("tracking_error", "Tracking error, strategic", "% a year", 100.0),
+        Row("days_outside", "Days outside ranges", "%", 100.0, 1),
+    ),
+    "Wealth, net of costs": (
+        Row("growth", "Growth", "% a year", 100.0, metric="growth"),
+        Row("growth_gross", "Growth, gross", "% a year", 100.0),
+        Row("volatility", "Volatility", "% a year", 100.0),
+        Row("sharpe", "Sharpe ratio", "", metric="sharpe"),
+        Row("max_drawdown", "Deepest drawdown", "%", 100.0, 1),
+        Row("cvar95", "CVaR 95 %", "% a day", 100.0),
+    ),
+    "Trading": (
+        Row("turnover", "Turnover, one-way", "% a year", 100.0, 1),
+        Row("trades", "Lines traded", "a year", digits=1),
+        Row("trading_days", "Trading days", "a year", digits=1),
+        Row("tracking_error_own", "Tracking error, own target", "% a year", 100.0),
+        Row("opening_cost", "Opening trade", "bp once", digits=1),
+    ),
+}
+ROWS: Mapping[str, Row] = {row.key: row for rows in GROUPS.values() for row in rows}
+SHORT = {
+    "J": "J",
+    "cost": "cost",
+    "tracking_error": "tracking",
+    "growth": "growth",
+    "volatility": "volatility",
+    "sharpe": "Sharpe",
+    "max_drawdown": "drawdown",
+    "turnover": "turnover",
+}  # what a terminal has room for
+JUDGED_ALONE = ("J", "days_outside", "tracking_error")  # figures that need a portfolio's strategic target
+
+
+def distinguished(evidence: Evidence, metric: str) -> str | None:
+    """The best policy of a metric, where every other can be told apart from it (after Holm); else None."""
+    sign = 1.0 if METRICS[metric].lower_is_better else -1.0
+    best = evidence.names[int(np.argmin(sign * evidence.estimates[metric]))]
+    words = [d.verdict for d in evidence.against(best).differences(metric).values()]
+    return best if words and all(word == "worse" for word in words) else None
+
+
+def drawdown_dates(figures: Mapping[str, Any]) -> str:
+    """From when to when the deepest drawdown was, and when it was made good.
+
+    >>> drawdown_dates({"drawdown_peak": "2020-02-19", "drawdown_trough": "2020-03-23", "drawdown_recovery": None})
+    '2020-02-19 to 2020-03-23, not recovered'
+    """
+    if figures["drawdown_peak"] == figures["drawdown_trough"]:
+        return "never under water"
+    end = f"recovered {figures['drawdown_recovery']}" if figures["drawdown_recovery"] else "not recovered"
+    return f"{figures['drawdown_peak']} to {figures['drawdown_trough']}, {end}"
+
+
+# -- what policies are, and what was found, in words -----------------------------------------------------------------
+
+
+def rule_words(policy: Any, strategic: Any = None) -> str:
+    """What a ready policy does, in a few words; what it holds, where that is not the `strategic` target."""
+    family, part = getattr(policy, "family", ""), getattr(policy, "part", 1.0)
+    if family == "never":
+        words = "never trades"
+    elif family == "calendar":
+        words = f"each {policy.every}, to target"
+    elif family in ("band", "tuned"):
+        band, aim = policy.band, policy.destination
+        goes = {0.0: "to target", band: "to the edge"}.get(aim, f"to within {_points(aim)}")
+        words = f"past {_points(band)} points, {goes}"
+    elif family == "learned":
+        words = "box learned, asked each " + str(getattr(policy, "every", "week"))
+    else:
+        words = type(policy).__name__
+    words += f", {percent(part, 0)} of the way" if part != 1.0 else ""
+    allocation = getattr(policy, "allocation", strategic)
+    if strategic is None or allocation == strategic:
+        return words
+    window = getattr(allocation, "window", 0)
+    return f"{type(allocation).__name__}{f' of {window} days' if window else ''}; {words}"
+
+
+def _points(fraction: float) -> str:
+    return f"{round(100.0 * fraction, 2):g}"
+
+
+def finding(comparison: "Comparison") -> str:
+    """How many of the candidates can be told apart from the reference in J, and how many things were tried."""
+    found, reference = comparison.evidence.differences("J"), comparison.reference
+    if not found:
+        return f"{reference} stands alone: there is nothing to compare it with."
+    words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
+    apart = sum(map(len, words.values()))
+    said = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
+    count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in J"
+    tried = f"{comparison.trials:,} configurations were tried to get here."
+    return f"{count} (5 %, Holm-adjusted){': ' + said if said else ''}. {tried}"
+
+
+# -- text ------------------------------------------------------------------------------------------------------------
+
+
+def comparison_text(comparison: "Comparison") -> str:
+    """Key figures a policy, differences to the reference in J with their words, and what follows: for a terminal."""
+    portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
+    broken = comparison.recommendation.broken
+    head = ["policy", *SHORT.values(), "limits"]
+    units = ["", *(ROWS[key].unit.replace(" a ", "/") for key in SHORT), ""]
+    rows = []
+    for name, s in comparison.scores.items():
+        figures = s.figures(comparison.backtests[name].dates)
+        rows.append([name, *(ROWS[key].cell(figures) for key in SHORT), "broken" if name in broken else "kept"])
+    differences = [
+        [name, number(d.estimate, signed=True), f"[{number(d.lower)}, {number(d.upper)}]", f"{d.p_holm:.3f}", d.verdict]
+        for name, d in comparison.evidence.differences("J").items()
+    ]
+    blocks = [
+        f"{portfolio.name}: {len(comparison.scores)} policies from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, "
+        f"{len(dates) - 1:,} days, net of costs",
+        text_table([head, units, *rows], left=1),
+        f"J less {comparison.reference}'s, bp a year (lower is better)",
+        text_table(
+            [["policy", "difference", f"{comparison.evidence.level:.0%} interval", "Holm p", ""], *differences],
+            left=1,
+            words=True,
+        ),
+        f"{finding(comparison)}\n{comparison.recommendation.sentence}",
+    ]
+    if comparison.warnings:
+        blocks.append("\n".join(f"Warning: {warning}" for warning in comparison.warnings))
+    return "\n\n".join("\n".join(_wrapped(line) for line in block.splitlines()) for block in blocks)
+
+
+def text_table(rows: Sequence[Sequence[str]], *, left: int = 0, words: bool = False) -> str:
+    """Rows of cells in columns: the first `left` set left, the others right; the last left too where it is `words`."""
+    longest = WIDTH - 2 * len(rows[0]) - sum(max(len(r[c]) for r in rows) for c in range(1, len(rows[0])))
+    cut = [[_cut(row[0], max(longest, 12)), *row[1:]] for row in rows]
+    widths = [max(len(row[c]) for row in cut) for c in range(len(cut[0]))]
+    lines = []
+    for row in cut:
+        cells = [
+            cell.ljust(widths[c]) if c < left or (words and c == len(row) - 1) else cell.rjust(widths[c])
+            for c, cell in enumerate(row)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _cut(name: str, room: int) -> str:
+    return name if len(name) <= room else f"{name[: room - 1]}…"
+
+
+def _wrapped(line: str) -> str:
+    """A sentence on lines that fit; a row of a table as it is."""
+    import textwrap
+
+    return line if len(line) <= WIDTH else textwrap.fill(line, WIDTH)
+
+
+# -- a backtest by itself --------------------------------------------------------------------------------------------
+
+
+def backtest_score(played: "Backtest", periods_per_year: float = DAILY) -> Score:
+    """Figures of one backtest against its own target. Those of `JUDGED_ALONE` mean nothing without a portfolio."""
+    nowhere = np.full(len(played.market.assets), np.inf)
+    return score(played, Yardstick(played.targets, -nowhere, nowhere, 0.0, periods_per_year))
+
+
+def backtest_table(played: "Backtest", periods_per_year: float = DAILY) -> pd.DataFrame:
+    """A row a figure: value in the unit beside it, net of costs unless it says gross."""
+    figures = backtest_score(played, periods_per_year).figures(played.dates)
+    rows = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    return pd.DataFrame(
+        {"value": [row.value(figures) for row in rows], "unit": [row.unit for row in rows]},
+        index=pd.Index([row.label for row in rows], name=played.name),
+    )
+
+
+def backtest_title(played: "Backtest") -> str:
+    """What was played, on which days, at what delay."""
+    dates = played.dates
+    return (
+        f"{played.name}: {rule_words(played.policy)}; {len(played.market.assets)} lines, {dates[1]:%Y-%m-%d} to "
+        f"{dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, booked {counted(played.lag, 'session')} later"
+    )
+
+
+def backtest_text(played: "Backtest") -> str:
+    """The figures of one backtest: for a terminal."""
+    figures = backtest_score(played).figures(played.dates)
+    rows = [[row.label, row.cell(figures), row.unit] for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    rows.append(["Drawdown from", "", drawdown_dates(figures)])
+    return f"{_wrapped(backtest_title(played))}\n\n{text_table(rows, left=1, words=True)}"
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """The table as CSV; text that a spreadsheet would take for a formula, names of columns too, is quoted.
+
+    >>> csv_text(pd.DataFrame({"=name": ["=cmd()", "SPY"], "x": [-1.5, 2.0]})).splitlines()
+    ["'=name,x", "'=cmd(),-1.5", 'SPY,2']
+    """
+    safe = table.rename(columns=_no_formula)
+    for column in safe:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = safe[column].map({cell: _no_formula(cell) for cell in safe[column].unique()})
+    text: str = safe.to_csv(index=False, float_format="%.12g", lineterminator="\n")
+    return text
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
