@@ -1,0 +1,56 @@
+"""The learned function: two tanh layers, from what is seen to how wide a box should be. Playing it needs no torch."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from research.compiled import compiled
+from research.learning.state import Floats
+from research.market.market import frozen
+
+
+class Network(NamedTuple):
+    """Weights (inputs, units) and biases (units,) of each layer, float32. The last layer gives the mean action."""
+
+    weight_0: Floats
+    bias_0: Floats
+    weight_1: Floats
+    bias_1: Floats
+    weight_2: Floats
+    bias_2: Floats
+
+
+def network(arrays: Sequence[Floats]) -> Network:
+    """A network of these arrays, made read-only."""
+    return Network(*(frozen(np.asarray(array, dtype=np.float32)) for array in arrays))
+
+
+@compiled
+def forward(net: Network, seen: Floats, out: Floats) -> None:
+    """Write the actions out (W, n) of what is seen (W, k). A row alone gives the same bits as among others."""
+    first = np.empty(len(net.bias_0), np.float32)
+    second = np.empty(len(net.bias_1), np.float32)
+    for w in range(len(seen)):
+        layer(seen[w], net.weight_0, net.bias_0, first)
+        squash(first)
+        layer(first, net.weight_1, net.bias_1, second)
+        squash(second)
+        layer(second, net.weight_2, net.bias_2, out[w])
+
+
+@compiled
+def layer(inputs: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+    """Write inputs (k,) @ weight (k, units) + bias into out, one input after the other."""
+    for j in range(len(out)):
+        out[j] = bias[j]
+    for i in range(len(inputs)):
+        for j in range(len(out)):
+            out[j] += inputs[i] * weight[i, j]
+
+
+@compiled
+def squash(values: Floats) -> None:
+    """Take the hyperbolic tangent in place."""
+    for j in range(len(values)):
+        values[j] = np.tanh(values[j])

@@ -1,0 +1,74 @@
+"""Worlds played out: the J that an answer earns in them, and what features and rewards are standardised by."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from research.learning.network import Network, forward
+from research.learning.settings import Learned
+from research.learning.state import SHARED, Floats, Standard, standardise
+from research.learning.training_days import TrainingDays
+from research.learning.worlds import Worlds
+from research.market.market import Array, frozen
+
+Answer = Callable[[Array], Floats]  # features (W, k) -> actions (W, n)
+
+GAUGING, JUDGING = 1, 2  # streams of random days, apart from each other and from those of every seed
+WORLDS = 512  # of a gauge or a judgement
+SESSIONS_JUDGED = 780  # of each world: about three years
+
+
+def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
+    """Mean and deviation of each feature under the closed form, and what makes its mean reward minus one.
+
+    A line's own drift is taken from the worlds that hold the line.
+    """
+    worlds = Worlds(days, days.kinds(WORLDS), spec.episode, [GAUGING])
+    still = closed_form(days)
+    features, terms = [], []
+    for _ in range(spec.episode):
+        features.append(worlds.features(worlds.everyone))
+        terms.append(worlds.act(still(features[-1])))
+    seen = np.array(features)
+    held = np.ones(seen.shape[1:], dtype=bool)
+    held[:, len(SHARED) :] = days.scales.half_width[days.kinds(WORLDS)] > 0.0
+    columns = [seen[:, held[:, j], j] if held[:, j].any() else np.zeros(1) for j in range(seen.shape[2])]
+    mean, deviation = np.array([c.mean() for c in columns]), np.array([c.std() for c in columns])
+    standard = Standard(frozen(mean), frozen(np.where(deviation > 0.0, deviation, 1.0)))
+    return standard, 1.0 / (float(np.mean(terms)) or 1.0)
+
+
+def closed_form(days: TrainingDays) -> Answer:
+    """Action zero: the closed form's own boxes."""
+    return lambda features: np.zeros((len(features), days.scales.target.shape[1]), np.float32)
+
+
+def answer_of(net: Network, standard: Standard) -> Answer:
+    """The actions of a network."""
+
+    def answer(features: Array) -> Floats:
+        seen = np.empty(features.shape, np.float32)
+        standardise(features, standard, seen)
+        actions = np.empty((len(features), len(net.bias_2)), np.float32)
+        forward(net, seen, actions)
+        return actions
+
+    return answer
+
+
+def judge(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS) -> float:
+    """J of an answer, bp of NAV a year, in worlds of one kind whose days no learner met; without an answer, of holding.
+
+    The days drawn are the same for every answer.
+    """
+    decisions = -(-SESSIONS_JUDGED // days.sessions)
+    played = Worlds(days, np.full(worlds, kind), decisions, [JUDGING, kind])
+    terms = np.zeros(worlds)
+    for _ in range(decisions):
+        terms += played.hold() if answer is None else played.act(answer(played.features(played.everyone)))
+    return days.annual(terms / decisions)
+
+
+def judge_all(days: TrainingDays, answer: Answer | None) -> list[float]:
+    """J of an answer for each target, see `judge`."""
+    return [judge(days, kind, answer) for kind in range(len(days.share))]

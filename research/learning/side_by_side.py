@@ -1,0 +1,119 @@
+"""Seeds side by side in processes: the same results however many there are, progress of all together, a clean stop."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, as_completed, wait
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+Report = Callable[[int], None]  # told the steps that one job has done
+Told = Callable[[int], None]  # told the steps that all have done together
+Job = Callable[[int, Report], T]  # seed -> result
+
+GLANCE = 0.2  # seconds between two looks at the progress
+
+
+class Stopped(RuntimeError):
+    """A job was told to stop before its end."""
+
+
+def side_by_side(
+    job: Job[T], seeds: Sequence[int], workers: int, told: Told, executor: Executor | None = None
+) -> list[T]:
+    """The results of `job` for every seed, in their order.
+
+    workers : processes of our own; with one, all happens in this process.
+    executor : someone else's processes instead, such as a cluster's; progress is then told a whole seed at a time. (Not
+               threads: stable-baselines3 draws from generators that all threads of a process share.)
+    Whatever ends this early, an interrupt too, stops the processes before it goes on.
+    """
+    if executor is not None:
+        return _elsewhere(job, seeds, told, executor)
+    if workers == 1:
+        return _one_after_another(job, seeds, told)
+    return _in_processes(job, seeds, workers, told)
+
+
+def _one_after_another(job: Job[T], seeds: Sequence[int], told: Told) -> list[T]:
+    steps = dict.fromkeys(seeds, 0)
+
+    def report(seed: int, count: int) -> None:
+        steps[seed] = count
+        told(sum(steps.values()))
+
+    return [job(seed, partial(report, seed)) for seed in seeds]
+
+
+def _elsewhere(job: Job[T], seeds: Sequence[int], told: Told, executor: Executor) -> list[T]:
+    futures = [executor.submit(_silent, job, seed) for seed in seeds]
+    try:
+        done = 0
+        for future in as_completed(futures):
+            done += future.result()[1]
+            told(done)
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+    return [future.result()[0] for future in futures]
+
+
+def _silent(job: Job[T], seed: int) -> tuple[T, int]:
+    steps = [0]
+    result = job(seed, steps.append)
+    return result, steps[-1]
+
+
+def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, told: Told) -> list[T]:
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
+
+    with _board(len(seeds)) as path:
+        board = np.memmap(path, np.int64, "r+")
+        executor = ProcessPoolExecutor(max_workers=workers, timeout=10, initializer=_deaf)
+        try:
+            futures: list[Future[T]] = [
+                executor.submit(_watched, job, seed, i, path, os.getpid()) for i, seed in enumerate(seeds)
+            ]
+            pending: set[Future[T]] = set(futures)
+            while pending and not any(f.done() and f.exception() for f in futures):
+                pending = set(wait(pending, timeout=GLANCE, return_when=FIRST_EXCEPTION).not_done)
+                told(int(board[:-1].sum()))
+            return [future.result() for future in futures]
+        finally:
+            board[-1] = 1
+            executor.shutdown(wait=True, kill_workers=True)
+
+
+def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
+    """The job in a process of its own: it writes its steps on the board, and ends when told to, or orphaned."""
+    board = np.memmap(path, np.int64, "r+")
+
+    def report(steps: int) -> None:
+        board[i] = steps
+        if os.getppid() != parent:
+            os._exit(1)
+        if board[-1]:
+            raise Stopped(f"seed {seed} was stopped after {steps} steps")
+
+    return job(seed, report)
+
+
+def _deaf() -> None:
+    """An interrupt from the keyboard reaches every process: the first one answers for all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _board(seeds: int) -> Iterator[str]:
+    """A file of counters that processes share: the steps of each seed, and at the end whether to stop."""
+    with tempfile.TemporaryDirectory(prefix="learning-") as folder:
+        path = Path(folder) / "steps"
+        np.zeros(seeds + 1, np.int64).tofile(path)
+        yield str(path)

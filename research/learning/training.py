@@ -1,0 +1,163 @@
+"""Training a rule from several seeds on the days before a test, and choosing one before the test is looked at."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from research.accounting import Costs
+from research.learning.card import card
+from research.learning.policy import LearnedPolicy
+from research.learning.rollouts import closed_form, gauge, judge_all
+from research.learning.settings import Learned
+from research.learning.side_by_side import Report, Told, side_by_side
+from research.learning.training_days import training_days
+from research.market import Market
+
+if TYPE_CHECKING:
+    from research.learning.ppo import Lesson
+
+Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A policy from each seed, and what it is worth in worlds of training days that no seed learned on.
+
+    policies : by seed.  losses : J by seed, bp of NAV a year, holding the lines of the last training day.
+    closed_form, never : J of the closed form's boxes, and of never trading, in the same worlds.
+    """
+
+    policies: Mapping[int, LearnedPolicy]
+    losses: Mapping[int, float]
+    closed_form: float
+    never: float
+
+    def __post_init__(self) -> None:
+        """Make the tables read-only."""
+        for name in ("policies", "losses"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def chosen(self) -> int:
+        """The seed with the median J; of an even number of seeds, the better of the two in the middle."""
+        return sorted(self.losses, key=lambda seed: (self.losses[seed], seed))[(len(self.losses) - 1) // 2]
+
+    @property
+    def policy(self) -> LearnedPolicy:
+        """The policy that stands for all seeds."""
+        return self.policies[self.chosen]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write every seed's policy into `seed-<number>` under `folder`; gives the folder."""
+        for seed, policy in self.policies.items():
+            policy.save(Path(folder) / f"seed-{seed}")
+        return Path(folder)
+
+    def summary(self) -> pd.DataFrame:
+        """A row a policy: its J, bp of NAV a year, how far that is above the closed form's, and which one is chosen."""
+        losses = {"never": self.never, "closed form": self.closed_form}
+        losses |= {f"seed {seed}": loss for seed, loss in self.losses.items()}
+        table = pd.DataFrame({"J": losses})
+        table["above_closed_form"] = table["J"] / self.closed_form - 1.0
+        table["chosen"] = table.index == f"seed {self.chosen}"
+        return table
+
+    def __repr__(self) -> str:
+        """The summary, as it is read."""
+        table = self.summary()
+        shown = pd.DataFrame(
+            {
+                "J": table["J"].map("{:.3f}".format),
+                "above closed form": table["above_closed_form"].map("{:+.1%}".format),
+                "": np.where(table["chosen"], "chosen", ""),
+            }
+        )
+        return f"Training: J in worlds of training days, bp of NAV a year\n{shown.to_string()}"
+
+
+def train(
+    spec: Learned,
+    market: Market,
+    costs: Costs,
+    g: float,
+    periods_per_year: float,
+    *,
+    lag: int = 1,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Training:
+    """Train a policy from each seed of `spec` on `market`, which ends with the last training day.
+
+    costs, g, periods_per_year, lag : of the J that it learns for.
+    workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
+    executor : processes of someone else's instead, such as a cluster's. Not threads.
+    progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
+    Raises   : ConfigError and DataError as `training_days` does, before anything is trained.
+    """
+    from joblib import cpu_count  # type: ignore[import-untyped]
+
+    days = training_days(spec, market, costs, g, periods_per_year, lag)
+    references = {"closed_form": judge_all(days, closed_form(days)), "never": judge_all(days, None)}
+    job = partial(_learn, spec, market, costs, g, periods_per_year, lag)
+    workers = min(workers or cpu_count(), len(spec.seeds))
+    with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
+        lessons = side_by_side(job, spec.seeds, workers, told, executor)
+
+    standard, reward_scale = gauge(days, spec)
+    return Training(
+        policies={
+            seed: LearnedPolicy(
+                allocation=spec.allocation,
+                every=spec.every,
+                assets=market.assets,
+                seen=market.dates[-1],
+                scales=days.scales,
+                standard=standard,
+                net=lesson.net,
+                card=card(spec, days, seed, lesson, standard, reward_scale, references),
+            )
+            for seed, lesson in zip(spec.seeds, lessons, strict=True)
+        },
+        losses={seed: lesson.losses[-1] for seed, lesson in zip(spec.seeds, lessons, strict=True)},
+        closed_form=references["closed_form"][-1],
+        never=references["never"][-1],
+    )
+
+
+def _learn(
+    spec: Learned,
+    market: Market,
+    costs: Costs,
+    g: float,
+    periods_per_year: float,
+    lag: int,
+    seed: int,
+    report: Report,
+) -> "Lesson":
+    """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
+    from research.learning.ppo import learn
+
+    return learn(training_days(spec, market, costs, g, periods_per_year, lag), spec, seed, report)
+
+
+@contextmanager
+def _telling(progress: Progress | None, total: int) -> Iterator[Told]:
+    """What is told the steps done: the caller's own function, or a bar."""
+    if progress is not None:
+        yield lambda done: progress(done, total)
+        return
+    from tqdm.auto import tqdm
+
+    hidden = True if os.environ.get("TQDM_DISABLE", "0") not in ("", "0") else None  # None: only where it can be seen
+    with tqdm(total=total, desc="learning", unit=" steps", unit_scale=True, disable=hidden) as bar:
+        yield lambda done: bar.update(done - bar.n)

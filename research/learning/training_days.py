@@ -1,0 +1,187 @@
+"""All that a learner may see: the training days, and what is measured on them before training begins."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from research.accounting import Costs
+from research.allocation import TargetPath, target_path
+from research.errors import ConfigError, DataError
+from research.learning.settings import SESSIONS, Learned
+from research.learning.state import NO_CASH, Rows, Scales
+from research.market import Market
+from research.market.market import Array, Mask, frozen
+from research.rules.no_trade_region import half_widths
+
+LEAST_DAYS = 252  # on which all lines were listed: fewer say too little of a covariance, and repeat too often
+GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval evenly however many are taken
+
+
+class History(NamedTuple):
+    """The training days as kernels take them: returns and tradable (T, n), cash (T,)."""
+
+    returns: Array
+    cash: Array
+    tradable: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingDays:
+    """The training days, and K targets: one for each set of lines that were listed together, the last of them today's.
+
+    market    : the training days.  history : the same, for kernels.
+    scales    : what gaps are measured by, a row a target.
+    first_row : (K,) the training day from which on a world draws: all lines were listed at the close before.
+    share     : (K,) of the worlds.
+    costs, g, periods_per_year : of J.  lag : sessions from a decision to its booking.
+    sessions  : of one decision.  block : mean length of a block of days.
+    """
+
+    market: Market
+    history: History
+    scales: Scales
+    first_row: Rows
+    share: Array
+    costs: Costs
+    g: float
+    periods_per_year: float
+    lag: int
+    sessions: int
+    block: int
+
+    def kinds(self, worlds: int) -> Rows:
+        """(worlds,) the target of each world: the shares as nearly as whole worlds allow, evenly interleaved."""
+        place = (np.arange(worlds) + 0.5) * GOLDEN % 1.0
+        return np.searchsorted(np.cumsum(self.share)[:-1], place, side="right")
+
+    def annual(self, terms: Array) -> float:
+        """J, bp of NAV a year, of daily terms summed over decisions."""
+        return float(terms.mean()) / self.sessions * self.periods_per_year * 1e4
+
+
+def training_days(
+    spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, lag: int = 1
+) -> TrainingDays:
+    """What a learner may see of `market`, which ends with the last training day.
+
+    Raises : ConfigError for costs of another size, a number that is out of range, a target that is short or leveraged;
+             DataError when the lines of the last target were not listed together for a year, or one never moved.
+    """
+    _check(spec, market, costs, g, periods_per_year, lag)
+    path = target_path(spec.allocation, market)
+    targets, in_force = _distinct(path, market)
+    first = np.array([_first_row(market, target != 0.0) for target in targets])
+    enough = len(market.dates) - first >= LEAST_DAYS
+    if not enough[-1]:
+        raise _too_short(market, targets[-1] != 0.0, int(first[-1]))
+    targets, in_force, first = targets[enough], in_force[enough], first[enough]
+    covariances = [_covariance(market, target != 0.0, row) for target, row in zip(targets, first, strict=True)]
+    widths = [_widths(target, cov, costs.total, g) for target, cov in zip(targets, covariances, strict=True)]
+    volatility = _long_run_volatility(path, market, int(first[0]))
+    return TrainingDays(
+        market=market,
+        history=History(market.returns, market.cash, market.tradable),
+        scales=scales(targets, np.array(widths), np.array(covariances) * periods_per_year, volatility),
+        first_row=first,
+        share=_shares(in_force, spec.current_share),
+        costs=costs,
+        g=float(g),
+        periods_per_year=float(periods_per_year),
+        lag=lag,
+        sessions=SESSIONS[spec.every],
+        block=spec.block,
+    )
+
+
+def scales(target: Array, half_width: Array, covariance: Array, volatility: float) -> Scales:
+    """Scales of these arrays, made read-only."""
+    return Scales(frozen(target), frozen(half_width), frozen(covariance), float(volatility))
+
+
+def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, lag: int) -> None:
+    if len(costs.total) != len(market.assets):
+        raise ConfigError(
+            f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."
+        )
+    for name, value in (("g", g), ("periods_per_year", periods_per_year)):
+        if not (np.isfinite(value) and value > 0.0):
+            raise ConfigError(f"{name} is {value!r}: a learner needs a number above zero.")
+    if not 1 <= lag <= SESSIONS[spec.every]:
+        raise ConfigError(
+            f"lag is {lag!r}: a learner that decides every {spec.every} books 1 to {SESSIONS[spec.every]} sessions "
+            "later. Change the lag, or `every`."
+        )
+
+
+def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
+    """(K, n) targets in the order in which they came into force, and (K,) for how many sessions each was."""
+    targets: list[Array] = []
+    in_force: list[int] = []
+    for k, target in enumerate(path.rows):
+        if (target < 0.0).any() or target.sum() > 1.0 + NO_CASH:
+            i = int(np.argmin(target))
+            found = f"they sum to {target.sum():.4f}" if target[i] >= 0.0 else f"{market.assets[i]} has {target[i]:.4f}"
+            raise ConfigError(
+                f"weights of {path.allocation}: {found}. The boxes of a learned rule lie between 0 and 1: give weights "
+                "that are long and sum to 1 at most."
+            )
+        sessions = int((path.row == k).sum())
+        if targets and np.array_equal(targets[-1], target):  # the line that was listed is one that it does not hold
+            in_force[-1] += sessions
+        elif target.any():
+            targets.append(target)
+            in_force.append(sessions)
+    if not targets:
+        raise ConfigError(f"{path.allocation} holds nothing in market {market.name!r}: there is nothing to learn.")
+    return np.array(targets), np.array(in_force)
+
+
+def _first_row(market: Market, held: Mask) -> int:
+    """The first row whose returns run from a close at which all lines held were listed."""
+    return int(np.argmax(market.listed[:, held].all(axis=1))) + 1
+
+
+def _covariance(market: Market, held: Mask, first: int) -> Array:
+    """(n, n) covariance a session of returns in excess of cash; zero for a line that is not held."""
+    covariance = np.zeros((len(held), len(held)))
+    excess = market.returns[first:, held] - market.cash[first:, None]
+    covariance[np.ix_(held, held)] = np.cov(excess, rowvar=False)
+    still = held & (np.diag(covariance) <= 0.0)
+    if still.any():
+        raise DataError(
+            f"{market.assets[int(np.argmax(still))]} does not move from {market.dates[first]:%Y-%m-%d} to "
+            f"{market.dates[-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its returns."
+        )
+    return covariance
+
+
+def _widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:
+    """(n,) closed-form half-widths; zero for a line that is not held."""
+    held = target != 0.0
+    widths = np.zeros(len(target))
+    widths[held] = half_widths(target[held], covariance[np.ix_(held, held)], cost[held], g)
+    return widths
+
+
+def _long_run_volatility(path: TargetPath, market: Market, first: int) -> float:
+    """Of the strategic portfolio on all training days, each with the target then in force; a session."""
+    target = path.rows[path.row[first - 1 : -1]]
+    cash = (1.0 - target.sum(axis=1)) * market.cash[first:]
+    return float((np.einsum("ti,ti->t", target, market.returns[first:]) + cash).std(ddof=1))
+
+
+def _shares(in_force: Rows, current: float) -> Array:
+    """(K,) share of the worlds: `current` for the last target, the rest by the sessions that each was in force."""
+    if len(in_force) == 1:
+        return np.ones(1)
+    return np.append(in_force[:-1] / in_force[:-1].sum() * (1.0 - current), current)
+
+
+def _too_short(market: Market, held: Mask, first: int) -> DataError:
+    youngest = int(np.argmax(np.where(held, np.argmax(market.listed, axis=0), -1)))
+    return DataError(
+        f"market {market.name!r} is too short to learn on: up to {market.dates[-1]:%Y-%m-%d} it has "
+        f"{len(market.dates) - first} days with returns of all lines of the target, and {LEAST_DAYS} are needed; the "
+        f"youngest is {market.assets[youngest]}. Start the test later, or leave that line out."
+    )
