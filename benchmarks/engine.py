@@ -1,0 +1,158 @@
+"""The engine against vectorbt and bt: twenty stocks, 33 years of days, 10 basis points, one thread.
+
+Two questions. *Kernel*: the compiled loop, its arrays ready, against what vectorbt calls a simulation. *Public call*:
+from a ready market and a policy to the path of wealth, against vectorbt with `value()` and against bt. Before a clock
+starts, everyone's trades are compared at zero cost, and each peer's wealth at full cost with a plain loop that follows
+the peer's own convention.
+"""
+
+from collections.abc import Callable
+
+from benchmarks import jobs, with_bt, with_vectorbt
+from benchmarks.jobs import Job, Played
+from benchmarks.timing import Times, keep, machine, show, take_turns, versions
+from research.market.embedded import load_market
+
+ROUNDS = 15
+SAME = 1e-9  # of NAV, or relative: what counts as equal
+KERNEL, CALL = "ours: compiled loop", "ours: backtest(…).nav"
+FLEXIBLE = "vectorbt flexible order function"
+BT = "bt"
+AIMS = {"quarterly": (150, 40, 500), "band": (60, 40, 500)}  # kernel, call against vectorbt, call against bt
+
+Contestants = dict[str, Callable[[], object]]
+
+
+def documented(job: Job) -> str:
+    """What the documented way of doing the job in vectorbt is called."""
+    return "vectorbt from_orders" if job.days is not None else "vectorbt from_order_func"
+
+
+def contestants(job: Job) -> Contestants:
+    """Everyone who plays the job, ready to be called."""
+    close = with_vectorbt.prices(job)
+    usual = _usual(job)
+    calls: Contestants = {
+        KERNEL: jobs.our_kernel(job),
+        CALL: lambda: jobs.our_backtest(job).nav,
+        f"{documented(job)}: compiled loop": with_vectorbt.loop_alone(usual),
+        documented(job): usual,
+        f"{documented(job)} + value()": lambda: usual().value(),
+        f"{FLEXIBLE}: compiled loop": with_vectorbt.loop_alone(lambda: with_vectorbt.flexible(job, close)),
+        FLEXIBLE: lambda: with_vectorbt.flexible(job, close),
+        f"{FLEXIBLE} + value()": lambda: with_vectorbt.flexible(job, close).value(),
+    }
+    return calls | {BT: lambda: with_bt.backtest(job, close).strategy.values}
+
+
+def peers(job: Job) -> dict[str, Played]:
+    """What each peer comes to."""
+    close = with_vectorbt.prices(job)
+    return {
+        documented(job): with_vectorbt.played(_usual(job)()),
+        FLEXIBLE: with_vectorbt.played(with_vectorbt.flexible(job, close)),
+        BT: with_bt.played(job, with_bt.backtest(job, with_bt.prices(job))),
+    }
+
+
+def _usual(job: Job) -> Callable[[], object]:
+    close = with_vectorbt.prices(job)
+    if job.days is None:
+        return lambda: with_vectorbt.from_order_func(job, close)
+    size = with_vectorbt.weights_on_days(job)
+    return lambda: with_vectorbt.from_orders(job, close, size)
+
+
+# -- do they do the same? --------------------------------------------------------------------------------------------
+
+
+def agreement(free: Job, paid: Job) -> list[dict[str, object]]:
+    """How each peer agrees with us at zero cost, and at full cost with its own convention; raises when it does not."""
+    found = []
+    ours_free, ours_paid, without, with_costs = jobs.ours(free), jobs.ours(paid), peers(free), peers(paid)
+    for name in without:
+        convention = jobs.bt_convention if name == BT else jobs.vectorbt_convention
+        row: dict[str, object] = {
+            "peer": name,
+            "trades at zero cost, largest difference over NAV": jobs.trade_gap(free, ours_free, without[name]),
+            "wealth at zero cost, largest difference": jobs.widest_gap(without[name].wealth, ours_free.wealth),
+            "wealth against its convention": jobs.widest_gap(with_costs[name].wealth, jobs.expected(paid, convention)),
+            "final wealth against ours": float(with_costs[name].wealth[-1] / ours_paid.wealth[-1] - 1.0),
+        }
+        off = {key: value for key, value in row.items() if key not in ("peer", "final wealth against ours")}
+        if not all(isinstance(value, float) and value < SAME for value in off.values()):
+            raise AssertionError(f"{paid.name}: {name} does not play the same job: {off}")
+        found.append(row)
+    return found
+
+
+# -- and how fast? ---------------------------------------------------------------------------------------------------
+
+
+def ratios(job: Job, times: Times) -> dict[str, tuple[float, int]]:
+    """The ratios that have an aim, and their aims."""
+    kernel, call, against_bt = AIMS[job.name]
+    return {
+        f"kernel against {documented(job)}": (times.ratio(documented(job), KERNEL), kernel),
+        f"kernel against {FLEXIBLE}": (times.ratio(FLEXIBLE, KERNEL), kernel),
+        f"call against {documented(job)} + value()": (times.ratio(f"{documented(job)} + value()", CALL), call),
+        f"call against {FLEXIBLE} + value()": (times.ratio(f"{FLEXIBLE} + value()", CALL), call),
+        "call against bt": (times.ratio(BT, CALL), against_bt),
+    }
+
+
+def measure(make: Callable[..., Job]) -> dict[str, object]:
+    """One job: compared, then timed, then shown."""
+    market = load_market("sp500_20")
+    job = make(market)
+    same = agreement(make(market, rate=0.0), job)
+    times = take_turns(contestants(job), ROUNDS)
+    reached = ratios(job, times)
+    trades = len(jobs.our_backtest(job).booked) + 1
+    _show(job, trades, times, reached, same)
+    return {
+        "median_ms": {name: 1e3 * times.median(name) for name in times.seconds},
+        "ratios": {name: {"measured": value, "aim": aim} for name, (value, aim) in reached.items()},
+        "agreement": same,
+        "days_of_trading": trades,
+    }
+
+
+def _show(
+    job: Job, trades: int, times: Times, reached: dict[str, tuple[float, int]], same: list[dict[str, object]]
+) -> None:
+    days, lines = job.market.shape
+    show(
+        f"{job.name}: {lines} assets x {days:,} days, {trades} days of trading",
+        ("", "ms", "our loop is faster by", "our call is faster by"),
+        [
+            (name, f"{1e3 * times.median(name):.3f}", *(f"{times.ratio(name, us):,.1f}x" for us in (KERNEL, CALL)))
+            for name in times.seconds
+        ],
+        [f"processor time; medians of {ROUNDS} rounds in which all take turns"],
+    )
+    show(
+        "What was aimed at",
+        ("ratio", "measured", "aim", ""),
+        [
+            (name, f"{value:,.0f}x", f"{aim}x", "" if value >= aim else "short")
+            for name, (value, aim) in reached.items()
+        ],
+    )
+    show(
+        "Whether they do the same",
+        ("peer", "trades, zero cost", "wealth, zero cost", "against its convention", "final wealth against ours"),
+        [(str(row["peer"]), *(f"{value:.1e}" for key, value in row.items() if key != "peer")) for row in same],
+        ["largest differences, relative to NAV; at zero cost all trade on the same dates"],
+    )
+
+
+def main() -> None:
+    """Both jobs."""
+    print(f"{machine()}; {versions('numba', 'vectorbt', 'bt')}")
+    found = {make.__name__: measure(make) for make in (jobs.quarterly, jobs.band)}
+    keep("engine", {"versions": versions("numba", "vectorbt", "bt"), "jobs": found})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What every contestant plays, and what it must come to: the two jobs, our own engine, and each peer's convention.
+
+Both jobs trade twenty stocks to equal weights at the closes of 33 years: at the last session of each quarter, or when a
+weight is more than five points off. What is decided at a close is booked at it (lag 0), since the peers do so.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from unittest import mock
+
+import numpy as np
+
+from backtests import engine
+from backtests.backtest import Backtest, Ledger
+from research.accounting import Costs, Policy
+from research.allocation import EqualWeights
+from research.market import Market
+from research.market.calendars import last_of
+from research.market.market import Array, Mask
+from research.rules import Calendar, Threshold
+
+BAND = 0.05  # fraction of NAV
+RATE = 0.001  # of the notional: 10 basis points
+SLACK = 1e-6  # of NAV: what our triggers allow beyond the band, and so the peers'
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Trade to equal weights on `days` (T,), or, where that is None, past the band; at `rate` of the notional."""
+
+    name: str
+    market: Market
+    policy: Policy
+    days: Mask | None
+    rate: float
+
+    @property
+    def target(self) -> Array:
+        """(n,) equal weights."""
+        return np.full(len(self.market.assets), 1.0 / len(self.market.assets))
+
+    @property
+    def costs(self) -> Costs:
+        """The rate as our engine takes it."""
+        return Costs.bps(len(self.market.assets), commission=self.rate * 1e4)
+
+
+def quarterly(market: Market, rate: float = RATE) -> Job:
+    """To target at the opening and at the last session of every quarter."""
+    days = last_of(market.days, "quarter", market.calendar)
+    days = np.concatenate([[True], days[1:]])
+    return Job("quarterly", market, Calendar(EqualWeights(), "quarter"), days, rate)
+
+
+def band(market: Market, rate: float = RATE) -> Job:
+    """To target at the opening and whenever a weight is past its band, checked daily."""
+    return Job("band", market, Threshold(EqualWeights(), BAND), None, rate)
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What a contestant came to: wealth (T,) and units held (T, n) after each close, from a wealth of one."""
+
+    wealth: Array
+    units: Array
+
+
+# -- ours ------------------------------------------------------------------------------------------------------------
+
+
+def our_backtest(job: Job) -> Backtest:
+    """The public call, from a ready market and a policy."""
+    return engine.backtest(job.market, job.policy, job.costs, lag=0)
+
+
+def ours(job: Job) -> Played:
+    """What the public call came to."""
+    played = our_backtest(job)
+    done = played.ledger.booked
+    held = np.searchsorted(done, np.arange(len(played.ledger.nav)), side="right")
+    return Played(played.nav.to_numpy(), played.ledger.units[held])
+
+
+def our_kernel(job: Job) -> Callable[[], object]:
+    """The compiled loop alone, with the arrays that the public call hands to it."""
+    names = list(inspect.signature(engine._play.py_func).parameters)
+    ready: dict[str, object] = {}
+
+    def listen(*arguments: object) -> object:
+        ready.update(zip(names, arguments, strict=True))
+        ready["units"], ledger = ready["units"].copy(), ready["ledger"]
+        ready["ledger"] = Ledger(*(values.copy() for values in ledger))  # the caller's becomes read-only at its end
+        return loop(*arguments)
+
+    loop = engine._play
+    with mock.patch.object(engine, "_play", listen):
+        our_backtest(job)
+    opening, units, arguments = ready["units"].copy(), ready["units"], tuple(ready.values())
+
+    def play() -> object:
+        units[:] = opening
+        return loop(*arguments)
+
+    return play
+
+
+# -- what the peers should come to -----------------------------------------------------------------------------------
+
+
+def vectorbt_convention(values: Array, cash: float, goals: Array, rate: float) -> tuple[Array, float]:
+    """Goals on wealth before costs, sells first; the largest buy comes last, and is cut by the cash that is left."""
+    values, gaps = values.copy(), goals - values
+    for i in np.argsort(gaps, kind="stable"):
+        moved = gaps[i] if gaps[i] < 0.0 else min(gaps[i], cash / (1.0 + rate))
+        values[i] += moved
+        cash -= moved + rate * abs(moved)
+    return values, cash
+
+
+def bt_convention(values: Array, cash: float, goals: Array, rate: float) -> tuple[Array, float]:
+    """Each line's outlay, its fee included, equals its gap."""
+    gaps = goals - values
+    moved = gaps / (1.0 + rate * np.sign(gaps))
+    return values + moved, cash - gaps.sum()
+
+
+def expected(job: Job, convention: Callable[[Array, float, Array, float], tuple[Array, float]]) -> Array:
+    """(T,) wealth under a peer's convention, by a plain loop over days."""
+    prices, target = job.market.index, job.target
+    units, cash, wealth = np.zeros(len(target)), 1.0, np.empty(len(prices))
+    for t, price in enumerate(prices):
+        values = units * price
+        nav = cash + values.sum()
+        past = t == 0 or np.abs(values / nav - target).max() > BAND + SLACK
+        if past if job.days is None else job.days[t]:
+            values, cash = convention(values, cash, target * nav, job.rate)
+            units = values / price
+        wealth[t] = cash + units @ price
+    return wealth
+
+
+def widest_gap(one: Array, other: Array) -> float:
+    """The largest relative difference of two paths."""
+    return float(np.abs(one / other - 1.0).max())
+
+
+def trade_gap(job: Job, one: Played, other: Played) -> float:
+    """The largest difference of two contestants' trades on any day, over NAV; infinite when their dates differ.
+
+    A day counts as traded when some line's units moved by more than 1e-9 of NAV.
+    """
+    prices, moves = job.market.index[1:], []
+    for played in (one, other):
+        moves.append(np.diff(played.units, axis=0) * prices / played.wealth[1:, None])
+    dates = [np.abs(move).max(axis=1) > 1e-9 for move in moves]
+    return float(np.abs(moves[0] - moves[1]).max()) if (dates[0] == dates[1]).all() else np.inf

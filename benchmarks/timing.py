@@ -1,0 +1,101 @@
+"""Ratios that hold on a busy machine: everyone takes turns in every round, and medians are taken over rounds.
+
+Seconds are the processor's, of this one process. On a machine with other work a wall clock would flatter the quick: it
+is the long calls that get interrupted. On an idle machine the two agree, as every contestant runs on one thread.
+"""
+
+import gc
+import json
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from research.market.market import Array
+
+FOLDER = Path(__file__).parent.parent / ".cache" / "benchmarks"
+TURN = 0.02  # seconds that a contestant's turn takes at least: what is short is called more often
+
+
+@dataclass(frozen=True)
+class Times:
+    """Processor seconds a call, (rounds,) for each contestant; row r of all was measured within one round."""
+
+    seconds: Mapping[str, Array]
+
+    def median(self, name: str) -> float:
+        """Seconds a call, the median over rounds."""
+        return float(np.median(self.seconds[name]))
+
+    def ratio(self, slow: str, fast: str) -> float:
+        """How many times faster `fast` is: the median over rounds of the ratio within a round."""
+        return float(np.median(self.seconds[slow] / self.seconds[fast]))
+
+
+def take_turns(contestants: Mapping[str, Callable[[], object]], rounds: int) -> Times:
+    """Every contestant is called once to warm up; then all take turns in every round.
+
+    A turn is as many calls as fill `TURN` seconds, and counts with the median of its calls.
+    """
+    calls = {}
+    for name, call in contestants.items():
+        call()
+        calls[name] = max(1, round(TURN / _seconds(call)))
+    gc.collect()
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, call in contestants.items():
+            seconds[name].append(float(np.median([_seconds(call) for _ in range(calls[name])])))
+    return Times({name: np.array(values) for name, values in seconds.items()})
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    before = time.process_time()
+    call()
+    return time.process_time() - before
+
+
+# -- where, with what, and what came out -----------------------------------------------------------------------------
+
+
+def machine() -> str:
+    """Cores and processor family, without a name of the machine."""
+    try:
+        info = Path("/proc/cpuinfo").read_text()
+        model, family = (re.search(rf"^{key}\s*: (.+)$", info, re.MULTILINE) for key in ("model name", "cpu family"))
+        processor = f"{model[1]}, family {family[1]}" if model and family else platform.machine()
+    except OSError:
+        processor = platform.processor() or platform.machine()
+    return f"{os.cpu_count()} cores of {processor}; {platform.system()}"
+
+
+def versions(*packages: str) -> str:
+    """Python and the packages, with their versions."""
+    return ", ".join([f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)])
+
+
+def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> None:
+    """Print a table: the first column to the left, the others to the right."""
+    table = [list(head), *map(list, rows)]
+    wide = [max(len(row[column]) for row in table) for column in range(len(head))]
+    print(f"\n{title}")
+    for row in table:
+        cells = [cell.ljust(wide[i]) if i == 0 else cell.rjust(wide[i]) for i, cell in enumerate(row)]
+        print("  " + "   ".join(cells).rstrip())
+    for note in notes:
+        print(f"  {note}")
+    sys.stdout.flush()
+
+
+def keep(name: str, facts: Mapping[str, object]) -> None:
+    """Write the facts of a benchmark, with date and machine, to `.cache/benchmarks/<name>.json`."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    written = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), **facts}
+    (FOLDER / f"{name}.json").write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,91 @@
+"""What the benchmarks time is one job: the same trades if they are free, and each peer's own convention if not."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from benchmarks import jobs
+from benchmarks.jobs import Job, Played
+from research.market import Market, load_market
+
+MAKERS = (jobs.quarterly, jobs.band)
+LINES = ("AAPL", "JPM", "KO", "RRC", "XOM")
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    """Five stocks over six years, so that both jobs trade now and then."""
+    return load_market("sp500_20").until("1995-12-29").select(LINES)
+
+
+def with_vectorbt(job: Job) -> dict[str, Played]:
+    """Both ways of doing the job in vectorbt."""
+    from benchmarks import with_vectorbt
+
+    close = with_vectorbt.prices(job)
+    if job.days is None:
+        usual = with_vectorbt.from_order_func(job, close)
+    else:
+        usual = with_vectorbt.from_orders(job, close, with_vectorbt.weights_on_days(job))
+    both = {"as documented": usual, "flexible": with_vectorbt.flexible(job, close)}
+    return {name: with_vectorbt.played(portfolio) for name, portfolio in both.items()}
+
+
+def with_bt(job: Job) -> dict[str, Played]:
+    """The job in bt, where the `bench` extra is installed."""
+    pytest.importorskip("bt")
+    from benchmarks import with_bt
+
+    return {"bt": with_bt.played(job, with_bt.backtest(job, with_bt.prices(job)))}
+
+
+PEERS = [
+    pytest.param(with_vectorbt, jobs.vectorbt_convention, id="vectorbt", marks=pytest.mark.slow),
+    pytest.param(with_bt, jobs.bt_convention, id="bt"),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(("play", "convention"), PEERS)
+def test_peer_makes_our_trades_where_they_cost_nothing(
+    market: Market,
+    make: Callable[..., Job],
+    play: Callable[[Job], dict[str, Played]],
+    convention: Callable[..., object],
+) -> None:
+    job = make(market, rate=0.0)
+    ours = jobs.ours(job)
+    for name, peer in play(job).items():
+        assert jobs.trade_gap(job, ours, peer) < 1e-12, name
+        assert jobs.widest_gap(peer.wealth, ours.wealth) < 1e-12, name
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(("play", "convention"), PEERS)
+def test_peer_differs_by_its_own_convention_of_costs_and_nothing_else(
+    market: Market,
+    make: Callable[..., Job],
+    play: Callable[[Job], dict[str, Played]],
+    convention: Callable[..., object],
+) -> None:
+    job = make(market)
+    expected = jobs.expected(job, convention)
+    for name, peer in play(job).items():
+        assert jobs.widest_gap(peer.wealth, expected) < 1e-12, name
+        assert 1e-6 < jobs.widest_gap(peer.wealth, jobs.ours(job).wealth) < 2e-3, name
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_loop_that_is_timed_plays_the_whole_job_again_and_again(market: Market, make: Callable[..., Job]) -> None:
+    job = make(market)
+    play, trades = jobs.our_kernel(job), len(jobs.our_backtest(job).booked)
+    assert trades > 3
+    assert [play() for _ in range(3)] == [(trades, -1)] * 3
+
+
+def test_trades_on_another_day_are_no_small_difference(market: Market) -> None:
+    job = jobs.quarterly(market, rate=0.0)
+    ours = jobs.ours(job)
+    late = Played(ours.wealth, np.vstack([ours.units[:1], ours.units[:-1]]))
+    assert jobs.trade_gap(job, ours, late) == np.inf
