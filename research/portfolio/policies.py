@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
 from research.errors import ConfigError
+from research.learning import Learned
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import Calendar, Never, Threshold, TunedThreshold
@@ -23,6 +24,7 @@ RULES: dict[str, type] = {
     "calendar": Calendar,
     "threshold": Threshold,
     "tuned": TunedThreshold,
+    "learned": Learned,
 }
 ALLOCATIONS: dict[str, type] = {
     "strategic": FixedWeights,

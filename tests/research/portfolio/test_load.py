@@ -76,6 +76,12 @@ def test_lot_of_the_market_is_the_default() -> None:
     assert got.limits.fractional.tolist() == [False] * 7 + [True]
 
 
+def test_line_that_its_market_divides_may_be_kept_whole() -> None:
+    path = "data/portfolios/global_multi_asset.yaml"
+    assert load_portfolio(path, {"lines.BTC.fractional": False}).limits.lots[-1] == 1.0
+    assert load_portfolio(path, {"lines.BTC.fractional": None}).limits.lots[-1] == 1e-8
+
+
 def test_overrides_replace_what_the_file_says(write: Any) -> None:
     got = load_portfolio(write(), {"g": 2, "test_start": "2016-01-04", "policies": {"quarterly": {"every": "year"}}})
     assert (got.g, got.test_start) == (2.0, pd.Timestamp("2016-01-04"))
@@ -278,3 +284,4 @@ def test_stocks_state_values_in_equal_weights() -> None:
     got = load_portfolio("data/portfolios/stocks_20.yaml")
     assert got.strategic == FixedWeights((0.05,) * 20)
     assert np.isnan(got.shares).all()
+    assert str(got.table().loc["cash", "target"]) == "0.0"  # and not -0.0, which twenty twentieths leave

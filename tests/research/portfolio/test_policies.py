@@ -1,6 +1,6 @@
 """Names in a file and the classes behind them: every one can be written, read, and written again."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from research.allocation import HRP, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
 from research.errors import ConfigError
+from research.learning import Learned, PPOSettings
 from research.portfolio.document import read_document
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
@@ -20,6 +21,7 @@ EXAMPLES = {
     "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
     "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
+    "{rule: learned, steps: 9, seeds: [7], ppo: {worlds: 64}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(worlds=64)),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
@@ -54,7 +56,7 @@ def test_settings_of_a_policy_are_plain_complete_and_read_back(policy: Any, tmp_
 
 
 def test_every_name_has_an_example() -> None:
-    assert {type(policy) for policy in EXAMPLES.values()} >= set(RULES.values()) - {RULES.get("learned")}
+    assert {type(policy) for policy in EXAMPLES.values()} == set(RULES.values())
     assert {type(policy.allocation) for policy in EXAMPLES.values()} == set(ALLOCATIONS.values())
 
 
@@ -88,12 +90,32 @@ def test_every_name_has_an_example() -> None:
         ),
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
+        ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
+        ("{rule: learned, ppo: {words: 3}}", r"mine\.ppo: .*words: Unexpected keyword argument"),
+        (
+            "{rule: learned, allocation: {kind: hrp}}",
+            r"policies\.mine \(.*\): Learned ",
+        ),
         ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands: 1: Input should be a valid number"),
     ],
 )
 def test_wrong_policy_is_refused_at_its_key(read: Any, written: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read(written)
+
+
+def test_setting_without_a_default_must_be_given(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Cautious:
+        allocation: Any
+        patience: int
+
+    monkeypatch.setitem(RULES, "cautious", Cautious)
+    assert read("{rule: cautious, patience: 3}") == Cautious(STRATEGIC, 3)
+    with pytest.raises(
+        ConfigError, match=r"policies\.mine\.patience: missing \(.*line 2\): found None\. Add `patience:`"
+    ):
+        read("{rule: cautious}")
 
 
 def _empty(tmp_path: Path) -> Path:
