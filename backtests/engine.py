@@ -125,6 +125,11 @@ def _check(game: _Game, nav: float, opening: Array) -> None:
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
     if game.lag < 0 or game.lag != int(game.lag):
         raise ConfigError(f"lag is {game.lag!r}: it counts sessions, 0 or more.")
+    if targets.assets != market.assets or len(targets.row) != len(market.dates):
+        raise ConfigError(
+            f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "
+            f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
+        )
     if targets.row[game.first] < 0:
         raise ConfigError(f"no target is in force on {market.dates[game.first]:%Y-%m-%d}: start the test later.")
     if opening.shape != (n,) or not np.isfinite(opening).all():

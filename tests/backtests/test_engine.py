@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
+from typing_extensions import is_protocol
 
 from backtests.backtest import Backtest
 from backtests.engine import backtest
@@ -197,8 +198,9 @@ def test_every_rule_of_the_house_is_played_both_ways() -> None:
     """A rule that is exported and can decide belongs into the list above."""
     from research import rules
 
-    deciding = {name for name in rules.__all__ if hasattr(getattr(rules, name), "decide")}
-    assert deciding == {type(rule).__name__ for rule in RULES.values()}
+    exported = [getattr(rules, name) for name in rules.__all__]
+    deciding = {rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule)}
+    assert deciding == {type(rule) for rule in RULES.values()}
 
 
 # -- invariants of a path --------------------------------------------------------------------------------------------
@@ -442,6 +444,15 @@ def test_start_weights_past_the_leverage_limit_are_refused(noise: Market) -> Non
 def test_costs_of_another_market_are_refused(noise: Market) -> None:
     with pytest.raises(ConfigError, match="costs have 3 lines and the market 4"):
         backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(3))
+
+
+def test_targets_of_another_market_are_refused(noise: Market) -> None:
+    from research.allocation import target_path
+
+    rule = Never(EqualWeights())
+    for other in (noise.select(noise.assets[::-1]), noise.until(noise.dates[100])):
+        with pytest.raises(ConfigError, match="give the path of targets on this market"):
+            backtest(noise, rule, Costs.bps(4), targets=target_path(rule.allocation, other))
 
 
 def test_a_rule_that_is_still_to_be_tuned_is_refused(noise: Market) -> None:

@@ -93,6 +93,13 @@ def test_nothing_is_bought_when_all_wealth_is_stuck() -> None:
     assert cash == 0.0
 
 
+def test_nothing_is_sold_short_when_more_than_all_wealth_is_stuck() -> None:
+    """The first line was bought on credit and is halted: the debt stays."""
+    out, cash = point([1.2, 0.0], [0.5, 0.5], [0.5, 0.5], tradable=[False, True])
+    assert out.tolist() == [1.2, 0.0]
+    assert cash == pytest.approx(-0.2, abs=1e-15)
+
+
 def test_what_no_line_may_take_stays_in_cash() -> None:
     out, cash = point([0.7, 0.0], [0.5, 0.0], [0.5, 0.0], tradable=[False, True], target=[0.5, 0.0])
     assert out.tolist() == [0.7, 0.0]
