@@ -277,6 +277,24 @@ class Backtest:
                 reasons[t] = Why(corridor.trigger)
         return reasons
 
+    def summary(self, periods_per_year: float = 252.0) -> pd.DataFrame:
+        """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
+        from backtests.tables import backtest_table
+
+        return backtest_table(self, periods_per_year)
+
+    def __repr__(self) -> str:
+        """The summary, as text."""
+        from backtests.tables import backtest_text
+
+        return backtest_text(self)
+
+    def _repr_html_(self) -> str:
+        """The blocks of the tearsheet that one policy has."""
+        from backtests.tearsheet import backtest_html
+
+        return backtest_html(self)
+
     def to_vectorbt(self) -> "VectorbtPortfolio":
         """The booked trades replayed by vectorbt: units at total-return indices, cash a column with its own index.
 

@@ -62,7 +62,6 @@ def first_screen(comparison: "Comparison") -> Block:
     """Title, verdict, growth, table, differences and warnings: what a notebook's cell shows too."""
     styles, dates = page_styles(comparison), comparison.backtests[comparison.reference].dates
     portfolio, reference = comparison.portfolio, comparison.reference
-    years = (len(dates) - 1) / comparison.yardstick.periods_per_year
     count = len(comparison.scores)
     return {
         "title": portfolio.name,
@@ -71,7 +70,7 @@ def first_screen(comparison: "Comparison") -> Block:
         "recommendation": comparison.recommendation.sentence,
         "colour": styles[comparison.recommendation.policy].colour if comparison.recommendation.policy else "soft",
         "finding": finding(comparison),
-        "growth": timeline(comparison.backtests, styles, reference, years),
+        "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
         "table_caption": "Out of sample and net of costs unless it says gross.",
@@ -85,7 +84,7 @@ def first_screen(comparison: "Comparison") -> Block:
             f"({percent(comparison.evidence.level, 0)}), which does not depend on how many are compared; p and word "
             f"are adjusted (Holm) for {count - 1}."
         ),
-        "difference_picture": differences(comparison.evidence, styles),
+        "difference_picture": differences(comparison.evidence, styles) if count > 1 else None,
         "warnings": comparison.warnings,
     }
 
@@ -93,6 +92,8 @@ def first_screen(comparison: "Comparison") -> Block:
 def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
     chosen, strategic = comparison.recommendation.policy, comparison.portfolio.strategic
     marks = {comparison.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
+    if chosen == comparison.reference:
+        marks[chosen] = "reference, recommended"
     return [
         {
             "name": name,
@@ -191,7 +192,12 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "weights_words": WEIGHTS_WORDS,
         "years": calendar(by_year, styles, comparison.reference),
         "year_table": figures_table(
-            "Return of each calendar year, net of costs", "policy", year_columns, returns, styles, chosen
+            "Return of each calendar year, net of costs; the first and the last may be parts of years",
+            "policy",
+            year_columns,
+            returns,
+            styles,
+            chosen,
         ),
         "costs": costs(cost, styles, yardstick.g, portfolio.limits.tracking_error),
         "cost_table": figures_table(
@@ -209,26 +215,20 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "candidates": _candidates(comparison, styles),
         "conventions": _conventions(comparison),
         "settings": settings_text(comparison.settings),
-        "sections": _sections(bool(fits), trades is not None, comparison.reference),
+        "sections": _sections(first, bool(fits), trades is not None),
     }
 
 
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
-    return [
-        sheet["growth"],
-        sheet["difference_picture"],
-        sheet["weights"],
-        sheet["years"],
-        sheet["costs"],
-        *sheet["fits"],
-    ]
+    names = ("growth", "difference_picture", "weights", "years", "costs")
+    return [picture for picture in (*(sheet[name] for name in names), *sheet["fits"]) if picture is not None]
 
 
-def _sections(fits: bool, trades: bool, reference: str) -> list[Block]:
+def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
     names = {
         "table": "Figures",
-        "differences": f"Differences to {reference}",
+        "differences": f"Differences to {first['reference']}",
         "weights": "Weights",
         "years": "Years",
         "costs": "Costs",
@@ -237,8 +237,8 @@ def _sections(fits: bool, trades: bool, reference: str) -> list[Block]:
         "conventions": "Conventions",
         "settings": "Settings",
     }
-    gone = {"fitting": fits, "trades": trades}
-    return [{"id": id_, "name": name} for id_, name in names.items() if gone.get(id_, True)]
+    there = {"differences": bool(first["differences"]), "fitting": fits, "trades": trades}
+    return [{"id": key, "name": name} for key, name in names.items() if there.get(key, True)]
 
 
 def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
@@ -246,12 +246,11 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
     assets, total = portfolio.market.assets, 1e4 * portfolio.costs.total
     low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
     later = {0: "at the same one", 1: "at the next"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
-    limit = portfolio.limits.tracking_error
+    rates, limit = low if low == high else f"{low} to {high}", portfolio.limits.tracking_error
     facts = {
         "Universe": f"{counted(len(assets), 'line')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{_span(dates)}, {len(dates) - 1:,} days; whatever is fitted, on the days before",
-        "Costs": f"{low if low == high else f'{low} to {high}'} bp of notional a side, by line",
-        "Execution": f"decided at a close, booked {later}",
+        "Costs and execution": f"{rates} bp of notional a side; decided at a close, booked {later}",
         "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
         + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
         **run,

@@ -10,6 +10,7 @@ import pandas as pd
 from backtests.evidence import METRICS, Evidence
 from backtests.figures.words import counted, listed, number, percent
 from backtests.scores import Score, Yardstick, score
+from research.errors import DataError
 
 if TYPE_CHECKING:
     from backtests.backtest import Backtest
@@ -235,7 +236,10 @@ def backtest_title(played: "Backtest") -> str:
 
 def backtest_text(played: "Backtest") -> str:
     """The figures of one backtest: for a terminal."""
-    figures = backtest_score(played).figures(played.dates)
+    try:
+        figures = backtest_score(played).figures(played.dates)
+    except DataError as error:  # too short, or it never moves: it shows itself all the same
+        return f"{_wrapped(backtest_title(played))}\n\n{_wrapped(f'No figures: {error}')}"
     rows = [[row.label, row.cell(figures), row.unit] for row in ROWS.values() if row.key not in JUDGED_ALONE]
     rows.append(["Drawdown from", "", drawdown_dates(figures)])
     return f"{_wrapped(backtest_title(played))}\n\n{text_table(rows, left=1, words=True)}"

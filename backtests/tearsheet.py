@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from backtests.blocks import first_screen, pictures, table, whole_sheet
+from backtests.blocks import Block, first_screen, pictures, table, whole_sheet
 from backtests.figures.canvas import DARK, LIGHT
 from backtests.figures.costs import cost_table
 from backtests.figures.looks import Look
 from backtests.figures.picture import Picture
 from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
-from backtests.figures.words import number
 from backtests.figures.years import year_table
-from backtests.tables import DAILY, ROWS, backtest_table, backtest_title, csv_text, distinguished
+from backtests.tables import DAILY, JUDGED_ALONE, ROWS, backtest_score, backtest_title, csv_text, distinguished
+from research.errors import DataError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -64,16 +64,23 @@ def comparison_html(comparison: "Comparison") -> str:
 
 def backtest_html(played: "Backtest", periods_per_year: float = DAILY) -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
-    found, dates = backtest_table(played, periods_per_year), played.dates
-    digits = {row.label: row.digits for row in ROWS.values()}
-    rows = [[str(label), number(float(value), digits[str(label)]), unit] for label, value, unit in found.itertuples()]
     return _render(
         "backtest.html.j2",
         title=backtest_title(played),
-        growth=timeline({played.name: played}, {played.name: ALONE}, played.name, len(dates[1:]) / periods_per_year),
+        growth=timeline({played.name: played}, {played.name: ALONE}, played.name, periods_per_year),
         weights=weights(played, ALONE),
-        table=table("Net of costs unless it says gross", ["figure", "value", "unit"], rows, texts=[2]),
+        figures=_alone(played, periods_per_year),
     )
+
+
+def _alone(played: "Backtest", periods_per_year: float) -> Block:
+    """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
+    try:
+        figures = backtest_score(played, periods_per_year).figures(played.dates)
+    except DataError as error:  # too short, or it never moves: it shows itself all the same
+        return table(f"No figures: {error}", [], [])
+    rows = [[row.label, row.cell(figures), row.unit] for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    return table("Net of costs unless it says gross", ["figure", "value", "unit"], rows, texts=[2])
 
 
 def _identity(run: Origin) -> dict[str, str]:

@@ -94,7 +94,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between `low` and `high` for a log scale: as many as there is room for, and evenly read.
+    """Round numbers between `low` and `high` for a log scale: as many as there is room for; on a short one, even steps.
 
     >>> log_ticks(0.9, 2.7)
     [1.0, 1.5, 2.0]
@@ -106,7 +106,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
         if len(marks) > most:
             break
         found = marks
-    return found
+    return found if len(found) > 2 else ticks(low, high, most)
 
 
 def time_ticks(first: np.datetime64, last: np.datetime64, most: int) -> list[tuple[float, str]]:

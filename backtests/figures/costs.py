@@ -60,8 +60,10 @@ def _caption(table: pd.DataFrame, g: float) -> str:
         return "Nothing was traded after the opening."
     least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["J"])
     said = [
-        f"Of those that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and {most['policy']} "
-        f"most, {number(most['cost'])}.",
+        f"Only {most['policy']} traded: {number(most['cost'])} bp a year."
+        if least is most
+        else f"Of those that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
+        f"{most['policy']} most, {number(most['cost'])}.",
         f"The lowest J is {best['policy']}'s: {number(best['cost'])} bp of cost, and "
         f"{number(best['tracking_penalty'])} for a tracking error of {percent(best['tracking_error'], 2)}, at "
         f"g = {g:g}.",

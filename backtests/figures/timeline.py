@@ -1,6 +1,6 @@
 """Growth, growth relative to the reference, drawdown, turnover and cumulative cost, above one another on one axis."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from backtests.figures.words import NARROW_SPACE, listed, number, percent
 from research.risk import drawdown
 
 TITLE, FOOT = 29.0, 20.0  # above each panel; below the last
+CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
 TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel may be
 
 
@@ -45,11 +46,11 @@ class Paths:
 
 
 def timeline(
-    played: Mapping[str, Backtest], styles: Mapping[str, Look], reference: str, years_of_test: float
+    played: Mapping[str, Backtest], styles: Mapping[str, Look], reference: str, periods_per_year: float
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference."""
     base = played[reference].nav.to_numpy()
-    paths = {name: _paths(b, base / base[0], years_of_test) for name, b in played.items()}
+    paths = {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
     dates = played[reference].dates
     return picture(
         "growth",
@@ -61,11 +62,12 @@ def timeline(
     )
 
 
-def _paths(played: Backtest, base: Array, years_of_test: float) -> Paths:
+def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
     grown = played.nav.to_numpy() / played.nav.iloc[0]
     turnover = np.concatenate([[0.0], played.turnover])
     cost = 1e4 * np.concatenate([[0.0], np.cumsum(played.cost_rate)])
-    return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, float(turnover.sum()) / years_of_test)
+    a_year = float(turnover.sum()) * periods_per_year / len(played.turnover)
+    return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, a_year)
 
 
 def _table(paths: Mapping[str, Paths], dates: pd.DatetimeIndex, compared: bool) -> pd.DataFrame:
@@ -98,13 +100,13 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     apart = far([np.abs(p.relative).max() for p in others.values()])
     near = {name: float(p.relative[-1]) for (name, p), gone in zip(others.items(), apart, strict=True) if not gone}
     low, high = (pick(near, key=near.__getitem__) for pick in (min, max))
-    said = [f"{low} ends {_beside(near[low])} {reference}'s wealth."]
-    if len(near) > 1:
-        count = "All" if len(near) == len(others) else str(len(near))
-        said = [
-            f"{count} end between {_beside(near[low])} {reference}'s wealth ({low}) and {_beside(near[high])} it "
-            f"({high}): too near to tell their curves apart in the first panel."
-        ]
+    count = f"All {len(near)}" if len(near) == len(others) else f"{len(near)} of {len(others)}"
+    said = [
+        f"{count} end between {_beside(near[low])} {reference}'s wealth ({low}) and {_beside(near[high])} it ({high})"
+        f"{'' if max(map(abs, near.values())) > CLOSE else ', too near to be told apart in the first panel'}."
+    ]
+    if len(near) == 1:
+        said = [f"{low} ends {_beside(near[low])} {reference}'s wealth."]
     gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
     if gone:
         said.append(f"Off the scale of the second: {listed(gone)}.")
@@ -120,7 +122,13 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
 
 
 def _beside(relative: float) -> str:
-    return f"{percent(abs(relative))} {'above' if relative > 0.0 else 'below'}"
+    return f"{percent(abs(relative), _digits([relative]))} {'above' if relative > 0.0 else 'below'}"
+
+
+def _digits(relative: Iterable[float]) -> int:
+    """Decimals of a percentage that small differences need."""
+    most = max(map(abs, relative))
+    return 1 if most >= 0.01 else 2 if most >= 0.001 else 3
 
 
 def _alt(paths: Mapping[str, Paths], reference: str, dates: pd.DatetimeIndex) -> str:
@@ -210,11 +218,11 @@ def _relative(paths: Mapping[str, Paths], reference: str) -> Panel:
     """Growth over the reference's, on a scale for those near to it; an arrow says where the others have gone."""
     gone = dict(zip(paths, far([np.abs(p.relative).max() for p in paths.values()]), strict=True))
     near = [100.0 * float(end(p.relative)) for name, p in paths.items() if not gone[name] for end in (np.min, np.max)]
-    figures = {}
+    figures, digits = {}, _digits(float(p.relative[-1]) for name, p in paths.items() if not gone[name])
     for name, p in paths.items():
         last = float(p.relative[-1])
         arrow = f"{NARROW_SPACE}{'↑' if last > 0.0 else '↓'}" if gone[name] else ""
-        figures[name] = percent(last, 0 if gone[name] else 1, signed=True) + arrow
+        figures[name] = percent(last, 0 if gone[name] else digits, signed=True) + arrow
     series = {name: 100.0 * p.relative for name, p in paths.items()}
     hidden = [name for name in paths if gone[name]]
     return Panel(f"Relative to {reference}", "% of its wealth", series, figures, bounds=limits(near), hidden=hidden)
