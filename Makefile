@@ -28,7 +28,7 @@ test: setup  ## run every check: form, walls, types, tests, notebooks
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(BIN)/mypy
-	$(BIN)/nbstripout --keep-id --verify $(wildcard notebooks/*.ipynb)
+	$(BIN)/nbstripout --keep-id --keep-count --verify $(wildcard notebooks/*.ipynb)
 	$(BIN)/pytest -n logical --dist loadfile
 	$(BIN)/pytest --nbval-lax notebooks
 
@@ -40,7 +40,7 @@ setup: .venv/.ready  ## make .venv from the lock; nothing to do when it is up to
 format: setup  ## put code and notebooks into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/nbstripout --keep-id $(wildcard notebooks/*.ipynb)
+	$(BIN)/nbstripout --keep-id --keep-count $(wildcard notebooks/*.ipynb)
 
 bench: setup .venv/.bench  ## measure against the peers
 	$(BIN)/python -m benchmarks

@@ -93,7 +93,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
                 language="python",
                 progress_bar=False,
                 request_save_on_cell_execute=False,
-                extra_arguments=["--log-level=ERROR"],
+                extra_arguments=["--log-level=CRITICAL"],
             )
     except PapermillExecutionError as error:
         raise DataError(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}") from error

@@ -14,6 +14,7 @@ from research.market.tables import DATA
 
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
 BILL_DAYS, BANK_YEAR = 91, 360
+DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
 AVERAGED = (
     "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
     "basis for a decision"
@@ -30,8 +31,8 @@ def bill_return(discount_rate: float | NDArray[np.float64], days: int | NDArray[
     >>> round(float(bill_return(4.0, 91)) * 1e4, 3)
     102.144
     """
-    price = 1.0 - np.asarray(discount_rate) / 100.0 * BILL_DAYS / BANK_YEAR
-    return np.asarray(price ** (-np.asarray(days) / BILL_DAYS) - 1.0)
+    log_price = np.log1p(-np.asarray(discount_rate) / 100.0 * BILL_DAYS / BANK_YEAR)
+    return np.asarray(np.expm1(-np.asarray(days) / BILL_DAYS * log_price))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,9 @@ def bill_cash(
     """What cash earns on each session at the bill's rate, and what a reader must know of it.
 
     days : (T,) sessions.  rates : the embedded ones when not given.
-    Returns : (T,) simple return since the previous session, at the last rate known at that session's close. Zero on the
-              first session, before the first rate, and where that rate is more than five sessions old; warnings say so.
+    Returns : (T,) simple return since the previous session, at the last rate known at that session's close, rounded to
+              twelve decimals. Zero on the first session, before the first rate, and where that rate is more than five
+              sessions old; warnings say so.
     """
     rates = embedded_rates() if rates is None else rates
     start = days[:-1]  # the closes at which interest begins to run
@@ -74,7 +76,7 @@ def bill_cash(
     earned = np.zeros(len(days))
     known = ~early & ~late
     held = np.diff(days).astype("int64")
-    earned[1:][known] = bill_return(rates.percent[at[known]], held[known])
+    earned[1:][known] = np.round(bill_return(rates.percent[at[known]], held[known]), DECIMALS)
 
     averaged = known & (rates.basis[at] == "monthly_average")
     return earned, (
