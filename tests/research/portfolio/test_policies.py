@@ -21,7 +21,7 @@ EXAMPLES = {
     "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
     "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
-    "{rule: learned, steps: 9, seeds: [7], ppo: {worlds: 64}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(worlds=64)),
+    "{rule: learned, steps: 9, seeds: [7], ppo: {epochs: 3}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(epochs=3)),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
