@@ -530,6 +530,18 @@ def test_a_decision_is_made_with_the_target_of_its_day_and_booked_with_it(make_m
     assert result.weights["A00"].tolist() == pytest.approx([0.5, 0.5, 0.5, 0.8, 0.1, 0.1], abs=1e-14)
 
 
+def test_a_line_without_target_when_the_trade_was_asked_for_is_not_bought(make_market: MakeMarket) -> None:
+    """C must give 0.1; B is cheaper to buy than A, but has no target on the day of the decision."""
+    market = make_market(np.zeros((4, 3)))
+    rows = np.array([[0.5, 0.0, 0.5], [0.4, 0.2, 0.4]])
+    targets = TargetPath(market.assets, rows, np.array([0, 0, 1, 1]), np.array([0, 2]), "given")
+    policy = Answers(box([0.0, 0.0, 0.0], [0.7, 0.3, 0.4]))
+    result = backtest(market, policy, Costs.bps(3, [2, 1, 2]), targets=targets)
+    assert result.ledger.asked.tolist() == [1, 2, 3]
+    assert result.weights.iloc[2].to_numpy() == pytest.approx([0.6, 0.0, 0.4], abs=1e-4)
+    assert result.weights.iloc[2]["A01"] == 0.0
+
+
 # -- a negative control ----------------------------------------------------------------------------------------------
 
 
