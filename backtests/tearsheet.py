@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from backtests.blocks import Block, first_screen, pictures, table, whole_sheet
+from backtests.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
 from backtests.figures.canvas import DARK, LIGHT
 from backtests.figures.costs import cost_table
 from backtests.figures.looks import Look
@@ -69,6 +69,7 @@ def backtest_html(played: "Backtest", periods_per_year: float = DAILY) -> str:
         title=backtest_title(played),
         growth=timeline({played.name: played}, {played.name: ALONE}, played.name, periods_per_year),
         weights=weights(played, ALONE),
+        weights_words=WEIGHTS_WORDS,
         figures=_alone(played, periods_per_year),
     )
 

@@ -75,7 +75,8 @@ def far(distances: ArrayLike) -> NDArray[np.bool_]:
 def limits(values: Sequence[float], margin: float = 0.06) -> tuple[float, float]:
     """Ends of a scale that holds `values` with some air."""
     low, high = min(values), max(values)
-    air = margin * (high - low) or margin * abs(high) or 1.0
+    flat = high - low <= 1e-12 * max(abs(low), abs(high))  # equal, to rounding
+    air = margin * (abs(high) if flat else high - low) or 1.0
     return low - air, high + air
 
 

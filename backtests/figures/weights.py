@@ -222,11 +222,12 @@ class _Grid:
             canvas.strokes(at, base, base + height, colour=self.look.colour)
 
     def _marks(self, line: Line, middle: float) -> list[float]:
-        """What the scale names: a steady target and the ends of its range that are not too near to it."""
+        """What the scale names: a steady target, and the ends of its range or else band that are not too near to it."""
         if not line.steady:
             return ticks(middle - self.reach, middle + self.reach, most=4)
         target, least = float(line.target[-1]), 2.0 * self.reach * SMALL / HIGH
-        return [target, *(end for end in line.ranged or () if abs(end - target) > least)]
+        ends = line.ranged or (float(line.lower[-1]), float(line.upper[-1]))
+        return [target, *(end for end in ends if abs(end - target) > least)]
 
 
 def _steps(axes: "Axes", days: Array, level: Array, colour: str, width: float, dash: object) -> None:

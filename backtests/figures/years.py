@@ -1,5 +1,6 @@
 """Calendar years: what the reference returned, and how much more or less each policy did."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -75,8 +76,10 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], reference:
     if others:
         top, bottom = bottom + TITLE, bottom + TITLE + lower
         _points(f, canvas, 100.0 * _gaps(table, reference), styles, reference, middles, top, lower)
-    for x, year in zip(middles, table.index, strict=True):
-        canvas.text(x, bottom + 11.0, str(year) if slot > 30.0 else f"’{year % 100:02d}", colour="soft", align="center")
+    short = slot < 34.0
+    for k, (x, year) in enumerate(zip(middles, table.index, strict=True)):
+        if k % math.ceil((22.0 if short else 34.0) / slot) == 0:
+            canvas.text(x, bottom + 11.0, f"’{year % 100:02d}" if short else str(year), colour="soft", align="center")
     return canvas
 
 
@@ -84,10 +87,12 @@ def _columns(f: Format, canvas: Canvas, values: np.ndarray, name: str, middles: 
     """A column a year from zero, with its figure."""
     heading(canvas, f.left, TITLE - 12.0, name, "% a year, net of costs")
     low, high = limits([*values, 0.0], margin=0.16)
+    digits = 1 if f.plot > 34.0 * len(values) else 0
     zero, *ends = (TITLE + HIGH * (high - v) / (high - low) for v in (0.0, *values))
     for x, y, value in zip(middles, ends, values, strict=True):
         canvas.line([x, x], [zero, y], colour="soft", width=width)
-        canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, number(value, 1), align="center")
+        if f.plot > 22.0 * len(values):
+            canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, number(value, digits), align="center")
     canvas.line([f.left, f.left + f.plot], [zero, zero], colour="ink", width=0.8)
 
 
