@@ -17,10 +17,12 @@ from backtests.notebook import Plain, check_parameters, execute, parse_parameter
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
 from backtests.scores import score
 from backtests.tearsheet import write_tearsheet
+from research.accounting import Hold, View, Why
+from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import Never, Rule, Threshold, TunedThreshold, Within
+from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
 NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
@@ -38,10 +40,21 @@ FILES = {
 }
 
 
+@dataclass(frozen=True)
+class NoneRecommended:
+    """What stands in for a policy where none is recommended: it holds, and says why."""
+
+    allocation: Allocation
+
+    def decide(self, view: View) -> Hold:
+        """Hold, always."""
+        return Hold(Why("no policy is recommended"))
+
+
 def trades_of(comparison: Comparison, run: str = "") -> TradeList:
     """Today's trade list of the recommended policy; where none is recommended, a list that holds and says why."""
     name, portfolio = comparison.recommendation.policy, comparison.portfolio
-    policy: Rule = comparison.recommended or Never(portfolio.strategic)
+    policy: Rule = comparison.recommended or NoneRecommended(portfolio.strategic)
     return trade_list(portfolio, policy, name=name or "none recommended", run=run_name(run))
 
 
