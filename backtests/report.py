@@ -172,7 +172,7 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     started = datetime.now(UTC)
     with staged(final) as folder:
         paths = {name: os.path.relpath(path, NOTEBOOK.parent) for name, path in (("portfolio", file), ("run", final))}
-        execute(NOTEBOOK, folder / NOTEBOOK.name, knobs | paths, progress=folder / PROGRESS)
+        execute(NOTEBOOK, folder / NOTEBOOK.name, {**knobs, **paths}, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
