@@ -29,7 +29,7 @@ BOLD_RULE = (
 )
 WEIGHTS_WORDS = (
     "The ground is the range of the file, the rule across it the target, the dotted lines the band past which the rule "
-    "trades. Below each panel a stroke up is a purchase, a stroke down a sale."
+    "trades, where it has one. Below each panel a stroke up is a purchase, a stroke down a sale."
 )
 MONEY = ("price", "value", "notional", "cost")
 POINTS = ("weight", "weight_before", "weight_after", "target")

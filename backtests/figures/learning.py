@@ -1,19 +1,24 @@
 """How fitted policies came to be: seeds of a learned one as a distribution and as they learned, all that was tuned."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from backtests.figures.arithmetic import limits, log_ticks, spread, ticks
+from backtests.figures.arithmetic import FAR, limits, log_ticks, spread, ticks
 from backtests.figures.canvas import HUES, TOKENS, Canvas
 from backtests.figures.looks import LABEL_GAP, LEAD, Look, fitted_name
 from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
-from backtests.figures.words import counted, number
+from backtests.figures.words import counted, even, number
 from backtests.tuning import Tuned
 from research.learning import Training
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 TITLE, FOOT, HIGH = 30.0, 26.0, 190.0  # px
-FIGURE = 34.0  # px: room for a figure at the right edge
+FIGURE = 40.0  # px: room for a figure at the right edge
 
 
 def seeds(
@@ -24,10 +29,10 @@ def seeds(
     marks: Mapping[str, float],
     styles: Mapping[str, Look],
 ) -> Picture:
-    """J of each seed on training worlds and out of sample, joined; the one that stands for them is heavy.
+    """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
 
     key : name of its file.  table : a row a seed: seed, J_training, J, stands.  marks : J out of sample of the policies
-    that it must be held against.
+    that they must be held against.
     """
     data = table[["seed", "J_training", "J", "stands"]].reset_index(drop=True)
     closed = f"On training worlds the closed form, where learning starts, has {number(training.closed_form)}."
@@ -68,32 +73,42 @@ def _draw_seeds(
     f: Format, key: str, data: pd.DataFrame, marks: Mapping[str, float], styles: Mapping[str, Look], look: Look
 ) -> Canvas:
     canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
-    left, right, foot = f.left + 0.2 * f.plot, f.left + f.plot, TITLE + HIGH
+    right, foot = f.left + f.plot, TITLE + HIGH
+    near = [level for level in marks.values() if _within(level, data["J"])]
     axes = canvas.axes(f.left, TITLE, f.plot, HIGH)
-    axes.set_ylim(*limits([*data["J_training"], *data["J"], *marks.values()], margin=0.08))
-    heading(canvas, f.left, TITLE - 12.0, "J", "bp a year, lower is better")
+    axes.set_xlim(*limits(data["J_training"].tolist(), margin=0.15))
+    axes.set_ylim(*limits([*data["J"], *near], margin=0.12))
+    heading(canvas, f.left, TITLE - 12.0, "J out of sample", "bp a year, over J on training worlds")
     scale(canvas, axes, ticks(*axes.get_ylim()), f.left, right)
-    for x, words in ((left, "training worlds"), (right, "out of sample")):
-        canvas.text(x, foot + 12.0, words, colour="soft", align="center")
-    ends = [(other, level, styles[other], False) for other, level in marks.items()]
-    for r in data.sort_values("stands").to_dict("records"):
-        heavy = bool(r["stands"])
-        path = [(left, height_of(canvas, axes, r["J_training"])), (right, height_of(canvas, axes, r["J"]))]
-        size, face = (8.0, "") if heavy else (5.5, "paper")
-        canvas.line([left, right], [y for _, y in path], colour=look.colour, width=2.2 if heavy else 0.9)
-        for x, y in path:
-            canvas.point(x, y, colour=look.colour, size=size, face=face, ring=1.0)
-        ends.append((f"seed {r['seed']}", r["J"], look, heavy))
+    across = ticks(*axes.get_xlim(), most=4)
+    for mark, words in zip(across, even(across), strict=True):
+        canvas.text(_across(axes, mark), foot + 12.0, words, colour="soft", align="center")
+    ends = [(f"seed {r['seed']}", r["J"], _across(axes, r["J_training"]), look) for r in data.to_dict("records")]
+    ends += [(other, level, right, styles[other]) for other, level in marks.items()]
+    stands = f"seed {data.loc[data['stands'], 'seed'].iloc[0]}"
     heights = [height_of(canvas, axes, level) for _, level, _, _ in ends]
     places = spread(heights, LABEL_GAP, TITLE + 5.0, foot - 5.0)
-    for (words, level, own, bold), y, place in zip(ends, heights, places, strict=True):
-        first = right + LEAD
-        canvas.line([right + 4.0, first - 8.0, first - 4.0], [y, place, place], colour=own.colour, width=0.9)
-        if words in marks:
-            canvas.line([right - 9.0, right + 5.0], [y, y], colour=own.colour, width=2.2)
-        canvas.text(first, place, fitted_name(words, f.right - LEAD - FIGURE), bold=bold)
-        canvas.text(f.width, place, number(level), align="right", colour="ink" if bold else "soft", bold=bold)
+    for (words, level, x, own), y, place in zip(ends, heights, places, strict=True):
+        bold, start = words == stands, right + LEAD
+        canvas.line([x, right + 3.0, start - 7.0, start - 3.0], [y, y, place, place], colour=own.colour, width=0.6)
+        if words not in marks:
+            canvas.point(x, y, colour=own.colour, size=9.0 if bold else 6.5, face="" if bold else "paper")
+        elif _within(level, data["J"]):
+            canvas.line([f.left, right], [y, y], colour=own.colour, width=1.4, dash=own.dash)
+        arrow = "" if words not in marks or _within(level, data["J"]) else "↑" if level > data["J"].max() else "↓"
+        canvas.text(start, place, fitted_name(words, f.right - LEAD - FIGURE), bold=bold)
+        canvas.text(f.width, place, number(level) + arrow, align="right", colour="ink" if bold else "soft", bold=bold)
     return canvas
+
+
+def _within(level: float, values: pd.Series) -> bool:
+    """Is a level so near to values that it does not flatten them on one scale?"""
+    return abs(level - float(values.median())) <= FAR * max(float(np.ptp(values.to_numpy())), 1e-9)
+
+
+def _across(axes: "Axes", value: float) -> float:
+    """Where a value stands, px from the left of the picture."""
+    return float(axes.transData.transform((value, axes.get_ylim()[0]))[0])
 
 
 # -- learning --------------------------------------------------------------------------------------------------------
@@ -200,12 +215,14 @@ def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
     axes = canvas.axes(f.left, TITLE, f.plot, HIGH)
     axes.set_xscale("log")
     axes.set_xlim(low / 1.06, high * 1.06)
-    axes.set_ylim(*limits(data["J"].tolist()))
+    log = bool((data["J"] > 0.0).all())  # else the valley round the lowest would look flat
+    axes.set_yscale("log" if log else "linear")
+    ends = limits(np.log(data["J"]).tolist() if log else data["J"].tolist())
+    axes.set_ylim(*(np.exp(ends) if log else ends))
     heading(canvas, f.left, TITLE - 12.0, "J on the training days", "bp a year, over the band in points")
-    scale(canvas, axes, ticks(*axes.get_ylim()), f.left, right)
+    scale(canvas, axes, (log_ticks if log else ticks)(*axes.get_ylim()), f.left, right)
     for mark in log_ticks(low, high):
-        at = float(axes.transData.transform((mark, 1.0))[0])
-        canvas.text(at, foot + 12.0, f"{mark:g}", colour="soft", align="center")
+        canvas.text(_across(axes, mark), foot + 12.0, f"{mark:g}", colour="soft", align="center")
     shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
     curves = {share: data[(shares == share).to_numpy()].sort_values("band") for share in sorted(set(shares))}
     heights = [height_of(canvas, axes, rows["J"].iloc[-1]) for rows in curves.values()]
@@ -217,6 +234,6 @@ def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
         words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"within {share:g} of it")
         canvas.text(first, place, fitted_name(words, f.right - LEAD))
     best = data[data["chosen"]].iloc[0]
-    at = float(axes.transData.transform((max(100.0 * best["band"], low), 1.0))[0])
+    at = _across(axes, max(100.0 * best["band"], low))
     canvas.point(at, height_of(canvas, axes, best["J"]), colour="ink", size=13.0, face="none")
     return canvas

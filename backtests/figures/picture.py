@@ -104,7 +104,7 @@ def years(
 def height_of(canvas: Canvas, axes: "Axes", value: float) -> float:
     """Where a value of a panel stands, px from the top of the picture; outside the panel, at its edge."""
     low, high = sorted(axes.get_ylim())
-    return canvas.height - float(axes.transData.transform((0.0, min(max(value, low), high)))[1])
+    return canvas.height - float(axes.transData.transform((axes.get_xlim()[0], min(max(value, low), high)))[1])
 
 
 def day_numbers(dates: pd.DatetimeIndex) -> Array:

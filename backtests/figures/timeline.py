@@ -100,13 +100,15 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     apart = far([np.abs(p.relative).max() for p in others.values()])
     near = {name: float(p.relative[-1]) for (name, p), gone in zip(others.items(), apart, strict=True) if not gone}
     low, high = (pick(near, key=near.__getitem__) for pick in (min, max))
+    digits = _digits(near.values())
     count = f"All {len(near)}" if len(near) == len(others) else f"{len(near)} of {len(others)}"
     said = [
-        f"{count} end between {_beside(near[low])} {reference}'s wealth ({low}) and {_beside(near[high])} it ({high})"
+        f"{count} end between {_beside(near[low], digits)} {reference}'s wealth ({low}) and "
+        f"{_beside(near[high], digits)} it ({high})"
         f"{'' if max(map(abs, near.values())) > CLOSE else ', too near to be told apart in the first panel'}."
     ]
     if len(near) == 1:
-        said = [f"{low} ends {_beside(near[low])} {reference}'s wealth."]
+        said = [f"{low} ends {_beside(near[low], digits)} {reference}'s wealth."]
     gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
     if gone:
         said.append(f"Off the scale of the second: {listed(gone)}.")
@@ -121,8 +123,8 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     return " ".join(said)
 
 
-def _beside(relative: float) -> str:
-    return f"{percent(abs(relative), _digits([relative]))} {'above' if relative > 0.0 else 'below'}"
+def _beside(relative: float, digits: int) -> str:
+    return f"{percent(abs(relative), digits)} {'above' if relative > 0.0 else 'below'}"
 
 
 def _digits(relative: Iterable[float]) -> int:
