@@ -125,6 +125,7 @@ def test_a_calendar_that_goes_part_of_the_way_is_asked_again_until_it_arrives(
     assert result.ledger.asked.tolist() == list(range(20, 37))
     left = result.weights["A00"].to_numpy()[[20, 21, 22, 37, 38]] - 0.5
     assert left == pytest.approx([0.1, 0.05, 0.025, 0.1 / 2**17, 0.1 / 2**17], abs=1e-14)
+    assert result.decisions()["line"].iloc[36:38].tolist() == ["A00", ""], "asked on row 37 for the last time"
 
 
 def test_a_quarter_ends_on_its_last_session_and_is_booked_on_the_next(
