@@ -49,16 +49,26 @@ class LearnedPolicy:
         self._check(view)
         if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
             return Hold(Why("learned"))
-        kind = np.array([self._kind(view)])
-        n = len(self.assets)
+        kind, n = np.array([self._kind(view)]), len(self.assets)
         lower, upper, cash = np.empty((1, n)), np.empty((1, n)), np.empty((1, 4))
-        boxes(self._action(view, kind[0]), kind, self.scales, lower, upper, cash)
+        boxes(self.action(view)[None], kind, self.scales, lower, upper, cash)
         rows = {"target": self.scales.target[kind], "trigger_lower": lower, "trigger_upper": upper, "cash": cash}
         return decide_in(rows | {"lower": lower, "upper": upper}, view, "learned", part=1.0)
 
     def features(self, view: View) -> Array:
-        """(k,) what it sees of a view, before it is standardised; named on the card."""
-        return self._look(view, self._kind(view))
+        """(k,) what it sees of a view, as its card names it."""
+        past, kind, out = view.past, self._kind(view), np.empty(len(self.standard.mean))
+        recent = strategic_returns(self.scales.target, kind, past.returns[-LOOKBACK:], past.cash[-LOOKBACK:])
+        observe(view.weights, recent, view.days_since_trade, self.scales, kind, out)
+        return out
+
+    def action(self, view: View) -> Floats:
+        """(n,) what it answers: the width of each line's box, log to base 8 of the multiple of its half-width."""
+        seen = np.empty((1, len(self.standard.mean)), np.float32)
+        standardise(self.features(view)[None], self.standard, seen)
+        action = np.empty((1, len(self.assets)), np.float32)
+        forward(self.net, seen, action)
+        return action[0]
 
     def save(self, folder: str | Path) -> Path:
         """Write `policy.safetensors` and `card.json` into `folder`, made where it is missing; gives the folder."""
@@ -105,17 +115,3 @@ class LearnedPolicy:
                 f"{why}. Train it for this target, on days on which all its lines are listed."
             )
         return int(np.argmax(same))
-
-    def _look(self, view: View, kind: int) -> Array:
-        past, out = view.past, np.empty(len(self.standard.mean))
-        recent = strategic_returns(self.scales.target, kind, past.returns[-LOOKBACK:], past.cash[-LOOKBACK:])
-        observe(view.weights, recent, view.days_since_trade, self.scales, kind, out)
-        return out
-
-    def _action(self, view: View, kind: int) -> Floats:
-        """(1, n) the mean action of the network."""
-        seen = np.empty((1, len(self.standard.mean)), np.float32)
-        standardise(self._look(view, kind)[None], self.standard, seen)
-        action = np.empty((1, len(self.assets)), np.float32)
-        forward(self.net, seen, action)
-        return action

@@ -15,11 +15,12 @@ Answer = Callable[[Array], Floats]  # features (W, k) -> actions (W, n)
 
 GAUGING, JUDGING = 1, 2  # streams of random days, apart from each other and from those of every seed
 WORLDS = 512  # of a gauge or a judgement
-SESSIONS_JUDGED = 780  # of each world: about three years
+SESSIONS = 780  # of each world that is judged: about three years
+REWARD = 0.1  # mean reward of the closed form, below zero: a return over a hundred decisions then varies by about one
 
 
 def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
-    """Mean and deviation of each feature under the closed form, and what makes its mean reward minus one.
+    """Mean and deviation of each feature under the closed form, and the scale that makes its mean reward -REWARD.
 
     A line's own drift is taken from the worlds that hold the line.
     """
@@ -35,7 +36,7 @@ def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
     columns = [seen[:, held[:, j], j] if held[:, j].any() else np.zeros(1) for j in range(seen.shape[2])]
     mean, deviation = np.array([c.mean() for c in columns]), np.array([c.std() for c in columns])
     standard = Standard(frozen(mean), frozen(np.where(deviation > 0.0, deviation, 1.0)))
-    return standard, 1.0 / (float(np.mean(terms)) or 1.0)
+    return standard, REWARD / (float(np.mean(terms)) or 1.0)
 
 
 def closed_form(days: TrainingDays) -> Answer:
@@ -61,7 +62,7 @@ def judge(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WO
 
     The days drawn are the same for every answer.
     """
-    decisions = -(-SESSIONS_JUDGED // days.sessions)
+    decisions = -(-SESSIONS // days.sessions)
     played = Worlds(days, np.full(worlds, kind), decisions, [JUDGING, kind])
     terms = np.zeros(worlds)
     for _ in range(decisions):

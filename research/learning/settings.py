@@ -18,29 +18,33 @@ class PPOSettings:
     batch, epochs, clip, learning_rate : of an update; the rate falls linearly to zero.
     gamma, gae_lambda : discount and trace, a decision.
     hidden : units of each of two tanh layers; the policy and the value have their own.
-    log_std : of the action at the start; the range of widths is [-1, 1].
+    log_std : of the noise of exploration at the start, for each unit of the last layer.
     """
 
-    worlds: int = 1024
-    rollout: int = 16
+    worlds: int = 512
+    rollout: int = 32
     batch: int = 4096
-    epochs: int = 6
-    learning_rate: float = 2.5e-3
+    epochs: int = 4
+    learning_rate: float = 4e-3
     clip: float = 0.2
-    gamma: float = 0.98
-    gae_lambda: float = 0.9
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
     hidden: int = 32
-    log_std: float = -1.0
+    log_std: float = -2.5
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name in ("worlds", "rollout", "batch", "epochs", "hidden"):
             _check_count("PPOSettings", name, getattr(self, name))
-        for name in ("learning_rate", "clip"):
-            _check_within("PPOSettings", name, getattr(self, name), 0.0, 1.0)
-        for name in ("gamma", "gae_lambda"):
-            _check_within("PPOSettings", name, getattr(self, name), 0.0, 1.0)
+        for name, most in (("learning_rate", 1.0), ("clip", 1.0), ("gamma", 0.9999), ("gae_lambda", 1.0)):
+            _check_within("PPOSettings", name, getattr(self, name), 0.0, most)
+        if self.worlds * self.rollout % self.batch:
+            raise ConfigError(
+                f"batch of PPOSettings is {self.batch}: give a number that divides the {self.worlds * self.rollout} "
+                f"decisions of a rollout ({self.worlds} worlds x {self.rollout})."
+            )
+        _check_within("PPOSettings", "log_std", self.log_std, -10.0, 2.0)
 
 
 @dataclass(frozen=True)

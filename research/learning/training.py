@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from research.accounting import Costs
+from research.errors import ConfigError
 from research.learning.card import card
 from research.learning.policy import LearnedPolicy
 from research.learning.rollouts import closed_form, gauge, judge_all
@@ -106,6 +107,8 @@ def train(
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
 
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     references = {"closed_form": judge_all(days, closed_form(days)), "never": judge_all(days, None)}
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag)

@@ -1,0 +1,133 @@
+"""A learned policy on disk: whole, the same to the bit, and no code."""
+
+import json
+import pickletools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from learned import untrained
+
+from research.allocation import EqualWeights
+from research.errors import ConfigError, DataError
+from research.learning import LearnedPolicy
+from research.learning.files import CARD, NUMBERS
+
+
+@pytest.fixture
+def policy(spec, days, standard):
+    return untrained(spec.allocation, days, standard)
+
+
+@pytest.fixture
+def saved(policy, tmp_path):
+    return policy.save(tmp_path / "policies" / "seed-0")
+
+
+def test_what_is_loaded_is_what_was_saved_to_the_bit(policy, saved):
+    loaded = LearnedPolicy.load(saved)
+    for part in ("net", "standard", "scales"):
+        for mine, theirs in zip(getattr(policy, part), getattr(loaded, part), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+            assert np.asarray(mine).dtype == np.asarray(theirs).dtype
+    for name in ("allocation", "every", "assets", "seen"):
+        assert getattr(loaded, name) == getattr(policy, name)
+    assert repr(loaded) == repr(policy)
+    assert loaded.card["seed"] == 0
+
+
+def test_saving_again_gives_the_same_bytes(policy, saved, tmp_path):
+    again = LearnedPolicy.load(saved).save(tmp_path / "again")
+    for name in (CARD, NUMBERS):
+        assert (again / name).read_bytes() == (saved / name).read_bytes()
+
+
+def test_equal_weights_can_be_kept_too(policy, tmp_path):
+    equal = replace(policy, allocation=EqualWeights(unlisted="cash")).save(tmp_path)
+    assert LearnedPolicy.load(equal).allocation == EqualWeights(unlisted="cash")
+
+
+def test_an_allocation_of_unknown_code_cannot_be_kept(policy, tmp_path):
+    @dataclass(frozen=True)
+    class Own:
+        refit = "listing"
+
+    with pytest.raises(ConfigError, match=r"FixedWeights, EqualWeights.*Own\(\).*its code"):
+        replace(policy, allocation=Own()).save(tmp_path)
+
+
+def test_the_files_hold_no_pickle(saved):
+    assert sorted(path.name for path in saved.iterdir()) == [CARD, NUMBERS]
+    with pytest.raises(ValueError, match=r"."):
+        list(pickletools.genops((saved / NUMBERS).read_bytes()))
+
+
+def test_a_missing_file_is_named(saved, tmp_path):
+    with pytest.raises(DataError, match=r"no learned policy at .*card.json"):
+        LearnedPolicy.load(tmp_path / "nowhere")
+    (saved / NUMBERS).unlink()
+    with pytest.raises(DataError, match=r"no learned policy at .*policy.safetensors"):
+        LearnedPolicy.load(saved)
+
+
+@pytest.mark.parametrize("spoil", ["flip", "cut", "empty"])
+def test_numbers_that_were_changed_are_refused(saved, spoil):
+    path = saved / NUMBERS
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
+    with pytest.raises(DataError, match="not as it was saved"):
+        LearnedPolicy.load(saved)
+
+
+def changed(saved, **values):
+    card = json.loads((saved / CARD).read_text())
+    (saved / CARD).write_text(json.dumps(card | values))
+
+
+def test_a_card_that_was_changed_is_refused(saved):
+    changed(saved, seen="2010-01-01")
+    with pytest.raises(DataError, match="not as it was saved"):
+        LearnedPolicy.load(saved)
+
+
+def test_the_files_of_two_policies_cannot_be_mixed(saved, spec, days, standard, tmp_path):
+    other = untrained(spec.allocation, days, standard, seed=1).save(tmp_path / "other")
+    (saved / NUMBERS).write_bytes((other / NUMBERS).read_bytes())
+    with pytest.raises(DataError, match="not as it was saved"):
+        LearnedPolicy.load(saved)
+
+
+def test_another_format_is_refused(saved):
+    changed(saved, format="learned rebalancing policy, 99")
+    with pytest.raises(DataError, match="format 'learned rebalancing policy, 99', expected"):
+        LearnedPolicy.load(saved)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"card"'])
+def test_what_is_no_card_is_refused(saved, text):
+    (saved / CARD).write_text(text)
+    with pytest.raises(DataError, match=r"is not JSON|expected a card"):
+        LearnedPolicy.load(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"assets": ("SPY", "AGG")},
+        {"every": "fortnight"},
+        {"card": {"seed": 0, "note": "no network of these assets"}, "assets": tuple("ABCDEFGHI")},
+    ],
+)
+def test_numbers_of_another_shape_are_refused_though_sealed(policy, tmp_path, change):
+    folder = replace(policy, **change).save(tmp_path)
+    with pytest.raises(DataError, match="holds no policy that can be played"):
+        LearnedPolicy.load(folder)
+
+
+def test_numbers_that_are_not_finite_are_refused(policy, tmp_path):
+    broken = np.array(policy.net.bias_2)
+    broken[0] = np.nan
+    folder = replace(policy, net=policy.net._replace(bias_2=broken)).save(tmp_path)
+    with pytest.raises(DataError, match=r"expected .* finite numbers"):
+        LearnedPolicy.load(folder)

@@ -1,0 +1,35 @@
+"""The compiled network: torch's own, and each row by itself."""
+
+import numpy as np
+from learned import any_network
+
+from research.learning.network import forward
+from research.learning.state import SHARED
+
+
+def acted(net, seen):
+    out = np.empty((len(seen), len(net.bias_2)), np.float32)
+    forward(net, seen, out)
+    return out
+
+
+def test_it_is_the_network_that_was_trained(days, spec, standard):
+    import torch
+
+    from research.learning.ppo import actor, model_of
+
+    model, _ = model_of(days, spec, seed=3)
+    with torch.no_grad():
+        for parameter in model.policy.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+    seen = np.random.default_rng(0).normal(size=(64, len(SHARED) + 8)).astype(np.float32)
+    with torch.no_grad():
+        mean = model.policy.get_distribution(torch.from_numpy(seen)).distribution.mean.numpy()
+    np.testing.assert_allclose(acted(actor(model), seen), mean, rtol=1e-5, atol=1e-5)
+
+
+def test_a_row_alone_gives_the_same_bits():
+    net = any_network(8)
+    seen = np.random.default_rng(1).normal(size=(33, len(SHARED) + 8)).astype(np.float32)
+    together = acted(net, seen)
+    assert all(np.array_equal(acted(net, seen[i : i + 1])[0], together[i]) for i in range(33))

@@ -1,0 +1,66 @@
+"""What a learned rule takes, and what it refuses."""
+
+from dataclasses import replace
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from research.allocation import HRP, EqualWeights, FixedWeights
+from research.errors import ConfigError
+from research.learning import Learned, PPOSettings
+
+
+def test_it_takes_targets_that_change_only_by_listing():
+    assert Learned(FixedWeights((0.6, 0.4))).family == "learned"
+    assert Learned(EqualWeights()).steps == 1_500_000
+    with pytest.raises(ConfigError, match=r"HRP.*refitted \('month'\).*only when a line is listed"):
+        Learned(HRP(refit="month"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"steps": 0}, "steps of Learned is 0"),
+        ({"steps": 1e6}, "steps of Learned is 1000000.0: give a whole number"),
+        ({"steps": True}, "steps of Learned is True"),
+        ({"every": "quarter"}, "every of Learned is 'quarter': use one of day, week, month"),
+        ({"block": 0}, "block of Learned is 0"),
+        ({"episode": -1}, "episode of Learned is -1"),
+        ({"current_share": 0.0}, "current_share of Learned is 0.0: it is more than 0"),
+        ({"current_share": 1.1}, "current_share of Learned is 1.1"),
+        ({"seeds": ()}, "one whole number or more"),
+        ({"seeds": (1, 1)}, "the same seed twice"),
+        ({"seeds": (-1,)}, "from 0 to"),
+        ({"seeds": 5}, "seeds of Learned are 5"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(changed, message):
+    with pytest.raises(ConfigError, match=message):
+        replace(Learned(EqualWeights()), **changed)
+
+
+@pytest.mark.parametrize("changed", [{"worlds": 0}, {"gamma": 1.5}, {"learning_rate": 0.0}, {"log_std": float("nan")}])
+def test_a_setting_of_ppo_out_of_range_is_refused(changed):
+    with pytest.raises(ConfigError, match=f"{next(iter(changed))} of PPOSettings"):
+        PPOSettings(**changed)
+
+
+def test_a_batch_divides_a_rollout():
+    with pytest.raises(ConfigError, match="batch of PPOSettings is 100: give a number that divides the 256"):
+        PPOSettings(worlds=32, rollout=8, batch=100)
+
+
+def test_seeds_may_come_as_a_list():
+    assert Learned(EqualWeights(), seeds=[3, 4]).seeds == (3, 4)
+
+
+def test_a_seed_learns_from_whole_rollouts():
+    spec = Learned(EqualWeights(), steps=1_000, ppo=PPOSettings(worlds=32, rollout=8, batch=64))
+    assert spec.whole_steps == 1_024
+    assert replace(spec, steps=1_024).whole_steps == 1_024
+
+
+def test_pydantic_refuses_an_unknown_setting():
+    assert TypeAdapter(PPOSettings).validate_python({"worlds": 64, "batch": 512}) == PPOSettings(worlds=64, batch=512)
+    with pytest.raises(ValidationError):
+        TypeAdapter(PPOSettings).validate_python({"worlds": 64, "batch": 512, "lr": 0.1})

@@ -1,0 +1,82 @@
+"""Jobs side by side: their results in order, their progress together, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from research.learning.side_by_side import side_by_side
+
+
+def square(seed, report):
+    for step in range(1, 4):
+        report(step)
+    return seed * seed
+
+
+def fail(seed, report):
+    for step in range(10**9):
+        if seed == 2:
+            raise ValueError("seed 2 has no luck")
+        report(step)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_seeds_and_progress_is_of_all(workers):
+    told = []
+    assert side_by_side(square, [3, 1, 2], workers, told.append) == [9, 1, 4]
+    assert told == sorted(told)
+    assert told[-1] == 9
+
+
+def test_someone_elses_executor_tells_a_seed_at_a_time():
+    told = []
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        assert side_by_side(square, [3, 1, 2], 1, told.append, executor) == [9, 1, 4]
+    assert told == [3, 6, 9]
+
+
+def test_one_that_fails_stops_the_others():
+    with pytest.raises(ValueError, match="no luck"):
+        side_by_side(fail, [1, 2], 2, lambda done: None)
+
+
+ENDLESS = """
+import itertools, time
+from research.learning.side_by_side import side_by_side
+
+def job(seed, report):
+    for step in itertools.count(1):
+        report(step)
+        time.sleep(0.01)
+
+side_by_side(job, [1, 2], 2, lambda done: print(done, flush=True))
+"""
+
+
+def alive(pids):
+    """Those that run still: neither gone nor only waiting to be buried."""
+    stats = [Path(f"/proc/{pid}/stat") for pid in pids]
+    return [stat for stat in stats if stat.exists() and ") Z " not in stat.read_text()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_whoever_is_stopped_leaves_no_process_behind(how):
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", ENDLESS], **said) as run:
+        while int(run.stdout.readline()) < 2:
+            pass
+        workers = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        assert len(alive(workers)) >= 2
+        os.kill(run.pid, how)
+        complaint = run.communicate(timeout=60)[1]
+    patience = time.monotonic() + 60
+    while alive(workers) and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert alive(workers) == []
+    assert how == signal.SIGKILL or complaint.rstrip().endswith("KeyboardInterrupt")

@@ -1,0 +1,149 @@
+"""Training: repeatable to the bit, and blind to what comes after its days."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from research.errors import ConfigError, DataError
+from research.learning import LearnedPolicy, Training, train
+from research.market import load_market
+
+G, YEAR = 5.0, 252
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def training(spec, real, costs, told):
+    """Three seeds, one after the other in this process."""
+    return train(spec, real, costs, G, YEAR, workers=1, progress=lambda done, total: told.append((done, total)))
+
+
+def assert_same(one, other, seeds):
+    for seed in seeds:
+        for mine, theirs in zip(one.policies[seed].net, other.policies[seed].net, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        assert one.policies[seed].card == other.policies[seed].card
+        assert one.losses[seed] == other.losses[seed]
+
+
+# -- the same, to the bit --------------------------------------------------------------------------------------------
+
+
+def test_processes_side_by_side_learn_the_same_to_the_bit(training, spec, real, costs):
+    assert_same(training, train(spec, real, costs, G, YEAR, workers=2), spec.seeds)
+
+
+def test_a_seed_learns_the_same_without_the_others_and_elsewhere(training, spec, real, costs):
+    alone = replace(spec, seeds=(2,))
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        told = []
+        again = train(alone, real, costs, G, YEAR, executor=executor, progress=lambda *progress: told.append(progress))
+    assert told == [(spec.whole_steps, spec.whole_steps)]
+    for mine, theirs in zip(training.policies[2].net, again.policy.net, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_seeds_differ(training):
+    one, two, three = (training.policies[seed].net.weight_0 for seed in (1, 2, 3))
+    assert (one != two).any()
+    assert (two != three).any()
+
+
+def test_training_leaves_the_generators_of_others_as_they_were(spec, real, costs):
+    import torch
+
+    def state():
+        numpy, words = np.random.get_state()[1], torch.random.get_rng_state()  # noqa: NPY002
+        return random.getstate(), numpy.tolist(), words.tolist(), torch.get_num_threads()
+
+    before = state()
+    train(replace(spec, seeds=(1,), steps=1), real, costs, G, YEAR)
+    assert state() == before
+
+
+def test_what_comes_after_the_training_days_changes_nothing(training, spec, costs):
+    whole = load_market("multi_asset_daily").select(list(dict(spec.allocation.weights)))
+    whole = whole.select(["SPY", "QQQ", "VEA", "VWO", "VNQ", "AGG", "GLD", "BTC"])
+    later = whole.days > np.datetime64("2014-12-31")
+    noise = np.random.default_rng(0).normal(0.0, 0.05, whole.returns.shape)
+    other = replace(whole, returns=np.where(later[:, None], noise, whole.returns)).until("2014-12-31")
+    assert_same(training, train(spec, other, costs, G, YEAR, workers=1), spec.seeds)
+
+
+# -- what comes of it ------------------------------------------------------------------------------------------------
+
+
+def test_every_seed_is_a_policy_that_knows_what_it_saw(training, spec, real):
+    assert tuple(training.policies) == spec.seeds
+    for seed, policy in training.policies.items():
+        assert policy.seen == real.dates[-1] == pd.Timestamp("2014-12-31")
+        assert policy.card["seed"] == seed
+        assert policy.card["steps"] == spec.whole_steps
+
+
+def test_the_card_says_what_was_seen_and_what_it_was_worth(training, days, real):
+    card = training.policies[1].card
+    assert card["saw"]["fingerprint"] == real.fingerprint
+    assert (card["saw"]["first"], card["saw"]["last"]) == ("2007-07-26", "2014-12-31")
+    assert [target["share_of_worlds"] for target in card["targets"]] == [0.5, 0.5]
+    today = card["targets"][-1]
+    assert today["first_day"] == "2013-04-30"
+    assert today["half_width"]["BTC"] == days.scales.half_width[1, -1]
+    assert today["variance"]["SPY"] == days.scales.covariance[1, 0, 0]
+    assert "BTC" not in card["targets"][0]["half_width"]
+    assert today["J"] == {
+        "learned": training.losses[1],
+        "closed_form": training.closed_form,
+        "never": training.never,
+    }
+    assert [f["name"] for f in card["features"]][-1] == "drift of BTC"
+    assert card["objective"]["costs_bps"]["BTC"] == {"commission": 10.0, "half_spread": 10.0}
+    assert [point["steps"] for point in card["curve"]][-1] == card["steps"]
+
+
+def test_a_trained_policy_is_kept_whole(training, tmp_path):
+    training.save(tmp_path)
+    loaded = LearnedPolicy.load(tmp_path / "seed-2")
+    assert loaded.card["targets"] == training.policies[2].card["targets"]
+    np.testing.assert_array_equal(loaded.net.weight_2, training.policies[2].net.weight_2)
+
+
+def test_the_seed_with_the_median_loss_stands_for_all():
+    def chosen(**losses):
+        by_seed = {int(seed[1:]): loss for seed, loss in losses.items()}
+        return Training(dict.fromkeys(by_seed, SimpleNamespace()), by_seed, 1.0, 9.0).chosen
+
+    assert chosen(s1=2.0, s2=3.0, s3=1.0) == 1
+    assert chosen(s1=2.0, s2=3.0, s3=1.0, s4=4.0) == 1  # the better of the two in the middle
+    assert chosen(s5=2.0, s4=2.0, s3=2.0) == 4  # equal losses: by number
+
+
+def test_the_summary_holds_every_seed_against_the_closed_form(training):
+    table = training.summary()
+    assert table.index.tolist() == ["never", "closed form", "seed 1", "seed 2", "seed 3"]
+    assert table.loc["closed form", "above_closed_form"] == 0.0
+    assert table.index[table["chosen"]].tolist() == [f"seed {training.chosen}"]
+    assert "bp of NAV a year" in repr(training)
+
+
+def test_progress_counts_the_steps_of_all_seeds_together(training, spec, told):
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {3 * spec.whole_steps}
+    assert list(done) == sorted(done)
+    assert done[-1] == 3 * spec.whole_steps
+
+
+def test_nothing_is_trained_when_the_input_is_wrong(spec, real, costs):
+    with pytest.raises(DataError, match="too short to learn on"):
+        train(spec, real.until("2013-06-28"), costs, G, YEAR, executor=None)
+    with pytest.raises(ConfigError, match="workers is 0"):
+        train(spec, real, costs, G, YEAR, workers=0)

@@ -1,0 +1,98 @@
+"""What a learner may see: targets by listing, scales of the training days alone, shares of the worlds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from research.accounting import Costs
+from research.allocation import EqualWeights, FixedWeights
+from research.errors import ConfigError, DataError
+from research.learning import Learned
+from research.learning.training_days import training_days
+from research.rules.no_trade_region import half_widths
+
+
+def test_a_target_for_each_set_of_lines_that_were_listed_together(days, real):
+    before, today = days.scales.target
+    assert before[-1] == 0.0
+    assert today[-1] == 0.02
+    np.testing.assert_allclose(days.scales.target.sum(axis=1), 1.0, rtol=1e-12)
+    assert days.first_row[0] == 1  # the first row has no close before it
+    assert real.listed[days.first_row[1] - 1].all()
+    assert not real.listed[days.first_row[1] - 2].all()
+
+
+def test_the_half_widths_are_the_closed_form_on_the_days_of_their_lines(days, real, costs):
+    excess = real.returns[days.first_row[1] :] - real.cash[days.first_row[1] :, None]
+    by_hand = half_widths(days.scales.target[1], np.cov(excess, rowvar=False), costs.total, 5.0)
+    np.testing.assert_allclose(days.scales.half_width[1], by_hand, rtol=1e-12)
+    np.testing.assert_allclose(np.diag(days.scales.covariance[1]), 252 * excess.var(axis=0, ddof=1), rtol=1e-12)
+    assert days.scales.half_width[0, -1] == 0.0
+    assert (days.scales.covariance[0, -1] == 0.0).all()
+
+
+def test_the_long_run_volatility_is_that_of_the_target_in_force(days, real):
+    target = np.where((np.arange(len(real.dates)) < days.first_row[1] - 1)[:, None], *days.scales.target)
+    strategic = (target[:-1] * real.returns[1:]).sum(axis=1)
+    assert days.scales.volatility == pytest.approx(strategic.std(ddof=1), rel=1e-12)
+
+
+def test_shares_are_as_the_setting_says(days, spec, real, costs):
+    assert days.share.tolist() == [0.5, 0.5]
+    other = training_days(replace(spec, current_share=0.8), real, costs, 5.0, 252)
+    np.testing.assert_allclose(other.share, [0.2, 0.8])
+    assert other.kinds(1000).mean() == pytest.approx(0.8, abs=0.002)
+    alone = training_days(replace(spec, current_share=1.0), real, costs, 5.0, 252)
+    assert (alone.kinds(64) == 1).all()
+
+
+def test_one_set_of_lines_has_every_world(real, costs):
+    spec = Learned(FixedWeights({"SPY": 0.6, "AGG": 0.4}))
+    days = training_days(spec, real, costs, 5.0, 252)
+    assert days.share.tolist() == [1.0]  # the listing of a line that it does not hold makes no other target
+    assert days.first_row.tolist() == [1]
+    assert (days.scales.half_width[0] > 0.0).sum() == 2
+
+
+def test_a_line_listed_late_makes_the_days_too_few(real, costs, spec):
+    with pytest.raises(DataError, match=r"169 days with returns of all lines.*252 are needed.*youngest is BTC"):
+        training_days(spec, real.until("2013-12-27"), costs, 5.0, 252)
+
+
+def test_earlier_lines_of_too_few_days_are_left_out(real, costs):
+    """A listing 100 days after the market's beginning leaves enough days for both; one 253 days before its end, not."""
+    shares = training_days(Learned(EqualWeights()), real.until("2014-05-01"), costs, 5.0, 252).share
+    assert len(shares) == 2
+
+
+@pytest.mark.parametrize(
+    ("allocation", "message"),
+    [
+        (FixedWeights({"SPY": 1.2, "AGG": -0.2}), "AGG has -0.2000.*between 0 and 1"),
+        (FixedWeights({"SPY": 0.9, "AGG": 0.3}), "they sum to 1.2000"),
+        (FixedWeights({"SPY": 0.0}), "holds nothing"),
+    ],
+)
+def test_only_long_targets_can_be_learned(real, costs, allocation, message):
+    with pytest.raises(ConfigError, match=message):
+        training_days(Learned(allocation), real, costs, 5.0, 252)
+
+
+def test_a_line_that_does_not_move_is_refused(real, costs, spec):
+    returns = np.array(real.returns)
+    returns[:, 6] = 0.0
+    still = replace(real, returns=returns, cash=np.zeros(len(real.dates)))
+    with pytest.raises(DataError, match="GLD does not move"):
+        training_days(spec, still, costs, 5.0, 252)
+
+
+def test_numbers_out_of_range_are_refused(real, costs, spec):
+    with pytest.raises(ConfigError, match="costs have 3 lines and the market 8"):
+        training_days(spec, real, Costs.bps(3, 1), 5.0, 252)
+    for g, year in ((0.0, 252), (5.0, -1), (np.nan, 252)):
+        with pytest.raises(ConfigError, match="a number above zero"):
+            training_days(spec, real, costs, g, year)
+    for lag in (0, 6):
+        with pytest.raises(ConfigError, match=f"lag is {lag}: a learner that decides every week books 1 to 5 sessions"):
+            training_days(spec, real, costs, 5.0, 252, lag)
