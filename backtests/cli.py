@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from research.errors import ConfigError, DataError, PolicyError
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes as long to import as all the rest
     help="When, how far and toward what to rebalance a portfolio, and how sure we are.",
 )
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
@@ -67,12 +70,12 @@ def main() -> None:
     """Run the command line; what is wrong with the input is said in a sentence, without a traceback."""
     try:
         app()
-    except (ValueError, FileNotFoundError) as error:
-        from research.errors import ConfigError, DataError, PolicyError
-
-        if not isinstance(error, ConfigError | DataError | PolicyError):
-            raise
+    except (ConfigError, DataError, PolicyError) as error:
         typer.secho(str(error), fg=typer.colors.RED, err=True)
+        sys.exit(2)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        typer.secho(f"{error.strerror}{where}. Give a path that can be read or written.", fg=typer.colors.RED, err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.secho("Interrupted; nothing was kept.", fg=typer.colors.RED, err=True)

@@ -171,12 +171,7 @@ def compare(
     Raises : ConfigError for an unknown name or a reference that is not among the candidates.
     """
     names = list(portfolio.policies) if only is None else list(only)
-    for name in [*names, reference]:
-        if name not in portfolio.policies or name not in names:
-            raise ConfigError(
-                f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(names)}). "
-                "Correct the name, or add it under `policies`."
-            )
+    check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     market = portfolio.market
     yardstick = measure_by(portfolio, market)
     specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
@@ -224,6 +219,24 @@ def compare(
 def training_days(portfolio: Portfolio) -> Market:
     """The market up to the last close before the test: all that fitting may see."""
     return portfolio.market.until(portfolio.test_start - pd.Timedelta(days=1))
+
+
+def check_settings(
+    portfolio: Portfolio, names: Sequence[str], reference: str, rl_steps: int, rl_seeds: int, draws: int
+) -> None:
+    """Refuse what cannot be compared, before anything is fitted. Raises ConfigError."""
+    for name in [*names, reference]:
+        if name not in portfolio.policies or name not in names:
+            raise ConfigError(
+                f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(names)}). Correct the "
+                "name, or add it under `policies`."
+            )
+    given = max((len(spec.seeds) for spec in portfolio.policies.values() if isinstance(spec, Learned)), default=0)
+    if rl_steps < 0:
+        raise ConfigError(f"rl_steps is {rl_steps}: give training steps a seed, or 0 for the file's.")
+    if not 0 <= rl_seeds <= given:
+        raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
+    Resampling(reps=draws)  # says what it needs
 
 
 def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
@@ -332,10 +345,10 @@ def _sentence(best: str, members: tuple[str, ...], eligible: Sequence[str], scor
     if best == lowest:
         tail += ", the lowest of the eligible"
     else:
-        tail += f"; the lowest, {scores[lowest].J:.2f} of {lowest}, cannot be told from it at the 90 % level"
+        tail += f"; the lowest, {scores[lowest].J:.2f} of {lowest}, is in the same set"
     if len(members) == 1:
         return f"Use {best}: it is alone in the 90 % confidence set of {len(eligible)} eligible policies. {tail}."
     return (
-        f"Use {best}: the simplest of {len(members)} policies that cannot be told from the best, among {len(eligible)} "
-        f"eligible. {tail}."
+        f"Use {best}: the simplest of {len(members)} policies in the 90 % confidence set of the best, among "
+        f"{len(eligible)} eligible. {tail}."
     )

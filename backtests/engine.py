@@ -58,8 +58,10 @@ def backtest(
     cash_units = _open(game, opening, nav, ledger)
     triggers: tuple[str, ...]
     holds: dict[int, Why] | None
-    if hasattr(policy, "corridor"):
-        triggers, holds = _play_compiled(game, policy.corridor(market, targets), cash_units, ledger), None
+    if _is_corridor(policy):
+        corridor = policy.corridor(market, targets)  # type: ignore[attr-defined]
+        _check_corridor(game, corridor)
+        triggers, holds = _play_compiled(game, corridor, cash_units, ledger), None
     else:
         triggers, holds = _play_daily(game, cash_units, ledger)
     return Backtest(
@@ -114,6 +116,31 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
     return target_path(allocation, market, start=first or 0)
 
 
+def _is_corridor(policy: Policy) -> bool:
+    """Is the policy a corridor? A class that overrides `decide` alone is played as it decides, day by day."""
+    owners = [next((c for c in type(policy).__mro__ if name in vars(c)), None) for name in ("corridor", "decide")]
+    return owners[0] is not None and owners[0] is owners[1]
+
+
+def _check_corridor(game: _Game, corridor: Corridor) -> None:
+    """Refuse a corridor for other lines, or one whose boxes ask for more than the leverage limit at least."""
+    if corridor.lower.shape[1] != len(game.market.assets) or len(corridor.asked) != len(game.market.dates):
+        raise PolicyError(
+            f"policy {game.name!r} has a corridor for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, "
+            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make it for this market."
+        )
+    least = np.maximum(np.where(np.isinf(corridor.lower), 0.0, corridor.lower), 0.0)
+    least = least - np.minimum(np.where(np.isinf(corridor.upper), 0.0, corridor.upper), 0.0)
+    k = int(np.argmax(least.sum(axis=1)))
+    if least[k].sum() > game.leverage_limit + 1e-9:
+        i = int(np.argmax(least[k]))
+        raise PolicyError(
+            f"policy {game.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
+            f"past the leverage limit of {game.leverage_limit:g}; the largest is {game.market.assets[i]} with "
+            f"{least[k, i]:.4f}. Lower the weights or raise the limit."
+        )
+
+
 def _check(game: _Game, nav: float, opening: Array) -> None:
     """Refuse what cannot be played."""
     market, targets, n = game.market, game.targets, len(game.market.assets)
@@ -129,6 +156,13 @@ def _check(game: _Game, nav: float, opening: Array) -> None:
         raise ConfigError(
             f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "
             f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
+        )
+    seen = getattr(game.policy, "seen", None)
+    if seen is not None and market.dates[game.first] < seen:
+        raise PolicyError(
+            f"policy {game.name!r} saw data up to {seen:%Y-%m-%d}, and is to be played from "
+            f"{market.dates[game.first]:%Y-%m-%d}: it knows what comes after. Start the test later, or fit it on "
+            "fewer days."
         )
     if targets.row[game.first] < 0:
         raise ConfigError(f"no target is in force on {market.dates[game.first]:%Y-%m-%d}: start the test later.")
@@ -315,6 +349,11 @@ def _play_daily(game: _Game, cash_units: float, ledger: Ledger) -> tuple[tuple[s
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
+                if not isinstance(answer, Trade):
+                    raise PolicyError(
+                        f"policy {game.name!r} answered {answer!r} on {market.dates[t]:%Y-%m-%d}: a policy answers "
+                        "Hold or Trade."
+                    )
                 check_trade(answer, n, game.name, market.dates[t], market.assets, game.leverage_limit)
                 box, due = _box(answer, view.target), t + lag
                 _write_asked(ledger, len(triggers), t, answer.why)

@@ -75,7 +75,13 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
     its kernel dies.
     """
     check_parameters(notebook, parameters)
-    environment = {"JUPYTER_PREFER_ENV_PATH": "1", "TQDM_DISABLE": "1"}
+    cache = Path(__file__).parent.parent / ".cache"  # and not the user's home
+    environment = {
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "TQDM_DISABLE": "1",
+        "IPYTHONDIR": str(cache / "ipython"),
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+    }
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:

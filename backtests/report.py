@@ -12,17 +12,29 @@ import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
-from backtests.comparison import Comparison, Fitted, Progress, fit, measure_by, play, settings_of
+from backtests.comparison import (
+    REFERENCE,
+    Comparison,
+    Fitted,
+    Progress,
+    check_settings,
+    fit,
+    measure_by,
+    play,
+    settings_of,
+)
 from backtests.notebook import Plain, check_parameters, execute, parse_parameter, plain, progress_file
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
 from backtests.scores import score
+from backtests.tables import csv_text
 from backtests.tearsheet import write_tearsheet
+from backtests.tuning import FittedThreshold
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import Rule, Threshold, TunedThreshold, Within
+from research.rules import Rule, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
 NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
@@ -100,7 +112,9 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
     tuned = {name: f.tuned.policy for name, f in fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in fitted.items() if f.training is not None}
     return {
-        "fitted": {name: {"band": p.band, "within": p.destination} for name, p in tuned.items()}
+        "fitted": {
+            name: {"band": p.band, "within": p.destination, "seen": f"{p.seen:%Y-%m-%d}"} for name, p in tuned.items()
+        }
         | {name: {"seed": t.chosen} for name, t in learned.items()},
         "seeds": {name: list(t.policies) for name, t in learned.items()},
     }
@@ -167,6 +181,7 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     parameters = check_parameters(NOTEBOOK, FULL | asked)
     portfolio = load_portfolio(file)
     knobs = {name: int(parameters[name]) for name in FULL}
+    check_settings(portfolio, list(portfolio.policies), REFERENCE, **knobs)
     run = run_for("report", portfolio, settings_of(portfolio, **knobs))
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
@@ -207,7 +222,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
         played = play(portfolio, fitted.policy, policy)
         figures = score(played, measure_by(portfolio, portfolio.market)).figures(played.dates)
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
-        played.trades().to_csv(folder / "booked.csv", index=False)
+        (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
         write_json(folder / "summary.json", plain(figures))
         save_learned({policy: fitted}, folder)
         write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
@@ -224,14 +239,14 @@ def today(file: Path, reports: Path | None = None) -> TradeList:
     found = newest_run(portfolio, reports or REPORTS)
     name = portfolio.policy or (found and found[1]["recommendation"]["policy"])
     if name is None:
-        why = "its newest run recommends none" if found else "there is no whole run of the same file and data"
+        why = "its newest run recommends none" if found else "there is no whole, full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
     spec = portfolio.policies[name]
     if not isinstance(spec, TunedThreshold | Learned):
         return trade_list(portfolio, spec, name=name, run=found[0].name if found else "")
     if found is None:
         raise ConfigError(
-            f"policy {name!r} must be fitted first, and there is no whole run of the same file and data. Run: "
+            f"policy {name!r} must be fitted first, and there is no whole, full run of the same file and data. Run: "
             f"rebalance report {file}"
         )
     ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
@@ -239,10 +254,10 @@ def today(file: Path, reports: Path | None = None) -> TradeList:
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest whole report of the same portfolio settings and data."""
-    same = {"portfolio": plain(portfolio.settings), "data": portfolio.market.fingerprint}
+    """The newest whole report of the same file and data, with the steps, seeds and draws of a full one."""
+    full = plain(settings_of(portfolio, **{name: int(value) for name, value in FULL.items()}))
     for folder, manifest in past_runs(reports):
-        if {"portfolio": manifest["settings"]["portfolio"], "data": manifest["fingerprint"]} == same:
+        if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
             return folder, manifest
     return None
 
@@ -250,5 +265,6 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Rule:
     """A fitted policy as a run left it."""
     if isinstance(spec, TunedThreshold):
-        return Threshold(spec.allocation, found["band"], Within(found["within"]))
+        to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
+        return FittedThreshold(spec.allocation, found["band"], to, seen=seen)
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")

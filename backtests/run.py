@@ -5,6 +5,7 @@ run has the same name. It is built in a hidden folder beside its final name and 
 its manifest. Past runs are found by reading the manifests.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -71,7 +72,9 @@ def code_version(root: Path = ROOT) -> str:
 
     try:
         commit = git("rev-parse", "--short=12", "HEAD").decode().strip()
-        changed = git("diff", "HEAD", "--", *sources) + git("status", "--porcelain", "--", *sources)
+        changed = git("diff", "HEAD", "--", *sources)
+        for name in git("ls-files", "--others", "--exclude-standard", "-z", "--", *sources).decode().split("\0"):
+            changed += (name.encode() + (root / name).read_bytes()) if name else b""
         return f"{commit}+{hashlib.sha256(changed).hexdigest()[:8]}" if changed else commit
     except (OSError, subprocess.CalledProcessError):
         digest = hashlib.sha256()
@@ -94,6 +97,7 @@ def staged(final: Path) -> Iterator[Path]:
     Raises ConfigError when another process is making the same run.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(final.parent)
     partial, old = partial_of(final), final.parent / f".{final.name}.old"
     with open(final.parent / f".{final.name}.lock", "w") as lock:
         try:
@@ -113,9 +117,25 @@ def staged(final: Path) -> Iterator[Path]:
                 final.rename(old)
             partial.rename(final)
         finally:
+            if old.exists() and not final.exists():  # interrupted between the two renames
+                old.rename(final)
             for left in (partial, old):
                 shutil.rmtree(left, ignore_errors=True)
             os.unlink(lock.name)
+
+
+def _sweep(reports: Path) -> None:
+    """Clear away what killed runs left: hidden folders whose lock nobody holds; a run without its name gets it back."""
+    for lock in reports.glob(".*.lock"):
+        final = reports / lock.name.removeprefix(".").removesuffix(".lock")
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), open(lock, "r+") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            old = reports / f".{final.name}.old"
+            if old.exists() and not final.exists():
+                old.rename(final)
+            for left in (partial_of(final), old):
+                shutil.rmtree(left, ignore_errors=True)
+            lock.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

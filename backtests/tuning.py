@@ -13,18 +13,23 @@ from research.market import Market
 from research.rules import Threshold, TunedThreshold, Within
 
 
+@dataclass(frozen=True)
+class FittedThreshold(Threshold):
+    """A threshold that was chosen on days up to `seen`: the engine refuses to play it from an earlier one."""
+
+    seen: pd.Timestamp | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Tuned:
     """The threshold chosen, and all that were tried on the training days.
 
     policy : the candidate with the lowest J; the widest band, then the box nearest to target, among equals.
     tried : a row a candidate: band and destination (half-widths, fraction of NAV), J (bp a year).
-    seen : last date of the training days.
     """
 
-    policy: Threshold
+    policy: FittedThreshold
     tried: pd.DataFrame
-    seen: pd.Timestamp
 
 
 def tune(spec: TunedThreshold, market: Market, costs: Costs, yardstick: Yardstick, lag: int = 1) -> Tuned:
@@ -39,5 +44,5 @@ def tune(spec: TunedThreshold, market: Market, costs: Costs, yardstick: Yardstic
         rows.append((candidate.band, candidate.destination, float(losses(played, yardstick).mean())))
     tried = pd.DataFrame(rows, columns=["band", "destination", "J"])
     best = tried.sort_values(["J", "band", "destination"], ascending=[True, False, True], kind="stable").iloc[0]
-    chosen = Threshold(spec.allocation, float(best["band"]), Within(float(best["destination"])))
-    return Tuned(chosen, tried, market.dates[-1])
+    to = Within(float(best["destination"]))
+    return Tuned(FittedThreshold(spec.allocation, float(best["band"]), to, seen=market.dates[-1]), tried)

@@ -179,8 +179,8 @@ def tuning(name: str, key: str, tuned: Tuned) -> Picture:
     best = data[data["chosen"]].iloc[0]
     band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
     caption = (
-        f"Of {len(data)} thresholds tried on the days to {tuned.seen:%Y-%m-%d}, a band of {band} points, traded to "
-        f"{aim}, had the lowest J there: {number(best['J'])} bp a year. The others lie up to "
+        f"Of {len(data)} thresholds tried on the days to {tuned.policy.seen:%Y-%m-%d}, a band of {band} points, traded "
+        f"to {aim}, had the lowest J there: {number(best['J'])} bp a year. The others lie up to "
         f"{number(data['J'].max() - best['J'])} above it."
     )
     each = [

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from research.accounting.view import Hold, Trade, View, Why
 from research.compiled import compiled, inlined
+from research.errors import PolicyError
 from research.market.market import Array, Mask, frozen
 
 TOLERANCE = 1e-6  # of NAV: a line just brought to its edge must not fire by rounding
@@ -35,7 +36,19 @@ class Corridor:
     trigger: str
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only."""
+        """Make the arrays read-only. Raises PolicyError for unequal shapes, and for crossed or missing bounds."""
+        rows = {name: getattr(self, name) for name in ("trigger_lower", "trigger_upper", "lower", "upper")}
+        for name, bound in rows.items():
+            if bound.shape != self.target.shape:
+                raise PolicyError(f"{name} of a corridor has shape {bound.shape}, and its target {self.target.shape}.")
+        for lower, upper in ((self.trigger_lower, self.trigger_upper), (self.lower, self.upper)):
+            crossed = ~(lower <= upper)  # true for a missing number as well
+            if crossed.any():
+                k, i = np.argwhere(crossed)[0]
+                raise PolicyError(
+                    f"row {k} of a corridor has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
+                    "numbers, the lower first."
+                )
         for f in fields(self):
             if isinstance(getattr(self, f.name), np.ndarray):
                 object.__setattr__(self, f.name, frozen(getattr(self, f.name)))

@@ -5,9 +5,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from backtests.comparison import Comparison, compare, recommend
+from backtests.comparison import Comparison, compare, fit, recommend
 from backtests.evidence import Resampling
 from backtests.scores import Score
 from research.errors import ConfigError
@@ -64,7 +65,7 @@ def test_hrp_is_judged_against_the_strategic_target_and_is_not_eligible(more: Co
 
 
 def test_the_tuned_threshold_is_fitted_on_the_days_before_the_test(more: Comparison) -> None:
-    assert f"{more.fitted['tuned'].tuned.seen:%Y-%m-%d}" == "2014-12-31"  # type: ignore[union-attr]
+    assert f"{more.fitted['tuned'].tuned.policy.seen:%Y-%m-%d}" == "2014-12-31"  # type: ignore[union-attr]
 
 
 def test_an_unknown_candidate_is_refused_by_name() -> None:
@@ -100,7 +101,7 @@ def test_among_equals_the_simplest_family_is_recommended_not_the_lowest_loss() -
     found = recommend(desk(learned="learned", band="band", quarterly="calendar"), scores, QUICK)  # type: ignore[arg-type]
     assert set(found.members) == {"learned", "band", "quarterly"}
     assert found.policy == "quarterly"
-    assert "cannot be told from it" in found.sentence
+    assert "1.00 of learned, is in the same set" in found.sentence
 
 
 def test_within_a_family_the_lowest_loss_is_recommended() -> None:
@@ -140,3 +141,42 @@ def test_growth_and_sharpe_never_select() -> None:
     rich = plain | {"band": replace(plain["band"], growth=9.0, sharpe=9.0)}
     policies = desk(quarterly="calendar", band="band")
     assert recommend(policies, plain, QUICK) == recommend(policies, rich, QUICK)  # type: ignore[arg-type]
+
+
+# -- what fitting may see --------------------------------------------------------------------------------------------
+
+
+def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
+    """The candidate's own way to its training days, on a market whose test days are turned upside down."""
+    desk = load_portfolio(FILE)
+    market, first = desk.market, desk.market.row(desk.test_start - pd.Timedelta(days=1)) + 1
+    returns = market.returns.copy()
+    returns[first:] *= -0.9
+    other = replace(desk, market=replace(market, returns=returns))
+    tuned, again = (fit(d.policies["tuned"], d) for d in (desk, other))
+    assert tuned.tuned is not None
+    assert again.tuned is not None
+    assert tuned.policy == again.policy
+    assert tuned.tuned.tried.equals(again.tuned.tried)
+    learned = replace(desk.policies["rl"], steps=20_000, seeds=(1,))
+    one, two = (fit(learned, d).training for d in (desk, other))
+    assert one is not None
+    assert two is not None
+    assert one.losses == two.losses
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rl_seeds": -1}, "rl_seeds is -1"),
+        ({"rl_seeds": 10}, "has 5"),
+        ({"rl_steps": -1}, "rl_steps is -1"),
+        ({"draws": 50}, "50"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused_before_anything_is_fitted(settings: dict[str, int], said: str) -> None:
+    def never_called(stage: str, done: int, total: int) -> None:
+        raise AssertionError(f"{stage} was begun")
+
+    with pytest.raises(ConfigError, match=said):
+        compare(load_portfolio(FILE), progress=never_called, **settings)  # type: ignore[arg-type]

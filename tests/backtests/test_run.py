@@ -62,6 +62,12 @@ def test_the_code_version_is_the_commit_until_a_source_changes(tmp_path: Path) -
     assert changed.startswith(f"{commit}+")
     source.write_text("x = 3\n")
     assert code_version(tmp_path) != changed
+    git("checkout", "-q", ".")
+    new = tmp_path / "research" / "new.py"
+    new.write_text("y = 1\n")
+    one = code_version(tmp_path)
+    new.write_text("y = 2\n")
+    assert commit != one != code_version(tmp_path)
 
 
 def test_a_run_that_ends_well_takes_its_name_and_replaces_the_one_before(tmp_path: Path) -> None:
@@ -148,3 +154,30 @@ def test_the_manifest_of_a_run_carries_versions_and_no_times() -> None:
     assert manifest["trials"] == 3
     assert manifest["versions"]["numpy"] == sys.modules["numpy"].__version__
     assert "times" not in manifest
+
+
+def test_an_interrupt_between_the_two_renames_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    final = tmp_path / "run"
+    with staged(final) as folder:
+        (folder / "file").write_text("the one before")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self == partial_of(final):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), staged(final):
+        pass
+    assert (final / "file").read_text() == "the one before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
+
+
+def test_what_a_killed_run_left_is_swept_away_by_the_next_run_of_any_name(tmp_path: Path) -> None:
+    (tmp_path / ".other.lock").touch()
+    (tmp_path / ".other.partial").mkdir()
+    (tmp_path / ".other.old").mkdir()
+    with staged(tmp_path / "run"):
+        pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "run"]

@@ -1,0 +1,69 @@
+"""What a policy answers is checked before it is played, whether it is played compiled or day by day."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from simulated import world
+
+from backtests.engine import backtest
+from research.accounting import Costs, Hold, Trade, View, Why
+from research.allocation import EqualWeights, TargetPath
+from research.errors import PolicyError
+from research.market import Market
+from research.rules import Corridor, Threshold
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A threshold whose corridor is tampered with."""
+
+    changes: dict[str, Any]
+    allocation: EqualWeights = field(default_factory=EqualWeights)
+
+    def decide(self, view: View) -> Hold | Trade:
+        raise AssertionError("played compiled")
+
+    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+        whole = Threshold(self.allocation, 0.01).corridor(market, targets)
+        return replace(whole, **{name: change(getattr(whole, name)) for name, change in self.changes.items()})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lower": lambda a: a + 3.0}, r"row 0 of a corridor has the box \[3\.\d+"),
+        ({"upper": lambda a: a * np.nan}, "has the box"),
+        ({"trigger_upper": lambda a: a - 1.0}, "has the box"),
+        ({"lower": lambda a: a[:, :2]}, r"lower of a corridor has shape \(1, 2\)"),
+        ({"asked": lambda a: a[:-1]}, "corridor for 3 lines and 299 days, the market 3 and 300"),
+        (
+            {"lower": lambda a: a + 1.0, "upper": lambda a: a + 1.0},
+            "gross weights of 4.0000 at least, past the leverage",
+        ),
+    ],
+)
+def test_a_corridor_that_cannot_be_booked_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolicyError, match=said):
+        backtest(world(), Changed(changes), Costs.bps(3))
+
+
+def test_a_class_that_overrides_decide_alone_is_played_as_it_decides() -> None:
+    class Stubborn(Threshold):
+        def decide(self, view: View) -> Hold:
+            return Hold(Why("never"))
+
+    assert len(backtest(world(), Threshold(EqualWeights(), 0.005), Costs.bps(3)).ledger.asked) > 0
+    assert len(backtest(world(), Stubborn(EqualWeights(), 0.005), Costs.bps(3)).ledger.asked) == 0
+
+
+def test_an_answer_that_is_neither_hold_nor_trade_is_refused_with_its_date() -> None:
+    class Silent:
+        allocation = EqualWeights()
+
+        def decide(self, view: View) -> None:
+            return None
+
+    with pytest.raises(PolicyError, match="'Silent' answered None on 2020-01-02"):
+        backtest(world(), Silent(), Costs.bps(3))  # type: ignore[arg-type]
