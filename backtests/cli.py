@@ -57,9 +57,10 @@ def trades(
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE: by its `policy`, else by the recommendation of its newest whole run."""
-    from backtests.report import today
+    from backtests.report import trades_now
+    from research.portfolio import load_portfolio
 
-    listed = today(file, reports)
+    listed = trades_now(load_portfolio(file), reports=reports)
     typer.echo(repr(listed))
     if csv is not None:
         listed.to_csv(csv)

@@ -230,27 +230,32 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     return Made(final, f"{played!r}\n{final}")
 
 
-def today(file: Path, reports: Path | None = None) -> TradeList:
-    """Today's trade list of a portfolio file: by its policy in force, else by its newest whole run's recommendation.
+def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
+    """Today's trade list of a portfolio.
 
-    Raises ConfigError when neither is at hand, naming the command that makes one.
+    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
+    makes one.
     """
-    portfolio = load_portfolio(file)
-    found = newest_run(portfolio, reports or REPORTS)
-    name = portfolio.policy or (found and found[1]["recommendation"]["policy"])
+    file, found = portfolio.file, newest_run(portfolio, reports or REPORTS)
+    name = policy or portfolio.policy or (found and found[1]["recommendation"]["policy"])
     if name is None:
         why = "its newest run recommends none" if found else "there is no whole, full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
-    spec = portfolio.policies[name]
+    if name not in portfolio.policies:
+        raise ConfigError(
+            f"policy {name!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
+        )
+    spec, run = portfolio.policies[name], found[0].name if found else ""
     if not isinstance(spec, TunedThreshold | Learned):
-        return trade_list(portfolio, spec, name=name, run=found[0].name if found else "")
+        return trade_list(portfolio, spec, name=name, run=run)
     if found is None:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no whole, full run of the same file and data. Run: "
             f"rebalance report {file}"
         )
     ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
-    return trade_list(portfolio, ready, name=name, run=found[0].name)
+    return trade_list(portfolio, ready, name=name, run=run)
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -79,12 +79,27 @@ def test_the_results_hold_every_policys_daily_path(reports: Path) -> None:
     assert grown == pytest.approx(one["nav"].iloc[-1] / one["nav"].iloc[0], rel=1e-12)
 
 
-def test_todays_trades_follow_the_recommendation_of_the_newest_run(reports: Path) -> None:
-    run = run_in(reports)
-    recommended = json.loads((run / "manifest.json").read_text())["recommendation"]["policy"]
-    done = rebalance("trades", FILE, "--reports", reports)
+def few(folder: Path, *names: str) -> Path:
+    """The main portfolio with some of its candidates only."""
+    content = yaml.safe_load(FILE.read_text())
+    content["policies"] = {name: content["policies"][name] for name in names}
+    file = folder / "desk.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def test_todays_trades_follow_the_recommendation_of_the_newest_full_run(tmp_path: Path) -> None:
+    file, reports = few(tmp_path, "never", "quarterly", "tuned"), tmp_path / "reports"
+    assert rebalance("report", file, "-p", "draws=200", "--reports", reports).returncode == 0
+    quick = rebalance("trades", file, "--reports", reports)
+    assert quick.returncode == 2, "a quick look steers no desk"
+    assert rebalance("report", file, "--reports", reports).returncode == 0
+    (run,) = [
+        p for p in reports.iterdir() if json.loads((p / "manifest.json").read_text())["settings"]["draws"] == 10_000
+    ]
+    done = rebalance("trades", file, "--reports", reports)
     assert done.returncode == 0, done.stderr
-    assert repr(recommended) in done.stdout
+    assert "by policy 'tuned'" in done.stdout
     assert run.name in done.stdout
     assert done.stdout.strip() in (run / "summary.txt").read_text()
 
@@ -101,7 +116,7 @@ def test_every_line_of_the_trades_traces_back_to_policy_run_and_data(reports: Pa
 def test_without_a_run_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
     done = rebalance("trades", FILE, "--reports", tmp_path)
     assert done.returncode == 2
-    assert "there is no whole run of the same file and data" in done.stderr
+    assert "there is no whole, full run of the same file and data" in done.stderr
     assert f"rebalance report {FILE}" in done.stderr.replace("\n", " ")
 
 
@@ -145,12 +160,9 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path,
 
 
 def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(tmp_path: Path) -> None:
-    content = yaml.safe_load(FILE.read_text())
-    content["policies"] = {name: content["policies"][name] for name in ("never", "quarterly", "threshold")}
-    file = tmp_path / "desk.yaml"
-    file.write_text(yaml.safe_dump(content))
+    file = few(tmp_path, "never", "quarterly", "threshold")
     reports = tmp_path / "reports"
-    words = [*REBALANCE, "report", str(file), *QUICK, "--reports", str(reports)]
+    words = [*REBALANCE, "report", str(file), "-p", "draws=200", "--reports", str(reports)]
     first = subprocess.Popen(
         words, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
