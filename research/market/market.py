@@ -35,7 +35,7 @@ class Market:
     tradable    : (T, n) listed, quoted and not halted that day.
     cash        : (T,) simple return of cash since the previous session, fraction.
     instruments : (n, ·) table by asset: asset_class, sector, currency, lot (units), adjustment of its prices, delisted
-                  (date or NaT), delisting_return (fraction or NaN).
+                  (date) and delisting_return (fraction), both empty: a delisting is refused until it is booked.
     prices      : (T, n) quoted close, currency per unit, or NaN: for lots, tickets and volumes only.
     volumes     : (T, n) units a day, or None.      dividends : (T, n) per unit, or None.
     bars        : {"open" | "high" | "low": (T, n)}, or None.

@@ -44,8 +44,8 @@ def market_from_frame(
     instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value.
     calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
     missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
-              last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. From
-              `delisted` in `instruments` on, prices may be empty either way.
+              last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
+              asset that left the market stays halted: a delisting is not booked yet, and `delisted` is refused.
     Raises  : DataError naming source, row, column, date, value and mend; ConfigError for an unknown calendar or option.
 
     >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
@@ -116,7 +116,7 @@ def assemble(
         if table is not None:
             table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
     lines = _instruments(prices, quotes, instruments)
-    tradable, gaps = _tradable(prices, lines["delisted"].to_numpy().astype("datetime64[D]"), missing)
+    tradable, gaps = _tradable(prices, missing)
     returns = _returns(prices.cells, tradable)
     earned, cash_notes = _cash(cash, prices.days, calendar)
     notes = (*notes, *cash_notes, *gaps, *_extreme_moves(prices, returns))
@@ -155,7 +155,7 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
     return instruments_table(prices.names, **({"adjustment": adjustment} | {c: rows[c].tolist() for c in rows.columns}))
 
 
-def _tradable(prices: Table, delisted: Days, missing: Missing) -> tuple[Mask, tuple[Note, ...]]:
+def _tradable(prices: Table, missing: Missing) -> tuple[Mask, tuple[Note, ...]]:
     """(T, n) a price is there; and a note an asset on gaps that are halts. Other gaps after listing raise DataError."""
     if missing not in ("error", "halt"):
         raise ConfigError(f"unknown treatment of missing prices: found missing={missing!r}. Use 'error' or 'halt'.")
@@ -163,10 +163,7 @@ def _tradable(prices: Table, delisted: Days, missing: Missing) -> tuple[Mask, tu
     if not quoted.any(axis=0).all():
         empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
         raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
-    gone = prices.days[:, None] >= delisted
-    mend = "Correct the source, or `delisted` in the instruments."
-    prices.refuse(quoted & (prices.days[:, None] > delisted), "price after delisting", mend)
-    gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted & ~gone
+    gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted
     if missing == "error":
         mend = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
         prices.refuse(gaps, "price missing", mend)

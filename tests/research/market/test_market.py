@@ -1,6 +1,7 @@
 """A market keeps its conventions, its arrays and its past; its fingerprint follows every value, date and name."""
 
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -19,6 +20,7 @@ from research.market.instruments import INSTRUMENT_COLUMNS
 
 ARRAYS = ("returns", "tradable", "prices", "volumes", "dividends", "cash")
 BARS = ("open", "high", "low")
+UNBOOKED = ["delisted", "delisting_return"]  # columns that are there and must be empty
 
 
 def changed(market: Market, name: str, row: int, line: int, value: Any) -> Market:
@@ -49,10 +51,10 @@ def test_fingerprint_changes_with_the_last_bit_of_any_value(small: Market, name:
     assert changed(small, name, row, line, new).fingerprint != small.fingerprint
 
 
-@pytest.mark.parametrize("column", INSTRUMENT_COLUMNS)
+@pytest.mark.parametrize("column", [c for c in INSTRUMENT_COLUMNS if c not in UNBOOKED])
 @pytest.mark.parametrize("line", [0, 1])
 def test_fingerprint_changes_with_every_cell_of_the_instruments(small: Market, column: str, line: int) -> None:
-    new = {"lot": 7.0, "delisted": pd.Timestamp("2022-12-30"), "delisting_return": 0.0}.get(column, "other words")
+    new = {"lot": 7.0}.get(column, "other words")
     cells: list[Any] = small.instruments[column].tolist()
     cells[line] = new
     table = instruments_table(
@@ -284,8 +286,8 @@ def test_past_knows_nothing_of_what_follows(small: Market, row: int, seed: int) 
     }
     spoilt = {name: np.concatenate([getattr(small, name)[: row + 1], new]) for name, new in fields_after.items()}
     dates = small.dates[: row + 1].append(small.dates[after] + pd.Timedelta(days=365))
-    gone = small.instruments.assign(delisted=[pd.Timestamp("2023-01-03")] * 2, delisting_return=-1.0)
-    other = replace(small, dates=dates, instruments=gone, dividends=None, bars=None, **spoilt)
+    later = small.instruments.assign(sector="other", lot=7.0, currency="EUR", adjustment="other")
+    other = replace(small, dates=dates, instruments=later, dividends=None, bars=None, **spoilt)
     mine, theirs = public(small.past(row)), public(other.past(row))
     assert [name for name in mine if not same(mine[name], theirs[name])] == []
 
@@ -353,14 +355,42 @@ def test_return_before_listing_is_refused(small: Market) -> None:
         ("lot", 0.0, "lot of NEW in the instruments: found 0.0"),
         ("lot", "many", "lot of NEW in the instruments: found 'many'"),
         ("asset_class", None, "asset_class of NEW"),
-        ("delisted", "soon", "delisted of NEW in the instruments: found 'soon'"),
-        ("delisting_return", -1.5, "delisting_return of NEW"),
     ],
 )
 def test_instrument_of_the_wrong_kind_is_named(column: str, value: Any, words: str) -> None:
     good = instruments_table(["OLD"])[column].iloc[0]
     with pytest.raises(DataError, match=words):
         instruments_table(["OLD", "NEW"], **{column: [good, value]})
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "found"),
+    [
+        ("delisted", "2022-12-30", "'2022-12-30'"),
+        ("delisted", pd.Timestamp("2022-12-30"), "Timestamp('2022-12-30 00:00:00')"),
+        ("delisted", "soon", "'soon'"),
+        ("delisting_return", -0.3, "-0.3"),
+        ("delisting_return", 0.0, "0.0"),
+    ],
+)
+def test_delisting_is_refused_while_nothing_books_it(small: Market, column: str, value: Any, found: str) -> None:
+    """In a table of instruments, and in a market that is made of another one."""
+    good = small.instruments[column].iloc[0]
+    message = (
+        f"found {found}. A delisting is not booked yet, so wealth would be wrong: leave it empty and the line halted"
+    )
+    with pytest.raises(DataError, match=f"{column} of NEW in the instruments: " + re.escape(message)):
+        instruments_table(["OLD", "NEW"], **{column: [good, value]})
+    gone = small.instruments.astype({column: object})
+    gone.loc["NEW", column] = value
+    with pytest.raises(DataError, match=f"{column} of NEW in market 'small': " + re.escape(message)):
+        replace(small, instruments=gone)
+
+
+def test_empty_delistings_are_kept_as_columns() -> None:
+    table = instruments_table(["OLD", "NEW"], delisted=[None, pd.NaT], delisting_return=None)
+    assert [str(table[column].dtype) for column in UNBOOKED] == ["datetime64[us]", "float64"]
+    assert table[UNBOOKED].isna().all(axis=None)
 
 
 def test_unknown_column_of_the_instruments_is_refused() -> None:

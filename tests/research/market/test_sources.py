@@ -81,24 +81,14 @@ def test_halt_to_the_end_is_said_to_be_one(make: Callable[..., Market]) -> None:
     assert "to 2023-01-03, to the end of the data: taken for a halt" in warnings_of(market)[0]
 
 
-def test_prices_may_end_when_the_asset_is_delisted(make: Callable[..., Market]) -> None:
-    table = pd.DataFrame({"delisted": ["2022-12-30"], "delisting_return": [-0.3]}, index=["A"])
-    market = make({"A": [50.0, 52.0, 51.0, NONE, NONE]}, instruments=table)
-    assert market.tradable[:, 0].tolist() == [True, True, True, False, False]
-    assert market.instruments["delisted"].tolist() == [pd.Timestamp("2022-12-30")]
-    assert warnings_of(market) == []
-
-
-def test_gap_before_the_delisting_is_still_refused(make: Callable[..., Market]) -> None:
-    table = pd.DataFrame({"delisted": ["2022-12-30"]}, index=["A"])
-    with pytest.raises(DataError, match="price missing for A on 2022-12-29"):
-        make({"A": [50.0, 52.0, NONE, NONE, NONE]}, instruments=table)
-
-
-def test_price_after_the_delisting_is_refused(make: Callable[..., Market]) -> None:
-    table = pd.DataFrame({"delisted": ["2022-12-29"]}, index=["A"])
-    with pytest.raises(DataError, match=r"price after delisting for A on 2023-01-03 \(frame, row 4\): found 49.0"):
-        make({"A": [50.0, 52.0, 51.0, NONE, 49.0]}, instruments=table)
+@pytest.mark.parametrize("missing", ["error", "halt"])
+@pytest.mark.parametrize("end", [{"delisted": ["2022-12-30"]}, {"delisting_return": [-0.3]}])
+def test_delisting_is_refused_while_nothing_books_it(
+    make: Callable[..., Market], end: dict[str, list[Any]], missing: str
+) -> None:
+    words = rf"{next(iter(end))} of A in the instruments: found .*A delisting is not booked yet.*leave the asset out"
+    with pytest.raises(DataError, match=words):
+        make({"A": [50.0, 52.0, 51.0, NONE, NONE]}, instruments=pd.DataFrame(end, index=["A"]), missing=missing)
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(50.0, 200.0)), min_size=5, max_size=5).filter(lambda p: any(p)))
