@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
 
-KEYS = ("name", "market", "basis", "cash", "last_trade", "lines", "costs", "limits", "g", "test_start", "policies",
-        "policy", "periods_per_year", "lag")  # fmt: skip
+KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "limits", "g", "test_start",
+        "policies", "policy", "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 RATES = tuple(f"{column}_bps" for column in COLUMNS)
 LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *RATES)
@@ -27,6 +28,9 @@ LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
 ROUNDING = 1e-9  # in a sum of targets
+FREQUENCY = 0.15  # by how much periods_per_year may differ from the rows of the market; daily markets have 242 to 261
+YEAR = 365.25  # days
+EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of a short market
 
 
 def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Portfolio:
@@ -60,7 +64,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         costs=_costs(document, lines),
         limits=_limits(document, lines),
         g=document.number("g", at_least=0.0, default=5.0),
-        periods_per_year=document.whole("periods_per_year", at_least=1, default=252),
+        periods_per_year=_periods_per_year(document, market),
         lag=document.whole("lag", at_least=0, default=1),
         test_start=_test_start(document, market),
         policies={name: read_policy(document, ("policies", name), strategic) for name in document.mapping("policies")},
@@ -199,11 +203,14 @@ def _lot(document: Document, path: KeyPath, of_market: float) -> float:
 
 
 def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
-    """The targets of the lines, which add up to at most 1: cash is the rest."""
-    total = sum(line.target for line in lines)
-    if total > 1.0 + ROUNDING:
-        mend = f"Lower them by {total - 1.0:.6g} in all; what they leave below 1 is the target of cash."
-        document.refuse(("lines",), "the targets add up to more than 1", round(total, 9), mend)
+    """The targets of the lines, which add up to 1 with that of cash: what is left out by mistake is not cash's."""
+    invested = fsum(line.target for line in lines)
+    total = invested + document.number("target_cash", at_least=0.0, at_most=1.0, default=0.0)
+    if abs(total - 1.0) > ROUNDING:
+        rest = round(1.0 - invested, 9)
+        state = f"state `target_cash: {rest + 0.0:.9g}`" if rest >= 0.0 else f"lower them by {-rest:.9g} in all"
+        what = "the targets and target_cash do not add up to 1"
+        document.refuse(("lines",), what, round(total, 9), f"Correct a target, or {state}.")
     return FixedWeights(tuple(line.target for line in lines))
 
 
@@ -263,6 +270,22 @@ def _test_start(document: Document, market: Market) -> pd.Timestamp:
     return day
 
 
+def _periods_per_year(document: Document, market: Market) -> int:
+    """Periods a year, refused where the market has more or fewer rows a year: every annual figure would be wrong."""
+    stated = document.whole("periods_per_year", at_least=1, default=252)
+    rows, days = len(market.days) - 1, int((market.days[-1] - market.days[0]).astype("int64"))
+    expected = stated * days / YEAR
+    if abs(rows - expected) > max(FREQUENCY * expected, EDGES):
+        a_year = rows * YEAR / days
+        what = (
+            f"not the frequency of market {market.name!r}, which has {a_year:.1f} rows a year from "
+            f"{market.dates[0]:%Y-%m-%d} to {market.dates[-1]:%Y-%m-%d}"
+        )
+        mend = f"Write `periods_per_year: {max(round(a_year), 1)}`, or give a market with {stated} rows a year."
+        document.refuse(("periods_per_year",), what, stated, mend)
+    return stated
+
+
 def _policy(document: Document) -> str | None:
     if not document.has("policy"):
         return None
@@ -283,6 +306,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "market": document.value("market"),
         "basis": portfolio.basis,
         "cash": portfolio.cash,
+        "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {line.asset: _line_settings(line) for line in lines},
         "costs": {

@@ -22,6 +22,7 @@ costs:
 
 limits: {minimum_trade: 250, tracking_error: 0.01}
 test_start: 2015-01-02
+target_cash: 0.02
 
 policies:
   quarterly: {rule: calendar, every: quarter}

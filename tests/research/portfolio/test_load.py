@@ -154,6 +154,51 @@ def test_error_of_a_market_file_names_the_key_as_well(own: Any) -> None:
         load_portfolio(own("{file: prices/mine.csv, calendar: XXXX}"))
 
 
+@pytest.fixture
+def of_days(tmp_path: Path, write: Any) -> Any:
+    """A desk on a market of some days."""
+
+    def written(days: pd.DatetimeIndex, calendar: str = "XNYS") -> Path:
+        prices = pd.DataFrame({"SPY": 100.0, "AGG": 50.0}, index=pd.Index(days, name="date"))
+        prices.to_csv(tmp_path / "mine.csv")
+        path = write("market: multi_asset_daily", f"market: {{file: mine.csv, quotes: mine.csv, calendar: {calendar}}}")
+        text = path.read_text().replace("2015-01-02", f"{days[1]:%Y-%m-%d}").replace("asset_class: us_equity, ", "")
+        path.write_text(text.replace("us_equity:", "other:"))
+        return path  # type: ignore[no-any-return]
+
+    return written
+
+
+@pytest.mark.parametrize(
+    ("days", "calendar", "a_year"),
+    [
+        (pd.date_range("2020-01-02", "2022-10-06", freq="7D"), "24/7", 52),  # Thursdays
+        (pd.date_range("2020-01-02", "2022-10-06"), "24/7", 365),
+        (pd.date_range("2022-08-01", "2022-10-01"), "24/7", 365),
+        (pd.date_range("2012-01-31", "2022-10-31", freq="ME"), "24/7", 12),
+    ],
+)
+def test_market_that_is_not_daily_says_how_many_periods_it_has_a_year(
+    of_days: Any, days: pd.DatetimeIndex, calendar: str, a_year: int
+) -> None:
+    path = of_days(days, calendar)
+    message = (
+        rf"periods_per_year: not the frequency of market 'mine', which has {a_year}\.\d rows a year from "
+        rf"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d} \(.*desk\.yaml\): found 252\. "
+        rf"Write `periods_per_year: {a_year}`"
+    )
+    with pytest.raises(ConfigError, match=message):
+        load_portfolio(path)
+    assert load_portfolio(path, {"periods_per_year": a_year}).periods_per_year == a_year
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 3, 8])
+def test_short_daily_market_is_not_mistaken_for_another(of_days: Any, weeks: int) -> None:
+    """Five rows from Monday to Friday are a row a day."""
+    days = pd.bdate_range("2022-10-03", periods=5 * weeks)
+    assert load_portfolio(of_days(days, "24/7")).periods_per_year == 252
+
+
 # -- what is wrong is named ------------------------------------------------------------------------------------------
 
 # Text of the good file, what stands there instead, and of the message: key, what, the value found, how to mend it.
@@ -173,7 +218,19 @@ ERRORS = [
     ("multi_asset_daily", "[a]", "market", "not text", "['a']", "Write a word"),
     ("  SPY:", "  SPYY:", "lines.SPYY", "unknown asset in market 'multi_asset_daily'", "'SPYY'", "Did you mean 'SPY'?"),
     ("basis: USD", "basis: EUR", "basis", "SPY is in USD, not in the basis", "'EUR'", "one currency"),
-    ("target: 0.38", "target: 0.42", "lines", "add up to more than 1", "1.02", "Lower them by 0.02"),
+    ("target: 0.38", "target: 0.42", "lines", "do not add up to 1", "1.04", "Correct a target, or lower them by 0.02"),
+    ("target: 0.38", "target: 0.36", "lines", "do not add up to 1", "0.98", "a target, or state `target_cash: 0.04`."),
+    ("target_cash: 0.02", "", "lines", "do not add up to 1", "0.98", "Correct a target, or state `target_cash: 0.02`."),
+    ("target_cash: 0.02", "target_cash: 0", "lines", "do not add up to 1", "0.98", "state `target_cash: 0.02`."),
+    ("target: 0.38", "target: 0.40", "lines", "do not add up to 1", "1.02", "or state `target_cash: 0`."),
+    ("target: 0.60", "target: 0.600000002", "lines", "do not add up to 1", "1.000000002", "`target_cash: 0.019999998`"),
+    ("target_cash: 0.02", "target_cash: 2%", "target_cash", "not a number", "'2%'", "plain number"),
+    ("target_cash: 0.02", "target_cash: -0.02", "target_cash", "out of bounds", "-0.02", "at least 0 and at most 1"),
+    ("test_start", "periods_per_year: 52\ntest_start", "periods_per_year", "has 251.8 rows a year from 2007-07-26",
+     "52", "Write `periods_per_year: 252`, or give a market with 52 rows"),
+    ("test_start", "periods_per_year: 365\ntest_start", "periods_per_year", "not the frequency of market 'multi_asset",
+     "365", "Write `periods_per_year: 252`"),
+    ("test_start", "periods_per_year: 0\ntest_start", "periods_per_year", "not a whole number", "0", "least 1"),
     ("target: 0.60", "target: 60", "lines.SPY.target", "out of bounds", "60", "at least 0 and at most 1"),
     ("target: 0.60", "target: -0.6", "lines.SPY.target", "out of bounds", "-0.6", "at least 0"),
     ("target: 0.60", "target: 60%", "lines.SPY.target", "not a number", "'60%'", "plain number"),
@@ -256,9 +313,22 @@ def test_settings_are_plain_and_give_the_same_portfolio_again(name: str, tmp_pat
     path.write_text(yaml.safe_dump(first.settings, sort_keys=False))
     again = load_portfolio(path)
     assert again.settings == first.settings
+    assert first.settings["target_cash"] == 0.0
     assert again.market.fingerprint == first.market.fingerprint
     assert again.holdings.tolist() == first.holdings.tolist()
     assert again.policies == first.policies
+
+
+def test_target_of_cash_is_kept_in_the_settings(write: Any, tmp_path: Path) -> None:
+    first = load_portfolio(write())
+    assert first.settings["target_cash"] == 0.02
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(first.settings))
+    assert load_portfolio(path).settings == first.settings
+
+
+def test_targets_add_up_when_only_their_last_digits_do_not(write: Any) -> None:
+    assert load_portfolio(write("target: 0.60", "target: 0.6000000001")).target.sum() == pytest.approx(0.98)
 
 
 def test_global_portfolio_is_the_one_of_the_main_job() -> None:
