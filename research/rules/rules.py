@@ -1,6 +1,7 @@
 """When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -77,6 +78,10 @@ class Within:
     half_width: float
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
+    def __post_init__(self) -> None:
+        """Check that it is a number; the band that it must lie within is the rule's."""
+        _check_number("half_width", self.half_width)
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -96,9 +101,10 @@ class Threshold:
 
     def __post_init__(self) -> None:
         """Check the band and its destination."""
+        _check_number("band", self.band)
         if not self.band >= 0.0:
             raise ConfigError(f"band is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points).")
-        if isinstance(self.to, str) and self.to not in ("target", "edge"):
+        if not (isinstance(self.to, Within) or self.to in ("target", "edge")):
             raise ConfigError(f"to is {self.to!r}: use 'target', 'edge' or Within(half_width).")
         if not 0.0 <= self.destination <= self.band:
             raise ConfigError(
@@ -131,6 +137,7 @@ class TunedThreshold:
 
     bands : half-widths tried, fraction of NAV; by default ten from 0.5 to 10 points in equal steps of their logarithm.
     to : destinations tried, as fractions of the band: 0 is the target, 1 the edge.
+    Raises : ConfigError where nothing is left to try, and where `Threshold` refuses a band or its destination.
     """
 
     allocation: Allocation
@@ -139,11 +146,32 @@ class TunedThreshold:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "tuned"
 
+    def __post_init__(self) -> None:
+        """Check what is tried, by making all of it."""
+        for name, tried in (("bands", self.bands), ("to", self.to)):
+            if not isinstance(tried, tuple) or not tried:
+                raise ConfigError(f"{name} of TunedThreshold is {tried!r}: give a tuple of at least one number.")
+            for number in tried:
+                _check_number(f"{name} of TunedThreshold", number)
+        self.candidates()
+
     def candidates(self) -> list[Threshold]:
         """Every band with every destination."""
-        return [Threshold(self.allocation, band, Within(band * part)) for band in self.bands for part in self.to]
+        return [self._candidate(band, part) for band in self.bands for part in self.to]
+
+    def _candidate(self, band: float, part: float) -> Threshold:
+        try:
+            return Threshold(self.allocation, band, Within(band * part))
+        except ConfigError as error:
+            raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {part!r} of it: {error}") from error
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ConfigError(f"{name} is {value!r}: give a plain number, such as 0.02.")
 
 
 def _check_part(part: float) -> None:
+    _check_number("part", part)
     if not 0.0 < part <= 1.0:
         raise ConfigError(f"part is {part!r}: it is more than 0 and at most 1 (1 goes all the way).")

@@ -96,6 +96,16 @@ def test_every_name_has_an_example() -> None:
             "{rule: learned, allocation: {kind: hrp}}",
             r"policies\.mine \(.*\): Learned ",
         ),
+        (
+            "{rule: tuned, bands: []}",
+            r"policies\.mine \(.*line 2\): bands of TunedThreshold is \(\): give a tuple of at",
+        ),
+        ("{rule: tuned, to: []}", r"policies\.mine \(.*line 2\): to of TunedThreshold is \(\)"),
+        ("{rule: tuned, bands: [0.01, -0.02]}", r"policies\.mine \(.*line 2\): .* try band -0\.02 .*at least 0"),
+        (
+            "{rule: tuned, bands: [0.01], to: [2.0]}",
+            r"mine \(.*line 2\): .* with to 2\.0 of it: destination 0\.02 lies",
+        ),
         ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands: 1: Input should be a valid number"),
     ],
 )
