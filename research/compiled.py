@@ -2,12 +2,13 @@
 
 numba's disk cache does not notice that a *callee in another file* was edited: it goes on with the old machine code. The
 cache folder is therefore named by a hash over the sources of every module that holds a kernel, and it is set here,
-before any kernel is decorated. A checkout that cannot be written to falls back to numba's own user-wide folder.
+before any kernel is decorated. Where the checkout cannot be written to, a folder of that name in the user's cache
+directory serves; where that cannot be written to either, nothing is kept: numba's own folders have no such name.
 """
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -29,28 +30,49 @@ def kernel_stamp() -> str:
     return digest.hexdigest()[:16]
 
 
-def set_cache_folder() -> None:
-    """Point numba at `data/cache/kernels/<stamp>`, unless the user has set NUMBA_CACHE_DIR or it cannot be written."""
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return
-    folder = ROOT / "data" / "cache" / "kernels" / kernel_stamp()
+def cache_folders(stamp: str) -> list[Path]:
+    """Where the code of this stamp may be kept, best first: in the checkout, else in the user's cache directory."""
+    homes = [Path(os.environ.get("XDG_CACHE_HOME", "")), Path(os.path.expanduser("~/.cache"))]
+    users = [home / "rebalance-workbench" for home in homes if home.is_absolute()][:1]  # none where there is no home
+    return [folder / "kernels" / stamp for folder in (ROOT / "data" / "cache", *users)]
+
+
+def can_be_written(folder: Path) -> bool:
+    """Can files be made in this folder, which is made if need be?"""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return
-    if os.access(folder, os.W_OK):
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def first_writable(folders: Iterable[Path], writable: Callable[[Path], bool] = can_be_written) -> Path | None:
+    """The first folder that can be written to, or None."""
+    return next((folder for folder in folders if writable(folder)), None)
+
+
+def set_cache_folder() -> bool:
+    """Point numba at the first stamped folder that can be written to, unless the user has set NUMBA_CACHE_DIR.
+
+    Returns : may compiled code be kept? Not where no such folder can be written to.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return True
+    folder = first_writable(cache_folders(kernel_stamp()))
+    if folder is not None:
         numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba sets its settings by name
+    return folder is not None
 
 
-set_cache_folder()
+KEPT = set_cache_folder()
 
 
 def compiled(function: F) -> F:
     """`numba.njit` as every kernel of the house uses it: cached on disk, free of the GIL, lazily typed."""
-    return cast(F, numba.njit(function, cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy"))
+    return cast(F, numba.njit(function, cache=KEPT, nogil=True, fastmath=FASTMATH, error_model="numpy"))
 
 
 def inlined(function: F) -> F:
     """`compiled`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
-    kernel = numba.njit(function, cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+    kernel = numba.njit(function, cache=KEPT, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
     return cast(F, kernel)

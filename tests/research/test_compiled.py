@@ -1,5 +1,6 @@
 """Where compiled code is kept: an edited kernel never meets machine code that was made before the edit."""
 
+import os
 from pathlib import Path
 
 import numba
@@ -20,6 +21,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "backtests/tables.py").write_text("import pandas\n")
     monkeypatch.setattr(compiled, "ROOT", tmp_path)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
     monkeypatch.setattr(numba.config, "CACHE_DIR", "before")
     return tmp_path
 
@@ -49,21 +51,56 @@ def test_another_numba_has_another_stamp(tree: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_cache_folder_is_named_by_the_stamp(tree: Path) -> None:
-    compiled.set_cache_folder()
+    assert compiled.set_cache_folder()
     assert Path(numba.config.CACHE_DIR) == tree / "data" / "cache" / "kernels" / compiled.kernel_stamp()
     assert Path(numba.config.CACHE_DIR).is_dir()
+    assert not (tree / "home").exists()
 
 
 def test_a_folder_that_the_user_chose_is_kept(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tree / "chosen"))
-    compiled.set_cache_folder()
+    assert compiled.set_cache_folder()
     assert numba.config.CACHE_DIR == "before"
     assert not (tree / "data").exists()
 
 
-def test_where_nothing_can_be_written_numba_keeps_its_own_folder(tree: Path) -> None:
+def test_first_folder_that_can_be_written_to_is_taken() -> None:
+    checkout, user = folders = [Path("checkout"), Path("user")]
+    assert compiled.first_writable(folders, lambda _: True) == checkout
+    assert compiled.first_writable(folders, lambda folder: folder != checkout) == user
+    assert compiled.first_writable(folders, lambda _: False) is None
+
+
+def test_folder_that_is_read_only_cannot_be_written_to(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked of the system and not read from the mode, which binds root to nothing."""
+    assert compiled.can_be_written(tree)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert not compiled.can_be_written(tree)
+
+
+def test_read_only_checkout_keeps_its_code_by_stamp_in_the_cache_of_the_user(tree: Path) -> None:
     (tree / "data").write_text("a file where the folder should be")
-    compiled.set_cache_folder()
+    assert compiled.set_cache_folder()
+    before = Path(numba.config.CACHE_DIR)
+    assert before == tree / "home" / "cache" / "rebalance-workbench" / "kernels" / compiled.kernel_stamp()
+    assert before.is_dir()
+    callee = tree / "research/accounting/kernel.py"
+    callee.write_text(callee.read_text().replace("2 * x", "3 * x"))
+    assert compiled.set_cache_folder()
+    assert Path(numba.config.CACHE_DIR) not in (before, Path("before"))
+
+
+@pytest.mark.parametrize("named", ["", "relative/cache"])
+def test_cache_of_the_user_is_in_the_home_unless_it_is_named(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("HOME", "/home/desk")
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    assert compiled.cache_folders("stamp")[1] == Path("/home/desk/.cache/rebalance-workbench/kernels/stamp")
+
+
+def test_where_no_folder_can_be_written_to_no_code_is_kept(tree: Path) -> None:
+    for name in ("data", "home"):
+        (tree / name).write_text("a file where the folder should be")
+    assert not compiled.set_cache_folder()
     assert numba.config.CACHE_DIR == "before"
 
 
