@@ -31,9 +31,6 @@ WEIGHTS_WORDS = (
     "The ground is the range of the file, the rule across it the target, the dotted lines the band past which the rule "
     "trades, where it has one. Below each panel a stroke up is a purchase, a stroke down a sale."
 )
-MONEY = ("price", "value", "notional", "cost")
-POINTS = ("weight", "weight_before", "weight_after", "target")
-TEXTS = ("asset", "side", "aim", "reason")
 SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
     *(Row(column, column.replace("_", "-"), "bp a year") for column in COLUMNS),
@@ -48,7 +45,6 @@ SEED_COLUMNS = (
     Row("J", "J, out of sample", "bp a year"),
     *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
 )
-HEADS = {"weight_before": "before", "weight_after": "after"}
 
 
 def page_styles(comparison: "Comparison") -> dict[str, Look]:
@@ -211,7 +207,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "fits": fits,
         "seed_tables": _seed_tables(comparison),
         "last_training_day": f"{before:%Y-%m-%d}",
-        "trades": None if trades is None else _trades(trades),
+        "trades": trades,
         "candidates": _candidates(comparison, styles),
         "conventions": _conventions(comparison),
         "settings": settings_text(comparison.settings),
@@ -350,53 +346,6 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
         styles=styles,
         chosen=comparison.recommendation.policy,
     )
-
-
-# -- trades ----------------------------------------------------------------------------------------------------------
-
-
-def _trades(trades: "TradeList") -> Block:
-    facts, basis = trades.facts, trades.portfolio.basis
-    captions = {
-        "Orders, sells first": trades.orders,
-        "Held": trades.held,
-        "If it traded to target today": trades.would_trade,
-    }
-    money = {
-        name: f"{facts[name]:,.2f}" for name in ("cash_before", "cash_after", "sells", "buys", *COLUMNS, "nav_before")
-    }
-    return {
-        "as_of": f"{trades.portfolio.date:%Y-%m-%d}",
-        "headline": trades.headline,
-        "tables": [_frame(caption, frame) for caption, frame in captions.items() if len(frame)],
-        "money": (
-            f"Cash {money['cash_before']} before; sells {money['sells']}, buys {money['buys']}, commission "
-            f"{money['commission']}, half-spread {money['half_spread']}; cash {money['cash_after']} after, in {basis}. "
-            f"Turnover {percent(float(facts['turnover']), 2)} of {money['nav_before']}. Prices are the closes of "
-            f"{trades.portfolio.date:%Y-%m-%d}."
-        ),
-    }
-
-
-def _frame(caption: str, frame: pd.DataFrame) -> Block:
-    """A table of a trade list, the asset first; costs and dates that are in its files are left out."""
-    shown = [c for c in frame.columns if c not in (*COLUMNS, "price_date", "asset") and not frame[c].isna().all()]
-    columns = ["asset", *shown]
-    heads = [(HEADS.get(c, c), "%" if c in POINTS else "points" if c == "gap" else "") for c in columns]
-    rows = [[_trade_cell(c, record[c]) for c in columns] for record in frame.to_dict("records")]
-    return table(caption, heads, rows, texts=[k for k, c in enumerate(columns) if c in TEXTS])
-
-
-def _trade_cell(column: str, value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    if column in POINTS:
-        return number(100.0 * value)
-    if column == "gap":
-        return number(100.0 * value, signed=True)
-    if column in MONEY:
-        return number(value)
-    return "" if value != value else f"{value:,.10g}"
 
 
 # -- conventions and settings ----------------------------------------------------------------------------------------

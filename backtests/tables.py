@@ -11,6 +11,7 @@ from backtests.evidence import METRICS, Evidence
 from backtests.figures.words import counted, listed, number, percent
 from backtests.scores import Score, Yardstick, score
 from research.errors import DataError
+from research.trading.formats import no_formula
 
 if TYPE_CHECKING:
     from backtests.backtest import Backtest
@@ -20,7 +21,6 @@ DAILY = (
     252.0  # periods a year of a backtest that shows itself: one that belongs to a portfolio is measured by its file's
 )
 WIDTH = 110  # columns of a terminal
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text
 
 
 @dataclass(frozen=True)
@@ -254,13 +254,9 @@ def csv_text(table: pd.DataFrame) -> str:
     >>> csv_text(pd.DataFrame({"=name": ["=cmd()", "SPY"], "x": [-1.5, 2.0]})).splitlines()
     ["'=name,x", "'=cmd(),-1.5", 'SPY,2']
     """
-    safe = table.rename(columns=_no_formula)
+    safe = table.rename(columns=no_formula)
     for column in safe:
         if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].map({cell: _no_formula(cell) for cell in safe[column].unique()})
+            safe[column] = safe[column].map({cell: no_formula(cell) for cell in safe[column].unique()})
     text: str = safe.to_csv(index=False, float_format="%.12g", lineterminator="\n")
     return text
-
-
-def _no_formula(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

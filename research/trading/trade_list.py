@@ -15,7 +15,7 @@ from research.allocation import TargetPath, target_path
 from research.errors import ConfigError
 from research.market.market import Array
 from research.portfolio import Portfolio
-from research.trading import formats
+from research.trading import formats, page
 from research.trading.decision import decision
 from research.trading.sizing import Orders, Position, counts, size
 
@@ -196,8 +196,8 @@ class TradeList:
         return formats.write(path, formats.json_text(self._content))
 
     def html(self) -> str:
-        """The list as a block of HTML with semantic classes, and no style of its own."""
-        return formats.html(self._content)
+        """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""
+        return page.html(self._content)
 
     @property
     def _content(self) -> formats.Content:
@@ -205,11 +205,12 @@ class TradeList:
         return formats.Content(self.headline, self.provenance, self.facts, tables)
 
     def _repr_html_(self) -> str:
-        return self.html()
+        """The same block with a style of its own."""
+        return page.cell(self._content)
 
     def __repr__(self) -> str:
         """The list as text."""
-        return formats.text(self._content)
+        return page.text(self._content)
 
 
 def trade_list(

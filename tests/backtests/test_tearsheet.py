@@ -374,6 +374,12 @@ def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio, tmp_path) -> No
     assert ">Nov</text>" in text
 
 
+def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> None:
+    trades = trades_of(comparison)
+    assert trades.html().strip() in page
+    assert page.count('<section class="trade-list">') == 1
+
+
 def test_without_trades_there_is_no_trade_list(comparison, tmp_path) -> None:
     write_tearsheet(tmp_path, comparison, None, ORIGIN)
     text = (tmp_path / "tearsheet.html").read_text(encoding="utf-8")

@@ -1,0 +1,165 @@
+"""A trade list for the eye: text for a terminal, and one block of HTML for a notebook's cell and for the tearsheet."""
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from research.trading.formats import Content
+
+MONEY = ("price", "value", "notional", "cost")
+WEIGHTS = ("weight_before", "weight_after", "weight", "target")
+TEXTS = ("asset", "side", "aim", "reason")
+IN_FILES_ONLY = ("commission", "half_spread", "price_date")  # shown in the line on money, and in the captions
+CAPTIONS = {
+    "orders": "Orders, sells first, at the closes of",
+    "held": "Held, at the closes of",
+    "would_trade": "What trading to target today would be, at the closes of",
+}
+STYLE = """
+.trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
+.trade-list p { max-width: 96ch; margin: 0 0 8px; }
+.trade-list .headline { font-size: 16px; font-weight: 600; }
+.trade-list .caption { margin: 14px 0 2px; }
+.trade-list .caption, .trade-list .note, .trade-list small { color: color-mix(in srgb, currentColor 72%, transparent); }
+.trade-list .caption, .trade-list .note { font-size: 13px; }
+.trade-list .scroll { overflow-x: auto; }
+.trade-list .scroll:focus-visible { outline: 2px solid currentColor; }
+.trade-list .scroll table { width: 100%; margin: 0 0 10px; border: 0; border-collapse: collapse; table-layout: auto; color: inherit; font-size: 13px; }
+.trade-list .scroll th, .trade-list .scroll td { padding: 4px 8px; border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); background: none; font-weight: 400; text-align: right; vertical-align: top; }
+.trade-list .scroll thead th { border-bottom-color: currentColor; font-weight: 600; vertical-align: bottom; }
+.trade-list .scroll .words { text-align: left; }
+.trade-list .scroll td.words:last-child { min-width: 12em; }
+.trade-list .scroll tbody tr:nth-child(n), .trade-list .scroll tbody tr:nth-child(n):hover { background: none; }
+.trade-list small { display: block; font-size: 11.5px; font-weight: 400; }
+.trade-list .nowrap { white-space: nowrap; }
+"""  # noqa: E501  a rule a line.  Colours come from the text around: the theme of a notebook need not be known
+
+
+# -- blocks ----------------------------------------------------------------------------------------------------------
+
+
+def text(content: Content) -> str:
+    """The list as plain text: a title, the headline, a table each, and what becomes of cash."""
+    origin = content.provenance
+    lines = [f"Trade list of {origin['portfolio']!r} by policy {origin['policy']!r}, as of {origin['as_of']}"]
+    lines += [content.headline, *_reason(content)]
+    for name, table in content.tables.items():
+        if len(table):
+            lines += ["", _caption(content, name), *_text_rows(content, _shown(content, name))]
+    return "\n".join([*lines, "", _money(content), _trace(content)])
+
+
+def html(content: Content) -> str:
+    """The list as `section.trade-list`, with `table.orders`, `table.held` and `table.would-trade`; no style."""
+    blocks = [f'<p class="headline">{escape(content.headline)}</p>']
+    blocks += [f'<p class="reason">{escape(reason)}</p>' for reason in _reason(content)]
+    blocks += [_html_table(content, name) for name, table in content.tables.items() if len(table)]
+    blocks += [
+        f'<p class="note money">{escape(_money(content))}</p>',
+        f'<p class="note provenance">{escape(_trace(content))}</p>',
+    ]
+    return '<section class="trade-list">\n' + "\n".join(blocks) + "\n</section>\n"
+
+
+def cell(content: Content) -> str:
+    """The same block with a style of its own: what a notebook shows."""
+    return f"<style>{STYLE}</style>\n{html(content)}"
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _shown(content: Content, name: str) -> dict[str, list[str]]:
+    """Column -> cells as they are shown, the asset first, without empty columns and a reason that all lines share."""
+    table = content.tables[name]
+    hidden = IN_FILES_ONLY if name == "held" and not content.facts["holds"] else (*IN_FILES_ONLY, "reason")
+    order = ["asset", *(column for column in map(str, table.columns) if column != "asset")]
+    columns = [column for column in order if column not in hidden and table[column].notna().any()]
+    return {column: [_cell(column, value) for value in table[column]] for column in columns}
+
+
+def _cell(column: str, value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    if column in MONEY:
+        return f"{value:,.2f}"
+    if column in WEIGHTS:
+        return f"{100.0 * value:.2f}".replace("-", "−")
+    if column == "gap":
+        return f"{100.0 * value:+.2f}".replace("-", "−")
+    return f"{value:,.10g}"
+
+
+def _head(content: Content, column: str) -> tuple[str, str]:
+    """Title and unit of a column."""
+    units = dict.fromkeys(MONEY, str(content.facts["basis"])) | dict.fromkeys(WEIGHTS, "%") | {"gap": "points"}
+    return column.replace("_", " "), units.get(column, "")
+
+
+def _text_rows(content: Content, columns: Mapping[str, list[str]]) -> list[str]:
+    padded = []
+    for name, cells in columns.items():
+        whole = (*_head(content, name), *cells)
+        width = max(map(len, whole))
+        padded.append([c.ljust(width) if name in TEXTS else c.rjust(width) for c in whole])
+    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
+
+
+def _html_table(content: Content, name: str) -> str:
+    columns, caption = _shown(content, name), escape(_caption(content, name))
+    kinds = [' class="words"' if column in TEXTS else "" for column in columns]
+    heads = []
+    for column, kind in zip(columns, kinds, strict=True):
+        title, unit = (escape(word) for word in _head(content, column))
+        heads.append(f'<th scope="col"{kind}>{title}{f" <small>{unit}</small>" if unit else ""}</th>')
+    rows = []
+    for asset, *cells in zip(*columns.values(), strict=True):
+        first = f'<th scope="row" class="words{" nowrap" if len(asset) < 28 else ""}">{escape(asset)}</th>'
+        rest = (f"<td{kind}>{escape(words)}</td>" for words, kind in zip(cells, kinds[1:], strict=True))
+        rows.append(f"<tr>{first}{''.join(rest)}</tr>")
+    parts = (
+        f'<p class="caption">{caption}</p>',
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}">',
+        f'<table class="{name.replace("_", "-")}">',
+        f"<thead><tr>{''.join(heads)}</tr></thead>",
+        "<tbody>",
+        *rows,
+        "</tbody>",
+        "</table>",
+        "</div>",
+    )
+    return "\n".join(parts)
+
+
+# -- lines -----------------------------------------------------------------------------------------------------------
+
+
+def _caption(content: Content, name: str) -> str:
+    return f"{CAPTIONS[name]} {content.provenance['as_of']}"
+
+
+def _reason(content: Content) -> list[str]:
+    """The reason of a list that trades; one that holds has it in the headline."""
+    return [f"Reason: {content.facts['reason']}."] if len(content.tables["orders"]) else []
+
+
+def _money(content: Content) -> str:
+    """What becomes of cash and wealth, in a line."""
+    facts = content.facts
+    return (
+        f"Cash {facts['cash_before']:,.2f} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} − commission "
+        f"{facts['commission']:,.2f} − half-spread {facts['half_spread']:,.2f} = {facts['cash_after']:,.2f} "
+        f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
+        f"{facts['turnover']:.2%}."
+    )
+
+
+def _trace(content: Content) -> str:
+    """What the list traces back to, in a line."""
+    origin = content.provenance
+    run = f"run {origin['run']}, " if origin["run"] else ""
+    source = f"From {origin['file']}, policy {origin['policy']}, {run}"
+    return f"{source}closes of {origin['as_of']}, data {origin['data'][:16]}."

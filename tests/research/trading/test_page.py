@@ -1,0 +1,103 @@
+"""A trade list for the eye: well formed, escaped, the same words as text and as a block of HTML."""
+
+import re
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from research.portfolio import Portfolio
+from research.rules import Never, Threshold
+from research.trading import trade_list
+
+EVIL = ["=HYPERLINK(1)", "<b>&B"]
+
+
+@pytest.fixture
+def two(desk: Any) -> Portfolio:
+    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
+
+
+@pytest.fixture
+def evil(desk: Any) -> Portfolio:
+    made = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], assets=EVIL)
+    return replace(made, name="@SUM(A1) <script>")
+
+
+def words(row: ElementTree.Element) -> list[str]:
+    """The cells of a row, with their units."""
+    return ["".join(cell.itertext()) for cell in row]
+
+
+def test_names_are_escaped_in_html(evil: Portfolio) -> None:
+    holding = trade_list(evil, Never(evil.strategic))
+    for block in (holding.html(), holding._repr_html_()):
+        assert "<b>" not in block
+        assert "<script>" not in block
+    rows = [row.text for row in ElementTree.fromstring(holding.html()).iter("th") if row.get("scope") == "row"]
+    assert rows == [*EVIL, *EVIL]  # held, and what would be traded
+
+
+def test_html_is_well_formed_with_a_table_for_each_part(two: Portfolio) -> None:
+    holding = ElementTree.fromstring(trade_list(two, Never(two.strategic)).html())
+    assert holding.get("class") == "trade-list"
+    assert [table.get("class") for table in holding.iter("table")] == ["held", "would-trade"]
+    trading = ElementTree.fromstring(trade_list(two, Threshold(two.strategic, 0.02)).html())
+    assert [table.get("class") for table in trading.iter("table")] == ["orders"]
+
+
+def test_columns_and_rows_have_heads_and_columns_their_units(two: Portfolio) -> None:
+    (table,) = ElementTree.fromstring(trade_list(two, Threshold(two.strategic, 0.02)).html()).iter("table")
+    head, sell, _ = table.iter("tr")
+    assert words(head) == ["asset", "side", "units", "price USD", "notional USD", "cost USD", "weight before %",
+                           "weight after %", "target %", "gap points", "aim"]  # fmt: skip
+    assert words(sell) == ["A", "sell", "100", "100.00", "10,000.00", "10.00", "60.00", "50.01", "50.00", "+10.00",
+                           "to its target"]  # fmt: skip
+    assert [cell.get("scope") for cell in table.iter("th")] == ["col"] * 11 + ["row"] * 2
+
+
+def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> None:
+    holding = ElementTree.fromstring(trade_list(two, Never(two.strategic)).html())
+    regions = [part for part in holding if part.tag == "div"]
+    assert [(part.get("class"), part.get("tabindex"), part.get("role")) for part in regions] == [
+        ("scroll", "0", "region")
+    ] * 2
+    captions = [part.text for part in holding if part.get("class") == "caption"]
+    assert [part.get("aria-label") for part in regions] == captions
+    assert captions == [
+        "Held, at the closes of 2022-12-29",
+        "What trading to target today would be, at the closes of 2022-12-29",
+    ]
+
+
+def test_in_a_notebook_it_is_the_same_block_with_a_style_that_touches_nothing_else(two: Portfolio) -> None:
+    got = trade_list(two, Threshold(two.strategic, 0.02))
+    shown = got._repr_html_()
+    assert shown.endswith(got.html())
+    (style,) = re.findall(r"<style>(.*?)</style>", shown, flags=re.DOTALL)
+    selectors = [s for rule in re.findall(r"([^{}]+)\{", style) for s in rule.split(",")]
+    assert len(selectors) > 10
+    assert all(s.strip().startswith(".trade-list") for s in selectors)
+    assert "<style" not in got.html()
+    assert "http" not in shown
+    assert "#" not in style  # every colour is made from the text around it: light or dark, it can be read
+
+
+def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
+    lines = repr(trade_list(two, Threshold(two.strategic, 0.02), "band", run="r1")).splitlines()
+    assert lines == [
+        "Trade list of 'By hand' by policy 'band', as of 2022-12-29",
+        "Sell A; buy B: 24,950.00 USD in 2 orders, costs 24.95, turnover 14.95%.",
+        "Reason: B is 15.00 points under target, past the 2.00 allowed.",
+        "",
+        "Orders, sells first, at the closes of 2022-12-29",
+        "asset  side  units   price   notional   cost  weight before  weight after  target     gap  aim",
+        "                       USD        USD    USD              %             %       %  points",
+        "A      sell    100  100.00  10,000.00  10.00          60.00         50.01   50.00  +10.00  to its target",
+        "B      buy     299   50.00  14,950.00  14.95          35.00         49.96   50.00  −15.00  to its target",
+        "",
+        "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
+        "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
+        f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",
+    ]
