@@ -8,7 +8,7 @@ what is said of many policies at once (Holm's p, the words, the confidence set) 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.compiled import compiled
 from research.errors import ConfigError, DataError
+from research.market.market import frozen
 from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR, STILL
 
@@ -148,7 +149,7 @@ class Evidence:
         if not 0.5 <= self.level < 1.0:
             raise ConfigError(f"the level of an interval lies in [0.5, 1): found {self.level!r}. The house uses 0.95.")
         for name in ("estimates", "draws"):
-            object.__setattr__(self, name, {metric: _frozen(a) for metric, a in getattr(self, name).items()})
+            object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
 
     def against(self, reference: str) -> "Evidence":
         """The same draws, compared with another policy."""
@@ -313,7 +314,7 @@ def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampl
     if len(heads) > 1:
         p[heads] = _mcs(columns[:, heads], size, resampling)
     p = np.where(behind, 0.0, p[family])
-    return ConfidenceSet(_frozen(p > size), _frozen(p), size, resampling)
+    return ConfidenceSet(frozen(p > size), frozen(p), size, resampling)
 
 
 def _mcs(losses: Array, size: float, resampling: Resampling) -> Array:
@@ -374,13 +375,6 @@ def _word(told_apart: bool, favour: float) -> Word:
 
 def _without_dust(differences: Array, dust: float) -> Array:
     return np.where(np.abs(differences) <= dust, 0.0, differences)
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only view."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def _refuse_too_few(days: int, resampling: Resampling) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
-from research.market.market import Array, Mask
+from research.market.market import Array, Mask, frozen
 
 Unlisted = Literal["pro_rata", "cash"]
 Rows = NDArray[np.int64]
@@ -67,9 +67,7 @@ class TargetPath:
     def __post_init__(self) -> None:
         """Check that no target looks ahead, and make the arrays read-only."""
         for name, kind in (("rows", np.float64), ("row", np.int64), ("seen", np.int64)):
-            array = np.array(getattr(self, name), dtype=kind)
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, frozen(np.asarray(getattr(self, name), dtype=kind)))
         in_force = np.flatnonzero(self.row >= 0)
         ahead = self.seen[self.row[in_force]] > in_force
         if ahead.any():

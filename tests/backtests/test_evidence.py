@@ -278,6 +278,13 @@ def test_what_was_found_cannot_be_written_over() -> None:
         confidence_set(made(2)[1], resampling=FEW).p[0] = 1.0
 
 
+def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> None:
+    values = np.array([1.0, 2.0])
+    found = Evidence(("a", "b"), "a", {"J": values}, {"J": np.ones((3, 2))}, 100, FEW)
+    values[0] = 9.0
+    assert found.estimates["J"].tolist() == [1.0, 2.0]
+
+
 # the confidence set
 
 
