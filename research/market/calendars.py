@@ -18,18 +18,6 @@ def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
     return schedule.sessions[(schedule.sessions >= first) & (schedule.sessions <= last)]
 
 
-def next_sessions(days: Days, calendar: str) -> Days:
-    """(T,) the scheduled session after each day, by the exchange's calendar and not by the next row of any data.
-
-    Raises : ConfigError for an unknown calendar, and for a day whose next session it does not know.
-    """
-    schedule = _schedule(calendar, days)
-    late = days >= schedule.sessions[-1]
-    if late.any():
-        raise _out_of_reach(calendar, schedule, days[late][0])
-    return schedule.following(days)
-
-
 def period(days: Days, every: str) -> NDArray[np.int64]:
     """(T,) number of the day, week (Monday to Sunday), month, quarter or year that each day falls in."""
     if every == "day":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from research.errors import ConfigError
 from research.market import calendars
-from research.market.calendars import EVERY, due, last_of, next_sessions, period, sessions
+from research.market.calendars import EVERY, due, last_of, period, sessions
 
 
 def day(text: str) -> np.datetime64:
@@ -18,7 +18,7 @@ def day(text: str) -> np.datetime64:
 
 def after(text: str, calendar: str = "XNYS") -> str:
     """The session after one day, as text."""
-    return str(next_sessions(np.array([day(text)]), calendar)[0])
+    return str(sessions(day(text) + 1, day(text) + 30, calendar)[0])
 
 
 def ends(text: str, every: str, calendar: str = "XNYS") -> bool:
@@ -52,7 +52,9 @@ def test_new_york_has_its_published_number_of_sessions_a_year(year: int, count: 
 @pytest.mark.parametrize("every", EVERY)
 def test_last_of_a_period_is_a_day_whose_next_session_is_in_another(every: str) -> None:
     days = np.arange(day("1999-12-20"), day("2002-02-01"))
-    assert (last_of(days, every, "XNYS") == (period(days, every) != period(next_sessions(days, "XNYS"), every))).all()
+    scheduled = sessions(days[0], day("2002-03-01"), "XNYS")
+    following = np.array([scheduled[scheduled > one][0] for one in days])
+    assert (last_of(days, every, "XNYS") == (period(days, every) != period(following, every))).all()
 
 
 def test_sessions_include_both_ends() -> None:
@@ -156,7 +158,7 @@ def test_calendar_is_due_when_a_last_session_lies_after_the_last_trade_and_not_a
 )
 def test_dates_that_a_calendar_does_not_know_are_refused(today: str, calendar: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        after(today, calendar)
+        ends(today, "day", calendar)
 
 
 def test_unknown_period_is_refused() -> None:
