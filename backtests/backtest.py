@@ -90,6 +90,7 @@ class Backtest:
 
     first : market row of the opening trade, the last close before the test.
     wealth : before the opening trade, currency.
+    periods_per_year : by which its figures are annualised.
     triggers : (k,) what asked for each trade.
     holds : reasons to hold by market row, or None when they can be derived (see `decisions`).
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
@@ -102,6 +103,7 @@ class Backtest:
     lag: int
     first: int
     wealth: float
+    periods_per_year: float
     name: str
     ledger: Ledger
     triggers: tuple[str, ...]
@@ -277,11 +279,11 @@ class Backtest:
                 reasons[t] = Why(corridor.trigger)
         return reasons
 
-    def summary(self, periods_per_year: float = 252.0) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
         from backtests.tables import backtest_table
 
-        return backtest_table(self, periods_per_year)
+        return backtest_table(self)
 
     def __repr__(self) -> str:
         """The summary, as text."""

@@ -131,13 +131,9 @@ class Comparison:
 
     def answer(self) -> str:
         """The answer in words, with its doubt."""
-        words = [d.verdict for d in self.evidence.differences("J").values()]
-        apart = [f"{words.count(w)} {w}" for w in ("better", "worse") if w in words]
-        return (
-            f"**{self.recommendation.sentence}** Against {self.reference}, of {len(words)} policies, "
-            f"{' and '.join(apart) or 'none'} can be told apart in J, and {words.count('cannot be told apart')} "
-            f"cannot, at 5 % after Holm's adjustment. {self.trials} configurations were tried to get here."
-        )
+        from backtests.tables import finding
+
+        return f"**{self.recommendation.sentence}** {finding(self)}"
 
     def __repr__(self) -> str:
         """The table, the differences in J and the recommendation, as text."""
@@ -298,6 +294,7 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         nav=portfolio.nav,
         lag=portfolio.lag,
         targets=paths[policy.allocation],
+        periods_per_year=portfolio.periods_per_year,
         name=name,
     )
 

@@ -33,6 +33,7 @@ def backtest(
     start_weights: Array | None = None,
     targets: TargetPath | None = None,
     leverage_limit: float = 1.0,
+    periods_per_year: float = 252.0,
     name: str = "",
 ) -> Backtest:
     """Play `policy` on `market` from the close before `start` to the last row.
@@ -42,6 +43,7 @@ def backtest(
     peer or a closed form.  start_weights : (n,) to open in, instead of the first target.
     targets : the allocation's target path on this market, when it is at hand; computed otherwise.
     leverage_limit : the most that the absolute weights of a target or a box may sum to.
+    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it only annualises figures.
     Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
     PolicyError, naming the date, for weights that cannot be booked.
     """
@@ -72,6 +74,7 @@ def backtest(
         lag=lag,
         first=first,
         wealth=float(nav),
+        periods_per_year=float(periods_per_year),
         name=name,
         ledger=ledger.cut(len(triggers)),
         triggers=triggers,

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from backtests.backtest import Backtest
     from backtests.comparison import Comparison
 
-DAILY = (
-    252.0  # periods a year of a backtest that shows itself: one that belongs to a portfolio is measured by its file's
-)
 WIDTH = 110  # columns of a terminal
 
 
@@ -209,15 +206,15 @@ def _wrapped(line: str) -> str:
 # -- a backtest by itself --------------------------------------------------------------------------------------------
 
 
-def backtest_score(played: "Backtest", periods_per_year: float = DAILY) -> Score:
+def backtest_score(played: "Backtest") -> Score:
     """Figures of one backtest against its own target. Those of `JUDGED_ALONE` mean nothing without a portfolio."""
     nowhere = np.full(len(played.market.assets), np.inf)
-    return score(played, Yardstick(played.targets, -nowhere, nowhere, 0.0, periods_per_year))
+    return score(played, Yardstick(played.targets, -nowhere, nowhere, 0.0, played.periods_per_year))
 
 
-def backtest_table(played: "Backtest", periods_per_year: float = DAILY) -> pd.DataFrame:
+def backtest_table(played: "Backtest") -> pd.DataFrame:
     """A row a figure: value in the unit beside it, net of costs unless it says gross."""
-    figures = backtest_score(played, periods_per_year).figures(played.dates)
+    figures = backtest_score(played).figures(played.dates)
     rows = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
     return pd.DataFrame(
         {"value": [row.value(figures) for row in rows], "unit": [row.unit for row in rows]},

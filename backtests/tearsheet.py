@@ -17,7 +17,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
 from backtests.figures.years import year_table
-from backtests.tables import DAILY, JUDGED_ALONE, ROWS, backtest_score, backtest_title, csv_text, distinguished
+from backtests.tables import JUDGED_ALONE, ROWS, backtest_score, backtest_title, csv_text, distinguished
 from research.errors import DataError
 
 if TYPE_CHECKING:
@@ -62,22 +62,22 @@ def comparison_html(comparison: "Comparison") -> str:
     return _render("comparison.html.j2", sheet=first_screen(comparison))
 
 
-def backtest_html(played: "Backtest", periods_per_year: float = DAILY) -> str:
+def backtest_html(played: "Backtest") -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
     return _render(
         "backtest.html.j2",
         title=backtest_title(played),
-        growth=timeline({played.name: played}, {played.name: ALONE}, played.name, periods_per_year),
+        growth=timeline({played.name: played}, {played.name: ALONE}, played.name, played.periods_per_year),
         weights=weights(played, ALONE),
         weights_words=WEIGHTS_WORDS,
-        figures=_alone(played, periods_per_year),
+        figures=_alone(played),
     )
 
 
-def _alone(played: "Backtest", periods_per_year: float) -> Block:
+def _alone(played: "Backtest") -> Block:
     """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
     try:
-        figures = backtest_score(played, periods_per_year).figures(played.dates)
+        figures = backtest_score(played).figures(played.dates)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
         return table(f"No figures: {error}", [], [])
     rows = [[row.label, row.cell(figures), row.unit] for row in ROWS.values() if row.key not in JUDGED_ALONE]
