@@ -7,6 +7,7 @@ the peer's own convention.
 """
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from benchmarks import jobs, with_bt, with_vectorbt
 from benchmarks.jobs import Job, Played
@@ -28,6 +29,17 @@ def documented(job: Job) -> str:
     return "vectorbt from_orders" if job.days is not None else "vectorbt from_order_func"
 
 
+def optional(job: Job) -> Contestants:
+    """vectorbt's Rust engine, which knows `from_orders` and is a package of its own, where someone has installed it."""
+    if job.days is None or find_spec("vectorbt_rust") is None:
+        return {}
+    close, size = with_vectorbt.prices(job), with_vectorbt.weights_on_days(job)
+    return {
+        "vectorbt from_orders in Rust": lambda: with_vectorbt.from_orders(job, close, size, "rust"),
+        "vectorbt from_orders in Rust + value()": lambda: with_vectorbt.from_orders(job, close, size, "rust").value(),
+    }
+
+
 def contestants(job: Job) -> Contestants:
     """Everyone who plays the job, ready to be called."""
     close = with_vectorbt.prices(job)
@@ -42,7 +54,7 @@ def contestants(job: Job) -> Contestants:
         FLEXIBLE: lambda: with_vectorbt.flexible(job, close),
         f"{FLEXIBLE} + value()": lambda: with_vectorbt.flexible(job, close).value(),
     }
-    return calls | {BT: lambda: with_bt.backtest(job, close).strategy.values}
+    return calls | optional(job) | {BT: lambda: with_bt.backtest(job, close).strategy.values}
 
 
 def peers(job: Job) -> dict[str, Played]:

@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
-from benchmarks.timing import keep, machine, show, versions
+from benchmarks.timing import keep, machine, processor_seconds, show, versions
 
 PORTFOLIO = Path("data/portfolios/global_multi_asset.yaml")
 ROOT = Path(__file__).parent.parent
@@ -41,11 +42,19 @@ def memory(process: psutil.Process) -> int:
     return total
 
 
-def run(environment: Mapping[str, str]) -> tuple[float, float]:
-    """(seconds, peak GB) of one report, into a folder that is thrown away. Raises when the command fails."""
+class Took(NamedTuple):
+    """Seconds on the wall's clock, seconds of all processors together, and the most memory held, GB."""
+
+    seconds: float
+    processor_seconds: float
+    peak_gb: float
+
+
+def run(environment: Mapping[str, str]) -> Took:
+    """What one report takes, made into a folder that is thrown away. Raises when the command fails."""
     with tempfile.TemporaryDirectory() as reports, tempfile.TemporaryFile("w+") as told:
         command = [str(Path(sys.executable).parent / "rebalance"), "report", str(PORTFOLIO), "--reports", reports]
-        before, peak, done = time.perf_counter(), 0, threading.Event()
+        before, used, peak, done = time.perf_counter(), processor_seconds(), 0, threading.Event()
         job = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment}, stdout=told, stderr=subprocess.STDOUT
         )
@@ -59,10 +68,10 @@ def run(environment: Mapping[str, str]) -> tuple[float, float]:
         if job.returncode:
             told.seek(0)
             raise RuntimeError(f"{' '.join(command[1:3])} ended with {job.returncode}:\n{told.read()[-2000:]}")
-        return seconds, peak / 1e9
+        return Took(seconds, processor_seconds() - used, peak / 1e9)
 
 
-def without_caches() -> tuple[float, float]:
+def without_caches() -> Took:
     """The same, with empty folders for whatever is kept between runs."""
     with tempfile.TemporaryDirectory() as empty:
         folders = {name: str(Path(empty) / name.lower()) for name in CACHES}
@@ -82,26 +91,27 @@ def main() -> None:
         return
     show(
         f"rebalance report {PORTFOLIO}",
-        ("caches", "seconds", "aim", "", "peak GB", "aim", ""),
+        ("caches", "seconds", "aim", "", "processor seconds", "peak GB", "aim", ""),
         [
             (
                 name,
-                f"{seconds:.1f}",
+                f"{took.seconds:.1f}",
                 f"{AIMS[name]:.0f}",
-                "" if seconds < AIMS[name] else "short",
-                f"{peak:.2f}",
+                "" if took.seconds < AIMS[name] else "short",
+                f"{took.processor_seconds:.1f}",
+                f"{took.peak_gb:.2f}",
                 f"{MEMORY_AIM:.0f}",
-                "" if peak < MEMORY_AIM else "short",
+                "" if took.peak_gb < MEMORY_AIM else "short",
             )
-            for name, (seconds, peak) in found.items()
+            for name, took in found.items()
         ],
-        ["one run each"],
+        ["one run each; on a machine with other work, processor seconds over cores are the least that it can take"],
     )
     keep(
         "main_job",
         {
             "versions": versions("numba", "torch", "papermill"),
-            "runs": {name: {"seconds": seconds, "peak_gb": peak} for name, (seconds, peak) in found.items()},
+            "runs": {name: took._asdict() for name, took in found.items()},
             "aims": {"seconds": AIMS, "peak_gb": MEMORY_AIM},
         },
     )

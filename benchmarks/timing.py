@@ -1,7 +1,7 @@
 """Ratios that hold on a busy machine: everyone takes turns in every round, and medians are taken over rounds.
 
-Seconds are the processor's, of this one process. On a machine with other work a wall clock would flatter the quick: it
-is the long calls that get interrupted. On an idle machine the two agree, as every contestant runs on one thread.
+Their seconds are the processor's, of this process alone: on a machine with other work a wall clock would flatter the
+quick, as it is the long calls that get interrupted. On an idle one the two agree: every contestant runs on one thread.
 """
 
 import gc
@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,12 @@ def _seconds(call: Callable[[], object]) -> float:
     before = time.process_time()
     call()
     return time.process_time() - before
+
+
+def processor_seconds() -> float:
+    """Processor seconds of the child processes that have ended so far, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 # -- where, with what, and what came out -----------------------------------------------------------------------------

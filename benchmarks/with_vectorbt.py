@@ -41,9 +41,10 @@ def weights_on_days(job: Job) -> pd.DataFrame:
     return pd.DataFrame(np.where(job.days[:, None], job.target, np.nan), job.market.dates, list(job.market.assets))
 
 
-def from_orders(job: Job, close: pd.DataFrame, size: pd.DataFrame) -> Portfolio:
+def from_orders(job: Job, close: pd.DataFrame, size: pd.DataFrame, engine: str = "numba") -> Portfolio:
     """The calendar: orders to target weights, sells first."""
-    return Portfolio.from_orders(close, size, size_type="targetpercent", fees=job.rate, call_seq="auto", **SHARED)
+    how = {"size_type": "targetpercent", "call_seq": "auto", "engine": engine, **SHARED}
+    return Portfolio.from_orders(close, size, fees=job.rate, **how)
 
 
 def from_order_func(job: Job, close: pd.DataFrame) -> Portfolio:
