@@ -364,6 +364,7 @@ def _conventions(comparison: "Comparison") -> dict[str, str]:
         "draws": f"{evidence.resampling.reps:,}",
         "block": f"{evidence.resampling.block}",
         "level": percent(evidence.level, 0),
+        "notes": " ".join(comparison.notes),
     }
 
 

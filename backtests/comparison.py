@@ -21,6 +21,8 @@ from research.rules import Rule, TunedThreshold
 
 FAMILIES = ("never", "calendar", "band", "tuned", "learned")  # from the simplest to the least simple
 REFERENCE = "quarterly"
+LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
+FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
 
@@ -110,16 +112,27 @@ class Comparison:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: warnings of the data in the test, bands never touched, few observations."""
+        """What a reader must judge: of the data in the test, of the run, and of policies that never traded."""
         first, last = self.backtests[self.reference].dates[[0, -1]]
         found = [str(note) for note in self.portfolio.market.notes if note.warning and note.falls_in(first, last)]
+        quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
+        if quick:
+            found.append(f"A quick look, with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: no full run.")
+        if self.portfolio.policy not in (None, self.recommendation.policy):
+            found.append(f"The file has {self.portfolio.policy} in force, and these trades follow the recommendation.")
         for name, played in self.backtests.items():
             if not len(played.ledger.asked) and self.portfolio.policies[name].family != "never":
-                found.append(f"{name} never traded in the test: its band was not touched.")
+                found.append(f"{name} never traded in the test.")
         days = len(self.backtests[self.reference].net_returns)
         if days < 3 * self.yardstick.periods_per_year:
             found.append(f"The test has {days} days, less than three years: most differences cannot be told apart.")
         return tuple(found)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the data in the test, and need not judge."""
+        first, last = self.backtests[self.reference].dates[[0, -1]]
+        return tuple(str(n) for n in self.portfolio.market.notes if not n.warning and n.falls_in(first, last))
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""
@@ -227,6 +240,12 @@ def check_settings(
                 f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(names)}). Correct the "
                 "name, or add it under `policies`."
             )
+    tested = len(portfolio.market.dates) - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
+    if tested < LEAST_DAYS:
+        raise ConfigError(
+            f"test_start of {portfolio.file} is {portfolio.test_start:%Y-%m-%d}: it leaves {tested} sessions, and "
+            f"{LEAST_DAYS} at least are needed. Choose an earlier one."
+        )
     given = max((len(spec.seeds) for spec in portfolio.policies.values() if isinstance(spec, Learned)), default=0)
     if rl_steps < 0:
         raise ConfigError(f"rl_steps is {rl_steps}: give training steps a seed, or 0 for the file's.")

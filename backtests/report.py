@@ -13,6 +13,7 @@ import pandas as pd
 
 from backtests.backtest import Backtest
 from backtests.comparison import (
+    FULL,
     REFERENCE,
     Comparison,
     Fitted,
@@ -23,7 +24,7 @@ from backtests.comparison import (
     play,
     settings_of,
 )
-from backtests.notebook import Plain, check_parameters, execute, parse_parameter, plain, progress_file
+from backtests.notebook import check_parameters, execute, parse_parameter, plain, progress_file
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
 from backtests.scores import score
 from backtests.tables import csv_text
@@ -38,7 +39,6 @@ from research.rules import Rule, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
 NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
-FULL: dict[str, Plain] = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # 0: as the portfolio file says
 PROGRESS, SUMMARY = ".progress", "summary.txt"
 FILES = {
     NOTEBOOK.name: "the executed notebook",
@@ -178,7 +178,7 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     for name in ("portfolio", "run"):
         if name in asked:
             raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
-    parameters = check_parameters(NOTEBOOK, FULL | asked)
+    parameters = check_parameters(NOTEBOOK, {**FULL, **asked})
     portfolio = load_portfolio(file)
     knobs = {name: int(parameters[name]) for name in FULL}
     check_settings(portfolio, list(portfolio.policies), REFERENCE, **knobs)
@@ -260,7 +260,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one."""
-    full = plain(settings_of(portfolio, **{name: int(value) for name, value in FULL.items()}))
+    full = plain(settings_of(portfolio, **FULL))
     for folder, manifest in past_runs(reports):
         if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
             return folder, manifest

@@ -14,6 +14,7 @@ from backtests.evidence import (
     Resampling,
     confidence_set,
     drawn_means,
+    half_width,
     holm,
     paired_evidence,
     two_sided_p,
@@ -72,12 +73,17 @@ def test_intervals_are_those_of_arch() -> None:
         return bootstrap.conf_int(statistic, FEW.reps, method="percentile", size=0.95)
 
     own = arch_interval(lambda *data: figures(*data)[:, 1])
-    between = arch_interval(differences)
+    bootstrap = StationaryBootstrap(20, losses, returns, cash, seed=FEW.seed)
+    drawn, estimated = bootstrap.apply(differences, FEW.reps), differences(losses, returns, cash)
+    far = np.quantile(np.abs(drawn - estimated), 0.95, axis=0)
+    tail = (1 + (np.abs(drawn - estimated) >= np.abs(estimated)).sum(axis=0)) / (FEW.reps + 1)
     for m, metric in enumerate(METRICS):
         figure, difference = found.figures(metric)["p1"], found.differences(metric)["p1"]
         assert [figure.lower, figure.upper] == pytest.approx(own[:, m], rel=1e-9)
-        assert [difference.lower, difference.upper] == pytest.approx(between[:, m], rel=1e-9)
-        assert difference.estimate == pytest.approx(differences(losses, returns, cash)[m], rel=1e-9)
+        between = [estimated[m] - far[m], estimated[m] + far[m]]
+        assert [difference.lower, difference.upper] == pytest.approx(between, rel=1e-9)
+        assert difference.estimate == pytest.approx(estimated[m], rel=1e-9)
+        assert difference.p == pytest.approx(tail[m], rel=1e-12)
         assert figure.estimate == pytest.approx(figures(losses, returns, cash)[m, 1], rel=1e-10)
     assert found.days == days
 
@@ -250,13 +256,17 @@ def test_the_words_pay_for_the_number_compared() -> None:
 
 
 @settings(deadline=None)
-@given(arrays(float, st.integers(100, 300), elements=st.integers(-3, 60).map(float)), st.sampled_from([0.90, 0.95]))
-def test_p_and_the_interval_tell_one_story(draws: np.ndarray, level: float) -> None:
-    lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    p = two_sided_p(draws[:, None])[0]
-    outside = bool(lower > 0 or upper < 0)
+@given(
+    arrays(float, st.integers(100, 300), elements=st.integers(-3, 60).map(float)),
+    st.integers(-5, 65).map(float),
+    st.sampled_from([0.90, 0.95]),
+)
+def test_p_and_the_interval_tell_one_story(draws: np.ndarray, estimate: float, level: float) -> None:
+    half = half_width(draws[:, None], [estimate], level)[0]
+    p = two_sided_p(draws[:, None], [estimate])[0]
+    outside = bool(abs(estimate) > half)
     assert outside or p > 1 - level
-    assert not outside or p <= 1 - level + 4 / (len(draws) + 1)
+    assert not outside or p <= 1 - level + 2 / (len(draws) + 1)
 
 
 def test_the_table_has_a_row_for_each_metric_and_policy() -> None:

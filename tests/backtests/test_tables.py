@@ -79,7 +79,7 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
     assert f"[{difference.lower:.2f}, {difference.upper:.2f}]".replace("-", "−") in text
     assert difference.verdict in text
     assert comparison.recommendation.sentence[:60] in text
-    assert f"{comparison.trials} configurations were tried" in text
+    assert f"{comparison.trials} configurations were tried" in " ".join(text.split())
 
 
 def test_the_finding_counts_what_can_be_told_apart(comparison) -> None:
