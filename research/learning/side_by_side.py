@@ -82,9 +82,11 @@ def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, told: Told) -
                 executor.submit(_watched, job, seed, i, path, os.getpid()) for i, seed in enumerate(seeds)
             ]
             pending: set[Future[T]] = set(futures)
-            while pending and not any(f.done() and f.exception() for f in futures):
-                pending = set(wait(pending, timeout=GLANCE, return_when=FIRST_EXCEPTION).not_done)
+            while pending:
+                done, pending = wait(pending, timeout=GLANCE, return_when=FIRST_EXCEPTION)
                 told(int(board[:-1].sum()))
+                for future in done:
+                    future.result()  # raises what its job raised
             return [future.result() for future in futures]
         finally:
             board[-1] = 1

@@ -1,5 +1,7 @@
 """In a market whose optimum is known, what is learned comes near it, and beats the tuned threshold to target."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,14 @@ from backtests.tuning import tune
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.learning import Learned, PPOSettings, train
+from research.learning.ppo import learn
+from research.learning.rollouts import closed_form, judge
+from research.learning.training_days import scales, training_days
 from research.market import Market, instruments_table
 from research.rules import TunedThreshold
 
 TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, 5, 5), 5.0, 252
+STEPS, PPO = 262_144, PPOSettings(worlds=256, rollout=32, batch=2048)
 
 
 def two_lines(sessions: int, seed: int) -> Market:
@@ -30,8 +36,41 @@ def two_lines(sessions: int, seed: int) -> Market:
     )  # fmt: skip
 
 
-def j(market, policy, first=30):
-    """J of a policy on a simulated market, bp a year."""
-    played = backtest(market, policy, COSTS, start=market.dates[first])
-    strategic = Yardstick(target_path(TARGET, market), np.zeros(2), np.ones(2), G, YEAR)
-    return float(losses(played, strategic).mean())
+@pytest.fixture(scope="module")
+def market():
+    return two_lines(252 * 100, seed=1)
+
+
+@pytest.fixture(scope="module")
+def past(market):
+    """Forty years to learn and to tune on."""
+    return market.until(market.dates[252 * 40])
+
+
+def strategic(market):
+    return Yardstick(target_path(TARGET, market), np.zeros(2), np.ones(2), G, YEAR)
+
+
+def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(market, past):
+    """Over the sixty years that follow, under the same shocks."""
+    bands = tuple(np.geomspace(0.01, 0.1, 12).round(4).tolist())
+    tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), past, COSTS, strategic(past)).policy
+    assert bands[0] < tuned.band < bands[-1]
+    learned = train(Learned(TARGET, steps=STEPS, seeds=(1,), ppo=PPO), past, COSTS, G, YEAR, workers=1).policy
+    of_learned, of_tuned = (
+        losses(backtest(market, policy, COSTS, start=market.dates[252 * 40 + 1]), strategic(market)).mean()
+        for policy in (learned, tuned)
+    )
+    assert of_learned < 0.85 * of_tuned
+
+
+def test_it_finds_its_way_from_boxes_three_times_too_wide(past):
+    """Action zero is far from the optimum here, so that what is gained is learned and not given."""
+    spec = Learned(TARGET, steps=STEPS, ppo=PPO)
+    days = training_days(spec, past, COSTS, G, YEAR)
+    measured = days.scales
+    wide = scales(measured.target, 3.0 * measured.half_width, measured.covariance, measured.volatility)
+    lesson = learn(replace(days, scales=wide), spec, 1, lambda done: None)
+    optimal = judge(days, 0, closed_form(days))
+    assert lesson.curve[0][1] > 2.5 * optimal
+    assert lesson.losses[0] < 1.2 * optimal
