@@ -41,8 +41,18 @@ def read_policy(document: Document, path: KeyPath, strategic: FixedWeights) -> A
     Raises : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
     """
     rule = _named(document, (*path, "rule"), RULES)
+    _refuse_points(document, path)
     allocation = _read_allocation(document, (*path, "allocation"), strategic)
     return _build(document, path, RULES[rule], {"allocation": allocation}, beside=("rule", "allocation"))
+
+
+def _refuse_points(document: Document, path: KeyPath) -> None:
+    """Refuse a band above 1: it was written in points, and would never be touched."""
+    for key in ("band", "bands"):
+        given = document.value(*path, key) if document.has(*path, key) else 0.0
+        bands = [band for band in (given if isinstance(given, list) else [given]) if isinstance(band, int | float)]
+        if max(bands, default=0.0) > 1.0:
+            document.refuse((*path, key), "a band is a fraction of NAV", given, "Two percentage points are 0.02.")
 
 
 def _read_allocation(document: Document, path: KeyPath, strategic: FixedWeights) -> Allocation:

@@ -132,3 +132,11 @@ def _empty(tmp_path: Path) -> Path:
     path = tmp_path / "file.yaml"
     path.write_text("name: x\n")
     return path
+
+
+@pytest.mark.parametrize("written", ["{rule: threshold, band: 3}", "{rule: tuned, bands: [0.01, 2]}"])
+def test_a_band_written_in_points_is_refused(read: Any, written: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"policies\.mine\.bands?: a band is a fraction of NAV .*Two percentage points are 0\.02"
+    ):
+        read(written)
