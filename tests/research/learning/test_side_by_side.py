@@ -47,7 +47,8 @@ def test_one_that_fails_stops_the_others():
 
 
 ENDLESS = """
-import itertools, time
+import itertools, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
 from research.learning.side_by_side import side_by_side
 
 def job(seed, report):
