@@ -1,4 +1,7 @@
-"""What the benchmarks time is one job: the same trades if they are free, and each peer's own convention if not."""
+"""What the benchmarks time is one job: the same trades if they are free, and vectorbt's own convention if not.
+
+bt is held to the same by the benchmark itself, with which it is installed.
+"""
 
 from collections.abc import Callable
 
@@ -32,17 +35,8 @@ def with_vectorbt(job: Job) -> dict[str, Played]:
     return {name: with_vectorbt.played(portfolio) for name, portfolio in both.items()}
 
 
-def with_bt(job: Job) -> dict[str, Played]:
-    """The job in bt, where the `bench` extra is installed."""
-    pytest.importorskip("bt")
-    from benchmarks import with_bt
-
-    return {"bt": with_bt.played(job, with_bt.backtest(job, with_bt.prices(job)))}
-
-
 PEERS = [
     pytest.param(with_vectorbt, jobs.vectorbt_convention, id="vectorbt", marks=pytest.mark.slow),
-    pytest.param(with_bt, jobs.bt_convention, id="bt"),
 ]
 
 
