@@ -15,11 +15,11 @@ from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade
 from research.allocation import TargetPath, target_path
-from research.compiled import compiled
+from research.compiled import lean
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, Mask, frozen
-from research.rules.corridor import Corridor, ask, reason
+from research.rules.corridor import Corridor, ask, near, reason
 
 
 def backtest(
@@ -221,7 +221,7 @@ def _play_compiled(game: _Game, corridor: Corridor, cash_units: float, ledger: L
     """Play a corridor; gives the trigger of each decision to trade."""
     market, costs = game.market, game.costs
     units, first, lag = ledger.units[0].copy(), game.first, game.lag
-    rates = (corridor.part, costs.columns, costs.total)
+    rates = (corridor.part, *_rates_and_room(costs, len(units)))
     count, stopped = _play(
         market.index,
         market.cash_index,
@@ -239,7 +239,7 @@ def _play_compiled(game: _Game, corridor: Corridor, cash_units: float, ledger: L
     return (corridor.trigger,) * count
 
 
-@compiled
+@lean
 def _play(
     index: Array,
     cash_index: Array,
@@ -255,6 +255,9 @@ def _play(
     part: float,
     rates: Array,
     cost: Array,
+    weights: Array,
+    goal: Array,
+    movable: Mask,
     first: int,
     lag: int,
     units: Array,
@@ -262,15 +265,18 @@ def _play(
     ledger: Ledger,
 ) -> tuple[int, int]:
     """The days after `first`, in the order of the house; gives (decisions, row that cannot be booked or -1)."""
-    n = len(units)
-    weights, goal, movable = np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_)
     asked_at, nav_path = ledger.asked, ledger.nav
     count, pending, again, due, k, nav = 0, False, False, -1, 0, ledger.nav[0]
     for t in range(first + 1, len(index)):
         nav = wealth(units, index, t, cash_units, cash_index[t])
         if not nav > 0.0:
             return count, t
-        for turn in range(2):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
+        cash_value = cash_units * cash_index[t]
+        looks = again or (
+            asked[t] and (pending or near(units, index, t, nav, cash_value, trigger_lower, trigger_upper, cash, row[t]))
+        )
+        turns = 2 if pending or looks else 0  # none on most days
+        for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
             if (turn == 0) == (lag > 0):
                 if pending and t == due:
                     before = nav
@@ -282,7 +288,7 @@ def _play(
                         return count, t
                     _write(ledger, count, t, units, cash_units, before)
                     count, pending = count + 1, False
-            elif (asked[t] or again) and not pending:
+            elif looks and not pending:
                 k = row[t]
                 held = weigh(units, index, t, nav, weights)
                 again = ask(weights, held, tradable, t, trigger_lower, trigger_upper, cash, k)
@@ -298,20 +304,23 @@ def _play(
     return count, -1
 
 
-@compiled
+@lean
 def _write(ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, nav_before: float) -> None:
     """Write the state after decision j was booked."""
     ledger.booked[j] = booked
-    ledger.units[j + 1] = units
+    for i in range(len(units)):
+        ledger.units[j + 1, i] = units[i]
     ledger.cash_units[j + 1] = cash_units
     ledger.nav_before[j] = nav_before
 
 
-@compiled
+@lean
 def _write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
     """Decision j was asked on one of the last days, and the data ended before it could be booked."""
-    ledger.trades[j] = 0.0
-    ledger.charges[j] = 0.0
+    for i in range(len(units)):
+        ledger.trades[j, i] = 0.0
+        for c in range(ledger.charges.shape[1]):
+            ledger.charges[j, c, i] = 0.0
     _write(ledger, j, -1, units, cash_units, nav)
 
 

@@ -67,12 +67,21 @@ def set_cache_folder() -> bool:
 KEPT = set_cache_folder()
 
 
+OPTIONS: dict[str, Any] = {"cache": KEPT, "nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
+# Counting references to the arrays of a call costs as much as a trade does; a kernel that counts none cannot allocate.
+LEAN: dict[str, Any] = OPTIONS | {"_nrt": False}
+
+
 def compiled(function: F) -> F:
     """`numba.njit` as every kernel of the house uses it: cached on disk, free of the GIL, lazily typed."""
-    return cast(F, numba.njit(function, cache=KEPT, nogil=True, fastmath=FASTMATH, error_model="numpy"))
+    return cast(F, numba.njit(function, **OPTIONS))
+
+
+def lean(function: F) -> F:
+    """`compiled`, for kernels that allocate nothing and set no slice: numba refuses what does."""
+    return cast(F, numba.njit(function, **LEAN))
 
 
 def inlined(function: F) -> F:
-    """`compiled`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
-    kernel = numba.njit(function, cache=KEPT, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-    return cast(F, kernel)
+    """`lean`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
+    return cast(F, numba.njit(function, forceinline=True, **LEAN))

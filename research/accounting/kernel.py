@@ -13,7 +13,7 @@ in by the loops, so that nothing is allocated in a day.
 
 import numpy as np
 
-from research.compiled import compiled, inlined
+from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 
 DUST = 1e-14  # fraction of NAV below which a sum of weights is rounding
@@ -82,7 +82,7 @@ def _kink(
     return following, moving
 
 
-@compiled
+@lean
 def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, amount: float, out: Array) -> float:
     """Move `out` (n,), inside its box, by `amount` in all, at least cost; gives what could not be placed.
 
@@ -111,7 +111,7 @@ def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Arra
     return 0.0
 
 
-@compiled
+@lean
 def rescale(
     lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, way: float, out: Array
 ) -> None:
@@ -132,7 +132,7 @@ def rescale(
                 out[i] = far * factor
 
 
-@compiled
+@lean
 def nearest(
     weights: Array,
     tradable: Mask,
@@ -230,7 +230,7 @@ def _newton(
     return scale
 
 
-@compiled
+@lean
 def settle(
     units: Array,
     prices: Array,
@@ -273,7 +273,7 @@ def settle(
     return BOOKED, cash / cash_price
 
 
-@compiled
+@lean
 def book(
     units: Array,
     prices: Array,

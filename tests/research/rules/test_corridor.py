@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from research.rules.corridor import TOLERANCE, Corridor, ask, band_rows, reason
+from research.rules.corridor import TOLERANCE, Corridor, ask, band_rows, near, reason
 
 Rows = dict[str, np.ndarray]
 
@@ -125,3 +127,21 @@ def test_a_corridor_cannot_be_written_to() -> None:
     for array in corridor.arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=24),
+    st.lists(st.integers(-3, 3), min_size=24, max_size=24),
+    st.sampled_from([0.0, 0.01, 0.05]),
+)
+def test_the_first_look_never_misses_what_the_rule_would_ask_for(
+    values: list[int], steps: list[int], trigger: float
+) -> None:
+    """Weights on the trigger and within a hair of it, on each side."""
+    target = np.array(values) / 50.0 / max(1.0, sum(values) / 50.0)
+    of = rows(*target, trigger=trigger)
+    triggers = (of["trigger_lower"], of["trigger_upper"], of["cash"], 0)
+    step = np.array(steps[: len(target)])
+    weights = target + np.sign(step) * (trigger + (np.abs(step) - 2) * TOLERANCE)
+    if asks(of, weights.tolist()):
+        assert near(weights, np.ones((1, len(weights))), 0, 1.0, 1.0 - weights.sum(), *triggers)
