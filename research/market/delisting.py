@@ -6,8 +6,8 @@ import numpy as np
 
 from research.errors import DataError
 from research.market.instruments import OFFER, checked_instruments
-from research.market.market import Day, Market
-from research.market.notes import Note
+from research.market.market import Market
+from research.market.notes import Day, Note
 
 
 def delist(market: Market, asset: str, date: Day, delisting_return: float | None = None) -> Market:

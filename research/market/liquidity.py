@@ -95,7 +95,8 @@ def corwin_schultz(high: Array, low: Array, close: Array) -> Array:
     beta = np.log(high[:-1] / low[:-1]) ** 2 + np.log(highs / lows) ** 2
     gamma = np.log(np.maximum(high[:-1], highs) / np.minimum(low[:-1], lows)) ** 2
     alpha = (ROOT - 1.0) * np.sqrt(beta) / (3.0 - 2.0 * ROOT) - np.sqrt(gamma / (3.0 - 2.0 * ROOT))
-    return np.maximum(2.0 * np.tanh(alpha / 2.0), 0.0)
+    spread: Array = np.maximum(2.0 * np.tanh(alpha / 2.0), 0.0)
+    return spread
 
 
 def abdi_ranaldo(high: Array, low: Array, close: Array) -> Array:
@@ -112,7 +113,7 @@ def abdi_ranaldo(high: Array, low: Array, close: Array) -> Array:
 
 
 def _trailing_sum(values: Array, window: int, less: Array | float = 0.0, power: int = 1) -> Array:
-    """(T, n) sum over the last `window` rows of (value - less)^power, NaN before so many: lag by lag, to save memory."""
+    """(T, n) sum over the last `window` rows of (value - less)^power, NaN before so many; lag by lag, for memory."""
     total = np.zeros(values.shape)
     total[: window - 1] = np.nan
     for back in range(min(window, len(values))):
