@@ -27,7 +27,8 @@ class Allocation(Protocol):
     """What to hold.
 
     refit  : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
-             "quarter" or "year", at the last scheduled session of each.
+             "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves the market,
+             for the target in force would hold what is gone.
     window : returns that it needs; 0 for none.
     """
 
@@ -119,7 +120,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 
 
 def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], how: Unlisted = "pro_rata") -> Array:
-    """The same target when some lines are not listed yet: spread over the listed lines, or left in cash.
+    """The same target when some lines are not listed, not yet or no more: spread over the others, or left in cash.
 
     weights     : (n,) fraction of NAV.      listed : (n,) bool.      asset_class : n names.
     how         : "pro_rata": the target of a line that is not listed goes to the listed lines of its class that have
@@ -159,15 +160,17 @@ def _refit_rows(allocation: Allocation, market: Market) -> Rows:
         raise ConfigError(
             f"refit of {allocation!r} is {allocation.refit!r}. Use one of {', '.join((LISTING, *EVERY))}."
         )
-    return np.flatnonzero(last_of(market.days, allocation.refit, market.calendar))
+    exits = market.exits[market.exits < len(market.dates)]
+    return np.union1d(np.flatnonzero(last_of(market.days, allocation.refit, market.calendar)), exits)
 
 
 def _first_complete(allocation: Allocation, market: Market, start: int) -> int:
     """First row at which a line has the whole window; raises DataError when it lies after `start`."""
     if allocation.window == 0:
         return 0
-    listing = int(np.argmax(market.listed.any(axis=1)))
-    ready = listing + allocation.window
+    listing, window = int(np.argmax(market.listed.any(axis=1))), allocation.window
+    whole = (market.listed[window:] & market.listed[:-window]).any(axis=1)
+    ready = window + (int(np.argmax(whole)) if whole.any() else len(market.dates))
     if ready <= start:
         return ready
     mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if ready < len(market.dates) else ""
