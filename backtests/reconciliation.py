@@ -109,7 +109,7 @@ def reconcile(backtest: Backtest) -> Reconciliation:
     total = by_line["start"].sum() + gains.sum() - paid.sum() - by_line["end"].sum()
     largest = max(
         float((unexplained / np.maximum(whole, book.nav)[:, None]).max()),
-        abs(float(total)) / float(daily[["start", "end"]].abs().max(axis=None)),
+        abs(float(total)) / float(daily["end"].abs().max()),
         float(book.residual[0]),
     )
     return Reconciliation(backtest.name, daily, by_line, largest)

@@ -25,21 +25,23 @@ METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
 class Impact:
     """What our own trade moves the price by: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
 
-    coefficient : without unit, about 1.  exponent : p, more than 1; 1.5 is the 3/2-power law.
+    coefficient : without unit, about 1; one for all lines, or one a line.
+    exponent : p, more than 1; 1.5 is the 3/2-power law.
     volume_window, volatility_window : sessions of the trailing means that volume (currency a day) and volatility (a
     day) are taken from, up to and including the day of the trade.
     Source : Grinold and Kahn (2000), Active Portfolio Management, chapter 16; Boyd et al. (2017), Multi-Period Trading
     via Convex Optimization, equation 2.2.
     """
 
-    coefficient: float = 1.0
+    coefficient: float | tuple[float, ...] = 1.0
     exponent: float = 1.5
     volume_window: int = 21
     volatility_window: int = 63
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if not (np.isfinite(self.coefficient) and self.coefficient >= 0.0):
+        each = np.asarray(self.coefficient, dtype=float)
+        if not (np.isfinite(each) & (each >= 0.0)).all():
             raise ConfigError(f"coefficient of impact is {self.coefficient!r}: give a number that is at least 0.")
         if not 1.0 < self.exponent <= 3.0:
             raise ConfigError(f"exponent of impact is {self.exponent!r}: it is more than 1 and at most 3.")
@@ -127,7 +129,8 @@ class Costs:
         >>> Costs.bps(2, commission=[1, 2]).total.tolist()
         [0.0001, 0.0002]
         """
-        return cls(*(np.broadcast_to(np.asarray(c, dtype=float) * BPS, (n,)) for c in (commission, half_spread)))
+        each = [np.broadcast_to(np.asarray(c, dtype=float) * BPS, (n,)) for c in (commission, half_spread)]
+        return cls(each[0], each[1])
 
     @property
     def total(self) -> Array:
@@ -155,7 +158,10 @@ class Costs:
         if not (np.isfinite(multiple) and multiple >= 0.0):
             raise ConfigError(f"costs cannot be multiplied by {multiple!r}: give a number that is at least 0.")
         amounts = ("commission", "half_spread", "per_unit", "minimum", "ticket")
-        impact = self.impact and replace(self.impact, coefficient=self.impact.coefficient * multiple)
+        impact = self.impact
+        if impact is not None:
+            each = np.asarray(impact.coefficient) * multiple
+            impact = replace(impact, coefficient=float(each) if each.ndim == 0 else tuple(each.tolist()))
         return replace(self, impact=impact, **{name: getattr(self, name) * multiple for name in amounts})
 
     def simplified(self, nav: float) -> "Costs":
@@ -201,7 +207,7 @@ class Costs:
             rates = np.broadcast_to(rates, (len(each), 2, n)).copy()
             rates[:, 0] += np.nan_to_num(each)
         impact, exponent = np.zeros((1, n)), 1.5
-        if self.impact is not None and self.impact.coefficient > 0.0:
+        if self.impact is not None and np.any(self.impact.coefficient):
             assert market is not None
             exponent = self.impact.exponent
             impact = _impact(market, first, self.impact)
@@ -250,10 +256,13 @@ def _impact(market: Market, first: int, model: Impact) -> Array:
     if market.volumes is None:
         raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
     volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
-    _known(market, first, np.where(volume > 0.0, volume, np.nan), "volume, for market impact,", volume)
-    _known(market, first, sigma, "volatility, for market impact,")
+    coefficient = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
+    needed = np.where(coefficient > 0.0, np.where(volume > 0.0, volume, np.nan), 1.0)
+    _known(market, first, needed, "volume, for market impact,", volume)
+    _known(market, first, np.where(coefficient > 0.0, sigma, 0.0), "volatility, for market impact,")
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(model.coefficient * sigma * volume ** (1.0 - model.exponent), posinf=0.0)
+        each: Array = np.nan_to_num(coefficient * sigma * needed ** (1.0 - model.exponent), posinf=0.0)
+    return each
 
 
 def _known(market: Market, first: int, values: Array, what: str, found: Array | None = None) -> None:

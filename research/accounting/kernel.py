@@ -75,7 +75,8 @@ def accrue(
     out[1] = carry.financing * max(-cash, 0.0) * years
     out[2] = carry.cash_spread * max(cash, 0.0) * years
     out[3] = carry.management_fee * nav * years
-    return out[0] + out[1] + out[2] + out[3]
+    total: float = out[0] + out[1] + out[2] + out[3]
+    return total
 
 
 @inlined
@@ -199,7 +200,8 @@ def close_out(
     if tariff.tax > 0.0 and units[i] > 0.0:
         gains[i], _ = gain(lots, tariff.method, i, prices[t, i], units[i])
         sell_lots(lots, tariff.method, i, units[i])
-        lots.count[i] = 0
+        lots.held[i] = 0
         paid = levy(lots, tariff.tax, gains, gains[i], max(gains[i], 0.0), charges)
     units[i] = 0.0
-    return cash_units + (value - paid) / cash_price
+    left: float = cash_units + (value - paid) / cash_price
+    return left

@@ -128,7 +128,7 @@ def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[f
     left, total, last = units, 0.0, 0.0
     bound = np.inf  # of the lots already sold, when the dearest go first
     place = -1
-    for _ in range(lots.count[i]):
+    for _ in range(lots.held[i]):
         place = _next_lot(lots, method, i, bound, place)
         if place < 0:
             break
@@ -146,9 +146,9 @@ def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[f
 def _next_lot(lots: Lots, method: int, i: int, bound: float, place: int) -> int:
     """The lot that is sold after `place`, whose price is `bound`; -1 when none is left. Equal prices: first in."""
     if method != HIGHEST:
-        return place + 1 if place + 1 < lots.count[i] else -1
+        return place + 1 if place + 1 < lots.held[i] else -1
     best = -1
-    for j in range(lots.count[i]):
+    for j in range(lots.held[i]):
         price = lots.price[i, j]
         after = price < bound or (price == bound and j > place)
         if after and (best < 0 or price > lots.price[i, best]):
@@ -211,7 +211,7 @@ def _steepest(
             _, marginal = _costs(tariff, day, i, largest)
             if tariff.tax > 0.0 and value > 0.0:
                 cheapest = prices[t, i]
-                for j in range(lots.count[i]):
+                for j in range(lots.held[i]):
                     cheapest = min(cheapest, lots.price[i, j])
                 marginal += tariff.tax * (1.0 - cheapest / prices[t, i])
             total += abs(asked[i]) * marginal
@@ -324,14 +324,15 @@ def levy(lots: Lots, rate: float, gains: Array, realised: float, won: float, cha
     for i in range(len(gains)):
         if gains[i] > 0.0:
             charges[TAX, i] = rate * taxed * (gains[i] / won)
-    return rate * taxed
+    tax: float = rate * taxed
+    return tax
 
 
 @lean
 def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
     """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order."""
     left, bound, place = units, np.inf, -1
-    for _ in range(lots.count[i]):
+    for _ in range(lots.held[i]):
         place = _next_lot(lots, method, i, bound, place)
         if place < 0 or left <= 0.0:
             break
@@ -340,11 +341,11 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
         lots.units[i, place] -= sold
         left -= sold
     kept = 0
-    for j in range(lots.count[i]):
+    for j in range(lots.held[i]):
         if lots.units[i, j] > 0.0:
             lots.units[i, kept], lots.price[i, kept] = lots.units[i, j], lots.price[i, j]
             kept += 1
-    lots.count[i] = kept
+    lots.held[i] = kept
 
 
 @lean
@@ -352,14 +353,14 @@ def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None
     """Add a lot to line i; at average cost it joins the one there is."""
     if units <= 0.0:
         return
-    j = lots.count[i]
+    j = lots.held[i]
     if method == AVERAGE and j > 0:
         total = lots.units[i, 0] + units
         lots.price[i, 0] += (price - lots.price[i, 0]) * (units / total)
         lots.units[i, 0] = total
     else:
         lots.units[i, j], lots.price[i, j] = units, price
-        lots.count[i] = j + 1
+        lots.held[i] = j + 1
 
 
 @lean

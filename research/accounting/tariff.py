@@ -45,14 +45,14 @@ class Carry(NamedTuple):
 
 
 class Lots(NamedTuple):
-    """What was paid for what is held: units and price (n, L) of each lot in the order of purchase, their count (n,).
+    """What was paid for what is held: units and price (n, L) of each lot in the order of purchase; held (n,) of them.
 
     carried : (1,) losses still to be set against gains, currency.
     """
 
     units: Array
     price: Array
-    count: NDArray[np.int64]
+    held: NDArray[np.int64]
     carried: Array
 
     @classmethod
