@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.accounting import Costs
+from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
 from research.errors import ConfigError, DataError
 from research.learning.settings import SESSIONS, Learned
@@ -34,7 +35,8 @@ class TrainingDays:
     scales    : what gaps are measured by, a row a target.
     first_row : (K,) the training day from which on a world draws: all lines were listed at the close before.
     share     : (K,) of the worlds.
-    costs, g, periods_per_year : of J.  lag : sessions from a decision to its booking.
+    costs, g, periods_per_year : of J, for a wealth of 1 (`Costs.simplified`); tariff : the costs, for kernels.
+    lag : sessions from a decision to its booking.
     sessions  : of one decision.  block : mean length of a block of days.
     """
 
@@ -44,6 +46,7 @@ class TrainingDays:
     first_row: Rows
     share: Array
     costs: Costs
+    tariff: Tariff
     g: float
     periods_per_year: float
     lag: int
@@ -86,6 +89,7 @@ def training_days(
         first_row=first,
         share=_shares(in_force, spec.current_share),
         costs=costs,
+        tariff=costs.tariff(),
         g=float(g),
         periods_per_year=float(periods_per_year),
         lag=lag,
