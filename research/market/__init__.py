@@ -1,5 +1,6 @@
 """What happened: returns, quotes, volumes, cash and instruments on one calendar, and views of the past of it."""
 
+from research.market.currency import in_currency
 from research.market.delisting import delist
 from research.market.embedded import EMBEDDED, load_market
 from research.market.instruments import SHUMWAY, instruments_table
@@ -14,6 +15,7 @@ __all__ = [
     "Note",
     "Past",
     "delist",
+    "in_currency",
     "instruments_table",
     "load_market",
     "market_from_file",

@@ -192,8 +192,8 @@ def etf_dividends() -> Market:
     before = long.groupby("ticker")["close"].shift()
     growth = long["split_coefficient"] * (long["close"] + long["dividend_amount"]) / before
     long["total_return"] = growth.fillna(1.0).groupby(long["ticker"]).cumprod()
-    fields = {"total_return", "open", "high", "low", "close", "volume", "dividend_amount", "split_coefficient"}
-    wide = long.pivot(index="timestamp", columns="ticker", values=sorted(fields))  # noqa: PD010
+    fields = ("total_return", "open", "high", "low", "close", "volume", "dividend_amount", "split_coefficient")
+    wide = {name: long.pivot(index="timestamp", columns="ticker", values=name) for name in fields}  # noqa: PD010
     tables = {name: table_of(wide[name], f"{path.name} ({name})") for name in fields}
     names = tables["close"].names
     return assemble(
