@@ -187,16 +187,17 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
     """Invest the wealth in `weights` at the close of the first row, into the ledger; gives units of cash."""
     sessions, desk, t = game.sessions, game.desk, game.first
     cash, price, goal = 1.0 - weights.sum(), sessions.cash_index[t], frozen(weights[None])
-    anything = desk.tariff._replace(minimum_trade=0.0)
-    status, nav, cash_units, paid, _ = book(
-        ledger.units[0], sessions.closes, t, before / price, price, before, sessions.tradable, goal, goal, goal, 0,
-        cash, cash, 1.0, anything, t, desk.lots, np.empty((0, len(weights))), 1.0, game.scratch,
-        ledger.opening_trades[None], ledger.opening_charges[None], 0,
-    )  # fmt: skip
-    if status == REFUSED:
-        raise game.refused(t)
     if game.execution.sizing == "units":
         nav, cash_units, paid = open_in_lots(game, weights, before, ledger)
+    else:
+        anything = desk.at_close._replace(minimum_trade=0.0)
+        status, nav, cash_units, paid, _ = book(
+            ledger.units[0], sessions.closes, t, before / price, price, before, sessions.tradable, goal, goal, goal, 0,
+            cash, cash, 1.0, anything, t, desk.lots, np.empty((0, len(weights))), 1.0, game.scratch,
+            ledger.opening_trades[None], ledger.opening_charges[None], 0,
+        )  # fmt: skip
+        if status == REFUSED:
+            raise game.refused(t)
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - before) / before
     return float(cash_units)

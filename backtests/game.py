@@ -53,14 +53,17 @@ class Game:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
         if execution.at == "open" and lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
-        taxed = costs.tax is not None and costs.tax.rate > 0.0
+        taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
+        at_close = costs.tariff(market, first, execution.minimum_trade)
+        purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
         desk = Desk(
-            tariff=costs.tariff(market, first, execution.minimum_trade),
+            tariff=costs.tariff(market, first, execution.minimum_trade, at_open) if at_open else at_close,
+            at_close=at_close,
             carry=costs.carry,
-            lots=Lots.empty(n, len(market.dates) - first + 1 if taxed else 0),
-            most=execution.largest(market),
+            lots=Lots.empty(n, purchases if taxed else 0),
+            most=execution.largest(market, first),
             days=int(execution.days),
-            at_open=execution.at == "open",
+            at_open=at_open,
             invest_flows=flows is not None and flows.use == "rebalance",
             lag=int(lag),
         )

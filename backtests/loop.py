@@ -1,7 +1,8 @@
 """The days of one backtest, compiled: what happens on its own, what is booked, what the rule asks.
 
-The order of a day is the house's: holding is charged; dividends are paid and delisted lines paid out; what is due at
-the open is booked; the day closes and money comes or goes; what is due at the close is booked; the rule looks.
+The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
+paid and delisted lines paid out; what is due at the open is booked; the day closes and money comes or goes; what is due
+at the close is booked; the rule looks.
 """
 
 from typing import NamedTuple
@@ -41,9 +42,13 @@ class Sessions(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`."""
+    """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
+
+    tariff : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
+    """
 
     tariff: Tariff
+    at_close: Tariff
     carry: Carry
     lots: Lots
     most: Array
@@ -239,7 +244,7 @@ def take_in(
     box, before = scratch.box, nav
     status, nav, cash_units, paid, _ = book(
         units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-        goal, goal, 1.0, desk.tariff, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
+        goal, goal, 1.0, desk.at_close, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
     )  # fmt: skip
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)

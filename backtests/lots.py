@@ -26,7 +26,7 @@ def position(game: Game, t: int, units: Array, cash_units: float) -> Position:
         tradable=market.tradable[t],
         cash=float(np.rint(cash_units * game.sessions.cash_index[t] * 100.0) / 100.0),
         minimum=game.execution.minimum_trade,
-        tariff=game.desk.tariff._replace(tax=0.0, minimum_trade=0.0),
+        tariff=game.desk.at_close._replace(tax=0.0, minimum_trade=0.0),
         day=t,
     )
 
@@ -67,7 +67,7 @@ def fill(
     split = 1.0 if market.splits is None else np.prod(market.splits[asked + 1 : t + 1], axis=0)
     notional = np.where(priced, wished * split * quotes, wished * np.nan_to_num(market.prices[asked], nan=1.0))
     trades[:] = np.where(_fillable(market.tradable[t], notional), notional, 0.0)
-    charge(desk.tariff, t, np.abs(trades), charges)
+    charge(desk.tariff if at_open else desk.at_close, t, np.abs(trades), charges)
     moved, gains = np.flatnonzero(trades), np.zeros(len(units))
     change = np.zeros(len(units))
     change[moved] = trades[moved] / worth[moved]

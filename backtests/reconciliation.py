@@ -26,12 +26,14 @@ class Reconciliation:
     paid to cash), traded, each cost (paid by cash), flows, end. A line ends at start + market + traded; cash at start +
     interest + all income - all traded - all costs + flows.
     largest : the largest residual of a day, of a line on a day, or of the totals, as a fraction of NAV.
+    worst : the close of the day with the largest residual.
     """
 
     name: str
     daily: pd.DataFrame
     by_line: pd.DataFrame
     largest: float
+    worst: pd.Timestamp
 
     @property
     def holds(self) -> bool:
@@ -48,8 +50,7 @@ class Reconciliation:
         said = f"{', '.join(parts)}, costs {-paid:+,.2f}, end {self.daily['end'].iloc[-1]:,.2f}"
         if self.holds:
             return f"Reconciles on every day and line: {said}; largest residual {self.largest:.0e} of NAV."
-        day = self.daily["residual"].abs().idxmax()
-        return f"DOES NOT RECONCILE, by {self.largest:.1e} of NAV, first looked for on {day:%Y-%m-%d}: {said}."
+        return f"DOES NOT RECONCILE, by {self.largest:.1e} of NAV, the most on {self.worst:%Y-%m-%d}: {said}."
 
     def __repr__(self) -> str:
         """The lines and the verdict, as text."""
@@ -106,13 +107,15 @@ def reconcile(backtest: Backtest) -> Reconciliation:
         "end": book.cash[-1],
     }
     unexplained = np.abs(np.column_stack([of_lines, of_cash, daily["residual"], borrow.sum(axis=1) - carries[:, 0]]))
+    unexplained /= np.maximum(whole, book.nav)[:, None]
     total = by_line["start"].sum() + gains.sum() - paid.sum() - by_line["end"].sum()
     largest = max(
-        float((unexplained / np.maximum(whole, book.nav)[:, None]).max()),
+        float(unexplained.max()),
         abs(float(total)) / float(daily["end"].abs().max()),
         float(book.residual[0]),
     )
-    return Reconciliation(backtest.name, daily, by_line, largest)
+    worst = backtest.dates[int(unexplained.max(axis=1).argmax())]
+    return Reconciliation(backtest.name, daily, by_line, largest, worst)
 
 
 def _by_day(backtest: Backtest, amounts: Array) -> Array:

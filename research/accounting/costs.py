@@ -53,7 +53,8 @@ class Tax:
 
     rate : fraction of the gain.
     lots : which units are sold first: "average" cost, the "highest" cost, or "first" in, first out.
-    Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain. Holdings are long.
+    Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain; where they are paid in cash
+    they are not taxed. Holdings are long.
     """
 
     rate: float
@@ -180,10 +181,13 @@ class Costs:
         found = {"per_unit": bool(self.per_unit.any()), "impact": self.impact is not None, "tax": self.tax is not None}
         return tuple(name for name, there in (found | {"costs of holding": yearly}).items() if there)
 
-    def tariff(self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0) -> Tariff:
+    def tariff(
+        self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0, at_open: bool = False
+    ) -> Tariff:
         """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
 
         first : row from which they are needed.  minimum_trade : currency; a smaller order is not sent.
+        at_open : is a commission per unit to be counted on units at the open, not at the close?
         Raises : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and value,
         for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
@@ -202,7 +206,8 @@ class Costs:
             _known(market, first, rates[:, 1], "half_spread")
         if self.per_unit.any():
             assert market is not None
-            each = np.where(self.per_unit > 0.0, self.per_unit, np.nan) / market.prices
+            quotes = market.bars["open"] if at_open and market.bars is not None else market.prices
+            each = np.where(self.per_unit > 0.0, self.per_unit, np.nan) / quotes
             _known(market, first, np.where(self.per_unit > 0.0, each, 0.0), "quote, for a commission per unit,")
             rates = np.broadcast_to(rates, (len(each), 2, n)).copy()
             rates[:, 0] += np.nan_to_num(each)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of
 from research.market.liquidity import dollar_volume
@@ -26,8 +26,11 @@ class Execution:
     participation : the largest order of a session, as a fraction of that session's volume; the rest goes on the next.
     sizing : "fractional", or "units": the orders of a trade list, in whole lots, sized at the close of the decision and
              filled at the booking's prices.
-    minimum_trade : currency; a smaller order is not sent.
-    While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then.
+    minimum_trade : currency; a smaller order is not sent. The opening trade is exempt where sizing is fractional.
+    While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then,
+    and a rule that goes `part` of the way goes `part` of what is left. What a session leaves over of a flow's trade,
+    which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade` keeps its trade
+    open to the end.
     """
 
     at: Literal["close", "open"] = "close"
@@ -53,12 +56,24 @@ class Execution:
         if self.sizing == "units" and (self.days > 1 or self.participation is not None):
             raise ConfigError("orders in whole lots are filled at once: leave days and participation out.")
 
-    def largest(self, market: Market) -> Array:
-        """(T, n) the largest order of each session, currency; (0, n) without a limit."""
+    def largest(self, market: Market, first: int = 0) -> Array:
+        """(T, n) the largest order of each session, currency; (0, n) without a limit.
+
+        Nothing is traded where the day's volume is zero. Raises DataError where it is missing on a day of trading from
+        row `first` on.
+        """
         if self.participation is None:
             return np.empty((0, len(market.assets)))
-        volume = np.nan_to_num(dollar_volume(market, 1))
-        return frozen(self.participation * volume)
+        volume = dollar_volume(market, 1)
+        missing = np.isnan(volume) & market.tradable
+        missing[:first] = False
+        if missing.any():
+            t, i = np.argwhere(missing)[0]
+            raise DataError(
+                f"no volume or quote, for a limit of participation, of {market.assets[i]} on {market.days[t]}: found "
+                f"{volume[t, i]}. Leave participation out, or choose a market that has it."
+            )
+        return frozen(self.participation * np.nan_to_num(volume))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +111,10 @@ class Flows:
         return cls(dict.fromkeys(days, amount), use)
 
     def on(self, market: Market, first: int) -> Array:
-        """(T,) currency at each close after row `first`. Raises ConfigError for a flow outside of these."""
+        """(T,) currency at each close after row `first`; what came up to then is part of the wealth at the opening.
+
+        Raises ConfigError for a flow after the data.
+        """
         amounts = np.zeros(len(market.dates))
         for day, amount in self.amounts.items():
             row = int(market.dates.searchsorted(day, side="left"))

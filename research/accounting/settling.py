@@ -10,7 +10,8 @@ tax one that is solved between two bounds (`_root`). It has one root where the s
 
 Fixed amounts and smallest orders make the equation jump, so which lines trade is decided once, at the wealth before
 costs: a line whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
-leaves unsold is not spent, and the others are scaled down by it; what it leaves unbought stays in cash.
+leaves unsold is not spent, and the others are scaled down by it; what it leaves unbought stays in cash, the others then
+end at asked x wealth after costs, unless that would leave less in cash than was asked: then they are scaled down too.
 
 Source: Boyd et al. (2017), Multi-Period Trading via Convex Optimization, section 2.3, with the wealth after costs as
 the unknown instead of the trades before them.
@@ -232,8 +233,12 @@ def _root(
     kept: float,
     share: float,
 ) -> float:
-    """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without root."""
+    """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without one root."""
+    if not share > 0.0:
+        return -1.0
     low, high = 0.0, (nav - kept) / share
+    if not _steepest(units, prices, t, weights, asked, tariff, day, lots, high) < share:
+        return -1.0
     used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, kept, share, low)
     if used > nav:
         return -1.0
@@ -482,16 +487,15 @@ def _settle_any(
     kept, share, marginal = _moves(units, prices, t, weights, asked, tariff.rates, 0, trades, charges)
     if marginal < 0.0:
         return NOTHING_MOVED, cash, 0.0
+    if not nav > 0.0 or (tariff.tax > 0.0 and _any_short(asked)):
+        return REFUSED, cash, 0.0
     unbought = unasked * nav - unsold
-    if unbought > 0.0:
-        kept, share = 0.0, 1.0  # it stays in cash: the others get their fraction of all wealth
-    else:
-        share -= unbought / nav
-    if not (nav > 0.0 and share > 0.0) or (tariff.tax > 0.0 and _any_short(asked)):
-        return REFUSED, cash, 0.0
-    if not _steepest(units, prices, t, weights, asked, tariff, day, lots, (nav - kept) / share) < share:
-        return REFUSED, cash, 0.0
-    scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, kept, share)
+    share -= unbought / nav
+    scale = 0.0
+    if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
+        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, 0.0, 1.0)
+    if unbought <= 0.0 or 0.0 <= scale < kept + share * scale:  # unless cash would then get less than was asked
+        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, kept, share)
     if scale < 0.0:
         return REFUSED, cash, 0.0
     cash, paid = _pay(units, prices, t, weights, asked, tariff, day, lots, scale, cash, gains, trades, charges)
