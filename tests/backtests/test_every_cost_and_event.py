@@ -1,0 +1,252 @@
+"""Random markets with random mixtures of every cost and event: a slow engine agrees, both loops agree, money is followed."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import exchange_calendars as xcals
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.backtest import EXIT, FLOW, Backtest
+from backtests.engine import backtest
+from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting.costs import Impact, Tax
+from research.allocation import FixedWeights
+from research.market import Market, instruments_table
+from research.rules import Calendar, Never, Threshold, Within
+from slow import Portfolio, Rule, Setting, play
+
+SESSIONS = xcals.get_calendar("XNYS", start="2017-07-03", end="2018-12-31").sessions
+MONTH_ENDS = set(SESSIONS[np.flatnonzero(np.diff(SESSIONS.month))])
+CASES = 400
+
+
+@dataclass(frozen=True)
+class Case:
+    """One random market, policy and accounting."""
+
+    setting: Setting
+    policy: Policy
+    flows: Flows | None
+
+    @property
+    def kept(self) -> dict[str, object]:
+        s = self.setting
+        return {
+            "start": s.market.dates[s.first + 1],
+            "nav": s.wealth,
+            "lag": s.lag,
+            "execution": s.execution,
+            "dividends": s.dividends,
+            "flows": self.flows,
+            "leverage_limit": 3.0,
+        }
+
+    def played(self, policy: Policy | None = None) -> Backtest:
+        return backtest(self.setting.market, policy or self.policy, self.setting.costs, **self.kept)
+
+
+def market_of(rng: np.random.Generator, days: int, n: int, events: bool, cap: float) -> Market:
+    """Quotes that fall and rise by 3 % a day, with dividends, splits, halts, listings, delistings and opens."""
+    dates = SESSIONS[SESSIONS.searchsorted(pd.Timestamp("2018-01-16")) :][:days]
+    tradable, exits = np.ones((days, n), dtype=bool), np.full(n, days)
+    if events:
+        tradable &= rng.random((days, n)) > rng.choice([0.0, 0.1])
+        tradable[:9] = True
+        for i in range(1, n):
+            if rng.random() < 0.3:
+                exits[i] = rng.integers(12, days)
+                tradable[exits[i] - rng.integers(1, 4) :, i] = False
+            elif rng.random() < 0.3:
+                tradable[: rng.integers(8, days - 4), i] = False
+    growth = np.where(tradable, np.exp(rng.normal(0.0, 0.03, (days, n))), 1.0)
+    splits = np.where(tradable & (rng.random((days, n)) < 0.02), rng.choice([0.5, 2.0, 3.0], (days, n)), 1.0)
+    yields = np.where(tradable & (rng.random((days, n)) < 0.08), rng.uniform(0.002, 0.03, (days, n)), 0.0)
+    first_trade = np.argmax(tradable, axis=0)
+    for i in range(n):
+        for row in (growth, splits):
+            row[: first_trade[i] + 1, i] = 1.0
+        yields[: first_trade[i] + 1, i] = 0.0
+    quotes = rng.uniform(5.0, 150.0, n) * np.cumprod(growth / splits, axis=0)
+    before = np.vstack([quotes[:1], quotes[:-1]])  # a halted line's quote goes on as its mark
+    returns = growth - 1.0 + yields
+    stated = np.full(n, np.nan)
+    for i in np.flatnonzero(exits < days):
+        stated[i] = rng.choice([-1.0, -0.3, 0.1])
+        returns[exits[i], i] = stated[i]
+    prices = np.where(tradable, quotes, np.nan)
+    names = [f"A{i}" for i in range(n)]
+    left = [dates[e] if e < days else None for e in exits]
+    lines = instruments_table(names, asset_class=["stock"] * n, delisted=left, delisting_return=stated)
+    opens = np.where(tradable, before / splits * np.exp(rng.normal(0.0, 0.01, (days, n))), np.nan)
+    return Market(
+        dates, tuple(names), returns, tradable, rng.normal(1e-4, 1e-4, days), lines, prices,
+        volumes=np.where(tradable, cap * rng.uniform(0.5, 2.0, (days, n)) / quotes, np.nan),
+        dividends=yields * before / splits, splits=splits, bars={"open": opens}, name="made",
+    )  # fmt: skip
+
+
+def costs_of(rng: np.random.Generator, days: int, n: int, wealth: float, taxed: bool, impact: bool) -> Costs:
+    """Each cost is there about half of the time."""
+
+    def some(values: np.ndarray) -> np.ndarray:
+        return values if rng.random() < 0.5 else np.zeros(n)
+
+    spread = rng.uniform(0.0, 0.004, (days, n)) if rng.random() < 0.4 else rng.choice([0.0, 5e-4, 2e-3], n)
+    return Costs(
+        commission=rng.choice([0.0, 5e-4, 5e-4, 2e-3], n),
+        half_spread=spread,
+        per_unit=some(rng.uniform(0.0, 0.05, n)),
+        minimum=some(rng.uniform(0.0, 2e-4, n) * wealth),
+        ticket=some(rng.uniform(0.0, 1e-4, n) * wealth),
+        impact=Impact(rng.uniform(0.2, 1.0), rng.choice([1.5, 1.7]), 3, 4) if impact else None,
+        tax=Tax(rng.uniform(0.1, 0.4), rng.choice(["average", "highest", "first"])) if taxed else None,
+        borrow=some(rng.uniform(0.0, 0.1, n)),
+        financing=float(rng.choice([0.0, 0.03])),
+        cash_spread=float(rng.choice([0.0, 0.01])),
+        management_fee=float(rng.choice([0.0, 0.02])),
+    )
+
+
+def case(seed: int) -> Case:
+    rng = np.random.default_rng(seed)
+    days, n, first = int(rng.integers(25, 45)), int(rng.integers(2, 6)), 7
+    wealth, levered, impact = 10.0 ** rng.uniform(3, 7), rng.random() < 0.2, rng.random() < 0.4
+    taxed = not levered and rng.random() < 0.6
+    market = market_of(rng, days, n, not (impact or levered), wealth)
+    weights = rng.dirichlet(np.ones(n + 1)) if rng.random() < 0.5 else np.append(rng.dirichlet(np.ones(n)), 0.0)
+    weights = weights[:-1]
+    if levered:
+        weights = weights * rng.choice([1.0, 1.3])
+        weights[0] *= -0.5
+    band = float(rng.choice([0.005, 0.01, 0.02]))
+    part = float(rng.choice([1.0, 1.0, 0.5]))
+    rule = [
+        Rule("never", 0.0, 0.0, 1.0), Rule("day", 0.0, 0.0, part), Rule("month", 0.0, 0.0, part),
+        Rule("day", band, band * float(rng.choice([0.0, 0.3, 1.0])), part),
+        Rule("day", band, band * float(rng.choice([0.0, 0.3, 1.0])), part),
+    ][rng.integers(0, 5)]  # fmt: skip
+    lag = int(rng.choice([0, 1, 1, 3]))
+    execution = Execution(
+        at="open" if lag > 0 and rng.random() < 0.4 else "close",
+        days=int(rng.choice([1, 1, 3])),
+        participation=float(rng.choice([0.002, 0.02])) if rng.random() < 0.3 else None,
+        minimum_trade=float(rng.choice([0.0, 0.0, 3e-3])) * wealth,
+    )
+    amounts, flows, use = np.zeros(days), None, str(rng.choice(["rebalance", "cash"]))
+    if rng.random() < 0.5:
+        rows = rng.choice(np.arange(first + 1, days), 4, replace=False)
+        amounts[rows] = rng.normal(0.0, 0.05, 4) * wealth
+        flows = Flows({market.dates[t]: amounts[t] for t in rows}, use)
+    costs = costs_of(rng, days, n, wealth, taxed, impact)
+    dividends = str(rng.choice(["reinvest", "cash"]))
+    reviews = {
+        "never": set(), "day": set(range(days)),
+        "month": {t for t, day in enumerate(market.dates) if day in MONTH_ENDS},
+    }[rule.every]  # fmt: skip
+    allocation = FixedWeights(tuple(weights))
+    setting = Setting(
+        market, weights, rule, costs, first, wealth, lag, execution, dividends, amounts, use, reviews
+    )
+    return Case(setting, policy_of(rule, allocation), flows)
+
+
+def policy_of(rule: Rule, allocation: FixedWeights) -> Policy:
+    if rule.every == "never":
+        return Never(allocation)
+    if rule.band == 0.0:
+        return Calendar(allocation, rule.every, part=rule.part)
+    return Threshold(allocation, rule.band, Within(rule.box), part=rule.part)
+
+
+def compare(result: Backtest, slow: Portfolio) -> None:
+    """The path of wealth, cash, holdings and costs; and every booking, line by line."""
+    book, scale = result.ledger, float(np.max(slow.nav))
+    close = {"rtol": 1e-10, "atol": 1e-10 * scale}
+    np.testing.assert_allclose(book.nav, slow.nav, rtol=1e-10)
+    np.testing.assert_allclose(book.cash, slow.cash_path, **close)
+    np.testing.assert_allclose(book.units[result.held] * result.index, slow.held, **close)
+    np.testing.assert_allclose(book.carries, slow.carries, rtol=1e-9, atol=1e-13 * scale)
+    np.testing.assert_allclose(book.opening_trades, slow.bookings[0].trades, **close)
+    np.testing.assert_allclose(book.opening_charges, slow.bookings[0].charges, **close)
+    done, told = np.flatnonzero(book.booked >= 0), slow.bookings[1:]
+    assert book.booked[done].tolist() == [b.booked for b in told]
+    asked = np.where(book.part_of >= 0, book.asked, book.part_of)[done]
+    assert asked.tolist() == [b.asked for b in told]
+    if told:
+        np.testing.assert_allclose(book.trades[done], [b.trades for b in told], **close)
+        np.testing.assert_allclose(book.charges[done], [b.charges for b in told], **close)
+
+
+@pytest.mark.parametrize("start", range(0, CASES, 50))
+def test_a_slow_engine_gives_the_same_wealth_holdings_trades_and_charges(start: int) -> None:
+    for seed in range(start, start + 50):
+        c = case(seed)
+        try:
+            compare(c.played(), play(c.setting))
+        except AssertionError as error:
+            raise AssertionError(f"case {seed}: {c.setting}") from error
+
+
+@pytest.mark.parametrize("start", range(0, CASES, 100))
+def test_the_compiled_loop_and_the_daily_one_are_equal_to_the_bit(
+    start: int, by_day: Callable[[Policy], Policy]
+) -> None:
+    for seed in range(start, start + 100, 2):
+        c = case(seed)
+        fast, slow = c.played(), c.played(by_day(c.policy))
+        for fact, values in fast.ledger._asdict().items():
+            np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=f"{fact} of case {seed}")
+        assert fast.triggers == slow.triggers
+        pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
+
+
+def test_every_mixture_reconciles() -> None:
+    for seed in range(CASES):
+        money = case(seed).played().reconcile()
+        assert money.holds, (seed, money.verdict)
+        assert abs(money.daily["residual"]).max() <= 1e-12 * money.daily["end"].max()
+
+
+def test_the_mixtures_reach_what_they_are_for() -> None:
+    """Comparing nothing proves nothing: each cost is paid and each event happens, often."""
+    seen: Counter[str] = Counter()
+    for seed in range(CASES):
+        c = case(seed)
+        result = c.played()
+        book, s = result.ledger, c.setting
+        paid = result.cost_rates
+        facts = {name: paid[name] > 0.0 for name in paid.index}
+        facts |= {
+            "delisted": (book.part_of == EXIT).any(),
+            "flow traded": (book.trades[book.part_of == FLOW] != 0.0).any(),
+            "flow kept": s.flows.any() and s.use == "cash",
+            "open": s.execution.at == "open" and (book.part_of >= 0).any(),
+            "worked over days": (book.part_of[book.booked >= 0] < np.arange((book.booked >= 0).sum())).any(),
+            "left out": s.execution.minimum_trade > 0.0 and (book.part_of >= 0).any(),
+            "dividends": s.dividends == "cash" and bool((s.market.income[s.first + 1 :] > 0.0).any()),
+            "halted": not s.market.tradable[s.first :].all(),
+            "short": bool((s.weights < 0.0).any()),
+            "lag of three": s.lag == 3 and (book.part_of >= 0).any(),
+            "kept a line": ((book.trades == 0.0).any(axis=1) & (book.trades != 0.0).any(axis=1)).any(),
+        }
+        seen.update(fact for fact, there in facts.items() if there)
+    assert all(seen[fact] >= 20 for fact in facts), seen
+
+
+def test_a_longer_market_leaves_the_past_equal_to_the_bit() -> None:
+    for seed in range(0, CASES, 8):
+        c = case(seed)
+        s, whole = c.setting, c.played()
+        stop = len(s.market.dates) - 6
+        amounts = {day: a for day, a in (c.flows.amounts if c.flows else {}).items() if day < s.market.dates[stop]}
+        short = replace(s, market=s.market.until(s.market.dates[stop - 1]))
+        cut = replace(c, setting=short, flows=Flows(amounts, c.flows.use) if c.flows else None).played()
+        days = stop - s.first
+        for fact in ("nav", "cash", "carries"):
+            np.testing.assert_array_equal(getattr(cut.ledger, fact), getattr(whole.ledger, fact)[:days])
+        done = np.flatnonzero(cut.ledger.booked >= 0)
+        for fact in ("trades", "charges", "booked", "asked", "part_of", "nav_before"):
+            np.testing.assert_array_equal(getattr(cut.ledger, fact)[done], getattr(whole.ledger, fact)[: len(done)])

@@ -1,0 +1,431 @@
+"""A second engine for every cost and event, in plain Python: currency, lists of lots, and brentq for each equation.
+
+It was written from the docstrings, shares no arithmetic with the kernel, and keeps what it did for a test to compare.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import brentq
+
+from research.accounting import Costs, Execution
+from research.market import Market
+
+Lot = list[float]  # [what it is worth now, what was paid for it], currency
+NONE = 1e-13  # of NAV: a smaller move is rounding
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a rule is asked ("never", "day", "month"), and its two bands, fractions of NAV."""
+
+    every: str
+    band: float
+    box: float
+    part: float
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What `backtest` is given, in the words of the slow engine. flows : (T,) currency."""
+
+    market: Market
+    weights: np.ndarray
+    rule: Rule
+    costs: Costs
+    first: int
+    wealth: float
+    lag: int
+    execution: Execution
+    dividends: str
+    flows: np.ndarray
+    use: str
+    reviews: set[int]
+
+
+@dataclass
+class Booking:
+    """One booking, as the ledger has it: asked is -1 for a flow and -2 for a delisting."""
+
+    asked: int
+    booked: int
+    trades: np.ndarray
+    charges: np.ndarray  # (5, n)
+    cut: bool = False  # is some of the trade left for another session?
+
+
+@dataclass
+class Portfolio:
+    """What is held, currency, with what was paid for it; and what has been written."""
+
+    x: np.ndarray
+    cash: float
+    lots: list[list[Lot]]
+    carried: float = 0.0
+    nav: list[float] = field(default_factory=list)
+    cash_path: list[float] = field(default_factory=list)
+    held: list[np.ndarray] = field(default_factory=list)
+    carries: list[list[float]] = field(default_factory=list)
+    bookings: list[Booking] = field(default_factory=list)
+
+    @property
+    def wealth(self) -> float:
+        return float(self.cash + self.x.sum())
+
+    def grow(self, factors: np.ndarray) -> None:
+        self.x = self.x * factors
+        for line, factor in zip(self.lots, factors, strict=True):
+            for lot in line:
+                lot[0] *= factor
+
+    def close(self) -> None:
+        self.nav.append(self.wealth)
+        self.cash_path.append(self.cash)
+        self.held.append(self.x.copy())
+
+
+@dataclass
+class Order:
+    """A decision that is being carried out: its box of lower, upper and target, cash the last of each."""
+
+    asked: int
+    due: int
+    left: int
+    box: list[np.ndarray]
+
+
+# -- the days --------------------------------------------------------------------------------------------------------
+
+
+def play(s: Setting) -> Portfolio:
+    """From the opening trade at the close of the first row to the last."""
+    market, n, at_open = s.market, len(s.weights), s.execution.at == "open"
+    p = Portfolio(np.zeros(n), s.wealth, [[] for _ in range(n)])
+    opening = box_round(target_at(market, s.first, s.weights), 0.0)
+    p.bookings.append(book(s, p, s.first, opening, s.first, False, part=1.0, way=1.0, minimum=0.0, capped=False))
+    p.carries.append([0.0] * 4)
+    p.close()
+    order: Order | None = None
+    again = False
+    for t in range(s.first + 1, len(market.dates)):
+        paid = holding(s, p, t)
+        p.cash = p.cash * (1.0 + market.cash[t]) - sum(paid)
+        p.carries.append(paid)
+        overnight(s, p, t)
+        if at_open and order is not None and order.due == t:
+            to_open = open_over_close(s, t)
+            p.grow(to_open)
+            order = work(s, p, t, order, True)
+            p.grow(1.0 / to_open)
+        if s.flows[t] != 0.0:
+            p.cash += s.flows[t]
+            soon = order is not None and order.due == t and not at_open
+            if s.use == "rebalance" and not soon:
+                p.bookings.append(flow(s, p, t))
+        for turn in ["book", "look"] if s.lag else ["look", "book"]:
+            if turn == "book" and order is not None and order.due == t and not at_open:
+                order = work(s, p, t, order, False)
+            if turn == "look" and order is None and (t in s.reviews or again):
+                target = target_at(market, t, s.weights)
+                again = outside(p, market.tradable[t], box_round(target, s.rule.band)[2], s.rule.band)
+                if again:
+                    order = Order(t, t + s.lag, s.execution.days, box_round(target, s.rule.box))
+                    again = s.rule.part < 1.0
+        p.close()
+    return p
+
+
+def holding(s: Setting, p: Portfolio, t: int) -> list[float]:
+    """Borrow, financing, cash spread and management fee since the last close."""
+    years = (s.market.dates[t] - s.market.dates[t - 1]).days / 365
+    short = sum(fee * -value for fee, value in zip(s.costs.borrow, p.x, strict=True) if value < 0.0)
+    overdrawn, spare = (-p.cash, 0.0) if p.cash < 0.0 else (0.0, p.cash)
+    amounts = [short, s.costs.financing * overdrawn, s.costs.cash_spread * spare, s.costs.management_fee * p.wealth]
+    return [amount * years for amount in amounts]
+
+
+def overnight(s: Setting, p: Portfolio, t: int) -> None:
+    """Returns are earned, dividends paid out if they are, and what is delisted is paid out."""
+    market, growth = s.market, 1.0 + s.market.returns[t]
+    if s.dividends == "cash":
+        income = dividend_yield(market, t)
+        p.cash += float((p.x * income).sum())
+        growth = growth - income
+    p.grow(growth)
+    for i in range(len(p.x)):
+        if market.exits[i] == t and p.x[i] != 0.0:
+            trades, charges = np.zeros(len(p.x)), np.zeros((5, len(p.x)))
+            trades[i] = -p.x[i]
+            if s.costs.tax is not None and p.x[i] > 0.0:
+                gain = sum(worth - paid for worth, paid in p.lots[i])
+                charges[4, i], p.carried = taxed(s.costs.tax.rate, gain, p.carried)
+                p.lots[i] = []
+            p.cash += float(p.x[i] - charges[4, i])
+            p.x[i] = 0.0
+            p.bookings.append(Booking(-2, t, trades, charges))
+
+
+def dividend_yield(market: Market, t: int) -> np.ndarray:
+    """Of the value of the unit at its last quote before."""
+    income = np.zeros(len(market.assets))
+    if market.dividends is None or market.splits is None:
+        return income
+    for i in np.flatnonzero(market.dividends[t]):
+        before = max(u for u in range(t) if market.tradable[u, i])
+        units = np.prod(market.splits[before + 1 : t + 1, i])
+        income[i] = market.dividends[t, i] * market.splits[t, i] / (market.prices[before, i] / units * market.splits[t, i])
+    return income
+
+
+def open_over_close(s: Setting, t: int) -> np.ndarray:
+    """What a line is worth at the open over what it is worth at the close; with its dividend where that is reinvested."""
+    market = s.market
+    assert market.bars is not None
+    paid = market.dividends[t] if s.dividends == "reinvest" and market.dividends is not None else 0.0
+    return np.where(market.tradable[t], (market.bars["open"][t] + paid) / (market.prices[t] + paid), 1.0)
+
+
+# -- what a rule wants -----------------------------------------------------------------------------------------------
+
+
+def target_at(market: Market, t: int, weights: np.ndarray) -> np.ndarray:
+    """All lines are of one class: what is meant for a line that is not listed goes to the others in proportion."""
+    listed = market.tradable[: t + 1].any(axis=0) & (t < market.exits)
+    return weights if listed.all() else np.where(listed, weights, 0.0) * (weights.sum() / weights[listed].sum())
+
+
+def box_round(target: np.ndarray, width: float) -> list[np.ndarray]:
+    """[lower, upper, target] of the lines and, last, of cash: on the target's side of zero."""
+    rest = 1.0 - target.sum()
+    goal = np.append(target, rest if abs(rest) > 1e-9 else 0.0)
+    lower = np.where(goal >= 0.0, np.maximum(goal - width, 0.0), goal - width)
+    upper = np.where(goal >= 0.0, goal + width, np.minimum(goal + width, 0.0))
+    if goal[-1] == 0.0:
+        lower[-1] = upper[-1] = 0.0
+    return [lower, upper, goal]
+
+
+def outside(p: Portfolio, tradable: np.ndarray, goal: np.ndarray, band: float) -> bool:
+    """Is a weight, or cash, further than the band from its target? A line past zero is, on the other side of it."""
+    held, asked = np.append(p.x, p.cash) / p.wealth, np.append(tradable, True)
+    lower, upper, _ = box_round(goal[:-1], band)
+    lower[-1], upper[-1] = goal[-1] - band, goal[-1] + band
+    return bool((asked & ((held > upper + 1e-6) | (held < lower - 1e-6))).any())
+
+
+def nearest(w: np.ndarray, tradable: np.ndarray, box: list[np.ndarray], cost: np.ndarray) -> np.ndarray:
+    """Clamp; give cash what it may take; spread the rest, cheapest first, lines of one cost by a common distance."""
+    (lower, upper, goal), low, high = (side[:-1] for side in box), box[0][-1], box[1][-1]
+    out = np.where(tradable, np.clip(w, lower, upper), w)
+    cash = 1.0 - out.sum()
+    rest = cash - min(max(cash, low), high)
+    if abs(rest) < 1e-14:
+        return out
+    way, far = (1.0, upper) if rest > 0.0 else (-1.0, lower)
+    free, rest = tradable & ((goal != 0.0) | (rest < 0.0)), abs(rest)
+    for level in sorted(set(cost[free].tolist())):
+        group = free & (cost == level)
+
+        def gone(distance: float, group: np.ndarray = group, out: np.ndarray = out) -> np.ndarray:
+            return np.where(group, np.clip(w + way * distance, lower, upper), out)
+
+        room = float(np.where(group, (far - out) * way, 0.0).sum())
+        if room >= rest:
+            needed, start = rest, out.sum()
+            return gone(
+                brentq(lambda d: (gone(d).sum() - start) * way - needed, 0.0, 10.0, xtol=1e-300, rtol=1e-15)
+            )
+        out, rest = np.where(group, far, out), rest - room
+    if rest < 1e-14:
+        return out
+    bound = np.where(free, far, 0.0)
+    scaled = np.where(bound > 0.0, bound, 0.0).sum() + (high if way > 0.0 else low)
+    if scaled <= 0.0:
+        return out
+    return np.where(bound > 0.0, bound * max(1.0 - out[bound <= 0.0].sum(), 0.0) / scaled, out)
+
+
+# -- booking ---------------------------------------------------------------------------------------------------------
+
+
+def work(s: Setting, p: Portfolio, t: int, order: Order, at_open: bool) -> Order | None:
+    """Book today's share of a decision; gives what is left of it."""
+    done = book(s, p, t, order.box, order.asked, at_open, s.rule.part, 1.0 / order.left, s.execution.minimum_trade)
+    p.bookings.append(done)
+    if not done.cut:
+        return None
+    return Order(order.asked, t + 1, max(order.left - 1, 1), order.box)
+
+
+def flow(s: Setting, p: Portfolio, t: int) -> Booking:
+    """Contributions buy what is under target, withdrawals sell what is over, up to what came or went."""
+    goal, nav = target_at(s.market, t, s.weights), p.wealth
+    w, came = p.x / nav, s.flows[t] / nav
+    cash, aim = 1.0 - w.sum(), 1.0 - goal.sum()
+    if came > 0.0:
+        lower, upper = w, np.maximum(w, goal)
+        room = (upper - lower)[s.market.tradable[t] & (goal != 0.0)].sum()
+        to = min(cash, max(aim, cash - min(room, came)))
+    else:
+        lower, upper = np.minimum(w, goal), w
+        room = (upper - lower)[s.market.tradable[t]].sum()
+        to = max(cash, min(aim, cash + min(room, -came)))
+    box = [np.append(lower, to), np.append(upper, to), np.append(goal, aim)]
+    return book(s, p, t, box, -1, False, part=1.0, way=1.0, minimum=s.execution.minimum_trade)
+
+
+def book(
+    s: Setting,
+    p: Portfolio,
+    t: int,
+    box: list[np.ndarray],
+    asked: int,
+    at_open: bool,
+    part: float,
+    way: float,
+    minimum: float,
+    capped: bool = True,
+) -> Booking:
+    """Go to the nearest point of the box, part of the way, as far as today goes; pay for it."""
+    market, nav = s.market, p.wealth
+    w, rates = p.x / nav, proportional(s, t, at_open)
+    end = nearest(w, market.tradable[t], box, rates[0] + rates[1])
+    moves = np.abs(end - w) > NONE
+    gap = np.where(moves, part * (end - w), 0.0)
+    gap, cut = paced(s, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
+    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), rates, minimum)
+    return Booking(asked, t, trades, charges, cut)
+
+
+def paced(
+    s: Setting, t: int, gap: np.ndarray, nav: float, way: float, to_cash: float, capped: bool
+) -> tuple[np.ndarray, bool]:
+    """Today's share of the way, each order at most its part of the volume; buys or sells give way to cash."""
+    today = gap * way
+    if capped and s.execution.participation is not None and s.market.volumes is not None:
+        most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
+        today = np.clip(today, -most, most)
+    if (today == gap).all():
+        return gap, False
+    buys, sells = today[today > 0.0].sum(), -today[today < 0.0].sum()
+    low, high = min(0.0, to_cash), max(0.0, to_cash)
+    if sells - buys < low:
+        today = np.where(today > 0.0, today * max(sells - low, 0.0) / buys, today)
+    elif sells - buys > high:
+        today = np.where(today < 0.0, today * max(buys + high, 0.0) / sells, today)
+    return today, True
+
+
+def proportional(s: Setting, t: int, at_open: bool) -> np.ndarray:
+    """(2, n) commission and half-spread of the day, fraction of notional."""
+    market, spread = s.market, s.costs.half_spread if s.costs.half_spread.ndim == 1 else s.costs.half_spread[t]
+    assert market.bars is not None
+    quotes = market.bars["open"][t] if at_open else market.prices[t]
+    per_unit = np.where(s.costs.per_unit > 0.0, s.costs.per_unit / quotes, 0.0)
+    return np.nan_to_num(np.stack([s.costs.commission + per_unit, spread]))
+
+
+def charged(s: Setting, t: int, i: int, size: float, rates: np.ndarray) -> list[float]:
+    """Commission, half-spread, ticket and impact of an order."""
+    return [
+        max(rates[0, i] * size, float(s.costs.minimum[i])),
+        rates[1, i] * size,
+        float(s.costs.ticket[i]),
+        moved_price(s, t, i) * size ** (s.costs.impact.exponent if s.costs.impact is not None else 1.0),
+    ]
+
+
+def moved_price(s: Setting, t: int, i: int) -> float:
+    """What notional^p is multiplied by."""
+    model, market = s.costs.impact, s.market
+    if model is None or market.volumes is None or not market.tradable[t, i]:
+        return 0.0
+    days = range(t - model.volume_window + 1, t + 1)
+    volume = np.mean([market.volumes[u, i] * market.prices[u, i] if market.tradable[u, i] else 0.0 for u in days])
+    sigma = np.std(market.returns[t - model.volatility_window + 1 : t + 1, i], ddof=1)
+    return float(model.coefficient * sigma * volume ** (1.0 - model.exponent))
+
+
+def settle(
+    s: Setting, p: Portfolio, t: int, goal: np.ndarray, moves: np.ndarray, rates: np.ndarray, minimum: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pay for going to `goal`: which lines trade is decided at the wealth before costs. Gives trades and charges."""
+    nav, n = p.wealth, len(goal)
+    small = moves & (np.abs(goal * nav - p.x) < minimum)
+    moves = moves & ~small
+    trades, charges = np.zeros(n), np.zeros((5, n))
+    if not moves.any():
+        return trades, charges
+    kept, to_cash = float(p.x[~moves].sum()), 1.0 - goal.sum()
+    share = float(goal[moves].sum()) + to_cash
+    unbought = float((goal * nav - p.x)[small].sum())
+
+    def costs(scale: float) -> float:
+        total, gains = 0.0, 0.0
+        for i in np.flatnonzero(moves):
+            order = goal[i] * scale - p.x[i]
+            total += sum(charged(s, t, i, abs(order), rates))
+            if s.costs.tax is not None and order < 0.0:
+                gains += sold(p.lots[i], -order, s.costs.tax.lots)[0]
+        return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
+
+    scale = root(costs, nav, 0.0, 1.0) if unbought > 0.0 else root(costs, nav, kept, share)
+    if unbought > 0.0 and scale - kept - goal[moves].sum() * scale < to_cash * scale:
+        scale = root(costs, nav, kept, share)
+    gains = np.zeros(n)
+    for i in np.flatnonzero(moves):
+        trades[i] = goal[i] * scale - p.x[i]
+        charges[:4, i] = charged(s, t, i, abs(trades[i]), rates)
+        p.x[i] = goal[i] * scale
+        if s.costs.tax is not None and trades[i] < 0.0:
+            gains[i], p.lots[i] = sold(p.lots[i], -trades[i], s.costs.tax.lots)
+        elif s.costs.tax is not None and trades[i] > 0.0:
+            p.lots[i] = bought(p.lots[i], float(trades[i]), s.costs.tax.lots)
+    if s.costs.tax is not None and (trades < 0.0).any():
+        tax, p.carried = taxed(s.costs.tax.rate, float(gains.sum()), p.carried)
+        won = np.maximum(gains, 0.0)
+        charges[4] = tax * won / won.sum() if tax > 0.0 else 0.0
+    p.cash -= float(trades.sum() + charges.sum())
+    return trades, charges
+
+
+def root(costs: Callable[[float], float], nav: float, kept: float, share: float) -> float:
+    """The scale at which kept + share x scale + costs = NAV."""
+    high = (nav - kept) / share
+    return brentq(
+        lambda scale: kept + share * scale + costs(scale) - nav, 0.0, high * (1.0 + 1e-12), xtol=1e-300, rtol=1e-15
+    )
+
+
+# -- lots ------------------------------------------------------------------------------------------------------------
+
+
+def taxed(rate: float, gains: float, carried: float) -> tuple[float, float]:
+    """(tax, losses carried on)."""
+    left = gains - carried
+    return (rate * left, 0.0) if left > 0.0 else (0.0, -left)
+
+
+def sold(lots: list[Lot], amount: float, method: str) -> tuple[float, list[Lot]]:
+    """(gain, lots that are left) of selling an amount, currency."""
+    order = list(range(len(lots)))
+    if method == "highest":
+        order.sort(key=lambda j: -lots[j][1] / lots[j][0])
+    left = [lot.copy() for lot in lots]
+    gain = 0.0
+    for j in order:
+        worth, paid = lots[j]
+        part = min(amount / worth, 1.0)
+        gain += part * (worth - paid)
+        left[j] = [worth * (1.0 - part), paid * (1.0 - part)]
+        amount -= part * worth
+        if amount <= 0.0:
+            break
+    return gain, [lot for lot in left if lot[0] > 0.0]
+
+
+def bought(lots: list[Lot], amount: float, method: str) -> list[Lot]:
+    """The lots after a purchase: at average cost there is one."""
+    more = [*lots, [amount, amount]]
+    return [[sum(lot[0] for lot in more), sum(lot[1] for lot in more)]] if method == "average" else more
