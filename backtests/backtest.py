@@ -380,7 +380,7 @@ class Backtest:
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
             if t in done:
-                again, free = corridor.part < 1.0, max(done[t], t + 1)
+                again, free = corridor.part < 1.0, max(done[t] + (self.lag == 0), t + 1)  # a lag of 0 looks, then books
             elif t >= free and (corridor.asked[t] or again):
                 state = (weights[t - self.first], cash[t - self.first], self.market.tradable, t)
                 reasons[t] = Why(corridor.trigger, *reason(*state, *rows, int(corridor.row[t])))

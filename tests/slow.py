@@ -12,7 +12,12 @@ from scipy.optimize import brentq
 from research.accounting import Costs, Execution
 from research.market import Market
 
-Lot = list[float]  # [what it is worth now, what was paid for it], currency
+
+class NoRoot(Exception):
+    """The trade cannot be paid for."""
+
+
+Lot = list[float]  # what it is worth now, what was paid for it; currency
 NONE = 1e-13  # of NAV: a smaller move is rounding
 
 
@@ -147,17 +152,17 @@ def holding(s: Setting, p: Portfolio, t: int) -> list[float]:
 
 def overnight(s: Setting, p: Portfolio, t: int) -> None:
     """Returns are earned, dividends paid out if they are, and what is delisted is paid out."""
-    market, growth = s.market, 1.0 + s.market.returns[t]
+    market, growth, held = s.market, 1.0 + s.market.returns[t], p.x != 0.0
     if s.dividends == "cash":
         income = dividend_yield(market, t)
         p.cash += float((p.x * income).sum())
         growth = growth - income
     p.grow(growth)
     for i in range(len(p.x)):
-        if market.exits[i] == t and p.x[i] != 0.0:
+        if market.exits[i] == t and held[i]:
             trades, charges = np.zeros(len(p.x)), np.zeros((5, len(p.x)))
             trades[i] = -p.x[i]
-            if s.costs.tax is not None and p.x[i] > 0.0:
+            if s.costs.tax is not None:
                 gain = sum(worth - paid for worth, paid in p.lots[i])
                 charges[4, i], p.carried = taxed(s.costs.tax.rate, gain, p.carried)
                 p.lots[i] = []
@@ -174,12 +179,14 @@ def dividend_yield(market: Market, t: int) -> np.ndarray:
     for i in np.flatnonzero(market.dividends[t]):
         before = max(u for u in range(t) if market.tradable[u, i])
         units = np.prod(market.splits[before + 1 : t + 1, i])
-        income[i] = market.dividends[t, i] * market.splits[t, i] / (market.prices[before, i] / units * market.splits[t, i])
+        income[i] = (
+            market.dividends[t, i] * market.splits[t, i] / (market.prices[before, i] / units * market.splits[t, i])
+        )
     return income
 
 
 def open_over_close(s: Setting, t: int) -> np.ndarray:
-    """What a line is worth at the open over what it is worth at the close; with its dividend where that is reinvested."""
+    """Worth of a line at the open over its worth at the close; with its dividend where that is reinvested."""
     market = s.market
     assert market.bars is not None
     paid = market.dividends[t] if s.dividends == "reinvest" and market.dividends is not None else 0.0
@@ -231,14 +238,12 @@ def nearest(w: np.ndarray, tradable: np.ndarray, box: list[np.ndarray], cost: np
             return np.where(group, np.clip(w + way * distance, lower, upper), out)
 
         room = float(np.where(group, (far - out) * way, 0.0).sum())
-        if room >= rest:
-            needed, start = rest, out.sum()
-            return gone(
-                brentq(lambda d: (gone(d).sum() - start) * way - needed, 0.0, 10.0, xtol=1e-300, rtol=1e-15)
-            )
+        if room > rest + 1e-13:
+            end = out.sum() + way * rest
+            return gone(zero(lambda d, end=end: float((gone(d).sum() - end) * way), 10.0))  # type: ignore[misc]
         out, rest = np.where(group, far, out), rest - room
-    if rest < 1e-14:
-        return out
+        if rest < 1e-13:
+            return out
     bound = np.where(free, far, 0.0)
     scaled = np.where(bound > 0.0, bound, 0.0).sum() + (high if way > 0.0 else low)
     if scaled <= 0.0:
@@ -391,11 +396,15 @@ def settle(
 
 
 def root(costs: Callable[[float], float], nav: float, kept: float, share: float) -> float:
-    """The scale at which kept + share x scale + costs = NAV."""
-    high = (nav - kept) / share
-    return brentq(
-        lambda scale: kept + share * scale + costs(scale) - nav, 0.0, high * (1.0 + 1e-12), xtol=1e-300, rtol=1e-15
-    )
+    """The scale at which kept + share x scale + costs = NAV. Raises NoRoot where nothing is there to pay with."""
+    if share <= 0.0 or kept + costs(0.0) > nav:
+        raise NoRoot
+    return zero(lambda scale: kept + share * scale + costs(scale) - nav, (nav - kept) / share + 1e-9 * nav / share)
+
+
+def zero(function: Callable[[float], float], high: float) -> float:
+    """Where an increasing function is zero, between 0 and `high`."""
+    return float(brentq(function, 0.0, high, xtol=1e-300, rtol=1e-15, maxiter=1000))
 
 
 # -- lots ------------------------------------------------------------------------------------------------------------

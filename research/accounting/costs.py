@@ -53,8 +53,8 @@ class Tax:
 
     rate : fraction of the gain.
     lots : which units are sold first: "average" cost, the "highest" cost, or "first" in, first out.
-    Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain; where they are paid in cash
-    they are not taxed. Holdings are long.
+    Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain; paid in cash, they
+    are not taxed. Holdings are long.
     """
 
     rate: float

@@ -233,7 +233,7 @@ def _root(
     kept: float,
     share: float,
 ) -> float:
-    """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without one root."""
+    """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without one."""
     if not share > 0.0:
         return -1.0
     low, high = 0.0, (nav - kept) / share
