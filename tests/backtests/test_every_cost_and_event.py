@@ -264,3 +264,54 @@ def test_a_longer_market_leaves_the_past_equal_to_the_bit() -> None:
         done = np.flatnonzero(cut.ledger.booked >= 0)
         for fact in ("trades", "charges", "booked", "asked", "part_of", "nav_before"):
             np.testing.assert_array_equal(getattr(cut.ledger, fact)[done], getattr(whole.ledger, fact)[: len(done)])
+
+
+# -- properties ------------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_the_lines_changes_nothing() -> None:
+    for seed in playable()[::6]:
+        c = case(seed)
+        s = c.setting
+        order = np.random.default_rng(seed).permutation(len(s.weights))
+        lines = {
+            name: getattr(s.costs, name)[..., order]
+            for name in ("commission", "half_spread", "per_unit", "minimum", "ticket", "borrow")
+        }
+        market = s.market.select([s.market.assets[i] for i in order])
+        allocation = FixedWeights(tuple(s.weights[order]))
+        other = replace(c, setting=replace(s, market=market, costs=replace(s.costs, **lines)))
+        mixed, plain = other.played(policy_of(s.rule, allocation)).ledger, c.played().ledger
+        scale = plain.nav.max()
+        np.testing.assert_allclose(mixed.nav, plain.nav, rtol=1e-12, err_msg=str(seed))
+        np.testing.assert_allclose(mixed.trades, plain.trades[:, order], rtol=1e-9, atol=1e-11 * scale)
+        np.testing.assert_allclose(mixed.charges, plain.charges[..., order], rtol=1e-9, atol=1e-11 * scale)
+
+
+def test_wealth_amounts_and_volumes_scale_together_and_amounts_do_not_scale_alone() -> None:
+    alone = 0
+    for seed in playable()[::6]:
+        c = case(seed)
+        s, k = c.setting, 10.0
+        costs = replace(s.costs, minimum=s.costs.minimum * k, ticket=s.costs.ticket * k)
+        market = replace(s.market, volumes=np.asarray(s.market.volumes) * k)
+        execution = replace(s.execution, minimum_trade=s.execution.minimum_trade * k)
+        flows = None if c.flows is None else Flows({day: a * k for day, a in c.flows.amounts.items()}, c.flows.use)
+        bigger = replace(s, market=market, costs=costs, execution=execution, wealth=s.wealth * k)
+        large, small = replace(c, setting=bigger, flows=flows).played().ledger, c.played().ledger
+        np.testing.assert_allclose(large.nav, k * small.nav, rtol=1e-11, err_msg=str(seed))
+        np.testing.assert_allclose(large.charges, k * small.charges, rtol=1e-8, atol=1e-11 * large.nav.max())
+        if s.costs.ticket.any() or s.costs.impact is not None:
+            poorer = replace(c, setting=replace(bigger, costs=s.costs, market=s.market), flows=flows).played().ledger
+            alone += not np.allclose(poorer.nav, k * small.nav, rtol=1e-9)
+    assert alone > 10
+
+
+def test_without_a_trade_there_is_no_cost_and_a_line_that_did_not_trade_pays_none() -> None:
+    for seed in playable():
+        c = case(seed)
+        if c.setting.costs.tax is None:
+            book = c.played().ledger
+            paid = book.charges.sum(axis=1)
+            assert not paid[book.trades == 0.0].any(), seed
+            assert (book.charges >= 0.0).all()

@@ -232,43 +232,46 @@ def holdings(x: np.ndarray, goal: np.ndarray, nav: float, chosen: np.ndarray, ra
 def test_the_root_with_every_cost_is_scipys() -> None:
     rng = np.random.default_rng(1)
     for case in range(500):
-        n = int(rng.integers(1, 7))
-        nav = 10.0 ** rng.uniform(2, 8)
-        x = rng.dirichlet(np.ones(n + 1))[:n] * nav
-        cash, goal = nav - x.sum(), rng.dirichlet(np.ones(n + 1))[:n]
-        rate, minimum, ticket = (
-            rng.uniform(0.0, 0.02, n),
-            rng.uniform(0.0, 1e-3, n) * nav,
-            rng.uniform(0, 1e-3, n) * nav,
-        )
-        exponent = float(rng.choice([1.5, 1.3, 2.0]))
-        impact = rng.uniform(0.0, 0.05, n) * nav ** (1.0 - exponent)
-        price, method = rng.uniform(1.0, 50.0, n), int(rng.choice([AVERAGE, FIRST, HIGHEST]))
-        parts = [[1.0]] * n if method == AVERAGE else [rng.dirichlet(np.ones(3)).tolist() for _ in range(n)]
-        bought = [[(x[i] / price[i] * part, price[i] * rng.uniform(0.3, 1.5)) for part in parts[i]] for i in range(n)]
-        carried, tax = float(rng.choice([0.0, 0.01])) * nav, float(rng.choice([0.0, 0.3]))
-        charged = tariff(
-            n, rate, minimum=minimum, ticket=ticket, impact=impact, exponent=exponent, tax=tax, method=method
-        )
+        compare_with_scipy(rng, case)
 
-        def costs(s: float) -> float:
-            size = np.abs(goal * s - x)
-            total = np.maximum(rate * size, minimum) + ticket + impact * size**exponent
-            gains = 0.0
-            for i in np.flatnonzero(goal * s < x):
-                left = (x[i] - goal[i] * s) / price[i]
-                order = sorted(bought[i], key=lambda lot: -lot[1]) if method == HIGHEST else bought[i]
-                for units, paid in order:
-                    sold = min(left, units)
-                    gains, left = gains + sold * (price[i] - paid), left - sold
-            return float(total.sum()) + tax * max(gains - carried, 0.0)
 
-        expected = brentq(lambda s: s + costs(s) - nav, 0.0, nav, xtol=1e-300, rtol=1e-15)
-        done = pay(x, cash, goal, charged, price, lots_of(n, bought, carried))
-        assert done.status == BOOKED, case
-        assert done.nav == pytest.approx(expected, rel=1e-12), case
-        assert done.x == pytest.approx(goal * expected, rel=1e-12, abs=1e-12 * nav), case
-        assert done.nav + done.charges.sum() == pytest.approx(nav, rel=1e-13), case
+def compare_with_scipy(rng: np.random.Generator, case: int) -> None:
+    """One random portfolio with a random mixture of costs."""
+    n = int(rng.integers(1, 7))
+    nav = 10.0 ** rng.uniform(2, 8)
+    x = rng.dirichlet(np.ones(n + 1))[:n] * nav
+    cash, goal = nav - x.sum(), rng.dirichlet(np.ones(n + 1))[:n]
+    rate, minimum, ticket = (
+        rng.uniform(0.0, 0.02, n),
+        rng.uniform(0.0, 1e-3, n) * nav,
+        rng.uniform(0, 1e-3, n) * nav,
+    )
+    exponent = float(rng.choice([1.5, 1.3, 2.0]))
+    impact = rng.uniform(0.0, 0.05, n) * nav ** (1.0 - exponent)
+    price, method = rng.uniform(1.0, 50.0, n), int(rng.choice([AVERAGE, FIRST, HIGHEST]))
+    parts = [[1.0]] * n if method == AVERAGE else [rng.dirichlet(np.ones(3)).tolist() for _ in range(n)]
+    bought = [[(x[i] / price[i] * part, price[i] * rng.uniform(0.3, 1.5)) for part in parts[i]] for i in range(n)]
+    carried, tax = float(rng.choice([0.0, 0.01])) * nav, float(rng.choice([0.0, 0.3]))
+    charged = tariff(n, rate, minimum=minimum, ticket=ticket, impact=impact, exponent=exponent, tax=tax, method=method)
+
+    def costs(s: float) -> float:
+        size = np.abs(goal * s - x)
+        total = np.maximum(rate * size, minimum) + ticket + impact * size**exponent
+        gains = 0.0
+        for i in np.flatnonzero(goal * s < x):
+            left = (x[i] - goal[i] * s) / price[i]
+            order = sorted(bought[i], key=lambda lot: -lot[1]) if method == HIGHEST else bought[i]
+            for units, paid in order:
+                sold = min(left, units)
+                gains, left = gains + sold * (price[i] - paid), left - sold
+        return float(total.sum()) + tax * max(gains - carried, 0.0)
+
+    expected = brentq(lambda s: s + costs(s) - nav, 0.0, nav, xtol=1e-300, rtol=1e-15)
+    done = pay(x, cash, goal, charged, price, lots_of(n, bought, carried))
+    assert done.status == BOOKED, case
+    assert done.nav == pytest.approx(expected, rel=1e-12), case
+    assert done.x == pytest.approx(goal * expected, rel=1e-12, abs=1e-12 * nav), case
+    assert done.nav + done.charges.sum() == pytest.approx(nav, rel=1e-13), case
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------

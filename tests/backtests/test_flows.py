@@ -1,0 +1,118 @@
+"""Money that comes and goes: who gets it, and what return was earned on it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.engine import backtest
+from research.accounting import Costs, Flows
+from research.allocation import FixedWeights
+from research.errors import ConfigError, PolicyError
+from research.market import Market
+from research.rules import Calendar, Never
+
+MakeMarket = Callable[..., Market]
+HALVES = FixedWeights((0.5, 0.5))
+
+
+def drifted(make_market: MakeMarket, days: int = 4) -> Market:
+    """A portfolio of halves is 60 and 40 on the second session, and stays there."""
+    returns = np.zeros((days, 2))
+    returns[1] = [0.2, -0.2]
+    return make_market(returns)
+
+
+@pytest.mark.parametrize(
+    ("amount", "left"),
+    [(20.0, [60.0, 60.0, 0.0]), (10.0, [60.0, 50.0, 0.0]), (40.0, [70.0, 70.0, 0.0]), (-20.0, [40.0, 40.0, 0.0]),
+     (-10.0, [50.0, 40.0, 0.0]), (-60.0, [20.0, 20.0, 0.0])],
+)  # fmt: skip
+def test_flows_go_to_what_is_under_target_and_come_from_what_is_over(
+    make_market: MakeMarket, amount: float, left: list[float]
+) -> None:
+    market = drifted(make_market)
+    result = backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=Flows({market.dates[2]: amount}))
+    assert [*result.weights.iloc[2] * result.nav.iloc[2], result.ledger.cash[2]] == pytest.approx(left, abs=1e-12)
+    assert result.triggers == ("flow",)
+    assert result.turnover.tolist() == [0.0] * 3, "the turnover is of decisions"
+
+
+def test_a_flow_pays_for_its_own_trade(make_market: MakeMarket) -> None:
+    """10 come, and 1 % of what is bought of B is to be paid.
+
+    A keeps its 60. B shares with cash, whose goal is nothing: s x 50/110 (1 + 0.01) - 0.01 x 40 = 50, so B ends at
+    50.4 / 1.01 = 49.90 and its purchase of 9.90 costs 0.099.
+    """
+    market = drifted(make_market)
+    result = backtest(market, Never(HALVES), Costs.bps(2, 100), nav=101.0, flows=Flows({market.dates[2]: 10.0}))
+    assert result.ledger.trades[0] == pytest.approx([0.0, 50.4 / 1.01 - 40.0], abs=1e-12)
+    assert result.ledger.charges[0].sum() == pytest.approx(0.01 * (50.4 / 1.01 - 40.0), abs=1e-12)
+    assert result.ledger.cash[2] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_flows_that_wait_in_cash_are_spent_by_the_next_trade(make_market: MakeMarket) -> None:
+    """10 wait in cash on the third session; the rule sees them, and a session later there are 55 and 55."""
+    market = drifted(make_market)
+    never, daily = (
+        backtest(market, rule, Costs.bps(2), nav=100.0, flows=Flows({market.dates[2]: 10.0}, use="cash"))
+        for rule in (Never(HALVES), Calendar(HALVES, "day"))
+    )
+    assert never.ledger.cash == pytest.approx([0.0, 0.0, 10.0, 10.0], abs=1e-12)
+    assert len(never.ledger.booked) == 0
+    # Asked on the second session, booked on the third with the ten that came: 110 in halves.
+    assert daily.ledger.booked.tolist() == [2]
+    assert daily.ledger.trades[0] == pytest.approx([-5.0, 15.0], abs=1e-12)
+
+
+def test_a_flow_on_the_day_of_a_booking_is_used_by_it(make_market: MakeMarket) -> None:
+    market = drifted(make_market)
+    flows = Flows({market.dates[2]: 10.0})
+    result = backtest(market, Calendar(HALVES, "day"), Costs.bps(2), nav=100.0, flows=flows)
+    assert result.triggers == ("calendar",), "one booking, not two"
+    assert result.ledger.trades[0] == pytest.approx([-5.0, 15.0], abs=1e-12)
+
+
+def test_time_weighted_returns_are_of_the_market_and_money_weighted_ones_of_the_money(make_market: MakeMarket) -> None:
+    """+1 %, then 99 more, then -1 %: time-weighted 1.01 x 0.99; in money 100 and 99 have become 198."""
+    returns = np.zeros((3, 2))
+    returns[1:] = [[0.01, 0.01], [-0.01, -0.01]]
+    market = make_market(returns)
+    result = backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=Flows({market.dates[1]: 99.0}))
+    assert result.nav.tolist() == pytest.approx([100.0, 200.0, 198.0], abs=1e-12)
+    assert result.net_returns == pytest.approx([0.01, -0.01], abs=1e-14)
+    assert result.growth_path == pytest.approx([100.0, 101.0, 99.99], abs=1e-12)
+    rate = result.money_weighted
+    years = np.array([2.0, 1.0]) / 365.25
+    assert 100.0 * (1.0 + rate) ** years[0] + 99.0 * (1.0 + rate) ** years[1] == pytest.approx(198.0, rel=1e-9)
+    assert rate < -0.4, "more money was there when it lost than when it gained"
+
+
+def test_a_flow_on_a_day_without_a_session_counts_at_the_next(make_market: MakeMarket) -> None:
+    market = drifted(make_market, 6)  # 6 January 2018 is a Saturday
+    result = backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=Flows({pd.Timestamp("2018-01-06"): 7.0}))
+    assert result.nav.loc["2018-01-05"] == pytest.approx(100.0)
+    assert result.nav.loc["2018-01-08"] == pytest.approx(107.0)
+
+
+def test_a_flow_before_the_test_is_part_of_its_opening_wealth(make_market: MakeMarket) -> None:
+    market = drifted(make_market)
+    result = backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=Flows({market.dates[0]: 7.0}))
+    assert result.nav.iloc[-1] == pytest.approx(100.0)
+
+
+def test_a_withdrawal_of_more_than_there_is_is_refused_by_name_and_date(make_market: MakeMarket) -> None:
+    market = drifted(make_market)
+    for use in ("cash", "rebalance"):
+        flows = Flows({market.dates[2]: -100.5}, use=use)
+        with pytest.raises(PolicyError, match=r"withdrawal of 100\.50 on 2018-01-04"):
+            backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=flows)
+
+
+def test_flows_after_the_data_and_amounts_that_are_none_are_refused(make_market: MakeMarket) -> None:
+    market = drifted(make_market)
+    with pytest.raises(ConfigError, match=r"flow of 5\.00 on 2019-01-01 comes after the data"):
+        backtest(market, Never(HALVES), Costs.bps(2), flows=Flows({pd.Timestamp("2019-01-01"): 5.0}))
+    with pytest.raises(ConfigError, match="flow of 2018-01-03 is nan"):
+        Flows({pd.Timestamp("2018-01-03"): np.nan})
