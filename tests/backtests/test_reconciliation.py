@@ -33,7 +33,8 @@ def test_the_money_of_each_day_is_explained(played: Backtest) -> None:
     assert money.daily["residual"].abs().max() <= 1e-12 * 100.0
     day = money.daily.iloc[10]
     assert day["flows"] == 7.0
-    explained = day["start"] + day["market"] + day["interest"] + day["flows"] - day["commission"] - day["management_fee"]
+    paid = day["commission"] + day["management_fee"]
+    explained = day["start"] + day["market"] + day["interest"] + day["flows"] - paid
     assert day["end"] == pytest.approx(explained, rel=1e-13)
     assert money.daily["start"].iloc[1:].to_numpy() == pytest.approx(money.daily["end"].iloc[:-1].to_numpy(), rel=1e-14)
     assert money.verdict.startswith("Reconciles on every day and line: start 100.00")

@@ -1,8 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from research.accounting import Costs
-from research.errors import ConfigError
+from research.accounting.costs import Impact, Tax
+from research.errors import ConfigError, DataError
+from research.market import Market, instruments_table
 
 
 def test_basis_points_become_fractions_one_for_all_or_one_a_line() -> None:
@@ -36,3 +39,76 @@ def test_rates_cannot_be_written_to_afterwards() -> None:
     assert costs.commission[0] == 1e-4
     with pytest.raises(ValueError, match="read-only"):
         costs.commission[0] = 0.0
+
+
+# -- what the kernel takes -------------------------------------------------------------------------------------------
+
+
+def market_of(quotes: list[float]) -> Market:
+    """One line that trades at these quotes, on sessions in a row."""
+    prices = np.array(quotes)[:, None]
+    returns = np.concatenate([[[0.0]], prices[1:] / prices[:-1] - 1.0])
+    dates = pd.DatetimeIndex(["2018-01-02", "2018-01-03", "2018-01-04", "2018-01-05"][: len(prices)])
+    return Market(
+        dates, ("A",), returns, np.ones(prices.shape, dtype=bool), np.zeros(len(prices)), instruments_table(["A"]),
+        prices, volumes=np.full(prices.shape, 100.0), bars={"open": prices / 2.0}, name="made",
+    )  # fmt: skip
+
+
+def test_a_commission_per_unit_is_a_rate_on_the_quote_of_the_day_or_of_its_open() -> None:
+    """0.05 a unit is 1 % of a quote of 5 and half a per cent of 10; an open of half the quote makes it twice that."""
+    costs, market = Costs(np.array([0.001]), np.zeros(1), per_unit=np.array([0.05])), market_of([5.0, 10.0])
+    assert costs.tariff(market).rates[:, 0, 0] == pytest.approx([0.011, 0.006], rel=1e-14)
+    assert costs.tariff(market, at_open=True).rates[:, 0, 0] == pytest.approx([0.021, 0.011], rel=1e-14)
+    with pytest.raises(ConfigError, match="need a market"):
+        costs.tariff()
+
+
+def test_impact_is_volatility_over_the_root_of_dollar_volume() -> None:
+    """Quotes of 10, 11, 11: returns of 0.1 and 0 deviate by 0.0707; two days traded 1,100 each."""
+    costs = Costs(np.zeros(1), np.zeros(1), impact=Impact(0.8, 1.5, volume_window=2, volatility_window=2))
+    each = costs.tariff(market_of([10.0, 11.0, 11.0]), first=2).impact[2, 0]
+    assert each == pytest.approx(0.8 * np.sqrt(0.005) / np.sqrt(1100.0), rel=1e-12)
+    with pytest.raises(DataError, match="market impact, of A on 2018-01-03"):
+        costs.tariff(market_of([10.0, 11.0, 11.0]), first=1)
+
+
+def test_a_spread_by_the_day_is_of_the_day_and_a_shorter_market_takes_its_first_rows() -> None:
+    costs = Costs(np.array([0.001]), np.array([[0.001], [0.004], [0.002]]))
+    assert costs.tariff(market_of([5.0, 5.0])).total[:, 0] == pytest.approx([0.002, 0.005], rel=1e-14)
+    assert costs.total == pytest.approx([0.003], rel=1e-14), "the median stands for it"
+    with pytest.raises(ConfigError, match="half_spread has 3 rows and market 'made' 4"):
+        costs.tariff(market_of([5.0, 5.0, 5.0, 5.0]))
+
+
+def test_twice_the_costs_are_twice_every_cost_of_trading_and_no_other() -> None:
+    costs = Costs(
+        np.array([0.001]), np.array([0.002]), ticket=np.array([3.0]), minimum=np.array([4.0]), impact=Impact(0.5),
+        tax=Tax(0.2), management_fee=0.01,
+    )  # fmt: skip
+    twice = costs.scaled(2.0)
+    assert (twice.total[0], twice.ticket[0], twice.minimum[0]) == (0.006, 6.0, 8.0)
+    assert twice.impact == Impact(1.0)
+    assert (twice.tax, twice.management_fee) == (costs.tax, costs.management_fee)
+    assert costs.left_out == ("impact", "tax", "costs of holding")
+    assert not costs.proportional
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"ticket": np.array([-1.0])}, "ticket of line 0 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
+     ({"borrow": np.array([np.nan])}, "borrow of line 0 is nan bps"), ({"management_fee": -0.1}, "management_fee")],
+)  # fmt: skip
+def test_amounts_and_yearly_costs_are_refused_by_name_and_value(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Costs(np.zeros(1), np.zeros(1), **wrong)
+
+
+def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
+    for wrong in ({"coefficient": -1.0}, {"coefficient": (1.0, np.nan)}, {"exponent": 1.0}):
+        with pytest.raises(ConfigError, match="of impact is"):
+            Impact(**wrong)
+    with pytest.raises(ConfigError, match="rate of tax is 1"):
+        Tax(1.0)
+    with pytest.raises(ConfigError, match="lots of tax are 'last'"):
+        Tax(0.2, "last")  # type: ignore[arg-type]
