@@ -109,9 +109,11 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
             f"start of the targets of {allocation!r} is row {start}, and market {market.name!r} has rows 0 to "
             f"{sessions - 1}. Choose a row inside."
         )
-    ready = _first_complete(allocation, market, start)
+    complete = _complete(allocation, market)
+    if not complete[start]:
+        raise _too_short(allocation, market, start, complete)
     dates = _refit_rows(allocation, market)
-    dates = dates[dates >= ready]
+    dates = dates[complete[dates] | (dates > start)]
     before = dates[dates <= start]
     asked = np.concatenate([before[-1:] if len(before) else [start], dates[dates > start]]).astype(np.int64)
     rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
@@ -164,20 +166,24 @@ def _refit_rows(allocation: Allocation, market: Market) -> Rows:
     return np.union1d(np.flatnonzero(last_of(market.days, allocation.refit, market.calendar)), exits)
 
 
-def _first_complete(allocation: Allocation, market: Market, start: int) -> int:
-    """First row at which a line has the whole window; raises DataError when it lies after `start`."""
-    if allocation.window == 0:
-        return 0
-    listing, window = int(np.argmax(market.listed.any(axis=1))), allocation.window
-    whole = (market.listed[window:] & market.listed[:-window]).any(axis=1)
-    ready = window + (int(np.argmax(whole)) if whole.any() else len(market.dates))
-    if ready <= start:
-        return ready
-    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if ready < len(market.dates) else ""
-    raise DataError(
+def _complete(allocation: Allocation, market: Market) -> Mask:
+    """(T,) does a line that is listed at that close have the whole window?"""
+    complete, window = np.ones(len(market.dates), dtype=bool), allocation.window
+    if window > 0:
+        complete[:window] = False
+        complete[window:] = (market.listed[window:] & market.listed[:-window]).any(axis=1)
+    return complete
+
+
+def _too_short(allocation: Allocation, market: Market, start: int, complete: Mask) -> DataError:
+    """What is known at `start`, and the first row after it with a whole window, if there is one."""
+    known = max(start - int(np.argmax(market.listed.any(axis=1))), 0)
+    ready = start + int(np.argmax(complete[start:]))
+    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
+    return DataError(
         f"market {market.name!r} is too short for {allocation!r}: it needs {allocation.window} returns on "
-        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {max(start - listing, 0)} are known there. Choose a "
-        f"shorter window, {mend}or give the market a longer history."
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {mend}or "
+        "give the market a longer history."
     )
 
 
