@@ -98,7 +98,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     """The path of targets of `allocation` on `market`, ready at the close of row `start` and asked on refit dates only.
 
     start   : first row at whose close a target is needed. The one in force there is that of the last refit date not
-              after it; earlier refits are skipped. If none of those has a complete window, it is asked at `start`.
+              after it; earlier refits are skipped. If no line had a complete window then, it is asked at `start`.
     Returns : a TargetPath; a target computed at row t is in force from the close of t on.
     Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown refit or a `start`
               outside the market; PolicyError for a target that is not n finite numbers.
@@ -113,9 +113,9 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     if not complete[start]:
         raise _too_short(allocation, market, start, complete)
     dates = _refit_rows(allocation, market)
-    dates = dates[complete[dates] | (dates > start)]
-    before = dates[dates <= start]
-    asked = np.concatenate([before[-1:] if len(before) else [start], dates[dates > start]]).astype(np.int64)
+    before = dates[dates <= start][-1:]
+    before = before[complete[before]]
+    asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
     rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     return TargetPath(market.assets, rows, row, asked, repr(allocation))

@@ -29,6 +29,7 @@ from research.allocation import (
     TargetPath,
     target_path,
 )
+from research.errors import PolicyError
 from research.learning import Learned, LearnedPolicy, PPOSettings, train
 from research.market import SHUMWAY, Market, delist, instruments_table
 from research.market.calendars import last_of
@@ -219,12 +220,19 @@ def test_no_decision_depends_on_what_comes_after_it(market: Market, days: list[i
         assert_blind(POLICIES[name], market, t, lag)
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [name for name in POLICIES if name != "learned"])
 def test_no_decision_depends_on_an_exit_that_is_to_come(leaving: Market, name: str) -> None:
     """In the halt, on the day before the exit, on the day of it, and after it: nobody knew, and all follow it."""
     assert leaving.exits[3] == LEFT
     for t in (LEFT - 3, LEFT - 1, LEFT, LEFT + 10):
         assert_blind(POLICIES[name], leaving, t)
+
+
+def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:
+    """It knows the targets that it was trained on, and was not trained for one without the line."""
+    assert_blind(POLICIES["learned"], leaving.until(leaving.dates[LEFT - 1]), LEFT - 3)
+    with pytest.raises(PolicyError, match="for a target that it was not trained for"):
+        played(POLICIES["learned"](leaving), leaving, LEFT, lag=1)
 
 
 @pytest.mark.parametrize("name", POLICIES)
