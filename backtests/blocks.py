@@ -249,6 +249,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Costs and execution": f"{rates} bp of notional a side; decided at a close, booked {later}",
         "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
         + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
+        "Accounting": comparison.accounting,
         **run,
     }
     return [{"name": name, "words": words} for name, words in facts.items()]

@@ -111,6 +111,19 @@ class Comparison:
         return pd.DataFrame(rows)
 
     @cached_property
+    def accounting(self) -> str:
+        """One line: does the money of every backtest reconcile, and to what?"""
+        found = {name: played.reconcile() for name, played in self.backtests.items()}
+        broken = [money.verdict for money in found.values() if not money.holds]
+        if broken:
+            return " ".join(broken)
+        largest = max(money.largest for money in found.values())
+        return (
+            f"start + gains − costs = end on every day and line all {len(found)} backtests; the largest "
+            f"residual is {largest:.0e} of NAV"
+        )
+
+    @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge: of the data in the test, of the run, and of policies that never traded."""
         first, last = self.backtests[self.reference].dates[[0, -1]]

@@ -3,18 +3,21 @@
 The same days in the same order as `loop.play`, through the same compiled steps, and so to the same bits.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from backtests.backtest import NO_LINE, Ledger
 from backtests.game import Game
 from backtests.loop import events, hold, take_in, write, write_decision, write_unbooked
+from backtests.lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade
 from research.errors import PolicyError
 from research.market.market import Array, frozen
+from research.trading.sizing import Position
 
 
 @dataclass
@@ -26,6 +29,7 @@ class _Pending:
     asked: int
     due: int
     left: int  # sessions
+    units: Array | None  # (n,) signed quoted units of a trade list, where sizing is in whole lots
     root: int = -1  # its first row in the ledger, -1 before
 
 
@@ -41,7 +45,9 @@ class _Book:
     triggers: list[str] = field(default_factory=list)
 
 
-def play_daily(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why]]:
+def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
+    game: Game, cash_units: float, ledger: Ledger
+) -> tuple[tuple[str, ...], dict[int, Why]]:
     """Play the days after the first; gives the trigger of each booking, and the reasons to hold by market row."""
     held = _Book(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=game.first)
     holds: dict[int, Why] = {}
@@ -50,7 +56,7 @@ def play_daily(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str
     for t in range(game.first + 1, len(game.market.dates)):
         _overnight(game, held, t, ledger)
         if game.desk.at_open and pending is not None and pending.due == t:
-            pending = _book(game, held, pending, t, game.sessions.opens, ledger)
+            pending = _carry_out(game, held, pending, t, game.sessions.opens, ledger)
         held.nav = wealth(held.units, game.sessions.closes, t, held.cash_units, game.sessions.cash_index[t])
         if game.sessions.flows[t] != 0.0:
             _flow(game, held, t, not game.desk.at_open and pending is not None and pending.due == t, ledger)
@@ -58,7 +64,7 @@ def play_daily(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str
             raise game.refused(t)
         for turn in ("book", "look") if game.lag > 0 else ("look", "book"):
             if turn == "book" and pending is not None and pending.due == t and not game.desk.at_open:
-                pending = _book(game, held, pending, t, game.sessions.closes, ledger)
+                pending = _carry_out(game, held, pending, t, game.sessions.closes, ledger)
             elif turn == "look" and pending is None:
                 ledger.nav[t - game.first] = held.nav
                 view = _view(game, held, t, ledger.nav[: t - game.first + 1], unfinished)
@@ -67,7 +73,13 @@ def play_daily(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
-                pending = _Pending(_checked(game, answer, t), view.target, t, t + game.lag, game.desk.days)
+                trade, listed = _checked(game, answer, t), None
+                if game.execution.sizing == "units":
+                    listed = orders(game, t, held.units, held.cash_units, _asked_again(game, view, trade), view.target)
+                    if not listed.any():
+                        holds[t] = trade.why
+                        continue
+                pending = _Pending(trade, view.target, t, t + game.lag, game.desk.days, listed)
         ledger.nav[t - game.first] = held.nav
         ledger.cash[t - game.first] = held.cash_units * game.sessions.cash_index[t]
     if pending is not None:
@@ -100,8 +112,11 @@ def _flow(game: Game, held: _Book, t: int, soon: bool, ledger: Ledger) -> None:
     held.count = count
 
 
-def _book(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> _Pending | None:
+def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> _Pending | None:
     """Book what is due at row t of prices; gives what is left of it."""
+    if pending.units is not None:
+        _fill(game, held, pending, t, prices, ledger)
+        return None
     desk, trade = game.desk, pending.trade
     before = wealth(held.units, prices, t, held.cash_units, game.sessions.cash_index[t])
     lower, upper, target = (
@@ -121,6 +136,39 @@ def _book(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, led
     held.last_booked = t if status == BOOKED else held.last_booked
     pending.due, pending.left = t + 1, max(pending.left - 1, 1)
     return pending if unfinished else None
+
+
+def _fill(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> None:
+    """Fill the orders of a trade list at row t of prices: nothing is left of it."""
+    assert pending.units is not None
+    price, row = game.sessions.cash_index[t], held.count
+    before = wealth(held.units, prices, t, held.cash_units, price)
+    spent, paid = fill(
+        game, pending.asked, t, game.desk.at_open, pending.units, held.units, ledger.trades[row], ledger.charges[row]
+    )
+    held.cash_units -= spent / price
+    held.nav = wealth(held.units, prices, t, held.cash_units, price)
+    _write_decision(ledger, held, pending)
+    write(ledger, row, t, held.units, held.cash_units, before, held.nav, paid)
+    held.count, held.last_booked = row + 1, t
+
+
+def _asked_again(game: Game, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
+    """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
+
+    As a trade list asks it: a rule that is asked on a calendar, or that goes a part of the way, is asked once.
+    """
+
+    def ask(position: Position, again: bool) -> Trade | None:
+        if not again:
+            return trade
+        if trade.part < 1.0 or getattr(game.policy, "every", None) is not None:
+            return None
+        filled = replace(view, weights=position.weights, cash_weight=position.cash_weight, nav=position.nav)
+        answer = game.policy.decide(filled)
+        return answer if isinstance(answer, Trade) else None
+
+    return ask
 
 
 def _write_decision(ledger: Ledger, held: _Book, pending: _Pending) -> None:

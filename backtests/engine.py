@@ -11,6 +11,7 @@ from backtests.backtest import EXIT, FLOW, Backtest, Ledger
 from backtests.daily import play_daily
 from backtests.game import Dividends, Game
 from backtests.loop import Rule, play
+from backtests.lots import open_in_lots
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.kernel import REFUSED, book
 from research.allocation import TargetPath, target_path
@@ -193,6 +194,8 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
     )  # fmt: skip
     if status == REFUSED:
         raise game.refused(t)
+    if game.execution.sizing == "units":
+        nav, cash_units, paid = open_in_lots(game, weights, before, ledger)
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - before) / before
     return float(cash_units)

@@ -14,6 +14,7 @@ CASH = -1  # the number of the cash line in a `Why`
 PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
+    "band": "no check is due today",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
 }
