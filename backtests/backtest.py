@@ -301,6 +301,28 @@ class Backtest:
             }
         )
 
+    def could_not_trade(self) -> pd.DataFrame:
+        """A row for each booking of a decision and each line that was held or wanted, and could not trade then.
+
+        Such a line keeps its units, at its last mark; the lines that can trade share what it leaves (`nearest`).
+        weight : at that mark.  target : in force when the decision was made, fraction of NAV.
+        """
+        book = self.ledger
+        done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
+        wanted = self.targets.rows[self.targets.row[book.asked[done]]]
+        kept = ~self.market.tradable[book.booked[done]] & ((book.units[done] != 0.0) | (wanted != 0.0))
+        k, i = np.nonzero(kept)
+        j = done[k]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[book.asked[j]],
+                "booked": self.market.dates[book.booked[j]],
+                "asset": np.array(self.market.assets, dtype=object)[i],
+                "weight": book.units[j, i] * self.index[book.booked[j] - self.first, i] / book.nav_before[j],
+                "target": wanted[k, i],
+            }
+        )
+
     @cached_property
     def after_listing(self) -> Mask:
         """(k,) is this the first decision after a line was listed, which changed the target by itself?"""

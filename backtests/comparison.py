@@ -119,7 +119,7 @@ class Comparison:
             return " ".join(broken)
         largest = max(money.largest for money in found.values())
         return (
-            f"start + gains − costs = end on every day and line all {len(found)} backtests; the largest "
+            f"start + gains − costs = end on every day and line of all {len(found)} backtests; the largest "
             f"residual is {largest:.0e} of NAV"
         )
 
@@ -328,6 +328,8 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         start=portfolio.test_start,
         nav=portfolio.nav,
         lag=portfolio.lag,
+        execution=portfolio.execution,
+        dividends=portfolio.dividends,
         targets=paths[policy.allocation],
         periods_per_year=portfolio.periods_per_year,
         name=name,

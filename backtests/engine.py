@@ -9,10 +9,11 @@ import pandas as pd
 
 from backtests.backtest import EXIT, FLOW, Backtest, Ledger
 from backtests.daily import play_daily
-from backtests.game import Dividends, Game
+from backtests.game import Game
 from backtests.loop import Rule, play
 from backtests.lots import open_in_lots
 from research.accounting import Costs, Execution, Flows, Policy, Why
+from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, book
 from research.allocation import TargetPath, target_path
 from research.errors import ConfigError, PolicyError

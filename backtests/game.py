@@ -2,19 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from backtests.loop import Desk, Sessions
 from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting.execution import Dividends
 from research.accounting.tariff import Lots, Scratch
 from research.allocation import TargetPath
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import frozen
-
-Dividends = Literal["reinvest", "cash"]
 
 
 @dataclass(frozen=True, eq=False)

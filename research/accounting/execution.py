@@ -14,6 +14,7 @@ from research.market.liquidity import dollar_volume
 from research.market.market import Array, frozen
 
 Use = Literal["rebalance", "cash"]
+Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the day, or in cash until the next trade
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to mend it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.accounting import Execution
+from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
@@ -19,7 +21,7 @@ from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "limits",
-        "g", "test_start", "policies", "policy", "periods_per_year", "lag")  # fmt: skip
+        "execution", "dividends", "g", "test_start", "policies", "policy", "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
@@ -68,6 +70,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         policies={name: read_policy(document, ("policies", name), strategic) for name in document.mapping("policies")},
         policy=_policy(document),
         settings={},
+        execution=_execution(document),
+        dividends=_dividends(document, market),
     )
     if portfolio.nav == 0.0:
         document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
@@ -231,6 +235,30 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
     )
 
 
+def _execution(document: Document) -> Execution:
+    """How backtests book: at once at the close, in fractions, unless the file says otherwise."""
+    if not document.has("execution"):
+        return Execution()
+    document.check_keys(("execution",), tuple(f.name for f in fields(Execution)))
+    given = {key: document.value("execution", key) for key in document.mapping("execution")}
+    if given.get("sizing") == "units" and document.has("limits", "minimum_trade"):
+        given = {"minimum_trade": document.number("limits", "minimum_trade", at_least=0.0)} | given
+    try:
+        return Execution(**given)
+    except (ConfigError, TypeError) as error:
+        document.refuse(("execution",), str(error).removesuffix("."), given, "See `Execution` for what may stand here.")
+
+
+def _dividends(document: Document, market: Market) -> Dividends:
+    found = document.text("dividends", default="reinvest")
+    if found not in ("reinvest", "cash"):
+        document.refuse(("dividends",), "unknown treatment of dividends", found, "Use reinvest or cash.")
+    if found == "cash" and market.dividends is None:
+        mend = "Use reinvest: its returns contain them already."
+        document.refuse(("dividends",), f"market {market.name!r} has no dividends", found, mend)
+    return found  # type: ignore[return-value]
+
+
 def _last_trade(document: Document, market: Market) -> pd.Timestamp:
     day, last = document.day("last_trade"), market.dates[-1]
     if day > last:
@@ -288,6 +316,8 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "lines": {line.asset: _line_settings(line) for line in lines},
         "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
         **({"holding": document.value("holding")} if document.has("holding") else {}),
+        **({"execution": asdict(portfolio.execution)} if document.has("execution") else {}),
+        **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
         **({"tax": document.value("tax")} if document.has("tax") else {}),
         "limits": {
             "minimum_trade": limits.minimum_trade,
