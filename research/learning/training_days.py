@@ -146,11 +146,11 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
 
 
 def _rows(market: Market, held: Mask) -> tuple[int, int]:
-    """(first, stop): the rows whose returns run from a close at which all lines held were listed, to one where they are.
+    """(first, stop): rows whose returns run from one close at which all lines held are listed to another.
 
     Lines that were never listed together have none: (T + 1, T).
     """
-    listed = market.listed[:, held].all(axis=1)
+    listed: Mask = np.all(market.listed[:, held], axis=1)
     if not listed.any():
         return len(listed) + 1, len(listed)
     first = int(np.argmax(listed))
@@ -167,7 +167,8 @@ def _covariance(market: Market, held: Mask, span: slice) -> Array:
     if still.any():
         raise DataError(
             f"{market.assets[int(np.argmax(still))]} does not move from {market.dates[span][0]:%Y-%m-%d} to "
-            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its returns."
+            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its "
+            "returns."
         )
     return covariance
 
