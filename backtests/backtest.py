@@ -326,8 +326,9 @@ class Backtest:
     @cached_property
     def after_listing(self) -> Mask:
         """(k,) is this the first decision after a line was listed, which changed the target by itself?"""
-        listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])].sum(axis=1)
-        return np.diff(listed) > 0
+        listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])]
+        fresh: Mask = (listed[1:] & ~listed[:-1]).any(axis=1)
+        return fresh
 
     def why(self, decision: int) -> Why:
         """The reason of a decision to trade."""

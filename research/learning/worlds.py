@@ -83,8 +83,8 @@ class Worlds:
     def reopen(self, which: Rows) -> None:
         """Draw other days for the worlds `which`, and open them anew."""
         shape = (len(which), self.state.drawn.shape[1])
-        first = self.days.first_row[self.state.kind[which]]
-        self.open_on(which, resampled(self._rng, first, len(self.days.history.cash), shape, self.days.block))
+        first, stop = self.days.first_row[self.state.kind[which]], self.days.stop_row[self.state.kind[which]]
+        self.open_on(which, resampled(self._rng, first, stop, shape, self.days.block))
 
     def open_on(self, which: Rows, drawn: Rows) -> None:
         """Open the worlds `which` on these training days (·, D), in their targets at the close of day LOOKBACK."""
@@ -125,13 +125,13 @@ class Worlds:
         return terms
 
 
-def resampled(rng: np.random.Generator, first: Rows, stop: int, shape: tuple[int, int], block: int) -> Rows:
-    """(W, D) rows by the stationary bootstrap, from first (W,) to stop - 1, in blocks of `block` rows in the mean.
+def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[int, int], block: int) -> Rows:
+    """(W, D) rows by the stationary bootstrap, from first (W,) to stop (W,) - 1, in blocks of `block` rows in the mean.
 
     A block that reaches the last row goes on at the first.
     Source: Politis and Romano (1994), The Stationary Bootstrap.
     """
-    first = first[:, None]
+    first, stop = first[:, None], stop[:, None]
     begins = rng.random(shape) < 1.0 / block
     begins[:, 0] = True
     origin = np.maximum.accumulate(np.where(begins, np.arange(shape[1]), 0), axis=1)

@@ -12,7 +12,7 @@ from research.errors import ConfigError, DataError
 from research.market.instruments import instruments_table
 from research.market.market import Market
 from research.market.notes import Note
-from research.market.sources import assemble, market_from_file
+from research.market.sources import Missing, assemble, market_from_file
 from research.market.tables import DATA, Table, read_table, table_of
 
 TOTAL = "returns: splits and dividends"
@@ -240,19 +240,7 @@ def sp500_20() -> Market:
     if package is None or package.origin is None:
         raise DataError("market 'sp500_20' is read from the package skfolio, which is missing. Install the lock anew.")
     prices = _embedded(Path(package.origin).parent / "datasets" / "data" / "sp500_dataset.csv.gz")
-    return assemble(
-        prices,
-        cash="bill",
-        instruments=instruments_table(
-            prices.names,
-            asset_class="us_equity",
-            sector=[SP500_SECTORS[name] for name in prices.names],
-            adjustment=f"{TOTAL}; no quotes",
-        ),
-        name="sp500_20",
-        notes=SP500_NOTES,
-        scheduled=True,
-    )
+    return _stocks(prices, SP500_SECTORS, "sp500_20", SP500_NOTES)
 
 
 # -- twenty US stocks, one of which left -----------------------------------------------------------------------------
@@ -284,20 +272,7 @@ EXIT_NOTES = (
 def stocks_with_exit() -> Market:
     """Twenty US stocks, 1990-01-02 to 2024-11-29, with nine late listings and SHLD, which left; without quotes."""
     prices = _embedded(DATA / "stocks_with_exit" / "prices.csv")
-    return assemble(
-        prices,
-        cash="bill",
-        instruments=instruments_table(
-            prices.names,
-            asset_class="us_equity",
-            sector=[EXIT_SECTORS[name] for name in prices.names],
-            adjustment=f"{TOTAL}; no quotes",
-        ),
-        missing="halt",
-        name="stocks_with_exit",
-        notes=EXIT_NOTES,
-        scheduled=True,
-    )
+    return _stocks(prices, EXIT_SECTORS, "stocks_with_exit", EXIT_NOTES, missing="halt")
 
 
 EMBEDDED: dict[str, Callable[[], Market]] = {
@@ -307,6 +282,26 @@ EMBEDDED: dict[str, Callable[[], Market]] = {
     "sp500_20": sp500_20,
     "stocks_with_exit": stocks_with_exit,
 }
+
+
+def _stocks(
+    prices: Table, sectors: dict[str, str], name: str, notes: tuple[Note, ...], missing: Missing = "error"
+) -> Market:
+    """US stocks of which there are adjusted closes alone."""
+    return assemble(
+        prices,
+        cash="bill",
+        instruments=instruments_table(
+            prices.names,
+            asset_class="us_equity",
+            sector=[sectors[asset] for asset in prices.names],
+            adjustment=f"{TOTAL}; no quotes",
+        ),
+        missing=missing,
+        name=name,
+        notes=notes,
+        scheduled=True,
+    )
 
 
 def _embedded(path: Path) -> Table:
