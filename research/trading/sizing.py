@@ -114,9 +114,9 @@ class Orders:
     @cached_property
     def after(self) -> Position:
         """The position that the orders leave behind; what was sold whole is held no more, not by a rounding either."""
-        before = self.position.units
-        units = np.where(before >= 0.0, np.maximum(before + self.units, 0.0), before + self.units)
-        return replace(self.position, units=units, cash=self.cash)
+        before, left = self.position.units, self.position.units + self.units
+        rounding = (before >= 0.0) & (left < 0.0) & (left > -WHOLE * self.position.lots)
+        return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
 
     @property
     def buys(self) -> float:

@@ -315,3 +315,24 @@ def test_without_a_trade_there_is_no_cost_and_a_line_that_did_not_trade_pays_non
             paid = book.charges.sum(axis=1)
             assert not paid[book.trades == 0.0].any(), seed
             assert (book.charges >= 0.0).all()
+
+
+def test_orders_in_whole_lots_are_whole_and_their_money_is_followed() -> None:
+    """In every mixture: each order is a whole number of units of the decision's day, however many splits lie between."""
+    orders = 0
+    for seed in playable()[::4]:
+        c = case(seed)
+        s = c.setting
+        execution = replace(s.execution, sizing="units", days=1, participation=None)
+        result = replace(c, setting=replace(s, execution=execution)).played()
+        assert result.reconcile().holds, (seed, result.reconcile().verdict)
+        book, market = result.ledger, s.market
+        for j in np.flatnonzero((book.part_of >= 0) & (book.booked >= 0)):
+            asked, t = book.asked[j], book.booked[j]
+            quotes = market.bars["open"][t] if execution.at == "open" else market.prices[t]  # type: ignore[index]
+            known = (book.trades[j] != 0.0) & ~np.isnan(market.prices[asked])
+            split = np.prod(market.splits[asked + 1 : t + 1], axis=0)  # type: ignore[index]
+            units = (book.trades[j] / (quotes * split))[known]
+            assert units == pytest.approx(np.rint(units), abs=1e-6), seed
+            orders += known.sum()
+    assert orders > 500

@@ -117,6 +117,16 @@ def test_whole_lots_leave_in_cash_what_buys_no_more(make_market: MakeMarket) -> 
     assert result.ledger.cash.tolist() == [30.0, 30.0, 30.0]
 
 
+def test_a_short_is_sold_once_in_whole_lots(make_market: MakeMarket) -> None:
+    """1,000: half of it short in A and all of it in B, at quotes of 30 and 70: -16 units and 14; 1,000 + 480 - 980."""
+    made = make_market(np.zeros((3, 2)))
+    market = replace(made, prices=np.tile([30.0, 70.0], (3, 1)))
+    rule, execution = Never(FixedWeights((-0.5, 1.0))), Execution(sizing="units")
+    result = backtest(market, rule, FREE, nav=1000.0, execution=execution, leverage_limit=1.5)
+    assert result.ledger.opening_trades.tolist() == [-480.0, 980.0]
+    assert result.ledger.cash.tolist() == [500.0] * 3
+
+
 def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_money(make_market: MakeMarket) -> None:
     """50 and 50 units of 10; A at 12, B at 8. Sold: 8 of A for 96 (100 is meant); bought: 12 of B for 96.
 
