@@ -95,7 +95,8 @@ def _columns(cvar95: bool) -> tuple[str, ...]:
 class Panel(NamedTuple):
     """A market as the blocks take it.
 
-    index, tradable (T, n), cash_index (T,) : as the market has them.  scale : (T,) 1 over the mean growth of its lines.
+    tradable (T, n), index, cash_index : as the market has them, the last row repeated until `DAYS` divides the rows.
+    scale : (rows,) 1 over the mean growth of the lines.
     least, most : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
     """
 
@@ -109,11 +110,16 @@ class Panel(NamedTuple):
     @classmethod
     def of(cls, market: Market) -> "Panel":
         """The panel of a market."""
-        scale = 1.0 / np.cumprod(1.0 + market.returns.mean(axis=1))
-        relative = np.column_stack([market.index, market.cash_index]) * scale[:, None]
-        starts = np.arange(0, len(relative), DAYS)
-        least, most = (extreme.reduceat(relative, starts) for extreme in (np.minimum, np.maximum))
-        return cls(market.index, market.cash_index, market.tradable, scale, least, most)
+        index, cash_index = _whole(market.index), _whole(market.cash_index)
+        scale = _whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
+        relative = np.column_stack([index, cash_index]) * scale[:, None]
+        tiles = relative.reshape(-1, DAYS, relative.shape[1])
+        return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
+
+
+def _whole(days: Array) -> Array:
+    """The array (T, …) with its last row repeated until `DAYS` divides the rows."""
+    return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
 
 class _Paths:
@@ -412,7 +418,7 @@ def _play_tiles(
     out: Array,
     state: _State,
 ) -> tuple[int, int]:
-    days, n = panel.index.shape
+    days, n = panel.tradable.shape
     begin = days
     for lane in range(LANES):
         begin = min(begin, lanes.first[lane])
@@ -421,20 +427,25 @@ def _play_tiles(
     for tile in range(begin // DAYS, len(panel.least)):
         t = tile * DAYS
         length = min(DAYS, days - t)
-        _value(panel, t, days, n, state)
-        _look(panel, tile, t, days, n, state)
+        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav, state.before)
+        _look(
+            state.nav, panel.scale, t, panel.least[tile], panel.most[tile], state.spread, state.lower, state.upper,
+            state.sums, state.past,
+        )  # fmt: skip
         alone = _list(lanes, t, length, days, n, state)
         opens = False
         if alone > 0:
             lane, row, opens = _play_listed(panel, lanes, t, length, n, alone, state)
             if row >= 0:
                 return lane, row
-        _own(own, lanes.path, t, length, state)
-        if length == DAYS and not opens and len(returns) == 0:
-            _live(cash, strategic, t, state)
+        _own_returns(own, lanes.path, t, length, state.own)
+        if not opens and len(returns) == 0:
+            _live(state.nav, state.before, cash, strategic, state.own, t, length, state.curve)
         else:
             for d in range(length):
-                _live_a_day(cash, strategic, t, d, returns, state)
+                for lane in range(LANES if len(returns) > 0 else 0):
+                    returns[t + d, lane] = state.nav[d * LANES + lane] * state.curve[lane] - 1.0
+                _live_a_day(state.nav, state.before, cash[t + d], strategic[t + d], state.own, d, state.curve)
                 if opens:
                     _open_curves(lanes.first, t + d, d, state)
     for lane in range(lanes.count):
@@ -447,120 +458,135 @@ def _play_tiles(
 
 
 # -- compiled: all lanes together ------------------------------------------------------------------------------------
+# Each of these is a function of its own with few arrays: inlined into the loop they would not be vectorised.
 
 
-@inlined
-def _value(panel: Panel, t: int, days: int, n: int, state: _State) -> None:
+@lean
+def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, nav: Array, before: Array) -> None:
     """NAV of all lanes at `DAYS` closes, as if none traded, summed in the order of `kernel.wealth`."""
-    units, sums, nav, before = state.spread, state.sums, state.nav, state.before
+    n = index.shape[1]
     stop = n - n % 4
-    for k in range(4 * DAYS * LANES):
-        sums[k] = 0.0
     for half in range(0, DAYS, 4):
-        a, b, c, d = min(t + half, days - 1), min(t + half + 1, days - 1), min(t + half + 2, days - 1), min(t + half + 3, days - 1)
         for strand in range(4):
-            to = (strand * DAYS + half) * LANES
-            i = strand
+            i, to = strand, strand * 4 * LANES
+            if stop == 0:
+                for k in range(to, to + 4 * LANES):
+                    sums[k] = 0.0
+            elif i + 12 < stop:
+                _add_four(units, index, i, t + half, sums, to, True)
+                i += 16
+            else:
+                _add_one(units, index, i, t + half, sums, to, True)
+                i += 4
             while i + 12 < stop:
-                _add_four(units, panel.index, i, a, b, c, d, sums, to)
+                _add_four(units, index, i, t + half, sums, to, False)
                 i += 16
             while i < stop:
-                _add_one(units, panel.index, i, a, b, c, d, sums, to)
+                _add_one(units, index, i, t + half, sums, to, False)
                 i += 4
         for i in range(stop, n):
-            _add_one(units, panel.index, i, a, b, c, d, sums, half * LANES)
-    each = DAYS * LANES
-    for day in range(DAYS):
-        price = panel.cash_index[min(t + day, days - 1)]
-        o = day * LANES
-        for lane in range(LANES):
-            one, two = sums[o + lane] + sums[each + o + lane], sums[2 * each + o + lane] + sums[3 * each + o + lane]
-            nav[o + lane] = (one + two) + units[n * LANES + lane] * price
-        for lane in range(LANES):
-            before[o + lane] = nav[o + lane]
+            _add_one(units, index, i, t + half, sums, 0, False)
+        for day in range(half, half + 4):
+            price = cash_index[t + day]
+            for lane in range(LANES):
+                a, o = (day - half) * LANES + lane, day * LANES + lane
+                b, c, d = a + 4 * LANES, a + 8 * LANES, a + 12 * LANES
+                nav[o] = ((sums[a] + sums[b]) + (sums[c] + sums[d])) + units[n * LANES + lane] * price
+                before[o] = nav[o]
 
 
 @inlined
-def _add_four(units: Array, index: Array, i: int, a: int, b: int, c: int, d: int, sums: Array, to: int) -> None:
-    """Add lines i, i + 4, i + 8 and i + 12 to the sums of four closes."""
+def _add_four(units: Array, index: Array, i: int, t: int, sums: Array, to: int, fresh: bool) -> None:
+    """Add lines i, i + 4, i + 8 and i + 12 to the sums of four closes, or begin these."""
     j, k, m = i + 4, i + 8, i + 12
-    ai, aj, ak, am = index[a, i], index[a, j], index[a, k], index[a, m]
-    bi, bj, bk, bm = index[b, i], index[b, j], index[b, k], index[b, m]
-    ci, cj, ck, cm = index[c, i], index[c, j], index[c, k], index[c, m]
-    di, dj, dk, dm = index[d, i], index[d, j], index[d, k], index[d, m]
+    ai, aj, ak, am = index[t, i], index[t, j], index[t, k], index[t, m]
+    bi, bj, bk, bm = index[t + 1, i], index[t + 1, j], index[t + 1, k], index[t + 1, m]
+    ci, cj, ck, cm = index[t + 2, i], index[t + 2, j], index[t + 2, k], index[t + 2, m]
+    di, dj, dk, dm = index[t + 3, i], index[t + 3, j], index[t + 3, k], index[t + 3, m]
     i, j, k, m = i * LANES, j * LANES, k * LANES, m * LANES
     for lane in range(LANES):
-        one, two, three, four = units[i + lane], units[j + lane], units[k + lane], units[m + lane]
-        o = to + lane
-        sums[o] = sums[o] + one * ai + two * aj + three * ak + four * am
-        sums[o + LANES] = sums[o + LANES] + one * bi + two * bj + three * bk + four * bm
-        sums[o + 2 * LANES] = sums[o + 2 * LANES] + one * ci + two * cj + three * ck + four * cm
-        sums[o + 3 * LANES] = sums[o + 3 * LANES] + one * di + two * dj + three * dk + four * dm
+        w, x, y, z = units[i + lane], units[j + lane], units[k + lane], units[m + lane]
+        a = to + lane
+        b, c, d = a + LANES, a + 2 * LANES, a + 3 * LANES
+        sums[a] = (0.0 if fresh else sums[a]) + w * ai + x * aj + y * ak + z * am
+        sums[b] = (0.0 if fresh else sums[b]) + w * bi + x * bj + y * bk + z * bm
+        sums[c] = (0.0 if fresh else sums[c]) + w * ci + x * cj + y * ck + z * cm
+        sums[d] = (0.0 if fresh else sums[d]) + w * di + x * dj + y * dk + z * dm
 
 
 @inlined
-def _add_one(units: Array, index: Array, i: int, a: int, b: int, c: int, d: int, sums: Array, to: int) -> None:
-    """Add line i to the sums of four closes."""
-    ai, bi, ci, di = index[a, i], index[b, i], index[c, i], index[d, i]
+def _add_one(units: Array, index: Array, i: int, t: int, sums: Array, to: int, fresh: bool) -> None:
+    """Add line i to the sums of four closes, or begin these."""
+    ai, bi, ci, di = index[t, i], index[t + 1, i], index[t + 2, i], index[t + 3, i]
     i *= LANES
     for lane in range(LANES):
-        held, o = units[i + lane], to + lane
-        sums[o] = sums[o] + held * ai
-        sums[o + LANES] = sums[o + LANES] + held * bi
-        sums[o + 2 * LANES] = sums[o + 2 * LANES] + held * ci
-        sums[o + 3 * LANES] = sums[o + 3 * LANES] + held * di
+        held, a = units[i + lane], to + lane
+        b, c, d = a + LANES, a + 2 * LANES, a + 3 * LANES
+        sums[a] = (0.0 if fresh else sums[a]) + held * ai
+        sums[b] = (0.0 if fresh else sums[b]) + held * bi
+        sums[c] = (0.0 if fresh else sums[c]) + held * ci
+        sums[d] = (0.0 if fresh else sums[d]) + held * di
 
 
-@inlined
-def _look(panel: Panel, tile: int, t: int, days: int, n: int, state: _State) -> None:
-    """How far each lane may be past a trigger at one of `DAYS` closes: not at all where `past` is not positive."""
-    nav, past, least_nav, most_nav = state.nav, state.past, state.sums, state.own
+@lean
+def _look(
+    nav: Array, scale: Array, t: int, low: Array, high: Array, units: Array, lower: Array, upper: Array, sums: Array,
+    past: Array,
+) -> None:  # fmt: skip
+    """How far each lane may be past a trigger at one of `DAYS` closes: not at all where `past` is not positive.
+
+    low, high : (n + 1,) the least and the greatest index of each line and of cash at these closes, times scale.
+    """
     for lane in range(LANES):
-        least = most = nav[lane] * panel.scale[t]
+        least = most = nav[lane] * scale[t]
         for day in range(1, DAYS):
-            value = nav[day * LANES + lane] * panel.scale[min(t + day, days - 1)]
+            value = nav[day * LANES + lane] * scale[t + day]
             least, most = min(least, value), max(most, value)
-        least_nav[lane], most_nav[lane], past[lane] = least, most, -least
-    for i in range(n + 1):
-        low, high, o = panel.least[tile, i], panel.most[tile, i], i * LANES
+        sums[lane], sums[LANES + lane], past[lane] = least, most, -least
+    for i in range(len(low)):
+        least_price, most_price, o = low[i], high[i], i * LANES
         for lane in range(LANES):
-            held, lower, upper = state.spread[o + lane], state.lower[o + lane], state.upper[o + lane]
-            one, other = held * low, held * high
-            cap = min(upper * least_nav[lane], upper * most_nav[lane])
-            floor = max(lower * least_nav[lane], lower * most_nav[lane])
-            past[lane] = max(past[lane], max(max(one, other) - cap, floor - min(one, other)))
+            least, most = sums[lane], sums[LANES + lane]
+            one, other = units[o + lane] * least_price, units[o + lane] * most_price
+            over = max(one, other) - min(upper[o + lane] * least, upper[o + lane] * most)
+            under = max(lower[o + lane] * least, lower[o + lane] * most) - min(one, other)
+            past[lane] = max(past[lane], max(over, under))
 
 
-@inlined
-def _own(own: Array, path: Rows, t: int, length: int, state: _State) -> None:
-    """Returns of the lanes' own targets at these closes."""
+@lean
+def _own_returns(own: Array, path: Rows, t: int, length: int, out: Array) -> None:
+    """Returns of the lanes' own targets at these closes, out [DAYS, lane]."""
     for day in range(length):
         for lane in range(LANES):
-            state.own[day * LANES + lane] = own[path[lane], t + day]
+            out[day * LANES + lane] = own[path[lane], t + day]
 
 
-@inlined
-def _live(cash: Array, strategic: Array, t: int, state: _State) -> None:
-    """`DAYS` days of all curves."""
-    for lane in range(LANES):
-        curve = _curve(state.curve, lane)
-        for day in range(DAYS):
-            o = day * LANES + lane
-            curve = lived(curve, state.before[o], state.nav[o], cash[t + day], strategic[t + day], state.own[o])
-        _write_curve(state.curve, lane, curve)
-
-
-@inlined
-def _live_a_day(cash: Array, strategic: Array, t: int, d: int, returns: Array, state: _State) -> None:
-    """One day of all curves, its net returns kept where there is room for them."""
-    if len(returns) > 0:
+@lean
+def _live(
+    nav: Array, before: Array, cash: Array, strategic: Array, own: Array, t: int, length: int, curves: Array
+) -> None:
+    """These days of all curves."""
+    if length == DAYS:
         for lane in range(LANES):
-            returns[t + d, lane] = state.nav[d * LANES + lane] * state.curve[lane] - 1.0
+            curve = _curve(curves, lane)
+            for day in range(DAYS):
+                o = day * LANES + lane
+                curve = lived(curve, before[o], nav[o], cash[t + day], strategic[t + day], own[o])
+            _write_curve(curves, lane, curve)
+    else:
+        for day in range(length):
+            _live_a_day(nav, before, cash[t + day], strategic[t + day], own, day, curves)
+
+
+@lean
+def _live_a_day(
+    nav: Array, before: Array, cash: float, strategic: float, own: Array, day: int, curves: Array
+) -> None:
+    """One day of all curves."""
     for lane in range(LANES):
-        o = d * LANES + lane
-        curve = _curve(state.curve, lane)
-        curve = lived(curve, state.before[o], state.nav[o], cash[t + d], strategic[t + d], state.own[o])
-        _write_curve(state.curve, lane, curve)
+        o = day * LANES + lane
+        curve = lived(_curve(curves, lane), before[o], nav[o], cash, strategic, own[o])
+        _write_curve(curves, lane, curve)
 
 
 @inlined
@@ -681,7 +707,7 @@ def _advance(
     In the order of the house: with a lag, what is due is booked and then the policy looks; without, it looks first.
     Also gives: is the wealth of that day no longer positive?
     """
-    days, units = len(panel.index), state.units[lane]
+    days, units = len(panel.tradable), state.units[lane]
     lag, at, shape = lanes.lag[lane], lanes.at[lane], (lanes.rows[lane], n)
     asked, row = _bools(at[ASKED], (days,)), _ints(at[ROW], (days,))
     lower, upper = _floats(at[TRIGGER_LOWER], shape), _floats(at[TRIGGER_UPPER], shape)
