@@ -1,14 +1,14 @@
 """Where the configurations of a sweep are played: markets with their costs, and the target paths that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from backtests.sweeps.plan import Configuration, Day, Part, Plan, Strategic
+from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
 from research.accounting import Costs
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError
@@ -18,7 +18,7 @@ from research.rules import Rule
 
 
 @dataclass(frozen=True, eq=False)
-class Desk:
+class Arena:
     """A market, what trading on it costs, and what its policies are judged by.
 
     name : by which a plan calls it.  strategic : the target that J and tracking error are measured against.
@@ -39,7 +39,7 @@ class Desk:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Desk":
+    def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
         """A desk on a bare market. others : `lag`, `nav`, `g`, `periods_per_year`, `name`."""
         others = {"name": market.name or "market"} | others
         table = {asset: dict(rates) for asset, rates in costs.table(market.assets).items()}
@@ -47,7 +47,7 @@ class Desk:
         return cls(market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others)
 
     @classmethod
-    def of(cls, portfolio: Portfolio) -> "Desk":
+    def of(cls, portfolio: Portfolio) -> "Arena":
         """The desk of a portfolio file, called by the name of the file."""
         return cls(
             name=Path(portfolio.file).stem,
@@ -58,6 +58,7 @@ class Desk:
             lag=portfolio.lag,
             g=portfolio.g,
             periods_per_year=portfolio.periods_per_year,
+            nav=1.0 if proportional(portfolio.costs) else portfolio.nav,
             settings=portfolio.settings,
         )
 
@@ -73,34 +74,34 @@ class Desk:
         return row
 
     def policy(self, policy: Rule) -> Rule:
-        """A policy as this desk plays it: `Strategic()` becomes its own target."""
+        """A policy as it is played here: `Strategic()` becomes its own target."""
         if not isinstance(policy.allocation, Strategic):
             return policy
         return replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
 
     def holds(self, allocation: Allocation) -> Allocation:
-        """An allocation as this desk plays it."""
+        """An allocation as it is played here."""
         return self.strategic if isinstance(allocation, Strategic) else allocation
 
     def times(self, multiple: float) -> Costs:
         """Its costs, each of them times a multiple. Raises ConfigError where one is then no cost."""
-        return Costs(self.costs.commission * multiple, self.costs.half_spread * multiple)
+        return self.costs if multiple == 1.0 else multiplied(self.costs, multiple)
 
 
-Shared = Mapping[tuple[str, Allocation, int], TargetPath]  # by desk, allocation and row of the opening trade
+Shared = Mapping[tuple[str, Allocation, int], TargetPath]  # by arena, allocation and row of the opening trade
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
     """All that a worker needs to play any part of a plan; it is sent there once.
 
-    paths : the target path of each desk, allocation and opening row of the plan; many of them are the same object.
-    strategic : by desk, the path that J is measured against.  code : version that every worker must run.
+    paths : the target path of each arena, allocation and opening row of the plan; many of them are the same object.
+    strategic : by arena, the path that J is measured against.  code : version that every worker must run.
     cvar95 : is that figure asked for besides?
     """
 
     plan: Plan
-    desks: Mapping[str, Desk]
+    arenas: Mapping[str, Arena]
     paths: Shared
     strategic: Mapping[str, TargetPath]
     cvar95: bool = False
@@ -111,60 +112,60 @@ class Stage:
         """Distinct target paths that were computed for all configurations."""
         return len({id(path) for path in self.paths.values()})
 
-    def desk(self, configuration: Configuration) -> Desk:
+    def arena(self, configuration: Configuration) -> Arena:
         """Where a configuration is played."""
-        return self.desks[configuration.portfolio]
+        return self.arenas[configuration.portfolio]
 
     def targets(self, configuration: Configuration) -> TargetPath:
         """The target path of a configuration."""
-        desk = self.desk(configuration)
-        return self.paths[desk.name, desk.holds(configuration.policy.allocation), desk.first(configuration.start)]
+        arena = self.arena(configuration)
+        return self.paths[arena.name, arena.holds(configuration.policy.allocation), arena.first(configuration.start)]
 
     def fingerprints(self) -> dict[str, str]:
-        """The data's fingerprint by desk."""
-        return {desk.name: desk.market.fingerprint for desk in self.desks.values()}
+        """The data's fingerprint by arena."""
+        return {arena.name: arena.market.fingerprint for arena in self.arenas.values()}
 
 
 def stage(
-    desks: Portfolio | Desk | Sequence[Portfolio | Desk], plan: Plan, *, cvar95: bool = False, code: str = ""
+    arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False, code: str = ""
 ) -> Stage:
-    """Bring a plan and its desks together: everything is checked, and every target path computed once.
+    """Bring a plan and its arenas together: everything is checked, and every target path computed once.
 
-    Raises : ConfigError for desks of one name, a portfolio that is none of them, a start outside its data and costs
+    Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data and costs
     that are none; DataError for a start before an allocation's first complete window.
     """
-    many = [desks] if isinstance(desks, Portfolio | Desk) else list(desks)
-    known = [desk if isinstance(desk, Desk) else Desk.of(desk) for desk in many]
-    by_name = {desk.name: desk for desk in known}
+    many = [arenas] if isinstance(arenas, Portfolio | Arena) else list(arenas)
+    known = [arena if isinstance(arena, Arena) else Arena.of(arena) for arena in many]
+    by_name = {arena.name: arena for arena in known}
     if not known or len(by_name) < len(known):
-        raise ConfigError(f"a sweep needs desks of different names: found {[desk.name for desk in known]}.")
+        raise ConfigError(f"a sweep needs arenas of different names: found {[arena.name for arena in known]}.")
     if plan.portfolios == ("",):
         plan = replace(plan, portfolios=tuple(by_name)) if plan.picks is None else _everywhere(plan, known)
     for name in plan.portfolios:
         if name not in by_name:
-            raise ConfigError(f"portfolio {name!r} of a plan is not among the desks: they are {', '.join(by_name)}.")
+            raise ConfigError(f"portfolio {name!r} of a plan is not among the arenas: they are {', '.join(by_name)}.")
     used = {name: by_name[name] for name in plan.portfolios}
-    for desk in used.values():
-        desk.times(max(plan.cost_multiples))  # says which cost is too high
+    for arena in used.values():
+        arena.times(max(plan.cost_multiples))  # says which cost is too high
     return Stage(
         plan=plan,
-        desks=used,
+        arenas=used,
         paths=_share(used, plan),
-        strategic={name: target_path(desk.strategic, desk.market) for name, desk in used.items()},
+        strategic={name: target_path(arena.strategic, arena.market) for name, arena in used.items()},
         cvar95=cvar95,
         code=code,
     )
 
 
-def _everywhere(plan: Plan, desks: Sequence[Desk]) -> Plan:
-    """Picks that name no portfolio, on the only desk there is."""
-    if len(desks) > 1:
-        names = ", ".join(desk.name for desk in desks)
+def _everywhere(plan: Plan, arenas: Sequence[Arena]) -> Plan:
+    """Picks that name no portfolio, on the only arena there is."""
+    if len(arenas) > 1:
+        names = ", ".join(arena.name for arena in arenas)
         raise ConfigError(f"a list or sample names no portfolio, and there are several: {names}. Name one in each.")
-    return replace(plan, portfolios=(desks[0].name,))
+    return replace(plan, portfolios=(arenas[0].name,))
 
 
-def _share(desks: Mapping[str, Desk], plan: Plan) -> Shared:
+def _share(arenas: Mapping[str, Arena], plan: Plan) -> Shared:
     """The target paths of a plan, each computed once and shared by all rules, costs, lags and, where it can be, starts.
 
     A path holds for a later start too: from there on the targets in force are the same, except where the path begins
@@ -172,11 +173,11 @@ def _share(desks: Mapping[str, Desk], plan: Plan) -> Shared:
     """
     wanted: dict[tuple[str, Allocation], set[int]] = {}
     for portfolio, allocation, start in _cases(plan):
-        desk = desks[portfolio]
-        wanted.setdefault((portfolio, desk.holds(allocation)), set()).add(desk.first(start))
+        arena = arenas[portfolio]
+        wanted.setdefault((portfolio, arena.holds(allocation)), set()).add(arena.first(start))
     paths: dict[tuple[str, Allocation, int], TargetPath] = {}
     for (portfolio, allocation), rows in wanted.items():
-        market, earliest = desks[portfolio].market, min(rows)
+        market, earliest = arenas[portfolio].market, min(rows)
         longest = target_path(allocation, market, start=earliest)
         for row in sorted(rows):
             off_schedule = longest.row[row] == 0 and longest.seen[0] == earliest < row
@@ -193,6 +194,20 @@ def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, pd.Timestamp | None]]:
     return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.starts[s]) for p, k, s in found)  # type: ignore[misc]
 
 
-def whole(plan: Plan) -> Part:
-    """All of a plan, as one part."""
-    return Part(0, len(plan))
+def multiplied(costs: Costs, multiple: float) -> Costs:
+    """Every rate and amount of the costs times a multiple; impact by its coefficient. A tax is not ours to change."""
+    scaled: dict[str, Any] = {}
+    for f in fields(costs):
+        value = getattr(costs, f.name)
+        if isinstance(value, np.ndarray | float):
+            scaled[f.name] = value * multiple
+        elif hasattr(value, "coefficient"):
+            scaled[f.name] = replace(value, coefficient=value.coefficient * multiple)
+    return replace(costs, **scaled)
+
+
+def proportional(costs: Costs) -> bool:
+    """Are all costs rates of notional that hold on every day? Then wealth only scales what is played."""
+    rates = ("commission", "half_spread")
+    others = (getattr(costs, f.name) for f in fields(costs) if f.name not in rates)
+    return costs.half_spread.ndim == 1 and not any(other is not None and np.any(other) for other in others)
