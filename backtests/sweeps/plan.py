@@ -23,6 +23,7 @@ from research.portfolio import ALLOCATIONS
 from research.rules import Calendar, Rule, Threshold
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
+USUAL = 6  # columns of a policy that every table has
 CHUNK, CHUNKS = 256, 1000  # configurations of a chunk at least, and chunks of a sweep at most
 ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
 
@@ -170,12 +171,12 @@ class Plan:
     def _of_policies(self) -> dict[str, np.ndarray]:
         """What the table says of each policy: a column a setting. Settings beyond the usual stand there if they vary."""
         rows = [policy_columns(policy) for policy in self.policies]
-        usual = list(policy_columns(self.policies[0]))[:6]
+        usual = list(policy_columns(self.policies[0]))[:USUAL]
         names = [*usual, *sorted({name for row in rows for name in row if name not in usual})]
         empty: dict[str, Any] = {name: _empty(next(row[name] for row in rows if name in row)) for name in names}
-        columns = {name: [row.get(name, empty[name]) for row in rows] for name in names}
-        varied = {name for name, column in columns.items() if len(set(map(repr, column))) > 1}
-        return {name: np.array(column) for name, column in columns.items() if name in usual or name in varied}
+        varied = {name for name in names if len({row[name] for row in rows if name in row}) > 1}
+        kept = [name for name in names if name in usual or name in varied]
+        return {name: np.array([row.get(name, empty[name]) for row in rows]) for name in kept}
 
     def columns(self, part: Part) -> dict[str, np.ndarray | list[Any]]:
         """The axes of a part as columns; a lag or start of the portfolio's own is None there."""
@@ -186,11 +187,11 @@ class Plan:
             "configuration": np.arange(part.first, part.stop),
             **named,
             "portfolio": np.array(self.portfolios, dtype=object)[portfolio],
-            **dict(list(of_policies.items())[:6]),
+            **dict(list(of_policies.items())[:USUAL]),
             "cost_multiple": np.array(self.cost_multiples, dtype=float)[cost],
             "lag": [self.lags[k] for k in lag],
             "start": [self.starts[k] for k in start],
-            **dict(list(of_policies.items())[6:]),
+            **dict(list(of_policies.items())[USUAL:]),
         }
 
     def __repr__(self) -> str:

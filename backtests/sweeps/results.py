@@ -25,10 +25,10 @@ SHOWN = 6  # of the settings that differ
 
 
 @contextmanager
-def unfinished(folder: Path, run: Run, data: Mapping[str, str]) -> Iterator[set[Part]]:
+def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
     """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
 
-    run : what the sweep is made from.  data : fingerprint by arena.
+    run : what the sweep is made from.  data : fingerprint by arena.  fresh : begin anew, whatever is there.
     Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,6 +37,11 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str]) -> Iterator[set[
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ConfigError(f"another process is sweeping into {folder}. Wait for it to end.") from error
+        if os.fstat(lock.fileno()).st_nlink == 0:  # the other process ended, and took the folder with it
+            raise ConfigError(f"another process was just sweeping into {folder}. Start it again.")
+        if fresh:
+            for path in folder.glob("*.*"):
+                path.unlink()
         made_from = identity(run, data)
         if (folder / RUN).exists():
             refuse_other(folder, json.loads((folder / RUN).read_text(encoding="utf-8")), made_from)
@@ -60,8 +65,8 @@ def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, An
         told = [f"{key} was {_short(was.get(key))} and is {_short(now.get(key))}" for key in differ[:SHOWN]]
         more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
         raise ConfigError(
-            f"{folder} holds an unfinished sweep that was made from something else: {'; '.join(told)}{more}. Go back to "
-            "what it was made from to finish it, or delete the folder (`--fresh` does) to begin anew."
+            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it was "
+            "made from to finish it, or delete the folder (`--fresh` does) to begin anew."
         )
 
 

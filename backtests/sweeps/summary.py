@@ -24,16 +24,18 @@ FIGURES = {  # column: (heading, unit, factor, digits)
 
 def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
     """The summary of a sweep from its table, which may come in parts."""
-    found = []
+    chosen = made.plan.picks is None  # picks need not have a row under the conditions of today
+    found: list[pd.DataFrame] = []
     for table in tables:
-        of_today = table[today(made, table)]
-        found.append(pd.concat([best_first(part, "J").head(rows) for _, part in of_today.groupby("portfolio")] or [of_today]))
+        of_today = table[today(made, table)] if chosen else table
+        found += [best_first(part, "J").head(rows) for _, part in of_today.groupby("portfolio")]
     best = best_first(pd.concat(found, ignore_index=True), "J")
     text = [headline(made)]
     for portfolio, part in best.groupby("portfolio", sort=False):
         first = part.iloc[0]
         under = f"costs × {first['cost_multiple']:g}, lag {first['lag']}, from {first['start']:%Y-%m-%d}"
-        text += ["", f"The lowest J on {portfolio} ({under}), net of costs:", "", _columns(part.head(rows))]
+        where = f"{portfolio} ({under})" if chosen else f"{portfolio}, whatever the costs, lag and start"
+        text += ["", f"The lowest J on {where}, net of costs:", "", _columns(part.head(rows))]
     return "\n".join(text)
 
 
