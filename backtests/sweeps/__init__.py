@@ -3,7 +3,7 @@
 from backtests.sweeps.arena import Arena
 from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
 from backtests.sweeps.plan import Configuration, Plan, Strategic, listed
-from backtests.sweeps.sweep import Sweep, sweep
+from backtests.sweeps.sweeping import Sweep, sweep
 from backtests.sweeps.table import Keep
 
 __all__ = [

@@ -21,7 +21,7 @@ from research.rules import Rule
 class Arena:
     """A market, what trading on it costs, and what its policies are judged by.
 
-    name : by which a plan calls it.  strategic : the target that J and tracking error are measured against.
+    name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     g : price of tracking error in J.  settings : all of it as plain JSON values.
@@ -96,8 +96,7 @@ class Stage:
     """All that a worker needs to play any part of a plan; it is sent there once.
 
     paths : the target path of each arena, allocation and opening row of the plan; many of them are the same object.
-    strategic : by arena, the path that J is measured against.  code : version that every worker must run.
-    cvar95 : is that figure asked for besides?
+    strategic : by arena, the path that J is measured against.  cvar95 : is that figure asked for besides?
     """
 
     plan: Plan
@@ -105,7 +104,6 @@ class Stage:
     paths: Shared
     strategic: Mapping[str, TargetPath]
     cvar95: bool = False
-    code: str = ""
 
     @property
     def shared(self) -> int:
@@ -127,7 +125,7 @@ class Stage:
 
 
 def stage(
-    arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False, code: str = ""
+    arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False
 ) -> Stage:
     """Bring a plan and its arenas together: everything is checked, and every target path computed once.
 
@@ -153,7 +151,6 @@ def stage(
         paths=_share(used, plan),
         strategic={name: target_path(arena.strategic, arena.market) for name, arena in used.items()},
         cvar95=cvar95,
-        code=code,
     )
 
 

@@ -5,6 +5,7 @@ in which they finish depends on the crew. Only a few parts a worker are on their
 """
 
 import pickle
+import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
@@ -14,6 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from backtests.run import code_version
 from backtests.sweeps.arena import Stage, proportional
 from backtests.sweeps.plan import Part
 from backtests.sweeps.play import CORRIDORS, play
@@ -92,9 +94,24 @@ def _on_cluster(stage: Stage, parts: Iterable[Part], address: str) -> Played:
             return client.status != "running" or not client.scheduler_info()["workers"]
 
         try:
-            yield from _as_they_finish(partial(pool.submit, play, held), parts, width, gone)
+            yield from _as_they_finish(partial(pool.submit, _play_there, held, code_version()), parts, width, gone)
         except (CancelledError, OSError, TimeoutError, _lost()) as error:
             raise ConfigError(f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}") from error
+
+
+def _play_there(stage: Stage, code: str, part: Part) -> Array:
+    """Play a part on a worker. Raises ConfigError where its code is not that with which the sweep was begun."""
+    if _code_here() != code:
+        raise ConfigError(
+            f"the worker on {socket.gethostname()} runs code {_code_here()}, and the sweep was begun with {code}. Check "
+            "out the same commit there, and start the worker again."
+        )
+    return play(stage, part)
+
+
+@cache
+def _code_here() -> str:
+    return code_version()
 
 
 @contextmanager

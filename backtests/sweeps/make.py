@@ -14,7 +14,7 @@ from backtests.sweeps.arena import Stage
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.results import join, unfinished
 from backtests.sweeps.summary import sweep_text
-from backtests.sweeps.sweep import fingerprint_of, play_into, prepare, settings_of
+from backtests.sweeps.sweeping import fingerprint_of, play_into, prepare, settings_of
 from backtests.sweeps.table import Keep, kept, paths
 
 RESULTS, PATHS, SUMMARY = "results.parquet", "paths.parquet", "summary.txt"
@@ -34,7 +34,7 @@ def make_sweep(
     made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     last = max(arena.market.dates[-1] for arena in made.arenas.values())
     settings = plain(settings_of(made, asked.settings))
-    run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made), made.code)
+    run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made))
     chunks = unfinished_of(file, home)
     with unfinished(chunks, run, made.fingerprints(), fresh) as done:
         before = sum(part.stop - part.first for part in done)

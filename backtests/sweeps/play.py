@@ -1,15 +1,12 @@
 """Playing a part of a plan: configurations in, a row of metrics each out. The same bits whoever plays it, and where."""
 
-import socket
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
 from backtests.backtest import Backtest
 from backtests.engine import backtest
 from backtests.lanes import Lane, play_lanes
-from backtests.run import code_version
 from backtests.sweeps.arena import Arena, Stage, proportional
 from backtests.sweeps.plan import Configuration, Part
 from backtests.tally import CVAR, METRICS, tally, target_path_returns
@@ -31,9 +28,8 @@ def play(stage: Stage, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
     What is a corridor with proportional costs is played in lanes, anything else by itself, to the same bits.
-    Raises : ConfigError on a worker whose code is not that of the sweep; what the engine raises, naming configuration.
+    Raises : what the engine raises.
     """
-    _check_code(stage.code)
     configurations = stage.plan.of(part)
     out = np.empty((len(configurations), len(metrics(stage))))
     for name, arena in stage.arenas.items():
@@ -92,19 +88,5 @@ def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration
         return play_lanes(arena.market, lanes, *given, cvar95=stage.cvar95)
     except (ConfigError, DataError, PolicyError) as error:
         raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {arena.name}: {error}") from error
-
-
-def _check_code(code: str) -> None:
-    """Refuse to play for a sweep that other code began. "" : the sweep is played where it was begun."""
-    if code and _code_here() != code:
-        raise ConfigError(
-            f"the worker on {socket.gethostname()} runs code {_code_here()}, and the sweep was begun with {code}. Check "
-            "out the same commit there, and start the worker again."
-        )
-
-
-@cache
-def _code_here() -> str:
-    return code_version()
 
 

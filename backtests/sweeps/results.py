@@ -79,7 +79,7 @@ def _flat(tree: Any, path: str = "") -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     text = "absent" if value is None else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 # -- chunks ----------------------------------------------------------------------------------------------------------

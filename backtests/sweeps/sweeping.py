@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backtests.backtest import Backtest
-from backtests.run import Run, code_version
+from backtests.run import Run
 from backtests.sweeps.arena import Arena, Stage, stage
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.crew import play_all
@@ -95,7 +95,7 @@ def sweep(
         parts: list[pa.Table] = [tables[part] for part in made.plan.parts()]
     else:
         _refuse_unwritten(made.plan)
-        run = Run("sweep", "", "", settings_of(made), fingerprint_of(made), made.code)
+        run = Run("sweep", "", "", settings_of(made), fingerprint_of(made))
         with unfinished(Path(folder), run, made.fingerprints()) as done:
             play_into(Path(folder), made, done, workers, cluster, progress)
             parts = [read_chunk(Path(folder), part) for part in made.plan.parts()]
@@ -105,7 +105,7 @@ def sweep(
 
 def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Stage:
     """The stage of a sweep. Raises ConfigError for paths that cannot be kept, before anything is played."""
-    made = stage(where, plan.grid() if isinstance(plan, Axes) else plan, cvar95=cvar95, code=code_version())
+    made = stage(where, plan.grid() if isinstance(plan, Axes) else plan, cvar95=cvar95)
     for which in keep.configurations:
         made.plan.number(which)
     if keep.by == "cvar95" and keep.best and not cvar95:
