@@ -60,8 +60,8 @@ def _in_threads(stage: Stage, parts: Iterable[Part], workers: int) -> Played:
 
 def _in_processes(stage: Stage, parts: Iterable[Part], workers: int) -> Played:
     """Processes of loky; each reads the stage once, from a file."""
-    from joblib.externals.cloudpickle import dumps
-    from joblib.externals.loky import ProcessPoolExecutor
+    from cloudpickle import dumps
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stage"
