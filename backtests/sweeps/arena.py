@@ -44,7 +44,9 @@ class Arena:
         others = {"name": market.name or "market"} | others
         table = {asset: dict(rates) for asset, rates in costs.table(market.assets).items()}
         settings = {"costs": table, "strategic": repr(strategic), "start": str(start)} | others
-        return cls(market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others)
+        return cls(
+            market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others
+        )
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Arena":
@@ -124,9 +126,7 @@ class Stage:
         return {arena.name: arena.market.fingerprint for arena in self.arenas.values()}
 
 
-def stage(
-    arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False
-) -> Stage:
+def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False) -> Stage:
     """Bring a plan and its arenas together: everything is checked, and every target path computed once.
 
     Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data and costs
@@ -186,9 +186,9 @@ def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, pd.Timestamp | None]]:
     """Every (portfolio, allocation, start) of a plan, once."""
     if plan.picks is None:
         held = dict.fromkeys(policy.allocation for policy in plan.policies)
-        return [(p, a, s) for p in plan.portfolios for a in held for s in plan.starts]
+        return [(p, a, s) for p in plan.portfolios for a in held for s in plan.days]
     found = np.unique(plan.picks[:, :3], axis=0).tolist()
-    return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.starts[s]) for p, k, s in found)  # type: ignore[misc]
+    return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.days[s]) for p, k, s in found)
 
 
 def multiplied(costs: Costs, multiple: float) -> Costs:

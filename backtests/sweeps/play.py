@@ -88,5 +88,3 @@ def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration
         return play_lanes(arena.market, lanes, *given, cvar95=stage.cvar95)
     except (ConfigError, DataError, PolicyError) as error:
         raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {arena.name}: {error}") from error
-
-

@@ -1,8 +1,8 @@
 """The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
 
 An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Each chunk is written
-under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other settings,
-data or code are never mixed in: the folder is refused, and told is what differs.
+under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other
+settings, data or code are never mixed in: the folder is refused, and told is what differs.
 """
 
 import fcntl
@@ -64,8 +64,8 @@ def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, An
         told = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
         more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
         raise ConfigError(
-            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it was "
-            "made from to finish it, or delete the folder (`--fresh` does) to begin anew."
+            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it "
+            "was made from to finish it, or delete the folder (`--fresh` does) to begin anew."
         )
 
 

@@ -90,7 +90,7 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
     with monkeypatch.context() as patch:
         patch.setattr(crew, "PATIENCE", 5.0)
         patch.setattr(sweeping, "write_chunk", and_close)
-        with pytest.raises(ConfigError, match="went away.*start the same sweep again, and it goes on") as error:
+        with pytest.raises(ConfigError, match=r"went away.*start the same sweep again, and it goes on") as error:
             sweep(arena, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
     assert cluster.scheduler_address in str(error.value)
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("0*")}
@@ -108,7 +108,7 @@ def test_what_a_part_raises_on_a_worker_is_raised_here(arena: Arena, cluster: Lo
 
 
 def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
-    with pytest.raises(ConfigError, match="runs code .*, and the sweep was begun with other. Check out the same"):
+    with pytest.raises(ConfigError, match=r"runs code .*, and the sweep was begun with other\. Check out the same"):
         crew._play_there(made, "other", PARTS[0])
     assert play(made, PARTS[0]).tobytes() == crew._play_there(made, crew._code_here(), PARTS[0]).tobytes()
 
