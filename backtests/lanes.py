@@ -10,7 +10,7 @@ that the one-path loop calls; the sums of `backtests.tally` go on for all lanes 
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +20,22 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from backtests.tally import CVAR, METRICS, Curve, Traded, charged, checked, finish, lived, opened, target_path_returns, traded
+from backtests.backtest import TRADED as COUNTED
+from backtests.tally import (
+    CVAR,
+    METRICS,
+    Curve,
+    Traded,
+    charged,
+    checked,
+    finish,
+    lived,
+    more_traded,
+    opened,
+    target_path_returns,
+)
 from research.accounting import Costs
-from research.accounting.kernel import REFUSED, book, wealth, weigh
+from research.accounting.kernel import BOOKED, DUST, NOTHING_MOVED, REFUSED, book, nearest, wealth, weigh
 from research.allocation import TargetPath
 from research.compiled import compiled, inlined, lean
 from research.errors import ConfigError, PolicyError
@@ -34,6 +47,7 @@ from research.rules.corridor import TOLERANCE, Corridor, ask, near
 Rows = NDArray[np.int64]
 
 LANES = 64  # of a block
+TOGETHER = 16  # lanes that book together
 DAYS = 8  # closes that are valued together
 CURVE, TRADED = len(Curve._fields), len(Traded._fields)
 NONE = -1  # no day: nothing is due, no row changes
@@ -237,8 +251,9 @@ def _play(
 def _lanes(
     market: Market, members: Sequence[Lane], paths: _Paths, shared: dict[int, Any]
 ) -> tuple[_Lanes, Array]:
-    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full repeats its last."""
-    full = [*members, *[members[-1]] * (LANES - len(members))]
+    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full has lanes that never open."""
+    never = replace(members[-1], first=len(market.dates))
+    full = [*members, *[never] * (LANES - len(members))]
     distinct = {id(lane.targets): lane.targets for lane in full}
     number = {key: j for j, key in enumerate(distinct)}
     openings = [_opening(lane, shared) for lane in full]
@@ -251,7 +266,7 @@ def _lanes(
         opening_cash=np.array([cash for _, cash in openings]),
         lag=np.array([lane.lag for lane in full]),
         first=np.array([lane.first for lane in full]),
-        span=np.array([end - market.days[lane.first] for lane in full]).astype(float),
+        span=np.array([end - market.days[min(lane.first, len(market.days) - 1)] for lane in full]).astype(float),
         path=np.array([number[id(lane.targets)] for lane in full]),
         count=len(members),
     )
@@ -269,7 +284,7 @@ def _addresses(lane: Lane, shared: dict[int, Any]) -> Iterator[int]:
 
 def _opening(lane: Lane, shared: dict[Any, Any]) -> tuple[int, float]:
     """Address of the weights of the opening trade, and the weight of cash in it."""
-    row = int(lane.targets.row[lane.first])
+    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
     key = (id(lane.targets), row)
     if key not in shared:
         weights = lane.targets.rows[row]
@@ -321,6 +336,27 @@ _floats, _ints, _bools = (_lying_at(kind) for kind in (types.float64, types.int6
 # -- compiled: the state ---------------------------------------------------------------------------------------------
 
 
+class _Batch(NamedTuple):
+    """Lanes that book together, a column each. Flat arrays are [line, column] or [·, column]; see `_settle`."""
+
+    nav: Array
+    part: Array
+    cash_units: Array
+    cash_price: Array
+    cash_lower: Array
+    cash_upper: Array
+    prices: Array
+    units: Array
+    values: Array
+    weights: Array
+    asked: Array
+    lower: Array
+    upper: Array
+    rates: Array
+    sums: Array
+    after: Array
+
+
 class _State(NamedTuple):
     """What a block holds. Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane.
 
@@ -330,8 +366,9 @@ class _State(NamedTuple):
     own : [DAYS, lane] returns of the lanes' own targets.  past : (LANES,) how far past a trigger a lane may be.
     curve : [CURVE, lane].  trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
     due : day of the booking, or NONE.  again : asked again tomorrow.  box : row of the box.  change : next day with
-    another row.  stale : units were traded after the block was valued.  listed, day : the lanes that are played by
-    themselves, and the day on which each stands.
+    another row.  stale : units were traded after the block was valued.  review : the next day on which the rule is
+    asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through; day, ahead
+    : the day on which each stands, and whether it has yet to book on it.
     """
 
     units: Array
@@ -352,13 +389,17 @@ class _State(NamedTuple):
     box: Rows
     change: Rows
     stale: Rows
+    review: Rows
+    ahead: Rows
     listed: Rows
+    playing: Rows
     day: Rows
     weights: Array
     asked: Array
     movable: Mask
     moved: Array  # (1, n)
     charges: Array  # (1, columns, n)
+    batch: _Batch
 
 
 @compiled
@@ -375,12 +416,31 @@ def _play_block(
 ) -> tuple[int, int]:
     """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1)."""
     n = panel.index.shape[1]
+    w = TOGETHER
+    batch = _Batch(
+        np.ones(w),
+        np.ones(w),
+        np.zeros(w),
+        np.ones(w),
+        np.zeros(w),
+        np.zeros(w),
+        np.ones(n * w),
+        np.zeros(n * w),
+        np.zeros(n * w),
+        np.zeros(n * w),
+        np.zeros(n * w),
+        np.full(n * w, -np.inf),
+        np.full(n * w, np.inf),
+        np.zeros(2 * n * w),
+        np.zeros(8 * w),
+        np.zeros(7 * w),
+    )
     state = _State(
         np.zeros((LANES, n)),
         np.ones(LANES),
         np.zeros((n + 1) * LANES),
-        np.zeros((n + 1) * LANES),
-        np.zeros((n + 1) * LANES),
+        np.full((n + 1) * LANES, -np.inf),
+        np.full((n + 1) * LANES, np.inf),
         np.ones(DAYS * LANES),
         np.ones(DAYS * LANES),
         np.zeros(4 * DAYS * LANES),
@@ -396,11 +456,15 @@ def _play_block(
         np.zeros(LANES, dtype=np.int64),
         np.zeros(LANES, dtype=np.int64),
         np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
         np.empty(n),
         np.empty(n),
         np.empty(n, dtype=np.bool_),
         np.empty((1, n)),
         np.empty((1, 2, n)),
+        batch,
     )
     return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, returns, out, state)
 
@@ -632,7 +696,8 @@ def _list(lanes: _Lanes, t: int, length: int, days: int, n: int, state: _State) 
     for lane in range(LANES):
         changes = state.change[lane] < t + length
         busy = state.due[lane] >= 0 or state.again[lane] > 0
-        if changes or busy or (state.past[lane] > 0.0 and _is_asked(lanes.at[lane, ASKED], t, length, days)):
+        may_trade = state.past[lane] > 0.0 and state.review[lane] < t + length
+        if changes or busy or (may_trade and _is_asked(lanes, lane, t, t + length, days, state)):
             state.listed[count], state.day[lane], state.stale[lane] = lane, 0, 0
             count += 1
         if changes:
@@ -641,12 +706,14 @@ def _list(lanes: _Lanes, t: int, length: int, days: int, n: int, state: _State) 
 
 
 @inlined
-def _is_asked(address: int, t: int, length: int, days: int) -> bool:
-    asked = _bools(address, (days,))
-    some = False
-    for day in range(length):
-        some |= asked[t + day]
-    return some
+def _is_asked(lanes: _Lanes, lane: int, t: int, stop: int, days: int, state: _State) -> bool:
+    """Is the rule asked on a day before `stop`? Finds the next such day from t on, and remembers it."""
+    following = max(state.review[lane], t)
+    asked = _bools(lanes.at[lane, ASKED], (days,))
+    while following < days and not asked[following]:
+        following += 1
+    state.review[lane] = following
+    return following < stop
 
 
 @lean
@@ -675,22 +742,33 @@ def _play_listed(
     opens = False
     for c in range(count):
         lane = state.listed[c]
+        state.ahead[lane] = 1
         if t <= lanes.first[lane] < t + length:
             opens = True
             if not _open(panel, lanes, lane, lanes.first[lane], n, state):
                 return lane, lanes.first[lane], opens
-            o = (lanes.first[lane] - t) * LANES + lane
-            state.nav[o] = state.opening[LANES + lane]
+            state.nav[(lanes.first[lane] - t) * LANES + lane] = state.opening[LANES + lane]
             state.day[lane] = lanes.first[lane] - t + 1
-        d, ahead = state.day[lane], True
-        while d < length:
-            d, stopped = _advance(panel, lanes, lane, t, d, length, n, ahead, state)
+    playing = count
+    for c in range(count):
+        state.playing[c] = state.listed[c]
+    while playing > 0:  # each goes on to the day on which it books; then all of them book together
+        booking = 0
+        for c in range(playing):
+            lane = state.playing[c]
+            d, stopped = _advance(panel, lanes, lane, t, state.day[lane], length, n, state.ahead[lane] > 0, state)
             if stopped:
                 return lane, t + d, opens
             if d < length:
-                if not _book(panel, lanes, lane, t, d, n, state):
-                    return lane, t + d, opens
-                ahead = False
+                state.day[lane], state.ahead[lane], state.playing[booking] = d, 0, lane
+                booking += 1
+        for c in range(0, booking, TOGETHER):
+            lane = _book(panel, lanes, state.playing[c : c + TOGETHER], min(booking - c, TOGETHER), t, n, state)
+            if lane >= 0:
+                return lane, t + state.day[lane], opens
+        playing = booking
+    for c in range(count):
+        lane = state.listed[c]
         if state.stale[lane]:
             for i in range(n):
                 state.spread[i * LANES + lane] = state.units[lane, i]
@@ -735,21 +813,177 @@ def _advance(
     return d, False
 
 
-@lean
-def _book(panel: Panel, lanes: _Lanes, lane: int, t: int, d: int, n: int, state: _State) -> bool:
-    """Book what is due at day d; false where it cannot be."""
-    at, shape, now, o, k = lanes.at[lane], (lanes.rows[lane], n), t + d, d * LANES + lane, state.box[lane]
-    cash, before = _floats(at[CASH], (lanes.rows[lane], 4)), state.nav[o]
-    status, nav, cash_units = book(
-        state.units[lane], panel.index, now, state.cash_units[lane], panel.cash_index[now], before, panel.tradable,
-        _floats(at[LOWER], shape), _floats(at[UPPER], shape), _floats(at[TARGET], shape),
-        k, cash[k, 2], cash[k, 3], lanes.part[lane], _floats(at[RATES], (2, n)),
-        _floats(at[COST], (n,)), state.weights, state.asked, state.movable, state.moved, state.charges, 0,
+@inlined
+def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int, state: _State) -> int:
+    """Book what is due in `count` lanes, each on its own day, together; gives a lane that cannot be booked, or -1.
+
+    The same numbers as `kernel.book`, in the same order for each lane, so that they have the same bits.
+    """
+    batch = state.batch
+    for c in range(count):  # the columns that are left keep what they have, and nobody reads them
+        _gather(panel, lanes, booking[c], c, t, n, state)
+    _clamp(n, batch.nav, batch.values, batch.lower, batch.upper, batch.weights, batch.asked, batch.sums)
+    for c in range(count):
+        cash, lane = 1.0 - batch.sums[c], booking[c]
+        if abs(cash - min(max(cash, batch.cash_lower[c]), batch.cash_upper[c])) > DUST:
+            _find_nearest(panel, lanes, lane, c, t, n, state)
+    _settle(
+        n, batch.nav, batch.prices, batch.units, batch.values, batch.weights, batch.asked, batch.part, batch.rates,
+        batch.cash_units, batch.cash_price, batch.sums, batch.after,
     )  # fmt: skip
-    state.nav[o], state.cash_units[lane], state.stale[lane], state.due[lane] = nav, cash_units, 1, NONE
-    sums = _trades(state.trades, lane)
-    _write_trades(state.trades, lane, traded(sums, state.moved[0], state.charges[0], before))
-    return status != REFUSED
+    for c in range(count):
+        if not _scatter(booking[c], c, n, state):
+            return booking[c]
+    return -1
+
+
+@inlined
+def _gather(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, state: _State) -> None:
+    """Bring a lane into column c."""
+    batch, at, shape, d, k = state.batch, lanes.at[lane], (lanes.rows[lane], n), state.day[lane], state.box[lane]
+    lower, upper, rates = _floats(at[LOWER], shape), _floats(at[UPPER], shape), _floats(at[RATES], (2, n))
+    cash, now = _floats(at[CASH], (lanes.rows[lane], 4)), t + d
+    batch.nav[c], batch.part[c] = state.nav[d * LANES + lane], lanes.part[lane]
+    batch.cash_units[c], batch.cash_price[c] = state.cash_units[lane], panel.cash_index[now]
+    batch.cash_lower[c], batch.cash_upper[c] = cash[k, 2], cash[k, 3]
+    for i in range(n):
+        o, price, held = i * TOGETHER + c, panel.index[now, i], state.units[lane, i]
+        batch.prices[o], batch.units[o], batch.values[o] = price, held, held * price
+        batch.rates[o], batch.rates[n * TOGETHER + o] = rates[0, i], rates[1, i]
+        batch.lower[o] = lower[k, i] if panel.tradable[now, i] else -np.inf  # what cannot trade stays where it is
+        batch.upper[o] = upper[k, i] if panel.tradable[now, i] else np.inf
+
+
+@lean
+def _clamp(
+    n: int, nav: Array, values: Array, lower: Array, upper: Array, weights: Array, asked: Array, sums: Array
+) -> None:
+    """Weights, and the same clamped into the box, of all columns; their total into row 0 of the sums."""
+    for c in range(TOGETHER):
+        sums[c], sums[TOGETHER + c] = 0.0, 1.0 / nav[c]
+    for i in range(n):
+        for c in range(TOGETHER):
+            o = i * TOGETHER + c
+            weight = values[o] * sums[TOGETHER + c]
+            inside = min(max(weight, lower[o]), upper[o])
+            sums[c] += inside
+            weights[o], asked[o] = weight, inside
+
+
+@lean
+def _find_nearest(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, state: _State) -> None:
+    """The nearest point where cash cannot take what clamping leaves, for one column."""
+    batch, at, shape, k = state.batch, lanes.at[lane], (lanes.rows[lane], n), state.box[lane]
+    for i in range(n):
+        state.weights[i] = batch.weights[i * TOGETHER + c]
+    nearest(
+        state.weights, panel.tradable[t + state.day[lane]], _floats(at[LOWER], shape)[k], _floats(at[UPPER], shape)[k],
+        _floats(at[TARGET], shape)[k], batch.cash_lower[c], batch.cash_upper[c], _floats(at[COST], (n,)),
+        state.movable, state.asked,
+    )  # fmt: skip
+    for i in range(n):
+        batch.asked[i * TOGETHER + c] = state.asked[i]
+
+
+@lean
+def _settle(
+    n: int, nav: Array, prices: Array, units: Array, values: Array, weights: Array, asked: Array, part: Array,
+    rates: Array, cash_units: Array, cash_price: Array, sums: Array, after: Array,
+) -> None:  # fmt: skip
+    """`kernel.settle` for all columns: each sum in its order, Newton's steps until no column moves.
+
+    after : rows of (status, NAV, units of cash, charges, buys, sells, lines that count as traded); units are written
+    in place.  sums : scratch.
+    """
+    w = TOGETHER
+    for c in range(w):
+        sums[c], sums[c + w], sums[c + 2 * w], after[c] = 0.0, 1.0, 0.0, NOTHING_MOVED
+    for i in range(n):
+        for c in range(w):
+            o = i * w + c
+            held = weights[o]
+            goal = held if abs(asked[o] - held) <= DUST else asked[o]
+            goal = held + part[c] * (goal - held) if part[c] < 1.0 and goal != held else goal
+            asked[o], stays = goal, goal == held
+            sums[c] += values[o] if stays else 0.0
+            sums[c + w] -= held if stays else 0.0
+            after[c] = after[c] if stays else BOOKED
+            sums[c + 2 * w] += 0.0 if stays else rates[o] * abs(goal)
+            sums[c + 2 * w] += 0.0 if stays else rates[n * w + o] * abs(goal)
+    for c in range(w):
+        moved = after[c] == BOOKED
+        sums[c + w] = sums[c + w] if moved else 1.0
+        after[c] = REFUSED if moved and not (nav[c] > 0.0 and sums[c + 2 * w] < sums[c + w]) else after[c]
+        sums[c + 3 * w] = (nav[c] - sums[c]) / sums[c + w]
+    going, steps = 1, 0
+    while going > 0 and steps < 2 * n + 2:
+        going = _newton(n, nav, values, weights, asked, rates, sums)
+        steps += 1
+    for c in range(w):
+        after[c + 2 * w] = cash_units[c] * cash_price[c]
+        for k in range(3, 7):
+            after[c + k * w] = 0.0
+        for k in range(4, 8):
+            sums[c + k * w] = 0.0
+    for i in range(n):
+        strand = (4 + i % 4 if i < n - n % 4 else 4) * w
+        for c in range(w):
+            o = i * w + c
+            moves, goal = asked[o] != weights[o], asked[o] * sums[c + 3 * w]
+            trade = goal - values[o] if moves else 0.0
+            units[o] = goal / prices[o] if moves else units[o]
+            one, two = rates[o] * abs(trade), rates[n * w + o] * abs(trade)
+            after[c + 2 * w] = after[c + 2 * w] - trade - one - two
+            after[c + 3 * w] = after[c + 3 * w] + one + two
+            after[c + 4 * w] += max(trade, 0.0)
+            after[c + 5 * w] += max(-trade, 0.0)
+            after[c + 6 * w] += 1.0 if abs(trade) > COUNTED * nav[c] else 0.0
+            sums[strand + c] += units[o] * prices[o]
+    for c in range(w):
+        after[c + 2 * w] = after[c + 2 * w] / cash_price[c]
+        four = (sums[c + 4 * w] + sums[c + 5 * w]) + (sums[c + 6 * w] + sums[c + 7 * w])
+        after[c + w] = four + after[c + 2 * w] * cash_price[c]
+
+
+@inlined
+def _newton(n: int, nav: Array, values: Array, weights: Array, asked: Array, rates: Array, sums: Array) -> int:
+    """One of Newton's steps for all columns, from the scale in row 3 of the sums; is any column still going?"""
+    w = TOGETHER
+    for c in range(w):
+        sums[c + 4 * w] = sums[c] + sums[c + w] * sums[c + 3 * w] - nav[c]
+        sums[c + 5 * w] = sums[c + w]
+    for i in range(n):
+        for c in range(w):
+            o = i * w + c
+            goal, rate = asked[o], rates[o] + rates[n * w + o]
+            rate = 0.0 if goal == weights[o] else rate
+            trade = goal * sums[c + 3 * w] - values[o]
+            sums[c + 4 * w] += rate * abs(trade)
+            sums[c + 5 * w] += rate * goal if trade > 0.0 else -rate * goal
+    going = 0
+    for c in range(w):
+        scale = sums[c + 3 * w]
+        nearer = scale - sums[c + 4 * w] / sums[c + 5 * w]
+        going |= nearer < scale
+        sums[c + 3 * w] = nearer if nearer < scale else scale
+    return going
+
+
+@inlined
+def _scatter(lane: int, c: int, n: int, state: _State) -> bool:
+    """Bring column c back into its lane, with what was traded; false where it cannot be booked."""
+    batch, o, w = state.batch, state.day[lane] * LANES + lane, TOGETHER
+    after = batch.after
+    state.due[lane] = NONE
+    if after[c] == BOOKED:
+        state.stale[lane] = 1
+        for i in range(n):
+            state.units[lane, i] = batch.units[i * w + c]
+        state.nav[o], state.cash_units[lane] = after[c + w], after[c + 2 * w]
+        sums = _trades(state.trades, lane)
+        amounts = after[c + 3 * w], after[c + 4 * w], after[c + 5 * w], after[c + 6 * w]
+        _write_trades(state.trades, lane, more_traded(sums, *amounts, batch.nav[c]))
+    return after[c] != REFUSED
 
 
 @lean

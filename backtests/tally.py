@@ -108,9 +108,15 @@ def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
         bought += max(trades[i], 0.0)
         sold += max(-trades[i], 0.0)
         lines += abs(trades[i]) > TRADED * nav
+    return more_traded(so_far, charged(charges), bought, sold, lines, nav)
+
+
+@inlined
+def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: float, nav: float) -> Traded:
+    """With one more trade: its cost, buys and sells in currency, the lines that count, and nav before it."""
     per_nav = 1.0 / nav
     return Traded(
-        so_far.cost + charged(charges) * per_nav,
+        so_far.cost + cost * per_nav,
         so_far.turnover + max(bought, sold) * per_nav,
         so_far.lines + lines,
         so_far.days + (lines > 0),
