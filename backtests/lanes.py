@@ -8,7 +8,7 @@ this cannot be excluded, or on which something is due, is then played through th
 that the one-path loop calls; the sums of `backtests.tally` go on for all lanes together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from backtests.backtest import TRADED as COUNTED
 from backtests.tally import (
     CVAR,
     METRICS,
+    SHARPE,
     Curve,
     Traded,
     charged,
@@ -243,8 +244,9 @@ def _play(
     if cvar95:
         tails = [cvar(returns[lane.first + 1 :, j], 0.95) for j, lane in enumerate(members)]
         figures = np.column_stack([figures, tails])
-    for j, row in enumerate(figures):
-        checked(row, f"lane {start + j}")
+    undefined = np.flatnonzero(np.isnan(figures[:, SHARPE]))
+    for j in undefined:
+        checked(figures[j], f"lane {start + j}")
     return figures
 
 
@@ -257,29 +259,31 @@ def _lanes(
     distinct = {id(lane.targets): lane.targets for lane in full}
     number = {key: j for j, key in enumerate(distinct)}
     openings = [_opening(lane, shared) for lane in full]
-    at = [[*_addresses(lane, shared), address] for lane, (address, _) in zip(full, openings, strict=True)]
-    end = market.days[-1]
+    at = [
+        [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), address]
+        for lane, (address, _) in zip(full, openings, strict=True)
+    ]
+    first = np.array([lane.first for lane in full])
     lanes = _Lanes(
         at=np.array(at, dtype=np.int64),
         rows=np.array([len(lane.corridor.target) for lane in full]),
         part=np.array([lane.corridor.part for lane in full], dtype=float),
         opening_cash=np.array([cash for _, cash in openings]),
         lag=np.array([lane.lag for lane in full]),
-        first=np.array([lane.first for lane in full]),
-        span=np.array([end - market.days[min(lane.first, len(market.days) - 1)] for lane in full]).astype(float),
+        first=first,
+        span=(market.days[-1] - market.days[np.minimum(first, len(market.days) - 1)]).astype(float),
         path=np.array([number[id(lane.targets)] for lane in full]),
         count=len(members),
     )
     return lanes, np.array([paths.returns(targets) for targets in distinct.values()])
 
 
-def _addresses(lane: Lane, shared: dict[int, Any]) -> Iterator[int]:
-    """Where the arrays of a corridor and of costs lie, in the order of the facts."""
-    for owner in (lane.corridor, lane.costs):
-        if id(owner) not in shared:
-            arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
-            shared[id(owner)] = arrays, [_address(a) for a in arrays]  # the arrays live as long as their addresses
-        yield from shared[id(owner)][1]
+def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
+    """Where the arrays of a corridor or of costs lie, in the order of the facts."""
+    if id(owner) not in shared:
+        arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
+        shared[id(owner)] = [_address(a) for a in arrays], arrays  # the arrays live as long as their addresses
+    return shared[id(owner)][0]  # type: ignore[no-any-return]
 
 
 def _opening(lane: Lane, shared: dict[Any, Any]) -> tuple[int, float]:
@@ -621,8 +625,12 @@ def _look(
 def _own_returns(own: Array, path: Rows, t: int, length: int, out: Array) -> None:
     """Returns of the lanes' own targets at these closes, out [DAYS, lane]."""
     for day in range(length):
-        for lane in range(LANES):
-            out[day * LANES + lane] = own[path[lane], t + day]
+        if len(own) == 1:
+            for lane in range(LANES):
+                out[day * LANES + lane] = own[0, t + day]
+        else:
+            for lane in range(LANES):
+                out[day * LANES + lane] = own[path[lane], t + day]
 
 
 @lean
@@ -716,7 +724,7 @@ def _is_asked(lanes: _Lanes, lane: int, t: int, stop: int, days: int, state: _St
     return following < stop
 
 
-@lean
+@inlined
 def _next_row(lanes: _Lanes, lane: int, t: int, days: int, n: int, state: _State) -> None:
     """Hold the triggers of the row in force at t, and find the next day with another one."""
     row = _ints(lanes.at[lane, ROW], (days,))
@@ -734,7 +742,7 @@ def _next_row(lanes: _Lanes, lane: int, t: int, days: int, n: int, state: _State
     state.upper[n * LANES + lane] = cash[k, 1] + 0.5 * TOLERANCE
 
 
-@lean
+@inlined
 def _play_listed(
     panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State
 ) -> tuple[int, int, bool]:
@@ -870,7 +878,7 @@ def _clamp(
             weights[o], asked[o] = weight, inside
 
 
-@lean
+@inlined
 def _find_nearest(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, state: _State) -> None:
     """The nearest point where cash cannot take what clamping leaves, for one column."""
     batch, at, shape, k = state.batch, lanes.at[lane], (lanes.rows[lane], n), state.box[lane]
