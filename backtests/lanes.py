@@ -33,6 +33,7 @@ from backtests.tally import (
     lived,
     more_traded,
     opened,
+    tail,
     target_path_returns,
 )
 from research.accounting import Costs
@@ -42,7 +43,6 @@ from research.compiled import compiled, inlined, lean
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, Mask
-from research.risk import cvar
 from research.rules.corridor import TOLERANCE, Corridor, ask, near
 
 Rows = NDArray[np.int64]
@@ -87,8 +87,8 @@ def play_lanes(
     Raises : ConfigError or PolicyError, naming the lane, for one that does not fit the market or cannot be booked;
     DataError for one with a figure that is not defined.
     """
-    _check(market, lanes, leverage_limit)
-    panel, paths = Panel.of(market), _Paths(market)
+    check_lanes(market, lanes, leverage_limit)
+    panel, paths = Panel.of(market), Paths(market)
     references = paths.returns(strategic)
     shared: dict[int, Any] = {}
     blocks = [(start, lanes[start : start + LANES]) for start in range(0, len(lanes), LANES)]
@@ -137,7 +137,7 @@ def _whole(days: Array) -> Array:
     return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
 
-class _Paths:
+class Paths:
     """The daily returns of each target path that lanes have in common, computed once."""
 
     def __init__(self, market: Market) -> None:
@@ -153,7 +153,7 @@ class _Paths:
 # -- at the door -----------------------------------------------------------------------------------------------------
 
 
-def _check(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
+def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
     """Refuse what cannot be played, each shared object once."""
     seen: set[int] = set()
     for number, lane in enumerate(lanes):
@@ -164,7 +164,11 @@ def _check(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
-        for fact, check in ((lane.corridor, _corridor_misfit), (lane.targets, _targets_misfit), (lane.costs, _costs_misfit)):
+        for fact, check in (
+            (lane.corridor, _corridor_misfit),
+            (lane.targets, _targets_misfit),
+            (lane.costs, _costs_misfit),
+        ):
             if id(fact) not in seen:
                 seen.add(id(fact))
                 misfit = check(fact, market, leverage_limit)  # type: ignore[operator]
@@ -226,7 +230,7 @@ def _play(
     panel: Panel,
     members: Sequence[Lane],
     start: int,
-    paths: _Paths,
+    paths: Paths,
     strategic: Array,
     g: float,
     periods_per_year: float,
@@ -234,15 +238,27 @@ def _play(
     shared: dict[int, Any],
 ) -> Array:
     """Play one block; gives its rows of the table."""
-    lanes, own = _lanes(market, members, paths, shared)
-    out = np.empty((LANES, len(METRICS)))
-    returns = np.empty((len(market.dates) if cvar95 else 0, LANES))
-    lane, t = _play_block(panel, market.cash, lanes, strategic, own, g, periods_per_year, returns, out)
+    lanes, own = lanes_of(market, members, paths, shared)
+    out, curves = np.empty((LANES, len(METRICS))), np.ones(CURVE * LANES)
+    path = np.empty((LANES if cvar95 else 0, len(market.dates)))
+    lane, t = play_block(
+        panel,
+        market.cash,
+        lanes,
+        strategic,
+        own,
+        g,
+        periods_per_year,
+        curves,
+        path,
+        Log.empty(0, len(market.assets)),
+        out,
+    )
     if t >= 0:
         raise _refused(market, members[lane], start + lane, t)
     figures = out[: len(members)]
     if cvar95:
-        tails = [cvar(returns[lane.first + 1 :, j], 0.95) for j, lane in enumerate(members)]
+        tails = [tail(path[j, lane.first :]) for j, lane in enumerate(members)]
         figures = np.column_stack([figures, tails])
     undefined = np.flatnonzero(np.isnan(figures[:, SHARPE]))
     for j in undefined:
@@ -250,9 +266,7 @@ def _play(
     return figures
 
 
-def _lanes(
-    market: Market, members: Sequence[Lane], paths: _Paths, shared: dict[int, Any]
-) -> tuple[_Lanes, Array]:
+def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict[int, Any]) -> tuple[_Lanes, Array]:
     """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full has lanes that never open."""
     never = replace(members[-1], first=len(market.dates))
     full = [*members, *[never] * (LANES - len(members))]
@@ -340,6 +354,19 @@ _floats, _ints, _bools = (_lying_at(kind) for kind in (types.float64, types.int6
 # -- compiled: the state ---------------------------------------------------------------------------------------------
 
 
+class Log(NamedTuple):
+    """Room for trades: lane and row (·, 2), weights before them and asked (·, 2, n), and how many were made (1,)."""
+
+    made: Rows
+    weights: Array
+    count: Rows
+
+    @classmethod
+    def empty(cls, room: int, n: int) -> "Log":
+        """Room for so many trades of n lines; what is beyond is counted and not kept."""
+        return cls(np.empty((room, 2), dtype=np.int64), np.empty((room, 2, n)), np.zeros(1, dtype=np.int64))
+
+
 class _Batch(NamedTuple):
     """Lanes that book together, a column each. Flat arrays are [line, column] or [·, column]; see `_settle`."""
 
@@ -368,7 +395,7 @@ class _State(NamedTuple):
     lower, upper : [n + 1, lane] triggers of the row in force, wider by half the tolerance.
     nav, before : [DAYS, lane] after each close's trade and before it.  sums : [·, lane] scratch of the valuation.
     own : [DAYS, lane] returns of the lanes' own targets.  past : (LANES,) how far past a trigger a lane may be.
-    curve : [CURVE, lane].  trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
+    trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
     due : day of the booking, or NONE.  again : asked again tomorrow.  box : row of the box.  change : next day with
     another row.  stale : units were traded after the block was valued.  review : the next day on which the rule is
     asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through; day, ahead
@@ -385,7 +412,6 @@ class _State(NamedTuple):
     sums: Array
     own: Array
     past: Array
-    curve: Array
     trades: Array
     opening: Array
     due: Rows
@@ -407,7 +433,7 @@ class _State(NamedTuple):
 
 
 @compiled
-def _play_block(
+def play_block(
     panel: Panel,
     cash: Array,
     lanes: _Lanes,
@@ -415,10 +441,15 @@ def _play_block(
     own: Array,
     g: float,
     periods_per_year: float,
-    returns: Array,
+    curves: Array,
+    path: Array,
+    log: Log,
     out: Array,
 ) -> tuple[int, int]:
-    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1)."""
+    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1).
+
+    curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
+    """
     n = panel.index.shape[1]
     w = TOGETHER
     batch = _Batch(
@@ -450,7 +481,6 @@ def _play_block(
         np.zeros(4 * DAYS * LANES),
         np.zeros(DAYS * LANES),
         np.zeros(LANES),
-        np.ones(CURVE * LANES),
         np.zeros(TRADED * LANES),
         np.zeros(2 * LANES),
         np.full(LANES, NONE),
@@ -470,7 +500,7 @@ def _play_block(
         np.empty((1, 2, n)),
         batch,
     )
-    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, returns, out, state)
+    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, log, out, state)
 
 
 @lean
@@ -482,7 +512,9 @@ def _play_tiles(
     own: Array,
     g: float,
     periods_per_year: float,
-    returns: Array,
+    curves: Array,
+    path: Array,
+    log: Log,
     out: Array,
     state: _State,
 ) -> tuple[int, int]:
@@ -495,29 +527,35 @@ def _play_tiles(
     for tile in range(begin // DAYS, len(panel.least)):
         t = tile * DAYS
         length = min(DAYS, days - t)
-        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav, state.before)
+        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav)
         _look(
             state.nav, panel.scale, t, panel.least[tile], panel.most[tile], state.spread, state.lower, state.upper,
             state.sums, state.past,
         )  # fmt: skip
         alone = _list(lanes, t, length, days, n, state)
         opens = False
+        before = state.nav
         if alone > 0:
-            lane, row, opens = _play_listed(panel, lanes, t, length, n, alone, state)
+            for o in range(DAYS * LANES):
+                state.before[o] = state.nav[o]
+            before = state.before
+            lane, row, opens = _play_listed(panel, lanes, t, length, n, alone, state, log)
             if row >= 0:
                 return lane, row
         _own_returns(own, lanes.path, t, length, state.own)
-        if not opens and len(returns) == 0:
-            _live(state.nav, state.before, cash, strategic, state.own, t, length, state.curve)
+        if not opens:
+            _live(state.nav, before, cash, strategic, state.own, t, length, curves)
         else:
             for d in range(length):
-                for lane in range(LANES if len(returns) > 0 else 0):
-                    returns[t + d, lane] = state.nav[d * LANES + lane] * state.curve[lane] - 1.0
-                _live_a_day(state.nav, state.before, cash[t + d], strategic[t + d], state.own, d, state.curve)
-                if opens:
-                    _open_curves(lanes.first, t + d, d, state)
+                _live_a_day(state.nav, before, cash[t + d], strategic[t + d], state.own, d, curves)
+                for lane in range(LANES):
+                    if lanes.first[lane] == t + d:
+                        _write_curve(curves, lane, opened(state.nav[d * LANES + lane]))
+        for lane in range(len(path)):
+            for d in range(length):
+                path[lane, t + d] = state.nav[d * LANES + lane]
     for lane in range(lanes.count):
-        curve, trades = _curve(state.curve, lane), _trades(state.trades, lane)
+        curve, trades = _curve(curves, lane), _trades(state.trades, lane)
         finish(
             curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
             days - 1 - lanes.first[lane], lanes.span[lane], g, periods_per_year, out[lane],
@@ -530,7 +568,7 @@ def _play_tiles(
 
 
 @lean
-def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, nav: Array, before: Array) -> None:
+def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, nav: Array) -> None:
     """NAV of all lanes at `DAYS` closes, as if none traded, summed in the order of `kernel.wealth`."""
     n = index.shape[1]
     stop = n - n % 4
@@ -560,7 +598,6 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, n
                 a, o = (day - half) * LANES + lane, day * LANES + lane
                 b, c, d = a + 4 * LANES, a + 8 * LANES, a + 12 * LANES
                 nav[o] = ((sums[a] + sums[b]) + (sums[c] + sums[d])) + units[n * LANES + lane] * price
-                before[o] = nav[o]
 
 
 @inlined
@@ -651,21 +688,12 @@ def _live(
 
 
 @lean
-def _live_a_day(
-    nav: Array, before: Array, cash: float, strategic: float, own: Array, day: int, curves: Array
-) -> None:
+def _live_a_day(nav: Array, before: Array, cash: float, strategic: float, own: Array, day: int, curves: Array) -> None:
     """One day of all curves."""
     for lane in range(LANES):
         o = day * LANES + lane
         curve = lived(_curve(curves, lane), before[o], nav[o], cash, strategic, own[o])
         _write_curve(curves, lane, curve)
-
-
-@inlined
-def _open_curves(first: Rows, t: int, d: int, state: _State) -> None:
-    for lane in range(LANES):
-        if first[lane] == t:
-            _write_curve(state.curve, lane, opened(state.nav[d * LANES + lane]))
 
 
 @inlined
@@ -744,7 +772,7 @@ def _next_row(lanes: _Lanes, lane: int, t: int, days: int, n: int, state: _State
 
 @inlined
 def _play_listed(
-    panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State
+    panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State, log: Log
 ) -> tuple[int, int, bool]:
     """Play the listed lanes through these days; gives (lane, row) that cannot be booked or -1, and: did one open?"""
     opens = False
@@ -771,7 +799,7 @@ def _play_listed(
                 state.day[lane], state.ahead[lane], state.playing[booking] = d, 0, lane
                 booking += 1
         for c in range(0, booking, TOGETHER):
-            lane = _book(panel, lanes, state.playing[c : c + TOGETHER], min(booking - c, TOGETHER), t, n, state)
+            lane = _book(panel, lanes, state.playing[c : c + TOGETHER], min(booking - c, TOGETHER), t, n, state, log)
             if lane >= 0:
                 return lane, t + state.day[lane], opens
         playing = booking
@@ -822,7 +850,7 @@ def _advance(
 
 
 @inlined
-def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int, state: _State) -> int:
+def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int, state: _State, log: Log) -> int:
     """Book what is due in `count` lanes, each on its own day, together; gives a lane that cannot be booked, or -1.
 
     The same numbers as `kernel.book`, in the same order for each lane, so that they have the same bits.
@@ -842,6 +870,8 @@ def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int
     for c in range(count):
         if not _scatter(booking[c], c, n, state):
             return booking[c]
+        if batch.after[c] == BOOKED:
+            _note(booking[c], c, t, n, state, log)
     return -1
 
 
@@ -992,6 +1022,18 @@ def _scatter(lane: int, c: int, n: int, state: _State) -> bool:
         amounts = after[c + 3 * w], after[c + 4 * w], after[c + 5 * w], after[c + 6 * w]
         _write_trades(state.trades, lane, more_traded(sums, *amounts, batch.nav[c]))
     return after[c] != REFUSED
+
+
+@inlined
+def _note(lane: int, c: int, t: int, n: int, state: _State, log: Log) -> None:
+    """Note what column c traded, where there is room."""
+    j = log.count[0]
+    log.count[0] = j + 1
+    if j < len(log.made):
+        log.made[j, 0], log.made[j, 1] = lane, t + state.day[lane]
+        for i in range(n):
+            o = i * TOGETHER + c
+            log.weights[j, 0, i], log.weights[j, 1, i] = state.batch.weights[o], state.batch.asked[o]
 
 
 @lean
