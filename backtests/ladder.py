@@ -15,7 +15,7 @@ from backtests.lanes import CURVE, LANES, Lane, Log, Panel, Paths, check_lanes, 
 from backtests.tally import METRICS, Curve, Traded, checked, finish
 from research.accounting import Costs
 from research.allocation import TargetPath
-from research.compiled import compiled, inlined
+from research.compiled import compiled, lean
 from research.errors import ConfigError
 from research.market import Market
 from research.market.market import Array
@@ -134,13 +134,15 @@ def _climb(
     trades : rows of `made` and `weights` (`Log`) that are this lane's.  free : its curve at no cost.
     """
     n, days = len(rates), len(nav)
-    scale, before, slope = np.empty(RUNGS), np.empty(RUNGS), np.empty(RUNGS)
+    scale, work = np.empty(RUNGS), np.empty(4 * RUNGS)
     for group in range(0, len(out), RUNGS):
         factor, peak, low = np.empty(RUNGS), np.zeros(RUNGS), np.ones(RUNGS)
-        sums, amounts = np.zeros((4, RUNGS)), np.zeros((4, RUNGS))  # of returns, and of trades
+        sums, amounts = np.zeros((4, RUNGS)), np.zeros(4 * RUNGS)  # of returns, and of trades
+        paid = np.empty(n * RUNGS)
         for r in range(RUNGS):
             marginal = 0.0
             for i in range(n):
+                paid[i * RUNGS + r] = rates[i, group + r]
                 marginal += rates[i, group + r] * abs(opening[i])
             factor[r] = 1.0 / (1.0 + marginal)
         openings = factor.copy()
@@ -148,7 +150,7 @@ def _climb(
         for j in trades:
             t = made[j, 1]
             _fall(nav, since, t, factor, peak, low)
-            _pay(weights[j, 0], weights[j, 1], rates[:, group : group + RUNGS], scale, before, slope, amounts)
+            _pay(weights[j, 0], weights[j, 1], paid, scale, work, amounts)
             gross = nav[t] / nav[t - 1] - 1.0
             for r in range(RUNGS):
                 net = (1.0 + gross) * scale[r] - 1.0
@@ -164,14 +166,14 @@ def _climb(
                 1.0, 1.0, low[r], 1.0, free[4] + sums[0, r], free[5] + sums[1, r], free[6] + sums[2, r],
                 free[7] + sums[3, r], free[8], free[9], free[10], free[11],
             )  # fmt: skip
-            traded = Traded(amounts[0, r], amounts[1, r], amounts[2, r], amounts[3, r])
+            traded = Traded(amounts[r], amounts[RUNGS + r], amounts[2 * RUNGS + r], amounts[3 * RUNGS + r])
             start, end = openings[r] * nav[first], factor[r] * nav[-1]
             finish(
                 curve, traded, start, end, 1.0 - openings[r], days - 1 - first, span, g, periods_per_year, out[group + r]
             )  # fmt: skip
 
 
-@inlined
+@lean
 def _fall(nav: Array, since: int, until: int, factor: Array, peak: Array, low: Array) -> None:
     """Bring the deepest falls over days on which all costs leave NAV in proportion.
 
@@ -191,35 +193,43 @@ def _fall(nav: Array, since: int, until: int, factor: Array, peak: Array, low: A
         peak[r] = max(peak[r], most * factor[r])
 
 
-@inlined
-def _pay(held: Array, asked: Array, rates: Array, scale: Array, before: Array, slope: Array, amounts: Array) -> None:
+@lean
+def _pay(held: Array, asked: Array, rates: Array, scale: Array, work: Array, amounts: Array) -> None:
     """Wealth after a trade from weights `held` to `asked` (n,), over wealth before it, at each cost, into `scale`.
 
-    The equation of `kernel.settle` with a wealth of 1 and no line kept. Adds (cost, turnover, lines, day) to amounts.
+    The equation of `kernel.settle` with a wealth of 1 and no line kept. rates : [n, RUNGS] flat.  Adds to amounts,
+    [cost, turnover, lines, days] x RUNGS flat.  work : 4 x RUNGS of scratch.
     """
-    n, going = len(held), 1
-    for r in range(RUNGS):
+    w = RUNGS
+    for r in range(w):
         scale[r] = 1.0
+    going = 1
     while going > 0:
-        for r in range(RUNGS):
-            before[r], slope[r] = scale[r] - 1.0, 1.0
-        for i in range(n):
-            for r in range(RUNGS):
-                trade = asked[i] * scale[r] - held[i]
-                before[r] += rates[i, r] * abs(trade)
-                slope[r] += rates[i, r] * asked[i] if trade > 0.0 else -rates[i, r] * asked[i]
+        for r in range(w):
+            work[r], work[w + r] = scale[r] - 1.0, 1.0
+        for i in range(len(held)):
+            goal, weight = asked[i], held[i]
+            for r in range(w):
+                trade, rate = goal * scale[r] - weight, rates[i * w + r]
+                work[r] += rate * abs(trade)
+                work[w + r] += rate * goal if trade > 0.0 else -rate * goal
         going = 0
-        for r in range(RUNGS):
-            nearer = scale[r] - before[r] / slope[r]
+        for r in range(w):
+            nearer = scale[r] - work[r] / work[w + r]
             going |= nearer < scale[r] - 1e-16
             scale[r] = min(nearer, scale[r])
-    for r in range(RUNGS):
-        bought = sold = lines = 0.0
-        for i in range(n):
-            trade = asked[i] * scale[r] - held[i]
-            bought, sold = bought + max(trade, 0.0), sold + max(-trade, 0.0)
-            lines += abs(trade) > COUNTED
-        amounts[0, r] += 1.0 - scale[r]
-        amounts[1, r] += max(bought, sold)
-        amounts[2, r] += lines
-        amounts[3, r] += lines > 0.0
+    for r in range(w):
+        work[r] = work[w + r] = work[2 * w + r] = work[3 * w + r] = 0.0
+    for i in range(len(held)):
+        goal, weight = asked[i], held[i]
+        for r in range(w):
+            trade = goal * scale[r] - weight
+            work[3 * w + r] += rates[i * w + r] * abs(trade)
+            work[r] += max(trade, 0.0)
+            work[w + r] += max(-trade, 0.0)
+            work[2 * w + r] += 1.0 if abs(trade) > COUNTED else 0.0
+    for r in range(w):
+        amounts[r] += work[3 * w + r]
+        amounts[w + r] += max(work[r], work[w + r])
+        amounts[2 * w + r] += work[2 * w + r]
+        amounts[3 * w + r] += 1.0 if work[2 * w + r] > 0.0 else 0.0
