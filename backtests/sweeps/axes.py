@@ -74,8 +74,8 @@ class Choices:
         return f"Choices({getattr(self.make, '__name__', self.make)}{settings})"
 
 
-def threshold(allocation: Allocation, band: float = 0.02, to: float = 0.0, part: float = 1.0) -> Threshold:
-    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge.
+def threshold(allocation: Allocation, band: float = 0.02, to: float = 0.0, **others: Any) -> Threshold:
+    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge. others : as it has them.
 
     Raises : ConfigError for a band above 1, which was written in points, and a destination outside its band.
     """
@@ -83,7 +83,8 @@ def threshold(allocation: Allocation, band: float = 0.02, to: float = 0.0, part:
         raise ConfigError(f"band is {band!r}, and a band is a fraction of NAV: two percentage points are 0.02.")
     if isinstance(to, bool) or not isinstance(to, int | float) or not 0.0 <= to <= 1.0:
         raise ConfigError(f"to is {to!r}: give a fraction of the band from 0, the target, to 1, its edge.")
-    return Threshold(allocation, band, {0.0: "target", 1.0: "edge"}.get(to, Within(band * to)), part)  # type: ignore[arg-type]
+    aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
+    return Threshold(allocation, band, aim, **others)
 
 
 @dataclass(frozen=True, eq=False)

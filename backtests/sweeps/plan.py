@@ -24,7 +24,8 @@ from research.rules import Calendar, Rule, Threshold
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
 USUAL = 6  # columns of a policy that every table has
-CHUNK, CHUNKS = 256, 1000  # configurations of a chunk at least, and chunks of a sweep at most
+BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
+CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
 ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
 
 Day = str | date | pd.Timestamp
@@ -145,7 +146,8 @@ class Plan:
 
     def parts(self) -> Iterator[Part]:
         """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
-        size = max(CHUNK, -(-len(self) // CHUNKS))
+        size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
+        size = -(-size // BLOCK) * BLOCK
         for first in range(0, len(self), size):
             yield Part(first, min(first + size, len(self)))
 

@@ -34,7 +34,8 @@ def play(stage: Stage, part: Part) -> Array:
     out = np.empty((len(configurations), len(metrics(stage))))
     for name, arena in stage.arenas.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        lanes = [k for k in here if proportional(arena.costs) and type(configurations[k].policy) in CORRIDORS]
+        scales = proportional(arena.costs)
+        lanes = [k for k in here if scales and type(configurations[k].policy) in CORRIDORS]
         if lanes:
             out[lanes] = _in_lanes(stage, arena, [configurations[k] for k in lanes], [part.first + k for k in lanes])
         for k in sorted(set(here) - set(lanes)):
@@ -69,12 +70,12 @@ def _by_itself(stage: Stage, c: Configuration, number: int) -> Array:
 
 def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration], numbers: Sequence[int]) -> Array:
     """The metrics of configurations on one arena that are corridors; whatever lanes have in common is made once."""
-    corridors: dict[tuple[object, int], Corridor] = {}
+    corridors: dict[tuple[int, int], Corridor] = {}
     costs: dict[float, Costs] = {}
     lanes = []
     for c in configurations:
         targets = stage.targets(c)
-        key = (c.policy, id(targets))
+        key = (id(c.policy), id(targets))  # the plan holds one object of each
         if key not in corridors:
             policy = arena.policy(c.policy)
             corridors[key] = policy.corridor(arena.market, targets)  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -113,7 +114,7 @@ def read_chunk(folder: Path, part: Part) -> pa.Table:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"the chunk {path} cannot be read: {error}. Delete it, and start the sweep again.") from error
-    if table["configuration"].to_pylist() != list(range(part.first, part.stop)):
+    if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
         raise DataError(f"the chunk {path} holds other rows than its name says. Delete it, and start the sweep again.")
     return table
 

@@ -45,8 +45,8 @@ def rows(stage: Stage, part: Part, figures: Array) -> pa.Table:
     lags = [a.lag if lag is None else lag for a, lag in zip(arenas, columns["lag"], strict=True)]
     days = [a.start if day is None else day for a, day in zip(arenas, columns["start"], strict=True)]
     resolved = {"lag": lags, "start": pd.DatetimeIndex(days).as_unit("us")}
-    frame = pd.DataFrame({**columns, **resolved, **dict(zip(metrics(stage), figures.T, strict=True))})
-    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    found = {**columns, **resolved, **dict(zip(metrics(stage), figures.T, strict=True))}
+    return pa.table({name: pa.array(values) for name, values in found.items()})
 
 
 def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:

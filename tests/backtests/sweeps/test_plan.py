@@ -31,11 +31,12 @@ def test_neighbours_share_a_policy() -> None:
     assert len(list(itertools.groupby(plan.of(Part(0, len(plan))), key=lambda c: c.policy))) == 3
 
 
-@pytest.mark.parametrize("size", [1, 255, 256, 257, 5000])
+@pytest.mark.parametrize("size", [1, 64, 65, 1024, 5000, 20_001])
 def test_the_parts_are_the_whole_plan_in_order(size: int) -> None:
     plan = Plan(POLICIES[:1], [float(k) for k in range(size)])
-    numbers = [k for part in plan.parts() for k in range(*part)]
-    assert numbers == list(range(size))
+    parts = list(plan.parts())
+    assert [k for part in parts for k in range(*part)] == list(range(size))
+    assert all((part.stop - part.first) % 64 == 0 for part in parts[:-1])
 
 
 def test_ten_million_configurations_take_the_room_of_their_axes() -> None:

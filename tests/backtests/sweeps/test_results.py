@@ -27,7 +27,7 @@ from research.rules import Threshold
 
 def many(size: int) -> Plan:
     """As many configurations as asked, of one policy."""
-    return Plan([Threshold(Strategic(), 0.01)], [k / 64 for k in range(size)])
+    return Plan([Threshold(Strategic(), 0.01)], [k / 1024 for k in range(size)])
 
 
 class Stopped(Exception):
@@ -56,7 +56,7 @@ def test_a_sweep_that_was_stopped_goes_on_and_plays_no_finished_chunk_again(
         with pytest.raises(Stopped):
             sweep(arena, plan, folder=tmp_path / "a", progress=False)
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "a").glob("0*")}
-    assert sorted(before) == ["000000000-000000256.parquet", "000000256-000000512.parquet"]
+    assert sorted(before) == [chunk_of(part) for part in plan.parts()][:2]
     resumed = sweep(arena, plan, folder=tmp_path / "a", progress=False)
     assert {name: (tmp_path / "a" / name).stat().st_mtime_ns for name in before} == before
     pd.testing.assert_frame_equal(resumed.table, sweep(arena, plan, progress=False).table, check_exact=True)
@@ -156,21 +156,23 @@ def peak(act: Callable[[], object]) -> int:
 
 
 def test_memory_does_not_grow_with_configurations(arena: Arena, tmp_path: Path) -> None:
-    def swept(size: int) -> int:
-        made, folder = stage(arena, many(size)), tmp_path / str(size)
+    made = stage(arena, many(64 * 200))
+    parts = list(made.plan.parts())
+
+    def swept(chunks: int) -> int:
+        folder = tmp_path / str(chunks)
         folder.mkdir()
 
         def act() -> None:
-            play_into(folder, made, set(), 1, "", progress=False)
-            join(folder, made.plan.parts(), folder / "all.parquet")
+            play_into(folder, made, set(parts[chunks:]), 1, "", progress=False)
+            join(folder, parts[:chunks], folder / "all.parquet")
 
-        act()  # once, so that nothing is imported or compiled while it is measured
         return peak(act)
 
-    few, more = swept(4 * 256), swept(32 * 256)
-    assert pq.read_metadata(tmp_path / "8192" / "all.parquet").num_rows == 32 * 256
-    assert more < few + 28 * 256 * 100, "100 bytes a configuration would be 0.7 MB"
-    assert more < 1.5 * few
+    swept(1)  # so that nothing is imported or compiled while it is measured
+    few, more = swept(2), swept(12)
+    assert pq.read_metadata(tmp_path / "12" / "all.parquet").num_rows == parts[11].stop
+    assert more < 1.05 * few
 
 
 def test_paths_are_kept_of_what_was_asked_for_and_of_the_best(arena: Arena, axes: Axes) -> None:
