@@ -65,7 +65,8 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
     n, days, seed = draw(st.integers(1, 7)), draw(st.integers(12, 90)), draw(st.integers(0, 2**16))
     rng = np.random.default_rng(seed)
     listed = [0, *rng.integers(0, 8, n - 1)]
-    halted = [(int(t), int(i)) for t, i in zip(rng.integers(9, days, 8), rng.integers(0, n, 8), strict=True)]
+    lines = rng.integers(1, n, 8) if n > 1 else []  # the first always trades, so that no lane stands still
+    halted = [(int(t), int(i)) for t, i in zip(rng.integers(9, days, 8), lines, strict=False)]
     wild = draw(st.sampled_from([0.005, 0.02, 0.08]))
     returns = rng.normal(3e-4, wild, (days, n)).clip(-0.6, 0.6)
     return make_market(returns, rng.uniform(0, 2e-4, days), listed, halted if draw(st.booleans()) else ())
