@@ -56,10 +56,10 @@ def unfinished_of(file: Path, reports: Path) -> Path:
 
 def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results; gives the summary. Results are read a chunk at a time."""
-    results = pq.ParquetFile(folder / RESULTS)
-    text = sweep_text(made, (batch.to_pandas() for batch in results.iter_batches(batch_size=1 << 16)))
+    results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
+    text = sweep_text(made, (batch.to_pandas() for batch in results.iter_batches()))
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-    numbers = kept(made, keep, pq.read_table(folder / RESULTS, columns=["configuration", keep.by]).to_pandas())
+    numbers = kept(made, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
         paths(made, numbers).to_parquet(folder / PATHS, index=False)
     facts: dict[str, Any] = {

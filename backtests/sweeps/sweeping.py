@@ -100,7 +100,7 @@ def sweep(
             play_into(Path(folder), made, done, workers, cluster, progress)
             parts = [read_chunk(Path(folder), part) for part in made.plan.parts()]
     table = pa.concat_tables(parts).to_pandas()
-    return Sweep(made, table, paths(made, kept(made, keep, table)))
+    return Sweep(made, table, paths(made, kept(made, keep, [table])))
 
 
 def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Stage:

@@ -1,6 +1,6 @@
 """The table of a sweep: a row a configuration, its place on each axis, then its metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +57,12 @@ def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.iloc[np.lexsort((table["configuration"], sign * table[by].to_numpy()))]
 
 
-def kept(stage: Stage, keep: Keep, table: pd.DataFrame) -> tuple[int, ...]:
-    """Numbers of the configurations whose paths are kept, in order. table : has `configuration` and `keep.by`."""
-    best = best_first(table, keep.by)["configuration"].head(keep.best).tolist() if keep.best else []
-    return tuple(sorted({*best, *(stage.plan.number(which) for which in keep.configurations)}))
+def kept(stage: Stage, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
+    """Numbers of the configurations whose paths are kept, in order. tables : have `configuration` and `keep.by`."""
+    best = pd.DataFrame({"configuration": np.array([], dtype=np.int64), keep.by: np.array([])})
+    for table in tables if keep.best else ():
+        best = best_first(pd.concat([best, table[list(best)]]), keep.by).head(keep.best)
+    return tuple(sorted({*best["configuration"].tolist(), *map(stage.plan.number, keep.configurations)}))
 
 
 def paths(stage: Stage, numbers: Sequence[int]) -> pd.DataFrame:
