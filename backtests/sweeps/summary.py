@@ -45,9 +45,9 @@ def headline(made: Stage) -> str:
     words = {"policy": "policies", "cost_multiple": "cost levels", "lag": "lags", "start": "starts"}
     many = [f"{sizes[axis]:,} {name}" for axis, name in words.items() if sizes[axis] > 1]
     of = f" ({', '.join(many)})" if many else ""
+    paths = f"{made.shared:,} target path{'s' * (made.shared != 1)} for all of them"
     return (
-        f"Sweep of {', '.join(made.arenas)}: {len(made.plan):,} configurations{of}, "
-        f"{made.shared:,} target path{'s' * (made.shared != 1)} for all of them. They count as "
+        f"Sweep of {', '.join(made.arenas)}: {len(made.plan):,} configurations{of},\n{paths}. They count as "
         f"{len(made.plan):,} trials."
     )
 

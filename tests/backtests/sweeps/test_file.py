@@ -1,5 +1,6 @@
 """A sweep's file as a researcher writes it, and each mistake answered with file, line, key, value and mend."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +30,13 @@ def test_the_example_is_a_few_hundred_configurations() -> None:
     assert found.plan.portfolios == ("global_multi_asset",)
     assert found.plan.lags == (0, 1, 2, 5)
     assert found.keep == Keep(3, "J")
+
+
+def test_the_example_of_the_guide_is_read(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "sweeps.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
+    example = example.replace("../portfolios/global_multi_asset.yaml", str(PORTFOLIO))
+    assert len(read_sweep(written(tmp_path, example, "")).plan) == 256
 
 
 def test_axes_are_combined(tmp_path: Path) -> None:
