@@ -863,10 +863,7 @@ def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int
         cash, lane = 1.0 - batch.sums[c], booking[c]
         if abs(cash - min(max(cash, batch.cash_lower[c]), batch.cash_upper[c])) > DUST:
             _find_nearest(panel, lanes, lane, c, t, n, state)
-    _settle(
-        n, batch.nav, batch.prices, batch.units, batch.values, batch.weights, batch.asked, batch.part, batch.rates,
-        batch.cash_units, batch.cash_price, batch.sums, batch.after,
-    )  # fmt: skip
+    _settle(n, batch)
     for c in range(count):
         if not _scatter(booking[c], c, n, state):
             return booking[c]
@@ -923,19 +920,32 @@ def _find_nearest(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int
         batch.asked[i * TOGETHER + c] = state.asked[i]
 
 
-@lean
-def _settle(
-    n: int, nav: Array, prices: Array, units: Array, values: Array, weights: Array, asked: Array, part: Array,
-    rates: Array, cash_units: Array, cash_price: Array, sums: Array, after: Array,
-) -> None:  # fmt: skip
+@inlined
+def _settle(n: int, batch: _Batch) -> None:
     """`kernel.settle` for all columns: each sum in its order, Newton's steps until no column moves.
 
-    after : rows of (status, NAV, units of cash, charges, buys, sells, lines that count as traded); units are written
-    in place.  sums : scratch.
+    Writes units, and rows of `after`: status, NAV, units of cash, charges, buys, sells, lines that count as traded.
+    """
+    _aim(n, batch.values, batch.weights, batch.asked, batch.part, batch.rates, batch.sums)
+    _solve(n, batch.nav, batch.values, batch.weights, batch.asked, batch.rates, batch.sums, batch.after)
+    _trade(
+        n, batch.nav, batch.values, batch.weights, batch.asked, batch.rates, batch.cash_units, batch.cash_price,
+        batch.sums, batch.after,
+    )  # fmt: skip
+    _hold(
+        n, batch.prices, batch.asked, batch.weights, batch.units, batch.cash_price, batch.sums, batch.after
+    )  # fmt: skip
+
+
+@lean
+def _aim(n: int, values: Array, weights: Array, asked: Array, part: Array, rates: Array, sums: Array) -> None:
+    """What is asked, with `part` of the way and without rounding; sums of what is kept, and of the marginal costs.
+
+    sums : rows 0 to 3, value kept, share of NAV in the other lines, their marginal cost, and: does any move?
     """
     w = TOGETHER
     for c in range(w):
-        sums[c], sums[c + w], sums[c + 2 * w], after[c] = 0.0, 1.0, 0.0, NOTHING_MOVED
+        sums[c], sums[c + w], sums[c + 2 * w], sums[c + 3 * w] = 0.0, 1.0, 0.0, 0.0
     for i in range(n):
         for c in range(w):
             o = i * w + c
@@ -945,37 +955,65 @@ def _settle(
             asked[o], stays = goal, goal == held
             sums[c] += values[o] if stays else 0.0
             sums[c + w] -= held if stays else 0.0
-            after[c] = after[c] if stays else BOOKED
             sums[c + 2 * w] += 0.0 if stays else rates[o] * abs(goal)
             sums[c + 2 * w] += 0.0 if stays else rates[n * w + o] * abs(goal)
+            sums[c + 3 * w] = sums[c + 3 * w] if stays else 1.0
+
+
+@lean
+def _solve(
+    n: int, nav: Array, values: Array, weights: Array, asked: Array, rates: Array, sums: Array, after: Array
+) -> None:
+    """The status of each column, and the scale of what it asks for into row 3 of the sums."""
+    w = TOGETHER
     for c in range(w):
-        moved = after[c] == BOOKED
-        sums[c + w] = sums[c + w] if moved else 1.0
-        after[c] = REFUSED if moved and not (nav[c] > 0.0 and sums[c + 2 * w] < sums[c + w]) else after[c]
+        moves = sums[c + 3 * w] > 0.0
+        sums[c + w] = sums[c + w] if moves else 1.0
+        refused = moves and not (nav[c] > 0.0 and sums[c + 2 * w] < sums[c + w])
+        after[c] = REFUSED if refused else BOOKED if moves else NOTHING_MOVED
         sums[c + 3 * w] = (nav[c] - sums[c]) / sums[c + w]
     going, steps = 1, 0
     while going > 0 and steps < 2 * n + 2:
         going = _newton(n, nav, values, weights, asked, rates, sums)
         steps += 1
+
+
+@lean
+def _trade(
+    n: int, nav: Array, values: Array, weights: Array, asked: Array, rates: Array, cash_units: Array,
+    cash_price: Array, sums: Array, after: Array,
+) -> None:  # fmt: skip
+    """The trades' charges, buys, sells and count, and the cash that is left, by the scale in row 3 of the sums."""
+    w = TOGETHER
+    for c in range(2 * w, 7 * w):
+        after[c] = 0.0
     for c in range(w):
         after[c + 2 * w] = cash_units[c] * cash_price[c]
-        for k in range(3, 7):
-            after[c + k * w] = 0.0
-        for k in range(4, 8):
-            sums[c + k * w] = 0.0
     for i in range(n):
-        strand = (4 + i % 4 if i < n - n % 4 else 4) * w
         for c in range(w):
             o = i * w + c
-            moves, goal = asked[o] != weights[o], asked[o] * sums[c + 3 * w]
-            trade = goal - values[o] if moves else 0.0
-            units[o] = goal / prices[o] if moves else units[o]
+            trade = asked[o] * sums[c + 3 * w] - values[o] if asked[o] != weights[o] else 0.0
             one, two = rates[o] * abs(trade), rates[n * w + o] * abs(trade)
             after[c + 2 * w] = after[c + 2 * w] - trade - one - two
             after[c + 3 * w] = after[c + 3 * w] + one + two
             after[c + 4 * w] += max(trade, 0.0)
             after[c + 5 * w] += max(-trade, 0.0)
             after[c + 6 * w] += 1.0 if abs(trade) > COUNTED * nav[c] else 0.0
+
+
+@lean
+def _hold(
+    n: int, prices: Array, asked: Array, weights: Array, units: Array, cash_price: Array, sums: Array, after: Array
+) -> None:
+    """Units after the trades, and what they are worth, summed in the order of `kernel.wealth`."""
+    w = TOGETHER
+    for c in range(4 * w, 8 * w):
+        sums[c] = 0.0
+    for i in range(n):
+        strand = (4 + i % 4 if i < n - n % 4 else 4) * w
+        for c in range(w):
+            o = i * w + c
+            units[o] = asked[o] * sums[c + 3 * w] / prices[o] if asked[o] != weights[o] else units[o]
             sums[strand + c] += units[o] * prices[o]
     for c in range(w):
         after[c + 2 * w] = after[c + 2 * w] / cash_price[c]
