@@ -7,15 +7,16 @@ no cost, and its trades are then paid for at all costs together. The general loo
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from backtests.backtest import TRADED as COUNTED
-from backtests.lanes import CURVE, LANES, Lane, Log, Panel, Paths, check_lanes, lanes_of, play_block
+from backtests.lanes import CURVE, LANES, Lane, Log, Panel, Paths, Rows, check_lanes, lanes_of, play_block
 from backtests.tally import METRICS, Curve, Traded, checked, finish
 from research.accounting import Costs
 from research.allocation import TargetPath
-from research.compiled import compiled, lean
+from research.compiled import compiled, inlined, lean
 from research.errors import ConfigError
 from research.market import Market
 from research.market.market import Array
@@ -42,11 +43,7 @@ def play_ladder(
     `play_lanes` raises.
     """
     free = Costs.bps(len(market.assets))
-    check_lanes(
-        market,
-        [*lanes, *(Lane(lanes[0].corridor, lanes[0].targets, costs, 0, lanes[0].first) for costs in ladder)],
-        leverage_limit,
-    )
+    check_lanes(market, [*lanes, *(replace(lanes[0], costs=costs) for costs in ladder)], leverage_limit)
     _check_factors(market, lanes)
     panel, paths = Panel.of(market), Paths(market)
     reference, shared = paths.returns(strategic), {}  # type: ignore[var-annotated]
@@ -54,19 +51,17 @@ def play_ladder(
     rates[:, : len(ladder)] = np.column_stack([costs.total for costs in ladder])
 
     def play(start: int) -> Array:
-        members = [
-            Lane(lane.corridor, lane.targets, free, lane.lag, lane.first) for lane in lanes[start : start + LANES]
-        ]
+        members = [replace(lane, costs=free) for lane in lanes[start : start + LANES]]
         known, own = lanes_of(market, members, paths, shared)
         path, out = np.empty((LANES, len(market.dates))), np.empty((LANES, len(METRICS)))
         log = Log.empty(TRADES * LANES, len(market.assets))
         while True:
             curves = np.ones(CURVE * LANES)
             play_block(panel, market.cash, known, reference, own, g, periods_per_year, curves, path, log, out)
-            if log.count[0] <= len(log.made):
+            if log.total[0] <= len(log.made):
                 break
-            log = Log.empty(int(log.count[0]), len(market.assets))
-        order = np.argsort(log.made[: log.count[0], 0], kind="stable")
+            log = Log.empty(int(log.total[0]), len(market.assets))
+        order = np.argsort(log.made[: log.total[0], 0], kind="stable")
         ends = np.searchsorted(log.made[order, 0], np.arange(len(members) + 1))
         found = np.empty((len(members), rates.shape[1], len(METRICS)))
         for j, lane in enumerate(members):
@@ -117,9 +112,9 @@ def _check_factors(market: Market, lanes: Sequence[Lane]) -> None:
 def _climb(
     nav: Array,
     first: int,
-    made: Array,
+    made: Rows,
     weights: Array,
-    trades: Array,
+    trades: Rows,
     opening: Array,
     rates: Array,
     cash: Array,
@@ -167,9 +162,9 @@ def _climb(
                 free[7] + sums[3, r], free[8], free[9], free[10], free[11],
             )  # fmt: skip
             traded = Traded(amounts[r], amounts[RUNGS + r], amounts[2 * RUNGS + r], amounts[3 * RUNGS + r])
-            start, end = openings[r] * nav[first], factor[r] * nav[-1]
+            start, end, cost = openings[r] * nav[first], factor[r] * nav[-1], 1.0 - openings[r]
             finish(
-                curve, traded, start, end, 1.0 - openings[r], days - 1 - first, span, g, periods_per_year, out[group + r]
+                curve, traded, start, end, cost, days - 1 - first, span, g, periods_per_year, out[group + r]
             )  # fmt: skip
 
 
@@ -201,6 +196,28 @@ def _pay(held: Array, asked: Array, rates: Array, scale: Array, work: Array, amo
     [cost, turnover, lines, days] x RUNGS flat.  work : 4 x RUNGS of scratch.
     """
     w = RUNGS
+    _solve(held, asked, rates, scale, work)
+    for r in range(w):
+        work[r] = work[w + r] = work[2 * w + r] = work[3 * w + r] = 0.0
+    for i in range(len(held)):
+        goal, weight = asked[i], held[i]
+        for r in range(w):
+            trade = goal * scale[r] - weight
+            work[3 * w + r] += rates[i * w + r] * abs(trade)
+            work[r] += max(trade, 0.0)
+            work[w + r] += max(-trade, 0.0)
+            work[2 * w + r] += 1.0 if abs(trade) > COUNTED else 0.0
+    for r in range(w):
+        amounts[r] += work[3 * w + r]
+        amounts[w + r] += max(work[r], work[w + r])
+        amounts[2 * w + r] += work[2 * w + r]
+        amounts[3 * w + r] += 1.0 if work[2 * w + r] > 0.0 else 0.0
+
+
+@inlined
+def _solve(held: Array, asked: Array, rates: Array, scale: Array, work: Array) -> None:
+    """The root of each cost's equation, by Newton's steps from above."""
+    w = RUNGS
     for r in range(w):
         scale[r] = 1.0
     going = 1
@@ -218,18 +235,3 @@ def _pay(held: Array, asked: Array, rates: Array, scale: Array, work: Array, amo
             nearer = scale[r] - work[r] / work[w + r]
             going |= nearer < scale[r] - 1e-16
             scale[r] = min(nearer, scale[r])
-    for r in range(w):
-        work[r] = work[w + r] = work[2 * w + r] = work[3 * w + r] = 0.0
-    for i in range(len(held)):
-        goal, weight = asked[i], held[i]
-        for r in range(w):
-            trade = goal * scale[r] - weight
-            work[3 * w + r] += rates[i * w + r] * abs(trade)
-            work[r] += max(trade, 0.0)
-            work[w + r] += max(-trade, 0.0)
-            work[2 * w + r] += 1.0 if abs(trade) > COUNTED else 0.0
-    for r in range(w):
-        amounts[r] += work[3 * w + r]
-        amounts[w + r] += max(work[r], work[w + r])
-        amounts[2 * w + r] += work[2 * w + r]
-        amounts[3 * w + r] += 1.0 if work[2 * w + r] > 0.0 else 0.0

@@ -1,16 +1,17 @@
 """Many configurations at once: the loop over `[asset, lane]`, equal to `backtests.engine.backtest` to the bit.
 
-A *lane* is one configuration; `LANES` of them make a block, which one thread plays without the GIL. On most days no lane
-of a block trades, so a block goes `DAYS` closes at a time. It values all lanes at all of these closes as if none traded,
-and asks once, for all of them, whether any weight may have left its trigger in between; for that the closes are taken
-relative to the market's mean growth, since only what moves a line against the others moves its weight. A lane of which
-this cannot be excluded, or on which something is due, is then played through these days by itself, by the functions
-that the one-path loop calls; the sums of `backtests.tally` go on for all lanes together.
+A *lane* is one configuration; `LANES` of them make a block, which one thread plays without the GIL. On most days no
+lane of a block trades, so a block goes `DAYS` closes at a time. It values all lanes at all of these closes as if none
+traded, and asks once, for all of them, whether any weight may have left its trigger in between; for that the closes are
+taken relative to the market's mean growth, since only what moves a line against the others moves its weight. A lane of
+which this cannot be excluded, or on which something is due, is then played through these days by itself, by the
+functions that the one-path loop calls; lanes that book do so together. The sums of `backtests.tally` go on for all.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,12 +111,12 @@ def _columns(cvar95: bool) -> tuple[str, ...]:
 class Panel(NamedTuple):
     """A market as the blocks take it.
 
-    tradable (T, n), index, cash_index : as the market has them, the last row repeated until `DAYS` divides the rows.
+    tradable : (T, n).  closes, cash_index : the market's indices, the last row repeated until `DAYS` divides the rows.
     scale : (rows,) 1 over the mean growth of the lines.
     least, most : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
     """
 
-    index: Array
+    closes: Array
     cash_index: Array
     tradable: Mask
     scale: Array
@@ -145,6 +146,7 @@ class Paths:
         self.known: dict[int, Array] = {}
 
     def returns(self, targets: TargetPath) -> Array:
+        """(T,) returns of a path."""
         if id(targets) not in self.known:
             self.known[id(targets)] = target_path_returns(targets, self.market)
         return self.known[id(targets)]
@@ -164,16 +166,17 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) ->
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
-        for fact, check in (
-            (lane.corridor, _corridor_misfit),
-            (lane.targets, _targets_misfit),
-            (lane.costs, _costs_misfit),
-        ):
+        misfits = (
+            (lane.corridor, partial(_corridor_misfit, lane.corridor)),
+            (lane.targets, partial(_targets_misfit, lane.targets)),
+            (lane.costs, partial(_costs_misfit, lane.costs)),
+        )
+        for fact, misfit in misfits:
             if id(fact) not in seen:
                 seen.add(id(fact))
-                misfit = check(fact, market, leverage_limit)  # type: ignore[operator]
-                if misfit:
-                    raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {misfit}")
+                found = misfit(market, leverage_limit)
+                if found:
+                    raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {found}")
 
 
 def _corridor_misfit(corridor: Corridor, market: Market, leverage_limit: float) -> str:
@@ -183,8 +186,7 @@ def _corridor_misfit(corridor: Corridor, market: Market, leverage_limit: float) 
             f"its corridor is for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, the market has {n} "
             f"and {days}: make it for this market."
         )
-    lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (corridor.lower, corridor.upper))
-    least = (np.maximum(lower, 0.0) - np.minimum(upper, 0.0)).sum(axis=1)
+    least = (np.maximum(corridor.lower, 0.0) - np.minimum(corridor.upper, 0.0)).sum(axis=1)
     return _past(least.max(), leverage_limit, "its boxes ask")
 
 
@@ -222,7 +224,7 @@ class _Lanes(NamedTuple):
     first: Rows
     span: Array  # calendar days from the first close to the last
     path: Rows  # row of `own`
-    count: int
+    used: int
 
 
 def _play(
@@ -267,7 +269,7 @@ def _play(
 
 
 def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict[int, Any]) -> tuple[_Lanes, Array]:
-    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full has lanes that never open."""
+    """The lanes of a block, and the returns (P, T) of their own targets. What is left are lanes that never open."""
     never = replace(members[-1], first=len(market.dates))
     full = [*members, *[never] * (LANES - len(members))]
     distinct = {id(lane.targets): lane.targets for lane in full}
@@ -287,7 +289,7 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
         first=first,
         span=(market.days[-1] - market.days[np.minimum(first, len(market.days) - 1)]).astype(float),
         path=np.array([number[id(lane.targets)] for lane in full]),
-        count=len(members),
+        used=len(members),
     )
     return lanes, np.array([paths.returns(targets) for targets in distinct.values()])
 
@@ -359,7 +361,7 @@ class Log(NamedTuple):
 
     made: Rows
     weights: Array
-    count: Rows
+    total: Rows
 
     @classmethod
     def empty(cls, room: int, n: int) -> "Log":
@@ -398,8 +400,8 @@ class _State(NamedTuple):
     trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
     due : day of the booking, or NONE.  again : asked again tomorrow.  box : row of the box.  change : next day with
     another row.  stale : units were traded after the block was valued.  review : the next day on which the rule is
-    asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through; day, ahead
-    : the day on which each stands, and whether it has yet to book on it.
+    asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through.  day,
+    ahead : the day on which each stands, and whether it has yet to book on it.
     """
 
     units: Array
@@ -450,7 +452,7 @@ def play_block(
 
     curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
     """
-    n = panel.index.shape[1]
+    n = panel.closes.shape[1]
     w = TOGETHER
     batch = _Batch(
         np.ones(w),
@@ -527,7 +529,7 @@ def _play_tiles(
     for tile in range(begin // DAYS, len(panel.least)):
         t = tile * DAYS
         length = min(DAYS, days - t)
-        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav)
+        _value(state.spread, panel.closes, panel.cash_index, t, state.sums, state.nav)
         _look(
             state.nav, panel.scale, t, panel.least[tile], panel.most[tile], state.spread, state.lower, state.upper,
             state.sums, state.past,
@@ -543,18 +545,12 @@ def _play_tiles(
             if row >= 0:
                 return lane, row
         _own_returns(own, lanes.path, t, length, state.own)
-        if not opens:
-            _live(state.nav, before, cash, strategic, state.own, t, length, curves)
+        if opens:
+            _live_and_open(lanes.first, state.nav, before, cash, strategic, state.own, t, length, curves)
         else:
-            for d in range(length):
-                _live_a_day(state.nav, before, cash[t + d], strategic[t + d], state.own, d, curves)
-                for lane in range(LANES):
-                    if lanes.first[lane] == t + d:
-                        _write_curve(curves, lane, opened(state.nav[d * LANES + lane]))
-        for lane in range(len(path)):
-            for d in range(length):
-                path[lane, t + d] = state.nav[d * LANES + lane]
-    for lane in range(lanes.count):
+            _live(state.nav, before, cash, strategic, state.own, t, length, curves)
+        _keep(state.nav, t, length, path)
+    for lane in range(lanes.used):
         curve, trades = _curve(curves, lane), _trades(state.trades, lane)
         finish(
             curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
@@ -573,23 +569,11 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, n
     n = index.shape[1]
     stop = n - n % 4
     for half in range(0, DAYS, 4):
-        for strand in range(4):
-            i, to = strand, strand * 4 * LANES
-            if stop == 0:
-                for k in range(to, to + 4 * LANES):
-                    sums[k] = 0.0
-            elif i + 12 < stop:
-                _add_four(units, index, i, t + half, sums, to, True)
-                i += 16
-            else:
-                _add_one(units, index, i, t + half, sums, to, True)
-                i += 4
-            while i + 12 < stop:
-                _add_four(units, index, i, t + half, sums, to, False)
-                i += 16
-            while i < stop:
-                _add_one(units, index, i, t + half, sums, to, False)
-                i += 4
+        if stop == 0:
+            for k in range(len(sums)):
+                sums[k] = 0.0
+        for strand in range(min(4, stop)):
+            _add_strand(units, index, strand, stop, t + half, sums)
         for i in range(stop, n):
             _add_one(units, index, i, t + half, sums, 0, False)
         for day in range(half, half + 4):
@@ -598,6 +582,24 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, n
                 a, o = (day - half) * LANES + lane, day * LANES + lane
                 b, c, d = a + 4 * LANES, a + 8 * LANES, a + 12 * LANES
                 nav[o] = ((sums[a] + sums[b]) + (sums[c] + sums[d])) + units[n * LANES + lane] * price
+
+
+@inlined
+def _add_strand(units: Array, index: Array, strand: int, stop: int, t: int, sums: Array) -> None:
+    """Every fourth line from `strand` on, at four closes."""
+    i, to = strand, strand * 4 * LANES
+    if i + 12 < stop:
+        _add_four(units, index, i, t, sums, to, True)
+        i += 16
+    else:
+        _add_one(units, index, i, t, sums, to, True)
+        i += 4
+    while i + 12 < stop:
+        _add_four(units, index, i, t, sums, to, False)
+        i += 16
+    while i < stop:
+        _add_one(units, index, i, t, sums, to, False)
+        i += 4
 
 
 @inlined
@@ -685,6 +687,27 @@ def _live(
     else:
         for day in range(length):
             _live_a_day(nav, before, cash[t + day], strategic[t + day], own, day, curves)
+
+
+@inlined
+def _live_and_open(
+    first: Rows, nav: Array, before: Array, cash: Array, strategic: Array, own: Array, t: int, length: int,
+    curves: Array,
+) -> None:  # fmt: skip
+    """These days of all curves, on one of which some begin."""
+    for day in range(length):
+        _live_a_day(nav, before, cash[t + day], strategic[t + day], own, day, curves)
+        for lane in range(LANES):
+            if first[lane] == t + day:
+                _write_curve(curves, lane, opened(nav[day * LANES + lane]))
+
+
+@lean
+def _keep(nav: Array, t: int, length: int, path: Array) -> None:
+    """Keep these days of NAV, path (LANES, T), where there is room."""
+    for lane in range(len(path)):
+        for day in range(length):
+            path[lane, t + day] = nav[day * LANES + lane]
 
 
 @lean
@@ -775,16 +798,9 @@ def _play_listed(
     panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State, log: Log
 ) -> tuple[int, int, bool]:
     """Play the listed lanes through these days; gives (lane, row) that cannot be booked or -1, and: did one open?"""
-    opens = False
-    for c in range(count):
-        lane = state.listed[c]
-        state.ahead[lane] = 1
-        if t <= lanes.first[lane] < t + length:
-            opens = True
-            if not _open(panel, lanes, lane, lanes.first[lane], n, state):
-                return lane, lanes.first[lane], opens
-            state.nav[(lanes.first[lane] - t) * LANES + lane] = state.opening[LANES + lane]
-            state.day[lane] = lanes.first[lane] - t + 1
+    opens, refused = _begin(panel, lanes, t, length, n, count, state)
+    if refused >= 0:
+        return refused, lanes.first[refused], opens
     playing = count
     for c in range(count):
         state.playing[c] = state.listed[c]
@@ -803,13 +819,35 @@ def _play_listed(
             if lane >= 0:
                 return lane, t + state.day[lane], opens
         playing = booking
+    _spread(n, count, state)
+    return -1, -1, opens
+
+
+@inlined
+def _begin(panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State) -> tuple[bool, int]:
+    """Let the listed lanes stand on the first of these days, or open; did one open, and which could not, or -1?"""
+    opens, refused = False, -1
+    for c in range(count):
+        lane, first = state.listed[c], lanes.first[state.listed[c]]
+        state.ahead[lane] = 1
+        if t <= first < t + length:
+            opens = True
+            if not _open(panel, lanes, lane, first, n, state):
+                refused = lane
+            state.nav[(first - t) * LANES + lane] = state.opening[LANES + lane]
+            state.day[lane] = first - t + 1
+    return opens, refused
+
+
+@inlined
+def _spread(n: int, count: int, state: _State) -> None:
+    """Bring what the listed lanes hold after their trades into [asset, lane]."""
     for c in range(count):
         lane = state.listed[c]
         if state.stale[lane]:
             for i in range(n):
                 state.spread[i * LANES + lane] = state.units[lane, i]
             state.spread[n * LANES + lane] = state.cash_units[lane]
-    return -1, -1, opens
 
 
 @inlined
@@ -831,15 +869,15 @@ def _advance(
         price = panel.cash_index[now]
         if ahead:
             if state.stale[lane]:
-                state.nav[o] = state.before[o] = wealth(units, panel.index, now, state.cash_units[lane], price)
+                state.nav[o] = state.before[o] = wealth(units, panel.closes, now, state.cash_units[lane], price)
             if not state.nav[o] > 0.0:
                 return d, True
             if lag > 0 and state.due[lane] == now:
                 return d, False
         if (ahead or lag > 0) and state.due[lane] < 0 and (asked[now] or state.again[lane] > 0):
             k, nav, cash_value = row[now], state.nav[o], state.cash_units[lane] * price
-            if state.again[lane] or near(units, panel.index, now, nav, cash_value, lower, upper, cash, k):
-                held = weigh(units, panel.index, now, nav, state.weights)
+            if state.again[lane] or near(units, panel.closes, now, nav, cash_value, lower, upper, cash, k):
+                held = weigh(units, panel.closes, now, nav, state.weights)
                 state.again[lane] = 0
                 if ask(state.weights, held, panel.tradable, now, lower, upper, cash, k):
                     state.due[lane], state.box[lane], state.again[lane] = now + lag, k, lanes.part[lane] < 1.0
@@ -882,7 +920,7 @@ def _gather(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, stat
     batch.cash_units[c], batch.cash_price[c] = state.cash_units[lane], panel.cash_index[now]
     batch.cash_lower[c], batch.cash_upper[c] = cash[k, 2], cash[k, 3]
     for i in range(n):
-        o, price, held = i * TOGETHER + c, panel.index[now, i], state.units[lane, i]
+        o, price, held = i * TOGETHER + c, panel.closes[now, i], state.units[lane, i]
         batch.prices[o], batch.units[o], batch.values[o] = price, held, held * price
         batch.rates[o], batch.rates[n * TOGETHER + o] = rates[0, i], rates[1, i]
         batch.lower[o] = lower[k, i] if panel.tradable[now, i] else -np.inf  # what cannot trade stays where it is
@@ -1065,8 +1103,8 @@ def _scatter(lane: int, c: int, n: int, state: _State) -> bool:
 @inlined
 def _note(lane: int, c: int, t: int, n: int, state: _State, log: Log) -> None:
     """Note what column c traded, where there is room."""
-    j = log.count[0]
-    log.count[0] = j + 1
+    j = log.total[0]
+    log.total[0] = j + 1
     if j < len(log.made):
         log.made[j, 0], log.made[j, 1] = lane, t + state.day[lane]
         for i in range(n):
@@ -1080,7 +1118,7 @@ def _open(panel: Panel, lanes: _Lanes, lane: int, t: int, n: int, state: _State)
     at, price, aim = lanes.at[lane], panel.cash_index[t], lanes.opening_cash[lane]
     goal = _floats(at[OPENING], (1, n))
     status, nav, cash_units = book(
-        state.units[lane], panel.index, t, 1.0 / price, price, 1.0, panel.tradable, goal, goal, goal, 0, aim, aim, 1.0,
+        state.units[lane], panel.closes, t, 1.0 / price, price, 1.0, panel.tradable, goal, goal, goal, 0, aim, aim, 1.0,
         _floats(at[RATES], (2, n)), _floats(at[COST], (n,)), state.weights, state.asked,
         state.movable, state.moved, state.charges, 0,
     )  # fmt: skip
