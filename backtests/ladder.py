@@ -22,6 +22,7 @@ from research.market import Market
 from research.market.market import Array
 
 RUNGS = 16  # costs that are paid together
+STRETCH = 64  # days whose deepest fall is bounded at once
 TRADES = 256  # of a lane, for which room is made at first
 
 
@@ -42,25 +43,28 @@ def play_ladder(
     cash, or lines that are halted (these keep their units, so what the others paid moves their weights); and what
     `play_lanes` raises.
     """
-    free = Costs.bps(len(market.assets))
+    n = len(market.assets)
+    free = Costs.bps(n)
     check_lanes(market, [*lanes, *(replace(lanes[0], costs=costs) for costs in ladder)], leverage_limit)
     _check_factors(market, lanes)
     panel, paths = Panel.of(market), Paths(market)
     reference, shared = paths.returns(strategic), {}  # type: ignore[var-annotated]
-    rates = np.zeros((len(market.assets), -(-len(ladder) // RUNGS) * RUNGS))
+    rates = np.zeros((n, -(-len(ladder) // RUNGS) * RUNGS))
     rates[:, : len(ladder)] = np.column_stack([costs.total for costs in ladder])
+
+    rooms: list[tuple[Array, Log]] = []  # of blocks that are through, for the next: fresh memory is slow
 
     def play(start: int) -> Array:
         members = [replace(lane, costs=free) for lane in lanes[start : start + LANES]]
         known, own = lanes_of(market, members, paths, shared)
-        path, out = np.empty((LANES, len(market.dates))), np.empty((LANES, len(METRICS)))
-        log = Log.empty(TRADES * LANES, len(market.assets))
+        path, log = rooms.pop() if rooms else (np.empty((LANES, len(market.dates))), Log.empty(TRADES * LANES, n))
+        out = np.empty((LANES, len(METRICS)))
         while True:
-            curves = np.ones(CURVE * LANES)
+            log.total[0], curves = 0, np.ones(CURVE * LANES)
             play_block(panel, market.cash, known, reference, own, g, periods_per_year, curves, path, log, out)
             if log.total[0] <= len(log.made):
                 break
-            log = Log.empty(int(log.total[0]), len(market.assets))
+            log = Log.empty(int(log.total[0]), n)
         order = np.argsort(log.made[: log.total[0], 0], kind="stable")
         ends = np.searchsorted(log.made[order, 0], np.arange(len(members) + 1))
         found = np.empty((len(members), rates.shape[1], len(METRICS)))
@@ -72,6 +76,7 @@ def play_ladder(
             )  # fmt: skip
         for j, r in np.argwhere(np.isnan(found[:, : len(ladder), METRICS.index("sharpe")])):
             checked(found[j, r], f"lane {start + j}")
+        rooms.append((path, log))
         return found[:, : len(ladder)]
 
     starts = range(0, len(lanes), LANES)
@@ -174,13 +179,19 @@ def _fall(nav: Array, since: int, until: int, factor: Array, peak: Array, low: A
 
     nav / max(peak before, peak since) is the lesser of nav over either: so three numbers of these days serve all costs.
     """
-    most = least = low_nav = low_peak = nav[since]
-    for t in range(since + 1, until):
-        value = nav[t]
-        most, least = max(most, value), min(least, value)
-        deeper = value * low_peak < low_nav * most
-        low_nav, low_peak = (value, most) if deeper else (low_nav, low_peak)
-    fall = low_nav / low_peak
+    most = least = nav[since]
+    fall, deepest = 1.0, 0.0
+    for r in range(RUNGS):
+        deepest = max(deepest, low[r])
+    for start in range(since, until, STRETCH):  # most stretches have no fall as deep as one before
+        stop, high, bottom = min(start + STRETCH, until), nav[start], nav[start]
+        for t in range(start, stop):
+            high, bottom = max(high, nav[t]), min(bottom, nav[t])
+        if bottom < min(fall, deepest) * max(most, high):
+            for t in range(start, stop):
+                most = max(most, nav[t])
+                fall = min(fall, nav[t] / most)
+        most, least = max(most, high), min(least, bottom)
     for r in range(RUNGS):
         if peak[r] > 0.0:
             low[r] = min(low[r], least * factor[r] / peak[r])

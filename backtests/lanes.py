@@ -11,7 +11,6 @@ functions that the one-path loop calls; lanes that book do so together. The sums
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,39 +165,30 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) ->
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
-        misfits = (
-            (lane.corridor, partial(_corridor_misfit, lane.corridor)),
-            (lane.targets, partial(_targets_misfit, lane.targets)),
-            (lane.costs, partial(_costs_misfit, lane.costs)),
-        )
-        for fact, misfit in misfits:
-            if id(fact) not in seen:
-                seen.add(id(fact))
-                found = misfit(market, leverage_limit)
+        for owner in (lane.corridor, lane.targets, lane.costs):
+            if id(owner) not in seen:
+                seen.add(id(owner))
+                found = _misfit(owner, market, leverage_limit)
                 if found:
                     raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {found}")
 
 
-def _corridor_misfit(corridor: Corridor, market: Market, leverage_limit: float) -> str:
+def _misfit(owner: Corridor | TargetPath | Costs, market: Market, leverage_limit: float) -> str:
+    """Why this cannot be played on the market, or nothing."""
     days, n = market.shape
-    if corridor.lower.shape[1] != n or len(corridor.asked) != days or len(corridor.row) != days:
+    if isinstance(owner, Costs):
+        return "" if len(owner.total) == n else f"its costs have {len(owner.total)} lines and the market {n}."
+    if isinstance(owner, TargetPath):
+        if owner.assets != market.assets or len(owner.row) != days:
+            return f"the targets of {owner.allocation} are for other lines or dates: give the path on this market."
+        return _past(np.abs(owner.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
+    if owner.lower.shape[1] != n or len(owner.asked) != days or len(owner.row) != days:
         return (
-            f"its corridor is for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, the market has {n} "
-            f"and {days}: make it for this market."
+            f"its corridor is for {owner.lower.shape[1]} lines and {len(owner.asked)} days, the market has {n} and "
+            f"{days}: make it for this market."
         )
-    least = (np.maximum(corridor.lower, 0.0) - np.minimum(corridor.upper, 0.0)).sum(axis=1)
+    least = (np.maximum(owner.lower, 0.0) - np.minimum(owner.upper, 0.0)).sum(axis=1)
     return _past(least.max(), leverage_limit, "its boxes ask")
-
-
-def _targets_misfit(targets: TargetPath, market: Market, leverage_limit: float) -> str:
-    if targets.assets != market.assets or len(targets.row) != len(market.dates):
-        return f"the targets of {targets.allocation} are for other lines or dates: give the path on this market."
-    return _past(np.abs(targets.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
-
-
-def _costs_misfit(costs: Costs, market: Market, leverage_limit: float) -> str:
-    n = len(market.assets)
-    return "" if len(costs.total) == n else f"its costs have {len(costs.total)} lines and the market {n}."
 
 
 def _past(gross: float, limit: float, who: str) -> str:
@@ -274,17 +264,13 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
     full = [*members, *[never] * (LANES - len(members))]
     distinct = {id(lane.targets): lane.targets for lane in full}
     number = {key: j for j, key in enumerate(distinct)}
-    openings = [_opening(lane, shared) for lane in full]
-    at = [
-        [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), address]
-        for lane, (address, _) in zip(full, openings, strict=True)
-    ]
+    facts = [_facts(lane, shared) for lane in full]
     first = np.array([lane.first for lane in full])
     lanes = _Lanes(
-        at=np.array(at, dtype=np.int64),
+        at=np.array([at for at, _ in facts], dtype=np.int64),
         rows=np.array([len(lane.corridor.target) for lane in full]),
         part=np.array([lane.corridor.part for lane in full], dtype=float),
-        opening_cash=np.array([cash for _, cash in openings]),
+        opening_cash=np.array([cash for _, cash in facts]),
         lag=np.array([lane.lag for lane in full]),
         first=first,
         span=(market.days[-1] - market.days[np.minimum(first, len(market.days) - 1)]).astype(float),
@@ -294,22 +280,23 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
     return lanes, np.array([paths.returns(targets) for targets in distinct.values()])
 
 
+def _facts(lane: Lane, shared: dict[Any, Any]) -> tuple[list[int], float]:
+    """Where the arrays of a lane lie, in the order of the facts, and the weight of cash in its opening trade."""
+    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
+    key = id(lane.corridor), id(lane.targets), row, id(lane.costs)
+    if key not in shared:
+        opening = lane.targets.rows[row]
+        at = [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), _address(opening)]
+        shared[key] = at, 1.0 - opening.sum()
+    return shared[key]  # type: ignore[no-any-return]
+
+
 def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
-    """Where the arrays of a corridor or of costs lie, in the order of the facts."""
+    """Where the arrays of a corridor or of costs lie."""
     if id(owner) not in shared:
         arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
         shared[id(owner)] = [_address(a) for a in arrays], arrays  # the arrays live as long as their addresses
     return shared[id(owner)][0]  # type: ignore[no-any-return]
-
-
-def _opening(lane: Lane, shared: dict[Any, Any]) -> tuple[int, float]:
-    """Address of the weights of the opening trade, and the weight of cash in it."""
-    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
-    key = (id(lane.targets), row)
-    if key not in shared:
-        weights = lane.targets.rows[row]
-        shared[key] = _address(weights), 1.0 - weights.sum()
-    return shared[key]  # type: ignore[no-any-return]
 
 
 def _address(array: np.ndarray) -> int:
