@@ -8,36 +8,46 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.accounting import Costs, Policy, Why
-from research.accounting.costs import COLUMNS
+from research.accounting import Costs, Execution, Policy, Why
+from research.accounting.costs import CARRIES, COLUMNS
 from research.accounting.kernel import weigh
 from research.allocation import TargetPath
 from research.compiled import compiled
+from research.errors import ConfigError
 from research.market import Market
 from research.market.market import Array, Mask
+from research.risk import money_weighted, nav_path
 from research.rules.corridor import Corridor, reason
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
 
+    from backtests.reconciliation import Reconciliation
+
 Rows = NDArray[np.int64]
 
 NO_LINE = -2  # a decision that no single line caused
+FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
 TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
 
 
 class Ledger(NamedTuple):
-    """What a loop writes. Row j of k decisions to trade; arrays are longer while the loop runs.
+    """What a loop writes. Row j of k bookings, a decision that is worked over several days having several; the arrays
+    are longer while the loop runs.
 
+    part_of : (k,) the first row of the decision that it belongs to, or FLOW or EXIT.
     asked, booked : (k,) market rows; booked is -1 when the data ended first.
     line, size, allowed : (k,) facts of `Why`.
     trades : (k, n) currency, buys positive.  charges : (k, columns, n) currency.
-    nav_before : (k,) wealth before the trade.
-    units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each decision was booked.
-    nav : (D + 1,) at each close, the opening trade's first.
+    nav_before : (k,) wealth before the trade, with money that came or went.
+    units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each booking.
+    nav, cash : (D + 1,) wealth and what of it is cash at each close, the opening trade's first, currency.
+    carries : (D + 1, 4) what holding cost since the last close, currency, in the order of `CARRIES`.
     opening_trades (n,), opening_charges (columns, n) : currency.
+    residual : (1,) the largest |wealth after + charges - wealth before| of a booking, over wealth before.
     """
 
+    part_of: Rows
     asked: Rows
     booked: Rows
     line: Rows
@@ -49,33 +59,41 @@ class Ledger(NamedTuple):
     units: Array
     cash_units: Array
     nav: Array
+    cash: Array
+    carries: Array
     opening_trades: Array
     opening_charges: Array
+    residual: Array
 
     @classmethod
-    def empty(cls, days: int, n: int, columns: int) -> "Ledger":
-        """Room for the opening trade and for a decision on every one of `days` days."""
+    def empty(cls, days: int, n: int, more: int = 0) -> "Ledger":
+        """Room for the opening trade, for a decision on every one of `days` days, and for `more` bookings."""
+        rows = days + more
         ledger = cls(
-            asked=np.empty(days, dtype=np.int64),
-            booked=np.empty(days, dtype=np.int64),
-            line=np.empty(days, dtype=np.int64),
-            size=np.empty(days),
-            allowed=np.empty(days),
-            trades=np.empty((days, n)),
-            charges=np.empty((days, columns, n)),
-            nav_before=np.empty(days),
-            units=np.empty((days + 1, n)),
-            cash_units=np.empty(days + 1),
+            part_of=np.empty(rows, dtype=np.int64),
+            asked=np.empty(rows, dtype=np.int64),
+            booked=np.empty(rows, dtype=np.int64),
+            line=np.empty(rows, dtype=np.int64),
+            size=np.empty(rows),
+            allowed=np.empty(rows),
+            trades=np.empty((rows, n)),
+            charges=np.empty((rows, len(COLUMNS), n)),
+            nav_before=np.empty(rows),
+            units=np.empty((rows + 1, n)),
+            cash_units=np.empty(rows + 1),
             nav=np.empty(days),
+            cash=np.empty(days),
+            carries=np.zeros((days, len(CARRIES))),
             opening_trades=np.zeros(n),
-            opening_charges=np.zeros((columns, n)),
+            opening_charges=np.zeros((len(COLUMNS), n)),
+            residual=np.zeros(1),
         )
         ledger.units[0] = 0.0
         return ledger
 
     def cut(self, k: int) -> "Ledger":
-        """The k decisions that were made, read-only."""
-        whole = ("nav", "opening_trades", "opening_charges")
+        """The k bookings that were written, read-only."""
+        whole = ("nav", "cash", "carries", "opening_trades", "opening_charges", "residual")
         kept = {
             f: v if f in whole else v[: k + (f in ("units", "cash_units"))].copy() for f, v in self._asdict().items()
         }
@@ -89,9 +107,10 @@ class Backtest:
     """One policy played on one market: what was asked, what was booked, what it cost and why.
 
     first : market row of the opening trade, the last close before the test.
+    dividends : "reinvest" or "cash".  flows : (D + 1,) money that came at each close, currency.
     wealth : before the opening trade, currency.
     periods_per_year : by which its figures are annualised.
-    triggers : (k,) what asked for each trade.
+    triggers : (k,) what asked for each booking.
     holds : reasons to hold by market row, or None when they can be derived (see `decisions`).
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
     """
@@ -101,6 +120,9 @@ class Backtest:
     costs: Costs
     targets: TargetPath
     lag: int
+    execution: Execution
+    dividends: str
+    flows: Array
     first: int
     wealth: float
     periods_per_year: float
@@ -123,21 +145,35 @@ class Backtest:
 
     @cached_property
     def booked(self) -> Rows:
-        """Numbers of the decisions that were booked and moved something, in order."""
-        return np.flatnonzero((self.ledger.booked >= 0) & np.any(self.ledger.trades != 0.0, axis=1))
+        """Numbers of the bookings of decisions that moved something, in order."""
+        book = self.ledger
+        return np.flatnonzero((book.part_of >= 0) & (book.booked >= 0) & np.any(book.trades != 0.0, axis=1))
 
     @cached_property
-    def _held(self) -> Rows:
+    def plain(self) -> bool:
+        """Did nothing come, go or cost but the trades of decisions, all booked at closes?"""
+        book = self.ledger
+        still = not self.flows.any() and not book.carries.any() and bool((book.part_of >= 0).all())
+        return still and self.execution.at == "close" and self.dividends == "reinvest"
+
+    @cached_property
+    def index(self) -> Array:
+        """(D + 1, n) worth of a unit at each close: with its dividends, or without those that were paid out."""
+        market = self.market
+        return (market.price_index if self.dividends == "cash" else market.index)[self.first :]
+
+    @cached_property
+    def held(self) -> Rows:
         """(D + 1,) row of `ledger.units` in force at each close."""
         steps = np.zeros(len(self.ledger.nav), dtype=np.int64)
         done = np.flatnonzero(self.ledger.booked >= 0)
-        steps[self.ledger.booked[done] - self.first] = 1
+        np.add.at(steps, self.ledger.booked[done] - self.first, 1)
         return np.cumsum(steps)
 
     @cached_property
     def _weights(self) -> tuple[Array, Array]:
-        weights, cash = np.empty((len(self.ledger.nav), len(self.market.assets))), np.empty(len(self.ledger.nav))
-        _weights_path(self.market.index[self.first :], self.ledger.units, self._held, self.ledger.nav, weights, cash)
+        weights, cash = np.empty(self.index.shape), np.empty(len(self.index))
+        _weights_path(self.index, self.ledger.units, self.held, self.ledger.nav, weights, cash)
         return weights, cash
 
     @property
@@ -151,32 +187,66 @@ class Backtest:
         return pd.Series(self._weights[1], index=self.dates, name="cash")
 
     @cached_property
+    def charges(self) -> Array:
+        """(D,) what the bookings of each test day cost, currency."""
+        daily = np.zeros(len(self.ledger.nav) - 1)
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        np.add.at(daily, self._day_of(done), self.ledger.charges[done].sum(axis=(1, 2)))
+        return daily
+
+    @cached_property
     def nav_before(self) -> Array:
-        """(D,) wealth at each close before that day's trade."""
+        """(D,) wealth at each close without that day's costs and flows."""
         nav = self.ledger.nav[1:].copy()
-        nav[self._day_of(self.booked)] = self.ledger.nav_before[self.booked]
-        return nav
+        if self.plain:
+            nav[self._day_of(self.booked)] = self.ledger.nav_before[self.booked]
+            return nav
+        return nav + self.charges + self.ledger.carries[1:].sum(axis=1) - self.flows[1:]
 
     @cached_property
     def net_returns(self) -> Array:
-        """(D,) return of each test day, net of costs."""
-        return self.ledger.nav[1:] / self.ledger.nav[:-1] - 1.0
+        """(D,) time-weighted return of each test day, net of costs; money that came at its close earned nothing."""
+        return (self.ledger.nav[1:] - self.flows[1:]) / self.ledger.nav[:-1] - 1.0
 
     @cached_property
     def gross_returns(self) -> Array:
-        """(D,) return of each test day on yesterday's closing weights, before costs."""
+        """(D,) return of each test day before its costs."""
         return self.nav_before / self.ledger.nav[:-1] - 1.0
 
     @cached_property
+    def growth_path(self) -> Array:
+        """(D + 1,) what the opening wealth grew to, time-weighted: NAV, where no money came or went."""
+        if not self.flows.any():
+            return self.ledger.nav
+        return self.ledger.nav[0] * nav_path(self.net_returns)
+
+    @cached_property
+    def money_weighted(self) -> float:
+        """Annual rate at which the opening wealth and all flows grew to the last NAV, fraction; of 365.25 days."""
+        return money_weighted(self.wealth, self.flows[1:], float(self.ledger.nav[-1]), self.dates)
+
+    @cached_property
     def cost_rate(self) -> Array:
-        """(D,) cost of each test day over NAV before the trade."""
-        return self._per_day(self.ledger.charges.sum(axis=(1, 2)))
+        """(D,) cost of each test day, of trading over NAV before the trade, of holding over yesterday's NAV."""
+        held = self.ledger.carries[1:].sum(axis=1) / self.ledger.nav[:-1]
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done) + held
+
+    @cached_property
+    def cost_rates(self) -> pd.Series:
+        """Each cost by name, summed over the test, over NAV before the trade, or yesterday's for what holding cost."""
+        book = self.ledger
+        done = np.flatnonzero(book.booked >= 0)
+        traded = (book.charges[done].sum(axis=2) / book.nav_before[done, None]).sum(axis=0)
+        held = (book.carries[1:] / book.nav[:-1, None]).sum(axis=0)
+        return pd.Series(np.concatenate([traded, held]), index=[*COLUMNS, *CARRIES])
 
     @cached_property
     def turnover(self) -> Array:
-        """(D,) one-way turnover of each test day: the larger of buys and sells over NAV before the trade."""
+        """(D,) one-way turnover of each test day: the larger of buys and sells over NAV before; of decisions only."""
         trades = self.ledger.trades
-        return self._per_day(np.maximum(np.maximum(trades, 0).sum(axis=1), np.maximum(-trades, 0).sum(axis=1)))
+        one_way = np.maximum(np.maximum(trades, 0).sum(axis=1), np.maximum(-trades, 0).sum(axis=1))
+        return self._per_day(one_way, self.booked)
 
     @property
     def opening_cost(self) -> float:
@@ -186,18 +256,28 @@ class Backtest:
     def _day_of(self, decisions: Rows) -> Rows:
         return self.ledger.booked[decisions] - self.first - 1
 
-    def _per_day(self, amounts: Array) -> Array:
-        """(D,) amounts (k,) in currency as fractions of NAV before the trade, on the days on which they were booked."""
+    def _per_day(self, amounts: Array, bookings: Rows) -> Array:
+        """(D,) amounts (k,) in currency of these bookings, as fractions of NAV before them, on their days."""
         daily = np.zeros(len(self.ledger.nav) - 1)
-        daily[self._day_of(self.booked)] = amounts[self.booked] / self.ledger.nav_before[self.booked]
+        np.add.at(daily, self._day_of(bookings), amounts[bookings] / self.ledger.nav_before[bookings])
         return daily
 
     # -- tables ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def counted(self) -> Mask:
-        """(k, n) trades whose notional exceeds 1e-6 of NAV."""
+        """(k, n) trades whose notional exceeds 1e-6 of NAV, of flows and delistings too."""
         return np.abs(self.ledger.trades) > TRADED * self.ledger.nav_before[:, None]
+
+    @cached_property
+    def booked_at(self) -> Array:
+        """(k, n) worth of a unit where each booking was made; of what was not booked, at the last close."""
+        prices = self.index[np.where(self.ledger.booked >= 0, self.ledger.booked - self.first, -1)]
+        if self.execution.at == "open":
+            opens = self.market.open_price_index if self.dividends == "cash" else self.market.open_index
+            of_decisions = self.ledger.part_of >= 0
+            prices[of_decisions] = opens[self.ledger.booked[of_decisions]]
+        return prices
 
     def trades(self) -> pd.DataFrame:
         """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
@@ -205,7 +285,7 @@ class Backtest:
         book = self.ledger
         sentences = [self.why(j).sentence(self.market.assets) for j in range(len(book.asked))]
         after = book.booked[k] - self.first
-        prices = self.market.index[book.booked[k], i]
+        prices = self.booked_at[k, i]
         return pd.DataFrame(
             {
                 "asked": self.market.dates[book.asked[k]],
@@ -221,11 +301,34 @@ class Backtest:
             }
         )
 
+    def could_not_trade(self) -> pd.DataFrame:
+        """A row for each booking of a decision and each line that was held or wanted, and could not trade then.
+
+        Such a line keeps its units, at its last mark; the lines that can trade share what it leaves (`nearest`).
+        weight : at that mark.  target : in force when the decision was made, fraction of NAV.
+        """
+        book = self.ledger
+        done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
+        wanted = self.targets.rows[self.targets.row[book.asked[done]]]
+        kept = ~self.market.tradable[book.booked[done]] & ((book.units[done] != 0.0) | (wanted != 0.0))
+        k, i = np.nonzero(kept)
+        j = done[k]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[book.asked[j]],
+                "booked": self.market.dates[book.booked[j]],
+                "asset": np.array(self.market.assets, dtype=object)[i],
+                "weight": book.units[j, i] * self.index[book.booked[j] - self.first, i] / book.nav_before[j],
+                "target": wanted[k, i],
+            }
+        )
+
     @cached_property
     def after_listing(self) -> Mask:
         """(k,) is this the first decision after a line was listed, which changed the target by itself?"""
-        listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])].sum(axis=1)
-        return np.diff(listed) > 0
+        listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])]
+        fresh: Mask = (listed[1:] & ~listed[:-1]).any(axis=1)
+        return fresh
 
     def why(self, decision: int) -> Why:
         """The reason of a decision to trade."""
@@ -240,8 +343,8 @@ class Backtest:
         and for a trade that the data ended before.
         """
         told = {t: (why, -1, False) for t, why in self.hold_reasons.items()}
-        asked = zip(self.ledger.asked.tolist(), self.ledger.booked.tolist(), strict=True)
-        told |= {t: (self.why(j), row, True) for j, (t, row) in enumerate(asked)}
+        first = np.flatnonzero(self.ledger.part_of == np.arange(len(self.ledger.part_of)))
+        told |= {int(self.ledger.asked[j]): (self.why(j), int(self.ledger.booked[j]), True) for j in first.tolist()}
         days = sorted(told)
         whys = [told[t][0] for t in days]
         rows = np.array([told[t][1] for t in days], dtype=np.int64)
@@ -260,17 +363,25 @@ class Backtest:
         )
 
     @cached_property
+    def _done(self) -> dict[int, int]:
+        """The market row at which each decision was done with, by the row at which it was asked."""
+        book, done = self.ledger, {}
+        for j in np.flatnonzero(book.part_of >= 0):  # the last booking of a decision counts
+            done[int(book.asked[j])] = int(book.booked[j]) if book.booked[j] >= 0 else len(self.market.dates)
+        return done
+
+    @cached_property
     def hold_reasons(self) -> dict[int, Why]:
         """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
         if self.holds is not None:
             return self.holds
         corridor: Corridor = getattr(self.policy, "corridor")(self.market, self.targets)  # noqa: B009
         rows = (corridor.target, corridor.trigger_lower, corridor.trigger_upper, corridor.cash)
-        (weights, cash), traded = self._weights, set(self.ledger.asked.tolist())
+        (weights, cash), done = self._weights, self._done
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
-            if t in traded:
-                again, free = corridor.part < 1.0, t + max(self.lag, 1)
+            if t in done:
+                again, free = corridor.part < 1.0, max(done[t], t + 1)
             elif t >= free and (corridor.asked[t] or again):
                 state = (weights[t - self.first], cash[t - self.first], self.market.tradable, t)
                 reasons[t] = Why(corridor.trigger, *reason(*state, *rows, int(corridor.row[t])))
@@ -278,6 +389,12 @@ class Backtest:
             elif t >= free:
                 reasons[t] = Why(corridor.trigger)
         return reasons
+
+    def reconcile(self) -> "Reconciliation":
+        """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""
+        from backtests.reconciliation import reconcile
+
+        return reconcile(self)
 
     def summary(self) -> pd.DataFrame:
         """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
@@ -303,6 +420,11 @@ class Backtest:
         Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics
         follow.
         """
+        if not self.plain:
+            raise ConfigError(
+                f"backtest {self.name!r} has flows, dividends in cash, delistings, costs of holding or bookings at the "
+                "open, which vectorbt's orders cannot say: `reconcile()` follows its money."
+            )
         import vectorbt as vbt
 
         days, n = len(self.ledger.nav), len(self.market.assets)

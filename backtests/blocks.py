@@ -15,7 +15,7 @@ from backtests.figures.weights import weights
 from backtests.figures.words import counted, listed, number, percent
 from backtests.figures.years import calendar, year_table
 from backtests.tables import GROUPS, ROWS, Row, distinguished, drawdown_dates, finding, rule_words
-from research.accounting.costs import COLUMNS
+from research.accounting.costs import CARRIES, COLUMNS
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
@@ -33,7 +33,7 @@ WEIGHTS_WORDS = (
 )
 SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
-    *(Row(column, column.replace("_", "-"), "bp a year") for column in COLUMNS),
+    *(Row(column, column.replace("half_", "half-").replace("_", " "), "bp a year") for column in (*COLUMNS, *CARRIES)),
     ROWS["cost"],
     ROWS["opening_cost"],
     ROWS["tracking_error"],
@@ -199,7 +199,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "cost_table": figures_table(
             "Each cost by its name, and what distance from the strategic target adds to J",
             "policy",
-            COST_COLUMNS,
+            [row for row in COST_COLUMNS if row.key in cost],
             _by_name(cost, "policy"),
             styles,
             chosen,
@@ -249,6 +249,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Costs and execution": f"{rates} bp of notional a side; decided at a close, booked {later}",
         "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
         + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
+        "Accounting": comparison.accounting,
         **run,
     }
     return [{"name": name, "words": words} for name, words in facts.items()]

@@ -111,6 +111,19 @@ class Comparison:
         return pd.DataFrame(rows)
 
     @cached_property
+    def accounting(self) -> str:
+        """One line: does the money of every backtest reconcile, and to what?"""
+        found = {name: played.reconcile() for name, played in self.backtests.items()}
+        broken = [money.verdict for money in found.values() if not money.holds]
+        if broken:
+            return " ".join(broken)
+        largest = max(money.largest for money in found.values())
+        return (
+            f"start + gains − costs = end on every day and line of all {len(found)} backtests; the largest "
+            f"residual is {largest:.0e} of NAV"
+        )
+
+    @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge: of the data in the test, of the run, and of policies that never traded."""
         first, last = self.backtests[self.reference].dates[[0, -1]]
@@ -118,6 +131,9 @@ class Comparison:
         quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
         if quick:
             found.append(f"A quick look, with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: no full run.")
+        left_out = self.portfolio.costs.left_out
+        if left_out and self.seed_scores:
+            found.append(f"Learned policies were trained without {', '.join(left_out)}; the test charges all.")
         if self.portfolio.policy not in (None, self.recommendation.policy):
             found.append(f"The file has {self.portfolio.policy} in force, and these trades follow the recommendation.")
         for name, played in self.backtests.items():
@@ -288,13 +304,13 @@ def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: P
     """Make a candidate ready to be played, on the days before the test only."""
     before = training_days(portfolio)
     if isinstance(spec, TunedThreshold):
-        tuned = tune(spec, before, portfolio.costs, measure_by(portfolio, before), portfolio.lag)
+        yardstick = measure_by(portfolio, before)
+        tuned = tune(spec, before, portfolio.costs, yardstick, portfolio.lag, portfolio.nav)
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         told = None if progress is None else partial(progress, "training")
-        training = train(
-            spec, before, portfolio.costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told
-        )
+        costs = portfolio.costs.simplified(portfolio.nav)
+        training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
         return Fitted(training.policy, training=training)
     return Fitted(spec)
 
@@ -312,6 +328,8 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         start=portfolio.test_start,
         nav=portfolio.nav,
         lag=portfolio.lag,
+        execution=portfolio.execution,
+        dividends=portfolio.dividends,
         targets=paths[policy.allocation],
         periods_per_year=portfolio.periods_per_year,
         name=name,

@@ -1,25 +1,25 @@
-"""Playing one policy through history: the loop over days, compiled where the policy is a corridor, in Python where not.
+"""Playing one policy through history: what is played is checked and opened here.
 
-What a trade is and what a day is stand in `research.accounting`; when to trade stands in the policy; this file keeps
-time.
+The days are kept by `loop`, compiled, where the policy is a corridor, and by `daily`, in Python, where it is not. What
+a trade is stands in `research.accounting`; when to trade stands in the policy.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from backtests.backtest import NO_LINE, Backtest, Ledger
-from research.accounting import Costs, Hold, Policy, Trade, View, Why
-from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
-from research.accounting.view import check_trade
+from backtests.backtest import EXIT, FLOW, Backtest, Ledger
+from backtests.daily import play_daily
+from backtests.game import Game
+from backtests.loop import Rule, play
+from backtests.lots import open_in_lots
+from research.accounting import Costs, Execution, Flows, Policy, Why
+from research.accounting.execution import Dividends
+from research.accounting.kernel import REFUSED, book
 from research.allocation import TargetPath, target_path
-from research.compiled import lean
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array, Mask, frozen
-from research.rules.corridor import Corridor, ask, near, reason
+from research.market.market import Array, frozen
+from research.rules.corridor import Corridor
 
 
 def backtest(
@@ -30,6 +30,9 @@ def backtest(
     start: str | pd.Timestamp | None = None,
     nav: float = 1.0,
     lag: int = 1,
+    execution: Execution | None = None,
+    dividends: Dividends = "reinvest",
+    flows: Flows | None = None,
     start_weights: Array | None = None,
     targets: TargetPath | None = None,
     leverage_limit: float = 1.0,
@@ -40,7 +43,10 @@ def backtest(
 
     start : first date of the test (default: the day after the allocation's first target).
     nav : wealth before the opening trade, currency.  lag : sessions from a decision to its booking; 0 only to match a
-    peer or a closed form.  start_weights : (n,) to open in, instead of the first target.
+    peer or a closed form.  execution : how what was decided is booked: at once, at the close, unless it says otherwise.
+    dividends : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash", where
+    they wait for the next trade.  flows : money that comes and goes.
+    start_weights : (n,) to open in, instead of the first target.
     targets : the allocation's target path on this market, when it is at hand; computed otherwise.
     leverage_limit : the most that the absolute weights of a target or a box may sum to.
     periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it only annualises figures.
@@ -54,24 +60,31 @@ def backtest(
     if first is None:
         first = int(np.argmax(targets.row >= 0))
     opening = targets.rows[targets.row[first]] if start_weights is None else np.asarray(start_weights, dtype=float)
-    game = _Game(market, policy, targets, costs, first, lag, name, leverage_limit)
+    game = Game.of(
+        market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
+    )
     _check(game, nav, opening)
-    ledger = Ledger.empty(len(market.dates) - first, len(market.assets), len(costs.columns))
+    ledger = Ledger.empty(len(market.dates) - first, len(market.assets), game.extra_bookings)
     cash_units = _open(game, opening, nav, ledger)
     triggers: tuple[str, ...]
     holds: dict[int, Why] | None
-    if _is_corridor(policy):
+    if _is_corridor(policy) and game.execution.sizing == "fractional":
         corridor = policy.corridor(market, targets)  # type: ignore[attr-defined]
         _check_corridor(game, corridor)
-        triggers, holds = _play_compiled(game, corridor, cash_units, ledger), None
+        count, holds = _play_compiled(game, corridor, cash_units, ledger), None
+        of = {FLOW: "flow", EXIT: "delisted"}
+        triggers = tuple(of.get(j, corridor.trigger) for j in ledger.part_of[:count].tolist())
     else:
-        triggers, holds = _play_daily(game, cash_units, ledger)
+        triggers, holds = play_daily(game, cash_units, ledger)
     return Backtest(
         market=market,
         policy=policy,
         costs=costs,
         targets=targets,
         lag=lag,
+        execution=game.execution,
+        dividends=dividends,
+        flows=game.sessions.flows[first:],
         first=first,
         wealth=float(nav),
         periods_per_year=float(periods_per_year),
@@ -80,19 +93,6 @@ def backtest(
         triggers=triggers,
         holds=holds,
     )
-
-
-class _Game(NamedTuple):
-    """What is played, and by which rules."""
-
-    market: Market
-    policy: Policy
-    targets: TargetPath
-    costs: Costs
-    first: int  # row of the opening trade
-    lag: int
-    name: str
-    leverage_limit: float
 
 
 # -- before the first day --------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _is_corridor(policy: Policy) -> bool:
     return owners[0] is not None and owners[0] is owners[1]
 
 
-def _check_corridor(game: _Game, corridor: Corridor) -> None:
+def _check_corridor(game: Game, corridor: Corridor) -> None:
     """Refuse a corridor for other lines, or one whose boxes ask for more than the leverage limit at least."""
     if corridor.lower.shape[1] != len(game.market.assets) or len(corridor.asked) != len(game.market.dates):
         raise PolicyError(
@@ -144,7 +144,7 @@ def _check_corridor(game: _Game, corridor: Corridor) -> None:
         )
 
 
-def _check(game: _Game, nav: float, opening: Array) -> None:
+def _check(game: Game, nav: float, opening: Array) -> None:
     """Refuse what cannot be played."""
     market, targets, n = game.market, game.targets, len(game.market.assets)
     if not hasattr(game.policy, "decide"):
@@ -183,217 +183,30 @@ def _check(game: _Game, nav: float, opening: Array) -> None:
         )
 
 
-def _open(game: _Game, weights: Array, before: float, ledger: Ledger) -> float:
+def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
     """Invest the wealth in `weights` at the close of the first row, into the ledger; gives units of cash."""
-    market, t, n = game.market, game.first, len(weights)
-    cash, price, goal = 1.0 - weights.sum(), market.cash_index[t], frozen(weights[None])
-    state = (ledger.units[0], market.index, t, before / price, price, before, market.tradable)
-    record = (ledger.opening_trades[None], ledger.opening_charges[None], 0)
-    status, nav, cash_units = book(
-        *state, goal, goal, goal, 0, cash, cash, 1.0, *_rates_and_room(game.costs, n), *record
-    )
+    sessions, desk, t = game.sessions, game.desk, game.first
+    cash, price, goal = 1.0 - weights.sum(), sessions.cash_index[t], frozen(weights[None])
+    anything = desk.tariff._replace(minimum_trade=0.0)
+    status, nav, cash_units, paid, _ = book(
+        ledger.units[0], sessions.closes, t, before / price, price, before, sessions.tradable, goal, goal, goal, 0,
+        cash, cash, 1.0, anything, t, desk.lots, np.empty((0, len(weights))), 1.0, game.scratch,
+        ledger.opening_trades[None], ledger.opening_charges[None], 0,
+    )  # fmt: skip
     if status == REFUSED:
-        raise _refused(game, t)
-    ledger.nav[0], ledger.cash_units[0] = nav, cash_units
-    return cash_units
+        raise game.refused(t)
+    if game.execution.sizing == "units":
+        nav, cash_units, paid = open_in_lots(game, weights, before, ledger)
+    ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
+    ledger.residual[0] = abs(nav + paid - before) / before
+    return float(cash_units)
 
 
-def _rates_and_room(costs: Costs, n: int) -> tuple[Array, Array, Array, Array, Mask]:
-    """What `book` takes besides state and box: the rates, their totals, and scratch for n lines."""
-    return costs.columns, costs.total, np.empty(n), np.empty(n), np.empty(n, dtype=bool)
-
-
-def _refused(game: _Game, t: int) -> PolicyError:
-    weights, dates = game.targets.at(t), game.market.dates
-    i = int(np.argmax(np.abs(weights) * game.costs.total))
-    return PolicyError(
-        f"policy {game.name!r} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of its "
-        "trade would take more than the lines that trade are worth. The costliest line of its target is "
-        f"{game.market.assets[i]}: {game.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
-        "leverage."
-    )
-
-
-# -- a corridor, compiled --------------------------------------------------------------------------------------------
-
-
-def _play_compiled(game: _Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> tuple[str, ...]:
-    """Play a corridor; gives the trigger of each decision to trade."""
-    market, costs = game.market, game.costs
-    units, first, lag = ledger.units[0].copy(), game.first, game.lag
-    rates = (corridor.part, *_rates_and_room(costs, len(units)))
-    count, stopped = _play(
-        market.index,
-        market.cash_index,
-        market.tradable,
-        *corridor.arrays,
-        *rates,
-        first,
-        lag,
-        units,
-        cash_units,
-        ledger,
-    )
+def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
+    """Play a corridor; gives the number of bookings."""
+    rule = Rule(*corridor.arrays, corridor.part)
+    units = ledger.units[0].copy()
+    count, stopped = play(game.sessions, rule, game.desk, game.scratch, game.first, units, cash_units, ledger)
     if stopped >= 0:
-        raise _refused(game, stopped)
-    return (corridor.trigger,) * count
-
-
-@lean
-def _play(
-    index: Array,
-    cash_index: Array,
-    tradable: Mask,
-    asked: Mask,
-    row: NDArray[np.int64],
-    target: Array,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    lower: Array,
-    upper: Array,
-    cash: Array,
-    part: float,
-    rates: Array,
-    cost: Array,
-    weights: Array,
-    goal: Array,
-    movable: Mask,
-    first: int,
-    lag: int,
-    units: Array,
-    cash_units: float,
-    ledger: Ledger,
-) -> tuple[int, int]:
-    """The days after `first`, in the order of the house; gives (decisions, row that cannot be booked or -1)."""
-    asked_at, nav_path = ledger.asked, ledger.nav
-    count, pending, again, due, k, nav = 0, False, False, -1, 0, ledger.nav[0]
-    for t in range(first + 1, len(index)):
-        nav = wealth(units, index, t, cash_units, cash_index[t])
-        if not nav > 0.0:
-            return count, t
-        cash_value = cash_units * cash_index[t]
-        looks = again or (
-            asked[t] and (pending or near(units, index, t, nav, cash_value, trigger_lower, trigger_upper, cash, row[t]))
-        )
-        turns = 2 if pending or looks else 0  # none on most days
-        for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
-            if (turn == 0) == (lag > 0):
-                if pending and t == due:
-                    before = nav
-                    status, nav, cash_units = book(
-                        units, index, t, cash_units, cash_index[t], nav, tradable, lower, upper, target, k, cash[k, 2],
-                        cash[k, 3], part, rates, cost, weights, goal, movable, ledger.trades, ledger.charges, count,
-                    )  # fmt: skip
-                    if status == REFUSED:
-                        return count, t
-                    _write(ledger, count, t, units, cash_units, before)
-                    count, pending = count + 1, False
-            elif looks and not pending:
-                k = row[t]
-                held = weigh(units, index, t, nav, weights)
-                again = ask(weights, held, tradable, t, trigger_lower, trigger_upper, cash, k)
-                if again:
-                    asked_at[count], due, pending, again = t, t + lag, True, part < 1.0
-                    ledger.line[count], ledger.size[count], ledger.allowed[count] = reason(
-                        weights, held, tradable, t, target, trigger_lower, trigger_upper, cash, k
-                    )
-        nav_path[t - first] = nav
-    if pending:
-        _write_unbooked(ledger, count, units, cash_units, nav)
-        count += 1
-    return count, -1
-
-
-@lean
-def _write(ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, nav_before: float) -> None:
-    """Write the state after decision j was booked."""
-    ledger.booked[j] = booked
-    for i in range(len(units)):
-        ledger.units[j + 1, i] = units[i]
-    ledger.cash_units[j + 1] = cash_units
-    ledger.nav_before[j] = nav_before
-
-
-@lean
-def _write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
-    """Decision j was asked on one of the last days, and the data ended before it could be booked."""
-    for i in range(len(units)):
-        ledger.trades[j, i] = 0.0
-        for c in range(ledger.charges.shape[1]):
-            ledger.charges[j, c, i] = 0.0
-    _write(ledger, j, -1, units, cash_units, nav)
-
-
-# -- any other policy, day by day ------------------------------------------------------------------------------------
-
-
-def _play_daily(game: _Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why]]:
-    """Play a policy that has no corridor; gives the trigger of each decision to trade, and the reasons to hold."""
-    market, first, lag = game.market, game.first, game.lag
-    n, units = len(market.assets), ledger.units[0].copy()
-    work = (*_rates_and_room(game.costs, n), ledger.trades, ledger.charges)
-    triggers: list[str] = []
-    holds: dict[int, Why] = {}
-    box: _Box | None = None
-    due, last_booked, unfinished = -1, first, False
-    for t in range(first + 1, len(market.dates)):
-        price = market.cash_index[t]
-        nav = wealth(units, market.index, t, cash_units, price)
-        if not nav > 0.0:
-            raise _refused(game, t)
-        for turn in ("book", "look") if lag > 0 else ("look", "book"):
-            if turn == "book" and t == due and box is not None:
-                state, before, j = (
-                    (units, market.index, t, cash_units, price, nav, market.tradable),
-                    nav,
-                    len(triggers) - 1,
-                )
-                status, nav, cash_units = book(*state, *box, *work, j)
-                if status == REFUSED:
-                    raise _refused(game, t)
-                _write(ledger, j, t, units, cash_units, before)
-                last_booked = t if status == BOOKED else last_booked
-            elif turn == "look" and due <= t:
-                ledger.nav[t - first] = nav
-                view = _view(game, t, units, ledger.nav[: t - first + 1], t - last_booked, unfinished)
-                answer = game.policy.decide(view)
-                unfinished = isinstance(answer, Trade) and answer.part < 1.0
-                if isinstance(answer, Hold):
-                    holds[t] = answer.why
-                    continue
-                if not isinstance(answer, Trade):
-                    raise PolicyError(
-                        f"policy {game.name!r} answered {answer!r} on {market.dates[t]:%Y-%m-%d}: a policy answers "
-                        "Hold or Trade."
-                    )
-                check_trade(answer, n, game.name, market.dates[t], market.assets, game.leverage_limit)
-                box, due = _box(answer, view.target), t + lag
-                _write_asked(ledger, len(triggers), t, answer.why)
-                triggers.append(answer.why.trigger)
-        ledger.nav[t - first] = nav
-    if due >= len(market.dates):
-        _write_unbooked(ledger, len(triggers) - 1, units, cash_units, ledger.nav[-1])
-    return tuple(triggers), holds
-
-
-def _view(game: _Game, t: int, units: Array, history: Array, since: int, unfinished: bool) -> View:
-    """What the policy sees at the close of row t; its arrays are its own, or read-only."""
-    weights, history, target = np.empty(len(units)), history.view(), game.targets.rows[game.targets.row[t]]
-    nav = float(history[-1])
-    cash_weight = weigh(units, game.market.index, t, nav, weights)
-    history.flags.writeable = False
-    return View(game.market.past(t), target, weights, cash_weight, nav, history, since, game.costs, unfinished)
-
-
-_Box = tuple[Array, Array, Array, int, float, float, float]
-
-
-def _box(trade: Trade, target: Array) -> _Box:
-    """A box as `book` takes it: (lower, upper, target, row, cash_lower, cash_upper, part)."""
-    lower, upper, target = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
-    return lower, upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part)
-
-
-def _write_asked(ledger: Ledger, j: int, t: int, why: Why) -> None:
-    ledger.asked[j], ledger.size[j], ledger.allowed[j] = t, why.size, why.allowed
-    ledger.line[j] = NO_LINE if why.line is None else why.line
+        raise game.refused(stopped)
+    return int(count)

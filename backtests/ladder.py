@@ -7,20 +7,22 @@ no cost, and its trades are then paid for at all costs together. The general loo
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from backtests.backtest import TRADED as COUNTED
-from backtests.lanes import CURVE, LANES, Lane, Log, Panel, Paths, check_lanes, lanes_of, play_block
+from backtests.lanes import CURVE, LANES, Lane, Log, Panel, Paths, Rows, check_lanes, lanes_of, play_block
 from backtests.tally import METRICS, Curve, Traded, checked, finish
 from research.accounting import Costs
 from research.allocation import TargetPath
-from research.compiled import compiled, lean
+from research.compiled import compiled, inlined, lean
 from research.errors import ConfigError
 from research.market import Market
 from research.market.market import Array
 
 RUNGS = 16  # costs that are paid together
+STRETCH = 64  # days whose deepest fall is bounded at once
 TRADES = 256  # of a lane, for which room is made at first
 
 
@@ -41,32 +43,29 @@ def play_ladder(
     cash, or lines that are halted (these keep their units, so what the others paid moves their weights); and what
     `play_lanes` raises.
     """
-    free = Costs.bps(len(market.assets))
-    check_lanes(
-        market,
-        [*lanes, *(Lane(lanes[0].corridor, lanes[0].targets, costs, 0, lanes[0].first) for costs in ladder)],
-        leverage_limit,
-    )
+    n = len(market.assets)
+    free = Costs.bps(n)
+    check_lanes(market, [*lanes, *(replace(lanes[0], costs=costs) for costs in ladder)], leverage_limit)
     _check_factors(market, lanes)
     panel, paths = Panel.of(market), Paths(market)
     reference, shared = paths.returns(strategic), {}  # type: ignore[var-annotated]
-    rates = np.zeros((len(market.assets), -(-len(ladder) // RUNGS) * RUNGS))
+    rates = np.zeros((n, -(-len(ladder) // RUNGS) * RUNGS))
     rates[:, : len(ladder)] = np.column_stack([costs.total for costs in ladder])
 
+    rooms: list[tuple[Array, Log]] = []  # of blocks that are through, for the next: fresh memory is slow
+
     def play(start: int) -> Array:
-        members = [
-            Lane(lane.corridor, lane.targets, free, lane.lag, lane.first) for lane in lanes[start : start + LANES]
-        ]
+        members = [replace(lane, costs=free) for lane in lanes[start : start + LANES]]
         known, own = lanes_of(market, members, paths, shared)
-        path, out = np.empty((LANES, len(market.dates))), np.empty((LANES, len(METRICS)))
-        log = Log.empty(TRADES * LANES, len(market.assets))
+        path, log = rooms.pop() if rooms else (np.empty((LANES, len(market.dates))), Log.empty(TRADES * LANES, n))
+        out = np.empty((LANES, len(METRICS)))
         while True:
-            curves = np.ones(CURVE * LANES)
+            log.total[0], curves = 0, np.ones(CURVE * LANES)
             play_block(panel, market.cash, known, reference, own, g, periods_per_year, curves, path, log, out)
-            if log.count[0] <= len(log.made):
+            if log.total[0] <= len(log.made):
                 break
-            log = Log.empty(int(log.count[0]), len(market.assets))
-        order = np.argsort(log.made[: log.count[0], 0], kind="stable")
+            log = Log.empty(int(log.total[0]), n)
+        order = np.argsort(log.made[: log.total[0], 0], kind="stable")
         ends = np.searchsorted(log.made[order, 0], np.arange(len(members) + 1))
         found = np.empty((len(members), rates.shape[1], len(METRICS)))
         for j, lane in enumerate(members):
@@ -77,6 +76,7 @@ def play_ladder(
             )  # fmt: skip
         for j, r in np.argwhere(np.isnan(found[:, : len(ladder), METRICS.index("sharpe")])):
             checked(found[j, r], f"lane {start + j}")
+        rooms.append((path, log))
         return found[:, : len(ladder)]
 
     starts = range(0, len(lanes), LANES)
@@ -117,9 +117,9 @@ def _check_factors(market: Market, lanes: Sequence[Lane]) -> None:
 def _climb(
     nav: Array,
     first: int,
-    made: Array,
+    made: Rows,
     weights: Array,
-    trades: Array,
+    trades: Rows,
     opening: Array,
     rates: Array,
     cash: Array,
@@ -167,9 +167,9 @@ def _climb(
                 free[7] + sums[3, r], free[8], free[9], free[10], free[11],
             )  # fmt: skip
             traded = Traded(amounts[r], amounts[RUNGS + r], amounts[2 * RUNGS + r], amounts[3 * RUNGS + r])
-            start, end = openings[r] * nav[first], factor[r] * nav[-1]
+            start, end, cost = openings[r] * nav[first], factor[r] * nav[-1], 1.0 - openings[r]
             finish(
-                curve, traded, start, end, 1.0 - openings[r], days - 1 - first, span, g, periods_per_year, out[group + r]
+                curve, traded, start, end, cost, days - 1 - first, span, g, periods_per_year, out[group + r]
             )  # fmt: skip
 
 
@@ -179,13 +179,19 @@ def _fall(nav: Array, since: int, until: int, factor: Array, peak: Array, low: A
 
     nav / max(peak before, peak since) is the lesser of nav over either: so three numbers of these days serve all costs.
     """
-    most = least = low_nav = low_peak = nav[since]
-    for t in range(since + 1, until):
-        value = nav[t]
-        most, least = max(most, value), min(least, value)
-        deeper = value * low_peak < low_nav * most
-        low_nav, low_peak = (value, most) if deeper else (low_nav, low_peak)
-    fall = low_nav / low_peak
+    most = least = nav[since]
+    fall, deepest = 1.0, 0.0
+    for r in range(RUNGS):
+        deepest = max(deepest, low[r])
+    for start in range(since, until, STRETCH):  # most stretches have no fall as deep as one before
+        stop, high, bottom = min(start + STRETCH, until), nav[start], nav[start]
+        for t in range(start, stop):
+            high, bottom = max(high, nav[t]), min(bottom, nav[t])
+        if bottom < min(fall, deepest) * max(most, high):
+            for t in range(start, stop):
+                most = max(most, nav[t])
+                fall = min(fall, nav[t] / most)
+        most, least = max(most, high), min(least, bottom)
     for r in range(RUNGS):
         if peak[r] > 0.0:
             low[r] = min(low[r], least * factor[r] / peak[r])
@@ -200,6 +206,28 @@ def _pay(held: Array, asked: Array, rates: Array, scale: Array, work: Array, amo
     The equation of `kernel.settle` with a wealth of 1 and no line kept. rates : [n, RUNGS] flat.  Adds to amounts,
     [cost, turnover, lines, days] x RUNGS flat.  work : 4 x RUNGS of scratch.
     """
+    w = RUNGS
+    _solve(held, asked, rates, scale, work)
+    for r in range(w):
+        work[r] = work[w + r] = work[2 * w + r] = work[3 * w + r] = 0.0
+    for i in range(len(held)):
+        goal, weight = asked[i], held[i]
+        for r in range(w):
+            trade = goal * scale[r] - weight
+            work[3 * w + r] += rates[i * w + r] * abs(trade)
+            work[r] += max(trade, 0.0)
+            work[w + r] += max(-trade, 0.0)
+            work[2 * w + r] += 1.0 if abs(trade) > COUNTED else 0.0
+    for r in range(w):
+        amounts[r] += work[3 * w + r]
+        amounts[w + r] += max(work[r], work[w + r])
+        amounts[2 * w + r] += work[2 * w + r]
+        amounts[3 * w + r] += 1.0 if work[2 * w + r] > 0.0 else 0.0
+
+
+@inlined
+def _solve(held: Array, asked: Array, rates: Array, scale: Array, work: Array) -> None:
+    """The root of each cost's equation, by Newton's steps from above."""
     w = RUNGS
     for r in range(w):
         scale[r] = 1.0
@@ -218,18 +246,3 @@ def _pay(held: Array, asked: Array, rates: Array, scale: Array, work: Array, amo
             nearer = scale[r] - work[r] / work[w + r]
             going |= nearer < scale[r] - 1e-16
             scale[r] = min(nearer, scale[r])
-    for r in range(w):
-        work[r] = work[w + r] = work[2 * w + r] = work[3 * w + r] = 0.0
-    for i in range(len(held)):
-        goal, weight = asked[i], held[i]
-        for r in range(w):
-            trade = goal * scale[r] - weight
-            work[3 * w + r] += rates[i * w + r] * abs(trade)
-            work[r] += max(trade, 0.0)
-            work[w + r] += max(-trade, 0.0)
-            work[2 * w + r] += 1.0 if abs(trade) > COUNTED else 0.0
-    for r in range(w):
-        amounts[r] += work[3 * w + r]
-        amounts[w + r] += max(work[r], work[w + r])
-        amounts[2 * w + r] += work[2 * w + r]
-        amounts[3 * w + r] += 1.0 if work[2 * w + r] > 0.0 else 0.0

@@ -1,11 +1,11 @@
 """Many configurations at once: the loop over `[asset, lane]`, equal to `backtests.engine.backtest` to the bit.
 
-A *lane* is one configuration; `LANES` of them make a block, which one thread plays without the GIL. On most days no lane
-of a block trades, so a block goes `DAYS` closes at a time. It values all lanes at all of these closes as if none traded,
-and asks once, for all of them, whether any weight may have left its trigger in between; for that the closes are taken
-relative to the market's mean growth, since only what moves a line against the others moves its weight. A lane of which
-this cannot be excluded, or on which something is due, is then played through these days by itself, by the functions
-that the one-path loop calls; the sums of `backtests.tally` go on for all lanes together.
+A *lane* is one configuration; `LANES` of them make a block, which one thread plays without the GIL. On most days no
+lane of a block trades, so a block goes `DAYS` closes at a time. It values all lanes at all of these closes as if none
+traded, and asks once, for all of them, whether any weight may have left its trigger in between; for that the closes are
+taken relative to the market's mean growth, since only what moves a line against the others moves its weight. A lane of
+which this cannot be excluded, or on which something is due, is then played through these days by itself, by the
+functions that the one-path loop calls; lanes that book do so together. The sums of `backtests.tally` go on for all.
 """
 
 from collections.abc import Sequence
@@ -110,12 +110,12 @@ def _columns(cvar95: bool) -> tuple[str, ...]:
 class Panel(NamedTuple):
     """A market as the blocks take it.
 
-    tradable (T, n), index, cash_index : as the market has them, the last row repeated until `DAYS` divides the rows.
+    tradable : (T, n).  closes, cash_index : the market's indices, the last row repeated until `DAYS` divides the rows.
     scale : (rows,) 1 over the mean growth of the lines.
     least, most : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
     """
 
-    index: Array
+    closes: Array
     cash_index: Array
     tradable: Mask
     scale: Array
@@ -145,6 +145,7 @@ class Paths:
         self.known: dict[int, Array] = {}
 
     def returns(self, targets: TargetPath) -> Array:
+        """(T,) returns of a path."""
         if id(targets) not in self.known:
             self.known[id(targets)] = target_path_returns(targets, self.market)
         return self.known[id(targets)]
@@ -164,39 +165,30 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) ->
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
-        for fact, check in (
-            (lane.corridor, _corridor_misfit),
-            (lane.targets, _targets_misfit),
-            (lane.costs, _costs_misfit),
-        ):
-            if id(fact) not in seen:
-                seen.add(id(fact))
-                misfit = check(fact, market, leverage_limit)  # type: ignore[operator]
-                if misfit:
-                    raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {misfit}")
+        for owner in (lane.corridor, lane.targets, lane.costs):
+            if id(owner) not in seen:
+                seen.add(id(owner))
+                found = _misfit(owner, market, leverage_limit)
+                if found:
+                    raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {found}")
 
 
-def _corridor_misfit(corridor: Corridor, market: Market, leverage_limit: float) -> str:
+def _misfit(owner: Corridor | TargetPath | Costs, market: Market, leverage_limit: float) -> str:
+    """Why this cannot be played on the market, or nothing."""
     days, n = market.shape
-    if corridor.lower.shape[1] != n or len(corridor.asked) != days or len(corridor.row) != days:
+    if isinstance(owner, Costs):
+        return "" if len(owner.total) == n else f"its costs have {len(owner.total)} lines and the market {n}."
+    if isinstance(owner, TargetPath):
+        if owner.assets != market.assets or len(owner.row) != days:
+            return f"the targets of {owner.allocation} are for other lines or dates: give the path on this market."
+        return _past(np.abs(owner.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
+    if owner.lower.shape[1] != n or len(owner.asked) != days or len(owner.row) != days:
         return (
-            f"its corridor is for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, the market has {n} "
-            f"and {days}: make it for this market."
+            f"its corridor is for {owner.lower.shape[1]} lines and {len(owner.asked)} days, the market has {n} and "
+            f"{days}: make it for this market."
         )
-    lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (corridor.lower, corridor.upper))
-    least = (np.maximum(lower, 0.0) - np.minimum(upper, 0.0)).sum(axis=1)
+    least = (np.maximum(owner.lower, 0.0) - np.minimum(owner.upper, 0.0)).sum(axis=1)
     return _past(least.max(), leverage_limit, "its boxes ask")
-
-
-def _targets_misfit(targets: TargetPath, market: Market, leverage_limit: float) -> str:
-    if targets.assets != market.assets or len(targets.row) != len(market.dates):
-        return f"the targets of {targets.allocation} are for other lines or dates: give the path on this market."
-    return _past(np.abs(targets.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
-
-
-def _costs_misfit(costs: Costs, market: Market, leverage_limit: float) -> str:
-    n = len(market.assets)
-    return "" if len(costs.total) == n else f"its costs have {len(costs.total)} lines and the market {n}."
 
 
 def _past(gross: float, limit: float, who: str) -> str:
@@ -222,7 +214,7 @@ class _Lanes(NamedTuple):
     first: Rows
     span: Array  # calendar days from the first close to the last
     path: Rows  # row of `own`
-    count: int
+    used: int
 
 
 def _play(
@@ -267,47 +259,44 @@ def _play(
 
 
 def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict[int, Any]) -> tuple[_Lanes, Array]:
-    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full has lanes that never open."""
+    """The lanes of a block, and the returns (P, T) of their own targets. What is left are lanes that never open."""
     never = replace(members[-1], first=len(market.dates))
     full = [*members, *[never] * (LANES - len(members))]
     distinct = {id(lane.targets): lane.targets for lane in full}
     number = {key: j for j, key in enumerate(distinct)}
-    openings = [_opening(lane, shared) for lane in full]
-    at = [
-        [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), address]
-        for lane, (address, _) in zip(full, openings, strict=True)
-    ]
+    facts = [_facts(lane, shared) for lane in full]
     first = np.array([lane.first for lane in full])
     lanes = _Lanes(
-        at=np.array(at, dtype=np.int64),
+        at=np.array([at for at, _ in facts], dtype=np.int64),
         rows=np.array([len(lane.corridor.target) for lane in full]),
         part=np.array([lane.corridor.part for lane in full], dtype=float),
-        opening_cash=np.array([cash for _, cash in openings]),
+        opening_cash=np.array([cash for _, cash in facts]),
         lag=np.array([lane.lag for lane in full]),
         first=first,
         span=(market.days[-1] - market.days[np.minimum(first, len(market.days) - 1)]).astype(float),
         path=np.array([number[id(lane.targets)] for lane in full]),
-        count=len(members),
+        used=len(members),
     )
     return lanes, np.array([paths.returns(targets) for targets in distinct.values()])
 
 
+def _facts(lane: Lane, shared: dict[Any, Any]) -> tuple[list[int], float]:
+    """Where the arrays of a lane lie, in the order of the facts, and the weight of cash in its opening trade."""
+    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
+    key = id(lane.corridor), id(lane.targets), row, id(lane.costs)
+    if key not in shared:
+        opening = lane.targets.rows[row]
+        at = [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), _address(opening)]
+        shared[key] = at, 1.0 - opening.sum()
+    return shared[key]  # type: ignore[no-any-return]
+
+
 def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
-    """Where the arrays of a corridor or of costs lie, in the order of the facts."""
+    """Where the arrays of a corridor or of costs lie."""
     if id(owner) not in shared:
         arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
         shared[id(owner)] = [_address(a) for a in arrays], arrays  # the arrays live as long as their addresses
     return shared[id(owner)][0]  # type: ignore[no-any-return]
-
-
-def _opening(lane: Lane, shared: dict[Any, Any]) -> tuple[int, float]:
-    """Address of the weights of the opening trade, and the weight of cash in it."""
-    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
-    key = (id(lane.targets), row)
-    if key not in shared:
-        weights = lane.targets.rows[row]
-        shared[key] = _address(weights), 1.0 - weights.sum()
-    return shared[key]  # type: ignore[no-any-return]
 
 
 def _address(array: np.ndarray) -> int:
@@ -359,7 +348,7 @@ class Log(NamedTuple):
 
     made: Rows
     weights: Array
-    count: Rows
+    total: Rows
 
     @classmethod
     def empty(cls, room: int, n: int) -> "Log":
@@ -398,8 +387,8 @@ class _State(NamedTuple):
     trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
     due : day of the booking, or NONE.  again : asked again tomorrow.  box : row of the box.  change : next day with
     another row.  stale : units were traded after the block was valued.  review : the next day on which the rule is
-    asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through; day, ahead
-    : the day on which each stands, and whether it has yet to book on it.
+    asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through.  day,
+    ahead : the day on which each stands, and whether it has yet to book on it.
     """
 
     units: Array
@@ -450,7 +439,7 @@ def play_block(
 
     curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
     """
-    n = panel.index.shape[1]
+    n = panel.closes.shape[1]
     w = TOGETHER
     batch = _Batch(
         np.ones(w),
@@ -527,7 +516,7 @@ def _play_tiles(
     for tile in range(begin // DAYS, len(panel.least)):
         t = tile * DAYS
         length = min(DAYS, days - t)
-        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav)
+        _value(state.spread, panel.closes, panel.cash_index, t, state.sums, state.nav)
         _look(
             state.nav, panel.scale, t, panel.least[tile], panel.most[tile], state.spread, state.lower, state.upper,
             state.sums, state.past,
@@ -543,18 +532,12 @@ def _play_tiles(
             if row >= 0:
                 return lane, row
         _own_returns(own, lanes.path, t, length, state.own)
-        if not opens:
-            _live(state.nav, before, cash, strategic, state.own, t, length, curves)
+        if opens:
+            _live_and_open(lanes.first, state.nav, before, cash, strategic, state.own, t, length, curves)
         else:
-            for d in range(length):
-                _live_a_day(state.nav, before, cash[t + d], strategic[t + d], state.own, d, curves)
-                for lane in range(LANES):
-                    if lanes.first[lane] == t + d:
-                        _write_curve(curves, lane, opened(state.nav[d * LANES + lane]))
-        for lane in range(len(path)):
-            for d in range(length):
-                path[lane, t + d] = state.nav[d * LANES + lane]
-    for lane in range(lanes.count):
+            _live(state.nav, before, cash, strategic, state.own, t, length, curves)
+        _keep(state.nav, t, length, path)
+    for lane in range(lanes.used):
         curve, trades = _curve(curves, lane), _trades(state.trades, lane)
         finish(
             curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
@@ -573,23 +556,11 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, n
     n = index.shape[1]
     stop = n - n % 4
     for half in range(0, DAYS, 4):
-        for strand in range(4):
-            i, to = strand, strand * 4 * LANES
-            if stop == 0:
-                for k in range(to, to + 4 * LANES):
-                    sums[k] = 0.0
-            elif i + 12 < stop:
-                _add_four(units, index, i, t + half, sums, to, True)
-                i += 16
-            else:
-                _add_one(units, index, i, t + half, sums, to, True)
-                i += 4
-            while i + 12 < stop:
-                _add_four(units, index, i, t + half, sums, to, False)
-                i += 16
-            while i < stop:
-                _add_one(units, index, i, t + half, sums, to, False)
-                i += 4
+        if stop == 0:
+            for k in range(len(sums)):
+                sums[k] = 0.0
+        for strand in range(min(4, stop)):
+            _add_strand(units, index, strand, stop, t + half, sums)
         for i in range(stop, n):
             _add_one(units, index, i, t + half, sums, 0, False)
         for day in range(half, half + 4):
@@ -598,6 +569,24 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, n
                 a, o = (day - half) * LANES + lane, day * LANES + lane
                 b, c, d = a + 4 * LANES, a + 8 * LANES, a + 12 * LANES
                 nav[o] = ((sums[a] + sums[b]) + (sums[c] + sums[d])) + units[n * LANES + lane] * price
+
+
+@inlined
+def _add_strand(units: Array, index: Array, strand: int, stop: int, t: int, sums: Array) -> None:
+    """Every fourth line from `strand` on, at four closes."""
+    i, to = strand, strand * 4 * LANES
+    if i + 12 < stop:
+        _add_four(units, index, i, t, sums, to, True)
+        i += 16
+    else:
+        _add_one(units, index, i, t, sums, to, True)
+        i += 4
+    while i + 12 < stop:
+        _add_four(units, index, i, t, sums, to, False)
+        i += 16
+    while i < stop:
+        _add_one(units, index, i, t, sums, to, False)
+        i += 4
 
 
 @inlined
@@ -685,6 +674,27 @@ def _live(
     else:
         for day in range(length):
             _live_a_day(nav, before, cash[t + day], strategic[t + day], own, day, curves)
+
+
+@inlined
+def _live_and_open(
+    first: Rows, nav: Array, before: Array, cash: Array, strategic: Array, own: Array, t: int, length: int,
+    curves: Array,
+) -> None:  # fmt: skip
+    """These days of all curves, on one of which some begin."""
+    for day in range(length):
+        _live_a_day(nav, before, cash[t + day], strategic[t + day], own, day, curves)
+        for lane in range(LANES):
+            if first[lane] == t + day:
+                _write_curve(curves, lane, opened(nav[day * LANES + lane]))
+
+
+@lean
+def _keep(nav: Array, t: int, length: int, path: Array) -> None:
+    """Keep these days of NAV, path (LANES, T), where there is room."""
+    for lane in range(len(path)):
+        for day in range(length):
+            path[lane, t + day] = nav[day * LANES + lane]
 
 
 @lean
@@ -775,16 +785,9 @@ def _play_listed(
     panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State, log: Log
 ) -> tuple[int, int, bool]:
     """Play the listed lanes through these days; gives (lane, row) that cannot be booked or -1, and: did one open?"""
-    opens = False
-    for c in range(count):
-        lane = state.listed[c]
-        state.ahead[lane] = 1
-        if t <= lanes.first[lane] < t + length:
-            opens = True
-            if not _open(panel, lanes, lane, lanes.first[lane], n, state):
-                return lane, lanes.first[lane], opens
-            state.nav[(lanes.first[lane] - t) * LANES + lane] = state.opening[LANES + lane]
-            state.day[lane] = lanes.first[lane] - t + 1
+    opens, refused = _begin(panel, lanes, t, length, n, count, state)
+    if refused >= 0:
+        return refused, lanes.first[refused], opens
     playing = count
     for c in range(count):
         state.playing[c] = state.listed[c]
@@ -803,13 +806,35 @@ def _play_listed(
             if lane >= 0:
                 return lane, t + state.day[lane], opens
         playing = booking
+    _spread(n, count, state)
+    return -1, -1, opens
+
+
+@inlined
+def _begin(panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State) -> tuple[bool, int]:
+    """Let the listed lanes stand on the first of these days, or open; did one open, and which could not, or -1?"""
+    opens, refused = False, -1
+    for c in range(count):
+        lane, first = state.listed[c], lanes.first[state.listed[c]]
+        state.ahead[lane] = 1
+        if t <= first < t + length:
+            opens = True
+            if not _open(panel, lanes, lane, first, n, state):
+                refused = lane
+            state.nav[(first - t) * LANES + lane] = state.opening[LANES + lane]
+            state.day[lane] = first - t + 1
+    return opens, refused
+
+
+@inlined
+def _spread(n: int, count: int, state: _State) -> None:
+    """Bring what the listed lanes hold after their trades into [asset, lane]."""
     for c in range(count):
         lane = state.listed[c]
         if state.stale[lane]:
             for i in range(n):
                 state.spread[i * LANES + lane] = state.units[lane, i]
             state.spread[n * LANES + lane] = state.cash_units[lane]
-    return -1, -1, opens
 
 
 @inlined
@@ -831,15 +856,15 @@ def _advance(
         price = panel.cash_index[now]
         if ahead:
             if state.stale[lane]:
-                state.nav[o] = state.before[o] = wealth(units, panel.index, now, state.cash_units[lane], price)
+                state.nav[o] = state.before[o] = wealth(units, panel.closes, now, state.cash_units[lane], price)
             if not state.nav[o] > 0.0:
                 return d, True
             if lag > 0 and state.due[lane] == now:
                 return d, False
         if (ahead or lag > 0) and state.due[lane] < 0 and (asked[now] or state.again[lane] > 0):
             k, nav, cash_value = row[now], state.nav[o], state.cash_units[lane] * price
-            if state.again[lane] or near(units, panel.index, now, nav, cash_value, lower, upper, cash, k):
-                held = weigh(units, panel.index, now, nav, state.weights)
+            if state.again[lane] or near(units, panel.closes, now, nav, cash_value, lower, upper, cash, k):
+                held = weigh(units, panel.closes, now, nav, state.weights)
                 state.again[lane] = 0
                 if ask(state.weights, held, panel.tradable, now, lower, upper, cash, k):
                     state.due[lane], state.box[lane], state.again[lane] = now + lag, k, lanes.part[lane] < 1.0
@@ -863,10 +888,7 @@ def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int
         cash, lane = 1.0 - batch.sums[c], booking[c]
         if abs(cash - min(max(cash, batch.cash_lower[c]), batch.cash_upper[c])) > DUST:
             _find_nearest(panel, lanes, lane, c, t, n, state)
-    _settle(
-        n, batch.nav, batch.prices, batch.units, batch.values, batch.weights, batch.asked, batch.part, batch.rates,
-        batch.cash_units, batch.cash_price, batch.sums, batch.after,
-    )  # fmt: skip
+    _settle(n, batch)
     for c in range(count):
         if not _scatter(booking[c], c, n, state):
             return booking[c]
@@ -885,7 +907,7 @@ def _gather(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, stat
     batch.cash_units[c], batch.cash_price[c] = state.cash_units[lane], panel.cash_index[now]
     batch.cash_lower[c], batch.cash_upper[c] = cash[k, 2], cash[k, 3]
     for i in range(n):
-        o, price, held = i * TOGETHER + c, panel.index[now, i], state.units[lane, i]
+        o, price, held = i * TOGETHER + c, panel.closes[now, i], state.units[lane, i]
         batch.prices[o], batch.units[o], batch.values[o] = price, held, held * price
         batch.rates[o], batch.rates[n * TOGETHER + o] = rates[0, i], rates[1, i]
         batch.lower[o] = lower[k, i] if panel.tradable[now, i] else -np.inf  # what cannot trade stays where it is
@@ -923,19 +945,32 @@ def _find_nearest(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int
         batch.asked[i * TOGETHER + c] = state.asked[i]
 
 
-@lean
-def _settle(
-    n: int, nav: Array, prices: Array, units: Array, values: Array, weights: Array, asked: Array, part: Array,
-    rates: Array, cash_units: Array, cash_price: Array, sums: Array, after: Array,
-) -> None:  # fmt: skip
+@inlined
+def _settle(n: int, batch: _Batch) -> None:
     """`kernel.settle` for all columns: each sum in its order, Newton's steps until no column moves.
 
-    after : rows of (status, NAV, units of cash, charges, buys, sells, lines that count as traded); units are written
-    in place.  sums : scratch.
+    Writes units, and rows of `after`: status, NAV, units of cash, charges, buys, sells, lines that count as traded.
+    """
+    _aim(n, batch.values, batch.weights, batch.asked, batch.part, batch.rates, batch.sums)
+    _solve(n, batch.nav, batch.values, batch.weights, batch.asked, batch.rates, batch.sums, batch.after)
+    _trade(
+        n, batch.nav, batch.values, batch.weights, batch.asked, batch.rates, batch.cash_units, batch.cash_price,
+        batch.sums, batch.after,
+    )  # fmt: skip
+    _hold(
+        n, batch.prices, batch.asked, batch.weights, batch.units, batch.cash_price, batch.sums, batch.after
+    )  # fmt: skip
+
+
+@lean
+def _aim(n: int, values: Array, weights: Array, asked: Array, part: Array, rates: Array, sums: Array) -> None:
+    """What is asked, with `part` of the way and without rounding; sums of what is kept, and of the marginal costs.
+
+    sums : rows 0 to 3, value kept, share of NAV in the other lines, their marginal cost, and: does any move?
     """
     w = TOGETHER
     for c in range(w):
-        sums[c], sums[c + w], sums[c + 2 * w], after[c] = 0.0, 1.0, 0.0, NOTHING_MOVED
+        sums[c], sums[c + w], sums[c + 2 * w], sums[c + 3 * w] = 0.0, 1.0, 0.0, 0.0
     for i in range(n):
         for c in range(w):
             o = i * w + c
@@ -945,37 +980,65 @@ def _settle(
             asked[o], stays = goal, goal == held
             sums[c] += values[o] if stays else 0.0
             sums[c + w] -= held if stays else 0.0
-            after[c] = after[c] if stays else BOOKED
             sums[c + 2 * w] += 0.0 if stays else rates[o] * abs(goal)
             sums[c + 2 * w] += 0.0 if stays else rates[n * w + o] * abs(goal)
+            sums[c + 3 * w] = sums[c + 3 * w] if stays else 1.0
+
+
+@lean
+def _solve(
+    n: int, nav: Array, values: Array, weights: Array, asked: Array, rates: Array, sums: Array, after: Array
+) -> None:
+    """The status of each column, and the scale of what it asks for into row 3 of the sums."""
+    w = TOGETHER
     for c in range(w):
-        moved = after[c] == BOOKED
-        sums[c + w] = sums[c + w] if moved else 1.0
-        after[c] = REFUSED if moved and not (nav[c] > 0.0 and sums[c + 2 * w] < sums[c + w]) else after[c]
+        moves = sums[c + 3 * w] > 0.0
+        sums[c + w] = sums[c + w] if moves else 1.0
+        refused = moves and not (nav[c] > 0.0 and sums[c + 2 * w] < sums[c + w])
+        after[c] = REFUSED if refused else BOOKED if moves else NOTHING_MOVED
         sums[c + 3 * w] = (nav[c] - sums[c]) / sums[c + w]
     going, steps = 1, 0
     while going > 0 and steps < 2 * n + 2:
         going = _newton(n, nav, values, weights, asked, rates, sums)
         steps += 1
+
+
+@lean
+def _trade(
+    n: int, nav: Array, values: Array, weights: Array, asked: Array, rates: Array, cash_units: Array,
+    cash_price: Array, sums: Array, after: Array,
+) -> None:  # fmt: skip
+    """The trades' charges, buys, sells and count, and the cash that is left, by the scale in row 3 of the sums."""
+    w = TOGETHER
+    for c in range(2 * w, 7 * w):
+        after[c] = 0.0
     for c in range(w):
         after[c + 2 * w] = cash_units[c] * cash_price[c]
-        for k in range(3, 7):
-            after[c + k * w] = 0.0
-        for k in range(4, 8):
-            sums[c + k * w] = 0.0
     for i in range(n):
-        strand = (4 + i % 4 if i < n - n % 4 else 4) * w
         for c in range(w):
             o = i * w + c
-            moves, goal = asked[o] != weights[o], asked[o] * sums[c + 3 * w]
-            trade = goal - values[o] if moves else 0.0
-            units[o] = goal / prices[o] if moves else units[o]
+            trade = asked[o] * sums[c + 3 * w] - values[o] if asked[o] != weights[o] else 0.0
             one, two = rates[o] * abs(trade), rates[n * w + o] * abs(trade)
             after[c + 2 * w] = after[c + 2 * w] - trade - one - two
             after[c + 3 * w] = after[c + 3 * w] + one + two
             after[c + 4 * w] += max(trade, 0.0)
             after[c + 5 * w] += max(-trade, 0.0)
             after[c + 6 * w] += 1.0 if abs(trade) > COUNTED * nav[c] else 0.0
+
+
+@lean
+def _hold(
+    n: int, prices: Array, asked: Array, weights: Array, units: Array, cash_price: Array, sums: Array, after: Array
+) -> None:
+    """Units after the trades, and what they are worth, summed in the order of `kernel.wealth`."""
+    w = TOGETHER
+    for c in range(4 * w, 8 * w):
+        sums[c] = 0.0
+    for i in range(n):
+        strand = (4 + i % 4 if i < n - n % 4 else 4) * w
+        for c in range(w):
+            o = i * w + c
+            units[o] = asked[o] * sums[c + 3 * w] / prices[o] if asked[o] != weights[o] else units[o]
             sums[strand + c] += units[o] * prices[o]
     for c in range(w):
         after[c + 2 * w] = after[c + 2 * w] / cash_price[c]
@@ -1027,8 +1090,8 @@ def _scatter(lane: int, c: int, n: int, state: _State) -> bool:
 @inlined
 def _note(lane: int, c: int, t: int, n: int, state: _State, log: Log) -> None:
     """Note what column c traded, where there is room."""
-    j = log.count[0]
-    log.count[0] = j + 1
+    j = log.total[0]
+    log.total[0] = j + 1
     if j < len(log.made):
         log.made[j, 0], log.made[j, 1] = lane, t + state.day[lane]
         for i in range(n):
@@ -1042,7 +1105,7 @@ def _open(panel: Panel, lanes: _Lanes, lane: int, t: int, n: int, state: _State)
     at, price, aim = lanes.at[lane], panel.cash_index[t], lanes.opening_cash[lane]
     goal = _floats(at[OPENING], (1, n))
     status, nav, cash_units = book(
-        state.units[lane], panel.index, t, 1.0 / price, price, 1.0, panel.tradable, goal, goal, goal, 0, aim, aim, 1.0,
+        state.units[lane], panel.closes, t, 1.0 / price, price, 1.0, panel.tradable, goal, goal, goal, 0, aim, aim, 1.0,
         _floats(at[RATES], (2, n)), _floats(at[COST], (n,)), state.weights, state.asked,
         state.movable, state.moved, state.charges, 0,
     )  # fmt: skip

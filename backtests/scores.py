@@ -97,11 +97,11 @@ def score(backtest: Backtest, yardstick: Yardstick) -> Score:
     daily = losses(backtest, yardstick)
     counted = backtest.counted[backtest.booked]
     return Score(
-        growth=growth(backtest.ledger.nav, span),
+        growth=growth(backtest.growth_path, span),
         growth_gross=growth(nav_path(gross), span),
         volatility=volatility(net, year),
         sharpe=sharpe(net, market.cash[backtest.first + 1 :], year),
-        drawdown=max_drawdown(backtest.ledger.nav),
+        drawdown=max_drawdown(backtest.growth_path),
         cvar95=cvar(net, 0.95),
         J=float(daily.mean()),
         tracking_error=tracking_error(gross - target_returns(yardstick.strategic, market, backtest.first), year),

@@ -51,7 +51,7 @@ class Curve(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """What is kept of the trades: sums of cost and one-way turnover over NAV before them, lines, and days of trading."""
+    """What is kept of trades: sums of cost and of one-way turnover over NAV before them, lines, and days of trading."""
 
     cost: float
     turnover: float

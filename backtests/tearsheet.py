@@ -71,6 +71,7 @@ def backtest_html(played: "Backtest") -> str:
         weights=weights(played, ALONE),
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),
+        accounting=played.reconcile().verdict,
     )
 
 
@@ -116,6 +117,7 @@ def sheet_numbers(
             "broken": made.broken,
         },
         "trials": comparison.trials,
+        "accounting": comparison.accounting,
         "figures": {name: s.figures(comparison.backtests[name].dates) for name, s in comparison.scores.items()},
         "evidence": evidence.summary().reset_index().to_dict("records"),
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},

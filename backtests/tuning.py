@@ -32,15 +32,18 @@ class Tuned:
     tried: pd.DataFrame
 
 
-def tune(spec: TunedThreshold, market: Market, costs: Costs, yardstick: Yardstick, lag: int = 1) -> Tuned:
+def tune(
+    spec: TunedThreshold, market: Market, costs: Costs, yardstick: Yardstick, lag: int = 1, nav: float = 1.0
+) -> Tuned:
     """Play every candidate of `spec` on `market`, which ends with the training days, and keep that of the lowest J.
 
+    nav : wealth at the start, currency.
     Raises ConfigError when the training days are too short for the allocation.
     """
     targets = target_path(spec.allocation, market)
     rows = []
     for candidate in spec.candidates():
-        played: Backtest = backtest(market, candidate, costs, targets=targets, lag=lag)
+        played: Backtest = backtest(market, candidate, costs, targets=targets, lag=lag, nav=nav)
         rows.append((candidate.band, candidate.destination, float(losses(played, yardstick).mean())))
     tried = pd.DataFrame(rows, columns=["band", "destination", "J"])
     best = tried.sort_values(["J", "band", "destination"], ascending=[True, False, True], kind="stable").iloc[0]

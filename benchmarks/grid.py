@@ -1,9 +1,9 @@
 """Ten thousand configurations: what one costs, in general and on a ladder of costs, and what the machine could do.
 
-The grid is 25 bands (1 to 13 points) x 10 costs (0 to 45 bp) x 10 targets x 4 lags on twenty stocks and 8,313 days, with
-all streamed metrics. vectorbt plays some of its configurations in the same run; at zero cost and lag it comes to the
-same wealth. Seconds are the processor's. The bound is that of a plain loop: three fused operations and 24 bytes from the
-first cache for each asset and day of each configuration.
+The grid is 25 bands (1 to 13 points) x 10 costs (0 to 45 bp) x 10 targets x 4 lags on twenty stocks and 8,313 days,
+with all streamed metrics. vectorbt plays some of its configurations in the same run; at zero cost and lag it comes to
+the same wealth. Seconds are the processor's. The bound is that of a plain loop: three fused operations and 24 bytes
+from the first cache for each asset and day of each configuration.
 """
 
 import resource

@@ -84,7 +84,7 @@ def ours(job: Job) -> Played:
 
 def our_kernel(job: Job) -> Callable[[], object]:
     """The compiled loop alone, with the arrays that the public call hands to it."""
-    names = list(inspect.signature(engine._play.py_func).parameters)
+    names = list(inspect.signature(engine.play.py_func).parameters)
     ready: dict[str, object] = {}
 
     def listen(*arguments: object) -> object:
@@ -93,8 +93,8 @@ def our_kernel(job: Job) -> Callable[[], object]:
         ready["ledger"] = Ledger(*(values.copy() for values in ledger))  # the caller's becomes read-only at its end
         return loop(*arguments)
 
-    loop = engine._play
-    with mock.patch.object(engine, "_play", listen):
+    loop = engine.play
+    with mock.patch.object(engine, "play", listen):
         our_backtest(job)
     opening, units, arguments = ready["units"].copy(), ready["units"], tuple(ready.values())
 

@@ -13,29 +13,30 @@ from backtests.figures.looks import LABEL_GAP, LEAD, Look, fitted_name
 from backtests.figures.picture import Format, Picture, heading, height_of, picture, scale
 from backtests.figures.words import listed, number, percent
 from backtests.scores import Score
-from research.accounting.costs import COLUMNS
+from research.accounting.costs import CARRIES, COLUMNS, USUAL
 
 ROW, TITLE, FOOT, HIGH, SIDE = 19.0, 30.0, 26.0, 250.0, 132.0  # px: a bar, above, below, a plane, and names
-SHADES = (1.0, 0.45)  # of a policy's colour: commission, half-spread
+SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
 BP = 1e4
 
 
 def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], periods_per_year: float) -> pd.DataFrame:
     """A row a policy: each cost and their sum, and what tracking adds to make J, bp a year; the opening trade's, bp.
 
-    Tracking error is a fraction a year.
+    Commission and half-spread always; of the other costs those that a policy paid. Tracking error is a fraction a year.
     """
     rows = []
     for name, b in played.items():
-        rates = (b.ledger.charges[b.booked].sum(axis=2) / b.ledger.nav_before[b.booked, None]).sum(axis=0)
-        a_year = BP * rates * periods_per_year / len(b.net_returns)
+        a_year = BP * b.cost_rates * (periods_per_year / len(b.net_returns))
         s = scores[name]
         rows.append(
-            {"policy": name, **dict(zip(COLUMNS, a_year.tolist(), strict=True)), "cost": s.cost}
+            {"policy": name, **a_year.to_dict(), "cost": s.cost}
             | {"opening_cost": s.opening_cost, "tracking_error": s.tracking_error}
             | {"tracking_penalty": s.J - s.cost, "J": s.J}
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    unpaid = [c for c in (*COLUMNS, *CARRIES) if c not in USUAL and not table[c].any()]
+    return table.drop(columns=unpaid)
 
 
 def costs(table: pd.DataFrame, styles: Mapping[str, Look], g: float, limit: float | None) -> Picture:
@@ -98,17 +99,22 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], g: float, 
 
 
 def _bars(canvas: Canvas, table: pd.DataFrame, styles: Mapping[str, Look], x: float, top: float, width: float) -> None:
-    """A bar a policy: commission, then half-spread in a lighter shade, then their sum."""
-    heading(canvas, x, top - 12.0, "Cost", "bp a year: commission, half-spread lighter")
+    """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
+    others = any(column in table for column in (*COLUMNS, *CARRIES) if column not in USUAL)
+    words = "bp a year: commission, half-spread lighter" + (", others lightest" if others else "")
+    heading(canvas, x, top - 12.0, "Cost", words)
     most = 1.02 * float(table["cost"].max()) or 1.0
     axes = canvas.axes(x, top, width, ROW * len(table))
     axes.set_xlim(0.0, most)
     axes.set_ylim(len(table), 0.0)
     for row, r in enumerate(table.to_dict("records")):
         look, start, y = styles[r["policy"]], 0.0, top + (row + 0.5) * ROW
-        for column, shade in zip(COLUMNS, SHADES, strict=True):
-            axes.barh(row + 0.5, r[column], 0.62, left=start, color=TOKENS[look.colour], alpha=shade, linewidth=0.0)
-            start += r[column]
+        paid = {column: r[column] for column in USUAL}
+        paid |= {"other": r["cost"] - sum(paid.values())} if others else {}
+        for column, amount in paid.items():
+            shade = SHADES[column]
+            axes.barh(row + 0.5, amount, 0.62, left=start, color=TOKENS[look.colour], alpha=shade, linewidth=0.0)
+            start += amount
         canvas.text(x - 10.0, y, fitted_name(r["policy"], x - 10.0), align="right", bold=look.bold)
         canvas.text(x + width * start / most + 6.0, y, number(r["cost"]), bold=look.bold)
     canvas.line([x, x], [top, top + ROW * len(table)], colour="ink", width=0.8)

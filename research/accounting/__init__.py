@@ -1,6 +1,7 @@
 """Where money moves: costs, the self-financing step, the day in its order; and what a policy sees and may answer."""
 
-from research.accounting.costs import Costs
+from research.accounting.costs import Costs, Impact, Tax
+from research.accounting.execution import Execution, Flows
 from research.accounting.view import CASH, Hold, Policy, Trade, View, Why
 
-__all__ = ["CASH", "Costs", "Hold", "Policy", "Trade", "View", "Why"]
+__all__ = ["CASH", "Costs", "Execution", "Flows", "Hold", "Impact", "Policy", "Tax", "Trade", "View", "Why"]

@@ -1,45 +1,126 @@
-"""What trading costs, per asset. Each cost keeps its name and its own column in the record."""
+"""What trading and holding cost, per asset. Each cost keeps its name and its own column in the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.errors import ConfigError
+from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
+from research.errors import ConfigError, DataError
+from research.market import Market
+from research.market.liquidity import dollar_volume, volatility
 from research.market.market import Array, frozen
 
-COLUMNS = ("commission", "half_spread")  # the order of the rows in every `charges` array
+COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
+CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are
+USUAL = COLUMNS[:2]  # the proportional ones
+CARRIES = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `carries` array
 BPS = 1e-4
+METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What our own trade moves the price by: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
+
+    coefficient : without unit, about 1; one for all lines, or one a line.
+    exponent : p, more than 1; 1.5 is the 3/2-power law.
+    volume_window, volatility_window : sessions of the trailing means that volume (currency a day) and volatility (a
+    day) are taken from, up to and including the day of the trade.
+    Source : Grinold and Kahn (2000), Active Portfolio Management, chapter 16; Boyd et al. (2017), Multi-Period Trading
+    via Convex Optimization, equation 2.2.
+    """
+
+    coefficient: float | tuple[float, ...] = 1.0
+    exponent: float = 1.5
+    volume_window: int = 21
+    volatility_window: int = 63
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        each = np.asarray(self.coefficient, dtype=float)
+        if not (np.isfinite(each) & (each >= 0.0)).all():
+            raise ConfigError(f"coefficient of impact is {self.coefficient!r}: give a number that is at least 0.")
+        if not 1.0 < self.exponent <= 3.0:
+            raise ConfigError(f"exponent of impact is {self.exponent!r}: it is more than 1 and at most 3.")
+
+
+@dataclass(frozen=True)
+class Tax:
+    """Tax on realised gains, settled with every trade; losses are carried forward and set against later gains.
+
+    rate : fraction of the gain.
+    lots : which units are sold first: "average" cost, the "highest" cost, or "first" in, first out.
+    Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain. Holdings are long.
+    """
+
+    rate: float
+    lots: Literal["average", "highest", "first"] = "average"
+
+    def __post_init__(self) -> None:
+        """Check the rate and the method."""
+        if not 0.0 <= self.rate < 1.0:
+            raise ConfigError(f"rate of tax is {self.rate!r}: it is a fraction of the gain, at least 0 and below 1.")
+        if self.lots not in METHODS:
+            raise ConfigError(f"lots of tax are {self.lots!r}: use one of {', '.join(METHODS)}.")
 
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Proportional costs of a trade, paid on its notional on each side.
+    """What a portfolio pays: for each trade, on each side, and for holding.
 
-    commission, half_spread : (n,) fraction of notional (0.0001 is one basis point).
+    commission, half_spread : (n,) fraction of notional (0.0001 is one basis point); half_spread also (T, n), a spread a
+                              day, NaN before it is known; a market that ends sooner takes the first rows.
+    per_unit : (n,) currency per unit traded, added to the commission; needs quotes.
+    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order.
+    impact   : of our own trade on the price, or None.  tax : on realised gains, or None.
+    borrow   : (n,) of the value held short, fraction a year.
+    financing, cash_spread : what negative cash pays above the cash rate, and positive cash earns below it, a year.
+    management_fee : of NAV, fraction a year.
+    Years of holding costs are 365 calendar days; they leave cash at each close, for what was held since the last one.
     Raises : ConfigError for a cost that is negative, not finite, or takes half of the notional or more.
     """
 
     commission: Array
     half_spread: Array
+    per_unit: Array = field(default_factory=lambda: np.zeros(1))
+    minimum: Array = field(default_factory=lambda: np.zeros(1))
+    ticket: Array = field(default_factory=lambda: np.zeros(1))
+    impact: Impact | None = None
+    tax: Tax | None = None
+    borrow: Array = field(default_factory=lambda: np.zeros(1))
+    financing: float = 0.0
+    cash_spread: float = 0.0
+    management_fee: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the rates and make them read-only."""
-        for name in COLUMNS:
-            rates = frozen(np.atleast_1d(np.asarray(getattr(self, name), dtype=float)))
-            bad = ~((rates >= 0.0) & (rates < 0.5))
-            if bad.any():
+        """Check the costs and make them read-only."""
+        n = np.atleast_1d(np.asarray(self.commission)).shape[-1]
+        for name in ("commission", "half_spread", "per_unit", "minimum", "ticket", "borrow"):
+            values = np.atleast_1d(np.asarray(getattr(self, name), dtype=float))
+            if name not in ("commission", "half_spread") and values.shape == (1,):
+                values = np.repeat(values, n)
+            if values.shape[-1] != n or values.ndim != 1 + (name == "half_spread" and values.ndim == 2):
                 raise ConfigError(
-                    f"{name} of line {int(np.argmax(bad))} is {rates[bad][0] / BPS:g} bps: a cost is at least 0 and "
-                    "less than 5,000 bps. Correct it."
+                    f"commission has {n} lines and {name} has shape {values.shape}: give both for the same lines."
                 )
-            object.__setattr__(self, name, rates)
-        if self.commission.shape != self.half_spread.shape:
-            raise ConfigError(
-                f"commission has {self.commission.shape[0]} lines and half_spread {self.half_spread.shape[0]}: give "
-                "both for the same lines."
-            )
+            fraction = name in ("commission", "half_spread", "borrow")
+            bad = ~((values >= 0.0) & (values < (0.5 if fraction else np.inf)))
+            if values.ndim == 2:
+                bad &= ~np.isnan(values)
+            if bad.any():
+                found = values[bad][0]
+                shown = f"{found / BPS:g} bps" if fraction else f"{found:g} currency"
+                limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
+                raise ConfigError(f"{name} of line {line} is {shown}: a cost is at least 0{limit}. Correct it.")
+            object.__setattr__(self, name, frozen(values))
+        for name in ("financing", "cash_spread", "management_fee"):
+            if not 0.0 <= getattr(self, name) < 0.5:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)!r}: it is a fraction a year, at least 0 and below 0.5."
+                )
 
     @classmethod
     def bps(cls, n: int, commission: ArrayLike = 0.0, half_spread: ArrayLike = 0.0) -> "Costs":
@@ -48,20 +129,150 @@ class Costs:
         >>> Costs.bps(2, commission=[1, 2]).total.tolist()
         [0.0001, 0.0002]
         """
-        return cls(*(np.broadcast_to(np.asarray(c, dtype=float) * BPS, (n,)) for c in (commission, half_spread)))
+        each = [np.broadcast_to(np.asarray(c, dtype=float) * BPS, (n,)) for c in (commission, half_spread)]
+        return cls(each[0], each[1])
 
     @property
     def total(self) -> Array:
-        """(n,) marginal cost of a line, fraction of notional a side."""
-        return frozen(self.commission + self.half_spread)
+        """(n,) what a line's notional costs a side as far as it does not depend on the day: commission and spread.
+
+        Of spreads by the day it is the median.
+        """
+        half_spread = self.half_spread if self.half_spread.ndim == 1 else np.nanmedian(self.half_spread, axis=0)
+        return frozen(self.commission + half_spread)
 
     @property
-    def columns(self) -> Array:
-        """(2, n) the rates in the order of `COLUMNS`, as the kernels take them."""
-        return frozen(np.stack([self.commission, self.half_spread]))
+    def proportional(self) -> bool:
+        """Is every cost a constant fraction of notional, so that nothing depends on size, price, day or time?"""
+        amounts = (self.per_unit, self.minimum, self.ticket, self.borrow)
+        yearly = (self.financing, self.cash_spread, self.management_fee)
+        plain = self.impact is None and self.tax is None and self.half_spread.ndim == 1
+        return plain and not any(a.any() for a in amounts) and not any(yearly)
+
+    def scaled(self, multiple: float) -> "Costs":
+        """The same with every cost of trading times `multiple`; tax and the costs of holding stay.
+
+        >>> Costs.bps(1, commission=2, half_spread=1).scaled(2.0).total.round(12).tolist()
+        [0.0006]
+        """
+        if not (np.isfinite(multiple) and multiple >= 0.0):
+            raise ConfigError(f"costs cannot be multiplied by {multiple!r}: give a number that is at least 0.")
+        amounts = ("commission", "half_spread", "per_unit", "minimum", "ticket")
+        impact = self.impact
+        if impact is not None:
+            each = np.asarray(impact.coefficient) * multiple
+            impact = replace(impact, coefficient=float(each) if each.ndim == 0 else tuple(each.tolist()))
+        return replace(self, impact=impact, **{name: getattr(self, name) * multiple for name in amounts})
+
+    def simplified(self, nav: float) -> "Costs":
+        """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
+
+        Amounts are divided by `nav`, spreads by the day become their median; what depends on volumes, quotes and lots,
+        and what holding costs, is left out.
+        """
+        n, half_spread = len(self.commission), self.total - self.commission
+        return Costs(self.commission, half_spread, np.zeros(n), self.minimum / nav, self.ticket / nav)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What `simplified` leaves out, by name."""
+        yearly = bool(self.borrow.any() or self.financing or self.cash_spread or self.management_fee)
+        found = {"per_unit": bool(self.per_unit.any()), "impact": self.impact is not None, "tax": self.tax is not None}
+        return tuple(name for name, there in (found | {"costs of holding": yearly}).items() if there)
+
+    def tariff(self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0) -> Tariff:
+        """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
+
+        first : row from which they are needed.  minimum_trade : currency; a smaller order is not sent.
+        Raises : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and value,
+        for a quote, volume, volatility or spread that is missing or zero where it is needed.
+        """
+        n = len(self.commission)
+        rates = np.stack([np.broadcast_to(self.commission, self.half_spread.shape), self.half_spread], axis=-2)
+        rates = rates.reshape(-1, 2, n)
+        if self.per_unit.any() or self.impact is not None or len(rates) > 1:
+            if market is None:
+                raise ConfigError("costs per unit, impact and spreads by the day need a market: give it.")
+            if 1 < len(rates) < len(market.dates):
+                raise ConfigError(
+                    f"half_spread has {len(rates)} rows and market {market.name!r} {len(market.dates)}: give a row a "
+                    "date."
+                )
+            rates = rates[: len(market.dates)]
+            _known(market, first, rates[:, 1], "half_spread")
+        if self.per_unit.any():
+            assert market is not None
+            each = np.where(self.per_unit > 0.0, self.per_unit, np.nan) / market.prices
+            _known(market, first, np.where(self.per_unit > 0.0, each, 0.0), "quote, for a commission per unit,")
+            rates = np.broadcast_to(rates, (len(each), 2, n)).copy()
+            rates[:, 0] += np.nan_to_num(each)
+        impact, exponent = np.zeros((1, n)), 1.5
+        if self.impact is not None and np.any(self.impact.coefficient):
+            assert market is not None
+            exponent = self.impact.exponent
+            impact = _impact(market, first, self.impact)
+        rates = np.nan_to_num(rates)
+        amounts = bool(self.minimum.any() or self.ticket.any() or impact.any())
+        return Tariff(
+            rates=frozen(rates),
+            total=frozen(rates.sum(axis=1)),
+            minimum=self.minimum,
+            ticket=self.ticket,
+            impact=frozen(impact),
+            exponent=float(exponent),
+            minimum_trade=float(minimum_trade),
+            tax=0.0 if self.tax is None else float(self.tax.rate),
+            method=METHODS["average" if self.tax is None else self.tax.lots],
+            plain=not (amounts or minimum_trade > 0.0 or (self.tax is not None and self.tax.rate > 0.0)),
+        )
+
+    @property
+    def carry(self) -> Carry:
+        """The costs of holding, as the kernel takes them."""
+        some = bool(self.borrow.any() or self.financing or self.cash_spread or self.management_fee)
+        financing, cash_spread, fee = float(self.financing), float(self.cash_spread), float(self.management_fee)
+        return Carry(self.borrow, financing, cash_spread, fee, some)
 
     def table(self, assets: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
-        """Each line's costs in basis points, by name."""
-        return {
-            asset: {name: float(getattr(self, name)[i]) / BPS for name in COLUMNS} for i, asset in enumerate(assets)
-        }
+        """Each line's commission and half-spread in basis points, by name; of spreads by the day, the median."""
+        rates = {"commission": self.commission, "half_spread": self.total - self.commission}
+        return {asset: {name: float(rate[i]) / BPS for name, rate in rates.items()} for i, asset in enumerate(assets)}
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Every cost that is not zero, as plain JSON values, for manifests."""
+        given: dict[str, object] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, np.ndarray):
+                given |= {f.name: value.tolist()} if value.any() else {}
+            elif value:
+                given[f.name] = vars(value) if isinstance(value, Impact | Tax) else value
+        return given
+
+
+def _impact(market: Market, first: int, model: Impact) -> Array:
+    """(T, n) what notional^p is multiplied by, currency^(1 - p)."""
+    if market.volumes is None:
+        raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
+    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
+    coefficient = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
+    needed = np.where(coefficient > 0.0, np.where(volume > 0.0, volume, np.nan), 1.0)
+    _known(market, first, needed, "volume, for market impact,", volume)
+    _known(market, first, np.where(coefficient > 0.0, sigma, 0.0), "volatility, for market impact,")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each: Array = np.nan_to_num(coefficient * sigma * needed ** (1.0 - model.exponent), posinf=0.0)
+    return each
+
+
+def _known(market: Market, first: int, values: Array, what: str, found: Array | None = None) -> None:
+    """Refuse a missing value, from row `first` on, of a line that can trade."""
+    missing = np.isnan(np.broadcast_to(values, market.shape)) & market.tradable
+    missing[:first] = False
+    if missing.any():
+        t, i = np.argwhere(missing)[0]
+        value = np.nan if found is None else found[t, i]
+        raise DataError(
+            f"no {what} of {market.assets[i]} on {market.days[t]}: found {value}. Leave the cost out, use a longer "
+            "window, start later, or choose a market that has it."
+        )

@@ -11,6 +11,13 @@ from research.errors import PolicyError
 from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
+PLAIN = {  # what a trigger says when no line is behind it
+    "never": "this rule never trades",
+    "calendar": "no review is due today",
+    "band": "no check is due today",
+    "flow": "money came or went: traded toward target with it",
+    "delisted": "delisted and paid out",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +69,7 @@ class Why:
         'SPY is 2.34 points under target, past the 2.00 allowed'
         """
         if self.line is None:
-            return {"never": "this rule never trades", "calendar": "no review is due today"}.get(
-                self.trigger, f"{self.trigger}: nothing to do"
-            )
+            return PLAIN.get(self.trigger, f"{self.trigger}: nothing to do")
         name = "cash" if self.line == CASH else names[self.line]
         gap = f"{name} is {abs(self.size) * 100:.2f} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar":

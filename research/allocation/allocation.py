@@ -27,7 +27,8 @@ class Allocation(Protocol):
     """What to hold.
 
     refit  : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
-             "quarter" or "year", at the last scheduled session of each.
+             "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves the market,
+             for the target in force would hold what is gone.
     window : returns that it needs; 0 for none.
     """
 
@@ -97,7 +98,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     """The path of targets of `allocation` on `market`, ready at the close of row `start` and asked on refit dates only.
 
     start   : first row at whose close a target is needed. The one in force there is that of the last refit date not
-              after it; earlier refits are skipped. If none of those has a complete window, it is asked at `start`.
+              after it; earlier refits are skipped. If no line had a complete window then, it is asked at `start`.
     Returns : a TargetPath; a target computed at row t is in force from the close of t on.
     Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown refit or a `start`
               outside the market; PolicyError for a target that is not n finite numbers.
@@ -108,18 +109,20 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
             f"start of the targets of {allocation!r} is row {start}, and market {market.name!r} has rows 0 to "
             f"{sessions - 1}. Choose a row inside."
         )
-    ready = _first_complete(allocation, market, start)
+    complete = _complete(allocation, market)
+    if not complete[start]:
+        raise _too_short(allocation, market, start, complete)
     dates = _refit_rows(allocation, market)
-    dates = dates[dates >= ready]
-    before = dates[dates <= start]
-    asked = np.concatenate([before[-1:] if len(before) else [start], dates[dates > start]]).astype(np.int64)
+    before = dates[dates <= start][-1:]
+    before = before[complete[before]]
+    asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
     rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     return TargetPath(market.assets, rows, row, asked, repr(allocation))
 
 
 def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], how: Unlisted = "pro_rata") -> Array:
-    """The same target when some lines are not listed yet: spread over the listed lines, or left in cash.
+    """The same target when some lines are not listed, not yet or no more: spread over the others, or left in cash.
 
     weights     : (n,) fraction of NAV.      listed : (n,) bool.      asset_class : n names.
     how         : "pro_rata": the target of a line that is not listed goes to the listed lines of its class that have
@@ -159,22 +162,28 @@ def _refit_rows(allocation: Allocation, market: Market) -> Rows:
         raise ConfigError(
             f"refit of {allocation!r} is {allocation.refit!r}. Use one of {', '.join((LISTING, *EVERY))}."
         )
-    return np.flatnonzero(last_of(market.days, allocation.refit, market.calendar))
+    exits = market.exits[market.exits < len(market.dates)]
+    return np.union1d(np.flatnonzero(last_of(market.days, allocation.refit, market.calendar)), exits)
 
 
-def _first_complete(allocation: Allocation, market: Market, start: int) -> int:
-    """First row at which a line has the whole window; raises DataError when it lies after `start`."""
-    if allocation.window == 0:
-        return 0
-    listing = int(np.argmax(market.listed.any(axis=1)))
-    ready = listing + allocation.window
-    if ready <= start:
-        return ready
-    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if ready < len(market.dates) else ""
-    raise DataError(
+def _complete(allocation: Allocation, market: Market) -> Mask:
+    """(T,) does a line that is listed at that close have the whole window?"""
+    complete, window = np.ones(len(market.dates), dtype=bool), allocation.window
+    if window > 0:
+        complete[:window] = False
+        complete[window:] = (market.listed[window:] & market.listed[:-window]).any(axis=1)
+    return complete
+
+
+def _too_short(allocation: Allocation, market: Market, start: int, complete: Mask) -> DataError:
+    """What is known at `start`, and the first row after it with a whole window, if there is one."""
+    known = max(start - int(np.argmax(market.listed.any(axis=1))), 0)
+    ready = start + int(np.argmax(complete[start:]))
+    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
+    return DataError(
         f"market {market.name!r} is too short for {allocation!r}: it needs {allocation.window} returns on "
-        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {max(start - listing, 0)} are known there. Choose a "
-        f"shorter window, {mend}or give the market a longer history."
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {mend}or "
+        "give the market a longer history."
     )
 
 

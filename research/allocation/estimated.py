@@ -1,7 +1,7 @@
 """Targets estimated from a window of returns, by closed form or by PyPortfolioOpt; and the window they share.
 
-A line enters an estimate once its whole window is known, whether or not it can be traded that day: no pairwise moments,
-no dropped rows.
+A line enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
+is delisted: no pairwise moments, no dropped rows.
 """
 
 from dataclasses import dataclass
@@ -99,8 +99,8 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
         line = int(np.argmax(still))
         raise DataError(
             f"returns of {past.assets[lines[line]]} do not vary in the {window} sessions to {past.date:%Y-%m-%d}: all "
-            f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, or "
-            "correct its prices."
+            f"are {returns[-1, line]:.6g}, so it has no volatility to divide by. Leave it out of this allocation, "
+            "correct its prices, or, if it has left the market, say when (delist)."
         )
     return returns, lines
 

@@ -1,4 +1,4 @@
-"""Targets that are given and not estimated: they change only when a line is listed."""
+"""Targets that are given and not estimated: they change only when a line is listed or leaves."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from research.market.market import Array
 
 @dataclass(frozen=True)
 class FixedWeights:
-    """The same weights at every date; what is meant for a line not listed yet goes to the others, or to cash.
+    """The same weights at every date; what is meant for a line not listed goes to the others, or to cash.
 
     weights  : name -> fraction of NAV, where a line that is not named has none; or n fractions in the market's order.
                Cash is the rest. Kept as a tuple: pairs in the order of the names, or the fractions.
@@ -59,7 +59,7 @@ class FixedWeights:
 
 @dataclass(frozen=True)
 class EqualWeights:
-    """1/n for each of n lines; what is meant for a line not listed yet goes to the others, or to cash.
+    """1/n for each of n lines; what is meant for a line not listed goes to the others, or to cash.
 
     unlisted : "pro_rata" or "cash", see `spread_unlisted`.
     Raises   : ConfigError for another `unlisted`.

@@ -71,7 +71,7 @@ def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[
     return {
         "share_of_worlds": float(days.share[k]),
         "first_day": f"{market.dates[days.first_row[k]]:%Y-%m-%d}",
-        "days": len(market.dates) - int(days.first_row[k]),
+        "days": int(days.stop_row[k] - days.first_row[k]),
         "target": by_line(scales.target[k]),
         "half_width": by_line(scales.half_width[k]),
         "variance": by_line(np.diag(scales.covariance[k])),

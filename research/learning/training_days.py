@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.accounting import Costs
+from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
 from research.errors import ConfigError, DataError
 from research.learning.settings import SESSIONS, Learned
@@ -32,9 +33,11 @@ class TrainingDays:
 
     market    : the training days.  history : the same, for kernels.
     scales    : what gaps are measured by, a row a target.
-    first_row : (K,) the training day from which on a world draws: all lines were listed at the close before.
+    first_row, stop_row : (K,) the training days from and before which a world draws: all lines are listed on them, and
+                at the close before.
     share     : (K,) of the worlds.
-    costs, g, periods_per_year : of J.  lag : sessions from a decision to its booking.
+    costs, g, periods_per_year : of J, for a wealth of 1 (`Costs.simplified`); tariff : the costs, for kernels.
+    lag : sessions from a decision to its booking.
     sessions  : of one decision.  block : mean length of a block of days.
     """
 
@@ -42,8 +45,10 @@ class TrainingDays:
     history: History
     scales: Scales
     first_row: Rows
+    stop_row: Rows
     share: Array
     costs: Costs
+    tariff: Tariff
     g: float
     periods_per_year: float
     lag: int
@@ -71,12 +76,13 @@ def training_days(
     _check(spec, market, costs, g, periods_per_year, lag)
     path = target_path(spec.allocation, market)
     targets, in_force = _distinct(path, market)
-    first = np.array([_first_row(market, target != 0.0) for target in targets])
-    enough = len(market.dates) - first >= LEAST_DAYS
+    first, stop = (np.array(rows) for rows in zip(*(_rows(market, target != 0.0) for target in targets), strict=True))
+    enough = stop - first >= LEAST_DAYS
     if not enough[-1]:
         raise _too_short(market, targets[-1] != 0.0, int(first[-1]))
-    targets, in_force, first = targets[enough], in_force[enough], first[enough]
-    covariances = [_covariance(market, target != 0.0, row) for target, row in zip(targets, first, strict=True)]
+    targets, in_force, first, stop = targets[enough], in_force[enough], first[enough], stop[enough]
+    spans = [slice(*rows) for rows in zip(first.tolist(), stop.tolist(), strict=True)]
+    covariances = [_covariance(market, target != 0.0, span) for target, span in zip(targets, spans, strict=True)]
     widths = [_widths(target, cov, costs.total, g) for target, cov in zip(targets, covariances, strict=True)]
     volatility = _long_run_volatility(path, market, int(first[0]))
     return TrainingDays(
@@ -84,8 +90,10 @@ def training_days(
         history=History(market.returns, market.cash, market.tradable),
         scales=scales(targets, np.array(widths), np.array(covariances) * periods_per_year, volatility),
         first_row=first,
+        stop_row=stop,
         share=_shares(in_force, spec.current_share),
         costs=costs,
+        tariff=costs.tariff(),
         g=float(g),
         periods_per_year=float(periods_per_year),
         lag=lag,
@@ -137,21 +145,30 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
     return np.array(targets), np.array(in_force)
 
 
-def _first_row(market: Market, held: Mask) -> int:
-    """The first row whose returns run from a close at which all lines held were listed."""
-    return int(np.argmax(market.listed[:, held].all(axis=1))) + 1
+def _rows(market: Market, held: Mask) -> tuple[int, int]:
+    """(first, stop): rows whose returns run from one close at which all lines held are listed to another.
+
+    Lines that were never listed together have none: (T + 1, T).
+    """
+    listed: Mask = np.all(market.listed[:, held], axis=1)
+    if not listed.any():
+        return len(listed) + 1, len(listed)
+    first = int(np.argmax(listed))
+    gone = ~listed[first:]
+    return first + 1, first + int(np.argmax(gone)) if gone.any() else len(listed)
 
 
-def _covariance(market: Market, held: Mask, first: int) -> Array:
+def _covariance(market: Market, held: Mask, span: slice) -> Array:
     """(n, n) covariance a session of returns in excess of cash; zero for a line that is not held."""
     covariance = np.zeros((len(held), len(held)))
-    excess = market.returns[first:, held] - market.cash[first:, None]
+    excess = market.returns[span, held] - market.cash[span, None]
     covariance[np.ix_(held, held)] = np.cov(excess, rowvar=False)
     still = held & (np.diag(covariance) <= 0.0)
     if still.any():
         raise DataError(
-            f"{market.assets[int(np.argmax(still))]} does not move from {market.dates[first]:%Y-%m-%d} to "
-            f"{market.dates[-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its returns."
+            f"{market.assets[int(np.argmax(still))]} does not move from {market.dates[span][0]:%Y-%m-%d} to "
+            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its "
+            "returns."
         )
     return covariance
 

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.accounting.costs import COLUMNS
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
+from research.accounting.tariff import Lots, Scratch, Tariff
 from research.compiled import compiled
 from research.errors import PolicyError
 from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, boxes, observe, strategic_return
@@ -81,8 +83,8 @@ class Worlds:
     def reopen(self, which: Rows) -> None:
         """Draw other days for the worlds `which`, and open them anew."""
         shape = (len(which), self.state.drawn.shape[1])
-        first = self.days.first_row[self.state.kind[which]]
-        self.open_on(which, resampled(self._rng, first, len(self.days.history.cash), shape, self.days.block))
+        first, stop = self.days.first_row[self.state.kind[which]], self.days.stop_row[self.state.kind[which]]
+        self.open_on(which, resampled(self._rng, first, stop, shape, self.days.block))
 
     def open_on(self, which: Rows, drawn: Rows) -> None:
         """Open the worlds `which` on these training days (·, D), in their targets at the close of day LOOKBACK."""
@@ -108,8 +110,13 @@ class Worlds:
     def play(self, lower: Array, upper: Array, cash: Array) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, in boxes as `boxes` writes them."""
         days, terms = self.days, np.empty(len(self))
-        box, rates = (lower, upper, cash), (days.costs.columns, days.costs.total)
-        refused = _play(self.state, days.history, *box, *rates, days.g / 2.0, days.sessions, days.lag, terms)
+        n = lower.shape[1]
+        lots, trades, charges = Lots.empty(n, 0), np.empty((1, n)), np.empty((1, len(COLUMNS), n))
+        room = (trades, charges, np.empty((0, n)))
+        pace = (days.g / 2.0, days.sessions, days.lag)
+        refused = _play(
+            self.state, days.history, lower, upper, cash, days.tariff, lots, Scratch.of(n), *room, *pace, terms
+        )
         if refused >= 0:
             raise PolicyError(
                 f"world {refused} cannot go on: the costs of its trade would take more than the lines that trade are "
@@ -118,13 +125,13 @@ class Worlds:
         return terms
 
 
-def resampled(rng: np.random.Generator, first: Rows, stop: int, shape: tuple[int, int], block: int) -> Rows:
-    """(W, D) rows by the stationary bootstrap, from first (W,) to stop - 1, in blocks of `block` rows in the mean.
+def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[int, int], block: int) -> Rows:
+    """(W, D) rows by the stationary bootstrap, from first (W,) to stop (W,) - 1, in blocks of `block` rows in the mean.
 
     A block that reaches the last row goes on at the first.
     Source: Politis and Romano (1994), The Stationary Bootstrap.
     """
-    first = first[:, None]
+    first, stop = first[:, None], stop[:, None]
     begins = rng.random(shape) < 1.0 / block
     begins[:, 0] = True
     origin = np.maximum.accumulate(np.where(begins, np.arange(shape[1]), 0), axis=1)
@@ -170,8 +177,12 @@ def _play(
     lower: Array,
     upper: Array,
     cash: Array,
-    rates: Array,
-    cost: Array,
+    tariff: Tariff,
+    lots: Lots,
+    scratch: Scratch,
+    trades: Array,
+    charges: Array,
+    most: Array,
     half_g: float,
     sessions: int,
     lag: int,
@@ -182,12 +193,9 @@ def _play(
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
     """
-    n = state.units.shape[1]
-    weights, goal, movable = np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_)
-    trades, charges = np.empty((1, n)), np.empty((1, len(rates), n))
     for w in range(len(terms)):
-        held = weigh(state.units[w], state.prices, w, state.nav[w], weights)
-        due = lag if ask(weights, held, state.tradable, w, lower, upper, cash, w) else 0
+        held = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights)
+        due = lag if ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w) else 0
         terms[w] = 0.0
         for day in range(1, sessions + 1):
             nav = _earn(state, w, history)
@@ -195,16 +203,16 @@ def _play(
             terms[w] += half_g * active * active
             state.nav[w] = nav
             if day == due:
-                status, state.nav[w], state.cash_units[w] = book(
+                status, state.nav[w], state.cash_units[w], paid, _ = book(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], 1.0, rates, cost, weights, goal, movable,
+                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], 1.0, tariff, 0, lots, most, 1.0, scratch,
                     trades, charges, 0,
                 )  # fmt: skip
                 if status == REFUSED:
                     return w
                 if status == BOOKED:
                     state.age[w] = 0
-                    terms[w] += charges.sum() / nav
+                    terms[w] += paid / nav
     return -1
 
 

@@ -1,16 +1,21 @@
 """What happened: returns, quotes, volumes, cash and instruments on one calendar, and views of the past of it."""
 
+from research.market.currency import in_currency
+from research.market.delisting import delist
 from research.market.embedded import EMBEDDED, load_market
-from research.market.instruments import instruments_table
+from research.market.instruments import SHUMWAY, instruments_table
 from research.market.market import Market, Past
 from research.market.notes import Note
 from research.market.sources import market_from_file, market_from_frame
 
 __all__ = [
     "EMBEDDED",
+    "SHUMWAY",
     "Market",
     "Note",
     "Past",
+    "delist",
+    "in_currency",
     "instruments_table",
     "load_market",
     "market_from_file",

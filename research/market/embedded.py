@@ -12,7 +12,7 @@ from research.errors import ConfigError, DataError
 from research.market.instruments import instruments_table
 from research.market.market import Market
 from research.market.notes import Note
-from research.market.sources import assemble, market_from_file
+from research.market.sources import Missing, assemble, market_from_file
 from research.market.tables import DATA, Table, read_table, table_of
 
 TOTAL = "returns: splits and dividends"
@@ -29,7 +29,8 @@ ADJUSTED = Note(
 def load_market(source: str | Path, **of_file: Any) -> Market:
     """A market by name, or from a wide CSV or Parquet file by path.
 
-    source : "multi_asset_daily", "us_etf_ohlcv", "sp500_20", or a path that ends in .csv, .csv.gz or .parquet.
+    source : "multi_asset_daily", "us_etf_ohlcv", "etf_dividends", "sp500_20", "stocks_with_exit", or a path that
+             ends in .csv, .csv.gz or .parquet.
     of_file : for a path only, what `market_from_file` takes: quotes, volumes, cash, calendar, missing and so on.
     Raises : ConfigError for an unknown name or option; DataError as `market_from_file` does.
 
@@ -165,6 +166,56 @@ def us_etf_ohlcv() -> Market:
     )
 
 
+# -- US funds with their dividends -----------------------------------------------------------------------------------
+
+DIVIDEND_CLASSES = {"GLD": "gold", "HDV": "us_equity", "SPY": "us_equity", "TLT": "bonds"}
+DIVIDEND_NOTES = (
+    Note(
+        "Returns are (close + dividend) / previous close - 1, of closes as quoted; the vendor's adjusted closes agree "
+        "with them to 6e-5 a day. No fund was split in these years."
+    ),
+    Note(
+        "The range of HDV on 2015-08-24, high over low of 1.79, is kept as published: New York opened in disorder.",
+        ["HDV"],
+        first="2015-08-24",
+        last="2015-08-24",
+    ),
+    SURVIVORS,
+)
+
+
+def etf_dividends() -> Market:
+    """SPY, TLT, GLD and HDV with quotes, bars, volumes and each dividend, 2000-07-14 to 2020-07-16."""
+    path = DATA / "etf_dividends" / "daily.parquet"
+    _require(path)
+    long = pd.read_parquet(path)
+    before = long.groupby("ticker")["close"].shift()
+    growth = long["split_coefficient"] * (long["close"] + long["dividend_amount"]) / before
+    long["total_return"] = growth.fillna(1.0).groupby(long["ticker"]).cumprod()
+    fields = ("total_return", "open", "high", "low", "close", "volume", "dividend_amount", "split_coefficient")
+    wide = {name: long.pivot(index="timestamp", columns="ticker", values=name) for name in fields}  # noqa: PD010
+    tables = {name: table_of(wide[name], f"{path.name} ({name})") for name in fields}
+    names = tables["close"].names
+    return assemble(
+        tables["total_return"],
+        quotes=tables["close"],
+        volumes=tables["volume"],
+        bars={bar: tables[bar] for bar in ("open", "high", "low")},
+        dividends=tables["dividend_amount"],
+        splits=tables["split_coefficient"],
+        cash="bill",
+        instruments=instruments_table(
+            names,
+            asset_class=[DIVIDEND_CLASSES[name] for name in names],
+            adjustment=f"{TOTAL}; quotes: as traded, neither splits nor dividends",
+        ),
+        missing="halt",
+        name="etf_dividends",
+        notes=DIVIDEND_NOTES,
+        scheduled=True,
+    )
+
+
 # -- twenty US stocks ------------------------------------------------------------------------------------------------
 
 SP500_SECTORS = {
@@ -189,26 +240,68 @@ def sp500_20() -> Market:
     if package is None or package.origin is None:
         raise DataError("market 'sp500_20' is read from the package skfolio, which is missing. Install the lock anew.")
     prices = _embedded(Path(package.origin).parent / "datasets" / "data" / "sp500_dataset.csv.gz")
+    return _stocks(prices, SP500_SECTORS, "sp500_20", SP500_NOTES)
+
+
+# -- twenty US stocks, one of which left -----------------------------------------------------------------------------
+
+EXIT_SECTORS = {
+    **dict.fromkeys(("AAPL", "AMD"), "information technology"),
+    **dict.fromkeys(("AMZN", "BABA", "BBY", "GM", "SBUX", "SHLD", "UAA"), "consumer discretionary"),
+    **dict.fromkeys(("BAC", "JPM", "MA"), "financials"),
+    **dict.fromkeys(("GOOG", "META", "T"), "communication services"),
+    **dict.fromkeys(("RRC", "XOM"), "energy"),
+    "GE": "industrials",
+    "PFE": "health care",
+    "WMT": "consumer staples",
+}
+EXIT_NOTES = (
+    Note("Returns come from closes adjusted for splits and dividends; there are no quotes, and so no whole units."),
+    Note(
+        "SHLD (Sears Holdings) left the market: its prices end here on 2018-04-11, and it was delisted in October "
+        "2018. What was lost between the two is not in the data, so SHLD stays halted at its last price until that is "
+        "stated: delist(market, 'SHLD', date, delisting_return), the return being that on the price of 2018-04-11.",
+        ["SHLD"],
+        first="2018-04-12",
+        warning=True,
+    ),
+    Note("The twenty stocks were chosen with hindsight: all but SHLD still exist, which flatters growth."),
+)
+
+
+def stocks_with_exit() -> Market:
+    """Twenty US stocks, 1990-01-02 to 2024-11-29, with nine late listings and SHLD, which left; without quotes."""
+    prices = _embedded(DATA / "stocks_with_exit" / "prices.csv")
+    return _stocks(prices, EXIT_SECTORS, "stocks_with_exit", EXIT_NOTES, missing="halt")
+
+
+EMBEDDED: dict[str, Callable[[], Market]] = {
+    "multi_asset_daily": multi_asset_daily,
+    "us_etf_ohlcv": us_etf_ohlcv,
+    "etf_dividends": etf_dividends,
+    "sp500_20": sp500_20,
+    "stocks_with_exit": stocks_with_exit,
+}
+
+
+def _stocks(
+    prices: Table, sectors: dict[str, str], name: str, notes: tuple[Note, ...], missing: Missing = "error"
+) -> Market:
+    """US stocks of which there are adjusted closes alone."""
     return assemble(
         prices,
         cash="bill",
         instruments=instruments_table(
             prices.names,
             asset_class="us_equity",
-            sector=[SP500_SECTORS[name] for name in prices.names],
+            sector=[sectors[asset] for asset in prices.names],
             adjustment=f"{TOTAL}; no quotes",
         ),
-        name="sp500_20",
-        notes=SP500_NOTES,
+        missing=missing,
+        name=name,
+        notes=notes,
         scheduled=True,
     )
-
-
-EMBEDDED: dict[str, Callable[[], Market]] = {
-    "multi_asset_daily": multi_asset_daily,
-    "us_etf_ohlcv": us_etf_ohlcv,
-    "sp500_20": sp500_20,
-}
 
 
 def _embedded(path: Path) -> Table:

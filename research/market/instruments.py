@@ -1,6 +1,7 @@
 """What a line is: its class, its currency, the lot it trades in, which adjustment its prices carry, and its end."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,14 @@ from numpy.typing import NDArray
 
 from research.errors import DataError
 
-UNBOOKED = (
-    "A delisting is not booked yet, so wealth would be wrong: leave it empty and the line halted at its last price "
-    "(missing='halt' where prices are read), or leave the asset out."
+Days = NDArray[np.datetime64]
+
+SHUMWAY = -0.30  # mean delisting return of NYSE and AMEX stocks that were delisted for performance; Nasdaq's is lower
+OFFER = (
+    "A delisting needs the return from the last price to what holders were paid, and has no default: -1.0 where "
+    "nothing was left, 0.0 where they were bought out at the last price, SHUMWAY = -0.30 for a performance delisting "
+    "of unknown proceeds (Shumway 1997, The Delisting Bias in CRSP Data, for NYSE and AMEX). Write it beside the date: "
+    "delisting_return=SHUMWAY in instruments_table, or delist(market, asset, date, SHUMWAY)."
 )
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
 INSTRUMENT_COLUMNS = ("asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return")
@@ -20,7 +26,7 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     """A table of instruments with the house's columns; what is not given gets its neutral value.
 
     assets : n names.  columns : by name, one value for all assets or one for each.
-    Raises : DataError for an unknown column, a value of the wrong kind, and a delisting, which is not booked yet.
+    Raises : DataError for an unknown column, a value of the wrong kind, and a delisting without its return.
 
     >>> instruments_table(["SPY", "BTC"], lot=[1.0, 1e-8])["lot"].to_dict()
     {'SPY': 1.0, 'BTC': 1e-08}
@@ -37,7 +43,7 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     """A copy with one type a column: text, float, or date. Raises DataError naming asset, column, value and mend.
 
-    `delisted` and `delisting_return` are kept, and must be empty: a halt and an exit look alike, and nothing books one.
+    delisted, delisting_return : both or neither; the return is a fraction, -1 or above.
     """
 
     def refuse(good: pd.Series | NDArray[np.bool_], column: str, mend: str) -> None:
@@ -47,9 +53,27 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
     for column in TEXTS:
         refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")
-    for column in ("delisted", "delisting_return"):
-        refuse(table[column].isna(), column, UNBOOKED)
-    dates = pd.to_datetime(table["delisted"]).astype("datetime64[us]")
     lots, ends = (pd.to_numeric(table[c], errors="coerce").astype(float) for c in ("lot", "delisting_return"))
     refuse(np.isfinite(lots) & (lots > 0.0), "lot", "A lot is a number of units above zero.")
-    return table.assign(delisted=dates, lot=lots, delisting_return=ends)
+    dates, left = table["delisted"], table["delisted"].notna()
+    if left.any():
+        dates = pd.Series([_plain_date(cell) for cell in dates], table.index, dtype="datetime64[us]")
+        refuse(dates.notna() | ~left, "delisted", "Write the date as YYYY-MM-DD, or leave it empty.")
+        refuse(~left | table["delisting_return"].notna(), "delisting_return", OFFER)
+        refuse(~left | (np.isfinite(ends) & (ends >= -1.0)), "delisting_return", "It is finite and -1 or above.")
+    refuse(left | table["delisting_return"].isna(), "delisting_return", "Give the date too, as `delisted`.")
+    return table.assign(delisted=dates.astype("datetime64[us]"), lot=lots, delisting_return=ends)
+
+
+def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
+    """(n,) row of the first session on or after each asset's delisting, T (rows of `days`) where the data has none."""
+    return np.searchsorted(days, instruments["delisted"].to_numpy().astype("datetime64[D]")).astype(np.int64)
+
+
+def _plain_date(cell: object) -> pd.Timestamp:
+    """The cell as a date, NaT when it is empty or no date without time and zone."""
+    if not isinstance(cell, str | date | np.datetime64):  # a pandas Timestamp is a `date`, and so is NaT
+        return pd.NaT  # type: ignore[return-value]
+    stamp = pd.to_datetime(cell, format="%Y-%m-%d", errors="coerce") if isinstance(cell, str) else pd.Timestamp(cell)
+    plain = pd.notna(stamp) and stamp.tz is None and stamp == stamp.normalize()
+    return stamp if plain else pd.NaT  # type: ignore[return-value]

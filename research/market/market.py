@@ -13,31 +13,39 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.errors import ConfigError, DataError
-from research.market.instruments import INSTRUMENT_COLUMNS, checked_instruments, instruments_table
+from research.market.checks import PANELS, check_labels, check_shapes, check_values
+from research.market.instruments import checked_instruments, exit_rows, instruments_table
 from research.market.notes import Day, Note
+from research.market.units import dividend_yields, growth_of_price, open_over_close
 
 __all__ = ["Array", "Market", "Mask", "Past", "frozen", "instruments_table"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-PANELS = ("returns", "tradable", "prices", "volumes", "dividends")  # the arrays of shape (T, n)
-BARS = ("open", "high", "low")
-
 
 @dataclass(frozen=True, eq=False)
 class Market:
     """What happened, on one calendar of T dates and n assets.
 
+    A line that leaves the market is halted, marked at its last price, until the date on which `instruments` says that
+    it is delisted. On the first session on or after that date it returns `delisting_return` on its mark and cannot be
+    traded; from that row on it is not listed, and after it it returns nothing.
+
     dates       : (T,) sessions, increasing, without time or zone.
     assets      : n names.
-    returns     : (T, n) total simple return since the previous close, fraction; 0 where not listed or halted.
+    returns     : (T, n) total simple return since the previous close, fraction; 0 where not listed or halted; above
+                  -1, which only a delisting may reach.
     tradable    : (T, n) listed, quoted and not halted that day.
     cash        : (T,) simple return of cash since the previous session, fraction.
     instruments : (n, ·) table by asset: asset_class, sector, currency, lot (units), adjustment of its prices, delisted
-                  (date) and delisting_return (fraction), both empty: a delisting is refused until it is booked.
+                  (date) and delisting_return (fraction on the last mark): both, or neither for a line that stays.
     prices      : (T, n) quoted close, currency per unit, or NaN: for lots, tickets and volumes only.
-    volumes     : (T, n) units a day, or None.      dividends : (T, n) per unit, or None.
+    volumes     : (T, n) units a day, or None.
+    dividends   : (T, n) the income part of `returns` on its ex-date, currency per unit as quoted that day, 0 where
+                  none; or None.
+    splits      : (T, n) units after for one unit before, on the day from which quotes are per unit after; 1 where
+                  none; or None.
     bars        : {"open" | "high" | "low": (T, n)}, or None.
     calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
     name        : what a report calls this market.
@@ -54,6 +62,7 @@ class Market:
     prices: Array
     volumes: Array | None = None
     dividends: Array | None = None
+    splits: Array | None = None
     bars: Mapping[str, Array] | None = None
     calendar: str = "XNYS"
     name: str = ""
@@ -70,10 +79,10 @@ class Market:
             object.__setattr__(self, "bars", MappingProxyType(bars))
         object.__setattr__(self, "assets", tuple(self.assets))
         object.__setattr__(self, "notes", tuple(Note.of(note) for note in self.notes))
-        _check_labels(self)
+        check_labels(self)
         object.__setattr__(self, "instruments", checked_instruments(self.instruments, f"market {self.name!r}"))
-        _check_shapes(self)
-        _check_values(self)
+        check_shapes(self)
+        check_values(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
@@ -89,8 +98,16 @@ class Market:
 
     @cached_property
     def listed(self) -> Mask:
-        """(T, n) from the first tradable row of each asset on: a later gap is a halt, not an exit."""
-        return frozen(np.maximum.accumulate(self.tradable, axis=0))
+        """(T, n) from the first tradable row of each asset up to its exit: until then a gap is a halt."""
+        listed = np.maximum.accumulate(self.tradable, axis=0)
+        if (self.exits < len(listed)).any():
+            listed &= np.arange(len(listed))[:, None] < self.exits
+        return frozen(listed)
+
+    @cached_property
+    def exits(self) -> NDArray[np.int64]:
+        """(n,) row on which the delisting of each asset is booked, T where the data has none."""
+        return frozen(exit_rows(self.instruments, self.days))
 
     @cached_property
     def asset_class(self) -> tuple[str, ...]:
@@ -99,13 +116,61 @@ class Market:
 
     @cached_property
     def listings(self) -> NDArray[np.int64]:
-        """Rows on which a line becomes listed, in order."""
-        return frozen(np.unique(np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]))
+        """Rows on which the set of listed lines changes, by a listing or an exit, in order."""
+        listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
+        return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
 
     @cached_property
     def index(self) -> Array:
-        """(T, n) total-return index, 1 at the first row: what a unit is worth inside the engine."""
+        """(T, n) total-return index, 1 at the first row: what a unit is worth inside the engine.
+
+        Zero from a delisting on that leaves nothing: such a unit is worthless and is not traded any more.
+        """
         return frozen(np.cumprod(1.0 + self.returns, axis=0))
+
+    @cached_property
+    def price_index(self) -> Array:
+        """(T, n) what a unit is worth when its dividends are paid out, 1 at the first row; see `income`.
+
+        It grows by 1 + return - yield, where the yield is dividend × split / previous quote.
+        Raises : DataError for a dividend without a quote before it, or of the whole unit and more.
+        """
+        if self.dividends is None:
+            return self.index
+        return frozen(np.cumprod(growth_of_price(self, self._yields), axis=0))
+
+    @cached_property
+    def income(self) -> Array:
+        """(T, n) dividends that a unit of `price_index`, held at the previous close, is paid on the ex-date.
+
+        price_index[t] + income[t] = price_index[t - 1] × (1 + returns[t]).  Raises : as `price_index`.
+        """
+        income = np.zeros(self.shape)
+        income[1:] = self.price_index[:-1] * self._yields[1:]
+        return frozen(income)
+
+    @cached_property
+    def open_index(self) -> Array:
+        """(T, n) what a unit of `index` is worth at the day's open: index × (open + dividend) / (close + dividend).
+
+        A dividend belongs to whoever held the unit overnight: at the open of the ex-date the index contains it. Where a
+        line does not trade it stays at its mark.
+        Raises : DataError for a market without opens, or without one where a line trades.
+        """
+        return frozen(self.index * open_over_close(self, 0.0 if self.dividends is None else self.dividends))
+
+    @cached_property
+    def open_price_index(self) -> Array:
+        """(T, n) what a unit of `price_index` is worth at the day's open, without its `income`: × open / close.
+
+        Raises : as `open_index` and `price_index`.
+        """
+        return frozen(self.price_index * open_over_close(self, 0.0))
+
+    @cached_property
+    def _yields(self) -> Array:
+        """(T, n) dividend yields, see `dividend_yields`."""
+        return dividend_yields(self)
 
     @cached_property
     def cash_index(self) -> Array:
@@ -134,7 +199,8 @@ class Market:
         add("calendar", self.calendar.encode())
         add("dates", self.days.astype("<i8").tobytes())
         for name in (*PANELS, "cash"):
-            add(name, _value_bytes(getattr(self, name)))
+            if name != "splits" or self.splits is not None:  # a market without splits keeps the fingerprint it had
+                add(name, _value_bytes(getattr(self, name)))
         for name, values in sorted((self.bars or {}).items()):
             add(name, _value_bytes(values))
         for name in sorted(self.instruments.columns):
@@ -185,11 +251,18 @@ class Market:
         )
 
     def until(self, date: str | pd.Timestamp) -> "Market":
-        """The market up to and including the last session on or before `date`: a market that ends there."""
+        """The market up to and including the last session on or before `date`: a market that ends there.
+
+        A delisting that lies after its last session is not in it: on that day nobody knew.
+        """
         stop = self.row(date) + 1
+        table, known = self.instruments, self.exits < stop
+        if table["delisted"].notna().to_numpy()[~known].any():
+            table = table.assign(**{c: table[c].where(known) for c in ("delisted", "delisting_return")})
         cut = {name: getattr(self, name) for name in ("dates", "cash", *PANELS) if getattr(self, name) is not None}
         return replace(
             self,
+            instruments=table,
             bars=None if self.bars is None else {name: bar[:stop] for name, bar in self.bars.items()},
             notes=self.notes_in(last=self.days[stop - 1]),
             **{name: values[:stop] for name, values in cut.items()},
@@ -261,7 +334,7 @@ class Past:
 
     @property
     def listed(self) -> Mask:
-        """(t + 1, n) from the first tradable row on."""
+        """(t + 1, n) from the first tradable row on, up to an exit so far."""
         return self._market.listed[: self.t + 1]
 
     @property
@@ -280,9 +353,9 @@ class Past:
         return self._market.asset_class
 
     def complete(self, window: int) -> Mask:
-        """(n,) assets whose last `window` returns are all known: listed at the close before the window begins."""
+        """(n,) assets whose last `window` returns are all known: listed today and at the close before the window."""
         before = self.t - window
-        return np.zeros(len(self.assets), dtype=bool) if before < 0 else self._market.listed[before]
+        return np.zeros(len(self.assets), dtype=bool) if before < 0 else frozen(self.listed[before] & self.listed[-1])
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -323,71 +396,3 @@ def _day(date: str | pd.Timestamp) -> np.datetime64:
     if pd.isna(stamp) or stamp.tz is not None:
         raise ConfigError(f"not a plain date: found {date!r}. Write it as YYYY-MM-DD, without a zone.")
     return np.datetime64(stamp, "D")
-
-
-def _check_labels(market: Market) -> None:
-    where = f"market {market.name!r}"
-    if not isinstance(market.dates, pd.DatetimeIndex):
-        raise DataError(f"dates of {where} are a {type(market.dates).__name__}: make them a DatetimeIndex.")
-    if market.dates.tz is not None or (market.dates != market.dates.normalize()).any():
-        raise DataError(f"dates of {where} carry a time or a zone: give plain session dates.")
-    if len(market.dates) < 2 or not market.assets:
-        raise DataError(
-            f"{where} has {len(market.dates)} dates and {len(market.assets)} assets: give two and one at least."
-        )
-    late = np.flatnonzero(market.days[1:] <= market.days[:-1]) + 1
-    if len(late):
-        day, row = market.days[late[0]], late[0]
-        word = "appears twice" if day == market.days[row - 1] else "stands after a later date"
-        raise DataError(f"date {day} {word} in {where} (row {row}). Sort the dates and keep one row a date.")
-    seen: set[str] = set()
-    for column, asset in enumerate(market.assets):
-        if not isinstance(asset, str) or not asset.strip():
-            raise DataError(f"column {column} of {where} has no name: found {asset!r}. Name every asset.")
-        if asset in seen:
-            raise DataError(f"asset {asset!r} appears twice in {where} (column {column}). Rename or drop one.")
-        seen.add(asset)
-    table = market.instruments
-    if tuple(table.index) != market.assets or not set(INSTRUMENT_COLUMNS) <= set(table.columns):
-        raise DataError(
-            f"instruments of {where} must have a row for each of {', '.join(market.assets)}, in this order, and the "
-            f"columns {', '.join(INSTRUMENT_COLUMNS)}: found {', '.join(map(str, table.index))}. Use instruments_table."
-        )
-
-
-def _check_shapes(market: Market) -> None:
-    where, bars = f"market {market.name!r}", market.bars or {}
-    for name, values in {**{name: getattr(market, name) for name in PANELS}, **bars}.items():
-        if values is not None and values.shape != market.shape:
-            raise DataError(f"{name} of {where} have shape {values.shape}: give {market.shape}, dates by assets.")
-    if market.cash.shape != market.shape[:1]:
-        raise DataError(f"cash of {where} has shape {market.cash.shape}: give {market.shape[:1]}, one a date.")
-    if not set(bars) <= set(BARS):
-        raise DataError(f"bars of {where} are called {', '.join(bars)}: use {', '.join(BARS)}.")
-
-
-def _check_values(market: Market) -> None:
-    def refuse(bad: np.ndarray, what: str, values: np.ndarray, mend: str) -> None:
-        if bad.any():
-            t, *line = np.argwhere(bad)[0]
-            whose = f" for {market.assets[line[0]]}" if line else ""
-            found = float(values[(t, *line)])
-            raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {mend}")
-
-    finite = "Correct the source: it is finite and above"
-    refuse(
-        ~np.isfinite(market.returns), "return missing", market.returns, "Correct the source, or leave the asset out."
-    )
-    refuse(market.returns <= -1.0, "impossible return", market.returns, f"{finite} -1.")
-    refuse(~market.listed & (market.returns != 0.0), "return before listing", market.returns, "Set it to zero.")
-    refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")
-    bars = market.bars or {}
-    for name, values in {"price": market.prices, **bars}.items():
-        refuse((values <= 0.0) | np.isinf(values), f"impossible {name}", values, f"{finite} zero.")
-    for name, panel in {"volume": market.volumes, "dividend": market.dividends}.items():
-        if panel is not None:
-            refuse(
-                (panel < 0.0) | np.isinf(panel), f"impossible {name}", panel, "Correct the source: it is zero or above."
-            )
-    if {"high", "low"} <= set(bars):
-        refuse(bars["high"] < bars["low"], "high below low", bars["high"], "Correct the source.")

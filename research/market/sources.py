@@ -1,6 +1,7 @@
 """From tables of prices to a `Market`: what is listed or halted, what it returned, and what a reader must know."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from research.errors import ConfigError, DataError
 from research.market.calendars import Days, sessions
 from research.market.cash import bill_cash
-from research.market.instruments import instruments_table
+from research.market.delisting import exit_note
+from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Array, Market, Mask
 from research.market.notes import Note, counted
 from research.market.tables import Table, read_table, table_of
@@ -19,6 +21,7 @@ from research.market.tables import Table, read_table, table_of
 Missing = Literal["error", "halt"]
 CashSource = Literal["bill"] | pd.Series | NDArray[np.float64] | None
 EXTREME = 0.4  # a move of one session past which a reader should look: a split gone wrong is -50 % or +100 %
+AGREES = 1e-4  # between a return and its quotes, dividends and splits: vendors' adjusted prices are rounded to 5.5e-5
 
 
 def market_from_frame(
@@ -27,6 +30,8 @@ def market_from_frame(
     quotes: pd.DataFrame | None = None,
     volumes: pd.DataFrame | None = None,
     bars: Mapping[str, pd.DataFrame] | None = None,
+    dividends: pd.DataFrame | None = None,
+    splits: pd.DataFrame | None = None,
     cash: CashSource = None,
     instruments: pd.DataFrame | None = None,
     calendar: str = "XNYS",
@@ -39,13 +44,18 @@ def market_from_frame(
     quotes : prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It may be
              `prices` itself.
     volumes : units a day.  bars : "open", "high", "low", each like `quotes`.  All on the dates of `prices`.
+    dividends : currency per unit as quoted on the ex-date, so after that day's split; empty where none.
+    splits : units after for one unit before, on the day from which quotes are per unit after; empty where none. Quotes
+             that are adjusted for splits come without them, and with dividends adjusted alike. A return that differs
+             from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
     cash : "bill" for the embedded three-month US bill; simple returns since the previous session, as a Series on these
            dates or (T,); None for zero, which is noted as a warning.
-    instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value.
+    instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value. One
+                  with `delisted` and `delisting_return` leaves on that date, and has no price from it on.
     calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
     missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
               last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
-              asset that left the market stays halted: a delisting is not booked yet, and `delisted` is refused.
+              asset that left the market stays halted until the instruments say that it is delisted.
     Raises  : DataError naming source, row, column, date, value and mend; ConfigError for an unknown calendar or option.
 
     >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
@@ -59,6 +69,8 @@ def market_from_frame(
         quotes=None if quotes is None else table_of(quotes, f"{name} (quotes)"),
         volumes=None if volumes is None else table_of(volumes, f"{name} (volumes)"),
         bars={bar: table_of(table, f"{name} ({bar})") for bar, table in (bars or {}).items()},
+        dividends=None if dividends is None else table_of(dividends, f"{name} (dividends)"),
+        splits=None if splits is None else table_of(splits, f"{name} (splits)"),
         cash=cash,
         instruments=instruments,
         calendar=calendar,
@@ -72,6 +84,8 @@ def market_from_file(
     *,
     quotes: str | Path | None = None,
     volumes: str | Path | None = None,
+    dividends: str | Path | None = None,
+    splits: str | Path | None = None,
     cash: CashSource = None,
     instruments: pd.DataFrame | None = None,
     calendar: str = "XNYS",
@@ -80,13 +94,15 @@ def market_from_file(
 ) -> Market:
     """A market from wide CSV or Parquet files: dates in the first column, one column an asset. See `market_from_frame`.
 
-    quotes, volumes : files of the same form and dates; `quotes` may be `path` itself.
+    quotes, volumes, dividends, splits : files of the same form and dates; `quotes` may be `path` itself.
     name : what a report calls the market; the file's name when not given.
     """
     return assemble(
         read_table(path),
         quotes=None if quotes is None else read_table(quotes),
         volumes=None if volumes is None else read_table(volumes),
+        dividends=None if dividends is None else read_table(dividends),
+        splits=None if splits is None else read_table(splits),
         cash=cash,
         instruments=instruments,
         calendar=calendar,
@@ -101,6 +117,8 @@ def assemble(
     quotes: Table | None = None,
     volumes: Table | None = None,
     bars: Mapping[str, Table] | None = None,
+    dividends: Table | None = None,
+    splits: Table | None = None,
     cash: CashSource = None,
     instruments: pd.DataFrame | None = None,
     calendar: str = "XNYS",
@@ -115,14 +133,25 @@ def assemble(
     for table in (prices, quotes, *(bars or {}).values()):
         if table is not None:
             table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
+    if dividends is not None:
+        dividends.refuse(
+            dividends.cells < 0.0, "impossible dividend", "A dividend is zero or above: correct the source."
+        )
+    if splits is not None:
+        splits.refuse(splits.cells <= 0.0, "impossible split factor", "It is above zero, 1 or empty where none.")
     lines = _instruments(prices, quotes, instruments)
-    tradable, gaps = _tradable(prices, missing)
+    exits = exit_rows(lines, prices.days)
+    tradable, gaps = _tradable(prices, missing, exits)
     returns = _returns(prices.cells, tradable)
     earned, cash_notes = _cash(cash, prices.days, calendar)
     notes = (*notes, *cash_notes, *gaps, *_extreme_moves(prices, returns))
     if not scheduled:
         notes += _off_schedule(prices, calendar)
-    return Market(
+    for i in np.flatnonzero(exits < len(returns)).tolist():
+        returns[exits[i], i] = lines["delisting_return"].iloc[i]
+        last = int(np.flatnonzero(tradable[:, i])[-1])
+        notes += (exit_note(prices.names[i], prices.days[last], prices.days[exits[i]], returns[exits[i], i]),)
+    market = Market(
         dates=pd.DatetimeIndex(prices.days.astype("datetime64[us]"), name="date"),
         assets=prices.names,
         returns=returns,
@@ -131,11 +160,14 @@ def assemble(
         instruments=lines,
         prices=_beside(prices, quotes),
         volumes=None if volumes is None else _beside(prices, volumes),
+        dividends=None if dividends is None else np.nan_to_num(_beside(prices, dividends), nan=0.0),
+        splits=None if splits is None else np.nan_to_num(_beside(prices, splits), nan=1.0),
         bars={bar: _beside(prices, values) for bar, values in bars.items()} if bars else None,
         calendar=calendar,
         name=name,
         notes=notes,
     )
+    return replace(market, notes=(*notes, *differing)) if (differing := _differing(market)) else market
 
 
 def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None) -> pd.DataFrame:
@@ -155,15 +187,21 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
     return instruments_table(prices.names, **({"adjustment": adjustment} | {c: rows[c].tolist() for c in rows.columns}))
 
 
-def _tradable(prices: Table, missing: Missing) -> tuple[Mask, tuple[Note, ...]]:
-    """(T, n) a price is there; and a note an asset on gaps that are halts. Other gaps after listing raise DataError."""
+def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tuple[Mask, tuple[Note, ...]]:
+    """(T, n) a price is there; and a note an asset on gaps that are halts.
+
+    Raises : DataError for other gaps between listing and exit, and for a price from the exit on.
+    """
     if missing not in ("error", "halt"):
         raise ConfigError(f"unknown treatment of missing prices: found missing={missing!r}. Use 'error' or 'halt'.")
     quoted = ~np.isnan(prices.cells)
     if not quoted.any(axis=0).all():
         empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
         raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
-    gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted
+    gone = np.arange(len(quoted))[:, None] >= exits
+    mend = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
+    prices.refuse(gone & quoted, "price of a line that is delisted", mend)
+    gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted & ~gone
     if missing == "error":
         mend = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
         prices.refuse(gaps, "price missing", mend)
@@ -239,6 +277,27 @@ def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
             f"{prices.days[widest]} ({returns[widest, i]:+.1%}): look for a split or a wrong price."
         )
         notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
+    return tuple(notes)
+
+
+def _differing(market: Market) -> tuple[Note, ...]:
+    """A warning an asset whose returns are not those of its quotes, dividends and splits, where these are given."""
+    if market.dividends is None and market.splits is None:
+        return ()
+    income = 0.0 if market.dividends is None else market.dividends[1:]
+    factor = 1.0 if market.splits is None else market.splits[1:]
+    traded = market.tradable[1:] & market.tradable[:-1]
+    implied = factor * (market.prices[1:] + income) / market.prices[:-1] - 1.0
+    apart = np.where(traded & ~np.isnan(implied), market.returns[1:] - implied, 0.0)
+    notes = []
+    for i in np.flatnonzero((np.abs(apart) > AGREES).any(axis=0)).tolist():
+        days, worst = market.days[1:][np.abs(apart[:, i]) > AGREES], int(np.argmax(np.abs(apart[:, i])))
+        text = (
+            f"{market.assets[i]} returned other than its quotes, dividends and splits say on "
+            f"{counted(len(days), 'session')}, most on {market.days[worst + 1]} ({apart[worst, i]:+.2%}): look for a "
+            "dividend or a split that is missing, doubled, dated otherwise or not adjusted alike."
+        )
+        notes.append(Note(text, [market.assets[i]], days[0], days[-1], warning=True))
     return tuple(notes)
 
 

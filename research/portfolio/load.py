@@ -1,7 +1,7 @@
 """From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to mend it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.accounting import Costs
-from research.accounting.costs import COLUMNS
+from research.accounting import Execution
+from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
+from research.portfolio.costs import COSTS, costs_at, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
 
-KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "limits", "g", "test_start",
-        "policies", "policy", "periods_per_year", "lag")  # fmt: skip
+KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "limits",
+        "execution", "dividends", "g", "test_start", "policies", "policy", "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
-RATES = tuple(f"{column}_bps" for column in COLUMNS)
-LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *RATES)
+LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
@@ -61,7 +61,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         strategic=strategic,
         lower=np.array([line.range[0] for line in lines]),
         upper=np.array([line.range[1] for line in lines]),
-        costs=_costs(document, lines),
+        costs=read_costs(document, [(line.asset, line.asset_class, line.costs) for line in lines]),
         limits=_limits(document, lines),
         g=document.number("g", at_least=0.0, default=5.0),
         periods_per_year=_periods_per_year(document, market),
@@ -70,6 +70,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         policies={name: read_policy(document, ("policies", name), strategic) for name in document.mapping("policies")},
         policy=_policy(document),
         settings={},
+        execution=_execution(document),
+        dividends=_dividends(document, market),
     )
     if portfolio.nav == 0.0:
         document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
@@ -78,7 +80,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of the file, read and checked; `rates` are the costs that it gives itself, in basis points."""
+    """One line of the file, read and checked; `costs` are those that it gives itself."""
 
     asset: str
     asset_class: str
@@ -87,7 +89,7 @@ class _Line:
     shares: float
     holdings: float
     lot: float
-    rates: dict[str, float]
+    costs: dict[str, float]
 
 
 # -- the market ------------------------------------------------------------------------------------------------------
@@ -151,7 +153,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
         shares=shares,
         holdings=holdings,
         lot=_lot(document, path, float(market.instruments["lot"].iloc[of_market])),
-        rates={rate: _rate(document, (*path, rate)) for rate in RATES if document.has(*path, rate)},
+        costs=costs_at(document, path),
     )
 
 
@@ -214,28 +216,7 @@ def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
     return FixedWeights(tuple(line.target for line in lines))
 
 
-# -- costs, limits, dates, the policy in force -----------------------------------------------------------------------
-
-
-def _costs(document: Document, lines: list[_Line]) -> Costs:
-    """Each line's costs: those of its class, unless it gives its own."""
-    classes: dict[str, dict[str, float]] = {}
-    for name in document.mapping("costs"):
-        document.check_keys(("costs", name), RATES)
-        classes[name] = {rate: _rate(document, ("costs", name, rate)) for rate in RATES}
-    rates = [classes.get(line.asset_class, {}) | line.rates for line in lines]
-    for line, given in zip(lines, rates, strict=True):
-        if set(given) != set(RATES):
-            mend = f"Add `{line.asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
-            document.refuse(("costs",), f"no costs for the class of {line.asset}", line.asset_class, mend)
-    return Costs.bps(len(lines), **{column: [rate[f"{column}_bps"] for rate in rates] for column in COLUMNS})
-
-
-def _rate(document: Document, path: KeyPath) -> float:
-    rate = document.number(*path)
-    if not 0.0 <= rate < 5000.0:
-        document.refuse(path, "not a cost", rate, "Give basis points of notional a side: at least 0, less than 5,000.")
-    return rate
+# -- limits, dates, the policy in force -----------------------------------------------------------------------
 
 
 def _limits(document: Document, lines: list[_Line]) -> Limits:
@@ -252,6 +233,30 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
         tracking_error=tracking_error,
         max_days_outside=document.number("limits", "max_days_outside", at_least=0.0, at_most=1.0, default=0.05),
     )
+
+
+def _execution(document: Document) -> Execution:
+    """How backtests book: at once at the close, in fractions, unless the file says otherwise."""
+    if not document.has("execution"):
+        return Execution()
+    document.check_keys(("execution",), tuple(f.name for f in fields(Execution)))
+    given = {key: document.value("execution", key) for key in document.mapping("execution")}
+    if given.get("sizing") == "units" and document.has("limits", "minimum_trade"):
+        given = {"minimum_trade": document.number("limits", "minimum_trade", at_least=0.0)} | given
+    try:
+        return Execution(**given)
+    except (ConfigError, TypeError) as error:
+        document.refuse(("execution",), str(error).removesuffix("."), given, "See `Execution` for what may stand here.")
+
+
+def _dividends(document: Document, market: Market) -> Dividends:
+    found = document.text("dividends", default="reinvest")
+    if found not in ("reinvest", "cash"):
+        document.refuse(("dividends",), "unknown treatment of dividends", found, "Use reinvest or cash.")
+    if found == "cash" and market.dividends is None:
+        mend = "Use reinvest: its returns contain them already."
+        document.refuse(("dividends",), f"market {market.name!r} has no dividends", found, mend)
+    return found  # type: ignore[return-value]
 
 
 def _last_trade(document: Document, market: Market) -> pd.Timestamp:
@@ -309,9 +314,11 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "target_cash": document.number("target_cash", default=0.0),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "lines": {line.asset: _line_settings(line) for line in lines},
-        "costs": {
-            name: {rate: document.number("costs", name, rate) for rate in RATES} for name in document.mapping("costs")
-        },
+        "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
+        **({"holding": document.value("holding")} if document.has("holding") else {}),
+        **({"execution": asdict(portfolio.execution)} if document.has("execution") else {}),
+        **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
+        **({"tax": document.value("tax")} if document.has("tax") else {}),
         "limits": {
             "minimum_trade": limits.minimum_trade,
             **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
@@ -329,4 +336,4 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
 def _line_settings(line: _Line) -> dict[str, Any]:
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
-    return settings | held | {"lot": line.lot} | line.rates
+    return settings | held | {"lot": line.lot} | line.costs

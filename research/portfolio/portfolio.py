@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.accounting import Costs
+from research.accounting import Costs, Execution
+from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.market import Array, Mask, frozen
@@ -47,6 +48,7 @@ class Portfolio:
     g : price of squared tracking error in J.  lag : sessions from a decision to its booking.
     test_start : first day of the test.  policies : name -> candidate, with its allocation.
     policy : name of the one in force, or None.  settings : all of it as plain JSON types, defaults filled in.
+    execution, dividends : how backtests book what is decided, and what they do with dividends.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Portfolio:
     policies: dict[str, Any]
     policy: str | None
     settings: dict[str, Any] = field(repr=False)
+    execution: Execution = field(default_factory=Execution)
+    dividends: Dividends = "reinvest"
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""

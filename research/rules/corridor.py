@@ -148,11 +148,13 @@ def band_rows(target: Array, trigger: float, box: float) -> dict[str, Array]:
 
     target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV.
     A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
-    of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0].
+    of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of cash does
+    not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
     """
     cash = 1.0 - target.sum(axis=1)
     cash[np.abs(cash) < 1e-9] = 0.0
     (trigger_lower, trigger_upper), (lower, upper) = _round(target, trigger), _round(target, box)
+    cash_trigger = (cash - trigger, cash + trigger)
     cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, box)]
     return {
         "target": target,
@@ -160,7 +162,7 @@ def band_rows(target: Array, trigger: float, box: float) -> dict[str, Array]:
         "trigger_upper": trigger_upper,
         "lower": lower,
         "upper": upper,
-        "cash": np.stack([*_round(cash, trigger), *cash_box], axis=1),
+        "cash": np.stack([*cash_trigger, *cash_box], axis=1),
     }
 
 

@@ -85,17 +85,19 @@ class Within:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Trade when some weight has left its band, back into a box round the target; checked daily.
+    """Trade when some weight has left its band, back into a box round the target.
 
     band : half-width, fraction of NAV: 0.02 is two percentage points.
     to : "target", the band's "edge", or `Within` a narrower band.
     part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
+    check : when it looks: at every close, or at the last scheduled session of every week, month, quarter or year.
     """
 
     allocation: Allocation
     band: float = 0.02
     to: Literal["target", "edge"] | Within = "target"
     part: float = 1.0
+    check: Every = "day"
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "band"
 
@@ -112,6 +114,8 @@ class Threshold:
                 "the band."
             )
         _check_part(self.part)
+        if self.check not in EVERY:
+            raise ConfigError(f"check is {self.check!r}: use one of {', '.join(EVERY)}.")
 
     @property
     def destination(self) -> float:
@@ -121,12 +125,16 @@ class Threshold:
         return self.band if self.to == "edge" else 0.0
 
     def decide(self, view: View) -> Hold | Trade:
-        """Trade into the box when the widest gap is past the band."""
+        """Trade into the box when the widest gap is past the band, on a day on which it is checked."""
+        past = view.past
+        if self.check != "day" and not (view.unfinished or last_of(past.days[-1:], self.check, past.calendar)[0]):
+            return Hold(Why("band"))
         return decide_in(band_rows(view.target[None], self.band, self.destination), view, "band", self.part)
 
     def corridor(self, market: Market, targets: TargetPath) -> Corridor:
-        """The rule as arrays, asked every day."""
-        asked = np.ones(len(market.dates), dtype=bool)
+        """The rule as arrays, asked on the days on which it is checked."""
+        every_day = np.ones(len(market.dates), dtype=bool)
+        asked = every_day if self.check == "day" else last_of(market.days, self.check, market.calendar)
         rows = band_rows(targets.rows, self.band, self.destination)
         return Corridor(asked, targets.row, **rows, part=self.part, trigger="band")
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from research.accounting.costs import CHARGED, USUAL
 from research.trading.formats import Content
 
 MONEY = ("price", "value", "notional", "cost")
 WEIGHTS = ("weight_before", "weight_after", "weight", "target")
 TEXTS = ("asset", "side", "aim", "reason")
-IN_FILES_ONLY = ("commission", "half_spread", "price_date")  # shown in the line on money, and in the captions
+IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
     "held": "Held, at the closes of",
@@ -149,9 +150,11 @@ def _reason(content: Content) -> list[str]:
 def _money(content: Content) -> str:
     """What becomes of cash and wealth, in a line."""
     facts = content.facts
+    paid = [c for c in CHARGED if c in USUAL or facts[c]]
+    costs = " ".join(f"− {column.replace('_', '-')} {facts[column]:,.2f}" for column in paid)
     return (
-        f"Cash {facts['cash_before']:,.2f} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} − commission "
-        f"{facts['commission']:,.2f} − half-spread {facts['half_spread']:,.2f} = {facts['cash_after']:,.2f} "
+        f"Cash {facts['cash_before']:,.2f} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
+        f"{facts['cash_after']:,.2f} "
         f"{facts['basis']}. NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover "
         f"{facts['turnover']:.2%}."
     )

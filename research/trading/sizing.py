@@ -10,8 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from research.accounting import Costs, Trade
-from research.accounting.kernel import REFUSED, book, wealth, weigh
+from research.accounting import Trade
+from research.accounting.costs import COLUMNS
+from research.accounting.kernel import REFUSED, book, charge, wealth, weigh
+from research.accounting.tariff import Lots, Scratch, Tariff
 from research.errors import PolicyError
 from research.market.market import Array, Mask, frozen
 from research.portfolio import Portfolio
@@ -28,7 +30,8 @@ class Position:
 
     units, prices, lots : (n,) held; quoted close, currency a unit; least number of units in a trade. A line without a
     quote is held in units of one currency unit, and trades in cents.
-    quoted, tradable : (n,) bool.  cash, minimum : currency; a smaller order is not sent.
+    quoted, tradable : (n,) bool.  cash, minimum : currency; a smaller order is not sent.  tariff : what orders cost,
+    row `day` of what it has by the day, without tax: what was paid for a holding is not known here.
     """
 
     units: Array
@@ -38,7 +41,8 @@ class Position:
     tradable: Mask
     cash: float
     minimum: float
-    costs: Costs
+    tariff: Tariff
+    day: int
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
@@ -55,7 +59,8 @@ class Position:
             tradable=portfolio.market.tradable[-1],
             cash=float(_cents(portfolio.cash) / 100.0),
             minimum=portfolio.limits.minimum_trade,
-            costs=portfolio.costs,
+            tariff=portfolio.costs.tariff(portfolio.market, len(portfolio.market.dates) - 1)._replace(tax=0.0),
+            day=len(portfolio.market.dates) - 1,
         )
 
     @cached_property
@@ -164,32 +169,15 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
 def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:
     """Units (n,) and NAV after the self-financing step into the box, before any rounding."""
     n = len(position.units)
-    units, costs = position.units.copy(), position.costs
+    units = position.units.copy()
     lower, upper, aim = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
-    status, nav, _ = book(
-        units,
-        frozen(position.prices[None]),
-        0,
-        position.cash,
-        1.0,
-        position.nav,
-        frozen(position.tradable[None]),
-        lower,
-        upper,
-        aim,
-        0,
-        float(trade.cash_lower),
-        float(trade.cash_upper),
-        float(trade.part),
-        costs.columns,
-        costs.total,
-        np.empty(n),
-        np.empty(n),
-        np.empty(n, dtype=bool),
-        np.empty((1, n)),
-        np.empty((1, len(costs.columns), n)),
-        0,
-    )
+    prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
+    box = (lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part))
+    record = (np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+    status, nav, _, _, _ = book(
+        units, prices, 0, position.cash, 1.0, position.nav, tradable, *box, position.tariff, position.day,
+        Lots.empty(n, 0), np.empty((0, n)), 1.0, Scratch.of(n), *record,
+    )  # fmt: skip
     if status == REFUSED:
         raise PolicyError(
             f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the lines that trade "
@@ -233,9 +221,10 @@ def _affordable(position: Position, units: Array) -> Array:
     units = units.copy()
     while (short := -_cash_cents(position, units) / 100.0) > 0.0 and (units > 0.0).any():
         buys = np.flatnonzero(units > 0.0)
-        rank = np.lexsort((-(units * position.prices)[buys], -position.costs.total[buys]))
+        cost = position.tariff.total[min(position.day, len(position.tariff.total) - 1)]
+        rank = np.lexsort((-(units * position.prices)[buys], -cost[buys]))
         i = buys[rank[0]]
-        each = position.lots[i] * position.prices[i] * (1.0 + position.costs.total[i])
+        each = position.lots[i] * position.prices[i] * (1.0 + cost[i])
         units[i] = max(units[i] - np.ceil(short / each) * position.lots[i], 0.0)
         units[i] = _clean(units[i], position.lots[i])
     return units
@@ -256,7 +245,9 @@ def _cents(amount: Array | float) -> Array:
 
 def _charges(position: Position, units: Array) -> Array:
     """(columns, n) each cost of each order, in cents."""
-    return _cents(position.costs.columns * np.abs(_cents(units * position.prices) / 100.0))
+    charges = np.empty((len(COLUMNS), len(units)))
+    charge(position.tariff, position.day, np.abs(_cents(units * position.prices) / 100.0), charges)
+    return _cents(charges)
 
 
 def _cash_cents(position: Position, units: Array) -> float:

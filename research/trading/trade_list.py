@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.accounting import Hold, Policy, Trade, Why
-from research.accounting.costs import COLUMNS
+from research.accounting.costs import CHARGED
 from research.allocation import TargetPath, target_path
 from research.errors import ConfigError
 from research.market.market import Array
@@ -19,7 +19,7 @@ from research.trading import formats, page
 from research.trading.decision import decision
 from research.trading.sizing import Orders, Position, counts, size
 
-ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *COLUMNS, "cost", "weight_before",
+ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
 HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
 
@@ -91,7 +91,7 @@ class TradeList:
             "cash_before": sized.position.cash,
             "sells": sized.sells,
             "buys": sized.buys,
-            **{column: float(sized.charges[k].sum()) for k, column in enumerate(COLUMNS)},
+            **{column: float(sized.charges[k].sum()) for k, column in enumerate(CHARGED)},
             "cash_after": sized.cash,
         }
         return {
@@ -152,7 +152,7 @@ class TradeList:
             "side": np.where(sized.units[moved] > 0.0, "buy", "sell").astype(object),
             "units": np.where(sized.position.quoted, np.abs(sized.units), np.nan)[moved],
             "notional": np.abs(sized.notional)[moved],
-            **{column: sized.charges[k, moved] for k, column in enumerate(COLUMNS)},
+            **{column: sized.charges[k, moved] for k, column in enumerate(CHARGED)},
             "cost": sized.charges[:, moved].sum(axis=0).round(2),
             "weight_before": sized.position.weights[moved],
             "weight_after": sized.after.weights[moved],

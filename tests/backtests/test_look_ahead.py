@@ -29,14 +29,16 @@ from research.allocation import (
     TargetPath,
     target_path,
 )
+from research.errors import PolicyError
 from research.learning import Learned, LearnedPolicy, PPOSettings, train
-from research.market import Market, instruments_table
+from research.market import SHUMWAY, Market, delist, instruments_table
 from research.market.calendars import last_of
 from research.rules import Calendar, Corridor, Never, Rule, Threshold, TunedThreshold, Within
 from research.rules.corridor import band_rows
 
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
 LISTED = START + 20  # the session on which the last line is listed
+LEFT = START + 45  # the session on which the fourth line leaves, where one does; its last price is six sessions older
 FIXED = FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
 
 Make = Callable[[Market], Rule]
@@ -113,21 +115,36 @@ def market() -> Market:
     )
 
 
+@pytest.fixture(scope="module")
+def leaving(market: Market) -> Market:
+    """The same, but the fourth line is halted and then delisted during the test."""
+    silent = (np.arange(DAYS)[:, None] > LEFT - 6) & (np.arange(LINES) == 3)
+    halted = replace(
+        market,
+        tradable=market.tradable & ~silent,
+        returns=np.where(silent, 0.0, market.returns),
+        prices=np.where(silent, np.nan, market.prices),
+    )
+    return delist(halted, "D", market.dates[LEFT], SHUMWAY)
+
+
 # -- the battery -----------------------------------------------------------------------------------------------------
 
 
 def changed_after(market: Market, t: int) -> Market:
-    """The same up to and including row t, on the same dates; every value after it is another."""
+    """The same up to and including row t, on the same dates; every value after it is another, and nobody leaves."""
     rng, shape = np.random.default_rng([t, 1]), market.shape
     later = np.arange(shape[0])[:, None] > t
     assert market.volumes is not None
-    tradable = np.where(later, rng.random(shape) > 0.2, market.tradable)
-    listed = np.maximum.accumulate(tradable, axis=0)
+    left = market.exits <= t
+    tradable = np.where(later, (rng.random(shape) > 0.2) & ~left, market.tradable)
+    listed = np.maximum.accumulate(tradable, axis=0) & ~(later & left)
     returns = np.where(later, rng.normal(0.0, 0.05, shape), market.returns) * (tradable | ~later) * listed
     return replace(
         market,
         returns=returns,
         tradable=tradable,
+        instruments=market.until(market.dates[t]).instruments,
         prices=np.where(later, rng.uniform(1.0, 9.0, shape), market.prices),
         volumes=np.where(later, rng.uniform(1.0, 9.0, shape), market.volumes),
         cash=np.where(later[:, 0], rng.uniform(0.0, 1e-3, shape[0]), market.cash),
@@ -201,6 +218,21 @@ def days(market: Market) -> list[int]:
 def test_no_decision_depends_on_what_comes_after_it(market: Market, days: list[int], name: str, lag: int) -> None:
     for t in days:
         assert_blind(POLICIES[name], market, t, lag)
+
+
+@pytest.mark.parametrize("name", [name for name in POLICIES if name != "learned"])
+def test_no_decision_depends_on_an_exit_that_is_to_come(leaving: Market, name: str) -> None:
+    """In the halt, on the day before the exit, on the day of it, and after it: nobody knew, and all follow it."""
+    assert leaving.exits[3] == LEFT
+    for t in (LEFT - 3, LEFT - 1, LEFT, LEFT + 10):
+        assert_blind(POLICIES[name], leaving, t)
+
+
+def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:
+    """It knows the targets that it was trained on, and was not trained for one without the line."""
+    assert_blind(POLICIES["learned"], leaving.until(leaving.dates[LEFT - 1]), LEFT - 3)
+    with pytest.raises(PolicyError, match="for a target that it was not trained for"):
+        played(POLICIES["learned"](leaving), leaving, LEFT, lag=1)
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -297,6 +329,17 @@ class Volumes:
 
 
 @dataclass(frozen=True)
+class Insider:
+    """Holds nothing of a line from the day on which it is halted for good, by reading when it will be delisted."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        doomed = view.past._market.instruments["delisted"].notna().to_numpy()
+        return Trade.to(np.where(doomed, 0.0, view.target), Why("insider"))
+
+
+@dataclass(frozen=True)
 class WholeSample:
     """An allocation that keeps to equal weights, and leaves out the line that will have the worst return of all."""
 
@@ -320,3 +363,8 @@ def test_a_policy_that_looks_ahead_is_caught(market: Market, days: list[int], ch
         return False
 
     assert any(caught(t) for t in days)
+
+
+def test_who_reads_of_an_exit_that_is_to_come_is_caught(leaving: Market) -> None:
+    with pytest.raises(AssertionError):
+        assert_blind(lambda _: Insider(), leaving, LEFT - 10)

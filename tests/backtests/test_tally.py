@@ -38,7 +38,7 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
 
 
 def test_path_by_hand() -> None:
-    """Half in a line that doubles, halves and doubles, half in cash: NAV 1, 1.5, 1, 1.5; the target earns 1/2, -1/4, 1/2."""
+    """Half in a line that doubles, halves and doubles: NAV 1, 1.5, 1, 1.5; its target earns 50, -25, 50 %."""
     market = world(4, 2, cash=0.0)
     returns = np.array([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.0], [1.0, 0.0]])
     market = type(market)(

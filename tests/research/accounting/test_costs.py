@@ -9,7 +9,8 @@ def test_basis_points_become_fractions_one_for_all_or_one_a_line() -> None:
     costs = Costs.bps(3, commission=1, half_spread=[0, 2, 3])
     assert costs.commission.tolist() == pytest.approx([1e-4, 1e-4, 1e-4])
     assert costs.total.tolist() == pytest.approx([1e-4, 3e-4, 4e-4])
-    assert costs.columns.tolist() == [costs.commission.tolist(), costs.half_spread.tolist()]
+    assert costs.tariff().rates.tolist() == [[costs.commission.tolist(), costs.half_spread.tolist()]]
+    assert costs.tariff().plain
 
 
 def test_each_line_is_told_its_costs_by_name() -> None:
@@ -24,7 +25,7 @@ def test_a_cost_is_at_least_zero_and_less_than_half(bad: float) -> None:
 
 
 def test_both_costs_are_given_for_the_same_lines() -> None:
-    with pytest.raises(ConfigError, match="commission has 2 lines and half_spread 3"):
+    with pytest.raises(ConfigError, match=r"commission has 2 lines and half_spread has shape \(3,\)"):
         Costs(np.zeros(2), np.zeros(3))
 
 

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, linprog
 
+from research.accounting import Costs
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, book, nearest, settle, wealth, weigh
+from research.accounting.tariff import Lots, Scratch
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -216,14 +218,18 @@ def target(seed: int, n: int = 5, invested: float = 0.9) -> np.ndarray:
 def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0) -> Done:
     """Book the box of half-width `width` round `goal`, for lines and for cash."""
     n, prices = len(p.x), p.prices[None]
-    units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 2, n))
+    units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 5, n))
     rest = 1.0 - goal.sum()
     nav = wealth(units, prices, 0, p.cash, 1.0)
-    status, nav, cash = book(
+    status, nav, cash, paid, left = book(
         units, prices, 0, p.cash, 1.0, nav, np.ones((1, n), dtype=bool), np.maximum(goal - width, 0.0)[None],
-        goal[None] + width, goal[None], 0, max(rest - width, 0.0), rest + width, part, p.rates, p.rates.sum(axis=0),
-        np.empty(n), np.empty(n), np.empty(n, dtype=bool), trades, charges, 0,
+        goal[None] + width, goal[None], 0, max(rest - width, 0.0), rest + width, part, Costs(*p.rates).tariff(), 0,
+        Lots.empty(n, 0), np.empty((0, n)), 1.0, Scratch.of(n), trades, charges, 0,
     )  # fmt: skip
+    assert not left
+    assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-14)
+    assert not charges[0, 2:].any()
+    charges = charges[:, :2]
     return Done(status, nav, units, cash, trades[0], charges[0], Held(units * p.prices, cash, p.prices, p.rates))
 
 
@@ -243,10 +249,11 @@ def test_a_kept_line_does_not_pay_for_the_others() -> None:
 
     Of the 70 left, y in the line and 3/4 y in cash: 7/4 y + 0.1 (50 - y) = 70, so y = 39.394 and the cost is 1.061.
     """
-    units, trades, charges = np.array([50.0, 30.0]), np.empty(2), np.empty((1, 2))
+    units, trades, charges = np.array([50.0, 30.0]), np.empty(2), np.empty((5, 2))
     weights, asked = np.array([0.5, 0.3]), np.array([0.4, 0.3])
-    rates = np.array([[0.1, 0.1]])
-    status, cash = settle(units, np.ones((1, 2)), 0, 20.0, 1.0, 100.0, weights, asked, rates, trades, charges)
+    tariff = Costs(np.full(2, 0.1), np.zeros(2)).tariff()
+    record = (Lots.empty(2, 0), np.empty(2), trades, charges)
+    status, cash, _ = settle(units, np.ones((1, 2)), 0, 20.0, 1.0, 100.0, weights, asked, tariff, 0, *record)
     y = 65.0 / 1.65
     assert status == BOOKED
     assert units[1] == 30.0
@@ -328,8 +335,9 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
     rates, keeps = rng.uniform(0.0, 0.03, (2, 5)), rng.random(5) < 0.3
     nav = 1.0
     asked = np.where(keeps, x, goal)
-    units, trades, charges = x.copy(), np.empty(5), np.empty((2, 5))
-    status, cash = settle(units, np.ones((1, 5)), 0, nav - x.sum(), 1.0, nav, x, asked, rates, trades, charges)
+    units, record = x.copy(), (Lots.empty(5, 0), np.empty(5), np.empty(5), np.empty((5, 5)))
+    tariff = Costs(*rates).tariff()
+    status, cash, _ = settle(units, np.ones((1, 5)), 0, nav - x.sum(), 1.0, nav, x, asked, tariff, 0, *record)
     kept, share = x[keeps].sum(), 1.0 - x[keeps].sum()
     if (rates.sum(axis=0) * np.abs(goal))[~keeps].sum() >= share:
         assert status == REFUSED

@@ -21,6 +21,7 @@ from research.allocation import (
     target_path,
 )
 from research.errors import ConfigError, DataError, PolicyError
+from research.market import SHUMWAY, delist
 
 EVERY_ALLOCATION = [
     FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
@@ -175,6 +176,72 @@ def test_a_path_cannot_be_changed(quiet):
     for array in (path.rows, path.row, path.seen):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+# -- lines that leave --------------------------------------------------------------------------------------------------
+
+GONE = 250  # the row on which the third line, a bond, leaves; halted for ten sessions before
+
+
+@pytest.fixture(scope="module")
+def halted(noisy):
+    silent = (np.arange(380)[:, None] >= GONE - 10) & (np.arange(6) == 2)
+    return replace(noisy, tradable=noisy.tradable & ~silent, returns=np.where(silent, 0.0, noisy.returns))
+
+
+@pytest.fixture(scope="module")
+def leaving(halted):
+    return delist(halted, "A02", halted.dates[GONE], SHUMWAY)
+
+
+@pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
+def test_from_the_row_of_its_exit_on_a_line_has_no_target(allocation, halted, leaving):
+    path, before = (target_path(allocation, m, start=70) for m in (leaving, halted.until(halted.dates[GONE - 1])))
+    assert GONE in path.seen
+    assert np.array_equal(path.row[:GONE], before.row)
+    assert np.array_equal(path.rows[: len(before.rows)], before.rows)
+    assert path.at(GONE - 1)[2] > 0.0
+    assert all(path.at(t)[2] == 0.0 for t in range(GONE, 380))
+    for target, seen in zip(path.rows, path.seen, strict=True):
+        assert (target[~leaving.listed[seen]] == 0.0).all()
+        assert 0.0 <= target.min() <= target.sum() <= 1.0 + 1e-12
+
+
+@pytest.mark.parametrize("last", [GONE - 1, GONE, GONE + 30])
+@pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
+def test_a_market_that_ends_earlier_has_the_same_targets(allocation, last, leaving):
+    short, long = (target_path(allocation, m, start=70) for m in (leaving.until(leaving.dates[last]), leaving))
+    assert np.array_equal(short.row, long.row[: last + 1])
+    assert np.array_equal(short.rows, long.rows[: len(short.rows)])
+
+
+def test_what_was_meant_for_it_goes_to_its_class(leaving):
+    path = target_path(FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1)), leaving, start=200)
+    # row 200: the last line, equity, is not listed yet; row 250: the bond A02 leaves A03; row 330: A05 is listed
+    assert path.seen.tolist() == [120, GONE, 330]
+    assert path.rows[0] == pytest.approx([0.36, 0.24, 0.1, 0.1, 0.2, 0.0], abs=1e-15)
+    assert path.rows[1] == pytest.approx([0.36, 0.24, 0.0, 0.2, 0.2, 0.0], abs=1e-15)
+    assert path.rows[2] == pytest.approx([0.3, 0.2, 0.0, 0.2, 0.2, 0.1], abs=1e-15)
+
+
+@pytest.mark.parametrize("kind", [InverseVolatility, MinimumVariance, HRP])
+def test_an_estimate_is_made_anew_without_it_on_the_day_of_its_exit(kind, leaving):
+    allocation = kind(window=60)
+    target = target_path(allocation, leaving, start=70).at(GONE)
+    others = [line for line in leaving.assets if line != "A02"]
+    alone = allocation.target(leaving.select(others).past(GONE))
+    assert target[[0, 1, 3, 4, 5]] == pytest.approx(alone, abs=1e-12)
+
+
+def test_a_window_counts_for_a_line_only_while_it_is_listed(make_market):
+    # A00 has 20 returns on row 20 and leaves on row 25; A01 is listed on row 15 and has 20 returns on row 35.
+    returns = np.random.default_rng(8).normal(0.0, 0.01, (60, 2))
+    returns[24:, 0] = 0.0
+    market = make_market(returns, first=[0, 15], halted=[(row, 0) for row in range(24, 60)])
+    market = delist(market, "A00", market.dates[25], -1.0)
+    with pytest.raises(DataError, match=r"no line has 20 returns on 2018-02-07 \(row 25\)"):
+        target_path(InverseVolatility(window=20), market, start=20)
+    assert target_path(InverseVolatility(window=20), market, start=35).at(35).tolist() == [0.0, 1.0]
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

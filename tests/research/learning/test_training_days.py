@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from research.accounting import Costs
@@ -10,6 +11,8 @@ from research.allocation import EqualWeights, FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning import Learned
 from research.learning.training_days import training_days
+from research.market import delist, market_from_frame
+from research.market.calendars import sessions
 from research.rules.no_trade_region import half_widths
 
 
@@ -96,3 +99,19 @@ def test_numbers_out_of_range_are_refused(real, costs, spec):
     for lag in (0, 6):
         with pytest.raises(ConfigError, match=f"lag is {lag}: a learner that decides every week books 1 to 5 sessions"):
             training_days(spec, real, costs, 5.0, 252, lag)
+
+
+def test_a_world_draws_no_day_on_which_a_line_is_gone() -> None:
+    """B is delisted on row 900: the worlds of the target that holds it draw days 1 to 899, and B moves on them."""
+    rng = np.random.default_rng(0)
+    days = sessions(np.datetime64("2005-01-03"), np.datetime64("2012-12-31"), "XNYS")
+    prices = 100.0 * np.cumprod(1.0 + rng.normal(0.0, 0.01, (len(days), 2)), axis=0)
+    prices[900:, 1] = np.nan
+    table = pd.DataFrame(prices, pd.DatetimeIndex(days), ["A", "B"])
+    halted = market_from_frame(table, cash=np.zeros(len(days)), missing="halt")
+    market = delist(halted, "B", str(days[900]), -0.30)
+    allocation = FixedWeights((0.5, 0.5))
+    learned = training_days(Learned(allocation), market, Costs.bps(2, 1, 1), 5.0, 252.0)
+    assert learned.scales.target.tolist() == [[0.5, 0.5], [1.0, 0.0]]
+    assert learned.first_row.tolist() == [1, 1]
+    assert learned.stop_row.tolist() == [900, len(days)]

@@ -35,7 +35,7 @@ def test_a_world_repeats_only_days_on_which_its_lines_were_listed(days, real):
 
 def test_all_lines_of_a_day_stay_together_and_so_do_the_days_of_a_block():
     rng = np.random.default_rng(0)
-    rows = resampled(rng, np.full(400, 100), 600, (400, 1_000), block=25)
+    rows = resampled(rng, np.full(400, 100), np.full(400, 600), (400, 1_000), block=25)
     assert rows.min() == 100
     assert rows.max() == 599
     goes_on = (np.diff(rows, axis=1) == 1) | ((rows[:, :-1] == 599) & (rows[:, 1:] == 100))
@@ -45,7 +45,7 @@ def test_all_lines_of_a_day_stay_together_and_so_do_the_days_of_a_block():
 
 
 def test_blocks_of_one_day_are_independent_draws():
-    rows = resampled(np.random.default_rng(0), np.zeros(10, np.int64), 50, (10, 2_000), block=1)
+    rows = resampled(np.random.default_rng(0), np.zeros(10, np.int64), np.full(10, 50), (10, 2_000), block=1)
     assert (np.diff(rows, axis=1) == 1).mean() == pytest.approx(1 / 50, abs=0.005)
 
 

@@ -36,6 +36,7 @@ def small() -> Market:
         prices=quotes,
         volumes=np.array([[10.0, np.nan], [11.0, 5.0], [12.0, 6.0], [13.0, 0.0], [14.0, 7.0]]),
         dividends=np.array([[0.0, 0.0], [0.0, 0.0], [0.5, 0.0], [0.0, 0.0], [0.0, 0.0]]),
+        splits=np.ones((5, 2)),
         bars={"open": quotes, "high": quotes + 1.0, "low": quotes - 1.0},
         name="small",
     )
@@ -54,6 +55,16 @@ def etfs() -> Market:
 @pytest.fixture(scope="session")
 def stocks() -> Market:
     return load_market("sp500_20")
+
+
+@pytest.fixture(scope="session")
+def payers() -> Market:
+    return load_market("etf_dividends")
+
+
+@pytest.fixture(scope="session")
+def leavers() -> Market:
+    return load_market("stocks_with_exit")
 
 
 @pytest.fixture

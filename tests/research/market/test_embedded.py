@@ -31,14 +31,28 @@ def warnings_in(market: Market, first: str, last: str) -> list[str]:
     return [str(note) for note in market.notes_in(first, last) if note.warning]
 
 
+FIXTURES = {
+    "multi_asset_daily": "multi",
+    "us_etf_ohlcv": "etfs",
+    "etf_dividends": "payers",
+    "sp500_20": "stocks",
+    "stocks_with_exit": "leavers",
+}
+HALTED = {"etf_dividends": {"HDV": 1}, "stocks_with_exit": {"SHLD": 1671}}  # sessions
+
+
 @pytest.mark.parametrize("name", sorted(EMBEDDED))
 def test_every_embedded_market_has_a_row_for_each_session_and_no_other(
     name: str, request: pytest.FixtureRequest
 ) -> None:
-    market = request.getfixturevalue({"multi_asset_daily": "multi", "us_etf_ohlcv": "etfs", "sp500_20": "stocks"}[name])
+    market = request.getfixturevalue(FIXTURES[name])
     assert market.name == name
     assert np.array_equal(market.days, sessions(market.days[0], market.days[-1], "XNYS"))
-    assert (market.tradable == market.listed).all()  # no embedded line is ever halted
+    halted = market.listed & ~market.tradable
+    assert {market.assets[i]: int(halted[:, i].sum()) for i in np.flatnonzero(halted.any(axis=0))} == HALTED.get(
+        name, {}
+    )
+    assert (market.exits == len(market.dates)).all()  # none is stated, and none is invented
     assert set(market.instruments["currency"]) == {"USD"}
 
 
@@ -236,6 +250,97 @@ def test_cash_before_the_bill_gives_one_warning_and_not_thousands(stocks: Market
     assert warnings_in(stocks, "2017-01-03", "2022-12-28") == []
 
 
+# -- US funds with their dividends -----------------------------------------------------------------------------------
+
+
+def test_dividend_funds_have_the_size_and_days_that_their_origin_describes(payers: Market) -> None:
+    assert payers.shape == (5033, 4)
+    assert payers.assets == ("GLD", "HDV", "SPY", "TLT")
+    assert (str(payers.days[0]), str(payers.days[-1])) == ("2000-07-14", "2020-07-16")
+    assert [listing(payers, asset) for asset in payers.assets] == [
+        *("2004-11-18", "2011-03-31", "2000-07-14", "2002-07-26"),
+    ]
+    assert payers.dividends is not None
+    assert (payers.dividends > 0.0).sum(axis=0).tolist() == [0, 38, 81, 215]
+    assert payers.splits is not None
+    assert (payers.splits == 1.0).all()
+
+
+def test_dividends_of_a_year_are_those_that_the_issuer_published(payers: Market) -> None:
+    assert payers.dividends is not None
+    year = (payers.dates >= "2019-01-01") & (payers.dates < "2020-01-01")
+    published = 1.2331 + 1.4316 + 1.3836 + 1.5700
+    assert payers.dividends[year, line(payers, "SPY")].sum() == pytest.approx(published, abs=1e-4)
+    t, i = payers.row("2019-12-20"), line(payers, "SPY")
+    by_hand = (payers.prices[t, i] + payers.dividends[t, i]) / payers.prices[t - 1, i] - 1.0
+    assert payers.dividends[t, i] == pytest.approx(1.57, abs=5e-3)
+    assert payers.returns[t, i] == pytest.approx(by_hand, abs=1e-14)
+
+
+@pytest.mark.parametrize(("asset", "worst"), [("SPY", 1.7e-6), ("HDV", 2.6e-6), ("TLT", 5.6e-5), ("GLD", 1e-15)])
+def test_returns_are_those_of_the_vendors_adjusted_closes(payers: Market, asset: str, worst: float) -> None:
+    long = pd.read_parquet(Path(embedded.DATA) / "etf_dividends" / "daily.parquet")
+    theirs = long[long["ticker"] == asset].set_index("timestamp")["adjusted_close"].pct_change().iloc[1:]
+    mine = pd.Series(payers.returns[:, line(payers, asset)], payers.dates)[theirs.index]
+    assert (mine - theirs).abs().max() < worst
+
+
+def test_funds_of_two_vendors_agree_where_both_have_them(payers: Market, multi: Market) -> None:
+    mine, theirs = payers.select(["TLT"]), multi.select(["TLT"]).until("2020-07-16")
+    rows = slice(mine.row("2007-07-26") + 1, None)
+    assert np.abs(mine.returns[rows] - theirs.returns[1:]).max() < 5.6e-5
+    assert np.array_equal(mine.prices[rows], theirs.prices[1:])
+
+
+def test_halt_of_one_day_is_told(payers: Market) -> None:
+    assert warnings_in(payers, "2001-06-01", "2020-07-16") == [
+        "HDV has no price on 1 session, 2020-07-15 to 2020-07-15: taken for a halt, marked at the last price."
+    ]
+
+
+# -- twenty US stocks, one of which left -----------------------------------------------------------------------------
+
+
+def test_stocks_with_an_exit_have_the_size_and_days_that_their_origin_describes(leavers: Market) -> None:
+    assert leavers.shape == (8796, 20)
+    assert (str(leavers.days[0]), str(leavers.days[-1])) == ("1990-01-02", "2024-11-29")
+    late = {asset: listing(leavers, asset) for asset in leavers.assets if listing(leavers, asset) > "1990-01-02"}
+    assert late == {
+        **{"AMZN": "1997-05-15", "BABA": "2014-09-19", "GM": "2010-11-18", "GOOG": "2004-08-19", "MA": "2006-05-25"},
+        **{"META": "2012-05-18", "SBUX": "1992-06-26", "UAA": "2005-11-18", "SHLD": "2003-05-01"},
+    }
+    assert (leavers.instruments["sector"] != "").all()
+
+
+def test_false_jump_of_the_older_vintage_is_not_in_the_stocks(leavers: Market) -> None:
+    assert leavers.returns[leavers.row("1993-08-16"), line(leavers, "AAPL")] == pytest.approx(0.009, abs=5e-4)
+
+
+def test_stocks_agree_with_skfolios_where_both_have_them(leavers: Market, stocks: Market) -> None:
+    shared = [asset for asset in leavers.assets if asset in stocks.assets]
+    first, last = "2010-01-04", "2022-12-28"
+    mine, theirs = (m.select(shared).returns[m.row(first) : m.row(last) + 1] for m in (leavers, stocks))
+    assert len(shared) == 10
+    apart = np.abs(mine - theirs)
+    assert np.median(apart) < 1e-4  # one of them is rounded to three decimals
+    assert (apart > 1e-3).mean() < 2e-3
+
+
+def test_sears_is_said_to_have_left_and_how_to_book_it(leavers: Market) -> None:
+    told = [note for note in leavers.notes if note.assets == ("SHLD",)]
+    assert all(note.warning and str(note.first) == "2018-04-12" for note in told)
+    assert "delist(market, 'SHLD', date, delisting_return)" in told[0]
+    assert told[1].startswith("SHLD has no price on 1,671 sessions, 2018-04-12 to 2024-11-29, to the end of the data")
+
+
+def test_cash_after_the_bill_ends_is_nothing_and_a_warning_says_so(leavers: Market) -> None:
+    assert (leavers.cash[leavers.row("2023-01-10") + 1 :] == 0.0).all()
+    assert any(
+        text.startswith("On 475 sessions, 2023-01-11 to 2024-11-29, cash earns nothing: the bill's last rate, of 2022-")
+        for text in warnings_in(leavers, "2023-01-11", "2024-11-29")
+    )
+
+
 # -- by name or by path ----------------------------------------------------------------------------------------------
 
 
@@ -250,7 +355,7 @@ def test_main_market_loads_in_a_blink() -> None:
 
 @pytest.mark.parametrize("name", ["multi_asset", "prices.xlsx", ""])
 def test_unknown_market_is_refused_with_the_names_there_are(name: str) -> None:
-    with pytest.raises(ConfigError, match="Use multi_asset_daily, us_etf_ohlcv, sp500_20, or a path"):
+    with pytest.raises(ConfigError, match="Use multi_asset_daily, us_etf_ohlcv, etf_dividends, sp500_20, stocks"):
         load_market(name)
 
 
@@ -259,7 +364,7 @@ def test_options_are_refused_for_an_embedded_market() -> None:
         load_market("multi_asset_daily", calendar="24/7")
 
 
-@pytest.mark.parametrize("name", ["multi_asset_daily", "us_etf_ohlcv"])
+@pytest.mark.parametrize("name", sorted(set(EMBEDDED) - {"sp500_20"}))
 def test_checkout_without_its_data_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "DATA", tmp_path)
     with pytest.raises(DataError, match=r"no file .* part of the checkout"):

@@ -1,7 +1,6 @@
 """A market keeps its conventions, its arrays and its past; its fingerprint follows every value, date and name."""
 
 import pickle
-import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -18,9 +17,10 @@ from research.errors import ConfigError, DataError
 from research.market import Market, Note, Past, instruments_table
 from research.market.instruments import INSTRUMENT_COLUMNS
 
-ARRAYS = ("returns", "tradable", "prices", "volumes", "dividends", "cash")
+ARRAYS = ("returns", "tradable", "prices", "volumes", "dividends", "splits", "cash")
+DERIVED = ("listed", "listings", "exits", "index", "price_index", "income", "open_index", "open_price_index")
 BARS = ("open", "high", "low")
-UNBOOKED = ["delisted", "delisting_return"]  # columns that are there and must be empty
+EXIT = ["delisted", "delisting_return"]  # columns that go together, and with the returns: see test_delisting
 
 
 def changed(market: Market, name: str, row: int, line: int, value: Any) -> Market:
@@ -51,7 +51,7 @@ def test_fingerprint_changes_with_the_last_bit_of_any_value(small: Market, name:
     assert changed(small, name, row, line, new).fingerprint != small.fingerprint
 
 
-@pytest.mark.parametrize("column", [c for c in INSTRUMENT_COLUMNS if c not in UNBOOKED])
+@pytest.mark.parametrize("column", [c for c in INSTRUMENT_COLUMNS if c not in EXIT])
 @pytest.mark.parametrize("line", [0, 1])
 def test_fingerprint_changes_with_every_cell_of_the_instruments(small: Market, column: str, line: int) -> None:
     new = {"lot": 7.0}.get(column, "other words")
@@ -72,6 +72,7 @@ def test_fingerprint_changes_with_every_date_and_name(small: Market) -> None:
         replace(small, calendar="24/7"),
         replace(small, volumes=None),
         replace(small, dividends=None),
+        replace(small, splits=None),
         replace(small, bars=None),
         replace(small, bars={"open": small.prices}),
         replace(small, bars={"low": small.prices}),
@@ -123,7 +124,7 @@ def test_fingerprint_and_imports_are_the_same_in_another_process(stocks: Market)
 def test_arrays_are_read_only_also_through_the_past_and_after_pickling(small: Market) -> None:
     for market in (small, pickle.loads(pickle.dumps(small)), small.until("2022-12-30"), small.select(["NEW"])):
         past = market.past(2)
-        arrays = [getattr(market, name) for name in (*ARRAYS, "listed", "index", "cash_index", "days")]
+        arrays = [getattr(market, name) for name in (*ARRAYS, *DERIVED, "cash_index", "days")]
         arrays += [getattr(past, n) for n in ("returns", "cash", "tradable", "listed", "prices", "volumes", "days")]
         arrays += [*(market.bars or {}).values(), past.complete(1)]
         for array in arrays:
@@ -168,6 +169,7 @@ def test_index_compounds_the_returns_by_hand(small: Market) -> None:
 
 def test_listings_are_the_rows_on_which_a_line_appears(small: Market, multi: Market) -> None:
     assert small.listings.tolist() == [0, 1]
+    assert small.exits.tolist() == [5, 5]  # none in the data
     assert multi.listings.tolist() == np.unique(multi.listed.argmax(axis=0)).tolist()
 
 
@@ -205,7 +207,7 @@ def test_row_of_what_is_no_plain_date_is_refused(small: Market, date: Any) -> No
 def test_selection_takes_every_field_in_the_order_asked(small: Market) -> None:
     swapped = small.select(["NEW", "OLD"])
     assert swapped.assets == ("NEW", "OLD")
-    for name in ("returns", "tradable", "prices", "volumes", "dividends"):
+    for name in ("returns", "tradable", "prices", "volumes", "dividends", "splits"):
         assert np.array_equal(getattr(swapped, name), getattr(small, name)[:, ::-1], equal_nan=True), name
     assert np.array_equal((swapped.bars or {})["high"], (small.bars or {})["high"][:, ::-1], equal_nan=True)
     assert swapped.instruments["lot"].tolist() == [10.0, 1.0]
@@ -333,6 +335,11 @@ def test_past_outside_the_market_is_refused(small: Market, row: int) -> None:
         ("prices", np.inf, "impossible price"),
         ("volumes", -1.0, "impossible volume for OLD on 2022-12-29"),
         ("dividends", -0.1, "impossible dividend"),
+        ("dividends", np.nan, "impossible dividend for OLD on 2022-12-29 in market 'small': found nan"),
+        ("splits", 0.0, "impossible split factor for OLD on 2022-12-29 in market 'small': found 0.0"),
+        ("splits", -2.0, "impossible split factor"),
+        ("splits", np.nan, "impossible split factor"),
+        ("splits", np.inf, "impossible split factor"),
         ("open", -2.0, "impossible open"),
         ("high", 1.0, "high below low for OLD on 2022-12-29 in market 'small': found 1.0"),
         ("cash", np.nan, "impossible cash return on 2022-12-29 in market 'small': found nan"),
@@ -344,9 +351,11 @@ def test_value_that_breaks_a_convention_is_named(small: Market, name: str, value
         changed(small, name, 2, 0, value)
 
 
-def test_return_before_listing_is_refused(small: Market) -> None:
+def test_return_or_dividend_before_listing_is_refused(small: Market) -> None:
     with pytest.raises(DataError, match="return before listing for NEW on 2022-12-27"):
         changed(small, "returns", 0, 1, 0.01)
+    with pytest.raises(DataError, match=r"dividend of a line that is not listed for NEW on 2022-12-27 .* found 0.2"):
+        changed(small, "dividends", 0, 1, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -355,6 +364,7 @@ def test_return_before_listing_is_refused(small: Market) -> None:
         ("lot", 0.0, "lot of NEW in the instruments: found 0.0"),
         ("lot", "many", "lot of NEW in the instruments: found 'many'"),
         ("asset_class", None, "asset_class of NEW"),
+        ("delisted", "soon", "delisted of NEW in the instruments: found 'soon'"),
     ],
 )
 def test_instrument_of_the_wrong_kind_is_named(column: str, value: Any, words: str) -> None:
@@ -363,34 +373,10 @@ def test_instrument_of_the_wrong_kind_is_named(column: str, value: Any, words: s
         instruments_table(["OLD", "NEW"], **{column: [good, value]})
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "found"),
-    [
-        ("delisted", "2022-12-30", "'2022-12-30'"),
-        ("delisted", pd.Timestamp("2022-12-30"), "Timestamp('2022-12-30 00:00:00')"),
-        ("delisted", "soon", "'soon'"),
-        ("delisting_return", -0.3, "-0.3"),
-        ("delisting_return", 0.0, "0.0"),
-    ],
-)
-def test_delisting_is_refused_while_nothing_books_it(small: Market, column: str, value: Any, found: str) -> None:
-    """In a table of instruments, and in a market that is made of another one."""
-    good = small.instruments[column].iloc[0]
-    message = (
-        f"found {found}. A delisting is not booked yet, so wealth would be wrong: leave it empty and the line halted"
-    )
-    with pytest.raises(DataError, match=f"{column} of NEW in the instruments: " + re.escape(message)):
-        instruments_table(["OLD", "NEW"], **{column: [good, value]})
-    gone = small.instruments.astype({column: object})
-    gone.loc["NEW", column] = value
-    with pytest.raises(DataError, match=f"{column} of NEW in market 'small': " + re.escape(message)):
-        replace(small, instruments=gone)
-
-
 def test_empty_delistings_are_kept_as_columns() -> None:
     table = instruments_table(["OLD", "NEW"], delisted=[None, pd.NaT], delisting_return=None)
-    assert [str(table[column].dtype) for column in UNBOOKED] == ["datetime64[us]", "float64"]
-    assert table[UNBOOKED].isna().all(axis=None)
+    assert [str(table[column].dtype) for column in EXIT] == ["datetime64[us]", "float64"]
+    assert table[EXIT].isna().all(axis=None)
 
 
 def test_unknown_column_of_the_instruments_is_refused() -> None:

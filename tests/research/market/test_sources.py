@@ -81,16 +81,6 @@ def test_halt_to_the_end_is_said_to_be_one(make: Callable[..., Market]) -> None:
     assert "to 2023-01-03, to the end of the data: taken for a halt" in warnings_of(market)[0]
 
 
-@pytest.mark.parametrize("missing", ["error", "halt"])
-@pytest.mark.parametrize("end", [{"delisted": ["2022-12-30"]}, {"delisting_return": [-0.3]}])
-def test_delisting_is_refused_while_nothing_books_it(
-    make: Callable[..., Market], end: dict[str, list[Any]], missing: str
-) -> None:
-    words = rf"{next(iter(end))} of A in the instruments: found .*A delisting is not booked yet.*leave the asset out"
-    with pytest.raises(DataError, match=words):
-        make({"A": [50.0, 52.0, 51.0, NONE, NONE]}, instruments=pd.DataFrame(end, index=["A"]), missing=missing)
-
-
 @given(st.lists(st.one_of(st.none(), st.floats(50.0, 200.0)), min_size=5, max_size=5).filter(lambda p: any(p)))
 def test_total_growth_is_last_price_over_first_whatever_is_missing(prices: list[float | None]) -> None:
     index = pd.DatetimeIndex(["2022-12-27", "2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03"])

@@ -42,21 +42,24 @@ def test_a_band_lies_round_its_target_and_cash_has_one_of_its_own() -> None:
 
 
 def test_bands_end_at_zero_on_the_side_of_their_target() -> None:
-    """Long lines and cash are not sold short, a short line is not bought, however wide the band."""
+    """Long lines and cash are not sold short, a short line is not bought, however wide the band.
+
+    The trigger of cash goes on below zero: an overdraft of fees, smaller than the band, waits for the next trade.
+    """
     of = rows(0.005, -0.005, 0.995, trigger=0.02, box=0.02)
     assert of["lower"][0] == pytest.approx([0.0, -0.025, 0.975])
     assert of["upper"][0] == pytest.approx([0.025, 0.0, 1.015])
-    assert of["cash"][0] == pytest.approx([0.0, 0.025, 0.0, 0.025])
+    assert of["cash"][0] == pytest.approx([-0.015, 0.025, 0.0, 0.025])
 
 
 def test_a_target_without_cash_gives_cash_no_box() -> None:
     """Ten times 0.1 is a little less than one in floating point: that is no cash."""
     of = rows(*[0.1] * 10)
-    assert of["cash"][0].tolist() == [0.0, 0.02, 0.0, 0.0]
+    assert of["cash"][0].tolist() == [-0.02, 0.02, 0.0, 0.0]
 
 
 def test_borrowed_cash_is_not_lent_by_a_band() -> None:
-    assert rows(1.005, trigger=0.02, box=0.02)["cash"][0] == pytest.approx([-0.025, 0.0, -0.025, 0.0])
+    assert rows(1.005, trigger=0.02, box=0.02)["cash"][0] == pytest.approx([-0.025, 0.015, -0.025, 0.0])
 
 
 # -- does it ask -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, book
+from research.accounting.tariff import Lots, Scratch
 from research.allocation import FixedWeights
 from research.market.market import Array, frozen
 from research.portfolio import Portfolio
@@ -255,11 +256,10 @@ class TestAnyDesk:
         asked = frozen(after.weights[None])
         kept = np.where(got.sized.units == 0.0, before.weights, after.weights)[None]
         assume(np.abs(kept.sum() + after.cash / before.nav - 1.0) < 0.5)
-        rates, total = before.costs.columns, before.costs.total
-        status, nav, cash = book(
+        status, nav, cash, _, _ = book(
             units, frozen(before.prices[None]), 0, before.cash, 1.0, before.nav, frozen(np.ones((1, n), dtype=bool)),
-            asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0, rates, total, np.empty(n), np.empty(n),
-            np.empty(n, dtype=bool), np.empty((1, n)), np.empty((1, 2, n)), 0,
+            asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0, before.tariff, 0, Lots.empty(n, 0),
+            np.empty((0, n)), 1.0, Scratch.of(n), np.empty((1, n)), np.empty((1, 5, n)), 0,
         )  # fmt: skip
         assert status in (BOOKED, NOTHING_MOVED)
         assert nav == pytest.approx(after.nav, abs=0.1)

@@ -75,6 +75,8 @@ def test_facts_lead_from_cash_before_to_cash_after(two: Portfolio) -> None:
         "buys": 14_950.0,
         "commission": 9.98,
         "half_spread": 14.97,
+        "ticket": 0.0,
+        "impact": 0.0,
         "cash_after": 25.05,
         "turnover": 0.1495,
     }

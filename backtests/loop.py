@@ -1,0 +1,298 @@
+"""The days of one backtest, compiled: what happens on its own, what is booked, what the rule asks.
+
+The order of a day is the house's: holding is charged; dividends are paid and delisted lines paid out; what is due at
+the open is booked; the day closes and money comes or goes; what is due at the close is booked; the rule looks.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.backtest import EXIT, FLOW, NO_LINE, Ledger
+from research.accounting.kernel import NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
+from research.accounting.tariff import Carry, Lots, Scratch, Tariff
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+from research.rules.corridor import ask, near, reason
+
+Rows = NDArray[np.int64]
+
+
+class Sessions(NamedTuple):
+    """A market as the loop plays it.
+
+    closes : (T, n) worth of a unit at each close.  cash_index : (T,).  tradable : (T, n).
+    opens : (T, n) worth of a unit at each open, or (0, n) where nothing is booked there.
+    income : (T, n) currency paid per unit, or (0, n).  exits : (n,) row at which a line is paid out, T if never.
+    flows : (T,) currency that comes at each close.  years : (T,) since the last close.
+    busy : (T,) is there income, an exit or a flow?
+    """
+
+    closes: Array
+    cash_index: Array
+    tradable: Mask
+    opens: Array
+    income: Array
+    exits: Rows
+    flows: Array
+    years: Array
+    busy: Mask
+
+
+class Desk(NamedTuple):
+    """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`."""
+
+    tariff: Tariff
+    carry: Carry
+    lots: Lots
+    most: Array
+    days: int
+    at_open: bool
+    invest_flows: bool
+    lag: int
+
+
+class Rule(NamedTuple):
+    """The arrays of a `Corridor`, in its order."""
+
+    asked: Mask
+    row: Rows
+    target: Array
+    trigger_lower: Array
+    trigger_upper: Array
+    lower: Array
+    upper: Array
+    cash: Array
+    part: float
+
+
+class Asked(NamedTuple):
+    """A decision that is being carried out.
+
+    t, line, size, allowed : when it was asked, and the facts of its `Why`.  k : row of its box.
+    root : its first row in the ledger, -1 before that is written.  left : sessions over which the rest is worked.
+    """
+
+    t: int
+    line: int
+    size: float
+    allowed: float
+    k: int
+    root: int
+    left: int
+
+
+@lean
+def play(  # noqa: C901  (the order of a day, to be read at one place)
+    sessions: Sessions, rule: Rule, desk: Desk, scratch: Scratch, first: int, units: Array, cash_units: float,
+    ledger: Ledger,
+) -> tuple[int, int]:  # fmt: skip
+    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1)."""
+    closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
+    count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
+    order = Asked(-1, NO_LINE, 0.0, 0.0, 0, -1, 1)
+    for t in range(first + 1, len(closes)):
+        if desk.carry.some:
+            cash_units = hold(sessions, desk, t, nav, units, cash_units, ledger.carries[t - first])
+        if sessions.busy[t]:
+            cash_units, count = events(sessions, desk, scratch, t, units, cash_units, ledger, count)
+        if desk.at_open and pending and t == due:
+            status, nav, cash_units, order, pending = carry_out(
+                sessions, sessions.opens, rule, desk, scratch, t, order, units, cash_units, ledger, count
+            )
+            if status == REFUSED:
+                return count, t
+            count, due = count + 1, t + 1
+        nav = wealth(units, closes, t, cash_units, cash_index[t])
+        if sessions.busy[t] and sessions.flows[t] != 0.0:
+            soon = pending and t == due and not desk.at_open
+            status, nav, cash_units, count = take_in(
+                sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
+            )
+            if status == REFUSED:
+                return count, t
+        if not nav > 0.0:
+            return count, t
+        looks = again or (rule.asked[t] and (pending or _near(rule, units, closes, t, nav, cash_units * cash_index[t])))
+        turns = 2 if pending or looks else 0  # none on most days
+        for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
+            if (turn == 0) == (lag > 0):
+                if pending and t == due and not desk.at_open:
+                    status, nav, cash_units, order, pending = carry_out(
+                        sessions, closes, rule, desk, scratch, t, order, units, cash_units, ledger, count
+                    )
+                    if status == REFUSED:
+                        return count, t
+                    count, due = count + 1, t + 1
+            elif looks and not pending:
+                pending, order = _look(rule, units, closes, t, nav, sessions.tradable, scratch.weights, desk.days)
+                due, again = t + lag, pending and rule.part < 1.0
+        ledger.nav[t - first] = nav
+        ledger.cash[t - first] = cash_units * cash_index[t]
+    if pending:
+        write_decision(
+            ledger, count, count if order.root < 0 else order.root, order.t, order.line, order.size, order.allowed
+        )
+        write_unbooked(ledger, count, units, cash_units, nav)
+        count += 1
+    return count, -1
+
+
+@inlined
+def _near(rule: Rule, units: Array, closes: Array, t: int, nav: float, cash: float) -> bool:
+    """May the rule want to trade at row t?"""
+    return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
+
+
+@lean
+def _look(
+    rule: Rule, units: Array, closes: Array, t: int, nav: float, tradable: Mask, weights: Array, days: int
+) -> tuple[bool, Asked]:
+    """Ask the rule at row t."""
+    k = rule.row[t]
+    cash = weigh(units, closes, t, nav, weights)
+    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
+    if not ask(weights, cash, tradable, t, *triggers):
+        return False, Asked(t, NO_LINE, 0.0, 0.0, k, -1, days)
+    line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
+    return True, Asked(t, line, size, allowed, k, -1, days)
+
+
+@lean
+def carry_out(
+    sessions: Sessions, prices: Array, rule: Rule, desk: Desk, scratch: Scratch, t: int, order: Asked, units: Array,
+    cash_units: float, ledger: Ledger, count: int,
+) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
+    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left)."""
+    k, cash_price = order.k, sessions.cash_index[t]
+    before = wealth(units, prices, t, cash_units, cash_price)
+    status, nav, cash_units, paid, unfinished = book(
+        units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
+        rule.cash[k, 2], rule.cash[k, 3], rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
+        ledger.trades, ledger.charges, count,
+    )  # fmt: skip
+    root = count if order.root < 0 else order.root
+    write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
+    write(ledger, count, t, units, cash_units, before, nav, paid)
+    left = Asked(order.t, order.line, order.size, order.allowed, k, root, max(order.left - 1, 1))
+    return status, nav, cash_units, left, unfinished
+
+
+@lean
+def hold(sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, carries: Array) -> float:
+    """Charge for what was held since the close before row t, whose wealth was `nav`; gives cash_units."""
+    cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
+    return (
+        cash_units
+        - accrue(units, sessions.closes, t - 1, cash, nav, years, desk.carry, carries) / sessions.cash_index[t]
+    )
+
+
+@lean
+def events(
+    sessions: Sessions,
+    desk: Desk,
+    scratch: Scratch,
+    t: int,
+    units: Array,
+    cash_units: float,
+    ledger: Ledger,
+    count: int,
+) -> tuple[float, int]:
+    """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written)."""
+    cash_price = sessions.cash_index[t]
+    if len(sessions.income) > 0:
+        for i in range(len(units)):
+            cash_units += units[i] * sessions.income[t, i] / cash_price
+    for i in range(len(units)):
+        if sessions.exits[i] == t and units[i] != 0.0:
+            before = wealth(units, sessions.closes, t, cash_units, cash_price)
+            cash_units = close_out(
+                units, sessions.closes, t, i, cash_units, cash_price, desk.tariff, desk.lots, scratch.gains,
+                ledger.trades[count], ledger.charges[count],
+            )  # fmt: skip
+            after = wealth(units, sessions.closes, t, cash_units, cash_price)
+            write_decision(ledger, count, EXIT, t, NO_LINE, 0.0, 0.0)
+            write(ledger, count, t, units, cash_units, before, after, before - after)
+            count += 1
+    return cash_units, count
+
+
+@lean
+def take_in(
+    sessions: Sessions, target: Array, k: int, desk: Desk, scratch: Scratch, t: int, soon: bool, units: Array,
+    cash_units: float, ledger: Ledger, count: int,
+) -> tuple[int, float, float, int]:  # fmt: skip
+    """Take in the money that comes at the close of row t, or pay it out, and rebalance with it if the desk does so.
+
+    soon : a decision is booked at this close anyway, and uses it.  Gives (status, nav, cash_units, rows written).
+    """
+    cash_price = sessions.cash_index[t]
+    cash_units += sessions.flows[t] / cash_price
+    nav = wealth(units, sessions.closes, t, cash_units, cash_price)
+    if not nav > 0.0:
+        return REFUSED, nav, cash_units, count
+    if soon or not desk.invest_flows:
+        return NOTHING_MOVED, nav, cash_units, count
+    goal = _flow_box(sessions, target, k, t, nav, units, scratch)
+    box, before = scratch.box, nav
+    status, nav, cash_units, paid, _ = book(
+        units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
+        goal, goal, 1.0, desk.tariff, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
+    )  # fmt: skip
+    write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
+    write(ledger, count, t, units, cash_units, before, nav, paid)
+    return status, nav, cash_units, count + 1
+
+
+@lean
+def _flow_box(sessions: Sessions, target: Array, k: int, t: int, nav: float, units: Array, scratch: Scratch) -> float:
+    """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
+
+    As much at most as came or went, and no further than brings cash to its own target; what the lines that can trade
+    have no room for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
+    """
+    lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
+    cash = weigh(units, sessions.closes, t, nav, scratch.weights)
+    aim, room, flow = 1.0, 0.0, sessions.flows[t] / nav
+    for i in range(len(units)):
+        weight = scratch.weights[i]
+        aims[i] = target[k, i]
+        aim -= aims[i]
+        lower[i] = weight if flow > 0.0 else min(weight, aims[i])
+        upper[i] = max(weight, aims[i]) if flow > 0.0 else weight
+        if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):
+            room += upper[i] - lower[i]
+    goal = max(aim, cash - min(room, flow)) if flow > 0.0 else min(aim, cash + min(room, -flow))
+    return cash if (goal - cash) * flow >= 0.0 else goal
+
+
+@lean
+def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
+    """Write what was asked into row j; `part_of` is the first row of its decision, FLOW or EXIT."""
+    ledger.part_of[j], ledger.asked[j] = part_of, asked
+    ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
+
+
+@lean
+def write(
+    ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, before: float, after: float, paid: float
+) -> None:
+    """Write the state after row j was booked, and keep the largest residual of wealth before = after + charges."""
+    ledger.booked[j] = booked
+    for i in range(len(units)):
+        ledger.units[j + 1, i] = units[i]
+    ledger.cash_units[j + 1] = cash_units
+    ledger.nav_before[j] = before
+    ledger.residual[0] = max(ledger.residual[0], abs(after + paid - before) / before)
+
+
+@lean
+def write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
+    """The data ended before the decision of row j, or what was left of it, could be booked."""
+    for i in range(len(units)):
+        ledger.trades[j, i] = 0.0
+        for c in range(ledger.charges.shape[1]):
+            ledger.charges[j, c, i] = 0.0
+    write(ledger, j, -1, units, cash_units, nav, nav, 0.0)

@@ -1,0 +1,135 @@
+"""The nearest point of a box: where a rule's box sends the weights, compiled.
+
+A *box* is (lower, upper) per line and for cash, fractions of NAV.
+"""
+
+import numpy as np
+
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+
+DUST = 1e-14  # fraction of NAV below which a sum of weights is rounding
+
+
+@inlined
+def _cheapest(out: Array, lower: Array, upper: Array, movable: Mask, cost: Array, way: float, above: float) -> float:
+    """The least cost beyond `above` of a movable line that has room on the way up (1.0) or down (-1.0); else inf."""
+    least = np.inf
+    for i in range(len(out)):
+        far = upper[i] if way > 0.0 else lower[i]
+        if movable[i] and above < cost[i] < least and (far - out[i]) * way > 0.0:
+            least = cost[i]
+    return least
+
+
+@inlined
+def _kink(
+    weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, level: float, way: float, distance: float
+) -> tuple[float, int]:
+    """(next, moving): how far the lines of one cost go together before one of them stops or joins, and how many move.
+
+    A line that was clamped into its box stands ahead of the others, and waits for them.
+    """
+    following, moving = np.inf, 0
+    for i in range(len(weights)):
+        if movable[i] and cost[i] == level:
+            far, near = (upper[i], lower[i]) if way > 0.0 else (lower[i], upper[i])
+            to_far, to_near = (far - weights[i]) * way, (near - weights[i]) * way
+            if to_near > distance:
+                following = min(following, to_near)
+            elif to_far > distance:
+                following = min(following, to_far)
+                moving += 1
+    return following, moving
+
+
+@lean
+def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, amount: float, out: Array) -> float:
+    """Move `out` (n,), inside its box, by `amount` in all, at least cost; gives what could not be placed.
+
+    The cheapest lines move first; lines of equal cost move by one common distance from `weights`, as far as each one's
+    box lets it, which is the nearest such point in the sense of Euclid.
+    """
+    way = 1.0 if amount > 0.0 else -1.0
+    left = amount * way
+    level = -1.0
+    while left > DUST:
+        level = _cheapest(out, lower, upper, movable, cost, way, level)
+        if level == np.inf:
+            return left * way
+        distance = 0.0
+        while left > DUST:  # from one kink of the piecewise linear room to the next
+            following, moving = _kink(weights, lower, upper, movable, cost, level, way, distance)
+            if following == np.inf:
+                break
+            if moving > 0 and left < (following - distance) * moving:
+                distance, left = distance + left / moving, 0.0
+            else:
+                distance, left = following, left - (following - distance) * moving
+        for i in range(len(out)):
+            if movable[i] and cost[i] == level:
+                out[i] = min(max(weights[i] + way * distance, lower[i]), upper[i])
+    return 0.0
+
+
+@lean
+def rescale(
+    lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, way: float, out: Array
+) -> None:
+    """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave."""
+    scaled = cash_upper if way > 0.0 else cash_lower
+    rest = 1.0
+    for i in range(len(out)):
+        far = upper[i] if way > 0.0 else lower[i]
+        if movable[i] and far > 0.0:
+            scaled += far
+        else:
+            rest -= out[i]
+    if scaled > 0.0:
+        factor = max(rest, 0.0) / scaled
+        for i in range(len(out)):
+            far = upper[i] if way > 0.0 else lower[i]
+            if movable[i] and far > 0.0:
+                out[i] = far * factor
+
+
+@lean
+def nearest(
+    weights: Array,
+    tradable: Mask,
+    lower: Array,
+    upper: Array,
+    target: Array,
+    cash_lower: float,
+    cash_upper: float,
+    cost: Array,
+    movable: Mask,
+    out: Array,
+) -> float:
+    """The point of the box nearest to `weights`: least cost-weighted L1 distance, ties by Euclid; gives cash's weight.
+
+    weights, lower, upper, target, cost, out : (n,); tradable, movable (scratch) : (n,) bool.
+    Every line is clamped into its box, cash takes what its own box allows, and what remains is spread over the lines
+    with room (`spread`). A line that cannot trade stays where it is. An infinite bound takes nothing in the spread. A
+    line with target zero is never raised. Bounds that cannot be met are scaled, all by one factor; if none is left to
+    scale, the rest is cash. All weights and cash sum to one. A line that would move by rounding only does not move.
+    """
+    n = len(weights)
+    total = 0.0
+    for i in range(n):
+        out[i] = min(max(weights[i], lower[i]), upper[i]) if tradable[i] else weights[i]
+        total += out[i]
+    cash = 1.0 - total
+    excess = cash - min(max(cash, cash_lower), cash_upper)
+    if abs(excess) > DUST:
+        for i in range(n):
+            far = upper[i] if excess > 0.0 else lower[i]
+            movable[i] = tradable[i] and abs(far) < np.inf and (excess < 0.0 or target[i] != 0.0)
+        if spread(weights, lower, upper, movable, cost, excess, out) != 0.0:
+            rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
+    total = 0.0
+    for i in range(n):
+        if abs(out[i] - weights[i]) <= DUST:
+            out[i] = weights[i]
+        total += out[i]
+    return 1.0 - total

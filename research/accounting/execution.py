@@ -1,0 +1,110 @@
+"""How a decision reaches the market, and the money that comes and goes beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from research.errors import ConfigError
+from research.market import Market
+from research.market.calendars import EVERY, last_of
+from research.market.liquidity import dollar_volume
+from research.market.market import Array, frozen
+
+Use = Literal["rebalance", "cash"]
+Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the day, or in cash until the next trade
+
+
+@dataclass(frozen=True)
+class Execution:
+    """From a decision to its bookings.
+
+    at     : "close", or the "open" of the session in which the lag ends, where the market has opens.
+    days   : sessions over which the way to the box is walked: 1/days of it first, 1/(days - 1) of the rest next, …
+    participation : the largest order of a session, as a fraction of that session's volume; the rest goes on the next.
+    sizing : "fractional", or "units": the orders of a trade list, in whole lots, sized at the close of the decision and
+             filled at the booking's prices.
+    minimum_trade : currency; a smaller order is not sent.
+    While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then.
+    """
+
+    at: Literal["close", "open"] = "close"
+    days: int = 1
+    participation: float | None = None
+    sizing: Literal["fractional", "units"] = "fractional"
+    minimum_trade: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers and what they say together."""
+        if self.at not in ("close", "open"):
+            raise ConfigError(f"at of execution is {self.at!r}: use 'close' or 'open'.")
+        if self.sizing not in ("fractional", "units"):
+            raise ConfigError(f"sizing of execution is {self.sizing!r}: use 'fractional' or 'units'.")
+        if self.days < 1 or self.days != int(self.days):
+            raise ConfigError(f"days of execution are {self.days!r}: give a whole number of sessions, 1 at least.")
+        if self.participation is not None and not 0.0 < self.participation <= 1.0:
+            raise ConfigError(
+                f"participation is {self.participation!r}: it is a fraction of volume, above 0, at most 1."
+            )
+        if not (np.isfinite(self.minimum_trade) and self.minimum_trade >= 0.0):
+            raise ConfigError(f"minimum_trade is {self.minimum_trade!r}: give currency, at least 0.")
+        if self.sizing == "units" and (self.days > 1 or self.participation is not None):
+            raise ConfigError("orders in whole lots are filled at once: leave days and participation out.")
+
+    def largest(self, market: Market) -> Array:
+        """(T, n) the largest order of each session, currency; (0, n) without a limit."""
+        if self.participation is None:
+            return np.empty((0, len(market.assets)))
+        volume = np.nan_to_num(dollar_volume(market, 1))
+        return frozen(self.participation * volume)
+
+
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """Money that comes in (positive) and goes out, at the close of a session.
+
+    amounts : currency by date; a date without a session counts at the next one.
+    use     : "rebalance": contributions buy what is under its target and withdrawals sell what is over it, on the day,
+              toward the target in force; "cash": they wait in cash for the next trade.
+    """
+
+    amounts: Mapping[pd.Timestamp, float]
+    use: Use = "rebalance"
+
+    def __post_init__(self) -> None:
+        """Check the amounts."""
+        if self.use not in ("rebalance", "cash"):
+            raise ConfigError(f"use of flows is {self.use!r}: use 'rebalance' or 'cash'.")
+        amounts = {pd.Timestamp(day): float(amount) for day, amount in dict(self.amounts).items()}
+        for day, amount in amounts.items():
+            if not np.isfinite(amount):
+                raise ConfigError(f"flow of {day:%Y-%m-%d} is {amount!r}: give currency.")
+        object.__setattr__(self, "amounts", amounts)
+
+    def __repr__(self) -> str:
+        """How many there are, and what they come to."""
+        return f"Flows({len(self.amounts):,} of {sum(self.amounts.values()):,.2f} in all, use={self.use!r})"
+
+    @classmethod
+    def every(cls, period: str, amount: float, market: Market, use: Use = "rebalance") -> "Flows":
+        """The same amount at the last session of every week, month, quarter or year of a market."""
+        if period not in EVERY:
+            raise ConfigError(f"period of flows is {period!r}: use one of {', '.join(EVERY)}.")
+        days = market.dates[last_of(market.days, period, market.calendar)]
+        return cls(dict.fromkeys(days, amount), use)
+
+    def on(self, market: Market, first: int) -> Array:
+        """(T,) currency at each close after row `first`. Raises ConfigError for a flow outside of these."""
+        amounts = np.zeros(len(market.dates))
+        for day, amount in self.amounts.items():
+            row = int(market.dates.searchsorted(day, side="left"))
+            if row >= len(amounts):
+                raise ConfigError(
+                    f"the flow of {amount:,.2f} on {day:%Y-%m-%d} comes after the data, which ends on "
+                    f"{market.dates[-1]:%Y-%m-%d}. Leave it out."
+                )
+            if row > first:
+                amounts[row] += amount
+        return frozen(amounts)

@@ -1,0 +1,498 @@
+"""Paying for a trade: the wealth after costs that solves the self-financing equation exactly, compiled.
+
+A line with asked == weights keeps its units. The others, and cash, end at asked x s, where s makes
+
+    kept + (1 - weight asked of the kept lines) x s + costs(s) = NAV
+
+one increasing equation in s: piecewise linear for proportional costs (`_newton`, finite), and with minimums, impact and
+tax one that is solved between two bounds (`_root`). It has one root where the sum over the lines that trade of
+|asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked.
+
+Fixed amounts and smallest orders make the equation jump, so which lines trade is decided once, at the wealth before
+costs: a line whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
+leaves unsold is not spent, and the others are scaled down by it; what it leaves unbought stays in cash.
+
+Source: Boyd et al. (2017), Multi-Period Trading via Convex Optimization, section 2.3, with the wealth after costs as
+the unknown instead of the trades before them.
+"""
+
+import numpy as np
+
+from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Tariff
+from research.compiled import inlined, lean
+from research.market.market import Array
+
+BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer
+COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = 0, 1, 2, 3, 4  # rows of `charges`
+ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
+
+
+@inlined
+def _moves(
+    units: Array,
+    prices: Array,
+    t: int,
+    weights: Array,
+    asked: Array,
+    rates: Array,
+    r: int,
+    trades: Array,
+    charges: Array,
+) -> tuple[float, float, float]:
+    """(kept, share, marginal): the value of the lines that keep their units; the fraction of NAV in the others and in
+    cash, and what the next unit of it costs at most, or -1 when no line moves. Clears trades and charges.
+    """
+    kept, share, marginal, moved = 0.0, 1.0, 0.0, False
+    for i in range(len(units)):
+        trades[i] = 0.0
+        for k in range(len(charges)):
+            charges[k, i] = 0.0
+        if asked[i] == weights[i]:
+            kept += units[i] * prices[t, i]
+            share -= weights[i]
+        else:
+            moved = True
+            for k in range(2):
+                marginal += rates[r, k, i] * abs(asked[i])
+    return kept, share, marginal if moved else -1.0
+
+
+# -- proportional costs ----------------------------------------------------------------------------------------------
+
+
+@inlined
+def _newton(
+    units: Array,
+    prices: Array,
+    t: int,
+    nav: float,
+    weights: Array,
+    asked: Array,
+    rates: Array,
+    r: int,
+    kept: float,
+    share: float,
+) -> float:
+    """The scale s at which kept + share x s + costs(s) = NAV, from above: finite, as the equation is convex."""
+    scale = (nav - kept) / share
+    for _ in range(2 * len(units) + 2):
+        gap, slope = kept + share * scale - nav, share
+        for i in range(len(units)):
+            if asked[i] != weights[i]:
+                traded = asked[i] * scale - units[i] * prices[t, i]
+                rate = 0.0
+                for k in range(2):
+                    rate += rates[r, k, i]
+                gap += rate * abs(traded)
+                slope += rate * asked[i] if traded > 0.0 else -rate * asked[i]
+        nearer = scale - gap / slope
+        if not nearer < scale:
+            break
+        scale = nearer
+    return scale
+
+
+# -- any costs -------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _commission(tariff: Tariff, r: int, i: int, size: float) -> tuple[float, float]:
+    """(currency, marginal) of an order of `size`, currency."""
+    cost = tariff.rates[r, COMMISSION, i] * size
+    return (cost, tariff.rates[r, COMMISSION, i]) if cost > tariff.minimum[i] else (tariff.minimum[i], 0.0)
+
+
+@inlined
+def _impact(tariff: Tariff, r: int, i: int, size: float) -> tuple[float, float]:
+    """(currency, marginal) of an order of `size`, currency."""
+    each = tariff.impact[r, i]
+    if each == 0.0 or size == 0.0:
+        return 0.0, 0.0
+    each *= size ** (tariff.exponent - 1.0)
+    return each * size, tariff.exponent * each
+
+
+@inlined
+def _costs(tariff: Tariff, day: int, i: int, size: float) -> tuple[float, float]:
+    """(currency, marginal) of an order of `size`, currency, in all but tax."""
+    r = min(day, len(tariff.rates) - 1)
+    commission, rate = _commission(tariff, r, i, size)
+    moved, more = _impact(tariff, min(day, len(tariff.impact) - 1), i, size)
+    spread = tariff.rates[r, HALF_SPREAD, i]
+    return commission + spread * size + tariff.ticket[i] + moved, rate + spread + more
+
+
+@lean
+def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
+    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price."""
+    left, total, last = units, 0.0, 0.0
+    bound = np.inf  # of the lots already sold, when the dearest go first
+    place = -1
+    for _ in range(lots.held[i]):
+        place = _next_lot(lots, method, i, bound, place)
+        if place < 0:
+            break
+        bound = lots.price[i, place]
+        sold = min(left, lots.units[i, place])
+        total += sold * (price - bound)
+        last = (price - bound) / price
+        left -= sold
+        if left <= 0.0:
+            break
+    return total, last
+
+
+@inlined
+def _next_lot(lots: Lots, method: int, i: int, bound: float, place: int) -> int:
+    """The lot that is sold after `place`, whose price is `bound`; -1 when none is left. Equal prices: first in."""
+    if method != HIGHEST:
+        return place + 1 if place + 1 < lots.held[i] else -1
+    best = -1
+    for j in range(lots.held[i]):
+        price = lots.price[i, j]
+        after = price < bound or (price == bound and j > place)
+        if after and (best < 0 or price > lots.price[i, best]):
+            best = j
+    return best
+
+
+@lean
+def _excess(
+    units: Array,
+    prices: Array,
+    t: int,
+    weights: Array,
+    asked: Array,
+    tariff: Tariff,
+    day: int,
+    lots: Lots,
+    kept: float,
+    share: float,
+    scale: float,
+) -> tuple[float, float]:
+    """(wealth used, its slope) at a scale: what is kept, what is held, and what all of it costs."""
+    used, slope = kept + share * scale, share
+    gains, more = 0.0, 0.0
+    for i in range(len(units)):
+        if asked[i] != weights[i]:
+            traded = asked[i] * scale - units[i] * prices[t, i]
+            cost, marginal = _costs(tariff, day, i, abs(traded))
+            used += cost
+            slope += marginal * asked[i] if traded > 0.0 else -marginal * asked[i]
+            if tariff.tax > 0.0 and traded < 0.0:
+                realised, last = gain(lots, tariff.method, i, prices[t, i], -traded / prices[t, i])
+                gains += realised
+                more -= last * asked[i]
+    taxed = gains - lots.carried[0]
+    if tariff.tax > 0.0 and taxed > 0.0:
+        used += tariff.tax * taxed
+        slope += tariff.tax * more
+    return used, slope
+
+
+@lean
+def _steepest(
+    units: Array,
+    prices: Array,
+    t: int,
+    weights: Array,
+    asked: Array,
+    tariff: Tariff,
+    day: int,
+    lots: Lots,
+    most: float,
+) -> float:
+    """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `most`."""
+    total = 0.0
+    for i in range(len(units)):
+        if asked[i] != weights[i]:
+            value = units[i] * prices[t, i]
+            largest = max(abs(value), abs(asked[i] * most - value))
+            _, marginal = _costs(tariff, day, i, largest)
+            if tariff.tax > 0.0 and value > 0.0:
+                cheapest = prices[t, i]
+                for j in range(lots.held[i]):
+                    cheapest = min(cheapest, lots.price[i, j])
+                marginal += tariff.tax * (1.0 - cheapest / prices[t, i])
+            total += abs(asked[i]) * marginal
+    return total
+
+
+@lean
+def _root(
+    units: Array,
+    prices: Array,
+    t: int,
+    nav: float,
+    weights: Array,
+    asked: Array,
+    tariff: Tariff,
+    day: int,
+    lots: Lots,
+    kept: float,
+    share: float,
+) -> float:
+    """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without root."""
+    low, high = 0.0, (nav - kept) / share
+    used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, kept, share, low)
+    if used > nav:
+        return -1.0
+    scale = high
+    for _ in range(ROUNDS):
+        used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, kept, share, scale)
+        if used > nav:
+            high = scale
+        else:
+            low = scale
+        nearer = scale - (used - nav) / slope
+        if abs(nearer - scale) <= 4e-16 * scale:
+            break
+        scale = nearer if low < nearer < high else 0.5 * (low + high)
+    return scale
+
+
+@inlined
+def _drop_small(
+    units: Array, prices: Array, t: int, nav: float, weights: Array, asked: Array, tariff: Tariff
+) -> tuple[float, float]:
+    """(value, weight) that the orders too small to send would have had: their lines are asked where they are."""
+    value, weight = 0.0, 0.0
+    for i in range(len(units)):
+        if asked[i] != weights[i] and abs(asked[i] * nav - units[i] * prices[t, i]) < tariff.minimum_trade:
+            value += units[i] * prices[t, i]
+            weight += asked[i]
+            asked[i] = weights[i]
+    return value, weight
+
+
+@lean
+def _pay(
+    units: Array,
+    prices: Array,
+    t: int,
+    weights: Array,
+    asked: Array,
+    tariff: Tariff,
+    day: int,
+    lots: Lots,
+    scale: float,
+    cash: float,
+    gains: Array,
+    trades: Array,
+    charges: Array,
+) -> tuple[float, float]:
+    """Write units, trades, charges and lots at a scale; gives (cash, all charges), currency."""
+    r, q = min(day, len(tariff.rates) - 1), min(day, len(tariff.impact) - 1)
+    paid, realised, won = 0.0, 0.0, 0.0
+    for i in range(len(units)):
+        gains[i] = 0.0
+        if asked[i] == weights[i]:
+            continue
+        price = prices[t, i]
+        after = asked[i] * scale
+        trades[i] = after - units[i] * price
+        size = abs(trades[i])
+        charges[COMMISSION, i], _ = _commission(tariff, r, i, size)
+        charges[HALF_SPREAD, i] = tariff.rates[r, HALF_SPREAD, i] * size
+        charges[TICKET, i] = tariff.ticket[i]
+        charges[IMPACT, i], _ = _impact(tariff, q, i, size)
+        for k in range(TAX):
+            paid += charges[k, i]
+        if tariff.tax > 0.0:
+            if trades[i] < 0.0:
+                gains[i], _ = gain(lots, tariff.method, i, price, size / price)
+                realised += gains[i]
+                won += max(gains[i], 0.0)
+                sell_lots(lots, tariff.method, i, size / price)
+            else:
+                buy_lot(lots, tariff.method, i, price, size / price)
+        units[i] = after / price
+        cash -= trades[i]
+    paid += levy(lots, tariff.tax, gains, realised, won, charges)
+    return cash - paid, paid
+
+
+@lean
+def levy(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
+    """The tax on what was realised beyond the losses carried, spread over the lines that gained; carries the rest."""
+    taxed = realised - lots.carried[0]
+    if rate == 0.0:
+        return 0.0
+    lots.carried[0] = max(-taxed, 0.0)
+    if taxed <= 0.0:
+        return 0.0
+    for i in range(len(gains)):
+        if gains[i] > 0.0:
+            charges[TAX, i] = rate * taxed * (gains[i] / won)
+    tax: float = rate * taxed
+    return tax
+
+
+@lean
+def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
+    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order."""
+    left, bound, place = units, np.inf, -1
+    for _ in range(lots.held[i]):
+        place = _next_lot(lots, method, i, bound, place)
+        if place < 0 or left <= 0.0:
+            break
+        bound = lots.price[i, place]
+        sold = min(left, lots.units[i, place])
+        lots.units[i, place] -= sold
+        left -= sold
+    kept = 0
+    for j in range(lots.held[i]):
+        if lots.units[i, j] > 0.0:
+            lots.units[i, kept], lots.price[i, kept] = lots.units[i, j], lots.price[i, j]
+            kept += 1
+    lots.held[i] = kept
+
+
+@lean
+def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
+    """Add a lot to line i; at average cost it joins the one there is."""
+    if units <= 0.0:
+        return
+    j = lots.held[i]
+    if method == AVERAGE and j > 0:
+        total = lots.units[i, 0] + units
+        lots.price[i, 0] += (price - lots.price[i, 0]) * (units / total)
+        lots.units[i, 0] = total
+    else:
+        lots.units[i, j], lots.price[i, j] = units, price
+        lots.held[i] = j + 1
+
+
+@lean
+def charge(tariff: Tariff, day: int, sizes: Array, charges: Array) -> None:
+    """Write charges (columns, n), currency, of orders of sizes (n,), currency, at least 0; in all but tax."""
+    r, q = min(day, len(tariff.rates) - 1), min(day, len(tariff.impact) - 1)
+    for i in range(len(sizes)):
+        for k in range(len(charges)):
+            charges[k, i] = 0.0
+        if sizes[i] > 0.0:
+            charges[COMMISSION, i], _ = _commission(tariff, r, i, sizes[i])
+            charges[HALF_SPREAD, i] = tariff.rates[r, HALF_SPREAD, i] * sizes[i]
+            charges[TICKET, i] = tariff.ticket[i]
+            charges[IMPACT, i], _ = _impact(tariff, q, i, sizes[i])
+
+
+# -- the step --------------------------------------------------------------------------------------------------------
+
+
+@lean
+def settle(
+    units: Array,
+    prices: Array,
+    t: int,
+    cash_units: float,
+    cash_price: float,
+    nav: float,
+    weights: Array,
+    asked: Array,
+    tariff: Tariff,
+    day: int,
+    lots: Lots,
+    gains: Array,
+    trades: Array,
+    charges: Array,
+) -> tuple[int, float, float]:
+    """Bring the portfolio from `weights` to `asked` (n,), paying for it: exact and self-financing.
+
+    prices : row t.  tariff : row `day` of what it has by the day.  gains (n,) : scratch.
+    Writes units (n,), trades (n,) currency, buys positive, charges (columns, n) currency, and the lots; `asked` where
+    an order is too small to send.
+    Gives (status, cash_units, charges in all). REFUSED: the marginal costs leave no root, the wealth is not positive,
+    or a line whose gains are taxed would be held short.
+    """
+    cash = cash_units * cash_price
+    if tariff.plain:
+        status, cash, paid = _settle_proportional(
+            units, prices, t, nav, weights, asked, tariff.rates, min(day, len(tariff.rates) - 1), cash, trades, charges
+        )
+    else:
+        status, cash, paid = _settle_any(
+            units, prices, t, nav, weights, asked, tariff, day, lots, cash, gains, trades, charges
+        )
+    return status, cash / cash_price if status == BOOKED else cash_units, paid
+
+
+@inlined
+def _settle_proportional(
+    units: Array,
+    prices: Array,
+    t: int,
+    nav: float,
+    weights: Array,
+    asked: Array,
+    rates: Array,
+    r: int,
+    cash: float,
+    trades: Array,
+    charges: Array,
+) -> tuple[int, float, float]:
+    """`settle` where all costs are proportional; gives (status, cash, charges in all), currency."""
+    kept, share, marginal = _moves(units, prices, t, weights, asked, rates, r, trades, charges)
+    if marginal < 0.0:
+        return NOTHING_MOVED, cash, 0.0
+    if not (nav > 0.0 and marginal < share):
+        return REFUSED, cash, 0.0
+    scale = _newton(units, prices, t, nav, weights, asked, rates, r, kept, share)
+    paid = 0.0
+    for i in range(len(units)):
+        if asked[i] != weights[i]:
+            after = asked[i] * scale
+            trades[i] = after - units[i] * prices[t, i]
+            units[i] = after / prices[t, i]
+            cash -= trades[i]
+            for k in range(2):
+                charges[k, i] = rates[r, k, i] * abs(trades[i])
+                cash -= charges[k, i]
+                paid += charges[k, i]
+    return BOOKED, cash, paid
+
+
+@inlined
+def _any_short(asked: Array) -> bool:
+    """Is any line asked to be held short?"""
+    short = False
+    for i in range(len(asked)):
+        short |= asked[i] < 0.0
+    return short
+
+
+@lean
+def _settle_any(
+    units: Array,
+    prices: Array,
+    t: int,
+    nav: float,
+    weights: Array,
+    asked: Array,
+    tariff: Tariff,
+    day: int,
+    lots: Lots,
+    cash: float,
+    gains: Array,
+    trades: Array,
+    charges: Array,
+) -> tuple[int, float, float]:
+    """`settle` for any costs; gives (status, cash, charges in all), currency."""
+    unsold, unasked = _drop_small(units, prices, t, nav, weights, asked, tariff)
+    kept, share, marginal = _moves(units, prices, t, weights, asked, tariff.rates, 0, trades, charges)
+    if marginal < 0.0:
+        return NOTHING_MOVED, cash, 0.0
+    unbought = unasked * nav - unsold
+    if unbought > 0.0:
+        kept, share = 0.0, 1.0  # it stays in cash: the others get their fraction of all wealth
+    else:
+        share -= unbought / nav
+    if not (nav > 0.0 and share > 0.0) or (tariff.tax > 0.0 and _any_short(asked)):
+        return REFUSED, cash, 0.0
+    if not _steepest(units, prices, t, weights, asked, tariff, day, lots, (nav - kept) / share) < share:
+        return REFUSED, cash, 0.0
+    scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, kept, share)
+    if scale < 0.0:
+        return REFUSED, cash, 0.0
+    cash, paid = _pay(units, prices, t, weights, asked, tariff, day, lots, scale, cash, gains, trades, charges)
+    return BOOKED, cash, paid

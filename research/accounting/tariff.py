@@ -1,0 +1,76 @@
+"""The costs as the kernels take them: plain arrays, one row for all days or one a day."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.market.market import Array
+
+AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
+
+
+class Tariff(NamedTuple):
+    """What an order costs.
+
+    rates   : (R, 2, n) commission and half-spread, fraction of notional; R is 1, or the days of the market.
+    total   : (R, n) their sum, by which the nearest point ranks lines.
+    minimum, ticket : (n,) currency: the least commission of an order; a fixed amount an order.
+    impact  : (R', n), currency^(1 - exponent): cost = impact x notional^exponent.
+    minimum_trade : currency; a smaller order is not sent.
+    tax     : fraction of realised gains.  method : which units are sold first.
+    plain   : are all amounts proportional, so that the equation is piecewise linear and no order is left out?
+    """
+
+    rates: Array
+    total: Array
+    minimum: Array
+    ticket: Array
+    impact: Array
+    exponent: float
+    minimum_trade: float
+    tax: float
+    method: int
+    plain: bool
+
+
+class Carry(NamedTuple):
+    """What holding costs, fraction a year: short lines (n,), negative cash, positive cash, NAV. some : is there any?"""
+
+    borrow: Array
+    financing: float
+    cash_spread: float
+    management_fee: float
+    some: bool
+
+
+class Lots(NamedTuple):
+    """What was paid for what is held: units and price (n, L) of each lot in the order of purchase; held (n,) of them.
+
+    carried : (1,) losses still to be set against gains, currency.
+    """
+
+    units: Array
+    price: Array
+    held: NDArray[np.int64]
+    carried: Array
+
+    @classmethod
+    def empty(cls, n: int, most: int) -> "Lots":
+        """Room for `most` lots a line; without tax none is needed."""
+        return cls(np.zeros((n, most)), np.zeros((n, most)), np.zeros(n, dtype=np.int64), np.zeros(1))
+
+
+class Scratch(NamedTuple):
+    """Room for the arithmetic of one trade: (n,) each, and a box (3, n) with its target."""
+
+    weights: Array
+    asked: Array
+    movable: NDArray[np.bool_]
+    gains: Array
+    box: Array
+
+    @classmethod
+    def of(cls, n: int) -> "Scratch":
+        """Room for n lines."""
+        return cls(np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_), np.empty(n), np.empty((3, n)))

@@ -1,0 +1,101 @@
+"""Lines quoted in several currencies as lines of one: a holder earns the local return and that of the exchange rate."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from research.errors import DataError
+from research.market.market import Array, Market, Mask
+from research.market.notes import Note
+
+FX = "fx"  # the asset class of an exchange rate
+
+
+def in_currency(market: Market, base: str = "USD") -> Market:
+    """The market as a holder sees it who counts in `base`.
+
+    Rates are lines of the market itself: asset class "fx", named by two currencies, EURUSD for the US dollars that one
+    euro costs, with a quote on each day, and quoted in the second. For a line in another currency, where 1 + fx is that
+    day's rate over the last one's, a return becomes (1 + local)(1 + fx) - 1, on a day of halt too, and a delisting
+    return alike; quotes, bars and dividends are multiplied by the day's rate. Units, volumes and splits stay, and so do
+    cash, which is taken for cash of `base`, and the rates, as lines like others. Where only the inverse pair is there,
+    USDEUR for EURUSD, it is inverted; two rates are never chained.
+
+    Raises : DataError for a rate whose name or currency does not fit, for a currency without a rate, and for a rate
+             that has no quote on a day on which a line in its currency is listed.
+    """
+    currency = market.instruments["currency"]
+    rates = _rates(market)
+    foreign = [i for i, c in enumerate(currency) if c != base and market.assets[i] not in rates.values()]
+    if not foreign:
+        return market
+    returns, factor, notes = np.array(market.returns), np.ones(market.shape), list(market.notes)
+    for i in foreign:
+        rate, pair = _rate_of(market, i, base, rates)
+        held = market.listed[:-1, i] & (market.listed[1:, i] | (np.arange(1, len(rate)) == market.exits[i]))
+        converted = (1.0 + returns[1:, i]) * (rate[1:] / rate[:-1]) - 1.0
+        returns[1:, i] = np.where(held, converted, 0.0)  # a line earns from the day after its listing to its exit
+        factor[:, i] = rate
+        text = f"{market.assets[i]}, quoted in {currency.iloc[i]}, is converted to {base} at {pair}."
+        notes.append(Note(text, [market.assets[i]]))
+    left = np.flatnonzero(market.exits < len(returns))
+    ends = market.instruments["delisting_return"].to_numpy(copy=True)
+    ends[left] = returns[market.exits[left], left]
+    currencies = [base if i in foreign else c for i, c in enumerate(currency)]
+    paid = market.dividends
+    return replace(
+        market,
+        returns=returns,
+        prices=market.prices * factor,
+        dividends=None if paid is None else np.where(paid > 0.0, paid * factor, 0.0),
+        bars=None if market.bars is None else {name: bar * factor for name, bar in market.bars.items()},
+        instruments=market.instruments.assign(currency=currencies, delisting_return=ends),
+        notes=tuple(notes),
+    )
+
+
+def _rates(market: Market) -> dict[tuple[str, str], str]:
+    """(of, in) -> the line that quotes one unit of a currency in another."""
+    rates = {}
+    for asset, line in market.instruments.iterrows():
+        if line["asset_class"] != FX:
+            continue
+        pair = (str(asset)[:3], str(asset)[3:])
+        if len(str(asset)) != 6 or line["currency"] != pair[1]:
+            raise DataError(
+                f"rate {asset} in market {market.name!r} is quoted in {line['currency']!r}: found a name that does not "
+                "fit. Name it by two currencies of three letters, the one that is priced and the one it is priced in, "
+                "such as EURUSD with currency USD."
+            )
+        rates[pair] = str(asset)
+    return rates
+
+
+def _rate_of(market: Market, i: int, base: str, rates: dict[tuple[str, str], str]) -> tuple[Array, str]:
+    """(T,) what one unit of the currency of line `i` costs in `base`, NaN where it does not matter; and its line."""
+    asset, foreign = market.assets[i], str(market.instruments["currency"].iloc[i])
+    pair = rates.get((foreign, base)) or rates.get((base, foreign))
+    if pair is None:
+        first = market.days[int(np.argmax(market.listed[:, i]))]
+        raise DataError(
+            f"no rate for {asset}, which is quoted in {foreign}, on {first} in market {market.name!r}: found neither "
+            f"{foreign + base} nor {base + foreign} among the lines of asset class 'fx'. Add one, quoted."
+        )
+    rate = market.prices[:, market.assets.index(pair)]
+    rate = rate if (foreign, base) in rates else 1.0 / rate
+    needed = market.listed[:, i] | (np.arange(len(rate)) == market.exits[i]) | _quoted(market, i)
+    missing = needed & np.isnan(rate)
+    if missing.any():
+        day = market.days[int(np.argmax(missing))]
+        raise DataError(
+            f"rate {pair} missing for {asset}, which is quoted in {foreign}, on {day} in market {market.name!r}: found "
+            "nan. Give a quote for every day on which the line is listed."
+        )
+    return np.where(needed, rate, np.nan), pair
+
+
+def _quoted(market: Market, i: int) -> Mask:
+    """(T,) days with something of the line to convert."""
+    panels = [market.prices, *(market.bars or {}).values()]
+    quoted: Mask = np.any([~np.isnan(panel[:, i]) for panel in panels], axis=0)
+    return quoted

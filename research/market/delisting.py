@@ -1,0 +1,54 @@
+"""Leaving the market: a line halted at its last price, until a date and a return are stated; then followed to cash."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from research.errors import DataError
+from research.market.instruments import OFFER, checked_instruments
+from research.market.market import Market
+from research.market.notes import Day, Note
+
+
+def delist(market: Market, asset: str, date: Day, delisting_return: float | None = None) -> Market:
+    """The market in which a line, halted to the end, leaves on a date: see the convention of `Market`.
+
+    date : the first day on which it is gone; booked on the first session on or after it.
+    delisting_return : fraction of the last mark, from -1 on; without a default. `SHUMWAY` (-0.30) is the mean that
+        Shumway (1997, The Delisting Bias in CRSP Data) found for performance delistings on the NYSE and AMEX.
+    Raises : DataError for an unknown asset, one that has left already or trades on or after the date, for a date after
+             the market's end, and for no return, or one below -1.
+    """
+    where = f"in market {market.name!r}"
+    if asset not in market.assets:
+        raise DataError(f"unknown asset {asset!r} {where}: it has {', '.join(market.assets)}. Correct the name.")
+    if delisting_return is None:
+        raise DataError(f"delisting_return of {asset} {where}: found None. {OFFER}")
+    i, columns = market.assets.index(asset), ["delisted", "delisting_return"]
+    if market.instruments[columns[0]].notna().iloc[i]:
+        left = market.instruments[columns[0]].iloc[i]
+        raise DataError(f"{asset} {where} has left already: found {left:%Y-%m-%d}. Change it in its instruments.")
+    stated = market.instruments.astype({"delisted": object})
+    stated.loc[asset, columns] = [date, delisting_return]
+    stated = checked_instruments(stated, f"market {market.name!r}")
+    day = stated["delisted"].to_numpy().astype("datetime64[D]")[i]
+    if day > market.days[-1]:
+        raise DataError(
+            f"delisted of {asset} {where}: found {day}, after its end, {market.days[-1]}. Correct the date."
+        )
+    row = int(np.searchsorted(market.days, day))
+    returns = np.array(market.returns)
+    returns[row, i] = stated["delisting_return"].iloc[i]
+    gone = replace(market, instruments=stated, returns=returns)  # which checks the date against the last trade
+    last = int(np.flatnonzero(market.tradable[:, i])[-1])
+    of_silence = [
+        n for n in market.notes if n.assets == (asset,) and n.first is not None and n.first > market.days[last]
+    ]
+    kept = [note for note in market.notes if note not in of_silence]
+    return replace(gone, notes=(*kept, exit_note(asset, market.days[last], market.days[row], returns[row, i])))
+
+
+def exit_note(asset: str, last: np.datetime64, booked: np.datetime64, delisting_return: float) -> Note:
+    """What a reader must know of an exit, from the day on which it is booked."""
+    text = f"{asset} is delisted: {delisting_return:+.1%} on its last price, of {last}, is booked on {booked}."
+    return Note(text, [asset], first=booked, last=booked)

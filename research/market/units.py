@@ -1,0 +1,85 @@
+"""What a unit of a line is worth: with its dividends reinvested or paid out, at the close or at the open.
+
+A dividend and a quote are per unit of their own day, so after that day's split: a unit of the day before becomes
+`split` units, and is worth split × (close + dividend) at the close of an ex-date.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import DataError
+
+if TYPE_CHECKING:
+    from research.market.market import Market
+
+Array = NDArray[np.float64]
+
+
+def dividend_yields(market: "Market") -> Array:
+    """(T, n) dividend over the value of the same unit at its last trade before, fraction; zero where none is paid.
+
+    It is dividend × split / previous quote, the splits of a halt before it included.
+    Raises : DataError for a dividend that no quote precedes.
+    """
+    yields = np.zeros(market.shape)
+    if market.dividends is None or not market.dividends.any():
+        return yields
+    rows = np.arange(len(yields))[:, None]
+    last = np.maximum.accumulate(np.where(market.tradable, rows, -1), axis=0)
+    t, i = np.nonzero(market.dividends)
+    before = np.where(t > 0, last[t - 1, i], -1)
+    quote = np.where(before >= 0, market.prices[before, i], np.nan)
+    if np.isnan(quote).any():
+        first = int(np.argmax(np.isnan(quote)))
+        raise DataError(
+            f"dividend without a quote before it for {market.assets[i[first]]} on {market.days[t[first]]} in market "
+            f"{market.name!r}: found {market.dividends[t[first], i[first]]:g}. Give the quote of the session before, "
+            "or leave the dividend out."
+        )
+    if market.splits is not None:
+        halted = np.cumprod(market.splits, axis=0)
+        quote /= market.splits[t, i] * (halted[t - 1, i] / halted[before, i])
+    yields[t, i] = market.dividends[t, i] / quote
+    return yields
+
+
+def growth_of_price(market: "Market", yields: Array) -> Array:
+    """(T, n) what a unit grows by when its dividends are paid out: 1 + return - yield.
+
+    Raises : DataError for a dividend of the whole unit or more.
+    """
+    growth = 1.0 + market.returns - yields
+    eaten = (yields > 0.0) & (growth <= 0.0)
+    if eaten.any():
+        t, i = np.argwhere(eaten)[0].tolist()
+        raise DataError(
+            f"dividend above what the unit is worth for {market.assets[i]} on {market.days[t]} in market "
+            f"{market.name!r}: found {yields[t, i]:.4g} of the previous quote and a return of "
+            f"{market.returns[t, i]:.4g}. Correct it: it is in currency for one unit, after that day's split."
+        )
+    return growth
+
+
+def open_over_close(market: "Market", dividends: Array | float) -> Array:
+    """(T, n) (open + dividend) / (close + dividend); 1 where a line does not trade and stays at its mark.
+
+    dividends : (T, n) per unit where the unit holds them at the open already; zero where they are paid out.
+    Raises    : DataError for a market without opens, and for an open or a quote that is missing where a line trades.
+    """
+    opens = (market.bars or {}).get("open")
+    if opens is None:
+        raise DataError(
+            f"market {market.name!r} has no opens, the first is missing for {market.assets[0]} on {market.days[0]}: "
+            "found no bars called 'open'. Give them, or trade at the close."
+        )
+    for name, values in {"open": opens, "quote": market.prices}.items():
+        missing = market.tradable & np.isnan(values)
+        if missing.any():
+            t, i = np.argwhere(missing)[0].tolist()
+            raise DataError(
+                f"{name} missing for {market.assets[i]} on {market.days[t]} in market {market.name!r}: found nan, and "
+                "it trades that day. Correct the source, leave the line out, or trade at the close."
+            )
+    return np.where(market.tradable, (opens + dividends) / (market.prices + dividends), 1.0)
