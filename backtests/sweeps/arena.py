@@ -1,7 +1,7 @@
 """Where the configurations of a sweep are played: markets with their costs, and the target paths that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
-from research.accounting import Costs
+from research.accounting import Costs, Execution
+from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError
 from research.market import Market
@@ -24,7 +25,8 @@ class Arena:
     name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
-    g : price of tracking error in J.  settings : all of it as plain JSON values.
+    g : price of tracking error in J.  execution, dividends : how decisions are booked, and what becomes of dividends.
+    settings : all of it as plain JSON values.
     """
 
     name: str
@@ -36,14 +38,16 @@ class Arena:
     nav: float = 1.0
     g: float = 5.0
     periods_per_year: float = 252.0
+    execution: Execution = field(default_factory=Execution)
+    dividends: Dividends = "reinvest"
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
-        """A desk on a bare market. others : `lag`, `nav`, `g`, `periods_per_year`, `name`."""
+        """An arena on a bare market. others : any other field, by its name."""
         others = {"name": market.name or "market"} | others
-        table = {asset: dict(rates) for asset, rates in costs.table(market.assets).items()}
-        settings = {"costs": table, "strategic": repr(strategic), "start": str(start)} | others
+        plain = {name: value if isinstance(value, str | int | float) else repr(value) for name, value in others.items()}
+        settings = {"costs": costs.settings, "strategic": repr(strategic), "start": str(start)} | plain
         return cls(
             market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others
         )
@@ -60,9 +64,21 @@ class Arena:
             lag=portfolio.lag,
             g=portfolio.g,
             periods_per_year=portfolio.periods_per_year,
-            nav=1.0 if proportional(portfolio.costs) else portfolio.nav,
+            execution=portfolio.execution,
+            dividends=portfolio.dividends,
             settings=portfolio.settings,
-        )
+        ).scaled_to(portfolio.nav)
+
+    @property
+    def scales(self) -> bool:
+        """Is everything proportional to wealth, and booked at the close at once? Then lanes can play it."""
+        market = self.market
+        leaves = bool((market.exits < len(market.dates)).any())
+        return self.costs.proportional and self.execution == Execution() and self.dividends == "reinvest" and not leaves
+
+    def scaled_to(self, nav: float) -> "Arena":
+        """The same for this wealth, where wealth makes a difference; for a wealth of 1 where it does not."""
+        return replace(self, nav=1.0 if self.scales else nav)
 
     def first(self, start: pd.Timestamp | None) -> int:
         """Market row of the last close before a test. Raises ConfigError for a start that leaves no two days."""
@@ -86,8 +102,8 @@ class Arena:
         return self.strategic if isinstance(allocation, Strategic) else allocation
 
     def times(self, multiple: float) -> Costs:
-        """Its costs, each of them times a multiple. Raises ConfigError where one is then no cost."""
-        return self.costs if multiple == 1.0 else multiplied(self.costs, multiple)
+        """Its costs, those of trading times a multiple. Raises ConfigError where one is then no cost."""
+        return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
 
 
 Start = pd.Timestamp | None
@@ -198,22 +214,3 @@ def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, Start]]:
         return [(p, a, s) for p in plan.portfolios for a in held for s in plan.days]
     found = np.unique(plan.picks[:, :3], axis=0).tolist()
     return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.days[s]) for p, k, s in found)
-
-
-def multiplied(costs: Costs, multiple: float) -> Costs:
-    """Every rate and amount of the costs times a multiple; impact by its coefficient. A tax is not ours to change."""
-    scaled: dict[str, Any] = {}
-    for f in fields(costs):
-        value = getattr(costs, f.name)
-        if isinstance(value, np.ndarray | float):
-            scaled[f.name] = value * multiple
-        elif hasattr(value, "coefficient"):
-            scaled[f.name] = replace(value, coefficient=value.coefficient * multiple)
-    return replace(costs, **scaled)
-
-
-def proportional(costs: Costs) -> bool:
-    """Are all costs rates of notional that hold on every day? Then wealth only scales what is played."""
-    rates = ("commission", "half_spread")
-    others = (getattr(costs, f.name) for f in fields(costs) if f.name not in rates)
-    return costs.half_spread.ndim == 1 and not any(other is not None and np.any(other) for other in others)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.run import code_version
-from backtests.sweeps.arena import Stage, proportional
+from backtests.sweeps.arena import Stage
 from backtests.sweeps.plan import Part
 from backtests.sweeps.play import CORRIDORS, play
 from research.errors import ConfigError
@@ -50,7 +50,7 @@ def play_all(stage: Stage, parts: Iterable[Part], *, workers: int = 1, cluster: 
 def compiled(stage: Stage) -> bool:
     """Is all of a plan played in lanes, which do without Python's lock?"""
     arenas, policies = stage.arenas.values(), stage.plan.policies
-    return all(proportional(a.costs) for a in arenas) and all(type(p) in CORRIDORS for p in policies)
+    return all(arena.scales for arena in arenas) and all(type(p) in CORRIDORS for p in policies)
 
 
 def _in_threads(stage: Stage, parts: Iterable[Part], workers: int) -> Played:

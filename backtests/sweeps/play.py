@@ -7,7 +7,7 @@ import numpy as np
 from backtests.backtest import Backtest
 from backtests.engine import backtest
 from backtests.lanes import Lane, play_lanes
-from backtests.sweeps.arena import Arena, Stage, proportional
+from backtests.sweeps.arena import Arena, Stage
 from backtests.sweeps.plan import Configuration, Part
 from backtests.tally import CVAR, METRICS, tally, target_path_returns
 from research.accounting import Costs
@@ -27,15 +27,15 @@ def metrics(stage: Stage) -> tuple[str, ...]:
 def play(stage: Stage, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
-    What is a corridor with proportional costs is played in lanes, anything else by itself, to the same bits.
+    What is a corridor, where costs are proportional and booked at once, is played in lanes, anything else by itself, to
+    the same bits.
     Raises : what the engine raises.
     """
     configurations = stage.plan.of(part)
     out = np.empty((len(configurations), len(metrics(stage))))
     for name, arena in stage.arenas.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        scales = proportional(arena.costs)
-        lanes = [k for k in here if scales and type(configurations[k].policy) in CORRIDORS]
+        lanes = [k for k in here if arena.scales and type(configurations[k].policy) in CORRIDORS]
         if lanes:
             out[lanes] = _in_lanes(stage, arena, [configurations[k] for k in lanes], [part.first + k for k in lanes])
         for k in sorted(set(here) - set(lanes)):
@@ -54,6 +54,8 @@ def play_one(stage: Stage, number: int) -> Backtest:
         start=c.start or arena.start,
         nav=arena.nav,
         lag=arena.lag if c.lag is None else c.lag,
+        execution=arena.execution,
+        dividends=arena.dividends,
         targets=stage.targets(c),
         periods_per_year=arena.periods_per_year,
         name=f"configuration {number}",

@@ -9,14 +9,14 @@ import pytest
 from backtests.engine import backtest
 from backtests.scores import Yardstick, score
 from backtests.sweeps import Arena, Axes, Choices, Plan, Strategic, listed, sweep
-from backtests.sweeps.arena import multiplied, stage
+from backtests.sweeps.arena import stage
 from backtests.sweeps.plan import Configuration, Part
 from backtests.sweeps.play import metrics, play, play_one
 from backtests.tally import CVAR, METRICS, tally, target_path_returns
-from research.accounting import Costs
+from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
 from research.errors import ConfigError, DataError
-from research.market import Past
+from research.market import Past, delist
 from research.market.market import Array
 from research.rules import Calendar, Never, Threshold
 
@@ -134,10 +134,33 @@ def test_several_portfolios_have_each_their_own_strategic_target(arena: Arena, a
     assert last[list(METRICS)].to_numpy(dtype=float).tobytes() == alone(other, c).tobytes()
 
 
-def test_a_cost_multiple_is_of_every_cost(arena: Arena) -> None:
-    twice = multiplied(arena.costs, 2.0)
-    assert twice.columns.tolist() == (2.0 * arena.costs.columns).tolist()
-    assert multiplied(arena.costs, 0.0).total.tolist() == [0.0] * 3
+def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_portfolio(arena: Arena) -> None:
+    """A ticket of 10 on every order of a wealth of 100,000, as if it were 1e-4 of a wealth of 1."""
+    small, large = (replace(arena.costs, ticket=np.full(3, ticket)) for ticket in (1e-4, 10.0))
+    plan = Plan([Threshold(Strategic(), 0.01), Calendar(Strategic(), "month")], (1.0, 2.0))
+    one = sweep(replace(arena, costs=small), plan, progress=False).table
+    other = sweep(replace(arena, costs=large).scaled_to(1e5), plan, progress=False).table
+    assert not replace(arena, costs=small).scales
+    np.testing.assert_allclose(other[list(METRICS)], one[list(METRICS)], rtol=1e-9)
+    plain = sweep(arena, plan, progress=False).table
+    assert (one["cost"] > 1.5 * plain["cost"]).all()
+
+
+def test_only_what_scales_with_wealth_is_played_at_a_wealth_of_one(arena: Arena) -> None:
+    assert arena.scaled_to(1e5).nav == 1.0
+    assert replace(arena, execution=Execution(days=2)).scaled_to(1e5).nav == 1e5
+
+
+def test_a_market_that_a_line_leaves_is_played_one_by_one(arena: Arena) -> None:
+    market, day = arena.market, arena.market.dates[200]
+    returns, tradable = market.returns.copy(), market.tradable.copy()
+    returns[200:, 1], tradable[200:, 1] = 0.0, False
+    gone = replace(arena, market=delist(replace(market, returns=returns, tradable=tradable), "B", day, -0.3))
+    assert not gone.scales
+    swept = sweep(gone, Plan([Threshold(Strategic(), 0.01)]), progress=False)
+    one = swept.backtest(0)
+    assert one.weights.loc[day:, "B"].eq(0.0).all()
+    assert swept.table.loc[0, "nav"] == one.nav.iloc[-1]
 
 
 def test_cvar_is_a_column_only_where_asked_for(arena: Arena, axes: Axes) -> None:
