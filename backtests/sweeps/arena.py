@@ -1,5 +1,6 @@
 """Where the configurations of a sweep are played: markets with their costs, and the target paths that they share."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +27,6 @@ class Arena:
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     g : price of tracking error in J.  execution, dividends : how decisions are booked, and what becomes of dividends.
-    settings : all of it as plain JSON values.
     """
 
     name: str
@@ -40,17 +40,12 @@ class Arena:
     periods_per_year: float = 252.0
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
-    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
         """An arena on a bare market. others : any other field, by its name."""
-        others = {"name": market.name or "market"} | others
-        plain = {name: value if isinstance(value, str | int | float) else repr(value) for name, value in others.items()}
-        settings = {"costs": costs.settings, "strategic": repr(strategic), "start": str(start)} | plain
-        return cls(
-            market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others
-        )
+        given = {"name": market.name or "market"} | others
+        return cls(market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), **given)
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Arena":
@@ -66,8 +61,17 @@ class Arena:
             periods_per_year=portfolio.periods_per_year,
             execution=portfolio.execution,
             dividends=portfolio.dividends,
-            settings=portfolio.settings,
         ).scaled_to(portfolio.nav)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that is played here but the data, as plain JSON values; spreads by the day by their sha256."""
+        costs = self.costs.settings
+        if self.costs.half_spread.ndim > 1:
+            costs |= {"half_spread": hashlib.sha256(self.costs.half_spread.tobytes()).hexdigest()}
+        plain = {name: getattr(self, name) for name in ("lag", "nav", "g", "periods_per_year", "dividends")}
+        told = {"strategic": repr(self.strategic), "execution": repr(self.execution)}
+        return {"costs": costs, "start": f"{self.start:%Y-%m-%d}", **plain, **told}
 
     @property
     def scales(self) -> bool:

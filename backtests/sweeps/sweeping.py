@@ -139,7 +139,7 @@ def settings_of(made: Stage, asked: Mapping[str, Any] | None = None) -> dict[str
     """What a sweep is made from besides data and code, as plain JSON values. asked : in words of the sweep's file."""
     return {
         "sweep": dict(asked) if asked is not None else made.plan.settings,
-        "portfolios": {name: dict(arena.settings) for name, arena in made.arenas.items()},
+        "portfolios": {name: arena.settings for name, arena in made.arenas.items()},
         "cvar95": made.cvar95,
     }
 
