@@ -27,7 +27,6 @@ from backtests.tally import (
     SHARPE,
     Curve,
     Traded,
-    charged,
     checked,
     finish,
     lived,
@@ -37,7 +36,8 @@ from backtests.tally import (
     target_path_returns,
 )
 from research.accounting import Costs
-from research.accounting.kernel import BOOKED, DUST, NOTHING_MOVED, REFUSED, book, nearest, wealth, weigh
+from research.accounting.box import DUST
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, nearest, wealth, weigh
 from research.allocation import TargetPath
 from research.compiled import compiled, inlined, lean
 from research.errors import ConfigError, PolicyError
@@ -157,6 +157,12 @@ class Paths:
 def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
     """Refuse what cannot be played, each shared object once."""
     seen: set[int] = set()
+    if (market.exits < len(market.dates)).any():
+        i = int(np.argmin(market.exits))
+        raise ConfigError(
+            f"{market.assets[i]} is delisted on {market.dates[market.exits[i]]:%Y-%m-%d}: lanes book no exits. Play "
+            "such a market one backtest at a time (`backtest`)."
+        )
     for number, lane in enumerate(lanes):
         if not (0 <= lane.first < len(market.dates) - 2 and lane.targets.row[lane.first] >= 0):
             raise ConfigError(
@@ -177,7 +183,9 @@ def _misfit(owner: Corridor | TargetPath | Costs, market: Market, leverage_limit
     """Why this cannot be played on the market, or nothing."""
     days, n = market.shape
     if isinstance(owner, Costs):
-        return "" if len(owner.total) == n else f"its costs have {len(owner.total)} lines and the market {n}."
+        if len(owner.total) != n:
+            return f"its costs have {len(owner.total)} lines and the market {n}."
+        return "" if owner.proportional else "its costs are not all proportional: use `backtest`, one at a time."
     if isinstance(owner, TargetPath):
         if owner.assets != market.assets or len(owner.row) != days:
             return f"the targets of {owner.allocation} are for other lines or dates: give the path on this market."
@@ -294,7 +302,7 @@ def _facts(lane: Lane, shared: dict[Any, Any]) -> tuple[list[int], float]:
 def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
     """Where the arrays of a corridor or of costs lie."""
     if id(owner) not in shared:
-        arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
+        arrays = owner.arrays if isinstance(owner, Corridor) else (owner.tariff().rates, owner.total)
         shared[id(owner)] = [_address(a) for a in arrays], arrays  # the arrays live as long as their addresses
     return shared[id(owner)][0]  # type: ignore[no-any-return]
 
@@ -416,8 +424,6 @@ class _State(NamedTuple):
     weights: Array
     asked: Array
     movable: Mask
-    moved: Array  # (1, n)
-    charges: Array  # (1, columns, n)
     batch: _Batch
 
 
@@ -485,8 +491,6 @@ def play_block(
         np.empty(n),
         np.empty(n),
         np.empty(n, dtype=np.bool_),
-        np.empty((1, n)),
-        np.empty((1, 2, n)),
         batch,
     )
     return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, log, out, state)
@@ -1099,16 +1103,35 @@ def _note(lane: int, c: int, t: int, n: int, state: _State, log: Log) -> None:
             log.weights[j, 0, i], log.weights[j, 1, i] = state.batch.weights[o], state.batch.asked[o]
 
 
-@lean
+@inlined
 def _open(panel: Panel, lanes: _Lanes, lane: int, t: int, n: int, state: _State) -> bool:
-    """Invest a wealth of 1 at row t; false where that cannot be."""
-    at, price, aim = lanes.at[lane], panel.cash_index[t], lanes.opening_cash[lane]
-    goal = _floats(at[OPENING], (1, n))
-    status, nav, cash_units = book(
-        state.units[lane], panel.closes, t, 1.0 / price, price, 1.0, panel.tradable, goal, goal, goal, 0, aim, aim, 1.0,
-        _floats(at[RATES], (2, n)), _floats(at[COST], (n,)), state.weights, state.asked,
-        state.movable, state.moved, state.charges, 0,
-    )  # fmt: skip
-    state.cash_units[lane], state.stale[lane] = cash_units, 1
-    state.opening[lane], state.opening[LANES + lane] = charged(state.charges[0]), nav
-    return status != REFUSED
+    """Invest a wealth of 1 at row t, in the first column; false where that cannot be."""
+    batch, at, price, aim = state.batch, lanes.at[lane], panel.cash_index[t], lanes.opening_cash[lane]
+    goal, rates = _floats(at[OPENING], (n,)), _floats(at[RATES], (2, n))
+    batch.nav[0] = batch.part[0] = 1.0
+    batch.cash_units[0], batch.cash_price[0] = 1.0 / price, price
+    for i in range(n):
+        o = i * TOGETHER
+        batch.prices[o], batch.units[o], batch.values[o] = panel.closes[t, i], 0.0, 0.0
+        batch.rates[o], batch.rates[n * TOGETHER + o] = rates[0, i], rates[1, i]
+        batch.lower[o] = goal[i] if panel.tradable[t, i] else -np.inf
+        batch.upper[o] = goal[i] if panel.tradable[t, i] else np.inf
+    _clamp(n, batch.nav, batch.values, batch.lower, batch.upper, batch.weights, batch.asked, batch.sums)
+    cash = 1.0 - batch.sums[0]
+    if abs(cash - aim) > DUST:
+        for i in range(n):
+            state.weights[i] = 0.0
+        nearest(
+            state.weights, panel.tradable[t], goal, goal, goal, aim, aim, _floats(at[COST], (n,)), state.movable,
+            state.asked,
+        )  # fmt: skip
+        for i in range(n):
+            batch.asked[i * TOGETHER] = state.asked[i]
+    _settle(n, batch)
+    after, w = batch.after, TOGETHER
+    moved = after[0] == BOOKED
+    for i in range(n):
+        state.units[lane, i] = batch.units[i * w]
+    state.cash_units[lane], state.stale[lane] = after[2 * w] if moved else 1.0 / price, 1
+    state.opening[lane], state.opening[LANES + lane] = after[3 * w], after[w] if moved else 1.0
+    return after[0] != REFUSED

@@ -183,15 +183,25 @@ def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95:
     span = float((market.dates[-1] - market.dates[first]).days)
     of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
     opening = charged(book.opening_charges) / backtest.wealth
-    done = backtest.booked
-    path = book.nav / backtest.wealth, backtest.nav_before / backtest.wealth
+    path, done = _path(backtest), backtest.booked
+    others = np.setdiff1d(np.flatnonzero(book.booked >= 0), done)
+    aside = float((book.charges[others].sum(axis=(1, 2)) / book.nav_before[others]).sum())
+    aside += float((book.carries[1:].sum(axis=1) / book.nav[:-1]).sum())
     _one_path(
-        *path, *of_days, book.trades[done], book.charges[done], book.nav_before[done], opening, span, g,
+        *path, *of_days, book.trades[done], book.charges[done], book.nav_before[done], opening, aside, span, g,
         backtest.periods_per_year, out,
     )  # fmt: skip
     if cvar95:
         out[-1] = tail(path[0])
     return checked(out, f"backtest {backtest.name!r}")
+
+
+def _path(backtest: Backtest) -> tuple[Array, Array]:
+    """(D + 1,) what a wealth of 1 grew to, time-weighted, and (D,) the same at each close before that day's costs."""
+    if backtest.plain:
+        return backtest.ledger.nav / backtest.wealth, backtest.nav_before / backtest.wealth
+    path = backtest.growth_path / backtest.wealth
+    return path, path[:-1] * (1.0 + backtest.gross_returns)
 
 
 @compiled
@@ -205,16 +215,17 @@ def _one_path(
     charges: Array,
     wealth: Array,
     opening_cost: float,
+    aside: float,
     span: float,
     g: float,
     periods_per_year: float,
     out: Array,
 ) -> None:
-    """Metrics (out) of a path (D + 1,), with its k trades (k, n), charges and wealths."""
+    """Metrics (out) of a path (D + 1,), its k trades (k, n), charges and wealths, and costs that no trade caused."""
     curve = opened(nav[0])
     for t in range(len(cash)):
         curve = lived(curve, nav_before[t], nav[t + 1], cash[t], strategic[t], own[t])
-    sums = Traded(0.0, 0.0, 0.0, 0.0)
+    sums = Traded(aside, 0.0, 0.0, 0.0)
     for j in range(len(trades)):
         sums = traded(sums, trades[j], charges[j], wealth[j])
     finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, g, periods_per_year, out)

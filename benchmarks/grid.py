@@ -219,7 +219,7 @@ def two_workers(market: Market) -> dict[str, float]:
         took = []
         for workers in (1, 2):
             before = time.perf_counter()
-            play_lanes(market, lanes[:4_096], strategic, G, YEAR, workers=workers)
+            play_lanes(market, lanes[:8_192], strategic, G, YEAR, workers=workers)
             took.append(time.perf_counter() - before)
         ratios.append(took[0] / took[1])
     return {"best": max(ratios), "median": float(np.median(ratios))}

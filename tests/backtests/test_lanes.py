@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from research.accounting import Costs
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, load_market
+from research.market.delisting import delist
 from research.rules import Calendar, Never, Threshold, Within
 from research.rules.rules import Rule
 
@@ -144,6 +146,7 @@ def lane(market: Market, allocation: Allocation | None = None, **how: object) ->
         ({"lag": -1}, ConfigError, "lag of lane 1 is -1"),
         ({"first": 99}, ConfigError, "lane 1 opens in row 99"),
         ({"first": -1}, ConfigError, "lane 1 opens in row -1"),
+        ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "lane 1 .* not all proportional"),
         ({"costs": Costs.bps(2)}, PolicyError, "lane 1 .* its costs have 2 lines and the market 3"),
         ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "lane 1 .* gross weights of 1.5"),
     ],
@@ -152,6 +155,17 @@ def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type
     market = world(100, 3)
     with pytest.raises(error, match=words):
         play_lanes(market, [lane(market), lane(market, **how)], target_path(EqualWeights(), market), G, 252.0)  # type: ignore[arg-type]
+
+
+def test_market_with_a_delisting_is_refused() -> None:
+    market = world(100, 3)
+    tradable, returns = market.tradable.copy(), market.returns.copy()
+    tradable[69:, 0], returns[69:, 0] = False, 0.0
+    market = delist(replace(market, tradable=tradable, returns=returns), "A", "2020-03-10", -0.3)
+    targets = target_path(EqualWeights(), market)
+    lanes = [Lane(Never(EqualWeights()).corridor(market, targets), targets, Costs.bps(len(market.assets)))]
+    with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: lanes book no exits"):
+        play_lanes(market, lanes, targets, G, 252.0)
 
 
 def test_corridor_for_another_market_is_refused() -> None:

@@ -1,5 +1,7 @@
 """The streamed figures are those of the scores, and of a path that a reader can follow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from simulated import measured_by, world
@@ -8,6 +10,7 @@ from backtests.engine import backtest
 from backtests.scores import score
 from backtests.tally import CVAR, METRICS, tally, target_path_returns
 from research.accounting import Costs
+from research.accounting.execution import Flows
 from research.allocation import EqualWeights, FixedWeights, target_path
 from research.errors import DataError
 from research.rules import Calendar, Never, Threshold, Within
@@ -35,6 +38,20 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
     assert found.pop("max_drawdown") == pytest.approx(expected.drawdown.depth, rel=1e-11)
     for name, value in found.items():
         assert value == pytest.approx(getattr(expected, name), rel=1e-11, abs=1e-14), name
+
+
+def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
+    market = world(300, 3, seed=8)
+    yardstick = measured_by(market, (0.4, 0.3, 0.3))
+    costs = replace(Costs.bps(3, 5), management_fee=0.01, ticket=np.full(3, 1e-5))
+    flows = Flows.every("month", 0.01, market)
+    played = backtest(market, Threshold(FixedWeights((0.4, 0.3, 0.3)), 0.01), costs, flows=flows)
+    reference = target_path_returns(yardstick.strategic, market)
+    found = dict(zip(METRICS, tally(played, reference, reference, 5.0), strict=True))
+    expected = score(played, yardstick)
+    assert not played.plain
+    for name in ("growth", "volatility", "sharpe", "tracking_error", "J", "turnover", "cost", "trades", "opening_cost"):
+        assert found[name] == pytest.approx(getattr(expected, name), rel=1e-10), name
 
 
 def test_path_by_hand() -> None:
