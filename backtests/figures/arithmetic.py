@@ -65,6 +65,48 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def free_places(
+    points: Sequence[tuple[float, float]],
+    sizes: Sequence[tuple[float, float]],
+    taken: Sequence[Box],
+    room: Box,
+    away: float,
+) -> list[Box | None]:
+    """A place beside each point for a label of its size, where it covers neither a point, nor what is `taken`, nor
+    another label; None where there is no room. Earlier points choose first: at the right, the left, above, below.
+
+    away : from a point to its label, and half the room that a point itself takes, px.
+
+    >>> free_places([(0.0, 0.0), (9.0, 0.0)], [(6.0, 2.0), (6.0, 2.0)], [], (-20.0, -20.0, 20.0, 20.0), away=2.0)
+    [(2.0, -1.0, 8.0, 1.0), (11.0, -1.0, 17.0, 1.0)]
+    """
+    marks = [(x - 0.7 * away, y - 0.7 * away, x + 0.7 * away, y + 0.7 * away) for x, y in points]
+    kept: list[Box] = [*taken, *marks]
+    places: list[Box | None] = []
+    for (x, y), (w, h) in zip(points, sizes, strict=True):
+        beside = [(x + away, y - h / 2), (x - away - w, y - h / 2), (x - w / 2, y - away - h), (x - w / 2, y + away)]
+        corners = [
+            (x + 0.6 * away, y - away - 0.7 * h),
+            (x + 0.6 * away, y + away - 0.3 * h),
+            (x - 0.6 * away - w, y - away - 0.7 * h),
+            (x - 0.6 * away - w, y + away - 0.3 * h),
+        ]
+        boxes = [(left, top, left + w, top + h) for left, top in (*beside, *corners)]
+        inside = [b for b in boxes if b[0] >= room[0] and b[1] >= room[1] and b[2] <= room[2] and b[3] <= room[3]]
+        found = next((b for b in inside if not any(_meet(b, other) for other in kept)), None)
+        places.append(found)
+        if found is not None:
+            kept.append(found)
+    return places
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
 def far(distances: ArrayLike) -> NDArray[np.bool_]:
     """(P,) which distances are so much larger than the median that showing them would flatten the others."""
     d = np.abs(np.asarray(distances, dtype=float))

@@ -30,10 +30,10 @@ AXES: Mapping[str, str] = {
     "window": "window, returns",
     "cost_multiple": "cost, × today's",
     "lag": "lag, sessions",
-    "start": "first day of the test",
+    "start": "start, first day of the test",
 }
 CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
-AIMS = {0.0: "to target", 1.0: "to edge"}
+AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
 ORDER = ("never", "calendar", "threshold")  # of families in a legend
 
 

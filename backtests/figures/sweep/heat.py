@@ -112,8 +112,8 @@ def _by_row_words(found: Grid) -> str:
         return f"{names[0].capitalize()} is the best at every {_short(_axis(found.y))} (ringed)."
     ends = [_place(found.y, found.means.index[row]) for row in (ringed[0][0], ringed[-1][0])]
     return (
-        f"The best of each row is ringed: {names[0]} at {ends[0]}, {names[-1]} at {ends[1]}; "
-        f"{len(set(names))} different ones in {len(ringed)} rows."
+        f"The best at each {_short(_axis(found.y))} is ringed: {names[0]} at {ends[0]}, {names[-1]} at {ends[1]}; "
+        f"{len(set(names))} different ones in {len(ringed)}."
     )
 
 
@@ -244,7 +244,7 @@ def _draw(f: Format, found: Grid, name: str) -> Canvas:
 
 
 def _heading(f: Format, canvas: Canvas, found: Grid) -> None:
-    row, among = METRICS[found.metric], " in its row" if found.y in CONDITIONS else ""
+    row, among = METRICS[found.metric], f" at that {_short(_axis(found.y))}" if found.y in CONDITIONS else ""
     better = f"stronger colour: {'lower' if lower_is_better(found.metric) else 'higher'}, better{among}"
     label = row.label if f.is_wide else _short(row.label)
     heading(canvas, 0.0, 14.0, label, ", ".join(filter(None, [row.unit, better])))

@@ -14,7 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from backtests.figures.sweep.cases import CONDITIONS, at, axis_value, lower_is_better, policies, policy_axes, today
+from backtests.figures.sweep.cases import (
+    CALENDARS,
+    CONDITIONS,
+    at,
+    axis_value,
+    lower_is_better,
+    policies,
+    policy_axes,
+    today,
+)
 from backtests.figures.words import listed
 from research.errors import ConfigError
 
@@ -74,6 +83,9 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping
     if len(rows.drop_duplicates([x, y])) < 2 or x == y:
         raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
+    calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
+    if "every" in (x, y):  # in their own order, and not by name
+        means, counts = (t.reindex(**{"columns" if x == "every" else "index": calendars}) for t in (means, counts))
     others = [c for c in (*policy_axes(table), *CONDITIONS) if c not in (x, y) and c not in held]
     averaged = {c: n for c in others if (n := len(rows[c].unique())) > 1}
     found = Grid(metric, x, y, means, counts.fillna(0).astype(int), held, averaged, 0.0)
@@ -110,7 +122,7 @@ def frontier(table: pd.DataFrame, gap: str = "tracking_error", chosen: Mapping[s
     A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
     """
     rows = policies(at(table, chosen or today(table)))
-    calendar = rows["every"].map({name: k for k, name in enumerate(("day", "week", "month", "quarter", "year"))})
+    calendar = rows["every"].map({name: k for k, name in enumerate(CALENDARS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
         name if band != band else f"{axis_value('band', band)}%"
@@ -208,6 +220,14 @@ def break_evens(ladder: pd.DataFrame, one: str, other: str) -> list[float]:
             found.append(float(x[k - 1] + share * (x[k] - x[k - 1])))
         last = k
     return found
+
+
+def rank_range(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+    """Best and worst rank of each policy over all conditions under which all were played: columns best, worst."""
+    rows = policies(table)
+    wide = rows.pivot_table(index=list(CONDITIONS), columns="policy", values=metric, sort=False)
+    rank = ranks(wide[wide.notna().all(axis=1)], metric)
+    return pd.DataFrame({"best": rank.min(), "worst": rank.max()})
 
 
 def ranks(ladder: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
