@@ -70,7 +70,7 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
 
 def policy_axes(table: pd.DataFrame) -> list[str]:
     """Columns that say which policy a row is: all but its number, its conditions and its figures."""
-    return [c for c in table if c not in METRICS and c not in (*CONDITIONS, "configuration", "portfolio")]
+    return [c for c in map(str, table) if c not in METRICS and c not in (*CONDITIONS, "configuration", "portfolio")]
 
 
 def policies(table: pd.DataFrame) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
     """What the first day decides, in words. ladder : rows are starts, columns policies, the one in question first."""
     own, label = str(ladder.columns[0]), METRICS[metric].label.partition(",")[0]
-    row = spreads(ladder).loc[own]
+    row = spreads(ladder).T.to_dict()[own]
     times = METRICS[metric].times
     said = (
         f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
@@ -150,8 +150,8 @@ class _Panel:
         years(canvas, axes, dates, self.top, self.top + HIGH, width * 0.8)
         own = str(self.values.columns[0])
         if own in near:
-            ends = near[own].quantile(BAND[0]), near[own].quantile(BAND[1])
-            axes.axhspan(*ends, facecolor=TOKENS[self.styles[own].colour], alpha=FILL, linewidth=0.0, zorder=-3.0)
+            low, high = (float(near[own].quantile(q)) for q in BAND)
+            axes.axhspan(low, high, facecolor=TOKENS[self.styles[own].colour], alpha=FILL, linewidth=0.0, zorder=-3.0)
         for name, line in reversed(list(near.items())):
             look = self.styles[str(name)]
             curve(axes, days, line.to_numpy(), look.colour, look.width, look.dash)

@@ -84,8 +84,10 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping
         raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
     calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
-    if "every" in (x, y):  # in their own order, and not by name
-        means, counts = (t.reindex(**{"columns" if x == "every" else "index": calendars}) for t in (means, counts))
+    if x == "every":  # in their own order, and not by name
+        means, counts = means[calendars], counts[calendars]
+    elif y == "every":
+        means, counts = means.loc[calendars], counts.loc[calendars]
     others = [c for c in (*policy_axes(table), *CONDITIONS) if c not in (x, y) and c not in held]
     averaged = {c: n for c in others if (n := len(rows[c].unique())) > 1}
     found = Grid(metric, x, y, means, counts.fillna(0).astype(int), held, averaged, 0.0)

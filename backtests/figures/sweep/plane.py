@@ -32,7 +32,7 @@ def plane(
     """Gap over cost on log scales, in per cent and bp a year.
 
     table : as `numbers.frontier` gives it.  styles : by family.  g : price of squared tracking error, for lines of
-    equal J, which only the gap to the strategic target has.  conditions : in words, for the caption.  name : of its file.
+    equal J, which only the gap to the strategic target has.  conditions : in words.  name : of its file.
     """
     drawn = table[(table["cost"] > 0.0) & (table["gap"] > 0.0)]
     return picture(
@@ -46,17 +46,16 @@ def plane(
 
 
 def _caption(table: pd.DataFrame, drawn: pd.DataFrame, conditions: str) -> str:
-    counts = table[table["efficient"]]["family"].value_counts()
-    sizes = table["family"].value_counts()
+    counts, sizes = (rows["family"].value_counts().to_dict() for rows in (table[table["efficient"]], table))
     kept = [f"{n} of {sizes[family]} of {family}" for family, n in counts.items() if sizes[family] > 1]
     said = [
         f"{int(table['efficient'].sum())} of {len(table)} policies are efficient, on the broad line: no other both "
         f"costs less and tracks closer{f' ({listed(kept)})' if kept else ''}."
     ]
-    beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts.index]
+    beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts]
     if beaten:
         said.append(f"Always beaten: {listed(beaten)}.")
-    best = table.loc[table["J"].idxmin()]
+    best = table.iloc[int(table["J"].to_numpy().argmin())]
     said.append(
         f"The lowest J (ringed): {best['policy']}, {number(best['J'])} bp a year, {number(best['cost'])} of them cost, "
         f"with a gap of {percent(best['gap'], 2)}."

@@ -234,28 +234,35 @@ def _lag_data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
-    said = []
+    lead, order = next(iter(ladders.items()))
+    start, end = max(1, int(order.index[0])), int(order.index[-1])
+    if start not in order.index:
+        start = int(order.index[0])
+    moves = []
     for metric, values in ladders.items():
-        first = values.loc[1] if 1 in values.index else values.iloc[0]
-        start, end = int(first.name), int(values.index[-1])  # type: ignore[call-overload]
-        moved = values.iloc[-1] - first
-        near = moved[~far(moved)]
-        most = str(near.abs().idxmax())
+        moved = values.loc[end].to_numpy() - values.loc[start].to_numpy()
+        k = int(np.argmax(np.where(far(moved), -1.0, np.abs(moved))))
         unit = METRICS[metric].unit.replace("% a year", "points a year")
-        said.append(
-            f"{METRICS[metric].label.partition(',')[0]} from a lag of {start} to {end}: "
-            f"{figure(metric, float(moved[most]), signed=True)} {unit} for {most}, the most that one of these moves."
-        )
-    order = next(iter(ladders.values()))
-    rank = ranks(order, next(iter(ladders)))
-    same = (rank == rank.iloc[0]).to_numpy().all()
-    metric = METRICS[next(iter(ladders))].label.partition(",")[0]
-    said.append(f"The ranking in {metric} {'is the same at every lag' if same else 'changes with the lag'}.")
+        by = figure(metric, float(moved[k]), signed=True)
+        moves.append(f"in {_short(metric)} {values.columns[k]}, by {by} {unit}")
+    rank = ranks(order, lead)
+    same = bool((rank == rank.iloc[0]).to_numpy().all())
+    said = [
+        f"From a lag of {start} to {end} these move most: {listed(moves)}.",
+        f"The ranking in {_short(lead)} {'is the same at every lag' if same else 'changes with the lag'}.",
+    ]
+    if "growth" in ladders:
+        said.append("Growth moves by which days were hit, and has no trend to be read.")
     if 0 in order.index:
-        said.append("A lag of 0 books at the close that was decided on: it flatters, and no desk can do it.")
+        said.append("A lag of 0 books at the very close that was decided on, which no desk can.")
     if conditions:
         said.append(f"At {conditions}.")
     return " ".join(said)
+
+
+def _short(metric: str) -> str:
+    label = METRICS[metric].label.partition(",")[0]
+    return label if label.isupper() else label.lower()
 
 
 def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:

@@ -1,0 +1,249 @@
+"""What a sweep found, in words: the best of each family, and every reason to doubt it that its table holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.sweep.cases import (
+    METRICS,
+    at,
+    axis_value,
+    conditions_words,
+    families,
+    figure,
+    lower_is_better,
+    one_portfolio,
+    policies,
+    today,
+    with_unit,
+)
+from backtests.figures.sweep.fan import luck
+from backtests.figures.sweep.numbers import ladder, levels, luck_of_the_best, picked, shortlist
+from backtests.figures.sweep.rungs import flips
+from backtests.figures.words import counted, listed, number
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """One portfolio's rows of a sweep, judged by one metric.
+
+    table : as the sweep wrote it.  trials : configurations that were tried in all, other portfolios' included.
+    Raises : ConfigError for a table that cannot be compared (`cases.one_portfolio`).
+    """
+
+    table: pd.DataFrame
+    metric: str = "J"
+    trials: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the table."""
+        one_portfolio(self.table)
+
+    @cached_property
+    def named(self) -> pd.DataFrame:
+        """The table with names of policies and families."""
+        return policies(self.table)
+
+    @cached_property
+    def now(self) -> dict[str, Any]:
+        """The conditions under which policies are compared, where nothing else is said."""
+        return today(self.table)
+
+    @cached_property
+    def best(self) -> pd.DataFrame:
+        """The best policy of each family under those conditions, the best first."""
+        return shortlist(self.table, self.metric, self.now)
+
+    @property
+    def shown(self) -> list[str]:
+        """Names of those."""
+        return [str(name) for name in self.best["policy"]]
+
+    @property
+    def families(self) -> list[str]:
+        """All families, in the order of a legend."""
+        return families(self.named)
+
+    def varies(self, axis: str) -> bool:
+        """Does the sweep have two values of this axis?"""
+        return axis in self.table and len(self.table[axis].dropna().unique()) > 1
+
+    def others(self, axis: str) -> str:
+        """The conditions but one, in words."""
+        return conditions_words({c: v for c, v in self.now.items() if c != axis})
+
+    def whole_ladder(self, along: str, metric: str = "", start: Any = None) -> pd.DataFrame | None:
+        """A ladder of every policy that was played at each level; None where there is none, or only one level."""
+        if not self.varies(along):
+            return None
+        held = self.now | ({} if start is None else {"start": start})
+        rows = at(self.table, {c: v for c, v in held.items() if c != along})
+        if len(rows[along].unique()) < 2:
+            return None
+        return ladder(self.table, along, metric or self.metric, held)
+
+    def ladder(self, along: str, metric: str = "", start: Any = None) -> pd.DataFrame | None:
+        """The ladder of the best of each family, the best first."""
+        whole = self.whole_ladder(along, metric, start)
+        kept = [] if whole is None else [name for name in self.shown if name in whole]
+        return whole[kept] if whole is not None and kept else None
+
+    def cost_by_start(self) -> list[pd.DataFrame]:
+        """The cost ladder at each start."""
+        if not self.varies("start"):
+            return []
+        found = (self.ladder("cost_multiple", start=start) for start in levels(self.table, "start"))
+        return [one for one in found if one is not None]
+
+    # -- words -------------------------------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """The metric's short name."""
+        return METRICS[self.metric].label.partition(",")[0]
+
+    @cached_property
+    def lead(self) -> str:
+        """The answer of the sheet, in a sentence."""
+        first, count = self.best.iloc[0], len(self.named["policy"].unique())
+        least = "lowest" if lower_is_better(self.metric) else "highest"
+        return (
+            f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} {self.label}: "
+            f"{with_unit(self.metric, float(first[self.metric]))}."
+        )
+
+    @cached_property
+    def by_family(self) -> str:
+        """The best of the other families, in a sentence."""
+        rest = [f"{r['policy']} {figure(self.metric, r[self.metric])}" for r in self.best.iloc[1:].to_dict("records")]
+        said = f"The best of the other families: {listed(rest)}" if rest else "No other family of rules was tried"
+        return f"{said}; all at {conditions_words(self.now)}."
+
+    @cached_property
+    def flips(self) -> list[str]:
+        """Where the ranking of the families' best changes with cost."""
+        costs = self.ladder("cost_multiple")
+        return [] if costs is None else flips(costs, self.now["cost_multiple"], self.metric)
+
+    @cached_property
+    def headline(self) -> str:
+        """Whether the best stays the best as costs change, in a sentence or two."""
+        if self.flips:
+            return " ".join(self.flips)
+        costs = self.ladder("cost_multiple")
+        if costs is None:
+            return "At other costs it was not played."
+        return f"It is the best of these from {costs.index[0]:g} to {costs.index[-1]:g} × today’s costs."
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """Every reason to doubt the answer, the gravest first."""
+        return [*self._lags(), *self._starts(), *self._edges(), *self._uneven(), self.flattery]
+
+    @cached_property
+    def flattery(self) -> str:
+        """That the best of many trials looks better than it is, with the number."""
+        count = self.trials or len(self.table)
+        said = (
+            f"{count:,} configurations were tried, and the best of many flatters: were all equally good, it would look "
+            f"up to {number(luck_of_the_best(count), 1)} standard errors too good by luck alone."
+        )
+        return said if count > 1 else "One configuration was tried: nothing was chosen."
+
+    def _lags(self) -> list[str]:
+        lags = self.ladder("lag")
+        if lags is None:
+            return []
+        sign = 1.0 if lower_is_better(self.metric) else -1.0
+        first = (sign * lags).idxmin(axis=1)
+        other = first[(first != self.shown[0]) & (first.index > self.now["lag"])]
+        if other.empty:
+            return []
+        lag, name = int(other.index[0]), str(other.iloc[0])
+        return [f"With orders booked {lag} sessions after their decision, {name} beats {self.shown[0]}."]
+
+    def _starts(self) -> list[str]:
+        starts = self.ladder("start")
+        said = [] if starts is None else [luck(starts, self.metric)]
+        whole = self.whole_ladder("start")
+        if whole is not None and whole.shape[1] > 1:
+            found = picked(whole, self.metric)
+            said.append(
+                f"Picked as the best of {found.policies} at one start, a policy ranks {number(found.rank, 1)} in the "
+                f"mean of the other {found.starts - 1}, {figure(self.metric, found.loss)} from the best there; "
+                f"{_would(found.distinct)}."
+            )
+        return said
+
+    def _edges(self) -> list[str]:
+        """A best that is the least or the most of what was tried may have a better one beyond."""
+        first, said = self.best.iloc[0], []
+        own = self.named[self.named["family"] == first["family"]]
+        for axis in ("band", "window"):
+            tried = levels(own, axis) if axis in own else []
+            if len(tried) > 1 and first[axis] in (tried[0], tried[-1]):
+                which = "narrowest" if first[axis] == tried[0] else "widest"
+                which = which if axis == "band" else {"narrowest": "shortest", "widest": "longest"}[which]
+                said.append(f"Its {axis} is the {which} that was tried: the best may lie outside the sweep.")
+        return said
+
+    def _uneven(self) -> list[str]:
+        here, there = len(at(self.table, self.now)), len(self.named["policy"].unique())
+        if here == there:
+            return []
+        return [f"Only {here} of {there} policies were played at {conditions_words(self.now)}: the rest is not ranked."]
+
+    def answer(self) -> str:
+        """The answer in words, with its doubt, as Markdown."""
+        doubts = "\n".join(f"- {said}" for said in self.warnings)
+        return f"**{self.lead} {self.headline}** {self.by_family}\n\n{doubts}"
+
+    def digest(self) -> str:
+        """One line that two equal sweeps share on any machine."""
+        count = len(self.named["policy"].unique())
+        first = self.best.iloc[0]
+        return (
+            f"{len(self.table):,} configurations, {count} policies; {first['policy']}: "
+            f"{with_unit(self.metric, float(first[self.metric]))}"
+        )
+
+
+def _would(distinct: int) -> str:
+    return "the same one each time" if distinct == 1 else f"{distinct} different ones in all"
+
+
+def facts(table: pd.DataFrame) -> dict[str, str]:
+    """What was swept, by name."""
+    count = len(policies(table)["policy"].unique())
+    found = {
+        "Configurations": f"{len(table):,} tried, {counted(count, 'policy', 'policies')}",
+        "Costs": _values(table, "cost_multiple", "today’s"),
+        "Lags": _values(table, "lag", "sessions"),
+        "Starts": _span(table["start"]),
+    }
+    held = list(dict.fromkeys(_held(table)))
+    return {**found, "Allocations": listed(held, most=6)} if len(held) > 1 else found
+
+
+def _held(table: pd.DataFrame) -> Sequence[str]:
+    if "allocation" not in table:
+        return []
+    windows = table["window"] if "window" in table else pd.Series(0, index=table.index)
+    return [f"{a} {w:g}" if w == w and w else str(a) for a, w in zip(table["allocation"], windows, strict=True)]
+
+
+def _values(table: pd.DataFrame, axis: str, unit: str) -> str:
+    found = [axis_value(axis, v) for v in levels(table, axis)]
+    if len(found) > 8:
+        found = [f"{len(found)} from {found[0]} to {found[-1]}"]
+    return f"{listed(found)} {unit}"
+
+
+def _span(starts: pd.Series) -> str:
+    days = np.unique(pd.DatetimeIndex(starts).to_numpy())
+    first, last = (axis_value("start", day) for day in (days[0], days[-1]))
+    return first if len(days) == 1 else f"{len(days)} from {first} to {last}"
