@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.comparison import Comparison
 from backtests.figures.arithmetic import limits, log_ticks, ticks
-from backtests.figures.sweep.cases import AXES, CONDITIONS, METRICS, axis_value, lower_is_better, policy_axes
+from backtests.figures.sweep.cases import AXES, CALENDARS, CONDITIONS, METRICS, axis_value, lower_is_better, policy_axes
 from backtests.figures.words import even
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def parallel_plot(
         go.Parcoords(
             dimensions=dimensions,
             line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
-                  "colorbar": {"title": {"text": f"worse than it, %<br>by {METRICS[metric].label.partition(',')[0]}"}}},
+                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].label.partition(',')[0]}"}}},
             labelangle=0,
         )
     )  # fmt: skip
@@ -90,8 +90,8 @@ def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
 
     With more than 30 values only some are named.
     """
-    column = table[axis].where(table[axis] != "", None) if table[axis].dtype == object else table[axis]
-    values = sorted(column.dropna().unique())
+    column = table[axis].where(table[axis] != "")
+    values = sorted(column.dropna().unique(), key=list(CALENDARS).index if axis == "every" else None)
     place = {value: k for k, value in enumerate(values)}
     step = -(-len(values) // 30)
     named = [(k, axis_value(axis, value)) for value, k in place.items() if k % step == 0]

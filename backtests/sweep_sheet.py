@@ -11,11 +11,11 @@ import pandas as pd
 
 from backtests.blocks import Block, figures_table
 from backtests.figures.picture import Picture
-from backtests.figures.sweep.cases import METRICS, at, conditions_words
+from backtests.figures.sweep.cases import METRICS, at, conditions_words, in_order
 from backtests.figures.sweep.fan import start_fan
 from backtests.figures.sweep.findings import Findings, facts
 from backtests.figures.sweep.heat import heat
-from backtests.figures.sweep.numbers import frontier, grid, levels, rank_range
+from backtests.figures.sweep.numbers import frontier, grid, rank_range
 from backtests.figures.sweep.plane import plane
 from backtests.figures.sweep.rungs import cost_ladder, lag_ladder
 from backtests.figures.sweep.styles import family_looks, policy_looks
@@ -47,6 +47,7 @@ def sweep_html(
     """
     from backtests.tearsheet import render
 
+    table = in_order(table)
     parts = [_part(own, name, g, k, trials=len(table)) for k, (name, own) in enumerate(_by_portfolio(table).items())]
     found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
     return render("sweep.html.j2", title=title, facts=found, parts=parts)
@@ -110,21 +111,34 @@ def sweep_pictures(table: pd.DataFrame, *, g: float | None = None, key: str = ""
 
 
 def _maps(found: Findings, key: str) -> dict[str, Picture]:
-    """J over pairs of parameters of which the sweep has at least two values, and not too many."""
+    """J over pairs of parameters of which the sweep has at least two values, and not too many.
+
+    What the two do not fix is held where the best of their rows has it, and averaged over starts.
+    """
     drawn: dict[str, Picture] = {}
-    best = found.best.iloc[0]
+    here = {c: v for c, v in found.now.items() if c != "start"}
     for x, y in MAPS:
-        own = found.table[found.table[x].notna() & (found.table[x] != "")] if x in found.table else found.table[:0]
-        counts = [len(levels(own, axis)) if axis in own else 0 for axis in (x, y)]
-        if min(counts) < 2 or max(counts) > MOST:
-            continue
-        held = {c: v for c, v in found.now.items() if c not in (x, y, "start")}
+        own = _with_values(found.table, x, y)
+        held = {c: v for c, v in here.items() if c not in (x, y)}
+        rows = at(own, held) if len(own) else own
         for axis in ("allocation", "window", "to"):
-            if axis not in (x, y) and axis in own and len(own[axis].unique()) > 1:
-                held[axis] = best[axis] if best[axis] in list(own[axis]) else own[axis].iloc[0]
-        name = f"map_{len(drawn) + 1}"
-        drawn[name] = heat(grid(found.table, x, y, found.metric, held), name + key)
+            if axis not in (x, y) and axis in rows and len(rows[axis].dropna().unique()) > 1:
+                best = rows.iloc[int(rows[found.metric].to_numpy().argmin())]
+                held[axis] = best[axis]
+                rows = rows[rows[axis] == best[axis]]
+        counts = [len(rows[axis].unique()) if axis in rows else 0 for axis in (x, y)]
+        if min(counts) > 1 and max(counts) <= MOST:
+            name = f"map_{len(drawn) + 1}"
+            drawn[name] = heat(grid(own, x, y, found.metric, held), name + key)
     return drawn
+
+
+def _with_values(table: pd.DataFrame, *axes: str) -> pd.DataFrame:
+    """Rows that have a value of each of the axes: a fixed target has no window, a calendar no band."""
+    kept = table if all(axis in table for axis in axes) else table[:0]
+    for axis in (axis for axis in axes if axis in kept):
+        kept = kept[kept[axis].notna() & (kept[axis] != "") & ((kept[axis] != 0) | (axis != "window"))]
+    return kept
 
 
 def best_table(found: Findings) -> Block:

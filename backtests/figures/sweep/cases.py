@@ -68,6 +68,11 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by the number of their configuration: workers finish in any order, and a page must not show it."""
+    return table.sort_values("configuration", kind="stable", ignore_index=True) if "configuration" in table else table
+
+
 def policy_axes(table: pd.DataFrame) -> list[str]:
     """Columns that say which policy a row is: all but its number, its conditions and its figures."""
     return [c for c in map(str, table) if c not in METRICS and c not in (*CONDITIONS, "configuration", "portfolio")]

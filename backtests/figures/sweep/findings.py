@@ -15,6 +15,7 @@ from backtests.figures.sweep.cases import (
     conditions_words,
     families,
     figure,
+    in_order,
     lower_is_better,
     one_portfolio,
     policies,
@@ -22,9 +23,10 @@ from backtests.figures.sweep.cases import (
     with_unit,
 )
 from backtests.figures.sweep.fan import luck
-from backtests.figures.sweep.numbers import ladder, levels, luck_of_the_best, picked, shortlist
+from backtests.figures.sweep.numbers import ladder, leaders, levels, luck_of_the_best, picked, shortlist
 from backtests.figures.sweep.rungs import flips
 from backtests.figures.words import counted, listed, number
+from research.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +42,8 @@ class Findings:
     trials: int = 0
 
     def __post_init__(self) -> None:
-        """Check the table."""
-        one_portfolio(self.table)
+        """Check the table and put its rows in order."""
+        object.__setattr__(self, "table", in_order(one_portfolio(self.table)))
 
     @cached_property
     def named(self) -> pd.DataFrame:
@@ -77,14 +79,13 @@ class Findings:
         return conditions_words({c: v for c, v in self.now.items() if c != axis})
 
     def whole_ladder(self, along: str, metric: str = "", start: Any = None) -> pd.DataFrame | None:
-        """A ladder of every policy that was played at each level; None where there is none, or only one level."""
+        """A ladder of every policy that was played at each level; None where there is no such, or one level."""
         if not self.varies(along):
             return None
-        held = self.now | ({} if start is None else {"start": start})
-        rows = at(self.table, {c: v for c, v in held.items() if c != along})
-        if len(rows[along].unique()) < 2:
+        try:
+            return ladder(self.table, along, metric or self.metric, {} if start is None else {"start": start})
+        except ConfigError:  # no policy was played at each level
             return None
-        return ladder(self.table, along, metric or self.metric, held)
 
     def ladder(self, along: str, metric: str = "", start: Any = None) -> pd.DataFrame | None:
         """The ladder of the best of each family, the best first."""
@@ -132,12 +133,17 @@ class Findings:
     @cached_property
     def headline(self) -> str:
         """Whether the best stays the best as costs change, in a sentence or two."""
-        if self.flips:
-            return " ".join(self.flips)
         costs = self.ladder("cost_multiple")
         if costs is None:
-            return "At other costs it was not played."
-        return f"It is the best of these from {costs.index[0]:g} to {costs.index[-1]:g} × today’s costs."
+            return "It was played at one level of costs."
+        low, high = f"{costs.index[0]:g}", f"{costs.index[-1]:g}"
+        kept = f"It stays the best of the families’ best from {low} to {high} × today’s costs."
+        said = self.flips or [kept]
+        whole = self.whole_ladder("cost_multiple")
+        spans = None if whole is None else leaders(whole, self.metric)["policy"]
+        if spans is not None and spans.iloc[0] != spans.iloc[-1]:
+            said = [*said, f"Of all, {spans.iloc[0]} is the best at ×{low}, {spans.iloc[-1]} at ×{high}."]
+        return " ".join(said)
 
     @cached_property
     def warnings(self) -> list[str]:

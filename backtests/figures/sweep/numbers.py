@@ -123,7 +123,7 @@ def frontier(table: pd.DataFrame, gap: str = "tracking_error", chosen: Mapping[s
     Columns: policy, family, point (what names it on its curve), cost (bp a year), gap (fraction a year), J, efficient.
     A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
     """
-    rows = policies(at(table, chosen or today(table)))
+    rows = policies(table).loc[at(table, chosen or today(table)).index]
     calendar = rows["every"].map({name: k for k, name in enumerate(CALENDARS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
@@ -151,20 +151,20 @@ def ladder(table: pd.DataFrame, along: str, metric: str = "J", chosen: Mapping[s
 
     chosen : values of the other conditions (default: today's).  A policy that was not played at every level is left
     out: its rank would not be comparable.
-    Raises : ConfigError when no policy was played at every one of the levels.
+    Raises : ConfigError when no policy was played at every one of two levels or more.
     """
     held = {c: v for c, v in (today(table) | dict(chosen or {})).items() if c != along}
-    rows = policies(at(table, held))
+    rows = policies(table).loc[at(table, held).index]
     wide = rows.pivot_table(index=along, columns="policy", values=metric, sort=False).sort_index()
     wide = wide.loc[:, wide.notna().all()]
-    if wide.empty:
-        raise ConfigError(f"no policy was played at each level of {along}: its ladder has nothing to compare.")
+    if wide.empty or len(wide) < 2:
+        raise ConfigError(f"no policy was played at each of two levels of {along}: its ladder has nothing to compare.")
     return wide
 
 
 def shortlist(table: pd.DataFrame, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """The best policy of each family at the conditions `chosen` (default: today's), best first: rows of the table."""
-    rows = policies(at(table, dict(today(table)) | dict(chosen or {})))
+    rows = policies(table).loc[at(table, today(table) | dict(chosen or {})).index]
     order = rows.sort_values(metric, ascending=lower_is_better(metric), kind="stable")
     return order.drop_duplicates("family")
 

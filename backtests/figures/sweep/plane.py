@@ -17,7 +17,7 @@ from backtests.figures.words import NARROW_SPACE, even, listed, number, percent
 
 TITLE, FOOT, HIGH, LINE = 30.0, 44.0, 400.0, 19.0  # px; LINE: of the key
 AWAY = 6.0  # px from a point to its label
-TINY = 11.0  # px, of the points' labels
+TINY = 12.0  # px, of the points' labels
 BP = 1e4
 
 
