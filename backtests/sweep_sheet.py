@@ -88,7 +88,7 @@ def sweep_pictures(table: pd.DataFrame, *, g: float | None = None, key: str = ""
     """
     found = Findings(table)
     looks = family_looks(found.families)
-    styles = policy_looks(found.best, looks)
+    styles = policy_looks(found.rivals, looks)
     own_target = len(at(table, found.now).groupby(["allocation", "window"])) > 1 if "allocation" in table else False
     gap = "tracking_error_own" if own_target else "tracking_error"
     drawn = _maps(found, key)
@@ -123,7 +123,8 @@ def _maps(found: Findings, key: str) -> dict[str, Picture]:
         rows = at(own, held) if len(own) else own
         for axis in ("allocation", "window", "to"):
             if axis not in (x, y) and axis in rows and len(rows[axis].dropna().unique()) > 1:
-                best = rows.iloc[int(rows[found.metric].to_numpy().argmin())]
+                here_now = at(rows, {c: v for c, v in here.items() if (rows[c] == v).any()})
+                best = here_now.iloc[int(here_now[found.metric].to_numpy().argmin())]
                 held[axis] = best[axis]
                 rows = rows[rows[axis] == best[axis]]
         counts = [len(rows[axis].unique()) if axis in rows else 0 for axis in (x, y)]

@@ -62,7 +62,7 @@ def test_a_policy_is_named_by_what_it_does() -> None:
 
 def test_what_varies_is_in_the_name_and_what_does_not_is_not() -> None:
     held = table(row("never"), row("never", allocation="hrp", window=252), row("never", allocation="hrp", window=504))
-    assert policies(held)["policy"].tolist() == ["fixed: never", "hrp 252: never", "hrp 504: never"]
+    assert policies(held)["policy"].tolist() == ["never", "hrp 252: never", "hrp 504: never"]
     parted = table(row("never", part=1.0), row("calendar", part=1.0), row("calendar", part=0.5))
     assert policies(parted)["policy"].tolist() == ["never, part 1", "quarterly, part 1", "quarterly, part 0.5"]
 
@@ -328,6 +328,13 @@ def test_a_flip_is_the_headline() -> None:
     assert found.headline in found.answer()
 
 
+def test_another_target_is_told_and_not_laddered() -> None:
+    rows = [row("calendar"), row("never", J=2.0), row("calendar", J=90.0, allocation="hrp", window=252)]
+    found = Findings(table(*rows))
+    assert found.shown == ["quarterly", "never"]
+    assert "With another target the best is hrp 252: quarterly, 90.00 bp a year" in found.by_family
+
+
 def test_a_best_at_the_edge_of_the_sweep_is_warned_of() -> None:
     rows = [row(band=b, J=100 * b) for b in (0.01, 0.02, 0.04)]
     assert (
@@ -353,7 +360,7 @@ def test_trials_are_all_configurations_and_the_number_is_said() -> None:
 
 def test_what_was_swept_is_said_by_name() -> None:
     said = facts(table(row(cost_multiple=1.0), row(cost_multiple=2.0), row(cost_multiple=2.0, lag=5)))
-    assert said["Configurations"] == "3 tried, 1 policy"
+    assert said["Tried"] == "3 configurations, 1 policy"
     assert said["Costs"] == "×1 and ×2 today’s"
     assert said["Lags"] == "1 and 5 sessions"
 

@@ -116,11 +116,12 @@ def _aim(to: float) -> str:
 
 
 def _held(record: Mapping[str, Any], varied: set[str]) -> str:
-    """What it holds, where policies of the table differ in it."""
-    if not varied & {"allocation", "window"}:
-        return ""
+    """What it holds, where policies of the table differ in it and it is not the portfolio's own fixed target."""
     window = record.get("window", 0) or 0
-    return f"{record.get('allocation', '')}{f' {window:g}' if window else ''}: "
+    allocation = str(record.get("allocation", ""))
+    if not varied & {"allocation", "window"} or (allocation == "fixed" and not window):
+        return ""
+    return f"{allocation}{f' {window:g}' if window else ''}: "
 
 
 def _further(record: Mapping[str, Any], varied: set[str]) -> str:
@@ -177,7 +178,7 @@ def conditions_words(conditions: Mapping[str, Any]) -> str:
         elif axis == "start":
             words.append(f"a start on {axis_value(axis, value)}")
         else:
-            words.append(f"{axis} {axis_value(axis, value)}")
+            words.append(f"{AXES.get(axis, axis).partition(',')[0]} {axis_value(axis, value)}")
     return ", ".join(words)
 
 

@@ -60,10 +60,17 @@ class Findings:
         """The best policy of each family under those conditions, the best first."""
         return shortlist(self.table, self.metric, self.now)
 
+    @cached_property
+    def rivals(self) -> pd.DataFrame:
+        """Of those, the ones with the target of the best: rules are compared with what is held kept the same."""
+        first = self.best.iloc[0]
+        same = [c for c in ("allocation", "window") if c in self.best]
+        return self.best[(self.best[same] == first[same]).all(axis=1)] if same else self.best
+
     @property
     def shown(self) -> list[str]:
-        """Names of those."""
-        return [str(name) for name in self.best["policy"]]
+        """Names of the rivals, the best first: what ladders and fans show."""
+        return [str(name) for name in self.rivals["policy"]]
 
     @property
     def families(self) -> list[str]:
@@ -119,10 +126,19 @@ class Findings:
 
     @cached_property
     def by_family(self) -> str:
-        """The best of the other families, in a sentence."""
-        rest = [f"{r['policy']} {figure(self.metric, r[self.metric])}" for r in self.best.iloc[1:].to_dict("records")]
+        """The best of the other families, in a sentence, and of those with another target, in another."""
+        rest = [f"{r['policy']} {figure(self.metric, r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")]
         said = f"The best of the other families: {listed(rest)}" if rest else "No other family of rules was tried"
-        return f"{said}; all at {conditions_words(self.now)}."
+        said = f"{said}; all at {conditions_words(self.now)}."
+        others = self.best.drop(self.rivals.index)
+        if len(others):
+            first = others.iloc[0]
+            value = with_unit(self.metric, float(first[self.metric]))
+            said += (
+                f" With another target the best is {first['policy']}, {value}: it is"
+                " judged by the portfolio’s own target, and drawn on the frontier only."
+            )
+        return said
 
     @cached_property
     def flips(self) -> list[str]:
@@ -137,12 +153,12 @@ class Findings:
         if costs is None:
             return "It was played at one level of costs."
         low, high = f"{costs.index[0]:g}", f"{costs.index[-1]:g}"
-        kept = f"It stays the best of the families’ best from {low} to {high} × today’s costs."
+        kept = f"No other family overtakes it from {low} to {high} × today’s costs."
         said = self.flips or [kept]
         whole = self.whole_ladder("cost_multiple")
         spans = None if whole is None else leaders(whole, self.metric)["policy"]
         if spans is not None and spans.iloc[0] != spans.iloc[-1]:
-            said = [*said, f"Of all, {spans.iloc[0]} is the best at ×{low}, {spans.iloc[-1]} at ×{high}."]
+            said = [*said, f"Of all, {spans.iloc[0]} is the best at ×{low} and {spans.iloc[-1]} at ×{high}."]
         return " ".join(said)
 
     @cached_property
@@ -226,7 +242,7 @@ def facts(table: pd.DataFrame) -> dict[str, str]:
     """What was swept, by name."""
     count = len(policies(table)["policy"].unique())
     found = {
-        "Configurations": f"{len(table):,} tried, {counted(count, 'policy', 'policies')}",
+        "Tried": f"{len(table):,} configurations, {counted(count, 'policy', 'policies')}",
         "Costs": _values(table, "cost_multiple", "today’s"),
         "Lags": _values(table, "lag", "sessions"),
         "Starts": _span(table["start"]),

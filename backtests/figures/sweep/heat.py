@@ -30,6 +30,7 @@ from backtests.figures.words import NARROW_SPACE, counted, listed
 TITLE, FOOT, LEGEND = 48.0, 42.0, 40.0  # px: above and below the cells, and a scale
 ROW, LOW, CELL, TEXT = 34.0, 12.0, 84.0, 12.0  # px: height of a cell, the least and the widest one, its number
 FAINT, WORDY, STRONG = 0.05, 0.55, 0.95  # strength of colour: of the worst cell, of the best with and without a number
+TALL = 16  # rows: a map is not turned to have more of them
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, strength goes by ratio
 PLURAL = {"start": "starts", "lag": "lags", "cost_multiple": "cost levels", "to": "destinations"}
 
@@ -216,7 +217,7 @@ class _Map:
 def _draw(f: Format, found: Grid, name: str) -> Canvas:
     shades = _shades(found)
     plain, turned = (_Map(found, shades, way, f.width) for way in (False, True))
-    shown = turned if turned.numbers and not plain.numbers else plain
+    shown = turned if turned.numbers and not plain.numbers and len(turned.names[1]) <= TALL else plain
     across, down = shown.names
     foot = TITLE + len(down) * shown.high
     canvas = Canvas(f.width, foot + FOOT + (0.0 if shown.numbers else LEGEND), f"{name}-{f.css}")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.figures.arithmetic import Box, free_places, log_ticks, spread
-from backtests.figures.canvas import Canvas
+from backtests.figures.canvas import SMALL, Canvas
 from backtests.figures.looks import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.sweep.cases import METRICS
@@ -102,8 +102,8 @@ def _ends(values: pd.Series, air: float) -> tuple[float, float]:
 
 
 def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float | None, label: str, name: str) -> Canvas:
-    right = 150.0 if f.is_wide else 8.0
     names = list(dict.fromkeys(drawn["family"]))
+    right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
     legend = 0.0 if f.is_wide else LINE * -(-len(names) // 2)
     canvas = Canvas(f.width, TITLE + HIGH + FOOT + legend, f"{name}-{f.css}")
     box = (f.left, TITLE, f.width - right, TITLE + HIGH)

@@ -10,10 +10,8 @@ from backtests.figures.picture import Format
 
 
 def family_looks(families: Sequence[str]) -> dict[str, Look]:
-    """A colour and dash for each family, in the order given; a family of another allocation is dashed."""
-    first = next((name.partition(": ")[0] for name in families if ": " in name), "")
-    other = {name: ": " in name and name.partition(": ")[0] != first for name in families}
-    return looks(other, reference="", recommended=None)
+    """A colour and dash for each family, in the order given; a family that holds another target is dashed."""
+    return looks({name: ": " in name for name in families}, reference="", recommended=None)
 
 
 def policy_looks(shown: pd.DataFrame, by_family: Mapping[str, Look]) -> dict[str, Look]:
