@@ -1,0 +1,767 @@
+"""Many configurations at once: the loop over `[asset, lane]`, equal to `backtests.engine.backtest` to the bit.
+
+A *lane* is one configuration; `LANES` of them make a block, which one thread plays without the GIL. On most days no lane
+of a block trades, so a block goes `DAYS` closes at a time. It values all lanes at all of these closes as if none traded,
+and asks once, for all of them, whether any weight may have left its trigger in between; for that the closes are taken
+relative to the market's mean growth, since only what moves a line against the others moves its weight. A lane of which
+this cannot be excluded, or on which something is due, is then played through these days by itself, by the functions
+that the one-path loop calls; the sums of `backtests.tally` go on for all lanes together.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+from numpy.typing import NDArray
+
+from backtests.tally import CVAR, METRICS, Curve, Traded, charged, checked, finish, lived, opened, target_path_returns, traded
+from research.accounting import Costs
+from research.accounting.kernel import REFUSED, book, wealth, weigh
+from research.allocation import TargetPath
+from research.compiled import compiled, inlined, lean
+from research.errors import ConfigError, PolicyError
+from research.market import Market
+from research.market.market import Array, Mask
+from research.risk import cvar
+from research.rules.corridor import TOLERANCE, Corridor, ask, near
+
+Rows = NDArray[np.int64]
+
+LANES = 64  # of a block
+DAYS = 8  # closes that are valued together
+CURVE, TRADED = len(Curve._fields), len(Traded._fields)
+NONE = -1  # no day: nothing is due, no row changes
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One configuration: a corridor on the targets of its allocation, at these costs.
+
+    lag : sessions from a decision to its booking.  first : market row of the opening trade.
+    Lanes that share an object share its memory; neighbours that are alike are played fastest.
+    """
+
+    corridor: Corridor
+    targets: TargetPath
+    costs: Costs
+    lag: int = 1
+    first: int = 0
+
+
+def play_lanes(
+    market: Market,
+    lanes: Sequence[Lane],
+    strategic: TargetPath,
+    g: float,
+    periods_per_year: float,
+    *,
+    cvar95: bool = False,
+    workers: int = 1,
+    leverage_limit: float = 1.0,
+) -> Array:
+    """(L, len(METRICS)) metrics of each lane, from a wealth of 1; with `CVAR` as the last column where asked for.
+
+    strategic : the target that J and the first tracking error are measured against.  g : price of tracking error.
+    workers : threads, which take one block after the other.  leverage_limit : the most that absolute weights sum to.
+    Raises : ConfigError or PolicyError, naming the lane, for one that does not fit the market or cannot be booked;
+    DataError for one with a figure that is not defined.
+    """
+    _check(market, lanes, leverage_limit)
+    panel, paths = Panel.of(market), _Paths(market)
+    references = paths.returns(strategic)
+    shared: dict[int, Any] = {}
+    blocks = [(start, lanes[start : start + LANES]) for start in range(0, len(lanes), LANES)]
+
+    def play(block: tuple[int, Sequence[Lane]]) -> Array:
+        start, members = block
+        return _play(market, panel, members, start, paths, references, g, periods_per_year, cvar95, shared)
+
+    if workers == 1:
+        return np.concatenate([play(block) for block in blocks])
+    with ThreadPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(play, blocks)))
+
+
+def _columns(cvar95: bool) -> tuple[str, ...]:
+    return (*METRICS, CVAR) if cvar95 else METRICS
+
+
+class Panel(NamedTuple):
+    """A market as the blocks take it.
+
+    tradable (T, n), index, cash_index : as the market has them, the last row repeated until `DAYS` divides the rows.
+    scale : (rows,) 1 over the mean growth of the lines.
+    least, most : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
+    """
+
+    index: Array
+    cash_index: Array
+    tradable: Mask
+    scale: Array
+    least: Array
+    most: Array
+
+    @classmethod
+    def of(cls, market: Market) -> "Panel":
+        """The panel of a market."""
+        index, cash_index = _whole(market.index), _whole(market.cash_index)
+        scale = _whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
+        relative = np.column_stack([index, cash_index]) * scale[:, None]
+        tiles = relative.reshape(-1, DAYS, relative.shape[1])
+        return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
+
+
+def _whole(days: Array) -> Array:
+    """The array (T, …) with its last row repeated until `DAYS` divides the rows."""
+    return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
+
+
+class _Paths:
+    """The daily returns of each target path that lanes have in common, computed once."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.known: dict[int, Array] = {}
+
+    def returns(self, targets: TargetPath) -> Array:
+        if id(targets) not in self.known:
+            self.known[id(targets)] = target_path_returns(targets, self.market)
+        return self.known[id(targets)]
+
+
+# -- at the door -----------------------------------------------------------------------------------------------------
+
+
+def _check(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
+    """Refuse what cannot be played, each shared object once."""
+    seen: set[int] = set()
+    for number, lane in enumerate(lanes):
+        if not (0 <= lane.first < len(market.dates) - 2 and lane.targets.row[lane.first] >= 0):
+            raise ConfigError(
+                f"lane {number} opens in row {lane.first!r}, where no target is in force or fewer than two days are "
+                f"left: the market has {len(market.dates)} rows."
+            )
+        if lane.lag < 0 or lane.lag != int(lane.lag):
+            raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
+        for fact, check in ((lane.corridor, _corridor_misfit), (lane.targets, _targets_misfit), (lane.costs, _costs_misfit)):
+            if id(fact) not in seen:
+                seen.add(id(fact))
+                misfit = check(fact, market, leverage_limit)  # type: ignore[operator]
+                if misfit:
+                    raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {misfit}")
+
+
+def _corridor_misfit(corridor: Corridor, market: Market, leverage_limit: float) -> str:
+    days, n = market.shape
+    if corridor.lower.shape[1] != n or len(corridor.asked) != days or len(corridor.row) != days:
+        return (
+            f"its corridor is for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, the market has {n} "
+            f"and {days}: make it for this market."
+        )
+    lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (corridor.lower, corridor.upper))
+    least = (np.maximum(lower, 0.0) - np.minimum(upper, 0.0)).sum(axis=1)
+    return _past(least.max(), leverage_limit, "its boxes ask")
+
+
+def _targets_misfit(targets: TargetPath, market: Market, leverage_limit: float) -> str:
+    if targets.assets != market.assets or len(targets.row) != len(market.dates):
+        return f"the targets of {targets.allocation} are for other lines or dates: give the path on this market."
+    return _past(np.abs(targets.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
+
+
+def _costs_misfit(costs: Costs, market: Market, leverage_limit: float) -> str:
+    n = len(market.assets)
+    return "" if len(costs.total) == n else f"its costs have {len(costs.total)} lines and the market {n}."
+
+
+def _past(gross: float, limit: float, who: str) -> str:
+    if gross <= limit + 1e-9:
+        return ""
+    return f"{who} for gross weights of {gross:.4f}, past the leverage limit of {limit:g}: lower them or raise it."
+
+
+# -- a block ---------------------------------------------------------------------------------------------------------
+
+FACTS = 11  # arrays of a lane that are read where they lie
+ASKED, ROW, TARGET, TRIGGER_LOWER, TRIGGER_UPPER, LOWER, UPPER, CASH, RATES, COST, OPENING = range(FACTS)
+
+
+class _Lanes(NamedTuple):
+    """The lanes of a block. at : (LANES, FACTS) addresses of their arrays, so that nothing shared is copied."""
+
+    at: Rows
+    rows: Rows  # K of the corridor
+    part: Array
+    opening_cash: Array  # weight of cash after the opening trade
+    lag: Rows
+    first: Rows
+    span: Array  # calendar days from the first close to the last
+    path: Rows  # row of `own`
+    count: int
+
+
+def _play(
+    market: Market,
+    panel: Panel,
+    members: Sequence[Lane],
+    start: int,
+    paths: _Paths,
+    strategic: Array,
+    g: float,
+    periods_per_year: float,
+    cvar95: bool,
+    shared: dict[int, Any],
+) -> Array:
+    """Play one block; gives its rows of the table."""
+    lanes, own = _lanes(market, members, paths, shared)
+    out = np.empty((LANES, len(METRICS)))
+    returns = np.empty((len(market.dates) if cvar95 else 0, LANES))
+    lane, t = _play_block(panel, market.cash, lanes, strategic, own, g, periods_per_year, returns, out)
+    if t >= 0:
+        raise _refused(market, members[lane], start + lane, t)
+    figures = out[: len(members)]
+    if cvar95:
+        tails = [cvar(returns[lane.first + 1 :, j], 0.95) for j, lane in enumerate(members)]
+        figures = np.column_stack([figures, tails])
+    for j, row in enumerate(figures):
+        checked(row, f"lane {start + j}")
+    return figures
+
+
+def _lanes(
+    market: Market, members: Sequence[Lane], paths: _Paths, shared: dict[int, Any]
+) -> tuple[_Lanes, Array]:
+    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full repeats its last."""
+    full = [*members, *[members[-1]] * (LANES - len(members))]
+    distinct = {id(lane.targets): lane.targets for lane in full}
+    number = {key: j for j, key in enumerate(distinct)}
+    openings = [_opening(lane, shared) for lane in full]
+    at = [[*_addresses(lane, shared), address] for lane, (address, _) in zip(full, openings, strict=True)]
+    end = market.days[-1]
+    lanes = _Lanes(
+        at=np.array(at, dtype=np.int64),
+        rows=np.array([len(lane.corridor.target) for lane in full]),
+        part=np.array([lane.corridor.part for lane in full], dtype=float),
+        opening_cash=np.array([cash for _, cash in openings]),
+        lag=np.array([lane.lag for lane in full]),
+        first=np.array([lane.first for lane in full]),
+        span=np.array([end - market.days[lane.first] for lane in full]).astype(float),
+        path=np.array([number[id(lane.targets)] for lane in full]),
+        count=len(members),
+    )
+    return lanes, np.array([paths.returns(targets) for targets in distinct.values()])
+
+
+def _addresses(lane: Lane, shared: dict[int, Any]) -> Iterator[int]:
+    """Where the arrays of a corridor and of costs lie, in the order of the facts."""
+    for owner in (lane.corridor, lane.costs):
+        if id(owner) not in shared:
+            arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
+            shared[id(owner)] = arrays, [_address(a) for a in arrays]  # the arrays live as long as their addresses
+        yield from shared[id(owner)][1]
+
+
+def _opening(lane: Lane, shared: dict[Any, Any]) -> tuple[int, float]:
+    """Address of the weights of the opening trade, and the weight of cash in it."""
+    row = int(lane.targets.row[lane.first])
+    key = (id(lane.targets), row)
+    if key not in shared:
+        weights = lane.targets.rows[row]
+        shared[key] = _address(weights), 1.0 - weights.sum()
+    return shared[key]  # type: ignore[no-any-return]
+
+
+def _address(array: np.ndarray) -> int:
+    assert array.flags.c_contiguous
+    return int(array.__array_interface__["data"][0])
+
+
+def _refused(market: Market, lane: Lane, number: int, t: int) -> PolicyError:
+    weights, dates = lane.targets.at(t), market.dates
+    i = int(np.argmax(np.abs(weights) * lane.costs.total))
+    return PolicyError(
+        f"lane {number} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of its trade "
+        f"would take more than the lines that trade are worth. The costliest line of its target is {market.assets[i]}: "
+        f"{lane.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the leverage."
+    )
+
+
+def _lying_at(kind: Any) -> Any:
+    """A compiled function that gives the C-ordered array of this kind and shape that lies at an address."""
+
+    @intrinsic
+    def view(typing: Any, address: Any, shape: Any) -> Any:
+        array_type = types.Array(kind, len(shape), "C", readonly=True)
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(array_type)(context, builder)
+            sizes = cgutils.unpack_tuple(builder, arguments[1])
+            size = context.get_abi_sizeof(context.get_data_type(kind))
+            strides = [context.get_constant(types.intp, size)]
+            for length in reversed(sizes[1:]):
+                strides.insert(0, builder.mul(strides[0], length))
+            data = builder.inttoptr(arguments[0], context.get_data_type(kind).as_pointer())
+            populate_array(array, data, sizes, strides, strides[-1], meminfo=None)
+            return array._getvalue()
+
+        return array_type(types.int64, shape), code
+
+    return view
+
+
+_floats, _ints, _bools = (_lying_at(kind) for kind in (types.float64, types.int64, types.boolean))
+
+
+# -- compiled: the state ---------------------------------------------------------------------------------------------
+
+
+class _State(NamedTuple):
+    """What a block holds. Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane.
+
+    units (LANES, n), cash_units (LANES,) : held.  spread : [n + 1, lane] the same, cash last.
+    lower, upper : [n + 1, lane] triggers of the row in force, wider by half the tolerance.
+    nav, before : [DAYS, lane] after each close's trade and before it.  sums : [·, lane] scratch of the valuation.
+    own : [DAYS, lane] returns of the lanes' own targets.  past : (LANES,) how far past a trigger a lane may be.
+    curve : [CURVE, lane].  trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
+    due : day of the booking, or NONE.  again : asked again tomorrow.  box : row of the box.  change : next day with
+    another row.  stale : units were traded after the block was valued.  listed, day : the lanes that are played by
+    themselves, and the day on which each stands.
+    """
+
+    units: Array
+    cash_units: Array
+    spread: Array
+    lower: Array
+    upper: Array
+    nav: Array
+    before: Array
+    sums: Array
+    own: Array
+    past: Array
+    curve: Array
+    trades: Array
+    opening: Array
+    due: Rows
+    again: Rows
+    box: Rows
+    change: Rows
+    stale: Rows
+    listed: Rows
+    day: Rows
+    weights: Array
+    asked: Array
+    movable: Mask
+    moved: Array  # (1, n)
+    charges: Array  # (1, columns, n)
+
+
+@compiled
+def _play_block(
+    panel: Panel,
+    cash: Array,
+    lanes: _Lanes,
+    strategic: Array,
+    own: Array,
+    g: float,
+    periods_per_year: float,
+    returns: Array,
+    out: Array,
+) -> tuple[int, int]:
+    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1)."""
+    n = panel.index.shape[1]
+    state = _State(
+        np.zeros((LANES, n)),
+        np.ones(LANES),
+        np.zeros((n + 1) * LANES),
+        np.zeros((n + 1) * LANES),
+        np.zeros((n + 1) * LANES),
+        np.ones(DAYS * LANES),
+        np.ones(DAYS * LANES),
+        np.zeros(4 * DAYS * LANES),
+        np.zeros(DAYS * LANES),
+        np.zeros(LANES),
+        np.ones(CURVE * LANES),
+        np.zeros(TRADED * LANES),
+        np.zeros(2 * LANES),
+        np.full(LANES, NONE),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n, dtype=np.bool_),
+        np.empty((1, n)),
+        np.empty((1, 2, n)),
+    )
+    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, returns, out, state)
+
+
+@lean
+def _play_tiles(
+    panel: Panel,
+    cash: Array,
+    lanes: _Lanes,
+    strategic: Array,
+    own: Array,
+    g: float,
+    periods_per_year: float,
+    returns: Array,
+    out: Array,
+    state: _State,
+) -> tuple[int, int]:
+    days, n = panel.tradable.shape
+    begin = days
+    for lane in range(LANES):
+        begin = min(begin, lanes.first[lane])
+        state.spread[n * LANES + lane] = 1.0
+        state.change[lane] = lanes.first[lane]
+    for tile in range(begin // DAYS, len(panel.least)):
+        t = tile * DAYS
+        length = min(DAYS, days - t)
+        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav, state.before)
+        _look(
+            state.nav, panel.scale, t, panel.least[tile], panel.most[tile], state.spread, state.lower, state.upper,
+            state.sums, state.past,
+        )  # fmt: skip
+        alone = _list(lanes, t, length, days, n, state)
+        opens = False
+        if alone > 0:
+            lane, row, opens = _play_listed(panel, lanes, t, length, n, alone, state)
+            if row >= 0:
+                return lane, row
+        _own_returns(own, lanes.path, t, length, state.own)
+        if not opens and len(returns) == 0:
+            _live(state.nav, state.before, cash, strategic, state.own, t, length, state.curve)
+        else:
+            for d in range(length):
+                for lane in range(LANES if len(returns) > 0 else 0):
+                    returns[t + d, lane] = state.nav[d * LANES + lane] * state.curve[lane] - 1.0
+                _live_a_day(state.nav, state.before, cash[t + d], strategic[t + d], state.own, d, state.curve)
+                if opens:
+                    _open_curves(lanes.first, t + d, d, state)
+    for lane in range(lanes.count):
+        curve, trades = _curve(state.curve, lane), _trades(state.trades, lane)
+        finish(
+            curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
+            days - 1 - lanes.first[lane], lanes.span[lane], g, periods_per_year, out[lane],
+        )  # fmt: skip
+    return -1, -1
+
+
+# -- compiled: all lanes together ------------------------------------------------------------------------------------
+# Each of these is a function of its own with few arrays: inlined into the loop they would not be vectorised.
+
+
+@lean
+def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, nav: Array, before: Array) -> None:
+    """NAV of all lanes at `DAYS` closes, as if none traded, summed in the order of `kernel.wealth`."""
+    n = index.shape[1]
+    stop = n - n % 4
+    for half in range(0, DAYS, 4):
+        for strand in range(4):
+            i, to = strand, strand * 4 * LANES
+            if stop == 0:
+                for k in range(to, to + 4 * LANES):
+                    sums[k] = 0.0
+            elif i + 12 < stop:
+                _add_four(units, index, i, t + half, sums, to, True)
+                i += 16
+            else:
+                _add_one(units, index, i, t + half, sums, to, True)
+                i += 4
+            while i + 12 < stop:
+                _add_four(units, index, i, t + half, sums, to, False)
+                i += 16
+            while i < stop:
+                _add_one(units, index, i, t + half, sums, to, False)
+                i += 4
+        for i in range(stop, n):
+            _add_one(units, index, i, t + half, sums, 0, False)
+        for day in range(half, half + 4):
+            price = cash_index[t + day]
+            for lane in range(LANES):
+                a, o = (day - half) * LANES + lane, day * LANES + lane
+                b, c, d = a + 4 * LANES, a + 8 * LANES, a + 12 * LANES
+                nav[o] = ((sums[a] + sums[b]) + (sums[c] + sums[d])) + units[n * LANES + lane] * price
+                before[o] = nav[o]
+
+
+@inlined
+def _add_four(units: Array, index: Array, i: int, t: int, sums: Array, to: int, fresh: bool) -> None:
+    """Add lines i, i + 4, i + 8 and i + 12 to the sums of four closes, or begin these."""
+    j, k, m = i + 4, i + 8, i + 12
+    ai, aj, ak, am = index[t, i], index[t, j], index[t, k], index[t, m]
+    bi, bj, bk, bm = index[t + 1, i], index[t + 1, j], index[t + 1, k], index[t + 1, m]
+    ci, cj, ck, cm = index[t + 2, i], index[t + 2, j], index[t + 2, k], index[t + 2, m]
+    di, dj, dk, dm = index[t + 3, i], index[t + 3, j], index[t + 3, k], index[t + 3, m]
+    i, j, k, m = i * LANES, j * LANES, k * LANES, m * LANES
+    for lane in range(LANES):
+        w, x, y, z = units[i + lane], units[j + lane], units[k + lane], units[m + lane]
+        a = to + lane
+        b, c, d = a + LANES, a + 2 * LANES, a + 3 * LANES
+        sums[a] = (0.0 if fresh else sums[a]) + w * ai + x * aj + y * ak + z * am
+        sums[b] = (0.0 if fresh else sums[b]) + w * bi + x * bj + y * bk + z * bm
+        sums[c] = (0.0 if fresh else sums[c]) + w * ci + x * cj + y * ck + z * cm
+        sums[d] = (0.0 if fresh else sums[d]) + w * di + x * dj + y * dk + z * dm
+
+
+@inlined
+def _add_one(units: Array, index: Array, i: int, t: int, sums: Array, to: int, fresh: bool) -> None:
+    """Add line i to the sums of four closes, or begin these."""
+    ai, bi, ci, di = index[t, i], index[t + 1, i], index[t + 2, i], index[t + 3, i]
+    i *= LANES
+    for lane in range(LANES):
+        held, a = units[i + lane], to + lane
+        b, c, d = a + LANES, a + 2 * LANES, a + 3 * LANES
+        sums[a] = (0.0 if fresh else sums[a]) + held * ai
+        sums[b] = (0.0 if fresh else sums[b]) + held * bi
+        sums[c] = (0.0 if fresh else sums[c]) + held * ci
+        sums[d] = (0.0 if fresh else sums[d]) + held * di
+
+
+@lean
+def _look(
+    nav: Array, scale: Array, t: int, low: Array, high: Array, units: Array, lower: Array, upper: Array, sums: Array,
+    past: Array,
+) -> None:  # fmt: skip
+    """How far each lane may be past a trigger at one of `DAYS` closes: not at all where `past` is not positive.
+
+    low, high : (n + 1,) the least and the greatest index of each line and of cash at these closes, times scale.
+    """
+    for lane in range(LANES):
+        least = most = nav[lane] * scale[t]
+        for day in range(1, DAYS):
+            value = nav[day * LANES + lane] * scale[t + day]
+            least, most = min(least, value), max(most, value)
+        sums[lane], sums[LANES + lane], past[lane] = least, most, -least
+    for i in range(len(low)):
+        least_price, most_price, o = low[i], high[i], i * LANES
+        for lane in range(LANES):
+            least, most = sums[lane], sums[LANES + lane]
+            one, other = units[o + lane] * least_price, units[o + lane] * most_price
+            over = max(one, other) - min(upper[o + lane] * least, upper[o + lane] * most)
+            under = max(lower[o + lane] * least, lower[o + lane] * most) - min(one, other)
+            past[lane] = max(past[lane], max(over, under))
+
+
+@lean
+def _own_returns(own: Array, path: Rows, t: int, length: int, out: Array) -> None:
+    """Returns of the lanes' own targets at these closes, out [DAYS, lane]."""
+    for day in range(length):
+        for lane in range(LANES):
+            out[day * LANES + lane] = own[path[lane], t + day]
+
+
+@lean
+def _live(
+    nav: Array, before: Array, cash: Array, strategic: Array, own: Array, t: int, length: int, curves: Array
+) -> None:
+    """These days of all curves."""
+    if length == DAYS:
+        for lane in range(LANES):
+            curve = _curve(curves, lane)
+            for day in range(DAYS):
+                o = day * LANES + lane
+                curve = lived(curve, before[o], nav[o], cash[t + day], strategic[t + day], own[o])
+            _write_curve(curves, lane, curve)
+    else:
+        for day in range(length):
+            _live_a_day(nav, before, cash[t + day], strategic[t + day], own, day, curves)
+
+
+@lean
+def _live_a_day(
+    nav: Array, before: Array, cash: float, strategic: float, own: Array, day: int, curves: Array
+) -> None:
+    """One day of all curves."""
+    for lane in range(LANES):
+        o = day * LANES + lane
+        curve = lived(_curve(curves, lane), before[o], nav[o], cash, strategic, own[o])
+        _write_curve(curves, lane, curve)
+
+
+@inlined
+def _open_curves(first: Rows, t: int, d: int, state: _State) -> None:
+    for lane in range(LANES):
+        if first[lane] == t:
+            _write_curve(state.curve, lane, opened(state.nav[d * LANES + lane]))
+
+
+@inlined
+def _curve(a: Array, o: int) -> Curve:
+    return Curve(
+        a[o], a[o + LANES], a[o + 2 * LANES], a[o + 3 * LANES], a[o + 4 * LANES], a[o + 5 * LANES], a[o + 6 * LANES],
+        a[o + 7 * LANES], a[o + 8 * LANES], a[o + 9 * LANES], a[o + 10 * LANES], a[o + 11 * LANES],
+    )  # fmt: skip
+
+
+@inlined
+def _write_curve(a: Array, o: int, curve: Curve) -> None:
+    a[o], a[o + LANES], a[o + 2 * LANES] = curve.per_nav, curve.peak, curve.low
+    a[o + 3 * LANES], a[o + 4 * LANES], a[o + 5 * LANES] = curve.low_peak, curve.net, curve.net2
+    a[o + 6 * LANES], a[o + 7 * LANES], a[o + 8 * LANES] = curve.excess, curve.excess2, curve.active
+    a[o + 9 * LANES], a[o + 10 * LANES], a[o + 11 * LANES] = curve.active2, curve.own, curve.own2
+
+
+@inlined
+def _trades(a: Array, o: int) -> Traded:
+    return Traded(a[o], a[o + LANES], a[o + 2 * LANES], a[o + 3 * LANES])
+
+
+@inlined
+def _write_trades(a: Array, o: int, trades: Traded) -> None:
+    a[o], a[o + LANES], a[o + 2 * LANES], a[o + 3 * LANES] = trades.cost, trades.turnover, trades.lines, trades.days
+
+
+# -- compiled: the lanes on which something may happen ---------------------------------------------------------------
+
+
+@inlined
+def _list(lanes: _Lanes, t: int, length: int, days: int, n: int, state: _State) -> int:
+    """List the lanes that are to be played by themselves; gives how many there are."""
+    count = 0
+    for lane in range(LANES):
+        changes = state.change[lane] < t + length
+        busy = state.due[lane] >= 0 or state.again[lane] > 0
+        if changes or busy or (state.past[lane] > 0.0 and _is_asked(lanes.at[lane, ASKED], t, length, days)):
+            state.listed[count], state.day[lane], state.stale[lane] = lane, 0, 0
+            count += 1
+        if changes:
+            _next_row(lanes, lane, t + length - 1, days, n, state)
+    return count
+
+
+@inlined
+def _is_asked(address: int, t: int, length: int, days: int) -> bool:
+    asked = _bools(address, (days,))
+    some = False
+    for day in range(length):
+        some |= asked[t + day]
+    return some
+
+
+@lean
+def _next_row(lanes: _Lanes, lane: int, t: int, days: int, n: int, state: _State) -> None:
+    """Hold the triggers of the row in force at t, and find the next day with another one."""
+    row = _ints(lanes.at[lane, ROW], (days,))
+    k, following = row[t], t + 1
+    while following < days and row[following] == k:
+        following += 1
+    state.change[lane] = following
+    shape = (lanes.rows[lane], n)
+    lower, upper = _floats(lanes.at[lane, TRIGGER_LOWER], shape), _floats(lanes.at[lane, TRIGGER_UPPER], shape)
+    cash = _floats(lanes.at[lane, CASH], (lanes.rows[lane], 4))
+    for i in range(n):
+        state.lower[i * LANES + lane] = lower[k, i] - 0.5 * TOLERANCE
+        state.upper[i * LANES + lane] = upper[k, i] + 0.5 * TOLERANCE
+    state.lower[n * LANES + lane] = cash[k, 0] - 0.5 * TOLERANCE
+    state.upper[n * LANES + lane] = cash[k, 1] + 0.5 * TOLERANCE
+
+
+@lean
+def _play_listed(
+    panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State
+) -> tuple[int, int, bool]:
+    """Play the listed lanes through these days; gives (lane, row) that cannot be booked or -1, and: did one open?"""
+    opens = False
+    for c in range(count):
+        lane = state.listed[c]
+        if t <= lanes.first[lane] < t + length:
+            opens = True
+            if not _open(panel, lanes, lane, lanes.first[lane], n, state):
+                return lane, lanes.first[lane], opens
+            o = (lanes.first[lane] - t) * LANES + lane
+            state.nav[o] = state.opening[LANES + lane]
+            state.day[lane] = lanes.first[lane] - t + 1
+        d, ahead = state.day[lane], True
+        while d < length:
+            d, stopped = _advance(panel, lanes, lane, t, d, length, n, ahead, state)
+            if stopped:
+                return lane, t + d, opens
+            if d < length:
+                if not _book(panel, lanes, lane, t, d, n, state):
+                    return lane, t + d, opens
+                ahead = False
+        if state.stale[lane]:
+            for i in range(n):
+                state.spread[i * LANES + lane] = state.units[lane, i]
+            state.spread[n * LANES + lane] = state.cash_units[lane]
+    return -1, -1, opens
+
+
+@inlined
+def _advance(
+    panel: Panel, lanes: _Lanes, lane: int, t: int, d: int, length: int, n: int, ahead: bool, state: _State
+) -> tuple[int, bool]:
+    """From day d on (or, not `ahead`, from after its booking), the day on which the lane books next, or `length`.
+
+    In the order of the house: with a lag, what is due is booked and then the policy looks; without, it looks first.
+    Also gives: is the wealth of that day no longer positive?
+    """
+    days, units = len(panel.tradable), state.units[lane]
+    lag, at, shape = lanes.lag[lane], lanes.at[lane], (lanes.rows[lane], n)
+    asked, row = _bools(at[ASKED], (days,)), _ints(at[ROW], (days,))
+    lower, upper = _floats(at[TRIGGER_LOWER], shape), _floats(at[TRIGGER_UPPER], shape)
+    cash = _floats(at[CASH], (lanes.rows[lane], 4))
+    while d < length:
+        o, now = d * LANES + lane, t + d
+        price = panel.cash_index[now]
+        if ahead:
+            if state.stale[lane]:
+                state.nav[o] = state.before[o] = wealth(units, panel.index, now, state.cash_units[lane], price)
+            if not state.nav[o] > 0.0:
+                return d, True
+            if lag > 0 and state.due[lane] == now:
+                return d, False
+        if (ahead or lag > 0) and state.due[lane] < 0 and (asked[now] or state.again[lane] > 0):
+            k, nav, cash_value = row[now], state.nav[o], state.cash_units[lane] * price
+            if state.again[lane] or near(units, panel.index, now, nav, cash_value, lower, upper, cash, k):
+                held = weigh(units, panel.index, now, nav, state.weights)
+                state.again[lane] = 0
+                if ask(state.weights, held, panel.tradable, now, lower, upper, cash, k):
+                    state.due[lane], state.box[lane], state.again[lane] = now + lag, k, lanes.part[lane] < 1.0
+                    if lag == 0:
+                        return d, False
+        d, ahead = d + 1, True
+    return d, False
+
+
+@lean
+def _book(panel: Panel, lanes: _Lanes, lane: int, t: int, d: int, n: int, state: _State) -> bool:
+    """Book what is due at day d; false where it cannot be."""
+    at, shape, now, o, k = lanes.at[lane], (lanes.rows[lane], n), t + d, d * LANES + lane, state.box[lane]
+    cash, before = _floats(at[CASH], (lanes.rows[lane], 4)), state.nav[o]
+    status, nav, cash_units = book(
+        state.units[lane], panel.index, now, state.cash_units[lane], panel.cash_index[now], before, panel.tradable,
+        _floats(at[LOWER], shape), _floats(at[UPPER], shape), _floats(at[TARGET], shape),
+        k, cash[k, 2], cash[k, 3], lanes.part[lane], _floats(at[RATES], (2, n)),
+        _floats(at[COST], (n,)), state.weights, state.asked, state.movable, state.moved, state.charges, 0,
+    )  # fmt: skip
+    state.nav[o], state.cash_units[lane], state.stale[lane], state.due[lane] = nav, cash_units, 1, NONE
+    sums = _trades(state.trades, lane)
+    _write_trades(state.trades, lane, traded(sums, state.moved[0], state.charges[0], before))
+    return status != REFUSED
+
+
+@lean
+def _open(panel: Panel, lanes: _Lanes, lane: int, t: int, n: int, state: _State) -> bool:
+    """Invest a wealth of 1 at row t; false where that cannot be."""
+    at, price, aim = lanes.at[lane], panel.cash_index[t], lanes.opening_cash[lane]
+    goal = _floats(at[OPENING], (1, n))
+    status, nav, cash_units = book(
+        state.units[lane], panel.index, t, 1.0 / price, price, 1.0, panel.tradable, goal, goal, goal, 0, aim, aim, 1.0,
+        _floats(at[RATES], (2, n)), _floats(at[COST], (n,)), state.weights, state.asked,
+        state.movable, state.moved, state.charges, 0,
+    )  # fmt: skip
+    state.cash_units[lane], state.stale[lane] = cash_units, 1
+    state.opening[lane], state.opening[LANES + lane] = charged(state.charges[0]), nav
+    return status != REFUSED
