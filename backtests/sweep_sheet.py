@@ -21,6 +21,8 @@ from backtests.figures.sweep.rungs import cost_ladder, lag_ladder
 from backtests.figures.sweep.styles import family_looks, policy_looks
 from backtests.tables import Row
 
+__all__ = ["Findings", "best_table", "sweep_html", "sweep_pictures"]
+
 BEST = 12  # rows of the table of the best
 MOST = 60  # values of an axis that a map has room for
 MAPS = (("band", "to"), ("band", "cost_multiple"), ("every", "cost_multiple"), ("band", "window"), ("window", "every"))
@@ -144,7 +146,7 @@ def _with_values(table: pd.DataFrame, *axes: str) -> pd.DataFrame:
 
 def best_table(found: Findings) -> Block:
     """The best policies under the conditions that pictures take for granted, with their ranks under all others."""
-    rows = at(found.named, found.now).sort_values(found.metric, kind="stable").head(BEST)
+    rows = at(found.table, found.now).sort_values(found.metric, kind="stable").head(BEST)
     rank = rank_range(found.table, found.metric)
     records: dict[str, dict[str, Any]] = {}
     for record in rows.to_dict("records"):
@@ -158,7 +160,7 @@ def best_table(found: Findings) -> Block:
     looks = family_looks(found.families)
     styles = {str(r["policy"]): looks[r["family"]] for r in rows.to_dict("records")}
     return figures_table(
-        f"The best {len(records)} of {len(found.named['policy'].unique())} policies at {conditions_words(found.now)}; "
+        f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
         "ranks over all costs, lags and starts under which every policy was played",
         "policy",
         [*shown, *ends_shown],

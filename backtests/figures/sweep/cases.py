@@ -20,6 +20,8 @@ METRICS: Mapping[str, Row] = {key: row for key, row in ROWS.items() if key != "g
 }
 HIGHER = ("growth", "sharpe", "max_drawdown", "nav")  # is better; of the others, lower
 CONDITIONS = ("cost_multiple", "lag", "start")
+LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
+OWN = ("strategic", "fixed")  # allocations that need no name: the first of them that a table has
 AXES: Mapping[str, str] = {
     "portfolio": "portfolio",
     "rule": "rule",
@@ -70,56 +72,61 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows by the number of their configuration: workers finish in any order, and a page must not show it."""
-    return table.sort_values("configuration", kind="stable", ignore_index=True) if "configuration" in table else table
+    if "configuration" in table:
+        return table.sort_values("configuration", kind="stable", ignore_index=True)
+    return table.reset_index(drop=True)
 
 
 def policy_axes(table: pd.DataFrame) -> list[str]:
     """Columns that say which policy a row is: all but its number, its conditions and its figures."""
-    return [c for c in map(str, table) if c not in METRICS and c not in (*CONDITIONS, "configuration", "portfolio")]
+    return [c for c in map(str, table) if c not in METRICS and c not in (*CONDITIONS, *LABELS)]
 
 
 def policies(table: pd.DataFrame) -> pd.DataFrame:
     """The table with what each row's policy is called, and its family, as columns `policy` and `family`.
 
-    A name tells the policies of this table apart: an allocation or a further axis is in it only where it varies.
+    A name tells the policies of this table apart: an allocation or a further axis is in it only where it varies. A
+    table that has its names keeps them.
     """
+    if {"policy", "family"} <= set(table):
+        return table
     axes = policy_axes(table)
     group = table.groupby(axes, dropna=False, sort=False).ngroup().to_numpy()
     first = table.iloc[np.unique(group, return_index=True)[1]]
     varied = {c for c in axes if len(first[c].unique()) > 1}
     records = [{str(k): v for k, v in r.items()} for r in first[axes].to_dict("records")]
-    names = np.array([_name(r, varied) for r in records], dtype=object)
-    families = np.array([_family(r, varied) for r in records], dtype=object)
+    own = next((name for name in OWN if name in {r.get("allocation") for r in records}), "")
+    held = [_held(r, varied, own) for r in records]
+    further = [_further(r, varied) for r in records]
+    names, families = (
+        np.array([h + words(r) + f for r, h, f in zip(records, held, further, strict=True)], dtype=object)
+        for words in (_name, _family)
+    )
     return table.assign(policy=names[group], family=families[group])
 
 
-def _name(record: Mapping[str, Any], varied: set[str]) -> str:
+def _name(record: Mapping[str, Any]) -> str:
     rule, band, every = record["rule"], record.get("band", np.nan), record.get("every", "")
-    words = str(rule)
     if rule == "calendar":
-        words = CALENDARS.get(str(every), f"each {every}")
-    elif band == band:
-        words = f"{axis_value('band', band)}{NARROW_SPACE}% band {_aim(record.get('to', np.nan))}".rstrip()
-    elif every:
-        words += f", each {every}"
-    return _held(record, varied) + words + _further(record, varied)
+        return CALENDARS.get(str(every), f"each {every}")
+    if band == band:
+        return f"{axis_value('band', band)}{NARROW_SPACE}% band {_aim(record.get('to', np.nan))}".rstrip()
+    return f"{rule}, each {every}" if every else str(rule)
 
 
-def _family(record: Mapping[str, Any], varied: set[str]) -> str:
+def _family(record: Mapping[str, Any]) -> str:
     band = record.get("band", np.nan)
-    words = f"band {_aim(record.get('to', np.nan))}".rstrip() if band == band else str(record["rule"])
-    return _held(record, varied) + words + _further(record, varied)
+    return f"band {_aim(record.get('to', np.nan))}".rstrip() if band == band else str(record["rule"])
 
 
 def _aim(to: float) -> str:
     return "" if to != to else AIMS.get(round(float(to), 9), f"to {to:g}")
 
 
-def _held(record: Mapping[str, Any], varied: set[str]) -> str:
-    """What it holds, where policies of the table differ in it and it is not the portfolio's own fixed target."""
-    window = record.get("window", 0) or 0
-    allocation = str(record.get("allocation", ""))
-    if not varied & {"allocation", "window"} or (allocation == "fixed" and not window):
+def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
+    """What it holds, where policies of the table differ in it and it is not the portfolio's `own` target."""
+    window, allocation = record.get("window", 0) or 0, str(record.get("allocation", ""))
+    if not varied & {"allocation", "window"} or (allocation == own and not window):
         return ""
     return f"{allocation}{f' {window:g}' if window else ''}: "
 

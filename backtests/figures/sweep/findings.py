@@ -25,15 +25,18 @@ from backtests.figures.sweep.cases import (
 from backtests.figures.sweep.fan import luck
 from backtests.figures.sweep.numbers import ladder, leaders, levels, luck_of_the_best, picked, shortlist
 from backtests.figures.sweep.rungs import flips
-from backtests.figures.words import counted, listed, number
+from backtests.figures.words import NARROW_SPACE, counted, listed, number, percent
 from research.errors import ConfigError
+
+NEAR = 0.1  # of the best: what is about as good
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
     """One portfolio's rows of a sweep, judged by one metric.
 
-    table : as the sweep wrote it.  trials : configurations that were tried in all, other portfolios' included.
+    table : as the sweep wrote it; here with the names of `cases.policies`.
+    trials : configurations that were tried in all, other portfolios' included.
     Raises : ConfigError for a table that cannot be compared (`cases.one_portfolio`).
     """
 
@@ -42,13 +45,8 @@ class Findings:
     trials: int = 0
 
     def __post_init__(self) -> None:
-        """Check the table and put its rows in order."""
-        object.__setattr__(self, "table", in_order(one_portfolio(self.table)))
-
-    @cached_property
-    def named(self) -> pd.DataFrame:
-        """The table with names of policies and families."""
-        return policies(self.table)
+        """Check the table, put its rows in order, and name its policies."""
+        object.__setattr__(self, "table", policies(in_order(one_portfolio(self.table))))
 
     @cached_property
     def now(self) -> dict[str, Any]:
@@ -75,7 +73,7 @@ class Findings:
     @property
     def families(self) -> list[str]:
         """All families, in the order of a legend."""
-        return families(self.named)
+        return families(self.table)
 
     def varies(self, axis: str) -> bool:
         """Does the sweep have two values of this axis?"""
@@ -117,7 +115,7 @@ class Findings:
     @cached_property
     def lead(self) -> str:
         """The answer of the sheet, in a sentence."""
-        first, count = self.best.iloc[0], len(self.named["policy"].unique())
+        first, count = self.best.iloc[0], len(self.table["policy"].unique())
         least = "lowest" if lower_is_better(self.metric) else "highest"
         return (
             f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} {self.label}: "
@@ -129,7 +127,7 @@ class Findings:
         """The best of the other families, in a sentence, and of those with another target, in another."""
         rest = [f"{r['policy']} {figure(self.metric, r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")]
         said = f"The best of the other families: {listed(rest)}" if rest else "No other family of rules was tried"
-        said = f"{said}; all at {conditions_words(self.now)}."
+        said = f"{said}; all at {conditions_words(self.now)}. {self.valley}"
         others = self.best.drop(self.rivals.index)
         if len(others):
             first = others.iloc[0]
@@ -139,6 +137,19 @@ class Findings:
                 " judged by the portfolio’s own target, and drawn on the frontier only."
             )
         return said
+
+    @property
+    def valley(self) -> str:
+        """How many policies are about as good as the best: where many are, the choice among them matters little."""
+        rows, first = at(self.table, self.now), self.best.iloc[0]
+        best = float(first[self.metric])
+        near = rows[(rows[self.metric] - best).abs() <= NEAR * abs(best)]
+        if len(near) == 1:
+            return f"No other is within {percent(NEAR, 0)} of it."
+        bands = near["band"].dropna() if "band" in near else near[self.metric][:0]
+        low, high = (axis_value("band", b) for b in (bands.min(), bands.max())) if len(bands) else ("", "")
+        width = f", with bands from {low} to {high}{NARROW_SPACE}%" if low != high else ""
+        return f"{len(near)} of the {len(rows)} are within {percent(NEAR, 0)} of it{width}."
 
     @cached_property
     def flips(self) -> list[str]:
@@ -204,7 +215,7 @@ class Findings:
     def _edges(self) -> list[str]:
         """A best that is the least or the most of what was tried may have a better one beyond."""
         first, said = self.best.iloc[0], []
-        own = self.named[self.named["family"] == first["family"]]
+        own = self.table[self.table["family"] == first["family"]]
         for axis in ("band", "window"):
             tried = levels(own, axis) if axis in own else []
             if len(tried) > 1 and first[axis] in (tried[0], tried[-1]):
@@ -214,7 +225,7 @@ class Findings:
         return said
 
     def _uneven(self) -> list[str]:
-        here, there = len(at(self.table, self.now)), len(self.named["policy"].unique())
+        here, there = len(at(self.table, self.now)), len(self.table["policy"].unique())
         if here == there:
             return []
         return [f"Only {here} of {there} policies were played at {conditions_words(self.now)}: the rest is not ranked."]
@@ -226,7 +237,7 @@ class Findings:
 
     def digest(self) -> str:
         """One line that two equal sweeps share on any machine."""
-        count = len(self.named["policy"].unique())
+        count = len(self.table["policy"].unique())
         first = self.best.iloc[0]
         return (
             f"{len(self.table):,} configurations, {count} policies; {first['policy']}: "
