@@ -81,7 +81,7 @@ def free_places(
     away : from a point to its label, and half the room that a point itself takes, px.
 
     >>> free_places([(0.0, 0.0), (9.0, 0.0)], [(6.0, 2.0), (6.0, 2.0)], [], (-20.0, -20.0, 20.0, 20.0), away=2.0)
-    [(2.0, -1.0, 8.0, 1.0), (11.0, -1.0, 17.0, 1.0)]
+    [(-8.0, -1.0, -2.0, 1.0), (11.0, -1.0, 17.0, 1.0)]
     """
     marks = [(x - 0.7 * away, y - 0.7 * away, x + 0.7 * away, y + 0.7 * away) for x, y in points]
     kept: list[Box] = [*taken, *marks]

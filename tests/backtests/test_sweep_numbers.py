@@ -218,8 +218,8 @@ def test_the_break_even_is_where_the_lines_between_levels_meet() -> None:
         "first": [1.0, pytest.approx(7.0 / 3.0)],
         "last": [pytest.approx(7.0 / 3.0), 3.0],
     }
-    assert flips(found) == ["Past 2.33 × today’s costs, yearly beats monthly."]
-    assert flips(found, now=3.0) == ["Below 2.33 × today’s costs, monthly beats yearly."]
+    assert flips(found) == ["Past 2.33 × today's costs, yearly beats monthly."]
+    assert flips(found, now=3.0) == ["Below 2.33 × today's costs, monthly beats yearly."]
 
 
 def test_where_policies_touch_and_part_again_nothing_flips() -> None:
@@ -323,9 +323,30 @@ def test_a_flip_is_the_headline() -> None:
         row("calendar", cost_multiple=c, J=4.0) for c in (1.0, 5.0)
     ]
     found = Findings(table(*rows))
-    assert found.headline.startswith("Past 3.00 × today’s costs, quarterly beats 2")
+    assert found.headline.startswith("Past 3.00 × today's costs, quarterly beats 2")
     assert "Of 2 policies" in found.lead
     assert found.headline in found.answer()
+
+
+def test_who_leads_among_all_is_told_besides_the_best_of_each_family() -> None:
+    """At ×5 the wide band leads, of the family whose best today is the narrow one."""
+    rows = [
+        row(band=b, cost_multiple=c, J=j)
+        for b, c, j in ((0.01, 1, 1.0), (0.01, 5, 5.0), (0.04, 1, 2.0), (0.04, 5, 3.0))
+    ]
+    found = Findings(table(*rows, row("never", J=9.0, cost_multiple=1), row("never", J=9.0, cost_multiple=5)))
+    said = found.headline.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert said == (
+        "Of the best of each family it leads from 1 to 5 × today's costs. "
+        "Of all policies, the lead goes to 4 % band to target past ×2.33."
+    )
+
+
+def test_how_many_are_about_as_good_is_told() -> None:
+    rows = [row(band=b, J=j) for b, j in ((0.01, 1.0), (0.02, 1.05), (0.03, 1.09), (0.04, 1.2))]
+    said = Findings(table(*rows)).valley.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert said == "3 of the 4 are within 10 % of it, with bands from 1 to 3 %."
+    assert Findings(table(*rows[:1], *rows[3:])).valley.startswith("No other is within 10")
 
 
 def test_another_target_is_told_and_not_laddered() -> None:
@@ -361,7 +382,7 @@ def test_trials_are_all_configurations_and_the_number_is_said() -> None:
 def test_what_was_swept_is_said_by_name() -> None:
     said = facts(table(row(cost_multiple=1.0), row(cost_multiple=2.0), row(cost_multiple=2.0, lag=5)))
     assert said["Tried"] == "3 configurations, 1 policy"
-    assert said["Costs"] == "×1 and ×2 today’s"
+    assert said["Costs"] == "×1 and ×2 today's"
     assert said["Lags"] == "1 and 5 sessions"
 
 

@@ -23,7 +23,7 @@ from backtests.figures.sweep.cases import (
     with_unit,
 )
 from backtests.figures.sweep.fan import luck
-from backtests.figures.sweep.numbers import ladder, leaders, levels, luck_of_the_best, picked, shortlist
+from backtests.figures.sweep.numbers import ladder, leaders, levels, luck_of_the_best, picked, shortlist, span_at
 from backtests.figures.sweep.rungs import flips
 from backtests.figures.words import NARROW_SPACE, counted, listed, number, percent
 from research.errors import ConfigError
@@ -134,7 +134,7 @@ class Findings:
             value = with_unit(self.metric, float(first[self.metric]))
             said += (
                 f" With another target the best is {first['policy']}, {value}: it is"
-                " judged by the portfolio’s own target, and drawn on the frontier only."
+                " judged by the portfolio's own target, and drawn on the frontier only."
             )
         return said
 
@@ -163,14 +163,23 @@ class Findings:
         costs = self.ladder("cost_multiple")
         if costs is None:
             return "It was played at one level of costs."
-        low, high = f"{costs.index[0]:g}", f"{costs.index[-1]:g}"
-        kept = f"No other family overtakes it from {low} to {high} × today’s costs."
-        said = self.flips or [kept]
+        kept = f"Of the best of each family it leads from {costs.index[0]:g} to {costs.index[-1]:g} × today's costs."
+        return " ".join([*(self.flips or [kept]), *self._lead_of_all(set(costs))])
+
+    def _lead_of_all(self, told: set[Any]) -> list[str]:
+        """To whom the lead passes among all policies, and not only among those that were `told` of."""
         whole = self.whole_ladder("cost_multiple")
-        spans = None if whole is None else leaders(whole, self.metric)["policy"]
-        if spans is not None and spans.iloc[0] != spans.iloc[-1]:
-            said = [*said, f"Of all, {spans.iloc[0]} is the best at ×{low} and {spans.iloc[-1]} at ×{high}."]
-        return " ".join(said)
+        spans = leaders(whole, self.metric) if whole is not None else pd.DataFrame({"policy": []})
+        if set(spans["policy"]) <= told or whole is None:
+            return []
+        k, policy, high = span_at(spans, self.now["cost_multiple"]), spans["policy"], whole.index[-1]
+        parts = []
+        if k + 1 < len(spans):
+            last = f" and to {policy.iloc[-1]} at ×{high:g}" if policy.iloc[k + 1] != policy.iloc[-1] else ""
+            parts.append(f"to {policy.iloc[k + 1]} past ×{number(float(spans['first'].iloc[k + 1]))}{last}")
+        if k > 0:
+            parts.append(f"to {policy.iloc[k - 1]} below ×{number(float(spans['first'].iloc[k]))}")
+        return [f"Of all policies, the lead goes {'; '.join(parts)}."]
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -254,7 +263,7 @@ def facts(table: pd.DataFrame) -> dict[str, str]:
     count = len(policies(table)["policy"].unique())
     found = {
         "Tried": f"{len(table):,} configurations, {counted(count, 'policy', 'policies')}",
-        "Costs": _values(table, "cost_multiple", "today’s"),
+        "Costs": _values(table, "cost_multiple", "today's"),
         "Lags": _values(table, "lag", "sessions"),
         "Starts": _span(table["start"]),
     }

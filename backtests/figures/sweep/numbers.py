@@ -201,6 +201,11 @@ def leaders(ladder: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
     )
 
 
+def span_at(spans: pd.DataFrame, level: float) -> int:
+    """Row of `leaders` that holds at a level; where one span ends and another begins, the later one."""
+    return max(int((spans["first"] <= level).sum()) - 1, 0)
+
+
 def _first_of_equals(y: Array, k: int) -> int:
     """The lowest at row k; of equals the one that is lowest at the next row where they differ."""
     tied = np.flatnonzero(y[k] == y[k].min())

@@ -11,7 +11,7 @@ from backtests.figures.canvas import Canvas
 from backtests.figures.looks import LABEL_GAP, Look, end_labels
 from backtests.figures.picture import Format, Picture, curve, heading, height_of, picture, scale
 from backtests.figures.sweep.cases import METRICS, axis_value, figure, lower_is_better
-from backtests.figures.sweep.numbers import Array, break_evens, leaders, ranks
+from backtests.figures.sweep.numbers import Array, break_evens, leaders, ranks, span_at
 from backtests.figures.sweep.styles import roomy
 from backtests.figures.words import listed, number
 
@@ -27,18 +27,17 @@ def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str
     ladder : rows are cost multiples.
 
     >>> flips(pd.DataFrame({"monthly": [1.0, 3.0], "yearly": [2.0, 2.5]}, index=[1.0, 5.0]))
-    ['Past 3.67 × today’s costs, yearly beats monthly.']
+    ["Past 3.67 × today's costs, yearly beats monthly."]
     """
     spans = leaders(ladder, metric)
-    here = spans[(spans["first"] <= now) & (now < spans["last"])]
-    k = int(here.index[-1]) if len(here) else len(spans) - 1 if now >= spans["last"].iloc[-1] else 0
+    k = span_at(spans, now)
     said = []
     if k + 1 < len(spans):
         at = number(float(spans["first"].iloc[k + 1]))
-        said.append(f"Past {at} × today’s costs, {spans['policy'].iloc[k + 1]} beats {spans['policy'].iloc[k]}.")
+        said.append(f"Past {at} × today's costs, {spans['policy'].iloc[k + 1]} beats {spans['policy'].iloc[k]}.")
     if k > 0:
         at = number(float(spans["first"].iloc[k]))
-        said.append(f"Below {at} × today’s costs, {spans['policy'].iloc[k - 1]} beats {spans['policy'].iloc[k]}.")
+        said.append(f"Below {at} × today's costs, {spans['policy'].iloc[k - 1]} beats {spans['policy'].iloc[k]}.")
     return said
 
 
@@ -86,7 +85,7 @@ def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
 def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
     spans, low, high = leaders(ladder, metric), float(ladder.index[0]), float(ladder.index[-1])
     if len(spans) == 1:
-        said = [f"{spans['policy'].iloc[0]} is the best of these from {low:g} to {high:g} × today’s costs."]
+        said = [f"{spans['policy'].iloc[0]} is the best of these from {low:g} to {high:g} × today's costs."]
     else:
         each = [f"{policy} to ×{number(last)}" for policy, last in zip(spans["policy"], spans["last"], strict=True)]
         each[-1] = f"{spans['policy'].iloc[-1]} from there to ×{high:g}"
