@@ -84,27 +84,26 @@ def free_places(
     [(-8.0, -1.0, -2.0, 1.0), (11.0, -1.0, 17.0, 1.0)]
     """
     marks = [(x - 0.7 * away, y - 0.7 * away, x + 0.7 * away, y + 0.7 * away) for x, y in points]
-    kept: list[Box] = [*taken, *marks]
+    kept = np.array([*taken, *marks], dtype=float).reshape(-1, 4)
     places: list[Box | None] = []
     for (x, y), (w, h) in zip(points, sizes, strict=True):
         beside = [(x + away, y - h / 2), (x - away - w, y - h / 2), (x - w / 2, y - away - h), (x - w / 2, y + away)]
-        corners = [
-            (x + 0.6 * away, y - away - 0.7 * h),
-            (x + 0.6 * away, y + away - 0.3 * h),
-            (x - 0.6 * away - w, y - away - 0.7 * h),
-            (x - 0.6 * away - w, y + away - 0.3 * h),
-        ]
-        boxes = [(left, top, left + w, top + h) for left, top in (*beside, *corners)]
+        right, left = x + 0.6 * away, x - 0.6 * away - w
+        above, below = y - away - 0.7 * h, y + away - 0.3 * h
+        corners = [(right, above), (right, below), (left, above), (left, below)]
+        boxes = [(x0, y0, x0 + w, y0 + h) for x0, y0 in (*beside, *corners)]
         inside = [b for b in boxes if b[0] >= room[0] and b[1] >= room[1] and b[2] <= room[2] and b[3] <= room[3]]
-        found = next((b for b in inside if not any(_meet(b, other) for other in kept)), None)
+        found = next((b for b in inside if not _meets(b, kept)), None)
         places.append(found)
         if found is not None:
-            kept.append(found)
+            kept = np.vstack([kept, found])
     return places
 
 
-def _meet(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _meets(box: Box, others: Array) -> bool:
+    """Does a box meet one of the others (m, 4)?"""
+    x, y = (box[0] < others[:, 2]) & (others[:, 0] < box[2]), (box[1] < others[:, 3]) & (others[:, 1] < box[3])
+    return bool((x & y).any())
 
 
 def far(distances: ArrayLike) -> NDArray[np.bool_]:

@@ -27,7 +27,9 @@ from backtests.figures.sweep.numbers import (
     spreads,
     wins,
 )
+from backtests.figures.sweep.plane import plane
 from backtests.figures.sweep.rungs import flips
+from backtests.figures.sweep.styles import family_looks
 from research.errors import ConfigError
 
 
@@ -189,6 +191,17 @@ def test_a_curve_of_the_frontier_goes_from_the_narrowest_to_the_widest_and_the_m
     assert found[found["family"] == "band to target"]["point"].tolist() == ["1%", "5%", "10%"]
     assert found[found["family"] == "calendar"]["point"].tolist() == ["weekly", "quarterly", "yearly"]
     assert found["efficient"].tolist() == [family == "band to target" for family in found["family"]]
+
+
+def test_a_crowd_of_policies_is_drawn_and_told_as_far_as_a_reader_can_follow() -> None:
+    bands = np.linspace(0.001, 0.2, 800)
+    rows = [row(band=b, to=to, cost=(1 + to) / b, tracking_error=b) for b in bands for to in (0.0, 1.0)]
+    found = frontier(table(*rows))
+    drawn = plane(found, family_looks(["band to target", "band to edge"]))
+    assert found["efficient"].sum() == 800
+    assert len(drawn.data) == 1600
+    assert "the efficient among 1600 policies" in drawn.alt
+    assert len(drawn.wide) < 500_000
 
 
 # ladders

@@ -83,27 +83,27 @@ class Findings:
         """The conditions but one, in words."""
         return conditions_words({c: v for c, v in self.now.items() if c != axis})
 
-    def whole_ladder(self, along: str, metric: str = "", start: Any = None) -> pd.DataFrame | None:
+    def whole_ladder(self, along: str, metric: str = "") -> pd.DataFrame | None:
         """A ladder of every policy that was played at each level; None where there is no such, or one level."""
         if not self.varies(along):
             return None
         try:
-            return ladder(self.table, along, metric or self.metric, {} if start is None else {"start": start})
+            return ladder(self.table, along, metric or self.metric, self.now)
         except ConfigError:  # no policy was played at each level
             return None
 
-    def ladder(self, along: str, metric: str = "", start: Any = None) -> pd.DataFrame | None:
+    def ladder(self, along: str, metric: str = "") -> pd.DataFrame | None:
         """The ladder of the best of each family, the best first."""
-        whole = self.whole_ladder(along, metric, start)
+        whole = self.whole_ladder(along, metric)
         kept = [] if whole is None else [name for name in self.shown if name in whole]
         return whole[kept] if whole is not None and kept else None
 
     def cost_by_start(self) -> list[pd.DataFrame]:
-        """The cost ladder at each start."""
-        if not self.varies("start"):
-            return []
-        found = (self.ladder("cost_multiple", start=start) for start in levels(self.table, "start"))
-        return [one for one in found if one is not None]
+        """The cost ladder of the rivals at each start."""
+        rows = self.table[(self.table["lag"] == self.now["lag"]) & self.table["policy"].isin(self.shown)]
+        wide = rows.pivot_table(index=["start", "cost_multiple"], columns="policy", values=self.metric)
+        each = (own.droplevel("start") for _, own in wide.groupby(level="start"))
+        return [own.loc[:, own.notna().all()] for own in each]
 
     # -- words -------------------------------------------------------------------------------------------------------
 

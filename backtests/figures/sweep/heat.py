@@ -30,6 +30,7 @@ from backtests.figures.words import NARROW_SPACE, counted, listed
 TITLE, FOOT, LEGEND = 48.0, 42.0, 40.0  # px: above and below the cells, and a scale
 ROW, LOW, CELL, TEXT = 34.0, 12.0, 84.0, 12.0  # px: height of a cell, the least and the widest one, its number
 FAINT, WORDY, STRONG = 0.05, 0.55, 0.95  # strength of colour: of the worst cell, of the best with and without a number
+TOLD = 200  # cells at most in the words of a map
 TALL = 16  # rows: a map is not turned to have more of them
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, strength goes by ratio
 PLURAL = {"start": "starts", "lag": "lags", "cost_multiple": "cost levels", "to": "destinations"}
@@ -119,13 +120,17 @@ def _by_row_words(found: Grid) -> str:
 
 
 def _alt(found: Grid) -> str:
-    each = [
-        f"{_where(found, row, column)}: {figure(found.metric, value)}"
-        for row, values in enumerate(found.means.to_numpy())
-        for column, value in enumerate(values)
-        if value == value
-    ]
+    cells = found.means.to_numpy()
+    places = [(row, column) for row, column in np.ndindex(cells.shape) if not np.isnan(cells[row, column])]
+    told = places if len(places) <= TOLD else rings(found)
+    each = [f"{_where(found, row, column)}: {figure(found.metric, cells[row, column])}" for row, column in told]
+    if told is not places:
+        each.append(f"all {len(places)} cells between {' and '.join(figure(found.metric, v) for v in _ends(cells))}")
     return f"{METRICS[found.metric].unit}. {'; '.join(each)}."
+
+
+def _ends(cells: Array) -> tuple[float, float]:
+    return float(np.nanmin(cells)), float(np.nanmax(cells))
 
 
 def strength(cells: Array, lower: bool) -> Array:
@@ -137,7 +142,7 @@ def strength(cells: Array, lower: bool) -> Array:
     >>> strength(np.array([[1.0, 2.0, 3.0]]), lower=True).tolist()
     [[1.0, 0.5, 0.0]]
     """
-    least, most = np.nanmin(cells), np.nanmax(cells)
+    least, most = _ends(cells)
     if least == most:
         return np.where(np.isnan(cells), np.nan, 1.0)
     scaled = np.log(cells) if least > 0.0 and most > WIDE_RATIO * least else cells
@@ -272,7 +277,7 @@ def _names(canvas: Canvas, shown: _Map, foot: float) -> None:
 def _legend(canvas: Canvas, found: Grid, x: float, y: float, width: float) -> None:
     """What the colours mean, where the cells say no numbers."""
     steps, lower, cells = 24, lower_is_better(found.metric), found.means.to_numpy()
-    least, most = float(np.nanmin(cells)), float(np.nanmax(cells))
+    least, most = _ends(cells)
     ratio = least > 0.0 and most > WIDE_RATIO * least
     values = np.geomspace(least, most, steps) if ratio else np.linspace(least, most, steps)
     axes = canvas.axes(x, y, width, 10.0)

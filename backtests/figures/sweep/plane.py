@@ -16,6 +16,7 @@ from backtests.figures.sweep.cases import METRICS
 from backtests.figures.words import NARROW_SPACE, even, listed, number, percent
 
 TITLE, FOOT, HIGH, LINE = 30.0, 44.0, 400.0, 19.0  # px; LINE: of the key
+TOLD, MARKED, NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
 AWAY = 6.0  # px from a point to its label
 TINY = 12.0  # px, of the points' labels
 BP = 1e4
@@ -71,12 +72,14 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, conditions: str) -> str:
 
 
 def _alt(table: pd.DataFrame) -> str:
+    told = table if len(table) <= TOLD else table[table["efficient"]]
     each = [
         f"{r['policy']}: cost {number(r['cost'])} bp a year, gap {percent(r['gap'], 2)}"
         f"{', efficient' if r['efficient'] else ''}"
-        for r in table.to_dict("records")
+        for r in told.head(TOLD).to_dict("records")
     ]
-    return f"Tracking error of each policy over its cost, both a year. {'; '.join(each)}."
+    which = "each policy" if len(told) == len(table) else f"the efficient among {len(table)} policies"
+    return f"Tracking error of {which} over its cost, both a year. {'; '.join(each)}."
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float |
         canvas.line(x, y, colour=look.colour, width=1.5, dash=look.dash)
         for k in rows.index:
             sharp = bool(drawn["efficient"].iloc[k])
+            if not sharp and len(drawn) > MARKED:
+                continue
             canvas.point(*spots[k], colour=look.colour, size=6.5, face="" if sharp else "paper", ring=1.3)
         paths.append((x, y))
         ends[str(family)] = (max(x), y[int(np.argmax(x))])
@@ -205,7 +210,7 @@ def _points(
 ) -> None:
     """Name points where there is room: calendars first, then the efficient ones; off the curves if that can be."""
     rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
-    order = sorted(range(len(spots)), key=lambda k: rank[k])
+    order = sorted(range(len(spots)), key=lambda k: rank[k])[:NAMED]
     words = [str(drawn["point"].iloc[k]) for k in order]
     sizes = [(LETTER * TINY * len(word) + 2.0, TINY + 1.0) for word in words]
     points = [spots[k] for k in order]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from backtests.figures.arithmetic import far, limits, ticks
+from backtests.figures.arithmetic import far, limits, log_ticks, ticks
 from backtests.figures.canvas import Canvas
 from backtests.figures.looks import LABEL_GAP, Look, end_labels
 from backtests.figures.picture import Format, Picture, curve, heading, height_of, picture, scale
@@ -16,6 +16,7 @@ from backtests.figures.sweep.styles import roomy
 from backtests.figures.words import listed, number
 
 TITLE, FOOT, HIGH, RANK = 30.0, 44.0, 190.0, 22.0  # px; RANK: a rank's row
+AIR = 0.02  # of the levels' span, at either end
 
 
 # -- words that a sheet says too -------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def _draw_costs(f: Format, ladder: pd.DataFrame, styles: Mapping[str, Look], met
     panel = _Panel(canvas, f, x, styles)
     row = METRICS[metric]
     worse = "above the lowest" if lower_is_better(metric) else "below the highest"
-    heading(canvas, f.left, TITLE - 12.0, f"{row.label.partition(',')[0]} {worse}", row.unit)
+    heading(canvas, f.left, TITLE - 12.0, f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
     panel.curves(behind, TITLE, HIGH, row.digits)
     for policy, _, last in leaders(ladder, metric).itertuples(index=False):
         if last < ladder.index[-1]:
@@ -152,33 +153,44 @@ class _Panel:
     styles: Mapping[str, Look]
     zero: float = 0.94  # of a panel's height: where nothing stands behind the best
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the scale along the levels: with some air."""
+        most = max(float(self.x[-1]), 1.0)
+        return -most * AIR, most * (1.0 + AIR)
+
     def place(self, x: float) -> float:
         """Where a level stands, px."""
-        return self.f.left + self.f.plot * (0.02 + 0.96 * x / max(self.x[-1], 1.0))
+        low, high = self.ends
+        return self.f.left + self.f.plot * (x - low) / (high - low)
 
     def curves(self, values: pd.DataFrame, top: float, high: float, digits: int) -> None:
-        """A curve a policy, from zero up; one too far away is named at the edge."""
+        """A curve a policy from zero up, straight between levels; one too far away is named at the edge.
+
+        By square root small leads can be seen beside large ones.
+        """
         f, canvas = self.f, self.canvas
-        gone = far(values.max())
-        near = values.loc[:, ~gone]
+        near = values.loc[:, ~far(values.max())]
         most = float(near.to_numpy().max()) or 1.0
         axes = canvas.axes(f.left, top, f.plot, high)
-        axes.set_xlim(-0.02 * max(self.x[-1], 1.0) / 0.96, max(self.x[-1], 1.0) * (1.0 + 0.02 / 0.96))
-        axes.set_ylim(-most * (1.0 - self.zero) / self.zero, most)
-        scale(canvas, axes, ticks(0.0, most), f.left, f.left + f.plot)
+        axes.set_xlim(*self.ends)
+        axes.set_ylim(-np.sqrt(most) * (1.0 - self.zero) / self.zero, np.sqrt(most))
+        marks = [0.0, *log_ticks(most / 40.0, most, most=4)]
+        for mark in marks:
+            y = height_of(canvas, axes, float(np.sqrt(mark)))
+            canvas.line([f.left, f.left + f.plot], [y, y], colour="rule", width=0.7, behind=True)
+            canvas.text(f.left - 6.0, y, f"{mark:g}", colour="soft", align="right")
+        fine = np.unique(np.concatenate([np.linspace(self.x[0], self.x[-1], 200), self.x]))
         ends = {}
         for name, line in values.items():
             look, last = self.styles[str(name)], float(line.iloc[-1])
-            inside = np.minimum(line.to_numpy(), 1.2 * most)
-            curve(axes, self.x, inside, look.colour, look.width, look.dash)
+            curve(axes, fine, np.sqrt(np.interp(fine, self.x, line)), look.colour, look.width, look.dash)
             for x, y in zip(self.x, line, strict=True):
                 if y <= most:
-                    canvas.point(
-                        self.place(x), height_of(canvas, axes, y), colour=look.colour, size=4.5, face=look.face
-                    )
-            ends[str(name)] = (height_of(canvas, axes, last), _end(last, digits) + ("↑" if last > most else ""))
-        for artist in axes.lines:
-            artist.set_clip_on(True)
+                    height = height_of(canvas, axes, float(np.sqrt(y)))
+                    canvas.point(self.place(x), height, colour=look.colour, size=4.5, face=look.face)
+            arrow = "↑" if last > most else ""
+            ends[str(name)] = (height_of(canvas, axes, float(np.sqrt(last))), _end(last, digits) + arrow)
         right = f.left + f.plot
         end_labels(canvas, self.styles, ends, x=right, right=f.width, top=top + 5.0, bottom=top + high - 5.0,
                    values=f.is_wide)  # fmt: skip
@@ -288,7 +300,7 @@ def _levels_of(panel: _Panel, values: pd.DataFrame, top: float, high: float, dig
     gone = far((values - middle).abs().max())
     axes = canvas.axes(f.left, top, f.plot, high)
     low, most = limits(values.loc[:, ~gone].to_numpy().ravel().tolist())
-    axes.set_xlim(-0.02 * max(panel.x[-1], 1.0) / 0.96, max(panel.x[-1], 1.0) * (1.0 + 0.02 / 0.96))
+    axes.set_xlim(*panel.ends)
     axes.set_ylim(low, most)
     scale(canvas, axes, ticks(low, most, most=4), f.left, f.left + f.plot)
     ends = {}
