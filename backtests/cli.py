@@ -1,4 +1,4 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE`. Each command imports what is heavy when it runs."""
+"""The command line: `rebalance report | backtest | trades | sweep FILE`. Each imports what is heavy when it runs."""
 
 import sys
 from pathlib import Path
@@ -81,7 +81,9 @@ def sweep(
     try:
         made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
     except KeyboardInterrupt:
-        typer.secho("Interrupted; finished chunks are kept, and the same command goes on.", fg=typer.colors.RED, err=True)
+        typer.secho(
+            "Interrupted; finished chunks are kept, and the same command goes on.", fg=typer.colors.RED, err=True
+        )
         sys.exit(130)
     typer.echo(made.text)
 

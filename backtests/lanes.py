@@ -8,9 +8,9 @@ this cannot be excluded, or on which something is due, is then played through th
 that the one-path loop calls; the sums of `backtests.tally` go on for all lanes together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,20 +20,35 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
-from backtests.tally import CVAR, METRICS, Curve, Traded, charged, checked, finish, lived, opened, target_path_returns, traded
+from backtests.backtest import TRADED as COUNTED
+from backtests.tally import (
+    CVAR,
+    METRICS,
+    SHARPE,
+    Curve,
+    Traded,
+    charged,
+    checked,
+    finish,
+    lived,
+    more_traded,
+    opened,
+    tail,
+    target_path_returns,
+)
 from research.accounting import Costs
-from research.accounting.kernel import REFUSED, book, wealth, weigh
+from research.accounting.kernel import BOOKED, DUST, NOTHING_MOVED, REFUSED, book, nearest, wealth, weigh
 from research.allocation import TargetPath
 from research.compiled import compiled, inlined, lean
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, Mask
-from research.risk import cvar
 from research.rules.corridor import TOLERANCE, Corridor, ask, near
 
 Rows = NDArray[np.int64]
 
 LANES = 64  # of a block
+TOGETHER = 16  # lanes that book together
 DAYS = 8  # closes that are valued together
 CURVE, TRADED = len(Curve._fields), len(Traded._fields)
 NONE = -1  # no day: nothing is due, no row changes
@@ -72,8 +87,8 @@ def play_lanes(
     Raises : ConfigError or PolicyError, naming the lane, for one that does not fit the market or cannot be booked;
     DataError for one with a figure that is not defined.
     """
-    _check(market, lanes, leverage_limit)
-    panel, paths = Panel.of(market), _Paths(market)
+    check_lanes(market, lanes, leverage_limit)
+    panel, paths = Panel.of(market), Paths(market)
     references = paths.returns(strategic)
     shared: dict[int, Any] = {}
     blocks = [(start, lanes[start : start + LANES]) for start in range(0, len(lanes), LANES)]
@@ -122,7 +137,7 @@ def _whole(days: Array) -> Array:
     return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
 
-class _Paths:
+class Paths:
     """The daily returns of each target path that lanes have in common, computed once."""
 
     def __init__(self, market: Market) -> None:
@@ -138,7 +153,7 @@ class _Paths:
 # -- at the door -----------------------------------------------------------------------------------------------------
 
 
-def _check(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
+def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
     """Refuse what cannot be played, each shared object once."""
     seen: set[int] = set()
     for number, lane in enumerate(lanes):
@@ -149,7 +164,11 @@ def _check(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
-        for fact, check in ((lane.corridor, _corridor_misfit), (lane.targets, _targets_misfit), (lane.costs, _costs_misfit)):
+        for fact, check in (
+            (lane.corridor, _corridor_misfit),
+            (lane.targets, _targets_misfit),
+            (lane.costs, _costs_misfit),
+        ):
             if id(fact) not in seen:
                 seen.add(id(fact))
                 misfit = check(fact, market, leverage_limit)  # type: ignore[operator]
@@ -211,7 +230,7 @@ def _play(
     panel: Panel,
     members: Sequence[Lane],
     start: int,
-    paths: _Paths,
+    paths: Paths,
     strategic: Array,
     g: float,
     periods_per_year: float,
@@ -219,57 +238,71 @@ def _play(
     shared: dict[int, Any],
 ) -> Array:
     """Play one block; gives its rows of the table."""
-    lanes, own = _lanes(market, members, paths, shared)
-    out = np.empty((LANES, len(METRICS)))
-    returns = np.empty((len(market.dates) if cvar95 else 0, LANES))
-    lane, t = _play_block(panel, market.cash, lanes, strategic, own, g, periods_per_year, returns, out)
+    lanes, own = lanes_of(market, members, paths, shared)
+    out, curves = np.empty((LANES, len(METRICS))), np.ones(CURVE * LANES)
+    path = np.empty((LANES if cvar95 else 0, len(market.dates)))
+    lane, t = play_block(
+        panel,
+        market.cash,
+        lanes,
+        strategic,
+        own,
+        g,
+        periods_per_year,
+        curves,
+        path,
+        Log.empty(0, len(market.assets)),
+        out,
+    )
     if t >= 0:
         raise _refused(market, members[lane], start + lane, t)
     figures = out[: len(members)]
     if cvar95:
-        tails = [cvar(returns[lane.first + 1 :, j], 0.95) for j, lane in enumerate(members)]
+        tails = [tail(path[j, lane.first :]) for j, lane in enumerate(members)]
         figures = np.column_stack([figures, tails])
-    for j, row in enumerate(figures):
-        checked(row, f"lane {start + j}")
+    undefined = np.flatnonzero(np.isnan(figures[:, SHARPE]))
+    for j in undefined:
+        checked(figures[j], f"lane {start + j}")
     return figures
 
 
-def _lanes(
-    market: Market, members: Sequence[Lane], paths: _Paths, shared: dict[int, Any]
-) -> tuple[_Lanes, Array]:
-    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full repeats its last."""
-    full = [*members, *[members[-1]] * (LANES - len(members))]
+def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict[int, Any]) -> tuple[_Lanes, Array]:
+    """The lanes of a block, and the returns (P, T) of their own targets. A block that is not full has lanes that never open."""
+    never = replace(members[-1], first=len(market.dates))
+    full = [*members, *[never] * (LANES - len(members))]
     distinct = {id(lane.targets): lane.targets for lane in full}
     number = {key: j for j, key in enumerate(distinct)}
     openings = [_opening(lane, shared) for lane in full]
-    at = [[*_addresses(lane, shared), address] for lane, (address, _) in zip(full, openings, strict=True)]
-    end = market.days[-1]
+    at = [
+        [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), address]
+        for lane, (address, _) in zip(full, openings, strict=True)
+    ]
+    first = np.array([lane.first for lane in full])
     lanes = _Lanes(
         at=np.array(at, dtype=np.int64),
         rows=np.array([len(lane.corridor.target) for lane in full]),
         part=np.array([lane.corridor.part for lane in full], dtype=float),
         opening_cash=np.array([cash for _, cash in openings]),
         lag=np.array([lane.lag for lane in full]),
-        first=np.array([lane.first for lane in full]),
-        span=np.array([end - market.days[lane.first] for lane in full]).astype(float),
+        first=first,
+        span=(market.days[-1] - market.days[np.minimum(first, len(market.days) - 1)]).astype(float),
         path=np.array([number[id(lane.targets)] for lane in full]),
         count=len(members),
     )
     return lanes, np.array([paths.returns(targets) for targets in distinct.values()])
 
 
-def _addresses(lane: Lane, shared: dict[int, Any]) -> Iterator[int]:
-    """Where the arrays of a corridor and of costs lie, in the order of the facts."""
-    for owner in (lane.corridor, lane.costs):
-        if id(owner) not in shared:
-            arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
-            shared[id(owner)] = arrays, [_address(a) for a in arrays]  # the arrays live as long as their addresses
-        yield from shared[id(owner)][1]
+def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
+    """Where the arrays of a corridor or of costs lie, in the order of the facts."""
+    if id(owner) not in shared:
+        arrays = owner.arrays if isinstance(owner, Corridor) else (owner.columns, owner.total)
+        shared[id(owner)] = [_address(a) for a in arrays], arrays  # the arrays live as long as their addresses
+    return shared[id(owner)][0]  # type: ignore[no-any-return]
 
 
 def _opening(lane: Lane, shared: dict[Any, Any]) -> tuple[int, float]:
     """Address of the weights of the opening trade, and the weight of cash in it."""
-    row = int(lane.targets.row[lane.first])
+    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
     key = (id(lane.targets), row)
     if key not in shared:
         weights = lane.targets.rows[row]
@@ -321,6 +354,40 @@ _floats, _ints, _bools = (_lying_at(kind) for kind in (types.float64, types.int6
 # -- compiled: the state ---------------------------------------------------------------------------------------------
 
 
+class Log(NamedTuple):
+    """Room for trades: lane and row (·, 2), weights before them and asked (·, 2, n), and how many were made (1,)."""
+
+    made: Rows
+    weights: Array
+    count: Rows
+
+    @classmethod
+    def empty(cls, room: int, n: int) -> "Log":
+        """Room for so many trades of n lines; what is beyond is counted and not kept."""
+        return cls(np.empty((room, 2), dtype=np.int64), np.empty((room, 2, n)), np.zeros(1, dtype=np.int64))
+
+
+class _Batch(NamedTuple):
+    """Lanes that book together, a column each. Flat arrays are [line, column] or [·, column]; see `_settle`."""
+
+    nav: Array
+    part: Array
+    cash_units: Array
+    cash_price: Array
+    cash_lower: Array
+    cash_upper: Array
+    prices: Array
+    units: Array
+    values: Array
+    weights: Array
+    asked: Array
+    lower: Array
+    upper: Array
+    rates: Array
+    sums: Array
+    after: Array
+
+
 class _State(NamedTuple):
     """What a block holds. Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane.
 
@@ -328,10 +395,11 @@ class _State(NamedTuple):
     lower, upper : [n + 1, lane] triggers of the row in force, wider by half the tolerance.
     nav, before : [DAYS, lane] after each close's trade and before it.  sums : [·, lane] scratch of the valuation.
     own : [DAYS, lane] returns of the lanes' own targets.  past : (LANES,) how far past a trigger a lane may be.
-    curve : [CURVE, lane].  trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
+    trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
     due : day of the booking, or NONE.  again : asked again tomorrow.  box : row of the box.  change : next day with
-    another row.  stale : units were traded after the block was valued.  listed, day : the lanes that are played by
-    themselves, and the day on which each stands.
+    another row.  stale : units were traded after the block was valued.  review : the next day on which the rule is
+    asked.  listed, playing : the lanes that are played by themselves, and those of them that are not through; day, ahead
+    : the day on which each stands, and whether it has yet to book on it.
     """
 
     units: Array
@@ -344,7 +412,6 @@ class _State(NamedTuple):
     sums: Array
     own: Array
     past: Array
-    curve: Array
     trades: Array
     opening: Array
     due: Rows
@@ -352,17 +419,21 @@ class _State(NamedTuple):
     box: Rows
     change: Rows
     stale: Rows
+    review: Rows
+    ahead: Rows
     listed: Rows
+    playing: Rows
     day: Rows
     weights: Array
     asked: Array
     movable: Mask
     moved: Array  # (1, n)
     charges: Array  # (1, columns, n)
+    batch: _Batch
 
 
 @compiled
-def _play_block(
+def play_block(
     panel: Panel,
     cash: Array,
     lanes: _Lanes,
@@ -370,26 +441,52 @@ def _play_block(
     own: Array,
     g: float,
     periods_per_year: float,
-    returns: Array,
+    curves: Array,
+    path: Array,
+    log: Log,
     out: Array,
 ) -> tuple[int, int]:
-    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1)."""
+    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1).
+
+    curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
+    """
     n = panel.index.shape[1]
+    w = TOGETHER
+    batch = _Batch(
+        np.ones(w),
+        np.ones(w),
+        np.zeros(w),
+        np.ones(w),
+        np.zeros(w),
+        np.zeros(w),
+        np.ones(n * w),
+        np.zeros(n * w),
+        np.zeros(n * w),
+        np.zeros(n * w),
+        np.zeros(n * w),
+        np.full(n * w, -np.inf),
+        np.full(n * w, np.inf),
+        np.zeros(2 * n * w),
+        np.zeros(8 * w),
+        np.zeros(7 * w),
+    )
     state = _State(
         np.zeros((LANES, n)),
         np.ones(LANES),
         np.zeros((n + 1) * LANES),
-        np.zeros((n + 1) * LANES),
-        np.zeros((n + 1) * LANES),
+        np.full((n + 1) * LANES, -np.inf),
+        np.full((n + 1) * LANES, np.inf),
         np.ones(DAYS * LANES),
         np.ones(DAYS * LANES),
         np.zeros(4 * DAYS * LANES),
         np.zeros(DAYS * LANES),
         np.zeros(LANES),
-        np.ones(CURVE * LANES),
         np.zeros(TRADED * LANES),
         np.zeros(2 * LANES),
         np.full(LANES, NONE),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
+        np.zeros(LANES, dtype=np.int64),
         np.zeros(LANES, dtype=np.int64),
         np.zeros(LANES, dtype=np.int64),
         np.zeros(LANES, dtype=np.int64),
@@ -401,8 +498,9 @@ def _play_block(
         np.empty(n, dtype=np.bool_),
         np.empty((1, n)),
         np.empty((1, 2, n)),
+        batch,
     )
-    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, returns, out, state)
+    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, log, out, state)
 
 
 @lean
@@ -414,7 +512,9 @@ def _play_tiles(
     own: Array,
     g: float,
     periods_per_year: float,
-    returns: Array,
+    curves: Array,
+    path: Array,
+    log: Log,
     out: Array,
     state: _State,
 ) -> tuple[int, int]:
@@ -427,29 +527,35 @@ def _play_tiles(
     for tile in range(begin // DAYS, len(panel.least)):
         t = tile * DAYS
         length = min(DAYS, days - t)
-        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav, state.before)
+        _value(state.spread, panel.index, panel.cash_index, t, state.sums, state.nav)
         _look(
             state.nav, panel.scale, t, panel.least[tile], panel.most[tile], state.spread, state.lower, state.upper,
             state.sums, state.past,
         )  # fmt: skip
         alone = _list(lanes, t, length, days, n, state)
         opens = False
+        before = state.nav
         if alone > 0:
-            lane, row, opens = _play_listed(panel, lanes, t, length, n, alone, state)
+            for o in range(DAYS * LANES):
+                state.before[o] = state.nav[o]
+            before = state.before
+            lane, row, opens = _play_listed(panel, lanes, t, length, n, alone, state, log)
             if row >= 0:
                 return lane, row
         _own_returns(own, lanes.path, t, length, state.own)
-        if not opens and len(returns) == 0:
-            _live(state.nav, state.before, cash, strategic, state.own, t, length, state.curve)
+        if not opens:
+            _live(state.nav, before, cash, strategic, state.own, t, length, curves)
         else:
             for d in range(length):
-                for lane in range(LANES if len(returns) > 0 else 0):
-                    returns[t + d, lane] = state.nav[d * LANES + lane] * state.curve[lane] - 1.0
-                _live_a_day(state.nav, state.before, cash[t + d], strategic[t + d], state.own, d, state.curve)
-                if opens:
-                    _open_curves(lanes.first, t + d, d, state)
+                _live_a_day(state.nav, before, cash[t + d], strategic[t + d], state.own, d, curves)
+                for lane in range(LANES):
+                    if lanes.first[lane] == t + d:
+                        _write_curve(curves, lane, opened(state.nav[d * LANES + lane]))
+        for lane in range(len(path)):
+            for d in range(length):
+                path[lane, t + d] = state.nav[d * LANES + lane]
     for lane in range(lanes.count):
-        curve, trades = _curve(state.curve, lane), _trades(state.trades, lane)
+        curve, trades = _curve(curves, lane), _trades(state.trades, lane)
         finish(
             curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
             days - 1 - lanes.first[lane], lanes.span[lane], g, periods_per_year, out[lane],
@@ -462,7 +568,7 @@ def _play_tiles(
 
 
 @lean
-def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, nav: Array, before: Array) -> None:
+def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, nav: Array) -> None:
     """NAV of all lanes at `DAYS` closes, as if none traded, summed in the order of `kernel.wealth`."""
     n = index.shape[1]
     stop = n - n % 4
@@ -492,7 +598,6 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, sums: Array, n
                 a, o = (day - half) * LANES + lane, day * LANES + lane
                 b, c, d = a + 4 * LANES, a + 8 * LANES, a + 12 * LANES
                 nav[o] = ((sums[a] + sums[b]) + (sums[c] + sums[d])) + units[n * LANES + lane] * price
-                before[o] = nav[o]
 
 
 @inlined
@@ -557,8 +662,12 @@ def _look(
 def _own_returns(own: Array, path: Rows, t: int, length: int, out: Array) -> None:
     """Returns of the lanes' own targets at these closes, out [DAYS, lane]."""
     for day in range(length):
-        for lane in range(LANES):
-            out[day * LANES + lane] = own[path[lane], t + day]
+        if len(own) == 1:
+            for lane in range(LANES):
+                out[day * LANES + lane] = own[0, t + day]
+        else:
+            for lane in range(LANES):
+                out[day * LANES + lane] = own[path[lane], t + day]
 
 
 @lean
@@ -579,21 +688,12 @@ def _live(
 
 
 @lean
-def _live_a_day(
-    nav: Array, before: Array, cash: float, strategic: float, own: Array, day: int, curves: Array
-) -> None:
+def _live_a_day(nav: Array, before: Array, cash: float, strategic: float, own: Array, day: int, curves: Array) -> None:
     """One day of all curves."""
     for lane in range(LANES):
         o = day * LANES + lane
         curve = lived(_curve(curves, lane), before[o], nav[o], cash, strategic, own[o])
         _write_curve(curves, lane, curve)
-
-
-@inlined
-def _open_curves(first: Rows, t: int, d: int, state: _State) -> None:
-    for lane in range(LANES):
-        if first[lane] == t:
-            _write_curve(state.curve, lane, opened(state.nav[d * LANES + lane]))
 
 
 @inlined
@@ -632,7 +732,8 @@ def _list(lanes: _Lanes, t: int, length: int, days: int, n: int, state: _State) 
     for lane in range(LANES):
         changes = state.change[lane] < t + length
         busy = state.due[lane] >= 0 or state.again[lane] > 0
-        if changes or busy or (state.past[lane] > 0.0 and _is_asked(lanes.at[lane, ASKED], t, length, days)):
+        may_trade = state.past[lane] > 0.0 and state.review[lane] < t + length
+        if changes or busy or (may_trade and _is_asked(lanes, lane, t, t + length, days, state)):
             state.listed[count], state.day[lane], state.stale[lane] = lane, 0, 0
             count += 1
         if changes:
@@ -641,15 +742,17 @@ def _list(lanes: _Lanes, t: int, length: int, days: int, n: int, state: _State) 
 
 
 @inlined
-def _is_asked(address: int, t: int, length: int, days: int) -> bool:
-    asked = _bools(address, (days,))
-    some = False
-    for day in range(length):
-        some |= asked[t + day]
-    return some
+def _is_asked(lanes: _Lanes, lane: int, t: int, stop: int, days: int, state: _State) -> bool:
+    """Is the rule asked on a day before `stop`? Finds the next such day from t on, and remembers it."""
+    following = max(state.review[lane], t)
+    asked = _bools(lanes.at[lane, ASKED], (days,))
+    while following < days and not asked[following]:
+        following += 1
+    state.review[lane] = following
+    return following < stop
 
 
-@lean
+@inlined
 def _next_row(lanes: _Lanes, lane: int, t: int, days: int, n: int, state: _State) -> None:
     """Hold the triggers of the row in force at t, and find the next day with another one."""
     row = _ints(lanes.at[lane, ROW], (days,))
@@ -667,30 +770,41 @@ def _next_row(lanes: _Lanes, lane: int, t: int, days: int, n: int, state: _State
     state.upper[n * LANES + lane] = cash[k, 1] + 0.5 * TOLERANCE
 
 
-@lean
+@inlined
 def _play_listed(
-    panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State
+    panel: Panel, lanes: _Lanes, t: int, length: int, n: int, count: int, state: _State, log: Log
 ) -> tuple[int, int, bool]:
     """Play the listed lanes through these days; gives (lane, row) that cannot be booked or -1, and: did one open?"""
     opens = False
     for c in range(count):
         lane = state.listed[c]
+        state.ahead[lane] = 1
         if t <= lanes.first[lane] < t + length:
             opens = True
             if not _open(panel, lanes, lane, lanes.first[lane], n, state):
                 return lane, lanes.first[lane], opens
-            o = (lanes.first[lane] - t) * LANES + lane
-            state.nav[o] = state.opening[LANES + lane]
+            state.nav[(lanes.first[lane] - t) * LANES + lane] = state.opening[LANES + lane]
             state.day[lane] = lanes.first[lane] - t + 1
-        d, ahead = state.day[lane], True
-        while d < length:
-            d, stopped = _advance(panel, lanes, lane, t, d, length, n, ahead, state)
+    playing = count
+    for c in range(count):
+        state.playing[c] = state.listed[c]
+    while playing > 0:  # each goes on to the day on which it books; then all of them book together
+        booking = 0
+        for c in range(playing):
+            lane = state.playing[c]
+            d, stopped = _advance(panel, lanes, lane, t, state.day[lane], length, n, state.ahead[lane] > 0, state)
             if stopped:
                 return lane, t + d, opens
             if d < length:
-                if not _book(panel, lanes, lane, t, d, n, state):
-                    return lane, t + d, opens
-                ahead = False
+                state.day[lane], state.ahead[lane], state.playing[booking] = d, 0, lane
+                booking += 1
+        for c in range(0, booking, TOGETHER):
+            lane = _book(panel, lanes, state.playing[c : c + TOGETHER], min(booking - c, TOGETHER), t, n, state, log)
+            if lane >= 0:
+                return lane, t + state.day[lane], opens
+        playing = booking
+    for c in range(count):
+        lane = state.listed[c]
         if state.stale[lane]:
             for i in range(n):
                 state.spread[i * LANES + lane] = state.units[lane, i]
@@ -735,21 +849,191 @@ def _advance(
     return d, False
 
 
-@lean
-def _book(panel: Panel, lanes: _Lanes, lane: int, t: int, d: int, n: int, state: _State) -> bool:
-    """Book what is due at day d; false where it cannot be."""
-    at, shape, now, o, k = lanes.at[lane], (lanes.rows[lane], n), t + d, d * LANES + lane, state.box[lane]
-    cash, before = _floats(at[CASH], (lanes.rows[lane], 4)), state.nav[o]
-    status, nav, cash_units = book(
-        state.units[lane], panel.index, now, state.cash_units[lane], panel.cash_index[now], before, panel.tradable,
-        _floats(at[LOWER], shape), _floats(at[UPPER], shape), _floats(at[TARGET], shape),
-        k, cash[k, 2], cash[k, 3], lanes.part[lane], _floats(at[RATES], (2, n)),
-        _floats(at[COST], (n,)), state.weights, state.asked, state.movable, state.moved, state.charges, 0,
+@inlined
+def _book(panel: Panel, lanes: _Lanes, booking: Rows, count: int, t: int, n: int, state: _State, log: Log) -> int:
+    """Book what is due in `count` lanes, each on its own day, together; gives a lane that cannot be booked, or -1.
+
+    The same numbers as `kernel.book`, in the same order for each lane, so that they have the same bits.
+    """
+    batch = state.batch
+    for c in range(count):  # the columns that are left keep what they have, and nobody reads them
+        _gather(panel, lanes, booking[c], c, t, n, state)
+    _clamp(n, batch.nav, batch.values, batch.lower, batch.upper, batch.weights, batch.asked, batch.sums)
+    for c in range(count):
+        cash, lane = 1.0 - batch.sums[c], booking[c]
+        if abs(cash - min(max(cash, batch.cash_lower[c]), batch.cash_upper[c])) > DUST:
+            _find_nearest(panel, lanes, lane, c, t, n, state)
+    _settle(
+        n, batch.nav, batch.prices, batch.units, batch.values, batch.weights, batch.asked, batch.part, batch.rates,
+        batch.cash_units, batch.cash_price, batch.sums, batch.after,
     )  # fmt: skip
-    state.nav[o], state.cash_units[lane], state.stale[lane], state.due[lane] = nav, cash_units, 1, NONE
-    sums = _trades(state.trades, lane)
-    _write_trades(state.trades, lane, traded(sums, state.moved[0], state.charges[0], before))
-    return status != REFUSED
+    for c in range(count):
+        if not _scatter(booking[c], c, n, state):
+            return booking[c]
+        if batch.after[c] == BOOKED:
+            _note(booking[c], c, t, n, state, log)
+    return -1
+
+
+@inlined
+def _gather(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, state: _State) -> None:
+    """Bring a lane into column c."""
+    batch, at, shape, d, k = state.batch, lanes.at[lane], (lanes.rows[lane], n), state.day[lane], state.box[lane]
+    lower, upper, rates = _floats(at[LOWER], shape), _floats(at[UPPER], shape), _floats(at[RATES], (2, n))
+    cash, now = _floats(at[CASH], (lanes.rows[lane], 4)), t + d
+    batch.nav[c], batch.part[c] = state.nav[d * LANES + lane], lanes.part[lane]
+    batch.cash_units[c], batch.cash_price[c] = state.cash_units[lane], panel.cash_index[now]
+    batch.cash_lower[c], batch.cash_upper[c] = cash[k, 2], cash[k, 3]
+    for i in range(n):
+        o, price, held = i * TOGETHER + c, panel.index[now, i], state.units[lane, i]
+        batch.prices[o], batch.units[o], batch.values[o] = price, held, held * price
+        batch.rates[o], batch.rates[n * TOGETHER + o] = rates[0, i], rates[1, i]
+        batch.lower[o] = lower[k, i] if panel.tradable[now, i] else -np.inf  # what cannot trade stays where it is
+        batch.upper[o] = upper[k, i] if panel.tradable[now, i] else np.inf
+
+
+@lean
+def _clamp(
+    n: int, nav: Array, values: Array, lower: Array, upper: Array, weights: Array, asked: Array, sums: Array
+) -> None:
+    """Weights, and the same clamped into the box, of all columns; their total into row 0 of the sums."""
+    for c in range(TOGETHER):
+        sums[c], sums[TOGETHER + c] = 0.0, 1.0 / nav[c]
+    for i in range(n):
+        for c in range(TOGETHER):
+            o = i * TOGETHER + c
+            weight = values[o] * sums[TOGETHER + c]
+            inside = min(max(weight, lower[o]), upper[o])
+            sums[c] += inside
+            weights[o], asked[o] = weight, inside
+
+
+@inlined
+def _find_nearest(panel: Panel, lanes: _Lanes, lane: int, c: int, t: int, n: int, state: _State) -> None:
+    """The nearest point where cash cannot take what clamping leaves, for one column."""
+    batch, at, shape, k = state.batch, lanes.at[lane], (lanes.rows[lane], n), state.box[lane]
+    for i in range(n):
+        state.weights[i] = batch.weights[i * TOGETHER + c]
+    nearest(
+        state.weights, panel.tradable[t + state.day[lane]], _floats(at[LOWER], shape)[k], _floats(at[UPPER], shape)[k],
+        _floats(at[TARGET], shape)[k], batch.cash_lower[c], batch.cash_upper[c], _floats(at[COST], (n,)),
+        state.movable, state.asked,
+    )  # fmt: skip
+    for i in range(n):
+        batch.asked[i * TOGETHER + c] = state.asked[i]
+
+
+@lean
+def _settle(
+    n: int, nav: Array, prices: Array, units: Array, values: Array, weights: Array, asked: Array, part: Array,
+    rates: Array, cash_units: Array, cash_price: Array, sums: Array, after: Array,
+) -> None:  # fmt: skip
+    """`kernel.settle` for all columns: each sum in its order, Newton's steps until no column moves.
+
+    after : rows of (status, NAV, units of cash, charges, buys, sells, lines that count as traded); units are written
+    in place.  sums : scratch.
+    """
+    w = TOGETHER
+    for c in range(w):
+        sums[c], sums[c + w], sums[c + 2 * w], after[c] = 0.0, 1.0, 0.0, NOTHING_MOVED
+    for i in range(n):
+        for c in range(w):
+            o = i * w + c
+            held = weights[o]
+            goal = held if abs(asked[o] - held) <= DUST else asked[o]
+            goal = held + part[c] * (goal - held) if part[c] < 1.0 and goal != held else goal
+            asked[o], stays = goal, goal == held
+            sums[c] += values[o] if stays else 0.0
+            sums[c + w] -= held if stays else 0.0
+            after[c] = after[c] if stays else BOOKED
+            sums[c + 2 * w] += 0.0 if stays else rates[o] * abs(goal)
+            sums[c + 2 * w] += 0.0 if stays else rates[n * w + o] * abs(goal)
+    for c in range(w):
+        moved = after[c] == BOOKED
+        sums[c + w] = sums[c + w] if moved else 1.0
+        after[c] = REFUSED if moved and not (nav[c] > 0.0 and sums[c + 2 * w] < sums[c + w]) else after[c]
+        sums[c + 3 * w] = (nav[c] - sums[c]) / sums[c + w]
+    going, steps = 1, 0
+    while going > 0 and steps < 2 * n + 2:
+        going = _newton(n, nav, values, weights, asked, rates, sums)
+        steps += 1
+    for c in range(w):
+        after[c + 2 * w] = cash_units[c] * cash_price[c]
+        for k in range(3, 7):
+            after[c + k * w] = 0.0
+        for k in range(4, 8):
+            sums[c + k * w] = 0.0
+    for i in range(n):
+        strand = (4 + i % 4 if i < n - n % 4 else 4) * w
+        for c in range(w):
+            o = i * w + c
+            moves, goal = asked[o] != weights[o], asked[o] * sums[c + 3 * w]
+            trade = goal - values[o] if moves else 0.0
+            units[o] = goal / prices[o] if moves else units[o]
+            one, two = rates[o] * abs(trade), rates[n * w + o] * abs(trade)
+            after[c + 2 * w] = after[c + 2 * w] - trade - one - two
+            after[c + 3 * w] = after[c + 3 * w] + one + two
+            after[c + 4 * w] += max(trade, 0.0)
+            after[c + 5 * w] += max(-trade, 0.0)
+            after[c + 6 * w] += 1.0 if abs(trade) > COUNTED * nav[c] else 0.0
+            sums[strand + c] += units[o] * prices[o]
+    for c in range(w):
+        after[c + 2 * w] = after[c + 2 * w] / cash_price[c]
+        four = (sums[c + 4 * w] + sums[c + 5 * w]) + (sums[c + 6 * w] + sums[c + 7 * w])
+        after[c + w] = four + after[c + 2 * w] * cash_price[c]
+
+
+@inlined
+def _newton(n: int, nav: Array, values: Array, weights: Array, asked: Array, rates: Array, sums: Array) -> int:
+    """One of Newton's steps for all columns, from the scale in row 3 of the sums; is any column still going?"""
+    w = TOGETHER
+    for c in range(w):
+        sums[c + 4 * w] = sums[c] + sums[c + w] * sums[c + 3 * w] - nav[c]
+        sums[c + 5 * w] = sums[c + w]
+    for i in range(n):
+        for c in range(w):
+            o = i * w + c
+            goal, rate = asked[o], rates[o] + rates[n * w + o]
+            rate = 0.0 if goal == weights[o] else rate
+            trade = goal * sums[c + 3 * w] - values[o]
+            sums[c + 4 * w] += rate * abs(trade)
+            sums[c + 5 * w] += rate * goal if trade > 0.0 else -rate * goal
+    going = 0
+    for c in range(w):
+        scale = sums[c + 3 * w]
+        nearer = scale - sums[c + 4 * w] / sums[c + 5 * w]
+        going |= nearer < scale
+        sums[c + 3 * w] = nearer if nearer < scale else scale
+    return going
+
+
+@inlined
+def _scatter(lane: int, c: int, n: int, state: _State) -> bool:
+    """Bring column c back into its lane, with what was traded; false where it cannot be booked."""
+    batch, o, w = state.batch, state.day[lane] * LANES + lane, TOGETHER
+    after = batch.after
+    state.due[lane] = NONE
+    if after[c] == BOOKED:
+        state.stale[lane] = 1
+        for i in range(n):
+            state.units[lane, i] = batch.units[i * w + c]
+        state.nav[o], state.cash_units[lane] = after[c + w], after[c + 2 * w]
+        sums = _trades(state.trades, lane)
+        amounts = after[c + 3 * w], after[c + 4 * w], after[c + 5 * w], after[c + 6 * w]
+        _write_trades(state.trades, lane, more_traded(sums, *amounts, batch.nav[c]))
+    return after[c] != REFUSED
+
+
+@inlined
+def _note(lane: int, c: int, t: int, n: int, state: _State, log: Log) -> None:
+    """Note what column c traded, where there is room."""
+    j = log.count[0]
+    log.count[0] = j + 1
+    if j < len(log.made):
+        log.made[j, 0], log.made[j, 1] = lane, t + state.day[lane]
+        for i in range(n):
+            o = i * TOGETHER + c
+            log.weights[j, 0, i], log.weights[j, 1, i] = state.batch.weights[o], state.batch.asked[o]
 
 
 @lean

@@ -108,9 +108,15 @@ def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
         bought += max(trades[i], 0.0)
         sold += max(-trades[i], 0.0)
         lines += abs(trades[i]) > TRADED * nav
+    return more_traded(so_far, charged(charges), bought, sold, lines, nav)
+
+
+@inlined
+def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: float, nav: float) -> Traded:
+    """With one more trade: its cost, buys and sells in currency, the lines that count, and nav before it."""
     per_nav = 1.0 / nav
     return Traded(
-        so_far.cost + charged(charges) * per_nav,
+        so_far.cost + cost * per_nav,
         so_far.turnover + max(bought, sold) * per_nav,
         so_far.lines + lines,
         so_far.days + (lines > 0),
@@ -173,7 +179,7 @@ def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95:
     g : price of tracking error.  Raises : DataError where a figure is not defined.
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
-    out, net = np.empty(len(METRICS) + cvar95), np.empty(len(book.nav) - 1)
+    out = np.empty(len(METRICS) + cvar95)
     span = float((market.dates[-1] - market.dates[first]).days)
     of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
     opening = charged(book.opening_charges) / backtest.wealth
@@ -181,10 +187,10 @@ def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95:
     path = book.nav / backtest.wealth, backtest.nav_before / backtest.wealth
     _one_path(
         *path, *of_days, book.trades[done], book.charges[done], book.nav_before[done], opening, span, g,
-        backtest.periods_per_year, net, out,
+        backtest.periods_per_year, out,
     )  # fmt: skip
     if cvar95:
-        out[-1] = cvar(net, 0.95)
+        out[-1] = tail(path[0])
     return checked(out, f"backtest {backtest.name!r}")
 
 
@@ -202,13 +208,11 @@ def _one_path(
     span: float,
     g: float,
     periods_per_year: float,
-    net: Array,
     out: Array,
 ) -> None:
-    """Metrics (out) and daily returns (net (D,)) of a path (D + 1,), with its k trades (k, n), charges and wealths."""
+    """Metrics (out) of a path (D + 1,), with its k trades (k, n), charges and wealths."""
     curve = opened(nav[0])
     for t in range(len(cash)):
-        net[t] = nav[t + 1] * curve.per_nav - 1.0
         curve = lived(curve, nav_before[t], nav[t + 1], cash[t], strategic[t], own[t])
     sums = Traded(0.0, 0.0, 0.0, 0.0)
     for j in range(len(trades)):
@@ -223,3 +227,8 @@ def checked(figures: Array, name: str) -> Array:
             f"the Sharpe ratio of {name} is not defined: it never moves against cash. Leave out what only holds cash."
         )
     return figures
+
+
+def tail(nav: Array) -> float:
+    """`CVAR` of a path of NAV (D + 1,)."""
+    return cvar(nav[1:] * (1.0 / nav[:-1]) - 1.0, 0.95)

@@ -44,7 +44,9 @@ class Arena:
         others = {"name": market.name or "market"} | others
         table = {asset: dict(rates) for asset, rates in costs.table(market.assets).items()}
         settings = {"costs": table, "strategic": repr(strategic), "start": str(start)} | others
-        return cls(market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others)
+        return cls(
+            market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), settings=settings, **others
+        )
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Arena":
@@ -88,19 +90,22 @@ class Arena:
         return self.costs if multiple == 1.0 else multiplied(self.costs, multiple)
 
 
-Shared = Mapping[tuple[str, Allocation, int], TargetPath]  # by arena, allocation and row of the opening trade
+Start = pd.Timestamp | None
+Shared = Mapping[tuple[str, Allocation, Start], TargetPath]  # by arena, allocation and start as a plan names them
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
     """All that a worker needs to play any part of a plan; it is sent there once.
 
-    paths : the target path of each arena, allocation and opening row of the plan; many of them are the same object.
+    firsts : by arena and start, the market row of the opening trade.
+    paths : by arena, allocation and start, the target path; many of them are the same object.
     strategic : by arena, the path that J is measured against.  cvar95 : is that figure asked for besides?
     """
 
     plan: Plan
     arenas: Mapping[str, Arena]
+    firsts: Mapping[tuple[str, Start], int]
     paths: Shared
     strategic: Mapping[str, TargetPath]
     cvar95: bool = False
@@ -116,17 +121,18 @@ class Stage:
 
     def targets(self, configuration: Configuration) -> TargetPath:
         """The target path of a configuration."""
-        arena = self.arena(configuration)
-        return self.paths[arena.name, arena.holds(configuration.policy.allocation), arena.first(configuration.start)]
+        return self.paths[configuration.portfolio, configuration.policy.allocation, configuration.start]
+
+    def first(self, configuration: Configuration) -> int:
+        """Market row of the opening trade of a configuration."""
+        return self.firsts[configuration.portfolio, configuration.start]
 
     def fingerprints(self) -> dict[str, str]:
         """The data's fingerprint by arena."""
         return {arena.name: arena.market.fingerprint for arena in self.arenas.values()}
 
 
-def stage(
-    arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False
-) -> Stage:
+def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False) -> Stage:
     """Bring a plan and its arenas together: everything is checked, and every target path computed once.
 
     Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data and costs
@@ -145,10 +151,12 @@ def stage(
     used = {name: by_name[name] for name in plan.portfolios}
     for arena in used.values():
         arena.times(max(plan.cost_multiples))  # says which cost is too high
+    firsts = {(name, start): arena.first(start) for name, arena in used.items() for start in plan.days}
     return Stage(
         plan=plan,
         arenas=used,
-        paths=_share(used, plan),
+        firsts=firsts,
+        paths=_share(used, plan, firsts),
         strategic={name: target_path(arena.strategic, arena.market) for name, arena in used.items()},
         cvar95=cvar95,
     )
@@ -162,33 +170,34 @@ def _everywhere(plan: Plan, arenas: Sequence[Arena]) -> Plan:
     return replace(plan, portfolios=(arenas[0].name,))
 
 
-def _share(arenas: Mapping[str, Arena], plan: Plan) -> Shared:
+def _share(arenas: Mapping[str, Arena], plan: Plan, firsts: Mapping[tuple[str, Start], int]) -> Shared:
     """The target paths of a plan, each computed once and shared by all rules, costs, lags and, where it can be, starts.
 
     A path holds for a later start too: from there on the targets in force are the same, except where the path begins
     between two refits and the first target was therefore computed on a day that the later start would not have chosen.
     """
-    wanted: dict[tuple[str, Allocation], set[int]] = {}
+    wanted: dict[tuple[str, Allocation], list[Start]] = {}
     for portfolio, allocation, start in _cases(plan):
-        arena = arenas[portfolio]
-        wanted.setdefault((portfolio, arena.holds(allocation)), set()).add(arena.first(start))
-    paths: dict[tuple[str, Allocation, int], TargetPath] = {}
-    for (portfolio, allocation), rows in wanted.items():
-        market, earliest = arenas[portfolio].market, min(rows)
-        longest = target_path(allocation, market, start=earliest)
-        for row in sorted(rows):
+        wanted.setdefault((portfolio, allocation), []).append(start)
+    paths: dict[tuple[str, Allocation, Start], TargetPath] = {}
+    for (portfolio, allocation), starts in wanted.items():
+        market, held = arenas[portfolio].market, arenas[portfolio].holds(allocation)
+        rows = {start: firsts[portfolio, start] for start in starts}
+        earliest = min(rows.values())
+        longest = target_path(held, market, start=earliest)
+        for start, row in rows.items():
             off_schedule = longest.row[row] == 0 and longest.seen[0] == earliest < row
-            paths[portfolio, allocation, row] = target_path(allocation, market, start=row) if off_schedule else longest
+            paths[portfolio, allocation, start] = target_path(held, market, start=row) if off_schedule else longest
     return paths
 
 
-def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, pd.Timestamp | None]]:
+def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, Start]]:
     """Every (portfolio, allocation, start) of a plan, once."""
     if plan.picks is None:
         held = dict.fromkeys(policy.allocation for policy in plan.policies)
-        return [(p, a, s) for p in plan.portfolios for a in held for s in plan.starts]
+        return [(p, a, s) for p in plan.portfolios for a in held for s in plan.days]
     found = np.unique(plan.picks[:, :3], axis=0).tolist()
-    return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.starts[s]) for p, k, s in found)  # type: ignore[misc]
+    return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.days[s]) for p, k, s in found)
 
 
 def multiplied(costs: Costs, multiple: float) -> Costs:

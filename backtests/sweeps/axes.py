@@ -130,7 +130,9 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigError(f"seed of a sample is {seed!r}: give a whole number, at least 0.")
     if not axes.ranges and size > len(axes.grid()):
-        raise ConfigError(f"size of a sample is {size:,}, and its grid has {len(axes.grid()):,} configurations: sweep it.")
+        raise ConfigError(
+            f"size of a sample is {size:,}, and its grid has {len(axes.grid()):,} configurations: sweep it."
+        )
     lists = [_by_weight(axes.rules), _by_weight(axes.allocations)]
     free = [(choice, name) for choice in (*axes.rules, *axes.allocations) for name in choice.settings]
     found: dict[Configuration, None] = {}
@@ -140,7 +142,7 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
             if len(found) == size:
                 return listed(_in_order(list(found)))
     raise ConfigError(
-        f"a sample of {size:,} found only {len(found):,} different configurations: its axes hold too few. Sweep the grid."
+        f"a sample of {size:,} found only {len(found):,} different ones: its axes hold too few. Sweep the grid."
     )
 
 

@@ -55,13 +55,13 @@ def compiled(stage: Stage) -> bool:
 
 def _in_threads(stage: Stage, parts: Iterable[Part], workers: int) -> Played:
     with ThreadPoolExecutor(workers) as pool:
-        yield from _as_they_finish(partial(pool.submit, play, stage), parts, workers)
+        yield from _as_they_finish(lambda part: pool.submit(play, stage, part), parts, workers)
 
 
 def _in_processes(stage: Stage, parts: Iterable[Part], workers: int) -> Played:
     """Processes of loky; each reads the stage once, from a file."""
-    from joblib.externals.cloudpickle import dumps
-    from joblib.externals.loky import ProcessPoolExecutor
+    from cloudpickle import dumps
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stage"
@@ -96,15 +96,17 @@ def _on_cluster(stage: Stage, parts: Iterable[Part], address: str) -> Played:
         try:
             yield from _as_they_finish(partial(pool.submit, _play_there, held, code_version()), parts, width, gone)
         except (CancelledError, OSError, TimeoutError, _lost()) as error:
-            raise ConfigError(f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}") from error
+            raise ConfigError(
+                f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}"
+            ) from error
 
 
 def _play_there(stage: Stage, code: str, part: Part) -> Array:
     """Play a part on a worker. Raises ConfigError where its code is not that with which the sweep was begun."""
     if _code_here() != code:
         raise ConfigError(
-            f"the worker on {socket.gethostname()} runs code {_code_here()}, and the sweep was begun with {code}. Check "
-            "out the same commit there, and start the worker again."
+            f"the worker on {socket.gethostname()} runs code {_code_here()}, and the sweep was begun with {code}. "
+            "Check out the same commit there, and start the worker again."
         )
     return play(stage, part)
 

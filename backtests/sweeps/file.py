@@ -10,7 +10,7 @@
     cost_multiples: [0.5, 1, 2]                            # of the portfolio's costs
     lags: [0, 1, 2, 5]                                     # sessions
     starts: {first: 2010-01-04, last: 2015-01-01, every: quarter}      # or a list of dates
-    sample: {size: 256, seed: 1, kind: sobol}              # default: the grid. With it {from: 0.005, to: 0.1} is a range
+    sample: {size: 256, seed: 1, kind: sobol}              # default: the grid. With it {from: 0, to: 0.1} is a range
     keep: {best: 3, by: J, configurations: [0]}            # of which full paths are kept
     cvar95: true
 
@@ -109,7 +109,10 @@ def _of_axes(document: Document, portfolios: tuple[str, ...]) -> Plan:
         return _placed(document, (), axes.grid)
     document.check_keys(("sample",), ("size", "seed", "kind"))
     size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
-    seed, kind = document.whole("sample", "seed", at_least=0, default=0), document.text("sample", "kind", default="sobol")
+    seed, kind = (
+        document.whole("sample", "seed", at_least=0, default=0),
+        document.text("sample", "kind", default="sobol"),
+    )
     return _placed(document, ("sample",), lambda: sample(axes, size, seed, kind))  # type: ignore[arg-type]
 
 
@@ -214,7 +217,9 @@ def _listed(document: Document, portfolios: tuple[str, ...]) -> Plan:
     """The configurations that the file lists by name."""
     for key in AXES:
         if document.has(key):
-            document.refuse((key,), "stands beside a list of configurations", document.value(key), "Keep one of the two.")
+            document.refuse(
+                (key,), "stands beside a list of configurations", document.value(key), "Keep one of the two."
+            )
     names = list(document.mapping("configurations"))
     return _placed(
         document, ("configurations",), lambda: listed([_configuration(document, n, portfolios) for n in names], names)
@@ -225,7 +230,9 @@ def _configuration(document: Document, name: str, portfolios: tuple[str, ...]) -
     path = ("configurations", name)
     given = document.mapping(*path)
     if given.get("rule") not in RULES:
-        document.refuse((*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), RULES))
+        document.refuse(
+            (*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), RULES)
+        )
     portfolio = document.text(*path, "portfolio", default=portfolios[0] if len(portfolios) == 1 else None)
     if portfolio not in portfolios:
         document.refuse((*path, "portfolio"), "unknown portfolio", portfolio, did_you_mean(portfolio, portfolios))

@@ -26,8 +26,8 @@ def make_sweep(
     """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
 
     fresh : begin anew, even where the same file left an unfinished sweep.
-    Raises : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other settings,
-    data or code: nothing is mixed.
+    Raises : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
+    settings, data or code: nothing is mixed.
     """
     started, home = datetime.now(UTC), reports or REPORTS
     asked = read_sweep(file)

@@ -1,8 +1,8 @@
 """What a sweep plays: configurations, numbered in an order in which neighbours share the most.
 
 A plan holds its axes and not its configurations: number i is decoded when it is asked for, so that ten million of them
-take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares a corridor
-stands side by side.
+take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares a
+corridor stands side by side.
 """
 
 import hashlib
@@ -104,7 +104,14 @@ class Plan:
     @property
     def shape(self) -> tuple[int, ...]:
         """Values on each of `AXES`."""
-        return tuple(len(axis) for axis in (self.portfolios, self.policies, self.starts, self.lags, self.cost_multiples))
+        return tuple(
+            len(axis) for axis in (self.portfolios, self.policies, self.starts, self.lags, self.cost_multiples)
+        )
+
+    @cached_property
+    def days(self) -> tuple[pd.Timestamp | None, ...]:
+        """The starts, as dates."""
+        return tuple(None if start is None else pd.Timestamp(start) for start in self.starts)
 
     def __len__(self) -> int:
         """Configurations: what a sweep of the plan counts as trials."""
@@ -133,7 +140,7 @@ class Plan:
             portfolio=self.portfolios[portfolio],
             cost_multiple=self.cost_multiples[cost],
             lag=self.lags[lag],
-            start=self.starts[start],  # type: ignore[arg-type]  # made one by `_checked`
+            start=self.days[start],
         )
 
     def parts(self) -> Iterator[Part]:
@@ -146,7 +153,9 @@ class Plan:
         """The number of a configuration, by number or name. Raises ConfigError for an unknown one."""
         if isinstance(which, str):
             if which not in self.names:
-                raise ConfigError(f"no configuration is called {which!r}: {', '.join(self.names) or 'none has a name'}.")
+                raise ConfigError(
+                    f"no configuration is called {which!r}: {', '.join(self.names) or 'none has a name'}."
+                )
             return list(self.names).index(which)
         self[which]
         return which
@@ -159,7 +168,7 @@ class Plan:
             "policies": [repr(policy) for policy in self.policies],
             "cost_multiples": list(self.cost_multiples),
             "lags": list(self.lags),
-            "starts": [None if start is None else f"{start:%Y-%m-%d}" for start in self.starts],
+            "starts": [None if start is None else f"{start:%Y-%m-%d}" for start in self.days],
             "portfolios": list(self.portfolios),
             "picks": picks,
             "names": list(self.names),
@@ -169,7 +178,7 @@ class Plan:
 
     @cached_property
     def _of_policies(self) -> dict[str, np.ndarray]:
-        """What the table says of each policy: a column a setting. Settings beyond the usual stand there if they vary."""
+        """What the table says of each policy: a column a setting, those beyond the usual where they vary."""
         rows = [policy_columns(policy) for policy in self.policies]
         usual = list(policy_columns(self.policies[0]))[:USUAL]
         names = [*usual, *sorted({name for row in rows for name in row if name not in usual})]
@@ -190,7 +199,7 @@ class Plan:
             **dict(list(of_policies.items())[:USUAL]),
             "cost_multiple": np.array(self.cost_multiples, dtype=float)[cost],
             "lag": [self.lags[k] for k in lag],
-            "start": [self.starts[k] for k in start],
+            "start": [self.days[k] for k in start],
             **dict(list(of_policies.items())[USUAL:]),
         }
 
@@ -199,8 +208,8 @@ class Plan:
         portfolios, policies, starts, lags, costs = self.shape
         how = "every combination" if self.picks is None else "picks"
         return (
-            f"Plan of {len(self):,} configurations: {how} of {policies:,} policies, {costs} cost multiples, {lags} lags, "
-            f"{starts} starts, {portfolios} portfolios"
+            f"Plan of {len(self):,} configurations: {how} of {policies:,} policies, {costs} cost multiples, "
+            f"{lags} lags, {starts} starts, {portfolios} portfolios"
         )
 
 
@@ -281,7 +290,9 @@ def _checked(name: str, values: list[Any]) -> tuple[Any, ...]:
 
 def _cost_multiple(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 <= value < np.inf:
-        raise ConfigError(f"cost_multiples of a plan holds {value!r}: give a finite number of at least 0; 1 is today's.")
+        raise ConfigError(
+            f"cost_multiples of a plan holds {value!r}: give a finite number of at least 0; 1 is today's."
+        )
     return float(value)
 
 

@@ -35,9 +35,8 @@ def play(stage: Stage, part: Part) -> Array:
     for name, arena in stage.arenas.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
         lanes = [k for k in here if proportional(arena.costs) and type(configurations[k].policy) in CORRIDORS]
-        for start in dict.fromkeys(configurations[k].start for k in lanes):  # a block opens on one day
-            block = [k for k in lanes if configurations[k].start == start]
-            out[block] = _in_lanes(stage, arena, [configurations[k] for k in block], [part.first + k for k in block])
+        if lanes:
+            out[lanes] = _in_lanes(stage, arena, [configurations[k] for k in lanes], [part.first + k for k in lanes])
         for k in sorted(set(here) - set(lanes)):
             out[k] = _by_itself(stage, configurations[k], part.first + k)
     return out
@@ -82,11 +81,9 @@ def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration
         if c.cost_multiple not in costs:
             costs[c.cost_multiple] = arena.times(c.cost_multiple)
         lag = arena.lag if c.lag is None else c.lag
-        lanes.append(Lane(corridors[key], targets, costs[c.cost_multiple], lag, arena.first(c.start)))
+        lanes.append(Lane(corridors[key], targets, costs[c.cost_multiple], lag, stage.first(c)))
     given = (stage.strategic[arena.name], arena.g, arena.periods_per_year)
     try:
         return play_lanes(arena.market, lanes, *given, cvar95=stage.cvar95)
     except (ConfigError, DataError, PolicyError) as error:
         raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {arena.name}: {error}") from error
-
-

@@ -1,8 +1,8 @@
 """The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
 
 An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Each chunk is written
-under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other settings,
-data or code are never mixed in: the folder is refused, and told is what differs.
+under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other
+settings, data or code are never mixed in: the folder is refused, and told is what differs.
 """
 
 import fcntl
@@ -59,22 +59,23 @@ def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
 
 def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise ConfigError, naming what differs, unless results were made from what is wanted."""
-    was, now = _flat(found), _flat(wanted)
-    differ = [key for key in dict.fromkeys([*was, *now]) if was.get(key) != now.get(key)]
+    differ = list(_differences(found, wanted))
     if differ:
-        told = [f"{key} was {_short(was.get(key))} and is {_short(now.get(key))}" for key in differ[:SHOWN]]
+        told = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
         more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
         raise ConfigError(
-            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it was "
-            "made from to finish it, or delete the folder (`--fresh` does) to begin anew."
+            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it "
+            "was made from to finish it, or delete the folder (`--fresh` does) to begin anew."
         )
 
 
-def _flat(tree: Any, path: str = "") -> dict[str, Any]:
-    """Dotted key -> value of nested mappings."""
-    if not isinstance(tree, Mapping) or not tree:
-        return {path: tree}
-    return {k: v for key, below in tree.items() for k, v in _flat(below, f"{path}.{key}".lstrip(".")).items()}
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, value, value) of each place where nested mappings differ."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*was, *now]):
+            yield from _differences(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif was != now:
+        yield path, was, now
 
 
 def _short(value: Any) -> str:

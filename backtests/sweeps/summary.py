@@ -58,7 +58,7 @@ def today(made: Stage, table: pd.DataFrame) -> pd.Series:
     for name, arena in made.arenas.items():
         multiple = min(plan.cost_multiples, key=lambda m: (abs(m - 1.0), m))
         lag = min((arena.lag if k is None else k for k in plan.lags), key=lambda k: (abs(k - arena.lag), k))
-        start = min((s or arena.start for s in plan.starts), key=lambda s: (abs(s - arena.start), s))
+        start = min((s or arena.start for s in plan.days), key=lambda s: (abs(s - arena.start), s))
         here = (table["portfolio"] == name) & (table["cost_multiple"] == multiple)
         rows |= here & (table["lag"] == lag) & (table["start"] == start)
     return rows
@@ -89,8 +89,6 @@ def _columns(rows: pd.DataFrame) -> str:
         figures = [f"{row[key] * factor:.{digits}f}" for key, (_, _, factor, digits) in FIGURES.items()]
         body.append([policy_name(row), str(row["configuration"]), *(f.replace("-", "−") for f in figures)])
     widths = [max(len(line[k]) for line in body) for k in range(len(body[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True)))
-        .rstrip()
-        for line in body
-    )  # fmt: skip
+    first, *others = widths
+    lines = ([line[0].ljust(first), *map(str.rjust, line[1:], others)] for line in body)
+    return "\n".join("  ".join(cells).rstrip() for cells in lines)

@@ -160,5 +160,3 @@ def _refuse_unwritten(plan: Plan) -> None:
                 f"{type(policy).__name__} cannot be written down in full, so that its chunks could not be told from "
                 "another's. Sweep it without `folder`."
             )
-
-

@@ -42,12 +42,10 @@ def rows(stage: Stage, part: Part, figures: Array) -> pa.Table:
     """The rows of a part, from its figures (k, metrics)."""
     columns = stage.plan.columns(part)
     arenas = [stage.arenas[name] for name in columns["portfolio"]]
-    columns["lag"] = [a.lag if lag is None else lag for a, lag in zip(arenas, columns["lag"], strict=True)]
-    columns["start"] = pd.DatetimeIndex(
-        [a.start if start is None else start for a, start in zip(arenas, columns["start"], strict=True)]
-    ).as_unit("us")
-    figures_by_name = dict(zip(metrics(stage), figures.T, strict=True))
-    frame = pd.DataFrame({**columns, **figures_by_name})
+    lags = [a.lag if lag is None else lag for a, lag in zip(arenas, columns["lag"], strict=True)]
+    days = [a.start if day is None else day for a, day in zip(arenas, columns["start"], strict=True)]
+    resolved = {"lag": lags, "start": pd.DatetimeIndex(days).as_unit("us")}
+    frame = pd.DataFrame({**columns, **resolved, **dict(zip(metrics(stage), figures.T, strict=True))})
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 

@@ -39,7 +39,9 @@ def test_a_threshold_goes_to_a_fraction_of_its_band() -> None:
 
 @pytest.mark.parametrize("kind", ["sobol", "random"])
 def test_a_sample_repeats_with_its_seed_and_differs_with_another(kind: str) -> None:
-    drawn = replace(AXES, cost_multiples=Range(0.5, 5.0), rules=(Choices(threshold, band=Range(0.005, 0.1), to=(0, 1)),))
+    drawn = replace(
+        AXES, cost_multiples=Range(0.5, 5.0), rules=(Choices(threshold, band=Range(0.005, 0.1), to=(0, 1)),)
+    )
     one, again, other = (sample(drawn, 100, seed, kind) for seed in (7, 7, 8))  # type: ignore[arg-type]
     assert whole(one) == whole(again)
     assert one.settings == again.settings

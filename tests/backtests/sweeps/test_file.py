@@ -148,7 +148,10 @@ RULES = "rules: {calendar: {every: month}}\n"
         ("configurations: {a: {rule: never, bnad: 1}}\n", "configurations.a.bnad: unknown key"),
         ("configurations: {a: {rule: never, lag: -1}}\n", "configurations.a.lag: not a whole number in bounds"),
         ("configurations: {a: {rule: never, portfolio: b}}\n", "configurations.a.portfolio: unknown portfolio"),
-        ("configurations:\n  a: {rule: never}\n  b: {rule: never}\n", "configurations 0 and 1 of the list are the same"),
+        (
+            "configurations:\n  a: {rule: never}\n  b: {rule: never}\n",
+            "configurations 0 and 1 of the list are the same",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:

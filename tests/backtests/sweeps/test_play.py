@@ -31,7 +31,9 @@ def alone(arena: Arena, c: Configuration) -> Array:
     first = int(arena.market.dates.searchsorted(start)) - 1
     targets = target_path(policy.allocation, arena.market, start=first)
     b = backtest(arena.market, policy, costs, start=start, lag=arena.lag if c.lag is None else c.lag, targets=targets)
-    strategic, own = (target_path_returns(t, arena.market) for t in (target_path(arena.strategic, arena.market), targets))
+    strategic, own = (
+        target_path_returns(t, arena.market) for t in (target_path(arena.strategic, arena.market), targets)
+    )
     return tally(b, strategic, own, arena.g)
 
 
