@@ -116,7 +116,11 @@ def test_written_again_it_has_the_same_bytes(folder, comparison, tmp_path) -> No
 
 def test_another_process_writes_the_same_bytes(tmp_path) -> None:
     (tmp_path / "there").mkdir()
-    script = f"import runpy; runpy.run_path({__file__!r})['small']({str(tmp_path / 'there')!r})"
+    shared = str(Path(__file__).parents[1])  # where `browser` is
+    script = (
+        f"import runpy, sys; sys.path.append({shared!r}); "
+        f"runpy.run_path({__file__!r})['small']({str(tmp_path / 'there')!r})"
+    )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
     (tmp_path / "here").mkdir()
