@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 
 from backtests.notebook import plain
 from backtests.report import Made, sign
 from backtests.run import REPORTS, Run, staged, write_json
+from backtests.sweep_sheet import sweep_html
 from backtests.sweeps.arena import Stage
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.results import join, unfinished
@@ -17,7 +19,8 @@ from backtests.sweeps.summary import sweep_text
 from backtests.sweeps.sweeping import fingerprint_of, play_into, prepare, settings_of
 from backtests.sweeps.table import Keep, kept, paths
 
-RESULTS, PATHS, SUMMARY = "results.parquet", "paths.parquet", "summary.txt"
+RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
+DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
 
 
 def make_sweep(
@@ -55,13 +58,18 @@ def unfinished_of(file: Path, reports: Path) -> Path:
 
 
 def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
-    """Write paths, summary and manifest beside the results; gives the summary. Results are read a chunk at a time."""
+    """Write paths, summary, sheet and manifest beside the results; gives the summary.
+
+    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations.
+    """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     text = sweep_text(made, (batch.to_pandas() for batch in results.iter_batches()))
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     numbers = kept(made, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
         paths(made, numbers).to_parquet(folder / PATHS, index=False)
+    if len(made.plan) <= DRAWN:
+        (folder / SHEET).write_text(_sheet(made, run, pd.read_parquet(folder / RESULTS)), encoding="utf-8")
     facts: dict[str, Any] = {
         "trials": len(made.plan),
         "target_paths": made.shared,
@@ -70,3 +78,10 @@ def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
     }
     write_json(folder / "manifest.json", run.manifest(**plain(facts)))
     return text
+
+
+def _sheet(made: Stage, run: Run, table: pd.DataFrame) -> str:
+    """The page of a sweep. J has lines of equal value where all arenas price tracking error alike."""
+    prices = {arena.g for arena in made.arenas.values()}
+    origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
+    return sweep_html(table, title=run.portfolio, g=prices.pop() if len(prices) == 1 else None, run=origin)
