@@ -7,7 +7,7 @@
     allocations:                                           # default: the strategic target of the portfolio
       strategic:
       hrp: {window: [126, 252]}
-    cost_multiples: [0.5, 1, 2]                            # of the portfolio's costs
+    cost_multiples: [0.5, 1, 2]                            # of the portfolio's costs of trading
     lags: [0, 1, 2, 5]                                     # sessions
     starts: {first: 2010-01-04, last: 2015-01-01, every: quarter}      # or a list of dates
     sample: {size: 256, seed: 1, kind: sobol}              # default: the grid. With it {from: 0, to: 0.1} is a range
