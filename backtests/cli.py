@@ -1,4 +1,4 @@
-"""The command line: `rebalance report | backtest | trades FILE`. Each command imports what is heavy when it runs."""
+"""The command line: `rebalance report | backtest | trades | sweep FILE`. Each imports what is heavy when it runs."""
 
 import sys
 from pathlib import Path
@@ -65,6 +65,27 @@ def trades(
     if csv is not None:
         listed.to_csv(csv)
         typer.echo(f"Written to {csv}.")
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="A sweep file, such as data/sweeps/thresholds.yaml.")],
+    workers: Annotated[int, typer.Option(help="Workers on this machine.")] = 1,
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
+    reports: Reports = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever an earlier sweep of FILE left.")] = False,
+) -> None:
+    """Play every configuration of FILE, and write their figures as one run; a killed sweep goes on where it was."""
+    from backtests.sweeps.make import make_sweep
+
+    try:
+        made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
+    except KeyboardInterrupt:
+        typer.secho(
+            "Interrupted; finished chunks are kept, and the same command goes on.", fg=typer.colors.RED, err=True
+        )
+        sys.exit(130)
+    typer.echo(made.text)
 
 
 def main() -> None:

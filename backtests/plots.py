@@ -1,10 +1,14 @@
 """Interactive pictures for notebooks (plotly); the tearsheet draws its own."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from backtests.comparison import Comparison
+from backtests.figures.arithmetic import limits, log_ticks, ticks
+from backtests.figures.sweep.cases import AXES, CALENDARS, CONDITIONS, METRICS, axis_value, lower_is_better, policy_axes
+from backtests.figures.words import even
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -54,6 +58,71 @@ def loss_plot(comparison: Comparison) -> "Figure":
     figure.update_layout(showlegend=False)
     error_title = "tracking error to the strategic target, % a year"
     return _dress(figure, "Cost against tracking error; grey: equal J", error_title, "cost, bp a year")
+
+
+def parallel_plot(
+    table: pd.DataFrame, metric: str = "J", beside: tuple[str, ...] = ("cost", "tracking_error")
+) -> "Figure":
+    """A line a configuration of a sweep through all its axes to its metric: drag along an axis to keep some of them.
+
+    Bright lines are the best by `metric`, shaded by rank, so that one bad corner does not hide the others.
+    beside : further metrics, as axes before it.
+    """
+    import plotly.graph_objects as go
+
+    axes = [c for c in (*policy_axes(table), *CONDITIONS) if c in table and len(table[c].unique()) > 1]
+    dimensions = [axis_scale(table, axis) for axis in axes] + [metric_scale(table, m) for m in (*beside, metric)]
+    rank = table[metric].rank(pct=True, ascending=lower_is_better(metric))
+    figure = go.Figure(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
+                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].label.partition(',')[0]}"}}},
+            labelangle=0,
+        )
+    )  # fmt: skip
+    figure.update_layout(template="plotly_white", height=460, margin={"l": 70, "r": 40, "t": 90, "b": 30})
+    return figure
+
+
+def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
+    """An axis of a sweep as plotly's dimension: its values evenly spaced and named, those without one lowest.
+
+    With more than 30 values only some are named.
+    """
+    column = table[axis].where(table[axis] != "")
+    values = sorted(column.dropna().unique(), key=list(CALENDARS).index if axis == "every" else None)
+    place = {value: k for k, value in enumerate(values)}
+    step = -(-len(values) // 30)
+    named = [(k, axis_value(axis, value)) for value, k in place.items() if k % step == 0]
+    none = [(-1, "none")] if column.isna().any() else []
+    codes = column.map(place).astype(float).fillna(-1.0)
+    if axis == "band":
+        named = [(k, f"{words} %") for k, words in named]
+    return {
+        "label": AXES.get(axis, axis).partition(",")[0],
+        "values": codes.tolist(),
+        "tickvals": [k for k, _ in (*none, *named)],
+        "ticktext": [words for _, words in (*none, *named)],
+    }
+
+
+def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
+    """A metric as plotly's dimension, on a log scale where all its values are positive and far apart."""
+    row = METRICS[metric]
+    values = row.times * table[metric].to_numpy(dtype=float)
+    label = f"{row.label.partition(',')[0]}<br>{row.unit}"
+    low, high = float(values.min()), float(values.max())
+    if not (low > 0.0 and high > 20.0 * low):
+        marks = ticks(*limits([low, high]), most=6)
+        return {"label": label, "values": values.tolist(), "tickvals": marks, "ticktext": even(marks)}
+    marks = log_ticks(low, high)
+    return {
+        "label": label,
+        "values": np.log10(values).tolist(),
+        "tickvals": np.log10(marks).tolist(),
+        "ticktext": [f"{mark:g}" for mark in marks],
+    }
 
 
 def _dress(figure: "Figure", title: str, x: str, y: str) -> "Figure":

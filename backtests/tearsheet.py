@@ -54,17 +54,17 @@ def write_tearsheet(folder: Path, comparison: "Comparison", trades: "TradeList |
         _write(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     _write(folder / "tearsheet.json", json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    _write(folder / "tearsheet.html", _render("tearsheet.html.j2", sheet=sheet))
+    _write(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
 
 
 def comparison_html(comparison: "Comparison") -> str:
     """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
-    return _render("comparison.html.j2", sheet=first_screen(comparison))
+    return render("comparison.html.j2", sheet=first_screen(comparison))
 
 
 def backtest_html(played: "Backtest") -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
-    return _render(
+    return render(
         "backtest.html.j2",
         title=backtest_title(played),
         growth=timeline({played.name: played}, {played.name: ALONE}, played.name, played.periods_per_year),
@@ -73,6 +73,11 @@ def backtest_html(played: "Backtest") -> str:
         figures=_alone(played),
         accounting=played.reconcile().verdict,
     )
+
+
+def picture_html(picture: Picture) -> str:
+    """One picture with its caption as a block of HTML that brings its own style."""
+    return render("picture.html.j2", picture=picture)
 
 
 def _alone(played: "Backtest") -> Block:
@@ -169,7 +174,8 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _render(template: str, **content: Any) -> str:
+def render(template: str, **content: Any) -> str:
+    """A template of the house with its style and `content`."""
     from markupsafe import Markup
 
     themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]

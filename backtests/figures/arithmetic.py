@@ -65,6 +65,47 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def free_places(
+    points: Sequence[tuple[float, float]],
+    sizes: Sequence[tuple[float, float]],
+    taken: Sequence[Box],
+    room: Box,
+    away: float,
+) -> list[Box | None]:
+    """A place beside each point for a label of its size, where it covers neither a point, nor what is `taken`, nor
+    another label; None where there is no room. Earlier points choose first: at the right, the left, above, below.
+
+    away : from a point to its label, and half the room that a point itself takes, px.
+
+    >>> free_places([(0.0, 0.0), (9.0, 0.0)], [(6.0, 2.0), (6.0, 2.0)], [], (-20.0, -20.0, 20.0, 20.0), away=2.0)
+    [(-8.0, -1.0, -2.0, 1.0), (11.0, -1.0, 17.0, 1.0)]
+    """
+    marks = [(x - 0.7 * away, y - 0.7 * away, x + 0.7 * away, y + 0.7 * away) for x, y in points]
+    kept = np.array([*taken, *marks], dtype=float).reshape(-1, 4)
+    places: list[Box | None] = []
+    for (x, y), (w, h) in zip(points, sizes, strict=True):
+        beside = [(x + away, y - h / 2), (x - away - w, y - h / 2), (x - w / 2, y - away - h), (x - w / 2, y + away)]
+        right, left = x + 0.6 * away, x - 0.6 * away - w
+        above, below = y - away - 0.7 * h, y + away - 0.3 * h
+        corners = [(right, above), (right, below), (left, above), (left, below)]
+        boxes = [(x0, y0, x0 + w, y0 + h) for x0, y0 in (*beside, *corners)]
+        inside = [b for b in boxes if b[0] >= room[0] and b[1] >= room[1] and b[2] <= room[2] and b[3] <= room[3]]
+        found = next((b for b in inside if not _meets(b, kept)), None)
+        places.append(found)
+        if found is not None:
+            kept = np.vstack([kept, found])
+    return places
+
+
+def _meets(box: Box, others: Array) -> bool:
+    """Does a box meet one of the others (m, 4)?"""
+    x, y = (box[0] < others[:, 2]) & (others[:, 0] < box[2]), (box[1] < others[:, 3]) & (others[:, 1] < box[3])
+    return bool((x & y).any())
+
+
 def far(distances: ArrayLike) -> NDArray[np.bool_]:
     """(P,) which distances are so much larger than the median that showing them would flatten the others."""
     d = np.abs(np.asarray(distances, dtype=float))

@@ -54,6 +54,12 @@ class Picture:
     wide: str = field(repr=False)
     narrow: str = field(repr=False)
 
+    def _repr_html_(self) -> str:
+        """The picture as a notebook shows it."""
+        from backtests.tearsheet import picture_html
+
+        return picture_html(self)
+
 
 def picture(
     name: str,

@@ -101,20 +101,20 @@ def _named(document: Document, path: KeyPath, table: Mapping[str, type]) -> str:
 
 def _build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any], beside: tuple[str, ...]) -> Any:
     """An instance of `cls` from what it holds already and the settings at `path`; `beside` them stand other keys."""
-    adapters = {name: adapter for name, adapter in _adapters(cls).items() if name not in held}
-    document.check_keys(path, (*beside, *adapters))
-    given = {key: value for key, value in document.mapping(*path).items() if key in adapters}
+    open_to = {name: adapter for name, adapter in adapters(cls).items() if name not in held}
+    document.check_keys(path, (*beside, *open_to))
+    given = {key: value for key, value in document.mapping(*path).items() if key in open_to}
     for f in fields(cls):
-        if f.name in adapters and f.name not in given and f.default is MISSING and f.default_factory is MISSING:
+        if f.name in open_to and f.name not in given and f.default is MISSING and f.default_factory is MISSING:
             document.value(*path, f.name)  # refuses: it is missing
-    values = {key: _validated(document, (*path, key), adapters[key], value) for key, value in given.items()}
+    values = {key: validated(document, (*path, key), open_to[key], value) for key, value in given.items()}
     try:
         return cls(**held, **values)
     except ConfigError as error:
         raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
 
 
-def _validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
+def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
     """The value as the declared type. Through JSON, strictly: a list may be a tuple, but text is never a number."""
     try:
         return adapter.validate_json(json.dumps(value), strict=True)
@@ -124,7 +124,7 @@ def _validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], val
 
 
 @cache
-def _adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
+def adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
     """Field name -> validator of its declared type; the allocation is read by the table instead."""
     hints = get_type_hints(cls)
     return {f.name: TypeAdapter(hints[f.name]) for f in fields(cls) if f.name != "allocation"}

@@ -1,0 +1,184 @@
+"""The sheet of a sweep: one page without any URL, and its pictures for a notebook.
+
+The same table gives the same bytes. Nothing is fetched and nothing runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from backtests.blocks import Block, figures_table
+from backtests.figures.picture import Picture
+from backtests.figures.sweep.cases import METRICS, at, conditions_words, in_order
+from backtests.figures.sweep.fan import start_fan
+from backtests.figures.sweep.findings import Findings, facts
+from backtests.figures.sweep.heat import heat
+from backtests.figures.sweep.numbers import frontier, grid, rank_range
+from backtests.figures.sweep.plane import plane
+from backtests.figures.sweep.rungs import cost_ladder, lag_ladder
+from backtests.figures.sweep.styles import family_looks, policy_looks
+from backtests.tables import Row
+
+__all__ = ["Findings", "best_table", "sweep_html", "sweep_pictures"]
+
+BEST = 12  # rows of the table of the best
+MOST = 60  # values of an axis that a map has room for
+MAPS = (("band", "to"), ("band", "cost_multiple"), ("every", "cost_multiple"), ("band", "window"), ("window", "every"))
+LAGGED = ("J", "tracking_error", "growth")
+STARTED = ("J", "growth")
+COLUMNS = ("J", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
+SECTIONS = {
+    "map": ("Where is the best?", "Each cell a configuration, or the mean of several: the caption says which."),
+    "frontier": ("What does it cost to stay near the target?", "Down and left is better in both."),
+    "cost_ladder": ("Does the ranking survive other costs?", "The best of each family, where costs were a multiple."),
+    "lag_ladder": ("Does it survive slower orders?", "The best of each family, booked later after its decision."),
+    "start_fan": ("Was it luck with the first day?", "The best of each family, started on other days."),
+}
+
+
+def sweep_html(
+    table: pd.DataFrame, *, title: str = "Sweep", g: float | None = None, run: Mapping[str, str] | None = None
+) -> str:
+    """The whole page of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
+
+    table : a row a configuration, as a sweep writes it.  title : of the page.  g : price of tracking error in J, for
+    lines of equal J, where all portfolios share it.  run : what identifies the run, in words by name.
+    Raises : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is not finite.
+    """
+    from backtests.tearsheet import render
+
+    table = in_order(table)
+    parts = [_part(own, name, g, k, trials=len(table)) for k, (name, own) in enumerate(_by_portfolio(table).items())]
+    found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
+    return render("sweep.html.j2", title=title, facts=found, parts=parts)
+
+
+def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    if "portfolio" not in table or table.empty:
+        return {"": table}
+    return {str(name): own for name, own in table.groupby("portfolio", sort=False)}
+
+
+def _part(table: pd.DataFrame, name: str, g: float | None, k: int, trials: int) -> Block:
+    """What the page says of one portfolio."""
+    found = Findings(table, trials=trials)
+    drawn = sweep_pictures(table, g=g, key=f"_{k + 1}" if k else "")
+    sections = []
+    for section, (heading, words) in SECTIONS.items():
+        own = [p for key, p in drawn.items() if key.startswith(section)]
+        if own:
+            sections.append({"id": f"{section}{k or ''}", "title": heading, "words": words, "pictures": own})
+    return {
+        "name": name,
+        "lead": found.lead,
+        "flips": found.headline,
+        "words": found.by_family,
+        "warnings": found.warnings,
+        "sections": sections,
+        "missing": _missing(found, drawn),
+        "best": best_table(found),
+    }
+
+
+def sweep_pictures(table: pd.DataFrame, *, g: float | None = None, key: str = "") -> dict[str, Picture]:
+    """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
+
+    map_1, map_2, … : J over two parameters.  frontier.  cost_ladder.  lag_ladder.  start_fan.
+    key : put behind the names of the pictures, where a page has those of several portfolios.
+    """
+    found = Findings(table)
+    looks = family_looks(found.families)
+    styles = policy_looks(found.rivals, looks)
+    own_target = len(at(table, found.now).groupby(["allocation", "window"])) > 1 if "allocation" in table else False
+    gap = "tracking_error_own" if own_target else "tracking_error"
+    drawn = _maps(found, key)
+    points = frontier(table, gap, found.now)
+    if ((points["cost"] > 0.0) & (points["gap"] > 0.0)).sum() > 1:
+        drawn["frontier"] = plane(points, looks, g, gap, conditions_words(found.now), f"frontier{key}")
+    costs = found.ladder("cost_multiple")
+    if costs is not None:
+        others = found.others("cost_multiple")
+        drawn["cost_ladder"] = cost_ladder(costs, styles, "J", found.cost_by_start(), others, f"cost_ladder{key}")
+    lags = {metric: found.ladder("lag", metric) for metric in LAGGED}
+    lagged = {metric: values for metric, values in lags.items() if values is not None}
+    if lagged:
+        drawn["lag_ladder"] = lag_ladder(lagged, styles, found.others("lag"), f"lag_ladder{key}")
+    starts = {metric: found.ladder("start", metric) for metric in STARTED}
+    started = {metric: values for metric, values in starts.items() if values is not None}
+    if started:
+        drawn["start_fan"] = start_fan(started, styles, found.others("start"), f"start_fan{key}")
+    return drawn
+
+
+def _maps(found: Findings, key: str) -> dict[str, Picture]:
+    """J over pairs of parameters of which the sweep has at least two values, and not too many.
+
+    What the two do not fix is held where the best of their rows has it, and averaged over starts.
+    """
+    drawn: dict[str, Picture] = {}
+    here = {c: v for c, v in found.now.items() if c != "start"}
+    for x, y in MAPS:
+        own = _with_values(found.table, x, y)
+        held = {c: v for c, v in here.items() if c not in (x, y)}
+        rows = at(own, held) if len(own) else own
+        for axis in ("allocation", "window", "to"):
+            if axis not in (x, y) and axis in rows and len(rows[axis].dropna().unique()) > 1:
+                here_now = at(rows, {c: v for c, v in here.items() if (rows[c] == v).any()})
+                best = here_now.iloc[int(here_now[found.metric].to_numpy().argmin())]
+                held[axis] = best[axis]
+                rows = rows[rows[axis] == best[axis]]
+        counts = [len(rows[axis].unique()) if axis in rows else 0 for axis in (x, y)]
+        if min(counts) > 1 and max(counts) <= MOST:
+            name = f"map_{len(drawn) + 1}"
+            drawn[name] = heat(grid(own, x, y, found.metric, held), name + key)
+    return drawn
+
+
+def _with_values(table: pd.DataFrame, *axes: str) -> pd.DataFrame:
+    """Rows that have a value of each of the axes: a fixed target has no window, a calendar no band."""
+    kept = table if all(axis in table for axis in axes) else table[:0]
+    for axis in (axis for axis in axes if axis in kept):
+        kept = kept[kept[axis].notna() & (kept[axis] != "") & ((kept[axis] != 0) | (axis != "window"))]
+    return kept
+
+
+def best_table(found: Findings) -> Block:
+    """The best policies under the conditions that pictures take for granted, with their ranks under all others."""
+    rows = at(found.table, found.now).sort_values(found.metric, kind="stable").head(BEST)
+    rank = rank_range(found.table, found.metric)
+    records: dict[str, dict[str, Any]] = {}
+    for record in rows.to_dict("records"):
+        name = str(record["policy"])
+        ends = rank.loc[name] if name in rank.index else {"best": float("nan"), "worst": float("nan")}
+        records[name] = {str(k): v for k, v in record.items()} | {"first": ends["best"], "last": ends["worst"]}
+    shown = [replace(METRICS[key], label=METRICS[key].label.partition(", cost")[0]) for key in COLUMNS if key in rows]
+    if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
+        shown = [row for row in shown if row.key != "tracking_error_own"]
+    ends_shown = [Row("first", "Best rank", "anywhere", digits=0), Row("last", "Worst rank", "anywhere", digits=0)]
+    looks = family_looks(found.families)
+    styles = {str(r["policy"]): looks[r["family"]] for r in rows.to_dict("records")}
+    return figures_table(
+        f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
+        "ranks over all costs, lags and starts under which every policy was played",
+        "policy",
+        [*shown, *ends_shown],
+        records,
+        styles,
+        found.shown[0],
+    )
+
+
+def _missing(found: Findings, drawn: Mapping[str, Picture]) -> list[str]:
+    """Why a picture is not there."""
+    said = []
+    for name, (axis, words) in {
+        "cost_ladder": ("cost_multiple", "cost ladder"),
+        "lag_ladder": ("lag", "lag ladder"),
+        "start_fan": ("start", "start-date fan"),
+    }.items():
+        if name not in drawn:
+            why = "policies do not share its values" if found.varies(axis) else "the sweep has one value of it"
+            said.append(f"No {words}: {why}.")
+    return said

@@ -1,0 +1,219 @@
+"""Axes from which a plan is made: choices of settings, as a grid or as a sample of it.
+
+>>> from dataclasses import replace
+>>> from research.rules import Never
+>>> axes = Axes(rules=(Choices(Never), Choices(threshold, band=(0.01, 0.02), to=(0.0, 0.5, 1.0))), lags=(0, 1))
+>>> len(axes.grid())
+14
+>>> len(sample(replace(axes, cost_multiples=Range(0.5, 5.0)), size=100, seed=1))
+100
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, listed
+from research.allocation import Allocation
+from research.errors import ConfigError
+from research.market.market import Array
+from research.rules import Threshold, Within
+
+Kind = Literal["sobol", "random"]
+KINDS = ("sobol", "random")
+WIDTH = 32  # values that a range counts as when rules are drawn: a rule with few settings is drawn seldom
+REACH = 10  # a sample is given up when 2^REACH times its size were drawn and repeated each other
+
+
+@dataclass(frozen=True)
+class Range:
+    """Every number from `low` to `high`, uniformly: an axis that a sample draws from."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        """Refuse a range that holds no numbers."""
+        if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+            raise ConfigError(f"a range from {self.low!r} to {self.high!r} is empty: give the lower number first.")
+
+
+Values = Sequence[Any] | Range
+
+
+class Choices:
+    """A rule or allocation with several values for some of its settings.
+
+    >>> Choices(Threshold, band=(0.01, 0.02), part=0.5)
+    Choices(Threshold, band=(0.01, 0.02), part=(0.5,))
+    """
+
+    def __init__(self, make: Callable[..., Any], **settings: Any) -> None:
+        self.make = make
+        self.settings: dict[str, Values] = {name: _values(name, given) for name, given in settings.items()}
+
+    def __len__(self) -> int:
+        """Combinations of its settings, a range counting as `WIDTH` values."""
+        return prod(WIDTH if isinstance(v, Range) else len(v) for v in self.settings.values())
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Every combination of settings. Raises ConfigError for a range, of which there is no grid."""
+        _refuse_ranges(self.settings)
+        for values in product(*self.settings.values()):  # type: ignore[arg-type]
+            yield dict(zip(self.settings, values, strict=True))
+
+    def __repr__(self) -> str:
+        """As it is written."""
+        settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        return f"Choices({getattr(self.make, '__name__', self.make)}{settings})"
+
+
+def threshold(allocation: Allocation, band: float = 0.02, to: float = 0.0, **others: Any) -> Threshold:
+    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge. others : as it has them.
+
+    Raises : ConfigError for a band above 1, which was written in points, and a destination outside its band.
+    """
+    if isinstance(band, int | float) and band > 1.0:
+        raise ConfigError(f"band is {band!r}, and a band is a fraction of NAV: two percentage points are 0.02.")
+    if isinstance(to, bool) or not isinstance(to, int | float) or not 0.0 <= to <= 1.0:
+        raise ConfigError(f"to is {to!r}: give a fraction of the band from 0, the target, to 1, its edge.")
+    aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
+    return Threshold(allocation, band, aim, **others)
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """What is combined: rules with allocations, and what they are played under (see `Plan`)."""
+
+    rules: Sequence[Choices]
+    allocations: Sequence[Choices] = field(default_factory=lambda: (Choices(Strategic),))
+    cost_multiples: Values = (1.0,)
+    lags: Sequence[int | None] = (None,)
+    starts: Sequence[Day | None] = (None,)
+    portfolios: Sequence[str] = ("",)
+
+    def grid(self) -> Plan:
+        """Every combination. Raises ConfigError for an empty axis, a range, and a setting that a class refuses."""
+        for name in ("rules", "allocations"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} of a grid is empty: give at least one.")
+        _refuse_ranges({"cost_multiples": self.cost_multiples})
+        held = [choice.make(**settings) for choice in self.allocations for settings in choice.combinations()]
+        played = [(choice, settings) for choice in self.rules for settings in choice.combinations()]
+        policies = [choice.make(allocation, **settings) for allocation in held for choice, settings in played]
+        return Plan(policies, self.cost_multiples, self.lags, self.starts, self.portfolios)  # type: ignore[arg-type]
+
+    @property
+    def ranges(self) -> bool:
+        """Does some axis hold a range?"""
+        of_choices = (v for choice in (*self.rules, *self.allocations) for v in choice.settings.values())
+        return any(isinstance(v, Range) for v in (self.cost_multiples, *of_choices))
+
+
+def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
+    """`size` different configurations drawn from the axes; the same seed draws the same.
+
+    kind : "sobol", a scrambled Sobol sequence, which fills the space evenly, or "random", independent draws.
+    Every combination of listed values is as likely as any other, a range counting as `WIDTH` values of its rule.
+    Raises : ConfigError for an unknown kind, a size below 1, and one that the axes cannot fill.
+    Source : Sobol (1967), with the scrambling of Matousek (1998), by scipy.stats.qmc.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"kind of a sample is {kind!r}: use one of {', '.join(KINDS)}.")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ConfigError(f"size of a sample is {size!r}: give a whole number of configurations, at least 1.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"seed of a sample is {seed!r}: give a whole number, at least 0.")
+    if not axes.ranges and size > len(axes.grid()):
+        raise ConfigError(
+            f"size of a sample is {size:,}, and its grid has {len(axes.grid()):,} configurations: sweep it."
+        )
+    lists = [_by_weight(axes.rules), _by_weight(axes.allocations)]
+    free = [(choice, name) for choice in (*axes.rules, *axes.allocations) for name in choice.settings]
+    found: dict[Configuration, None] = {}
+    for points in _draws(5 + len(free) + 1, size, seed, kind):
+        for u in points:
+            found.setdefault(_configuration(axes, lists, free, u))
+            if len(found) == size:
+                return listed(_in_order(list(found)))
+    raise ConfigError(
+        f"a sample of {size:,} found only {len(found):,} different ones: its axes hold too few. Sweep the grid."
+    )
+
+
+def _draws(dimensions: int, size: int, seed: int, kind: Kind) -> Iterator[Array]:
+    """Points in the unit cube (m, dimensions): as many as the size, then again, doubling."""
+    power = max(int(np.ceil(np.log2(size))), 0)
+    if kind == "random":
+        rng = np.random.default_rng(seed)
+        yield rng.random((size, dimensions))
+        for more in range(REACH):
+            yield rng.random((2 ** (power + more), dimensions))
+        return
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
+    for more in (0, *range(REACH)):  # each draw doubles what there is: the sequence stays balanced
+        yield sequence.random_base2(power + more)
+
+
+def _by_weight(choices: Sequence[Choices]) -> Array:
+    """(k,) upper ends of the shares of the unit interval that belong to each choice."""
+    weights = np.array([len(choice) for choice in choices], dtype=float)
+    return np.cumsum(weights / weights.sum())
+
+
+def _configuration(axes: Axes, lists: list[Array], free: list[tuple[Choices, str]], u: NDArray[Any]) -> Configuration:
+    """The configuration at a point of the unit cube."""
+    at = iter(u[5:].tolist())
+    drawn: dict[int, dict[str, Any]] = {}
+    for choice, name in free:
+        drawn.setdefault(id(choice), {})[name] = _at(choice.settings[name], next(at))
+    rule, held = (
+        choices[min(int(np.searchsorted(ends, x, side="right")), len(choices) - 1)]
+        for choices, ends, x in zip((axes.rules, axes.allocations), lists, u[:2], strict=True)
+    )
+    allocation = held.make(**drawn.get(id(held), {}))
+    return Configuration(
+        policy=rule.make(allocation, **drawn.get(id(rule), {})),
+        portfolio=_at(axes.portfolios, float(u[2])),
+        cost_multiple=_at(axes.cost_multiples, next(at)),
+        lag=_at(axes.lags, float(u[3])),
+        start=(lambda s: None if s is None else pd.Timestamp(s))(_at(axes.starts, float(u[4]))),
+    )
+
+
+def _at(values: Values, u: float) -> Any:
+    """The value at u in [0, 1) of an axis."""
+    if isinstance(values, Range):
+        return values.low + u * (values.high - values.low)
+    return values[int(u * len(values))]
+
+
+def _in_order(configurations: list[Configuration]) -> list[Configuration]:
+    """In the order of a plan: neighbours share the most."""
+    policies = {policy: k for k, policy in enumerate(dict.fromkeys(c.policy for c in configurations))}
+    none = pd.Timestamp.min
+    key = lambda c: (c.portfolio, policies[c.policy], c.start or none, -1 if c.lag is None else c.lag, c.cost_multiple)  # noqa: E731
+    return sorted(configurations, key=key)
+
+
+def _values(name: str, given: Any) -> Values:
+    if isinstance(given, Range):
+        return given
+    values = (given,) if isinstance(given, str | Mapping) or not np.iterable(given) else tuple(given)
+    if not values:
+        raise ConfigError(f"{name} has no values: found {given!r}. Give at least one.")
+    return tuple(v.item() if isinstance(v, np.generic) else v for v in values)
+
+
+def _refuse_ranges(settings: Mapping[str, Values]) -> None:
+    for name, values in settings.items():
+        if isinstance(values, Range):
+            raise ConfigError(f"{name} is a range, {values}, which has no grid: list its values, or draw a sample.")

@@ -1,0 +1,274 @@
+"""From a sweep's YAML file to its plan. Every error names the file, the key, the value found and how to mend it.
+
+    portfolio: ../portfolios/global_multi_asset.yaml       # relative to this file; or `portfolios:`, a list
+    rules:
+      calendar:  {every: [month, quarter]}                 # any setting may be one value or a list
+      threshold: {band: [0.01, 0.02], to: [0, 0.5, 1]}     # `to`: a fraction of the band, "target" or "edge"
+    allocations:                                           # default: the strategic target of the portfolio
+      strategic:
+      hrp: {window: [126, 252]}
+    cost_multiples: [0.5, 1, 2]                            # of the portfolio's costs of trading
+    lags: [0, 1, 2, 5]                                     # sessions
+    starts: {first: 2010-01-04, last: 2015-01-01, every: quarter}      # or a list of dates
+    sample: {size: 256, seed: 1, kind: sobol}              # default: the grid. With it {from: 0, to: 0.1} is a range
+    keep: {best: 3, by: J, configurations: [0]}            # of which full paths are kept
+    cvar95: true
+
+or, in place of the axes, `configurations:`, a list by name, each a policy as in a portfolio file with `portfolio`,
+`cost_multiple`, `lag` and `start` besides.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import TypeAdapter
+
+from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
+from backtests.sweeps.plan import Configuration, Plan, Strategic, listed
+from backtests.sweeps.table import Keep
+from research.errors import ConfigError
+from research.market.calendars import EVERY
+from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
+from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.policies import adapters, read_policy, validated
+from research.portfolio.strict_yaml import KeyPath, dotted
+from research.rules import Calendar, Never, Threshold
+
+KEYS = ("portfolio", "portfolios", "rules", "allocations", "cost_multiples", "lags", "starts", "sample",
+        "configurations", "keep", "cvar95")  # fmt: skip
+AXES = ("rules", "allocations", "cost_multiples", "lags", "starts", "sample")
+RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares the settings, and what makes the rule
+    "never": (Never, Never),
+    "calendar": (Calendar, Calendar),
+    "threshold": (Threshold, threshold),
+}
+HELD: dict[str, tuple[type, Callable[..., Any]]] = {
+    "strategic": (Strategic, Strategic),
+    **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic"},
+}
+AIMS = {"target": 0.0, "edge": 1.0}
+CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
+STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
+
+
+@dataclass(frozen=True, eq=False)
+class SweepFile:
+    """What a sweep's file asks for. settings : the file as plain JSON values."""
+
+    portfolios: tuple[Portfolio, ...]
+    plan: Plan
+    keep: Keep
+    cvar95: bool
+    settings: dict[str, Any]
+
+
+def read_sweep(path: str | Path) -> SweepFile:
+    """The sweep that a YAML file describes, checked. Raises ConfigError for whatever the file gets wrong."""
+    document = read_document(path)
+    document.check_keys((), KEYS)
+    portfolios = _portfolios(document)
+    names = tuple(Path(portfolio.file).stem for portfolio in portfolios)
+    plan = _listed(document, names) if document.has("configurations") else _of_axes(document, names)
+    return SweepFile(portfolios, plan, _keep(document, plan), document.flag("cvar95", default=False), document.tree)
+
+
+def _portfolios(document: Document) -> tuple[Portfolio, ...]:
+    """The portfolios, whose paths are relative to the sweep's own file."""
+    if document.has("portfolio") == document.has("portfolios"):
+        document.refuse((), "one of portfolio and portfolios is needed", list(document.tree), "Write one of the two.")
+    key = "portfolio" if document.has("portfolio") else "portfolios"
+    files = _items(document, (key,), str)
+    folder, many = Path(document.file).parent, [Path(file).stem for file in files]
+    if len(set(many)) < len(many):
+        document.refuse((key,), "two portfolios have one name", files, "Rename one of the files.")
+    return tuple(load_portfolio(folder / file) for file in files)
+
+
+# -- axes ------------------------------------------------------------------------------------------------------------
+
+
+def _of_axes(document: Document, portfolios: tuple[str, ...]) -> Plan:
+    """A grid or sample of the axes that the file gives."""
+    axes = Axes(
+        rules=_choices(document, "rules", RULES),
+        allocations=_choices(document, "allocations", HELD) if document.has("allocations") else (Choices(Strategic),),
+        cost_multiples=_values(document, ("cost_multiples",), float, (1.0,)),
+        lags=_values(document, ("lags",), int, (None,), ranges=False),
+        starts=_starts(document),
+        portfolios=portfolios,
+    )
+    _each_alone(document, axes)
+    if not document.has("sample"):
+        with_ranges = axes.ranges
+        if with_ranges:
+            document.refuse((), "a range has no grid", "from … to", "List its values, or add `sample: {size: …}`.")
+        return _placed(document, (), axes.grid)
+    document.check_keys(("sample",), ("size", "seed", "kind"))
+    size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
+    seed, kind = (
+        document.whole("sample", "seed", at_least=0, default=0),
+        document.text("sample", "kind", default="sobol"),
+    )
+    return _placed(document, ("sample",), lambda: sample(axes, size, seed, kind))  # type: ignore[arg-type]
+
+
+def _choices(document: Document, key: str, known: dict[str, tuple[type, Callable[..., Any]]]) -> tuple[Choices, ...]:
+    """The rules or allocations under a key, each with the values of its settings."""
+    found = []
+    for name in document.mapping(key):
+        if name not in known:
+            document.refuse((key, name), f"unknown {key[:-1]} of a sweep", name, did_you_mean(name, known))
+        declared, make = known[name]
+        types = adapters(declared)
+        given = document.value(key, name, default={})
+        if not isinstance(given, dict):
+            document.refuse((key, name), "not a mapping", given, "Write its settings as {setting: value}, or nothing.")
+        if given:
+            document.check_keys((key, name), tuple(types))
+        settings = {s: _values(document, (key, name, s), _aim if s == "to" else types[s]) for s in given}
+        needed = [f.name for f in fields(declared) if f.name in types and f.name == "band" and f.name not in settings]
+        for setting in needed:  # a grid without its bands is a slip, and not the default one
+            document.value(key, name, setting)
+        choice = Choices(make, **settings)
+        found.append(choice)
+    return tuple(found)
+
+
+def _values(document: Document, path: KeyPath, kind: Any, default: Any = ..., ranges: bool = True) -> Any:
+    """The values of an axis: one, a list, or a range."""
+    given = document.value(*path, default=None if default is not ... else ...)
+    if given is None:
+        return default
+    if isinstance(given, dict) and ranges:
+        document.check_keys(path, ("from", "to"))
+        ends = document.number(*path, "from"), document.number(*path, "to")
+        made: Range = _placed(document, path, lambda: Range(*ends))
+        return made
+    return tuple(_items(document, path, kind))
+
+
+def _items(document: Document, path: KeyPath, kind: Any) -> list[Any]:
+    """One value or a list of them, each of its kind and none twice."""
+    given = document.value(*path)
+    values = given if isinstance(given, list) else [given]
+    if not values:
+        document.refuse(path, "an empty axis", given, "Give at least one value, or leave the key out.")
+    adapter = kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind) if isinstance(kind, type) else None
+    made = [kind(document, path, v) if adapter is None else validated(document, path, adapter, v) for v in values]
+    twice = next((v for k, v in enumerate(made) if v in made[:k]), None)
+    if twice is not None:
+        document.refuse(path, "a value stands twice", twice, "Keep one of the two.")
+    return made
+
+
+def _aim(document: Document, path: KeyPath, value: Any) -> float:
+    """A destination as a fraction of the band."""
+    if isinstance(value, str) and value in AIMS:
+        return AIMS[value]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        mend = "Give a fraction of the band from 0, the target, to 1, its edge; or target, or edge."
+        document.refuse(path, "not a destination", value, mend)
+    return float(value)
+
+
+def _starts(document: Document) -> tuple[Any, ...]:
+    """First days of the test: a list, or one every so often from the first to the last."""
+    given = document.value("starts", default=None)
+    if given is None:
+        return (None,)
+    if not isinstance(given, dict):
+        return tuple(pd.Timestamp(day) for day in _items(document, ("starts",), date))
+    document.check_keys(("starts",), ("first", "last", "every"))
+    first, last = document.day("starts", "first"), document.day("starts", "last")
+    every = document.text("starts", "every")
+    if every not in EVERY:
+        document.refuse(("starts", "every"), "not a period", every, did_you_mean(every, EVERY))
+    if first > last:
+        document.refuse(("starts", "last"), "before the first", f"{last:%Y-%m-%d}", "Give a later day.")
+    found, k = [], 0
+    step = (lambda k: {"months": 3 * k}) if every == "quarter" else (lambda k: {STEPS[every]: k})
+    while (day := first + pd.DateOffset(**step(k))) <= last:
+        found.append(day)
+        k += 1
+    return tuple(found)
+
+
+def _each_alone(document: Document, axes: Axes) -> None:
+    """Make each rule and allocation from its settings, so that one that cannot be is refused where it stands."""
+    for key, choices, held in (("rules", axes.rules, (Strategic(),)), ("allocations", axes.allocations, ())):
+        for name, choice in zip(document.tree.get(key) or (), choices, strict=False):
+            ends = {s: (v.low, v.high) if isinstance(v, Range) else v for s, v in choice.settings.items()}
+            _placed(document, (key, name), lambda c=choice, e=ends, h=held: _made(c.make, h, e))  # type: ignore[misc]
+
+
+def _made(make: Callable[..., Any], held: tuple[Any, ...], settings: dict[str, Any]) -> None:
+    for combination in Choices(make, **settings).combinations():
+        make(*held, **combination)
+
+
+# -- a list ----------------------------------------------------------------------------------------------------------
+
+
+def _listed(document: Document, portfolios: tuple[str, ...]) -> Plan:
+    """The configurations that the file lists by name."""
+    for key in AXES:
+        if document.has(key):
+            document.refuse(
+                (key,), "stands beside a list of configurations", document.value(key), "Keep one of the two."
+            )
+    names = list(document.mapping("configurations"))
+    return _placed(
+        document, ("configurations",), lambda: listed([_configuration(document, n, portfolios) for n in names], names)
+    )
+
+
+def _configuration(document: Document, name: str, portfolios: tuple[str, ...]) -> Configuration:
+    path = ("configurations", name)
+    given = document.mapping(*path)
+    if given.get("rule") not in RULES:
+        document.refuse(
+            (*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), RULES)
+        )
+    portfolio = document.text(*path, "portfolio", default=portfolios[0] if len(portfolios) == 1 else None)
+    if portfolio not in portfolios:
+        document.refuse((*path, "portfolio"), "unknown portfolio", portfolio, did_you_mean(portfolio, portfolios))
+    without = [*CONDITIONS, *(["allocation"] if given.get("allocation") == {"kind": "strategic"} else [])]
+    tree = {"configurations": {name: {key: value for key, value in given.items() if key not in without}}}
+    policy = read_policy(replace(document, tree=tree), path, Strategic())  # type: ignore[arg-type]  # it only holds it
+    lag = document.whole(*path, "lag", at_least=0, default=0) if document.has(*path, "lag") else None
+    return Configuration(
+        policy=policy,
+        portfolio=portfolio,
+        cost_multiple=document.number(*path, "cost_multiple", at_least=0.0, default=1.0),
+        lag=lag,
+        start=document.day(*path, "start") if document.has(*path, "start") else None,
+    )
+
+
+def _keep(document: Document, plan: Plan) -> Keep:
+    """Of which configurations full paths are kept."""
+    if not document.has("keep"):
+        return Keep()
+    document.check_keys(("keep",), ("best", "by", "configurations"))
+    which: list[int | str] = []
+    if document.has("keep", "configurations"):
+        which = _items(document, ("keep", "configurations"), TypeAdapter(int | str))
+    best, by = document.whole("keep", "best", at_least=0, default=0), document.text("keep", "by", default="J")
+    for one in which:
+        _placed(document, ("keep", "configurations"), lambda one=one: plan.number(one))  # type: ignore[misc]
+    made: Keep = _placed(document, ("keep",), lambda: Keep(best, by, which))
+    return made
+
+
+def _placed(document: Document, path: KeyPath, make: Callable[[], Any]) -> Any:
+    """What `make` makes; its refusal gains the place in the file."""
+    try:
+        return make()
+    except ConfigError as error:
+        if document.file in str(error):
+            raise
+        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error

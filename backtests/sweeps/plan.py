@@ -1,0 +1,325 @@
+"""What a sweep plays: configurations, numbered in an order in which neighbours share the most.
+
+A plan holds its axes and not its configurations: number i is decoded when it is asked for, so that ten million of them
+take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares a
+corridor stands side by side.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, dataclass, fields
+from datetime import date
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import ConfigError
+from research.market import Past
+from research.market.market import Array, frozen
+from research.portfolio import ALLOCATIONS
+from research.rules import Calendar, Rule, Threshold
+
+AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
+USUAL = 6  # columns of a policy that every table has
+BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
+CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
+ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
+
+Day = str | date | pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Strategic:
+    """The strategic target of whichever portfolio a policy is played on: what a sweep's policies hold by default."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    refit: ClassVar[str] = "listing"
+    window: ClassVar[int] = 0
+
+    def target(self, past: Past) -> Array:
+        """None of its own. Raises ConfigError: it stands for a portfolio's target only within a sweep."""
+        raise ConfigError("Strategic() stands for a portfolio's own target in a sweep. Give FixedWeights elsewhere.")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One backtest of a sweep.
+
+    policy : a rule with its allocation; `Strategic()` there is the portfolio's own target.
+    portfolio : name of the desk, "" for the only one.  cost_multiple : of its costs.
+    lag : sessions, None for the desk's own.  start : first day of the test, None for the desk's own.
+    """
+
+    policy: Rule
+    portfolio: str = ""
+    cost_multiple: float = 1.0
+    lag: int | None = None
+    start: pd.Timestamp | None = None
+
+
+class Part(NamedTuple):
+    """Neighbouring configurations of a plan, from number `first` to before number `stop`."""
+
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Every combination of these axes, or those picked from them.
+
+    policies : rules with allocations, each once.  cost_multiples : of the portfolio's costs, 0 or more.
+    lags : sessions, or None for the portfolio's own.  starts : first days of the test, or None for the portfolio's own.
+    portfolios : names of desks; "" for the only one.
+    picks : (N, 5) positions on `AXES` of each configuration, or None for every combination.
+    names : of the configurations that were picked, or ().
+    Raises : ConfigError for an empty axis, a value given twice, and one out of its range.
+    """
+
+    policies: Sequence[Rule]
+    cost_multiples: Sequence[float] = (1.0,)
+    lags: Sequence[int | None] = (None,)
+    starts: Sequence[Day | None] = (None,)
+    portfolios: Sequence[str] = ("",)
+    picks: NDArray[np.int64] | None = None
+    names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Check the axes and keep them immutable."""
+        for name in ("policies", "cost_multiples", "lags", "starts", "portfolios"):
+            values = getattr(self, name)
+            if isinstance(values, str) or not np.iterable(values):
+                raise ConfigError(f"{name} of a plan is {values!r}: give a sequence of values, such as a list.")
+            object.__setattr__(self, name, _checked(name, list(values)))
+        if self.picks is not None:
+            picks = np.asarray(self.picks, dtype=np.int64)
+            if picks.ndim != 2 or picks.shape[1] != len(AXES) or not len(picks):
+                raise ConfigError(f"picks of a plan have shape {picks.shape}: give (N, {len(AXES)}), N at least 1.")
+            if (picks < 0).any() or (picks >= self.shape).any():
+                raise ConfigError(f"picks of a plan lie outside its axes, which have {self.shape} values.")
+            object.__setattr__(self, "picks", frozen(picks))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values on each of `AXES`."""
+        return tuple(
+            len(axis) for axis in (self.portfolios, self.policies, self.starts, self.lags, self.cost_multiples)
+        )
+
+    @cached_property
+    def days(self) -> tuple[pd.Timestamp | None, ...]:
+        """The starts, as dates."""
+        return tuple(None if start is None else pd.Timestamp(start) for start in self.starts)
+
+    def __len__(self) -> int:
+        """Configurations: what a sweep of the plan counts as trials."""
+        return int(np.prod(self.shape)) if self.picks is None else len(self.picks)
+
+    def positions(self, part: Part) -> NDArray[np.int64]:
+        """(k, 5) positions on `AXES` of the configurations of a part."""
+        if self.picks is not None:
+            return self.picks[part.first : part.stop]
+        return np.stack(np.unravel_index(np.arange(part.first, part.stop), self.shape), axis=1)
+
+    def __getitem__(self, number: int) -> Configuration:
+        """Configuration `number`. Raises ConfigError outside the plan."""
+        if not 0 <= number < len(self):
+            raise ConfigError(f"configuration {number!r} is not in the plan: it has numbers 0 to {len(self) - 1}.")
+        return self._at(self.positions(Part(number, number + 1))[0])
+
+    def of(self, part: Part) -> list[Configuration]:
+        """The configurations of a part, in order."""
+        return [self._at(position) for position in self.positions(part)]
+
+    def _at(self, position: NDArray[np.int64]) -> Configuration:
+        portfolio, policy, start, lag, cost = position.tolist()
+        return Configuration(
+            policy=self.policies[policy],
+            portfolio=self.portfolios[portfolio],
+            cost_multiple=self.cost_multiples[cost],
+            lag=self.lags[lag],
+            start=self.days[start],
+        )
+
+    def parts(self) -> Iterator[Part]:
+        """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
+        size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
+        size = -(-size // BLOCK) * BLOCK
+        for first in range(0, len(self), size):
+            yield Part(first, min(first + size, len(self)))
+
+    def number(self, which: int | str) -> int:
+        """The number of a configuration, by number or name. Raises ConfigError for an unknown one."""
+        if isinstance(which, str):
+            if which not in self.names:
+                raise ConfigError(
+                    f"no configuration is called {which!r}: {', '.join(self.names) or 'none has a name'}."
+                )
+            return list(self.names).index(which)
+        self[which]
+        return which
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What identifies it, as plain JSON values."""
+        picks = None if self.picks is None else hashlib.sha256(self.picks.astype("<i8").tobytes()).hexdigest()
+        return {
+            "policies": [repr(policy) for policy in self.policies],
+            "cost_multiples": list(self.cost_multiples),
+            "lags": list(self.lags),
+            "starts": [None if start is None else f"{start:%Y-%m-%d}" for start in self.days],
+            "portfolios": list(self.portfolios),
+            "picks": picks,
+            "names": list(self.names),
+        }
+
+    # -- as columns --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _of_policies(self) -> dict[str, np.ndarray]:
+        """What the table says of each policy: a column a setting, those beyond the usual where they vary."""
+        rows = [policy_columns(policy) for policy in self.policies]
+        usual = list(policy_columns(self.policies[0]))[:USUAL]
+        names = [*usual, *sorted({name for row in rows for name in row if name not in usual})]
+        empty: dict[str, Any] = {name: _empty(next(row[name] for row in rows if name in row)) for name in names}
+        varied = {name for name in names if len({row[name] for row in rows if name in row}) > 1}
+        kept = [name for name in names if name in usual or name in varied]
+        return {name: np.array([row.get(name, empty[name]) for row in rows]) for name in kept}
+
+    def columns(self, part: Part) -> dict[str, np.ndarray | list[Any]]:
+        """The axes of a part as columns; a lag or start of the portfolio's own is None there."""
+        portfolio, policy, start, lag, cost = self.positions(part).T
+        named = {"name": np.array(self.names, dtype=object)[part.first : part.stop]} if self.names else {}
+        of_policies = {name: column[policy] for name, column in self._of_policies.items()}
+        return {
+            "configuration": np.arange(part.first, part.stop),
+            **named,
+            "portfolio": np.array(self.portfolios, dtype=object)[portfolio],
+            **dict(list(of_policies.items())[:USUAL]),
+            "cost_multiple": np.array(self.cost_multiples, dtype=float)[cost],
+            "lag": [self.lags[k] for k in lag],
+            "start": [self.days[k] for k in start],
+            **dict(list(of_policies.items())[USUAL:]),
+        }
+
+    def __repr__(self) -> str:
+        """One line: how many configurations, of what."""
+        portfolios, policies, starts, lags, costs = self.shape
+        how = "every combination" if self.picks is None else "picks"
+        return (
+            f"Plan of {len(self):,} configurations: {how} of {policies:,} policies, {costs} cost multiples, "
+            f"{lags} lags, {starts} starts, {portfolios} portfolios"
+        )
+
+
+def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -> Plan:
+    """The plan of exactly these configurations, in this order.
+
+    names : of each, or ().  Raises : ConfigError for none, one given twice, and names that are not one each.
+    """
+    if not configurations:
+        raise ConfigError("a list of configurations is empty: give at least one.")
+    if names and (len(names) != len(configurations) or len(set(names)) != len(names)):
+        raise ConfigError(f"{len(names)} names for {len(configurations)} configurations: give each a name of its own.")
+    axes = [
+        [getattr(c, name) for c in configurations] for name in ("portfolio", "policy", "start", "lag", "cost_multiple")
+    ]
+    values = [list(dict.fromkeys(axis)) for axis in axes]
+    places = [{value: k for k, value in enumerate(axis)} for axis in values]
+    picks = np.array([[place[v] for v in axis] for axis, place in zip(axes, places, strict=True)], dtype=np.int64).T
+    if len(np.unique(picks, axis=0)) < len(picks):
+        found, counts = np.unique(picks, axis=0, return_counts=True)
+        twice = np.flatnonzero((picks == found[np.argmax(counts)]).all(axis=1))
+        raise ConfigError(f"configurations {twice[0]} and {twice[1]} of the list are the same. Keep one of the two.")
+    portfolios, policies, starts, lags, costs = values
+    return Plan(policies, costs, lags, starts, portfolios, picks, tuple(names))
+
+
+def policy_columns(policy: Rule) -> dict[str, Any]:
+    """A policy as the table of a sweep says it: the six columns that every table has, then all its other settings."""
+    allocation = policy.allocation
+    kind = next((name for name, cls in ALLOCATIONS.items() if type(allocation) is cls), type(allocation).__name__)
+    names = {"Strategic": "strategic", "strategic": "fixed"}
+    band, to = float("nan"), float("nan")
+    if isinstance(policy, Threshold):
+        band, to = policy.band, round(policy.destination / policy.band, ROUND) if policy.band > 0.0 else 0.0
+    family = getattr(policy, "family", type(policy).__name__)
+    return {
+        "rule": {"band": "threshold"}.get(family, family),
+        "every": policy.every if isinstance(policy, Calendar) else "",
+        "band": band,
+        "to": to,
+        "allocation": names.get(kind, kind),
+        "window": allocation.window,
+        **_settings(allocation, ("window",)),
+        **_settings(policy, ("allocation", "every", "band", "to")),
+    }
+
+
+def _settings(record: Any, without: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of a dataclass that are plain values, but for those that equal what the class has by default."""
+    try:
+        found = {f.name: getattr(record, f.name) for f in fields(record) if f.default is not MISSING}
+    except TypeError:  # no dataclass
+        return {}
+    return {name: v for name, v in found.items() if name not in without and isinstance(v, bool | int | float | str)}
+
+
+def _empty(like: Any) -> Any:
+    """What stands where a setting does not apply."""
+    return "" if isinstance(like, str) else float("nan")
+
+
+# -- the axes at the door --------------------------------------------------------------------------------------------
+
+
+def _checked(name: str, values: list[Any]) -> tuple[Any, ...]:
+    """The values of an axis, each in its type and range and none of them twice."""
+    if not values:
+        raise ConfigError(f"{name} of a plan is empty: found (). Give at least one value.")
+    check = {"cost_multiples": _cost_multiple, "lags": _lag, "starts": _start, "policies": _policy}.get(name, str)
+    made = [check(value) for value in values]
+    seen: set[Any] = set()
+    for value in made:
+        if value in seen:
+            raise ConfigError(f"{name} of a plan holds a value twice: found {value!r}. Keep one of the two.")
+        seen.add(value)
+    return tuple(made)
+
+
+def _cost_multiple(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 <= value < np.inf:
+        raise ConfigError(
+            f"cost_multiples of a plan holds {value!r}: give a finite number of at least 0; 1 is today's."
+        )
+    return float(value)
+
+
+def _lag(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0):
+        raise ConfigError(f"lags of a plan holds {value!r}: it counts sessions, 0 or more.")
+    return None if value is None else int(value)
+
+
+def _start(value: Any) -> pd.Timestamp | None:
+    if value is None:
+        return None
+    try:
+        start = pd.Timestamp(value)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"starts of a plan holds {value!r}: write a date as YYYY-MM-DD.") from error
+    if pd.isna(start) or start.tz is not None or start != start.normalize():
+        raise ConfigError(f"starts of a plan holds {value!r}: give a plain date, without time or zone.")
+    return start
+
+
+def _policy(value: Any) -> Any:
+    if not hasattr(value, "allocation") or not hasattr(value, "decide"):
+        raise ConfigError(
+            f"policies of a plan holds {value!r}: give a rule with an allocation that is ready to be played; what is "
+            "still to be tuned or learned is fitted first."
+        )
+    return value

@@ -1,0 +1,132 @@
+"""The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
+
+An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Each chunk is written
+under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other
+settings, data or code are never mixed in: the folder is refused, and told is what differs.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtests.run import Run, write_json
+from backtests.sweeps.plan import Part
+from research.errors import ConfigError, DataError
+
+RUN, LOCK = "run.json", ".lock"
+SHOWN = 6  # of the settings that differ
+
+
+@contextmanager
+def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
+    """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
+
+    run : what the sweep is made from.  data : fingerprint by arena.  fresh : begin anew, whatever is there.
+    Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"another process is sweeping into {folder}. Wait for it to end.") from error
+        if os.fstat(lock.fileno()).st_nlink == 0:  # the other process ended, and took the folder with it
+            raise ConfigError(f"another process was just sweeping into {folder}. Start it again.")
+        if fresh:
+            for path in folder.glob("*.*"):
+                path.unlink()
+        made_from = identity(run, data)
+        if (folder / RUN).exists():
+            refuse_other(folder, json.loads((folder / RUN).read_text(encoding="utf-8")), made_from)
+        else:
+            write_json(folder / RUN, made_from)
+        yield finished(folder)
+
+
+def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
+    """What results are made from, as it reads back from JSON."""
+    facts = {"kind": run.kind, "settings": run.settings, "data": dict(data), "code": run.code}
+    read_back: dict[str, Any] = json.loads(json.dumps(facts))
+    return read_back
+
+
+def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise ConfigError, naming what differs, unless results were made from what is wanted."""
+    differ = list(_differences(found, wanted))
+    if differ:
+        told = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
+        more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+        raise ConfigError(
+            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it "
+            "was made from to finish it, or delete the folder (`--fresh` does) to begin anew."
+        )
+
+
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, value, value) of each place where nested mappings differ."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*was, *now]):
+            yield from _differences(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif was != now:
+        yield path, was, now
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+# -- chunks ----------------------------------------------------------------------------------------------------------
+
+
+def chunk_of(part: Part) -> str:
+    """The file name of a part's chunk."""
+    return f"{part.first:09}-{part.stop:09}.parquet"
+
+
+def finished(folder: Path) -> set[Part]:
+    """The parts whose chunks are whole."""
+    return {Part(*map(int, path.stem.split("-"))) for path in folder.glob("[0-9]*-*.parquet")}
+
+
+def write_chunk(folder: Path, part: Part, table: pa.Table) -> None:
+    """Write the rows of a part, whole or not at all."""
+    draft = folder / f".{chunk_of(part)}.draft"
+    with open(draft, "wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / chunk_of(part))
+
+
+def read_chunk(folder: Path, part: Part) -> pa.Table:
+    """The rows of a part. Raises DataError when they are not all there."""
+    path = folder / chunk_of(part)
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"the chunk {path} cannot be read: {error}. Delete it, and start the sweep again.") from error
+    if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
+        raise DataError(f"the chunk {path} holds other rows than its name says. Delete it, and start the sweep again.")
+    return table
+
+
+def join(folder: Path, parts: Iterable[Part], file: Path) -> None:
+    """All chunks as one Parquet file, in the order of the configurations; one chunk is in memory at a time."""
+    writer = None
+    try:
+        for part in parts:
+            table = read_chunk(folder, part)
+            writer = writer or pq.ParquetWriter(file, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()

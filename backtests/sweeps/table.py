@@ -1,0 +1,77 @@
+"""The table of a sweep: a row a configuration, its place on each axis, then its metrics."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from backtests.sweeps.arena import Stage
+from backtests.sweeps.plan import Part
+from backtests.sweeps.play import metrics, play_one
+from backtests.tally import CVAR, METRICS
+from research.errors import ConfigError
+from research.market.market import Array
+
+HIGHER = ("growth", "sharpe", "max_drawdown", "nav")  # are better where they are higher; all others lower
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Of which configurations full paths are kept.
+
+    best : how many of the best.  by : the metric that says which are.  configurations : these besides, by number or
+    name.  Raises : ConfigError for an unknown metric and a number below zero.
+    """
+
+    best: int = 0
+    by: str = "J"
+    configurations: Sequence[int | str] = ()
+
+    def __post_init__(self) -> None:
+        """Check what is asked for."""
+        if self.by not in (*METRICS, CVAR):
+            raise ConfigError(f"by of keep is {self.by!r}: use one of {', '.join((*METRICS, CVAR))}.")
+        if isinstance(self.best, bool) or not isinstance(self.best, int) or self.best < 0:
+            raise ConfigError(f"best of keep is {self.best!r}: give a whole number, at least 0.")
+        object.__setattr__(self, "configurations", tuple(self.configurations))
+
+
+def rows(stage: Stage, part: Part, figures: Array) -> pa.Table:
+    """The rows of a part, from its figures (k, metrics)."""
+    columns = stage.plan.columns(part)
+    arenas = [stage.arenas[name] for name in columns["portfolio"]]
+    lags = [a.lag if lag is None else lag for a, lag in zip(arenas, columns["lag"], strict=True)]
+    days = [a.start if day is None else day for a, day in zip(arenas, columns["start"], strict=True)]
+    resolved = {"lag": lags, "start": pd.DatetimeIndex(days).as_unit("us")}
+    found = {**columns, **resolved, **dict(zip(metrics(stage), figures.T, strict=True))}
+    return pa.table({name: pa.array(values) for name, values in found.items()})
+
+
+def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The rows in order of a metric, the best first; of equals, the lower number."""
+    if by not in table:
+        raise ConfigError(f"the sweep has no {by!r}: it has {', '.join(m for m in (*METRICS, CVAR) if m in table)}.")
+    sign = -1.0 if by in HIGHER else 1.0
+    return table.iloc[np.lexsort((table["configuration"], sign * table[by].to_numpy()))]
+
+
+def kept(stage: Stage, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
+    """Numbers of the configurations whose paths are kept, in order. tables : have `configuration` and `keep.by`."""
+    best = pd.DataFrame({"configuration": np.array([], dtype=np.int64), keep.by: np.array([])})
+    for table in tables if keep.best else ():
+        best = best_first(pd.concat([best, table[list(best)]]), keep.by).head(keep.best)
+    return tuple(sorted({*best["configuration"].tolist(), *map(stage.plan.number, keep.configurations)}))
+
+
+def paths(stage: Stage, numbers: Sequence[int]) -> pd.DataFrame:
+    """Full paths: a row a kept configuration and close, with NAV of a wealth of 1, cost and turnover of the day."""
+    parts = []
+    for number in numbers:
+        b = play_one(stage, number)
+        daily = {"cost": b.cost_rate, "turnover": b.turnover}
+        frame = pd.DataFrame({"configuration": number, "date": b.dates, "nav": b.ledger.nav / b.wealth})
+        parts.append(frame.assign(**{name: np.concatenate([[0.0], values]) for name, values in daily.items()}))
+    empty = {"configuration": np.array([], dtype=np.int64), "date": pd.DatetimeIndex([]), "nav": [], "cost": []}
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({**empty, "turnover": []})

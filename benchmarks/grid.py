@@ -1,0 +1,262 @@
+"""Ten thousand configurations: what one costs, in general and on a ladder of costs, and what the machine could do.
+
+The grid is 25 bands (1 to 13 points) x 10 costs (0 to 45 bp) x 10 targets x 4 lags on twenty stocks and 8,313 days,
+with all streamed metrics. vectorbt plays some of its configurations in the same run; at zero cost and lag it comes to
+the same wealth. Seconds are the processor's. The bound is that of a plain loop: three fused operations and 24 bytes
+from the first cache for each asset and day of each configuration.
+"""
+
+import resource
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from itertools import product
+from unittest import mock
+
+import numba
+import numpy as np
+
+from backtests.ladder import play_ladder
+from backtests.lanes import Lane, play_lanes
+from backtests.tally import METRICS
+from benchmarks import with_vectorbt
+from benchmarks.jobs import Job
+from benchmarks.timing import keep, machine, show, versions
+from research.accounting import Costs
+from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath, target_path
+from research.market import Market, instruments_table, load_market
+from research.market.market import Array
+from research.rules import Calendar, Never, Threshold
+from research.rules.rules import Rule
+
+BANDS = np.arange(0.01, 0.1301, 0.005)  # half-widths, fraction of NAV
+BPS = np.arange(0.0, 46.0, 5.0)
+LAGS = (0, 1, 2, 5)
+TARGETS = 10
+G, YEAR = 5.0, 252.0
+SAME = 1e-9
+
+
+def grid(market: Market) -> tuple[list[Lane], list[Costs], TargetPath]:
+    """Lanes by target, band, lag and cost, the cost last; the ladder of costs; and the strategic target."""
+    n, rng = len(market.assets), np.random.default_rng(7)
+    allocations: list[Allocation] = [EqualWeights()]
+    allocations += [FixedWeights(tuple(rng.dirichlet(np.full(n, 20.0)))) for _ in range(TARGETS - 1)]
+    paths = [target_path(allocation, market) for allocation in allocations]
+    ladder = [Costs.bps(n, bps) for bps in BPS]
+    lanes = []
+    for (allocation, targets), band in product(zip(allocations, paths, strict=True), BANDS):
+        corridor = Threshold(allocation, float(band)).corridor(market, targets)
+        lanes += [Lane(corridor, targets, costs, lag) for lag, costs in product(LAGS, ladder)]
+    return lanes, ladder, paths[0]
+
+
+def same_lanes(market: Market, rule: Rule, count: int) -> tuple[list[Lane], TargetPath]:
+    """One rule at `count` costs."""
+    targets = target_path(rule.allocation, market)
+    corridor = rule.corridor(market, targets)
+    costs = [Costs.bps(len(market.assets), bps) for bps in BPS]
+    return [Lane(corridor, targets, costs[j % len(costs)], 0) for j in range(count)], targets
+
+
+def processor(call: Callable[[], object], rounds: int = 3) -> float:
+    """Processor seconds of a call, the least of some rounds after one that is not counted."""
+    call()
+    seconds = []
+    for _ in range(rounds):
+        before = time.process_time()
+        call()
+        seconds.append(time.process_time() - before)
+    return min(seconds)
+
+
+def simulated(days: int, n: int) -> Market:
+    """A market of n lines that move like stocks."""
+    rng = np.random.default_rng(0)
+    returns = (rng.normal(3e-4, 0.008, (days, 1)) + rng.normal(0.0, 0.012, (days, n))).clip(-0.5, 0.5)
+    returns[0] = 0.0
+    names, dates = [f"A{i}" for i in range(n)], load_market("sp500_20").dates[:days]
+    lines, prices = instruments_table(names), np.full((days, n), np.nan)
+    return Market(dates, tuple(names), returns, np.ones((days, n), dtype=bool), np.full(days, 1e-4), lines, prices)
+
+
+# -- the machine -----------------------------------------------------------------------------------------------------
+
+
+@numba.njit(fastmath=True, nogil=True)  # what the machine can do, and no kernel of the house
+def _fused(repeats: int, a: Array) -> float:
+    for _ in range(repeats):
+        for k in range(len(a)):
+            x = a[k]
+            for _ in range(64):
+                x = x * 0.999 + 0.001
+            a[k] = x
+    return a[0]
+
+
+@numba.njit(fastmath=True, nogil=True)
+def _load(repeats: int, a: Array) -> float:
+    total = 0.0
+    for r in range(repeats):
+        for k in range(len(a)):
+            total += a[k]
+        a[r % len(a)] = total * 1e-300
+    return total
+
+
+def bound() -> tuple[float, float, float]:
+    """(asset-days a second that the machine's bound allows, fused operations a second, bytes a second)."""
+    few = np.ones(64)
+    operations = 20_000 * 64 * len(few) / processor(lambda: _fused(20_000, few))
+    many = np.ones(2_048)
+    loaded = 100_000 * many.nbytes / processor(lambda: _load(100_000, many))
+    return min(operations / 3.0, loaded / 24.0), operations, loaded
+
+
+# -- the questions ---------------------------------------------------------------------------------------------------
+
+
+def vectorbt_seconds(market: Market, targets: TargetPath, count: int = 20) -> tuple[float, float]:
+    """(processor seconds a configuration of vectorbt, the widest gap of its final wealth to ours at zero cost)."""
+    rng, seconds, gaps = np.random.default_rng(1), [], []
+    close = with_vectorbt.prices(Job("band", market, Never(EqualWeights()), None, 0.0))
+    for j in range(count + 1):  # the first compiles
+        band, rate = float(rng.choice(BANDS)), float(rng.choice(BPS)) * 1e-4 if j % 4 else 0.0
+        job = Job("band", market, Threshold(EqualWeights(), band), None, rate)
+        with mock.patch.object(with_vectorbt, "BAND", band):
+            before = time.process_time()
+            played = with_vectorbt.from_order_func(job, close)
+            seconds.append(time.process_time() - before)
+        if rate == 0.0:
+            lane = Lane(Threshold(EqualWeights(), band).corridor(market, targets), targets, job.costs, 0)
+            ours = play_lanes(market, [lane], targets, G, YEAR)[0, METRICS.index("nav")]
+            gaps.append(abs(float(played.value().iloc[-1]) / ours - 1.0))
+    if not max(gaps) < SAME:
+        raise AssertionError(f"vectorbt does not play the same: its final wealth is off by {max(gaps):.1e}")
+    return float(np.median(seconds[1:])), max(gaps)
+
+
+def against_vectorbt(market: Market) -> dict[str, float]:
+    """The grid, by the general loop and as ladders, and vectorbt."""
+    lanes, ladder, strategic = grid(market)
+    bases = lanes[:: len(ladder)]
+    general, factored = (
+        lambda: play_lanes(market, lanes, strategic, G, YEAR),
+        lambda: play_ladder(market, bases, ladder, strategic, G, YEAR),
+    )
+    out, climbed = general(), factored().reshape(len(lanes), -1)
+    years = (len(market.dates) - 1) / YEAR
+    peer, gap = vectorbt_seconds(market, strategic)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    made = grid(market)
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return {
+        "configurations": len(lanes),
+        "trading_days_of_a_path": float(out[:, METRICS.index("trading_days")].mean() * years),
+        "general_us": 1e6 * processor(general, 2) / len(lanes),
+        "factored_us": 1e6 * processor(factored, 2) / len(lanes),
+        "vectorbt_us": 1e6 * peer,
+        "vectorbt_gap_at_zero_cost": gap,
+        "factored_gap": float(np.abs(climbed[:, -1] / out[:, -1] - 1.0).max()),
+        "bytes_a_configuration": held / len(made[0]) + out.nbytes / len(lanes),
+    }
+
+
+def share_of_bound(market: Market, grid_us: float) -> dict[str, float]:
+    """Share of the bound that the grid reaches, and few trades; and what trading every day costs."""
+    asset_days = len(market.dates) * len(market.assets)
+    rate, operations, loaded = bound()
+    few, paths = same_lanes(market, Threshold(EqualWeights(), 0.10), 2_048)
+    daily, _ = same_lanes(market, Calendar(EqualWeights(), "day"), 256)
+    few_us = 1e6 * processor(lambda: play_lanes(market, few, paths, G, YEAR), 2) / len(few)
+    return {
+        "bound_asset_days_a_second": rate,
+        "fused_operations_a_second": operations,
+        "bytes_loaded_a_second": loaded,
+        "grid_share": asset_days / (grid_us * 1e-6) / rate,
+        "few_trades_us": few_us,
+        "few_trades_share": asset_days / (few_us * 1e-6) / rate,
+        "daily_us": 1e6 * processor(lambda: play_lanes(market, daily, paths, G, YEAR), 2) / len(daily),
+    }
+
+
+def exponents() -> dict[str, float]:
+    """Powers with which time grows in assets (20 to 500), configurations (1,000 to 20,000) and days (500 to 8,000)."""
+
+    def seconds(days: int, n: int, count: int) -> float:
+        market = simulated(days, n)
+        lanes, paths = same_lanes(market, Threshold(EqualWeights(), 1.0 / n), count)
+        return processor(lambda: play_lanes(market, lanes, paths, G, YEAR), 2)
+
+    def power(sizes: Sequence[int], times: Sequence[float]) -> float:
+        return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+    assets, counts, days = (20, 100, 500), (1_000, 5_000, 20_000), (500, 2_000, 8_000)
+    return {
+        "assets": power(assets, [seconds(500, n, 1_024) for n in assets]),
+        "configurations": power(counts, [seconds(500, 20, count) for count in counts]),
+        "days": power(days, [seconds(t, 20, 1_024) for t in days]),
+    }
+
+
+def large() -> dict[str, float]:
+    """1,000 configurations of 500 assets on 8,313 days: seconds, and the peak of memory, GB."""
+    market = simulated(8_313, 500)
+    lanes, paths = same_lanes(market, Threshold(EqualWeights(), 0.002), 1_000)
+    before = time.process_time()
+    play_lanes(market, lanes, paths, G, YEAR)
+    seconds = time.process_time() - before
+    return {"seconds": seconds, "peak_GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+
+
+def two_workers(market: Market) -> dict[str, float]:
+    """How much faster two threads are than one, by the wall's clock, in the best of five rounds of turns."""
+    lanes, _, strategic = grid(market)
+    ratios = []
+    for _ in range(5):
+        took = []
+        for workers in (1, 2):
+            before = time.perf_counter()
+            play_lanes(market, lanes[:8_192], strategic, G, YEAR, workers=workers)
+            took.append(time.perf_counter() - before)
+        ratios.append(took[0] / took[1])
+    return {"best": max(ratios), "median": float(np.median(ratios))}
+
+
+def main() -> None:
+    """All of it, in about two minutes."""
+    print(f"{machine()}; {versions('numba', 'vectorbt')}")
+    market = load_market("sp500_20")
+    facts = against_vectorbt(market)
+    shares = share_of_bound(market, facts["general_us"])
+    grows, workers, wide = exponents(), two_workers(market), large()
+    peer = facts["vectorbt_us"]
+    rows = [
+        ("general loop, us a configuration", f"{facts['general_us']:.1f}", ""),
+        ("– faster than vectorbt by", f"{peer / facts['general_us']:,.0f}x", "400x"),
+        ("ladder of costs, us a configuration", f"{facts['factored_us']:.1f}", ""),
+        ("– faster than vectorbt by", f"{peer / facts['factored_us']:,.0f}x", "2,000x"),
+        ("vectorbt, us a configuration", f"{peer:,.0f}", ""),
+        ("days of trading of a path", f"{facts['trading_days_of_a_path']:.0f}", ""),
+        ("memory a configuration, bytes", f"{facts['bytes_a_configuration']:,.0f}", "1,000"),
+        ("share of the bound, grid", f"{shares['grid_share']:.0%}", "30%"),
+        ("share of the bound, few trades", f"{shares['few_trades_share']:.0%}", "45%"),
+        ("trading every day, us a configuration", f"{shares['daily_us']:.0f}", "300"),
+        *((f"power of growth in {name}", f"{power:.2f}", "1.05") for name, power in grows.items()),
+        ("two workers against one, best of five", f"{workers['best']:.2f}x", "1.8x"),
+        ("500 assets x 8,313 days x 1,000, seconds", f"{wide['seconds']:.1f}", ""),
+        ("– peak memory of this process, GB", f"{wide['peak_GB']:.2f}", "4"),
+    ]
+    show("10,000 configurations: 20 stocks x 8,313 days", ("", "measured", "aim"), rows, [
+        f"processor time; the bound is {shares['bound_asset_days_a_second'] / 1e9:.1f}e9 asset-days a second",
+        f"final wealth: ladder against general {facts['factored_gap']:.0e}, vectorbt at zero cost "
+        f"{facts['vectorbt_gap_at_zero_cost']:.0e}",
+    ])  # fmt: skip
+    found = {"grid": facts, "bound": shares, "exponents": grows, "workers": workers, "large": wide}
+    keep("grid", {"versions": versions("numba", "vectorbt"), **found})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Axes give a grid, or a sample of it that repeats with its seed."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backtests.sweeps import Axes, Choices, Range, sample, threshold
+from backtests.sweeps.plan import Part, Plan
+from research.allocation import HRP
+from research.errors import ConfigError
+from research.rules import Calendar, Never, Threshold
+
+BANDS = tuple(k / 100 for k in range(1, 11))
+AXES = Axes(
+    rules=(Choices(Never), Choices(Calendar, every=("month", "year")), Choices(threshold, band=BANDS, to=(0, 0.5, 1))),
+    cost_multiples=(0.5, 1.0, 2.0),
+    lags=(0, 1),
+)
+
+
+def whole(plan: Plan) -> list[object]:
+    return plan.of(Part(0, len(plan)))
+
+
+def test_a_grid_is_the_product_of_its_axes() -> None:
+    both = replace(AXES, allocations=(Choices(HRP, window=(50, 100)),))
+    assert len(AXES.grid()) == (1 + 2 + 30) * 3 * 2
+    assert len(both.grid()) == 2 * len(AXES.grid())
+
+
+def test_a_threshold_goes_to_a_fraction_of_its_band() -> None:
+    held = AXES.grid().policies[0].allocation
+    assert threshold(held, 0.02, 0) == Threshold(held, 0.02, "target")
+    assert threshold(held, 0.02, 1.0) == Threshold(held, 0.02, "edge")
+    assert threshold(held, 0.02, 0.5).destination == 0.01
+
+
+@pytest.mark.parametrize("kind", ["sobol", "random"])
+def test_a_sample_repeats_with_its_seed_and_differs_with_another(kind: str) -> None:
+    drawn = replace(
+        AXES, cost_multiples=Range(0.5, 5.0), rules=(Choices(threshold, band=Range(0.005, 0.1), to=(0, 1)),)
+    )
+    one, again, other = (sample(drawn, 100, seed, kind) for seed in (7, 7, 8))  # type: ignore[arg-type]
+    assert whole(one) == whole(again)
+    assert one.settings == again.settings
+    assert whole(one) != whole(other)
+
+
+@pytest.mark.parametrize("kind", ["sobol", "random"])
+def test_a_sample_holds_as_many_different_points_of_the_grid_as_asked(kind: str) -> None:
+    grid = set(whole(AXES.grid()))
+    found = whole(sample(AXES, len(grid), 1, kind))  # type: ignore[arg-type]
+    assert set(found) == grid
+    assert len(found) == len(grid)
+    assert set(whole(sample(AXES, 50, 1, kind))) < grid  # type: ignore[arg-type]
+
+
+def test_a_sobol_sample_fills_a_range_evenly() -> None:
+    drawn = Axes(rules=(Choices(threshold, band=Range(0.0, 0.1), to=Range(0.0, 1.0)),), cost_multiples=Range(0.0, 8.0))
+    columns = sample(drawn, 64, 3).columns(Part(0, 64))
+    for name, high in (("band", 0.1), ("to", 1.0), ("cost_multiple", 8.0)):
+        each = Counter(np.floor(np.asarray(columns[name]) / high * 64).astype(int).tolist())
+        assert set(each.values()) == {1}, "a (0, m, s)-net puts one point into each of its 64 slices"
+
+
+def test_every_point_of_a_grid_is_as_likely_as_any_other() -> None:
+    drawn = Axes(rules=AXES.rules, cost_multiples=Range(0.0, 1.0))
+    rules = Counter(sample(drawn, 3300, 1, "random").columns(Part(0, 3300))["rule"].tolist())
+    assert rules["threshold"] == pytest.approx(3000, abs=4 * np.sqrt(3300 * (1 / 11) * (10 / 11)))
+    assert rules["never"] == pytest.approx(100, abs=4 * np.sqrt(100))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Choices(threshold, band=()), "band has no values"),
+        (lambda: Range(0.2, 0.1), "from 0.2 to 0.1 is empty"),
+        (lambda: Axes(rules=()).grid(), "rules of a grid is empty"),
+        (lambda: Axes(rules=(Choices(threshold, band=Range(0.1, 0.2)),)).grid(), "band is a range"),
+        (lambda: Axes(rules=(Choices(threshold, band=2.0),)).grid(), "two percentage points are 0.02"),
+        (lambda: Axes(rules=(Choices(threshold, band=0.02, to=1.5),)).grid(), "to is 1.5"),
+        (lambda: sample(AXES, 199, 1), "size of a sample is 199, and its grid has 198"),
+        (lambda: sample(AXES, 0, 1), "size of a sample is 0"),
+        (lambda: sample(AXES, 10, -1), "seed of a sample is -1"),
+        (lambda: sample(AXES, 10, 1, "halton"), "kind of a sample is 'halton'"),
+    ],
+)
+def test_what_is_no_axis_is_refused(make: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make()  # type: ignore[operator]

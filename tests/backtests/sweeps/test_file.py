@@ -1,0 +1,169 @@
+"""A sweep's file as a researcher writes it, and each mistake answered with file, line, key, value and mend."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from backtests.sweeps import Keep
+from backtests.sweeps.file import read_sweep
+from backtests.sweeps.plan import Part
+from research.allocation import HRP, EqualWeights
+from research.errors import ConfigError
+from research.rules import Calendar, Never, Threshold, Within
+
+ROOT = Path(__file__).parents[3]
+PORTFOLIO = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
+HEAD = f"portfolio: {PORTFOLIO}\n"
+
+
+def written(folder: Path, text: str, head: str = HEAD) -> Path:
+    file = folder / "sweep.yaml"
+    file.write_text(head + text)
+    return file
+
+
+def test_the_example_is_a_few_hundred_configurations() -> None:
+    found = read_sweep(ROOT / "data" / "sweeps" / "thresholds.yaml")
+    assert len(found.plan) == (1 + 3 + 8 * 3) * 4 * 4
+    assert found.plan.portfolios == ("global_multi_asset",)
+    assert found.plan.lags == (0, 1, 2, 5)
+    assert found.keep == Keep(3, "J")
+
+
+def test_the_example_of_the_guide_is_read(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "sweeps.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
+    example = example.replace("../portfolios/global_multi_asset.yaml", str(PORTFOLIO))
+    assert len(read_sweep(written(tmp_path, example, "")).plan) == 256
+
+
+def test_axes_are_combined(tmp_path: Path) -> None:
+    text = """
+rules:
+  never:
+  calendar: {every: [month, year], part: 0.5}
+  threshold: {band: [0.01, 0.02], to: [target, 0.5, 1]}
+allocations:
+  strategic:
+  equal:
+  hrp: {window: [60, 120], refit: week}
+cost_multiples: [0.5, 2]
+lags: 2
+starts: [2013-01-02, 2014-01-02]
+cvar95: true
+"""
+    found = read_sweep(written(tmp_path, text))
+    assert len(found.plan) == (1 + 2 + 6) * 4 * 2 * 2
+    assert found.cvar95
+    policies = found.plan.policies
+    held = policies[0].allocation
+    assert list(policies[:6]) == [
+        Never(held), Calendar(held, "month", 0.5), Calendar(held, "year", 0.5), Threshold(held, 0.01),
+        Threshold(held, 0.01, Within(0.005)), Threshold(held, 0.01, "edge"),
+    ]  # fmt: skip
+    assert [p.allocation for p in policies[9::9]] == [EqualWeights(), HRP(60, "week"), HRP(120, "week")]
+    assert found.plan.starts == (pd.Timestamp("2013-01-02"), pd.Timestamp("2014-01-02"))
+
+
+def test_starts_may_come_every_so_often(tmp_path: Path) -> None:
+    text = "rules: {never: }\nstarts: {first: 2013-01-31, last: 2013-10-31, every: quarter}\n"
+    plan = read_sweep(written(tmp_path, text)).plan
+    assert [f"{s:%Y-%m-%d}" for s in plan.starts if s] == ["2013-01-31", "2013-04-30", "2013-07-31", "2013-10-31"]
+
+
+def test_a_range_is_drawn_from_by_a_sample(tmp_path: Path) -> None:
+    text = """
+rules: {threshold: {band: {from: 0.005, to: 0.1}, to: [0, 1]}}
+cost_multiples: {from: 0.5, to: 5}
+sample: {size: 100, seed: 3}
+"""
+    plan = read_sweep(written(tmp_path, text)).plan
+    bands = plan.columns(Part(0, 100))["band"]
+    assert len(plan) == 100
+    assert 0.005 <= min(bands) < 0.01
+    assert 0.09 < max(bands) <= 0.1
+    assert read_sweep(written(tmp_path, text)).plan.settings == plan.settings
+
+
+def test_a_list_has_names_and_the_words_of_a_portfolio_file(tmp_path: Path) -> None:
+    text = """
+configurations:
+  ours:  {rule: threshold, band: 0.02, to: {half_width: 0.0175}, lag: 2}
+  dear:  {rule: calendar, every: month, allocation: {kind: hrp, window: 60}, cost_multiple: 5, start: 2013-01-02}
+  plain: {rule: calendar, every: month, allocation: {kind: strategic}}
+keep: {configurations: [dear, 0]}
+"""
+    found = read_sweep(written(tmp_path, text))
+    one, two, three = (found.plan[k] for k in range(3))
+    assert (one.policy, one.lag) == (Threshold(one.policy.allocation, 0.02, Within(0.0175)), 2)
+    assert (two.policy, two.cost_multiple, two.start) == (Calendar(HRP(60), "month"), 5.0, pd.Timestamp("2013-01-02"))
+    assert three.policy == Calendar(one.policy.allocation, "month")
+    assert found.plan.names == ("ours", "dear", "plain")
+    assert found.keep.configurations == ("dear", 0)
+
+
+def test_several_portfolios_are_called_by_their_files(tmp_path: Path) -> None:
+    other = PORTFOLIO.with_name("global_multi_asset.yaml")
+    found = read_sweep(written(tmp_path, "rules: {never: }\n", f"portfolios: [{PORTFOLIO}, {other}]\n"))
+    assert found.plan.portfolios == ("sixty_forty", "global_multi_asset")
+
+
+RULES = "rules: {calendar: {every: month}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ruels: {never: }\n", r"ruels: unknown key \(.*, line 2\): found 'ruels'. Did you mean 'rules'\?"),
+        ("lags: [1]\n", "rules: missing"),
+        ("rules: {treshold: {band: 0.1}}\n", r"unknown rule of a sweep \(.*line 2\): found 'treshold'. Did you mean"),
+        ("rules:\n  threshold:\n    bnad: [0.01]\n", r"rules.threshold.bnad: unknown key \(.*line 4\).*mean 'band'"),
+        ("rules: {tuned: {}}\n", "unknown rule of a sweep"),
+        ("rules: {threshold: {to: edge}}\n", r"rules.threshold.band: missing \(.*line 2\)"),
+        ("rules: {threshold: {band: []}}\n", r"rules.threshold.band: an empty axis \(.*line 2\): found \[\]"),
+        ("rules: {}\n", r"rules: not a mapping .*found \{\}"),
+        ("rules: {threshold: {band: [0.01, 0.01]}}\n", "a value stands twice .*found 0.01"),
+        ("rules: {threshold: {band: [0.01, wide]}}\n", "rules.threshold.band: .*valid number.*found 'wide'"),
+        ("rules: {threshold: {band: [0.01, 2]}}\n", r"rules.threshold \(.*line 2\): .*two percentage points are 0.02"),
+        ("rules: {threshold: {band: 0.01, to: 1.5}}\n", "rules.threshold.to: not a destination .*found 1.5"),
+        ("rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n", "a range has no grid"),
+        ("rules: {threshold: {band: {from: 0.2, to: 0.1}}}\n", r"band \(.*line 2\): a range from 0.2 to 0.1 is empty"),
+        ("rules: {calendar: {every: fortnight}}\n", "rules.calendar.every: .*found 'fortnight'"),
+        ("rules: {calendar: {every: month, part: 0}}\n", r"rules.calendar \(.*line 2\): part is 0"),
+        (RULES + "allocations: {hrp: {window: [1, 20]}}\n", r"allocations.hrp \(.*line 3\): window of HRP is 1"),
+        (RULES + "allocations: {hpr: {window: 20}}\n", "unknown allocation of a sweep .*Did you mean 'hrp'"),
+        (RULES + "allocations: {strategic: {window: 20}}\n", "allocations.strategic.window: unknown key"),
+        (RULES + "cost_multiples: []\n", r"cost_multiples: an empty axis \(.*line 3\)"),
+        (RULES + "cost_multiples: [-1]\n", "cost_multiples of a plan holds -1"),
+        (RULES + "lags: [1.5]\n", "lags: .*found 1.5"),
+        (RULES + "lags: [-1]\n", "lags of a plan holds -1"),
+        (RULES + "starts: [2013-02-30]\n", "starts: .*found '2013-02-30'"),
+        (RULES + "starts: {first: 2014-01-01, last: 2013-01-01, every: month}\n", "starts.last: before the first"),
+        (RULES + "starts: {first: 2014-01-01, last: 2015-01-01, every: day off}\n", "starts.every: not a period"),
+        (RULES + "sample: {seed: 1}\n", "sample.size: missing"),
+        (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, and its grid has 1"),
+        (RULES + "sample: {size: 1, kind: halton}\n", "kind of a sample is 'halton'"),
+        (RULES + "keep: {best: 1, by: j}\n", r"keep \(.*line 3\): by of keep is 'j'"),
+        (RULES + "keep: {configurations: [1]}\n", "configuration 1 is not in the plan"),
+        (RULES + "keep: {worst: 1}\n", "keep.worst: unknown key"),
+        (RULES + "cvar95: 1\n", "cvar95: not true or false"),
+        (RULES + "portfolios: [a.yaml]\n", "one of portfolio and portfolios is needed"),
+        (RULES + "configurations: {a: {rule: never}}\n", "rules: stands beside a list"),
+        ("configurations: {}\n", "not a mapping"),
+        ("configurations: {a: {rule: tuned}}\n", r"configurations.a.rule: not a rule of a sweep \(.*found 'tuned'"),
+        ("configurations: {a: {rule: never, bnad: 1}}\n", "configurations.a.bnad: unknown key"),
+        ("configurations: {a: {rule: never, lag: -1}}\n", "configurations.a.lag: not a whole number in bounds"),
+        ("configurations: {a: {rule: never, portfolio: b}}\n", "configurations.a.portfolio: unknown portfolio"),
+        (
+            "configurations:\n  a: {rule: never}\n  b: {rule: never}\n",
+            "configurations 0 and 1 of the list are the same",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=said) as error:
+        read_sweep(file)
+    assert str(file) in str(error.value)

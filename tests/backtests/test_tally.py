@@ -1,0 +1,83 @@
+"""The streamed figures are those of the scores, and of a path that a reader can follow."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import measured_by, world
+
+from backtests.engine import backtest
+from backtests.scores import score
+from backtests.tally import CVAR, METRICS, tally, target_path_returns
+from research.accounting import Costs
+from research.accounting.execution import Flows
+from research.allocation import EqualWeights, FixedWeights, target_path
+from research.errors import DataError
+from research.rules import Calendar, Never, Threshold, Within
+
+POLICIES = [
+    Never(FixedWeights((0.5, 0.3, 0.1))),
+    Calendar(FixedWeights((0.5, 0.3, 0.2)), "month"),
+    Calendar(EqualWeights(), "week", part=0.5),
+    Threshold(EqualWeights(), 0.01),
+    Threshold(FixedWeights((0.2, 0.3, 0.4)), 0.01, "edge"),
+    Threshold(FixedWeights((0.2, 0.3, 0.4)), 0.02, Within(0.005)),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=repr)
+@pytest.mark.parametrize("nav", [1.0, 2.5e6])
+def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, nav: float) -> None:
+    market = world(400, 3, seed=4)
+    yardstick = measured_by(market, (0.4, 0.3, 0.3), g=7.0)
+    played = backtest(market, policy, Costs.bps(3, [1, 5, 9], 3), start=market.dates[20], nav=nav)
+    own, strategic = (target_path_returns(path, market) for path in (played.targets, yardstick.strategic))
+    found = dict(zip((*METRICS, CVAR), tally(played, strategic, own, 7.0, cvar95=True), strict=True))
+    expected = score(played, yardstick)
+    assert found.pop("nav") == pytest.approx(played.ledger.nav[-1] / nav, rel=1e-14)
+    assert found.pop("max_drawdown") == pytest.approx(expected.drawdown.depth, rel=1e-11)
+    for name, value in found.items():
+        assert value == pytest.approx(getattr(expected, name), rel=1e-11, abs=1e-14), name
+
+
+def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
+    market = world(300, 3, seed=8)
+    yardstick = measured_by(market, (0.4, 0.3, 0.3))
+    costs = replace(Costs.bps(3, 5), management_fee=0.01, ticket=np.full(3, 1e-5))
+    flows = Flows.every("month", 0.01, market)
+    played = backtest(market, Threshold(FixedWeights((0.4, 0.3, 0.3)), 0.01), costs, flows=flows)
+    reference = target_path_returns(yardstick.strategic, market)
+    found = dict(zip(METRICS, tally(played, reference, reference, 5.0), strict=True))
+    expected = score(played, yardstick)
+    assert not played.plain
+    for name in ("growth", "volatility", "sharpe", "tracking_error", "J", "turnover", "cost", "trades", "opening_cost"):
+        assert found[name] == pytest.approx(getattr(expected, name), rel=1e-10), name
+
+
+def test_path_by_hand() -> None:
+    """Half in a line that doubles, halves and doubles: NAV 1, 1.5, 1, 1.5; its target earns 50, -25, 50 %."""
+    market = world(4, 2, cash=0.0)
+    returns = np.array([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.0], [1.0, 0.0]])
+    market = type(market)(
+        market.dates, market.assets, returns, market.tradable, market.cash, market.instruments, market.prices,
+        calendar="24/7",
+    )  # fmt: skip
+    allocation = FixedWeights((0.5, 0.0))
+    played = backtest(market, Never(allocation), Costs.bps(2), periods_per_year=3.0)
+    own = target_path_returns(target_path(allocation, market), market)
+    assert own.tolist() == [0.0, 0.5, -0.25, 0.5]
+    found = dict(zip(METRICS, tally(played, own, own, g=2.0), strict=True))
+    assert found["nav"] == pytest.approx(1.5)
+    assert found["growth"] == pytest.approx(1.5 ** (365.25 / 3) - 1)
+    assert found["max_drawdown"] == pytest.approx(-1 / 3)
+    assert found["volatility"] == pytest.approx(np.std([0.5, -1 / 3, 0.5], ddof=1) * np.sqrt(3))
+    assert found["J"] == pytest.approx(1e4 * (1 / 3 - 1 / 4) ** 2)  # 3 a year, mean of three days, g/2 = 1
+    assert found["tracking_error"] == pytest.approx(np.std([0.0, 1 / 4 - 1 / 3, 0.0], ddof=1) * np.sqrt(3))
+    assert [found[name] for name in ("turnover", "cost", "trades", "trading_days", "opening_cost")] == [0.0] * 5
+
+
+def test_path_that_only_holds_cash_has_no_sharpe_ratio() -> None:
+    market = world(50, 2)
+    played = backtest(market, Never(FixedWeights((0.0, 0.0))), Costs.bps(2), name="all cash")
+    with pytest.raises(DataError, match="Sharpe ratio of backtest 'all cash' is not defined"):
+        tally(played, np.zeros(50), np.zeros(50), g=5.0)

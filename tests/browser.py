@@ -1,0 +1,104 @@
+"""Pages in a real browser, and as the elements that they are made of."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+WIDTHS = (360, 768, 1440)
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, in order, and whether each that is opened is closed."""
+
+    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr"}
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.crossed: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.crossed.append(tag)
+
+
+MEASURE = """
+function measure(page, width) {
+  const sizes = [], touching = [], outside = [];
+  for (const svg of page.querySelectorAll('svg')) {
+    const box = svg.getBoundingClientRect();
+    if (!box.width) continue;
+    const words = [...svg.querySelectorAll('text')].map(t => [t, t.getBoundingClientRect()]);
+    for (const [t, r] of words) {
+      sizes.push(parseFloat(page.defaultView.getComputedStyle(t).fontSize) * box.width / svg.viewBox.baseVal.width);
+      if (r.left < -0.5 || r.right > width + 0.5) outside.push(t.textContent);
+    }
+    for (const [t, a] of words) for (const [u, b] of words) {
+      if (t === u) break;
+      const x = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const y = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (x > 1 && y > 0.3 * Math.min(a.height, b.height)) touching.push(t.textContent + ' | ' + u.textContent);
+    }
+  }
+  const root = page.documentElement, style = page.defaultView.getComputedStyle(page.querySelector('.sheet'));
+  return {width, scroll: root.scrollWidth, room: root.clientWidth, smallest: Math.min(...sizes), drawn: sizes.length,
+          touching, outside, paper: style.backgroundColor, ink: style.color};
+}
+onload = () => { for (const width of WIDTHS) {
+  const frame = document.createElement('iframe');
+  frame.style.cssText = 'border:0;height:900px;width:' + width + 'px';
+  frame.srcdoc = PAGE;
+  frame.onload = () => {
+    const found = document.createElement('pre');
+    found.textContent = JSON.stringify(measure(frame.contentDocument, width));
+    document.body.append(found);
+  };
+  document.body.append(frame);
+} };
+"""
+
+
+@cache
+def chromium() -> str:
+    """Path of a browser; where there is none the test fails, since nothing else says that the page fits."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    pytest.fail("no chromium on PATH: the sheet is tested in a real browser. On Debian: apt-get install chromium")
+
+
+def browse(folder: Path, *options: str) -> str:
+    """Run a headless Chromium with a profile of its own, without network; gives what it prints."""
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync", "--virtual-time-budget=20000"]  # fmt: skip
+    command = [chromium(), *quiet, f"--user-data-dir={folder / 'profile'}", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def opened(page: str, folder: Path, *options: str) -> list[dict[str, object]]:
+    """What a browser measures of the page, in frames of each of `WIDTHS`."""
+    script = MEASURE.replace("WIDTHS", str(list(WIDTHS))).replace("PAGE", json.dumps(page).replace("</", "<\\/"))
+    path = folder / "frames.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><body><script>{script}</script>", encoding="utf-8")
+    printed = browse(folder, *options, "--dump-dom", path.as_uri())
+    found = [json.loads(html.unescape(text)) for text in re.findall(r"<pre>(.*?)</pre>", printed, flags=re.DOTALL)]
+    assert sorted(one["width"] for one in found) == sorted(WIDTHS), printed[-2000:]
+    return found
