@@ -318,7 +318,7 @@ def test_without_a_trade_there_is_no_cost_and_a_line_that_did_not_trade_pays_non
 
 
 def test_orders_in_whole_lots_are_whole_and_their_money_is_followed() -> None:
-    """In every mixture: each order is a whole number of units of the decision's day, however many splits lie between."""
+    """Each order is a whole number of units of the day of its decision, however many splits lie between."""
     orders = 0
     for seed in playable()[::4]:
         c = case(seed)
