@@ -397,7 +397,9 @@ def settle(
 
 def root(costs: Callable[[float], float], nav: float, kept: float, share: float) -> float:
     """The scale at which kept + share x scale + costs = NAV. Raises NoRoot where nothing is there to pay with."""
-    if share <= 0.0 or kept + costs(0.0) > nav:
+    if share <= 1e-12:
+        kept, share = 0.0, 1.0
+    if kept + costs(0.0) > nav:
         raise NoRoot
     return zero(lambda scale: kept + share * scale + costs(scale) - nav, (nav - kept) / share + 1e-9 * nav / share)
 

@@ -278,6 +278,6 @@ def _known(market: Market, first: int, values: Array, what: str, found: Array | 
         t, i = np.argwhere(missing)[0]
         value = np.nan if found is None else found[t, i]
         raise DataError(
-            f"no {what} of {market.assets[i]} on {market.days[t]}: found {value}. Leave the cost out, use a longer "
+            f"no {what} of {market.assets[i]} on {market.days[t]}: found {value}. Leave the cost out, change its "
             "window, start later, or choose a market that has it."
         )

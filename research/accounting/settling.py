@@ -6,7 +6,8 @@ A line with asked == weights keeps its units. The others, and cash, end at asked
 
 one increasing equation in s: piecewise linear for proportional costs (`_newton`, finite), and with minimums, impact and
 tax one that is solved between two bounds (`_root`). It has one root where the sum over the lines that trade of
-|asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked.
+|asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked. Where the kept lines are
+worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays.
 
 Fixed amounts and smallest orders make the equation jump, so which lines trade is decided once, at the wealth before
 costs: a line whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
@@ -23,6 +24,7 @@ from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Tariff
 from research.compiled import inlined, lean
 from research.market.market import Array
 
+EMPTY = 1e-12  # fraction of NAV: where no more is left beside the lines that are kept, these hold all wealth
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = 0, 1, 2, 3, 4  # rows of `charges`
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
@@ -440,6 +442,8 @@ def _settle_proportional(
     kept, share, marginal = _moves(units, prices, t, weights, asked, rates, r, trades, charges)
     if marginal < 0.0:
         return NOTHING_MOVED, cash, 0.0
+    if share <= EMPTY:
+        kept, share = 0.0, 1.0
     if not (nav > 0.0 and marginal < share):
         return REFUSED, cash, 0.0
     scale = _newton(units, prices, t, nav, weights, asked, rates, r, kept, share)
@@ -491,6 +495,8 @@ def _settle_any(
         return REFUSED, cash, 0.0
     unbought = unasked * nav - unsold
     share -= unbought / nav
+    if share <= EMPTY:
+        kept, share = 0.0, 1.0
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
         scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, 0.0, 1.0)

@@ -63,7 +63,7 @@ def test_a_sweep_is_one_whole_folder_and_nothing_besides(reports: Path) -> None:
     assert [p.name for p in reports.iterdir()] == [run_in(reports).name]
     assert run_in(reports).name.startswith("bands-2022-12-29-")
     assert {p.name for p in run_in(reports).iterdir()} == {
-        "results.parquet", "paths.parquet", "summary.txt", "manifest.json",
+        "results.parquet", "paths.parquet", "summary.txt", "sweep.html", "manifest.json",
     }  # fmt: skip
 
 
