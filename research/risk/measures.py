@@ -52,8 +52,8 @@ def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike)
     """Annual rate at which `start`, and every flow from its day on, grow to `end`: the internal rate, fraction.
 
     start, end : currency at the first and the last date.  flows : (T,) currency that came (negative: went) at the close
-    of each date after the first.  dates : (T + 1,).  A year is 365.25 days. Raises DataError where no rate above -100 %
-    and below 10,000 % solves it.
+    of each date after the first.  dates : (T + 1,).  A year is 365.25 days. Raises DataError where no rate solves it
+    that multiplies by 1e-12 to 1e12 a year.
 
     >>> days = np.array(["2020-01-01", "2021-01-01", "2022-01-01"], dtype="datetime64[D]")
     >>> round(money_weighted(100.0, [100.0, 0.0], 220.0 * 1.1 - 11.0, days), 4)   # 100 for two years, 100 for one
@@ -64,15 +64,16 @@ def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike)
     days = np.asarray(dates, dtype="datetime64[D]").astype(np.int64)
     amounts = np.concatenate([[start], _series(flows, "flows", at_least=1)])
     left = (days[-1] - days) / DAYS_PER_YEAR
-    log_rates = (np.log(1e-6), np.log(101.0))
+    widest = min(np.log(1e12), 600.0 / left[0])  # what a float can hold over the whole time
+    log_rates = (-widest, widest)
 
     def short(log_rate: float) -> float:
         return float(np.sum(amounts * np.exp(log_rate * left)) - end)
 
     if np.sign(short(log_rates[0])) * np.sign(short(log_rates[1])) > 0:
         raise DataError(
-            f"no annual rate turns {start:,.2f} and flows of {amounts[1:].sum():,.2f} into {end:,.2f}: the flows may "
-            "have taken out more than there was. Look at them."
+            f"no annual rate turns {start:,.2f} and flows of {amounts[1:].sum():,.2f} into {end:,.2f} over "
+            f"{left[0]:.2f} years: take a longer time, and look at the flows."
         )
     return float(np.expm1(brentq(short, *log_rates, xtol=1e-14)))
 
