@@ -88,7 +88,7 @@ def play_group(
             store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
             _hold_boxes(lanes, first, wants, n, state)
     _next_wake(g, t + length, trades, state)
-    if state.wake[g] >= t + length + DAYS:  # else it is played on without a look
+    if state.wake[g] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
         refresh_bounds(n, first, state)
     return NONE, NONE
 
