@@ -51,8 +51,7 @@ def play_group(
     valued : does `state.nav` hold these days as if none traded?
     """
     first, trades = g * WIDTH, 0
-    begin, lag = load(lanes.first, first), load(lanes.lag, first)
-    change = 0
+    begin, change = load(lanes.first, first), 0
     for d in range(length):
         now, o = t + d, d * LANES + first
         if now >= change:
@@ -71,22 +70,8 @@ def play_group(
                 refused = _book(panel, lanes, first, booking, now, o, n, state, log)
                 if refused:
                     return first + _lowest(refused), now
-            if turn == 1:
+            if turn == 1 or not _look(panel, lanes, g, now, o, n, valued, state):
                 break
-            idle = bits(alive & (load(state.due, first) == NEVER))
-            looks = idle & (
-                _asked(lanes, first, now, g, len(panel.tradable), state) | bits(load(state.again, first) > 0.0)
-            )
-            if not looks:
-                break
-            wants = looks & bits(_past(panel, state, first, now, n, load(state.nav, o)) > TOLERANCE)
-            store(state.again, first, where(mask(looks), fill(0.0), load(state.again, first)))
-            if not wants:
-                break
-            store(state.due, first, where(mask(wants), lag + float(now), load(state.due, first)))
-            partly = mask(wants) & (load(lanes.part, first) < 1.0)
-            store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
-            _hold_boxes(lanes, first, wants, n, state)
     _next_wake(g, t + length, trades, state)
     if state.wake[g] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
         refresh_bounds(n, first, state)
@@ -126,16 +111,21 @@ def _follow_rows(panel: Panel, lanes: Lanes, first: int, now: int, n: int, state
         if state.change[lane] <= now:
             if lanes.first[lane] == now:
                 _prepare_opening(panel, lanes, lane, now, n, state)
-            _next_row(lanes, lane, now, days, n, state)
+            _next_row(lanes, lane, lane > first and state.change[lane - 1] > now, now, days, n, state)
         following = min(following, state.change[lane])
     return following
 
 
 @inlined
-def _next_row(lanes: Lanes, lane: int, now: int, days: int, n: int, state: State) -> None:
-    """Hold the triggers of the row in force, and find the next day with another one."""
+def _next_row(lanes: Lanes, lane: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
+    """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
+
+    after_another : is the lane before this one of the group, and does it know its own?
+    """
     at, shape, row = lanes.at[lane], (lanes.rows[lane], n), ints(lanes.at[lane, ROW], (days,))
     k, following = row[now], now + 1
+    if after_another and lanes.at[lane - 1, ROW] == lanes.at[lane, ROW]:
+        following = state.change[lane - 1]
     while following < days and row[following] == k:
         following += 1
     state.change[lane], state.row[lane] = following, k
@@ -175,6 +165,41 @@ def _prepare_opening(panel: Panel, lanes: Lanes, lane: int, now: int, n: int, st
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
+    """Ask the rules of a group's lanes that wait for no booking; does any want to trade?
+
+    fresh : are `state.over` and `state.under` those of the units held? Then they say no at half the price.
+    """
+    first = g * WIDTH
+    idle = bits((load(lanes.first, first) < float(now)) & (load(state.due, first) == NEVER))
+    again = bits(load(state.again, first) > 0.0)
+    looks = idle & (_asked(lanes, first, now, g, len(panel.tradable), state) | again)
+    nav = load(state.nav, o)
+    if not looks or (fresh and not looks & again and not _may_be_past(panel, state, first, now, n, nav)):
+        return False
+    wants = looks & bits(_past(panel, state, first, now, n, nav) > TOLERANCE)
+    store(state.again, first, where(mask(looks), fill(0.0), load(state.again, first)))
+    if not wants:
+        return False
+    store(state.due, first, where(mask(wants), load(lanes.lag, first) + float(now), load(state.due, first)))
+    partly = mask(wants) & (load(lanes.part, first) < 1.0)
+    store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
+    _hold_boxes(lanes, first, wants, n, state)
+    return True
+
+
+@inlined
+def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Array) -> bool:
+    """May a line of the group be past a trigger today? See `refresh_bounds`."""
+    price = panel.cash_index[now]
+    over, under = load(state.over, n * LANES + first) * price, load(state.under, n * LANES + first) * price
+    for i in range(n):
+        over = most(over, load(state.over, i * LANES + first) * panel.closes[now, i])
+        under = least(under, load(state.under, i * LANES + first) * panel.closes[now, i])
+    return bits((over > nav) | (under < nav)) != 0
 
 
 @inlined
@@ -330,11 +355,12 @@ def _aim(state: State, first: int, n: int, part: Array) -> tuple[Array, Array, A
         held, goal = load(state.held, at), load(state.asked, at)
         goal = where(magnitude(goal - held) <= DUST, held, goal)
         goal = where((part < 1.0) & (goal != held), held + part * (goal - held), goal)
-        stays, size = goal == held, magnitude(goal)
+        stays = goal == held
+        size = where(stays, fill(0.0), magnitude(goal))
         kept = kept + where(stays, load(state.values, at), fill(0.0))
         share = share - where(stays, held, fill(0.0))
-        marginal = marginal + where(stays, fill(0.0), load(state.rates, o) * size)
-        marginal = marginal + where(stays, fill(0.0), load(state.rates, n * LANES + o) * size)
+        marginal = marginal + load(state.rates, o) * size
+        marginal = marginal + load(state.rates, n * LANES + o) * size
         moved = where(stays, moved, fill(1.0))
         store(state.asked, at, goal)
     return kept, share, where(moved > 0.0, marginal, fill(-1.0))

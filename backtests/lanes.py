@@ -213,10 +213,9 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
 
 def _facts(lane: Lane, shared: dict[Any, Any]) -> tuple[list[int], float]:
     """Where the arrays of a lane lie, in the order of the facts, and the weight of cash in its opening trade."""
-    row = int(lane.targets.row[min(lane.first, len(lane.targets.row) - 1)])
-    key = id(lane.corridor), id(lane.targets), row, id(lane.costs)
+    key = id(lane.corridor), id(lane.targets), id(lane.costs), lane.first
     if key not in shared:
-        opening = lane.targets.rows[row]
+        opening = lane.targets.rows[lane.targets.row[min(lane.first, len(lane.targets.row) - 1)]]
         at = [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), _address(opening)]
         shared[key] = at, 1.0 - opening.sum()
     return shared[key]  # type: ignore[no-any-return]

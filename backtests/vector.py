@@ -9,7 +9,7 @@ that each lane has the bits of the scalar code. Processors with narrower registe
 """
 
 import operator
-from typing import Any
+from typing import Any, ClassVar
 
 from llvmlite import ir
 from numba import types
@@ -68,7 +68,7 @@ def _define(operation: Any, result: Any, kind: Any, emit: Any) -> None:
 
     @infer_global(operation)
     class _Template(ConcreteTemplate):
-        cases = [signature(result, kind, kind)]
+        cases: ClassVar = [signature(result, kind, kind)]
 
     @lower_builtin(operation, kind, kind)
     def _code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
