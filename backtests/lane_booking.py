@@ -111,7 +111,7 @@ def _follow_rows(panel: Panel, lanes: Lanes, first: int, now: int, n: int, state
         if state.change[lane] <= now:
             if lanes.first[lane] == now:
                 _prepare_opening(panel, lanes, lane, now, n, state)
-            _next_row(lanes, lane, lane > first and state.change[lane - 1] > now, now, days, n, state)
+            _next_row(lanes, lane, lane > first and lanes.first[lane - 1] <= now, now, days, n, state)
         following = min(following, state.change[lane])
     return following
 
@@ -120,7 +120,7 @@ def _follow_rows(panel: Panel, lanes: Lanes, first: int, now: int, n: int, state
 def _next_row(lanes: Lanes, lane: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
     """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
 
-    after_another : is the lane before this one of the group, and does it know its own?
+    after_another : is the lane before this one of the group, and open, so that it knows its own?
     """
     at, shape, row = lanes.at[lane], (lanes.rows[lane], n), ints(lanes.at[lane, ROW], (days,))
     k, following = row[now], now + 1

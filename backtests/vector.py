@@ -17,11 +17,13 @@ from numba.core import cgutils
 from numba.core.imputils import lower_builtin, lower_cast
 from numba.core.typeconv import Conversion
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import models, register_model
 
 from research.compiled import OPTIONS
 
 WIDTH = 8
+intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
 FLAGS = tuple(sorted(OPTIONS["fastmath"]))
 
 
