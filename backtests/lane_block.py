@@ -7,6 +7,8 @@ of which this cannot be excluded, or in which something is due, goes through the
 The sums of `backtests.tally` go on for all.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 
 from backtests.lane_booking import play_group
@@ -24,9 +26,11 @@ from backtests.lane_state import (
     empty_state,
 )
 from backtests.tally import Curve, Traded, finish, lived, opened
-from backtests.vector import WIDTH, bits, fill, least, load, most, store, where
+from backtests.vector import WIDTH, Mask, Vector, bits, fill, least, load, most, store, where
 from research.compiled import compiled, inlined, lean
 from research.market.market import Array
+
+Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 
 
 @compiled
@@ -156,8 +160,12 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, na
 
 @inlined
 def _add(
-    sums: tuple[Array, Array, Array, Array], held: tuple[Array, Array, Array, Array], index: Array, row: int, i: int
-) -> tuple[Array, Array, Array, Array]:
+    sums: Four,
+    held: Four,
+    index: Array,
+    row: int,
+    i: int,
+) -> Four:
     """Four lines more in the four sums of a day."""
     return (
         sums[0] + held[0] * index[row, i],
@@ -169,7 +177,7 @@ def _add(
 
 @inlined
 def _close(
-    sums: tuple[Array, Array, Array, Array], units: Array, index: Array, cash: Array, cash_index: Array, row: int,
+    sums: Four, units: Array, index: Array, cash: Vector, cash_index: Array, row: int,
     stop: int, first: int, nav: Array, day: int,
 ) -> None:  # fmt: skip
     """Write the NAV of a day from its four sums, the lines that are left, and cash."""
@@ -219,7 +227,7 @@ def _live(
 
 
 @inlined
-def _begun(old: Curve, new: Curve, which: Array) -> Curve:
+def _begun(old: Curve, new: Curve, which: Mask) -> Curve:
     """The curves, of which these begin."""
     return Curve(
         where(which, new.per_nav, old.per_nav), where(which, new.peak, old.peak), where(which, new.low, old.low),

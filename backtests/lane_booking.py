@@ -4,6 +4,8 @@ All lanes of the group go together, masks say which of them a step is for. The n
 `corridor.ask`, in the same order for each lane, so that they have the same bits.
 """
 
+from typing import TypeAlias
+
 import numpy as np
 
 from backtests.backtest import TRADED as COUNTED
@@ -32,7 +34,7 @@ from backtests.lane_state import (
     ints,
 )
 from backtests.tally import Traded, more_traded
-from backtests.vector import WIDTH, bits, fill, least, load, magnitude, mask, most, store, where
+from backtests.vector import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
 from research.accounting.box import DUST
 from research.accounting.kernel import nearest
 from research.compiled import inlined
@@ -40,6 +42,7 @@ from research.market.market import Array
 from research.rules.corridor import TOLERANCE
 
 ALL = (1 << WIDTH) - 1
+Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count
 
 
 @inlined
@@ -192,7 +195,7 @@ def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: b
 
 
 @inlined
-def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Array) -> bool:
+def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> bool:
     """May a line of the group be past a trigger today? See `refresh_bounds`."""
     price = panel.cash_index[now]
     over, under = load(state.over, n * LANES + first) * price, load(state.under, n * LANES + first) * price
@@ -215,7 +218,7 @@ def _asked(lanes: Lanes, first: int, now: int, g: int, days: int, state: State) 
 
 
 @inlined
-def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Array) -> Array:
+def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
     """How far the furthest line is past its trigger: `weigh` and `ask`."""
     per_nav, total, past = 1.0 / nav, fill(0.0), fill(-np.inf)
     for i in range(n):
@@ -250,7 +253,7 @@ def refresh_bounds(n: int, first: int, state: State) -> None:
 
 
 @inlined
-def value_group(units: Array, index: Array, cash_index: Array, t: int, first: int) -> Array:
+def value_group(units: Array, index: Array, cash_index: Array, t: int, first: int) -> Vector:
     """NAV of a group at row t: `kernel.wealth`."""
     n = index.shape[1]
     stop = n - n % 4
@@ -306,7 +309,7 @@ def _book(
 
 
 @inlined
-def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Array) -> Array:
+def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
     """Write values and weights, and these clamped into the box; gives what is left to cash."""
     per_nav, total = 1.0 / nav, fill(0.0)
     for i in range(n):
@@ -343,7 +346,7 @@ def _find_nearest(panel: Panel, lanes: Lanes, first: int, c: int, now: int, n: i
 
 
 @inlined
-def _aim(state: State, first: int, n: int, part: Array) -> tuple[Array, Array, Array]:
+def _aim(state: State, first: int, n: int, part: Vector) -> tuple[Vector, Vector, Vector]:
     """Write what is asked, with `part` of the way and without rounding.
 
     Gives the value of the lines that keep their units, the share of NAV in the others and in cash, and the others'
@@ -367,7 +370,7 @@ def _aim(state: State, first: int, n: int, part: Array) -> tuple[Array, Array, A
 
 
 @inlined
-def _newton(state: State, first: int, n: int, nav: Array, moves: Array, kept: Array, share: Array) -> Array:
+def _newton(state: State, first: int, n: int, nav: Vector, moves: Mask, kept: Vector, share: Vector) -> Vector:
     """The scale at which all wealth is used, by Newton's steps until no lane that moves takes another."""
     scale, going, steps = (nav - kept) / share, bits(moves), 0
     while going and steps < 2 * n + 2:
@@ -389,8 +392,8 @@ def _newton(state: State, first: int, n: int, nav: Array, moves: Array, kept: Ar
 
 @inlined
 def _trade(
-    panel: Panel, state: State, first: int, now: int, n: int, nav: Array, moves: Array, scale: Array, cash: Array
-) -> tuple[Array, Array, Array, Array, Array, Array]:
+    panel: Panel, state: State, first: int, now: int, n: int, nav: Vector, moves: Mask, scale: Vector, cash: Vector
+) -> tuple[Vector, Vector, Vector, Vector, Vector, Vector]:
     """Write the units after the trades; gives units of cash, NAV, charges, buys, sells, and lines that count."""
     a = b = c = d = paid = bought = sold = lines = fill(0.0)
     stop, price, counted = n - n % 4, panel.cash_index[now], nav * COUNTED
@@ -414,9 +417,9 @@ def _trade(
 
 @inlined
 def _trade_line(
-    panel: Panel, state: State, first: int, now: int, i: int, n: int, moves: Array, scale: Array, counted: Array,
-    done: tuple[Array, Array, Array, Array, Array],
-) -> tuple[tuple[Array, Array, Array, Array, Array], Array]:  # fmt: skip
+    panel: Panel, state: State, first: int, now: int, i: int, n: int, moves: Mask, scale: Vector, counted: Vector,
+    done: Done,
+) -> tuple[Done, Vector]:  # fmt: skip
     """Trade line i; gives (cash, charges, buys, sells, lines that count) so far, and the line's value after it."""
     cash, paid, bought, sold, lines = done
     o, at, price, zero = i * LANES + first, i * WIDTH, panel.closes[now, i], fill(0.0)
@@ -438,7 +441,9 @@ def _trade_line(
 
 
 @inlined
-def _count(a: Array, o: int, which: Array, paid: Array, bought: Array, sold: Array, lines: Array, nav: Array) -> None:
+def _count(
+    a: Array, o: int, which: Mask, paid: Vector, bought: Vector, sold: Vector, lines: Vector, nav: Vector
+) -> None:
     """Add what these lanes traded to their sums."""
     so_far = Traded(load(a, o), load(a, o + LANES), load(a, o + 2 * LANES), load(a, o + 3 * LANES))
     sums = more_traded(so_far, paid, bought, sold, lines, nav)

@@ -9,7 +9,7 @@ that each lane has the bits of the scalar code. Processors with narrower registe
 """
 
 import operator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from llvmlite import ir
 from numba import types
@@ -23,6 +23,8 @@ from numba.extending import models, register_model
 from research.compiled import OPTIONS
 
 WIDTH = 8
+Vector: TypeAlias = Any  # what the type checker knows of it
+Mask: TypeAlias = Any
 intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
 FLAGS = tuple(sorted(OPTIONS["fastmath"]))
 
