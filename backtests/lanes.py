@@ -97,17 +97,18 @@ class Paths:
 def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
     """Refuse what cannot be played, each shared object once."""
     seen: set[int] = set()
-    if (market.exits < len(market.dates)).any():
+    days = len(market.dates)
+    if (market.exits < days).any():
         i = int(np.argmin(market.exits))
         raise ConfigError(
             f"{market.assets[i]} is delisted on {market.dates[market.exits[i]]:%Y-%m-%d}: lanes book no exits. Play "
             "such a market one backtest at a time (`backtest`)."
         )
     for number, lane in enumerate(lanes):
-        if not (0 <= lane.first < len(market.dates) - 2 and lane.targets.row[lane.first] >= 0):
+        if not (0 <= lane.first < days - 2 and lane.targets.row[lane.first] >= 0):
             raise ConfigError(
                 f"lane {number} opens in row {lane.first!r}, where no target is in force or fewer than two days are "
-                f"left: the market has {len(market.dates)} rows."
+                f"left: the market has {days} rows."
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
@@ -215,9 +216,17 @@ def _facts(lane: Lane, shared: dict[Any, Any]) -> tuple[list[int], float]:
     """Where the arrays of a lane lie, in the order of the facts, and the weight of cash in its opening trade."""
     key = id(lane.corridor), id(lane.targets), id(lane.costs), lane.first
     if key not in shared:
-        opening = lane.targets.rows[lane.targets.row[min(lane.first, len(lane.targets.row) - 1)]]
-        at = [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), _address(opening)]
-        shared[key] = at, 1.0 - opening.sum()
+        opening, cash = _opening(lane.targets, lane.first, shared)
+        shared[key] = [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), opening], cash
+    return shared[key]  # type: ignore[no-any-return]
+
+
+def _opening(targets: TargetPath, first: int, shared: dict[Any, Any]) -> tuple[int, float]:
+    """Where the target of the opening trade lies, and what it leaves to cash."""
+    key = id(targets), first
+    if key not in shared:
+        opening = targets.rows[targets.row[min(first, len(targets.row) - 1)]]
+        shared[key] = _address(opening), 1.0 - opening.sum()
     return shared[key]  # type: ignore[no-any-return]
 
 
