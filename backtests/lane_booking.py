@@ -37,6 +37,7 @@ from backtests.tally import Traded, more_traded
 from backtests.vector import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
 from research.accounting.box import DUST
 from research.accounting.kernel import nearest
+from research.accounting.settling import EMPTY
 from research.compiled import inlined
 from research.market.market import Array
 from research.rules.corridor import TOLERANCE
@@ -287,6 +288,8 @@ def _book(
         if far >> c & 1:
             _find_nearest(panel, lanes, first, c, now, n, state)
     kept, share, marginal = _aim(state, first, n, part)
+    full = share <= EMPTY
+    kept, share = where(full, fill(0.0), kept), where(full, fill(1.0), share)
     moves = which & (marginal >= 0.0)
     refused = bits(moves) & ~bits((nav > 0.0) & (marginal < share))
     scale = _newton(state, first, n, nav, moves, kept, where(moves, share, fill(1.0)))
