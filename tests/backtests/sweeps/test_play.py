@@ -220,7 +220,7 @@ AT_OPEN = Execution(at="open")
         (
             lambda a: replace(a, execution=Execution(participation=0.1)),
             DataError,
-            "no volume or quote, for a limit of part",
+            "has no volumes",
         ),
     ],
 )
