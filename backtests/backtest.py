@@ -267,7 +267,10 @@ class Backtest:
     @cached_property
     def counted(self) -> Mask:
         """(k, n) trades whose notional exceeds 1e-6 of NAV, of flows and delistings too."""
-        return np.abs(self.ledger.trades) > TRADED * self.ledger.nav_before[:, None]
+        book = self.ledger
+        lost = (book.part_of == EXIT)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
+        counted: Mask = lost | (np.abs(book.trades) > TRADED * book.nav_before[:, None])
+        return counted
 
     @cached_property
     def booked_at(self) -> Array:

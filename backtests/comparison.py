@@ -305,11 +305,11 @@ def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: P
     before = training_days(portfolio)
     if isinstance(spec, TunedThreshold):
         yardstick = measure_by(portfolio, before)
-        tuned = tune(spec, before, portfolio.costs, yardstick, portfolio.lag, portfolio.nav)
+        tuned = tune(spec, before, portfolio.costs.until(len(before.dates)), yardstick, portfolio.lag, portfolio.nav)
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         told = None if progress is None else partial(progress, "training")
-        costs = portfolio.costs.simplified(portfolio.nav)
+        costs = portfolio.costs.until(len(before.dates)).simplified(portfolio.nav)
         training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
         return Fitted(training.policy, training=training)
     return Fitted(spec)

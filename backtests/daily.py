@@ -59,9 +59,9 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
             pending = _carry_out(game, held, pending, t, game.sessions.opens, ledger)
         held.nav = wealth(held.units, game.sessions.closes, t, held.cash_units, game.sessions.cash_index[t])
         if game.sessions.flows[t] != 0.0:
-            _flow(game, held, t, not game.desk.at_open and pending is not None and pending.due == t, ledger)
+            _flow(game, held, t, _uses_all(game, pending, t), ledger)
         if not held.nav > 0.0:
-            raise game.refused(t)
+            raise game.refused(t, held.nav)
         for turn in ("book", "look") if game.lag > 0 else ("look", "book"):
             if turn == "book" and pending is not None and pending.due == t and not game.desk.at_open:
                 pending = _carry_out(game, held, pending, t, game.sessions.closes, ledger)
@@ -101,13 +101,20 @@ def _overnight(game: Game, held: _Book, t: int, ledger: Ledger) -> None:
         held.count = count
 
 
+def _uses_all(game: Game, pending: _Pending | None, t: int) -> bool:
+    """Is a decision booked whole at the close of row t, so that it uses the money of that close?"""
+    if pending is None or pending.due != t or game.desk.at_open or pending.units is not None:
+        return False
+    return pending.left == 1 and pending.trade.part == 1.0 and not len(game.desk.most)
+
+
 def _flow(game: Game, held: _Book, t: int, soon: bool, ledger: Ledger) -> None:
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
     aims = (game.targets.rows, int(game.targets.row[t]), game.desk, game.scratch, t, soon)
     state = (held.units, held.cash_units, ledger, held.count)
     status, held.nav, held.cash_units, count = take_in(game.sessions, *aims, *state)
     if status == REFUSED:
-        raise game.refused(t)
+        raise game.refused(t, held.nav)
     held.triggers += ["flow"] * (count - held.count)
     held.count = count
 
@@ -128,7 +135,7 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
         desk.lots, desk.most, 1.0 / pending.left, game.scratch, ledger.trades, ledger.charges, held.count,
     )  # fmt: skip
     if status == REFUSED:
-        raise game.refused(t)
+        raise game.refused(t, held.nav)
     pending.root = held.count if pending.root < 0 else pending.root
     _write_decision(ledger, held, pending)
     write(ledger, held.count, t, held.units, held.cash_units, before, held.nav, paid)
@@ -196,5 +203,13 @@ def _view(game: Game, held: _Book, t: int, history: Array, unfinished: bool) -> 
     cash_weight = weigh(held.units, game.sessions.closes, t, nav, weights)
     history.flags.writeable = False
     return View(
-        game.market.past(t), target, weights, cash_weight, nav, history, t - held.last_booked, game.costs, unfinished
+        game.market.past(t),
+        target,
+        weights,
+        cash_weight,
+        nav,
+        history,
+        t - held.last_booked,
+        game.costs.until(t + 1),
+        unfinished,
     )

@@ -197,7 +197,7 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
             ledger.opening_trades[None], ledger.opening_charges[None], 0,
         )  # fmt: skip
         if status == REFUSED:
-            raise game.refused(t)
+            raise game.refused(t, before)
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - before) / before
     return float(cash_units)
@@ -209,5 +209,5 @@ def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Le
     units = ledger.units[0].copy()
     count, stopped = play(game.sessions, rule, game.desk, game.scratch, game.first, units, cash_units, ledger)
     if stopped >= 0:
-        raise game.refused(stopped)
+        raise game.refused(stopped, float(ledger.nav[stopped - game.first]))
     return int(count)

@@ -5,9 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from backtests.loop import Desk, Sessions
+from backtests.loop import OVERDRAFT, Desk, Sessions
 from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting.costs import COLUMNS
 from research.accounting.execution import Dividends
+from research.accounting.kernel import charge
 from research.accounting.tariff import Lots, Scratch
 from research.allocation import TargetPath
 from research.errors import ConfigError, PolicyError
@@ -51,13 +53,23 @@ class Game:
         n, sessions = len(market.assets), _sessions(market, first, execution, dividends, flows)
         if len(costs.total) != n:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
+        _check_targets(market, targets, costs, first)
+        if execution.sizing == "units" and flows is not None and (flows.use == "rebalance" or flows.any_out):
+            raise ConfigError(
+                "orders in whole lots are those of decisions: money that comes waits in cash (use='cash' of the "
+                "flows), and money that goes needs sizing='fractional'."
+            )
         if execution.at == "open" and lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
         at_close = costs.tariff(market, first, execution.minimum_trade)
+        if execution.participation is not None:
+            at_close = at_close._replace(plain=False)
         purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
         desk = Desk(
-            tariff=costs.tariff(market, first, execution.minimum_trade, at_open) if at_open else at_close,
+            tariff=costs.tariff(market, first, execution.minimum_trade, True)._replace(plain=at_close.plain)
+            if at_open
+            else at_close,
             at_close=at_close,
             carry=costs.carry,
             lots=Lots.empty(n, purchases if taxed else 0),
@@ -76,20 +88,47 @@ class Game:
         """Bookings that may come besides one a day: flows, and lines that are delisted."""
         return int(np.count_nonzero(self.sessions.flows)) + len(self.market.assets)
 
-    def refused(self, t: int) -> PolicyError:
-        """Why row t of the market cannot be booked, in words."""
-        weights, date, total = self.targets.at(t), self.market.dates[t], self.costs.total
-        i = int(np.argmax(np.abs(weights) * total))
-        flow = self.sessions.flows[t]
+    def refused(self, t: int, nav: float) -> PolicyError:
+        """Why row t of the market cannot be booked, in words.  nav : before the trade, currency."""
+        where, flow = f"policy {self.name!r} cannot go on at {self.market.dates[t]:%Y-%m-%d}", self.sessions.flows[t]
         if flow < 0.0:
             return PolicyError(
-                f"policy {self.name!r} cannot pay the withdrawal of {-flow:,.2f} on {date:%Y-%m-%d}: it is more than "
-                "the wealth that is left after costs. Withdraw less, or start with more."
+                f"{where}: it cannot pay the withdrawal of {-flow:,.2f}. Wealth without it is {nav:,.2f}, and what can "
+                f"be sold that day leaves cash overdrawn by more than {OVERDRAFT:.0%} of it. Withdraw less, or later."
             )
+        if not nav > 0.0:
+            return PolicyError(
+                f"{where}: its wealth is {nav:,.2f}, no longer positive. Lower the leverage, the costs of holding or "
+                "the withdrawals; a line that lost everything was all it held."
+            )
+        weights, charges = self.targets.at(t), np.empty((len(COLUMNS), len(self.market.assets)))
+        charge(self.desk.tariff, t, np.abs(weights) * nav, charges)
+        column, i = np.unravel_index(int(np.argmax(charges)), charges.shape)
         return PolicyError(
-            f"policy {self.name!r} cannot go on at {date:%Y-%m-%d}: wealth is no longer positive, or the costs of its "
-            "trade would take more than the lines that trade are worth. The costliest line of its target is "
-            f"{self.market.assets[i]}: {total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the leverage."
+            f"{where}: the costs of its trade would take more than the lines that trade are worth. Of its target, at a "
+            f"wealth of {nav:,.2f}, the largest is the {COLUMNS[int(column)].replace('_', ' ')} of "
+            f"{self.market.assets[int(i)]}: {charges[column, i]:,.2f} on {abs(weights[i]) * nav:,.2f}. Lower the costs "
+            "or the leverage, or start with more."
+        )
+
+
+def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int) -> None:
+    """Refuse targets in several currencies, and short ones whose gains are taxed. Raises ConfigError."""
+    rows = targets.rows[max(int(targets.row[first]), 0) :]
+    held = (rows != 0.0).any(axis=0)
+    currency = market.instruments["currency"].to_numpy()
+    other = held & (currency != currency[int(np.argmax(held))])
+    if other.any():
+        i, j = int(np.argmax(held)), int(np.argmax(other))
+        raise ConfigError(
+            f"{market.assets[i]} is in {currency[i]} and {market.assets[j]} in {currency[j]}: a portfolio has one "
+            "currency. Convert the market first (`research.market.in_currency`)."
+        )
+    if costs.tax is not None and costs.tax.rate > 0.0 and (rows < 0.0).any():
+        k, i = np.argwhere(rows < 0.0)[0]
+        raise ConfigError(
+            f"tax needs long holdings: a target of {market.assets[i]} is {rows[k, i]:.4f}. Leave the tax out, or the "
+            "short line."
         )
 
 

@@ -12,7 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from backtests.backtest import TRADED as COUNTED
-from backtests.lanes import CURVE, LANES, Lane, Log, Panel, Paths, Rows, check_lanes, lanes_of, play_block
+from backtests.lane_block import play_block
+from backtests.lane_state import CURVE, LANES, Log, Panel, Rows
+from backtests.lanes import Lane, Paths, check_lanes, lanes_of
 from backtests.tally import METRICS, Curve, Traded, checked, finish
 from research.accounting import Costs
 from research.allocation import TargetPath

@@ -19,6 +19,8 @@ from research.rules.corridor import ask, near, reason
 
 Rows = NDArray[np.int64]
 
+OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
+
 
 class Sessions(NamedTuple):
     """A market as the loop plays it.
@@ -107,17 +109,21 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                 sessions, sessions.opens, rule, desk, scratch, t, order, units, cash_units, ledger, count
             )
             if status == REFUSED:
+                ledger.nav[t - first] = nav
                 return count, t
             count, due = count + 1, t + 1
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            soon = pending and t == due and not desk.at_open
+            whole = order.left == 1 and rule.part == 1.0 and len(desk.most) == 0
+            soon = pending and t == due and not desk.at_open and whole
             status, nav, cash_units, count = take_in(
                 sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
             )
             if status == REFUSED:
+                ledger.nav[t - first] = nav
                 return count, t
         if not nav > 0.0:
+            ledger.nav[t - first] = nav
             return count, t
         looks = again or (rule.asked[t] and (pending or _near(rule, units, closes, t, nav, cash_units * cash_index[t])))
         turns = 2 if pending or looks else 0  # none on most days
@@ -128,6 +134,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                         sessions, closes, rule, desk, scratch, t, order, units, cash_units, ledger, count
                     )
                     if status == REFUSED:
+                        ledger.nav[t - first] = nav
                         return count, t
                     count, due = count + 1, t + 1
             elif looks and not pending:
@@ -207,20 +214,24 @@ def events(
 ) -> tuple[float, int]:
     """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written)."""
     cash_price = sessions.cash_index[t]
+    begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
     if len(sessions.income) > 0:
         for i in range(len(units)):
+            income += units[i] * sessions.income[t, i]
             cash_units += units[i] * sessions.income[t, i] / cash_price
     for i in range(len(units)):
         if sessions.exits[i] == t and units[i] != 0.0:
             before = wealth(units, sessions.closes, t, cash_units, cash_price)
-            cash_units = close_out(
+            cash_units, paid = close_out(
                 units, sessions.closes, t, i, cash_units, cash_price, desk.tariff, desk.lots, scratch.gains,
                 ledger.trades[count], ledger.charges[count],
             )  # fmt: skip
             after = wealth(units, sessions.closes, t, cash_units, cash_price)
             write_decision(ledger, count, EXIT, t, NO_LINE, 0.0, 0.0)
-            write(ledger, count, t, units, cash_units, before, after, before - after)
-            count += 1
+            write(ledger, count, t, units, cash_units, before, after, paid)
+            count, taxed = count + 1, taxed + paid
+    end = wealth(units, sessions.closes, t, cash_units, cash_price)
+    ledger.residual[0] = max(ledger.residual[0], abs(end + taxed - income - begin) / max(abs(begin), abs(income)))
     return cash_units, count
 
 
@@ -231,16 +242,22 @@ def take_in(
 ) -> tuple[int, float, float, int]:  # fmt: skip
     """Take in the money that comes at the close of row t, or pay it out, and rebalance with it if the desk does so.
 
-    soon : a decision is booked at this close anyway, and uses it.  Gives (status, nav, cash_units, rows written).
+    A desk that does not sells what cash cannot pay, and no more.  soon : a decision is booked whole at this close, and
+    uses it.  Gives (status, nav, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold leaves
+    cash overdrawn by more than `OVERDRAFT`.
     """
-    cash_price = sessions.cash_index[t]
-    cash_units += sessions.flows[t] / cash_price
+    cash_price, flow = sessions.cash_index[t], sessions.flows[t]
+    cash_units += flow / cash_price
     nav = wealth(units, sessions.closes, t, cash_units, cash_price)
     if not nav > 0.0:
         return REFUSED, nav, cash_units, count
-    if soon or not desk.invest_flows:
+    if soon:
         return NOTHING_MOVED, nav, cash_units, count
-    goal = _flow_box(sessions, target, k, t, nav, units, scratch)
+    floor = _aim(target, k)
+    floor = floor if desk.invest_flows else min(floor, 0.0)
+    if not desk.invest_flows and (flow > 0.0 or cash_units * cash_price >= floor * nav):
+        return NOTHING_MOVED, nav, cash_units, count
+    goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
     box, before = scratch.box, nav
     status, nav, cash_units, paid, _ = book(
         units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
@@ -248,23 +265,35 @@ def take_in(
     )  # fmt: skip
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
+    if flow < 0.0 and cash_units * cash_price < (min(floor, 0.0) - OVERDRAFT) * nav:
+        status = REFUSED
     return status, nav, cash_units, count + 1
 
 
+@inlined
+def _aim(target: Array, k: int) -> float:
+    """The weight of cash in row k of the targets."""
+    aim = 1.0
+    for i in range(target.shape[1]):
+        aim -= target[k, i]
+    return aim
+
+
 @lean
-def _flow_box(sessions: Sessions, target: Array, k: int, t: int, nav: float, units: Array, scratch: Scratch) -> float:
+def _flow_box(
+    sessions: Sessions, target: Array, k: int, t: int, nav: float, aim: float, units: Array, scratch: Scratch
+) -> float:
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
-    As much at most as came or went, and no further than brings cash to its own target; what the lines that can trade
-    have no room for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
+    As much at most as came or went, and no further than brings cash to `aim`; what the lines that can trade have no
+    room for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
     cash = weigh(units, sessions.closes, t, nav, scratch.weights)
-    aim, room, flow = 1.0, 0.0, sessions.flows[t] / nav
+    room, flow = 0.0, sessions.flows[t] / nav
     for i in range(len(units)):
         weight = scratch.weights[i]
         aims[i] = target[k, i]
-        aim -= aims[i]
         lower[i] = weight if flow > 0.0 else min(weight, aims[i])
         upper[i] = max(weight, aims[i]) if flow > 0.0 else weight
         if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):

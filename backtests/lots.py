@@ -9,6 +9,7 @@ from backtests.game import Game
 from research.accounting import Trade, Why
 from research.accounting.kernel import charge, wealth
 from research.accounting.settling import buy_lot, gain, levy, sell_lots
+from research.errors import ConfigError
 from research.market.market import Array, Mask
 from research.trading.sizing import Position, size
 
@@ -46,6 +47,11 @@ def open_in_lots(game: Game, weights: Array, before: float, ledger: Ledger) -> t
     t, units, sessions = game.first, np.zeros(len(weights)), game.sessions
     price, goal = sessions.cash_index[t], Trade.to(weights, Why("opening"))
     listed = orders(game, t, units, before / price, lambda position, again: goal, weights)
+    if not listed.any() and np.abs(weights).sum() > 0.0:
+        raise ConfigError(
+            f"a wealth of {before:,.2f} buys no whole lot of {', '.join(game.market.assets)}: start with more "
+            "(nav=…), or leave sizing at 'fractional'."
+        )
     spent, paid = fill(game, t, t, False, listed, units, ledger.opening_trades, ledger.opening_charges)
     ledger.units[0] = units
     cash_units = (before - spent) / price

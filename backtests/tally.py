@@ -12,6 +12,7 @@ import numpy as np
 
 from backtests.backtest import TRADED, Backtest
 from backtests.scores import target_returns
+from backtests.vector import most, where
 from research.allocation import TargetPath
 from research.compiled import compiled, inlined, lean
 from research.errors import DataError
@@ -72,13 +73,13 @@ def lived(curve: Curve, before: float, after: float, cash: float, strategic: flo
     net = after * curve.per_nav - 1.0
     gross = before * curve.per_nav - 1.0
     excess, active, gap = net - cash, gross - strategic, gross - own
-    peak = max(curve.peak, after)
+    peak = most(curve.peak, after)
     deeper = after * curve.low_peak < curve.low * peak
     return Curve(
         1.0 / after,
         peak,
-        after if deeper else curve.low,
-        peak if deeper else curve.low_peak,
+        where(deeper, after, curve.low),
+        where(deeper, peak, curve.low_peak),
         curve.net + net,
         curve.net2 + net * net,
         curve.excess + excess,
@@ -118,9 +119,9 @@ def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: 
     per_nav = 1.0 / nav
     return Traded(
         so_far.cost + cost * per_nav,
-        so_far.turnover + max(bought, sold) * per_nav,
+        so_far.turnover + most(bought, sold) * per_nav,
         so_far.lines + lines,
-        so_far.days + (lines > 0),
+        so_far.days + where(lines > 0.0, 1.0, 0.0),
     )
 
 

@@ -103,7 +103,7 @@ class Order:
 # -- the days --------------------------------------------------------------------------------------------------------
 
 
-def play(s: Setting) -> Portfolio:
+def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be read at one place)
     """From the opening trade at the close of the first row to the last."""
     market, n, at_open = s.market, len(s.weights), s.execution.at == "open"
     p = Portfolio(np.zeros(n), s.wealth, [[] for _ in range(n)])
@@ -125,9 +125,17 @@ def play(s: Setting) -> Portfolio:
             p.grow(1.0 / to_open)
         if s.flows[t] != 0.0:
             p.cash += s.flows[t]
-            soon = order is not None and order.due == t and not at_open
-            if s.use == "rebalance" and not soon:
-                p.bookings.append(flow(s, p, t))
+            whole = s.rule.part == 1.0 and s.execution.participation is None
+            soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
+            aim = 1.0 - target_at(market, t, s.weights).sum()
+            aim = aim if s.use == "rebalance" else min(aim, 0.0)
+            short = s.flows[t] < 0.0 and p.cash < aim * p.wealth
+            if not p.wealth > 0.0:
+                raise NoRoot
+            if not soon and (s.use == "rebalance" or short):
+                p.bookings.append(flow(s, p, t, aim))
+                if s.flows[t] < 0.0 and p.cash < (min(aim, 0.0) - 0.05) * p.wealth:
+                    raise NoRoot
         for turn in ["book", "look"] if s.lag else ["look", "book"]:
             if turn == "book" and order is not None and order.due == t and not at_open:
                 order = work(s, p, t, order, False)
@@ -263,11 +271,11 @@ def work(s: Setting, p: Portfolio, t: int, order: Order, at_open: bool) -> Order
     return Order(order.asked, t + 1, max(order.left - 1, 1), order.box)
 
 
-def flow(s: Setting, p: Portfolio, t: int) -> Booking:
-    """Contributions buy what is under target, withdrawals sell what is over, up to what came or went."""
+def flow(s: Setting, p: Portfolio, t: int, aim: float) -> Booking:
+    """Contributions buy what is under target, withdrawals sell what is over, as much as came or went, cash to aim."""
     goal, nav = target_at(s.market, t, s.weights), p.wealth
     w, came = p.x / nav, s.flows[t] / nav
-    cash, aim = 1.0 - w.sum(), 1.0 - goal.sum()
+    cash = 1.0 - w.sum()
     if came > 0.0:
         lower, upper = w, np.maximum(w, goal)
         room = (upper - lower)[s.market.tradable[t] & (goal != 0.0)].sum()
@@ -298,33 +306,38 @@ def book(
     end = nearest(w, market.tradable[t], box, rates[0] + rates[1])
     moves = np.abs(end - w) > NONE
     gap = np.where(moves, part * (end - w), 0.0)
-    gap, cut = paced(s, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
-    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), rates, minimum)
+    gap, at_most, cut = paced(s, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
+    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), at_most, rates, minimum, t - at_open)
     return Booking(asked, t, trades, charges, cut)
 
 
 def paced(
     s: Setting, t: int, gap: np.ndarray, nav: float, way: float, to_cash: float, capped: bool
-) -> tuple[np.ndarray, bool]:
-    """Today's share of the way, each order at most its part of the volume; buys or sells give way to cash."""
-    today = gap * way
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Today's share of the way, each order at most its part of the volume; buys or sells give way to cash.
+
+    Also which orders are as large as they may be, and so do not pay for the others; and whether any is left.
+    """
+    today, at_most = gap * way, np.zeros(len(gap), dtype=bool)
     if capped and s.execution.participation is not None and s.market.volumes is not None:
         most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
+        at_most = np.abs(today) > most
         today = np.clip(today, -most, most)
-    if (today == gap).all():
-        return gap, False
+    if way == 1.0 and not at_most.any():
+        return gap, at_most, False
     buys, sells = today[today > 0.0].sum(), -today[today < 0.0].sum()
     low, high = min(0.0, to_cash), max(0.0, to_cash)
     if sells - buys < low:
         today = np.where(today > 0.0, today * max(sells - low, 0.0) / buys, today)
     elif sells - buys > high:
         today = np.where(today < 0.0, today * max(buys + high, 0.0) / sells, today)
-    return today, True
+    return today, at_most, True
 
 
 def proportional(s: Setting, t: int, at_open: bool) -> np.ndarray:
     """(2, n) commission and half-spread of the day, fraction of notional."""
-    market, spread = s.market, s.costs.half_spread if s.costs.half_spread.ndim == 1 else s.costs.half_spread[t]
+    known = t - at_open  # what an open knows is the last close
+    market, spread = s.market, s.costs.half_spread if s.costs.half_spread.ndim == 1 else s.costs.half_spread[known]
     assert market.bars is not None
     quotes = market.bars["open"][t] if at_open else market.prices[t]
     per_unit = np.where(s.costs.per_unit > 0.0, s.costs.per_unit / quotes, 0.0)
@@ -353,36 +366,49 @@ def moved_price(s: Setting, t: int, i: int) -> float:
 
 
 def settle(
-    s: Setting, p: Portfolio, t: int, goal: np.ndarray, moves: np.ndarray, rates: np.ndarray, minimum: float
+    s: Setting,
+    p: Portfolio,
+    t: int,
+    goal: np.ndarray,
+    moves: np.ndarray,
+    at_most: np.ndarray,
+    rates: np.ndarray,
+    minimum: float,
+    known: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pay for going to `goal`: which lines trade is decided at the wealth before costs. Gives trades and charges."""
+    """Pay for going to `goal`: which lines trade is decided at the wealth before costs. Gives trades and charges.
+
+    at_most : lines that trade what brings them to their goal at the wealth before costs, whatever the others pay.
+    """
     nav, n = p.wealth, len(goal)
     small = moves & (np.abs(goal * nav - p.x) < minimum)
     moves = moves & ~small
     trades, charges = np.zeros(n), np.zeros((5, n))
     if not moves.any():
         return trades, charges
-    kept, to_cash = float(p.x[~moves].sum()), 1.0 - goal.sum()
-    share = float(goal[moves].sum()) + to_cash
+    fixed = np.where(moves & at_most, goal * nav - p.x, 0.0)
+    still = ~moves | (fixed != 0.0)
+    kept, to_cash = float((p.x + fixed)[still].sum()), 1.0 - goal.sum()
+    share = float(goal[~still].sum()) + to_cash
     unbought = float((goal * nav - p.x)[small].sum())
 
     def costs(scale: float) -> float:
         total, gains = 0.0, 0.0
         for i in np.flatnonzero(moves):
-            order = goal[i] * scale - p.x[i]
-            total += sum(charged(s, t, i, abs(order), rates))
+            order = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
+            total += sum(charged(s, known, i, abs(order), rates))
             if s.costs.tax is not None and order < 0.0:
                 gains += sold(p.lots[i], -order, s.costs.tax.lots)[0]
         return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
 
     scale = root(costs, nav, 0.0, 1.0) if unbought > 0.0 else root(costs, nav, kept, share)
-    if unbought > 0.0 and scale - kept - goal[moves].sum() * scale < to_cash * scale:
+    if unbought > 0.0 and scale - kept - goal[~still].sum() * scale < to_cash * scale:
         scale = root(costs, nav, kept, share)
     gains = np.zeros(n)
     for i in np.flatnonzero(moves):
-        trades[i] = goal[i] * scale - p.x[i]
-        charges[:4, i] = charged(s, t, i, abs(trades[i]), rates)
-        p.x[i] = goal[i] * scale
+        trades[i] = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
+        charges[:4, i] = charged(s, known, i, abs(trades[i]), rates)
+        p.x[i] += trades[i]
         if s.costs.tax is not None and trades[i] < 0.0:
             gains[i], p.lots[i] = sold(p.lots[i], -trades[i], s.costs.tax.lots)
         elif s.costs.tax is not None and trades[i] > 0.0:

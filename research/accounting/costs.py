@@ -73,7 +73,7 @@ class Costs:
     """What a portfolio pays: for each trade, on each side, and for holding.
 
     commission, half_spread : (n,) fraction of notional (0.0001 is one basis point); half_spread also (T, n), a spread a
-                              day, NaN before it is known; a market that ends sooner takes the first rows.
+                              day of its market, NaN before it is known.
     per_unit : (n,) currency per unit traded, added to the commission; needs quotes.
     minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order.
     impact   : of our own trade on the price, or None.  tax : on realised gains, or None.
@@ -117,6 +117,11 @@ class Costs:
                 limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
                 raise ConfigError(f"{name} of line {line} is {shown}: a cost is at least 0{limit}. Correct it.")
             object.__setattr__(self, name, frozen(values))
+        if self.impact is not None and np.ndim(self.impact.coefficient) and len(np.ravel(self.impact.coefficient)) != n:
+            raise ConfigError(
+                f"impact has {len(np.ravel(self.impact.coefficient))} coefficients and commission {n} lines: give one, "
+                "or one a line."
+            )
         for name in ("financing", "cash_spread", "management_fee"):
             if not 0.0 <= getattr(self, name) < 0.5:
                 raise ConfigError(
@@ -165,6 +170,10 @@ class Costs:
             impact = replace(impact, coefficient=float(each) if each.ndim == 0 else tuple(each.tolist()))
         return replace(self, impact=impact, **{name: getattr(self, name) * multiple for name in amounts})
 
+    def until(self, rows: int) -> "Costs":
+        """The same for the first `rows` dates of its market: spreads by the day end there."""
+        return self if self.half_spread.ndim == 1 else replace(self, half_spread=self.half_spread[:rows])
+
     def simplified(self, nav: float) -> "Costs":
         """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
 
@@ -187,7 +196,8 @@ class Costs:
         """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
 
         first : row from which they are needed.  minimum_trade : currency; a smaller order is not sent.
-        at_open : is a commission per unit to be counted on units at the open, not at the close?
+        at_open : are the orders booked at opens? Then a commission per unit is counted on units there, and spreads and
+        impact are those known at the last close.
         Raises : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and value,
         for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
@@ -197,18 +207,18 @@ class Costs:
         if self.per_unit.any() or self.impact is not None or len(rates) > 1:
             if market is None:
                 raise ConfigError("costs per unit, impact and spreads by the day need a market: give it.")
-            if 1 < len(rates) < len(market.dates):
+            if len(rates) not in (1, len(market.dates)):
                 raise ConfigError(
                     f"half_spread has {len(rates)} rows and market {market.name!r} {len(market.dates)}: give a row a "
-                    "date."
+                    "date (`Costs.until` cuts the first of a longer one)."
                 )
-            rates = rates[: len(market.dates)]
-            _known(market, first, rates[:, 1], "half_spread")
+            _known(market, first, rates[:, 1], "half-spread", "an estimate needs its whole window after the listing")
+            rates = _yesterdays(rates) if at_open else rates
         if self.per_unit.any():
             assert market is not None
             quotes = market.bars["open"] if at_open and market.bars is not None else market.prices
             each = np.where(self.per_unit > 0.0, self.per_unit, np.nan) / quotes
-            _known(market, first, np.where(self.per_unit > 0.0, each, 0.0), "quote, for a commission per unit,")
+            _known(market, first, np.where(self.per_unit > 0.0, each, 0.0), "quote", "a commission per unit needs it")
             rates = np.broadcast_to(rates, (len(each), 2, n)).copy()
             rates[:, 0] += np.nan_to_num(each)
         impact, exponent = np.zeros((1, n)), 1.5
@@ -216,6 +226,7 @@ class Costs:
             assert market is not None
             exponent = self.impact.exponent
             impact = _impact(market, first, self.impact)
+            impact = _yesterdays(impact) if at_open else impact
         rates = np.nan_to_num(rates)
         amounts = bool(self.minimum.any() or self.ticket.any() or impact.any())
         return Tariff(
@@ -261,23 +272,37 @@ def _impact(market: Market, first: int, model: Impact) -> Array:
     if market.volumes is None:
         raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
     volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
-    coefficient = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
-    needed = np.where(coefficient > 0.0, np.where(volume > 0.0, volume, np.nan), 1.0)
-    _known(market, first, needed, "volume, for market impact,", volume)
-    _known(market, first, np.where(coefficient > 0.0, sigma, 0.0), "volatility, for market impact,")
+    charged = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
+    today = np.where(market.volumes > 0.0, 1.0, np.nan)
+    _known(
+        market,
+        first,
+        np.where(charged > 0.0, today, 1.0),
+        "volume above zero",
+        "impact needs one each day",
+        market.volumes,
+    )
+    whole = "impact needs its whole window after the listing"
+    _known(market, first, np.where(charged > 0.0, volume, 1.0), f"{model.volume_window}-session mean of volume", whole)
+    _known(market, first, np.where(charged > 0.0, sigma, 1.0), f"{model.volatility_window}-session volatility", whole)
     with np.errstate(divide="ignore", invalid="ignore"):
-        each: Array = np.nan_to_num(coefficient * sigma * needed ** (1.0 - model.exponent), posinf=0.0)
-    return each
+        each: Array = charged * sigma * volume ** (1.0 - model.exponent)
+    return np.nan_to_num(each, posinf=0.0)
 
 
-def _known(market: Market, first: int, values: Array, what: str, found: Array | None = None) -> None:
-    """Refuse a missing value, from row `first` on, of a line that can trade."""
+def _yesterdays(days: Array) -> Array:
+    """What is known at the open: the rows (T, …) of the closes before."""
+    return np.concatenate([days[:1], days[:-1]])
+
+
+def _known(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:
+    """Refuse a missing value, from row `first` on, of a line that can trade.  found : what to show, else the value."""
+    shown = np.broadcast_to(values if found is None else found, market.shape)
     missing = np.isnan(np.broadcast_to(values, market.shape)) & market.tradable
     missing[:first] = False
     if missing.any():
         t, i = np.argwhere(missing)[0]
-        value = np.nan if found is None else found[t, i]
         raise DataError(
-            f"no {what} of {market.assets[i]} on {market.days[t]}: found {value}. Leave the cost out, change its "
-            "window, start later, or choose a market that has it."
+            f"no {what} of {market.assets[i]} on {market.days[t]} in market {market.name!r}: found {shown[t, i]}, and "
+            f"{need}. Start later, give a shorter window or another market, or leave the cost out."
         )

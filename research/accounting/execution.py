@@ -82,7 +82,8 @@ class Flows:
 
     amounts : currency by date; a date without a session counts at the next one.
     use     : "rebalance": contributions buy what is under its target and withdrawals sell what is over it, on the day,
-              toward the target in force; "cash": they wait in cash for the next trade.
+              toward the target in force; "cash": what comes waits in cash for the next trade, and what goes is taken
+              from cash, and from lines over their target as far as cash cannot pay.
     """
 
     amounts: Mapping[pd.Timestamp, float]
@@ -109,6 +110,11 @@ class Flows:
             raise ConfigError(f"period of flows is {period!r}: use one of {', '.join(EVERY)}.")
         days = market.dates[last_of(market.days, period, market.calendar)]
         return cls(dict.fromkeys(days, amount), use)
+
+    @property
+    def any_out(self) -> bool:
+        """Does any money go?"""
+        return any(amount < 0.0 for amount in self.amounts.values())
 
     def on(self, market: Market, first: int) -> Array:
         """(T,) currency at each close after row `first`; what came up to then is part of the wealth at the opening.

@@ -80,42 +80,46 @@ def accrue(
 
 
 @inlined
-def _pace(weights: Array, asked: Array, nav: float, cash_way: float, most: Array, day: int, way: float) -> bool:
+def _pace(
+    weights: Array, asked: Array, capped: Array, nav: float, cash_way: float, most: Array, day: int, way: float
+) -> bool:
     """Let the trade go only `way` of its way, and each order to most[day, i] (currency) at most; is any of it left?
 
-    What the orders so cut would leave in cash, less or more than both today's cash and the goal's, is mended by cutting
-    the buys, or the sells, by one factor.  cash_way : the goal's cash less today's, fraction of NAV.
+    An order that is cut to the most is written into `capped`, and its line asked where it is. What the orders so cut
+    would leave in cash, less or more than both today's cash and the goal's, is mended by cutting the buys, or the
+    sells, by one factor.  cash_way : the goal's cash less today's, fraction of NAV.
     """
     buys, sells, cut = 0.0, 0.0, False
     for i in range(len(asked)):
-        gap = asked[i] - weights[i]
-        if gap == 0.0:
+        capped[i] = 0.0
+        today = (asked[i] - weights[i]) * way
+        if today == 0.0:
             continue
-        today, cut = gap * way, cut or way < 1.0
-        if len(most) > 0 and abs(today) * nav > most[day, i]:
-            today, cut = (most[day, i] / nav if gap > 0.0 else -most[day, i] / nav), True
         asked[i] = weights[i] + today
+        if len(most) > 0 and abs(today) * nav > most[day, i]:
+            capped[i], asked[i], cut = (most[day, i] if today > 0.0 else -most[day, i]), weights[i], True
+            today = capped[i] / nav
         if today > 0.0:
             buys += today
         else:
             sells -= today
-    if not cut:
-        return False
     spare = sells - buys  # what cash gains
     low, high = min(0.0, cash_way), max(0.0, cash_way)
-    if spare < low and buys > 0.0:
-        _shorten(weights, asked, max(sells - low, 0.0) / buys, 1.0)
-    elif spare > high and sells > 0.0:
-        _shorten(weights, asked, max(buys + high, 0.0) / sells, -1.0)
-    return True
+    if (cut or way < 1.0) and spare < low and buys > 0.0:
+        _shorten(weights, asked, capped, max(sells - low, 0.0) / buys, 1.0)
+    elif (cut or way < 1.0) and spare > high and sells > 0.0:
+        _shorten(weights, asked, capped, max(buys + high, 0.0) / sells, -1.0)
+    return cut or way < 1.0
 
 
 @inlined
-def _shorten(weights: Array, asked: Array, factor: float, side: float) -> None:
+def _shorten(weights: Array, asked: Array, capped: Array, factor: float, side: float) -> None:
     """Cut the orders of one side, buys (1.0) or sells (-1.0), by a factor."""
     for i in range(len(asked)):
         if (asked[i] - weights[i]) * side > 0.0:
             asked[i] = weights[i] + (asked[i] - weights[i]) * factor
+        if capped[i] * side > 0.0:
+            capped[i] *= factor
 
 
 @lean
@@ -163,9 +167,9 @@ def book(
                 asked[i] = weights[i] + part * (asked[i] - weights[i])
     left = False
     if way < 1.0 or len(most) > 0:
-        left = _pace(weights, asked, nav, part * (cash - held), most, day, way)
+        left = _pace(weights, asked, scratch.capped, nav, part * (cash - held), most, day, way)
     status, cash_units, paid = settle(
-        units, prices, t, cash_units, cash_price, nav, weights, asked, tariff, day, lots, scratch.gains, trades[j],
+        units, prices, t, cash_units, cash_price, nav, weights, asked, tariff, day, lots, scratch, trades[j],
         charges[j],
     )  # fmt: skip
     after = wealth(units, prices, t, cash_units, cash_price) if status == BOOKED else nav
@@ -185,10 +189,10 @@ def close_out(
     gains: Array,
     trades: Array,
     charges: Array,
-) -> float:
+) -> tuple[float, float]:
     """Pay line i out at row t of prices, whether it can trade or not: a delisting. Only tax is charged.
 
-    Writes units, lots, trades (n,) and charges (columns, n); gives cash_units.
+    Writes units, lots, trades (n,) and charges (columns, n); gives (cash_units, charges in all).
     """
     for m in range(len(units)):
         trades[m], gains[m] = 0.0, 0.0
@@ -203,5 +207,4 @@ def close_out(
         lots.held[i] = 0
         paid = levy(lots, tariff.tax, gains, gains[i], max(gains[i], 0.0), charges)
     units[i] = 0.0
-    left: float = cash_units + (value - paid) / cash_price
-    return left
+    return cash_units + (value - paid) / cash_price, paid

@@ -20,7 +20,7 @@ the unknown instead of the trades before them.
 
 import numpy as np
 
-from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Tariff
+from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
 from research.compiled import inlined, lean
 from research.market.market import Array
 
@@ -169,6 +169,7 @@ def _excess(
     tariff: Tariff,
     day: int,
     lots: Lots,
+    capped: Array,
     kept: float,
     share: float,
     scale: float,
@@ -177,15 +178,16 @@ def _excess(
     used, slope = kept + share * scale, share
     gains, more = 0.0, 0.0
     for i in range(len(units)):
-        if asked[i] != weights[i]:
-            traded = asked[i] * scale - units[i] * prices[t, i]
+        if asked[i] != weights[i] or capped[i] != 0.0:
+            goal = 0.0 if capped[i] != 0.0 else asked[i]
+            traded = capped[i] if capped[i] != 0.0 else goal * scale - units[i] * prices[t, i]
             cost, marginal = _costs(tariff, day, i, abs(traded))
             used += cost
-            slope += marginal * asked[i] if traded > 0.0 else -marginal * asked[i]
+            slope += marginal * goal if traded > 0.0 else -marginal * goal
             if tariff.tax > 0.0 and traded < 0.0:
                 realised, last = gain(lots, tariff.method, i, prices[t, i], -traded / prices[t, i])
                 gains += realised
-                more -= last * asked[i]
+                more -= last * goal
     taxed = gains - lots.carried[0]
     if tariff.tax > 0.0 and taxed > 0.0:
         used += tariff.tax * taxed
@@ -232,6 +234,7 @@ def _root(
     tariff: Tariff,
     day: int,
     lots: Lots,
+    capped: Array,
     kept: float,
     share: float,
 ) -> float:
@@ -241,12 +244,12 @@ def _root(
     low, high = 0.0, (nav - kept) / share
     if not _steepest(units, prices, t, weights, asked, tariff, day, lots, high) < share:
         return -1.0
-    used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, kept, share, low)
+    used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, capped, kept, share, low)
     if used > nav:
         return -1.0
     scale = high
     for _ in range(ROUNDS):
-        used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, kept, share, scale)
+        used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, capped, kept, share, scale)
         if used > nav:
             high = scale
         else:
@@ -260,11 +263,15 @@ def _root(
 
 @inlined
 def _drop_small(
-    units: Array, prices: Array, t: int, nav: float, weights: Array, asked: Array, tariff: Tariff
+    units: Array, prices: Array, t: int, nav: float, weights: Array, asked: Array, tariff: Tariff, capped: Array
 ) -> tuple[float, float]:
     """(value, weight) that the orders too small to send would have had: their lines are asked where they are."""
     value, weight = 0.0, 0.0
     for i in range(len(units)):
+        if capped[i] != 0.0 and abs(capped[i]) < tariff.minimum_trade:
+            value += units[i] * prices[t, i]
+            weight += (units[i] * prices[t, i] + capped[i]) / nav
+            capped[i] = 0.0
         if asked[i] != weights[i] and abs(asked[i] * nav - units[i] * prices[t, i]) < tariff.minimum_trade:
             value += units[i] * prices[t, i]
             weight += asked[i]
@@ -282,6 +289,7 @@ def _pay(
     tariff: Tariff,
     day: int,
     lots: Lots,
+    capped: Array,
     scale: float,
     cash: float,
     gains: Array,
@@ -293,10 +301,10 @@ def _pay(
     paid, realised, won = 0.0, 0.0, 0.0
     for i in range(len(units)):
         gains[i] = 0.0
-        if asked[i] == weights[i]:
+        if asked[i] == weights[i] and capped[i] == 0.0:
             continue
         price = prices[t, i]
-        after = asked[i] * scale
+        after = units[i] * price + capped[i] if capped[i] != 0.0 else asked[i] * scale
         trades[i] = after - units[i] * price
         size = abs(trades[i])
         charges[COMMISSION, i], _ = _commission(tariff, r, i, size)
@@ -400,13 +408,14 @@ def settle(
     tariff: Tariff,
     day: int,
     lots: Lots,
-    gains: Array,
+    scratch: Scratch,
     trades: Array,
     charges: Array,
 ) -> tuple[int, float, float]:
     """Bring the portfolio from `weights` to `asked` (n,), paying for it: exact and self-financing.
 
-    prices : row t.  tariff : row `day` of what it has by the day.  gains (n,) : scratch.
+    prices : row t.  tariff : row `day` of what it has by the day.  scratch : its `capped` lines, asked where they are,
+    trade just that, whatever the others pay; `plain` tariffs have none.
     Writes units (n,), trades (n,) currency, buys positive, charges (columns, n) currency, and the lots; `asked` where
     an order is too small to send.
     Gives (status, cash_units, charges in all). REFUSED: the marginal costs leave no root, the wealth is not positive,
@@ -419,7 +428,20 @@ def settle(
         )
     else:
         status, cash, paid = _settle_any(
-            units, prices, t, nav, weights, asked, tariff, day, lots, cash, gains, trades, charges
+            units,
+            prices,
+            t,
+            nav,
+            weights,
+            asked,
+            tariff,
+            day,
+            lots,
+            cash,
+            scratch.gains,
+            scratch.capped,
+            trades,
+            charges,
         )
     return status, cash / cash_price if status == BOOKED else cash_units, paid
 
@@ -462,6 +484,16 @@ def _settle_proportional(
 
 
 @inlined
+def _sum(capped: Array) -> tuple[float, bool]:
+    """Currency of all capped orders, and whether there is one."""
+    total, some = 0.0, False
+    for i in range(len(capped)):
+        total += capped[i]
+        some |= capped[i] != 0.0
+    return total, some
+
+
+@inlined
 def _any_short(asked: Array) -> bool:
     """Is any line asked to be held short?"""
     short = False
@@ -483,13 +515,16 @@ def _settle_any(
     lots: Lots,
     cash: float,
     gains: Array,
+    capped: Array,
     trades: Array,
     charges: Array,
 ) -> tuple[int, float, float]:
     """`settle` for any costs; gives (status, cash, charges in all), currency."""
-    unsold, unasked = _drop_small(units, prices, t, nav, weights, asked, tariff)
+    unsold, unasked = _drop_small(units, prices, t, nav, weights, asked, tariff, capped)
     kept, share, marginal = _moves(units, prices, t, weights, asked, tariff.rates, 0, trades, charges)
-    if marginal < 0.0:
+    most, some = _sum(capped)
+    kept, share = kept + most, share - most / nav  # a capped line ends at what it holds and its order
+    if marginal < 0.0 and not some:
         return NOTHING_MOVED, cash, 0.0
     if not nav > 0.0 or (tariff.tax > 0.0 and _any_short(asked)):
         return REFUSED, cash, 0.0
@@ -499,10 +534,10 @@ def _settle_any(
         kept, share = 0.0, 1.0
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
-        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, 0.0, 1.0)
+        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, capped, 0.0, 1.0)
     if unbought <= 0.0 or 0.0 <= scale < kept + share * scale:  # unless cash would then get less than was asked
-        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, kept, share)
+        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, capped, kept, share)
     if scale < 0.0:
         return REFUSED, cash, 0.0
-    cash, paid = _pay(units, prices, t, weights, asked, tariff, day, lots, scale, cash, gains, trades, charges)
+    cash, paid = _pay(units, prices, t, weights, asked, tariff, day, lots, capped, scale, cash, gains, trades, charges)
     return BOOKED, cash, paid

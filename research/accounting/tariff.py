@@ -62,15 +62,19 @@ class Lots(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for the arithmetic of one trade: (n,) each, and a box (3, n) with its target."""
+    """Room for the arithmetic of one trade: (n,) each, and a box (3, n) with its target.
+
+    capped : currency, of an order that is as large as the session's volume allows; 0 for the others.
+    """
 
     weights: Array
     asked: Array
     movable: NDArray[np.bool_]
     gains: Array
+    capped: Array
     box: Array
 
     @classmethod
     def of(cls, n: int) -> "Scratch":
         """Room for n lines."""
-        return cls(np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_), np.empty(n), np.empty((3, n)))
+        return cls(np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_), np.empty(n), np.zeros(n), np.empty((3, n)))

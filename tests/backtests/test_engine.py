@@ -393,14 +393,16 @@ def test_a_target_past_the_leverage_limit_is_refused_unless_it_is_allowed(noise:
 
 def test_costs_that_would_take_the_wealth_are_refused(noise: Market, play: Callable[..., Backtest]) -> None:
     rule = Calendar(FixedWeights((2.0, -2.0, 0.5, 0.0)), "month")
-    with pytest.raises(PolicyError, match=r"'Odd name' cannot go on at 2018-01-02.*A01: 60.00% of a weight of -2"):
+    with pytest.raises(
+        PolicyError, match=r"'Odd name' cannot go on at 2018-01-02.*the commission of A01: 0.60 on 2.00"
+    ):
         play(noise, rule, Costs.bps(4, [0, 3000, 0, 0], [0, 3000, 0, 0]), leverage_limit=5.0, name="Odd name")
 
 
 def test_a_portfolio_that_is_wiped_out_cannot_go_on(make_market: MakeMarket, play: Callable[..., Backtest]) -> None:
     """Two for one in A, which loses half and more on the third day."""
     market = make_market(np.array([[0.0, 0.0], [0.01, 0.0], [-0.6, 0.0], [1.0, 0.0]]))
-    with pytest.raises(PolicyError, match=r"cannot go on at 2018-01-04: wealth is no longer positive"):
+    with pytest.raises(PolicyError, match=r"cannot go on at 2018-01-04: its wealth is -0.19, no longer positive"):
         play(market, Never(FixedWeights((2.0, 0.0))), Costs.bps(2), leverage_limit=2.0)
 
 

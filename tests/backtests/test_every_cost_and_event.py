@@ -256,7 +256,7 @@ def test_a_longer_market_leaves_the_past_equal_to_the_bit() -> None:
         s, whole = c.setting, c.played()
         stop = len(s.market.dates) - 6
         amounts = {day: a for day, a in (c.flows.amounts if c.flows else {}).items() if day < s.market.dates[stop]}
-        short = replace(s, market=s.market.until(s.market.dates[stop - 1]))
+        short = replace(s, market=s.market.until(s.market.dates[stop - 1]), costs=s.costs.until(stop))
         cut = replace(c, setting=short, flows=Flows(amounts, c.flows.use) if c.flows else None).played()
         days = stop - s.first
         for fact in ("nav", "cash", "carries"):
@@ -324,7 +324,8 @@ def test_orders_in_whole_lots_are_whole_and_their_money_is_followed() -> None:
         c = case(seed)
         s = c.setting
         execution = replace(s.execution, sizing="units", days=1, participation=None)
-        result = replace(c, setting=replace(s, execution=execution)).played()
+        flows = c.flows and Flows({day: abs(amount) for day, amount in c.flows.amounts.items()}, "cash")
+        result = replace(c, setting=replace(s, execution=execution), flows=flows).played()
         assert result.reconcile().holds, (seed, result.reconcile().verdict)
         book, market = result.ledger, s.market
         for j in np.flatnonzero((book.part_of >= 0) & (book.booked >= 0)):

@@ -222,14 +222,14 @@ def test_what_impact_needs_is_asked_for_by_asset_date_and_value(make_market: Mak
         backtest(bare, Never(HALVES), impact(), start="2018-01-05")
     volumes = np.array(market.volumes)
     volumes[3, 1] = 0.0
-    with pytest.raises(DataError, match=r"volume, for market impact, of A01 on 2018-01-05: found 0\.0"):
+    with pytest.raises(DataError, match=r"volume above zero of A01 on 2018-01-05 .*found 0\.0"):
         backtest(replace(market, volumes=volumes), Never(HALVES), impact(), start="2018-01-05")
 
 
 def test_a_spread_that_is_not_known_is_asked_for_by_asset_and_date(make_market: MakeMarket) -> None:
     spread = np.full((6, 2), 1e-3)
     spread[2, 1] = np.nan
-    with pytest.raises(DataError, match="half_spread of A01 on 2018-01-04: found nan"):
+    with pytest.raises(DataError, match=r"half-spread of A01 on 2018-01-04 .*found nan"):
         backtest(drifted(make_market), Never(HALVES), Costs(np.zeros(2), spread))
     late = backtest(drifted(make_market), Never(HALVES), Costs(np.zeros(2), spread), start="2018-01-08")
     assert late.opening_cost == pytest.approx(1e-3 / 1.001, rel=1e-12)
@@ -242,7 +242,7 @@ def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_d
         backtest(market, Never(HALVES), dear, nav=100.0)
     returns = np.zeros((4, 2))
     returns[2] = [-0.6, 0.0]
-    with pytest.raises(PolicyError, match="2018-01-04: wealth is no longer positive"):
+    with pytest.raises(PolicyError, match=r"2018-01-04: its wealth is -0\.14, no longer positive"):
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE, leverage_limit=2.0)
     with pytest.raises(PolicyError, match=r"gross weights of 1\.9000 on 2018-01-02, past the leverage limit of 1"):
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE)
@@ -250,7 +250,7 @@ def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_d
 
 def test_a_tax_on_lines_held_short_is_refused(make_market: MakeMarket) -> None:
     costs = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2))
-    with pytest.raises(PolicyError, match="cannot go on at 2018-01-02"):
+    with pytest.raises(ConfigError, match=r"tax needs long holdings: a target of A01 is -0\.2"):
         backtest(drifted(make_market), Never(FixedWeights((1.2, -0.2))), costs, leverage_limit=2.0)
 
 

@@ -106,7 +106,7 @@ def test_a_withdrawal_of_more_than_there_is_is_refused_by_name_and_date(make_mar
     market = drifted(make_market)
     for use in ("cash", "rebalance"):
         flows = Flows({market.dates[2]: -100.5}, use=use)
-        with pytest.raises(PolicyError, match=r"withdrawal of 100\.50 on 2018-01-04"):
+        with pytest.raises(PolicyError, match=r"at 2018-01-04: it cannot pay the withdrawal of 100\.50"):
             backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=flows)
 
 

@@ -252,7 +252,7 @@ def test_a_kept_line_does_not_pay_for_the_others() -> None:
     units, trades, charges = np.array([50.0, 30.0]), np.empty(2), np.empty((5, 2))
     weights, asked = np.array([0.5, 0.3]), np.array([0.4, 0.3])
     tariff = Costs(np.full(2, 0.1), np.zeros(2)).tariff()
-    record = (Lots.empty(2, 0), np.empty(2), trades, charges)
+    record = (Lots.empty(2, 0), Scratch.of(2), trades, charges)
     status, cash, _ = settle(units, np.ones((1, 2)), 0, 20.0, 1.0, 100.0, weights, asked, tariff, 0, *record)
     y = 65.0 / 1.65
     assert status == BOOKED
@@ -335,7 +335,7 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
     rates, keeps = rng.uniform(0.0, 0.03, (2, 5)), rng.random(5) < 0.3
     nav = 1.0
     asked = np.where(keeps, x, goal)
-    units, record = x.copy(), (Lots.empty(5, 0), np.empty(5), np.empty(5), np.empty((5, 5)))
+    units, record = x.copy(), (Lots.empty(5, 0), Scratch.of(5), np.empty(5), np.empty((5, 5)))
     tariff = Costs(*rates).tariff()
     status, cash, _ = settle(units, np.ones((1, 5)), 0, nav - x.sum(), 1.0, nav, x, asked, tariff, 0, *record)
     kept, share = x[keeps].sum(), 1.0 - x[keeps].sum()

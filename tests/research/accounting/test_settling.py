@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from research.accounting import Costs
 from research.accounting.settling import BOOKED, NOTHING_MOVED, REFUSED, settle
-from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Lots, Tariff
+from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Lots, Scratch, Tariff
 
 TAX = 4
 
@@ -61,7 +61,7 @@ def pay(x, cash: float, goal, charged: Tariff, price=1.0, lots: Lots | None = No
     trades, charges = np.full(n, np.nan), np.full((5, n), np.nan)
     lots = Lots.empty(n, 2) if lots is None else lots
     status, left, paid = settle(
-        units, prices[None], 0, cash, 1.0, nav, weights, asked, charged, 0, lots, np.empty(n), trades, charges
+        units, prices[None], 0, cash, 1.0, nav, weights, asked, charged, 0, lots, Scratch.of(n), trades, charges
     )
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-13, abs=1e-15)
     return Paid(status, left + (units * prices).sum(), units * prices, left, trades, charges, lots)
