@@ -216,7 +216,7 @@ AT_OPEN = Execution(at="open")
         (opening, ConfigError, "small from 2020-03-02 at a lag of 0: what is decided at a close is booked at a later"),
         (lambda a: replace(a, execution=AT_OPEN), DataError, "has no opens"),
         (lambda a: replace(a, dividends="cash"), ConfigError, "small from 2020-03-02 .* has no dividends"),
-        (unknown_spread, DataError, "half_spread.* B on 2020-10-22"),
+        (unknown_spread, DataError, "half.spread.* B on 2020-10-22"),
         (
             lambda a: replace(a, execution=Execution(participation=0.1)),
             DataError,
