@@ -27,6 +27,7 @@ METRICS = (
 )  # fmt: skip
 CVAR = "cvar95"  # the one figure that needs the path: only where asked for
 SHARPE = METRICS.index("sharpe")
+EPS = float(np.finfo(np.float64).eps)
 
 
 class Curve(NamedTuple):
@@ -146,13 +147,16 @@ def finish(
     """Write the metrics, out (len(METRICS),), of a path of `days` returns over `span` calendar days.
 
     first, last : NAV after the opening trade, and at the end.  opening_cost : fraction of the wealth before it.
-    The Sharpe ratio of a path that never moves against cash is not defined, and NaN: whoever shows it refuses it.
+    The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: whoever shows it refuses
+    it. Gains are the same where they differ by rounding only: by `STILL`, or by what the two sums over the days may
+    have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
     """
     years, root = days / periods_per_year, math.sqrt(periods_per_year)
     spread = math.sqrt(_variance(curve.excess, curve.excess2, days))
+    rounding = math.sqrt(2.0 * EPS * curve.excess2 * days / (days - 1))
     out[0] = math.expm1(math.log(last / first) * (DAYS_PER_YEAR / span))
     out[1] = math.sqrt(_variance(curve.net, curve.net2, days)) * root
-    out[2] = curve.excess / days / spread * root if spread > STILL else np.nan
+    out[2] = curve.excess / days / spread * root if spread > max(STILL, rounding) else np.nan
     out[3] = curve.low / curve.low_peak - 1.0
     out[4] = math.sqrt(_variance(curve.active, curve.active2, days)) * root
     out[5] = math.sqrt(_variance(curve.own, curve.own2, days)) * root
@@ -236,7 +240,8 @@ def checked(figures: Array, name: str) -> Array:
     """The figures (len(METRICS),) or more; raises DataError, naming whose they are, where the Sharpe ratio is none."""
     if np.isnan(figures[SHARPE]):
         raise DataError(
-            f"the Sharpe ratio of {name} is not defined: it never moves against cash. Leave out what only holds cash."
+            f"the Sharpe ratio of {name} is not defined: it gains the same on cash every day. Leave out what only "
+            "holds cash or grows at one rate."
         )
     return figures
 

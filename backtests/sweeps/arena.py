@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.game import Game
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
 from research.accounting import Costs, Execution
 from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, target_path
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio import Portfolio
 from research.rules import Rule
@@ -155,8 +156,9 @@ class Stage:
 def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False) -> Stage:
     """Bring a plan and its arenas together: everything is checked, and every target path computed once.
 
-    Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data and costs
-    that are none; DataError for a start before an allocation's first complete window.
+    Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data, costs that
+    are none, and a lag, an execution or dividends that do not go together; DataError for a start before an allocation's
+    first complete window, and for quotes, volumes and spreads that are missing where costs or execution need them.
     """
     many = [arenas] if isinstance(arenas, Portfolio | Arena) else list(arenas)
     known = [arena if isinstance(arena, Arena) else Arena.of(arena) for arena in many]
@@ -172,14 +174,48 @@ def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *
     for arena in used.values():
         arena.times(max(plan.cost_multiples))  # says which cost is too high
     firsts = {(name, start): arena.first(start) for name, arena in used.items() for start in plan.days}
+    strategic = {name: target_path(arena.strategic, arena.market) for name, arena in used.items()}
+    _check_games(used, plan, firsts, strategic)
     return Stage(
         plan=plan,
         arenas=used,
         firsts=firsts,
         paths=_share(used, plan, firsts),
-        strategic={name: target_path(arena.strategic, arena.market) for name, arena in used.items()},
+        strategic=strategic,
         cvar95=cvar95,
     )
+
+
+def _check_games(
+    arenas: Mapping[str, Arena],
+    plan: Plan,
+    firsts: Mapping[tuple[str, Start], int],
+    strategic: Mapping[str, TargetPath],
+) -> None:
+    """Lay out a game for each arena, start and smallest lag: what its market lacks is said before any is played.
+
+    Raises : ConfigError and DataError of `Game.of`, naming the arena.
+    """
+    for (name, start), lags in _lags(plan).items():
+        arena = arenas[name]
+        lag = min(arena.lag if lag is None else lag for lag in lags)
+        try:
+            Game.of(
+                arena.market, plan.policies[0], strategic[name], arena.costs, firsts[name, start], lag,
+                arena.execution, arena.dividends, None, name, 1.0,
+            )  # fmt: skip
+        except (ConfigError, DataError) as error:
+            raise type(error)(f"{name} from {start or arena.start:%Y-%m-%d} at a lag of {lag}: {error}") from error
+
+
+def _lags(plan: Plan) -> dict[tuple[str, Start], set[int | None]]:
+    """The lags of each (portfolio, start) of a plan."""
+    if plan.picks is None:
+        return {(name, start): set(plan.lags) for name in plan.portfolios for start in plan.days}
+    found: dict[tuple[str, Start], set[int | None]] = {}
+    for p, s, k in np.unique(plan.picks[:, [0, 2, 3]], axis=0).tolist():
+        found.setdefault((plan.portfolios[p], plan.days[s]), set()).add(plan.lags[k])
+    return found
 
 
 def _everywhere(plan: Plan, arenas: Sequence[Arena]) -> Plan:

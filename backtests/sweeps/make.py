@@ -1,6 +1,5 @@
 """The sweep of a file as a run of its own: resumable while it lasts, one whole folder when it is done."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from backtests.run import REPORTS, Run, staged, write_json
 from backtests.sweep_sheet import sweep_html
 from backtests.sweeps.arena import Stage
 from backtests.sweeps.file import read_sweep
-from backtests.sweeps.results import join, unfinished
+from backtests.sweeps.results import discard, join, unfinished
 from backtests.sweeps.summary import sweep_text
 from backtests.sweeps.sweeping import fingerprint_of, play_into, prepare, settings_of
 from backtests.sweeps.table import Keep, kept, paths
@@ -47,7 +46,7 @@ def make_sweep(
             join(chunks, made.plan.parts(), folder / RESULTS)
             text = publish(made, asked.keep, run, folder)
             sign(folder, started)
-        shutil.rmtree(chunks)
+        discard(chunks)
     again = f"{before:,} of them were finished before, and not played again.\n\n" if before else ""
     return Made(final, f"{text}\n\n{again}{final}")
 

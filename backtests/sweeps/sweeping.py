@@ -15,12 +15,12 @@ from backtests.run import Run
 from backtests.sweeps.arena import Arena, Stage, stage
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.crew import play_all
-from backtests.sweeps.plan import Part, Plan
+from backtests.sweeps.plan import Part, Plan, Strategic
 from backtests.sweeps.play import CORRIDORS, play_one
 from backtests.sweeps.results import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from research.errors import ConfigError
-from research.portfolio import Portfolio
+from research.portfolio import ALLOCATIONS, Portfolio
 
 Where = Portfolio | Arena | Sequence[Portfolio | Arena]
 
@@ -94,7 +94,7 @@ def sweep(
         tables = dict(play_tables(made, made.plan.parts(), workers, cluster, progress))
         parts: list[pa.Table] = [tables[part] for part in made.plan.parts()]
     else:
-        _refuse_unwritten(made.plan)
+        _refuse_unwritten(made)
         run = Run("sweep", "", "", settings_of(made), fingerprint_of(made))
         with unfinished(Path(folder), run, made.fingerprints()) as done:
             play_into(Path(folder), made, done, workers, cluster, progress)
@@ -152,11 +152,15 @@ def fingerprint_of(made: Stage) -> str:
     return hashlib.sha256("".join(f"{name}:{found};" for name, found in sorted(prints.items())).encode()).hexdigest()
 
 
-def _refuse_unwritten(plan: Plan) -> None:
-    """Refuse to keep chunks of policies that cannot be written down: another one could pass for them."""
-    for policy in plan.policies:
-        if type(policy) not in CORRIDORS:
+def _refuse_unwritten(made: Stage) -> None:
+    """Refuse to keep chunks of policies or allocations that cannot be written down: another could pass for them."""
+    allocations = (Strategic, *ALLOCATIONS.values())
+    parts: list[tuple[object, Sequence[type]]] = [(policy, CORRIDORS) for policy in made.plan.policies]
+    parts += [(policy.allocation, allocations) for policy in made.plan.policies]
+    parts += [(arena.strategic, allocations) for arena in made.arenas.values()]
+    for part, known in parts:
+        if type(part) not in known:
             raise ConfigError(
-                f"{type(policy).__name__} cannot be written down in full, so that its chunks could not be told from "
+                f"{type(part).__name__} cannot be written down in full, so that its chunks could not be told from "
                 "another's. Sweep it without `folder`."
             )

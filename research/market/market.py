@@ -132,7 +132,7 @@ class Market:
     def price_index(self) -> Array:
         """(T, n) what a unit is worth when its dividends are paid out, 1 at the first row; see `income`.
 
-        It grows by 1 + return - yield, where the yield is dividend × split / previous quote.
+        It grows by 1 + return - yield, where the yield is `dividend_yields`: of the mark at the close before.
         Raises : DataError for a dividend without a quote before it, or of the whole unit and more.
         """
         if self.dividends is None:

@@ -18,9 +18,10 @@ Array = NDArray[np.float64]
 
 
 def dividend_yields(market: "Market") -> Array:
-    """(T, n) dividend over the value of the same unit at its last trade before, fraction; zero where none is paid.
+    """(T, n) dividend over the mark of the same unit at the close before, fraction; zero where none is paid.
 
-    It is dividend × split / previous quote, the splits of a halt before it included.
+    It is dividend × split / previous quote, the splits of a halt before it included. The mark of a halt is that quote
+    times what the line has returned since: a converted line moves with its exchange rate while it does not trade.
     Raises : DataError for a dividend that no quote precedes.
     """
     yields = np.zeros(market.shape)
@@ -41,7 +42,7 @@ def dividend_yields(market: "Market") -> Array:
     if market.splits is not None:
         halted = np.cumprod(market.splits, axis=0)
         quote /= market.splits[t, i] * (halted[t - 1, i] / halted[before, i])
-    yields[t, i] = market.dividends[t, i] / quote
+    yields[t, i] = market.dividends[t, i] / (quote * (market.index[t - 1, i] / market.index[before, i]))
     return yields
 
 

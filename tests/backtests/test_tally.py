@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from simulated import measured_by, world
 
 from backtests.engine import backtest
@@ -81,3 +83,25 @@ def test_path_that_only_holds_cash_has_no_sharpe_ratio() -> None:
     played = backtest(market, Never(FixedWeights((0.0, 0.0))), Costs.bps(2), name="all cash")
     with pytest.raises(DataError, match="Sharpe ratio of backtest 'all cash' is not defined"):
         tally(played, np.zeros(50), np.zeros(50), g=5.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(1e-8, 0.02), st.integers(3, 2500), st.sampled_from([-1.0, 1.0]))
+def test_path_that_gains_the_same_every_day_has_no_sharpe_ratio(gain: float, days: int, sign: float) -> None:
+    """Sums of equal numbers cancel to their rounding, which is no variance, however many days there are."""
+    market = world(days, 1, cash=0.0)
+    market = replace(market, returns=np.vstack([np.zeros((1, 1)), np.full((days - 1, 1), sign * gain)]))
+    played = backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1), name="one rate")
+    with pytest.raises(DataError, match="Sharpe ratio of backtest 'one rate' is not defined: it gains the same"):
+        tally(played, np.zeros(days), np.zeros(days), g=5.0)
+
+
+def test_small_moves_round_a_steady_gain_have_the_sharpe_ratio_of_the_scores() -> None:
+    """1 % a day, give or take 1e-6: a Sharpe ratio of 1e4 a day, which is a number and no rounding."""
+    market = world(500, 1, cash=0.0)
+    moves = 0.01 + 1e-6 * np.where(np.arange(500) % 2, 1.0, -1.0)
+    market = replace(market, returns=moves[:, None] * (np.arange(500) > 0)[:, None])
+    played = backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1))
+    found = dict(zip(METRICS, tally(played, np.zeros(500), np.zeros(500), g=5.0), strict=True))
+    expected = 0.01 / np.std(moves[1:], ddof=1) * np.sqrt(252)
+    assert found["sharpe"] == pytest.approx(expected, rel=1e-5)

@@ -194,6 +194,52 @@ def test_what_cannot_be_played_is_refused_before_anything_is(
         stage(arena, plan)
 
 
+def opening(arena: Arena) -> Arena:
+    """It trades at opens, which are quoted."""
+    prices = 100.0 * arena.market.index
+    return replace(arena, market=replace(arena.market, prices=prices, bars={"open": prices}), execution=AT_OPEN)
+
+
+def unknown_spread(arena: Arena) -> Arena:
+    """The spread of one day in the test is missing."""
+    spreads = np.full(arena.market.shape, 1e-4)
+    spreads[-5, 1] = np.nan
+    return replace(arena, costs=replace(arena.costs, half_spread=spreads))
+
+
+AT_OPEN = Execution(at="open")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "error", "said"),
+    [
+        (opening, ConfigError, "small from 2020-03-02 at a lag of 0: what is decided at a close is booked at a later"),
+        (lambda a: replace(a, execution=AT_OPEN), DataError, "has no opens"),
+        (lambda a: replace(a, dividends="cash"), ConfigError, "small from 2020-03-02 .* has no dividends"),
+        (unknown_spread, DataError, "half.spread.* B on 2020-10-22"),
+        (
+            lambda a: replace(a, execution=Execution(participation=0.1)),
+            DataError,
+            "has no volumes",
+        ),
+    ],
+)
+def test_what_a_market_lacks_is_said_before_anything_is_played(
+    arena: Arena, lacking: Callable[[Arena], Arena], error: type[Exception], said: str
+) -> None:
+    many = [Threshold(Strategic(), band / 1000) for band in range(1, 70)]
+    with pytest.raises(error, match=said):
+        stage(lacking(arena), Plan(many, lags=(1, 0)))
+
+
+def test_a_lag_that_is_not_picked_is_no_matter(arena: Arena) -> None:
+    never = Never(Strategic())
+    made = stage(opening(arena), listed([Configuration(never, lag=1), Configuration(never, lag=2)]))
+    assert play(made, Part(0, 2)).shape == (2, len(METRICS))
+    pair = Plan([never], lags=(0, 1), picks=np.array([[0, 0, 0, 1, 0]]))
+    assert play(stage(opening(arena), pair), Part(0, 1)).shape == (1, len(METRICS))
+
+
 def test_a_list_on_several_portfolios_names_them(arena: Arena) -> None:
     with pytest.raises(ConfigError, match="names no portfolio, and there are several: small, other"):
         sweep([arena, replace(arena, name="other")], listed([Configuration(Never(Strategic()))]), progress=False)

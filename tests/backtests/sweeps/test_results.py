@@ -1,9 +1,12 @@
 """Chunks are whole or not there, are never mixed with others', and are joined one at a time."""
 
+import json
 import os
+import re
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +20,13 @@ from backtests.run import Run, code_version, staged
 from backtests.sweeps import Arena, Axes, Keep, Plan, Strategic, sweep
 from backtests.sweeps.arena import stage
 from backtests.sweeps.plan import Part
-from backtests.sweeps.results import chunk_of, finished, join, read_chunk, unfinished, write_chunk
+from backtests.sweeps.results import LOCK, chunk_of, clear, discard, finished, join, read_chunk, unfinished, write_chunk
 from backtests.sweeps.sweeping import play_into
 from research.accounting import Hold, View
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
+from research.market import Past
+from research.market.market import Array
 from research.rules import Threshold
 
 
@@ -120,11 +125,94 @@ def test_runs_that_clear_away_what_was_killed_leave_an_unfinished_sweep(tmp_path
     assert finished(folder) == {Part(0, 1)}
 
 
+def begun(folder: Path, settings: dict[str, object], size: int = 3) -> bytes:
+    """A sweep that was stopped after its first chunk; gives what that chunk was on disk."""
+    with unfinished(folder, Run("sweep", "", "", settings, "f", "c"), {}):
+        write_chunk(folder, Part(0, size), pa.table({"configuration": np.arange(size)}))
+    return (folder / chunk_of(Part(0, size))).read_bytes()
+
+
+@pytest.mark.parametrize("settings", [{"a": 1}, {"a": 2}])
+def test_chunks_without_the_file_that_says_what_they_are_count_for_nothing(
+    tmp_path: Path, settings: dict[str, object]
+) -> None:
+    begun(tmp_path, {"a": 1})
+    (tmp_path / "run.json").unlink()
+    with unfinished(tmp_path, Run("sweep", "", "", settings, "f", "c"), {}) as done:
+        assert done == set()
+        assert finished(tmp_path) == set()
+
+
+def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Path) -> None:
+    stray = begun(tmp_path / "a", {"a": 1})
+    begun(tmp_path / "b", {"a": 2}, size=2)
+    (tmp_path / "b" / chunk_of(Part(0, 3))).write_bytes(stray)
+    assert finished(tmp_path / "b") == {Part(0, 2)}
+    with pytest.raises(DataError, match=r"000000003\.parquet was made from something else .* Delete it"):
+        read_chunk(tmp_path / "b", Part(0, 3))
+
+
+@pytest.mark.parametrize("delete", [clear, discard])
+def test_what_is_deleted_goes_chunks_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delete: Callable[[Path], None]
+) -> None:
+    """Stopped at whichever file, the folder never holds a chunk without `run.json`."""
+    for left in range(4):
+        folder = tmp_path / str(left)
+        begun(folder, {})
+        write_chunk(folder, Part(3, 6), pa.table({"configuration": [3, 4, 5]}))
+        (folder / f".{chunk_of(Part(6, 9))}.draft").write_bytes(b"half")
+        steps, remove = iter(range(left)), os.unlink
+
+        def interrupted(path: Path, *, steps: object = steps, remove: Callable[..., None] = remove, **at: int) -> None:
+            if next(steps, None) is None:  # type: ignore[call-overload]
+                raise Stopped
+            remove(path, **at)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", interrupted)
+            with pytest.raises(Stopped):
+                delete(folder)
+        assert (folder / "run.json").exists()
+
+
+def test_a_fresh_sweep_keeps_its_lock(tmp_path: Path) -> None:
+    begun(tmp_path, {})
+    run = Run("sweep", "", "", {}, "f", "c")
+    with unfinished(tmp_path, run, {}, fresh=True):
+        assert (tmp_path / LOCK).exists()
+        with pytest.raises(ConfigError, match="another process is sweeping into"), unfinished(tmp_path, run, {}):
+            pass
+
+
+def test_files_of_others_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "2020-prices.parquet").write_bytes(b"mine")
+    begun(tmp_path, {})
+    assert finished(tmp_path) == {Part(0, 3)}
+    clear(tmp_path)
+    assert (tmp_path / "2020-prices.parquet").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("library", ["numpy", "numba", "scipy"])
+def test_a_sweep_goes_on_only_with_the_libraries_it_was_begun_with(tmp_path: Path, library: str) -> None:
+    begun(tmp_path, {})
+    file = tmp_path / "run.json"
+    facts = json.loads(file.read_text())
+    facts["versions"][library] = "0.1"
+    file.write_text(json.dumps(facts))
+    said = rf'versions\.{library} was "0\.1" and is "{re.escape(version(library))}"\. Go back'
+    with pytest.raises(ConfigError, match=said), unfinished(tmp_path, Run("sweep", "", "", {}, "f", "c"), {}):
+        pass
+
+
 def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
     write_chunk(tmp_path, Part(0, 2), pa.table({"configuration": [0, 2]}))
     with pytest.raises(DataError, match=r"holds other rows than its name says\. Delete it"):
         read_chunk(tmp_path, Part(0, 2))
     os.truncate(tmp_path / chunk_of(Part(0, 2)), 100)
+    with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
+        finished(tmp_path)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
         read_chunk(tmp_path, Part(0, 2))
 
@@ -144,6 +232,29 @@ def test_policies_that_cannot_be_written_down_keep_no_chunks(arena: Arena, tmp_p
     assert not (tmp_path / "a").exists()
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """An allocation that is more than it says of itself."""
+
+    weights: tuple[float, ...] = field(repr=False)
+    refit: str = "listing"
+    window: int = 0
+
+    def target(self, past: Past) -> Array:
+        return np.array(self.weights)
+
+
+def test_allocations_that_cannot_be_written_down_keep_no_chunks(arena: Arena, tmp_path: Path) -> None:
+    """Two of one repr, the second of which would take over the results of the first."""
+    hidden = Hidden((0.5, 0.3, 0.1))
+    judged = replace(arena, strategic=hidden)
+    for where, plan in ((arena, Plan([Threshold(hidden, 0.01)])), (judged, many(2))):
+        with pytest.raises(ConfigError, match="Hidden cannot be written down in full"):
+            sweep(where, plan, folder=tmp_path / "a", progress=False)
+        assert not (tmp_path / "a").exists()
+        assert len(sweep(where, plan, progress=False).table) == len(plan)
+
+
 def peak(act: Callable[[], object]) -> int:
     """Bytes that Python and numpy held at most while acting, beyond those before."""
     tracemalloc.start()
@@ -161,6 +272,7 @@ def test_memory_does_not_grow_with_configurations(arena: Arena, tmp_path: Path) 
     def swept(chunks: int) -> int:
         folder = tmp_path / str(chunks)
         folder.mkdir()
+        (folder / "run.json").write_text("{}")
 
         def act() -> None:
             play_into(folder, made, set(parts[chunks:]), 1, "", progress=False)

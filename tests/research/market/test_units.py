@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.errors import DataError
-from research.market import Market, market_from_frame
+from research.market import Market, in_currency, instruments_table, market_from_frame
 
 NONE = float("nan")
 DAYS = pd.DatetimeIndex(["2022-12-27", "2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03"])
@@ -72,6 +72,26 @@ def test_quote_before_a_halt_and_the_splits_within_it_count() -> None:
     )
     assert market.income[:, 0].tolist() == pytest.approx([0.0, 0.0, 0.0, 0.0, 0.05], rel=1e-15)
     assert market.price_index[-1, 0] == pytest.approx(0.95, rel=1e-15)
+
+
+def test_dividend_after_a_halt_in_which_the_rate_moved_by_hand() -> None:
+    """A unit of 100 EUR halts for two sessions while the euro goes from 1 to 2 dollars, then is 90 and pays 10.
+
+    A wealth of 1 dollar is 0.01 unit, and is paid 0.01 × 10 EUR × 2 = 0.20. The unit is worth 100 USD before the halt,
+    200 in its second session, by the rate alone, and 180 when it trades again: the price index is 1, 1, 1, 2, 1.8.
+    """
+    local = frame([100.0, 100.0, NONE, NONE, 100.0], [1.0, 1.0, 1.0, 2.0, 2.0])  # 90 + 10 after 100: no return
+    market = market_from_frame(
+        local.set_axis(["A", "EURUSD"], axis=1),
+        quotes=frame([100.0, 100.0, NONE, NONE, 90.0], [1.0, 1.0, 1.0, 2.0, 2.0]).set_axis(["A", "EURUSD"], axis=1),
+        dividends=frame([0.0, 0.0, 0.0, 0.0, 10.0], [0.0] * 5).set_axis(["A", "EURUSD"], axis=1),
+        instruments=instruments_table(["A", "EURUSD"], currency=["EUR", "USD"], asset_class=["equity", "fx"]),
+        missing="halt",
+    )
+    held = in_currency(market, "USD")
+    assert held.income[:, 0].tolist() == pytest.approx([0.0, 0.0, 0.0, 0.0, 0.2], rel=1e-15)
+    assert held.price_index[:, 0].tolist() == pytest.approx([1.0, 1.0, 1.0, 2.0, 1.8], rel=1e-15)
+    assert held.price_index[-1, 0] == pytest.approx(held.prices[-1, 0] / held.prices[0, 0], rel=1e-15)
 
 
 @given(
