@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from research.accounting import Execution, Tax
 from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError
 from research.market import load_market
@@ -355,3 +356,16 @@ def test_stocks_state_values_in_equal_weights() -> None:
     assert got.strategic == FixedWeights((0.05,) * 20)
     assert np.isnan(got.shares).all()
     assert str(got.table().loc["cash", "target"]) == "0.0"  # and not -0.0, which twenty twentieths leave
+
+
+def test_the_guide_to_portfolio_files_is_one(tmp_path: Path) -> None:
+    """Its example is loaded as it stands, and states each cost."""
+    guide = (Path(__file__).parents[3] / "docs" / "portfolios.md").read_text(encoding="utf-8")
+    file = tmp_path / "guide.yaml"
+    file.write_text(guide.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    found = load_portfolio(file)
+    assert found.costs.per_unit.tolist() == [0.005, 0.0]
+    assert found.costs.impact is not None
+    assert found.costs.impact.coefficient == (1.0, 0.0)
+    assert (found.costs.tax, found.costs.financing) == (Tax(0.25, "highest"), pytest.approx(0.015))
+    assert found.execution == Execution(participation=0.1)
