@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def growth_plot(comparison: Comparison) -> "Figure":
-    """Wealth of each policy relative to the reference, per cent, net of costs: what choosing it was worth."""
+    """Growth of each policy relative to the reference, per cent, net of costs: what choosing it was worth.
+
+    Time-weighted: money that came or went is no growth.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    base = comparison.backtests[comparison.reference].ledger.nav
+    base = comparison.backtests[comparison.reference].growth_path
     for name, played in comparison.backtests.items():
-        relative = 100.0 * (played.ledger.nav / base - 1.0)
+        grown = played.growth_path / played.growth_path[0]
+        relative = 100.0 * (grown * base[0] / base - 1.0)
         figure.add_scatter(x=played.dates, y=relative, name=name, mode="lines", hovertemplate="%{y:.2f} %")
     return _dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
 

@@ -126,6 +126,15 @@ class Canvas:
         artist.set_markerfacecolor(TOKENS.get(face or colour, "none"))
         self.figure.add_artist(artist)
 
+    def points(self, x: ArrayLike, y: ArrayLike, *, colour: str, size: float) -> None:
+        """Many marks of one kind, at `x` and `y` (k,), let through where they lie on one another."""
+        artist = _line(x, self.height - np.asarray(y, dtype=float), colour, 0.0, "none", 3.0)
+        artist.set_marker("o")
+        artist.set_markersize(size)
+        artist.set_markeredgewidth(0.0)
+        artist.set_alpha(0.75)
+        self.figure.add_artist(artist)
+
     def svg(self, css_class: str, alt: str) -> str:
         """The picture as an <svg> element for a page, with `alt` as its alternative text."""
         import matplotlib

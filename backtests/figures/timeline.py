@@ -33,8 +33,9 @@ TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel ma
 class Paths:
     """What one policy went through on D test days, by close, the opening one first: (D + 1,) each.
 
-    growth : from 1.  relative : growth over the reference's, less 1.  drawdown : fraction.  turnover : one-way, of that
-    day.  cost : cumulative, bp.  turnover_a_year : one-way, fraction.
+    growth : from 1, time-weighted: money that came or went is none.  relative : growth over the reference's, less 1.
+    drawdown : of growth, fraction.  turnover : one-way, of that day.  cost : cumulative, bp.
+    turnover_a_year : one-way, fraction.
     """
 
     growth: Array
@@ -49,13 +50,14 @@ def timeline(
     played: Mapping[str, Backtest], styles: Mapping[str, Look], reference: str, periods_per_year: float
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference."""
-    base = played[reference].nav.to_numpy()
+    base = played[reference].growth_path
     paths = {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
+    flowed = " Growth is time-weighted: money that came or went is no part of it."
     dates = played[reference].dates
     return picture(
         "growth",
         "Growth, drawdown, turnover and cost",
-        _caption(paths, reference),
+        _caption(paths, reference) + flowed * any(b.flows.any() for b in played.values()),
         _alt(paths, reference, dates),
         _table(paths, dates, compared=len(paths) > 1),
         lambda f: _draw(f, paths, styles, reference, dates),
@@ -63,7 +65,7 @@ def timeline(
 
 
 def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
-    grown = played.nav.to_numpy() / played.nav.iloc[0]
+    grown = played.growth_path / played.growth_path[0]
     turnover = np.concatenate([[0.0], played.turnover])
     cost = 1e4 * np.concatenate([[0.0], np.cumsum(played.cost_rate)])
     a_year = float(turnover.sum()) * periods_per_year / len(played.turnover)

@@ -14,7 +14,7 @@ from backtests.sweep_sheet import sweep_html
 from backtests.sweeps.arena import Stage
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.results import discard, join, unfinished
-from backtests.sweeps.summary import sweep_text
+from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.sweeping import fingerprint_of, play_into, prepare, settings_of
 from backtests.sweeps.table import Keep, kept, paths
 
@@ -57,9 +57,10 @@ def unfinished_of(file: Path, reports: Path) -> Path:
 
 
 def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
-    """Write paths, summary, sheet and manifest beside the results; gives the summary.
+    """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
 
-    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations.
+    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
+    played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     text = sweep_text(made, (batch.to_pandas() for batch in results.iter_batches()))
@@ -67,8 +68,6 @@ def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
     numbers = kept(made, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
         paths(made, numbers).to_parquet(folder / PATHS, index=False)
-    if len(made.plan) <= DRAWN:
-        (folder / SHEET).write_text(_sheet(made, run, pd.read_parquet(folder / RESULTS)), encoding="utf-8")
     facts: dict[str, Any] = {
         "trials": len(made.plan),
         "target_paths": made.shared,
@@ -76,11 +75,20 @@ def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
         "kept": list(numbers),
     }
     write_json(folder / "manifest.json", run.manifest(**plain(facts)))
-    return text
+    why = f"it has {len(made.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
+    if len(made.plan) <= DRAWN:
+        try:
+            page = _sheet(made, run, pd.read_parquet(folder / RESULTS))
+            (folder / SHEET).write_text(page, encoding="utf-8")
+            return text
+        except Exception as error:  # whatever it is, it must not cost the hours that were played
+            why = f"it could not be drawn ({type(error).__name__}: {error}); all else is whole"
+    return f"{text}\n\nThere is no page of this sweep: {why}."
 
 
 def _sheet(made: Stage, run: Run, table: pd.DataFrame) -> str:
     """The page of a sweep. J has lines of equal value where all arenas price tracking error alike."""
     prices = {arena.g for arena in made.arenas.values()}
     origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
-    return sweep_html(table, title=run.portfolio, g=prices.pop() if len(prices) == 1 else None, run=origin)
+    own = {name: own_conditions(arena) for name, arena in made.arenas.items()}
+    return sweep_html(table, title=run.portfolio, g=prices.pop() if len(prices) == 1 else None, run=origin, own=own)

@@ -1,12 +1,15 @@
 """A sweep as text: how much was played, and its best under the conditions that nobody chooses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from backtests.sweeps.arena import Stage
-from backtests.sweeps.plan import AXES
+from backtests.figures.sweep.cases import comparable, today
+from backtests.sweeps.arena import Arena, Stage
+from backtests.sweeps.plan import AXES, Part
 from backtests.sweeps.table import best_first
 
 BEST = 8
@@ -22,21 +25,82 @@ FIGURES = {  # column: (heading, unit, factor, digits)
 }
 
 
+UNDER = {  # conditions as columns, where rows differ in them
+    "cost_multiple": ("costs", "×", 1.0, 2),
+    "lag": ("lag", "sessions", 1.0, 0),
+    "start": ("start", "", 1.0, 0),
+}
+
+
 def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
-    """The summary of a sweep from its table, which may come in parts."""
-    chosen = made.plan.picks is None  # picks need not have a row under the conditions of today
+    """The summary of a sweep from its table, which may come in parts.
+
+    Policies are ranked where half of those of a portfolio were played under the same conditions; else the lowest are
+    told, each with its own conditions, as no ranking.
+    """
+    under = reference(made)
     found: list[pd.DataFrame] = []
     for table in tables:
-        of_today = table[today(made, table)] if chosen else table
-        found += [best_first(part, "J").head(rows) for _, part in of_today.groupby("portfolio")]
+        for portfolio, part in table.groupby("portfolio"):
+            here = part if (now := under[str(portfolio)]) is None else part[_at(part, now)]
+            found.append(best_first(here, "J").head(rows))
     best = best_first(pd.concat(found, ignore_index=True), "J")
     text = [headline(made)]
     for portfolio, part in best.groupby("portfolio", sort=False):
-        first = part.iloc[0]
-        under = f"costs × {first['cost_multiple']:g}, lag {first['lag']}, from {first['start']:%Y-%m-%d}"
-        where = f"{portfolio} ({under})" if chosen else f"{portfolio}, whatever the costs, lag and start"
-        text += ["", f"The lowest J on {where}, net of costs:", "", _columns(part.head(rows))]
+        now, own = under[str(portfolio)], own_conditions(made.arenas[str(portfolio)])
+        if now is None:
+            said = f"No ranking on {portfolio}: under no costs, lag and start were half of the policies played."
+            text += ["", f"{said}\nThe lowest J, each under its own, net of costs:"]
+            text += ["", _columns(part.head(rows), {**UNDER, **FIGURES})]
+            continue
+        text += ["", f"The lowest J on {portfolio} ({_words(now)}), net of costs:"]
+        if now != own:
+            text[-1] += f"\n(the portfolio's own, {_words(own)}, were not played, or by too few policies)"
+        text += ["", _columns(part.head(rows), FIGURES)]
     return "\n".join(text)
+
+
+def own_conditions(arena: Arena) -> dict[str, Any]:
+    """What a portfolio's own file says of the conditions of a sweep."""
+    return {"cost_multiple": 1.0, "lag": arena.lag, "start": arena.start}
+
+
+def reference(made: Stage) -> dict[str, dict[str, Any] | None]:
+    """By portfolio, the conditions at which its policies are compared, as on the page; None where there are none."""
+    plan, found = made.plan, dict[str, dict[str, Any] | None]()
+    every = plan.picks is None
+    names = plan.positions(Part(0, len(plan)))[:, 0] if not every else np.array([])
+    for k, (name, arena) in enumerate(made.arenas.items()):
+        own = own_conditions(arena)
+        if every:  # all policies were played everywhere: one of them stands for all
+            places = np.array(list(product([0], [0], *map(range, plan.shape[2:]))))
+        else:
+            k = list(plan.portfolios).index(name) if name in plan.portfolios else 0
+            places = plan.picks[names == k]  # type: ignore[index]
+        lags, days = (np.array([mine if v is None else v for v in values], dtype=object)
+                      for values, mine in ((plan.lags, arena.lag), (plan.days, arena.start)))  # fmt: skip
+        played = pd.DataFrame(
+            {
+                "policy": places[:, 1],
+                "start": pd.DatetimeIndex(days[places[:, 2]]),
+                "lag": lags[places[:, 3]].astype(int),
+                "cost_multiple": np.array(plan.cost_multiples)[places[:, 4]],
+            }
+        )
+        now = today(played, own)
+        there = played["policy"].nunique()
+        here = played[_at(played, now)]["policy"].nunique()
+        found[name] = now if comparable(here, there) else None
+    return found
+
+
+def _at(table: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.Series:
+    """Which rows are under these conditions."""
+    return (table[list(conditions)] == pd.Series(conditions)).all(axis=1)
+
+
+def _words(conditions: Mapping[str, Any]) -> str:
+    return f"costs × {conditions['cost_multiple']:g}, lag {conditions['lag']}, from {conditions['start']:%Y-%m-%d}"
 
 
 def headline(made: Stage) -> str:
@@ -50,18 +114,6 @@ def headline(made: Stage) -> str:
         f"Sweep of {', '.join(made.arenas)}: {len(made.plan):,} configurations{of},\n{paths}. They count as "
         f"{len(made.plan):,} trials."
     )
-
-
-def today(made: Stage, table: pd.DataFrame) -> pd.Series:
-    """The rows under the conditions of each portfolio's own file, or those of the plan that are nearest to them."""
-    plan, rows = made.plan, pd.Series(False, index=table.index)
-    for name, arena in made.arenas.items():
-        multiple = min(plan.cost_multiples, key=lambda m: (abs(m - 1.0), m))
-        lag = min((arena.lag if k is None else k for k in plan.lags), key=lambda k: (abs(k - arena.lag), k))
-        start = min((s or arena.start for s in plan.days), key=lambda s: (abs(s - arena.start), s))
-        here = (table["portfolio"] == name) & (table["cost_multiple"] == multiple)
-        rows |= here & (table["lag"] == lag) & (table["start"] == start)
-    return rows
 
 
 def policy_name(row: Any) -> str:
@@ -81,13 +133,16 @@ def policy_name(row: Any) -> str:
     return words
 
 
-def _columns(rows: pd.DataFrame) -> str:
+def _columns(rows: pd.DataFrame, columns: Mapping[str, tuple[str, str, float, int]]) -> str:
     """Rows as aligned text, with a heading and its units."""
-    body = [["", "configuration", *(heading for heading, *_ in FIGURES.values())]]
-    body.append(["", "", *(unit for _, unit, *_ in FIGURES.values())])
+    body = [["", "configuration", *(heading for heading, *_ in columns.values())]]
+    body.append(["", "", *(unit for _, unit, *_ in columns.values())])
     for row in rows.to_dict("records"):
-        figures = [f"{row[key] * factor:.{digits}f}" for key, (_, _, factor, digits) in FIGURES.items()]
-        body.append([policy_name(row), str(row["configuration"]), *(f.replace("-", "−") for f in figures)])
+        figures = [
+            f"{row[key]:%Y-%m-%d}" if key == "start" else f"{row[key] * factor:.{digits}f}".replace("-", "−")
+            for key, (_, _, factor, digits) in columns.items()
+        ]
+        body.append([policy_name(row), str(row["configuration"]), *figures])
     widths = [max(len(line[k]) for line in body) for k in range(len(body[0]))]
     first, *others = widths
     lines = ([line[0].ljust(first), *map(str.rjust, line[1:], others)] for line in body)

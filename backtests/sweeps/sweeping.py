@@ -22,6 +22,7 @@ from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from research.errors import ConfigError
 from research.portfolio import ALLOCATIONS, Portfolio
 
+SHOWN = 200_000  # rows that a notebook's cell makes blocks of
 Where = Portfolio | Arena | Sequence[Portfolio | Arena]
 
 
@@ -66,6 +67,16 @@ class Sweep:
         from backtests.sweeps.summary import sweep_text
 
         return sweep_text(self.stage, [self.table])
+
+    def _repr_html_(self) -> str | None:
+        """The page's verdicts, warnings and best; of a sweep that is too large for a page there is the text alone."""
+        from backtests.sweep_sheet import sweep_cell
+        from backtests.sweeps.summary import own_conditions
+
+        if len(self.table) > SHOWN:
+            return None
+        own = {name: own_conditions(arena) for name, arena in self.stage.arenas.items()}
+        return sweep_cell(self.table, title=", ".join(own), own=own)
 
 
 def sweep(

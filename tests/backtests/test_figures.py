@@ -16,9 +16,9 @@ from backtests.figures.looks import fitted_name, looks
 from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
 from backtests.figures.words import number, percent
-from research.accounting import Costs
+from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
-from research.rules import Calendar, Threshold
+from research.rules import Calendar, Never, Threshold
 
 heights = st.lists(st.floats(-50.0, 250.0), min_size=1, max_size=14)
 
@@ -228,6 +228,25 @@ def test_the_numbers_behind_growth_are_those_of_the_backtest(played) -> None:
     assert data["turnover"].sum() == pytest.approx(played.turnover.sum())
     assert data["drawdown"].min() < 0.0
     assert "relative_to_reference" not in data
+
+
+def test_money_that_comes_in_is_no_growth_and_hides_no_drawdown(make_market) -> None:
+    """A line halves, and as much again comes in as was lost: growth stays 0.5, the drawdown a half."""
+    returns = np.zeros((40, 1))
+    returns[5] = -0.5
+    market = make_market(returns)
+    flows = Flows({market.dates[8]: 50.0})
+    fed, lean = (
+        backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1), nav=100.0, start=market.dates[1], flows=f, name=n)
+        for n, f in (("fed", flows), ("lean", None))
+    )
+    assert fed.nav.iloc[-1] == pytest.approx(100.0)
+    drawn = timeline({"fed": fed, "lean": lean}, looks({"fed": False, "lean": False}, "fed", None), "fed", 252.0)
+    last = drawn.data.groupby("policy").last()
+    assert last["growth"].tolist() == pytest.approx([0.5, 0.5])
+    assert last["drawdown"].tolist() == pytest.approx([-0.5, -0.5])
+    assert drawn.data["relative_to_reference"].abs().max() == pytest.approx(0.0, abs=1e-14)
+    assert "money that came or went is no part of it" in drawn.caption
 
 
 def test_the_caption_of_growth_says_what_was_traded_and_paid(played) -> None:

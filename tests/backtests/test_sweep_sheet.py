@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from html import escape, unescape
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from backtests.figures.sweep.cases import at, policies, today
 from backtests.figures.sweep.findings import Findings
 from backtests.figures.sweep.numbers import ladder, shortlist
 from backtests.figures.words import number
+from backtests.notebook import execute
 from backtests.plots import axis_scale, metric_scale, parallel_plot
-from backtests.sweep_sheet import sweep_html, sweep_pictures
+from backtests.sweep_sheet import sweep_cell, sweep_html, sweep_pictures
 from research.errors import ConfigError
 
 HOSTILE = "<script>alert(1)</script>"
@@ -117,7 +119,9 @@ def test_the_headline_has_the_best_policy_and_its_number(page, table) -> None:
     rows = at(policies(table), today(table))
     best = rows.loc[rows["J"].idxmin()]
     (lead,) = re.findall(r'<p class="lead">(.*?)</p>', page)
-    assert lead == f"Of {len(rows)} policies, {best['policy']} has the lowest J: {number(best['J'])} bp a year."
+    under = "today's costs, a lag of 1 session, a start on 2012-01-03"
+    said = f"Of {len(rows)} policies, {best['policy']} has the lowest J: {number(best['J'])} bp a year, at {under}."
+    assert unescape(lead) == said
     assert f"{len(table):,} configurations were tried" in page
 
 
@@ -152,13 +156,60 @@ def test_a_sweep_of_one_level_has_no_ladder_and_says_so() -> None:
         assert f"{words}: the sweep has one value of it." in page
 
 
-def test_a_random_sample_is_shown_as_far_as_it_can_be_compared(table) -> None:
+def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranked(table) -> None:
     rng = np.random.default_rng(4)
     sample = table.sample(40, random_state=4)
     sample = sample.assign(cost_multiple=rng.uniform(0.5, 5.0, 40))
     page = sweep_html(sample)
-    assert "Only 1 of 1" in page or "policies were played at" in page
-    assert "No cost ladder: policies do not share its values." in page
+    said = " ".join(re.findall(r'<p class="lead">(.*?)</p>', page))
+    assert "were played under no common condition" in said
+    assert "lowest J" not in said
+    assert "The best" not in page
+    assert re.findall(r'<figure id="figure-(\w+)"', page) == ["sample"]
+    assert "No cost ladder: the policies were played under no common condition." in page
+    counts = re.findall(r'<th scope="row"[^>]*>.*?</th><td>(\d+)</td>', page)
+    assert sum(map(int, counts)) == 40
+    drawn = sweep_pictures(sample)["sample"]
+    assert sorted(drawn.data["J"]) == sorted(sample[sample["band"].notna()]["J"])
+    assert not Elements(page).crossed
+
+
+def test_bands_that_were_drawn_at_costs_of_their_own_do_not_end_the_page() -> None:
+    """Calendars share a condition, bands none: the calendars are ranked, and no map asks for what is not there."""
+    found = swept(costs=(1.0,), lags=(1,), starts=1)
+    many = found[found["rule"] != "threshold"]
+    few = found[found["rule"] == "threshold"].head(4)
+    mixed = pd.concat([many, few.assign(cost_multiple=[2.0, 3.0, 4.0, 5.0])])
+    assert "has the lowest J" in Findings(mixed).lead
+    assert "map_1" not in sweep_pictures(mixed)
+
+
+def test_hundreds_of_drawn_destinations_are_one_family_and_few_words(table) -> None:
+    one = table[(table["rule"] == "threshold") & (table["cost_multiple"] == 1.0) & (table["lag"] == 1)].iloc[:1]
+    rng = np.random.default_rng(1)
+    draws = {"band": rng.uniform(0.005, 0.05, 300), "to": rng.uniform(0, 1, 300), "part": rng.uniform(0.3, 1, 300)}
+    many = pd.concat([one] * 300, ignore_index=True).assign(
+        configuration=range(300), J=rng.uniform(1, 9, 300), cost=rng.uniform(1, 2, 300),
+        tracking_error=rng.uniform(0.01, 0.02, 300), **draws)  # fmt: skip
+    others = table[(table["rule"] != "threshold") & (table["cost_multiple"] == 1.0) & (table["lag"] == 1)]
+    both = pd.concat([many, others[others["start"] == one["start"].iloc[0]]])
+    found = Findings(both)
+    assert found.families == ["never", "calendar", "band, drawn"]
+    assert len(found.table["policy"].unique()) == 304
+    assert len(found.answer()) < 1500
+    frontier = sweep_pictures(both)["frontier"]
+    assert len(frontier.caption) < 800
+    assert frontier.wide.count(">band, drawn<") == 1
+
+
+def test_what_a_sweep_has_one_value_of_says_why_there_is_no_picture() -> None:
+    drawn = sweep_pictures(swept(bands=(0.02,), costs=(1.0,), lags=(1,), starts=1))
+    said = {name: drawn[name]._repr_html_() for name in ("map_2", "cost_ladder", "lag_ladder", "start_fan")}
+    assert "No cost ladder: the sweep has one value of it." in said["cost_ladder"]
+    assert "No start-date fan: the sweep has one value of it." in said["start_fan"]
+    assert said["map_2"].startswith("<p><em>No map 2: ")
+    with pytest.raises(KeyError):
+        drawn["mpa_1"]
 
 
 def test_a_single_configuration_is_a_sweep_too(table) -> None:
@@ -170,15 +221,49 @@ def test_a_single_configuration_is_a_sweep_too(table) -> None:
 def test_each_portfolio_is_judged_by_itself(crowded_page, crowded) -> None:
     assert crowded_page.count('class="verdict"') == 2
     for _, own in crowded.groupby("portfolio", sort=False):
-        lead = Findings(own).lead
-        assert lead in crowded_page
+        assert escape(Findings(own).lead, quote=False) in crowded_page.replace("&#39;", "'")
     assert crowded_page.count(f"{len(crowded):,} configurations were tried, and the best") == 2
 
 
-def test_a_gap_is_to_the_own_target_where_targets_differ(crowded) -> None:
-    drawn = sweep_pictures(crowded[crowded["portfolio"] == HOSTILE], g=5.0)
-    assert "own target" in drawn["frontier"].wide
-    assert "equal J" not in drawn["frontier"].wide
+def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None:
+    own = crowded[crowded["portfolio"] == HOSTILE]
+    drawn = sweep_pictures(own, g=5.0)["frontier"]
+    assert "equal J" in drawn.wide
+    assert "Not drawn, since they track another target, each its own: hrp 252 (64 policies" in drawn.caption
+    strategic = sweep_pictures(own[own["allocation"] == "fixed"], g=5.0)["frontier"]
+    here = drawn.data[drawn.data["drawn"]]
+    assert here["efficient"].tolist() == strategic.data["efficient"].tolist()
+    alone = sweep_pictures(own[own["allocation"] == "hrp"], g=5.0)["frontier"]
+    assert "own target" in alone.wide
+    assert "equal J" not in alone.wide
+
+
+def test_a_ladder_stands_above_the_lowest_of_all_policies(table) -> None:
+    """Drawn are the best of each family at today's costs; at others another of the same family may be lower."""
+    data = sweep_pictures(table)["cost_ladder"].data
+    whole = ladder(table, "cost_multiple")
+    for row in data.to_dict("records"):
+        assert row["behind"] == pytest.approx(row["J"] - whole.loc[row["cost_multiple"]].min(), abs=1e-12)
+    least = data.groupby("cost_multiple")["behind"].min()
+    assert (least >= 0.0).all()
+    assert least.max() > 0.0
+
+
+def test_few_starts_are_told_one_by_one_and_have_no_quantiles(table) -> None:
+    drawn = sweep_pictures(table)["start_fan"]
+    values = ladder(table, "start")[shortlist(table)["policy"].iloc[0]]
+    for value in values:
+        assert number(value) in drawn.caption
+    assert "80" not in drawn.caption
+    assert "broad" not in drawn.wide
+
+
+def test_the_portfolios_own_conditions_come_first_and_else_are_said_to_be_missing(table) -> None:
+    own = {"lag": 5, "start": pd.Timestamp(table["start"].max())}
+    assert Findings(table, own=own).now == {"cost_multiple": 1.0, "lag": 5, "start": table["start"].max()}
+    away = Findings(table, own={"lag": 3, "start": pd.Timestamp("1999-01-04")})
+    assert away.now["lag"] in (1, 5)
+    assert away.warnings[0].startswith("The portfolio's own conditions (today's costs")
 
 
 def test_figures_that_are_none_are_refused(table) -> None:
@@ -194,6 +279,26 @@ def test_a_picture_shows_itself_in_a_notebook_as_on_the_sheet(page, table) -> No
     block = drawn["frontier"]._repr_html_()
     assert drawn["frontier"].wide in block
     assert drawn["frontier"].wide in page
+    assert "http" not in block
+    assert not Elements(block).crossed
+
+
+@pytest.mark.parametrize(
+    "one",
+    [{"bands": [0.02]}, {"costs": [1.0]}, {"lags": [1]}, {"starts": 1}],
+    ids=lambda given: next(iter(given)),
+)
+def test_the_notebook_runs_where_a_parameter_has_one_value(one, tmp_path) -> None:
+    few = {"bands": [0.01, 0.02], "costs": [1.0, 2.0], "lags": [1, 2], "starts": 2}
+    out = tmp_path / "out.ipynb"
+    execute(Path("notebooks/sweep_thresholds.ipynb"), out, few | one)
+    assert re.search(r"No (map 2|cost ladder|lag ladder|start-date fan): ", out.read_text())
+
+
+def test_a_sweep_shows_the_words_and_the_table_of_its_page(page, table) -> None:
+    block = sweep_cell(table)
+    assert re.findall(r'<p class="lead">(.*?)</p>', block) == re.findall(r'<p class="lead">(.*?)</p>', page)
+    assert "<svg" not in block
     assert "http" not in block
     assert not Elements(block).crossed
 

@@ -37,6 +37,9 @@ AXES: Mapping[str, str] = {
 CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
 AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
 ORDER = ("never", "calendar", "threshold")  # of families in a legend
+SINGLE = ("rule", "every", "band", "allocation")  # axes that make no family of their values, or always do
+HANDFUL = 8  # values of an axis that make families of their own; what has more was drawn
+DRAWN = ", drawn"  # ends the name of a family with such an axis
 
 
 def lower_is_better(metric: str) -> bool:
@@ -96,13 +99,18 @@ def policies(table: pd.DataFrame) -> pd.DataFrame:
     varied = {c for c in axes if len(first[c].unique()) > 1}
     records = [{str(k): v for k, v in r.items()} for r in first[axes].to_dict("records")]
     own = next((name for name in OWN if name in {r.get("allocation") for r in records}), "")
-    held = [_held(r, varied, own) for r in records]
-    further = [_further(r, varied) for r in records]
-    names, families = (
-        np.array([h + words(r) + f for r, h, f in zip(records, held, further, strict=True)], dtype=object)
-        for words in (_name, _family)
-    )
-    return table.assign(policy=names[group], family=families[group])
+    names = [_held(r, varied, own) + _name(r) + _further(r, varied) for r in records]
+    many = {c for c in varied if c not in SINGLE and len(first[c].dropna().unique()) > HANDFUL}
+    kinds = [_drawn_family(r, many, varied, own) for r in records]
+    told = (np.array(words, dtype=object)[group] for words in (names, kinds))
+    return table.assign(**dict(zip(("policy", "family"), told, strict=True)))
+
+
+def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], own: str) -> str:
+    """The family of a policy: what has `many` values is not in its name."""
+    drawn = [c for c in many if record[c] == record[c] and record[c] not in ("", 0 if c == "window" else "")]
+    kept = {**record, **dict.fromkeys(drawn, np.nan)}
+    return _held(kept, varied, own) + _family(kept) + _further(kept, varied) + DRAWN * bool(drawn)
 
 
 def _name(record: Mapping[str, Any]) -> str:
@@ -123,9 +131,20 @@ def _aim(to: float) -> str:
     return "" if to != to else AIMS.get(round(float(to), 9), f"to {to:g}")
 
 
+def targets(table: pd.DataFrame) -> pd.Series:
+    """What each row's policy tracks, in words: its allocation and window; "" for the portfolio's own target."""
+    if "allocation" not in table:
+        return pd.Series("", index=table.index)
+    windows = table["window"].fillna(0) if "window" in table else pd.Series(0, index=table.index)
+    both = zip(table["allocation"], windows, strict=True)
+    words = ["" if a in OWN and not w else f"{a}{f' {w:g}' if w else ''}" for a, w in both]
+    return pd.Series(words, index=table.index)
+
+
 def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
     """What it holds, where policies of the table differ in it and it is not the portfolio's `own` target."""
     window, allocation = record.get("window", 0) or 0, str(record.get("allocation", ""))
+    window = 0 if window != window else window
     if not varied & {"allocation", "window"} or (allocation == own and not window):
         return ""
     return f"{allocation}{f' {window:g}' if window else ''}: "
@@ -158,16 +177,30 @@ def axis_value(axis: str, value: Any) -> str:
     return f"×{text}" if axis == "cost_multiple" else text
 
 
-def today(table: pd.DataFrame) -> dict[str, Any]:
-    """The conditions a reader takes for granted: those under which most policies were played.
+def today(table: pd.DataFrame, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The conditions a reader takes for granted: the portfolio's `own`, where half of the policies were played there.
 
-    Of equals the cost level nearest to today's, then the lag nearest to one session, then the earliest start.
+    Else those under which most policies were played; of equals the cost level nearest to today's, then the nearest to
+    the own lag and start. own : lag and start of the portfolio; by default one session and the earliest start.
+    table : with the columns of `CONDITIONS`.
     """
     played = table.groupby(list(CONDITIONS), as_index=False).size()
-    away = {"size": -played["size"], "cost": (played["cost_multiple"] - 1.0).abs(), "late": (played["lag"] - 1).abs()}
-    order = played.assign(**away).sort_values([*away, *CONDITIONS], kind="stable")
+    days, mine = pd.DatetimeIndex(played["start"]), {"lag": 1, **(own or {})}
+    day = pd.Timestamp(mine.get("start", days.min()))
+    late = np.abs((days - day).days.to_numpy())
+    away = {"cost": (played["cost_multiple"] - 1.0).abs(), "late": (played["lag"] - mine["lag"]).abs(), "day": late}
+    told = len(policies(table)["policy"].unique()) if "rule" in table else len(table["policy"].unique())
+    here = (sum(away.values()) == 0.0) & (2 * played["size"] >= told)
+    order = played.assign(here=~here, most=-played["size"], **away).sort_values(
+        ["here", "most", *away, *CONDITIONS], kind="stable"
+    )
     best = order.iloc[0]
     return {"cost_multiple": float(best["cost_multiple"]), "lag": int(best["lag"]), "start": best["start"]}
+
+
+def comparable(here: int, there: int) -> bool:
+    """Can policies be ranked where `here` of `there` were played: half of them, and not one alone?"""
+    return 2 * here >= there and here >= min(2, there)
 
 
 def conditions_words(conditions: Mapping[str, Any]) -> str:

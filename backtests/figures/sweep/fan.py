@@ -11,9 +11,10 @@ from backtests.figures.looks import Look, fitted_name
 from backtests.figures.picture import Format, Picture, curve, day_numbers, heading, height_of, picture, scale, years
 from backtests.figures.sweep.cases import METRICS, axis_value, figure, lower_is_better, with_unit
 from backtests.figures.sweep.numbers import BAND, spreads, wins
-from backtests.figures.words import even, number, percent
+from backtests.figures.words import even, listed, number, percent
 
 TITLE, HIGH, GAP, ROW, FOOT = 30.0, 150.0, 52.0, 21.0, 24.0  # px; GAP: between curves and rows
+FEW = 10  # starts: with fewer their values are told, and no quantile of them
 MOST = percent(BAND[1] - BAND[0], 0)  # of the starts are in the fan
 FILL = 0.16  # strength of the fan
 
@@ -51,10 +52,14 @@ def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
     own, label = str(ladder.columns[0]), METRICS[metric].label.partition(",")[0]
     row = spreads(ladder).T.to_dict()[own]
     times = METRICS[metric].times
-    said = (
-        f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
-        f"{figure(metric, row['low'])} and {with_unit(metric, row['high'])} in {MOST} of cases."
-    )
+    if len(ladder) < FEW:
+        each = [figure(metric, v) for v in ladder[own].iloc[:-1]] + [with_unit(metric, ladder[own].iloc[-1])]
+        said = f"Started on each of {len(ladder)} days, the {label} of {own} is {listed(each)}."
+    else:
+        said = (
+            f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
+            f"{figure(metric, row['low'])} and {with_unit(metric, row['high'])} in {MOST} of cases."
+        )
     if ladder.shape[1] < 2:
         return said
     sign = 1.0 if lower_is_better(metric) else -1.0
@@ -71,10 +76,11 @@ def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
 
 def _caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     metric, first = next(iter(ladders.items()))
+    filled = f"Filled: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
     said = [
         luck(first, metric),
-        f"Filled: {MOST} of the starts of {first.columns[0]}. The tests share their last day "
-        "and most of their days, so that this is luck with the start, and no interval of confidence.",
+        f"{filled}The tests share their last day and most of their days, so that this is luck with the start, and no "
+        "interval of confidence.",
     ]
     if conditions:
         said.append(f"At {conditions}.")
@@ -85,7 +91,10 @@ def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:
     each = []
     for metric, values in ladders.items():
         rows = [
-            f"{name} {figure(metric, r['low'])} to {figure(metric, r['high'])}, median {figure(metric, r['median'])}"
+            f"{name} {listed([figure(metric, v) for v in values[name]])}"
+            if len(values) < FEW
+            else f"{name} {figure(metric, r['low'])} to {figure(metric, r['high'])}, median "
+            f"{figure(metric, r['median'])}"
             for name, r in spreads(values).iterrows()
         ]
         each.append(f"{METRICS[metric].label}, {METRICS[metric].unit}: {'; '.join(rows)}.")
@@ -149,7 +158,7 @@ class _Panel:
         scale(canvas, axes, ticks(low, high), left, left + width)
         years(canvas, axes, dates, self.top, self.top + HIGH, width * 0.8)
         own = str(self.values.columns[0])
-        if own in near:
+        if own in near and len(days) >= FEW:
             low, high = (float(near[own].quantile(q)) for q in BAND)
             axes.axhspan(low, high, facecolor=TOKENS[self.styles[own].colour], alpha=FILL, linewidth=0.0, zorder=-3.0)
         for name, line in reversed(list(near.items())):
@@ -177,7 +186,9 @@ class _Panel:
         for mark, words in zip(marks, even(marks), strict=True):
             canvas.line([at(mark)] * 2, [top, foot], colour="rule", width=0.7, behind=True)
             canvas.text(at(mark), foot + 11.0, words, colour="soft", align="center")
-        heading(canvas, self.x, top - 11.0, "Spread", f"point: median; broad: {MOST} of starts")
+        few = len(self.values) < FEW
+        unit = "a stroke a start; point: median" if few else f"point: median; broad: {MOST} of starts"
+        heading(canvas, self.x, top - 11.0, "Spread", unit)
         for k, (name, row) in enumerate(spread.iterrows()):
             look, y = self.styles[str(name)], top + (k + 0.5) * ROW
             if named:
@@ -190,5 +201,9 @@ class _Panel:
                 canvas.text(edge, y, f"{words} ▸" if over else f"◂ {words}", align=align, colour="soft")
                 continue
             canvas.line([at(row["least"]), at(row["most"])], [y, y], colour=look.colour, width=1.2)
-            canvas.line([at(row["low"]), at(row["high"])], [y, y], colour=look.colour, width=6.0)
+            if few:
+                for value in self.values[name]:
+                    canvas.line([at(value)] * 2, [y - 5.0, y + 5.0], colour=look.colour, width=1.6)
+            else:
+                canvas.line([at(row["low"]), at(row["high"])], [y, y], colour=look.colour, width=6.0)
             canvas.point(at(row["median"]), y, colour="ink", size=6.5, face="paper", ring=1.6)

@@ -1,6 +1,6 @@
 """What a sweep found, in words: the best of each family, and every reason to doubt it that its table holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from backtests.figures.sweep.cases import (
     METRICS,
     at,
     axis_value,
+    comparable,
     conditions_words,
     families,
     figure,
@@ -29,6 +30,7 @@ from backtests.figures.words import NARROW_SPACE, counted, listed, number, perce
 from research.errors import ConfigError
 
 NEAR = 0.1  # of the best: what is about as good
+RIVALS, TOLD = 8, 6  # families in ladders and fans at most, and in a sentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +39,14 @@ class Findings:
 
     table : as the sweep wrote it; here with the names of `cases.policies`.
     trials : configurations that were tried in all, other portfolios' included.
+    own : lag and start of the portfolio itself, at which policies are compared where half of them were played there.
     Raises : ConfigError for a table that cannot be compared (`cases.one_portfolio`).
     """
 
     table: pd.DataFrame
     metric: str = "J"
     trials: int = 0
+    own: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Check the table, put its rows in order, and name its policies."""
@@ -51,7 +55,12 @@ class Findings:
     @cached_property
     def now(self) -> dict[str, Any]:
         """The conditions under which policies are compared, where nothing else is said."""
-        return today(self.table)
+        return today(self.table, self.own)
+
+    @cached_property
+    def common(self) -> bool:
+        """Were half of the policies, and not one alone, played under those conditions? Else nothing is ranked."""
+        return comparable(len(at(self.table, self.now)["policy"].unique()), len(self.table["policy"].unique()))
 
     @cached_property
     def best(self) -> pd.DataFrame:
@@ -63,7 +72,8 @@ class Findings:
         """Of those, the ones with the target of the best: rules are compared with what is held kept the same."""
         first = self.best.iloc[0]
         same = [c for c in ("allocation", "window") if c in self.best]
-        return self.best[(self.best[same] == first[same]).all(axis=1)] if same else self.best
+        kept = self.best[(self.best[same] == first[same]).all(axis=1)] if same else self.best
+        return kept.head(RIVALS)
 
     @property
     def shown(self) -> list[str]:
@@ -98,6 +108,12 @@ class Findings:
         kept = [] if whole is None else [name for name in self.shown if name in whole]
         return whole[kept] if whole is not None and kept else None
 
+    def lowest(self, costs: pd.Index) -> pd.Series:
+        """The best value of all policies at each of these cost levels, under the other conditions of today."""
+        rows = at(self.table, {c: v for c, v in self.now.items() if c != "cost_multiple"})
+        best = rows.groupby("cost_multiple")[self.metric]
+        return (best.min() if lower_is_better(self.metric) else best.max()).loc[costs]
+
     def cost_by_start(self) -> list[pd.DataFrame]:
         """The cost ladder of the rivals at each start."""
         rows = self.table[(self.table["lag"] == self.now["lag"]) & self.table["policy"].isin(self.shown)]
@@ -116,25 +132,34 @@ class Findings:
     def lead(self) -> str:
         """The answer of the sheet, in a sentence."""
         first, count = self.best.iloc[0], len(self.table["policy"].unique())
+        if not self.common:
+            return (
+                f"The {counted(count, 'policy', 'policies')} of this sweep were played under no common condition: the "
+                f"most that share a cost, a lag and a start are {len(at(self.table, self.now))}. Nothing is ranked."
+            )
         least = "lowest" if lower_is_better(self.metric) else "highest"
         return (
             f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} {self.label}: "
-            f"{with_unit(self.metric, float(first[self.metric]))}."
+            f"{with_unit(self.metric, float(first[self.metric]))}, at {conditions_words(self.now)}."
         )
 
     @cached_property
     def by_family(self) -> str:
         """The best of the other families, in a sentence, and of those with another target, in another."""
+        if not self.common:
+            return "Sweep the same policies at the same costs, lags and starts to compare them."
         rest = [f"{r['policy']} {figure(self.metric, r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")]
-        said = f"The best of the other families: {listed(rest)}" if rest else "No other family of rules was tried"
-        said = f"{said}; all at {conditions_words(self.now)}. {self.valley}"
-        others = self.best.drop(self.rivals.index)
+        said = f"The best of the other families: {listed(rest, most=TOLD)}" if rest else "No other family was tried"
+        said = f"{said}. {self.valley}"
+        first = self.best.iloc[0]
+        same = [c for c in ("allocation", "window") if c in self.best]
+        others = self.best[(self.best[same] != first[same]).any(axis=1)] if same else self.best[:0]
         if len(others):
             first = others.iloc[0]
             value = with_unit(self.metric, float(first[self.metric]))
             said += (
                 f" With another target the best is {first['policy']}, {value}: it is"
-                " judged by the portfolio's own target, and drawn on the frontier only."
+                " judged by the portfolio's own target, and drawn nowhere."
             )
         return said
 
@@ -160,6 +185,8 @@ class Findings:
     @cached_property
     def headline(self) -> str:
         """Whether the best stays the best as costs change, in a sentence or two."""
+        if not self.common:
+            return ""
         costs = self.ladder("cost_multiple")
         if costs is None:
             return "It was played at one level of costs."
@@ -184,7 +211,21 @@ class Findings:
     @cached_property
     def warnings(self) -> list[str]:
         """Every reason to doubt the answer, the gravest first."""
-        return [*self._lags(), *self._starts(), *self._edges(), *self._uneven(), self.flattery]
+        if not self.common:
+            return [self.flattery]
+        return [*self._elsewhere(), *self._lags(), *self._starts(), *self._edges(), *self._uneven(), self.flattery]
+
+    def _elsewhere(self) -> list[str]:
+        """That policies are compared elsewhere than under the portfolio's own conditions."""
+        if self.own is None:
+            return []
+        mine = {"cost_multiple": 1.0, "lag": int(self.own["lag"]), "start": pd.Timestamp(self.own["start"])}
+        if mine == {**self.now, "start": pd.Timestamp(self.now["start"])}:
+            return []
+        return [
+            f"The portfolio's own conditions ({conditions_words(mine)}) were not played, or by too few policies: they "
+            f"are compared at {conditions_words(self.now)}."
+        ]
 
     @cached_property
     def flattery(self) -> str:
@@ -242,12 +283,14 @@ class Findings:
     def answer(self) -> str:
         """The answer in words, with its doubt, as Markdown."""
         doubts = "\n".join(f"- {said}" for said in self.warnings)
-        return f"**{self.lead} {self.headline}** {self.by_family}\n\n{doubts}"
+        return f"**{f'{self.lead} {self.headline}'.rstrip()}** {self.by_family}\n\n{doubts}"
 
     def digest(self) -> str:
         """One line that two equal sweeps share on any machine."""
         count = len(self.table["policy"].unique())
         first = self.best.iloc[0]
+        if not self.common:
+            return f"{len(self.table):,} configurations, {count} policies, under no common condition"
         return (
             f"{len(self.table):,} configurations, {count} policies; {first['policy']}: "
             f"{with_unit(self.metric, float(first[self.metric]))}"

@@ -18,10 +18,10 @@ from backtests.figures.sweep.cases import (
     CALENDARS,
     CONDITIONS,
     at,
-    axis_value,
     lower_is_better,
     policies,
     policy_axes,
+    targets,
     today,
 )
 from backtests.figures.words import listed
@@ -117,28 +117,39 @@ def efficient(cost: ArrayLike, gap: ArrayLike) -> NDArray[np.bool_]:
     return kept
 
 
-def frontier(table: pd.DataFrame, gap: str = "tracking_error", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Every policy between cost and gap to target: a row a policy, at the conditions `chosen` (default: today's).
+def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Every policy between cost and gap to the target it tracks: a row a policy, at `chosen` (default: today's).
 
-    Columns: policy, family, point (what names it on its curve), cost (bp a year), gap (fraction a year), J, efficient.
+    Columns: policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a year), gap
+    (to that target, fraction a year), J, efficient (among those with its target: gaps to different targets cannot be
+    compared), drawn (has the strategic target, or where no policy has it that of the lowest J).
     A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
     """
     rows = policies(table).loc[at(table, chosen or today(table)).index]
     calendar = rows["every"].map({name: k for k, name in enumerate(CALENDARS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
-        name if band != band else f"{axis_value('band', band)}%"
+        name if band != band else f"{100.0 * band:.3g}%"
         for name, band in zip(rows["policy"].str.split().str[-1], rows["band"], strict=True)
     ]
+    target = targets(rows).to_numpy()
+    own = rows["tracking_error_own"] if "tracking_error_own" in rows else rows["tracking_error"]
+    cost, gap = rows["cost"].to_numpy(), np.where(target == "", rows["tracking_error"], own)
+    kept = np.zeros(len(rows), dtype=bool)
+    for name in np.unique(target):
+        kept[target == name] = efficient(cost[target == name], gap[target == name])
+    shown = "" if (target == "").any() else target[int(rows["J"].to_numpy().argmin())]
     return pd.DataFrame(
         {
             "policy": rows["policy"].to_numpy(),
             "family": rows["family"].to_numpy(),
+            "target": target,
             "point": points,
-            "cost": rows["cost"].to_numpy(),
-            "gap": rows[gap].to_numpy(),
+            "cost": cost,
+            "gap": gap,
             "J": rows["J"].to_numpy(),
-            "efficient": efficient(rows["cost"], rows[gap]),
+            "efficient": kept,
+            "drawn": target == shown,
         }
     )
 

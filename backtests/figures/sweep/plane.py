@@ -12,12 +12,14 @@ from backtests.figures.arithmetic import Box, free_places, log_ticks, spread
 from backtests.figures.canvas import SMALL, Canvas
 from backtests.figures.looks import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.sweep.cases import METRICS
-from backtests.figures.words import NARROW_SPACE, even, listed, number, percent
+from backtests.figures.sweep.cases import DRAWN, METRICS
+from backtests.figures.words import NARROW_SPACE, counted, even, listed, number, percent
 
 TITLE, FOOT, HIGH, LINE = 30.0, 44.0, 400.0, 19.0  # px; LINE: of the key
 TOLD, MARKED, NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
+SAID, KEYED = 6, 10  # families in a sentence at most, and in the key
 AWAY = 6.0  # px from a point to its label
+CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
 TINY = 12.0  # px, of the points' labels
 BP = 1e4
 
@@ -26,36 +28,39 @@ def plane(
     table: pd.DataFrame,
     styles: Mapping[str, Look],
     g: float | None = None,
-    gap: str = "tracking_error",
     conditions: str = "",
     name: str = "frontier",
 ) -> Picture:
-    """Gap over cost on log scales, in per cent and bp a year.
+    """Gap over cost on log scales, in per cent and bp a year, of the policies with one target; others are named.
 
     table : as `numbers.frontier` gives it.  styles : by family.  g : price of squared tracking error, for lines of
-    equal J, which only the gap to the strategic target has.  conditions : in words.  name : of its file.
+    equal J, which only the gap to the strategic target has; no curve joins policies that were drawn at random.
+    conditions : in words.  name : of its file.
     """
-    drawn = table[(table["cost"] > 0.0) & (table["gap"] > 0.0)]
+    shown = table[table["drawn"]]
+    drawn = shown[(shown["cost"] > 0.0) & (shown["gap"] > 0.0)]
+    strategic = bool((shown["target"] == "").all())
+    label = METRICS["tracking_error" if strategic else "tracking_error_own"].label
     return picture(
         name,
         "Gap to target against cost",
-        _caption(table, drawn, conditions),
-        _alt(table),
+        _caption(shown, drawn, table[~table["drawn"]], conditions),
+        _alt(shown),
         table,
-        lambda f: _draw(f, drawn, styles, g if gap == "tracking_error" else None, METRICS[gap].label, name),
+        lambda f: _draw(f, drawn, styles, g if strategic else None, label, name),
     )
 
 
-def _caption(table: pd.DataFrame, drawn: pd.DataFrame, conditions: str) -> str:
+def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, conditions: str) -> str:
     counts, sizes = (rows["family"].value_counts().to_dict() for rows in (table[table["efficient"]], table))
     kept = [f"{n} of {sizes[family]} of {family}" for family, n in counts.items() if sizes[family] > 1]
     said = [
         f"{int(table['efficient'].sum())} of {len(table)} policies are efficient, on the broad line: no other both "
-        f"costs less and tracks closer{f' ({listed(kept)})' if kept else ''}."
+        f"costs less and tracks closer{f' ({listed(kept, most=SAID)})' if kept else ''}."
     ]
     beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts]
     if beaten:
-        said.append(f"Always beaten: {listed(beaten)}.")
+        said.append(f"Always beaten: {listed(beaten, most=SAID)}.")
     best = table.iloc[int(table["J"].to_numpy().argmin())]
     said.append(
         f"The lowest J (ringed): {best['policy']}, {number(best['J'])} bp a year, {number(best['cost'])} of them cost, "
@@ -66,6 +71,13 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, conditions: str) -> str:
         r = gone.iloc[0]
         more = f" and {len(gone) - 1} more that cost nothing or have no gap" if len(gone) > 1 else ""
         said.append(f"Not on a log scale: {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}.")
+    others = [
+        f"{target!s} ({counted(len(rows), 'policy', 'policies')}, {int(rows['efficient'].sum())} "
+        "of them efficient among themselves)"
+        for target, rows in elsewhere.groupby("target", sort=False)
+    ]
+    if others:
+        said.append(f"Not drawn, since they track another target, each its own: {listed(others, most=SAID)}.")
     if conditions:
         said.append(f"At {conditions}.")
     return " ".join(said)
@@ -105,7 +117,7 @@ def _ends(values: pd.Series, air: float) -> tuple[float, float]:
 
 
 def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float | None, label: str, name: str) -> Canvas:
-    names = list(dict.fromkeys(drawn["family"]))
+    names = _keyed(drawn)
     right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
     legend = 0.0 if f.is_wide else LINE * -(-len(names) // 2)
     canvas = Canvas(f.width, TITLE + HIGH + FOOT + legend, f"{name}-{f.css}")
@@ -120,15 +132,17 @@ def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float |
     ends, paths = {}, []
     for family, rows in drawn.reset_index(drop=True).groupby("family", sort=False):
         x, y = zip(*(spots[k] for k in rows.index), strict=True)
-        look = styles[str(family)]
-        canvas.line(x, y, colour=look.colour, width=1.5, dash=look.dash)
+        look = styles[str(family)] if family in names else Look("soft")
+        if not str(family).endswith(DRAWN):
+            canvas.line(x, y, colour=look.colour, width=CURVE, dash=look.dash)
         for k in rows.index:
             sharp = bool(drawn["efficient"].iloc[k])
             if not sharp and len(drawn) > MARKED:
                 continue
-            canvas.point(*spots[k], colour=look.colour, size=6.5, face="" if sharp else "paper", ring=1.3)
-        paths.append((x, y))
-        ends[str(family)] = (max(x), y[int(np.argmax(x))])
+            canvas.point(*spots[k], colour=look.colour, size=MARK, face="" if sharp else "paper", ring=1.3)
+        paths += [(x, y)] if not str(family).endswith(DRAWN) else []
+        if family in names:
+            ends[str(family)] = (max(x), y[int(np.argmax(x))])
     best = spots[int(drawn["J"].to_numpy().argmin())]
     canvas.point(*best, colour="ink", size=13.0, face="none", ring=1.6)
     if f.is_wide:
@@ -137,6 +151,13 @@ def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float |
         _legend(canvas, styles, names, f.width)
     _points(canvas, drawn, spots, taken, paths, scale.box)
     return canvas
+
+
+def _keyed(drawn: pd.DataFrame) -> list[str]:
+    """Families with a colour and a name: all, or of many those with the lowest J; the others are drawn in grey."""
+    names = list(dict.fromkeys(map(str, drawn["family"])))
+    best = drawn.groupby("family")["J"].min().sort_values(kind="stable").index[:KEYED]
+    return [name for name in names if name in best]
 
 
 def _scales(canvas: Canvas, scale: _Scale) -> None:
@@ -193,15 +214,22 @@ def _names(
     first = box[2] + LEAD + 4.0
     for (family, _), place in zip(ends.items(), places, strict=True):
         look = styles[family]
-        canvas.line([box[2] + 6.0, first - 4.0], [place, place], colour=look.colour, width=1.8, dash=look.dash)
+        _key(canvas, look, family, box[2] + 4.0, first - 4.0, place)
         canvas.text(first, place, fitted_name(family, right - first))
+
+
+def _key(canvas: Canvas, look: Look, family: str, left: float, right: float, y: float) -> None:
+    """A family's line and mark, as they are drawn."""
+    if not family.endswith(DRAWN):
+        canvas.line([left, right], [y, y], colour=look.colour, width=CURVE, dash=look.dash)
+    canvas.point((left + right) / 2.0, y, colour=look.colour, size=MARK, face="", ring=1.3)
 
 
 def _legend(canvas: Canvas, styles: Mapping[str, Look], names: list[str], width: float) -> None:
     """A key below the panel, two in a row, where there is no room beside it."""
     for k, family in enumerate(names):
         x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + FOOT + LINE * (k // 2 + 0.5)
-        canvas.line([x, x + 22.0], [y, y], colour=styles[family].colour, width=1.8, dash=styles[family].dash)
+        _key(canvas, styles[family], family, x, x + 22.0, y)
         canvas.text(x + 28.0, y, fitted_name(family, width / 2.0 - 36.0))
 
 

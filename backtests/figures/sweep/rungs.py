@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from backtests.figures.sweep.cases import METRICS, axis_value, figure, lower_is_
 from backtests.figures.sweep.numbers import Array, break_evens, leaders, ranks, span_at
 from backtests.figures.sweep.styles import roomy
 from backtests.figures.words import listed, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TITLE, FOOT, HIGH, RANK = 30.0, 44.0, 190.0, 22.0  # px; RANK: a rank's row
 AIR = 0.02  # of the levels' span, at either end
@@ -52,19 +56,22 @@ def cost_ladder(
     by_start: Sequence[pd.DataFrame] = (),
     conditions: str = "",
     name: str = "cost_ladder",
+    best: pd.Series | None = None,
 ) -> Picture:
-    """How far each policy is behind the best at each cost level, and its rank there.
+    """How far each policy is behind the best of all at each cost level, and its rank among those drawn.
 
     ladder : rows are cost multiples, columns policies, as `numbers.ladder` gives it.  styles : of each of them.
     by_start : the same ladder at each start, from which the doubt of a break-even comes.
+    best : the best value of all policies at each level, drawn or not; by default of those drawn.
     """
+    best = _best(ladder, metric) if best is None else best
     return picture(
         name,
         "Cost ladder",
         _cost_caption(ladder, metric, by_start, conditions),
         _alt(ladder, metric, "cost_multiple"),
-        _long(ladder, metric),
-        lambda f: _draw_costs(roomy(f), ladder, styles, metric, name),
+        _long(ladder, metric).assign(behind=_behind(ladder, metric, best).melt(value_name="behind")["behind"]),
+        lambda f: _draw_costs(roomy(f), ladder, styles, metric, name, best),
     )
 
 
@@ -109,22 +116,25 @@ def _break_even_doubt(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> 
     return said
 
 
-def _draw_costs(f: Format, ladder: pd.DataFrame, styles: Mapping[str, Look], metric: str, name: str) -> Canvas:
+def _draw_costs(
+    f: Format, ladder: pd.DataFrame, styles: Mapping[str, Look], metric: str, name: str, best: pd.Series
+) -> Canvas:
     count = ladder.shape[1]
     second = TITLE + HIGH + 14.0 + TITLE
     canvas = Canvas(f.width, second + RANK * count + FOOT, f"{name}-{f.css}")
-    behind = _behind(ladder, metric)
+    behind = _behind(ladder, metric, best)
     x = np.arange(len(ladder), dtype=float)
     panel = _Panel(canvas, f, x, styles)
     row = METRICS[metric]
-    worse = "above the lowest" if lower_is_better(metric) else "below the highest"
+    worse = "above the lowest of all" if lower_is_better(metric) else "below the highest of all"
     heading(canvas, f.left, TITLE - 12.0, f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
-    panel.curves(behind, TITLE, HIGH, row.digits)
+    axes = panel.curves(behind, TITLE, HIGH, row.digits)
     for policy, _, last in leaders(ladder, metric).itertuples(index=False):
         if last < ladder.index[-1]:
             at = panel.place(float(np.interp(last, ladder.index, x)))
-            canvas.point(at, TITLE + HIGH * panel.zero, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
-            canvas.text(at, TITLE + HIGH * panel.zero - 14.0, f"×{number(last)}", align="center", bold=True)
+            y = height_of(canvas, axes, float(np.sqrt(np.interp(last, ladder.index, behind[policy]))))
+            canvas.point(at, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
+            canvas.text(at, y - 14.0, f"×{number(last)}", align="center", bold=True)
     heading(canvas, f.left, second - 12.0, "Rank", "1 is the best" if count > 1 else "")
     panel.ranks(ranks(ladder, metric), second)
     panel.levels([axis_value("cost_multiple", v) for v in ladder.index], second + RANK * count, "cost, × today's")
@@ -135,12 +145,14 @@ def _end(value: float, digits: int) -> str:
     return number(value, digits if abs(value) < 100.0 else 0)
 
 
-def _behind(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """How far each policy is from the best at each level, in the unit of display; never negative."""
-    values = METRICS[metric].times * ladder
-    if lower_is_better(metric):
-        return values.sub(values.min(axis=1), axis=0)
-    return -values.sub(values.max(axis=1), axis=0)
+def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
+    return ladder.min(axis=1) if lower_is_better(metric) else ladder.max(axis=1)
+
+
+def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
+    """How far each policy is from the best of all at each level, in the unit of display; never negative."""
+    sign = METRICS[metric].times * (1.0 if lower_is_better(metric) else -1.0)
+    return sign * ladder.sub(best, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +176,7 @@ class _Panel:
         low, high = self.ends
         return self.f.left + self.f.plot * (x - low) / (high - low)
 
-    def curves(self, values: pd.DataFrame, top: float, high: float, digits: int) -> None:
+    def curves(self, values: pd.DataFrame, top: float, high: float, digits: int) -> "Axes":
         """A curve a policy from zero up, straight between levels; one too far away is named at the edge.
 
         By square root small leads can be seen beside large ones.
@@ -194,6 +206,7 @@ class _Panel:
         right = f.left + f.plot
         end_labels(canvas, self.styles, ends, x=right, right=f.width, top=top + 5.0, bottom=top + high - 5.0,
                    values=f.is_wide)  # fmt: skip
+        return axes
 
     def ranks(self, rank: pd.DataFrame, top: float) -> None:
         """A line a policy from rank to rank, 1 at the top, named at its end."""

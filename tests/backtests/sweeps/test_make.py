@@ -112,6 +112,53 @@ def test_the_summary_says_how_much_was_played_and_what_is_best(reports: Path) ->
     assert text.index("threshold 2 % to target") < text.index("every quarter")
 
 
+SAMPLE = f"""
+portfolio: {PORTFOLIO}
+rules: {{calendar: {{every: [month, quarter]}}, threshold: {{band: {{from: 0.005, to: 0.1}}, to: [target, edge]}}}}
+cost_multiples: {{from: 0.5, to: 5}}
+lags: [0, 1]
+sample: {{size: 32, seed: 1, kind: sobol}}
+"""
+
+
+def test_a_sample_of_costs_is_told_with_its_conditions_and_ranked_neither_here_nor_on_the_page(tmp_path: Path) -> None:
+    done = rebalance(written(tmp_path, SAMPLE), "--reports", tmp_path / "reports")
+    assert done.returncode == 0, done.stderr
+    text = (run_in(tmp_path / "reports") / "summary.txt").read_text()
+    assert "No ranking on global_multi_asset" in text
+    (head,) = [line.split() for line in text.splitlines() if "configuration  " in line]
+    assert head[:4] == ["configuration", "costs", "lag", "start"]
+    page = (run_in(tmp_path / "reports") / "sweep.html").read_text()
+    assert "under no common condition" in page
+    assert "has the lowest J" not in page
+
+
+def test_summary_and_page_name_the_same_winner_at_the_portfolios_own_conditions(reports: Path) -> None:
+    text, page = ((run_in(reports) / name).read_text() for name in ("summary.txt", "sweep.html"))
+    assert "(costs × 1, lag 1, from 2015-01-01)" in text
+    best = text[text.index("lines\n") :].splitlines()[2]
+    assert best.startswith("threshold 2 % to target ")
+    value = best.split()[6]
+    assert f"2\N{NARROW NO-BREAK SPACE}% band to target has the lowest J: {value} bp a year, at today" in page
+
+
+def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) -> None:
+    """A table that no page can show: J of one row is not a number, as a defect of the future would leave it."""
+    from backtests.run import Run
+    from backtests.sweeps import make
+    from backtests.sweeps.file import read_sweep
+    from backtests.sweeps.sweeping import play_tables, prepare
+
+    asked = read_sweep(written(tmp_path, SMALL.replace("keep:", "# keep:")))
+    made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
+    table = pd.concat([t.to_pandas() for _, t in play_tables(made, made.plan.parts(), 1, "", progress=False)])
+    table.assign(J=table["J"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS)
+    said = make.publish(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)
+    assert "There is no page of this sweep: it could not be drawn (ConfigError: J of configuration 3 is nan" in said
+    assert {p.name for p in tmp_path.iterdir()} >= {"results.parquet", "summary.txt", "manifest.json"}
+    assert not (tmp_path / "sweep.html").exists()
+
+
 def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:
     file, reports = written(tmp_path, LARGE), tmp_path / "reports"
     words = [*REBALANCE, "sweep", str(file), "--reports", str(reports)]

@@ -1,0 +1,137 @@
+"""A sample without a common condition: J over the band, coloured by cost, and by bins of both. Nothing is ranked."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.arithmetic import Array, limits, log_ticks, ticks
+from backtests.figures.canvas import HUES, SMALL, Canvas
+from backtests.figures.looks import LETTER
+from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.sweep.cases import METRICS, axis_value, figure, targets
+from backtests.figures.words import NARROW_SPACE, counted, even, listed
+
+BINS = 4  # of costs, and of bands
+TITLE, KEY, HIGH, FOOT = 30.0, 22.0, 320.0, 44.0  # px
+WIDE_RATIO = 5.0  # of the largest to the smallest: past it, the scale goes by ratio
+AIR = 0.03  # of a scale, at either end
+
+
+def bins(values: pd.Series, axis: str) -> pd.Series:
+    """What bin each value is in, in words: the values themselves where there are few, else quarters of them.
+
+    Categories are in the order of their values; a value that is none (a calendar has no band) has no bin.
+    """
+    found = np.unique(values.dropna())
+    if len(found) <= BINS:
+        named = {v: axis_value(axis, v) for v in found}
+        return values.map(named).astype(pd.CategoricalDtype(list(named.values())))
+    edges = np.unique(np.quantile(values.dropna(), np.linspace(0.0, 1.0, BINS + 1)))
+    words = [axis_value(axis, float(f"{edge:.3g}")) for edge in edges]
+    names = [f"{low} to {high}" for low, high in pairwise(words)]
+    places = np.searchsorted(edges[1:-1], values.to_numpy(dtype=float), side="left")
+    codes = np.where(values.isna(), -1, places)
+    return pd.Series(pd.Categorical.from_codes(codes.tolist(), pd.Index(names)), index=values.index)
+
+
+def binned(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+    """A metric by bins of band and cost, for each target: a row a bin; columns name, count, low, median, high."""
+    cost = bins(table["cost_multiple"], "cost_multiple")
+    band = bins(table["band"] if "band" in table else pd.Series(np.nan, index=table.index), "band")
+    kinds = [(f"band {name}{NARROW_SPACE}%", band == name) for name in band.cat.categories]
+    held = targets(table)
+    each = []
+    for target, (kind, inside), level in product(
+        held.unique(), [*kinds, ("no band", band.isna())], cost.cat.categories
+    ):
+        own = table.loc[(held == target) & inside & (cost == level), metric]
+        if len(own):
+            ends = {"low": float(own.min()), "median": float(own.median()), "high": float(own.max())}
+            name = f"{target}{': ' if target else ''}{kind}, costs {level}"
+            each.append({"name": name, "count": len(own), **ends})
+    return pd.DataFrame(each)
+
+
+def scatter(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
+    """A metric over the band of each configuration that has one, coloured by cost; over cost where none has a band.
+
+    Drawn are those with one target: the strategic one, where a policy has it.
+    """
+    held = targets(table)
+    one = table[held == ("" if (held == "").any() else held.iloc[0])]
+    own = one[one["band"].notna()] if "band" in one else one[:0]
+    axis, drawn = ("band", own) if len(own) and len(own["band"].unique()) > 1 else ("cost_multiple", one)
+    coloured = pd.Series(bins(drawn["cost_multiple"], "cost_multiple"), index=drawn.index)
+    return picture(
+        name,
+        f"{METRICS[metric].label.partition(',')[0]} of a sample",
+        _caption(table, drawn, axis),
+        _alt(table, metric),
+        drawn[[c for c in ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric) if c in drawn]]
+        .loc[:, lambda found: ~found.columns.duplicated()]
+        .reset_index(drop=True),
+        lambda f: _draw(f, drawn, coloured, metric, axis, name),
+    )
+
+
+def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
+    own = [
+        words
+        for c, words in (("cost_multiple", "cost"), ("lag", "lag"), ("start", "start"))
+        if len(table[c].unique()) > 1
+    ]
+    said = [
+        f"A point is a configuration, played at a {listed(own)} of its own: two points differ by more than what "
+        "runs across, so that the lowest is no winner."
+    ]
+    if len(drawn) < len(table):
+        without = counted(len(table) - len(drawn), "configuration")
+        said.append(f"{without} without a band or with another target: in the table only.")
+    return " ".join(said)
+
+
+def _alt(table: pd.DataFrame, metric: str) -> str:
+    each = [
+        f"{r['name']}: {r['count']} from {figure(metric, r['low'])} to {figure(metric, r['high'])}, median "
+        f"{figure(metric, r['median'])}"
+        for r in binned(table, metric).to_dict("records")
+    ]
+    return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
+
+
+def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: str, name: str) -> Canvas:
+    names = [str(c) for c in cost.cat.categories]
+    room = f.width - f.left - 12.0
+    across = [LETTER * SMALL * (len(words) + 7) + 22.0 for words in names]
+    top = TITLE + KEY
+    canvas = Canvas(f.width, top + HIGH + FOOT, f"{name}-{f.css}")
+    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].label.partition(",")[0], METRICS[metric].unit)
+    step = min(max(across), room / len(names))
+    for k, words in enumerate(names):
+        first = f.left + k * step
+        canvas.point(first + 4.0, TITLE + 4.0, colour=HUES[k], size=7.0)
+        canvas.text(first + 13.0, TITLE + 4.0, words if k or not f.is_wide else f"{words} costs")
+    x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
+    y = METRICS[metric].times * drawn[metric].to_numpy(dtype=float)
+    ratio = y.min() > 0.0 and y.max() > WIDE_RATIO * y.min()
+    up: Array = np.log(y) if ratio else y
+    (left, right), (low, high) = limits(x.tolist(), AIR), limits(up.tolist(), AIR)
+    marks = log_ticks(float(np.exp(low)), float(np.exp(high))) if ratio else ticks(low, high)
+    for mark, word in zip(marks, [f"{mark:g}" for mark in marks] if ratio else even(marks), strict=True):
+        place = top + HIGH * (high - (np.log(mark) if ratio else mark)) / (high - low)
+        canvas.line([f.left, f.left + room], [place, place], colour="rule", width=0.7, behind=True)
+        canvas.text(f.left - 6.0, place, word, colour="soft", align="right")
+    below = ticks(left, right)
+    for mark, word in zip(below, even(below), strict=True):
+        at = f.left + room * (mark - left) / (right - left)
+        canvas.line([at, at], [top, top + HIGH], colour="rule", width=0.7, behind=True)
+        canvas.text(at, top + HIGH + 12.0, word, colour="soft", align="center")
+    label = "band, % of NAV" if axis == "band" else "cost, × today's"
+    canvas.text(f.left + room / 2.0, top + HIGH + 30.0, label, colour="soft", align="center")
+    codes = cost.cat.codes.to_numpy()
+    for k in range(len(names)):
+        px = f.left + room * (x[codes == k] - left) / (right - left)
+        py = top + HIGH * (high - up[codes == k]) / (high - low)
+        canvas.points(px, py, colour=HUES[k], size=4.5 if len(x) <= 2000 else 2.0)
+    return canvas
