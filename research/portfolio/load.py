@@ -246,7 +246,7 @@ def _execution(document: Document) -> Execution:
     try:
         return Execution(**given)
     except (ConfigError, TypeError) as error:
-        document.refuse(("execution",), str(error).removesuffix("."), given, "See `Execution` for what may stand here.")
+        document.refuse(("execution",), str(error).removesuffix("."), given, "docs/portfolios.md has its keys.")
 
 
 def _dividends(document: Document, market: Market) -> Dividends:
