@@ -4,6 +4,9 @@ The days are kept by `loop`, compiled, where the policy is a corridor, and by `d
 a trade is stands in `research.accounting`; when to trade stands in the policy.
 """
 
+from numbers import Integral, Real
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -53,8 +56,9 @@ def backtest(
     Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
     PolicyError, naming the date, for weights that cannot be booked.
     """
+    _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav)
     name = name or type(policy).__name__
-    first = None if start is None else _row_before(market, pd.Timestamp(start))
+    first = None if start is None else _row_before(market, _day(start))
     if targets is None:
         targets = _targets(market, policy, first, name)
     if first is None:
@@ -96,6 +100,29 @@ def backtest(
 
 
 # -- before the first day --------------------------------------------------------------------------------------------
+
+
+def _check_kinds(**given: object) -> None:
+    """Refuse what is of another kind than the word says. Raises ConfigError."""
+    kinds: dict[str, tuple[Any, str]] = {
+        "market": (Market, "a Market, as `load_market` gives it"),
+        "costs": (Costs, "`Costs`, such as Costs.bps(len(market.assets), commission=1, half_spread=1)"),
+        "execution": (Execution | None, "an `Execution`, or nothing"),
+        "flows": (Flows | None, "`Flows`, or nothing"),
+        "lag": (Integral, "a whole number of sessions"),
+        "nav": (Real, "a wealth in currency"),
+    }
+    for name, (kind, words) in kinds.items():
+        if not isinstance(given[name], kind) or isinstance(given[name], bool):
+            raise ConfigError(f"{name} is {given[name]!r}: give {words}.")
+
+
+def _day(start: str | pd.Timestamp) -> pd.Timestamp:
+    """The start of a test as a date. Raises ConfigError when it is none."""
+    try:
+        return pd.Timestamp(start)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"start is {start!r}: write a date as YYYY-MM-DD.") from error
 
 
 def _row_before(market: Market, start: pd.Timestamp) -> int:

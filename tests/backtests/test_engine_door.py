@@ -10,7 +10,7 @@ from simulated import world
 from backtests.engine import backtest
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import EqualWeights, TargetPath
-from research.errors import PolicyError
+from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.rules import Corridor, Threshold
 
@@ -67,3 +67,27 @@ def test_an_answer_that_is_neither_hold_nor_trade_is_refused_with_its_date() -> 
 
     with pytest.raises(PolicyError, match="'Silent' answered None on 2020-01-02"):
         backtest(world(), Silent(), Costs.bps(3))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"costs": None}, "costs is None: give `Costs`"),
+        ({"costs": 0.001}, "costs is 0.001: give `Costs`"),
+        ({"lag": "1"}, "lag is '1': give a whole number of sessions"),
+        ({"lag": True}, "lag is True"),
+        ({"nav": "1m"}, "nav is '1m': give a wealth"),
+        ({"execution": {"days": 2}}, "execution is {'days': 2}: give an `Execution`"),
+        ({"flows": {"2018-01-03": 5.0}}, "flows is .*: give `Flows`"),
+        ({"start": "banana"}, "start is 'banana': write a date as YYYY-MM-DD"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_in_a_sentence(given: dict[str, object], said: str) -> None:
+    asked = {"costs": Costs.bps(3)} | given
+    with pytest.raises(ConfigError, match=said):
+        backtest(world(), Threshold(EqualWeights(), 0.005), **asked)  # type: ignore[arg-type]
+
+
+def test_a_market_is_not_its_name() -> None:
+    with pytest.raises(ConfigError, match="market is 'us_etf_ohlcv': give a Market, as `load_market` gives it"):
+        backtest("us_etf_ohlcv", Threshold(EqualWeights(), 0.005), Costs.bps(3))  # type: ignore[arg-type]
