@@ -18,6 +18,8 @@ Source: Boyd et al. (2017), Multi-Period Trading via Convex Optimization, sectio
 the unknown instead of the trades before them.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
@@ -30,33 +32,43 @@ COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = 0, 1, 2, 3, 4  # rows of `charges
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 
 
+class Booking(NamedTuple):
+    """A trade that is to be paid for: what `settle` is given, as its parts take it.
+
+    r, q : the rows of the tariff's rates and of its impact on this day.
+    """
+
+    units: Array
+    prices: Array
+    t: int
+    nav: float
+    weights: Array
+    asked: Array
+    capped: Array
+    tariff: Tariff
+    r: int
+    q: int
+    lots: Lots
+
+
 @inlined
-def _moves(
-    units: Array,
-    prices: Array,
-    t: int,
-    weights: Array,
-    asked: Array,
-    rates: Array,
-    r: int,
-    trades: Array,
-    charges: Array,
-) -> tuple[float, float, float]:
+def _moves(booking: Booking, trades: Array, charges: Array) -> tuple[float, float, float]:
     """(kept, share, marginal): the value of the lines that keep their units; the fraction of NAV in the others and in
     cash, and what the next unit of it costs at most, or -1 when no line moves. Clears trades and charges.
     """
+    weights, asked, rates = booking.weights, booking.asked, booking.tariff.rates
     kept, share, marginal, moved = 0.0, 1.0, 0.0, False
-    for i in range(len(units)):
+    for i in range(len(asked)):
         trades[i] = 0.0
         for k in range(len(charges)):
             charges[k, i] = 0.0
         if asked[i] == weights[i]:
-            kept += units[i] * prices[t, i]
+            kept += booking.units[i] * booking.prices[booking.t, i]
             share -= weights[i]
         else:
             moved = True
             for k in range(2):
-                marginal += rates[r, k, i] * abs(asked[i])
+                marginal += rates[booking.r, k, i] * abs(asked[i])
     return kept, share, marginal if moved else -1.0
 
 
@@ -64,28 +76,18 @@ def _moves(
 
 
 @inlined
-def _newton(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    weights: Array,
-    asked: Array,
-    rates: Array,
-    r: int,
-    kept: float,
-    share: float,
-) -> float:
+def _newton(booking: Booking, kept: float, share: float) -> float:
     """The scale s at which kept + share x s + costs(s) = NAV, from above: finite, as the equation is convex."""
-    scale = (nav - kept) / share
-    for _ in range(2 * len(units) + 2):
-        gap, slope = kept + share * scale - nav, share
-        for i in range(len(units)):
+    weights, asked, rates = booking.weights, booking.asked, booking.tariff.rates
+    scale = (booking.nav - kept) / share
+    for _ in range(2 * len(asked) + 2):
+        gap, slope = kept + share * scale - booking.nav, share
+        for i in range(len(asked)):
             if asked[i] != weights[i]:
-                traded = asked[i] * scale - units[i] * prices[t, i]
+                traded = asked[i] * scale - booking.units[i] * booking.prices[booking.t, i]
                 rate = 0.0
                 for k in range(2):
-                    rate += rates[r, k, i]
+                    rate += rates[booking.r, k, i]
                 gap += rate * abs(traded)
                 slope += rate * asked[i] if traded > 0.0 else -rate * asked[i]
         nearer = scale - gap / slope
@@ -116,12 +118,12 @@ def _impact(tariff: Tariff, r: int, i: int, size: float) -> tuple[float, float]:
 
 
 @inlined
-def _costs(tariff: Tariff, day: int, i: int, size: float) -> tuple[float, float]:
+def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
     """(currency, marginal) of an order of `size`, currency, in all but tax."""
-    r = min(day, len(tariff.rates) - 1)
-    commission, rate = _commission(tariff, r, i, size)
-    moved, more = _impact(tariff, min(day, len(tariff.impact) - 1), i, size)
-    spread = tariff.rates[r, HALF_SPREAD, i]
+    tariff = booking.tariff
+    commission, rate = _commission(tariff, booking.r, i, size)
+    moved, more = _impact(tariff, booking.q, i, size)
+    spread = tariff.rates[booking.r, HALF_SPREAD, i]
     return commission + spread * size + tariff.ticket[i] + moved, rate + spread + more
 
 
@@ -160,32 +162,21 @@ def _next_lot(lots: Lots, method: int, i: int, bound: float, place: int) -> int:
 
 
 @lean
-def _excess(
-    units: Array,
-    prices: Array,
-    t: int,
-    weights: Array,
-    asked: Array,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    capped: Array,
-    kept: float,
-    share: float,
-    scale: float,
-) -> tuple[float, float]:
+def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[float, float]:
     """(wealth used, its slope) at a scale: what is kept, what is held, and what all of it costs."""
+    asked, capped, tariff, lots = booking.asked, booking.capped, booking.tariff, booking.lots
     used, slope = kept + share * scale, share
     gains, more = 0.0, 0.0
-    for i in range(len(units)):
-        if asked[i] != weights[i] or capped[i] != 0.0:
+    for i in range(len(asked)):
+        price = booking.prices[booking.t, i]
+        if asked[i] != booking.weights[i] or capped[i] != 0.0:
             goal = 0.0 if capped[i] != 0.0 else asked[i]
-            traded = capped[i] if capped[i] != 0.0 else goal * scale - units[i] * prices[t, i]
-            cost, marginal = _costs(tariff, day, i, abs(traded))
+            traded = capped[i] if capped[i] != 0.0 else goal * scale - booking.units[i] * price
+            cost, marginal = _costs(booking, i, abs(traded))
             used += cost
             slope += marginal * goal if traded > 0.0 else -marginal * goal
             if tariff.tax > 0.0 and traded < 0.0:
-                realised, last = gain(lots, tariff.method, i, prices[t, i], -traded / prices[t, i])
+                realised, last = gain(lots, tariff.method, i, price, -traded / price)
                 gains += realised
                 more -= last * goal
     taxed = gains - lots.carried[0]
@@ -196,60 +187,40 @@ def _excess(
 
 
 @lean
-def _steepest(
-    units: Array,
-    prices: Array,
-    t: int,
-    weights: Array,
-    asked: Array,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    most: float,
-) -> float:
+def _steepest(booking: Booking, most: float) -> float:
     """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `most`."""
+    asked, tariff, lots = booking.asked, booking.tariff, booking.lots
     total = 0.0
-    for i in range(len(units)):
-        if asked[i] != weights[i]:
-            value = units[i] * prices[t, i]
+    for i in range(len(asked)):
+        if asked[i] != booking.weights[i]:
+            price = booking.prices[booking.t, i]
+            value = booking.units[i] * price
             largest = max(abs(value), abs(asked[i] * most - value))
-            _, marginal = _costs(tariff, day, i, largest)
+            _, marginal = _costs(booking, i, largest)
             if tariff.tax > 0.0 and value > 0.0:
-                cheapest = prices[t, i]
+                cheapest = price
                 for j in range(lots.held[i]):
                     cheapest = min(cheapest, lots.price[i, j])
-                marginal += tariff.tax * (1.0 - cheapest / prices[t, i])
+                marginal += tariff.tax * (1.0 - cheapest / price)
             total += abs(asked[i]) * marginal
     return total
 
 
 @lean
-def _root(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    weights: Array,
-    asked: Array,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    capped: Array,
-    kept: float,
-    share: float,
-) -> float:
+def _root(booking: Booking, kept: float, share: float) -> float:
     """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without one."""
+    nav = booking.nav
     if not share > 0.0:
         return -1.0
     low, high = 0.0, (nav - kept) / share
-    if not _steepest(units, prices, t, weights, asked, tariff, day, lots, high) < share:
+    if not _steepest(booking, high) < share:
         return -1.0
-    used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, capped, kept, share, low)
+    used, slope = _excess(booking, kept, share, low)
     if used > nav:
         return -1.0
     scale = high
     for _ in range(ROUNDS):
-        used, slope = _excess(units, prices, t, weights, asked, tariff, day, lots, capped, kept, share, scale)
+        used, slope = _excess(booking, kept, share, scale)
         if used > nav:
             high = scale
         else:
@@ -262,18 +233,18 @@ def _root(
 
 
 @inlined
-def _drop_small(
-    units: Array, prices: Array, t: int, nav: float, weights: Array, asked: Array, tariff: Tariff, capped: Array
-) -> tuple[float, float]:
+def _drop_small(booking: Booking) -> tuple[float, float]:
     """(value, weight) that the orders too small to send would have had: their lines are asked where they are."""
+    weights, asked, capped, least = booking.weights, booking.asked, booking.capped, booking.tariff.minimum_trade
     value, weight = 0.0, 0.0
-    for i in range(len(units)):
-        if capped[i] != 0.0 and abs(capped[i]) < tariff.minimum_trade:
-            value += units[i] * prices[t, i]
-            weight += (units[i] * prices[t, i] + capped[i]) / nav
+    for i in range(len(asked)):
+        held = booking.units[i] * booking.prices[booking.t, i]
+        if capped[i] != 0.0 and abs(capped[i]) < least:
+            value += held
+            weight += (held + capped[i]) / booking.nav
             capped[i] = 0.0
-        if asked[i] != weights[i] and abs(asked[i] * nav - units[i] * prices[t, i]) < tariff.minimum_trade:
-            value += units[i] * prices[t, i]
+        if asked[i] != weights[i] and abs(asked[i] * booking.nav - held) < least:
+            value += held
             weight += asked[i]
             asked[i] = weights[i]
     return value, weight
@@ -281,36 +252,23 @@ def _drop_small(
 
 @lean
 def _pay(
-    units: Array,
-    prices: Array,
-    t: int,
-    weights: Array,
-    asked: Array,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    capped: Array,
-    scale: float,
-    cash: float,
-    gains: Array,
-    trades: Array,
-    charges: Array,
+    booking: Booking, scale: float, cash: float, gains: Array, trades: Array, charges: Array
 ) -> tuple[float, float]:
     """Write units, trades, charges and lots at a scale; gives (cash, all charges), currency."""
-    r, q = min(day, len(tariff.rates) - 1), min(day, len(tariff.impact) - 1)
+    units, asked, capped, tariff, lots = booking.units, booking.asked, booking.capped, booking.tariff, booking.lots
     paid, realised, won = 0.0, 0.0, 0.0
     for i in range(len(units)):
         gains[i] = 0.0
-        if asked[i] == weights[i] and capped[i] == 0.0:
+        if asked[i] == booking.weights[i] and capped[i] == 0.0:
             continue
-        price = prices[t, i]
+        price = booking.prices[booking.t, i]
         after = units[i] * price + capped[i] if capped[i] != 0.0 else asked[i] * scale
         trades[i] = after - units[i] * price
         size = abs(trades[i])
-        charges[COMMISSION, i], _ = _commission(tariff, r, i, size)
-        charges[HALF_SPREAD, i] = tariff.rates[r, HALF_SPREAD, i] * size
+        charges[COMMISSION, i], _ = _commission(tariff, booking.r, i, size)
+        charges[HALF_SPREAD, i] = tariff.rates[booking.r, HALF_SPREAD, i] * size
         charges[TICKET, i] = tariff.ticket[i]
-        charges[IMPACT, i], _ = _impact(tariff, q, i, size)
+        charges[IMPACT, i], _ = _impact(tariff, booking.q, i, size)
         for k in range(TAX):
             paid += charges[k, i]
         if tariff.tax > 0.0:
@@ -422,62 +380,35 @@ def settle(
     or a line whose gains are taxed would be held short.
     """
     cash = cash_units * cash_price
+    r, q = min(day, len(tariff.rates) - 1), min(day, len(tariff.impact) - 1)
+    booking = Booking(units, prices, t, nav, weights, asked, scratch.capped, tariff, r, q, lots)
     if tariff.plain:
-        status, cash, paid = _settle_proportional(
-            units, prices, t, nav, weights, asked, tariff.rates, min(day, len(tariff.rates) - 1), cash, trades, charges
-        )
+        status, cash, paid = _settle_proportional(booking, cash, trades, charges)
     else:
-        status, cash, paid = _settle_any(
-            units,
-            prices,
-            t,
-            nav,
-            weights,
-            asked,
-            tariff,
-            day,
-            lots,
-            cash,
-            scratch.gains,
-            scratch.capped,
-            trades,
-            charges,
-        )
+        status, cash, paid = _settle_any(booking, cash, scratch.gains, trades, charges)
     return status, cash / cash_price if status == BOOKED else cash_units, paid
 
 
 @inlined
-def _settle_proportional(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    weights: Array,
-    asked: Array,
-    rates: Array,
-    r: int,
-    cash: float,
-    trades: Array,
-    charges: Array,
-) -> tuple[int, float, float]:
+def _settle_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`settle` where all costs are proportional; gives (status, cash, charges in all), currency."""
-    kept, share, marginal = _moves(units, prices, t, weights, asked, rates, r, trades, charges)
+    kept, share, marginal = _moves(booking, trades, charges)
     if marginal < 0.0:
         return NOTHING_MOVED, cash, 0.0
     if share <= EMPTY:
         kept, share = 0.0, 1.0
-    if not (nav > 0.0 and marginal < share):
+    if not (booking.nav > 0.0 and marginal < share):
         return REFUSED, cash, 0.0
-    scale = _newton(units, prices, t, nav, weights, asked, rates, r, kept, share)
-    paid = 0.0
+    scale, paid = _newton(booking, kept, share), 0.0
+    units, asked, rates = booking.units, booking.asked, booking.tariff.rates
     for i in range(len(units)):
-        if asked[i] != weights[i]:
-            after = asked[i] * scale
-            trades[i] = after - units[i] * prices[t, i]
-            units[i] = after / prices[t, i]
+        if asked[i] != booking.weights[i]:
+            price, after = booking.prices[booking.t, i], asked[i] * scale
+            trades[i] = after - units[i] * price
+            units[i] = after / price
             cash -= trades[i]
             for k in range(2):
-                charges[k, i] = rates[r, k, i] * abs(trades[i])
+                charges[k, i] = rates[booking.r, k, i] * abs(trades[i])
                 cash -= charges[k, i]
                 paid += charges[k, i]
     return BOOKED, cash, paid
@@ -503,30 +434,16 @@ def _any_short(asked: Array) -> bool:
 
 
 @lean
-def _settle_any(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    weights: Array,
-    asked: Array,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    cash: float,
-    gains: Array,
-    capped: Array,
-    trades: Array,
-    charges: Array,
-) -> tuple[int, float, float]:
+def _settle_any(booking: Booking, cash: float, gains: Array, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`settle` for any costs; gives (status, cash, charges in all), currency."""
-    unsold, unasked = _drop_small(units, prices, t, nav, weights, asked, tariff, capped)
-    kept, share, marginal = _moves(units, prices, t, weights, asked, tariff.rates, 0, trades, charges)
-    most, some = _sum(capped)
+    nav = booking.nav
+    unsold, unasked = _drop_small(booking)
+    kept, share, marginal = _moves(booking, trades, charges)
+    most, some = _sum(booking.capped)
     kept, share = kept + most, share - most / nav  # a capped line ends at what it holds and its order
     if marginal < 0.0 and not some:
         return NOTHING_MOVED, cash, 0.0
-    if not nav > 0.0 or (tariff.tax > 0.0 and _any_short(asked)):
+    if not nav > 0.0 or (booking.tariff.tax > 0.0 and _any_short(booking.asked)):
         return REFUSED, cash, 0.0
     unbought = unasked * nav - unsold
     share -= unbought / nav
@@ -534,10 +451,10 @@ def _settle_any(
         kept, share = 0.0, 1.0
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
-        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, capped, 0.0, 1.0)
+        scale = _root(booking, 0.0, 1.0)
     if unbought <= 0.0 or 0.0 <= scale < kept + share * scale:  # unless cash would then get less than was asked
-        scale = _root(units, prices, t, nav, weights, asked, tariff, day, lots, capped, kept, share)
+        scale = _root(booking, kept, share)
     if scale < 0.0:
         return REFUSED, cash, 0.0
-    cash, paid = _pay(units, prices, t, weights, asked, tariff, day, lots, capped, scale, cash, gains, trades, charges)
+    cash, paid = _pay(booking, scale, cash, gains, trades, charges)
     return BOOKED, cash, paid
