@@ -19,7 +19,6 @@ from backtests.lane_state import (
     LANES,
     NONE,
     Lanes,
-    Log,
     Panel,
     State,
     bools,
@@ -44,7 +43,6 @@ def play_block(
     periods_per_year: float,
     curves: Array,
     path: Array,
-    log: Log,
     out: Array,
 ) -> tuple[int, int]:
     """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1).
@@ -52,7 +50,7 @@ def play_block(
     curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
     """
     state = empty_state(panel.closes.shape[1])
-    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, log, out, state)
+    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, out, state)
 
 
 @lean
@@ -66,7 +64,6 @@ def _play_tiles(
     periods_per_year: float,
     curves: Array,
     path: Array,
-    log: Log,
     out: Array,
     state: State,
 ) -> tuple[int, int]:
@@ -84,7 +81,7 @@ def _play_tiles(
             before = state.nav
             if plays:
                 before = state.before
-                lane, row = play_group(panel, lanes, group, t, length, n, not due, state, log)
+                lane, row = play_group(panel, lanes, group, t, length, n, not due, state)
                 if row >= 0:
                     return lane, row
             _live(state.nav, before, cash, strategic, own, lanes, group, t, length, curves, state)

@@ -26,7 +26,6 @@ from backtests.lane_state import (
     TRIGGER_UPPER,
     UPPER,
     Lanes,
-    Log,
     Panel,
     State,
     bools,
@@ -48,7 +47,7 @@ Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges
 
 @inlined
 def play_group(
-    panel: Panel, lanes: Lanes, g: int, t: int, length: int, n: int, valued: bool, state: State, log: Log
+    panel: Panel, lanes: Lanes, g: int, t: int, length: int, n: int, valued: bool, state: State
 ) -> tuple[int, int]:
     """Play group g through rows t to t + length; gives (lane, row) that cannot go on, or (-1, -1).
 
@@ -71,7 +70,7 @@ def play_group(
             booking = bits(load(state.due, first) == float(now))
             if booking:
                 trades, valued = trades + 1, False
-                refused = _book(panel, lanes, first, booking, now, o, n, state, log)
+                refused = _book(panel, lanes, first, booking, now, o, n, state)
                 if refused:
                     return first + _lowest(refused), now
             if turn == 1 or not _look(panel, lanes, g, now, o, n, valued, state):
@@ -271,9 +270,7 @@ def value_group(units: Array, index: Array, cash_index: Array, t: int, first: in
 
 
 @inlined
-def _book(
-    panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int, n: int, state: State, log: Log
-) -> int:
+def _book(panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int, n: int, state: State) -> int:
     """Book what is due today in these lanes of a group, together; gives those that cannot be booked."""
     which = mask(booking)
     opens = which & (load(lanes.first, first) == float(now))
@@ -304,10 +301,6 @@ def _book(
         store(state.opening, first, where(opens, where(moves, paid, fill(0.0)), load(state.opening, first)))
         store(state.opening, LANES + first, where(opens, load(state.nav, o), load(state.opening, LANES + first)))
     _count(state.trades, first, mask(trading), paid, bought, sold, lines, nav)
-    if len(log.made) > 0:
-        for c in range(WIDTH):
-            if trading >> c & 1:
-                _note(first + c, c, now, n, state, log)
     return refused
 
 
@@ -454,14 +447,3 @@ def _count(
     store(a, o + LANES, where(which, sums.turnover, so_far.turnover))
     store(a, o + 2 * LANES, where(which, sums.lines, so_far.lines))
     store(a, o + 3 * LANES, where(which, sums.days, so_far.days))
-
-
-@inlined
-def _note(lane: int, c: int, now: int, n: int, state: State, log: Log) -> None:
-    """Note what a lane of a group traded, where there is room."""
-    j = log.total[0]
-    log.total[0] = j + 1
-    if j < len(log.made):
-        log.made[j, 0], log.made[j, 1] = lane, now
-        for i in range(n):
-            log.weights[j, 0, i], log.weights[j, 1, i] = state.held[i * WIDTH + c], state.asked[i * WIDTH + c]

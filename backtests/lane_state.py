@@ -4,10 +4,10 @@ Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane, so that ne
 `backtests.vector.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numba import types
+from numba import literal_unroll, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -105,17 +105,19 @@ def _lying_at(kind: Any) -> Any:
 floats, ints, bools = (_lying_at(kind) for kind in (types.float64, types.int64, types.boolean))
 
 
-class Log(NamedTuple):
-    """Room for trades: lane and row (·, 2), weights before them and asked (·, 2, n), and how many were made (1,)."""
+def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
+    """Where arrays, each in C order, lie."""
+    assert all(array.flags.c_contiguous for array in arrays)
+    return cast(list[int], _addresses(arrays).tolist())
 
-    made: Rows
-    weights: Array
-    total: Rows
 
-    @classmethod
-    def empty(cls, room: int, n: int) -> "Log":
-        """Room for so many trades of n lines; what is beyond is counted and not kept."""
-        return cls(np.empty((room, 2), dtype=np.int64), np.empty((room, 2, n)), np.zeros(1, dtype=np.int64))
+@compiled
+def _addresses(arrays: tuple[np.ndarray, ...]) -> Rows:
+    found, j = np.empty(len(arrays), dtype=np.int64), 0
+    for array in literal_unroll(arrays):
+        found[j] = array.ctypes.data
+        j += 1  # noqa: SIM113  (compiled code unrolls no `enumerate`)
+    return found
 
 
 # -- the state -------------------------------------------------------------------------------------------------------

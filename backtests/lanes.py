@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backtests.lane_block import play_block
-from backtests.lane_state import CURVE, LANES, Lanes, Log, Panel
+from backtests.lane_state import CURVE, LANES, Lanes, Panel, addresses
 from backtests.tally import CVAR, METRICS, SHARPE, checked, tail, target_path_returns
 from research.accounting import Costs
 from research.allocation import TargetPath
@@ -175,11 +175,10 @@ def _play(
         periods_per_year,
         curves,
         path,
-        Log.empty(0, len(market.assets)),
         out,
     )
     if t >= 0:
-        raise _refused(market, members[lane], start + lane, t)
+        raise refused(market, members[lane], start + lane, t)
     figures = out[: len(members)]
     if cvar95:
         tails = [tail(path[j, lane.first :]) for j, lane in enumerate(members)]
@@ -226,7 +225,7 @@ def _opening(targets: TargetPath, first: int, shared: dict[Any, Any]) -> tuple[i
     key = id(targets), first
     if key not in shared:
         opening = targets.rows[targets.row[min(first, len(targets.row) - 1)]]
-        shared[key] = _address(opening), 1.0 - opening.sum()
+        shared[key] = addresses((opening,))[0], 1.0 - opening.sum()
     return shared[key]  # type: ignore[no-any-return]
 
 
@@ -234,16 +233,12 @@ def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
     """Where the arrays of a corridor or of costs lie."""
     if id(owner) not in shared:
         arrays = owner.arrays if isinstance(owner, Corridor) else (owner.tariff().rates, owner.total)
-        shared[id(owner)] = [_address(a) for a in arrays], arrays  # the arrays live as long as their addresses
+        shared[id(owner)] = addresses(arrays), arrays  # the arrays live as long as their addresses
     return shared[id(owner)][0]  # type: ignore[no-any-return]
 
 
-def _address(array: np.ndarray) -> int:
-    assert array.flags.c_contiguous
-    return int(array.__array_interface__["data"][0])
-
-
-def _refused(market: Market, lane: Lane, number: int, t: int) -> PolicyError:
+def refused(market: Market, lane: Lane, number: int, t: int) -> PolicyError:
+    """Why row t of the market cannot be booked by a lane, in words."""
     weights, dates = lane.targets.at(t), market.dates
     i = int(np.argmax(np.abs(weights) * lane.costs.total))
     return PolicyError(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import world
 
-from backtests.ladder import RUNGS, play_ladder
+from backtests.ladder import play_ladder
 from backtests.lanes import Lane, play_lanes
 from research.accounting import Costs
 from research.allocation import EqualWeights, FixedWeights, target_path
@@ -34,7 +34,7 @@ def test_ladder_is_the_general_loop(seed: int, n: int, days: int) -> None:
     rules: list[Rule] = [Threshold(EqualWeights(), 0.01), Threshold(fixed, 0.004, part=0.5), Calendar(fixed, "week")]
     lanes = lanes_on(market, rules, (0, 1, 5), first=int(rng.integers(0, days - 5)))
     ladder = [Costs.bps(n, k) for k in (0.0, 1.0, 50.0)]
-    ladder += [Costs.bps(n, rng.uniform(0, 50, n), 2.0) for _ in range(RUNGS)]
+    ladder += [Costs.bps(n, rng.uniform(0, 50, n), 2.0) for _ in range(16)]
     strategic = target_path(EqualWeights(), market)
     found = play_ladder(market, lanes, ladder, strategic, 5.0, 252.0)
     general = [Lane(one.corridor, one.targets, costs, one.lag, one.first) for one in lanes for costs in ladder]
