@@ -13,7 +13,7 @@ import pandas as pd
 from backtests.backtest import EXIT, FLOW, Backtest, Ledger
 from backtests.daily import play_daily
 from backtests.game import Game
-from backtests.loop import Rule, play
+from backtests.loop import CorridorArrays, play
 from backtests.lots import open_in_lots
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
@@ -232,7 +232,7 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
 
 def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
     """Play a corridor; gives the number of bookings."""
-    rule = Rule(*corridor.arrays, corridor.part)
+    rule = CorridorArrays(*corridor.arrays, corridor.part)
     units = ledger.units[0].copy()
     count, stopped = play(game.sessions, rule, game.desk, game.scratch, game.first, units, cash_units, ledger)
     if stopped >= 0:

@@ -60,7 +60,7 @@ class Desk(NamedTuple):
     lag: int
 
 
-class Rule(NamedTuple):
+class CorridorArrays(NamedTuple):
     """The arrays of a `Corridor`, in its order."""
 
     asked: Mask
@@ -92,14 +92,17 @@ class Asked(NamedTuple):
 
 @lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: Rule, desk: Desk, scratch: Scratch, first: int, units: Array, cash_units: float,
+    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, first: int, units: Array, cash_units: float,
     ledger: Ledger,
 ) -> tuple[int, int]:  # fmt: skip
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1)."""
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = Asked(-1, NO_LINE, 0.0, 0.0, 0, -1, 1)
+    awake = first + 1 if desk.carry.some else quiet(sessions, rule, first + 1, first, units, cash_units, ledger)
     for t in range(first + 1, len(closes)):
+        if t < awake:
+            continue
         if desk.carry.some:
             cash_units = hold(sessions, desk, t, nav, units, cash_units, ledger.carries[t - first])
         if sessions.busy[t]:
@@ -142,6 +145,8 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                 due, again = t + lag, pending and rule.part < 1.0
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
+        if not (pending or again or desk.carry.some):
+            awake = quiet(sessions, rule, t + 1, first, units, cash_units, ledger)
     if pending:
         write_decision(
             ledger, count, count if order.root < 0 else order.root, order.t, order.line, order.size, order.allowed
@@ -152,14 +157,29 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 
 
 @inlined
-def _near(rule: Rule, units: Array, closes: Array, t: int, nav: float, cash: float) -> bool:
+def quiet(
+    sessions: Sessions, rule: CorridorArrays, t: int, first: int, units: Array, cash_units: float, ledger: Ledger
+) -> int:  # fmt: skip
+    """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
+    while t < len(sessions.closes) and not sessions.busy[t]:
+        cash = cash_units * sessions.cash_index[t]
+        nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
+        if not nav > 0.0 or (rule.asked[t] and _near(rule, units, sessions.closes, t, nav, cash)):
+            break
+        ledger.nav[t - first], ledger.cash[t - first] = nav, cash
+        t += 1
+    return t
+
+
+@inlined
+def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, cash: float) -> bool:
     """May the rule want to trade at row t?"""
     return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
 
 
 @lean
 def _look(
-    rule: Rule, units: Array, closes: Array, t: int, nav: float, tradable: Mask, weights: Array, days: int
+    rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, weights: Array, days: int
 ) -> tuple[bool, Asked]:
     """Ask the rule at row t."""
     k = rule.row[t]
@@ -173,7 +193,7 @@ def _look(
 
 @lean
 def carry_out(
-    sessions: Sessions, prices: Array, rule: Rule, desk: Desk, scratch: Scratch, t: int, order: Asked, units: Array,
+    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked, units: Array,
     cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left)."""
