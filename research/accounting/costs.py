@@ -150,10 +150,9 @@ class Costs:
     @property
     def proportional(self) -> bool:
         """Is every cost a constant fraction of notional, so that nothing depends on size, price, day or time?"""
-        amounts = (self.per_unit, self.minimum, self.ticket, self.borrow)
-        yearly = (self.financing, self.cash_spread, self.management_fee)
+        amounts = (self.per_unit, self.minimum, self.ticket)
         plain = self.impact is None and self.tax is None and self.half_spread.ndim == 1
-        return plain and not any(a.any() for a in amounts) and not any(yearly)
+        return plain and not any(a.any() for a in amounts) and not self.carry.some
 
     def scaled(self, multiple: float) -> "Costs":
         """The same with every cost of trading times `multiple`; tax and the costs of holding stay.
@@ -186,9 +185,8 @@ class Costs:
     @property
     def left_out(self) -> tuple[str, ...]:
         """What `simplified` leaves out, by name."""
-        yearly = bool(self.borrow.any() or self.financing or self.cash_spread or self.management_fee)
         found = {"per_unit": bool(self.per_unit.any()), "impact": self.impact is not None, "tax": self.tax is not None}
-        return tuple(name for name, there in (found | {"costs of holding": yearly}).items() if there)
+        return tuple(name for name, there in (found | {"costs of holding": self.carry.some}).items() if there)
 
     def tariff(
         self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0, at_open: bool = False
