@@ -10,7 +10,7 @@ from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import COLUMNS
 from research.accounting.execution import Dividends
 from research.accounting.kernel import charge
-from research.accounting.tariff import Lots, Scratch
+from research.accounting.tariff import Lots, Scratch, Tariff
 from research.allocation import TargetPath
 from research.errors import ConfigError, PolicyError
 from research.market import Market
@@ -62,14 +62,15 @@ class Game:
         if execution.at == "open" and lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
-        at_close = costs.tariff(market, first, execution.minimum_trade)
-        if execution.participation is not None:
-            at_close = at_close._replace(plain=False)
+
+        def tariff(at_open: bool) -> Tariff:
+            made = costs.tariff(market, first, execution.minimum_trade, at_open)
+            return made._replace(plain=made.plain and execution.participation is None)
+
+        at_close = tariff(False)
         purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
         desk = Desk(
-            tariff=costs.tariff(market, first, execution.minimum_trade, True)._replace(plain=at_close.plain)
-            if at_open
-            else at_close,
+            tariff=tariff(True) if at_open else at_close,
             at_close=at_close,
             carry=costs.carry,
             lots=Lots.empty(n, purchases if taxed else 0),
