@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.errors import ConfigError, DataError
 from research.market import Market
+from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
 from research.market.market import Array, frozen
 
@@ -295,11 +296,9 @@ def _yesterdays(days: Array) -> Array:
 
 def _known(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:
     """Refuse a missing value, from row `first` on, of a line that can trade.  found : what to show, else the value."""
-    shown = np.broadcast_to(values if found is None else found, market.shape)
-    missing = np.isnan(np.broadcast_to(values, market.shape)) & market.tradable
-    missing[:first] = False
-    if missing.any():
-        t, i = np.argwhere(missing)[0]
+    if (missing := missing_from(market, values, first)) is not None:
+        t, i = missing
+        shown = np.broadcast_to(values if found is None else found, market.shape)
         raise DataError(
             f"no {what} of {market.assets[i]} on {market.days[t]} in market {market.name!r}: found {shown[t, i]}, and "
             f"{need}. Start later, give a shorter window or another market, or leave the cost out."

@@ -10,6 +10,7 @@ import pandas as pd
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of
+from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume
 from research.market.market import Array, frozen
 
@@ -65,10 +66,8 @@ class Execution:
         if self.participation is None:
             return np.empty((0, len(market.assets)))
         volume = dollar_volume(market, 1)
-        missing = np.isnan(volume) & market.tradable
-        missing[:first] = False
-        if missing.any():
-            t, i = np.argwhere(missing)[0]
+        if (missing := missing_from(market, volume, first)) is not None:
+            t, i = missing
             raise DataError(
                 f"no volume or quote, for a limit of participation, of {market.assets[i]} on {market.days[t]}: found "
                 f"{volume[t, i]}. Leave participation out, or choose a market that has it."
