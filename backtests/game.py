@@ -10,7 +10,7 @@ from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import COLUMNS
 from research.accounting.execution import Dividends
 from research.accounting.kernel import charge
-from research.accounting.tariff import Lots, Scratch, Tariff
+from research.accounting.tariff import Lots, Scratch, Tariff, years_of
 from research.allocation import TargetPath
 from research.errors import ConfigError, PolicyError
 from research.market import Market
@@ -148,8 +148,6 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         busy |= (income != 0.0).any(axis=1)
     left = market.exits[market.exits < len(market.dates)]
     busy[left] = True
-    years = np.zeros(len(market.dates))
-    years[1:] = np.diff(market.days).astype(float) / 365.0
     opens = empty
     if execution.at == "open":
         opens = market.open_price_index if paid else market.open_index
@@ -161,6 +159,6 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         income=income,
         exits=market.exits,
         flows=frozen(amounts),
-        years=frozen(years),
+        years=frozen(years_of(market.days)),
         busy=frozen(busy),
     )
