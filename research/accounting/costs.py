@@ -174,6 +174,14 @@ class Costs:
         """The same for the first `rows` dates of its market: spreads by the day end there."""
         return self if self.half_spread.ndim == 1 else replace(self, half_spread=self.half_spread[:rows])
 
+    def known_from(self, market: Market) -> int:
+        """The first row of `market` from which on all that is estimated over windows is known: spreads and impact."""
+        panels = [self.half_spread] if self.half_spread.ndim > 1 else []
+        if self.impact is not None:
+            panels += _windows(market, self.impact)
+        unknown = [np.flatnonzero((np.isnan(panel) & market.tradable).any(axis=1)) for panel in panels]
+        return max((int(rows[-1]) + 1 for rows in unknown if len(rows)), default=0)
+
     def simplified(self, nav: float) -> "Costs":
         """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
 
@@ -268,9 +276,8 @@ class Costs:
 
 def _impact(market: Market, first: int, model: Impact) -> Array:
     """(T, n) what notional^p is multiplied by, currency^(1 - p)."""
-    if market.volumes is None:
-        raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
-    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
+    volume, sigma = _windows(market, model)
+    assert market.volumes is not None
     charged = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
     today = np.where(market.volumes > 0.0, 1.0, np.nan)
     _known(
@@ -282,11 +289,20 @@ def _impact(market: Market, first: int, model: Impact) -> Array:
         market.volumes,
     )
     whole = "impact needs its whole window after the listing"
-    _known(market, first, np.where(charged > 0.0, volume, 1.0), f"{model.volume_window}-session mean of volume", whole)
-    _known(market, first, np.where(charged > 0.0, sigma, 1.0), f"{model.volatility_window}-session volatility", whole)
+    _known(market, first, volume, f"{model.volume_window}-session mean of volume", whole)
+    _known(market, first, sigma, f"{model.volatility_window}-session volatility", whole)
     with np.errstate(divide="ignore", invalid="ignore"):
         each: Array = charged * sigma * volume ** (1.0 - model.exponent)
     return np.nan_to_num(each, posinf=0.0)
+
+
+def _windows(market: Market, model: Impact) -> tuple[Array, Array]:
+    """(T, n) mean volume, currency a day, and volatility a day, that impact is charged by; 1 for lines without it."""
+    if market.volumes is None:
+        raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
+    charged = np.asarray(model.coefficient, dtype=float) > 0.0
+    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
+    return np.where(charged, volume, 1.0), np.where(charged, sigma, 1.0)
 
 
 def _yesterdays(days: Array) -> Array:
