@@ -8,7 +8,7 @@ import numpy as np
 from backtests.loop import OVERDRAFT, Desk, Sessions
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import COLUMNS
-from research.accounting.execution import Dividends
+from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.accounting.tariff import Lots, Scratch, Tariff, years_of
 from research.allocation import TargetPath
@@ -54,11 +54,7 @@ class Game:
         if len(costs.total) != n:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
         _check_targets(market, targets, costs, first)
-        if execution.sizing == "units" and flows is not None and (flows.use == "rebalance" or flows.any_out):
-            raise ConfigError(
-                "orders in whole lots are those of decisions: money that comes waits in cash (use='cash' of the "
-                "flows), and money that goes needs sizing='fractional'."
-            )
+        check_flows(execution, flows)
         if execution.at == "open" and lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"

@@ -75,6 +75,15 @@ class Execution:
         return frozen(self.participation * np.nan_to_num(volume))
 
 
+def check_flows(execution: Execution, flows: "Flows | None") -> None:
+    """Refuse flows that orders in whole lots cannot book. Raises ConfigError."""
+    if execution.sizing == "units" and flows is not None and (flows.use == "rebalance" or flows.any_out):
+        raise ConfigError(
+            "orders in whole lots are those of decisions: money that comes waits in cash (use='cash' of the flows), "
+            "and money that goes needs sizing='fractional'."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Flows:
     """Money that comes in (positive) and goes out, at the close of a session.
@@ -109,6 +118,11 @@ class Flows:
             raise ConfigError(f"period of flows is {period!r}: use one of {', '.join(EVERY)}.")
         days = market.dates[last_of(market.days, period, market.calendar)]
         return cls(dict.fromkeys(days, amount), use)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Use and amounts as plain JSON values, for manifests."""
+        return {"use": self.use, "amounts": {f"{day:%Y-%m-%d}": amount for day, amount in self.amounts.items()}}
 
     @property
     def any_out(self) -> bool:
