@@ -131,9 +131,7 @@ class Comparison:
         quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
         if quick:
             found.append(f"A quick look, with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: no full run.")
-        left_out = self.portfolio.costs.left_out
-        if left_out and self.seed_scores:
-            found.append(f"Learned policies were trained without {', '.join(left_out)}; the test charges all.")
+        found += self._fitted_without
         if self.portfolio.policy not in (None, self.recommendation.policy):
             found.append(f"The file has {self.portfolio.policy} in force, and these trades follow the recommendation.")
         for name, played in self.backtests.items():
@@ -143,6 +141,19 @@ class Comparison:
         if days < 3 * self.yardstick.periods_per_year:
             found.append(f"The test has {days} days, less than three years: most differences cannot be told apart.")
         return tuple(found)
+
+    @property
+    def _fitted_without(self) -> list[str]:
+        """What the test has and fitting went without, in sentences."""
+        costs, found = self.portfolio.costs, []
+        if costs.left_out and self.seed_scores:
+            found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges all.")
+        if costs.half_spread.ndim > 1 and self.seed_scores:
+            found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
+        beside = self.portfolio.beside_costs
+        if beside and any(f.tuned is not None or f.training is not None for f in self.fitted.values()):
+            found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
+        return found
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -330,6 +341,7 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         lag=portfolio.lag,
         execution=portfolio.execution,
         dividends=portfolio.dividends,
+        flows=portfolio.flows,
         targets=paths[policy.allocation],
         periods_per_year=portfolio.periods_per_year,
         name=name,

@@ -176,8 +176,6 @@ def _check(game: Game, nav: float, opening: Array) -> None:
     market, targets, n = game.market, game.targets, len(game.market.assets)
     if not hasattr(game.policy, "decide"):
         raise ConfigError(f"policy {game.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
-    if len(game.costs.total) != n:
-        raise ConfigError(f"costs have {len(game.costs.total)} lines and the market {n}: give one for each line.")
     if not (nav > 0.0 and np.isfinite(nav)):
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
     if game.lag < 0 or game.lag != int(game.lag):

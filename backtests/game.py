@@ -8,9 +8,9 @@ import numpy as np
 from backtests.loop import OVERDRAFT, Desk, Sessions
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import COLUMNS
-from research.accounting.execution import Dividends
+from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
-from research.accounting.tariff import Lots, Scratch
+from research.accounting.tariff import Lots, Scratch, Tariff, years_of
 from research.allocation import TargetPath
 from research.errors import ConfigError, PolicyError
 from research.market import Market
@@ -54,22 +54,19 @@ class Game:
         if len(costs.total) != n:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
         _check_targets(market, targets, costs, first)
-        if execution.sizing == "units" and flows is not None and (flows.use == "rebalance" or flows.any_out):
-            raise ConfigError(
-                "orders in whole lots are those of decisions: money that comes waits in cash (use='cash' of the "
-                "flows), and money that goes needs sizing='fractional'."
-            )
+        check_flows(execution, flows)
         if execution.at == "open" and lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
-        at_close = costs.tariff(market, first, execution.minimum_trade)
-        if execution.participation is not None:
-            at_close = at_close._replace(plain=False)
+
+        def tariff(at_open: bool) -> Tariff:
+            made = costs.tariff(market, first, execution.minimum_trade, at_open)
+            return made._replace(plain=made.plain and execution.participation is None)
+
+        at_close = tariff(False)
         purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
         desk = Desk(
-            tariff=costs.tariff(market, first, execution.minimum_trade, True)._replace(plain=at_close.plain)
-            if at_open
-            else at_close,
+            tariff=tariff(True) if at_open else at_close,
             at_close=at_close,
             carry=costs.carry,
             lots=Lots.empty(n, purchases if taxed else 0),
@@ -147,8 +144,6 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         busy |= (income != 0.0).any(axis=1)
     left = market.exits[market.exits < len(market.dates)]
     busy[left] = True
-    years = np.zeros(len(market.dates))
-    years[1:] = np.diff(market.days).astype(float) / 365.0
     opens = empty
     if execution.at == "open":
         opens = market.open_price_index if paid else market.open_index
@@ -160,6 +155,6 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         income=income,
         exits=market.exits,
         flows=frozen(amounts),
-        years=frozen(years),
+        years=frozen(years_of(market.days)),
         busy=frozen(busy),
     )

@@ -16,20 +16,9 @@ from research.trading.sizing import Position, size
 
 def position(game: Game, t: int, units: Array, cash_units: float) -> Position:
     """What is held after the close of row t, in quoted units."""
-    market, quotes = game.market, game.market.prices[t]
-    quoted = ~np.isnan(quotes)
-    prices = np.where(quoted, quotes, 1.0)
-    return Position(
-        units=units * game.sessions.closes[t] / prices,
-        prices=prices,
-        lots=np.where(quoted, market.instruments["lot"].to_numpy(float), 0.01),
-        quoted=quoted,
-        tradable=market.tradable[t],
-        cash=float(np.rint(cash_units * game.sessions.cash_index[t] * 100.0) / 100.0),
-        minimum=game.execution.minimum_trade,
-        tariff=game.desk.at_close._replace(tax=0.0, minimum_trade=0.0),
-        day=t,
-    )
+    holdings, cash = units * game.sessions.closes[t], cash_units * game.sessions.cash_index[t]
+    lots, minimum = game.market.instruments["lot"].to_numpy(float), game.execution.minimum_trade
+    return Position.at(game.market, t, holdings, float(cash), lots, minimum, game.desk.at_close)
 
 
 def orders(

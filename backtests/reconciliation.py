@@ -11,6 +11,7 @@ import pandas as pd
 
 from backtests.backtest import Backtest
 from research.accounting.costs import CARRIES, COLUMNS
+from research.accounting.tariff import years_of
 from research.market.market import Array
 
 CASH = "cash"
@@ -141,6 +142,6 @@ def _gains_since_open(backtest: Backtest) -> Array:
 def _borrow(backtest: Backtest, value: Array) -> Array:
     """(D + 1, n) what each line held short cost, as the costs state it."""
     fees = np.zeros_like(value)
-    years = np.diff(backtest.market.days[backtest.first :]).astype(float) / 365.0
-    fees[1:] = backtest.costs.borrow * np.maximum(-value[:-1], 0.0) * years[:, None]
+    years = years_of(backtest.market.days[backtest.first :])
+    fees[1:] = backtest.costs.borrow * np.maximum(-value[:-1], 0.0) * years[1:, None]
     return fees

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
@@ -9,6 +10,7 @@ from backtests.engine import backtest
 from backtests.scores import Yardstick, losses
 from research.accounting import Costs
 from research.allocation import target_path
+from research.errors import ConfigError
 from research.market import Market
 from research.rules import Threshold, TunedThreshold, Within
 
@@ -37,13 +39,21 @@ def tune(
 ) -> Tuned:
     """Play every candidate of `spec` on `market`, which ends with the training days, and keep that of the lowest J.
 
-    nav : wealth at the start, currency.
-    Raises ConfigError when the training days are too short for the allocation.
+    nav : wealth at the start, currency.  Costs by the day are charged from where they are known for all lines.
+    Raises ConfigError when the training days are too short for the allocation, or for those costs.
     """
     targets = target_path(spec.allocation, market)
+    first = max(int(np.argmax(targets.row >= 0)), costs.known_from(market))
+    if first >= len(market.dates) - 1:
+        raise ConfigError(
+            f"the training days end on {market.days[-1]}, before the spreads and impact of all lines are known: start "
+            "the test later, or give shorter windows or another market."
+        )
     rows = []
     for candidate in spec.candidates():
-        played: Backtest = backtest(market, candidate, costs, targets=targets, lag=lag, nav=nav)
+        played: Backtest = backtest(
+            market, candidate, costs, start=market.dates[first + 1], targets=targets, lag=lag, nav=nav
+        )
         rows.append((candidate.band, candidate.destination, float(losses(played, yardstick).mean())))
     tried = pd.DataFrame(rows, columns=["band", "destination", "J"])
     best = tried.sort_values(["J", "band", "destination"], ascending=[True, False, True], kind="stable").iloc[0]

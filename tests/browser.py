@@ -102,3 +102,21 @@ def opened(page: str, folder: Path, *options: str) -> list[dict[str, object]]:
     found = [json.loads(html.unescape(text)) for text in re.findall(r"<pre>(.*?)</pre>", printed, flags=re.DOTALL)]
     assert sorted(one["width"] for one in found) == sorted(WIDTHS), printed[-2000:]
     return found
+
+
+def check_page(page: str, folder: Path) -> None:
+    """At every width the page scrolls no way but down, and its drawings stay on it, with words that can be read."""
+    for found in opened(page, folder):
+        assert found["scroll"] <= found["room"], found
+        assert found["drawn"] > 50
+        assert found["outside"] == [], found["width"]
+        assert found["touching"] == [], found["width"]
+        assert found["smallest"] >= 9.0, found["width"]
+
+
+def check_themes(page: str, folder: Path) -> None:
+    """The page is dark on light for a reader of light pages, and light on dark for one of dark pages."""
+    for theme, option in (("light", 1), ("dark", 0)):
+        for found in opened(page, folder, f"--blink-settings=preferredColorScheme={option}"):
+            paper, ink = (sum(map(int, re.findall(r"\d+", str(found[c]))[:3])) for c in ("paper", "ink"))
+            assert (paper < 150 < ink) if theme == "dark" else (ink < 150 < paper), theme

@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtests.game import Game
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
-from research.accounting import Costs, Execution
+from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError, DataError
@@ -28,6 +28,7 @@ class Arena:
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     g : price of tracking error in J.  execution, dividends : how decisions are booked, and what becomes of dividends.
+    flows : money that comes and goes, or None.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Arena:
     periods_per_year: float = 252.0
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
+    flows: Flows | None = None
 
     @classmethod
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
@@ -62,6 +64,7 @@ class Arena:
             periods_per_year=portfolio.periods_per_year,
             execution=portfolio.execution,
             dividends=portfolio.dividends,
+            flows=portfolio.flows,
         ).scaled_to(portfolio.nav)
 
     @property
@@ -72,14 +75,15 @@ class Arena:
             costs |= {"half_spread": hashlib.sha256(self.costs.half_spread.tobytes()).hexdigest()}
         plain = {name: getattr(self, name) for name in ("lag", "nav", "g", "periods_per_year", "dividends")}
         told = {"strategic": repr(self.strategic), "execution": repr(self.execution)}
-        return {"costs": costs, "start": f"{self.start:%Y-%m-%d}", **plain, **told}
+        flows = {} if self.flows is None else {"flows": self.flows.settings}
+        return {"costs": costs, "start": f"{self.start:%Y-%m-%d}", **plain, **told, **flows}
 
     @property
     def scales(self) -> bool:
         """Is everything proportional to wealth, and booked at the close at once? Then lanes can play it."""
         market = self.market
-        leaves = bool((market.exits < len(market.dates)).any())
-        return self.costs.proportional and self.execution == Execution() and self.dividends == "reinvest" and not leaves
+        events = self.flows is not None or self.dividends == "cash" or bool((market.exits < len(market.dates)).any())
+        return self.costs.proportional and self.execution == Execution() and not events
 
     def scaled_to(self, nav: float) -> "Arena":
         """The same for this wealth, where wealth makes a difference; for a wealth of 1 where it does not."""
@@ -202,7 +206,7 @@ def _check_games(
         try:
             Game.of(
                 arena.market, plan.policies[0], strategic[name], arena.costs, firsts[name, start], lag,
-                arena.execution, arena.dividends, None, name, 1.0,
+                arena.execution, arena.dividends, arena.flows, name, 1.0,
             )  # fmt: skip
         except (ConfigError, DataError) as error:
             raise type(error)(f"{name} from {start or arena.start:%Y-%m-%d} at a lag of {lag}: {error}") from error

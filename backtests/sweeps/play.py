@@ -56,6 +56,7 @@ def play_one(stage: Stage, number: int) -> Backtest:
         lag=arena.lag if c.lag is None else c.lag,
         execution=arena.execution,
         dividends=arena.dividends,
+        flows=arena.flows,
         targets=stage.targets(c),
         periods_per_year=arena.periods_per_year,
         name=f"configuration {number}",

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.errors import ConfigError, DataError
 from research.market import Market
+from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
 from research.market.market import Array, frozen
 
@@ -150,10 +151,9 @@ class Costs:
     @property
     def proportional(self) -> bool:
         """Is every cost a constant fraction of notional, so that nothing depends on size, price, day or time?"""
-        amounts = (self.per_unit, self.minimum, self.ticket, self.borrow)
-        yearly = (self.financing, self.cash_spread, self.management_fee)
+        amounts = (self.per_unit, self.minimum, self.ticket)
         plain = self.impact is None and self.tax is None and self.half_spread.ndim == 1
-        return plain and not any(a.any() for a in amounts) and not any(yearly)
+        return plain and not any(a.any() for a in amounts) and not self.carry.some
 
     def scaled(self, multiple: float) -> "Costs":
         """The same with every cost of trading times `multiple`; tax and the costs of holding stay.
@@ -174,6 +174,14 @@ class Costs:
         """The same for the first `rows` dates of its market: spreads by the day end there."""
         return self if self.half_spread.ndim == 1 else replace(self, half_spread=self.half_spread[:rows])
 
+    def known_from(self, market: Market) -> int:
+        """The first row of `market` from which on all that is estimated over windows is known: spreads and impact."""
+        panels = [self.half_spread] if self.half_spread.ndim > 1 else []
+        if self.impact is not None:
+            panels += _windows(market, self.impact)
+        unknown = [np.flatnonzero((np.isnan(panel) & market.tradable).any(axis=1)) for panel in panels]
+        return max((int(rows[-1]) + 1 for rows in unknown if len(rows)), default=0)
+
     def simplified(self, nav: float) -> "Costs":
         """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
 
@@ -186,9 +194,8 @@ class Costs:
     @property
     def left_out(self) -> tuple[str, ...]:
         """What `simplified` leaves out, by name."""
-        yearly = bool(self.borrow.any() or self.financing or self.cash_spread or self.management_fee)
         found = {"per_unit": bool(self.per_unit.any()), "impact": self.impact is not None, "tax": self.tax is not None}
-        return tuple(name for name, there in (found | {"costs of holding": yearly}).items() if there)
+        return tuple(name for name, there in (found | {"costs of holding": self.carry.some}).items() if there)
 
     def tariff(
         self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0, at_open: bool = False
@@ -269,9 +276,8 @@ class Costs:
 
 def _impact(market: Market, first: int, model: Impact) -> Array:
     """(T, n) what notional^p is multiplied by, currency^(1 - p)."""
-    if market.volumes is None:
-        raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
-    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
+    volume, sigma = _windows(market, model)
+    assert market.volumes is not None
     charged = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
     today = np.where(market.volumes > 0.0, 1.0, np.nan)
     _known(
@@ -283,11 +289,20 @@ def _impact(market: Market, first: int, model: Impact) -> Array:
         market.volumes,
     )
     whole = "impact needs its whole window after the listing"
-    _known(market, first, np.where(charged > 0.0, volume, 1.0), f"{model.volume_window}-session mean of volume", whole)
-    _known(market, first, np.where(charged > 0.0, sigma, 1.0), f"{model.volatility_window}-session volatility", whole)
+    _known(market, first, volume, f"{model.volume_window}-session mean of volume", whole)
+    _known(market, first, sigma, f"{model.volatility_window}-session volatility", whole)
     with np.errstate(divide="ignore", invalid="ignore"):
         each: Array = charged * sigma * volume ** (1.0 - model.exponent)
     return np.nan_to_num(each, posinf=0.0)
+
+
+def _windows(market: Market, model: Impact) -> tuple[Array, Array]:
+    """(T, n) mean volume, currency a day, and volatility a day, that impact is charged by; 1 for lines without it."""
+    if market.volumes is None:
+        raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
+    charged = np.asarray(model.coefficient, dtype=float) > 0.0
+    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
+    return np.where(charged, volume, 1.0), np.where(charged, sigma, 1.0)
 
 
 def _yesterdays(days: Array) -> Array:
@@ -297,11 +312,9 @@ def _yesterdays(days: Array) -> Array:
 
 def _known(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:
     """Refuse a missing value, from row `first` on, of a line that can trade.  found : what to show, else the value."""
-    shown = np.broadcast_to(values if found is None else found, market.shape)
-    missing = np.isnan(np.broadcast_to(values, market.shape)) & market.tradable
-    missing[:first] = False
-    if missing.any():
-        t, i = np.argwhere(missing)[0]
+    if (missing := missing_from(market, values, first)) is not None:
+        t, i = missing
+        shown = np.broadcast_to(values if found is None else found, market.shape)
         raise DataError(
             f"no {what} of {market.assets[i]} on {market.days[t]} in market {market.name!r}: found {shown[t, i]}, and "
             f"{need}. Start later, give a shorter window or another market, or leave the cost out."

@@ -10,6 +10,7 @@ import pandas as pd
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of
+from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume
 from research.market.market import Array, frozen
 
@@ -65,15 +66,22 @@ class Execution:
         if self.participation is None:
             return np.empty((0, len(market.assets)))
         volume = dollar_volume(market, 1)
-        missing = np.isnan(volume) & market.tradable
-        missing[:first] = False
-        if missing.any():
-            t, i = np.argwhere(missing)[0]
+        if (missing := missing_from(market, volume, first)) is not None:
+            t, i = missing
             raise DataError(
                 f"no volume or quote, for a limit of participation, of {market.assets[i]} on {market.days[t]}: found "
                 f"{volume[t, i]}. Leave participation out, or choose a market that has it."
             )
         return frozen(self.participation * np.nan_to_num(volume))
+
+
+def check_flows(execution: Execution, flows: "Flows | None") -> None:
+    """Refuse flows that orders in whole lots cannot book. Raises ConfigError."""
+    if execution.sizing == "units" and flows is not None and (flows.use == "rebalance" or flows.any_out):
+        raise ConfigError(
+            "orders in whole lots are those of decisions: money that comes waits in cash (use='cash' of the flows), "
+            "and money that goes needs sizing='fractional'."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +118,11 @@ class Flows:
             raise ConfigError(f"period of flows is {period!r}: use one of {', '.join(EVERY)}.")
         days = market.dates[last_of(market.days, period, market.calendar)]
         return cls(dict.fromkeys(days, amount), use)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Use and amounts as plain JSON values, for manifests."""
+        return {"use": self.use, "amounts": {f"{day:%Y-%m-%d}": amount for day, amount in self.amounts.items()}}
 
     @property
     def any_out(self) -> bool:

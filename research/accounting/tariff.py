@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from research.market.market import Array
 
+YEAR = 365.0  # days
 AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
 
 
@@ -42,6 +43,15 @@ class Carry(NamedTuple):
     cash_spread: float
     management_fee: float
     some: bool
+
+
+def years_of(days: NDArray[np.datetime64]) -> Array:
+    """(T,) years of 365 days since the close before, for which `Carry` is charged; of the first of `days` 0.
+
+    >>> years_of(np.array(["2021-01-01", "2022-01-01"], dtype="datetime64[D]")).tolist()
+    [0.0, 1.0]
+    """
+    return np.diff(days, prepend=days[:1]).astype(float) / YEAR
 
 
 class Lots(NamedTuple):

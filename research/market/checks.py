@@ -92,6 +92,16 @@ def check_values(market: "Market") -> None:
         refuse(bars["high"] < bars["low"], "high below low", bars["high"], "Correct the source.")
 
 
+def missing_from(market: "Market", values: np.ndarray, first: int) -> tuple[int, int] | None:
+    """The first row and line, from row `first` on, where a line that can trade has none of `values` (T, n); or None."""
+    missing = np.isnan(values) & market.tradable
+    missing[:first] = False
+    if not missing.any():
+        return None
+    t, i = np.argwhere(missing)[0].tolist()
+    return t, i
+
+
 def _check_exits(market: "Market") -> bool:
     """Is there an exit in the data? Each must agree with what the line traded and returned, or DataError names it."""
     where, table = f"in market {market.name!r}", market.instruments

@@ -1,55 +1,136 @@
 """The costs of a portfolio file: of each class or line, of holding, and tax."""
 
 from collections.abc import Sequence
+from typing import Any, get_args
 
 import numpy as np
 
 from research.accounting import Costs, Impact, Tax
-from research.portfolio.document import Document
-from research.portfolio.strict_yaml import KeyPath
+from research.errors import ConfigError, DataError
+from research.market import Market
+from research.market.liquidity import Method, half_spread
+from research.market.market import Array
+from research.portfolio.document import Document, did_you_mean
+from research.portfolio.strict_yaml import KeyPath, dotted
 
-REQUIRED = ("commission_bps", "half_spread_bps")
-COSTS = (*REQUIRED, "per_unit", "minimum", "ticket", "impact", "borrow_bps")  # of a class, or of a line
+SPREADS = ("half_spread_bps", "half_spread")  # one of them: stated, or estimated by the day
+NUMBERS = ("commission_bps", "half_spread_bps", "per_unit", "minimum", "ticket", "impact", "borrow_bps")
+COSTS = (*NUMBERS, "half_spread")  # of a class, or of a line
+IMPACT = ("exponent", "volume_window", "volatility_window")  # of all lines that give a coefficient
 HOLDING = ("financing_bps", "cash_spread_bps", "management_fee_bps")  # a year
 BPS = 1e-4
 
 
-def costs_at(document: Document, path: KeyPath) -> dict[str, float]:
-    """The costs that stand below a class or a line: basis points, currency, or the coefficient of impact."""
-    return {key: _cost(document, (*path, key)) for key in COSTS if document.has(*path, key)}
+def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:
+    """The costs that stand below a class or a line: basis points, currency, or the coefficient of impact.
+
+    A spread that is estimated is {"estimate": its method, "window": sessions}.
+    """
+    found: dict[str, Any] = {key: _cost(document, (*path, key)) for key in NUMBERS if document.has(*path, key)}
+    if not document.has(*path, "half_spread"):
+        return found
+    here = (*path, "half_spread")
+    if "half_spread_bps" in found:
+        document.refuse(here, "stands beside half_spread_bps", document.value(*here), "Keep one of the two.")
+    document.check_keys(here, ("estimate", "window"))
+    method = document.text(*here, "estimate")
+    if method not in get_args(Method):
+        mend = did_you_mean(method, get_args(Method))
+        document.refuse((*here, "estimate"), "unknown estimator of spreads", method, mend)
+    return found | {
+        "half_spread": {"estimate": method, "window": document.whole(*here, "window", at_least=1, default=21)}
+    }
 
 
-def read_costs(document: Document, lines: Sequence[tuple[str, str, dict[str, float]]]) -> Costs:
+def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> Costs:
     """Each line's costs: those of its class, unless it gives its own.
 
-    lines : asset, class, and the costs that stand below the line.
+    market : of the lines.  lines : asset, class, and the costs that stand below the line.
     """
-    classes: dict[str, dict[str, float]] = {}
+    classes: dict[str, dict[str, Any]] = {}
     for name in document.mapping("costs"):
         document.check_keys(("costs", name), COSTS)
-        for key in REQUIRED:
-            document.value("costs", name, key)
+        document.value("costs", name, "commission_bps")
         classes[name] = costs_at(document, ("costs", name))
-    given = [classes.get(asset_class, {}) | own for _, asset_class, own in lines]
+        if not _whole(classes[name]):
+            document.value("costs", name, "half_spread_bps")  # refuses: it is missing
+    given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
     for (asset, asset_class, _), found in zip(lines, given, strict=True):
-        if not set(REQUIRED) <= set(found):
+        if not _whole(found):
             mend = f"Add `{asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
             document.refuse(("costs",), f"no costs for the class of {asset}", asset_class, mend)
 
     def each(key: str) -> np.ndarray:
         return np.array([found.get(key, 0.0) for found in given])
 
-    coefficient = each("impact")
     return Costs(
         commission=each("commission_bps") * BPS,
-        half_spread=each("half_spread_bps") * BPS,
+        half_spread=_half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
         per_unit=each("per_unit"),
         minimum=each("minimum"),
         ticket=each("ticket"),
-        impact=Impact(tuple(coefficient.tolist())) if coefficient.any() else None,
+        impact=_impact(document, each("impact")),
         borrow=each("borrow_bps") * BPS,
         tax=_tax(document),
         **_holding(document),
+    )
+
+
+def impact_settings(costs: Costs) -> dict[str, Any]:
+    """What stands under `impact`, defaults filled in."""
+    return {key: getattr(costs.impact, key) for key in IMPACT}
+
+
+def _whole(found: dict[str, Any]) -> bool:
+    """Are a commission and a spread given?"""
+    return "commission_bps" in found and any(key in found for key in SPREADS)
+
+
+def _instead(own: dict[str, Any], of_class: dict[str, Any]) -> dict[str, Any]:
+    """A line's own costs in place of those of its class; a spread of either kind in place of one of either."""
+    replaced = SPREADS if any(key in own for key in SPREADS) else ()
+    return {key: cost for key, cost in of_class.items() if key not in replaced} | own
+
+
+def _half_spread(
+    document: Document,
+    market: Market,
+    lines: Sequence[tuple[str, str, dict[str, Any]]],
+    given: Sequence[dict[str, Any]],
+    stated: Array,
+) -> Array:
+    """(n,) as stated, or (T, n) where some line's is estimated by the day."""
+    estimated = {i: found["half_spread"] for i, found in enumerate(given) if "half_spread" in found}
+    if not estimated:
+        return stated
+    by_day = np.tile(stated, (len(market.dates), 1))
+    for i, how in estimated.items():
+        asset, asset_class, own = lines[i]
+        try:
+            by_day[:, i] = half_spread(market.select([asset]), how["estimate"], how["window"])[:, 0]
+        except DataError as error:
+            path = ("lines", asset, "half_spread") if "half_spread" in own else ("costs", asset_class, "half_spread")
+            raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+    return by_day
+
+
+def _impact(document: Document, coefficient: Array) -> Impact | None:
+    if not coefficient.any():
+        if document.has("impact"):
+            mend = "Add `impact: 1.0`, its coefficient, to the costs of a class or line, or leave this out."
+            document.refuse(("impact",), "no line has a coefficient of impact", document.value("impact"), mend)
+        return None
+    if document.has("impact"):
+        document.check_keys(("impact",), IMPACT)
+    exponent = document.number("impact", "exponent", default=Impact.exponent)
+    if not 1.0 < exponent <= 3.0:
+        mend = "Give a number that is more than 1 and at most 3; 1.5 is the 3/2-power law."
+        document.refuse(("impact", "exponent"), "not an exponent of impact", exponent, mend)
+    return Impact(
+        coefficient=tuple(coefficient.tolist()),
+        exponent=exponent,
+        volume_window=document.whole("impact", "volume_window", at_least=1, default=Impact.volume_window),
+        volatility_window=document.whole("impact", "volatility_window", at_least=2, default=Impact.volatility_window),
     )
 
 

@@ -111,7 +111,10 @@ class Document:
 
     def day(self, *path: str) -> pd.Timestamp:
         """A date written YYYY-MM-DD."""
-        found = self.value(*path)
+        return self.as_day(path, self.value(*path))
+
+    def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
+        """What was found at a path, as its value or as its key, as a date."""
         text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
         try:
             if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):

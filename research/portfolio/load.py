@@ -14,14 +14,16 @@ from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
-from research.portfolio.costs import COSTS, costs_at, read_costs
+from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
 
-KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "limits",
-        "execution", "dividends", "g", "test_start", "policies", "policy", "periods_per_year", "lag")  # fmt: skip
+KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
+        "limits", "execution", "dividends", "flows", "g", "test_start", "policies", "policy", "periods_per_year",
+        "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
@@ -49,6 +51,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     lines = [_line(document, asset, market) for asset in _assets(document, market)]
     strategic = _strategic(document, lines)
     market = _desk_market(document, market, lines, basis)
+    execution = _execution(document)
     portfolio = Portfolio(
         name=name,
         file=str(path),
@@ -61,7 +64,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         strategic=strategic,
         lower=np.array([line.range[0] for line in lines]),
         upper=np.array([line.range[1] for line in lines]),
-        costs=read_costs(document, [(line.asset, line.asset_class, line.costs) for line in lines]),
+        costs=read_costs(document, market, [(line.asset, line.asset_class, line.costs) for line in lines]),
         limits=_limits(document, lines),
         g=document.number("g", at_least=0.0, default=5.0),
         periods_per_year=_periods_per_year(document, market),
@@ -70,8 +73,9 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         policies={name: read_policy(document, ("policies", name), strategic) for name in document.mapping("policies")},
         policy=_policy(document),
         settings={},
-        execution=_execution(document),
+        execution=execution,
         dividends=_dividends(document, market),
+        flows=read_flows(document, market, execution),
     )
     if portfolio.nav == 0.0:
         document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
@@ -89,7 +93,7 @@ class _Line:
     shares: float
     holdings: float
     lot: float
-    costs: dict[str, float]
+    costs: dict[str, Any]
 
 
 # -- the market ------------------------------------------------------------------------------------------------------
@@ -318,6 +322,8 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         **({"holding": document.value("holding")} if document.has("holding") else {}),
         **({"execution": asdict(portfolio.execution)} if document.has("execution") else {}),
         **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
+        **({"flows": document.value("flows") | {"use": portfolio.flows.use}} if portfolio.flows is not None else {}),
+        **({"impact": impact_settings(portfolio.costs)} if document.has("impact") else {}),
         **({"tax": document.value("tax")} if document.has("tax") else {}),
         "limits": {
             "minimum_trade": limits.minimum_trade,

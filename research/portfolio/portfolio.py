@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.accounting import Costs, Execution
+from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.market import Market
@@ -49,6 +49,7 @@ class Portfolio:
     test_start : first day of the test.  policies : name -> candidate, with its allocation.
     policy : name of the one in force, or None.  settings : all of it as plain JSON types, defaults filled in.
     execution, dividends : how backtests book what is decided, and what they do with dividends.
+    flows : money that comes and goes in backtests, or None.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Portfolio:
     settings: dict[str, Any] = field(repr=False)
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
+    flows: Flows | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -99,6 +101,16 @@ class Portfolio:
     def target(self) -> Array:
         """(n,) the strategic target, fraction of NAV; cash is the rest."""
         return np.array(self.strategic.weights, dtype=float)
+
+    @property
+    def beside_costs(self) -> tuple[str, ...]:
+        """What backtests have besides costs, and neither tuning nor training has: by name."""
+        found = {
+            "the execution of the file": self.execution != Execution(),
+            "dividends in cash": self.dividends == "cash",
+            "flows": self.flows is not None,
+        }
+        return tuple(name for name, there in found.items() if there)
 
     def table(self) -> pd.DataFrame:
         """A row a line: class, units, price, value, weight, target, gap and range; cash is the last row."""

@@ -4,6 +4,7 @@ Values are text, numbers, true, false, lists and mappings, as YAML 1.2 reads the
 (a ticker may be ON or 600519), and a key that appears twice is an error, where YAML would silently keep the last.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,10 @@ def _value(file: str, node: yaml.Node, path: KeyPath, lines: Lines) -> Any:
         return [_value(file, item, path, lines) for item in node.value]
     if not isinstance(node, yaml.ScalarNode) or node.style is not None:
         return node.value
-    if node.value.lower() in NO_NUMBERS:
+    scalar = _scalar(node.value)
+    if node.value.lower() in NO_NUMBERS or (isinstance(scalar, float) and math.isinf(scalar)):
         raise ConfigError(f"{dotted(path)}: not a finite number {place}: found {node.value}. Write a plain number.")
-    return _scalar(node.value)
+    return scalar
 
 
 def _mapping(file: str, node: yaml.MappingNode, path: KeyPath, lines: Lines) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from research.accounting.costs import COLUMNS
 from research.accounting.kernel import REFUSED, book, charge, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
 from research.errors import PolicyError
+from research.market import Market
 from research.market.market import Array, Mask, frozen
 from research.portfolio import Portfolio
 
@@ -47,20 +48,28 @@ class Position:
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
         """The portfolio at its last close."""
-        quotes = portfolio.market.prices[-1]
-        quoted = ~np.isnan(quotes)
-        prices = np.where(quoted, quotes, 1.0)
-        stated = np.isnan(portfolio.shares)
+        market, last = portfolio.market, len(portfolio.market.dates) - 1
+        tariff, minimum = portfolio.costs.tariff(market, last), portfolio.limits.minimum_trade
+        made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, tariff)
+        return replace(made, units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares))
+
+    @classmethod
+    def at(
+        cls, market: Market, day: int, holdings: Array, cash: float, lots: Array, minimum: float, tariff: Tariff
+    ) -> "Position":
+        """Lines of this value (n,) and cash, currency, at the close of row `day` of their market."""
+        quoted = ~np.isnan(market.prices[day])
+        prices = np.where(quoted, market.prices[day], 1.0)
         return cls(
-            units=np.where(stated, portfolio.holdings / prices, portfolio.shares),
+            units=holdings / prices,
             prices=prices,
-            lots=np.where(quoted, portfolio.limits.lots, CENT),
+            lots=np.where(quoted, lots, CENT),
             quoted=quoted,
-            tradable=portfolio.market.tradable[-1],
-            cash=float(_cents(portfolio.cash) / 100.0),
-            minimum=portfolio.limits.minimum_trade,
-            tariff=portfolio.costs.tariff(portfolio.market, len(portfolio.market.dates) - 1)._replace(tax=0.0),
-            day=len(portfolio.market.dates) - 1,
+            tradable=market.tradable[day],
+            cash=float(_cents(cash) / 100.0),
+            minimum=minimum,
+            tariff=tariff._replace(tax=0.0, minimum_trade=0.0),
+            day=day,
         )
 
     @cached_property

@@ -83,7 +83,7 @@ class TradeList:
 
     @property
     def facts(self) -> dict[str, str | float | bool]:
-        """The list in figures: decision and reason, wealth and cash before and after, each cost, turnover."""
+        """The list in figures: decision, reason, wealth and cash before and after, costs, turnover; what it ignores."""
         sized = self.sized
         amounts = {
             "nav_before": sized.position.nav,
@@ -100,7 +100,18 @@ class TradeList:
             "basis": self.portfolio.basis,
             **{name: round(amount, 2) for name, amount in amounts.items()},
             "turnover": sized.turnover,
+            "left_out": ", ".join(self.left_out),
         }
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the file has and the list does without: tax, since what was paid for a holding is not known; flows."""
+        tax = self.portfolio.costs.tax
+        found = {
+            "tax on gains": tax is not None and tax.rate > 0.0,
+            "money that comes and goes": self.portfolio.flows is not None,
+        }
+        return tuple(name for name, there in found.items() if there)
 
     def after(self) -> Portfolio:
         """The portfolio once the orders are filled at these prices and costs: its last trade is today's."""

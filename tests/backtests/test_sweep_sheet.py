@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser import Elements, opened
+from browser import Elements, check_page, check_themes
 from swept import swept
 
 from backtests.figures.sweep.cases import at, policies, today
@@ -335,16 +335,8 @@ def test_a_metric_goes_by_ratio_where_its_values_are_far_apart(table) -> None:
 
 @pytest.mark.parametrize("which", ["page", "crowded_page"])
 def test_a_browser_shows_it_at_every_width_and_no_label_covers_another(which, request, tmp_path: Path) -> None:
-    for found in opened(request.getfixturevalue(which), tmp_path):
-        assert found["scroll"] <= found["room"], found
-        assert found["drawn"] > 50
-        assert found["outside"] == [], found["width"]
-        assert found["touching"] == [], found["width"]
-        assert found["smallest"] >= 9.0, found["width"]
+    check_page(request.getfixturevalue(which), tmp_path)
 
 
-@pytest.mark.parametrize(("theme", "option"), [("light", 1), ("dark", 0)])
-def test_it_follows_the_theme_of_the_reader(page, tmp_path, theme, option) -> None:
-    for found in opened(page, tmp_path, f"--blink-settings=preferredColorScheme={option}"):
-        paper, ink = (sum(map(int, re.findall(r"\d+", str(found[c]))[:3])) for c in ("paper", "ink"))
-        assert (paper < 150 < ink) if theme == "dark" else (ink < 150 < paper)
+def test_it_follows_the_theme_of_the_reader(page, tmp_path) -> None:
+    check_themes(page, tmp_path)

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from browser import Elements, browse, opened
+from browser import Elements, browse, check_page, check_themes
 
 from backtests.comparison import Comparison, Fitted, compare, play
 from backtests.figures.words import number
@@ -402,24 +402,12 @@ def sheet(request, folder, hostile) -> str:
     return ({"main": folder, "hostile": hostile}[request.param] / "tearsheet.html").read_text(encoding="utf-8")
 
 
-def test_a_browser_shows_it_at_every_width_without_scrolling_sideways(sheet, tmp_path) -> None:
-    for found in opened(sheet, tmp_path):
-        assert found["scroll"] <= found["room"], found
-        assert found["drawn"] > 50
-        assert found["outside"] == [], found["width"]
+def test_a_browser_shows_it_at_every_width_and_no_label_covers_another(sheet, tmp_path) -> None:
+    check_page(sheet, tmp_path)
 
 
-def test_no_label_covers_another_and_all_can_be_read(sheet, tmp_path) -> None:
-    for found in opened(sheet, tmp_path):
-        assert found["touching"] == [], found["width"]
-        assert found["smallest"] >= 9.0, found["width"]
-
-
-@pytest.mark.parametrize(("theme", "option"), [("light", 1), ("dark", 0)])
-def test_it_follows_the_theme_of_the_reader(page, tmp_path, theme, option) -> None:
-    for found in opened(page, tmp_path, f"--blink-settings=preferredColorScheme={option}"):
-        paper, ink = (sum(map(int, re.findall(r"\d+", str(found[c]))[:3])) for c in ("paper", "ink"))
-        assert (paper < 150 < ink) if theme == "dark" else (ink < 150 < paper)
+def test_it_follows_the_theme_of_the_reader(page, tmp_path) -> None:
+    check_themes(page, tmp_path)
 
 
 def test_it_prints_on_a_few_pages(folder, tmp_path) -> None:

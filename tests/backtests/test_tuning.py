@@ -9,7 +9,7 @@ from backtests.scores import losses
 from backtests.tuning import tune
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.errors import PolicyError
+from research.errors import ConfigError, PolicyError
 from research.rules import Threshold, TunedThreshold, Within
 
 WEIGHTS = (0.5, 0.3, 0.2)
@@ -48,6 +48,20 @@ def test_without_costs_the_narrowest_band_is_best_and_with_high_costs_a_wide_one
     free, dear = (tune(spec, market, Costs.bps(3, c), measured_by(market, WEIGHTS)) for c in (0.0, 400.0))
     assert free.policy.band == 0.001
     assert dear.policy.band == 0.1
+
+
+def test_costs_by_the_day_are_charged_from_where_they_are_known() -> None:
+    market, spec = world(days=700), TunedThreshold(FixedWeights(WEIGHTS), bands=(0.01, 0.03))
+    spreads = np.full(market.shape, 5e-4)
+    spreads[:20, 1] = np.nan
+    costs = Costs(np.zeros(3), spreads)
+    assert costs.known_from(market) == 20
+    tried = tune(spec, market, costs, measured_by(market, WEIGHTS)).tried.set_index("band")
+    for band in (0.01, 0.03):
+        played = backtest(market, Threshold(FixedWeights(WEIGHTS), band), costs, start=market.dates[21])
+        assert losses(played, measured_by(market, WEIGHTS)).mean() in tried.loc[[band], "J"].tolist()
+    with pytest.raises(ConfigError, match="before the spreads and impact of all lines are known"):
+        tune(spec, market.until(market.dates[20]), costs.until(21), measured_by(market, WEIGHTS))
 
 
 def test_a_tuned_threshold_is_not_played_from_before_what_it_saw() -> None:

@@ -369,3 +369,5 @@ def test_the_guide_to_portfolio_files_is_one(tmp_path: Path) -> None:
     assert found.costs.impact.coefficient == (1.0, 0.0)
     assert (found.costs.tax, found.costs.financing) == (Tax(0.25, "highest"), pytest.approx(0.015))
     assert found.execution == Execution(participation=0.1)
+    assert found.flows is not None
+    assert (set(found.flows.amounts.values()), found.flows.use) == ({5_000.0}, "rebalance")

@@ -1,6 +1,7 @@
 """A desk made by hand: one close, its lines, and what it may do with them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -81,3 +82,15 @@ def desk() -> Desk:
         )
 
     return build
+
+
+@pytest.fixture
+def two(desk: Desk) -> Portfolio:
+    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
+
+
+@pytest.fixture
+def evil(desk: Desk) -> Portfolio:
+    """Names that a spreadsheet or a page would run."""
+    made = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], assets=["=HYPERLINK(1)", "<b>&B"])
+    return replace(made, name="@SUM(A1) <script>")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,6 @@ import pytest
 from research.portfolio import Portfolio
 from research.rules import Never, Threshold
 from research.trading import formats, trade_list
-
-EVIL = ["=HYPERLINK(1)", "<b>&B"]
-
-
-@pytest.fixture
-def two(desk: Any) -> Portfolio:
-    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
-
-
-@pytest.fixture
-def evil(desk: Any) -> Portfolio:
-    made = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], assets=EVIL)
-    return replace(made, name="@SUM(A1) <script>")
 
 
 def test_csv_reads_back_as_the_orders_with_their_provenance(two: Portfolio, tmp_path: Path) -> None:

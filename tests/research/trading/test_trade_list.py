@@ -79,6 +79,7 @@ def test_facts_lead_from_cash_before_to_cash_after(two: Portfolio) -> None:
         "impact": 0.0,
         "cash_after": 25.05,
         "turnover": 0.1495,
+        "left_out": "",
     }
 
 

@@ -1,0 +1,56 @@
+"""The money that comes and goes in the backtests of a portfolio file: by the calendar, or on given days."""
+
+from typing import get_args
+
+import pandas as pd
+
+from research.accounting import Execution, Flows
+from research.accounting.execution import Use, check_flows
+from research.errors import ConfigError
+from research.market import Market
+from research.market.calendars import EVERY
+from research.portfolio.document import Document, did_you_mean
+
+KEYS = ("every", "amount", "dates", "use")
+
+
+def read_flows(document: Document, market: Market, execution: Execution) -> Flows | None:
+    """What stands under `flows`, {every: month, amount: ...} or {dates: {2015-03-31: ...}}, with its `use`, or None."""
+    if not document.has("flows"):
+        return None
+    document.check_keys(("flows",), KEYS)
+    use = document.text("flows", "use", default="rebalance")
+    if use not in get_args(Use):
+        document.refuse(("flows", "use"), "unknown use of flows", use, did_you_mean(use, get_args(Use)))
+    if document.has("flows", "dates") == document.has("flows", "every"):
+        mend = "Write `every:` with an `amount:`, or `dates:` with an amount each."
+        document.refuse(("flows",), "one of every and dates is needed", document.mapping("flows"), mend)
+    made = _on_days if document.has("flows", "dates") else _by_calendar
+    flows = made(document, market, use)  # type: ignore[arg-type]
+    try:
+        check_flows(execution, flows)
+    except ConfigError as error:
+        raise ConfigError(f"flows ({document.place(('flows',))}): {error}") from error
+    return flows
+
+
+def _by_calendar(document: Document, market: Market, use: Use) -> Flows:
+    every = document.text("flows", "every")
+    if every not in EVERY:
+        document.refuse(("flows", "every"), "not a period", every, did_you_mean(every, EVERY))
+    return Flows.every(every, document.number("flows", "amount"), market, use)
+
+
+def _on_days(document: Document, market: Market, use: Use) -> Flows:
+    if document.has("flows", "amount"):
+        found = document.value("flows", "amount")
+        document.refuse(("flows", "amount"), "stands beside dates", found, "Give each of the dates its own amount.")
+    amounts: dict[pd.Timestamp, float] = {}
+    for written in document.mapping("flows", "dates"):
+        path = ("flows", "dates", written)
+        day, last = document.as_day(path, written), market.dates[-1]
+        if day > last:
+            what = f"lies after the last close of market {market.name!r}"
+            document.refuse(path, what, written, f"Give a day that is not after {last:%Y-%m-%d}, or leave it out.")
+        amounts[day] = document.number(*path)
+    return Flows(amounts, use)
