@@ -248,6 +248,26 @@ def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_d
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"at": None}, "at of execution is None: use one of close, open"),
+        ({"at": np.array(["close", "open"])}, "at of execution is array"),
+        ({"sizing": ["units"]}, r"sizing of execution is \['units'\]: use one of fractional, units"),
+        ({"days": "2"}, "days of execution are '2': give a whole number of sessions"),
+        ({"days": True}, "days of execution are True"),
+        ({"days": np.inf}, "days of execution are inf"),
+        ({"participation": "10%"}, "participation is '10%': it is a fraction of volume"),
+        ({"participation": True}, "participation is True"),
+        ({"minimum_trade": None}, "minimum_trade is None: give currency"),
+        ({"minimum_trade": np.nan}, "minimum_trade is nan"),
+    ],
+)
+def test_an_execution_of_another_kind_is_refused_in_a_sentence(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Execution(**given)  # type: ignore[arg-type]
+
+
 def test_a_tax_on_lines_held_short_is_refused(make_market: MakeMarket) -> None:
     costs = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2))
     with pytest.raises(ConfigError, match=r"tax needs long holdings: a target of A01 is -0\.2"):
