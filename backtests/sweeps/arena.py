@@ -108,7 +108,10 @@ class Arena:
 
     def times(self, multiple: float) -> Costs:
         """Its costs, those of trading times a multiple. Raises ConfigError where one is then no cost."""
-        return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
+        try:
+            return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
+        except ConfigError as error:
+            raise ConfigError(f"costs of {self.name} times {multiple:g}: {error}") from error
 
 
 Start = pd.Timestamp | None
