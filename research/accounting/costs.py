@@ -86,7 +86,8 @@ class Costs:
     commission, half_spread : (n,) fraction of notional (0.0001 is one basis point); half_spread also (T, n), a spread a
                               day of its market, NaN before it is known.
     per_unit : (n,) currency per unit traded, added to the commission; needs quotes.
-    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order.
+    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order. Neither keeps a rule
+               from small orders: that is `Execution(minimum_trade=…)`.
     impact   : of our own trade on the price, or None.  tax : on realised gains, or None.
     borrow   : (n,) of the value held short, fraction a year.
     financing, cash_spread : what negative cash pays above the cash rate, and positive cash earns below it, a year.

@@ -27,7 +27,10 @@ class Execution:
     participation : the largest order of a session, as a fraction of that session's volume; the rest goes on the next.
     sizing : "fractional", or "units": the orders of a trade list, in whole lots, sized at the close of the decision and
              filled at the booking's prices.
-    minimum_trade : currency; a smaller order is not sent. The opening trade is exempt where sizing is fractional.
+    minimum_trade : currency; a smaller order is not sent. The opening trade is exempt where sizing is fractional. It
+             keeps a rule that goes to the edge of its band from orders of dust where an order costs a fixed amount. An
+             order is measured before costs, and as it would be if all others were sent: where those that pay for it are
+             too small, it is cut after that, and may be less.
     While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then,
     and a rule that goes `part` of the way goes `part` of what is left. What a session leaves over of a flow's trade,
     which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade` keeps its trade

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import world
 
 from backtests.engine import backtest
 from research.accounting import Costs, Execution, Flows
@@ -12,7 +13,7 @@ from research.accounting.costs import Impact, Tax
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
-from research.rules import Calendar, Never
+from research.rules import Calendar, Never, Threshold
 
 MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
@@ -103,6 +104,19 @@ def test_an_order_that_is_too_small_is_not_sent_either_way(make_market: MakeMark
     # 99.5: A and B to 39.8 each; C should buy 0.4, which stays in cash.
     assert result.ledger.trades[0] == pytest.approx([-4.2, 3.8, 0.0], abs=1e-12)
     assert result.ledger.cash[2] == pytest.approx(0.4, abs=1e-12)
+
+
+def test_a_smallest_order_keeps_a_rule_that_goes_to_the_edge_from_paying_tickets_for_dust() -> None:
+    """A ticket of 5 is more than 1 % of an order below 500; of two lines one pays for the other, so both are sent."""
+    rule, costs = Threshold(HALVES, 0.01, "edge"), Costs(np.zeros(2), np.zeros(2), ticket=np.full(2, 5.0))
+    anything, none_small = (
+        backtest(world(500, 2, seed=3), rule, costs, nav=1e6, execution=Execution(minimum_trade=smallest))
+        for smallest in (0.0, 500.0)
+    )
+    sent, kept = (np.abs(played.ledger.trades[played.booked]) for played in (anything, none_small))
+    assert (sent < 500.0).any()
+    assert (kept > 500.0 - 2 * 5.0).all(), "measured before the tickets of the two orders"
+    assert len(kept) < len(sent)
 
 
 # -- whole lots ------------------------------------------------------------------------------------------------------
