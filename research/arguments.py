@@ -31,6 +31,8 @@ def is_number(value: object) -> bool:
     >>> [is_number(value) for value in (1, 0.5, True, "1", float("nan"))]
     [True, True, False, False, False]
     """
+    if type(value) is float:  # nearly always
+        return abs(value) <= sys.float_info.max
     return _is_real(value) and bool(abs(value) <= sys.float_info.max)  # type: ignore[arg-type]
 
 
@@ -41,12 +43,14 @@ def is_whole(value: object) -> bool:
 
 def floats(subject: str, value: object, mend: str) -> NDArray[np.float64]:
     """Numbers as an array of any shape, NaN and infinity among them. Raises ConfigError for what is none."""
+    if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size:
+        return value
     found: NDArray[Any] = np.asarray(value) if hasattr(value, "__array__") else np.asarray(value, dtype=object)
     real = found.dtype.kind in "iuf" or (found.dtype.kind == "O" and all(map(_is_real, found.ravel().tolist())))
     if not (real and found.size):
         refuse(subject, value, mend)
     try:
-        return found.astype(float)
+        return np.asarray(found, dtype=float)
     except OverflowError:
         refuse(subject, value, mend)
 

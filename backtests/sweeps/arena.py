@@ -14,6 +14,7 @@ from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
 from research.accounting import Costs, Execution
 from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, target_path
+from research.arguments import day
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio import Portfolio
@@ -46,7 +47,7 @@ class Arena:
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
         """An arena on a bare market. others : any other field, by its name."""
         given = {"name": market.name or "market"} | others
-        return cls(market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), **given)
+        return cls(market=market, costs=costs, strategic=strategic, start=day("start is", start), **given)
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Arena":
