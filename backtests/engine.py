@@ -19,6 +19,7 @@ from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, book
 from research.allocation import TargetPath, target_path
+from research.arguments import day
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, frozen
@@ -58,7 +59,7 @@ def backtest(
     """
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav)
     name = name or type(policy).__name__
-    first = None if start is None else _row_before(market, _day(start))
+    first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:
         targets = _targets(market, policy, first, name)
     if first is None:
@@ -115,14 +116,6 @@ def _check_kinds(**given: object) -> None:
     for name, (kind, words) in kinds.items():
         if not isinstance(given[name], kind) or isinstance(given[name], bool):
             raise ConfigError(f"{name} is {given[name]!r}: give {words}.")
-
-
-def _day(start: str | pd.Timestamp) -> pd.Timestamp:
-    """The start of a test as a date. Raises ConfigError when it is none."""
-    try:
-        return pd.Timestamp(start)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"start is {start!r}: write a date as YYYY-MM-DD.") from error
 
 
 def _row_before(market: Market, start: pd.Timestamp) -> int:

@@ -1,8 +1,8 @@
 """One lane of a ladder, compiled: played once at no cost, each of its trades paid for at all costs at once.
 
 `DAYS` closes are valued together, in one register, as if nothing were traded, and asked once whether a weight may have
-left its trigger. From the first day on of which this cannot be excluded, a tile goes day by day through the functions of
-the general loop. A trade brings the portfolio to its goal at every cost, so costs change wealth by a factor (`_pay`),
+left its trigger. From the first day on of which this cannot be excluded, they go day by day through functions of the
+general loop. A trade brings the portfolio to its goal at every cost, so costs change wealth by a factor (`_pay`),
 and the sums of the path at no cost are mended on the days of trading alone.
 """
 
@@ -288,8 +288,8 @@ def _open(rungs: Rungs, rates: Array, opening: Array, closes: Array, first: int,
 
 @inlined
 def _play(  # noqa: C901  (the order of a day, to be read at one place)
-    panel: Panel, tiles: Tiles, cash: Array, rule: LaneRule, rates: Array, since: int, open: bool, stop: int, rungs: Rungs,
-    held: Held, work: Work,
+    panel: Panel, tiles: Tiles, cash: Array, rule: LaneRule, rates: Array, since: int, open: bool, stop: int,
+    rungs: Rungs, held: Held, work: Work,
 ) -> int:  # fmt: skip
     """Play a lane to row `stop`, and pay for its trades; gives the row at which wealth is gone, or -1.
 

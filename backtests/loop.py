@@ -193,8 +193,8 @@ def _look(
 
 @lean
 def carry_out(
-    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked, units: Array,
-    cash_units: float, ledger: Ledger, count: int,
+    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked,
+    units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left)."""
     k, cash_price = order.k, sessions.cash_index[t]

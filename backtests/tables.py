@@ -1,6 +1,7 @@
 """A comparison and a backtest as tables: which figures are shown, in which order and unit; and both as text."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import pandas as pd
 from backtests.evidence import METRICS, Evidence
 from backtests.figures.words import counted, listed, number, percent
 from backtests.scores import Score, Yardstick, score
+from research.accounting.costs import CARRIES, COLUMNS
 from research.errors import DataError
+from research.risk.measures import BPS
 from research.trading.formats import no_formula
 
 if TYPE_CHECKING:
@@ -77,6 +80,14 @@ SHORT = {
     "max_drawdown": "drawdown",
     "turnover": "turnover",
 }  # what a terminal has room for
+COSTS = tuple(
+    Row(name, f"Cost, {'half-spread' if name == 'half_spread' else name.replace('_', ' ')}", "bp a year")
+    for name in (*COLUMNS, *CARRIES)
+)  # below the sum, of a backtest by itself
+FLOWS = (
+    Row("money_weighted", "Growth, money-weighted", "% a year", 100.0),
+    Row("flows", "Money that came and went", "currency"),
+)
 JUDGED_ALONE = ("J", "days_outside", "tracking_error")  # figures that need a portfolio's strategic target
 
 
@@ -212,10 +223,29 @@ def backtest_score(played: "Backtest") -> Score:
     return score(played, Yardstick(played.targets, -nowhere, nowhere, 0.0, played.periods_per_year))
 
 
+def backtest_figures(played: "Backtest") -> tuple[list[Row], dict[str, Any]]:
+    """The rows that are shown of one backtest, and the figures that they are taken from.
+
+    Where several costs were charged, each stands below their sum; where money came or went, so do its sum and the rate
+    that the money earned, as far as there is one.
+    """
+    figures = backtest_score(played).figures(played.dates)
+    rates = played.cost_rates[played.cost_rates != 0.0]
+    parts = rates * played.periods_per_year / len(played.net_returns) * BPS
+    below: dict[str, Sequence[Row]] = {"cost": COSTS} if len(parts) > 1 else {}
+    figures |= {str(name): float(rate) for name, rate in parts.items()}
+    if played.flows.any():
+        figures["flows"], below["growth_gross"] = float(played.flows.sum()), FLOWS
+        with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
+            figures["money_weighted"] = played.money_weighted
+    shown = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    rows = [row for each in shown for row in (each, *below.get(each.key, ()))]
+    return [row for row in rows if row.key in figures], figures
+
+
 def backtest_table(played: "Backtest") -> pd.DataFrame:
     """A row a figure: value in the unit beside it, net of costs unless it says gross."""
-    figures = backtest_score(played).figures(played.dates)
-    rows = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    rows, figures = backtest_figures(played)
     return pd.DataFrame(
         {"value": [row.value(figures) for row in rows], "unit": [row.unit for row in rows]},
         index=pd.Index([row.label for row in rows], name=played.name),
@@ -234,10 +264,10 @@ def backtest_title(played: "Backtest") -> str:
 def backtest_text(played: "Backtest") -> str:
     """The figures of one backtest: for a terminal."""
     try:
-        figures = backtest_score(played).figures(played.dates)
+        shown, figures = backtest_figures(played)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
         return f"{_wrapped(backtest_title(played))}\n\n{_wrapped(f'No figures: {error}')}"
-    rows = [[row.label, row.cell(figures), row.unit] for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    rows = [[row.label, row.cell(figures), row.unit] for row in shown]
     rows.append(["Drawdown from", "", drawdown_dates(figures)])
     return f"{_wrapped(backtest_title(played))}\n\n{text_table(rows, left=1, words=True)}"
 

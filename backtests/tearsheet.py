@@ -17,7 +17,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
 from backtests.figures.years import year_table
-from backtests.tables import JUDGED_ALONE, ROWS, backtest_score, backtest_title, csv_text, distinguished
+from backtests.tables import backtest_figures, backtest_title, csv_text, distinguished
 from research.errors import DataError
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def picture_html(picture: Picture) -> str:
 def _alone(played: "Backtest") -> Block:
     """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
     try:
-        figures = backtest_score(played).figures(played.dates)
+        shown, figures = backtest_figures(played)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
         return table(f"No figures: {error}", [], [])
-    rows = [[row.label, row.cell(figures), row.unit] for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    rows = [[row.label, row.cell(figures), row.unit] for row in shown]
     return table("Net of costs unless it says gross", ["figure", "value", "unit"], rows, texts=[2])
 
 

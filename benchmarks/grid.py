@@ -43,7 +43,7 @@ def grid(market: Market) -> tuple[list[Lane], list[Costs], TargetPath]:
     allocations: list[Allocation] = [EqualWeights()]
     allocations += [FixedWeights(tuple(rng.dirichlet(np.full(n, 20.0)))) for _ in range(TARGETS - 1)]
     paths = [target_path(allocation, market) for allocation in allocations]
-    ladder = [Costs.bps(n, bps) for bps in BPS]
+    ladder = [Costs.bps(n, commission=bps) for bps in BPS]
     lanes = []
     for (allocation, targets), band in product(zip(allocations, paths, strict=True), BANDS):
         corridor = Threshold(allocation, float(band)).corridor(market, targets)
@@ -55,7 +55,7 @@ def same_lanes(market: Market, rule: Rule, count: int) -> tuple[list[Lane], Targ
     """One rule at `count` costs."""
     targets = target_path(rule.allocation, market)
     corridor = rule.corridor(market, targets)
-    costs = [Costs.bps(len(market.assets), bps) for bps in BPS]
+    costs = [Costs.bps(len(market.assets), commission=bps) for bps in BPS]
     return [Lane(corridor, targets, costs[j % len(costs)], 0) for j in range(count)], targets
 
 

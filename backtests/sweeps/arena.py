@@ -14,6 +14,7 @@ from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, target_path
+from research.arguments import day
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio import Portfolio
@@ -48,7 +49,7 @@ class Arena:
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
         """An arena on a bare market. others : any other field, by its name."""
         given = {"name": market.name or "market"} | others
-        return cls(market=market, costs=costs, strategic=strategic, start=pd.Timestamp(start), **given)
+        return cls(market=market, costs=costs, strategic=strategic, start=day("start is", start), **given)
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Arena":
@@ -112,7 +113,10 @@ class Arena:
 
     def times(self, multiple: float) -> Costs:
         """Its costs, those of trading times a multiple. Raises ConfigError where one is then no cost."""
-        return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
+        try:
+            return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
+        except ConfigError as error:
+            raise ConfigError(f"costs of {self.name} times {multiple:g}: {error}") from error
 
 
 Start = pd.Timestamp | None

@@ -11,6 +11,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
 from itertools import product
 from math import prod
 from typing import Any, Literal
@@ -19,11 +20,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, listed
+from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
 from research.allocation import Allocation
+from research.arguments import is_number, is_whole, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array
+from research.portfolio.document import did_you_mean
 from research.rules import Threshold, Within
+from research.rules.rules import Every
 
 Kind = Literal["sobol", "random"]
 KINDS = ("sobol", "random")
@@ -40,7 +44,10 @@ class Range:
 
     def __post_init__(self) -> None:
         """Refuse a range that holds no numbers."""
-        if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+        for name, end in (("low", self.low), ("high", self.high)):
+            if not is_number(end):
+                refuse(f"{name} of a range is", end, "give a number.")
+        if not self.low < self.high:
             raise ConfigError(f"a range from {self.low!r} to {self.high!r} is empty: give the lower number first.")
 
 
@@ -50,12 +57,21 @@ Values = Sequence[Any] | Range
 class Choices:
     """A rule or allocation with several values for some of its settings.
 
+    Raises : ConfigError for what is neither a class nor a function, and for a setting that it has not.
+
     >>> Choices(Threshold, band=(0.01, 0.02), part=0.5)
     Choices(Threshold, band=(0.01, 0.02), part=(0.5,))
     """
 
     def __init__(self, make: Callable[..., Any], **settings: Any) -> None:
+        if not callable(make):
+            refuse("make of Choices is", make, "give the class of a rule or an allocation, such as Threshold.")
         self.make = make
+        self.parameters = signature(make).parameters
+        open_ended = any(p.kind is Parameter.VAR_KEYWORD for p in self.parameters.values())
+        for name in () if open_ended else settings:
+            if name not in self.parameters:
+                refuse(f"a setting of {self} is", name, did_you_mean(name, self.parameters))
         self.settings: dict[str, Values] = {name: _values(name, given) for name, given in settings.items()}
 
     def __len__(self) -> int:
@@ -68,28 +84,48 @@ class Choices:
         for values in product(*self.settings.values()):  # type: ignore[arg-type]
             yield dict(zip(self.settings, values, strict=True))
 
+    def made(self, *held: Any, **settings: Any) -> Any:
+        """The rule or allocation with one value for each setting. Raises ConfigError for one that is missing or wrong.
+
+        held : what it takes before its settings: of a rule, the allocation.
+        """
+        for place, (name, parameter) in enumerate(self.parameters.items()):
+            if place < len(held) and name in settings:
+                raise ConfigError(
+                    f"{self} has {name} as a setting, which the axis of that name gives it: leave it out."
+                )
+            alone = parameter.default is Parameter.empty and parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
+            if alone and place >= len(held) and name not in settings:
+                raise ConfigError(f"{self} has no {name}, and cannot be made without: give it a value.")
+        return self.make(*held, **settings)
+
     def __repr__(self) -> str:
         """As it is written."""
-        settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        settings = "".join(f", {name}={value!r}" for name, value in getattr(self, "settings", {}).items())
         return f"Choices({getattr(self.make, '__name__', self.make)}{settings})"
 
 
-def threshold(allocation: Allocation, band: float = 0.02, to: float = 0.0, **others: Any) -> Threshold:
-    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge. others : as it has them.
+def threshold(
+    allocation: Allocation, band: float = 0.02, to: float = 0.0, part: float = 1.0, check: Every = "day"
+) -> Threshold:
+    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge.
 
     Raises : ConfigError for a band above 1, which was written in points, and a destination outside its band.
     """
-    if isinstance(band, int | float) and band > 1.0:
-        raise ConfigError(f"band is {band!r}, and a band is a fraction of NAV: two percentage points are 0.02.")
-    if isinstance(to, bool) or not isinstance(to, int | float) or not 0.0 <= to <= 1.0:
-        raise ConfigError(f"to is {to!r}: give a fraction of the band from 0, the target, to 1, its edge.")
+    if not (is_number(band) and band <= 1.0):
+        refuse("band is", band, "a band is a fraction of NAV, and two percentage points are 0.02.")
+    if not (is_number(to) and 0.0 <= to <= 1.0):
+        refuse("to is", to, "give a fraction of the band from 0, the target, to 1, its edge.")
     aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
-    return Threshold(allocation, band, aim, **others)
+    return Threshold(allocation, band, aim, part, check)
 
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What is combined: rules with allocations, and what they are played under (see `Plan`)."""
+    """What is combined: rules with allocations, and what they are played under (see `Plan`).
+
+    Raises : ConfigError for an empty axis, a value given twice, and one that is no value of its axis.
+    """
 
     rules: Sequence[Choices]
     allocations: Sequence[Choices] = field(default_factory=lambda: (Choices(Strategic),))
@@ -98,15 +134,26 @@ class Axes:
     starts: Sequence[Day | None] = (None,)
     portfolios: Sequence[str] = ("",)
 
+    def __post_init__(self) -> None:
+        """Check the axes and keep them immutable."""
+        for name, such in (("rules", "(Choices(Never),)"), ("allocations", "(Choices(HRP, window=(126, 252)),)")):
+            given = getattr(self, name)
+            if not isinstance(given, Sequence) or not given or not all(isinstance(one, Choices) for one in given):
+                refuse(f"{name} of axes are", given, f"give at least one, each as Choices, such as {such}.")
+            object.__setattr__(self, name, tuple(given))
+        if isinstance(self.cost_multiples, Range):
+            checked("cost_multiples", (self.cost_multiples.low, self.cost_multiples.high))
+        else:
+            object.__setattr__(self, "cost_multiples", checked("cost_multiples", self.cost_multiples))
+        for name in ("lags", "starts", "portfolios"):
+            object.__setattr__(self, name, checked(name, getattr(self, name)))
+
     def grid(self) -> Plan:
-        """Every combination. Raises ConfigError for an empty axis, a range, and a setting that a class refuses."""
-        for name in ("rules", "allocations"):
-            if not getattr(self, name):
-                raise ConfigError(f"{name} of a grid is empty: give at least one.")
+        """Every combination. Raises ConfigError for a range, and a setting that a class refuses."""
         _refuse_ranges({"cost_multiples": self.cost_multiples})
-        held = [choice.make(**settings) for choice in self.allocations for settings in choice.combinations()]
+        held = [choice.made(**settings) for choice in self.allocations for settings in choice.combinations()]
         played = [(choice, settings) for choice in self.rules for settings in choice.combinations()]
-        policies = [choice.make(allocation, **settings) for allocation in held for choice, settings in played]
+        policies = [choice.made(allocation, **settings) for allocation in held for choice, settings in played]
         return Plan(policies, self.cost_multiples, self.lags, self.starts, self.portfolios)  # type: ignore[arg-type]
 
     @property
@@ -124,12 +171,13 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     Raises : ConfigError for an unknown kind, a size below 1, and one that the axes cannot fill.
     Source : Sobol (1967), with the scrambling of Matousek (1998), by scipy.stats.qmc.
     """
-    if kind not in KINDS:
-        raise ConfigError(f"kind of a sample is {kind!r}: use one of {', '.join(KINDS)}.")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise ConfigError(f"size of a sample is {size!r}: give a whole number of configurations, at least 1.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"seed of a sample is {seed!r}: give a whole number, at least 0.")
+    if not isinstance(axes, Axes):
+        refuse("axes of a sample are", axes, "give Axes.")
+    one_of("kind of a sample is", kind, KINDS)
+    if not (is_whole(size) and size >= 1):
+        refuse("size of a sample is", size, "give a whole number of configurations, at least 1.")
+    if not (is_whole(seed) and seed >= 0):
+        refuse("seed of a sample is", seed, "give a whole number, at least 0.")
     if not axes.ranges and size > len(axes.grid()):
         raise ConfigError(
             f"size of a sample is {size:,}, and its grid has {len(axes.grid()):,} configurations: sweep it."
@@ -179,13 +227,13 @@ def _configuration(axes: Axes, lists: list[Array], free: list[tuple[Choices, str
         choices[min(int(np.searchsorted(ends, x, side="right")), len(choices) - 1)]
         for choices, ends, x in zip((axes.rules, axes.allocations), lists, u[:2], strict=True)
     )
-    allocation = held.make(**drawn.get(id(held), {}))
+    allocation = held.made(**drawn.get(id(held), {}))
     return Configuration(
-        policy=rule.make(allocation, **drawn.get(id(rule), {})),
+        policy=rule.made(allocation, **drawn.get(id(rule), {})),
         portfolio=_at(axes.portfolios, float(u[2])),
         cost_multiple=_at(axes.cost_multiples, next(at)),
         lag=_at(axes.lags, float(u[3])),
-        start=(lambda s: None if s is None else pd.Timestamp(s))(_at(axes.starts, float(u[4]))),
+        start=_at(axes.starts, float(u[4])),
     )
 
 

@@ -18,23 +18,28 @@ or, in place of the axes, `configurations:`, a list by name, each a policy as in
 `cost_multiple`, `lag` and `start` besides.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from backtests.sweeps.arena import Arena
 from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
-from backtests.sweeps.plan import Configuration, Plan, Strategic, listed
+from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.table import Keep
-from research.errors import ConfigError
+from backtests.tally import CVAR
+from research.allocation.allocation import check_history
+from research.arguments import is_whole
+from research.errors import ConfigError, DataError
 from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.document import Document, did_you_mean, read_document
-from research.portfolio.policies import adapters, read_policy, validated
+from research.portfolio.policies import adapters, read_policy
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import Calendar, Never, Threshold
 
@@ -52,6 +57,12 @@ HELD: dict[str, tuple[type, Callable[..., Any]]] = {
 }
 AIMS = {"target": 0.0, "edge": 1.0}
 CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
+KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
+    "float": ("not a number", "Write a plain number, such as 0.25."),
+    "int": ("not a whole number", "Write one, such as 252."),
+    "bool": ("not true or false", "Write true or false."),
+    "literal": ("not one of its words", "Use {expected}."),
+}
 STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 
 
@@ -71,9 +82,12 @@ def read_sweep(path: str | Path) -> SweepFile:
     document = read_document(path)
     document.check_keys((), KEYS)
     portfolios = _portfolios(document)
-    names = tuple(Path(portfolio.file).stem for portfolio in portfolios)
-    plan = _listed(document, names) if document.has("configurations") else _of_axes(document, names)
-    return SweepFile(portfolios, plan, _keep(document, plan), document.flag("cvar95", default=False), document.tree)
+    arenas = {arena.name: arena for arena in map(Arena.of, portfolios)}
+    plan = _listed(document, arenas) if document.has("configurations") else _of_axes(document, arenas)
+    keep, cvar95 = _keep(document, plan), document.flag("cvar95", default=False)
+    if keep.best and keep.by == CVAR and not cvar95:
+        document.refuse(("keep", "by"), "not a figure of this sweep", keep.by, "Add `cvar95: true`.")
+    return SweepFile(portfolios, plan, keep, cvar95, document.tree)
 
 
 def _portfolios(document: Document) -> tuple[Portfolio, ...]:
@@ -81,31 +95,33 @@ def _portfolios(document: Document) -> tuple[Portfolio, ...]:
     if document.has("portfolio") == document.has("portfolios"):
         document.refuse((), "one of portfolio and portfolios is needed", list(document.tree), "Write one of the two.")
     key = "portfolio" if document.has("portfolio") else "portfolios"
-    files = _items(document, (key,), str)
+    files = _items(document, (key,), _text)
     folder, many = Path(document.file).parent, [Path(file).stem for file in files]
     if len(set(many)) < len(many):
         document.refuse((key,), "two portfolios have one name", files, "Rename one of the files.")
+    for file in files:
+        if not (folder / file).is_file():
+            document.refuse((key,), "no such file", file, f"Write its path from {folder}, where this file is.")
     return tuple(load_portfolio(folder / file) for file in files)
 
 
 # -- axes ------------------------------------------------------------------------------------------------------------
 
 
-def _of_axes(document: Document, portfolios: tuple[str, ...]) -> Plan:
+def _of_axes(document: Document, arenas: Mapping[str, Arena]) -> Plan:
     """A grid or sample of the axes that the file gives."""
     axes = Axes(
         rules=_choices(document, "rules", RULES),
         allocations=_choices(document, "allocations", HELD) if document.has("allocations") else (Choices(Strategic),),
-        cost_multiples=_values(document, ("cost_multiples",), float, (1.0,)),
-        lags=_values(document, ("lags",), int, (None,), ranges=False),
+        cost_multiples=_values(document, ("cost_multiples",), _of_plan("cost_multiples"), (1.0,)),
+        lags=_values(document, ("lags",), _of_plan("lags"), (None,), ranges=False),
         starts=_starts(document),
-        portfolios=portfolios,
+        portfolios=tuple(arenas),
     )
+    for arena in arenas.values():
+        _check_conditions(document, arena, axes)
     _each_alone(document, axes)
     if not document.has("sample"):
-        with_ranges = axes.ranges
-        if with_ranges:
-            document.refuse((), "a range has no grid", "from … to", "List its values, or add `sample: {size: …}`.")
         return _placed(document, (), axes.grid)
     document.check_keys(("sample",), ("size", "seed", "kind"))
     size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
@@ -113,7 +129,7 @@ def _of_axes(document: Document, portfolios: tuple[str, ...]) -> Plan:
         document.whole("sample", "seed", at_least=0, default=0),
         document.text("sample", "kind", default="sobol"),
     )
-    return _placed(document, ("sample",), lambda: sample(axes, size, seed, kind))  # type: ignore[arg-type]
+    return _placed(document, ("sample",), sample, axes, size, seed, kind)
 
 
 def _choices(document: Document, key: str, known: dict[str, tuple[type, Callable[..., Any]]]) -> tuple[Choices, ...]:
@@ -146,7 +162,11 @@ def _values(document: Document, path: KeyPath, kind: Any, default: Any = ..., ra
     if isinstance(given, dict) and ranges:
         document.check_keys(path, ("from", "to"))
         ends = document.number(*path, "from"), document.number(*path, "to")
-        made: Range = _placed(document, path, lambda: Range(*ends))
+        for end in ends if not isinstance(kind, TypeAdapter) else ():
+            kind(document, path, end)
+        made: Range = _placed(document, path, Range, *ends)
+        if not document.has("sample"):
+            document.refuse(path, "a range has no grid", given, "List its values, or add `sample: {size: …}`.")
         return made
     return tuple(_items(document, path, kind))
 
@@ -157,12 +177,47 @@ def _items(document: Document, path: KeyPath, kind: Any) -> list[Any]:
     values = given if isinstance(given, list) else [given]
     if not values:
         document.refuse(path, "an empty axis", given, "Give at least one value, or leave the key out.")
-    adapter = kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind) if isinstance(kind, type) else None
-    made = [kind(document, path, v) if adapter is None else validated(document, path, adapter, v) for v in values]
+    if None in values:
+        document.refuse(path, "a value is empty", given, "Give it, or leave it out.")
+    made = [
+        _typed(document, path, kind, v) if isinstance(kind, TypeAdapter) else kind(document, path, v) for v in values
+    ]
     twice = next((v for k, v in enumerate(made) if v in made[:k]), None)
     if twice is not None:
         document.refuse(path, "a value stands twice", twice, "Keep one of the two.")
     return made
+
+
+def _typed(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
+    """A setting as its class declares it."""
+    try:
+        return adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        what, mend = KINDS[problem["type"].partition("_")[0]]
+        document.refuse(path, what, value, mend.format(**problem.get("ctx", {})))
+
+
+def _of_plan(axis: str) -> Callable[[Document, KeyPath, Any], Any]:
+    """Values of an axis as a plan takes them."""
+    return lambda document, path, value: _placed(document, path, CHECKS[axis], value)
+
+
+def _day(document: Document, path: KeyPath, value: Any) -> pd.Timestamp:
+    """A date written YYYY-MM-DD."""
+    return replace(document, tree={path[0]: value}).day(*path)
+
+
+def _text(document: Document, path: KeyPath, value: Any) -> str:
+    """A word, such as the path of a file."""
+    return replace(document, tree={path[0]: value}).text(*path)
+
+
+def _number_or_name(document: Document, path: KeyPath, value: Any) -> int | str:
+    """Which configuration."""
+    if not (isinstance(value, str) or is_whole(value)):
+        document.refuse(path, "not a configuration", value, "Give its number, or its name.")
+    return value  # type: ignore[no-any-return]
 
 
 def _aim(document: Document, path: KeyPath, value: Any) -> float:
@@ -181,7 +236,7 @@ def _starts(document: Document) -> tuple[Any, ...]:
     if given is None:
         return (None,)
     if not isinstance(given, dict):
-        return tuple(pd.Timestamp(day) for day in _items(document, ("starts",), date))
+        return tuple(_items(document, ("starts",), _day))
     document.check_keys(("starts",), ("first", "last", "every"))
     first, last = document.day("starts", "first"), document.day("starts", "last")
     every = document.text("starts", "every")
@@ -197,23 +252,36 @@ def _starts(document: Document) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def _check_conditions(document: Document, arena: Arena, axes: Axes) -> None:
+    """Refuse costs, starts and windows that a portfolio and its market cannot have, where they stand."""
+    multiples = axes.cost_multiples
+    _placed(
+        document, ("cost_multiples",), arena.times, multiples.high if isinstance(multiples, Range) else max(multiples)
+    )
+    first = min(_placed(document, ("starts",), arena.first, start) for start in axes.starts)
+    for name, choice in zip(document.tree.get("allocations") or (), axes.allocations, strict=False):
+        for held in _each(document, ("allocations", name), choice):
+            _placed(document, ("allocations", name, "window"), check_history, arena.holds(held), arena.market, first)
+
+
 def _each_alone(document: Document, axes: Axes) -> None:
     """Make each rule and allocation from its settings, so that one that cannot be is refused where it stands."""
     for key, choices, held in (("rules", axes.rules, (Strategic(),)), ("allocations", axes.allocations, ())):
         for name, choice in zip(document.tree.get(key) or (), choices, strict=False):
-            ends = {s: (v.low, v.high) if isinstance(v, Range) else v for s, v in choice.settings.items()}
-            _placed(document, (key, name), lambda c=choice, e=ends, h=held: _made(c.make, h, e))  # type: ignore[misc]
+            _each(document, (key, name), choice, *held)
 
 
-def _made(make: Callable[..., Any], held: tuple[Any, ...], settings: dict[str, Any]) -> None:
-    for combination in Choices(make, **settings).combinations():
-        make(*held, **combination)
+def _each(document: Document, path: KeyPath, choice: Choices, *held: Any) -> list[Any]:
+    """The rules or allocations of a choice, each made; of a range its ends."""
+    ends = {s: (v.low, v.high) if isinstance(v, Range) else v for s, v in choice.settings.items()}
+    combinations = Choices(choice.make, **ends).combinations()
+    return [_placed(document, path, partial(choice.made, *held, **settings)) for settings in combinations]
 
 
 # -- a list ----------------------------------------------------------------------------------------------------------
 
 
-def _listed(document: Document, portfolios: tuple[str, ...]) -> Plan:
+def _listed(document: Document, arenas: Mapping[str, Arena]) -> Plan:
     """The configurations that the file lists by name."""
     for key in AXES:
         if document.has(key):
@@ -221,15 +289,14 @@ def _listed(document: Document, portfolios: tuple[str, ...]) -> Plan:
                 (key,), "stands beside a list of configurations", document.value(key), "Keep one of the two."
             )
     names = list(document.mapping("configurations"))
-    return _placed(
-        document, ("configurations",), lambda: listed([_configuration(document, n, portfolios) for n in names], names)
-    )
+    configurations = [_configuration(document, name, arenas) for name in names]
+    return _placed(document, ("configurations",), listed, configurations, names)
 
 
-def _configuration(document: Document, name: str, portfolios: tuple[str, ...]) -> Configuration:
-    path = ("configurations", name)
+def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -> Configuration:
+    path, portfolios = ("configurations", name), tuple(arenas)
     given = document.mapping(*path)
-    if given.get("rule") not in RULES:
+    if document.text(*path, "rule") not in RULES:
         document.refuse(
             (*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), RULES)
         )
@@ -240,13 +307,14 @@ def _configuration(document: Document, name: str, portfolios: tuple[str, ...]) -
     tree = {"configurations": {name: {key: value for key, value in given.items() if key not in without}}}
     policy = read_policy(replace(document, tree=tree), path, Strategic())  # type: ignore[arg-type]  # it only holds it
     lag = document.whole(*path, "lag", at_least=0, default=0) if document.has(*path, "lag") else None
-    return Configuration(
-        policy=policy,
-        portfolio=portfolio,
-        cost_multiple=document.number(*path, "cost_multiple", at_least=0.0, default=1.0),
-        lag=lag,
-        start=document.day(*path, "start") if document.has(*path, "start") else None,
-    )
+    multiple = document.number(*path, "cost_multiple", at_least=0.0, default=1.0)
+    start = document.day(*path, "start") if document.has(*path, "start") else None
+    arena = arenas[portfolio]
+    _placed(document, (*path, "cost_multiple"), arena.times, multiple)
+    first = _placed(document, (*path, "start"), arena.first, start)
+    held = arena.holds(policy.allocation)
+    _placed(document, (*path, "allocation", "window"), check_history, held, arena.market, first)
+    return Configuration(policy, portfolio, multiple, lag, start)
 
 
 def _keep(document: Document, plan: Plan) -> Keep:
@@ -256,19 +324,19 @@ def _keep(document: Document, plan: Plan) -> Keep:
     document.check_keys(("keep",), ("best", "by", "configurations"))
     which: list[int | str] = []
     if document.has("keep", "configurations"):
-        which = _items(document, ("keep", "configurations"), TypeAdapter(int | str))
+        which = _items(document, ("keep", "configurations"), _number_or_name)
     best, by = document.whole("keep", "best", at_least=0, default=0), document.text("keep", "by", default="J")
     for one in which:
-        _placed(document, ("keep", "configurations"), lambda one=one: plan.number(one))  # type: ignore[misc]
-    made: Keep = _placed(document, ("keep",), lambda: Keep(best, by, which))
+        _placed(document, ("keep", "configurations"), plan.number, one)
+    made: Keep = _placed(document, ("keep",), Keep, best, by, which)
     return made
 
 
-def _placed(document: Document, path: KeyPath, make: Callable[[], Any]) -> Any:
-    """What `make` makes; its refusal gains the place in the file."""
+def _placed(document: Document, path: KeyPath, make: Callable[..., Any], *given: Any) -> Any:
+    """What `make` makes of what is given; its refusal gains the place in the file."""
     try:
-        return make()
-    except ConfigError as error:
+        return make(*given)
+    except (ConfigError, DataError) as error:
         if document.file in str(error):
             raise
-        raise ConfigError(f"{dotted(path)} ({document.place(path)}): {error}") from error
+        raise type(error)(f"{dotted(path)} ({document.place(path)}): {error}") from error

@@ -6,7 +6,7 @@ corridor stands side by side.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arguments import day, floats, is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Past
 from research.market.market import Array, frozen
@@ -23,6 +24,7 @@ from research.portfolio import ALLOCATIONS
 from research.rules import Calendar, Rule, Threshold
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
+PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
 USUAL = 6  # columns of a policy that every table has
 BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
@@ -90,17 +92,15 @@ class Plan:
     def __post_init__(self) -> None:
         """Check the axes and keep them immutable."""
         for name in ("policies", "cost_multiples", "lags", "starts", "portfolios"):
-            values = getattr(self, name)
-            if isinstance(values, str) or not np.iterable(values):
-                raise ConfigError(f"{name} of a plan is {values!r}: give a sequence of values, such as a list.")
-            object.__setattr__(self, name, _checked(name, list(values)))
+            object.__setattr__(self, name, checked(name, getattr(self, name)))
         if self.picks is not None:
-            picks = np.asarray(self.picks, dtype=np.int64)
+            picks = _whole_numbers("picks of a plan are", self.picks, "give positions on its axes, whole numbers.")
             if picks.ndim != 2 or picks.shape[1] != len(AXES) or not len(picks):
                 raise ConfigError(f"picks of a plan have shape {picks.shape}: give (N, {len(AXES)}), N at least 1.")
             if (picks < 0).any() or (picks >= self.shape).any():
                 raise ConfigError(f"picks of a plan lie outside its axes, which have {self.shape} values.")
             object.__setattr__(self, "picks", frozen(picks))
+        _check_names(self.names, len(self))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -126,7 +126,7 @@ class Plan:
 
     def __getitem__(self, number: int) -> Configuration:
         """Configuration `number`. Raises ConfigError outside the plan."""
-        if not 0 <= number < len(self):
+        if not is_whole(number) or not 0 <= number < len(self):
             raise ConfigError(f"configuration {number!r} is not in the plan: it has numbers 0 to {len(self) - 1}.")
         return self._at(self.positions(Part(number, number + 1))[0])
 
@@ -220,13 +220,13 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
 
     names : of each, or ().  Raises : ConfigError for none, one given twice, and names that are not one each.
     """
-    if not configurations:
-        raise ConfigError("a list of configurations is empty: give at least one.")
-    if names and (len(names) != len(configurations) or len(set(names)) != len(names)):
-        raise ConfigError(f"{len(names)} names for {len(configurations)} configurations: give each a name of its own.")
-    axes = [
-        [getattr(c, name) for c in configurations] for name in ("portfolio", "policy", "start", "lag", "cost_multiple")
-    ]
+    if not isinstance(configurations, Sequence) or not configurations:
+        refuse("a list of configurations is", configurations, "give at least one Configuration, in a list.")
+    for number, given in enumerate(configurations):
+        if not isinstance(given, Configuration):
+            refuse(f"configuration {number} of the list is", given, "give a Configuration.")
+    _check_names(names, len(configurations))
+    axes = [_each(axis, [getattr(c, name) for c in configurations]) for name, axis in zip(AXES, PLURAL, strict=True)]
     values = [list(dict.fromkeys(axis)) for axis in axes]
     places = [{value: k for k, value in enumerate(axis)} for axis in values]
     picks = np.array([[place[v] for v in axis] for axis, place in zip(axes, places, strict=True)], dtype=np.int64).T
@@ -276,12 +276,13 @@ def _empty(like: Any) -> Any:
 # -- the axes at the door --------------------------------------------------------------------------------------------
 
 
-def _checked(name: str, values: list[Any]) -> tuple[Any, ...]:
-    """The values of an axis, each in its type and range and none of them twice."""
-    if not values:
-        raise ConfigError(f"{name} of a plan is empty: found (). Give at least one value.")
-    check = {"cost_multiples": _cost_multiple, "lags": _lag, "starts": _start, "policies": _policy}.get(name, str)
-    made = [check(value) for value in values]
+def checked(name: str, values: Any) -> tuple[Any, ...]:
+    """The values of an axis, each in its type and range. Raises ConfigError for none, and for one that stands twice."""
+    if isinstance(values, str) or not np.iterable(values):
+        refuse(f"{name} of a plan is", values, "give a sequence of values, such as a list.")
+    made = [CHECKS[name](value) for value in values]
+    if not made:
+        raise ConfigError(f"{name} of a plan is empty: found {values!r}. Give at least one value.")
     seen: set[Any] = set()
     for value in made:
         if value in seen:
@@ -290,36 +291,72 @@ def _checked(name: str, values: list[Any]) -> tuple[Any, ...]:
     return tuple(made)
 
 
+def _each(name: str, values: list[Any]) -> list[Any]:
+    """Values of an axis, each in its type and range; many may be the same, and are checked once."""
+    try:
+        made = {value: CHECKS[name](value) for value in dict.fromkeys(values)}
+    except TypeError:  # one cannot be hashed, so that it is no value of any axis
+        return [CHECKS[name](value) for value in values]
+    return [made[value] for value in values]
+
+
+def _whole_numbers(subject: str, given: Any, mend: str) -> NDArray[np.int64]:
+    numbers = given if isinstance(given, np.ndarray) and given.dtype.kind == "i" else floats(subject, given, mend)
+    whole = np.asarray(numbers, dtype=np.int64)
+    if (whole != numbers).any():
+        refuse(subject, given, mend)
+    return whole
+
+
 def _cost_multiple(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 <= value < np.inf:
-        raise ConfigError(
-            f"cost_multiples of a plan holds {value!r}: give a finite number of at least 0; 1 is today's."
-        )
+    if not (is_number(value) and value >= 0.0):
+        refuse("cost_multiples of a plan holds", value, "give a finite number of at least 0; 1 is today's.")
     return float(value)
 
 
 def _lag(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0):
-        raise ConfigError(f"lags of a plan holds {value!r}: it counts sessions, 0 or more.")
+    if value is not None and not (is_whole(value) and value >= 0):
+        refuse("lags of a plan holds", value, "it counts sessions, 0 or more.")
     return None if value is None else int(value)
 
 
 def _start(value: Any) -> pd.Timestamp | None:
-    if value is None:
-        return None
-    try:
-        start = pd.Timestamp(value)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"starts of a plan holds {value!r}: write a date as YYYY-MM-DD.") from error
-    if pd.isna(start) or start.tz is not None or start != start.normalize():
-        raise ConfigError(f"starts of a plan holds {value!r}: give a plain date, without time or zone.")
-    return start
+    return None if value is None else day("starts of a plan holds", value)
+
+
+def _portfolio(value: Any) -> str:
+    if not isinstance(value, str):
+        refuse("portfolios of a plan holds", value, "give the name of an arena, or of a portfolio's file.")
+    return value
 
 
 def _policy(value: Any) -> Any:
-    if not hasattr(value, "allocation") or not hasattr(value, "decide"):
-        raise ConfigError(
-            f"policies of a plan holds {value!r}: give a rule with an allocation that is ready to be played; what is "
-            "still to be tuned or learned is fitted first."
+    if isinstance(value, type) or not hasattr(value, "allocation") or not hasattr(value, "decide"):
+        refuse(
+            "policies of a plan holds",
+            value,
+            "give a rule with an allocation that is ready to be played; what is still to be tuned or learned is "
+            "fitted first.",
         )
+    try:
+        hash(value)
+    except TypeError:
+        refuse("policies of a plan holds", value, "its settings cannot be compared; give tuples in place of lists.")
     return value
+
+
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "portfolios": _portfolio,
+    "policies": _policy,
+    "starts": _start,
+    "lags": _lag,
+    "cost_multiples": _cost_multiple,
+}
+
+
+def _check_names(names: Any, count: int) -> None:
+    """Refuse names, where there are any, that are not one of its own for each configuration."""
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        refuse("names of configurations are", names, "give a list of text, or ().")
+    if len(names) and (len(names) != count or len(set(names)) != len(names)):
+        raise ConfigError(f"{len(names)} names for {count} configurations: give each a name of its own.")

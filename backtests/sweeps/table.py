@@ -11,6 +11,7 @@ from backtests.sweeps.arena import Stage
 from backtests.sweeps.plan import Part
 from backtests.sweeps.play import metrics, play_one
 from backtests.tally import CVAR, METRICS
+from research.arguments import is_whole, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array
 
@@ -31,10 +32,11 @@ class Keep:
 
     def __post_init__(self) -> None:
         """Check what is asked for."""
-        if self.by not in (*METRICS, CVAR):
-            raise ConfigError(f"by of keep is {self.by!r}: use one of {', '.join((*METRICS, CVAR))}.")
-        if isinstance(self.best, bool) or not isinstance(self.best, int) or self.best < 0:
-            raise ConfigError(f"best of keep is {self.best!r}: give a whole number, at least 0.")
+        one_of("by of keep is", self.by, (*METRICS, CVAR))
+        if not (is_whole(self.best) and self.best >= 0):
+            refuse("best of keep is", self.best, "give a whole number, at least 0.")
+        if isinstance(self.configurations, str) or not isinstance(self.configurations, Iterable):
+            refuse("configurations of keep are", self.configurations, "give numbers or names, in a list.")
         object.__setattr__(self, "configurations", tuple(self.configurations))
 
 

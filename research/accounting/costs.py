@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
+from research.arguments import floats, is_number, is_whole, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.checks import missing_from
@@ -19,6 +20,11 @@ CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots 
 USUAL = COLUMNS[:2]  # the proportional ones
 CARRIES = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `carries` array
 BPS = 1e-4
+MENDS = {  # the costs that are an array, and what each of them is
+    **dict.fromkeys(USUAL, "give a fraction of notional a line, such as 0.0001 for a basis point."),
+    **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
+    "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
+}
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
 
 
@@ -41,11 +47,17 @@ class Impact:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        each = np.asarray(self.coefficient, dtype=float)
-        if not (np.isfinite(each) & (each >= 0.0)).all():
-            raise ConfigError(f"coefficient of impact is {self.coefficient!r}: give a number that is at least 0.")
-        if not 1.0 < self.exponent <= 3.0:
-            raise ConfigError(f"exponent of impact is {self.exponent!r}: it is more than 1 and at most 3.")
+        subject, mend = "coefficient of impact is", "give a number that is at least 0, or one a line."
+        each = floats(subject, self.coefficient, mend)
+        if each.ndim > 1 or not (np.isfinite(each) & (each >= 0.0)).all():
+            refuse(subject, self.coefficient, mend)
+        object.__setattr__(self, "coefficient", tuple(each.tolist()) if each.ndim else float(each))
+        if not (is_number(self.exponent) and 1.0 < self.exponent <= 3.0):
+            refuse("exponent of impact is", self.exponent, "it is more than 1 and at most 3.")
+        for name, least in (("volume_window", 1), ("volatility_window", 2)):
+            window = getattr(self, name)
+            if not (is_whole(window) and window >= least):
+                refuse(f"{name} of impact is", window, f"give a whole number of sessions, {least} at least.")
 
 
 @dataclass(frozen=True)
@@ -63,10 +75,9 @@ class Tax:
 
     def __post_init__(self) -> None:
         """Check the rate and the method."""
-        if not 0.0 <= self.rate < 1.0:
-            raise ConfigError(f"rate of tax is {self.rate!r}: it is a fraction of the gain, at least 0 and below 1.")
-        if self.lots not in METHODS:
-            raise ConfigError(f"lots of tax are {self.lots!r}: use one of {', '.join(METHODS)}.")
+        if not (is_number(self.rate) and 0.0 <= self.rate < 1.0):
+            refuse("rate of tax is", self.rate, "it is a fraction of the gain, at least 0 and below 1.")
+        one_of("lots of tax are", self.lots, METHODS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +87,8 @@ class Costs:
     commission, half_spread : (n,) fraction of notional (0.0001 is one basis point); half_spread also (T, n), a spread a
                               day of its market, NaN before it is known.
     per_unit : (n,) currency per unit traded, added to the commission; needs quotes.
-    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order.
+    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order. Neither keeps a rule
+               from small orders: that is `Execution(minimum_trade=…)`.
     impact   : of our own trade on the price, or None.  tax : on realised gains, or None.
     borrow   : (n,) of the value held short, fraction a year.
     financing, cash_spread : what negative cash pays above the cash rate, and positive cash earns below it, a year.
@@ -99,45 +111,33 @@ class Costs:
 
     def __post_init__(self) -> None:
         """Check the costs and make them read-only."""
-        n = np.atleast_1d(np.asarray(self.commission)).shape[-1]
-        for name in ("commission", "half_spread", "per_unit", "minimum", "ticket", "borrow"):
-            values = np.atleast_1d(np.asarray(getattr(self, name), dtype=float))
-            if name not in ("commission", "half_spread") and values.shape == (1,):
-                values = np.repeat(values, n)
-            if values.shape[-1] != n or values.ndim != 1 + (name == "half_spread" and values.ndim == 2):
-                raise ConfigError(
-                    f"commission has {n} lines and {name} has shape {values.shape}: give both for the same lines."
-                )
-            fraction = name in ("commission", "half_spread", "borrow")
-            bad = ~((values >= 0.0) & (values < (0.5 if fraction else np.inf)))
-            if values.ndim == 2:
-                bad &= ~np.isnan(values)
-            if bad.any():
-                found = values[bad][0]
-                shown = f"{found / BPS:g} bps" if fraction else f"{found:g} currency"
-                limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
-                raise ConfigError(f"{name} of line {line} is {shown}: a cost is at least 0{limit}. Correct it.")
-            object.__setattr__(self, name, frozen(values))
+        n = np.atleast_1d(floats("commission is", self.commission, MENDS["commission"])).shape[-1]
+        for name in MENDS:
+            object.__setattr__(self, name, _checked(name, getattr(self, name), n))
+        for kind, name, call in ((Impact, "impact", "Impact(coefficient=1.0)"), (Tax, "tax", "Tax(rate=0.2)")):
+            if not isinstance(given := getattr(self, name), kind | None):
+                refuse(f"{name} is", given, f"give {call}, or nothing.")
         if self.impact is not None and np.ndim(self.impact.coefficient) and len(np.ravel(self.impact.coefficient)) != n:
             raise ConfigError(
                 f"impact has {len(np.ravel(self.impact.coefficient))} coefficients and commission {n} lines: give one, "
                 "or one a line."
             )
         for name in ("financing", "cash_spread", "management_fee"):
-            if not 0.0 <= getattr(self, name) < 0.5:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)!r}: it is a fraction a year, at least 0 and below 0.5."
-                )
+            if not (is_number(rate := getattr(self, name)) and 0.0 <= rate < 0.5):
+                refuse(f"{name} is", rate, "it is a fraction a year, at least 0 and below 0.5.")
 
     @classmethod
-    def bps(cls, n: int, commission: ArrayLike = 0.0, half_spread: ArrayLike = 0.0) -> "Costs":
+    def bps(cls, n: int, *, commission: ArrayLike = 0.0, half_spread: ArrayLike = 0.0) -> "Costs":
         """Costs of n lines from basis points, one number for all or one for each line.
 
-        >>> Costs.bps(2, commission=[1, 2]).total.tolist()
-        [0.0001, 0.0002]
+        >>> Costs.bps(2, commission=1, half_spread=[0.5, 2]).total.round(12).tolist()
+        [0.00015, 0.0003]
+
+        Raises : ConfigError for a number of lines that is none, and for costs of another number of lines.
         """
-        each = [np.broadcast_to(np.asarray(c, dtype=float) * BPS, (n,)) for c in (commission, half_spread)]
-        return cls(each[0], each[1])
+        if not (is_whole(n) and n >= 1):
+            refuse("n is", n, "give the number of lines, such as len(market.assets).")
+        return cls(_fractions("commission is", commission, n), _fractions("half_spread is", half_spread, n))
 
     @property
     def total(self) -> Array:
@@ -161,8 +161,8 @@ class Costs:
         >>> Costs.bps(1, commission=2, half_spread=1).scaled(2.0).total.round(12).tolist()
         [0.0006]
         """
-        if not (np.isfinite(multiple) and multiple >= 0.0):
-            raise ConfigError(f"costs cannot be multiplied by {multiple!r}: give a number that is at least 0.")
+        if not (is_number(multiple) and multiple >= 0.0):
+            refuse("costs cannot be multiplied by", multiple, "give a number that is at least 0.")
         amounts = ("commission", "half_spread", "per_unit", "minimum", "ticket")
         impact = self.impact
         if impact is not None:
@@ -272,6 +272,36 @@ class Costs:
             elif value:
                 given[f.name] = vars(value) if isinstance(value, Impact | Tax) else value
         return given
+
+
+def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
+    """(n,) fractions of notional, from basis points. Raises ConfigError."""
+    mend = f"give basis points, one number for all lines or {n}, one a line."
+    each = floats(subject, bps, mend)
+    if each.shape not in ((), (1,), (n,)):
+        refuse(subject, bps, mend)
+    return np.broadcast_to(each * BPS, (n,))
+
+
+def _checked(name: str, given: ArrayLike, n: int) -> Array:
+    """A cost of n lines (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
+    values = np.atleast_1d(floats(f"{name} is", given, MENDS[name]))
+    if name not in USUAL and values.shape == (1,):
+        values = np.repeat(values, n)
+    if values.shape[-1] != n or values.ndim != 1 + (name == "half_spread" and values.ndim == 2):
+        raise ConfigError(
+            f"commission has {n} lines and {name} has shape {values.shape}: give both for the same lines."
+        )
+    fraction = name in (*USUAL, "borrow")
+    bad = ~((values >= 0.0) & (values < (0.5 if fraction else np.inf)))
+    if values.ndim == 2:
+        bad &= ~np.isnan(values)
+    if bad.any():
+        found = values[bad][0]
+        shown = f"{found / BPS:g} bps" if fraction else f"{found:g} currency"
+        limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
+        raise ConfigError(f"{name} of line {line} is {shown}: a cost is at least 0{limit}. Correct it.")
+    return frozen(values)
 
 
 def _impact(market: Market, first: int, model: Impact) -> Array:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from research.arguments import day, is_number, is_whole, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of
@@ -27,7 +28,10 @@ class Execution:
     participation : the largest order of a session, as a fraction of that session's volume; the rest goes on the next.
     sizing : "fractional", or "units": the orders of a trade list, in whole lots, sized at the close of the decision and
              filled at the booking's prices.
-    minimum_trade : currency; a smaller order is not sent. The opening trade is exempt where sizing is fractional.
+    minimum_trade : currency; a smaller order is not sent. The opening trade is exempt where sizing is fractional. It
+             keeps a rule that goes to the edge of its band from orders of dust where an order costs a fixed amount. An
+             order is measured before costs, and as it would be if all others were sent: where those that pay for it are
+             too small, it is cut after that, and may be less.
     While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then,
     and a rule that goes `part` of the way goes `part` of what is left. What a session leaves over of a flow's trade,
     which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade` keeps its trade
@@ -42,18 +46,15 @@ class Execution:
 
     def __post_init__(self) -> None:
         """Check the numbers and what they say together."""
-        if self.at not in ("close", "open"):
-            raise ConfigError(f"at of execution is {self.at!r}: use 'close' or 'open'.")
-        if self.sizing not in ("fractional", "units"):
-            raise ConfigError(f"sizing of execution is {self.sizing!r}: use 'fractional' or 'units'.")
-        if self.days < 1 or self.days != int(self.days):
-            raise ConfigError(f"days of execution are {self.days!r}: give a whole number of sessions, 1 at least.")
-        if self.participation is not None and not 0.0 < self.participation <= 1.0:
-            raise ConfigError(
-                f"participation is {self.participation!r}: it is a fraction of volume, above 0, at most 1."
-            )
-        if not (np.isfinite(self.minimum_trade) and self.minimum_trade >= 0.0):
-            raise ConfigError(f"minimum_trade is {self.minimum_trade!r}: give currency, at least 0.")
+        one_of("at of execution is", self.at, ("close", "open"))
+        one_of("sizing of execution is", self.sizing, ("fractional", "units"))
+        if not (is_whole(self.days) and self.days >= 1):
+            refuse("days of execution are", self.days, "give a whole number of sessions, 1 at least.")
+        share = self.participation
+        if share is not None and not (is_number(share) and 0.0 < share <= 1.0):
+            refuse("participation is", share, "it is a fraction of volume, above 0, at most 1; or None.")
+        if not (is_number(self.minimum_trade) and self.minimum_trade >= 0.0):
+            refuse("minimum_trade is", self.minimum_trade, "give currency, at least 0.")
         if self.sizing == "units" and (self.days > 1 or self.participation is not None):
             raise ConfigError("orders in whole lots are filled at once: leave days and participation out.")
 
@@ -99,12 +100,17 @@ class Flows:
 
     def __post_init__(self) -> None:
         """Check the amounts."""
-        if self.use not in ("rebalance", "cash"):
-            raise ConfigError(f"use of flows is {self.use!r}: use 'rebalance' or 'cash'.")
-        amounts = {pd.Timestamp(day): float(amount) for day, amount in dict(self.amounts).items()}
-        for day, amount in amounts.items():
-            if not np.isfinite(amount):
-                raise ConfigError(f"flow of {day:%Y-%m-%d} is {amount!r}: give currency.")
+        one_of("use of flows is", self.use, ("rebalance", "cash"))
+        if not isinstance(self.amounts, Mapping | pd.Series):
+            refuse("amounts of flows are", self.amounts, 'give currency by date, such as {"2020-01-31": 1_000.0}.')
+        amounts: dict[pd.Timestamp, float] = {}
+        for given, amount in self.amounts.items():
+            when = day("a date of flows is", given)
+            if not is_number(amount):
+                refuse(f"flow of {when:%Y-%m-%d} is", amount, "give currency.")
+            if when in amounts:
+                refuse(f"flow of {when:%Y-%m-%d} is given twice, the second time", amount, "give the sum of the two.")
+            amounts[when] = float(amount)
         object.__setattr__(self, "amounts", amounts)
 
     def __repr__(self) -> str:
@@ -114,8 +120,9 @@ class Flows:
     @classmethod
     def every(cls, period: str, amount: float, market: Market, use: Use = "rebalance") -> "Flows":
         """The same amount at the last session of every week, month, quarter or year of a market."""
-        if period not in EVERY:
-            raise ConfigError(f"period of flows is {period!r}: use one of {', '.join(EVERY)}.")
+        one_of("period of flows is", period, EVERY)
+        if not isinstance(market, Market):
+            refuse("market of flows is", market, "give a Market, as `load_market` gives it.")
         days = market.dates[last_of(market.days, period, market.calendar)]
         return cls(dict.fromkeys(days, amount), use)
 
@@ -135,11 +142,11 @@ class Flows:
         Raises ConfigError for a flow after the data.
         """
         amounts = np.zeros(len(market.dates))
-        for day, amount in self.amounts.items():
-            row = int(market.dates.searchsorted(day, side="left"))
+        for when, amount in self.amounts.items():
+            row = int(market.dates.searchsorted(when, side="left"))
             if row >= len(amounts):
                 raise ConfigError(
-                    f"the flow of {amount:,.2f} on {day:%Y-%m-%d} comes after the data, which ends on "
+                    f"the flow of {amount:,.2f} on {when:%Y-%m-%d} comes after the data, which ends on "
                     f"{market.dates[-1]:%Y-%m-%d}. Leave it out."
                 )
             if row > first:

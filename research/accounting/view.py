@@ -11,6 +11,7 @@ from research.errors import PolicyError
 from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
+DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
 PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
@@ -71,11 +72,23 @@ class Why:
         if self.line is None:
             return PLAIN.get(self.trigger, f"{self.trigger}: nothing to do")
         name = "cash" if self.line == CASH else names[self.line]
-        gap = f"{name} is {abs(self.size) * 100:.2f} points {'over' if self.size > 0 else 'under'} target"
+        digits = DECIMALS[0] if self.trigger == "calendar" else self._decimals
+        gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar":
             return f"review due; {gap}"
-        side = "past" if abs(self.size) > abs(self.allowed) else "within"
-        return f"{gap}, {side} the {abs(self.allowed) * 100:.2f} allowed"
+        allowed = self._points(self.allowed, digits)
+        past = abs(self.size) > abs(self.allowed) and allowed != self._points(self.size, digits)
+        return f"{gap}, {'past' if past else 'within'} the {allowed} allowed"
+
+    @property
+    def _decimals(self) -> int:
+        """By which the gap and what is allowed can be told apart: two, or as many as it takes."""
+        apart = (d for d in DECIMALS if self._points(self.size, d) != self._points(self.allowed, d))
+        return next(apart, DECIMALS[0])
+
+    @staticmethod
+    def _points(fraction: float, digits: int) -> str:
+        return f"{abs(fraction) * 100:.{digits}f}"
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
             f"start of the targets of {allocation!r} is row {start}, and market {market.name!r} has rows 0 to "
             f"{sessions - 1}. Choose a row inside."
         )
-    complete = _complete(allocation, market)
-    if not complete[start]:
-        raise _too_short(allocation, market, start, complete)
+    complete = check_history(allocation, market, start)
     dates = _refit_rows(allocation, market)
     before = dates[dates <= start][-1:]
     before = before[complete[before]]
@@ -119,6 +117,17 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     return TargetPath(market.assets, rows, row, asked, repr(allocation))
+
+
+def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
+    """(T,) does a line that is listed at each close have the whole window?
+
+    Raises : DataError when none has it at row `start`.
+    """
+    complete = _complete(allocation, market)
+    if not complete[start]:
+        raise _too_short(allocation, market, start, complete)
+    return complete
 
 
 def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], how: Unlisted = "pro_rata") -> Array:

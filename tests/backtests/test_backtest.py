@@ -21,7 +21,13 @@ TARGET = FixedWeights((0.35, 0.30, 0.25))
 
 @pytest.fixture(scope="module")
 def banded(halting: Market) -> Backtest:
-    return backtest(halting, Threshold(TARGET, 0.02, "edge"), Costs.bps(3, [2, 3, 5], 1), start="2018-01-20", nav=1e6)
+    return backtest(
+        halting,
+        Threshold(TARGET, 0.02, "edge"),
+        Costs.bps(3, commission=[2, 3, 5], half_spread=1),
+        start="2018-01-20",
+        nav=1e6,
+    )
 
 
 # -- by hand ---------------------------------------------------------------------------------------------------------
@@ -31,7 +37,9 @@ def banded(halting: Market) -> Backtest:
 def by_hand(make_market: MakeMarket) -> Backtest:
     """The first case of the engine's tests: 66 and 40 before the trade, 52.87 each after it, and a cost of 0.26."""
     market = make_market(np.array([[0.0, 0.0], [0.2, -0.2], [0.1, 0.0], [0.0, -0.5]]))
-    return backtest(market, Threshold(FixedWeights((0.5, 0.5)), 0.05), Costs.bps(2, 40, 60), nav=101.0)
+    return backtest(
+        market, Threshold(FixedWeights((0.5, 0.5)), 0.05), Costs.bps(2, commission=40, half_spread=60), nav=101.0
+    )
 
 
 def test_the_figures_of_each_day(by_hand: Backtest) -> None:

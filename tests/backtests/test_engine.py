@@ -47,7 +47,7 @@ def test_two_lines_that_pay_one_per_cent_a_day_late(make_market: MakeMarket, pla
     Day 3  : B -50 %: 52.87 and 26.435. A trade is asked for, and the data ends before it can be booked.
     """
     market = make_market(np.array([[0.0, 0.0], [0.2, -0.2], [0.1, 0.0], [0.0, -0.5]]))
-    result = play(market, Threshold(HALVES, 0.05), Costs.bps(2, 40, 60), nav=101.0)
+    result = play(market, Threshold(HALVES, 0.05), Costs.bps(2, commission=40, half_spread=60), nav=101.0)
     book = result.ledger
     assert book.nav == pytest.approx([100.0, 100.0, 105.74, 79.305], abs=1e-12)
     assert book.opening_trades == pytest.approx([50.0, 50.0], abs=1e-12)
@@ -73,7 +73,9 @@ def test_a_line_that_cannot_trade_and_one_that_pays_for_itself(
     Day 3  : nothing moves. A weighs 0.4407, B 0.3390 and cash 0.2203: B, 6.1 points under, asks for a trade.
     """
     market = make_market(np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.0], [0.0, 0.0]]), halted=[(2, 1)])
-    result = play(market, Threshold(FixedWeights((0.4, 0.4)), 0.05), Costs.bps(2, 1250, 1250), nav=120.0)
+    result = play(
+        market, Threshold(FixedWeights((0.4, 0.4)), 0.05), Costs.bps(2, commission=1250, half_spread=1250), nav=120.0
+    )
     book = result.ledger
     assert book.nav == pytest.approx([100.0, 120.0, 118.0, 118.0], abs=1e-12)
     assert book.booked.tolist() == [2, -1]
@@ -95,7 +97,12 @@ def test_a_line_that_came_back_by_itself_is_not_traded(make_market: MakeMarket, 
              3.75 sold cost 1.875; the wealth is 126.125.
     """
     market = make_market(np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.2], [0.0, 0.0]]))
-    result = play(market, Threshold(FixedWeights((0.4, 0.4)), 0.05, "edge"), Costs.bps(2, 2500, 2500), nav=140.0)
+    result = play(
+        market,
+        Threshold(FixedWeights((0.4, 0.4)), 0.05, "edge"),
+        Costs.bps(2, commission=2500, half_spread=2500),
+        nav=140.0,
+    )
     book = result.ledger
     assert book.nav[:3] == pytest.approx([100.0, 120.0, 126.125], abs=1e-12)
     assert book.trades[0] == pytest.approx([-3.75, 0.0], abs=1e-12)
@@ -132,7 +139,7 @@ def test_a_quarter_ends_on_its_last_session_and_is_booked_on_the_next(
     make_market: MakeMarket, play: Callable[..., Backtest]
 ) -> None:
     rng = np.random.default_rng(1)
-    result = play(make_market(rng.normal(0.0, 0.01, (200, 2))), Calendar(HALVES, "quarter"), Costs.bps(2, 1))
+    result = play(make_market(rng.normal(0.0, 0.01, (200, 2))), Calendar(HALVES, "quarter"), Costs.bps(2, commission=1))
     asked = result.market.dates[result.ledger.asked]
     assert asked.strftime("%Y-%m-%d").tolist() == ["2018-03-29", "2018-06-29", "2018-09-28"]
     booked = result.market.dates[result.ledger.booked]
@@ -145,7 +152,7 @@ def test_a_line_is_bought_at_the_first_review_after_its_listing_and_flagged(
     """B is listed on the third session; A alone was bought; the listing itself trades nothing."""
     rng = np.random.default_rng(2)
     market = make_market(rng.normal(0.0, 0.01, (45, 2)), first=[0, 2])
-    result = play(market, Calendar(HALVES, "month"), Costs.bps(2, 1))
+    result = play(market, Calendar(HALVES, "month"), Costs.bps(2, commission=1))
     assert result.ledger.opening_trades[1] == 0.0
     assert (result.weights["A01"].iloc[:21] == 0.0).all()
     assert result.weights["A01"].iloc[21] == pytest.approx(0.5, abs=1e-14)
@@ -185,7 +192,11 @@ def crowded(make_market: MakeMarket) -> Market:
 def test_a_corridor_and_its_rule_asked_day_by_day_are_equal_to_the_bit(
     make_market: MakeMarket, by_day: ByDay, name: str, lag: int
 ) -> None:
-    market, costs, rule = crowded(make_market), Costs.bps(5, [1, 2, 3, 2, 1], [0, 1, 2, 3, 4]), RULES[name]
+    market, costs, rule = (
+        crowded(make_market),
+        Costs.bps(5, commission=[1, 2, 3, 2, 1], half_spread=[0, 1, 2, 3, 4]),
+        RULES[name],
+    )
     fast, slow = (backtest(market, p, costs, start="2018-02-15", lag=lag) for p in (rule, by_day(rule)))
     for fact, values in fast.ledger._asdict().items():
         np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=fact)
@@ -243,7 +254,7 @@ class OnDays:
 
 @pytest.mark.parametrize("to", ["target", "edge", Within(0.0)])
 def test_a_band_of_zero_asked_on_the_calendar_is_the_calendar(noise: Market, to: str | Within) -> None:
-    target, costs = FixedWeights((0.4, 0.3, 0.2, 0.0)), Costs.bps(4, 2, 3)
+    target, costs = FixedWeights((0.4, 0.3, 0.2, 0.0)), Costs.bps(4, commission=2, half_spread=3)
     calendar = Calendar(target, "month")
     expected = backtest(noise, calendar, costs)
     result = backtest(noise, OnDays(Threshold(target, 0.0, to), calendar), costs)
@@ -254,7 +265,7 @@ def test_a_band_of_zero_asked_on_the_calendar_is_the_calendar(noise: Market, to:
 
 @pytest.mark.parametrize("to", ["target", "edge", Within(0.05)])
 def test_a_band_without_end_never_trades(noise: Market, to: str | Within) -> None:
-    costs = Costs.bps(4, 10)
+    costs = Costs.bps(4, commission=10)
     never = backtest(noise, Never(EqualWeights()), costs)
     result = backtest(noise, Threshold(EqualWeights(), np.inf, to), costs)
     assert len(result.ledger.asked) == 0
@@ -262,7 +273,7 @@ def test_a_band_without_end_never_trades(noise: Market, to: str | Within) -> Non
 
 
 def test_where_nothing_is_traded_nothing_is_paid(noise: Market) -> None:
-    result = backtest(noise, Threshold(EqualWeights(), 0.03, "edge"), Costs.bps(4, 1, 2))
+    result = backtest(noise, Threshold(EqualWeights(), 0.03, "edge"), Costs.bps(4, commission=1, half_spread=2))
     trades, charges = result.ledger.trades, result.ledger.charges
     assert (trades == 0.0).any()
     assert (trades != 0.0).any()
@@ -270,7 +281,7 @@ def test_where_nothing_is_traded_nothing_is_paid(noise: Market) -> None:
 
 
 def test_a_longer_market_leaves_the_past_as_it_was(noise: Market) -> None:
-    rule, costs = Threshold(EqualWeights(), 0.01, "edge"), Costs.bps(4, 1, 2)
+    rule, costs = Threshold(EqualWeights(), 0.01, "edge"), Costs.bps(4, commission=1, half_spread=2)
     whole, part = backtest(noise, rule, costs), backtest(noise.until(noise.dates[120]), rule, costs)
     k = len(part.ledger.asked)
     assert k > 5
@@ -283,15 +294,15 @@ def test_a_longer_market_leaves_the_past_as_it_was(noise: Market) -> None:
 def test_the_order_of_the_assets_changes_nothing(noise: Market, rule: Policy) -> None:
     order = np.array([2, 0, 3, 1])
     bps = np.array([1.0, 2.0, 3.0, 4.0])
-    result = backtest(noise, rule, Costs.bps(4, bps))
-    other = backtest(noise.select([noise.assets[i] for i in order]), rule, Costs.bps(4, bps[order]))
+    result = backtest(noise, rule, Costs.bps(4, commission=bps))
+    other = backtest(noise.select([noise.assets[i] for i in order]), rule, Costs.bps(4, commission=bps[order]))
     np.testing.assert_array_equal(other.ledger.asked, result.ledger.asked)
     np.testing.assert_allclose(other.ledger.nav, result.ledger.nav, rtol=1e-12)
     np.testing.assert_allclose(other.ledger.trades, result.ledger.trades[:, order], atol=1e-12)
 
 
 def test_a_larger_wealth_scales_everything(noise: Market) -> None:
-    rule, costs = Threshold(EqualWeights(), 0.01, "edge"), Costs.bps(4, 1, 2)
+    rule, costs = Threshold(EqualWeights(), 0.01, "edge"), Costs.bps(4, commission=1, half_spread=2)
     small, large = backtest(noise, rule, costs), backtest(noise, rule, costs, nav=3e7)
     np.testing.assert_array_equal(large.ledger.asked, small.ledger.asked)
     np.testing.assert_allclose(large.ledger.nav, 3e7 * small.ledger.nav, rtol=1e-12)
@@ -305,7 +316,9 @@ def test_cash_is_never_borrowed_for_a_line_that_fell(make_market: MakeMarket) ->
     """
     returns = np.zeros((4, 6))
     returns[1, 0] = -0.6
-    result = backtest(make_market(returns), Threshold(FixedWeights((0.165,) * 6), 0.02, "edge"), Costs.bps(6, 5))
+    result = backtest(
+        make_market(returns), Threshold(FixedWeights((0.165,) * 6), 0.02, "edge"), Costs.bps(6, commission=5)
+    )
     assert (result.ledger.trades[0] != 0.0).all()
     assert result.cash_weight.min() > -1e-14
 
@@ -332,7 +345,7 @@ def test_without_a_start_the_test_begins_after_the_first_complete_window(noise: 
 
 def test_a_portfolio_opens_in_given_weights(noise: Market) -> None:
     weights = np.array([0.1, 0.2, 0.3, 0.2])
-    result = backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4, 10), start_weights=weights)
+    result = backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4, commission=10), start_weights=weights)
     assert result.weights.iloc[0].to_numpy() == pytest.approx(weights, abs=1e-15)
     assert result.cash_weight.iloc[0] == pytest.approx(0.2, abs=1e-15)
 
@@ -342,8 +355,8 @@ def test_the_path_of_targets_may_be_handed_on(noise: Market) -> None:
 
     rule = Calendar(InverseVolatility(window=30, refit="month"), "month")
     targets = target_path(rule.allocation, noise, start=60)
-    given = backtest(noise, rule, Costs.bps(4, 1), start=noise.dates[61], targets=targets)
-    made = backtest(noise, rule, Costs.bps(4, 1), start=noise.dates[61])
+    given = backtest(noise, rule, Costs.bps(4, commission=1), start=noise.dates[61], targets=targets)
+    made = backtest(noise, rule, Costs.bps(4, commission=1), start=noise.dates[61])
     assert given.targets is targets
     np.testing.assert_array_equal(given.ledger.nav, made.ledger.nav)
 
@@ -386,7 +399,7 @@ def test_a_target_past_the_leverage_limit_is_refused_unless_it_is_allowed(noise:
     rule = Calendar(FixedWeights((0.9, 0.6, -0.4, 0.0)), "month")
     with pytest.raises(PolicyError, match=r"'Calendar'.*gross weights of 1\.9000 on 2018-01-02.*A00 with 0\.9000"):
         backtest(noise, rule, Costs.bps(4))
-    result = backtest(noise, rule, Costs.bps(4, 1), leverage_limit=2.0)
+    result = backtest(noise, rule, Costs.bps(4, commission=1), leverage_limit=2.0)
     assert result.weights.iloc[21].to_numpy() == pytest.approx([0.9, 0.6, -0.4, 0.0], abs=1e-3)
     assert result.cash_weight.iloc[21] == pytest.approx(-0.1, abs=1e-3)
 
@@ -396,7 +409,13 @@ def test_costs_that_would_take_the_wealth_are_refused(noise: Market, play: Calla
     with pytest.raises(
         PolicyError, match=r"'Odd name' cannot go on at 2018-01-02.*the commission of A01: 0.60 on 2.00"
     ):
-        play(noise, rule, Costs.bps(4, [0, 3000, 0, 0], [0, 3000, 0, 0]), leverage_limit=5.0, name="Odd name")
+        play(
+            noise,
+            rule,
+            Costs.bps(4, commission=[0, 3000, 0, 0], half_spread=[0, 3000, 0, 0]),
+            leverage_limit=5.0,
+            name="Odd name",
+        )
 
 
 def test_a_portfolio_that_is_wiped_out_cannot_go_on(make_market: MakeMarket, play: Callable[..., Backtest]) -> None:
@@ -489,7 +508,7 @@ def test_a_policy_sees_the_close_and_nothing_that_it_could_change(noise: Market)
                 return Trade(view.target, view.target, Why("once", CASH, 0.5, 0.25), part=0.5)
             return Hold(Why("waits"))
 
-    result = backtest(noise, Looks(), Costs.bps(4, 1))
+    result = backtest(noise, Looks(), Costs.bps(4, commission=1))
     days = [view.past.t for view in seen]
     assert days == list(range(1, 250))
     for view in seen:
@@ -517,7 +536,7 @@ def test_while_a_trade_is_pending_the_policy_is_not_asked(noise: Market) -> None
             days.append(view.past.t)
             return Trade.to(view.target, Why("eager"))
 
-    result = backtest(noise, Eager(), Costs.bps(4, 1), lag=3)
+    result = backtest(noise, Eager(), Costs.bps(4, commission=1), lag=3)
     assert days == list(range(1, 250, 3))
     assert result.ledger.booked[:-1].tolist() == days[1:]
     assert result.ledger.booked[-1] == -1
@@ -539,7 +558,7 @@ def test_a_line_without_target_when_the_trade_was_asked_for_is_not_bought(make_m
     rows = np.array([[0.5, 0.0, 0.5], [0.4, 0.2, 0.4]])
     targets = TargetPath(market.assets, rows, np.array([0, 0, 1, 1]), np.array([0, 2]), "given")
     policy = Answers(box([0.0, 0.0, 0.0], [0.7, 0.3, 0.4]))
-    result = backtest(market, policy, Costs.bps(3, [2, 1, 2]), targets=targets)
+    result = backtest(market, policy, Costs.bps(3, commission=[2, 1, 2]), targets=targets)
     assert result.ledger.asked.tolist() == [1, 2, 3]
     assert result.weights.iloc[2].to_numpy() == pytest.approx([0.6, 0.0, 0.4], abs=1e-4)
     assert result.weights.iloc[2]["A01"] == 0.0
@@ -567,7 +586,10 @@ def shortfalls(make_market: MakeMarket, policy: Policy) -> tuple[float, float, f
     rng, gained, paid = np.random.default_rng(7), [], []
     for _ in range(60):
         returns = rng.normal(0.0, 0.01, (80, 4))
-        both = [backtest(make_market(r), policy, Costs.bps(4, 50, 50)).ledger for r in (returns, -returns)]
+        both = [
+            backtest(make_market(r), policy, Costs.bps(4, commission=50, half_spread=50)).ledger
+            for r in (returns, -returns)
+        ]
         costs = [b.charges.sum() + b.opening_charges.sum() for b in both]
         gained.append(np.mean([b.nav[-1] + c - 1.0 for b, c in zip(both, costs, strict=True)]))
         paid.append(np.mean(costs))

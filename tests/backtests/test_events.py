@@ -147,7 +147,7 @@ def test_the_stock_that_left_is_held_at_its_last_price_until_its_exit_is_stated(
     market = load_market("stocks_with_exit")
     i, n = market.assets.index("SHLD"), len(market.assets)
     last = int(np.flatnonzero(market.tradable[:, i])[-1])
-    rule, costs = Never(FixedWeights((1.0 / n,) * n)), Costs.bps(n, 1)
+    rule, costs = Never(FixedWeights((1.0 / n,) * n)), Costs.bps(n, commission=1)
     start = market.dates[last - 50]
     silent = backtest(market, rule, costs, nav=1e6, start=start)
     value = silent.weights["SHLD"] * silent.nav

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import world
 
 from backtests.engine import backtest
 from research.accounting import Costs, Execution, Flows
@@ -12,7 +13,7 @@ from research.accounting.costs import Impact, Tax
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
-from research.rules import Calendar, Never
+from research.rules import Calendar, Never, Threshold
 
 MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
@@ -50,6 +51,17 @@ def test_a_cap_on_participation_leaves_the_rest_for_the_next_sessions(make_marke
     assert result.ledger.trades[:, 0] == pytest.approx([-3.6, -3.6, -2.8], abs=1e-12)
     assert result.ledger.trades[:, 1] == pytest.approx([3.6, 3.6, 2.8], abs=1e-12), "buys wait for what pays for them"
     assert result.ledger.cash == pytest.approx([0.0] * 6, abs=1e-12)
+
+
+def test_a_line_without_volume_could_not_trade_where_orders_are_capped(make_market: MakeMarket) -> None:
+    market = drifted(make_market)
+    volumes = np.array(market.volumes)
+    volumes[2, 0] = 0.0
+    market, rule = replace(market, volumes=volumes), Calendar(HALVES, "day")
+    capped = backtest(market, rule, FREE, nav=100.0, execution=Execution(participation=0.1)).could_not_trade()
+    assert capped[["booked", "asset"]].to_numpy().tolist() == [[market.dates[2], "A00"]]
+    assert capped["weight"].tolist() == pytest.approx([0.6])
+    assert backtest(market, rule, FREE, nav=100.0).could_not_trade().empty, "without a cap it trades"
 
 
 def test_a_missing_volume_is_no_cap(make_market: MakeMarket) -> None:
@@ -103,6 +115,19 @@ def test_an_order_that_is_too_small_is_not_sent_either_way(make_market: MakeMark
     # 99.5: A and B to 39.8 each; C should buy 0.4, which stays in cash.
     assert result.ledger.trades[0] == pytest.approx([-4.2, 3.8, 0.0], abs=1e-12)
     assert result.ledger.cash[2] == pytest.approx(0.4, abs=1e-12)
+
+
+def test_a_smallest_order_keeps_a_rule_that_goes_to_the_edge_from_paying_tickets_for_dust() -> None:
+    """A ticket of 5 is more than 1 % of an order below 500; of two lines one pays for the other, so both are sent."""
+    rule, costs = Threshold(HALVES, 0.01, "edge"), Costs(np.zeros(2), np.zeros(2), ticket=np.full(2, 5.0))
+    anything, none_small = (
+        backtest(world(500, 2, seed=3), rule, costs, nav=1e6, execution=Execution(minimum_trade=smallest))
+        for smallest in (0.0, 500.0)
+    )
+    sent, kept = (np.abs(played.ledger.trades[played.booked]) for played in (anything, none_small))
+    assert (sent < 500.0).any()
+    assert (kept > 500.0 - 2 * 5.0).all(), "measured before the tickets of the two orders"
+    assert len(kept) < len(sent)
 
 
 # -- whole lots ------------------------------------------------------------------------------------------------------
@@ -246,6 +271,26 @@ def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_d
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE, leverage_limit=2.0)
     with pytest.raises(PolicyError, match=r"gross weights of 1\.9000 on 2018-01-02, past the leverage limit of 1"):
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"at": None}, "at of execution is None: use one of close, open"),
+        ({"at": np.array(["close", "open"])}, "at of execution is array"),
+        ({"sizing": ["units"]}, r"sizing of execution is \['units'\]: use one of fractional, units"),
+        ({"days": "2"}, "days of execution are '2': give a whole number of sessions"),
+        ({"days": True}, "days of execution are True"),
+        ({"days": np.inf}, "days of execution are inf"),
+        ({"participation": "10%"}, "participation is '10%': it is a fraction of volume"),
+        ({"participation": True}, "participation is True"),
+        ({"minimum_trade": None}, "minimum_trade is None: give currency"),
+        ({"minimum_trade": np.nan}, "minimum_trade is nan"),
+    ],
+)
+def test_an_execution_of_another_kind_is_refused_in_a_sentence(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Execution(**given)  # type: ignore[arg-type]
 
 
 def test_a_tax_on_lines_held_short_is_refused(make_market: MakeMarket) -> None:

@@ -46,7 +46,9 @@ def test_a_flow_pays_for_its_own_trade(make_market: MakeMarket) -> None:
     50.4 / 1.01 = 49.90 and its purchase of 9.90 costs 0.099.
     """
     market = drifted(make_market)
-    result = backtest(market, Never(HALVES), Costs.bps(2, 100), nav=101.0, flows=Flows({market.dates[2]: 10.0}))
+    result = backtest(
+        market, Never(HALVES), Costs.bps(2, commission=100), nav=101.0, flows=Flows({market.dates[2]: 10.0})
+    )
     assert result.ledger.trades[0] == pytest.approx([0.0, 50.4 / 1.01 - 40.0], abs=1e-12)
     assert result.ledger.charges[0].sum() == pytest.approx(0.01 * (50.4 / 1.01 - 40.0), abs=1e-12)
     assert result.ledger.cash[2] == pytest.approx(0.0, abs=1e-12)
@@ -116,3 +118,28 @@ def test_flows_after_the_data_and_amounts_that_are_none_are_refused(make_market:
         backtest(market, Never(HALVES), Costs.bps(2), flows=Flows({pd.Timestamp("2019-01-01"): 5.0}))
     with pytest.raises(ConfigError, match="flow of 2018-01-03 is nan"):
         Flows({pd.Timestamp("2018-01-03"): np.nan})
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Flows(None), "amounts of flows are None: give currency by date"),
+        (lambda: Flows([("2018-01-03", 5.0)]), "amounts of flows are .*: give currency by date"),
+        (lambda: Flows({"soon": 5.0}), "a date of flows is 'soon': write a date as YYYY-MM-DD"),
+        (lambda: Flows({"2018-02-30": 5.0}), "a date of flows is '2018-02-30': write a date"),
+        (lambda: Flows({5: 5.0}), "a date of flows is 5: write a date"),
+        (lambda: Flows({pd.NaT: 5.0}), "a date of flows is NaT: write a date"),
+        (lambda: Flows({"now": 5.0}), "a date of flows is 'now': write a date"),
+        (lambda: Flows({pd.Timestamp("2018-01-03", tz="UTC"): 5.0}), "a date of flows is .*without time or zone"),
+        (lambda: Flows({"2018-01-03": "5"}), "flow of 2018-01-03 is '5': give currency"),
+        (lambda: Flows({"2018-01-03": None}), "flow of 2018-01-03 is None: give currency"),
+        (lambda: Flows({"2018-01-03": True}), "flow of 2018-01-03 is True: give currency"),
+        (lambda: Flows(pd.Series([1.0, 2.0], ["2018-01-03"] * 2)), "flow of 2018-01-03 is given twice.* 2.0: give the"),
+        (lambda: Flows({}, use=None), "use of flows is None: use one of rebalance, cash"),
+        (lambda: Flows.every(["month"], 1.0, None), r"period of flows is \['month'\]: use one of day"),
+        (lambda: Flows.every("month", 1.0, "us_etf_ohlcv"), "market of flows is 'us_etf_ohlcv': give a Market"),
+    ],
+)
+def test_flows_of_another_kind_are_refused_in_a_sentence(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make()

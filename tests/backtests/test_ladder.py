@@ -33,8 +33,8 @@ def test_ladder_is_the_general_loop(seed: int, n: int, days: int) -> None:
     fixed = FixedWeights(tuple(rng.dirichlet(np.ones(n) * 3)))
     rules: list[Rule] = [Threshold(EqualWeights(), 0.01), Threshold(fixed, 0.004, part=0.5), Calendar(fixed, "week")]
     lanes = lanes_on(market, rules, (0, 1, 5), first=int(rng.integers(0, days - 5)))
-    ladder = [Costs.bps(n, k) for k in (0.0, 1.0, 50.0)]
-    ladder += [Costs.bps(n, rng.uniform(0, 50, n), 2.0) for _ in range(16)]
+    ladder = [Costs.bps(n, commission=k) for k in (0.0, 1.0, 50.0)]
+    ladder += [Costs.bps(n, commission=rng.uniform(0, 50, n), half_spread=2.0) for _ in range(16)]
     strategic = target_path(EqualWeights(), market)
     found = play_ladder(market, lanes, ladder, strategic, 5.0, 252.0)
     general = [Lane(one.corridor, one.targets, costs, one.lag, one.first) for one in lanes for costs in ladder]
@@ -46,7 +46,7 @@ def test_ladder_is_the_general_loop(seed: int, n: int, days: int) -> None:
 def test_many_trades_make_their_own_room() -> None:
     market = world(700, 2)
     lanes = lanes_on(market, [Calendar(EqualWeights(), "day")], (0,) * 40)
-    strategic, costs = target_path(EqualWeights(), market), Costs.bps(2, 20)
+    strategic, costs = target_path(EqualWeights(), market), Costs.bps(2, commission=20)
     found = play_ladder(market, lanes, [costs], strategic, 5.0, 252.0, workers=2)
     expected = play_lanes(market, [Lane(lanes[0].corridor, lanes[0].targets, costs, 0)], strategic, 5.0, 252.0)
     np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-11, atol=1e-13)

@@ -85,7 +85,7 @@ def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataOb
     configurations = [
         (
             everything[rng.integers(len(everything))],
-            Costs.bps(n, rng.uniform(0, 50, n) * rng.integers(0, 2), rng.integers(0, 3) * 5.0),
+            Costs.bps(n, commission=rng.uniform(0, 50, n) * rng.integers(0, 2), half_spread=rng.integers(0, 3) * 5.0),
             int(rng.choice([0, 1, 2, 5])),
             int(rng.integers(0, len(market.dates) - 4)),
         )
@@ -97,7 +97,7 @@ def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataOb
 def test_estimated_targets_with_refits_listings_and_halts(halting: Market) -> None:
     allocations = [HRP(window=30, refit="week"), InverseVolatility(window=20, refit="month")]
     configurations = [
-        (rule, Costs.bps(3, cost), lag, first)
+        (rule, Costs.bps(3, commission=cost), lag, first)
         for allocation in allocations
         for rule in rules(allocation)
         for cost, lag, first in ((0.0, 1, 45), (10.0, 0, 60), ([1.0, 20.0, 50.0], 5, 100))
@@ -108,11 +108,13 @@ def test_estimated_targets_with_refits_listings_and_halts(halting: Market) -> No
 def test_twenty_stocks_over_many_years_on_two_threads() -> None:
     market = load_market("sp500_20").until("2000-12-29")
     configurations: list[Configuration] = [
-        (rule, Costs.bps(20, cost), lag, 1)
+        (rule, Costs.bps(20, commission=cost), lag, 1)
         for rule in (Threshold(EqualWeights(), 0.01), Threshold(EqualWeights(), 0.03, "edge"), Calendar(EqualWeights()))
         for cost in (0.0, 10.0, 50.0)
         for lag in (0, 1, 2, 5)
-    ] + [(Threshold(HRP(window=252), 0.02), Costs.bps(20, 5.0), lag, 300 + 100 * lag) for lag in (0, 1, 2, 5)] * 8
+    ] + [
+        (Threshold(HRP(window=252), 0.02), Costs.bps(20, commission=5.0), lag, 300 + 100 * lag) for lag in (0, 1, 2, 5)
+    ] * 8
     assert differences(market, configurations, workers=2) == []
 
 
@@ -120,7 +122,13 @@ def test_neighbours_do_not_matter() -> None:
     market = world(200, 3)
     targets = target_path(EqualWeights(), market)
     lanes = [
-        Lane(Threshold(EqualWeights(), band).corridor(market, targets), targets, Costs.bps(3, 10), lag, lag * 7)
+        Lane(
+            Threshold(EqualWeights(), band).corridor(market, targets),
+            targets,
+            Costs.bps(3, commission=10),
+            lag,
+            lag * 7,
+        )
         for band in np.geomspace(0.001, 0.05, 20)
         for lag in (0, 1, 2, 5)
     ]
@@ -136,7 +144,7 @@ def test_neighbours_do_not_matter() -> None:
 
 def lane(market: Market, allocation: Allocation | None = None, **how: object) -> Lane:
     targets = target_path(allocation or EqualWeights(), market)
-    how = {"costs": Costs.bps(len(market.assets), 10)} | how
+    how = {"costs": Costs.bps(len(market.assets), commission=10)} | how
     return Lane(Threshold(allocation or EqualWeights(), 0.01).corridor(market, targets), targets, **how)  # type: ignore[arg-type]
 
 
@@ -181,7 +189,7 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
     long_short = FixedWeights((2.0, -1.4))
     targets = target_path(long_short, market)
     corridor = Threshold(long_short, 0.001).corridor(market, targets)
-    good, bad = (Lane(corridor, targets, Costs.bps(2, bps)) for bps in (0.0, 4000.0))
+    good, bad = (Lane(corridor, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
     strategic = target_path(EqualWeights(), market)
     play_lanes(market, [good], strategic, G, 252.0, leverage_limit=4.0)
     words = f"lane 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"

@@ -87,7 +87,7 @@ POLICIES: dict[str, Make] = {
     "learned": learned,
 }
 
-COSTS = Costs.bps(LINES, [1, 2, 3, 4, 5], 1)
+COSTS = Costs.bps(LINES, commission=[1, 2, 3, 4, 5], half_spread=1)
 
 
 @pytest.fixture(scope="module")

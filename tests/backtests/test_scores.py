@@ -65,7 +65,7 @@ def test_j_of_a_drifting_portfolio_from_prices_alone() -> None:
 
 def test_gross_growth_less_costs_is_net_growth() -> None:
     market = world()
-    played = backtest(market, Calendar(EqualWeights(), "month"), Costs.bps(3, 5, 5))
+    played = backtest(market, Calendar(EqualWeights(), "month"), Costs.bps(3, commission=5, half_spread=5))
     s = score(played, measured_by(market, (1 / 3, 1 / 3, 1 / 3)))
     years = (market.dates[-1] - market.dates[0]).days / 365.25
     kept = np.prod(1.0 - played.cost_rate)

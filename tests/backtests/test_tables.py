@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import world
 
 from backtests.comparison import Comparison, compare
 from backtests.engine import backtest
@@ -22,7 +23,7 @@ from backtests.tables import (
     finding,
     rule_words,
 )
-from research.accounting import Costs
+from research.accounting import Costs, Flows
 from research.allocation import HRP, FixedWeights
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold, Within
@@ -98,6 +99,35 @@ def test_a_backtest_shows_its_own_figures(comparison) -> None:
     assert ROWS["J"].label not in table.index
     assert played.summary().equals(table)
     assert "not recovered" in repr(played) or "recovered 20" in repr(played)
+
+
+def test_each_of_several_costs_stands_below_their_sum_and_none_that_was_not_charged() -> None:
+    costs = Costs(np.full(3, 1e-4), np.zeros(3), ticket=np.full(3, 1e-5), management_fee=0.01)
+    played = backtest(world(), Calendar(FixedWeights((0.4, 0.3, 0.3)), "month"), costs)
+    table, years = played.summary(), 299 / 252
+    named = [label for label in table.index if label.startswith("Cost")]
+    assert named == ["Cost", "Cost, commission", "Cost, ticket", "Cost, management fee"]
+    assert table.loc["Cost, ticket", "value"] == pytest.approx(played.cost_rates["ticket"] / years * 1e4, rel=1e-12)
+    assert table.loc[named[1:], "value"].sum() == pytest.approx(table.loc["Cost", "value"], rel=1e-12)
+    assert "Cost, management fee" in repr(played)
+    assert "Cost, management fee" in played._repr_html_()
+
+
+def test_one_kind_of_cost_and_no_flows_are_no_further_rows() -> None:
+    rule = Calendar(FixedWeights((0.4, 0.3, 0.3)), "month")
+    shown = backtest(world(), rule, Costs.bps(3, commission=10)).summary().index
+    assert [label for label in shown if label.startswith("Cost")] == ["Cost"]
+    assert not {"Growth, money-weighted", "Money that came and went"} & set(shown)
+
+
+def test_flows_are_shown_with_what_the_money_earned() -> None:
+    market = world()
+    flows = Flows({market.dates[50]: 30.0, market.dates[200]: -10.0})
+    played = backtest(market, Never(FixedWeights((0.4, 0.3, 0.3))), Costs.bps(3), nav=100.0, flows=flows)
+    table = played.summary()
+    assert table.loc["Money that came and went", "value"] == 20.0
+    assert table.loc["Growth, money-weighted", "value"] == pytest.approx(100.0 * played.money_weighted, rel=1e-12)
+    assert table.loc["Growth, money-weighted", "value"] != pytest.approx(table.loc["Growth", "value"], rel=1e-3)
 
 
 def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> None:

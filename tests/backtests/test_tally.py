@@ -32,7 +32,9 @@ POLICIES = [
 def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, nav: float) -> None:
     market = world(400, 3, seed=4)
     yardstick = measured_by(market, (0.4, 0.3, 0.3), g=7.0)
-    played = backtest(market, policy, Costs.bps(3, [1, 5, 9], 3), start=market.dates[20], nav=nav)
+    played = backtest(
+        market, policy, Costs.bps(3, commission=[1, 5, 9], half_spread=3), start=market.dates[20], nav=nav
+    )
     own, strategic = (target_path_returns(path, market) for path in (played.targets, yardstick.strategic))
     found = dict(zip((*METRICS, CVAR), tally(played, strategic, own, 7.0, cvar95=True), strict=True))
     expected = score(played, yardstick)
@@ -45,7 +47,7 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
 def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
     market = world(300, 3, seed=8)
     yardstick = measured_by(market, (0.4, 0.3, 0.3))
-    costs = replace(Costs.bps(3, 5), management_fee=0.01, ticket=np.full(3, 1e-5))
+    costs = replace(Costs.bps(3, commission=5), management_fee=0.01, ticket=np.full(3, 1e-5))
     flows = Flows.every("month", 0.01, market)
     played = backtest(market, Threshold(FixedWeights((0.4, 0.3, 0.3)), 0.01), costs, flows=flows)
     reference = target_path_returns(yardstick.strategic, market)

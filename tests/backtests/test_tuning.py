@@ -26,7 +26,7 @@ def test_the_forty_candidates_are_ten_bands_in_equal_log_steps_with_four_destina
 
 
 def test_the_candidate_with_the_lowest_j_is_kept() -> None:
-    market, costs = world(days=700), Costs.bps(3, 5, 5)
+    market, costs = world(days=700), Costs.bps(3, commission=5, half_spread=5)
     spec = TunedThreshold(FixedWeights(WEIGHTS), bands=(0.01, 0.03), to=(0.0, 1.0))
     tuned = tune(spec, market, costs, measured_by(market, WEIGHTS))
     by_hand = {
@@ -45,7 +45,7 @@ def test_the_candidate_with_the_lowest_j_is_kept() -> None:
 def test_without_costs_the_narrowest_band_is_best_and_with_high_costs_a_wide_one() -> None:
     market = world(days=700)
     spec = TunedThreshold(FixedWeights(WEIGHTS), bands=(0.001, 0.01, 0.1))
-    free, dear = (tune(spec, market, Costs.bps(3, c), measured_by(market, WEIGHTS)) for c in (0.0, 400.0))
+    free, dear = (tune(spec, market, Costs.bps(3, commission=c), measured_by(market, WEIGHTS)) for c in (0.0, 400.0))
     assert free.policy.band == 0.001
     assert dear.policy.band == 0.1
 
@@ -66,7 +66,7 @@ def test_costs_by_the_day_are_charged_from_where_they_are_known() -> None:
 
 def test_a_tuned_threshold_is_not_played_from_before_what_it_saw() -> None:
     market = world(days=700)
-    spec, costs = TunedThreshold(FixedWeights(WEIGHTS), bands=(0.01,)), Costs.bps(3, 5, 5)
+    spec, costs = TunedThreshold(FixedWeights(WEIGHTS), bands=(0.01,)), Costs.bps(3, commission=5, half_spread=5)
     before = market.until(market.dates[399])
     tuned = tune(spec, before, costs, measured_by(before, WEIGHTS)).policy
     assert tuned.seen == market.dates[399]

@@ -36,7 +36,7 @@ REPLAYED: dict[str, tuple[Policy, dict[str, object]]] = {
 def test_vectorbt_replays_the_trades_to_the_same_wealth(halting: Market, name: str) -> None:
     """Halts, a late listing, cash in the target with its interest, costs of 3 to 30 bp: 1e-9 of wealth, every day."""
     policy, more = REPLAYED[name]
-    result = backtest(halting, policy, Costs.bps(3, [2, 5, 20], [1, 5, 10]), **more)
+    result = backtest(halting, policy, Costs.bps(3, commission=[2, 5, 20], half_spread=[1, 5, 10]), **more)
     replay = result.to_vectorbt()
     np.testing.assert_allclose(replay.value().to_numpy(), result.ledger.nav, rtol=1e-9)
     paid = replay.orders.records_readable["Fees"].sum()
@@ -134,6 +134,6 @@ def test_with_costs_vectorbt_follows_its_own_convention_which_ends_lower(stocks:
     rows = quarters(stocks)
     peer, own = vectorbt_wealth(stocks, rows, 1e-3), convention(stocks, rows, 1e-3)
     np.testing.assert_allclose(own.wealth, peer.wealth, rtol=1e-12)
-    exact = backtest(stocks, Calendar(EqualWeights(), "quarter"), Costs.bps(20, 10), lag=0)
+    exact = backtest(stocks, Calendar(EqualWeights(), "quarter"), Costs.bps(20, commission=10), lag=0)
     assert exact.ledger.booked.tolist() == rows[1:].tolist()
     assert peer.wealth[-1] / exact.ledger.nav[-1] - 1.0 == pytest.approx(-5.4e-4, abs=0.1e-4)

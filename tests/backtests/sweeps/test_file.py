@@ -10,7 +10,7 @@ from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.plan import Part
 from research.allocation import HRP, EqualWeights
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.rules import Calendar, Never, Threshold, Within
 
 ROOT = Path(__file__).parents[3]
@@ -125,23 +125,76 @@ RULES = "rules: {calendar: {every: month}}\n"
         ("rules: {threshold: {band: []}}\n", r"rules.threshold.band: an empty axis \(.*line 2\): found \[\]"),
         ("rules: {}\n", r"rules: not a mapping .*found \{\}"),
         ("rules: {threshold: {band: [0.01, 0.01]}}\n", "a value stands twice .*found 0.01"),
-        ("rules: {threshold: {band: [0.01, wide]}}\n", "rules.threshold.band: .*valid number.*found 'wide'"),
+        (
+            "rules: {threshold: {band: [0.01, wide]}}\n",
+            r"rules.threshold.band: not a number \(.*line 2\): found 'wide'. Write a plain",
+        ),
         ("rules: {threshold: {band: [0.01, 2]}}\n", r"rules.threshold \(.*line 2\): .*two percentage points are 0.02"),
         ("rules: {threshold: {band: 0.01, to: 1.5}}\n", "rules.threshold.to: not a destination .*found 1.5"),
-        ("rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n", "a range has no grid"),
+        ("rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n", r"threshold.band: a range has no grid \(.*line 2\)"),
         ("rules: {threshold: {band: {from: 0.2, to: 0.1}}}\n", r"band \(.*line 2\): a range from 0.2 to 0.1 is empty"),
-        ("rules: {calendar: {every: fortnight}}\n", "rules.calendar.every: .*found 'fortnight'"),
+        (
+            "rules: {calendar: {every: fortnight}}\n",
+            r"every: not one of its words \(.*line 2\): found 'fortnight'. Use 'day'",
+        ),
         ("rules: {calendar: {every: month, part: 0}}\n", r"rules.calendar \(.*line 2\): part is 0"),
         (RULES + "allocations: {hrp: {window: [1, 20]}}\n", r"allocations.hrp \(.*line 3\): window of HRP is 1"),
         (RULES + "allocations: {hpr: {window: 20}}\n", "unknown allocation of a sweep .*Did you mean 'hrp'"),
         (RULES + "allocations: {strategic: {window: 20}}\n", "allocations.strategic.window: unknown key"),
         (RULES + "cost_multiples: []\n", r"cost_multiples: an empty axis \(.*line 3\)"),
-        (RULES + "cost_multiples: [-1]\n", "cost_multiples of a plan holds -1"),
-        (RULES + "lags: [1.5]\n", "lags: .*found 1.5"),
-        (RULES + "lags: [-1]\n", "lags of a plan holds -1"),
-        (RULES + "starts: [2013-02-30]\n", "starts: .*found '2013-02-30'"),
+        (
+            RULES + "cost_multiples: [-1]\n",
+            r"cost_multiples \(.*line 3\): cost_multiples of a plan holds -1: give a finite number",
+        ),
+        (RULES + "lags: [1.5]\n", r"lags \(.*line 3\): lags of a plan holds 1.5: it counts sessions"),
+        (RULES + "lags: [-1]\n", r"lags \(.*line 3\): lags of a plan holds -1: it counts sessions"),
+        (
+            RULES + "starts: [2013-02-30]\n",
+            r"starts: not a date \(.*line 3\): found '2013-02-30'. Write it as YYYY-MM-DD",
+        ),
         (RULES + "starts: {first: 2014-01-01, last: 2013-01-01, every: month}\n", "starts.last: before the first"),
         (RULES + "starts: {first: 2014-01-01, last: 2015-01-01, every: day off}\n", "starts.every: not a period"),
+        (RULES + "lags: []\n", r"lags: an empty axis \(.*line 3\): found \[\]"),
+        (RULES + "lags: [1, null]\n", r"lags: a value is empty \(.*line 3\)"),
+        (RULES + "lags: {from: 0, to: 5}\n", r"lags \(.*line 3\): lags of a plan holds {'from': 0, 'to': 5}"),
+        (RULES + "cost_multiples: [1, 1e9]\n", r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09: comm"),
+        (
+            RULES + "cost_multiples: {from: -1, to: 2}\nsample: {size: 2}\n",
+            r"cost_multiples \(.*line 3\): cost_multiples of a plan holds -1",
+        ),
+        (
+            RULES + "cost_multiples: {from: 0, to: 1e9}\nsample: {size: 2}\n",
+            r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09",
+        ),
+        (RULES + "starts: []\n", r"starts: an empty axis \(.*line 3\)"),
+        (RULES + "starts: [1950-01-03]\n", r"starts \(.*line 3\): a test of sixty_forty starts on 1950-01-03, and its"),
+        (
+            RULES + "starts: {first: 2020-01-01, last: 2099-01-01, every: year}\n",
+            r"starts \(.*line 3\): a test of sixty_forty starts on 2023-01-01, and its market runs from",
+        ),
+        (
+            RULES + "allocations:\n  equal:\n  hrp:\n    window: [20, 99999]\n",
+            r"allocations.hrp.window \(.*line 6\): market .* needs 99999 returns on .* Choose a shorter window",
+        ),
+        (RULES + "allocations: {hrp: {window: 20.5}}\n", r"hrp.window: not a whole number \(.*line 3\): found 20.5"),
+        (
+            RULES + "keep: {configurations: [1.5]}\n",
+            r"keep.configurations: not a configuration \(.*line 3\): found 1.5",
+        ),
+        (RULES + "keep: {best: 1, by: cvar95}\n", r"keep.by: not a figure of this sweep \(.*line 3\).*Add `cvar95: t"),
+        ("configurations:\n  a:\n    rule: []\n", r"configurations.a.rule: not text \(.*line 4\): found \[\]"),
+        (
+            "configurations:\n  a:\n    rule: never\n    start: 1950-01-03\n",
+            r"configurations.a.start \(.*line 5\): a test of sixty_forty starts on 1950-01-03",
+        ),
+        (
+            "configurations:\n  a:\n    rule: never\n    cost_multiple: 1e9\n",
+            r"configurations.a.cost_multiple \(.*line 5\): costs of sixty_forty times 1e\+09",
+        ),
+        (
+            "configurations:\n  a:\n    rule: never\n    allocation: {kind: hrp, window: 99999}\n",
+            r"configurations.a.allocation.window \(.*line 5\): market .* needs 99999 returns",
+        ),
         (RULES + "sample: {seed: 1}\n", "sample.size: missing"),
         (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, and its grid has 1"),
         (RULES + "sample: {size: 1, kind: halton}\n", "kind of a sample is 'halton'"),
@@ -164,6 +217,11 @@ RULES = "rules: {calendar: {every: month}}\n"
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:
     file = written(tmp_path, text)
-    with pytest.raises(ConfigError, match=said) as error:
+    with pytest.raises((ConfigError, DataError), match=said) as error:
         read_sweep(file)
     assert str(file) in str(error.value)
+
+
+def test_a_portfolio_that_is_not_there_is_said_where_it_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"portfolio: no such file \(.*sweep.yaml, line 1\): found 'desk.yaml'"):
+        read_sweep(written(tmp_path, RULES, "portfolio: desk.yaml\n"))

@@ -24,7 +24,7 @@ def real() -> Market:
 
 @pytest.fixture(scope="session")
 def costs() -> Costs:
-    return Costs.bps(8, np.array(COSTS_BPS) / 2, np.array(COSTS_BPS) / 2)
+    return Costs.bps(8, commission=np.array(COSTS_BPS) / 2, half_spread=np.array(COSTS_BPS) / 2)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from research.learning.training_days import scales, training_days
 from research.market import Market, instruments_table
 from research.rules import TunedThreshold
 
-TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, 5, 5), 5.0, 252
+TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 STEPS, PPO = 262_144, PPOSettings(worlds=256, rollout=32, batch=2048)
 
 

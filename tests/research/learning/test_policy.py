@@ -14,7 +14,7 @@ from research.learning.state import boxes
 from research.market import Market, instruments_table
 
 WEIGHTS = FixedWeights((0.4, 0.3, 0.2))
-COSTS = Costs.bps(3, 5, 5)
+COSTS = Costs.bps(3, commission=5, half_spread=5)
 START = 60
 
 

@@ -92,7 +92,7 @@ def test_a_line_that_does_not_move_is_refused(real, costs, spec):
 
 def test_numbers_out_of_range_are_refused(real, costs, spec):
     with pytest.raises(ConfigError, match="costs have 3 lines and the market 8"):
-        training_days(spec, real, Costs.bps(3, 1), 5.0, 252)
+        training_days(spec, real, Costs.bps(3, commission=1), 5.0, 252)
     for g, year in ((0.0, 252), (5.0, -1), (np.nan, 252)):
         with pytest.raises(ConfigError, match="a number above zero"):
             training_days(spec, real, costs, g, year)
@@ -111,7 +111,7 @@ def test_a_world_draws_no_day_on_which_a_line_is_gone() -> None:
     halted = market_from_frame(table, cash=np.zeros(len(days)), missing="halt")
     market = delist(halted, "B", str(days[900]), -0.30)
     allocation = FixedWeights((0.5, 0.5))
-    learned = training_days(Learned(allocation), market, Costs.bps(2, 1, 1), 5.0, 252.0)
+    learned = training_days(Learned(allocation), market, Costs.bps(2, commission=1, half_spread=1), 5.0, 252.0)
     assert learned.scales.target.tolist() == [[0.5, 0.5], [1.0, 0.0]]
     assert learned.first_row.tolist() == [1, 1]
     assert learned.stop_row.tolist() == [900, len(days)]

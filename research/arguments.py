@@ -1,0 +1,82 @@
+"""Arguments checked at the door: one that is of another kind than its name says is refused in a sentence.
+
+In each function `subject` is the beginning of that sentence, the parameter and its verb, such as "lag is".
+"""
+
+import sys
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import date
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import ConfigError
+
+SHOWN = 120  # characters of a value that a sentence has room for
+
+
+def refuse(subject: str, value: object, mend: str) -> NoReturn:
+    """Raise ConfigError: the parameter, the value found, and how to mend it."""
+    text = " ".join(repr(value).split())
+    raise ConfigError(f"{subject} {text if len(text) <= SHOWN else f'{text[: SHOWN - 3]}...'}: {mend}")
+
+
+def is_number(value: object) -> bool:
+    """Is it a finite number? True and False are none, nor is text that looks like one.
+
+    >>> [is_number(value) for value in (1, 0.5, True, "1", float("nan"))]
+    [True, True, False, False, False]
+    """
+    if type(value) is float:  # nearly always
+        return abs(value) <= sys.float_info.max
+    return _is_real(value) and bool(abs(value) <= sys.float_info.max)  # type: ignore[arg-type]
+
+
+def is_whole(value: object) -> bool:
+    """Is it a whole number, such as 3? 3.0 is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def floats(subject: str, value: object, mend: str) -> NDArray[np.float64]:
+    """Numbers as an array of any shape, NaN and infinity among them. Raises ConfigError for what is none."""
+    if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size:
+        return value
+    found: NDArray[Any] = np.asarray(value) if hasattr(value, "__array__") else np.asarray(value, dtype=object)
+    real = found.dtype.kind in "iuf" or (found.dtype.kind == "O" and all(map(_is_real, found.ravel().tolist())))
+    if not (real and found.size):
+        refuse(subject, value, mend)
+    try:
+        return np.asarray(found, dtype=float)
+    except OverflowError:
+        refuse(subject, value, mend)
+
+
+def one_of(subject: str, value: object, known: Collection[str]) -> None:
+    """Refuse what is not one of the `known` words. Raises ConfigError."""
+    if not isinstance(value, str) or value not in known:
+        refuse(subject, value, f"use one of {', '.join(known)}.")
+
+
+def day(subject: str, value: object) -> pd.Timestamp:
+    """A date without time or zone, from text (YYYY-MM-DD), a date or a timestamp. Raises ConfigError for what is none.
+
+    >>> day("start is", "2020-01-02")
+    Timestamp('2020-01-02 00:00:00')
+    """
+    found: object = pd.NaT
+    if isinstance(value, date | np.datetime64) or (isinstance(value, str) and value[:4].isdigit()):
+        with suppress(ValueError):
+            found = pd.Timestamp(value)
+    if not isinstance(found, pd.Timestamp):  # NaT is none
+        refuse(subject, value, "write a date as YYYY-MM-DD.")
+    if found.tz is not None or found != found.normalize():
+        refuse(subject, value, "give a plain date, without time or zone.")
+    return found
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
