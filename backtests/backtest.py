@@ -307,13 +307,17 @@ class Backtest:
     def could_not_trade(self) -> pd.DataFrame:
         """A row for each booking of a decision and each line that was held or wanted, and could not trade then.
 
-        Such a line keeps its units, at its last mark; the lines that can trade share what it leaves (`nearest`).
+        Such a line keeps its units, at its last mark; the lines that can trade share what it leaves (`nearest`). Where
+        participation limits orders, a line whose volume of the session is zero is one too.
         weight : at that mark.  target : in force when the decision was made, fraction of NAV.
         """
         book = self.ledger
         done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
         wanted = self.targets.rows[self.targets.row[book.asked[done]]]
-        kept = ~self.market.tradable[book.booked[done]] & ((book.units[done] != 0.0) | (wanted != 0.0))
+        stuck = ~self.market.tradable[book.booked[done]]
+        if self.execution.participation is not None:
+            stuck |= self.execution.largest(self.market, self.first)[book.booked[done]] == 0.0
+        kept = stuck & ((book.units[done] != 0.0) | (wanted != 0.0))
         k, i = np.nonzero(kept)
         j = done[k]
         return pd.DataFrame(

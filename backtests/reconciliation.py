@@ -46,16 +46,16 @@ class Reconciliation:
         """One line for a tearsheet."""
         total = self.daily[[c for c in self.daily if c not in ("start", "end", "residual")]].sum()
         paid = float(total[[*COLUMNS, *CARRIES]].sum())
-        parts = [f"start {self.daily['start'].iloc[0]:,.2f}", f"market {total['market']:+,.2f}"]
-        parts += [f"{word} {total[word]:+,.2f}" for word in ("interest", "income", "flows") if total[word] != 0.0]
-        said = f"{', '.join(parts)}, costs {-paid:+,.2f}, end {self.daily['end'].iloc[-1]:,.2f}"
+        parts = [f"start {self.daily['start'].iloc[0]:z,.2f}", f"market {total['market']:+z,.2f}"]
+        parts += [f"{word} {total[word]:+z,.2f}" for word in ("interest", "income", "flows") if total[word] != 0.0]
+        said = f"{', '.join(parts)}, costs {-paid:+z,.2f}, end {self.daily['end'].iloc[-1]:z,.2f}"
         if self.holds:
             return f"Reconciles on every day and line: {said}; largest residual {self.largest:.0e} of NAV."
         return f"DOES NOT RECONCILE, by {self.largest:.1e} of NAV, the most on {self.worst:%Y-%m-%d}: {said}."
 
     def __repr__(self) -> str:
         """The lines and the verdict, as text."""
-        return f"{self.by_line.to_string(float_format=lambda v: f'{v:,.2f}')}\n{self.verdict}"
+        return f"{self.by_line.to_string(float_format=lambda v: f'{v:z,.2f}')}\n{self.verdict}"
 
 
 def reconcile(backtest: Backtest) -> Reconciliation:

@@ -11,7 +11,7 @@ from backtests.engine import backtest
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
 from research.market import Market
-from research.rules import Calendar
+from research.rules import Calendar, Never
 
 MakeMarket = Callable[..., Market]
 
@@ -77,3 +77,10 @@ def test_a_figure_that_is_missing_is_no_rounding(played: Backtest) -> None:
     money = replace(played, ledger=played.ledger._replace(nav=nav)).reconcile()
     assert not money.holds
     assert money.worst == played.dates[6]
+
+
+def test_nothing_is_no_negative_number(make_market: MakeMarket) -> None:
+    market = make_market(np.zeros((4, 2)))
+    money = backtest(market, Never(FixedWeights((0.5, 0.5))), Costs.bps(2), nav=100.0).reconcile()
+    assert "-0.00" not in repr(money)
+    assert "costs +0.00" in money.verdict
