@@ -55,6 +55,11 @@ class Game:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
         _check_targets(market, targets, costs, first)
         check_flows(execution, flows)
+        if execution.sizing == "units" and np.isnan(market.prices[first:]).all():
+            raise ConfigError(
+                f"market {market.name!r} has returns and no quoted prices, so nothing is bought in whole lots: leave "
+                "sizing at 'fractional'."
+            )
         if execution.at == "open" and lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"

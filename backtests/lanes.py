@@ -112,6 +112,11 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) ->
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
+        if lane.lag >= days:
+            raise ConfigError(
+                f"lag of lane {number} is {lane.lag}, and the market has {days} sessions: nothing would ever be "
+                "booked. Give a shorter lag."
+            )
         for owner in (lane.corridor, lane.targets, lane.costs):
             if id(owner) not in seen:
                 seen.add(id(owner))

@@ -142,6 +142,12 @@ def test_whole_lots_leave_in_cash_what_buys_no_more(make_market: MakeMarket) -> 
     assert result.ledger.cash.tolist() == [30.0, 30.0, 30.0]
 
 
+def test_whole_lots_need_quotes(make_market: MakeMarket) -> None:
+    market = replace(make_market(np.zeros((3, 2))), prices=np.full((3, 2), np.nan))
+    with pytest.raises(ConfigError, match="has returns and no quoted prices, so nothing is bought in whole lots"):
+        backtest(market, Never(HALVES), FREE, nav=1000.0, execution=Execution(sizing="units"))
+
+
 def test_a_short_is_sold_once_in_whole_lots(make_market: MakeMarket) -> None:
     """1,000: half of it short in A and all of it in B, at quotes of 30 and 70: -16 units and 14; 1,000 + 480 - 980."""
     made = make_market(np.zeros((3, 2)))

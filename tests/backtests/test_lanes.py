@@ -152,6 +152,7 @@ def lane(market: Market, allocation: Allocation | None = None, **how: object) ->
     ("how", "error", "words"),
     [
         ({"lag": -1}, ConfigError, "lag of lane 1 is -1"),
+        ({"lag": 99_999}, ConfigError, "lag of lane 1 is 99999, and .* nothing would ever be booked"),
         ({"first": 99}, ConfigError, "lane 1 opens in row 99"),
         ({"first": -1}, ConfigError, "lane 1 opens in row -1"),
         ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "lane 1 .* not all proportional"),
