@@ -229,8 +229,8 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
 def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
     """Play a corridor; gives the number of bookings."""
     rule = CorridorArrays(*corridor.arrays, corridor.part)
-    units = ledger.units[0].copy()
-    count, stopped = play(game.sessions, rule, game.desk, game.scratch, game.first, units, cash_units, ledger)
+    units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
+    count, stopped = play(game.sessions, rule, game.desk, game.scratch, bounds, game.first, units, cash_units, ledger)
     if stopped >= 0:
         raise game.refused(stopped, float(ledger.nav[stopped - game.first]))
     return int(count)

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from backtests.loop import OVERDRAFT, Desk, Sessions
+from backtests.tiles import tiles_of
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import COLUMNS
 from research.accounting.execution import Dividends, check_flows
@@ -152,8 +153,9 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
     opens = empty
     if execution.at == "open":
         opens = market.open_price_index if paid else market.open_index
+    which = "price_index" if paid else "index"
     return Sessions(
-        closes=market.price_index if paid else market.index,
+        closes=getattr(market, which),
         cash_index=market.cash_index,
         tradable=market.tradable,
         opens=opens,
@@ -162,4 +164,5 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         flows=frozen(amounts),
         years=frozen(years_of(market.days)),
         busy=frozen(busy),
+        tiles=tiles_of(market, which),
     )

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from backtests.ladder_lane import Tiles, climb
+from backtests.ladder_lane import Ends, climb
 from backtests.lane_state import LANES, Panel
 from backtests.lanes import Lane, Paths, check_lanes, lanes_of, refused
 from backtests.tally import METRICS, SHARPE, checked
+from backtests.tiles import tiles_of
 from backtests.vector import WIDTH
 from research.accounting import Costs
 from research.allocation import TargetPath
@@ -46,13 +47,13 @@ def play_ladder(
     rates = np.pad(np.column_stack([costs.total for costs in ladder]), ((0, 0), (0, room)))
     _check_factors(market, lanes)
     panel, paths = Panel.of(market), Paths(market)
-    tiles, reference, shared = Tiles.of(panel), paths.returns(strategic), {}  # type: ignore[var-annotated]
+    tiles, ends, reference, shared = tiles_of(market), Ends.of(panel), paths.returns(strategic), {}  # type: ignore[var-annotated]
 
     def play(start: int) -> Array:
         members = lanes[start : start + LANES]
         known, own = lanes_of(market, members, paths, shared)
         found = np.empty((len(members), len(ladder), len(METRICS)))
-        lane, t = climb(panel, tiles, market.cash, known, reference, own, rates, g, periods_per_year, found)
+        lane, t = climb(panel, tiles, ends, market.cash, known, reference, own, rates, g, periods_per_year, found)
         if t >= 0:
             raise refused(market, members[lane], start + lane, t)
         for j, r in np.argwhere(np.isnan(found[..., SHARPE])):

@@ -30,6 +30,7 @@ from backtests.lane_state import (
     ints,
 )
 from backtests.tally import Curve, Traded, finish
+from backtests.tiles import quiet_days, value, write_bounds
 from backtests.vector import (
     WIDTH,
     Vector,
@@ -49,31 +50,24 @@ from research.accounting.box import DUST
 from research.accounting.kernel import wealth, weigh
 from research.compiled import compiled, inlined, lean
 from research.market.market import Array, Mask
-from research.rules.corridor import TOLERANCE, ask, near
+from research.rules.corridor import ask, near
 
 STAGE = 1_024  # days that all lanes play, then the next
 STRETCH = 64  # days whose deepest fall is bounded at once
 IS_ASKED, NEW_ROW = 1, 2  # flags of a tile
 
 
-class Tiles(NamedTuple):
-    """A market in tiles of `DAYS` closes, its lines filled up to whole registers.
+class Ends(NamedTuple):
+    """most, least : (tiles, N) of each line's index x scale, N whole registers with cash and what fills them up."""
 
-    prices : (tiles, n, DAYS) indices.  most, least : (tiles, N) of each line's index x scale; see `Panel`.
-    """
-
-    prices: Array
     most: Array
     least: Array
 
     @classmethod
-    def of(cls, panel: Panel) -> "Tiles":
-        """The tiles of a panel, without cash."""
-        n = panel.closes.shape[1]
-        room = ((0, 0), (0, -n % WIDTH))
-        most, least = (np.pad(ends[:, :n], room, constant_values=1.0) for ends in (panel.most, panel.least))
-        prices = panel.closes.reshape(-1, DAYS, n).transpose(0, 2, 1)
-        return cls(np.ascontiguousarray(prices), most, least)
+    def of(cls, panel: Panel) -> "Ends":
+        """Those of a panel."""
+        room = ((0, 0), (0, -panel.most.shape[1] % WIDTH))
+        return cls(*(np.pad(ends, room, constant_values=1.0) for ends in (panel.most, panel.least)))
 
 
 class Rungs(NamedTuple):
@@ -95,8 +89,8 @@ class Rungs(NamedTuple):
 class Held(NamedTuple):
     """What each lane holds from stage to stage; or one of them, without the first axis.
 
-    units : (·, n).  over, under : (·, N) units over the bound at which a line may be past a trigger; see
-    `lane_booking.refresh_bounds`.  fresh : (·, 1) are they those of the units?  due, box : (·, 1) row of the next
+    units : (·, n).  over, under : (·, N) see `tiles.write_bounds`, cash last.
+    fresh : (·, 1) are they those of the units?  due, box : (·, 1) row of the next
     trade, -1 without, and row of its goal.  again : (·, 1) does a rule that goes part of the way look again?
     last : (·, 1) NAV.  returns : (·, 8) sums of the path at no cost, in the order of `Curve`.
     """
@@ -143,7 +137,8 @@ class LaneRule(NamedTuple):
 @compiled
 def climb(
     panel: Panel,
-    tiles: Tiles,
+    tiles: Array,
+    ends: Ends,
     cash: Array,
     lanes: Lanes,
     strategic: Array,
@@ -158,14 +153,15 @@ def climb(
     All lanes play `STAGE` days, then the next: so the market is read from the cache.
     Gives (lane, row) where wealth is no longer positive, or (-1, -1).
     """
-    rungs, held, work = _empty(len(panel.closes), panel.closes.shape[1], tiles.most.shape[1], rates.shape[1])
-    return _climb(panel, tiles, cash, lanes, strategic, own, rates, g, periods_per_year, rungs, held, work, out)
+    rungs, held, work = _empty(len(panel.closes), panel.closes.shape[1], ends.most.shape[1], rates.shape[1])
+    return _climb(panel, tiles, ends, cash, lanes, strategic, own, rates, g, periods_per_year, rungs, held, work, out)
 
 
 @lean
 def _climb(
     panel: Panel,
-    tiles: Tiles,
+    tiles: Array,
+    ends: Ends,
     cash: Array,
     lanes: Lanes,
     strategic: Array,
@@ -193,7 +189,7 @@ def _climb(
                 _open(mine, rates, floats(lanes.at[lane, OPENING], (n,)), panel.closes, first, its, work)
             else:
                 work.nav[begin - 1] = its.last[0]
-            row = _play(panel, tiles, cash, rule, rates, max(first, begin), first < begin, stop, mine, its, work)
+            row = _play(panel, tiles, ends, cash, rule, rates, max(first, begin), first < begin, stop, mine, its, work)
             if row >= 0:
                 return lane, row
             start = max(first + 1, begin)
@@ -288,8 +284,8 @@ def _open(rungs: Rungs, rates: Array, opening: Array, closes: Array, first: int,
 
 @inlined
 def _play(  # noqa: C901  (the order of a day, to be read at one place)
-    panel: Panel, tiles: Tiles, cash: Array, rule: LaneRule, rates: Array, since: int, open: bool, stop: int,
-    rungs: Rungs, held: Held, work: Work,
+    panel: Panel, tiles: Array, ends: Ends, cash: Array, rule: LaneRule, rates: Array, since: int, open: bool,
+    stop: int, rungs: Rungs, held: Held, work: Work,
 ) -> int:  # fmt: skip
     """Play a lane to row `stop`, and pay for its trades; gives the row at which wealth is gone, or -1.
 
@@ -298,18 +294,19 @@ def _play(  # noqa: C901  (the order of a day, to be read at one place)
     """
     t, due, box = since if open else since + 1, held.due[0], held.box[0]
     again, fresh = held.again[0], held.fresh[0]
+    triggers, lines = (rule.trigger_lower, rule.trigger_upper, rule.cash), len(held.units) + 1
     while t < stop:
         tile = t // DAYS
         if t % DAYS == 0 and due < 0 and not again and not work.flags[tile] & NEW_ROW:
             if not fresh:
-                _refresh_bounds(rule, rule.row[t], held)
+                write_bounds(held.units, 0.0, *triggers, rule.row[t], held.over, held.under)
                 fresh = True
-            nav8 = _value(held.units, tiles.prices, tile)
+            nav8 = value(held.units, 0.0, tiles, tile)
             store(work.nav, t, nav8)
-            if not (work.flags[tile] & IS_ASKED and _may_trade(nav8 * load(panel.scale, t), tiles, tile, held)):
+            if not (work.flags[tile] & IS_ASKED and _may_trade(nav8 * load(panel.scale, t), ends, tile, held)):
                 t += DAYS
                 continue
-            t += _quiet_days(nav8, tiles.prices, tile, held)
+            t += quiet_days(nav8, tiles, tile, lines, held.over, held.under)
         for now in range(t, min((tile + 1) * DAYS, stop)):
             nav = wealth(held.units, panel.closes, now, 0.0, 0.0)
             work.nav[now] = nav
@@ -334,53 +331,14 @@ def _play(  # noqa: C901  (the order of a day, to be read at one place)
 
 
 @inlined
-def _value(units: Array, prices: Array, tile: int) -> Vector:
-    """NAV at the closes of a tile, as if nothing were traded."""
-    n = len(units)
-    a = b = fill(0.0)
-    o = tile * n * DAYS
-    for i in range(0, n - 1, 2):
-        a = a + load(prices, o + i * DAYS) * units[i]
-        b = b + load(prices, o + (i + 1) * DAYS) * units[i + 1]
-    if n % 2:
-        a = a + load(prices, o + (n - 1) * DAYS) * units[n - 1]
-    return a + b
-
-
-@inlined
-def _may_trade(nav: Vector, tiles: Tiles, tile: int, held: Held) -> bool:
+def _may_trade(nav: Vector, ends: Ends, tile: int, held: Held) -> bool:
     """May a line be past a trigger at one of these closes? nav : (DAYS,) times the market's scale."""
     low, high, wide = lowest(nav), highest(nav), len(held.over)
     over, under = fill(0.0), fill(np.inf)
     for i in range(0, wide, WIDTH):
-        over = most(over, load(held.over, i) * load(tiles.most, tile * wide + i))
-        under = least(under, load(held.under, i) * load(tiles.least, tile * wide + i))
+        over = most(over, load(held.over, i) * load(ends.most, tile * wide + i))
+        under = least(under, load(held.under, i) * load(ends.least, tile * wide + i))
     return low <= 0.0 or bits((over > fill(low)) | (under < fill(high))) != 0
-
-
-@inlined
-def _quiet_days(nav: Vector, prices: Array, tile: int, held: Held) -> int:
-    """On how many of these closes, from the first on, is no line past a trigger?"""
-    n = len(held.units)
-    o, past = tile * n * DAYS, nav <= 0.0
-    for i in range(n):
-        price = load(prices, o + i * DAYS)
-        past = past | (price * held.over[i] > nav) | (price * held.under[i] < nav)
-    days, quiet = bits(past), 0
-    while quiet < DAYS and not days >> quiet & 1:
-        quiet += 1
-    return quiet
-
-
-@inlined
-def _refresh_bounds(rule: LaneRule, k: int, held: Held) -> None:
-    """Units over the bound whose crossing takes them up, and over that down; see `lane_booking.refresh_bounds`."""
-    slack = 0.5 * TOLERANCE
-    for i in range(len(held.units)):
-        units, lower, upper = held.units[i], rule.trigger_lower[k, i] - slack, rule.trigger_upper[k, i] + slack
-        outer, inner = (upper, lower) if units >= 0.0 else (-lower, -upper)
-        held.over[i] = abs(units) / outer if outer > 0.0 else np.inf
-        held.under[i] = abs(units) / inner if inner > 0.0 else np.inf
 
 
 @inlined

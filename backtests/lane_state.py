@@ -14,6 +14,7 @@ from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 from backtests.tally import Curve, Traded
+from backtests.tiles import DAYS
 from backtests.vector import WIDTH
 from research.compiled import compiled
 from research.market import Market
@@ -23,7 +24,6 @@ Rows = NDArray[np.int64]
 
 LANES = 64  # of a block
 GROUPS = LANES // WIDTH
-DAYS = 8  # closes that are valued together
 CURVE, TRADED = len(Curve._fields), len(Traded._fields)
 NONE = -1  # no row
 NEVER = np.inf  # nothing is due

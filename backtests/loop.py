@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.backtest import EXIT, FLOW, NO_LINE, Ledger
+from backtests.tiles import DAYS, quiet_days, value, write_bounds
+from backtests.vector import bits, load, store
 from research.accounting.kernel import NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.compiled import inlined, lean
@@ -29,7 +31,7 @@ class Sessions(NamedTuple):
     opens : (T, n) worth of a unit at each open, or (0, n) where nothing is booked there.
     income : (T, n) currency paid per unit, or (0, n).  exits : (n,) row at which a line is paid out, T if never.
     flows : (T,) currency that comes at each close.  years : (T,) since the last close.
-    busy : (T,) is there income, an exit or a flow?
+    busy : (T,) is there income, an exit or a flow?  tiles : the closes and cash, as `tiles` has them.
     """
 
     closes: Array
@@ -41,6 +43,7 @@ class Sessions(NamedTuple):
     flows: Array
     years: Array
     busy: Mask
+    tiles: Array
 
 
 class Desk(NamedTuple):
@@ -92,14 +95,19 @@ class Asked(NamedTuple):
 
 @lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, first: int, units: Array, cash_units: float,
-    ledger: Ledger,
+    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, bounds: Array, first: int, units: Array,
+    cash_units: float, ledger: Ledger,
 ) -> tuple[int, int]:  # fmt: skip
-    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1)."""
+    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
+
+    bounds : (2, n + 1) scratch.
+    """
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = Asked(-1, NO_LINE, 0.0, 0.0, 0, -1, 1)
-    awake = first + 1 if desk.carry.some else quiet(sessions, rule, first + 1, first, units, cash_units, ledger)
+    awake = first + 1
+    if not desk.carry.some:
+        awake = quiet(sessions, rule, awake, first, units, cash_units, bounds, ledger)
     for t in range(first + 1, len(closes)):
         if t < awake:
             continue
@@ -146,7 +154,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
         if not (pending or again or desk.carry.some):
-            awake = quiet(sessions, rule, t + 1, first, units, cash_units, ledger)
+            awake = quiet(sessions, rule, t + 1, first, units, cash_units, bounds, ledger)
     if pending:
         write_decision(
             ledger, count, count if order.root < 0 else order.root, order.t, order.line, order.size, order.allowed
@@ -158,10 +166,26 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 
 @inlined
 def quiet(
-    sessions: Sessions, rule: CorridorArrays, t: int, first: int, units: Array, cash_units: float, ledger: Ledger
+    sessions: Sessions, rule: CorridorArrays, t: int, first: int, units: Array, cash_units: float, bounds: Array,
+    ledger: Ledger,
 ) -> int:  # fmt: skip
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
-    while t < len(sessions.closes) and not sessions.busy[t]:
+    days, k = len(sessions.closes), -1
+    while t < days and not sessions.busy[t]:
+        if t % DAYS == 0 and t + DAYS <= days and _is_still(sessions, rule, t):
+            tile, passing = t // DAYS, DAYS
+            nav8 = value(units, cash_units, sessions.tiles, tile)
+            if _is_asked(rule, t) or bits(nav8 <= 0.0):
+                if k != rule.row[t]:
+                    k = rule.row[t]
+                    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash)
+                    write_bounds(units, cash_units, *triggers, k, bounds[0], bounds[1])
+                passing = quiet_days(nav8, sessions.tiles, tile, len(units) + 1, bounds[0], bounds[1])
+            store(ledger.nav, t - first, nav8)
+            store(ledger.cash, t - first, load(sessions.cash_index, t) * cash_units)
+            t += passing
+            if passing == DAYS:
+                continue
         cash = cash_units * sessions.cash_index[t]
         nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
         if not nav > 0.0 or (rule.asked[t] and _near(rule, units, sessions.closes, t, nav, cash)):
@@ -169,6 +193,24 @@ def quiet(
         ledger.nav[t - first], ledger.cash[t - first] = nav, cash
         t += 1
     return t
+
+
+@inlined
+def _is_still(sessions: Sessions, rule: CorridorArrays, t: int) -> bool:
+    """Does nothing come in `DAYS` rows from t on, and is one row of the rule in force?"""
+    moves = 0
+    for d in range(t, t + DAYS):
+        moves |= sessions.busy[d] | (rule.row[d] != rule.row[t])
+    return moves == 0
+
+
+@inlined
+def _is_asked(rule: CorridorArrays, t: int) -> bool:
+    """Is the rule asked in one of `DAYS` rows from t on?"""
+    asked = 0
+    for d in range(t, t + DAYS):
+        asked |= rule.asked[d]
+    return asked != 0
 
 
 @inlined
