@@ -123,8 +123,11 @@ def rule_words(policy: Any, strategic: Any = None) -> str:
         words = f"each {policy.every}, to target"
     elif family in ("band", "tuned"):
         band, aim = policy.band, policy.destination
-        goes = {0.0: "to target", band: "to the edge"}.get(aim, f"to within {_points(aim)}")
-        words = f"past {_points(band)} points, {goes}"
+        relative, cap = getattr(policy, "kind", "") == "relative", getattr(policy, "cap", None)
+        unit = "\u202f% of its target" if relative else ""
+        goes = {0.0: "to target", band: "to the edge"}.get(aim, f"to within {_points(aim)}{unit}")
+        limit = f" or {_points(cap)} points" if cap is not None else ""
+        words = f"past {_points(band)}{unit or ' points'}{limit}, {goes}"
     elif family == "learned":
         words = "box learned, asked each " + str(getattr(policy, "every", "week"))
     else:

@@ -143,30 +143,42 @@ def _gap(weight: float, lower: float, upper: float) -> float:
     return max(under, over)
 
 
-def band_rows(target: Array, trigger: float, box: float) -> dict[str, Array]:
-    """The rows of a symmetric absolute band round each target, as `Corridor` holds them.
+def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict[str, Array]:
+    """The rows of a symmetric band round each target, as `Corridor` holds them.
 
-    target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV.
+    target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, or
+    one for all.
     A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
     of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of cash does
     not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
     """
-    cash = 1.0 - target.sum(axis=1)
-    cash[np.abs(cash) < 1e-9] = 0.0
-    (trigger_lower, trigger_upper), (lower, upper) = _round(target, trigger), _round(target, box)
-    cash_trigger = (cash - trigger, cash + trigger)
-    cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, box)]
+    cash, (past, cash_past), (into, cash_into) = cash_of(target), _split(target, trigger), _split(target, box)
+    (trigger_lower, trigger_upper), (lower, upper) = _round(target, past), _round(target, into)
+    cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, cash_into)]
     return {
         "target": target,
         "trigger_lower": trigger_lower,
         "trigger_upper": trigger_upper,
         "lower": lower,
         "upper": upper,
-        "cash": np.stack([*cash_trigger, *cash_box], axis=1),
+        "cash": np.stack([cash - cash_past, cash + cash_past, *cash_box], axis=1),
     }
 
 
-def _round(target: Array, half_width: float) -> tuple[Array, Array]:
+def cash_of(target: Array) -> Array:
+    """(K,) what targets (K, n) leave to cash: zero where it is less than 1e-9 of NAV."""
+    cash: Array = 1.0 - target.sum(axis=1)
+    cash[np.abs(cash) < 1e-9] = 0.0
+    return cash
+
+
+def _split(target: Array, half_width: Array | float) -> tuple[Array, Array]:
+    """Half-widths of the lines (K, n) and of cash (K,)."""
+    all_lines = np.broadcast_to(half_width, (len(target), target.shape[1] + 1))
+    return all_lines[:, :-1], all_lines[:, -1]
+
+
+def _round(target: Array, half_width: Array) -> tuple[Array, Array]:
     """(lower, upper) round each target, on its own side of zero."""
     long = target >= 0.0
     lower, upper = target - half_width, target + half_width

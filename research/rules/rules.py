@@ -10,8 +10,8 @@ from research.accounting.view import Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, TargetPath
 from research.errors import ConfigError
 from research.market.calendars import EVERY, last_of
-from research.market.market import Market
-from research.rules.corridor import Corridor, band_rows, decide_in
+from research.market.market import Array, Market
+from research.rules.corridor import Corridor, band_rows, cash_of, decide_in
 
 Every = Literal["day", "week", "month", "quarter", "year"]
 
@@ -73,7 +73,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Within:
-    """A destination: the nearest point with every line within `half_width` of its target, fraction of NAV."""
+    """A destination: the nearest point with every line within `half_width` of its target, of the kind of its band."""
 
     half_width: float
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -87,10 +87,17 @@ class Within:
 class Threshold:
     """Trade when some weight has left its band, back into a box round the target.
 
-    band : half-width, fraction of NAV: 0.02 is two percentage points.
-    to : "target", the band's "edge", or `Within` a narrower band.
+    band : half-width: of kind "absolute", fraction of NAV, so that 0.02 is two percentage points; of kind "relative",
+    fraction of each line's target, so that 0.2 of a target of 60 points is twelve.
+    to : "target", the band's "edge", or `Within` a narrower band of the same kind.
     part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
     check : when it looks: at every close, or at the last scheduled session of every week, month, quarter or year.
+    cap : the most that a relative half-width may be, fraction of NAV: whichever of the two is tighter.
+
+    A target of zero, of a line or of cash, has no relative band: its half-width is the narrowest of the others.
+    The 5/25 rule is Threshold(…, 0.25, kind="relative", cap=0.05). Daryanani's, who acts when a line is past a fifth of
+    its target and goes half-way back, is Threshold(…, 0.2, to=Within(0.1), kind="relative").
+    Source: Daryanani (2008), Opportunistic Rebalancing, Journal of Financial Planning 21(1).
     """
 
     allocation: Allocation
@@ -98,6 +105,8 @@ class Threshold:
     to: Literal["target", "edge"] | Within = "target"
     part: float = 1.0
     check: Every = "day"
+    kind: Literal["absolute", "relative"] = "absolute"
+    cap: float | None = None
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "band"
 
@@ -116,27 +125,50 @@ class Threshold:
         _check_part(self.part)
         if self.check not in EVERY:
             raise ConfigError(f"check is {self.check!r}: use one of {', '.join(EVERY)}.")
+        if self.kind not in ("absolute", "relative"):
+            raise ConfigError(f"kind is {self.kind!r}: a band is 'absolute' or 'relative'.")
+        if self.cap is not None:
+            self._check_cap(self.cap)
+
+    def _check_cap(self, cap: float) -> None:
+        _check_number("cap", cap)
+        if self.kind != "relative":
+            raise ConfigError(f"cap is {cap!r} of an absolute band of {self.band:g}: it caps a relative one.")
+        if not cap > 0.0:
+            raise ConfigError(f"cap is {cap!r}: it is a half-width above 0, fraction of NAV.")
 
     @property
     def destination(self) -> float:
-        """Half-width of the box that a trade goes into, fraction of NAV."""
+        """Half-width of the box that a trade goes into, of the kind of the band."""
         if isinstance(self.to, Within):
             return self.to.half_width
         return self.band if self.to == "edge" else 0.0
+
+    def rows(self, target: Array) -> dict[str, Array]:
+        """The rows of the rule's corridor for targets (K, n), fraction of NAV."""
+        return band_rows(target, self._half_widths(target, self.band), self._half_widths(target, self.destination))
+
+    def _half_widths(self, target: Array, band: float) -> Array:
+        """(K, n + 1) half-widths, that of cash last, fraction of NAV, where the band or the destination is `band`."""
+        lines = np.abs(np.column_stack([target, cash_of(target)]))
+        if self.kind == "absolute":
+            return np.full(lines.shape, band)
+        narrowest = np.where(lines > 0.0, lines, np.inf).min(axis=1, keepdims=True)
+        widths: Array = band * np.where(lines > 0.0, lines, narrowest)
+        return widths if self.cap is None or band == 0.0 else np.minimum(widths, self.cap * (band / self.band))
 
     def decide(self, view: View) -> Hold | Trade:
         """Trade into the box when the widest gap is past the band, on a day on which it is checked."""
         past = view.past
         if self.check != "day" and not (view.unfinished or last_of(past.days[-1:], self.check, past.calendar)[0]):
             return Hold(Why("band"))
-        return decide_in(band_rows(view.target[None], self.band, self.destination), view, "band", self.part)
+        return decide_in(self.rows(view.target[None]), view, "band", self.part)
 
     def corridor(self, market: Market, targets: TargetPath) -> Corridor:
         """The rule as arrays, asked on the days on which it is checked."""
         every_day = np.ones(len(market.dates), dtype=bool)
         asked = every_day if self.check == "day" else last_of(market.days, self.check, market.calendar)
-        rows = band_rows(targets.rows, self.band, self.destination)
-        return Corridor(asked, targets.row, **rows, part=self.part, trigger="band")
+        return Corridor(asked, targets.row, **self.rows(targets.rows), part=self.part, trigger="band")
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,14 @@ def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> Non
         (Threshold(TARGET, 0.02), "past 2 points, to target"),
         (Threshold(TARGET, 0.0215, to="edge"), "past 2.15 points, to the edge"),
         (Threshold(TARGET, 0.02, to=Within(0.0175)), "past 2 points, to within 1.75"),
+        (
+            Threshold(TARGET, 0.2, to=Within(0.1), kind="relative"),
+            "past 20\u202f% of its target, to within 10\u202f% of its target",
+        ),
+        (
+            Threshold(TARGET, 0.25, kind="relative", cap=0.05),
+            "past 25\u202f% of its target or 5 points, to target",
+        ),
         (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
         (SimpleNamespace(family="learned", every="week", allocation=TARGET), "box learned, asked each week"),
     ],

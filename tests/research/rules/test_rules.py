@@ -53,6 +53,65 @@ def test_the_destination_is_the_target_the_edge_or_within() -> None:
     assert Threshold(EQUAL, 0.02, Within(0.0175)).destination == 0.0175
 
 
+# -- relative bands --------------------------------------------------------------------------------------------------
+
+
+def test_daryanani_acts_outside_48_and_72_and_goes_back_to_54_or_66() -> None:
+    """A fifth of a target of 60 points is 12, half of it 6; of cash's 40 it is 8 and 4. Daryanani (2008)."""
+    rows = Threshold(EQUAL, 0.2, Within(0.1), kind="relative").rows(np.array([[0.6]]))
+    assert [rows["trigger_lower"][0, 0], rows["trigger_upper"][0, 0]] == pytest.approx([0.48, 0.72], abs=1e-15)
+    assert [rows["lower"][0, 0], rows["upper"][0, 0]] == pytest.approx([0.54, 0.66], abs=1e-15)
+    assert rows["cash"][0] == pytest.approx([0.32, 0.48, 0.36, 0.44], abs=1e-15)
+
+
+def test_the_5_25_rule_takes_whichever_is_tighter() -> None:
+    """A quarter of 40 points is 10, more than 5; a quarter of 10 is 2.5. At the edge the box is the trigger's."""
+    rows = Threshold(EQUAL, 0.25, "edge", kind="relative", cap=0.05).rows(np.array([[0.4, 0.5, 0.1]]))
+    assert rows["trigger_upper"][0] == pytest.approx([0.45, 0.55, 0.125], abs=1e-15)
+    assert (rows["upper"] == rows["trigger_upper"]).all()
+    assert (rows["lower"] == rows["trigger_lower"]).all()
+
+
+def test_a_destination_below_a_cap_keeps_its_share_of_it() -> None:
+    """Half of a band that is capped at 5 points is 2.5."""
+    rows = Threshold(EQUAL, 0.25, Within(0.125), kind="relative", cap=0.05).rows(np.array([[0.4, 0.5, 0.1]]))
+    assert rows["upper"][0] == pytest.approx([0.425, 0.525, 0.1125], abs=1e-15)
+
+
+def test_a_target_of_zero_has_the_narrowest_band_of_the_others() -> None:
+    """Else its band would be zero, and it would trade for ever; the target leaves no cash, so cash has it too."""
+    rows = Threshold(EQUAL, 0.2, kind="relative").rows(np.array([[0.7, 0.3, 0.0], [0.0, 0.0, 0.0]]))
+    assert rows["trigger_upper"][0] == pytest.approx([0.84, 0.36, 0.06], abs=1e-15)
+    assert rows["cash"][0] == pytest.approx([-0.06, 0.06, 0.0, 0.0], abs=1e-15)
+    assert rows["trigger_upper"][1] == pytest.approx([0.2, 0.2, 0.2], abs=1e-15)  # all is cash
+
+
+def test_a_short_line_has_a_band_on_both_sides() -> None:
+    rows = Threshold(EQUAL, 0.2, kind="relative").rows(np.array([[-0.5, 1.0]]))
+    assert [rows["trigger_lower"][0, 0], rows["trigger_upper"][0, 0]] == pytest.approx([-0.6, -0.4], abs=1e-15)
+
+
+def test_an_absolute_band_is_the_same_for_all() -> None:
+    rows = Threshold(EQUAL, 0.02, Within(0.0175)).rows(np.array([[0.5, 0.3]]))
+    assert rows["upper"][0].tolist() == [0.5 + 0.0175, 0.3 + 0.0175]
+    assert rows["cash"][0] == pytest.approx([0.18, 0.22, 0.1825, 0.2175], abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "percent"}, "kind is 'percent': a band is 'absolute' or 'relative'"),
+        ({"cap": 0.05}, "cap is 0.05 of an absolute band of 0.2: it caps a relative one"),
+        ({"kind": "relative", "cap": 0.0}, "cap is 0.0: it is a half-width above 0"),
+        ({"kind": "relative", "cap": "5"}, "cap is '5': give a plain number"),
+        ({"kind": "relative", "to": Within(0.3)}, "destination 0.3 lies outside the band of 0.2"),
+    ],
+)
+def test_a_band_of_no_kind_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Threshold(EQUAL, 0.2, **settings)
+
+
 def test_forty_thresholds_are_tried_by_default() -> None:
     """Ten bands from 0.5 to 10 points in equal steps of their logarithm, each to target, a quarter, half, and edge."""
     tried = TunedThreshold(EQUAL).candidates()
