@@ -173,11 +173,6 @@ def _check(game: Game, nav: float, opening: Array) -> None:
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
     if game.lag < 0 or game.lag != int(game.lag):
         raise ConfigError(f"lag is {game.lag!r}: it counts sessions, 0 or more.")
-    if game.lag >= len(market.dates):
-        raise ConfigError(
-            f"lag is {game.lag}, and the market has {len(market.dates)} sessions: nothing would ever be booked. Give a "
-            "shorter lag."
-        )
     if targets.assets != market.assets or len(targets.row) != len(market.dates):
         raise ConfigError(
             f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "

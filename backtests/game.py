@@ -56,6 +56,11 @@ class Game:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
         _check_targets(market, targets, costs, first)
         check_flows(execution, flows)
+        if lag >= len(market.dates) - 1 - first:
+            raise ConfigError(
+                f"lag is {lag}, and {len(market.dates) - 1 - first} sessions follow the opening trade: nothing would "
+                "ever be booked. Give a shorter lag, or more days."
+            )
         if execution.sizing == "units" and np.isnan(market.prices[first:]).all():
             raise ConfigError(
                 f"market {market.name!r} has returns and no quoted prices, so nothing is bought in whole lots: leave "

@@ -19,7 +19,7 @@ from backtests.tiles import tiles_of
 from backtests.vector import WIDTH
 from research.accounting import Costs
 from research.allocation import TargetPath
-from research.errors import ConfigError
+from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array
 from research.rules.corridor import Corridor
@@ -40,12 +40,22 @@ def play_ladder(
 
     Raises : ConfigError for a lane whose trades depend on their costs: one that does not trade to its target, or holds
     cash, or lines that are halted (these keep their units, so what the others paid moves their weights); and what
-    `play_lanes` raises.
+    `play_lanes` raises. A line that stands on its target to the last digits when the others trade is traded like them,
+    where the general loop keeps its units.
     """
-    check_lanes(market, [*lanes, *(replace(lanes[0], costs=costs) for costs in ladder)], leverage_limit)
+    if not lanes or not ladder:
+        raise ConfigError(f"a ladder of {len(lanes)} lanes at {len(ladder)} costs: give one of each at least.")
+    free = Costs.bps(len(market.assets))
+    check_lanes(market, [replace(lane, costs=free) for lane in lanes], leverage_limit)
+    for r, costs in enumerate(ladder):
+        try:
+            check_lanes(market, [replace(lanes[0], costs=costs)], leverage_limit)
+        except PolicyError as error:
+            raise PolicyError(f"cost {r} of the ladder: {error}") from error
     room = -len(ladder) % WIDTH
     rates = np.pad(np.column_stack([costs.total for costs in ladder]), ((0, 0), (0, room)))
     _check_factors(market, lanes)
+    _check_roots(lanes, rates)
     panel, paths = Panel.of(market), Paths(market)
     tiles, ends, reference, shared = tiles_of(market), Ends.of(panel), paths.returns(strategic), {}  # type: ignore[var-annotated]
 
@@ -55,7 +65,7 @@ def play_ladder(
         found = np.empty((len(members), len(ladder), len(METRICS)))
         lane, t = climb(panel, tiles, ends, market.cash, known, reference, own, rates, g, periods_per_year, found)
         if t >= 0:
-            raise refused(market, members[lane], start + lane, t)
+            raise refused(market, replace(members[lane], costs=free), start + lane, t)
         for j, r in np.argwhere(np.isnan(found[..., SHARPE])):
             checked(found[j, r], f"lane {start + j}")
         return found
@@ -89,9 +99,26 @@ def _check_factors(market: Market, lanes: Sequence[Lane]) -> None:
             )
 
 
+def _check_roots(lanes: Sequence[Lane], rates: Array) -> None:
+    """Refuse costs, (n, R) fraction of the notional, at which a trade would take more than its lines are worth."""
+    known: set[int] = set()
+    for number, lane in enumerate(lanes):
+        for owner, rows in ((lane.corridor, lane.corridor.lower), (lane.targets, lane.targets.rows)):
+            if id(owner) not in known:
+                known.add(id(owner))
+                marginal = (np.abs(rows) @ rates).max(axis=0)
+                if marginal.max() >= 1.0:
+                    raise PolicyError(
+                        f"cost {int(marginal.argmax())} of the ladder would take {marginal.max():.0%} of what lane "
+                        f"{number} trades: lower it, or the leverage."
+                    )
+
+
 def _shortfall(corridor: Corridor) -> str:
     """What keeps a corridor from a target without cash, or nothing."""
     if not np.array_equal(corridor.lower, corridor.upper):
         return "stops short of it"
+    if corridor.part < 1.0 and (corridor.lower < 0.0).any():
+        return "goes part of the way with short lines"
     invested = not corridor.cash[:, 2:].any() and (np.abs(corridor.lower.sum(axis=1) - 1.0) < 1e-9).all()
     return "" if invested else "holds cash"

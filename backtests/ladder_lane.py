@@ -312,9 +312,7 @@ def _play(  # noqa: C901  (the order of a day, to be read at one place)
             work.nav[now] = nav
             if not nav > 0.0:
                 return now
-            for turn in range(
-                2
-            ):  # with a lag, what is due is booked and then the policy looks; without, it looks first
+            for turn in range(2):  # with a lag, what is due is booked before the policy looks; without, it looks first
                 if (turn == 0) == (rule.lag > 0):
                     if due == now:
                         since = _book(panel, cash, rule, rates, box, since, now, rungs, held, work)
@@ -370,7 +368,8 @@ def _book(
         moved |= moves
     if not moved:
         return since
-    _fall(work.nav, since, t, rungs)
+    if t > since:  # else a stage begins with this trade
+        _fall(work.nav, since, t, rungs)
     _pay(nav / work.nav[t - 1] - 1.0, cash[t], rates, rungs, work)
     for i in range(len(held.units)):
         held.units[i] = work.goal[i] * nav / panel.closes[t, i]

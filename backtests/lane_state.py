@@ -127,7 +127,7 @@ class State(NamedTuple):
     """What a block holds from day to day.
 
     units : [n + 1, lane], cash last.  nav, before : [DAYS, lane] after each close's trade and before it.
-    over, under : [n + 1, lane] units over the bound at which they may be past a trigger; see `lane_block.look`.
+    over, under : [n + 1, lane] units over the bound that may be past a trigger; see `lane_booking.refresh_bounds`.
     lower, upper : [n + 1, lane] triggers of the row in force, cash last.  row : (LANES,) which it is.  change : the
     next day with another one.  box_lower, box_upper : [n + 1, lane] the box of row `boxed`, cash last.
     rates : [2 n, lane].  due : (LANES,) day of the booking, or NEVER.  again : is it asked again tomorrow?

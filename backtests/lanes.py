@@ -112,10 +112,10 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) ->
             )
         if lane.lag < 0 or lane.lag != int(lane.lag):
             raise ConfigError(f"lag of lane {number} is {lane.lag!r}: it counts sessions, 0 or more.")
-        if lane.lag >= days:
+        if lane.lag >= days - 1 - lane.first:
             raise ConfigError(
-                f"lag of lane {number} is {lane.lag}, and the market has {days} sessions: nothing would ever be "
-                "booked. Give a shorter lag."
+                f"lag of lane {number} is {lane.lag}, and {days - 1 - lane.first} sessions follow its opening trade: "
+                "nothing would ever be booked. Give a shorter lag, or more days."
             )
         for owner in (lane.corridor, lane.targets, lane.costs):
             if id(owner) not in seen:
@@ -238,7 +238,8 @@ def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
     """Where the arrays of a corridor or of costs lie."""
     if id(owner) not in shared:
         arrays = owner.arrays if isinstance(owner, Corridor) else (owner.tariff().rates, owner.total)
-        shared[id(owner)] = addresses(arrays), arrays  # the arrays live as long as their addresses
+        # the arrays live as long as their addresses: those of the first thread, where two come at once
+        shared.setdefault(id(owner), (addresses(arrays), arrays))
     return shared[id(owner)][0]  # type: ignore[no-any-return]
 
 

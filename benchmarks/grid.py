@@ -34,7 +34,7 @@ BPS = np.arange(0.0, 46.0, 5.0)
 LAGS = (0, 1, 2, 5)
 TARGETS = 10
 G, YEAR = 5.0, 252.0
-SAME, SAME_LADDER = 1e-9, 1e-12  # final wealth, relative: a peer's, and our own
+SAME = 1e-9  # relative
 
 
 def grid(market: Market) -> tuple[list[Lane], list[Costs], TargetPath]:
@@ -145,9 +145,9 @@ def against_vectorbt(market: Market) -> dict[str, float]:
         lambda: play_ladder(market, bases, ladder, strategic, G, YEAR),
     )
     out, climbed = general(), factored().reshape(len(lanes), -1)
-    apart = float(np.abs(climbed[:, -1] / out[:, -1] - 1.0).max())
-    if not apart < SAME_LADDER:
-        raise AssertionError(f"the ladder does not play what the lanes play: its final wealth is off by {apart:.1e}")
+    apart = float((np.abs(climbed - out) / np.maximum(np.abs(out), 1e-6)).max())
+    if not apart < SAME:
+        raise AssertionError(f"the ladder does not play what the lanes play: a metric is off by {apart:.1e}")
     years = (len(market.dates) - 1) / YEAR
     peer, gap = vectorbt_seconds(market, strategic)
     tracemalloc.start()
@@ -254,8 +254,8 @@ def main() -> None:
     ]
     show("10,000 configurations: 20 stocks x 8,313 days", ("", "measured", "aim"), rows, [
         f"processor time; the bound is {shares['bound_asset_days_a_second'] / 1e9:.1f}e9 asset-days a second",
-        f"final wealth: ladder against general {facts['factored_gap']:.0e}, vectorbt at zero cost "
-        f"{facts['vectorbt_gap_at_zero_cost']:.0e}",
+        f"widest gap of a metric, ladder against general: {facts['factored_gap']:.0e}; of final wealth, vectorbt at no "
+        f"cost: {facts['vectorbt_gap_at_zero_cost']:.0e}",
     ])  # fmt: skip
     found = {"grid": facts, "bound": shares, "exponents": grows, "workers": workers, "large": wide}
     keep("grid", {"versions": versions("numba", "vectorbt"), **found})

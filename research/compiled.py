@@ -8,6 +8,7 @@ directory serves; where that cannot be written to either, nothing is kept: numba
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -17,16 +18,26 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 ROOT = Path(__file__).parent.parent
 
+IMPORT = re.compile(rb"^from ((?:research|backtests)\.[\w.]+) import", re.MULTILINE)
+
 FASTMATH = {"nnan", "nsz"}  # no `reassoc`, `contract` or `arcp`: however a kernel is inlined, it gives the same bits
 
 
+def kernel_sources() -> dict[Path, bytes]:
+    """All modules that hold a kernel, and those that they import from: compiled code holds the values of constants."""
+    sources = {p: p.read_bytes() for room in ("research", "backtests") for p in ROOT.glob(f"{room}/**/*.py")}
+    kernels = {p for p, source in sources.items() if b"research.compiled import" in source or p == Path(__file__)}
+    imported = {
+        ROOT / (name.decode().replace(".", "/") + ".py") for p in kernels for name in IMPORT.findall(sources[p])
+    }
+    return {path: sources[path] for path in sorted((kernels | imported) & set(sources))}
+
+
 def kernel_stamp() -> str:
-    """First 16 hex of sha256 over the sources of all modules that import `compiled`, and numba's version."""
+    """First 16 hex of sha256 over numba's version and `kernel_sources`."""
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted([*ROOT.glob("research/**/*.py"), *ROOT.glob("backtests/**/*.py")]):
-        source = path.read_bytes()
-        if b"research.compiled import" in source or path == Path(__file__):
-            digest.update(source)
+    for source in kernel_sources().values():
+        digest.update(source)
     return digest.hexdigest()[:16]
 
 

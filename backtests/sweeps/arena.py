@@ -200,20 +200,21 @@ def _check_games(
     firsts: Mapping[tuple[str, Start], int],
     strategic: Mapping[str, TargetPath],
 ) -> None:
-    """Lay out a game for each arena, start and smallest lag: what its market lacks is said before any is played.
+    """Lay out a game for each arena, start, smallest and largest lag: what its market lacks is said first.
 
     Raises : ConfigError and DataError of `Game.of`, naming the arena.
     """
     for (name, start), lags in _lags(plan).items():
         arena = arenas[name]
-        lag = min(arena.lag if lag is None else lag for lag in lags)
-        try:
-            Game.of(
-                arena.market, plan.policies[0], strategic[name], arena.costs, firsts[name, start], lag,
-                arena.execution, arena.dividends, arena.flows, name, 1.0,
-            )  # fmt: skip
-        except (ConfigError, DataError) as error:
-            raise type(error)(f"{name} from {start or arena.start:%Y-%m-%d} at a lag of {lag}: {error}") from error
+        given = [arena.lag if lag is None else lag for lag in lags]
+        for lag in {min(given), max(given)}:
+            try:
+                Game.of(
+                    arena.market, plan.policies[0], strategic[name], arena.costs, firsts[name, start], lag,
+                    arena.execution, arena.dividends, arena.flows, name, 1.0,
+                )  # fmt: skip
+            except (ConfigError, DataError) as error:
+                raise type(error)(f"{name} from {start or arena.start:%Y-%m-%d} at a lag of {lag}: {error}") from error
 
 
 def _lags(plan: Plan) -> dict[tuple[str, Start], set[int | None]]:

@@ -449,7 +449,7 @@ def test_a_test_before_the_first_target_is_refused(noise: Market) -> None:
         ({"nav": np.inf}, "nav is inf"),
         ({"lag": -1}, "lag is -1"),
         ({"lag": 0.5}, "lag is 0.5"),
-        ({"lag": 99_999}, "lag is 99999, and .* nothing would ever be booked"),
+        ({"lag": 99_999}, "lag is 99999, and .* sessions follow the opening trade: nothing would ever be booked"),
         ({"start_weights": [0.5, 0.5]}, "start_weights are .* give 4 finite fractions"),
         ({"start_weights": [0.5, np.nan, 0.0, 0.0]}, "start_weights are .* give 4 finite fractions"),
     ],

@@ -86,10 +86,10 @@ def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataOb
         (
             everything[rng.integers(len(everything))],
             Costs.bps(n, commission=rng.uniform(0, 50, n) * rng.integers(0, 2), half_spread=rng.integers(0, 3) * 5.0),
-            int(rng.choice([0, 1, 2, 5])),
-            int(rng.integers(0, len(market.dates) - 4)),
+            lag,
+            int(rng.integers(0, len(market.dates) - max(lag, 1) - 2)),
         )
-        for _ in range(data.draw(st.sampled_from([1, 5, LANES + 3])))
+        for lag in rng.choice([0, 1, 2, 5], data.draw(st.sampled_from([1, 5, LANES + 3]))).tolist()
     ]
     assert differences(market, configurations) == []
 

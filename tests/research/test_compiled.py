@@ -44,6 +44,16 @@ def test_a_new_kernel_changes_the_stamp_and_what_is_not_compiled_does_not(tree: 
     assert compiled.kernel_stamp() != before
 
 
+def test_an_edited_constant_changes_the_stamp(tree: Path) -> None:
+    """Compiled code holds the value that it had: a module without a kernel counts where one imports from it."""
+    (tree / "research/accounting/orders.py").write_text("FIRST = 1\n")
+    kernel = tree / "research/accounting/kernel.py"
+    kernel.write_text("from research.accounting.orders import FIRST\n" + KERNEL)
+    before = compiled.kernel_stamp()
+    (tree / "research/accounting/orders.py").write_text("FIRST = 2\n")
+    assert compiled.kernel_stamp() != before
+
+
 def test_another_numba_has_another_stamp(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = compiled.kernel_stamp()
     monkeypatch.setattr(numba, "__version__", "0.0.1")
