@@ -227,17 +227,30 @@ class Backtest:
 
     @cached_property
     def cost_rate(self) -> Array:
-        """(D,) cost of each test day, of trading over NAV before the trade, of holding over yesterday's NAV."""
+        """(D,) cost of each test day, of trading over `wealth_charged`, of holding over yesterday's NAV."""
         held = self.ledger.carries[1:].sum(axis=1) / self.ledger.nav[:-1]
         done = np.flatnonzero(self.ledger.booked >= 0)
-        return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done) + held
+        return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done, self.wealth_charged) + held
+
+    @cached_property
+    def wealth_charged(self) -> Array:
+        """(k,) what the costs of each booking are a fraction of: NAV before it, without that close's money.
+
+        So costs are on the wealth that the day's return is on, however much comes or goes.
+        """
+        book = self.ledger
+        after_flow = (book.part_of == FLOW) | ((book.part_of >= 0) & (self.execution.at == "close"))
+        came = after_flow & (book.booked >= 0)
+        wealth = book.nav_before.copy()
+        wealth[came] -= self.flows[book.booked[came] - self.first]
+        return wealth
 
     @cached_property
     def cost_rates(self) -> pd.Series:
-        """Each cost by name, summed over the test, over NAV before the trade, or yesterday's for what holding cost."""
+        """Each cost by name, summed over the test, over `wealth_charged`, or yesterday's NAV for what holding cost."""
         book = self.ledger
         done = np.flatnonzero(book.booked >= 0)
-        traded = (book.charges[done].sum(axis=2) / book.nav_before[done, None]).sum(axis=0)
+        traded = (book.charges[done].sum(axis=2) / self.wealth_charged[done, None]).sum(axis=0)
         held = (book.carries[1:] / book.nav[:-1, None]).sum(axis=0)
         return pd.Series(np.concatenate([traded, held]), index=[*COLUMNS, *CARRIES])
 
@@ -246,7 +259,7 @@ class Backtest:
         """(D,) one-way turnover of each test day: the larger of buys and sells over NAV before; of decisions only."""
         trades = self.ledger.trades
         one_way = np.maximum(np.maximum(trades, 0).sum(axis=1), np.maximum(-trades, 0).sum(axis=1))
-        return self._per_day(one_way, self.booked)
+        return self._per_day(one_way, self.booked, self.ledger.nav_before)
 
     @property
     def opening_cost(self) -> float:
@@ -256,10 +269,10 @@ class Backtest:
     def _day_of(self, decisions: Rows) -> Rows:
         return self.ledger.booked[decisions] - self.first - 1
 
-    def _per_day(self, amounts: Array, bookings: Rows) -> Array:
-        """(D,) amounts (k,) in currency of these bookings, as fractions of NAV before them, on their days."""
+    def _per_day(self, amounts: Array, bookings: Rows, wealth: Array) -> Array:
+        """(D,) amounts (k,) in currency of these bookings, as fractions of wealth (k,), on their days."""
         daily = np.zeros(len(self.ledger.nav) - 1)
-        np.add.at(daily, self._day_of(bookings), amounts[bookings] / self.ledger.nav_before[bookings])
+        np.add.at(daily, self._day_of(bookings), amounts[bookings] / wealth[bookings])
         return daily
 
     # -- tables ------------------------------------------------------------------------------------------------------

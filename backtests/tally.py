@@ -190,10 +190,12 @@ def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95:
     opening = charged(book.opening_charges) / backtest.wealth
     path, done = _path(backtest), backtest.booked
     others = np.setdiff1d(np.flatnonzero(book.booked >= 0), done)
-    aside = float((book.charges[others].sum(axis=(1, 2)) / book.nav_before[others]).sum())
+    on = backtest.wealth_charged
+    aside = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum())
     aside += float((book.carries[1:].sum(axis=1) / book.nav[:-1]).sum())
+    charges = book.charges[done] * (book.nav_before[done] / on[done])[:, None, None]  # by one, without flows
     _one_path(
-        *path, *of_days, book.trades[done], book.charges[done], book.nav_before[done], opening, aside, span, g,
+        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, g,
         backtest.periods_per_year, out,
     )  # fmt: skip
     if cvar95:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.engine import backtest
+from backtests.tally import METRICS, tally
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
 from research.errors import ConfigError, PolicyError
@@ -89,6 +90,23 @@ def test_time_weighted_returns_are_of_the_market_and_money_weighted_ones_of_the_
     years = np.array([2.0, 1.0]) / 365.25
     assert 100.0 * (1.0 + rate) ** years[0] + 99.0 * (1.0 + rate) ** years[1] == pytest.approx(198.0, rel=1e-9)
     assert rate < -0.4, "more money was there when it lost than when it gained"
+
+
+@pytest.mark.parametrize("rule", [Never(HALVES), Calendar(HALVES, "day")])
+@pytest.mark.parametrize("amount", [-90.0, 900.0])
+def test_costs_are_on_the_wealth_that_returns_are_on(
+    make_market: MakeMarket, rule: Never | Calendar, amount: float
+) -> None:
+    """However much goes or comes: else 0.1 % of 90 on the 10 that are left would be 0.9 % of them."""
+    market = drifted(make_market, 5)
+    costs = Costs.bps(2, commission=10.0)
+    result = backtest(market, rule, costs, nav=100.0, flows=Flows({market.dates[2]: amount}))
+    assert result.charges[1] == pytest.approx(0.001 * abs(amount), rel=0.25)
+    assert result.gross_returns - result.cost_rate == pytest.approx(result.net_returns, abs=1e-15)
+    assert result.cost_rates.sum() == pytest.approx(result.cost_rate.sum(), rel=1e-12)
+    none = np.zeros(len(market.dates))
+    cost = tally(result, none, none, 5.0)[METRICS.index("cost")]
+    assert cost == pytest.approx(result.cost_rate.sum() / 4 * 252 * 1e4, rel=1e-12)
 
 
 def test_a_flow_on_a_day_without_a_session_counts_at_the_next(make_market: MakeMarket) -> None:
