@@ -19,7 +19,7 @@ from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, book
 from research.allocation import TargetPath, target_path
-from research.arguments import day
+from research.arguments import check_positive, day, floats
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, frozen
@@ -57,14 +57,17 @@ def backtest(
     Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
     PolicyError, naming the date, for weights that cannot be booked.
     """
-    _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav)
+    check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
+    _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
     name = name or type(policy).__name__
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:
         targets = _targets(market, policy, first, name)
     if first is None:
         first = int(np.argmax(targets.row >= 0))
-    opening = targets.rows[targets.row[first]] if start_weights is None else np.asarray(start_weights, dtype=float)
+    opening = targets.rows[targets.row[first]]
+    if start_weights is not None:
+        opening = floats("start_weights are", start_weights, "give finite fractions of NAV, one for each line.")
     game = Game.of(
         market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
     )
@@ -112,6 +115,7 @@ def _check_kinds(**given: object) -> None:
         "flows": (Flows | None, "`Flows`, or nothing"),
         "lag": (Integral, "a whole number of sessions"),
         "nav": (Real, "a wealth in currency"),
+        "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
     }
     for name, (kind, words) in kinds.items():
         if not isinstance(given[name], kind) or isinstance(given[name], bool):

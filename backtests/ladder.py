@@ -13,7 +13,7 @@ import numpy as np
 
 from backtests.ladder_lane import Ends, climb
 from backtests.lane_state import LANES, Panel
-from backtests.lanes import Lane, Paths, check_lanes, lanes_of, refused
+from backtests.lanes import Lane, Paths, check_lanes, check_settings, lanes_of, refused
 from backtests.tally import METRICS, SHARPE, checked
 from backtests.tiles import tiles_of
 from backtests.vector import WIDTH
@@ -45,6 +45,7 @@ def play_ladder(
     """
     if not lanes or not ladder:
         raise ConfigError(f"a ladder of {len(lanes)} lanes at {len(ladder)} costs: give one of each at least.")
+    check_settings(g, periods_per_year, leverage_limit, workers)
     free = Costs.bps(len(market.assets))
     check_lanes(market, [replace(lane, costs=free) for lane in lanes], leverage_limit)
     for r, costs in enumerate(ladder):

@@ -18,6 +18,7 @@ from backtests.lane_state import CURVE, LANES, Lanes, Panel, addresses
 from backtests.tally import CVAR, METRICS, SHARPE, checked, tail, target_path_returns
 from research.accounting import Costs
 from research.allocation import TargetPath
+from research.arguments import check_positive, is_number, is_whole, refuse
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array
@@ -57,6 +58,7 @@ def play_lanes(
     Raises : ConfigError or PolicyError, naming the lane, for one that does not fit the market or cannot be booked;
     DataError for one with a figure that is not defined.
     """
+    check_settings(g, periods_per_year, leverage_limit, workers)
     check_lanes(market, lanes, leverage_limit)
     panel, paths = Panel.of(market), Paths(market)
     references = paths.returns(strategic)
@@ -92,6 +94,15 @@ class Paths:
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------
+
+
+def check_settings(g: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
+    """Refuse settings that are no numbers in their range. Raises ConfigError."""
+    check_positive(periods_per_year=periods_per_year, leverage_limit=leverage_limit)
+    if not (is_number(g) and g >= 0):
+        refuse("g is", g, "the price of tracking error is a finite number, 0 or more.")
+    if not (is_whole(workers) and workers >= 1):
+        refuse("workers is", workers, "give a whole number of threads, 1 or more.")
 
 
 def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:

@@ -41,6 +41,13 @@ def is_whole(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def check_positive(**given: object) -> None:
+    """Refuse what is no finite number above 0. Raises ConfigError."""
+    for name, value in given.items():
+        if not (is_number(value) and value > 0):  # type: ignore[operator]
+            refuse(f"{name} is", value, "give a finite number above 0.")
+
+
 def floats(subject: str, value: object, mend: str) -> NDArray[np.float64]:
     """Numbers as an array of any shape, NaN and infinity among them. Raises ConfigError for what is none."""
     if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size:

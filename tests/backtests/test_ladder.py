@@ -83,6 +83,26 @@ def test_costs_that_leave_no_root_are_refused() -> None:
         play_ladder(market, [lane], ladder, targets, 5.0, 252.0, leverage_limit=4.0)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"g": float("nan")}, "g is nan: the price of tracking error"),
+        ({"g": -5.0}, "g is -5.0"),
+        ({"periods_per_year": 0}, "periods_per_year is 0"),
+        ({"workers": 0}, "workers is 0: give a whole number of threads"),
+        ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
+    market = world(60, 2)
+    lanes = lanes_on(market, [Threshold(EqualWeights(), 0.01)], (1,))
+    given = {"g": 5.0, "periods_per_year": 252.0} | settings
+    with pytest.raises(ConfigError, match=message):
+        play_ladder(market, lanes, [Costs.bps(2)], lanes[0].targets, **given)
+    with pytest.raises(ConfigError, match=message):
+        play_lanes(market, lanes, lanes[0].targets, **given)
+
+
 def test_a_ladder_of_nothing_and_costs_of_another_size_are_refused() -> None:
     market = world(60, 2)
     lanes = lanes_on(market, [Threshold(EqualWeights(), 0.01)], (1,))
