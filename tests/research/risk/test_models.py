@@ -169,6 +169,12 @@ def test_jumps_of_one_size_come_as_often_as_poisson_says():
         agrees((count.round() == k).mean(axis=1), share, sharp=0.05)
 
 
+def test_the_spread_of_jumps_is_taken_out_of_the_drift():
+    model = MertonJumps([0.05], [[0.0]], 25.0, [-0.02], [[0.09]], 252)  # E exp(jump) is exp(0.025)
+    agrees(model.returns(4_000, 250, seed=1).mean(axis=1), np.expm1(0.05 * D))
+    assert np.expm1(0.045) * 25.0 * D > 20 * model.returns(4_000, 250, seed=1).mean(axis=1).std() / np.sqrt(4_000)
+
+
 def test_without_jumps_the_law_is_gbm():
     np.testing.assert_array_equal(merton(intensity=0.0).returns(3, 100, 5), gbm().returns(3, 100, 5))
 
