@@ -4,8 +4,8 @@ Every model is a frozen record whose `returns(paths, days, seed, first)` gives (
 fraction. It is a pure function: the same arguments give the same bits, and path k is the same in every batch that holds
 it. A step of a path, a "day", lasts d = 1 / periods_per_year of a year.
 
-`mean` is the growth a year, continuously compounded: in every model here, and on every day whatever came before, the
-expected simple return is exactly exp(mean·d) − 1.
+`mean` is the growth a year, continuously compounded: whatever came before, the expected simple return of a day is
+exactly exp(mean·d) − 1, under regimes with the mean of the day's own.
 """
 
 from collections.abc import Callable
