@@ -13,6 +13,7 @@ from research.learning.settings import SESSIONS, Learned
 from research.learning.state import NO_CASH, Rows, Scales
 from research.market import Market
 from research.market.market import Array, Mask, frozen
+from research.risk.resampling import common_rows
 from research.rules.no_trade_region import half_widths
 
 LEAST_DAYS = 252  # on which all lines were listed: fewer say too little of a covariance, and repeat too often
@@ -76,7 +77,9 @@ def training_days(
     _check(spec, market, costs, g, periods_per_year, lag)
     path = target_path(spec.allocation, market)
     targets, in_force = _distinct(path, market)
-    first, stop = (np.array(rows) for rows in zip(*(_rows(market, target != 0.0) for target in targets), strict=True))
+    first, stop = (
+        np.array(rows) for rows in zip(*(common_rows(market, target != 0.0) for target in targets), strict=True)
+    )
     enough = stop - first >= LEAST_DAYS
     if not enough[-1]:
         raise _too_short(market, targets[-1] != 0.0, int(first[-1]))
@@ -143,19 +146,6 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
     if not targets:
         raise ConfigError(f"{path.allocation} holds nothing in market {market.name!r}: there is nothing to learn.")
     return np.array(targets), np.array(in_force)
-
-
-def _rows(market: Market, held: Mask) -> tuple[int, int]:
-    """(first, stop): rows whose returns run from one close at which all lines held are listed to another.
-
-    Lines that were never listed together have none: (T + 1, T).
-    """
-    listed: Mask = np.all(market.listed[:, held], axis=1)
-    if not listed.any():
-        return len(listed) + 1, len(listed)
-    first = int(np.argmax(listed))
-    gone = ~listed[first:]
-    return first + 1, first + int(np.argmax(gone)) if gone.any() else len(listed)
 
 
 def _covariance(market: Market, held: Mask, span: slice) -> Array:

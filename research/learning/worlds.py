@@ -12,6 +12,7 @@ from research.errors import PolicyError
 from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, boxes, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.market.market import Array, Mask
+from research.risk.resampling import resampled
 from research.rules.corridor import ask
 
 
@@ -123,20 +124,6 @@ class Worlds:
                 "worth. Lower the costs."
             )
         return terms
-
-
-def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[int, int], block: int) -> Rows:
-    """(W, D) rows by the stationary bootstrap, from first (W,) to stop (W,) - 1, in blocks of `block` rows in the mean.
-
-    A block that reaches the last row goes on at the first.
-    Source: Politis and Romano (1994), The Stationary Bootstrap.
-    """
-    first, stop = first[:, None], stop[:, None]
-    begins = rng.random(shape) < 1.0 / block
-    begins[:, 0] = True
-    origin = np.maximum.accumulate(np.where(begins, np.arange(shape[1]), 0), axis=1)
-    start = np.take_along_axis(rng.integers(first, stop, shape), origin, axis=1)
-    return first + (start - first + np.arange(shape[1]) - origin) % (stop - first)
 
 
 @compiled

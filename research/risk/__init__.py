@@ -1,4 +1,4 @@
-"""Numbers of a return series: growth, spread, falls, tails, and the loss J by which policies are judged."""
+"""Numbers of a return series, the loss J by which policies are judged, and simulated markets of known laws."""
 
 from research.risk.measures import (
     Drawdown,
@@ -17,9 +17,19 @@ from research.risk.measures import (
     var,
     volatility,
 )
+from research.risk.models import GBM, Garch, MertonJumps, Model, RegimeSwitching
+from research.risk.resampling import StationaryBootstrap
+from research.risk.simulated import batches, simulated_market
 
 __all__ = [
+    "GBM",
     "Drawdown",
+    "Garch",
+    "MertonJumps",
+    "Model",
+    "RegimeSwitching",
+    "StationaryBootstrap",
+    "batches",
     "calendar_years",
     "cvar",
     "daily_loss",
@@ -30,6 +40,7 @@ __all__ = [
     "money_weighted",
     "nav_path",
     "sharpe",
+    "simulated_market",
     "sortino",
     "tracking_error",
     "var",

@@ -15,7 +15,7 @@ from research.allocation import target_path
 from research.learning.rollouts import answer_of
 from research.learning.state import LOOKBACK
 from research.learning.training_days import scales, training_days
-from research.learning.worlds import Worlds, resampled
+from research.learning.worlds import Worlds
 from research.market import Market
 from research.market.market import frozen
 
@@ -31,22 +31,6 @@ def test_a_world_repeats_only_days_on_which_its_lines_were_listed(days, real):
         held = days.scales.target[kind] != 0.0
         assert real.listed[drawn - 1][:, held].all()
     assert (worlds.state.drawn[worlds.state.kind == 0] < days.first_row[1]).any()
-
-
-def test_all_lines_of_a_day_stay_together_and_so_do_the_days_of_a_block():
-    rng = np.random.default_rng(0)
-    rows = resampled(rng, np.full(400, 100), np.full(400, 600), (400, 1_000), block=25)
-    assert rows.min() == 100
-    assert rows.max() == 599
-    goes_on = (np.diff(rows, axis=1) == 1) | ((rows[:, :-1] == 599) & (rows[:, 1:] == 100))
-    assert 1.0 / (1.0 - goes_on.mean()) == pytest.approx(25 / (1 - 24 / 25 / 500), rel=0.02)
-    counts = np.bincount(rows.ravel(), minlength=600)[100:]
-    assert counts.std() / counts.mean() < 0.15  # every day as often as any other
-
-
-def test_blocks_of_one_day_are_independent_draws():
-    rows = resampled(np.random.default_rng(0), np.zeros(10, np.int64), np.full(10, 50), (10, 2_000), block=1)
-    assert (np.diff(rows, axis=1) == 1).mean() == pytest.approx(1 / 50, abs=0.005)
 
 
 def test_the_same_seed_draws_the_same_days(days):

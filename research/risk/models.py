@@ -1,0 +1,390 @@
+"""Laws of returns that are known: what is measured in them can be held against the truth.
+
+Every model is a frozen record whose `returns(paths, days, seed, first)` gives (paths, days, n) simple returns, a
+fraction. It is a pure function: the same arguments give the same bits, and path k is the same in every batch that holds
+it. A step of a path, a "day", lasts d = 1 / periods_per_year of a year.
+
+`mean` is the growth a year, continuously compounded: whatever came before, the expected simple return of a day is
+exactly exp(mean·d) − 1, under regimes with the mean of the day's own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.arguments import floats, is_number, refuse
+from research.compiled import compiled
+from research.errors import ConfigError
+from research.market.market import Array, frozen
+from research.risk.covariances import taken_apart
+from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, stream
+
+Rows = NDArray[np.int64]
+UNITY = 1e-9  # how far from one a row of probabilities may sum
+
+
+class Model(Protocol):
+    """A law of returns."""
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns of the paths numbered from `first` on."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class GBM:
+    """Geometric Brownian motion: dS_i / S_i = mean_i dt + dB_i, where the dB_i covary by covariance_ij dt.
+
+    mean             : (n,) growth a year.
+    covariance       : (n, n) a year.
+    periods_per_year : steps a year, 252 for daily.
+    Raises : ConfigError for what is not a finite number, of another shape or not positive semi-definite.
+
+    Steps are exact, whatever their length: 1 + R_i = exp((mean_i − covariance_ii/2)d + √d·B_i), so that
+    cov(R_i, R_j) = exp((mean_i + mean_j)d)·(exp(covariance_ij·d) − 1).
+    Source : Glasserman (2004), Monte Carlo Methods in Financial Engineering, section 3.2.3.
+    """
+
+    mean: Array
+    covariance: Array
+    periods_per_year: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers and make the arrays read-only."""
+        _set_diffusion(self)
+        _ = self._step
+
+    @cached_property
+    def _step(self) -> tuple[Array, Array]:
+        """(n,) drift of the log return of a step, and (n, n) what mixes its normals."""
+        return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of GBM")
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        drift, mix = self._step
+
+        def log_returns(path: int) -> Array:
+            return drift + _normals(seed, path, days, len(drift)) @ mix.T
+
+        return _simulated(log_returns, paths, days, len(drift), seed, first)
+
+
+@dataclass(frozen=True, eq=False)
+class MertonJumps:
+    """Geometric Brownian motion with jumps at random times, which all lines share.
+
+    mean, covariance, periods_per_year : as in `GBM`; the mean is that of the whole, jumps included, and the covariance
+                     that of the diffusion alone.
+    intensity      : expected number of jumps a year.
+    jump_mean      : (n,) mean of the logarithm of 1 + jump.
+    jump_covariance : (n, n) covariance of these logarithms; zeros for jumps of one size.
+    Raises : ConfigError as `GBM` does, and for an intensity below zero.
+
+    Steps are exact: with N jumps, Poisson of mean intensity·d, the log return is normal with mean
+    (mean − var/2 − intensity·κ)d + N·jump_mean, κ = exp(jump_mean + jump_var/2) − 1, and covariance
+    covariance·d + N·jump_covariance. Over all N the log returns covary by
+    (covariance + intensity·(jump_covariance + jump_mean·jump_mean'))d.
+    Source : Merton (1976), Option pricing when underlying stock returns are discontinuous, section 2, with the
+             lognormal jumps of section 3.
+    """
+
+    mean: Array
+    covariance: Array
+    intensity: float
+    jump_mean: Array
+    jump_covariance: Array
+    periods_per_year: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers and make the arrays read-only."""
+        _set_diffusion(self)
+        n = len(self.mean)
+        _set(self, "jump_mean", n)
+        _set(self, "jump_covariance", n, n)
+        if not is_number(self.intensity) or self.intensity < 0.0:
+            refuse("intensity of MertonJumps is", self.intensity, "give the expected number of jumps a year, from 0.")
+        _ = self._step, self._jump_mix
+
+    @cached_property
+    def _step(self) -> tuple[Array, Array]:
+        """(n,) drift of the log return of a step between jumps, and (n, n) what mixes its normals."""
+        name = "covariance of MertonJumps"
+        drift, mix = _diffusion(self.mean, self.covariance, self.periods_per_year, name)
+        expected_jump = np.expm1(self.jump_mean + 0.5 * np.diag(self.jump_covariance))
+        return drift - self.intensity / self.periods_per_year * expected_jump, mix
+
+    @cached_property
+    def _jump_mix(self) -> Array:
+        """(n, n) what mixes the normals of one jump's logarithm."""
+        volatility, root = taken_apart(self.jump_covariance, "jump_covariance of MertonJumps")
+        return volatility[:, None] * root
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        drift, mix = self._step
+
+        def log_returns(path: int) -> Array:
+            log = drift + _normals(seed, path, days, len(drift)) @ mix.T
+            count = stream(seed, path, JUMP_COUNTS).poisson(self.intensity / self.periods_per_year, days)
+            jumped = np.flatnonzero(count)
+            number = count[jumped, None]
+            sizes = stream(seed, path, JUMP_SIZES).standard_normal((len(jumped), len(drift)))
+            log[jumped] += number * self.jump_mean + np.sqrt(number) * (sizes @ self._jump_mix.T)
+            return log
+
+        return _simulated(log_returns, paths, days, len(drift), seed, first)
+
+
+@dataclass(frozen=True, eq=False)
+class RegimeSwitching:
+    """Geometric Brownian motion whose mean and covariance depend on a regime, a Markov chain that moves once a step.
+
+    means       : (K, n) growth a year in each regime.     covariances : (K, n, n) a year.
+    transition  : (K, K) probability of regime l on a day, in column l, after regime k on the day before, in row k.
+    periods_per_year : as in `GBM`.
+    Raises : ConfigError as `GBM` does, for rows that are not probabilities or do not sum to one, and for regimes that
+             never lead to one another: then no single stationary distribution exists.
+
+    The first day's regime is drawn from the stationary distribution `shares`, so every day has the same law.
+    Source : Hamilton (1989), A new approach to the economic analysis of nonstationary time series and the business
+             cycle; Hamilton (1994), Time Series Analysis, section 22.2.
+    """
+
+    means: Array
+    covariances: Array
+    transition: Array
+    periods_per_year: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers and make the arrays read-only."""
+        _set_periods(self)
+        _set(self, "means", None, None)
+        count, n = self.means.shape
+        _set(self, "covariances", count, n, n)
+        _set(self, "transition", count, count)
+        _check_probabilities(self.transition)
+        _ = self._steps
+
+    @cached_property
+    def shares(self) -> Array:
+        """(K,) share of the days in each regime, in the long run and on every day: shares = shares·transition."""
+        count = len(self.transition)
+        equations = np.vstack([np.eye(count) - self.transition.T, np.ones(count)])
+        found = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0))[0]
+        return frozen(np.maximum(found, 0.0) / np.maximum(found, 0.0).sum())
+
+    @cached_property
+    def _steps(self) -> tuple[Array, Array]:
+        """(K, n) drifts of the log return of a step, and (K, n, n) what mixes its normals."""
+        drifts, mixes = zip(
+            *(
+                _diffusion(mean, covariance, self.periods_per_year, f"covariance {k} of RegimeSwitching")
+                for k, (mean, covariance) in enumerate(zip(self.means, self.covariances, strict=True))
+            ),
+            strict=True,
+        )
+        return np.array(drifts), np.array(mixes)
+
+    def regimes(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
+        """(paths, days) the regime of each day, from 0: those in which `returns` of the same arguments were earned."""
+        check_batch(paths, days, seed, first)
+        return np.array([self._chain(seed, path, days) for path in range(first, first + paths)])
+
+    def _chain(self, seed: int, path: int, days: int) -> Rows:
+        rows = np.cumsum(np.vstack([self.shares, self.transition]), axis=1)
+        rows /= rows[:, -1:]
+        chain: Rows = _markov(stream(seed, path, REGIMES).random(days), rows[0], rows[1:])
+        return chain
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        drifts, mixes = self._steps
+        n = drifts.shape[1]
+
+        def log_returns(path: int) -> Array:
+            regime, normals = self._chain(seed, path, days), _normals(seed, path, days, n)
+            log = drifts[regime]
+            for k, mix in enumerate(mixes):
+                log[regime == k] += normals[regime == k] @ mix.T
+            return log
+
+        return _simulated(log_returns, paths, days, n, seed, first)
+
+
+@dataclass(frozen=True, eq=False)
+class Garch:
+    """Returns whose variances follow GARCH(1,1), each line its own, with constant conditional correlations.
+
+    mean, covariance, periods_per_year : as in `GBM`; the covariance a year is the unconditional one of the shocks.
+    alpha, beta : (n,) or one number for all lines: weight of yesterday's squared shock and of yesterday's variance.
+    Raises : ConfigError as `GBM` does, for an alpha or beta below zero, and where alpha + beta is not below one: such a
+             variance has no stationary mean.
+
+    log(1 + R_t) = mean·d − h_t/2 + e_t, where e_t is normal with variance h_t = (1 − alpha − beta)·var·d +
+    alpha·e²_{t−1} + beta·h_{t−1}. The first variance is the stationary one, var·d: every day's unconditional variance
+    is var·d, and fourth moments approach theirs (kurtosis 3 + 6·alpha²/(1 − 2·alpha² − (alpha + beta)²), where that is
+    positive) from the 3 of the first day.
+    Unconditional covariances between lines are covariance·d·E√(h_i·h_j)/√(E h_i·E h_j), somewhat nearer zero than
+    covariance·d where the variances of lines move apart; correlations on a day, given the days before it, are exact.
+    Source : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, theorems 1 and 2; Bollerslev
+             (1990), Modelling the coherence in short-run nominal exchange rates (the correlations); Duan (1995), The
+             GARCH option pricing model, equation 2.1 (the drift).
+    """
+
+    mean: Array
+    covariance: Array
+    alpha: Array
+    beta: Array
+    periods_per_year: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers and make the arrays read-only."""
+        _set_diffusion(self)
+        n = len(self.mean)
+        for name in ("alpha", "beta"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, np.full(n, value) if is_number(value) else value)
+            _set(self, name, n)
+            if (getattr(self, name) < 0.0).any():
+                i = int(np.argmin(getattr(self, name)))
+                raise ConfigError(f"{name} of Garch is {getattr(self, name)[i]:.6g} for line {i}: it is zero or more.")
+        total = self.alpha + self.beta
+        if (total >= 1.0).any():
+            i = int(np.argmax(total))
+            raise ConfigError(
+                f"alpha + beta of Garch is {total[i]:.6g} for line {i} (alpha {self.alpha[i]:.6g}, beta "
+                f"{self.beta[i]:.6g}): only below one does the variance have a stationary mean. Lower either."
+            )
+        _ = self._step
+
+    @cached_property
+    def _step(self) -> tuple[Array, Array]:
+        """(n,) stationary variance of the shock of a step, and (n, n) the root of the correlations."""
+        volatility, root = taken_apart(self.covariance, "covariance of Garch")
+        return volatility**2 / self.periods_per_year, root
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        stationary, root = self._step
+        growth = self.mean / self.periods_per_year
+
+        def log_returns(path: int) -> Array:
+            noise = _normals(seed, path, days, len(growth)) @ root.T
+            variance = _variances(noise, stationary, self.alpha, self.beta)
+            return growth - 0.5 * variance + np.sqrt(variance) * noise
+
+        return _simulated(log_returns, paths, days, len(growth), seed, first)
+
+
+# -- paths -----------------------------------------------------------------------------------------------------------
+
+
+def _simulated(log_returns: Callable[[int], Array], paths: int, days: int, n: int, seed: int, first: int) -> Array:
+    """(paths, days, n) simple returns of the log returns (days, n) of each path.
+
+    Path by path: all arithmetic has the same shapes in every batch, and a path stays in the processor's cache.
+    """
+    check_batch(paths, days, seed, first)
+    out = np.empty((paths, days, n))
+    for k in range(paths):
+        np.expm1(log_returns(first + k), out=out[k])
+    return out
+
+
+def _normals(seed: int, path: int, days: int, n: int) -> Array:
+    return stream(seed, path, NORMALS).standard_normal((days, n))
+
+
+def _diffusion(mean: Array, covariance: Array, periods_per_year: float, name: str) -> tuple[Array, Array]:
+    """(n,) drift of the log return of a step, and (n, n) B: its covariance is BB'."""
+    volatility, root = taken_apart(covariance, name)
+    drift = (mean - 0.5 * np.diag(covariance)) / periods_per_year
+    return drift, volatility[:, None] / np.sqrt(periods_per_year) * root
+
+
+@compiled
+def _markov(uniforms: Array, opening: Array, rows: Array) -> Rows:
+    """(T,) states: the first by the cumulative probabilities opening (K,), then by rows (K, K), a row a state."""
+    states = np.empty(len(uniforms), np.int64)
+    row = opening
+    for t in range(len(uniforms)):
+        state = 0
+        while row[state] <= uniforms[t]:
+            state += 1
+        states[t] = state
+        row = rows[state]
+    return states
+
+
+@compiled
+def _variances(noise: Array, stationary: Array, alpha: Array, beta: Array) -> Array:
+    """(T, n) variance of each day, known the day before, from standard noise (T, n)."""
+    variance = np.empty_like(noise)
+    variance[0] = stationary
+    for t in range(1, len(noise)):
+        for i in range(noise.shape[1]):
+            before, z = variance[t - 1, i], noise[t - 1, i]
+            news = (1.0 - alpha[i] - beta[i]) * stationary[i] + alpha[i] * before * z * z
+            variance[t, i] = news + beta[i] * before
+    return variance
+
+
+# -- parameters ------------------------------------------------------------------------------------------------------
+
+
+def _set_diffusion(model: Any) -> None:
+    """Check mean, covariance and periods_per_year of a model, and make its arrays read-only."""
+    _set_periods(model)
+    _set(model, "mean", None)
+    _set(model, "covariance", len(model.mean), len(model.mean))
+
+
+def _set_periods(model: Any) -> None:
+    value = model.periods_per_year
+    if not is_number(value) or value <= 0.0:
+        refuse(
+            f"periods_per_year of {type(model).__name__} is", value,
+            "give a number above zero: 252 for daily steps, 52 for weekly, 12 for monthly.",
+        )  # fmt: skip
+
+
+def _set(model: Any, name: str, *shape: int | None) -> None:
+    """Make a field a read-only array of this shape, None for any length. Raises ConfigError."""
+    subject, value = f"{name} of {type(model).__name__}", getattr(model, name)
+    array = floats(f"{subject} is", value, "give finite numbers.")
+    if not np.isfinite(array).all():
+        place = ", ".join(str(int(k)) for k in np.argwhere(~np.isfinite(array))[0])
+        raise ConfigError(f"{subject} has no finite number in place ({place}): found {value!r}. Correct it.")
+    if array.ndim != len(shape) or any(k is not None and k != m for k, m in zip(shape, array.shape, strict=True)):
+        wanted = ", ".join("any length" if k is None else str(k) for k in shape)
+        raise ConfigError(f"{subject} has shape {array.shape}: give ({wanted}{',' if len(shape) == 1 else ''}).")
+    object.__setattr__(model, name, frozen(array))
+
+
+def _check_probabilities(transition: Array) -> None:
+    """Refuse rows that are not probabilities, and a chain with several stationary distributions. Raises ConfigError."""
+    where = "transition of RegimeSwitching"
+    if (transition < 0.0).any():
+        k, m = (int(i) for i in np.argwhere(transition < 0.0)[0])
+        raise ConfigError(f"{where} from regime {k} to {m} is {transition[k, m]:.6g}: a probability is zero or more.")
+    off = np.abs(transition.sum(axis=1) - 1.0)
+    if (off > UNITY).any():
+        k = int(np.argmax(off))
+        raise ConfigError(
+            f"{where} from regime {k} has probabilities that sum to {transition[k].sum():.10g}: they sum to one, that "
+            "of staying included."
+        )
+    count = len(transition)
+    reaches = np.linalg.matrix_power((transition > 0.0) | np.eye(count, dtype=bool), count)
+    recurrent = np.flatnonzero((reaches <= reaches.T).all(axis=1))  # those to which every regime reached leads back
+    apart = recurrent[~reaches[recurrent[0], recurrent]]
+    if len(apart):
+        raise ConfigError(
+            f"{where} never leads from regime {recurrent[0]} to regime {apart[0]} or back: the regime of the first "
+            "day has no single stationary distribution. Give both ways a probability above zero, or simulate the two "
+            "apart."
+        )

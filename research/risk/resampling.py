@@ -1,0 +1,103 @@
+"""The stationary bootstrap: days of a real market, drawn anew in blocks of random length."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.arguments import is_number, refuse
+from research.errors import DataError
+from research.market.market import Array, Market, Mask
+from research.risk.streams import BLOCKS, STARTS, check_batch, stream
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class StationaryBootstrap:
+    """Days of `market`, repeated in blocks of random length, geometric with mean `mean_block`.
+
+    market     : all its lines are simulated, so days are drawn from those on which all were listed, and at the close
+                 before; `market.select` leaves lines out.
+    mean_block : mean length of a block, days: 1 for independent days, 20 to keep a month of calm or storm together.
+    Raises     : DataError where not even two days have returns of all lines; ConfigError for a mean block below one
+                 day, or longer than the days there are.
+
+    Lines of one day stay together, and cash with them. Every day is as likely as any other, on every day of a path; a
+    block that reaches the last day goes on at the first.
+    Source : Politis and Romano (1994), The stationary bootstrap, section 2.
+    """
+
+    market: Market
+    mean_block: float
+
+    def __post_init__(self) -> None:
+        """Check that there are days to draw from."""
+        first, stop = self.span
+        if stop - first < 2:
+            raise DataError(
+                f"market {self.market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and a "
+                "bootstrap draws from two at least. Leave out, by market.select, lines that are not listed together."
+            )
+        if not is_number(self.mean_block) or not 1.0 <= self.mean_block <= stop - first:
+            refuse(
+                "mean_block of StationaryBootstrap is", self.mean_block,
+                f"give a number of days from 1 to {stop - first}, those of market {self.market.name!r} with returns of "
+                "all lines.",
+            )  # fmt: skip
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """(first, stop) rows of the market from and before which days are drawn."""
+        return common_rows(self.market, np.ones(len(self.market.assets), dtype=bool))
+
+    def rows(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
+        """(paths, days) the row of the market that each day repeats: lines, cash and halts are those of that row."""
+        check_batch(paths, days, seed, first)
+        numbers = range(first, first + paths)
+        begins = np.array([stream(seed, path, BLOCKS).random(days) for path in numbers]) < 1.0 / self.mean_block
+        starts = np.array([stream(seed, path, STARTS).integers(*self.span, days) for path in numbers])
+        return chained(begins, starts, *self.span)
+
+    def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        return self.market.returns[self.rows(paths, days, seed, first)]
+
+
+def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[int, int], block: float) -> Rows:
+    """(W, D) rows by the stationary bootstrap, from first (W,) to stop (W,) - 1, in blocks of `block` rows in the mean.
+
+    Source: Politis and Romano (1994), The stationary bootstrap.
+    """
+    first, stop = first[:, None], stop[:, None]
+    begins = rng.random(shape) < 1.0 / block
+    return chained(begins, rng.integers(first, stop, shape), first, stop)
+
+
+def chained(begins: Mask, starts: Rows, first: Rows | int, stop: Rows | int) -> Rows:
+    """(W, D) rows that begin a block at `starts` on the days that `begins` (both (W, D)), and else go on by one row.
+
+    The first day always begins a block. A block that reaches the last row, stop - 1, goes on at `first`.
+
+    >>> begins = np.array([[False, False, True, False, False]])
+    >>> chained(begins, np.array([[4, 0, 9, 0, 0]]), 3, 11).tolist()
+    [[4, 5, 9, 10, 3]]
+    """
+    day = np.arange(begins.shape[1])
+    origin = np.maximum.accumulate(np.where(begins, day, 0), axis=1)
+    start = np.take_along_axis(starts, origin, axis=1)
+    return first + (start - first + day - origin) % (stop - first)
+
+
+def common_rows(market: Market, held: Mask) -> tuple[int, int]:
+    """(first, stop): rows whose returns run from one close at which all lines held (n,) are listed to another.
+
+    Lines that were never listed together have none: (T + 1, T).
+    """
+    listed: Mask = np.all(market.listed[:, held], axis=1)
+    if not listed.any():
+        return len(listed) + 1, len(listed)
+    first = int(np.argmax(listed))
+    gone = ~listed[first:]
+    return first + 1, first + int(np.argmax(gone)) if gone.any() else len(listed)
