@@ -125,8 +125,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             count, due = count + 1, t + 1
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            whole = order.left == 1 and rule.part == 1.0 and len(desk.most) == 0
-            soon = pending and t == due and not desk.at_open and whole
+            soon = pending and t == due and uses_all(desk, order.left, rule.part)
             status, nav, cash_units, count = take_in(
                 sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
             )
@@ -238,7 +237,10 @@ def carry_out(
     sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked,
     units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
-    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left)."""
+    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
+
+    REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
+    """
     k, cash_price = order.k, sessions.cash_index[t]
     before = wealth(units, prices, t, cash_units, cash_price)
     status, nav, cash_units, paid, unfinished = book(
@@ -246,6 +248,10 @@ def carry_out(
         rule.cash[k, 2], rule.cash[k, 3], rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
         ledger.trades, ledger.charges, count,
     )  # fmt: skip
+    if uses_all(desk, order.left, rule.part) and is_overdrawn(
+        sessions.flows[t], rule.cash[k, 2], cash_units * cash_price, nav
+    ):
+        status = REFUSED
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
     write(ledger, count, t, units, cash_units, before, nav, paid)
@@ -327,9 +333,24 @@ def take_in(
     )  # fmt: skip
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    if flow < 0.0 and cash_units * cash_price < (min(floor, 0.0) - OVERDRAFT) * nav:
+    if is_overdrawn(flow, floor, cash_units * cash_price, nav):
         status = REFUSED
     return status, nav, cash_units, count + 1
+
+
+@inlined
+def uses_all(desk: Desk, left: int, part: float) -> bool:
+    """Is a decision booked whole at the close that it is due at, so that it uses the money of that close itself?
+
+    left : sessions over which what is left of it is worked.  part : of the way to its box that it goes.
+    """
+    return left == 1 and part == 1.0 and not desk.at_open and len(desk.most) == 0
+
+
+@inlined
+def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
+    """Does a withdrawal leave cash (currency) overdrawn by more than `OVERDRAFT` beyond `least`, the weight meant?"""
+    return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
 
 
 @inlined

@@ -123,10 +123,10 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
             p.grow(to_open)
             order = work(s, p, t, order, True)
             p.grow(1.0 / to_open)
+        whole = s.rule.part == 1.0 and s.execution.participation is None
+        soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
         if s.flows[t] != 0.0:
             p.cash += s.flows[t]
-            whole = s.rule.part == 1.0 and s.execution.participation is None
-            soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
             aim = 1.0 - target_at(market, t, s.weights).sum()
             aim = aim if s.use == "rebalance" else min(aim, 0.0)
             short = s.flows[t] < 0.0 and p.cash < aim * p.wealth
@@ -138,7 +138,10 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
                     raise NoRoot
         for turn in ["book", "look"] if s.lag else ["look", "book"]:
             if turn == "book" and order is not None and order.due == t and not at_open:
+                least = min(order.box[0][-1], 0.0) - 0.05
                 order = work(s, p, t, order, False)
+                if soon and s.flows[t] < 0.0 and p.cash < least * p.wealth:
+                    raise NoRoot
             if turn == "look" and order is None and (t in s.reviews or again):
                 target = target_at(market, t, s.weights)
                 again = outside(p, market.tradable[t], box_round(target, s.rule.band)[2], s.rule.band)
