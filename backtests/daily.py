@@ -10,7 +10,7 @@ import numpy as np
 
 from backtests.backtest import NO_LINE, Ledger
 from backtests.game import Game
-from backtests.loop import events, hold, is_overdrawn, take_in, uses_all, write, write_decision, write_unbooked
+from backtests.loop import events, hold, is_overdrawn, take_in, use_up, uses_all, write, write_decision, write_unbooked
 from backtests.lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
@@ -130,6 +130,7 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
         upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part), desk.tariff, t,
         desk.lots, desk.most, 1.0 / pending.left, game.scratch, ledger.trades, ledger.charges, held.count,
     )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[held.count], before)
     flow, least, cash = game.sessions.flows[t], float(trade.cash_lower), held.cash_units * game.sessions.cash_index[t]
     whole = uses_all(desk, pending.left, float(trade.part))
     if status == REFUSED or (whole and is_overdrawn(flow, least, cash, held.nav)):

@@ -22,6 +22,7 @@ from research.rules.corridor import ask, near, reason
 Rows = NDArray[np.int64]
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
+ROUNDING = 1e-12  # of NAV: what a session's volume still allows, and is less, is none
 
 
 class Sessions(NamedTuple):
@@ -50,6 +51,7 @@ class Desk(NamedTuple):
     """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
 
     tariff : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
+    most : (T, n) currency, what a session's volume still allows of each line's orders, or (0, n) without a limit.
     """
 
     tariff: Tariff
@@ -248,6 +250,7 @@ def carry_out(
         rule.cash[k, 2], rule.cash[k, 3], rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
         ledger.trades, ledger.charges, count,
     )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[count], before)
     if uses_all(desk, order.left, rule.part) and is_overdrawn(
         sessions.flows[t], rule.cash[k, 2], cash_units * cash_price, nav
     ):
@@ -331,11 +334,21 @@ def take_in(
         units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
         goal, goal, 1.0, desk.at_close, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
     )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[count], before)
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
     if is_overdrawn(flow, floor, cash_units * cash_price, nav):
         status = REFUSED
     return status, nav, cash_units, count + 1
+
+
+@lean
+def use_up(most: Array, t: int, trades: Array, nav: float) -> None:
+    """Take the orders (n,) that were booked in session t from what its volume still allows, `most`; all in currency."""
+    if len(most) > 0:
+        for i in range(len(trades)):
+            left = most[t, i] - abs(trades[i])
+            most[t, i] = left if left > ROUNDING * nav else 0.0
 
 
 @inlined
