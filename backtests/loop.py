@@ -22,7 +22,7 @@ from research.rules.corridor import ask, near, reason
 Rows = NDArray[np.int64]
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
-ROUNDING = 1e-12  # of NAV: what a session's volume still allows, and is less, is none
+ROUNDING = 1e-12  # of NAV: a session whose volume still allows less allows nothing
 
 
 class Sessions(NamedTuple):

@@ -138,9 +138,9 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
                     raise NoRoot
         for turn in ["book", "look"] if s.lag else ["look", "book"]:
             if turn == "book" and order is not None and order.due == t and not at_open:
-                least = min(order.box[0][-1], 0.0) - 0.05
+                paying, least = whole and order.left == 1, min(order.box[0][-1], 0.0) - 0.05
                 order = work(s, p, t, order, False)
-                if soon and s.flows[t] < 0.0 and p.cash < least * p.wealth:
+                if paying and s.flows[t] < 0.0 and p.cash < least * p.wealth:
                     raise NoRoot
             if turn == "look" and order is None and (t in s.reviews or again):
                 target = target_at(market, t, s.weights)
