@@ -10,7 +10,7 @@ import numpy as np
 
 from backtests.backtest import NO_LINE, Ledger
 from backtests.game import Game
-from backtests.loop import events, hold, take_in, write, write_decision, write_unbooked
+from backtests.loop import events, hold, is_overdrawn, take_in, use_up, uses_all, write, write_decision, write_unbooked
 from backtests.lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
@@ -59,7 +59,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
             pending = _carry_out(game, held, pending, t, game.sessions.opens, ledger)
         held.nav = wealth(held.units, game.sessions.closes, t, held.cash_units, game.sessions.cash_index[t])
         if game.sessions.flows[t] != 0.0:
-            _flow(game, held, t, _uses_all(game, pending, t), ledger)
+            _flow(game, held, t, pending, ledger)
         if not held.nav > 0.0:
             raise game.refused(t, held.nav)
         for turn in ("book", "look") if game.lag > 0 else ("look", "book"):
@@ -101,15 +101,11 @@ def _overnight(game: Game, held: _Book, t: int, ledger: Ledger) -> None:
         held.count = count
 
 
-def _uses_all(game: Game, pending: _Pending | None, t: int) -> bool:
-    """Is a decision booked whole at the close of row t, so that it uses the money of that close?"""
-    if pending is None or pending.due != t or game.desk.at_open or pending.units is not None:
-        return False
-    return pending.left == 1 and pending.trade.part == 1.0 and not len(game.desk.most)
-
-
-def _flow(game: Game, held: _Book, t: int, soon: bool, ledger: Ledger) -> None:
+def _flow(game: Game, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
+    soon = False
+    if pending is not None and pending.due == t:
+        soon = uses_all(game.desk, pending.left, float(pending.trade.part))
     aims = (game.targets.rows, int(game.targets.row[t]), game.desk, game.scratch, t, soon)
     state = (held.units, held.cash_units, ledger, held.count)
     status, held.nav, held.cash_units, count = take_in(game.sessions, *aims, *state)
@@ -134,7 +130,10 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
         upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part), desk.tariff, t,
         desk.lots, desk.most, 1.0 / pending.left, game.scratch, ledger.trades, ledger.charges, held.count,
     )  # fmt: skip
-    if status == REFUSED:
+    use_up(desk.most, t, ledger.trades[held.count], before)
+    flow, least, cash = game.sessions.flows[t], float(trade.cash_lower), held.cash_units * game.sessions.cash_index[t]
+    whole = uses_all(desk, pending.left, float(trade.part))
+    if status == REFUSED or (whole and is_overdrawn(flow, least, cash, held.nav)):
         raise game.refused(t, held.nav)
     pending.root = held.count if pending.root < 0 else pending.root
     _write_decision(ledger, held, pending)

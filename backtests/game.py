@@ -81,7 +81,7 @@ class Game:
             at_close=at_close,
             carry=costs.carry,
             lots=Lots.empty(n, purchases if taxed else 0),
-            most=execution.largest(market, first),
+            most=np.array(execution.largest(market, first)),  # writable: bookings use it up
             days=int(execution.days),
             at_open=at_open,
             invest_flows=flows is not None and flows.use == "rebalance",

@@ -22,6 +22,7 @@ from research.rules.corridor import ask, near, reason
 Rows = NDArray[np.int64]
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
+ROUNDING = 1e-12  # of NAV: a session whose volume still allows less allows nothing
 
 
 class Sessions(NamedTuple):
@@ -50,6 +51,7 @@ class Desk(NamedTuple):
     """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
 
     tariff : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
+    most : (T, n) currency, what a session's volume still allows of each line's orders, or (0, n) without a limit.
     """
 
     tariff: Tariff
@@ -125,8 +127,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             count, due = count + 1, t + 1
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            whole = order.left == 1 and rule.part == 1.0 and len(desk.most) == 0
-            soon = pending and t == due and not desk.at_open and whole
+            soon = pending and t == due and uses_all(desk, order.left, rule.part)
             status, nav, cash_units, count = take_in(
                 sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
             )
@@ -238,7 +239,10 @@ def carry_out(
     sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked,
     units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
-    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left)."""
+    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
+
+    REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
+    """
     k, cash_price = order.k, sessions.cash_index[t]
     before = wealth(units, prices, t, cash_units, cash_price)
     status, nav, cash_units, paid, unfinished = book(
@@ -246,6 +250,11 @@ def carry_out(
         rule.cash[k, 2], rule.cash[k, 3], rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
         ledger.trades, ledger.charges, count,
     )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[count], before)
+    if uses_all(desk, order.left, rule.part) and is_overdrawn(
+        sessions.flows[t], rule.cash[k, 2], cash_units * cash_price, nav
+    ):
+        status = REFUSED
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
     write(ledger, count, t, units, cash_units, before, nav, paid)
@@ -325,11 +334,36 @@ def take_in(
         units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
         goal, goal, 1.0, desk.at_close, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
     )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[count], before)
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    if flow < 0.0 and cash_units * cash_price < (min(floor, 0.0) - OVERDRAFT) * nav:
+    if is_overdrawn(flow, floor, cash_units * cash_price, nav):
         status = REFUSED
     return status, nav, cash_units, count + 1
+
+
+@lean
+def use_up(most: Array, t: int, trades: Array, nav: float) -> None:
+    """Take the orders (n,) that were booked in session t from what its volume still allows, `most`; all in currency."""
+    if len(most) > 0:
+        for i in range(len(trades)):
+            left = most[t, i] - abs(trades[i])
+            most[t, i] = left if left > ROUNDING * nav else 0.0
+
+
+@inlined
+def uses_all(desk: Desk, left: int, part: float) -> bool:
+    """Is a decision booked whole at the close that it is due at, so that it uses the money of that close itself?
+
+    left : sessions over which what is left of it is worked.  part : of the way to its box that it goes.
+    """
+    return left == 1 and part == 1.0 and not desk.at_open and len(desk.most) == 0
+
+
+@inlined
+def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
+    """Does a withdrawal leave cash (currency) overdrawn by more than `OVERDRAFT` beyond `least`, the weight meant?"""
+    return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
 
 
 @inlined

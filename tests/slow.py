@@ -123,10 +123,10 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
             p.grow(to_open)
             order = work(s, p, t, order, True)
             p.grow(1.0 / to_open)
+        whole = s.rule.part == 1.0 and s.execution.participation is None
+        soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
         if s.flows[t] != 0.0:
             p.cash += s.flows[t]
-            whole = s.rule.part == 1.0 and s.execution.participation is None
-            soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
             aim = 1.0 - target_at(market, t, s.weights).sum()
             aim = aim if s.use == "rebalance" else min(aim, 0.0)
             short = s.flows[t] < 0.0 and p.cash < aim * p.wealth
@@ -138,7 +138,10 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
                     raise NoRoot
         for turn in ["book", "look"] if s.lag else ["look", "book"]:
             if turn == "book" and order is not None and order.due == t and not at_open:
+                paying, least = whole and order.left == 1, min(order.box[0][-1], 0.0) - 0.05
                 order = work(s, p, t, order, False)
+                if paying and s.flows[t] < 0.0 and p.cash < least * p.wealth:
+                    raise NoRoot
             if turn == "look" and order is None and (t in s.reviews or again):
                 target = target_at(market, t, s.weights)
                 again = outside(p, market.tradable[t], box_round(target, s.rule.band)[2], s.rule.band)
@@ -306,21 +309,23 @@ def book(
     end = nearest(w, market.tradable[t], box, rates[0] + rates[1])
     moves = np.abs(end - w) > NONE
     gap = np.where(moves, part * (end - w), 0.0)
-    gap, at_most, cut = paced(s, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
+    gap, at_most, cut = paced(s, p, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
     trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), at_most, rates, minimum, t - at_open)
     return Booking(asked, t, trades, charges, cut)
 
 
 def paced(
-    s: Setting, t: int, gap: np.ndarray, nav: float, way: float, to_cash: float, capped: bool
+    s: Setting, p: Portfolio, t: int, gap: np.ndarray, nav: float, way: float, to_cash: float, capped: bool
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Today's share of the way, each order at most its part of the volume; buys or sells give way to cash.
+    """Today's share of the way, a line's orders at most its part of the day's volume; buys or sells give way to cash.
 
     Also which orders are as large as they may be, and so do not pay for the others; and whether any is left.
     """
     today, at_most = gap * way, np.zeros(len(gap), dtype=bool)
     if capped and s.execution.participation is not None and s.market.volumes is not None:
         most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
+        most = most - sum((np.abs(b.trades) / nav for b in p.bookings if b.booked == t and b.asked != -2), 0.0)
+        most = np.where(most > 1e-12, most, 0.0)
         at_most = np.abs(today) > most
         today = np.clip(today, -most, most)
     if way == 1.0 and not at_most.any():

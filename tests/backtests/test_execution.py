@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
 from simulated import world
 
 from backtests.engine import backtest
-from research.accounting import Costs, Execution, Flows
+from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import Impact, Tax
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError, PolicyError
@@ -51,6 +52,31 @@ def test_a_cap_on_participation_leaves_the_rest_for_the_next_sessions(make_marke
     assert result.ledger.trades[:, 0] == pytest.approx([-3.6, -3.6, -2.8], abs=1e-12)
     assert result.ledger.trades[:, 1] == pytest.approx([3.6, 3.6, 2.8], abs=1e-12), "buys wait for what pays for them"
     assert result.ledger.cash == pytest.approx([0.0] * 6, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("at", "trades"),
+    [
+        # 20 come to 60 and 40: 12 of B are bought for them, and the decision finds no volume left of B.
+        ("close", [[0.0, 12.0], [0.0, 0.0], [0.0, 8.0]]),
+        # The decision comes first and goes to 50 and 50; of 20 that come, B gets the 2 that are left, and A its 10.
+        ("open", [[-10.0, 10.0], [10.0, 2.0], [0.0, 8.0]]),
+    ],
+)
+def test_a_flow_and_a_decision_share_what_a_session_allows_of_a_line(
+    make_market: MakeMarket, by_day: Callable[[Policy], Policy], at: Literal["close", "open"], trades: list[list[float]]
+) -> None:
+    """A tenth of a volume of 15 units at 8 is 12 a day of B."""
+    market, rule = drifted(make_market), Calendar(HALVES, "day")
+    volumes = np.array(market.volumes)
+    volumes[:, 1] = 15.0
+    market = replace(market, volumes=volumes)
+    execution, flows = Execution(at, participation=0.1), Flows({market.dates[2]: 20.0})
+    for policy in (rule, by_day(rule)):
+        result = backtest(market, policy, FREE, nav=100.0, execution=execution, flows=flows)
+        assert result.ledger.booked.tolist() == [2, 2, 3]
+        np.testing.assert_allclose(result.ledger.trades, trades, atol=1e-12)
+        assert result.ledger.cash[2:] == pytest.approx([8.0, 0.0, 0.0, 0.0], abs=1e-12)
 
 
 def test_a_line_without_volume_could_not_trade_where_orders_are_capped(make_market: MakeMarket) -> None:

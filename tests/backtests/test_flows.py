@@ -8,11 +8,11 @@ import pytest
 
 from backtests.engine import backtest
 from backtests.tally import METRICS, tally
-from research.accounting import Costs, Flows
+from research.accounting import Costs, Execution, Flows, Policy
 from research.allocation import FixedWeights
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.rules import Calendar, Never
+from research.rules import Calendar, Never, Threshold
 
 MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
@@ -128,6 +128,53 @@ def test_a_withdrawal_of_more_than_there_is_is_refused_by_name_and_date(make_mar
         flows = Flows({market.dates[2]: -100.5}, use=use)
         with pytest.raises(PolicyError, match=r"at 2018-01-04: it cannot pay the withdrawal of 100\.50"):
             backtest(market, Never(HALVES), Costs.bps(2), nav=100.0, flows=flows)
+
+
+def test_a_withdrawal_that_a_decision_of_the_day_cannot_pay_is_refused(
+    make_market: MakeMarket, by_day: Callable[[Policy], Policy]
+) -> None:
+    """A is 60 and halted, B is 40 and sold. Of 42, cash lacks 2 of 58, which is 3.4 %; of 43, 3 of 57: 5.3 %."""
+    returns = np.zeros((4, 2))
+    returns[1] = [0.2, -0.2]
+    market, rule = make_market(returns, halted=[(2, 0)]), Calendar(HALVES, "day")
+    for policy in (rule, by_day(rule)):
+        result = backtest(market, policy, Costs.bps(2), nav=100.0, flows=Flows({market.dates[2]: -42.0}))
+        assert result.triggers[0] == "calendar", "the decision pays"
+        assert result.ledger.trades[0] == pytest.approx([0.0, -40.0], abs=1e-12)
+        assert result.ledger.cash[2] == pytest.approx(-2.0, abs=1e-12)
+        for use in ("cash", "rebalance"):
+            flows = Flows({market.dates[2]: -43.0}, use=use)
+            with pytest.raises(PolicyError, match=r"2018-01-04: it cannot pay the withdrawal of 43\.00\. .* is 57\.00"):
+                backtest(market, policy, Costs.bps(2), nav=100.0, flows=flows)
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("rule", [Never(HALVES), Calendar(HALVES, "day")], ids=["flow", "decision"])
+def test_a_withdrawal_that_only_a_small_order_would_pay_is_refused_whoever_books_it(
+    make_market: MakeMarket, by_day: Callable[[Policy], Policy], rule: Policy, lag: int
+) -> None:
+    """60 and 40, of which 20 go: 20 of A is to be sold, and 25 is the smallest order. 20 of 80 are lacking."""
+    market = drifted(make_market)
+    for policy in (rule, by_day(rule)):
+        played = {"nav": 100.0, "lag": lag, "flows": Flows({market.dates[2]: -20.0})}
+        sent = backtest(market, policy, Costs.bps(2), execution=Execution(minimum_trade=15.0), **played)
+        assert sent.ledger.cash[2] == pytest.approx(0.0, abs=1e-12)
+        with pytest.raises(PolicyError, match=r"2018-01-04: it cannot pay the withdrawal of 20\.00"):
+            backtest(market, policy, Costs.bps(2), execution=Execution(minimum_trade=25.0), **played)
+
+
+def test_a_levered_decision_may_go_as_far_as_its_box_on_the_day_of_a_withdrawal(
+    make_market: MakeMarket, by_day: Callable[[Policy], Policy]
+) -> None:
+    """75 and 75 fall by a tenth: cash is -50 of 85, and past its band. It ends at -58 %, where the band ends."""
+    returns = np.zeros((4, 2))
+    returns[1] = -0.1
+    market, rule = make_market(returns), Threshold(FixedWeights((0.75, 0.75)), 0.08, "edge")
+    for policy in (rule, by_day(rule)):
+        flows = Flows({market.dates[2]: -1.0})
+        result = backtest(market, policy, Costs.bps(2), nav=100.0, flows=flows, leverage_limit=2.0)
+        assert result.triggers == ("band",)
+        assert result.cash_weight.iloc[2] == pytest.approx(-0.58, abs=1e-12)
 
 
 def test_flows_after_the_data_and_amounts_that_are_none_are_refused(make_market: MakeMarket) -> None:
