@@ -207,6 +207,33 @@ def test_a_slow_engine_gives_the_same_wealth_holdings_trades_and_charges() -> No
             raise AssertionError(f"case {seed}: {c.setting}") from error
 
 
+def halted(c: Case) -> Case:
+    """The case with its first line halted on three sessions, and one more three sessions later."""
+    market, rows = c.setting.market, [10, 11, 12, 16]
+    panels = {"tradable": False, "returns": 0.0, "prices": np.nan, "volumes": np.nan, "dividends": 0.0, "splits": 1.0}
+    changed = {name: np.array(getattr(market, name)) for name in panels}
+    opens = np.array(market.bars["open"])  # type: ignore[index]
+    opens[rows, 0] = np.nan
+    for name, none in panels.items():
+        changed[name][rows, 0] = none
+    return replace(c, setting=replace(c.setting, market=replace(market, bars={"open": opens}, **changed)))
+
+
+def test_spreads_and_impact_after_halts_are_those_of_the_slow_engine() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(CASES):
+        c = case(seed)
+        if c.setting.costs.impact is None or c.flows is not None or (c.setting.weights < 0.0).any():
+            continue
+        c = halted(c)
+        result = c.played()
+        compare(result, play(c.setting))
+        resumed = np.isin(result.ledger.booked, [13, 17]) & (result.ledger.charges[:, 3, 0] > 0.0)
+        seen[c.setting.execution.at] += int(resumed.sum())
+    assert seen["open"] >= 10, seen
+    assert seen["close"] >= 10, seen
+
+
 def test_the_compiled_loop_and_the_daily_one_are_equal_to_the_bit(by_day: Callable[[Policy], Policy]) -> None:
     for seed in playable()[::2]:
         c = case(seed)
