@@ -296,6 +296,20 @@ def test_an_open_before_which_no_spread_is_known_is_refused(make_market: MakeMar
     backtest(market, rule, Costs(np.zeros(2), spreads), start=market.dates[1], **opened)
 
 
+def test_a_cost_that_is_not_known_yet_says_from_which_day_a_test_can_start(make_market: MakeMarket) -> None:
+    """A is listed on the third session and its spread is known two closes later, where a test can open."""
+    market, spreads = make_market(np.zeros((8, 2)), first=[2]), np.full((8, 2), 0.01)
+    spreads[:4, 0] = np.nan
+    costs, rule = Costs(np.zeros(2), spreads), Calendar(FixedWeights((0.0, 1.0)), "day")
+    said = f"half-spread of A00 on {market.days[2]} .*held or not.*Start on {market.days[5]} or later"
+    for day in (1, 4):
+        with pytest.raises(DataError, match=said if day == 1 else f"Start on {market.days[5]}"):
+            backtest(market, rule, costs, start=market.dates[day])
+    assert backtest(market, rule, costs, start=market.dates[5]).first == costs.known_from(market) == 4
+    with pytest.raises(DataError, match="No later start helps, estimate it over a shorter window, or leave the line"):
+        backtest(market.until(market.dates[3]), rule, costs.until(4), start=market.dates[1])
+
+
 # -- bad input -------------------------------------------------------------------------------------------------------
 
 

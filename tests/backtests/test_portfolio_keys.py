@@ -11,7 +11,7 @@ from backtests.backtest import Backtest
 from backtests.comparison import compare, fit, measure_by, play, training_days
 from backtests.engine import backtest
 from backtests.scores import losses
-from backtests.sweeps import Axes, Choices, Strategic, sweep, threshold
+from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold
 from research.accounting import Costs, Flows, Impact
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
@@ -103,12 +103,15 @@ def test_a_file_is_played_as_in_python_to_the_bit(load: Load, market: Market, ca
     assert swept.table.loc[0, "cost"] == pytest.approx(1e4 * 252 * asked.cost_rate.mean(), rel=1e-9)
 
 
-def test_a_sweep_with_other_flows_is_another(load: Load) -> None:
+def test_a_sweep_with_other_flows_is_another(load: Load, tmp_path: Path) -> None:
     first, other = (load({"flows": {"every": "month", "amount": amount}}) for amount in (100, 200))
     axes = Axes(rules=(Choices(threshold, band=0.02, to=1.0),), allocations=(Choices(Strategic),))
     assert sweep(first, axes, progress=False).table.equals(sweep(first, axes, progress=False).table)
-    assert first.settings != other.settings
+    assert Arena.of(first).settings != Arena.of(other).settings
     assert not sweep(first, axes, progress=False).table.equals(sweep(other, axes, progress=False).table)
+    sweep(first, axes, folder=tmp_path / "chunks", progress=False)
+    with pytest.raises(ConfigError, match=r"flows\.amounts\.1993-01-29 was 100\.0 and is 200\.0"):
+        sweep(other, axes, folder=tmp_path / "chunks", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
     got = fit(spec, portfolio).tuned
     assert got is not None
     assert got.tried.set_index("band").loc[0.02, "J"] == losses(played, yardstick).mean()
-    with pytest.raises(DataError, match="Start later"):
+    with pytest.raises(DataError, match=f"Start on {before.days[listed + session + 1]} or later"):
         backtest(before, Threshold(spec.allocation, 0.02), costs, start=before.dates[listed + session], nav=1e6)
 
 
