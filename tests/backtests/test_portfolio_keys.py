@@ -10,8 +10,11 @@ import pytest
 from backtests.backtest import Backtest
 from backtests.comparison import compare, fit, measure_by, play, training_days
 from backtests.engine import backtest
+from backtests.report import fits
+from backtests.run import Run
 from backtests.scores import losses
 from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold
+from backtests.tearsheet import sheet_numbers
 from research.accounting import Costs, Flows, Impact
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
@@ -144,6 +147,23 @@ def test_training_days_that_end_before_the_costs_are_known_are_refused(load: Loa
     portfolio = load(IMPACT | {"test_start": "1993-03-01"})
     with pytest.raises(ConfigError, match="end on 1993-02-26, before the spreads and impact of all lines are known"):
         fit(portfolio.policies["tuned"], portfolio)
+
+
+def test_training_days_that_costs_by_the_day_leave_out_are_a_warning_and_on_record(load: Load, market: Market) -> None:
+    """AGG is listed in 2003, and 42 returns later its impact is known: ten years of SPY do not count."""
+    late = compare(load(IMPACT | {"costs.bonds.impact": 1.0}), only=["quarterly", "tuned"], draws=1000)
+    known = str(market.days[int(market.listed[:, 1].argmax()) + 42 + 1])
+    assert known.startswith("2003-11")
+    said = (
+        f"tuned was tuned from {known} on, where the costs by the day of all lines are known, and without the days "
+        "from 1993-02-01 up to then."
+    )
+    assert said in late.warnings
+    assert fits(late.fitted)["fitted"]["tuned"]["from"] == known
+    assert sheet_numbers(late, None, Run("test", "", "", {}, ""), [])["tuned"]["tuned"]["first"] == known
+    plain = compare(load({}), only=["quarterly", "tuned"], draws=1000)
+    assert not [warning for warning in plain.warnings if "was tuned from" in warning]
+    assert fits(plain.fitted)["fitted"]["tuned"]["from"] == "1993-02-01"
 
 
 def test_what_fitting_goes_without_is_a_warning(load: Load) -> None:
