@@ -326,7 +326,7 @@ def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: P
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         told = None if progress is None else partial(progress, "training")
-        costs = portfolio.costs.until(len(before.dates)).simplified(portfolio.nav)
+        costs = portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
         training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
         return Fitted(training.policy, training=training)
     return Fitted(spec)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from research.accounting.by_day import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.arguments import floats, is_number, is_whole, one_of, refuse
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.market import Array, frozen
 
@@ -176,13 +176,22 @@ class Costs:
         """The first row of `market` from which on spreads by the day and impact are known of every line that trades."""
         return known_from(market, panels_of(market, self.half_spread, self.impact))
 
-    def simplified(self, nav: float) -> "Costs":
+    def simplified(self, market: Market, nav: float) -> "Costs":
         """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
 
         Amounts are divided by `nav`, spreads by the day become their median; what depends on volumes, quotes and lots,
         and what holding costs, is left out.
+        market : of the days of these costs.  Raises : DataError for a line of which no spread is known on any of them.
         """
         n, half_spread = len(self.commission), self.total - self.commission
+        if (unknown := np.flatnonzero(np.isnan(half_spread))).size:
+            asset, listed = market.assets[unknown[0]], market.listed[:, unknown[0]]
+            since = f"it is listed on {market.days[listed.argmax()]}" if listed.any() else "it is not listed by then"
+            raise DataError(
+                f"no half-spread of {asset} in market {market.name!r} is known by {market.days[-1]}, the last training "
+                f"day: found nan on all {len(self.half_spread):,} sessions; {since}, and an estimate needs its whole "
+                "window after the listing. Start the test later, estimate over a shorter window, or leave the line out."
+            )
         return Costs(self.commission, half_spread, np.zeros(n), self.minimum / nav, self.ticket / nav)
 
     @property
