@@ -150,6 +150,12 @@ class Comparison:
             found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges all.")
         if costs.half_spread.ndim > 1 and self.seed_scores:
             found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
+        for name, f in self.fitted.items():
+            if f.tuned is not None and f.tuned.moved:
+                found.append(
+                    f"{name} was tuned from {f.tuned.start:%Y-%m-%d} on, where the costs by the day of all lines are "
+                    f"known, and without the days from {f.tuned.possible:%Y-%m-%d} up to then."
+                )
         beside = self.portfolio.beside_costs
         if beside and any(f.tuned is not None or f.training is not None for f in self.fitted.values()):
             found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
@@ -320,7 +326,7 @@ def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: P
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         told = None if progress is None else partial(progress, "training")
-        costs = portfolio.costs.until(len(before.dates)).simplified(portfolio.nav)
+        costs = portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
         training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
         return Fitted(training.policy, training=training)
     return Fitted(spec)

@@ -109,11 +109,17 @@ def save_learned(fitted: Mapping[str, Fitted], folder: Path) -> None:
 
 def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
     """What fitting found, for a manifest: each fitted candidate's own settings, and the seeds of learned ones."""
-    tuned = {name: f.tuned.policy for name, f in fitted.items() if f.tuned is not None}
+    tuned = {name: f.tuned for name, f in fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in fitted.items() if f.training is not None}
     return {
         "fitted": {
-            name: {"band": p.band, "within": p.destination, "seen": f"{p.seen:%Y-%m-%d}"} for name, p in tuned.items()
+            name: {
+                "band": t.policy.band,
+                "within": t.policy.destination,
+                "from": f"{t.start:%Y-%m-%d}",
+                "seen": f"{t.policy.seen:%Y-%m-%d}",
+            }
+            for name, t in tuned.items()
         }
         | {name: {"seed": t.chosen} for name, t in learned.items()},
         "seeds": {name: list(t.policies) for name, t in learned.items()},

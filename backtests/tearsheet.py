@@ -130,7 +130,13 @@ def sheet_numbers(
         "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
         "seeds": comparison.seeds().to_dict("records"),
         "tuned": {
-            n: {"band": t.policy.band, "destination": t.policy.destination, "tried": t.tried.to_dict("records")}
+            n: {
+                "band": t.policy.band,
+                "destination": t.policy.destination,
+                "first": f"{t.start:%Y-%m-%d}",
+                "last": f"{t.policy.seen:%Y-%m-%d}",
+                "tried": t.tried.to_dict("records"),
+            }
             for n, t in tuned.items()
         },
         "trades": None if trades is None else _trade_numbers(trades),

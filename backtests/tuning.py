@@ -28,10 +28,19 @@ class Tuned:
 
     policy : the candidate with the lowest J; the widest band, then the box nearest to target, among equals.
     tried : a row a candidate: band and destination (half-widths, fraction of NAV), J (bp a year).
+    start : the first day that was played.  possible : the first that the allocation alone would have allowed; costs by
+    the day that are known later than it move the start.
     """
 
     policy: FittedThreshold
     tried: pd.DataFrame
+    start: pd.Timestamp
+    possible: pd.Timestamp
+
+    @property
+    def moved(self) -> bool:
+        """Were training days left out, since costs were not known on them?"""
+        return self.start > self.possible
 
 
 def tune(
@@ -43,7 +52,8 @@ def tune(
     Raises ConfigError when the training days are too short for the allocation, or for those costs.
     """
     targets = target_path(spec.allocation, market)
-    first = max(int(np.argmax(targets.row >= 0)), costs.known_from(market))
+    complete = int(np.argmax(targets.row >= 0))
+    first = max(complete, costs.known_from(market))
     if first >= len(market.dates) - 1:
         raise ConfigError(
             f"the training days end on {market.days[-1]}, before the spreads and impact of all lines are known: start "
@@ -58,4 +68,5 @@ def tune(
     tried = pd.DataFrame(rows, columns=["band", "destination", "J"])
     best = tried.sort_values(["J", "band", "destination"], ascending=[True, False, True], kind="stable").iloc[0]
     to = Within(float(best["destination"]))
-    return Tuned(FittedThreshold(spec.allocation, float(best["band"]), to, seen=market.dates[-1]), tried)
+    policy = FittedThreshold(spec.allocation, float(best["band"]), to, seen=market.dates[-1])
+    return Tuned(policy, tried, market.dates[first + 1], market.dates[complete + 1])

@@ -310,7 +310,7 @@ def book(
     moves = np.abs(end - w) > NONE
     gap = np.where(moves, part * (end - w), 0.0)
     gap, at_most, cut = paced(s, p, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
-    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), at_most, rates, minimum, t - at_open)
+    trades, charges = settle(s, p, t, w + gap, moves & (gap != 0.0), at_most, rates, minimum, at_open)
     return Booking(asked, t, trades, charges, cut)
 
 
@@ -341,12 +341,19 @@ def paced(
 
 def proportional(s: Setting, t: int, at_open: bool) -> np.ndarray:
     """(2, n) commission and half-spread of the day, fraction of notional."""
-    known = t - at_open  # what an open knows is the last close
-    market, spread = s.market, s.costs.half_spread if s.costs.half_spread.ndim == 1 else s.costs.half_spread[known]
+    market, spread = s.market, s.costs.half_spread
+    if spread.ndim > 1:
+        spread = np.array([spread[known(s, t, i, at_open), i] for i in range(len(s.weights))])
     assert market.bars is not None
     quotes = market.bars["open"][t] if at_open else market.prices[t]
     per_unit = np.where(s.costs.per_unit > 0.0, s.costs.per_unit / quotes, 0.0)
     return np.nan_to_num(np.stack([s.costs.commission + per_unit, spread]))
+
+
+def known(s: Setting, t: int, i: int, at_open: bool) -> int:
+    """The day whose spread and impact are charged: an open knows those of the last close at which the line traded."""
+    days = range(t - 1, -1, -1) if at_open else [t]
+    return next((u for u in days if s.market.tradable[u, i]), t - at_open)
 
 
 def charged(s: Setting, t: int, i: int, size: float, rates: np.ndarray) -> list[float]:
@@ -379,7 +386,7 @@ def settle(
     at_most: np.ndarray,
     rates: np.ndarray,
     minimum: float,
-    known: int,
+    at_open: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pay for going to `goal`: which lines trade is decided at the wealth before costs. Gives trades and charges.
 
@@ -401,7 +408,7 @@ def settle(
         total, gains = 0.0, 0.0
         for i in np.flatnonzero(moves):
             order = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
-            total += sum(charged(s, known, i, abs(order), rates))
+            total += sum(charged(s, known(s, t, i, at_open), i, abs(order), rates))
             if s.costs.tax is not None and order < 0.0:
                 gains += sold(p.lots[i], -order, s.costs.tax.lots)[0]
         return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
@@ -412,7 +419,7 @@ def settle(
     gains = np.zeros(n)
     for i in np.flatnonzero(moves):
         trades[i] = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
-        charges[:4, i] = charged(s, known, i, abs(trades[i]), rates)
+        charges[:4, i] = charged(s, known(s, t, i, at_open), i, abs(trades[i]), rates)
         p.x[i] += trades[i]
         if s.costs.tax is not None and trades[i] < 0.0:
             gains[i], p.lots[i] = sold(p.lots[i], -trades[i], s.costs.tax.lots)

@@ -179,9 +179,9 @@ def tuning(name: str, key: str, tuned: Tuned) -> Picture:
     best = data[data["chosen"]].iloc[0]
     band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
     caption = (
-        f"Of {len(data)} thresholds tried on the days to {tuned.policy.seen:%Y-%m-%d}, a band of {band} points, traded "
-        f"to {aim}, had the lowest J there: {number(best['J'])} bp a year. The others lie up to "
-        f"{number(data['J'].max() - best['J'])} above it."
+        f"Of {len(data)} thresholds tried on the days from {tuned.start:%Y-%m-%d} to {tuned.policy.seen:%Y-%m-%d}, a "
+        f"band of {band} points, traded to {aim}, had the lowest J there: {number(best['J'])} bp a year. The others "
+        f"lie up to {number(data['J'].max() - best['J'])} above it."
     )
     each = [
         f"band {number(100 * r['band'])} points to {_aim(r['destination'], r['band'])}: {number(r['J'])}"

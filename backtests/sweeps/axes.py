@@ -66,8 +66,11 @@ class Choices:
     def __init__(self, make: Callable[..., Any], **settings: Any) -> None:
         if not callable(make):
             refuse("make of Choices is", make, "give the class of a rule or an allocation, such as Threshold.")
+        try:
+            self.parameters = signature(make).parameters
+        except ValueError:  # dict and int do not say what they take
+            refuse("make of Choices is", make, "give the class of a rule or an allocation, such as Threshold.")
         self.make = make
-        self.parameters = signature(make).parameters
         open_ended = any(p.kind is Parameter.VAR_KEYWORD for p in self.parameters.values())
         for name in () if open_ended else settings:
             if name not in self.parameters:

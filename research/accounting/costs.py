@@ -7,12 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from research.accounting.by_day import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.arguments import floats, is_number, is_whole, one_of, refuse
 from research.errors import ConfigError, DataError
 from research.market import Market
-from research.market.checks import missing_from
-from research.market.liquidity import dollar_volume, volatility
 from research.market.market import Array, frozen
 
 COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
@@ -143,10 +142,9 @@ class Costs:
     def total(self) -> Array:
         """(n,) what a line's notional costs a side as far as it does not depend on the day: commission and spread.
 
-        Of spreads by the day it is the median.
+        Of spreads by the day it is the median, NaN for a line of which none is known.
         """
-        half_spread = self.half_spread if self.half_spread.ndim == 1 else np.nanmedian(self.half_spread, axis=0)
-        return frozen(self.commission + half_spread)
+        return frozen(self.commission + (self.half_spread if self.half_spread.ndim == 1 else _median(self.half_spread)))
 
     @property
     def proportional(self) -> bool:
@@ -175,20 +173,25 @@ class Costs:
         return self if self.half_spread.ndim == 1 else replace(self, half_spread=self.half_spread[:rows])
 
     def known_from(self, market: Market) -> int:
-        """The first row of `market` from which on all that is estimated over windows is known: spreads and impact."""
-        panels = [self.half_spread] if self.half_spread.ndim > 1 else []
-        if self.impact is not None:
-            panels += _windows(market, self.impact)
-        unknown = [np.flatnonzero((np.isnan(panel) & market.tradable).any(axis=1)) for panel in panels]
-        return max((int(rows[-1]) + 1 for rows in unknown if len(rows)), default=0)
+        """The first row of `market` from which on spreads by the day and impact are known of every line that trades."""
+        return known_from(market, panels_of(market, self.half_spread, self.impact))
 
-    def simplified(self, nav: float) -> "Costs":
+    def simplified(self, market: Market, nav: float) -> "Costs":
         """For worlds that start with a wealth of 1 instead of `nav` and have no volumes, quotes or lots.
 
         Amounts are divided by `nav`, spreads by the day become their median; what depends on volumes, quotes and lots,
         and what holding costs, is left out.
+        market : of the days of these costs.  Raises : DataError for a line of which no spread is known on any of them.
         """
         n, half_spread = len(self.commission), self.total - self.commission
+        if (unknown := np.flatnonzero(np.isnan(half_spread))).size:
+            asset, listed = market.assets[unknown[0]], market.listed[:, unknown[0]]
+            since = f"it is listed on {market.days[listed.argmax()]}" if listed.any() else "it is not listed by then"
+            raise DataError(
+                f"no half-spread of {asset} in market {market.name!r} is known by {market.days[-1]}, the last training "
+                f"day: found nan on all {len(self.half_spread):,} sessions; {since}, and an estimate needs its whole "
+                "window after the listing. Start the test later, estimate over a shorter window, or leave the line out."
+            )
         return Costs(self.commission, half_spread, np.zeros(n), self.minimum / nav, self.ticket / nav)
 
     @property
@@ -208,33 +211,26 @@ class Costs:
         Raises : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and value,
         for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
-        n = len(self.commission)
-        rates = np.stack([np.broadcast_to(self.commission, self.half_spread.shape), self.half_spread], axis=-2)
-        rates = rates.reshape(-1, 2, n)
-        if self.per_unit.any() or self.impact is not None or len(rates) > 1:
+        n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
+        if self.per_unit.any() or self.impact is not None or half_spread.ndim > 1:
             if market is None:
                 raise ConfigError("costs per unit, impact and spreads by the day need a market: give it.")
-            if len(rates) not in (1, len(market.dates)):
+            if half_spread.ndim > 1 and len(half_spread) != len(market.dates):
                 raise ConfigError(
-                    f"half_spread has {len(rates)} rows and market {market.name!r} {len(market.dates)}: give a row a "
-                    "date (`Costs.until` cuts the first of a longer one)."
+                    f"half_spread has {len(half_spread)} rows and market {market.name!r} {len(market.dates)}: give a "
+                    "row a date (`Costs.until` cuts the first of a longer one)."
                 )
-            _known(market, first, rates[:, 1], "half-spread", "an estimate needs its whole window after the listing")
-            rates = _yesterdays(rates) if at_open else rates
+            half_spread, impact = on_each_day(market, first, half_spread, self.impact, at_open)
+        rates = np.stack([np.broadcast_to(self.commission, half_spread.shape), half_spread], axis=-2)
+        rates = rates.reshape(-1, 2, n)
         if self.per_unit.any():
             assert market is not None
             quotes = market.bars["open"] if at_open and market.bars is not None else market.prices
             each = np.where(self.per_unit > 0.0, self.per_unit, np.nan) / quotes
-            _known(market, first, np.where(self.per_unit > 0.0, each, 0.0), "quote", "a commission per unit needs it")
+            charged = np.where(self.per_unit > 0.0, each, 0.0)
+            refuse_missing(market, first, charged, "quote", "a commission per unit needs it")
             rates = np.broadcast_to(rates, (len(each), 2, n)).copy()
             rates[:, 0] += np.nan_to_num(each)
-        impact, exponent = np.zeros((1, n)), 1.5
-        if self.impact is not None and np.any(self.impact.coefficient):
-            assert market is not None
-            exponent = self.impact.exponent
-            impact = _impact(market, first, self.impact)
-            impact = _yesterdays(impact) if at_open else impact
-        rates = np.nan_to_num(rates)
         amounts = bool(self.minimum.any() or self.ticket.any() or impact.any())
         return Tariff(
             rates=frozen(rates),
@@ -242,7 +238,7 @@ class Costs:
             minimum=self.minimum,
             ticket=self.ticket,
             impact=frozen(impact),
-            exponent=float(exponent),
+            exponent=1.5 if self.impact is None else float(self.impact.exponent),
             minimum_trade=float(minimum_trade),
             tax=0.0 if self.tax is None else float(self.tax.rate),
             method=METHODS["average" if self.tax is None else self.tax.lots],
@@ -304,48 +300,8 @@ def _checked(name: str, given: ArrayLike, n: int) -> Array:
     return frozen(values)
 
 
-def _impact(market: Market, first: int, model: Impact) -> Array:
-    """(T, n) what notional^p is multiplied by, currency^(1 - p)."""
-    volume, sigma = _windows(market, model)
-    assert market.volumes is not None
-    charged = np.broadcast_to(np.asarray(model.coefficient, dtype=float), market.shape[1:])
-    today = np.where(market.volumes > 0.0, 1.0, np.nan)
-    _known(
-        market,
-        first,
-        np.where(charged > 0.0, today, 1.0),
-        "volume above zero",
-        "impact needs one each day",
-        market.volumes,
-    )
-    whole = "impact needs its whole window after the listing"
-    _known(market, first, volume, f"{model.volume_window}-session mean of volume", whole)
-    _known(market, first, sigma, f"{model.volatility_window}-session volatility", whole)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        each: Array = charged * sigma * volume ** (1.0 - model.exponent)
-    return np.nan_to_num(each, posinf=0.0)
-
-
-def _windows(market: Market, model: Impact) -> tuple[Array, Array]:
-    """(T, n) mean volume, currency a day, and volatility a day, that impact is charged by; 1 for lines without it."""
-    if market.volumes is None:
-        raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
-    charged = np.asarray(model.coefficient, dtype=float) > 0.0
-    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
-    return np.where(charged, volume, 1.0), np.where(charged, sigma, 1.0)
-
-
-def _yesterdays(days: Array) -> Array:
-    """What is known at the open: the rows (T, …) of the closes before."""
-    return np.concatenate([days[:1], days[:-1]])
-
-
-def _known(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:
-    """Refuse a missing value, from row `first` on, of a line that can trade.  found : what to show, else the value."""
-    if (missing := missing_from(market, values, first)) is not None:
-        t, i = missing
-        shown = np.broadcast_to(values if found is None else found, market.shape)
-        raise DataError(
-            f"no {what} of {market.assets[i]} on {market.days[t]} in market {market.name!r}: found {shown[t, i]}, and "
-            f"{need}. Start later, give a shorter window or another market, or leave the cost out."
-        )
+def _median(by_day: Array) -> Array:
+    """(n,) of the days (T, n) on which each line's is known; NaN where it never is."""
+    found, known = np.full(by_day.shape[1], np.nan), ~np.isnan(by_day).all(axis=0)
+    found[known] = np.nanmedian(by_day[:, known], axis=0)
+    return found

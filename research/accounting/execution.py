@@ -25,7 +25,7 @@ class Execution:
 
     at     : "close", or the "open" of the session in which the lag ends, where the market has opens.
     days   : sessions over which the way to the box is walked: 1/days of it first, 1/(days - 1) of the rest next, …
-    participation : the most of a line that is traded in a session, by decisions and flows together, as a fraction of that
+    participation : the most of a line that decisions and flows trade together in a session, as a fraction of that
     session's volume; the rest goes on the next.
     sizing : "fractional", or "units": the orders of a trade list, in whole lots, sized at the close of the decision and
              filled at the booking's prices.

@@ -122,16 +122,17 @@ def _impact(document: Document, coefficient: Array) -> Impact | None:
         return None
     if document.has("impact"):
         document.check_keys(("impact",), IMPACT)
-    exponent = document.number("impact", "exponent", default=Impact.exponent)
-    if not 1.0 < exponent <= 3.0:
-        mend = "Give a number that is more than 1 and at most 3; 1.5 is the 3/2-power law."
-        document.refuse(("impact", "exponent"), "not an exponent of impact", exponent, mend)
-    return Impact(
-        coefficient=tuple(coefficient.tolist()),
-        exponent=exponent,
-        volume_window=document.whole("impact", "volume_window", at_least=1, default=Impact.volume_window),
-        volatility_window=document.whole("impact", "volatility_window", at_least=2, default=Impact.volatility_window),
-    )
+    numbers: dict[str, Any] = {
+        "exponent": document.number("impact", "exponent", default=Impact.exponent),
+        "volume_window": document.whole("impact", "volume_window", at_least=1, default=Impact.volume_window),
+        "volatility_window": document.whole(
+            "impact", "volatility_window", at_least=2, default=Impact.volatility_window
+        ),
+    }
+    try:
+        return Impact(tuple(coefficient.tolist()), **numbers)
+    except ConfigError as error:
+        raise ConfigError(f"impact ({document.place(('impact',))}): {error}") from error
 
 
 def _holding(document: Document) -> dict[str, float]:

@@ -207,6 +207,40 @@ def test_a_slow_engine_gives_the_same_wealth_holdings_trades_and_charges() -> No
             raise AssertionError(f"case {seed}: {c.setting}") from error
 
 
+def halted(c: Case) -> Case:
+    """The case at opens, with its first line halted on three sessions, and on one more three sessions later."""
+    market, rows = c.setting.market, [10, 11, 12, 16]
+    panels = {"tradable": False, "returns": 0.0, "prices": np.nan, "volumes": np.nan, "dividends": 0.0, "splits": 1.0}
+    changed = {name: np.array(getattr(market, name)) for name in panels}
+    opens = np.array(market.bars["open"])  # type: ignore[index]
+    opens[rows, 0] = np.nan
+    for name, none in panels.items():
+        changed[name][rows, 0] = none
+    execution = replace(c.setting.execution, at="open")
+    market = replace(market, bars={"open": opens}, **changed)
+    return replace(c, setting=replace(c.setting, market=market, execution=execution))
+
+
+def test_spreads_and_impact_at_the_open_after_a_halt_are_those_of_the_slow_engine() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(CASES):
+        c = case(seed)
+        if c.setting.costs.impact is None or c.setting.lag == 0 or c.flows is not None:
+            continue
+        c = halted(c)
+        try:
+            result = c.played()
+        except PolicyError:
+            with pytest.raises(NoRoot):
+                play(c.setting)
+            continue
+        compare(result, play(c.setting))
+        resumed = result.ledger.charges[np.isin(result.ledger.booked, [13, 17]), :, 0]
+        by_day = c.setting.costs.half_spread.ndim > 1
+        seen.update(impact=int((resumed[:, 3] > 0.0).sum()), spread=int((resumed[:, 1] > 0.0).sum()) if by_day else 0)
+    assert min(seen["impact"], seen["spread"]) >= 10, seen
+
+
 def test_the_compiled_loop_and_the_daily_one_are_equal_to_the_bit(by_day: Callable[[Policy], Policy]) -> None:
     for seed in playable()[::2]:
         c = case(seed)

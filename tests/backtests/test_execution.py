@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from simulated import world
 
+from backtests.backtest import Backtest
 from backtests.engine import backtest
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.costs import Impact, Tax
@@ -252,6 +253,87 @@ def test_two_purchases_a_day_of_one_line_find_room_in_its_lots(make_market: Make
     lost = sum(book.charges[:-1, 4].ravel())
     assert book.charges[-1, 4, 0] == pytest.approx(0.2 * gain, rel=1e-10)
     assert lost > 0.0, "B was sold at a gain on the way"
+
+
+def halted(make_market: MakeMarket) -> Market:
+    """A is halted on the fifth to seventh of nine sessions; B rises by 20 % in the halt, so that A is bought after it.
+
+    Returns of 10 % and -10 % take turns on A before. A traded 50 units a day, B a million.
+    """
+    returns = np.zeros((9, 2))
+    returns[1:4, 0], returns[5, 1] = [0.1, -0.1, 0.1], 0.2
+    market = make_market(returns, halted=[(row, 0) for row in (4, 5, 6)])
+    quotes = np.where(market.tradable, 10.0 * market.index, np.nan)
+    volumes = np.where(market.tradable, [50.0, 1e6], 0.0)
+    return replace(market, prices=quotes, volumes=volumes, bars={"open": quotes})
+
+
+def first_after(result: Backtest) -> tuple[float, np.ndarray]:
+    """Of the first booking after the halt of A: what A traded and what it was charged."""
+    j = int(np.flatnonzero(result.ledger.booked == 7)[0])
+    return float(result.ledger.trades[j, 0]), result.ledger.charges[j, :, 0]
+
+
+@pytest.mark.parametrize("in_halt", [np.nan, 0.0, 0.3])
+def test_the_first_open_after_a_halt_pays_the_spread_of_the_last_day_that_traded(
+    make_market: MakeMarket, in_halt: float
+) -> None:
+    """1 % up to the halt and 3 % after it: the open that ends it knows the 1 %, whatever is written into the halt."""
+    market, spreads = halted(make_market), np.full((9, 2), 0.01)
+    spreads[4:7, 0], spreads[7:, 0] = in_halt, 0.03
+    costs = Costs(np.zeros(2), spreads)
+    for at, rate in (("open", 0.01), ("close", 0.03)):
+        result = backtest(market, Calendar(HALVES, "day"), costs, nav=100.0, execution=Execution(at=at))
+        traded, charges = first_after(result)
+        assert traded > 2.0
+        assert charges[1] == pytest.approx(rate * traded, rel=1e-12)
+
+
+def test_the_first_open_after_a_halt_pays_the_impact_of_the_last_day_that_traded(make_market: MakeMarket) -> None:
+    """Before the halt A returned -10 % and 10 %: volatility is 0.1 x sqrt 2, and its volume 50 units at 9.9 and 10.89.
+
+    In the halt its windows of two sessions run dry: no volume, no volatility.
+    """
+    market = halted(make_market)
+    costs = Costs(np.zeros(2), np.zeros(2), impact=Impact((1.0, 0.0), 1.5, 2, 2))
+    result = backtest(
+        market, Calendar(HALVES, "day"), costs, start=market.dates[4], nav=100.0, execution=Execution(at="open")
+    )
+    traded, charges = first_after(result)
+    quotes = np.array([9.9, 10.89])
+    expected = 0.1 * np.sqrt(2.0) * traded * np.sqrt(traded / (50.0 * quotes).mean())
+    assert traded > 3.0
+    assert charges[3] == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_open_before_which_no_spread_is_known_is_refused(make_market: MakeMarket) -> None:
+    """A is listed on the third session, with a spread from that close on: its first open cannot be charged."""
+    market = make_market(np.zeros((5, 2)), first=[2])
+    quotes = np.where(market.tradable, 10.0, np.nan)
+    market = replace(market, prices=quotes, bars={"open": quotes})
+    spreads = np.where(market.tradable, 0.01, np.nan)
+    opened = {"execution": Execution(at="open"), "start_weights": np.array([0.0, 0.5])}
+    rule = Calendar(HALVES, "day")
+    said = f"half-spread of A00 before the open of {market.days[2]} .*Start on {market.days[3]} or later"
+    with pytest.raises(DataError, match=said):
+        backtest(market, rule, Costs(np.zeros(2), spreads), start=market.dates[1], **opened)
+    backtest(market, rule, Costs(np.zeros(2), spreads), start=market.dates[3], **opened)
+    spreads[1, 0] = 0.01  # stated for the day before the listing
+    backtest(market, rule, Costs(np.zeros(2), spreads), start=market.dates[1], **opened)
+
+
+def test_a_cost_that_is_not_known_yet_says_from_which_day_a_test_can_start(make_market: MakeMarket) -> None:
+    """A is listed on the third session and its spread is known two closes later, where a test can open."""
+    market, spreads = make_market(np.zeros((8, 2)), first=[2]), np.full((8, 2), 0.01)
+    spreads[:4, 0] = np.nan
+    costs, rule = Costs(np.zeros(2), spreads), Calendar(FixedWeights((0.0, 1.0)), "day")
+    said = f"half-spread of A00 on {market.days[2]} .*held or not.*Start on {market.days[5]} or later"
+    for day in (1, 4):
+        with pytest.raises(DataError, match=said if day == 1 else f"Start on {market.days[5]}"):
+            backtest(market, rule, costs, start=market.dates[day])
+    assert backtest(market, rule, costs, start=market.dates[5]).first == costs.known_from(market) == 4
+    with pytest.raises(DataError, match="No later start helps, estimate it over a shorter window, or leave the line"):
+        backtest(market.until(market.dates[3]), rule, costs.until(4), start=market.dates[1])
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

@@ -10,8 +10,11 @@ import pytest
 from backtests.backtest import Backtest
 from backtests.comparison import compare, fit, measure_by, play, training_days
 from backtests.engine import backtest
+from backtests.report import fits
+from backtests.run import Run
 from backtests.scores import losses
-from backtests.sweeps import Axes, Choices, Strategic, sweep, threshold
+from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold
+from backtests.tearsheet import sheet_numbers
 from research.accounting import Costs, Flows, Impact
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
@@ -103,12 +106,15 @@ def test_a_file_is_played_as_in_python_to_the_bit(load: Load, market: Market, ca
     assert swept.table.loc[0, "cost"] == pytest.approx(1e4 * 252 * asked.cost_rate.mean(), rel=1e-9)
 
 
-def test_a_sweep_with_other_flows_is_another(load: Load) -> None:
+def test_a_sweep_with_other_flows_is_another(load: Load, tmp_path: Path) -> None:
     first, other = (load({"flows": {"every": "month", "amount": amount}}) for amount in (100, 200))
     axes = Axes(rules=(Choices(threshold, band=0.02, to=1.0),), allocations=(Choices(Strategic),))
     assert sweep(first, axes, progress=False).table.equals(sweep(first, axes, progress=False).table)
-    assert first.settings != other.settings
+    assert Arena.of(first).settings != Arena.of(other).settings
     assert not sweep(first, axes, progress=False).table.equals(sweep(other, axes, progress=False).table)
+    sweep(first, axes, folder=tmp_path / "chunks", progress=False)
+    with pytest.raises(ConfigError, match=r"flows\.amounts\.1993-01-29 was 100\.0 and is 200\.0"):
+        sweep(other, axes, folder=tmp_path / "chunks", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
     got = fit(spec, portfolio).tuned
     assert got is not None
     assert got.tried.set_index("band").loc[0.02, "J"] == losses(played, yardstick).mean()
-    with pytest.raises(DataError, match="Start later"):
+    with pytest.raises(DataError, match=f"Start on {before.days[listed + session + 1]} or later"):
         backtest(before, Threshold(spec.allocation, 0.02), costs, start=before.dates[listed + session], nav=1e6)
 
 
@@ -141,6 +147,23 @@ def test_training_days_that_end_before_the_costs_are_known_are_refused(load: Loa
     portfolio = load(IMPACT | {"test_start": "1993-03-01"})
     with pytest.raises(ConfigError, match="end on 1993-02-26, before the spreads and impact of all lines are known"):
         fit(portfolio.policies["tuned"], portfolio)
+
+
+def test_training_days_that_costs_by_the_day_leave_out_are_a_warning_and_on_record(load: Load, market: Market) -> None:
+    """AGG is listed in 2003, and 42 returns later its impact is known: ten years of SPY do not count."""
+    late = compare(load(IMPACT | {"costs.bonds.impact": 1.0}), only=["quarterly", "tuned"], draws=1000)
+    known = str(market.days[int(market.listed[:, 1].argmax()) + 42 + 1])
+    assert known.startswith("2003-11")
+    said = (
+        f"tuned was tuned from {known} on, where the costs by the day of all lines are known, and without the days "
+        "from 1993-02-01 up to then."
+    )
+    assert said in late.warnings
+    assert fits(late.fitted)["fitted"]["tuned"]["from"] == known
+    assert sheet_numbers(late, None, Run("test", "", "", {}, ""), [])["tuned"]["tuned"]["first"] == known
+    plain = compare(load({}), only=["quarterly", "tuned"], draws=1000)
+    assert not [warning for warning in plain.warnings if "was tuned from" in warning]
+    assert fits(plain.fitted)["fitted"]["tuned"]["from"] == "1993-02-01"
 
 
 def test_what_fitting_goes_without_is_a_warning(load: Load) -> None:

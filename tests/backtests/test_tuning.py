@@ -56,7 +56,10 @@ def test_costs_by_the_day_are_charged_from_where_they_are_known() -> None:
     spreads[:20, 1] = np.nan
     costs = Costs(np.zeros(3), spreads)
     assert costs.known_from(market) == 20
-    tried = tune(spec, market, costs, measured_by(market, WEIGHTS)).tried.set_index("band")
+    tuned = tune(spec, market, costs, measured_by(market, WEIGHTS))
+    assert (tuned.start, tuned.possible, tuned.moved) == (market.dates[21], market.dates[1], True)
+    assert not tune(spec, market, Costs.bps(3), measured_by(market, WEIGHTS)).moved
+    tried = tuned.tried.set_index("band")
     for band in (0.01, 0.03):
         played = backtest(market, Threshold(FixedWeights(WEIGHTS), band), costs, start=market.dates[21])
         assert losses(played, measured_by(market, WEIGHTS)).mean() in tried.loc[[band], "J"].tolist()

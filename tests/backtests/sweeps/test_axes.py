@@ -84,6 +84,8 @@ def test_every_point_of_a_grid_is_as_likely_as_any_other() -> None:
         (lambda: Range("a", 1.0), "low of a range is 'a': give a number"),
         (lambda: Range(0.0, True), "high of a range is True"),
         (lambda: Choices("never"), "make of Choices is 'never': give the class of a rule"),
+        (lambda: Choices(dict), "make of Choices is <class 'dict'>: give the class of a rule"),
+        (lambda: Choices(int, x=1), "make of Choices is <class 'int'>: give the class of a rule"),
         (lambda: Choices(threshold, bnad=0.1), r"a setting of Choices\(threshold\) is 'bnad': Did you mean 'band'"),
         (lambda: Axes(rules=(Choices(threshold, band=None),)).grid(), "band is None: a band is a fraction"),
         (lambda: Axes(rules=(Choices(threshold, band="wide"),)).grid(), "band is 'wide': a band is a fraction"),

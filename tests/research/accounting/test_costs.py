@@ -83,6 +83,17 @@ def test_a_spread_by_the_day_is_of_the_day_and_a_shorter_market_takes_its_part()
         costs.tariff(market_of([5.0, 5.0, 5.0, 5.0]))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_spread_of_which_no_training_day_knows_one_cannot_be_simplified() -> None:
+    market = market_of([5.0, 5.0, 5.0])
+    known = Costs(np.zeros(1), np.array([[np.nan], [0.004], [0.002]])).simplified(market, 100.0)
+    assert known.half_spread.tolist() == pytest.approx([0.003])
+    never = Costs(np.zeros(1), np.full((3, 1), np.nan))
+    assert np.isnan(never.total).all()
+    with pytest.raises(DataError, match=r"no half-spread of A in market 'made' is known by 2018-01-04, .*on all 3 ses"):
+        never.simplified(market, 100.0)
+
+
 def test_twice_the_costs_are_twice_every_cost_of_trading_and_no_other() -> None:
     costs = Costs(
         np.array([0.001]), np.array([0.002]), ticket=np.array([3.0]), minimum=np.array([4.0]), impact=Impact(0.5),
