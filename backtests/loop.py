@@ -315,9 +315,10 @@ def take_in(
 
     A desk that does not sells what cash cannot pay, and no more.  soon : a decision is booked whole at this close, and
     uses it.  Gives (status, nav, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold leaves
-    cash overdrawn by more than `OVERDRAFT`.
+    cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by before.
     """
     cash_price, flow = sessions.cash_index[t], sessions.flows[t]
+    held = cash_units * cash_price
     cash_units += flow / cash_price
     nav = wealth(units, sessions.closes, t, cash_units, cash_price)
     if not nav > 0.0:
@@ -337,7 +338,7 @@ def take_in(
     use_up(desk.most, t, ledger.trades[count], before)
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    if is_overdrawn(flow, floor, cash_units * cash_price, nav):
+    if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
         status = REFUSED
     return status, nav, cash_units, count + 1
 

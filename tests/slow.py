@@ -126,6 +126,7 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
         whole = s.rule.part == 1.0 and s.execution.participation is None
         soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
         if s.flows[t] != 0.0:
+            had = p.cash
             p.cash += s.flows[t]
             aim = 1.0 - target_at(market, t, s.weights).sum()
             aim = aim if s.use == "rebalance" else min(aim, 0.0)
@@ -134,7 +135,7 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
                 raise NoRoot
             if not soon and (s.use == "rebalance" or short):
                 p.bookings.append(flow(s, p, t, aim))
-                if s.flows[t] < 0.0 and p.cash < (min(aim, 0.0) - 0.05) * p.wealth:
+                if s.flows[t] < 0.0 and p.cash < min(aim * p.wealth, had, 0.0) - 0.05 * p.wealth:
                     raise NoRoot
         for turn in ["book", "look"] if s.lag else ["look", "book"]:
             if turn == "book" and order is not None and order.due == t and not at_open:
