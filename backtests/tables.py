@@ -1,6 +1,6 @@
 """A comparison and a backtest as tables: which figures are shown, in which order and unit; and both as text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -186,9 +186,18 @@ def comparison_text(comparison: "Comparison") -> str:
         ),
         f"{finding(comparison)}\n{comparison.recommendation.sentence}",
     ]
-    if comparison.warnings:
-        blocks.append("\n".join(f"Warning: {warning}" for warning in comparison.warnings))
-    return "\n\n".join("\n".join(_wrapped(line) for line in block.splitlines()) for block in blocks)
+    text = "\n\n".join("\n".join(_wrapped(line) for line in block.splitlines()) for block in blocks)
+    return text + warnings_text(comparison.warnings)
+
+
+def warnings_text(warnings: Iterable[str]) -> str:
+    """What stands below a result that a reader must judge: a paragraph of warnings, or nothing where there are none.
+
+    >>> warnings_text(["Cash earns nothing."]), warnings_text([])
+    ('\\n\\nWarning: Cash earns nothing.', '')
+    """
+    said = "\n".join(_wrapped(f"Warning: {warning}") for warning in warnings)
+    return f"\n\n{said}" if said else ""
 
 
 def text_table(rows: Sequence[Sequence[str]], *, left: int = 0, words: bool = False) -> str:

@@ -11,6 +11,8 @@ from backtests.figures.sweep.cases import comparable, today
 from backtests.sweeps.arena import Arena, Stage
 from backtests.sweeps.plan import AXES, Part
 from backtests.sweeps.table import best_first
+from backtests.tables import warnings_text
+from research.market.notes import warnings_in
 
 BEST = 8
 FIGURES = {  # column: (heading, unit, factor, digits)
@@ -57,7 +59,17 @@ def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) ->
         if now != own:
             text[-1] += f"\n(the portfolio's own, {_words(own)}, were not played, or by too few policies)"
         text += ["", _columns(part.head(rows), FIGURES)]
-    return "\n".join(text)
+    return "\n".join(text) + warnings_text(data_warnings(made))
+
+
+def data_warnings(made: Stage) -> list[str]:
+    """What a reader must judge of the data, from the first opening trade on; of several portfolios, each by name."""
+    found = []
+    for name, arena in made.arenas.items():
+        market, whose = arena.market, f"{name}: " if len(made.arenas) > 1 else ""
+        first = min(made.firsts[name, start] for start in made.plan.days)
+        found += [whose + said for said in warnings_in(market.notes, market.dates[first], market.dates[-1])]
+    return found
 
 
 def own_conditions(arena: Arena) -> dict[str, Any]:
