@@ -11,6 +11,7 @@ import pandas as pd
 from backtests.evidence import METRICS, Evidence
 from backtests.figures.words import counted, listed, number, percent
 from backtests.scores import Score, Yardstick, score
+from research.accounting import Costs
 from research.accounting.costs import CARRIES, COLUMNS
 from research.errors import DataError
 from research.risk.measures import BPS
@@ -46,6 +47,7 @@ class Row:
         return number(self.value(figures), self.digits)
 
 
+WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there are any
 GROUPS: Mapping[str, tuple[Row, ...]] = {
     "What it is judged by": (
         Row("J", "J, cost and tracking", "bp a year", metric="J"),
@@ -53,7 +55,7 @@ GROUPS: Mapping[str, tuple[Row, ...]] = {
         Row("tracking_error", "Tracking error, strategic", "% a year", 100.0),
         Row("days_outside", "Days outside ranges", "%", 100.0, 1),
     ),
-    "Wealth, net of costs": (
+    WEALTH: (
         Row("growth", "Growth", "% a year", 100.0, metric="growth"),
         Row("growth_gross", "Growth, gross", "% a year", 100.0),
         Row("volatility", "Volatility", "% a year", 100.0),
@@ -88,6 +90,19 @@ FLOWS = (
     Row("money_weighted", "Growth, money-weighted", "% a year", 100.0),
     Row("flows", "Money that came and went", "currency"),
 )
+CHARGES = {  # what `Costs` may charge, in words
+    "commission": "commission",
+    "half_spread": "half-spread",
+    "per_unit": "a commission a unit",
+    "minimum": "a least commission",
+    "ticket": "a ticket",
+    "impact": "impact",
+    "tax": "tax on realised gains",
+    "borrow": "borrowing what is short",
+    "financing": "financing",
+    "cash_spread": "a spread on cash",
+    "management_fee": "a management fee",
+}
 JUDGED_ALONE = ("J", "days_outside", "tracking_error")  # figures that need a portfolio's strategic target
 
 
@@ -155,6 +170,22 @@ def finding(comparison: "Comparison") -> str:
     count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in J"
     tried = f"{comparison.trials:,} configurations were tried to get here."
     return f"{count} (5 %, Holm-adjusted){': ' + said if said else ''}. {tried}"
+
+
+def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
+    """What is charged for trading, and for holding, in words.
+
+    >>> charged_words(Costs([1e-4], [0.0], ticket=2.0, management_fee=0.002))
+    (['commission', 'a ticket'], ['a management fee'])
+    """
+    found = costs.settings
+    return [CHARGES[k] for k in found if k not in CARRIES], [CHARGES[k] for k in found if k in CARRIES]
+
+
+def comparison_figures(comparison: "Comparison") -> dict[str, dict[str, Any]]:
+    """The figures of each policy by name, with those of money that came and went where there was some."""
+    played = comparison.backtests
+    return {name: s.figures(played[name].dates) | flow_figures(played[name]) for name, s in comparison.scores.items()}
 
 
 # -- text ------------------------------------------------------------------------------------------------------------
@@ -246,13 +277,21 @@ def backtest_figures(played: "Backtest") -> tuple[list[Row], dict[str, Any]]:
     parts = rates * played.periods_per_year / len(played.net_returns) * BPS
     below: dict[str, Sequence[Row]] = {"cost": COSTS} if len(parts) > 1 else {}
     figures |= {str(name): float(rate) for name, rate in parts.items()}
-    if played.flows.any():
-        figures["flows"], below["growth_gross"] = float(played.flows.sum()), FLOWS
-        with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
-            figures["money_weighted"] = played.money_weighted
+    if found := flow_figures(played):
+        figures, below["growth_gross"] = figures | found, FLOWS
     shown = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
     rows = [row for each in shown for row in (each, *below.get(each.key, ()))]
     return [row for row in rows if row.key in figures], figures
+
+
+def flow_figures(played: "Backtest") -> dict[str, float]:
+    """The figures of `FLOWS`, as far as there are any: none where no money came or went."""
+    if not played.flows.any():
+        return {}
+    found = {"flows": float(played.flows.sum())}
+    with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
+        found["money_weighted"] = played.money_weighted
+    return found
 
 
 def backtest_table(played: "Backtest") -> pd.DataFrame:
