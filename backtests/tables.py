@@ -143,6 +143,7 @@ def rule_words(policy: Any, strategic: Any = None) -> str:
         goes = {0.0: "to target", band: "to the edge"}.get(aim, f"to within {_points(aim)}{unit}")
         limit = f" or {_points(cap)} points" if cap is not None else ""
         words = f"past {_points(band)}{unit or ' points'}{limit}, {goes}"
+        words += f", checked each {check}" if (check := getattr(policy, "check", "day")) != "day" else ""
     elif family == "learned":
         words = "box learned, asked each " + str(getattr(policy, "every", "week"))
     else:

@@ -1,6 +1,7 @@
 """A plan numbers its configurations, the same way every time, with what shares the most side by side."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -59,6 +60,14 @@ def test_the_columns_say_where_a_configuration_is_on_each_axis() -> None:
     np.testing.assert_array_equal(columns["to"], [np.nan, 0.5, np.nan])
     assert columns["allocation"].tolist() == ["strategic", "strategic", "hrp"]
     assert columns["window"].tolist() == [0, 0, 100]
+
+
+def test_a_setting_that_one_policy_has_and_another_leaves_out_is_a_further_column() -> None:
+    five = partial(Threshold, Strategic(), 0.25, kind="relative")
+    columns = Plan([five(), five(cap=0.05), Never(Strategic())]).columns(Part(0, 3))
+    np.testing.assert_array_equal(columns["cap"], [np.nan, 0.05, np.nan])
+    assert not {"kind", "check", "part"} & set(columns), "all that have them have the same"
+    assert "cap" not in Plan([five(), Never(Strategic())]).columns(Part(0, 2))
 
 
 def test_a_setting_that_varies_besides_is_a_further_column() -> None:
