@@ -101,6 +101,16 @@ class Arena:
             )
         return row
 
+    def lagged(self, lag: int, first: int) -> int:
+        """A lag, of a test whose opening trade is at row `first`. Raises ConfigError for one as long as that test."""
+        if lag >= (sessions := len(self.market.dates) - 1 - first):
+            raise ConfigError(
+                f"a lag of {lag} sessions does not fit into the test of {self.name} that opens on "
+                f"{self.market.dates[first]:%Y-%m-%d} and has {sessions}: nothing would ever be booked. Give a shorter "
+                "one."
+            )
+        return lag
+
     def policy(self, policy: Rule) -> Rule:
         """A policy as it is played here: `Strategic()` becomes its own target."""
         if not isinstance(policy.allocation, Strategic):

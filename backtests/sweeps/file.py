@@ -253,12 +253,15 @@ def _starts(document: Document) -> tuple[Any, ...]:
 
 
 def _check_conditions(document: Document, arena: Arena, axes: Axes) -> None:
-    """Refuse costs, starts and windows that a portfolio and its market cannot have, where they stand."""
+    """Refuse costs, starts, lags and windows that a portfolio and its market cannot have, where they stand."""
     multiples = axes.cost_multiples
     _placed(
         document, ("cost_multiples",), arena.times, multiples.high if isinstance(multiples, Range) else max(multiples)
     )
-    first = min(_placed(document, ("starts",), arena.first, start) for start in axes.starts)
+    rows = [_placed(document, ("starts",), arena.first, start) for start in axes.starts]
+    first = min(rows)
+    for lag in axes.lags if document.has("lags") else ():
+        _placed(document, ("lags",), arena.lagged, lag, max(rows))
     for name, choice in zip(document.tree.get("allocations") or (), axes.allocations, strict=False):
         for held in _each(document, ("allocations", name), choice):
             _placed(document, ("allocations", name, "window"), check_history, arena.holds(held), arena.market, first)
@@ -288,9 +291,14 @@ def _listed(document: Document, arenas: Mapping[str, Arena]) -> Plan:
             document.refuse(
                 (key,), "stands beside a list of configurations", document.value(key), "Keep one of the two."
             )
-    names = list(document.mapping("configurations"))
-    configurations = [_configuration(document, name, arenas) for name in names]
-    return _placed(document, ("configurations",), listed, configurations, names)
+    named: dict[Configuration, str] = {}
+    for name, given in document.mapping("configurations").items():
+        found = _configuration(document, name, arenas)
+        if found in named:
+            what = f"the same configuration as {named[found]!r}"
+            document.refuse(("configurations", name), what, given, "Keep one of the two.")
+        named[found] = name
+    return _placed(document, ("configurations",), listed, list(named), list(named.values()))
 
 
 def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -> Configuration:
@@ -312,6 +320,8 @@ def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -
     arena = arenas[portfolio]
     _placed(document, (*path, "cost_multiple"), arena.times, multiple)
     first = _placed(document, (*path, "start"), arena.first, start)
+    if lag is not None:
+        _placed(document, (*path, "lag"), arena.lagged, lag, first)
     held = arena.holds(policy.allocation)
     _placed(document, (*path, "allocation", "window"), check_history, held, arena.market, first)
     return Configuration(policy, portfolio, multiple, lag, start)

@@ -234,7 +234,8 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
     if len(np.unique(picks, axis=0)) < len(picks):
         found, counts = np.unique(picks, axis=0, return_counts=True)
         twice = np.flatnonzero((picks == found[np.argmax(counts)]).all(axis=1))
-        raise ConfigError(f"configurations {twice[0]} and {twice[1]} of the list are the same. Keep one of the two.")
+        one, other = (repr(names[k]) if names else str(k) for k in twice[:2])
+        raise ConfigError(f"configurations {one} and {other} of the list are the same. Keep one of the two.")
     portfolios, policies, starts, lags, costs = values
     return Plan(policies, costs, lags, starts, portfolios, picks, tuple(names))
 

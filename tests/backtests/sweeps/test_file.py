@@ -211,7 +211,15 @@ RULES = "rules: {calendar: {every: month}}\n"
         ("configurations: {a: {rule: never, portfolio: b}}\n", "configurations.a.portfolio: unknown portfolio"),
         (
             "configurations:\n  a: {rule: never}\n  b: {rule: never}\n",
-            "configurations 0 and 1 of the list are the same",
+            r"configurations.b: the same configuration as 'a' \(.*line 4\): found {'rule': 'never'}. Keep one",
+        ),
+        (
+            RULES + "starts: [2020-01-02, 2022-01-03]\nlags: [1, 100000]\n",
+            r"lags \(.*line 4\): a lag of 100000 sessions does not fit into the test of sixty_forty that opens on 2021",
+        ),
+        (
+            "configurations:\n  a:\n    rule: never\n    lag: 5000\n",
+            r"configurations.a.lag \(.*line 5\): a lag of 5000 sessions does not fit",
         ),
     ],
 )

@@ -124,6 +124,10 @@ def test_a_list_keeps_its_order_and_its_names() -> None:
         (lambda: listed([Configuration(POLICIES[0], lag=[1])]), r"lags of a plan holds \[1\]"),
         (lambda: listed([Configuration(POLICIES[0], start="soon")]), "starts of a plan holds 'soon'"),
         (lambda: listed([Configuration(POLICIES[0])] * 2), "configurations 0 and 1 of the list are the same"),
+        (
+            lambda: listed([Configuration(POLICIES[0])] * 2, ["a", "b"]),
+            "configurations 'a' and 'b' of the list are the same",
+        ),
     ],
 )
 def test_what_is_no_plan_is_refused(make: object, said: str) -> None:
