@@ -18,6 +18,7 @@ from research.arguments import day
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio import Portfolio
+from research.portfolio.costs import with_asset
 from research.rules import Rule
 
 
@@ -126,7 +127,8 @@ class Arena:
         try:
             return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
         except ConfigError as error:
-            raise ConfigError(f"costs of {self.name} times {multiple:g}: {error}") from error
+            said = with_asset(str(error), self.market.assets)
+            raise ConfigError(f"costs of {self.name} times {multiple:g}: {said}") from error
 
 
 Start = pd.Timestamp | None

@@ -1,5 +1,6 @@
 """The costs of a portfolio file: of each class or line, of holding, and tax."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -63,17 +64,29 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     def each(key: str) -> np.ndarray:
         return np.array([found.get(key, 0.0) for found in given])
 
-    return Costs(
-        commission=each("commission_bps") * BPS,
-        half_spread=_half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
-        per_unit=each("per_unit"),
-        minimum=each("minimum"),
-        ticket=each("ticket"),
-        impact=_impact(document, each("impact")),
-        borrow=each("borrow_bps") * BPS,
-        tax=_tax(document),
+    found = {
+        "commission": each("commission_bps") * BPS,
+        "half_spread": _half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
+        **{key: each(key) for key in ("per_unit", "minimum", "ticket")},
+        "impact": _impact(document, each("impact")),
+        "borrow": each("borrow_bps") * BPS,
+        "tax": _tax(document),
         **_holding(document),
-    )
+    }
+    try:
+        return Costs(**found)
+    except ConfigError as error:  # a spread by the day may be none, whatever the file says
+        said = with_asset(str(error), [asset for asset, *_ in lines])
+        raise ConfigError(f"costs ({document.place(('costs',))}): {said}") from error
+
+
+def with_asset(said: str, assets: Sequence[str]) -> str:
+    """What `Costs` says of a line, which it knows by number only, with the name of the line's asset.
+
+    >>> with_asset("commission of line 1 is -2 bps", ["SPY", "AGG"])
+    'commission of AGG is -2 bps'
+    """
+    return re.sub(r"\bof line (\d+)\b", lambda found: f"of {assets[int(found[1])]}", said)
 
 
 def impact_settings(costs: Costs) -> dict[str, Any]:

@@ -157,7 +157,10 @@ RULES = "rules: {calendar: {every: month}}\n"
         (RULES + "lags: []\n", r"lags: an empty axis \(.*line 3\): found \[\]"),
         (RULES + "lags: [1, null]\n", r"lags: a value is empty \(.*line 3\)"),
         (RULES + "lags: {from: 0, to: 5}\n", r"lags \(.*line 3\): lags of a plan holds {'from': 0, 'to': 5}"),
-        (RULES + "cost_multiples: [1, 1e9]\n", r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09: comm"),
+        (
+            RULES + "cost_multiples: [1, 1e9]\n",
+            r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09: commission of SPY is",
+        ),
         (
             RULES + "cost_multiples: {from: -1, to: 2}\nsample: {size: 2}\n",
             r"cost_multiples \(.*line 3\): cost_multiples of a plan holds -1",
