@@ -279,7 +279,8 @@ def backtest_figures(played: "Backtest") -> tuple[list[Row], dict[str, Any]]:
     below: dict[str, Sequence[Row]] = {"cost": COSTS} if len(parts) > 1 else {}
     figures |= {str(name): float(rate) for name, rate in parts.items()}
     if found := flow_figures(played):
-        figures, below["growth_gross"] = figures | found, FLOWS
+        figures |= found
+        below["growth_gross"] = FLOWS
     shown = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
     rows = [row for each in shown for row in (each, *below.get(each.key, ()))]
     return [row for row in rows if row.key in figures], figures

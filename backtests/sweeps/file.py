@@ -18,7 +18,6 @@ or, in place of the axes, `configurations:`, a list by name, each a policy as in
 `cost_multiple`, `lag` and `start` besides.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from backtests.sweeps.arena import Arena
 from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
@@ -39,7 +38,7 @@ from research.errors import ConfigError, DataError
 from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.document import Document, did_you_mean, read_document
-from research.portfolio.policies import adapters, read_policy
+from research.portfolio.policies import adapters, read_policy, validated
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import Calendar, Never, Threshold
 
@@ -57,12 +56,6 @@ HELD: dict[str, tuple[type, Callable[..., Any]]] = {
 }
 AIMS = {"target": 0.0, "edge": 1.0}
 CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
-KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
-    "float": ("not a number", "Write a plain number, such as 0.25."),
-    "int": ("not a whole number", "Write one, such as 252."),
-    "bool": ("not true or false", "Write true or false."),
-    "literal": ("not one of its words", "Use {expected}."),
-}
 STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 
 
@@ -180,22 +173,12 @@ def _items(document: Document, path: KeyPath, kind: Any) -> list[Any]:
     if None in values:
         document.refuse(path, "a value is empty", given, "Give it, or leave it out.")
     made = [
-        _typed(document, path, kind, v) if isinstance(kind, TypeAdapter) else kind(document, path, v) for v in values
+        validated(document, path, kind, v) if isinstance(kind, TypeAdapter) else kind(document, path, v) for v in values
     ]
     twice = next((v for k, v in enumerate(made) if v in made[:k]), None)
     if twice is not None:
         document.refuse(path, "a value stands twice", twice, "Keep one of the two.")
     return made
-
-
-def _typed(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
-    """A setting as its class declares it."""
-    try:
-        return adapter.validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        what, mend = KINDS[problem["type"].partition("_")[0]]
-        document.refuse(path, what, value, mend.format(**problem.get("ctx", {})))
 
 
 def _of_plan(axis: str) -> Callable[[Document, KeyPath, Any], Any]:

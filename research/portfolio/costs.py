@@ -19,6 +19,12 @@ NUMBERS = ("commission_bps", "half_spread_bps", "per_unit", "minimum", "ticket",
 COSTS = (*NUMBERS, "half_spread")  # of a class, or of a line
 IMPACT = ("exponent", "volume_window", "volatility_window")  # of all lines that give a coefficient
 HOLDING = ("financing_bps", "cash_spread_bps", "management_fee_bps")  # a year
+UNITS = {  # of the costs in basis points that are not those of a side
+    "borrow_bps": "a year of what is held short",
+    "financing_bps": "a year of negative cash",
+    "cash_spread_bps": "a year of positive cash",
+    "management_fee_bps": "a year of NAV",
+}
 BPS = 1e-4
 
 
@@ -174,7 +180,7 @@ def _tax(document: Document) -> Tax | None:
 def _cost(document: Document, path: KeyPath) -> float:
     cost = document.number(*path)
     if not 0.0 <= cost < (5000.0 if path[-1].endswith("_bps") else np.inf):
-        mend = "Give basis points of notional a side: at least 0, less than 5,000."
+        mend = f"Give basis points {UNITS.get(path[-1], 'of notional a side')}: at least 0, less than 5,000."
         if not path[-1].endswith("_bps"):
             mend = "Give a number that is at least 0."
         document.refuse(path, "not a cost", cost, mend)

@@ -252,6 +252,8 @@ ERRORS = [
     ("lot: 10", "fractional: yes", "lines.AGG.fractional", "not true or false", "'yes'", "true or false"),
     ("commission_bps: 2", "commission_bps: -2", "costs.bonds.commission_bps", "not a cost", "-2", "at least 0"),
     ("commission_bps: 2", "commission_bps: 5000", "costs.bonds.commission_bps", "not a cost", "5000", "less than"),
+    ("cash: 1", "holding: {management_fee_bps: -20}\ncash: 1", "holding.management_fee_bps", "not a cost", "-20",
+     "Give basis points a year of NAV: at least 0"),
     ("half_spread_bps: 3", "half_spread_bps: -3", "lines.AGG.half_spread_bps", "not a cost", "-3", "at least 0"),
     ("  bonds: {", "  stocks: {", "costs", "no costs for the class of AGG", "'bonds'", "Add `bonds: {commission_bps"),
     ("1_000.50", "-1", "cash", "out of bounds", "-1", "at least 0"),
