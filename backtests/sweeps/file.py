@@ -55,6 +55,7 @@ HELD: dict[str, tuple[type, Callable[..., Any]]] = {
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic"},
 }
 AIMS = {"target": 0.0, "edge": 1.0}
+LARGEST = 10_000_000  # configurations of a sample, which are drawn and held at once
 CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
 STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 
@@ -118,6 +119,8 @@ def _of_axes(document: Document, arenas: Mapping[str, Arena]) -> Plan:
         return _placed(document, (), axes.grid)
     document.check_keys(("sample",), ("size", "seed", "kind"))
     size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
+    if size > LARGEST:
+        document.refuse(("sample", "size"), "too large a sample", size, f"Give {LARGEST:,} configurations at most.")
     seed, kind = (
         document.whole("sample", "seed", at_least=0, default=0),
         document.text("sample", "kind", default="sobol"),

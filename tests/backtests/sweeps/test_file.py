@@ -200,6 +200,10 @@ RULES = "rules: {calendar: {every: month}}\n"
         ),
         (RULES + "sample: {seed: 1}\n", "sample.size: missing"),
         (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, and its grid has 1"),
+        (
+            "rules: {threshold: {band: {from: 0.01, to: 0.1}}}\nsample: {size: 10000000000000}\n",
+            r"sample.size: too large a sample \(.*line 3\): found 10000000000000. Give 10,000,000 configurations at most",
+        ),
         (RULES + "sample: {size: 1, kind: halton}\n", "kind of a sample is 'halton'"),
         (RULES + "keep: {best: 1, by: j}\n", r"keep \(.*line 3\): by of keep is 'j'"),
         (RULES + "keep: {configurations: [1]}\n", "configuration 1 is not in the plan"),
