@@ -9,6 +9,7 @@ import pytest
 from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.plan import Part
+from backtests.tally import CVAR, METRICS
 from research.allocation import HRP, EqualWeights
 from research.errors import ConfigError, DataError
 from research.rules import Calendar, Never, Threshold, Within
@@ -37,6 +38,11 @@ def test_the_example_of_the_guide_is_read(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
     example = example.replace("../portfolios/global_multi_asset.yaml", str(PORTFOLIO))
     assert len(read_sweep(written(tmp_path, example, "")).plan) == 256
+
+
+def test_the_guide_tells_every_figure_of_the_table() -> None:
+    rows = [line for line in (ROOT / "docs" / "sweeps.md").read_text().splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])} >= {*METRICS, CVAR}
 
 
 def test_axes_are_combined(tmp_path: Path) -> None:
@@ -202,7 +208,7 @@ RULES = "rules: {calendar: {every: month}}\n"
         (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, and its grid has 1"),
         (
             "rules: {threshold: {band: {from: 0.01, to: 0.1}}}\nsample: {size: 10000000000000}\n",
-            r"sample.size: too large a sample \(.*line 3\): found 10000000000000. Give 10,000,000 configurations at most",
+            r"sample.size: too large a sample \(.*line 3\): found 10000000000000. Give 10,000,000 conf",
         ),
         (RULES + "sample: {size: 1, kind: halton}\n", "kind of a sample is 'halton'"),
         (RULES + "keep: {best: 1, by: j}\n", r"keep \(.*line 3\): by of keep is 'j'"),
