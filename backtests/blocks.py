@@ -14,8 +14,22 @@ from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
 from backtests.figures.words import counted, listed, number, percent
 from backtests.figures.years import calendar, year_table
-from backtests.tables import GROUPS, ROWS, Row, distinguished, drawdown_dates, finding, rule_words
-from research.accounting.costs import CARRIES, COLUMNS
+from backtests.tables import (
+    CHARGES,
+    FLOWS,
+    GROUPS,
+    ROWS,
+    WEALTH,
+    Row,
+    charged_words,
+    comparison_figures,
+    distinguished,
+    drawdown_dates,
+    finding,
+    rule_words,
+)
+from research.accounting import Costs
+from research.accounting.costs import CARRIES, COLUMNS, USUAL
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
@@ -31,6 +45,7 @@ WEIGHTS_WORDS = (
     "The ground is the range of the file, the rule across it the target, the dotted lines the band past which the rule "
     "trades, where it has one. Below each panel a stroke up is a purchase, a stroke down a sale."
 )
+PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
     *(Row(column, column.replace("half_", "half-").replace("_", " "), "bp a year") for column in (*COLUMNS, *CARRIES)),
@@ -104,8 +119,13 @@ def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block
 
 def _groups(comparison: "Comparison") -> list[Block]:
     """The rows of the table, in groups; the last group is about who may be recommended."""
-    figures = {n: s.figures(comparison.backtests[n].dates) for n, s in comparison.scores.items()}
-    groups = [{"name": name, "rows": [_row(comparison, row, figures) for row in rows]} for name, rows in GROUPS.items()]
+    without = {row.key: float("nan") for row in FLOWS}
+    figures = {name: without | found for name, found in comparison_figures(comparison).items()}
+    flows = FLOWS if any(played.flows.any() for played in comparison.backtests.values()) else ()
+    groups = [
+        {"name": name, "rows": [_row(comparison, row, figures) for row in (*rows, *flows * (name == WEALTH))]}
+        for name, rows in GROUPS.items()
+    ]
     made = comparison.recommendation
     kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in figures]
     among = [
@@ -243,10 +263,12 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
     low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
     later = {0: "at the same one", 1: "at the next"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
     rates, limit = low if low == high else f"{low} to {high}", portfolio.limits.tracking_error
+    others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
+    besides = f", and besides {listed(others)}" if others else ""
     facts = {
         "Universe": f"{counted(len(assets), 'line')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{_span(dates)}, {len(dates) - 1:,} days; whatever is fitted, on the days before",
-        "Costs and execution": f"{rates} bp of notional a side; decided at a close, booked {later}",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, booked {later}",
         "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
         + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
         "Accounting": comparison.accounting,
@@ -352,7 +374,14 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
 # -- conventions and settings ----------------------------------------------------------------------------------------
 
 
-def _conventions(comparison: "Comparison") -> dict[str, str]:
+def _cost_words(costs: Costs) -> str:
+    """What a file charges, and over what it is counted."""
+    traded, held = charged_words(costs)
+    said = f"On each side of a trade, over NAV before it: {listed(traded)}." if traded else "Trading costs nothing."
+    return f"{said} Of holding, over NAV at the close before: {listed(held)}." if held else said
+
+
+def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
     """Numbers in the words of `conventions.html.j2`."""
     yardstick, evidence, limits = comparison.yardstick, comparison.evidence, comparison.portfolio.limits
     return {
@@ -365,6 +394,8 @@ def _conventions(comparison: "Comparison") -> dict[str, str]:
         "draws": f"{evidence.resampling.reps:,}",
         "block": f"{evidence.resampling.block}",
         "level": percent(evidence.level, 0),
+        "cost": _cost_words(comparison.portfolio.costs),
+        "flows": any(played.flows.any() for played in comparison.backtests.values()),
         "notes": " ".join(comparison.notes),
     }
 

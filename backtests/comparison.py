@@ -16,6 +16,7 @@ from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
+from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
 
@@ -125,41 +126,17 @@ class Comparison:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge: of the data in the test, of the run, and of policies that never traded."""
-        first, last = self.backtests[self.reference].dates[[0, -1]]
-        found = [str(note) for note in self.portfolio.market.notes if note.warning and note.falls_in(first, last)]
+        """What a reader must judge: of the data in the test, of policies that never traded, and of the run."""
+        found = played_warnings(self.portfolio, self.fitted, self.backtests)
         quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
         if quick:
             found.append(f"A quick look, with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: no full run.")
-        found += self._fitted_without
         if self.portfolio.policy not in (None, self.recommendation.policy):
             found.append(f"The file has {self.portfolio.policy} in force, and these trades follow the recommendation.")
-        for name, played in self.backtests.items():
-            if not len(played.ledger.asked) and self.portfolio.policies[name].family != "never":
-                found.append(f"{name} never traded in the test.")
         days = len(self.backtests[self.reference].net_returns)
         if days < 3 * self.yardstick.periods_per_year:
             found.append(f"The test has {days} days, less than three years: most differences cannot be told apart.")
         return tuple(found)
-
-    @property
-    def _fitted_without(self) -> list[str]:
-        """What the test has and fitting went without, in sentences."""
-        costs, found = self.portfolio.costs, []
-        if costs.left_out and self.seed_scores:
-            found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges all.")
-        if costs.half_spread.ndim > 1 and self.seed_scores:
-            found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
-        for name, f in self.fitted.items():
-            if f.tuned is not None and f.tuned.moved:
-                found.append(
-                    f"{name} was tuned from {f.tuned.start:%Y-%m-%d} on, where the costs by the day of all lines are "
-                    f"known, and without the days from {f.tuned.possible:%Y-%m-%d} up to then."
-                )
-        beside = self.portfolio.beside_costs
-        if beside and any(f.tuned is not None or f.training is not None for f in self.fitted.values()):
-            found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
-        return found
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -256,6 +233,39 @@ def compare(
         settings=settings_of(portfolio, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
         | {"reference": reference, "candidates": names},
     )
+
+
+def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtests: Mapping[str, Backtest]) -> list[str]:
+    """What a reader must judge of the data in a test, of how its policies were fitted, and of those that never traded.
+
+    fitted, backtests : by policy, one at least, all on the same days.
+    """
+    first, last = next(iter(backtests.values())).dates[[0, -1]]
+    found = [*warnings_in(portfolio.market.notes, first, last), *_fitted_without(portfolio, fitted)]
+    for name, played in backtests.items():
+        if not len(played.ledger.asked) and portfolio.policies[name].family != "never":
+            found.append(f"{name} never traded in the test.")
+    return found
+
+
+def _fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[str]:
+    """What the test has and fitting went without, in sentences."""
+    costs, found, fits = portfolio.costs, [], list(fitted.values())
+    learned = any(f.training is not None for f in fits)
+    if costs.left_out and learned:
+        found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges all.")
+    if costs.half_spread.ndim > 1 and learned:
+        found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
+    for name, f in fitted.items():
+        if f.tuned is not None and f.tuned.moved:
+            found.append(
+                f"{name} was tuned from {f.tuned.start:%Y-%m-%d} on, where the costs by the day of all lines are known, and "
+                f"without the days from {f.tuned.possible:%Y-%m-%d} up to then."
+            )
+    beside = portfolio.beside_costs
+    if beside and (learned or any(f.tuned is not None for f in fits)):
+        found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
+    return found
 
 
 def training_days(portfolio: Portfolio) -> Market:

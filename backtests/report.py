@@ -22,12 +22,13 @@ from backtests.comparison import (
     fit,
     measure_by,
     play,
+    played_warnings,
     settings_of,
 )
 from backtests.notebook import check_parameters, execute, parse_parameter, plain, progress_file
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
 from backtests.scores import score
-from backtests.tables import csv_text
+from backtests.tables import csv_text, warnings_text
 from backtests.tearsheet import write_tearsheet
 from backtests.tuning import FittedThreshold
 from research.accounting import Hold, View, Why
@@ -233,7 +234,8 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
         save_learned({policy: fitted}, folder)
         write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
         sign(folder, started)
-    return Made(final, f"{played!r}\n{final}")
+    warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
+    return Made(final, f"{played!r}{warned}\n\n{final}")
 
 
 def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:

@@ -1,6 +1,6 @@
 """A comparison and a backtest as tables: which figures are shown, in which order and unit; and both as text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import pandas as pd
 from backtests.evidence import METRICS, Evidence
 from backtests.figures.words import counted, listed, number, percent
 from backtests.scores import Score, Yardstick, score
+from research.accounting import Costs
 from research.accounting.costs import CARRIES, COLUMNS
 from research.errors import DataError
 from research.risk.measures import BPS
@@ -46,6 +47,7 @@ class Row:
         return number(self.value(figures), self.digits)
 
 
+WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there are any
 GROUPS: Mapping[str, tuple[Row, ...]] = {
     "What it is judged by": (
         Row("J", "J, cost and tracking", "bp a year", metric="J"),
@@ -53,7 +55,7 @@ GROUPS: Mapping[str, tuple[Row, ...]] = {
         Row("tracking_error", "Tracking error, strategic", "% a year", 100.0),
         Row("days_outside", "Days outside ranges", "%", 100.0, 1),
     ),
-    "Wealth, net of costs": (
+    WEALTH: (
         Row("growth", "Growth", "% a year", 100.0, metric="growth"),
         Row("growth_gross", "Growth, gross", "% a year", 100.0),
         Row("volatility", "Volatility", "% a year", 100.0),
@@ -88,6 +90,19 @@ FLOWS = (
     Row("money_weighted", "Growth, money-weighted", "% a year", 100.0),
     Row("flows", "Money that came and went", "currency"),
 )
+CHARGES = {  # what `Costs` may charge, in words
+    "commission": "commission",
+    "half_spread": "half-spread",
+    "per_unit": "a commission a unit",
+    "minimum": "a least commission",
+    "ticket": "a ticket",
+    "impact": "impact",
+    "tax": "tax on realised gains",
+    "borrow": "borrowing what is short",
+    "financing": "financing",
+    "cash_spread": "a spread on cash",
+    "management_fee": "a management fee",
+}
 JUDGED_ALONE = ("J", "days_outside", "tracking_error")  # figures that need a portfolio's strategic target
 
 
@@ -128,6 +143,7 @@ def rule_words(policy: Any, strategic: Any = None) -> str:
         goes = {0.0: "to target", band: "to the edge"}.get(aim, f"to within {_points(aim)}{unit}")
         limit = f" or {_points(cap)} points" if cap is not None else ""
         words = f"past {_points(band)}{unit or ' points'}{limit}, {goes}"
+        words += f", checked each {check}" if (check := getattr(policy, "check", "day")) != "day" else ""
     elif family == "learned":
         words = "box learned, asked each " + str(getattr(policy, "every", "week"))
     else:
@@ -155,6 +171,22 @@ def finding(comparison: "Comparison") -> str:
     count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in J"
     tried = f"{comparison.trials:,} configurations were tried to get here."
     return f"{count} (5 %, Holm-adjusted){': ' + said if said else ''}. {tried}"
+
+
+def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
+    """What is charged for trading, and for holding, in words.
+
+    >>> charged_words(Costs([1e-4], [0.0], ticket=2.0, management_fee=0.002))
+    (['commission', 'a ticket'], ['a management fee'])
+    """
+    found = costs.settings
+    return [CHARGES[k] for k in found if k not in CARRIES], [CHARGES[k] for k in found if k in CARRIES]
+
+
+def comparison_figures(comparison: "Comparison") -> dict[str, dict[str, Any]]:
+    """The figures of each policy by name, with those of money that came and went where there was some."""
+    played = comparison.backtests
+    return {name: s.figures(played[name].dates) | flow_figures(played[name]) for name, s in comparison.scores.items()}
 
 
 # -- text ------------------------------------------------------------------------------------------------------------
@@ -186,9 +218,18 @@ def comparison_text(comparison: "Comparison") -> str:
         ),
         f"{finding(comparison)}\n{comparison.recommendation.sentence}",
     ]
-    if comparison.warnings:
-        blocks.append("\n".join(f"Warning: {warning}" for warning in comparison.warnings))
-    return "\n\n".join("\n".join(_wrapped(line) for line in block.splitlines()) for block in blocks)
+    text = "\n\n".join("\n".join(_wrapped(line) for line in block.splitlines()) for block in blocks)
+    return text + warnings_text(comparison.warnings)
+
+
+def warnings_text(warnings: Iterable[str]) -> str:
+    """What stands below a result that a reader must judge: a paragraph of warnings, or nothing where there are none.
+
+    >>> warnings_text(["Cash earns nothing."]), warnings_text([])
+    ('\\n\\nWarning: Cash earns nothing.', '')
+    """
+    said = "\n".join(_wrapped(f"Warning: {warning}") for warning in warnings)
+    return f"\n\n{said}" if said else ""
 
 
 def text_table(rows: Sequence[Sequence[str]], *, left: int = 0, words: bool = False) -> str:
@@ -237,13 +278,22 @@ def backtest_figures(played: "Backtest") -> tuple[list[Row], dict[str, Any]]:
     parts = rates * played.periods_per_year / len(played.net_returns) * BPS
     below: dict[str, Sequence[Row]] = {"cost": COSTS} if len(parts) > 1 else {}
     figures |= {str(name): float(rate) for name, rate in parts.items()}
-    if played.flows.any():
-        figures["flows"], below["growth_gross"] = float(played.flows.sum()), FLOWS
-        with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
-            figures["money_weighted"] = played.money_weighted
+    if found := flow_figures(played):
+        figures |= found
+        below["growth_gross"] = FLOWS
     shown = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
     rows = [row for each in shown for row in (each, *below.get(each.key, ()))]
     return [row for row in rows if row.key in figures], figures
+
+
+def flow_figures(played: "Backtest") -> dict[str, float]:
+    """The figures of `FLOWS`, as far as there are any: none where no money came or went."""
+    if not played.flows.any():
+        return {}
+    found = {"flows": float(played.flows.sum())}
+    with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
+        found["money_weighted"] = played.money_weighted
+    return found
 
 
 def backtest_table(played: "Backtest") -> pd.DataFrame:

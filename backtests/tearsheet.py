@@ -17,7 +17,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
 from backtests.figures.years import year_table
-from backtests.tables import backtest_figures, backtest_title, csv_text, distinguished
+from backtests.tables import backtest_figures, backtest_title, comparison_figures, csv_text, distinguished
 from research.errors import DataError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def sheet_numbers(
         },
         "trials": comparison.trials,
         "accounting": comparison.accounting,
-        "figures": {name: s.figures(comparison.backtests[name].dates) for name, s in comparison.scores.items()},
+        "figures": comparison_figures(comparison),
         "evidence": evidence.summary().reset_index().to_dict("records"),
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},

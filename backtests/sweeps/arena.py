@@ -18,6 +18,7 @@ from research.arguments import day
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.portfolio import Portfolio
+from research.portfolio.costs import with_asset
 from research.rules import Rule
 
 
@@ -101,6 +102,16 @@ class Arena:
             )
         return row
 
+    def lagged(self, lag: int, first: int) -> int:
+        """A lag, of a test whose opening trade is at row `first`. Raises ConfigError for one as long as that test."""
+        if lag >= (sessions := len(self.market.dates) - 1 - first):
+            raise ConfigError(
+                f"a lag of {lag} sessions does not fit into the test of {self.name} that opens on "
+                f"{self.market.dates[first]:%Y-%m-%d} and has {sessions}: nothing would ever be booked. Give a shorter "
+                "one."
+            )
+        return lag
+
     def policy(self, policy: Rule) -> Rule:
         """A policy as it is played here: `Strategic()` becomes its own target."""
         if not isinstance(policy.allocation, Strategic):
@@ -116,7 +127,8 @@ class Arena:
         try:
             return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
         except ConfigError as error:
-            raise ConfigError(f"costs of {self.name} times {multiple:g}: {error}") from error
+            said = with_asset(str(error), self.market.assets)
+            raise ConfigError(f"costs of {self.name} times {multiple:g}: {said}") from error
 
 
 Start = pd.Timestamp | None

@@ -18,7 +18,6 @@ or, in place of the axes, `configurations:`, a list by name, each a policy as in
 `cost_multiple`, `lag` and `start` besides.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from backtests.sweeps.arena import Arena
 from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
@@ -39,7 +38,7 @@ from research.errors import ConfigError, DataError
 from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.document import Document, did_you_mean, read_document
-from research.portfolio.policies import adapters, read_policy
+from research.portfolio.policies import adapters, read_policy, validated
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import Calendar, Never, Threshold
 
@@ -56,13 +55,8 @@ HELD: dict[str, tuple[type, Callable[..., Any]]] = {
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic"},
 }
 AIMS = {"target": 0.0, "edge": 1.0}
+LARGEST = 10_000_000  # configurations of a sample, which are drawn and held at once
 CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
-KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
-    "float": ("not a number", "Write a plain number, such as 0.25."),
-    "int": ("not a whole number", "Write one, such as 252."),
-    "bool": ("not true or false", "Write true or false."),
-    "literal": ("not one of its words", "Use {expected}."),
-}
 STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 
 
@@ -125,6 +119,8 @@ def _of_axes(document: Document, arenas: Mapping[str, Arena]) -> Plan:
         return _placed(document, (), axes.grid)
     document.check_keys(("sample",), ("size", "seed", "kind"))
     size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
+    if size > LARGEST:
+        document.refuse(("sample", "size"), "too large a sample", size, f"Give {LARGEST:,} configurations at most.")
     seed, kind = (
         document.whole("sample", "seed", at_least=0, default=0),
         document.text("sample", "kind", default="sobol"),
@@ -180,22 +176,12 @@ def _items(document: Document, path: KeyPath, kind: Any) -> list[Any]:
     if None in values:
         document.refuse(path, "a value is empty", given, "Give it, or leave it out.")
     made = [
-        _typed(document, path, kind, v) if isinstance(kind, TypeAdapter) else kind(document, path, v) for v in values
+        validated(document, path, kind, v) if isinstance(kind, TypeAdapter) else kind(document, path, v) for v in values
     ]
     twice = next((v for k, v in enumerate(made) if v in made[:k]), None)
     if twice is not None:
         document.refuse(path, "a value stands twice", twice, "Keep one of the two.")
     return made
-
-
-def _typed(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
-    """A setting as its class declares it."""
-    try:
-        return adapter.validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        what, mend = KINDS[problem["type"].partition("_")[0]]
-        document.refuse(path, what, value, mend.format(**problem.get("ctx", {})))
 
 
 def _of_plan(axis: str) -> Callable[[Document, KeyPath, Any], Any]:
@@ -253,12 +239,15 @@ def _starts(document: Document) -> tuple[Any, ...]:
 
 
 def _check_conditions(document: Document, arena: Arena, axes: Axes) -> None:
-    """Refuse costs, starts and windows that a portfolio and its market cannot have, where they stand."""
+    """Refuse costs, starts, lags and windows that a portfolio and its market cannot have, where they stand."""
     multiples = axes.cost_multiples
     _placed(
         document, ("cost_multiples",), arena.times, multiples.high if isinstance(multiples, Range) else max(multiples)
     )
-    first = min(_placed(document, ("starts",), arena.first, start) for start in axes.starts)
+    rows = [_placed(document, ("starts",), arena.first, start) for start in axes.starts]
+    first = min(rows)
+    for lag in axes.lags if document.has("lags") else ():
+        _placed(document, ("lags",), arena.lagged, lag, max(rows))
     for name, choice in zip(document.tree.get("allocations") or (), axes.allocations, strict=False):
         for held in _each(document, ("allocations", name), choice):
             _placed(document, ("allocations", name, "window"), check_history, arena.holds(held), arena.market, first)
@@ -288,9 +277,14 @@ def _listed(document: Document, arenas: Mapping[str, Arena]) -> Plan:
             document.refuse(
                 (key,), "stands beside a list of configurations", document.value(key), "Keep one of the two."
             )
-    names = list(document.mapping("configurations"))
-    configurations = [_configuration(document, name, arenas) for name in names]
-    return _placed(document, ("configurations",), listed, configurations, names)
+    named: dict[Configuration, str] = {}
+    for name, given in document.mapping("configurations").items():
+        found = _configuration(document, name, arenas)
+        if found in named:
+            what = f"the same configuration as {named[found]!r}"
+            document.refuse(("configurations", name), what, given, "Keep one of the two.")
+        named[found] = name
+    return _placed(document, ("configurations",), listed, list(named), list(named.values()))
 
 
 def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -> Configuration:
@@ -312,6 +306,8 @@ def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -
     arena = arenas[portfolio]
     _placed(document, (*path, "cost_multiple"), arena.times, multiple)
     first = _placed(document, (*path, "start"), arena.first, start)
+    if lag is not None:
+        _placed(document, (*path, "lag"), arena.lagged, lag, first)
     held = arena.holds(policy.allocation)
     _placed(document, (*path, "allocation", "window"), check_history, held, arena.market, first)
     return Configuration(policy, portfolio, multiple, lag, start)

@@ -184,10 +184,11 @@ class Plan:
         rows = [policy_columns(policy) for policy in self.policies]
         usual = list(policy_columns(self.policies[0]))[:USUAL]
         names = [*usual, *sorted({name for row in rows for name in row if name not in usual})]
-        empty: dict[str, Any] = {name: _empty(next(row[name] for row in rows if name in row)) for name in names}
+        empty = {name: _empty({row[name] for row in rows if name in row}) for name in names}
         varied = {name for name in names if len({row[name] for row in rows if name in row}) > 1}
         kept = [name for name in names if name in usual or name in varied]
-        return {name: np.array([row.get(name, empty[name]) for row in rows]) for name in kept}
+        found = {name: [row.get(name) for row in rows] for name in kept}
+        return {name: np.array([empty[name] if v is None else v for v in values]) for name, values in found.items()}
 
     def columns(self, part: Part) -> dict[str, np.ndarray | list[Any]]:
         """The axes of a part as columns; a lag or start of the portfolio's own is None there."""
@@ -233,7 +234,8 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
     if len(np.unique(picks, axis=0)) < len(picks):
         found, counts = np.unique(picks, axis=0, return_counts=True)
         twice = np.flatnonzero((picks == found[np.argmax(counts)]).all(axis=1))
-        raise ConfigError(f"configurations {twice[0]} and {twice[1]} of the list are the same. Keep one of the two.")
+        one, other = (repr(names[k]) if names else str(k) for k in twice[:2])
+        raise ConfigError(f"configurations {one} and {other} of the list are the same. Keep one of the two.")
     portfolios, policies, starts, lags, costs = values
     return Plan(policies, costs, lags, starts, portfolios, picks, tuple(names))
 
@@ -260,17 +262,17 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
 
 
 def _settings(record: Any, without: tuple[str, ...]) -> dict[str, Any]:
-    """The settings of a dataclass that are plain values, but for those that equal what the class has by default."""
+    """The settings of a dataclass that are plain values, or None, of those that have a default."""
     try:
         found = {f.name: getattr(record, f.name) for f in fields(record) if f.default is not MISSING}
     except TypeError:  # no dataclass
         return {}
-    return {name: v for name, v in found.items() if name not in without and isinstance(v, bool | int | float | str)}
+    return {k: v for k, v in found.items() if k not in without and isinstance(v, bool | int | float | str | None)}
 
 
-def _empty(like: Any) -> Any:
-    """What stands where a setting does not apply."""
-    return "" if isinstance(like, str) else float("nan")
+def _empty(values: set[Any]) -> Any:
+    """What stands where a setting does not apply, or is None, beside these values of it."""
+    return "" if any(isinstance(value, str) for value in values) else float("nan")
 
 
 # -- the axes at the door --------------------------------------------------------------------------------------------

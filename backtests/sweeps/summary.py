@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.figures.sweep.cases import comparable, today
+from backtests.figures.sweep.cases import comparable, further_words, policy_axes, today
 from backtests.sweeps.arena import Arena, Stage
 from backtests.sweeps.plan import AXES, Part
 from backtests.sweeps.table import best_first
+from backtests.tables import warnings_text
+from research.market.notes import warnings_in
 
 BEST = 8
 FIGURES = {  # column: (heading, unit, factor, digits)
@@ -57,7 +59,17 @@ def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) ->
         if now != own:
             text[-1] += f"\n(the portfolio's own, {_words(own)}, were not played, or by too few policies)"
         text += ["", _columns(part.head(rows), FIGURES)]
-    return "\n".join(text)
+    return "\n".join(text) + warnings_text(data_warnings(made))
+
+
+def data_warnings(made: Stage) -> list[str]:
+    """What a reader must judge of the data, from the first opening trade on; of several portfolios, each by name."""
+    found = []
+    for name, arena in made.arenas.items():
+        market, whose = arena.market, f"{name}: " if len(made.arenas) > 1 else ""
+        first = min(made.firsts[name, start] for start in made.plan.days)
+        found += [whose + said for said in warnings_in(market.notes, market.dates[first], market.dates[-1])]
+    return found
 
 
 def own_conditions(arena: Arena) -> dict[str, Any]:
@@ -116,33 +128,36 @@ def headline(made: Stage) -> str:
     )
 
 
-def policy_name(row: Any) -> str:
-    """A policy in a few words, from its row.
+def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
+    """A policy in a few words, from its row.  further : columns of settings besides the usual, in which rows differ.
 
     >>> policy_name({"rule": "threshold", "band": 0.02, "to": 0.5, "allocation": "hrp", "window": 252})
     'threshold 2 % to 0.5 of it, hrp 252'
+    >>> policy_name({"rule": "calendar", "every": "month", "allocation": "strategic", "part": 0.5}, ["part"])
+    'every month, part 0.5'
     """
     words = str(row["rule"])
     if words == "calendar":
         words = f"every {row['every']}"
     elif words == "threshold":
-        to = {0.0: "to target", 1.0: "to edge"}.get(row["to"], f"to {row['to']:.3g} of it")
-        words += f" {100 * row['band']:.3g} % {to}"
+        to = {0.0: "to target", 1.0: "to edge"}.get(row["to"], f"to {row['to']:.6g} of it")
+        words += f" {100 * row['band']:.6g} % {to}"
     if row["allocation"] != "strategic":
         words += f", {row['allocation']}" + (f" {row['window']}" if row["window"] else "")
-    return words
+    return words + further_words(row, further)
 
 
 def _columns(rows: pd.DataFrame, columns: Mapping[str, tuple[str, str, float, int]]) -> str:
     """Rows as aligned text, with a heading and its units."""
     body = [["", "configuration", *(heading for heading, *_ in columns.values())]]
     body.append(["", "", *(unit for _, unit, *_ in columns.values())])
-    for row in rows.to_dict("records"):
+    further = policy_axes(rows)
+    for row in ({str(name): value for name, value in each.items()} for each in rows.to_dict("records")):
         figures = [
             f"{row[key]:%Y-%m-%d}" if key == "start" else f"{row[key] * factor:.{digits}f}".replace("-", "−")
             for key, (_, _, factor, digits) in columns.items()
         ]
-        body.append([policy_name(row), str(row["configuration"]), *figures])
+        body.append([policy_name(row, further), str(row["configuration"]), *figures])
     widths = [max(len(line[k]) for line in body) for k in range(len(body[0]))]
     first, *others = widths
     lines = ([line[0].ljust(first), *map(str.rjust, line[1:], others)] for line in body)

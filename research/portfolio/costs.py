@@ -1,5 +1,6 @@
 """The costs of a portfolio file: of each class or line, of holding, and tax."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -18,6 +19,12 @@ NUMBERS = ("commission_bps", "half_spread_bps", "per_unit", "minimum", "ticket",
 COSTS = (*NUMBERS, "half_spread")  # of a class, or of a line
 IMPACT = ("exponent", "volume_window", "volatility_window")  # of all lines that give a coefficient
 HOLDING = ("financing_bps", "cash_spread_bps", "management_fee_bps")  # a year
+UNITS = {  # of the costs in basis points that are not those of a side
+    "borrow_bps": "a year of what is held short",
+    "financing_bps": "a year of negative cash",
+    "cash_spread_bps": "a year of positive cash",
+    "management_fee_bps": "a year of NAV",
+}
 BPS = 1e-4
 
 
@@ -63,17 +70,29 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     def each(key: str) -> np.ndarray:
         return np.array([found.get(key, 0.0) for found in given])
 
-    return Costs(
-        commission=each("commission_bps") * BPS,
-        half_spread=_half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
-        per_unit=each("per_unit"),
-        minimum=each("minimum"),
-        ticket=each("ticket"),
-        impact=_impact(document, each("impact")),
-        borrow=each("borrow_bps") * BPS,
-        tax=_tax(document),
+    found = {
+        "commission": each("commission_bps") * BPS,
+        "half_spread": _half_spread(document, market, lines, given, each("half_spread_bps") * BPS),
+        **{key: each(key) for key in ("per_unit", "minimum", "ticket")},
+        "impact": _impact(document, each("impact")),
+        "borrow": each("borrow_bps") * BPS,
+        "tax": _tax(document),
         **_holding(document),
-    )
+    }
+    try:
+        return Costs(**found)
+    except ConfigError as error:  # a spread by the day may be none, whatever the file says
+        said = with_asset(str(error), [asset for asset, *_ in lines])
+        raise ConfigError(f"costs ({document.place(('costs',))}): {said}") from error
+
+
+def with_asset(said: str, assets: Sequence[str]) -> str:
+    """What `Costs` says of a line, which it knows by number only, with the name of the line's asset.
+
+    >>> with_asset("commission of line 1 is -2 bps", ["SPY", "AGG"])
+    'commission of AGG is -2 bps'
+    """
+    return re.sub(r"\bof line (\d+)\b", lambda found: f"of {assets[int(found[1])]}", said)
 
 
 def impact_settings(costs: Costs) -> dict[str, Any]:
@@ -162,7 +181,7 @@ def _tax(document: Document) -> Tax | None:
 def _cost(document: Document, path: KeyPath) -> float:
     cost = document.number(*path)
     if not 0.0 <= cost < (5000.0 if path[-1].endswith("_bps") else np.inf):
-        mend = "Give basis points of notional a side: at least 0, less than 5,000."
+        mend = f"Give basis points {UNITS.get(path[-1], 'of notional a side')}: at least 0, less than 5,000."
         if not path[-1].endswith("_bps"):
             mend = "Give a number that is at least 0."
         document.refuse(path, "not a cost", cost, mend)

@@ -16,8 +16,11 @@ KEYS = ("every", "amount", "dates", "use")
 
 def read_flows(document: Document, market: Market, execution: Execution) -> Flows | None:
     """What stands under `flows`, {every: month, amount: ...} or {dates: {2015-03-31: ...}}, with its `use`, or None."""
-    if not document.has("flows"):
+    if "flows" not in document.tree:
         return None
+    if not (found := document.tree["flows"]):
+        mend = "Write `every:` with an `amount:`, or `dates:` with an amount each, below it, or leave the key out."
+        document.refuse(("flows",), "says nothing", found, mend)
     document.check_keys(("flows",), KEYS)
     use = document.text("flows", "use", default="rebalance")
     if use not in get_args(Use):

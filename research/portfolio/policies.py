@@ -5,10 +5,10 @@ description of it here. What a class checks beyond types it says itself, and the
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,6 +33,19 @@ ALLOCATIONS: dict[str, type] = {
     "minimum_variance": MinimumVariance,
     "hrp": HRP,
 }
+
+
+KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
+    "float": ("not a number", "Write a plain number, such as 0.25."),
+    "int": ("not a whole number", "Write one, such as 252."),
+    "bool": ("not true or false", "Write true or false."),
+    "literal": ("not one of its words", "Use {expected}."),
+    "tuple": ("not a list", "Write its values in brackets, such as [0.01, 0.02]."),
+    "dataclass": ("not a mapping", "Write its settings, one key a line below it."),
+    "missing": ("missing", "Add it."),
+    "unexpected": ("unknown key", "Correct its name, or leave it out."),
+}
+EXAMPLE = "{half_width: 0.01}"  # of the one setting that is a word or a mapping
 
 
 def read_policy(document: Document, path: KeyPath, strategic: FixedWeights) -> Any:
@@ -119,8 +132,24 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
     try:
         return adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc'])) + ': ' if e['loc'] else ''}{e['msg']}" for e in error.errors()]
-        document.refuse(path, "; ".join(dict.fromkeys(problems)), value, "Correct the value.")
+        _refuse(document, path, error.errors())
+
+
+def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoReturn:
+    """Refuse a value in a sentence, at the key or the place in a list to which its gravest problem belongs.
+
+    A setting that is a word or a mapping has the problems of both: those of the mapping count where one is written.
+    """
+    words = [p for p in problems if p["loc"] and str(p["loc"][0]).startswith("literal[")]
+    others = [{**p, "loc": p["loc"][1:]} for p in problems if p not in words] if words else list(problems)
+    first = min(others, key=lambda p: p["type"] != "unexpected_keyword_argument")
+    either = bool(words) and first["type"] == "dataclass_type"
+    told = words[0] if either else first
+    what, mend = KINDS.get(told["type"].partition("_")[0], (told["msg"], "Correct the value."))
+    mend = mend.format(**told.get("ctx", {}))
+    if either:
+        mend = f"{mend.removesuffix('.')}, or write a mapping such as {EXAMPLE}."
+    document.refuse((*path, *map(str, first["loc"])), what, first["input"], mend)
 
 
 @cache

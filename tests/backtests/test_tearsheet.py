@@ -350,6 +350,29 @@ def test_a_test_of_some_months_is_drawn_and_warned_of(portfolio, tmp_path) -> No
     assert ">Nov</text>" in text
 
 
+def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> None:
+    flows = {"every": "month", "amount": 10_000}
+    keys = {"tax": {"rate": 0.2}, "holding": {"management_fee_bps": 20}, "flows": flows, "costs.bonds.ticket": 2}
+    compared = compare(
+        load_portfolio("data/portfolios/global_multi_asset.yaml", keys), only=["quarterly", "never"], draws=100
+    )
+    sheet = made(tmp_path / "flows", compared)
+    text = html.unescape((sheet / "tearsheet.html").read_text(encoding="utf-8"))
+    assert "bp of notional a side, and besides a ticket, tax on realised gains and a management fee; decided" in text
+    assert "over NAV before it: commission, half-spread, a ticket and tax on realised gains. Of holding," in text
+    played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
+    assert figures["quarterly"]["money_weighted"] == played.money_weighted
+    assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
+    for words in ("Growth, money-weighted", "Money that came and went", number(played.flows.sum())):
+        assert words in text
+
+
+def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
+    assert "bp of notional a side; decided at a close" in page
+    assert "over NAV before it: commission and half-spread. The opening" in page
+    assert "money-weighted" not in page.lower()
+
+
 def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> None:
     trades = trades_of(comparison)
     assert trades.html().strip() in page

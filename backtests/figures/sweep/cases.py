@@ -5,7 +5,7 @@ under are *conditions* (cost multiple, lag, first day). Pictures compare policie
 answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def policies(table: pd.DataFrame) -> pd.DataFrame:
     varied = {c for c in axes if len(first[c].unique()) > 1}
     records = [{str(k): v for k, v in r.items()} for r in first[axes].to_dict("records")]
     own = next((name for name in OWN if name in {r.get("allocation") for r in records}), "")
-    names = [_held(r, varied, own) + _name(r) + _further(r, varied) for r in records]
+    names = [_held(r, varied, own) + _name(r) + further_words(r, varied) for r in records]
     many = {c for c in varied if c not in SINGLE and len(first[c].dropna().unique()) > HANDFUL}
     kinds = [_drawn_family(r, many, varied, own) for r in records]
     told = (np.array(words, dtype=object)[group] for words in (names, kinds))
@@ -110,7 +110,7 @@ def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], o
     """The family of a policy: what has `many` values is not in its name."""
     drawn = [c for c in many if record[c] == record[c] and record[c] not in ("", 0 if c == "window" else "")]
     kept = {**record, **dict.fromkeys(drawn, np.nan)}
-    return _held(kept, varied, own) + _family(kept) + _further(kept, varied) + DRAWN * bool(drawn)
+    return _held(kept, varied, own) + _family(kept) + further_words(kept, varied) + DRAWN * bool(drawn)
 
 
 def _name(record: Mapping[str, Any]) -> str:
@@ -150,9 +150,15 @@ def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
     return f"{allocation}{f' {window:g}' if window else ''}: "
 
 
-def _further(record: Mapping[str, Any], varied: set[str]) -> str:
+def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
+    """The settings of a policy besides the usual, of those that are `varied`, in words.
+
+    >>> further_words({"rule": "threshold", "check": "month", "part": 0.5, "cap": float("nan")}, ["check", "cap"])
+    ', check month'
+    """
     known = ("rule", "every", "band", "to", "allocation", "window")
-    return "".join(f", {c} {axis_value(c, v)}" for c, v in record.items() if c in varied and c not in known and v == v)
+    further = {c: v for c, v in record.items() if c in varied and c not in known and v == v and v != ""}
+    return "".join(f", {c} {axis_value(c, v)}" for c, v in further.items())
 
 
 def families(named: pd.DataFrame) -> list[str]:

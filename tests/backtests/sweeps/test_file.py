@@ -9,6 +9,7 @@ import pytest
 from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.plan import Part
+from backtests.tally import CVAR, METRICS
 from research.allocation import HRP, EqualWeights
 from research.errors import ConfigError, DataError
 from research.rules import Calendar, Never, Threshold, Within
@@ -37,6 +38,11 @@ def test_the_example_of_the_guide_is_read(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", guide, flags=re.DOTALL)
     example = example.replace("../portfolios/global_multi_asset.yaml", str(PORTFOLIO))
     assert len(read_sweep(written(tmp_path, example, "")).plan) == 256
+
+
+def test_the_guide_tells_every_figure_of_the_table() -> None:
+    rows = [line for line in (ROOT / "docs" / "sweeps.md").read_text().splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])} >= {*METRICS, CVAR}
 
 
 def test_axes_are_combined(tmp_path: Path) -> None:
@@ -157,7 +163,10 @@ RULES = "rules: {calendar: {every: month}}\n"
         (RULES + "lags: []\n", r"lags: an empty axis \(.*line 3\): found \[\]"),
         (RULES + "lags: [1, null]\n", r"lags: a value is empty \(.*line 3\)"),
         (RULES + "lags: {from: 0, to: 5}\n", r"lags \(.*line 3\): lags of a plan holds {'from': 0, 'to': 5}"),
-        (RULES + "cost_multiples: [1, 1e9]\n", r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09: comm"),
+        (
+            RULES + "cost_multiples: [1, 1e9]\n",
+            r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09: commission of SPY is",
+        ),
         (
             RULES + "cost_multiples: {from: -1, to: 2}\nsample: {size: 2}\n",
             r"cost_multiples \(.*line 3\): cost_multiples of a plan holds -1",
@@ -197,6 +206,10 @@ RULES = "rules: {calendar: {every: month}}\n"
         ),
         (RULES + "sample: {seed: 1}\n", "sample.size: missing"),
         (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, and its grid has 1"),
+        (
+            "rules: {threshold: {band: {from: 0.01, to: 0.1}}}\nsample: {size: 10000000000000}\n",
+            r"sample.size: too large a sample \(.*line 3\): found 10000000000000. Give 10,000,000 conf",
+        ),
         (RULES + "sample: {size: 1, kind: halton}\n", "kind of a sample is 'halton'"),
         (RULES + "keep: {best: 1, by: j}\n", r"keep \(.*line 3\): by of keep is 'j'"),
         (RULES + "keep: {configurations: [1]}\n", "configuration 1 is not in the plan"),
@@ -211,7 +224,15 @@ RULES = "rules: {calendar: {every: month}}\n"
         ("configurations: {a: {rule: never, portfolio: b}}\n", "configurations.a.portfolio: unknown portfolio"),
         (
             "configurations:\n  a: {rule: never}\n  b: {rule: never}\n",
-            "configurations 0 and 1 of the list are the same",
+            r"configurations.b: the same configuration as 'a' \(.*line 4\): found {'rule': 'never'}. Keep one",
+        ),
+        (
+            RULES + "starts: [2020-01-02, 2022-01-03]\nlags: [1, 100000]\n",
+            r"lags \(.*line 4\): a lag of 100000 sessions does not fit into the test of sixty_forty that opens on 2021",
+        ),
+        (
+            "configurations:\n  a:\n    rule: never\n    lag: 5000\n",
+            r"configurations.a.lag \(.*line 5\): a lag of 5000 sessions does not fit",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """A plan numbers its configurations, the same way every time, with what shares the most side by side."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -61,6 +62,14 @@ def test_the_columns_say_where_a_configuration_is_on_each_axis() -> None:
     assert columns["window"].tolist() == [0, 0, 100]
 
 
+def test_a_setting_that_one_policy_has_and_another_leaves_out_is_a_further_column() -> None:
+    five = partial(Threshold, Strategic(), 0.25, kind="relative")
+    columns = Plan([five(), five(cap=0.05), Never(Strategic())]).columns(Part(0, 3))
+    np.testing.assert_array_equal(columns["cap"], [np.nan, 0.05, np.nan])
+    assert not {"kind", "check", "part"} & set(columns), "all that have them have the same"
+    assert "cap" not in Plan([five(), Never(Strategic())]).columns(Part(0, 2))
+
+
 def test_a_setting_that_varies_besides_is_a_further_column() -> None:
     plan = Plan([Calendar(HRP(linkage="ward"), part=0.5), Calendar(HRP(linkage="single"), part=0.5), Never(HELD)])
     columns = plan.columns(Part(0, 3))
@@ -115,6 +124,10 @@ def test_a_list_keeps_its_order_and_its_names() -> None:
         (lambda: listed([Configuration(POLICIES[0], lag=[1])]), r"lags of a plan holds \[1\]"),
         (lambda: listed([Configuration(POLICIES[0], start="soon")]), "starts of a plan holds 'soon'"),
         (lambda: listed([Configuration(POLICIES[0])] * 2), "configurations 0 and 1 of the list are the same"),
+        (
+            lambda: listed([Configuration(POLICIES[0])] * 2, ["a", "b"]),
+            "configurations 'a' and 'b' of the list are the same",
+        ),
     ],
 )
 def test_what_is_no_plan_is_refused(make: object, said: str) -> None:

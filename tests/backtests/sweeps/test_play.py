@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from backtests.engine import backtest
+from backtests.figures.sweep.cases import policies as named_policies
 from backtests.scores import Yardstick, score
 from backtests.sweeps import Arena, Axes, Choices, Plan, Strategic, listed, sweep
 from backtests.sweeps.arena import stage
@@ -110,6 +111,21 @@ def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(aren
     assert len(held.asked) == len(set(held.asked))
     assert "54 configurations" in repr(swept)
     assert "1 target path " in repr(swept)
+
+
+def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(arena: Arena) -> None:
+    held = Strategic()
+    policies = [Threshold(held, 0.25, "edge", check=check) for check in ("day", "month")]
+    policies += [Threshold(held, 0.25, "edge", kind="relative", cap=cap) for cap in (None, 0.05)]
+    policies += [Threshold(held, 0.25, "edge", part=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
+    swept = sweep(arena, Plan(policies), progress=False)
+    labels = [line[: line.index("  ")] for line in repr(swept).splitlines()[-len(policies) :]]
+    assert len(set(labels)) == len(policies)
+    assert "threshold 25 % to edge, cap 0.05, check day, kind relative, part 1" in labels
+    assert "every month, part 1" in labels
+    named = named_policies(swept.table)["policy"]
+    assert named.is_unique
+    assert not named.str.contains(", check ,|, kind$", regex=True).any(), "a calendar has neither"
 
 
 def test_a_start_before_the_first_refit_has_a_path_of_its_own(arena: Arena) -> None:

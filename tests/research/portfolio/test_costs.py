@@ -1,6 +1,7 @@
 """Costs of a portfolio file that depend on the day: estimated spreads and impact, as in Python, and their errors."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,22 @@ from research.errors import ConfigError
 from research.market import load_market
 from research.market.liquidity import half_spread
 from research.portfolio import load_portfolio
+from research.portfolio.costs import read_costs
+from research.portfolio.document import read_document
 
 BARS = {"market": "us_etf_ohlcv"}
 ESTIMATED = "half_spread: {estimate: abdi_ranaldo, window: 30}"
+
+
+def test_a_spread_by_the_day_that_is_none_is_refused_with_its_asset_and_file(write: Any) -> None:
+    file, market = write("half_spread_bps: 3", ESTIMATED), load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    assert market.bars is not None
+    deep = replace(market, bars={**market.bars, "low": market.bars["low"] * [1.0, 0.01]})
+    lines = [("SPY", "us_equity", {}), ("AGG", "bonds", {"half_spread": {"estimate": "abdi_ranaldo", "window": 30}})]
+    with pytest.raises(
+        ConfigError, match=r"costs \(.*desk.yaml, line 11\): half_spread of AGG is 2\d{4}.* bps: a cost"
+    ):
+        read_costs(read_document(file), deep, lines)
 
 
 def test_a_spread_of_a_class_is_estimated_by_the_day_beside_one_that_is_stated(write: Any) -> None:

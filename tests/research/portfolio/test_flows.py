@@ -52,6 +52,12 @@ def test_settings_give_the_same_flows_again(write: Any, tmp_path: Any, flows: st
     assert first.beside_costs == ("flows",)
 
 
+@pytest.mark.parametrize("empty", ["", " {}"])
+def test_a_key_of_flows_that_says_nothing_is_refused(write: Any, empty: str) -> None:
+    with pytest.raises(ConfigError, match=r"flows: says nothing \(.*desk\.yaml, line 16\): found .*leave the key out"):
+        load_portfolio(write(BEFORE, f"flows:{empty}\ntest_start"))
+
+
 def test_orders_in_whole_lots_take_contributions_in_cash(write: Any) -> None:
     lots = "execution: {sizing: units}\nflows: {every: month, amount: 100, use: cash}\ntest_start"
     assert load_portfolio(write(BEFORE, lots)).flows is not None

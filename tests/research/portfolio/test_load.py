@@ -16,6 +16,7 @@ from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError
 from research.market import load_market
 from research.portfolio import load_portfolio
+from research.portfolio.load import KEYS
 from research.rules import Calendar, Threshold, Within
 
 EXAMPLES = ("global_multi_asset", "sixty_forty", "stocks_20")
@@ -252,6 +253,8 @@ ERRORS = [
     ("lot: 10", "fractional: yes", "lines.AGG.fractional", "not true or false", "'yes'", "true or false"),
     ("commission_bps: 2", "commission_bps: -2", "costs.bonds.commission_bps", "not a cost", "-2", "at least 0"),
     ("commission_bps: 2", "commission_bps: 5000", "costs.bonds.commission_bps", "not a cost", "5000", "less than"),
+    ("cash: 1", "holding: {management_fee_bps: -20}\ncash: 1", "holding.management_fee_bps", "not a cost", "-20",
+     "Give basis points a year of NAV: at least 0"),
     ("half_spread_bps: 3", "half_spread_bps: -3", "lines.AGG.half_spread_bps", "not a cost", "-3", "at least 0"),
     ("  bonds: {", "  stocks: {", "costs", "no costs for the class of AGG", "'bonds'", "Add `bonds: {commission_bps"),
     ("1_000.50", "-1", "cash", "out of bounds", "-1", "at least 0"),
@@ -371,3 +374,15 @@ def test_the_guide_to_portfolio_files_is_one(tmp_path: Path) -> None:
     assert found.execution == Execution(participation=0.1)
     assert found.flows is not None
     assert (set(found.flows.amounts.values()), found.flows.use) == ({5_000.0}, "rebalance")
+
+
+def test_the_guide_names_the_keys_that_a_file_must_have(write: Any) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "portfolios.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", guide.split("**Required** are ")[1].split(".")[0]))
+    missing = set()
+    for key in KEYS:
+        try:
+            load_portfolio(write(), {key: None})
+        except ConfigError as error:
+            missing |= {key} if str(error).startswith(f"{key}: missing") else set()
+    assert named == missing

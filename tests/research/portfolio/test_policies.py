@@ -71,13 +71,30 @@ def test_every_name_has_an_example() -> None:
         ("calendar", r"policies\.mine: not a mapping \(.*line 2\): found 'calendar'"),
         ("{rule: calendar, evry: month}", r"mine\.evry: unknown key \(.*\): found 'evry'\. Did you mean 'every'\?"),
         ("{rule: never, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation"),
-        ("{rule: calendar, every: monthly}", r"mine\.every: Input should be 'day', 'week', .*found 'monthly'"),
-        ("{rule: threshold, band: wide}", r"mine\.band: Input should be a valid number \(.*\): found 'wide'"),
-        ("{rule: threshold, band: true}", r"mine\.band: Input should be a valid number \(.*\): found True"),
-        ("{rule: threshold, band: '0.02'}", r"mine\.band: Input should be a valid number \(.*\): found '0\.02'"),
+        (
+            "{rule: calendar, every: monthly}",
+            r"mine\.every: not one of its words .*found 'monthly'\. Use 'day', 'week', ",
+        ),
+        ("{rule: threshold, band: wide}", r"mine\.band: not a number \(.*\): found 'wide'\. Write a plain number"),
+        ("{rule: threshold, band: true}", r"mine\.band: not a number \(.*\): found True"),
+        ("{rule: threshold, band: '0.02'}", r"mine\.band: not a number \(.*\): found '0\.02'"),
+        ("{rule: threshold, band: 3%}", r"mine\.band: not a number \(.*line 2\): found '3%'\. Write a plain number"),
         ("{rule: threshold, band: -0.02}", r"policies\.mine \(.*line 2\): band is -0\.02: a half-width is at least 0"),
-        ("{rule: threshold, to: middle}", r"mine\.to: .*'target' or 'edge'.*found 'middle'"),
-        ("{rule: threshold, to: {half_width: 0.01, x: 1}}", r"mine\.to: .*x: Unexpected keyword argument"),
+        (
+            "{rule: threshold, to: middle}",
+            r"mine\.to: not one of its words .*found 'middle'\. Use 'target' or 'edge', or write a ",
+        ),
+        (
+            "{rule: threshold, to: 0.5}",
+            r"mine\.to: .*found 0\.5\. Use 'target' or 'edge', or .* \{half_width: 0\.01\}\.$",
+        ),
+        ("{rule: threshold, to: {half_width: wide}}", r"mine\.to\.half_width: not a number .*found 'wide'"),
+        ("{rule: threshold, to: {half_widht: 0.01}}", r"mine\.to\.half_widht: unknown key .*Correct its name"),
+        ("{rule: threshold, to: {}}", r"mine\.to\.half_width: missing \(.*found \{\}\. Add it"),
+        (
+            "{rule: threshold, to: {half_width: 0.01, x: 1}}",
+            r"mine\.to\.x: unknown key \(.*line 2\): found 1\. Correct its name",
+        ),
         ("{rule: threshold, to: {half_width: 0.5}}", r"policies\.mine \(.*\): destination 0\.5 lies outside the band"),
         ("{rule: never, allocation: {window: 5}}", r"mine\.allocation\.kind: missing .*Add `kind:`"),
         (
@@ -86,12 +103,12 @@ def test_every_name_has_an_example() -> None:
         ),
         (
             "{rule: never, allocation: {kind: hrp, window: 252.5}}",
-            r"allocation\.window: Input should be a valid integer",
+            r"allocation\.window: not a whole number .*found 252\.5\. Write one",
         ),
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
         ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
-        ("{rule: learned, ppo: {words: 3}}", r"mine\.ppo: .*words: Unexpected keyword argument"),
+        ("{rule: learned, ppo: {words: 3}}", r"mine\.ppo\.words: unknown key .*found 3\. Correct"),
         (
             "{rule: learned, allocation: {kind: hrp}}",
             r"policies\.mine \(.*\): Learned ",
@@ -106,7 +123,8 @@ def test_every_name_has_an_example() -> None:
             "{rule: tuned, bands: [0.01], to: [2.0]}",
             r"mine \(.*line 2\): .* with to 2\.0 of it: destination 0\.02 lies",
         ),
-        ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands: 1: Input should be a valid number"),
+        ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands\.1: not a number .*found 'wide'"),
+        ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],
 )
 def test_wrong_policy_is_refused_at_its_key(read: Any, written: str, message: str) -> None:
