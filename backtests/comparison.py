@@ -259,8 +259,8 @@ def _fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[
     for name, f in fitted.items():
         if f.tuned is not None and f.tuned.moved:
             found.append(
-                f"{name} was tuned from {f.tuned.start:%Y-%m-%d} on, where the costs by the day of all lines are known, and "
-                f"without the days from {f.tuned.possible:%Y-%m-%d} up to then."
+                f"{name} was tuned from {f.tuned.start:%Y-%m-%d} on, where the costs by the day of all lines are "
+                f"known, and without the days from {f.tuned.possible:%Y-%m-%d} up to then."
             )
     beside = portfolio.beside_costs
     if beside and (learned or any(f.tuned is not None for f in fits)):

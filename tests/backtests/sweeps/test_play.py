@@ -196,7 +196,7 @@ def score_cvar(losses: Array) -> float:
 @pytest.mark.parametrize(
     ("plan", "error", "said"),
     [
-        (Plan([Never(Strategic())], (1.0, 1e4)), ConfigError, "half_spread of line 0|commission of line"),
+        (Plan([Never(Strategic())], (1.0, 1e4)), ConfigError, "half_spread of A|commission of A"),
         (Plan([Never(Strategic())], starts=("2019-01-01",)), ConfigError, "starts on 2019-01-01, and its market runs"),
         (Plan([Never(Strategic())], starts=("2020-10-26",)), ConfigError, "with two sessions at least"),
         (Plan([Never(Strategic())], portfolios=("nowhere",)), ConfigError, "'nowhere' of a plan is not among"),
