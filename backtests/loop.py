@@ -220,7 +220,7 @@ def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float,
     return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
 
 
-@lean
+@inlined
 def _look(
     rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, weights: Array, days: int
 ) -> tuple[bool, Asked]:
@@ -234,7 +234,7 @@ def _look(
     return True, Asked(t, line, size, allowed, k, -1, days)
 
 
-@lean
+@inlined
 def carry_out(
     sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked,
     units: Array, cash_units: float, ledger: Ledger, count: int,
@@ -343,7 +343,7 @@ def take_in(
     return status, nav, cash_units, count + 1
 
 
-@lean
+@inlined
 def use_up(most: Array, t: int, trades: Array, nav: float) -> None:
     """Take the orders (n,) that were booked in session t from what its volume still allows, `most`; all in currency."""
     if len(most) > 0:
