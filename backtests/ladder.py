@@ -13,7 +13,7 @@ import numpy as np
 
 from backtests.ladder_lane import Ends, climb
 from backtests.lane_state import LANES, Panel
-from backtests.lanes import Lane, Paths, check_lanes, check_settings, lanes_of, refused
+from backtests.lanes import Lane, Paths, check_lanes, check_settings, lanes_of, misfit, refused
 from backtests.tally import METRICS, SHARPE, checked
 from backtests.tiles import tiles_of
 from backtests.vector import WIDTH
@@ -46,13 +46,11 @@ def play_ladder(
     if not lanes or not ladder:
         raise ConfigError(f"a ladder of {len(lanes)} lanes at {len(ladder)} costs: give one of each at least.")
     check_settings(g, periods_per_year, leverage_limit, workers)
-    free = Costs.bps(len(market.assets))
-    check_lanes(market, [replace(lane, costs=free) for lane in lanes], leverage_limit)
+    check_lanes(market, lanes, leverage_limit, priced=False)
     for r, costs in enumerate(ladder):
-        try:
-            check_lanes(market, [replace(lanes[0], costs=costs)], leverage_limit)
-        except PolicyError as error:
-            raise PolicyError(f"cost {r} of the ladder: {error}") from error
+        found = misfit(costs, market, leverage_limit)
+        if found:
+            raise PolicyError(f"cost {r} of the ladder cannot be played on market {market.name!r}: {found}")
     room = -len(ladder) % WIDTH
     rates = np.pad(np.column_stack([costs.total for costs in ladder]), ((0, 0), (0, room)))
     _check_factors(market, lanes)
@@ -66,7 +64,7 @@ def play_ladder(
         found = np.empty((len(members), len(ladder), len(METRICS)))
         lane, t = climb(panel, tiles, ends, market.cash, known, reference, own, rates, g, periods_per_year, found)
         if t >= 0:
-            raise refused(market, replace(members[lane], costs=free), start + lane, t)
+            raise refused(market, replace(members[lane], costs=Costs.bps(len(market.assets))), start + lane, t)
         for j, r in np.argwhere(np.isnan(found[..., SHARPE])):
             checked(found[j, r], f"lane {start + j}")
         return found

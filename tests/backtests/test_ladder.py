@@ -112,7 +112,9 @@ def test_a_ladder_of_nothing_and_costs_of_another_size_are_refused() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             play_ladder(market, some, ladder, lanes[0].targets, 5.0, 252.0)
-    with pytest.raises(PolicyError, match=r"cost 1 of the ladder: .* its costs have 3 lines and the market 2"):
+    with pytest.raises(
+        PolicyError, match=r"cost 1 of the ladder cannot be played .* its costs have 3 lines and the market 2"
+    ):
         play_ladder(market, lanes, [Costs.bps(2), Costs.bps(3)], lanes[0].targets, 5.0, 252.0)
 
 
