@@ -28,7 +28,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from backtests.sweeps.arena import Arena
-from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
+from backtests.sweeps.axes import LARGEST, Axes, Choices, Range, sample, threshold
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.table import Keep
 from backtests.tally import CVAR
@@ -55,7 +55,6 @@ HELD: dict[str, tuple[type, Callable[..., Any]]] = {
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic"},
 }
 AIMS = {"target": 0.0, "edge": 1.0}
-LARGEST = 10_000_000  # configurations of a sample, which are drawn and held at once
 CONDITIONS = ("portfolio", "cost_multiple", "lag", "start")
 STEPS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 

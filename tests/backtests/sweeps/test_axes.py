@@ -111,6 +111,7 @@ def test_every_point_of_a_grid_is_as_likely_as_any_other() -> None:
         (lambda: sample(AXES, 10, None), "seed of a sample is None"),
         (lambda: sample(AXES, 199, 1), "size of a sample is 199, and its grid has 198"),
         (lambda: sample(AXES, 0, 1), "size of a sample is 0"),
+        (lambda: sample(AXES, 10**13, 1), "size of a sample is 10000000000000: .* from 1 to 10,000,000"),
         (lambda: sample(AXES, 10, -1), "seed of a sample is -1"),
         (lambda: sample(AXES, 10, 1, "halton"), "kind of a sample is 'halton'"),
     ],
