@@ -107,12 +107,12 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = Asked(-1, NO_LINE, 0.0, 0.0, 0, -1, 1)
-    awake = first + 1
-    if not desk.carry.some:
-        awake = quiet(sessions, rule, awake, first, units, cash_units, bounds, ledger)
-    for t in range(first + 1, len(closes)):
-        if t < awake:
-            continue
+    t = first + 1
+    while t < len(closes):
+        if not (pending or again or desk.carry.some):
+            t = quiet(sessions, rule, t, first, units, cash_units, bounds, ledger)
+            if t == len(closes):
+                break
         if desk.carry.some:
             cash_units = hold(sessions, desk, t, nav, units, cash_units, ledger.carries[t - first])
         if sessions.busy[t]:
@@ -154,8 +154,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                 due, again = t + lag, pending and rule.part < 1.0
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
-        if not (pending or again or desk.carry.some):
-            awake = quiet(sessions, rule, t + 1, first, units, cash_units, bounds, ledger)
+        t += 1
     if pending:
         write_decision(
             ledger, count, count if order.root < 0 else order.root, order.t, order.line, order.size, order.allowed
