@@ -19,7 +19,7 @@ from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, book
 from research.allocation import TargetPath, target_path
-from research.arguments import check_positive, day, floats
+from research.arguments import check_positive, day, floats, refuse
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, frozen
@@ -119,7 +119,7 @@ def _check_kinds(**given: object) -> None:
     }
     for name, (kind, words) in kinds.items():
         if not isinstance(given[name], kind) or isinstance(given[name], bool):
-            raise ConfigError(f"{name} is {given[name]!r}: give {words}.")
+            refuse(f"{name} is", given[name], f"give {words}.")
 
 
 def _row_before(market: Market, start: pd.Timestamp) -> int:
@@ -175,7 +175,7 @@ def _check(game: Game, nav: float, opening: Array) -> None:
         raise ConfigError(f"policy {game.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
     if not (nav > 0.0 and np.isfinite(nav)):
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
-    if game.lag < 0 or game.lag != int(game.lag):
+    if game.lag < 0:
         raise ConfigError(f"lag is {game.lag!r}: it counts sessions, 0 or more.")
     if targets.assets != market.assets or len(targets.row) != len(market.dates):
         raise ConfigError(

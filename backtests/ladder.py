@@ -6,14 +6,13 @@ no cost, and its trades are then paid for at all costs together. The general loo
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from backtests.ladder_lane import Ends, climb
 from backtests.lane_state import LANES, Panel
-from backtests.lanes import Lane, Paths, check_lanes, check_settings, lanes_of, misfit, refused
+from backtests.lanes import Lane, Paths, by_block, check_lanes, check_settings, lanes_of, misfit, refused
 from backtests.tally import METRICS, SHARPE, checked
 from backtests.tiles import tiles_of
 from backtests.vector import WIDTH
@@ -69,11 +68,7 @@ def play_ladder(
             checked(found[j, r], f"lane {start + j}")
         return found
 
-    starts = range(0, len(lanes), LANES)
-    if workers == 1:
-        return np.concatenate([play(start) for start in starts])
-    with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(play, starts)))
+    return by_block(play, len(lanes), workers)
 
 
 def _check_factors(market: Market, lanes: Sequence[Lane]) -> None:

@@ -33,6 +33,7 @@ from backtests.lane_state import (
     ints,
 )
 from backtests.tally import Traded, more_traded
+from backtests.tiles import bounds
 from backtests.vector import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
 from research.accounting.box import DUST
 from research.accounting.kernel import nearest
@@ -233,20 +234,12 @@ def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector)
 
 @inlined
 def refresh_bounds(n: int, first: int, state: State) -> None:
-    """What the first look compares: units over the bound whose crossing takes them up, and over that down.
-
-    A weight is past its upper bound where units x price > upper x NAV; for a positive bound, where units / upper x
-    price > NAV. The bounds are wider by half the tolerance. What a bound of the other sign decides is decided here.
-    """
-    slack = 0.5 * TOLERANCE
+    """What the first look compares; see `tiles.bounds`."""
     for i in range(n + 1):
         o = i * LANES + first
-        units, lower, upper = load(state.units, o), load(state.lower, o) - slack, load(state.upper, o) + slack
-        long = units >= 0.0
-        outer, inner = where(long, upper, fill(0.0) - lower), where(long, lower, fill(0.0) - upper)
-        size = magnitude(units)
-        store(state.over, o, where(outer > 0.0, size / outer, fill(np.inf)))
-        store(state.under, o, where(inner > 0.0, size / inner, fill(np.inf)))
+        over, under = bounds(load(state.units, o), load(state.lower, o), load(state.upper, o))
+        store(state.over, o, over)
+        store(state.under, o, under)
 
 
 # -- the booking -----------------------------------------------------------------------------------------------------

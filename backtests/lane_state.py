@@ -14,7 +14,7 @@ from numba.np.arrayobj import populate_array
 from numpy.typing import NDArray
 
 from backtests.tally import Curve, Traded
-from backtests.tiles import DAYS
+from backtests.tiles import DAYS, whole
 from backtests.vector import WIDTH
 from research.compiled import compiled
 from research.market import Market
@@ -47,16 +47,11 @@ class Panel(NamedTuple):
     @classmethod
     def of(cls, market: Market) -> "Panel":
         """The panel of a market."""
-        index, cash_index = _whole(market.index), _whole(market.cash_index)
-        scale = _whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
+        index, cash_index = whole(market.index), whole(market.cash_index)
+        scale = whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
         relative = np.column_stack([index, cash_index]) * scale[:, None]
         tiles = relative.reshape(-1, DAYS, relative.shape[1])
         return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
-
-
-def _whole(days: Array) -> Array:
-    """The array (T, …) with its last row repeated until `DAYS` divides the rows."""
-    return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
 
 # -- the lanes -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ what is refused at the door, and the table that comes back. `lane_state` says wh
 loop of one path.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,16 +63,21 @@ def play_lanes(
     panel, paths = Panel.of(market), Paths(market)
     references = paths.returns(strategic)
     shared: dict[int, Any] = {}
-    blocks = [(start, lanes[start : start + LANES]) for start in range(0, len(lanes), LANES)]
 
-    def play(block: tuple[int, Sequence[Lane]]) -> Array:
-        start, members = block
+    def play(start: int) -> Array:
+        members = lanes[start : start + LANES]
         return _play(market, panel, members, start, paths, references, g, periods_per_year, cvar95, shared)
 
+    return by_block(play, len(lanes), workers)
+
+
+def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
+    """What `play` gives for the block of lanes that begins at each start, one after the other, by this many threads."""
+    starts = range(0, count, LANES)
     if workers == 1:
-        return np.concatenate([play(block) for block in blocks])
+        return np.concatenate([play(start) for start in starts])
     with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(play, blocks)))
+        return np.concatenate(list(pool.map(play, starts)))
 
 
 def _columns(cvar95: bool) -> tuple[str, ...]:

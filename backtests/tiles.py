@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backtests.vector import WIDTH, Vector, bits, fill, load
+from backtests.vector import WIDTH, Vector, bits, fill, load, where
 from research.compiled import inlined
 from research.market import Market
 from research.market.market import Array, frozen
@@ -24,9 +24,13 @@ def tiles_of(market: Market, which: str = "index") -> Array:
     known = _KNOWN.setdefault(market, {})
     if which not in known:
         rows = np.column_stack([getattr(market, which), market.cash_index])
-        rows = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % DAYS, axis=0)])
-        known[which] = frozen(np.ascontiguousarray(rows.reshape(-1, DAYS, rows.shape[1]).transpose(0, 2, 1)))
+        known[which] = frozen(np.ascontiguousarray(whole(rows).reshape(-1, DAYS, rows.shape[1]).transpose(0, 2, 1)))
     return known[which]
+
+
+def whole(days: Array) -> Array:
+    """The array (T, …) with its last row repeated until `DAYS` divides the rows."""
+    return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
 
 @inlined
@@ -51,24 +55,25 @@ def write_bounds(
     units: Array, cash_units: float, trigger_lower: Array, trigger_upper: Array, cash: Array, k: int, over: Array,
     under: Array,
 ) -> None:  # fmt: skip
-    """Write what `quiet_days` compares, over and under (n + 1,), for row k of the triggers, cash last.
+    """Write what `quiet_days` compares, over and under (n + 1,), for row k of the triggers, cash last."""
+    n = len(units)
+    for i in range(n):
+        over[i], under[i] = bounds(units[i], trigger_lower[k, i], trigger_upper[k, i])
+    over[n], under[n] = bounds(cash_units, cash[k, 0], cash[k, 1])
+
+
+@inlined
+def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]:
+    """Units over the bound whose crossing takes them up, and over that down; of one line, or of one in many lanes.
 
     A weight is past its upper bound where units x price > upper x NAV; for a positive bound, where units / upper x
     price > NAV. The bounds are wider by half the tolerance. What a bound of the other sign decides is decided here.
     """
-    n = len(units)
-    for i in range(n):
-        over[i], under[i] = _bounds(units[i], trigger_lower[k, i], trigger_upper[k, i])
-    over[n], under[n] = _bounds(cash_units, cash[k, 0], cash[k, 1])
-
-
-@inlined
-def _bounds(units: float, lower: float, upper: float) -> tuple[float, float]:
-    """Units over the bound whose crossing takes them up, and over that down."""
     slack = 0.5 * TOLERANCE
-    lower, upper, size = lower - slack, upper + slack, abs(units)
-    outer, inner = (upper, lower) if units >= 0.0 else (-lower, -upper)
-    return (size / outer if outer > 0.0 else np.inf), (size / inner if inner > 0.0 else np.inf)
+    lower, upper, long = lower - slack, upper + slack, units >= 0.0
+    size = where(long, units, 0.0 - units)
+    outer, inner = where(long, upper, 0.0 - lower), where(long, lower, 0.0 - upper)
+    return where(outer > 0.0, size / outer, np.inf), where(inner > 0.0, size / inner, np.inf)
 
 
 @inlined
