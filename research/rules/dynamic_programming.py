@@ -33,14 +33,13 @@ from research.risk.covariances import taken_apart
 from research.rules.no_trade_region import half_widths
 from research.rules.region import Region
 
-POINTS = 161  # of the grid, a line
+POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
 COARSE = 41  # of the grid that shows how wide the fine one should be
-NODES = 7  # of the quadrature, a source of risk
+NODES = {1: 31, 2: 7}  # of the quadrature, a source of risk
 REACH = 3.0  # standard deviations of one drift that the grid holds beyond the region of holding
 CLOSE = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
 STEPS = 2000  # and how long they may take: some ten, as a rule
 MEMORY = 6  # values that are combined
-WIDENINGS = 12
 SMALLEST_GROWTH = 1e-3  # of NAV in one drift: only lines borrowed for, far outside any region, come near it
 
 Axes = tuple[Array, ...]
@@ -95,7 +94,7 @@ def optimal_region(
         coarse = _solved(problem, wider, np.zeros((COARSE,) * n))
     axes = _fitted_axes(problem, coarse)
     stencil, beyond = _stencil(coarse.axes, _points(axes))
-    start = (stencil @ coarse.values.ravel() + beyond @ cost).reshape((POINTS,) * n)
+    start = (stencil @ coarse.values.ravel() + beyond @ cost).reshape((POINTS[n],) * n)
     return _region(problem, _solved(problem, axes, start))
 
 
@@ -153,7 +152,7 @@ def _fitted_axes(problem: _Problem, solution: _Solution) -> Axes:
     """A fine grid over the region of holding, and what one drift reaches beyond it."""
     lower, upper = _held(problem, solution)
     margin = REACH * _shock(problem) + np.array([axis[1] - axis[0] for axis in solution.axes])
-    return _axes(problem, lower - margin, upper + margin, POINTS)
+    return _axes(problem, lower - margin, upper + margin, POINTS[len(lower)])
 
 
 def _axes(problem: _Problem, low: Array, high: Array, points: int) -> Axes:
@@ -206,17 +205,17 @@ def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
 
 def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
     """E V(where `source` takes each point to) as a matrix and a vector. The first source brings the drift as well."""
-    nodes, chances = np.polynomial.hermite_e.hermegauss(NODES)
+    nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[len(axes)])
     logs = nodes[:, None] * problem.mix[:, source] + (problem.drift if source == 0 else 0.0)
     weights = problem.target + points
     growth = np.maximum(1.0 + weights @ np.expm1(logs).T, SMALLEST_GROWTH)
     drifted = weights[:, None, :] * np.exp(logs) / growth[:, :, None] - problem.target
     stencil, beyond = _stencil(axes, drifted.reshape(-1, len(axes)))
     chances = chances / chances.sum()
-    shares = stencil.data.reshape(len(points), NODES, -1) * chances[:, None]
+    shares = stencil.data.reshape(len(points), len(nodes), -1) * chances[:, None]
     starts = np.arange(len(points) + 1) * shares[0].size
     matrix = csr_matrix((shares.ravel(), stencil.indices, starts), shape=(len(points), len(points)))
-    return matrix, (beyond @ problem.cost).reshape(-1, NODES) @ chances
+    return matrix, (beyond @ problem.cost).reshape(-1, len(nodes)) @ chances
 
 
 def _stencil(axes: Axes, points: Array) -> Affine:

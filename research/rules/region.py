@@ -70,14 +70,14 @@ class Region:
     @cached_property
     def surfaces(self) -> Surfaces:
         """The region as `wants` and `destination` take it."""
-        first = self.axes[0]
-        if len(self.axes) == 2:
-            second, lower_second, upper_second = self.axes[1], self.lower[1], self.upper[1]
-        else:
-            second, lower_second, upper_second = frozen(np.zeros(1)), *(frozen(np.zeros(len(first))) for _ in range(2))
+        still = frozen(np.zeros(len(self.axes[0])))  # the interval of a second line that is not there
+        first, second = (*self.axes, frozen(np.zeros(1)))[:2]
+        lower_first, lower_second = (*self.lower, still)[:2]
+        upper_first, upper_second = (*self.upper, still)[:2]
         advantage = frozen(self.advantage.reshape(len(first), len(second)))
-        intervals = (self.lower[0], self.upper[0], lower_second, upper_second)
-        return Surfaces(first, second, advantage, *intervals, self.ticket)
+        return Surfaces(
+            first, second, advantage, lower_first, upper_first, lower_second, upper_second, self.ticket
+        )  # fmt: skip
 
 
 @lean
