@@ -12,7 +12,8 @@ It is solved on a grid. Trading: the least over the whole grid is two sweeps of 
 a sum over lines (Felzenszwalb and Huttenlocher (2012), Distance transforms of sampled functions, section 2). Drifting:
 weights that drift by one source of risk and then by the next have drifted by both, so the expectation is a product of
 sparse matrices, one a source: Gauss-Hermite nodes, with cubic interpolation between the points of the grid. Beyond the
-grid V grows by the cost of trading back to it, which is exact where the grid holds the whole region of holding.
+grid V grows by the cost of trading back to it: that is exact where the grid holds the whole region of holding, and,
+between one source and the next, nearly so some standard deviations further out.
 Iteration: values relative to one another (White (1963), Dynamic programming, Markov chains, and the method of
 successive approximations), with the last few combined (Anderson (1965), Iterative procedures for nonlinear integral
 equations). The largest and the least step bracket the loss of the grid's problem (Odoni (1969), On finding the maximal

@@ -10,6 +10,7 @@ from scipy.ndimage import map_coordinates
 from research.errors import ConfigError
 from research.rules import dynamic_programming
 from research.rules.dynamic_programming import optimal_region
+from research.rules.no_trade_region import half_widths
 from research.rules.one_asset import best_half_width, to_edge
 from research.rules.region import Region, destination, wants
 
@@ -203,6 +204,7 @@ def test_played_the_policy_loses_what_the_programme_says(ticket: float) -> None:
         (1 * BP, band(0.05), 0.09),
         (1 * BP, band(0.06), 0.048),
     ],
+    ids=["week", "month", "quarter", "band 5", "best band", "quarter, ticket", "band 5, ticket", "best band, ticket"],
 )
 def test_rules_to_target_lose_more(ticket: float, rule: Rule, above: float) -> None:
     """By what others measured: weekly, every four weeks, quarterly, a band of 5 points, and the best band."""
@@ -283,6 +285,17 @@ def test_neither_step_nor_width_of_the_grid_moves_the_loss(
 ) -> None:
     monkeypatch.setattr(dynamic_programming, name, other)
     assert optimal_region(**WORKED, ticket=ticket).value == pytest.approx(worked(ticket).value, rel=0.0005)
+
+
+def test_the_grid_holds_the_whole_region() -> None:
+    """Lines that stand in for each other may go far from their targets together, further than each would alone."""
+    covariance = np.array([[0.04, 0.049], [0.049, 0.0625]])  # correlation 0.98
+    region = optimal_region(**(WORKED | {"covariance": covariance}))
+    alone = half_widths(region.target, covariance, region.cost, region.g)
+    assert all(axis[-1] > 3.0 * width for axis, width in zip(region.axes, alone, strict=True))
+    rim = np.ones(region.advantage.shape, dtype=bool)
+    rim[1:-1, 1:-1] = False
+    assert (region.advantage[rim] > 0.0).all()
 
 
 def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
