@@ -1,0 +1,358 @@
+"""The optimal policy of one or two risky lines beside cash, by dynamic programming: what no rule can beat.
+
+The state is the gap d (n,), weight less target. Every `interval` years the policy sees it, and may trade to any d' for
+sum_i c_i |d'_i - d_i| and a ticket, fractions of NAV. Until the next decision it is charged g/2 d'Sd' x interval, S
+being the covariance of excess returns a year, while the weights drift as lognormal returns have it. The least loss a
+year in the long run, l, and what each gap is worth beside the others, V, solve
+
+    V(d) + l x interval = min(Q(d), ticket + min_d' (Q(d') + sum_i c_i |d'_i - d_i|)),
+    Q(d) = g/2 d'Sd x interval + E V(where d drifts to).
+
+It is solved on a grid. Trading: the least over the whole grid is two sweeps of running minima a line, since the cost is
+a sum over lines (Felzenszwalb and Huttenlocher (2012), Distance transforms of sampled functions, section 2). Drifting:
+weights that drift by one source of risk and then by the next have drifted by both, so the expectation is a product of
+sparse matrices, one a source: Gauss-Hermite nodes, with cubic interpolation between the points of the grid. Beyond the
+grid V grows by the cost of trading back to it: that is exact where the grid holds the whole region of holding, and,
+between one source and the next, nearly so some standard deviations further out.
+Iteration: values relative to one another (White (1963), Dynamic programming, Markov chains, and the method of
+successive approximations), with the last few combined (Anderson (1965), Iterative procedures for nonlinear integral
+equations). The largest and the least step bracket the loss of the grid's problem (Odoni (1969), On finding the maximal
+gain for Markov decision processes), and are brought together.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from research.arguments import check_positive, floats, is_number, refuse
+from research.compiled import compiled
+from research.errors import ConfigError
+from research.market.market import Array
+from research.risk.covariances import taken_apart
+from research.rules.no_trade_region import half_widths
+from research.rules.region import Region
+
+POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
+COARSE = 41  # of the grid that shows how wide the fine one should be
+NODES = {1: 31, 2: 7}  # of the quadrature, a source of risk
+REACH = 3.0  # standard deviations of one drift that the grid holds beyond the region of holding
+CLOSE = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
+STEPS = 2000  # and how long they may take: some ten, as a rule
+MEMORY = 6  # values that are combined
+SMALLEST_GROWTH = 1e-3  # of NAV in one drift: only lines borrowed for, far outside any region, come near it
+
+Axes = tuple[Array, ...]
+Affine = tuple[csr_matrix, Array]
+
+
+def optimal_region(
+    target: Array,
+    mean: Array,
+    covariance: Array,
+    cost: Array,
+    g: float,
+    interval: float,
+    *,
+    ticket: float = 0.0,
+) -> Region:
+    """The policy of least cost and tracking in the long run, and its loss.
+
+    target     : (n,) fraction of NAV, n = 1 or 2, each above 0; cash is the rest, and is above 0 too.
+    mean       : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
+    covariance : (n, n) of returns in excess of cash, a year.
+    cost       : (n,) a side, fraction of the notional.    ticket : fraction of NAV for an event, whatever is traded.
+    g          : price of squared tracking.                interval : years between two decisions, 1/52 for every week.
+    Raises     : ConfigError for numbers out of range, for more than two lines, and for a covariance that is not
+                 positive semi-definite.
+
+    One line watched every day, against the closed form of `one_asset`:
+
+    >>> region = optimal_region([0.6], [0.6 * 0.16**2], [[0.16**2]], [0.001], g=2.0, interval=1 / 252)
+    >>> round(float(region.upper[0][0]), 3), round(1e4 * region.value, 2)
+    (0.034, 0.31)
+    """
+    target = _numbers("target", target)
+    n = len(target)
+    _check_target(target)
+    mean = _numbers("mean", mean, n)
+    covariance = _numbers("covariance", covariance, n, n)
+    cost = _numbers("cost", cost, n)
+    if not (cost > 0.0).all():
+        refuse("cost of optimal_region is", cost.tolist(), "give a fraction of the notional above 0 for each line.")
+    check_positive(g=g, interval=interval)
+    if not (is_number(ticket) and ticket >= 0.0):
+        refuse("ticket is", ticket, "give a fraction of NAV for an event, 0 for none.")
+    volatility, root = taken_apart(covariance, "covariance of optimal_region")
+    if not (volatility > 0.0).all():
+        refuse("covariance of optimal_region is", covariance.tolist(), "give each line a variance above 0.")
+    drift, mix = (mean - 0.5 * volatility**2) * interval, np.sqrt(interval) * volatility[:, None] * root
+    problem = _Problem(target, drift, mix, covariance, cost, float(g), float(interval), float(ticket))
+    axes = _wide_axes(problem)
+    coarse = _solved(problem, axes, np.zeros((COARSE,) * n))
+    while (wider := _wider(problem, coarse)) is not None:
+        coarse = _solved(problem, wider, np.zeros((COARSE,) * n))
+    axes = _fitted_axes(problem, coarse)
+    stencil, beyond = _stencil(coarse.axes, _points(axes))
+    start = (stencil @ coarse.values.ravel() + beyond @ cost).reshape((POINTS[n],) * n)
+    return _region(problem, _solved(problem, axes, start))
+
+
+class _Problem(NamedTuple):
+    """What is asked, with the drift (n,) of the log returns of an interval, and a column of `mix` a source of risk."""
+
+    target: Array
+    drift: Array
+    mix: Array
+    covariance: Array
+    cost: Array
+    g: float
+    interval: float
+    ticket: float
+
+
+class _Solution(NamedTuple):
+    """On a grid: V before a decision, Q after it, what a trade saves before the ticket, and the loss of an interval."""
+
+    axes: Axes
+    values: Array
+    after: Array
+    advantage: Array
+    loss: float
+
+
+# -- the grid --------------------------------------------------------------------------------------------------------
+
+
+def _wide_axes(problem: _Problem) -> Axes:
+    """A first guess: twice the closed-form half-widths for costs and for the ticket, each as if it came alone.
+
+    One ticket k a trade to target and its deviation lose k a^2/h^2 + g/2 S h^2/6 a year, where a^2 = w^2 var(r_i - r_p)
+    widens the gap: least at h^4 = 12 k a^2 / (g S).
+    """
+    shock = _shock(problem)
+    trade = half_widths(problem.target, problem.covariance, problem.cost, problem.g)
+    rate = shock**2 / problem.interval / (problem.g * np.diag(problem.covariance))
+    width = 2.0 * (trade + (12.0 * problem.ticket * rate) ** 0.25) + REACH * shock
+    return _axes(problem, -width, width, COARSE)
+
+
+def _wider(problem: _Problem, solution: _Solution) -> Axes | None:
+    """Axes twice as wide where the region of holding touches their end and may go on, or None where it is inside."""
+    lower, upper = _held(problem, solution)
+    ends = np.array([axis[[0, -1]] for axis in solution.axes]).T
+    cut = np.array([lower <= ends[0], upper >= ends[1]]) & (ends > -problem.target) & (ends < 1.0 - problem.target)
+    if not cut.any():
+        return None
+    low, high = np.where(cut, 2.0 * ends, ends)
+    return _axes(problem, low, high, COARSE)
+
+
+def _fitted_axes(problem: _Problem, solution: _Solution) -> Axes:
+    """A fine grid over the region of holding, and what one drift reaches beyond it."""
+    lower, upper = _held(problem, solution)
+    margin = REACH * _shock(problem) + np.array([axis[1] - axis[0] for axis in solution.axes])
+    return _axes(problem, lower - margin, upper + margin, POINTS[len(lower)])
+
+
+def _axes(problem: _Problem, low: Array, high: Array, points: int) -> Axes:
+    """Evenly spaced gaps a line. No line's weight is below zero or above one."""
+    low, high = np.maximum(low, -problem.target), np.minimum(high, 1.0 - problem.target)
+    return tuple(np.linspace(*ends, points) for ends in zip(low, high, strict=True))
+
+
+def _shock(problem: _Problem) -> Array:
+    """(n,) standard deviation by which one interval moves each gap from the target, to first order."""
+    shock: Array = problem.target * np.linalg.norm(problem.mix - problem.target @ problem.mix, axis=1)
+    return shock
+
+
+def _held(problem: _Problem, solution: _Solution) -> tuple[Array, Array]:
+    """(n,), (n,) the least and the largest gap of each line at which holding is best."""
+    gaps = _points(solution.axes)[solution.advantage.ravel() <= problem.ticket]
+    return gaps.min(axis=0), gaps.max(axis=0)
+
+
+def _points(axes: Axes) -> Array:
+    """(points, n) all gaps of the grid."""
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+
+
+# -- one decision and one drift --------------------------------------------------------------------------------------
+
+
+def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
+    """The problem on one grid. start : (m,) or (m, m) first guess of V."""
+    points = _points(axes)
+    tracking = 0.5 * problem.g * problem.interval * np.einsum("pi,ij,pj->p", points, problem.covariance, points)
+    steps = problem.cost * np.array([axis[1] - axis[0] for axis in axes])
+    drifts = [_drift(problem, axes, points, source) for source in range(len(axes))]
+
+    def after(values: Array) -> Array:
+        expected = values.ravel()
+        for matrix, beyond in drifts:
+            expected = matrix @ expected + beyond
+        return (expected + tracking).reshape(start.shape)
+
+    def before(values: Array) -> Array:
+        held = after(values)
+        return np.minimum(held, _cheapest(held, steps) + problem.ticket)
+
+    values, loss = _stationary(before, start)
+    held = after(values)
+    return _Solution(axes, values, held, held - _cheapest(held, steps), loss)
+
+
+def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
+    """E V(where `source` takes each point to) as a matrix and a vector. The first source brings the drift as well."""
+    nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[len(axes)])
+    logs = nodes[:, None] * problem.mix[:, source] + (problem.drift if source == 0 else 0.0)
+    weights = problem.target + points
+    growth = np.maximum(1.0 + weights @ np.expm1(logs).T, SMALLEST_GROWTH)
+    drifted = weights[:, None, :] * np.exp(logs) / growth[:, :, None] - problem.target
+    stencil, beyond = _stencil(axes, drifted.reshape(-1, len(axes)))
+    chances = chances / chances.sum()
+    shares = stencil.data.reshape(len(points), len(nodes), -1) * chances[:, None]
+    starts = np.arange(len(points) + 1) * shares[0].size
+    matrix = csr_matrix((shares.ravel(), stencil.indices, starts), shape=(len(points), len(points)))
+    return matrix, (beyond @ problem.cost).reshape(-1, len(nodes)) @ chances
+
+
+def _stencil(axes: Axes, points: Array) -> Affine:
+    """Cubic interpolation from the grid to points (k, n) as a matrix, and how far each is beyond the grid (k, n).
+
+    What is beyond is moved to the nearest point of the grid. Lagrange's polynomials through four points a line.
+    """
+    columns, shares, beyond = np.zeros((len(points), 1), np.int32), np.ones((len(points), 1)), []
+    for axis, x in zip(axes, points.T, strict=True):
+        step = (axis[-1] - axis[0]) / (len(axis) - 1)
+        at = np.clip((x - axis[0]) / step, 0.0, len(axis) - 1.0)
+        beyond.append(np.abs(x - axis[0] - at * step))
+        base = np.clip(at.astype(np.int32) - 1, 0, len(axis) - 4)
+        s = at - base
+        own = [-(s - 1) * (s - 2) * (s - 3) / 6, s * (s - 2) * (s - 3) / 2, -s * (s - 1) * (s - 3) / 2,
+               s * (s - 1) * (s - 2) / 6]  # fmt: skip
+        near = base[:, None] + np.arange(4, dtype=np.int32)
+        columns = (columns[:, :, None] * len(axis) + near[:, None, :]).reshape(len(points), -1)
+        shares = (shares[:, :, None] * np.stack(own, axis=1)[:, None, :]).reshape(len(points), -1)
+    starts = np.arange(len(points) + 1) * shares.shape[1]
+    size = int(np.prod([len(axis) for axis in axes]))
+    return csr_matrix((shares.ravel(), columns.ravel(), starts), shape=(len(points), size)), np.stack(beyond, axis=1)
+
+
+def _cheapest(values: Array, steps: Array) -> Array:
+    """The least over the grid of the value there and the cost of getting there; steps (n,): of one step a line."""
+    if len(steps) == 1:
+        line: Array = _running_least(values[:, None], steps[0])
+        return line[:, 0]
+    first = _running_least(values, steps[0])
+    return np.ascontiguousarray(_running_least(np.ascontiguousarray(first.T), steps[1]).T)
+
+
+@compiled
+def _running_least(values: Array, step: float) -> Array:
+    """min over i' of values[i', j] + step * |i' - i|: the least on the way up, and then on the way down."""
+    least = values.copy()
+    rows, columns = values.shape
+    for i in range(1, rows):
+        for j in range(columns):
+            least[i, j] = min(least[i, j], least[i - 1, j] + step)
+    for i in range(rows - 2, -1, -1):
+        for j in range(columns):
+            least[i, j] = min(least[i, j], least[i + 1, j] + step)
+    return least
+
+
+# -- the long run ----------------------------------------------------------------------------------------------------
+
+
+def _stationary(step: Callable[[Array], Array], values: Array) -> tuple[Array, float]:
+    """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount."""
+    images: list[Array] = []
+    changes: list[Array] = []
+    narrowest = np.inf
+    for _ in range(STEPS):
+        image = step(values)
+        change = image - values
+        least, most = float(change.min()), float(change.max())
+        if most - least <= CLOSE * abs(most + least) / 2.0:
+            return values, (most + least) / 2.0
+        if most - least > 3.0 * narrowest:  # combining has led astray: from here anew
+            images, changes = [], []
+        narrowest = min(narrowest, most - least)
+        images, changes = [*images, image - image.min()][-MEMORY:], [*changes, change - change.mean()][-MEMORY:]
+        values = _combined(images, changes)
+    raise ConfigError(
+        f"optimal_region has found no policy in {STEPS} steps: its loss an interval is between {least:.3g} and "
+        f"{most:.3g} of NAV. Give longer intervals, or costs that are small beside a line's target."
+    )
+
+
+def _combined(images: list[Array], changes: list[Array]) -> Array:
+    """The affine combination of the images whose changes, so combined, are least in the mean square."""
+    newest = changes[-1]
+    apart = np.array([(newest - change).ravel() for change in changes[:-1]]).reshape(-1, newest.size)
+    parts = np.linalg.lstsq(apart @ apart.T, apart @ newest.ravel(), rcond=1e-12)[0]
+    combined: Array = images[-1].copy()
+    for part, image in zip(parts, images[:-1], strict=True):
+        combined -= part * (images[-1] - image)
+    return combined
+
+
+# -- what is read off ------------------------------------------------------------------------------------------------
+
+
+def _region(problem: _Problem, solution: _Solution) -> Region:
+    """The intervals are where the slope of Q is within the cost a side: Q - cost x gap is least at their upper end."""
+    lower, upper = [], []
+    for line, (axis, cost) in enumerate(zip(solution.axes, problem.cost, strict=True)):
+        after = np.moveaxis(solution.after, line, 0).reshape(len(axis), -1)
+        lower.append(_least(axis, after + cost * axis[:, None]))
+        upper.append(_least(axis, after - cost * axis[:, None]))
+    return Region(
+        problem.target, problem.cost, problem.ticket, problem.interval, problem.g, solution.loss / problem.interval,
+        solution.axes, solution.advantage, tuple(lower), tuple(upper),
+    )  # fmt: skip
+
+
+def _least(axis: Array, values: Array) -> Array:
+    """(k,) where each column of values (m, k) is least, by the parabola through the least point and its neighbours."""
+    columns = np.arange(values.shape[1])
+    i = np.argmin(values, axis=0)
+    inner = np.clip(i, 1, len(axis) - 2)
+    before, here, after = (values[inner + k, columns] for k in (-1, 0, 1))
+    bend = before - 2.0 * here + after
+    shift = np.divide(before - after, 2.0 * bend, out=np.zeros(len(i)), where=(bend > 0.0) & (inner == i))
+    found: Array = axis[i] + shift * (axis[1] - axis[0])
+    return found
+
+
+# -- the door --------------------------------------------------------------------------------------------------------
+
+
+def _numbers(name: str, value: object, *shape: int) -> Array:
+    """A parameter as an array of this shape, by default of one dimension. Raises ConfigError."""
+    array = floats(f"{name} of optimal_region is", value, "give finite numbers.")
+    if not np.isfinite(array).all():
+        refuse(f"{name} of optimal_region is", value, "give finite numbers.")
+    if array.shape != shape if shape else array.ndim != 1:
+        wanted = str(shape) if shape else "(1,) or (2,)"
+        raise ConfigError(f"{name} of optimal_region has shape {array.shape}: give {wanted}.")
+    return array
+
+
+def _check_target(target: Array) -> None:
+    """Refuse more than two lines, and targets that leave a line or cash without a weight. Raises ConfigError."""
+    if len(target) > 2:
+        raise ConfigError(
+            f"target of optimal_region has {len(target)} lines: a grid is made for one or two. Ask for the lines that "
+            "cost most, or use `no_trade_region.half_widths`."
+        )
+    if not (target > 0.0).all():
+        refuse("target of optimal_region is", target.tolist(), "give each line a weight above 0.")
+    if not target.sum() < 1.0:
+        refuse(
+            "target of optimal_region is", target.tolist(), "leave something to cash. Two lines without cash are one "
+            "line, measured in the other: its covariance is that of their difference, and its cost the sum of theirs.",
+        )  # fmt: skip
