@@ -17,7 +17,8 @@ from research.errors import ConfigError
 from research.market import Market
 from research.market.market import Array, Mask
 from research.risk import money_weighted, nav_path
-from research.rules.corridor import Corridor, reason
+from research.rules.corridor import RESTS, UNSEEN, Corridor
+from research.rules.terms import NO_LINE
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int64]
 
-NO_LINE = -2  # a decision that no single line caused
 FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
 TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
 
@@ -299,7 +299,7 @@ class Backtest:
         """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
         k, i = np.nonzero(self.counted)
         book = self.ledger
-        sentences = [self.why(j).sentence(self.market.assets) for j in range(len(book.asked))]
+        sentences = [self.why(j).sentence(self.market.labels) for j in range(len(book.asked))]
         after = book.booked[k] - self.first
         prices = self.booked_at[k, i]
         return pd.DataFrame(
@@ -368,7 +368,7 @@ class Backtest:
         days = sorted(told)
         whys = [told[t][0] for t in days]
         rows = np.array([told[t][1] for t in days], dtype=np.int64)
-        names = ["" if why.line is None else [*self.market.assets, "cash"][why.line] for why in whys]
+        names = ["" if why.line is None else [*self.market.labels, "cash"][why.line] for why in whys]
         return pd.DataFrame(
             {
                 "asked": self.market.dates[days],
@@ -378,7 +378,7 @@ class Backtest:
                 "line": names,
                 "gap": [why.size for why in whys],
                 "allowed": [why.allowed for why in whys],
-                "reason": [why.sentence(self.market.assets) for why in whys],
+                "reason": [why.sentence(self.market.labels) for why in whys],
             }
         )
 
@@ -391,20 +391,32 @@ class Backtest:
         return done
 
     @cached_property
+    def _last_booked(self) -> NDArray[np.int64]:
+        """(D + 1,) the market row of the last booking of a decision by each close; of the opening trade before any."""
+        book, last = self.ledger, np.full(len(self.ledger.nav), self.first)
+        moved = (book.part_of >= 0) & (book.booked >= 0) & (book.trades != 0.0).any(axis=1)
+        last[book.booked[moved] - self.first] = book.booked[moved]
+        return np.maximum.accumulate(last)
+
+    @cached_property
     def hold_reasons(self) -> dict[int, Why]:
         """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
         if self.holds is not None:
             return self.holds
-        corridor: Corridor = getattr(self.policy, "corridor")(self.market, self.targets)  # noqa: B009
-        rows = (corridor.target, corridor.trigger_lower, corridor.trigger_upper, corridor.cash)
-        (weights, cash), done = self._weights, self._done
+        corridor: Corridor = getattr(self.policy, "corridor")(self.market, self.targets, self.costs)  # noqa: B009
+        (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
+        last, rest = self._last_booked, corridor.terms.cooldown
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
             if t in done:
                 again, free = corridor.part < 1.0, max(done[t] + (self.lag == 0), t + 1)  # a lag of 0 looks, then books
+            elif t < corridor.unseen:
+                reasons[t] = UNSEEN
+            elif t >= free and rest and t - last[t - self.first] <= rest and not again:
+                reasons[t] = RESTS if corridor.asked[t] else Why(corridor.trigger)
             elif t >= free and (corridor.asked[t] or again):
-                state = (weights[t - self.first], cash[t - self.first], self.market.tradable, t)
-                reasons[t] = Why(corridor.trigger, *reason(*state, *rows, int(corridor.row[t])))
+                d = t - self.first
+                reasons[t] = corridor.why(weights[d], cash[d], float(navs[d]), self.market.tradable, t, t)
                 again = False
             elif t >= free:
                 reasons[t] = Why(corridor.trigger)

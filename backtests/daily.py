@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backtests.backtest import NO_LINE, Ledger
+from backtests.backtest import Ledger
 from backtests.game import Game
 from backtests.loop import events, hold, is_overdrawn, take_in, use_up, uses_all, write, write_decision, write_unbooked
 from backtests.lots import fill, orders
@@ -17,6 +17,7 @@ from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade
 from research.errors import PolicyError
 from research.market.market import Array, frozen
+from research.rules.terms import NO_LINE
 from research.trading.sizing import Position
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from backtests.backtest import EXIT, FLOW, Backtest, Ledger
 from backtests.daily import play_daily
 from backtests.game import Game
-from backtests.loop import CorridorArrays, play
+from backtests.loop import play
 from backtests.lots import open_in_lots
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
@@ -24,6 +24,7 @@ from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, frozen
 from research.rules.corridor import Corridor
+from research.rules.terms import Room
 
 
 def backtest(
@@ -77,7 +78,7 @@ def backtest(
     triggers: tuple[str, ...]
     holds: dict[int, Why] | None
     if _is_corridor(policy) and game.execution.sizing == "fractional":
-        corridor = policy.corridor(market, targets)  # type: ignore[attr-defined]
+        corridor = policy.corridor(market, targets, costs)  # type: ignore[attr-defined]
         _check_corridor(game, corridor)
         count, holds = _play_compiled(game, corridor, cash_units, ledger), None
         of = {FLOW: "flow", EXIT: "delisted"}
@@ -227,9 +228,11 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
 
 def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
     """Play a corridor; gives the number of bookings."""
-    rule = CorridorArrays(*corridor.arrays, corridor.part)
     units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
-    count, stopped = play(game.sessions, rule, game.desk, game.scratch, bounds, game.first, units, cash_units, ledger)
+    room, rule = Room.of(len(units)), corridor.compiled
+    count, stopped = play(
+        game.sessions, rule, game.desk, game.scratch, room, bounds, game.first, units, cash_units, ledger
+    )
     if stopped >= 0:
         raise game.refused(stopped, float(ledger.nav[stopped - game.first]))
     return int(count)

@@ -50,7 +50,7 @@ from research.accounting.box import DUST
 from research.accounting.kernel import wealth, weigh
 from research.compiled import compiled, inlined, lean
 from research.market.market import Array, Mask
-from research.rules.corridor import ask, near
+from research.rules.bands import ask, near
 
 STAGE = 1_024  # days that all lanes play, then the next
 STRETCH = 64  # days whose deepest fall is bounded at once

@@ -40,7 +40,7 @@ from research.accounting.kernel import nearest
 from research.accounting.settling import EMPTY
 from research.compiled import inlined
 from research.market.market import Array
-from research.rules.corridor import TOLERANCE
+from research.rules.bands import TOLERANCE
 
 ALL = (1 << WIDTH) - 1
 Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count

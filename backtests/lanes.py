@@ -157,6 +157,8 @@ def misfit(owner: Corridor | TargetPath | Costs, market: Market, leverage_limit:
             f"its corridor is for {owner.lower.shape[1]} lines and {len(owner.asked)} days, the market has {n} and "
             f"{days}: make it for this market."
         )
+    if owner.terms.some:
+        return "its corridor asks or makes more than a box round each line: use `backtest`, one at a time."
     least = (np.maximum(owner.lower, 0.0) - np.minimum(owner.upper, 0.0)).sum(axis=1)
     return _past(least.max(), leverage_limit, "its boxes ask")
 

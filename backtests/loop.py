@@ -10,14 +10,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.backtest import EXIT, FLOW, NO_LINE, Ledger
+from backtests.backtest import EXIT, FLOW, Ledger
 from backtests.tiles import DAYS, quiet_days, value, write_bounds
 from backtests.vector import bits, load, store
-from research.accounting.kernel import NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
-from research.rules.corridor import ask, near, reason
+from research.rules.bands import ask, reason
+from research.rules.destinations import make_box
+from research.rules.terms import NO_LINE, CorridorArrays, Room, facts, may_want, rests, wants
 
 Rows = NDArray[np.int64]
 
@@ -65,20 +67,6 @@ class Desk(NamedTuple):
     lag: int
 
 
-class CorridorArrays(NamedTuple):
-    """The arrays of a `Corridor`, in its order."""
-
-    asked: Mask
-    row: Rows
-    target: Array
-    trigger_lower: Array
-    trigger_upper: Array
-    lower: Array
-    upper: Array
-    cash: Array
-    part: float
-
-
 class Asked(NamedTuple):
     """A decision that is being carried out.
 
@@ -91,14 +79,16 @@ class Asked(NamedTuple):
     size: float
     allowed: float
     k: int
+    cash_lower: float
+    cash_upper: float
     root: int
     left: int
 
 
 @lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, bounds: Array, first: int, units: Array,
-    cash_units: float, ledger: Ledger,
+    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Room, bounds: Array, first: int,
+    units: Array, cash_units: float, ledger: Ledger,
 ) -> tuple[int, int]:  # fmt: skip
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
 
@@ -106,11 +96,11 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     """
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
-    order = Asked(-1, NO_LINE, 0.0, 0.0, 0, -1, 1)
-    t = first + 1
+    order = Asked(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
+    t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.carry.some):
-            t = quiet(sessions, rule, t, first, units, cash_units, bounds, ledger)
+            t = quiet(sessions, rule, t, first, booked, units, cash_units, room, bounds, ledger)
             if t == len(closes):
                 break
         if desk.carry.some:
@@ -119,12 +109,12 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             cash_units, count = events(sessions, desk, scratch, t, units, cash_units, ledger, count)
         if desk.at_open and pending and t == due:
             status, nav, cash_units, order, pending = carry_out(
-                sessions, sessions.opens, rule, desk, scratch, t, order, units, cash_units, ledger, count
+                sessions, sessions.opens, rule, desk, scratch, room, t, order, units, cash_units, ledger, count
             )
             if status == REFUSED:
                 ledger.nav[t - first] = nav
                 return count, t
-            count, due = count + 1, t + 1
+            count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
             soon = pending and t == due and uses_all(desk, order.left, rule.part)
@@ -137,20 +127,26 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
         if not nav > 0.0:
             ledger.nav[t - first] = nav
             return count, t
-        looks = again or (rule.asked[t] and (pending or _near(rule, units, closes, t, nav, cash_units * cash_index[t])))
+        looks = again or (
+            rule.asked[t]
+            and (
+                pending
+                or _near(rule, units, closes, t, booked, nav, cash_units * cash_index[t], sessions.tradable, room)
+            )
+        )
         turns = 2 if pending or looks else 0  # none on most days
         for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
             if (turn == 0) == (lag > 0):
                 if pending and t == due and not desk.at_open:
                     status, nav, cash_units, order, pending = carry_out(
-                        sessions, closes, rule, desk, scratch, t, order, units, cash_units, ledger, count
+                        sessions, closes, rule, desk, scratch, room, t, order, units, cash_units, ledger, count
                     )
                     if status == REFUSED:
                         ledger.nav[t - first] = nav
                         return count, t
-                    count, due = count + 1, t + 1
-            elif looks and not pending:
-                pending, order = _look(rule, units, closes, t, nav, sessions.tradable, scratch.weights, desk.days)
+                    count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
+            elif looks and not pending and (again or not rests(rule.terms, t, booked)):
+                pending, order = _look(rule, units, closes, t, nav, sessions.tradable, room, desk.days)
                 due, again = t + lag, pending and rule.part < 1.0
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
@@ -166,8 +162,8 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 
 @inlined
 def quiet(
-    sessions: Sessions, rule: CorridorArrays, t: int, first: int, units: Array, cash_units: float, bounds: Array,
-    ledger: Ledger,
+    sessions: Sessions, rule: CorridorArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
+    room: Room, bounds: Array, ledger: Ledger,
 ) -> int:  # fmt: skip
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
     days, k = len(sessions.closes), -1
@@ -175,7 +171,9 @@ def quiet(
         if t % DAYS == 0 and t + DAYS <= days and _is_still(sessions, rule, t):
             tile, passing = t // DAYS, DAYS
             nav8 = value(units, cash_units, sessions.tiles, tile)
-            if _is_asked(rule, t) or bits(nav8 <= 0.0):
+            if rule.terms.some and _is_asked(rule, t):
+                passing = 0
+            elif _is_asked(rule, t) or bits(nav8 <= 0.0):
                 if k != rule.row[t]:
                     k = rule.row[t]
                     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash)
@@ -188,7 +186,8 @@ def quiet(
                 continue
         cash = cash_units * sessions.cash_index[t]
         nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
-        if not nav > 0.0 or (rule.asked[t] and _near(rule, units, sessions.closes, t, nav, cash)):
+        near = rule.asked[t] and _near(rule, units, sessions.closes, t, booked, nav, cash, sessions.tradable, room)
+        if near or not nav > 0.0:
             break
         ledger.nav[t - first], ledger.cash[t - first] = nav, cash
         t += 1
@@ -214,29 +213,40 @@ def _is_asked(rule: CorridorArrays, t: int) -> bool:
 
 
 @inlined
-def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, cash: float) -> bool:
-    """May the rule want to trade at row t?"""
-    return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
+def _near(
+    rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float, tradable: Mask,
+    room: Room,
+) -> bool:  # fmt: skip
+    """May the rule want to trade at row t? Not while it rests."""
+    return not rests(rule.terms, t, booked) and may_want(units, closes, t, nav, cash, tradable, rule, room)
 
 
 @inlined
 def _look(
-    rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, weights: Array, days: int
+    rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, room: Room, days: int
 ) -> tuple[bool, Asked]:
     """Ask the rule at row t."""
-    k = rule.row[t]
+    k, weights = rule.row[t], room.weights
     cash = weigh(units, closes, t, nav, weights)
+    low, high = rule.cash[k, 2], rule.cash[k, 3]
+    if rule.terms.some:
+        if not wants(weights, cash, nav, tradable, t, rule, k):
+            return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
+        line, size, allowed = facts(weights, cash, nav, tradable, t, rule, k)
+        if rule.terms.makes_boxes:
+            low, high = make_box(weights, cash, tradable, t, rule, k, room)
+        return True, Asked(t, line, size, allowed, k, low, high, -1, days)
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if not ask(weights, cash, tradable, t, *triggers):
-        return False, Asked(t, NO_LINE, 0.0, 0.0, k, -1, days)
+        return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
-    return True, Asked(t, line, size, allowed, k, -1, days)
+    return True, Asked(t, line, size, allowed, k, low, high, -1, days)
 
 
 @inlined
 def carry_out(
-    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, t: int, order: Asked,
-    units: Array, cash_units: float, ledger: Ledger, count: int,
+    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Room, t: int,
+    order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
 
@@ -244,20 +254,31 @@ def carry_out(
     """
     k, cash_price = order.k, sessions.cash_index[t]
     before = wealth(units, prices, t, cash_units, cash_price)
-    status, nav, cash_units, paid, unfinished = book(
-        units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
-        rule.cash[k, 2], rule.cash[k, 3], rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
-        ledger.trades, ledger.charges, count,
-    )  # fmt: skip
+    if rule.terms.makes_boxes:
+        box = room.box
+        status, nav, cash_units, paid, unfinished = book(
+            units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
+            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
+            scratch, ledger.trades, ledger.charges, count,
+        )  # fmt: skip
+    else:
+        status, nav, cash_units, paid, unfinished = book(
+            units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
+            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
+            scratch, ledger.trades, ledger.charges, count,
+        )  # fmt: skip
     use_up(desk.most, t, ledger.trades[count], before)
     if uses_all(desk, order.left, rule.part) and is_overdrawn(
-        sessions.flows[t], rule.cash[k, 2], cash_units * cash_price, nav
+        sessions.flows[t], order.cash_lower, cash_units * cash_price, nav
     ):
         status = REFUSED
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    left = Asked(order.t, order.line, order.size, order.allowed, k, root, max(order.left - 1, 1))
+    left = Asked(
+        order.t, order.line, order.size, order.allowed, k, order.cash_lower, order.cash_upper, root,
+        max(order.left - 1, 1),
+    )  # fmt: skip
     return status, nav, cash_units, left, unfinished
 
 

@@ -21,7 +21,7 @@ from research.risk import (
     tracking_error,
     volatility,
 )
-from research.rules.corridor import TOLERANCE
+from research.rules.bands import TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)

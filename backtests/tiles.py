@@ -13,7 +13,7 @@ from backtests.vector import WIDTH, Vector, bits, fill, load, where
 from research.compiled import inlined
 from research.market import Market
 from research.market.market import Array, frozen
-from research.rules.corridor import TOLERANCE
+from research.rules.bands import TOLERANCE
 
 DAYS = WIDTH
 _KNOWN: WeakKeyDictionary[Market, dict[str, Array]] = WeakKeyDictionary()

@@ -115,7 +115,7 @@ def threshold(
     to: float = 0.0,
     part: float = 1.0,
     check: Every = "day",
-    kind: Literal["absolute", "relative"] = "absolute",
+    kind: Literal["absolute", "relative", "volatility"] = "absolute",
     cap: float | None = None,
 ) -> Threshold:
     """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge.
@@ -127,7 +127,7 @@ def threshold(
     if not (is_number(to) and 0.0 <= to <= 1.0):
         refuse("to is", to, "give a fraction of the band from 0, the target, to 1, its edge.")
     aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
-    return Threshold(allocation, band, aim, part, check, kind, cap)
+    return Threshold(allocation, band, aim, check, kind, cap, part=part)
 
 
 @dataclass(frozen=True, eq=False)

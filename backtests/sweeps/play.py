@@ -10,13 +10,18 @@ from backtests.lanes import Lane, play_lanes
 from backtests.sweeps.arena import Arena, Stage
 from backtests.sweeps.plan import Configuration, Part
 from backtests.tally import CVAR, METRICS, tally, target_path_returns
-from research.accounting import Costs
+from research.accounting import Costs, Policy
 from research.errors import ConfigError, DataError, PolicyError
 from research.market.market import Array
-from research.rules import Calendar, Never, Threshold
+from research.rules import Calendar, Never, NoTradeRegion, Threshold
 from research.rules.corridor import Corridor
 
-CORRIDORS = (Never, Calendar, Threshold)  # what lanes play; any other policy is played by itself
+CORRIDORS = (Never, Calendar, Threshold, NoTradeRegion)  # what lanes play, where it is a band round each line
+
+
+def is_plain(policy: Policy) -> bool:
+    """Can the policy be played in lanes? Any other is played by itself."""
+    return type(policy) in CORRIDORS and policy.plain  # type: ignore[attr-defined]
 
 
 def metrics(stage: Stage) -> tuple[str, ...]:
@@ -35,7 +40,7 @@ def play(stage: Stage, part: Part) -> Array:
     out = np.empty((len(configurations), len(metrics(stage))))
     for name, arena in stage.arenas.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        lanes = [k for k in here if arena.scales and type(configurations[k].policy) in CORRIDORS]
+        lanes = [k for k in here if arena.scales and is_plain(configurations[k].policy)]
         if lanes:
             out[lanes] = _in_lanes(stage, arena, [configurations[k] for k in lanes], [part.first + k for k in lanes])
         for k in sorted(set(here) - set(lanes)):
@@ -73,15 +78,16 @@ def _by_itself(stage: Stage, c: Configuration, number: int) -> Array:
 
 def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration], numbers: Sequence[int]) -> Array:
     """The metrics of configurations on one arena that are corridors; whatever lanes have in common is made once."""
-    corridors: dict[tuple[int, int], Corridor] = {}
+    corridors: dict[tuple[int, int, float | None], Corridor] = {}
     costs: dict[float, Costs] = {}
     lanes = []
     for c in configurations:
         targets = stage.targets(c)
-        key = (id(c.policy), id(targets))  # the plan holds one object of each
+        weighs = isinstance(c.policy, NoTradeRegion)  # its band depends on the costs
+        key = (id(c.policy), id(targets), c.cost_multiple if weighs else None)  # the plan holds one object of each
         if key not in corridors:
             policy = arena.policy(c.policy)
-            corridors[key] = policy.corridor(arena.market, targets)  # type: ignore[attr-defined]
+            corridors[key] = policy.corridor(arena.market, targets, arena.times(c.cost_multiple))  # type: ignore[attr-defined]
         if c.cost_multiple not in costs:
             costs[c.cost_multiple] = arena.times(c.cost_multiple)
         lag = arena.lag if c.lag is None else c.lag

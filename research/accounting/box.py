@@ -110,9 +110,10 @@ def nearest(
 
     weights, lower, upper, target, cost, out : (n,); tradable, movable (scratch) : (n,) bool.
     Every line is clamped into its box, cash takes what its own box allows, and what remains is spread over the lines
-    with room (`spread`). A line that cannot trade stays where it is. An infinite bound takes nothing in the spread. A
-    line with target zero is never raised. Bounds that cannot be met are scaled, all by one factor; if none is left to
-    scale, the rest is cash. All weights and cash sum to one. A line that would move by rounding only does not move.
+    with room (`spread`). A line that cannot trade stays where it is. One with an infinite bound is clamped by the other
+    bound, and takes nothing in the spread. A line with target zero is never raised. Bounds that cannot be met are
+    scaled, all by one factor; if none is left to scale, the rest is cash. All weights and cash sum to one. A line that
+    would move by rounding only does not move.
     """
     n = len(weights)
     total = 0.0
@@ -123,8 +124,8 @@ def nearest(
     excess = cash - min(max(cash, cash_lower), cash_upper)
     if abs(excess) > DUST:
         for i in range(n):
-            far = upper[i] if excess > 0.0 else lower[i]
-            movable[i] = tradable[i] and abs(far) < np.inf and (excess < 0.0 or target[i] != 0.0)
+            bounded = abs(lower[i]) + abs(upper[i]) < np.inf
+            movable[i] = tradable[i] and bounded and (excess < 0.0 or target[i] != 0.0)
         if spread(weights, lower, upper, movable, cost, excess, out) != 0.0:
             rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
     total = 0.0

@@ -147,6 +147,14 @@ class Costs:
         return frozen(self.commission + (self.half_spread if self.half_spread.ndim == 1 else _median(self.half_spread)))
 
     @property
+    def per_side(self) -> Array:
+        """(1, n), or (T, n) where spreads are by the day: commission and spread a side, as a fraction of the notional.
+
+        Zero where a spread is not known yet: a rule that ranks lines by cost sees no later one.
+        """
+        return frozen(np.nan_to_num(self.commission + np.atleast_2d(self.half_spread)))
+
+    @property
     def proportional(self) -> bool:
         """Is every cost a constant fraction of notional, so that nothing depends on size, price, day or time?"""
         amounts = (self.per_unit, self.minimum, self.ticket)

@@ -1,5 +1,6 @@
 """What a policy sees at one close, and what it may answer: hold, or a box to bring the weights into."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,8 @@ PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
     "band": "no check is due today",
+    "cooldown": "it rests after its last trade",
+    "window": "there are too few days to estimate from",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
 }
@@ -54,8 +57,10 @@ class Why:
     """The four facts behind a decision.
 
     trigger : "calendar", "band", "learned", "never", …
-    line : number of the line with the widest gap, `CASH` for cash, or None.
+    line : number of the line with the widest gap, `CASH` for cash, one of `Market.labels` for a group, or None.
     size : its weight less its target, fraction of NAV.  allowed : the gap that the rule allows, fraction of NAV.
+    Of "tracking_error" they are a year, ex ante; of "cost_benefit" what waiting is expected to lose, and what trading
+    costs, fractions of NAV.
     """
 
     trigger: str
@@ -64,11 +69,13 @@ class Why:
     allowed: float = 0.0
 
     def sentence(self, names: Sequence[str]) -> str:
-        """The reason in words.
+        """The reason in words.  names : of the lines, and of the groups if there are any.
 
         >>> Why("band", 0, -0.0234, 0.02).sentence(["SPY"])
         'SPY is 2.34 points under target, past the 2.00 allowed'
         """
+        if self.line is None and self.allowed > 0.0:
+            return self._measured
         if self.line is None:
             return PLAIN.get(self.trigger, f"{self.trigger}: nothing to do")
         name = "cash" if self.line == CASH else names[self.line]
@@ -76,9 +83,23 @@ class Why:
         gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar":
             return f"review due; {gap}"
+        if math.isinf(self.allowed):
+            return f"{gap}, and is not traded that way"
         allowed = self._points(self.allowed, digits)
         past = abs(self.size) > abs(self.allowed) and allowed != self._points(self.size, digits)
         return f"{gap}, {'past' if past else 'within'} the {allowed} allowed"
+
+    @property
+    def _measured(self) -> str:
+        """The reason where no line is behind it, but the whole portfolio."""
+        if self.trigger == "cost_benefit":
+            more = "more" if self.size > self.allowed else "no more"
+            return (
+                f"waiting is expected to lose {self.size * 1e4:.2f} bp, {more} than the {self.allowed * 1e4:.2f} bp "
+                "that trading costs"
+            )
+        past = "past" if self.size > self.allowed else "within"
+        return f"tracking error to target is {self.size:.2%} a year, {past} the {self.allowed:.2%} allowed"
 
     @property
     def _decimals(self) -> int:

@@ -13,7 +13,7 @@ from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, boxe
 from research.learning.training_days import History, TrainingDays
 from research.market.market import Array, Mask
 from research.risk.resampling import resampled
-from research.rules.corridor import ask
+from research.rules.bands import ask
 
 
 class State(NamedTuple):

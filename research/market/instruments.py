@@ -19,7 +19,10 @@ OFFER = (
     "delisting_return=SHUMWAY in instruments_table, or delist(market, asset, date, SHUMWAY)."
 )
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
-INSTRUMENT_COLUMNS = ("asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return")
+TRADING = ("", "sell_only", "buy_only", "locked")  # what a line may be traded in; nothing said is both ways
+INSTRUMENT_COLUMNS = (
+    "asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return", "trading",
+)  # fmt: skip
 
 
 def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
@@ -35,7 +38,7 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     if unknown:
         raise DataError(f"unknown column of instruments: found {unknown[0]!r}. Use {', '.join(INSTRUMENT_COLUMNS)}.")
     neutral = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0, "adjustment": "unknown"}
-    neutral |= {"delisted": pd.NaT, "delisting_return": np.nan}
+    neutral |= {"delisted": pd.NaT, "delisting_return": np.nan, "trading": ""}
     table = pd.DataFrame(neutral | columns, index=pd.Index(assets, name="asset"))
     return checked_instruments(table[list(INSTRUMENT_COLUMNS)], "the instruments")
 
@@ -53,6 +56,9 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
     for column in TEXTS:
         refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")
+    words = f"Use {', '.join(TRADING[1:])}, or leave it empty."
+    table = table if "trading" in table else table.assign(trading="")
+    refuse(table["trading"].map(lambda cell: isinstance(cell, str) and cell in TRADING), "trading", words)
     lots, ends = (pd.to_numeric(table[c], errors="coerce").astype(float) for c in ("lot", "delisting_return"))
     refuse(np.isfinite(lots) & (lots > 0.0), "lot", "A lot is a number of units above zero.")
     dates, left = table["delisted"], table["delisted"].notna()

@@ -115,6 +115,21 @@ class Market:
         return tuple(self.instruments["asset_class"])
 
     @cached_property
+    def sector(self) -> tuple[str, ...]:
+        """(n,) sector of each line."""
+        return tuple(self.instruments["sector"])
+
+    @cached_property
+    def trading(self) -> tuple[str, ...]:
+        """(n,) what each line may be traded in: "" for both ways, "sell_only", "buy_only" or "locked"."""
+        return tuple(self.instruments["trading"])
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the lines, of their asset classes, and of their sectors: what the line of a reason counts along."""
+        return (*self.assets, *dict.fromkeys(self.asset_class), *dict.fromkeys(self.sector))
+
+    @cached_property
     def listings(self) -> NDArray[np.int64]:
         """Rows on which the set of listed lines changes, by a listing or an exit, in order."""
         listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
@@ -204,6 +219,8 @@ class Market:
         for name, values in sorted((self.bars or {}).items()):
             add(name, _value_bytes(values))
         for name in sorted(self.instruments.columns):
+            if name == "trading" and not any(self.trading):  # a market without restrictions keeps its fingerprint too
+                continue
             for cell in self.instruments[name]:
                 add(name, _cell_text(cell).encode())
         return digest.hexdigest()
@@ -351,6 +368,16 @@ class Past:
     def asset_class(self) -> tuple[str, ...]:
         """(n,) asset class of each line."""
         return self._market.asset_class
+
+    @property
+    def sector(self) -> tuple[str, ...]:
+        """(n,) sector of each line."""
+        return self._market.sector
+
+    @property
+    def trading(self) -> tuple[str, ...]:
+        """(n,) what each line may be traded in."""
+        return self._market.trading
 
     def complete(self, window: int) -> Mask:
         """(n,) assets whose last `window` returns are all known: listed today and at the close before the window."""

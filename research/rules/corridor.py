@@ -1,17 +1,18 @@
 """A rule as arrays: which days it is asked, its triggers and its boxes; and the one question that is asked of it."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.accounting.view import Hold, Trade, View, Why
-from research.compiled import inlined, lean
 from research.errors import PolicyError
 from research.market.market import Array, Mask, frozen
+from research.rules.destinations import make_box
+from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Room, Terms, facts, wants
 
-TOLERANCE = 1e-6  # of NAV: a line just brought to its edge must not fire by rounding
-ROUNDING = 1e-12  # of NAV: gaps that differ by less are equal
+RESTS, UNSEEN = Why("cooldown"), Why("window")
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +21,10 @@ class Corridor:
 
     asked : (T,) days on which the rule is asked.  row : (T,) which of the K rows below is in force at each close.
     target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is
-    outside its trigger, and then into the box [lower, upper].  cash : (K, 4) the same four numbers for cash.
-    part : how much of the way to the box.  trigger : what its reasons call it.
+    outside its trigger, and then into the box [lower, upper]. A line whose box has an infinite bound moves only where
+    the other bound moves it.  cash : (K, 4) the same four numbers for cash.
+    part : how much of the way to the box.  trigger : what its reasons call it.  terms : what it asks besides.
+    unseen : rows at the beginning on which it has nothing to go by yet.
     """
 
     asked: Mask
@@ -34,6 +37,8 @@ class Corridor:
     cash: Array
     part: float
     trigger: str
+    terms: Terms = PLAIN
+    unseen: int = 0
 
     def __post_init__(self) -> None:
         """Make the arrays read-only. Raises PolicyError for unequal shapes, and for crossed or missing bounds."""
@@ -52,145 +57,43 @@ class Corridor:
         for f in fields(self):
             if isinstance(getattr(self, f.name), np.ndarray):
                 object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
+        kept = {name: frozen(x) for name, x in self.terms._asdict().items() if isinstance(x, np.ndarray)}
+        object.__setattr__(self, "terms", self.terms._replace(**kept))  # type: ignore[arg-type]
 
     @property
     def arrays(self) -> tuple[Mask, NDArray[np.int64], Array, Array, Array, Array, Array, Array]:
-        """The arrays in their order, as the compiled loops take them."""
+        """The arrays in their order, as the lanes take them."""
         triggers = (self.trigger_lower, self.trigger_upper)
         return self.asked, self.row, self.target, *triggers, self.lower, self.upper, self.cash
 
+    @cached_property
+    def compiled(self) -> CorridorArrays:
+        """All of it, as the kernels of one path take it."""
+        return CorridorArrays(*self.arrays, float(self.part), self.terms)
 
-@inlined
-def ask(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    cash: Array,
-    k: int,
-) -> bool:
-    """Does the rule trade? Weights (n,) against row k of a corridor; what cannot trade in row t does not trigger."""
-    past = max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1])
-    for i in range(len(weights)):
-        gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
-        past = max(past, gap if tradable[t, i] else -np.inf)
-    return past > TOLERANCE
+    def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
+        """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
+        line, size, allowed = facts(weights, cash_weight, nav, tradable, t, self.compiled, int(self.row[row]))
+        return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
-
-@inlined
-def near(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    cash_value: float,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    cash: Array,
-    k: int,
-) -> bool:
-    """May `ask` say yes at row t of prices? A first look that costs half as much, for the days on which it says no.
-
-    It is true wherever `ask` is, by half the tolerance. No line waits for another here, so eight are compared at once.
-    """
-    per_nav, past, close = 1.0 / nav, 0, 0.5 * TOLERANCE
-    for i in range(len(units)):
-        weight = (units[i] * prices[t, i]) * per_nav
-        past |= (trigger_lower[k, i] - weight > close) | (weight - trigger_upper[k, i] > close)
-    cash_weight = cash_value * per_nav
-    return past != 0 or max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1]) > close
-
-
-@lean
-def reason(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    target: Array,
-    trigger_lower: Array,
-    trigger_upper: Array,
-    cash: Array,
-    k: int,
-) -> tuple[int, float, float]:
-    """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
-
-    Among equals, to a rounding, it is the first; cash, whose number is -1, comes last.
-    """
-    line, past, aim = -1, -np.inf, 1.0
-    for i in range(len(weights)):
-        aim -= target[k, i]
-        gap = _gap(weights[i], trigger_lower[k, i], trigger_upper[k, i])
-        if tradable[t, i] and gap > past + ROUNDING:
-            line, past = i, gap
-    if line < 0 or _gap(cash_weight, cash[k, 0], cash[k, 1]) > past + ROUNDING:
-        size = cash_weight - aim
-        return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
-    size = weights[line] - target[k, line]
-    return line, size, (trigger_upper[k, line] if size > 0.0 else trigger_lower[k, line]) - target[k, line]
-
-
-@inlined
-def _gap(weight: float, lower: float, upper: float) -> float:
-    """How far a weight is past its trigger, negative inside. Nothing comes closer to a bound at zero by lying on it."""
-    under, over = lower - weight, weight - upper
-    if lower == 0.0 and under <= 0.0:
-        under = -np.inf
-    if upper == 0.0 and over <= 0.0:
-        over = -np.inf
-    return max(under, over)
-
-
-def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict[str, Array]:
-    """The rows of a symmetric band round each target, as `Corridor` holds them.
-
-    target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, or
-    one for all.
-    A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
-    of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of cash does
-    not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
-    """
-    cash, (past, cash_past), (into, cash_into) = cash_of(target), _split(target, trigger), _split(target, box)
-    (trigger_lower, trigger_upper), (lower, upper) = _round(target, past), _round(target, into)
-    cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, cash_into)]
-    return {
-        "target": target,
-        "trigger_lower": trigger_lower,
-        "trigger_upper": trigger_upper,
-        "lower": lower,
-        "upper": upper,
-        "cash": np.stack([cash - cash_past, cash + cash_past, *cash_box], axis=1),
-    }
-
-
-def cash_of(target: Array) -> Array:
-    """(K,) what targets (K, n) leave to cash: zero where it is less than 1e-9 of NAV."""
-    cash: Array = 1.0 - target.sum(axis=1)
-    cash[np.abs(cash) < 1e-9] = 0.0
-    return cash
-
-
-def _split(target: Array, half_width: Array | float) -> tuple[Array, Array]:
-    """Half-widths of the lines (K, n) and of cash (K,)."""
-    all_lines = np.broadcast_to(half_width, (len(target), target.shape[1] + 1))
-    return all_lines[:, :-1], all_lines[:, -1]
-
-
-def _round(target: Array, half_width: Array) -> tuple[Array, Array]:
-    """(lower, upper) round each target, on its own side of zero."""
-    long = target >= 0.0
-    lower, upper = target - half_width, target + half_width
-    return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))
+    def answer(self, view: View) -> Hold | Trade:
+        """Ask the corridor of one day, that of a view: the decision, with its reason."""
+        if self.terms.cooldown > 0 and view.days_since_trade <= self.terms.cooldown and not view.unfinished:
+            return Hold(RESTS)
+        past, k = view.past, int(self.row[0])
+        state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
+        why = self.why(*state, row=0)
+        if not wants(*state, self.compiled, k):
+            return Hold(why)
+        if not self.terms.makes_boxes:
+            low, high = self.cash[k, 2:]
+            return Trade(self.lower[k], self.upper[k], why, cash_lower=low, cash_upper=high, part=self.part)
+        room = Room.of(len(view.weights))
+        low, high = make_box(view.weights, view.cash_weight, past.tradable, past.t, self.compiled, k, room)
+        return Trade(room.box[0], room.box[1], why, cash_lower=low, cash_upper=high, part=self.part)
 
 
 def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float) -> Hold | Trade:
     """Ask one row of a corridor (K = 1) of a view: the decision, with its reason."""
-    triggers = (rows["trigger_lower"], rows["trigger_upper"], rows["cash"], 0)
-    state = (view.weights, view.cash_weight, view.past.tradable, view.past.t)
-    why = Why(trigger, *reason(*state, rows["target"], *triggers))
-    if not ask(*state, *triggers):
-        return Hold(why)
-    cash = rows["cash"][0]
-    return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3], part=part)
+    asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
+    return Corridor(asked, row, **rows, part=part, trigger=trigger).answer(view)  # type: ignore[arg-type]

@@ -6,14 +6,15 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from research.accounting.view import Hold, Policy, Trade, View, Why
+from research.accounting.costs import Costs
+from research.accounting.view import Hold, Policy, View, Why
 from research.allocation import Allocation, TargetPath
 from research.errors import ConfigError
-from research.market.calendars import EVERY, last_of
 from research.market.market import Array, Market
-from research.rules.corridor import Corridor, band_rows, cash_of, decide_in
-
-Every = Literal["day", "week", "month", "quarter", "year"]
+from research.rules.bands import band_rows, cash_of
+from research.rules.corridor import Corridor
+from research.rules.handled import Every, Handled, Known, Rows, check_window
+from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
 
 
 class Rule(Policy, Protocol):
@@ -32,43 +33,44 @@ class Never:
     allocation: Allocation
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "never"
+    plain: ClassVar[bool] = True
 
     def decide(self, view: View) -> Hold:
         """Hold, always."""
         return Hold(Why("never"))
 
-    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
         """The rule as arrays: it is asked on no day."""
         asked = np.zeros(len(market.dates), dtype=bool)
-        return Corridor(asked, targets.row, **band_rows(targets.rows, 1.0, 1.0), part=1.0, trigger="never")
+        rows = band_rows(targets.rows, 1.0, 1.0)
+        return Corridor(asked, targets.row, **rows, part=1.0, trigger="never")  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Calendar:
-    """Trade to target at the last scheduled session of every day, week, month, quarter or year."""
+class Calendar(Handled):
+    """Trade to target on a calendar.
+
+    every : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
+    week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
+    """
 
     allocation: Allocation
     every: Every = "quarter"
-    part: float = 1.0
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "calendar"
+    trigger: ClassVar[str] = "calendar"
 
     def __post_init__(self) -> None:
-        """Check the period and the part."""
-        if self.every not in EVERY:
-            raise ConfigError(f"every is {self.every!r}: use one of {', '.join(EVERY)}.")
-        _check_part(self.part)
+        """Check the settings."""
+        self._check()
 
-    def decide(self, view: View) -> Hold | Trade:
-        """Trade to target when today is the last session of its period, by the exchange calendar."""
-        if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
-            return Hold(Why("calendar"))
-        return decide_in(band_rows(view.target[None], 0.0, 0.0), view, "calendar", self.part)
+    @property
+    def looks(self) -> Every:
+        """Its calendar."""
+        return self.every
 
-    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
-        """The rule as arrays: a band of zero, asked on the calendar."""
-        asked = last_of(market.days, self.every, market.calendar)
-        return Corridor(asked, targets.row, **band_rows(targets.rows, 0.0, 0.0), part=self.part, trigger="calendar")
+    def rows(self, known: Known) -> Rows:
+        """A band of zero."""
+        return band_rows(known.target, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,20 @@ class Within:
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Handled):
     """Trade when some weight has left its band, back into a box round the target.
 
     band : half-width: of kind "absolute", fraction of NAV, so that 0.02 is two percentage points; of kind "relative",
-    fraction of each line's target, so that 0.2 of a target of 60 points is twelve.
+    fraction of each line's target, so that 0.2 of a target of 60 points is twelve; of kind "volatility", relative too,
+    but counted in each line's own volatility: 0.5 lets a line of 20 % a year drift by a tenth of its target.
     to : "target", the band's "edge", or `Within` a narrower band of the same kind.
-    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
-    check : when it looks: at every close, or at the last scheduled session of every week, month, quarter or year.
-    cap : the most that a relative half-width may be, fraction of NAV: whichever of the two is tighter.
+    check : when it looks: at every close, or on a calendar, as `Calendar` has it (calendar and band).
+    kind, cap : see band; the cap is the most that a half-width that is not absolute may be, fraction of NAV: whichever
+    of the two is tighter.
+    review : a calendar on which it trades to target whatever the band says (calendar or band).
+    lines : "all" move into their box, to the nearest point; or only the "breaching" ones do, and `payer` pays for it:
+    the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro rata.
+    window, periods_per_year : returns that volatilities are of, estimated at each month's end; and how many a year has.
 
     A target of zero, of a line or of cash, has no relative band: its half-width is the narrowest of the others.
     The 5/25 rule is Threshold(…, 0.25, kind="relative", cap=0.05). Daryanani's, who acts when a line is past a fifth of
@@ -103,72 +110,92 @@ class Threshold:
     allocation: Allocation
     band: float = 0.02
     to: Literal["target", "edge"] | Within = "target"
-    part: float = 1.0
     check: Every = "day"
-    kind: Literal["absolute", "relative"] = "absolute"
+    kind: Literal["absolute", "relative", "volatility"] = "absolute"
     cap: float | None = None
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    review: Every | None = None  # type: ignore[misc]  # a setting here, nothing in most rules
+    lines: Literal["all", "breaching"] = "all"
+    payer: str = "pro_rata"
+    volatility_window: int = 252
+    periods_per_year: float = 252.0  # type: ignore[misc]
     family: ClassVar[str] = "band"
 
     def __post_init__(self) -> None:
-        """Check the band and its destination."""
+        """Check the band, its destination and how it is traded."""
         _check_number("band", self.band)
         if not self.band >= 0.0:
             raise ConfigError(f"band is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points).")
-        if not (isinstance(self.to, Within) or self.to in ("target", "edge")):
-            raise ConfigError(f"to is {self.to!r}: use 'target', 'edge' or Within(half_width).")
-        if not 0.0 <= self.destination <= self.band:
-            raise ConfigError(
-                f"destination {self.destination:g} lies outside the band of {self.band:g}: Within lies between 0 and "
-                "the band."
-            )
-        _check_part(self.part)
-        if self.check not in EVERY:
-            raise ConfigError(f"check is {self.check!r}: use one of {', '.join(EVERY)}.")
-        if self.kind not in ("absolute", "relative"):
-            raise ConfigError(f"kind is {self.kind!r}: a band is 'absolute' or 'relative'.")
+        check_destination(self.to, self.band)
+        if self.kind not in ("absolute", "relative", "volatility"):
+            raise ConfigError(f"kind is {self.kind!r}: a band is 'absolute', 'relative' or 'volatility'.")
         if self.cap is not None:
             self._check_cap(self.cap)
+        if self.lines not in ("all", "breaching"):
+            raise ConfigError(f"lines is {self.lines!r}: 'all' move, or only the 'breaching' ones.")
+        if self.lines == "all" and self.payer != "pro_rata":
+            raise ConfigError(
+                f"payer is {self.payer!r} where all lines move to the nearest point: it pays for lines='breaching'."
+            )
+        check_window(self, self.volatility_window, self.periods_per_year)
+        self._check()
 
     def _check_cap(self, cap: float) -> None:
         _check_number("cap", cap)
-        if self.kind != "relative":
+        if self.kind == "absolute":
             raise ConfigError(f"cap is {cap!r} of an absolute band of {self.band:g}: it caps a relative one.")
         if not cap > 0.0:
             raise ConfigError(f"cap is {cap!r}: it is a half-width above 0, fraction of NAV.")
 
     @property
+    def looks(self) -> Every:
+        """When it checks."""
+        return self.check
+
+    @property
+    def window(self) -> int:  # type: ignore[override]
+        """Returns that it estimates from: only a band of volatilities does."""
+        return self.volatility_window if self.kind == "volatility" else 0
+
+    @property
+    def plain(self) -> bool:
+        """Is it a band round each line and no more?"""
+        return super().plain and self.lines == "all"
+
+    @property
     def destination(self) -> float:
         """Half-width of the box that a trade goes into, of the kind of the band."""
-        if isinstance(self.to, Within):
-            return self.to.half_width
-        return self.band if self.to == "edge" else 0.0
+        return half_width(self.to, self.band)
 
-    def rows(self, target: Array) -> dict[str, Array]:
-        """The rows of the rule's corridor for targets (K, n), fraction of NAV."""
-        return band_rows(target, self._half_widths(target, self.band), self._half_widths(target, self.destination))
+    def rows(self, known: Known) -> Rows:
+        """The rows of the rule's corridor: on a review the band is zero, and so is the box."""
+        inside = np.where(known.review, 0.0, 1.0)[:, None]
+        trigger, box = (inside * self._half_widths(known, band) for band in (self.band, self.destination))
+        return band_rows(known.target, trigger, box)
 
-    def _half_widths(self, target: Array, band: float) -> Array:
+    def terms(self, known: Known) -> Terms:
+        """Which lines move, and who pays."""
+        terms = super().terms(known)
+        if self.lines == "all":
+            return terms
+        payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(known.market.assets)}
+        if self.payer not in payers:
+            raise ConfigError(
+                f"payer of {type(self).__name__} is {self.payer!r}: use 'pro_rata', 'cash' or a line of the market "
+                f"({', '.join(known.market.assets)})."
+            )
+        return terms._replace(some=True, makes_boxes=True, lines=BREACHING, payer=payers[self.payer])
+
+    def _half_widths(self, known: Known, band: float) -> Array:
         """(K, n + 1) half-widths, that of cash last, fraction of NAV, where the band or the destination is `band`."""
-        lines = np.abs(np.column_stack([target, cash_of(target)]))
+        lines = np.abs(np.column_stack([known.target, cash_of(known.target)]))
         if self.kind == "absolute":
             return np.full(lines.shape, band)
-        narrowest = np.where(lines > 0.0, lines, np.inf).min(axis=1, keepdims=True)
-        widths: Array = band * np.where(lines > 0.0, lines, narrowest)
+        if self.kind == "volatility":
+            volatility = np.sqrt(np.diagonal(known.covariance, axis1=1, axis2=2))
+            lines[:, :-1] *= volatility
+            lines[:, -1] = 0.0  # cash has none of its own
+        widths = band * or_narrowest(lines)
         return widths if self.cap is None or band == 0.0 else np.minimum(widths, self.cap * (band / self.band))
-
-    def decide(self, view: View) -> Hold | Trade:
-        """Trade into the box when the widest gap is past the band, on a day on which it is checked."""
-        past = view.past
-        if self.check != "day" and not (view.unfinished or last_of(past.days[-1:], self.check, past.calendar)[0]):
-            return Hold(Why("band"))
-        return decide_in(self.rows(view.target[None]), view, "band", self.part)
-
-    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
-        """The rule as arrays, asked on the days on which it is checked."""
-        every_day = np.ones(len(market.dates), dtype=bool)
-        asked = every_day if self.check == "day" else last_of(market.days, self.check, market.calendar)
-        return Corridor(asked, targets.row, **self.rows(targets.rows), part=self.part, trigger="band")
 
 
 @dataclass(frozen=True)
@@ -206,12 +233,30 @@ class TunedThreshold:
             raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {part!r} of it: {error}") from error
 
 
+def or_narrowest(widths: Array) -> Array:
+    """The widths (K, n + 1), with the narrowest of the row's others in place of one that is zero."""
+    narrowest = np.where(widths > 0.0, widths, np.inf).min(axis=1, keepdims=True)
+    return np.where(widths > 0.0, widths, np.where(np.isinf(narrowest), 0.0, narrowest))
+
+
+def half_width(to: Literal["target", "edge"] | Within, band: float) -> float:
+    """Half-width of the box that a trade of a band goes into, of the kind of the band."""
+    if isinstance(to, Within):
+        return to.half_width
+    return band if to == "edge" else 0.0
+
+
+def check_destination(to: object, band: float) -> None:
+    """Check that a destination lies inside its band. Raises ConfigError."""
+    if not (isinstance(to, Within) or to in ("target", "edge")):
+        raise ConfigError(f"to is {to!r}: use 'target', 'edge' or Within(half_width).")
+    destination = half_width(to, band)  # type: ignore[arg-type]
+    if not 0.0 <= destination <= band:
+        raise ConfigError(
+            f"destination {destination:g} lies outside the band of {band:g}: Within lies between 0 and the band."
+        )
+
+
 def _check_number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ConfigError(f"{name} is {value!r}: give a plain number, such as 0.02.")
-
-
-def _check_part(part: float) -> None:
-    _check_number("part", part)
-    if not 0.0 < part <= 1.0:
-        raise ConfigError(f"part is {part!r}: it is more than 0 and at most 1 (1 goes all the way).")

@@ -47,7 +47,7 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
-        return self.why.sentence(self.portfolio.market.assets)
+        return self.why.sentence(self.portfolio.market.labels)
 
     @property
     def empty(self) -> bool:

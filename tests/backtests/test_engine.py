@@ -15,7 +15,18 @@ from research.accounting import CASH, Costs, Hold, Policy, Trade, View, Why
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility, TargetPath
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
-from research.rules import Calendar, Corridor, Never, Threshold, TunedThreshold, Within
+from research.rules import (
+    Calendar,
+    Corridor,
+    CostBenefit,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+    Within,
+)
 
 MakeMarket = Callable[..., Market]
 ByDay = Callable[[Policy], Policy]
@@ -176,6 +187,30 @@ RULES: dict[str, Policy] = {
     "within": Threshold(EqualWeights(), 0.02, Within(0.0175)),
     "edge of an estimate": Threshold(InverseVolatility(window=20, refit="month"), 0.01, "edge"),
     "edge, half of the way": Threshold(FIVE, 0.02, "edge", part=0.5),
+    "wednesdays": Calendar(FIVE, "wednesday"),
+    "every 17 sessions, two later": Calendar(FIVE, 17, offset=2),
+    "band or month": Threshold(FIVE, 0.03, "edge", review="month"),
+    "band in a second week's session": Threshold(EqualWeights(), 0.01, check="week", offset=1),
+    "rests": Threshold(FIVE, 0.005, cooldown=7),
+    "rests, half of the way": Threshold(FIVE, 0.01, "edge", part=0.5, cooldown=3),
+    "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, volatility_window=20),
+    "only what is past, pro rata": Threshold(FIVE, 0.01, lines="breaching"),
+    "only what is past, by cash": Threshold(FIVE, 0.01, "edge", lines="breaching", payer="cash"),
+    "only what is past, by a line": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
+    "a capped band": Threshold(EqualWeights(), 0.01, turnover_cap=0.01),
+    "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, part=0.5),
+    "groups": GroupThreshold(FIVE, "asset_class", 0.02),
+    "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),
+    "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
+    "tracking error": TrackingError(FIVE, 0.008, window=20),
+    "tracking error of an estimate, shrunk": TrackingError(
+        InverseVolatility(window=20, refit="month"), 0.01, window=30, part=0.4, cooldown=2
+    ),
+    "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, window=20),
+    "no-trade region": NoTradeRegion(FIVE, g=50.0, window=20),
+    "no-trade region by the week, to target": NoTradeRegion(
+        EqualWeights(), g=20.0, to="target", check="week", window=20, turnover_cap=0.02
+    ),
 }
 
 
@@ -184,7 +219,9 @@ def crowded(make_market: MakeMarket) -> Market:
     rng = np.random.default_rng(3)
     returns = rng.normal(3e-4, 0.02, (300, 5))
     halted = [(int(t), int(i)) for t, i in zip(rng.integers(90, 300, 60), rng.integers(0, 5, 60), strict=True)]
-    return make_market(returns, rng.uniform(0.0, 2e-4, 300), first=[0, 0, 0, 70, 0], halted=halted)
+    market = make_market(returns, rng.uniform(0.0, 2e-4, 300), first=[0, 0, 0, 70, 0], halted=halted)
+    lines = market.instruments.assign(asset_class=["stock", "stock", "bond", "bond", "gold"], sector=list("abaab"))
+    return dataclasses.replace(market, instruments=lines)
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
@@ -204,6 +241,7 @@ def test_a_corridor_and_its_rule_asked_day_by_day_are_equal_to_the_bit(
     pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
     traded = {"never": 0, "year": 1}.get(name, 3)
     assert len(fast.ledger.asked) >= traded
+    assert all(fast.decisions()["reason"])
 
 
 def test_every_rule_of_the_house_is_played_both_ways() -> None:
@@ -247,7 +285,7 @@ class OnDays:
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
         days = self.calendar.corridor(market, targets).asked
         return dataclasses.replace(self.rule.corridor(market, targets), asked=days)
 

@@ -34,7 +34,7 @@ from research.learning import Learned, LearnedPolicy, PPOSettings, train
 from research.market import SHUMWAY, Market, delist, instruments_table
 from research.market.calendars import last_of
 from research.rules import Calendar, Corridor, Never, Rule, Threshold, TunedThreshold, Within
-from research.rules.corridor import band_rows
+from research.rules.bands import band_rows
 
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
 LISTED = START + 20  # the session on which the last line is listed

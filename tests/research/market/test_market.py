@@ -54,7 +54,7 @@ def test_fingerprint_changes_with_the_last_bit_of_any_value(small: Market, name:
 @pytest.mark.parametrize("column", [c for c in INSTRUMENT_COLUMNS if c not in EXIT])
 @pytest.mark.parametrize("line", [0, 1])
 def test_fingerprint_changes_with_every_cell_of_the_instruments(small: Market, column: str, line: int) -> None:
-    new = {"lot": 7.0}.get(column, "other words")
+    new = {"lot": 7.0, "trading": "locked"}.get(column, "other words")
     cells: list[Any] = small.instruments[column].tolist()
     cells[line] = new
     table = instruments_table(
@@ -288,7 +288,7 @@ def test_past_knows_nothing_of_what_follows(small: Market, row: int, seed: int) 
     }
     spoilt = {name: np.concatenate([getattr(small, name)[: row + 1], new]) for name, new in fields_after.items()}
     dates = small.dates[: row + 1].append(small.dates[after] + pd.Timedelta(days=365))
-    later = small.instruments.assign(sector="other", lot=7.0, currency="EUR", adjustment="other")
+    later = small.instruments.assign(lot=7.0, currency="EUR", adjustment="other")
     other = replace(small, dates=dates, instruments=later, dividends=None, bars=None, **spoilt)
     mine, theirs = public(small.past(row)), public(other.past(row))
     assert [name for name in mine if not same(mine[name], theirs[name])] == []
@@ -305,7 +305,7 @@ def test_past_does_not_show_the_instruments_because_a_delisting_lies_ahead(small
     shown = {name for name in dir(Past) if not name.startswith("_")} | {"t"}
     assert shown == {
         *("assets", "asset_class", "calendar", "cash", "complete", "date", "dates", "days", "listed", "prices"),
-        *("returns", "t", "tradable", "volumes"),
+        *("returns", "sector", "t", "tradable", "trading", "volumes"),
     }
 
 

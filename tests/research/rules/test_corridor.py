@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.rules.corridor import TOLERANCE, Corridor, ask, band_rows, near, reason
+from research.rules.bands import TOLERANCE, ask, band_rows, near, reason
+from research.rules.corridor import Corridor
 
 Rows = dict[str, np.ndarray]
 

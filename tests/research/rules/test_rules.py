@@ -8,6 +8,7 @@ from research.allocation import EqualWeights, target_path
 from research.errors import ConfigError
 from research.market import Market, instruments_table
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
+from research.rules.handled import Known
 
 EQUAL = EqualWeights()
 
@@ -27,6 +28,13 @@ def summer() -> Market:
         instruments=instruments_table(["A", "B"], asset_class=["stock", "stock"]),
         prices=np.full(shape, np.nan),
     )
+
+
+def known(target: list[list[float]]) -> Known:
+    """Targets, and nothing else that a plain band needs."""
+    rows = np.array(target)
+    none = np.zeros((0, *[rows.shape[1]] * 2))
+    return Known(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
 
 
 def asked(rule: Never | Calendar | Threshold, market: Market) -> list[str]:
@@ -58,7 +66,7 @@ def test_the_destination_is_the_target_the_edge_or_within() -> None:
 
 def test_daryanani_acts_outside_48_and_72_and_goes_back_to_54_or_66() -> None:
     """A fifth of a target of 60 points is 12, half of it 6; of cash's 40 it is 8 and 4. Daryanani (2008)."""
-    rows = Threshold(EQUAL, 0.2, Within(0.1), kind="relative").rows(np.array([[0.6]]))
+    rows = Threshold(EQUAL, 0.2, Within(0.1), kind="relative").rows(known([[0.6]]))
     assert [rows["trigger_lower"][0, 0], rows["trigger_upper"][0, 0]] == pytest.approx([0.48, 0.72], abs=1e-15)
     assert [rows["lower"][0, 0], rows["upper"][0, 0]] == pytest.approx([0.54, 0.66], abs=1e-15)
     assert rows["cash"][0] == pytest.approx([0.32, 0.48, 0.36, 0.44], abs=1e-15)
@@ -66,7 +74,7 @@ def test_daryanani_acts_outside_48_and_72_and_goes_back_to_54_or_66() -> None:
 
 def test_the_5_25_rule_takes_whichever_is_tighter() -> None:
     """A quarter of 40 points is 10, more than 5; a quarter of 10 is 2.5. At the edge the box is the trigger's."""
-    rows = Threshold(EQUAL, 0.25, "edge", kind="relative", cap=0.05).rows(np.array([[0.4, 0.5, 0.1]]))
+    rows = Threshold(EQUAL, 0.25, "edge", kind="relative", cap=0.05).rows(known([[0.4, 0.5, 0.1]]))
     assert rows["trigger_upper"][0] == pytest.approx([0.45, 0.55, 0.125], abs=1e-15)
     assert (rows["upper"] == rows["trigger_upper"]).all()
     assert (rows["lower"] == rows["trigger_lower"]).all()
@@ -74,25 +82,25 @@ def test_the_5_25_rule_takes_whichever_is_tighter() -> None:
 
 def test_a_destination_below_a_cap_keeps_its_share_of_it() -> None:
     """Half of a band that is capped at 5 points is 2.5."""
-    rows = Threshold(EQUAL, 0.25, Within(0.125), kind="relative", cap=0.05).rows(np.array([[0.4, 0.5, 0.1]]))
+    rows = Threshold(EQUAL, 0.25, Within(0.125), kind="relative", cap=0.05).rows(known([[0.4, 0.5, 0.1]]))
     assert rows["upper"][0] == pytest.approx([0.425, 0.525, 0.1125], abs=1e-15)
 
 
 def test_a_target_of_zero_has_the_narrowest_band_of_the_others() -> None:
     """Else its band would be zero, and it would trade for ever; the target leaves no cash, so cash has it too."""
-    rows = Threshold(EQUAL, 0.2, kind="relative").rows(np.array([[0.7, 0.3, 0.0], [0.0, 0.0, 0.0]]))
+    rows = Threshold(EQUAL, 0.2, kind="relative").rows(known([[0.7, 0.3, 0.0], [0.0, 0.0, 0.0]]))
     assert rows["trigger_upper"][0] == pytest.approx([0.84, 0.36, 0.06], abs=1e-15)
     assert rows["cash"][0] == pytest.approx([-0.06, 0.06, 0.0, 0.0], abs=1e-15)
     assert rows["trigger_upper"][1] == pytest.approx([0.2, 0.2, 0.2], abs=1e-15)  # all is cash
 
 
 def test_a_short_line_has_a_band_on_both_sides() -> None:
-    rows = Threshold(EQUAL, 0.2, kind="relative").rows(np.array([[-0.5, 1.0]]))
+    rows = Threshold(EQUAL, 0.2, kind="relative").rows(known([[-0.5, 1.0]]))
     assert [rows["trigger_lower"][0, 0], rows["trigger_upper"][0, 0]] == pytest.approx([-0.6, -0.4], abs=1e-15)
 
 
 def test_an_absolute_band_is_the_same_for_all() -> None:
-    rows = Threshold(EQUAL, 0.02, Within(0.0175)).rows(np.array([[0.5, 0.3]]))
+    rows = Threshold(EQUAL, 0.02, Within(0.0175)).rows(known([[0.5, 0.3]]))
     assert rows["upper"][0].tolist() == [0.5 + 0.0175, 0.3 + 0.0175]
     assert rows["cash"][0] == pytest.approx([0.18, 0.22, 0.1825, 0.2175], abs=1e-15)
 
@@ -100,7 +108,7 @@ def test_an_absolute_band_is_the_same_for_all() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "percent"}, "kind is 'percent': a band is 'absolute' or 'relative'"),
+        ({"kind": "percent"}, "kind is 'percent': a band is 'absolute', 'relative' or 'volatility'"),
         ({"cap": 0.05}, "cap is 0.05 of an absolute band of 0.2: it caps a relative one"),
         ({"kind": "relative", "cap": 0.0}, "cap is 0.0: it is a half-width above 0"),
         ({"kind": "relative", "cap": "5"}, "cap is '5': give a plain number"),
@@ -125,21 +133,21 @@ def test_forty_thresholds_are_tried_by_default() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calendar(EQUAL, "fortnight"), "every is 'fortnight': use one of day, week"),
-        (lambda: Calendar(EQUAL, "month", part=0.0), "part is 0.0"),
+        (lambda: Calendar(EQUAL, "fortnight"), "unknown calendar period 'fortnight'"),
+        (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
         (lambda: Threshold(EQUAL, -0.01), "band is -0.01"),
         (lambda: Threshold(EQUAL, float("nan")), "band is nan"),
         (lambda: Threshold(EQUAL, 0.02, "middle"), "to is 'middle': use 'target', 'edge' or Within"),
         (lambda: Threshold(EQUAL, 0.02, Within(0.03)), "destination 0.03 lies outside the band of 0.02"),
         (lambda: Threshold(EQUAL, 0.02, Within(-0.01)), "destination -0.01 lies outside"),
-        (lambda: Threshold(EQUAL, 0.02, part=1.5), "part is 1.5"),
+        (lambda: Threshold(EQUAL, 0.02, part=1.5), "part of Threshold is 1.5"),
         (lambda: Threshold(EQUAL, "x"), "band is 'x': give a plain number, such as 0.02"),
         (lambda: Threshold(EQUAL, True), "band is True: give a plain number"),
         (lambda: Threshold(EQUAL, None), "band is None: give a plain number"),
         (lambda: Threshold(EQUAL, 0.02, 0.01), "to is 0.01: use 'target', 'edge' or Within"),
-        (lambda: Threshold(EQUAL, 0.02, part="all"), "part is 'all': give a plain number"),
-        (lambda: Calendar(EQUAL, "month", part="all"), "part is 'all': give a plain number"),
-        (lambda: Calendar(EQUAL, 3), "every is 3: use one of day, week"),
+        (lambda: Threshold(EQUAL, 0.02, part="all"), "part of Threshold is 'all': it is more than 0"),
+        (lambda: Calendar(EQUAL, "month", part="all"), "part of Calendar is 'all': it is more than 0"),
+        (lambda: Calendar(EQUAL, 0), "every is 0: "),
         (lambda: Within("x"), "half_width is 'x': give a plain number"),
         (
             lambda: TunedThreshold(EQUAL, bands=()),

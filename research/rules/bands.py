@@ -1,0 +1,134 @@
+"""A band round each line's target, as arrays, and the question that is asked of it, compiled."""
+
+import numpy as np
+
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+
+TOLERANCE = 1e-6  # of NAV: a line just brought to its edge must not fire by rounding
+ROUNDING = 1e-12  # of NAV: gaps that differ by less are equal
+
+
+@inlined
+def ask(
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    trigger_lower: Array,
+    trigger_upper: Array,
+    cash: Array,
+    k: int,
+) -> bool:
+    """Does the rule trade? Weights (n,) against row k of a corridor; what cannot trade in row t does not trigger."""
+    past = max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1])
+    for i in range(len(weights)):
+        gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
+        past = max(past, gap if tradable[t, i] else -np.inf)
+    return past > TOLERANCE
+
+
+@inlined
+def near(
+    units: Array,
+    prices: Array,
+    t: int,
+    nav: float,
+    cash_value: float,
+    trigger_lower: Array,
+    trigger_upper: Array,
+    cash: Array,
+    k: int,
+) -> bool:
+    """May `ask` say yes at row t of prices? A first look that costs half as much, for the days on which it says no.
+
+    It is true wherever `ask` is, by half the tolerance. No line waits for another here, so eight are compared at once.
+    """
+    per_nav, past, close = 1.0 / nav, 0, 0.5 * TOLERANCE
+    for i in range(len(units)):
+        weight = (units[i] * prices[t, i]) * per_nav
+        past |= (trigger_lower[k, i] - weight > close) | (weight - trigger_upper[k, i] > close)
+    cash_weight = cash_value * per_nav
+    return past != 0 or max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1]) > close
+
+
+@lean
+def reason(
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    target: Array,
+    trigger_lower: Array,
+    trigger_upper: Array,
+    cash: Array,
+    k: int,
+) -> tuple[int, float, float]:
+    """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
+
+    Among equals, to a rounding, it is the first; cash, whose number is -1, comes last.
+    """
+    line, past, aim = -1, -np.inf, 1.0
+    for i in range(len(weights)):
+        aim -= target[k, i]
+        gap = gap_of(weights[i], trigger_lower[k, i], trigger_upper[k, i])
+        if tradable[t, i] and gap > past + ROUNDING:
+            line, past = i, gap
+    if line < 0 or gap_of(cash_weight, cash[k, 0], cash[k, 1]) > past + ROUNDING:
+        size = cash_weight - aim
+        return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
+    size = weights[line] - target[k, line]
+    return line, size, (trigger_upper[k, line] if size > 0.0 else trigger_lower[k, line]) - target[k, line]
+
+
+@inlined
+def gap_of(weight: float, lower: float, upper: float) -> float:
+    """How far a weight is past its trigger, negative inside. Nothing comes closer to a bound at zero by lying on it."""
+    under, over = lower - weight, weight - upper
+    if lower == 0.0 and under <= 0.0:
+        under = -np.inf
+    if upper == 0.0 and over <= 0.0:
+        over = -np.inf
+    return max(under, over)
+
+
+def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict[str, Array]:
+    """The rows of a symmetric band round each target, as `Corridor` holds them.
+
+    target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, or
+    one for all.
+    A long line's box ends at zero, a short line's too, and so does that of cash, which the target's rest is the target
+    of. A target that leaves nothing to cash (less than 1e-9 of NAV) gives cash the box [0, 0]. The trigger of cash does
+    not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
+    """
+    cash, (past, cash_past), (into, cash_into) = cash_of(target), _split(target, trigger), _split(target, box)
+    (trigger_lower, trigger_upper), (lower, upper) = _round(target, past), _round(target, into)
+    cash_box = [np.where(cash != 0.0, bound, 0.0) for bound in _round(cash, cash_into)]
+    return {
+        "target": target,
+        "trigger_lower": trigger_lower,
+        "trigger_upper": trigger_upper,
+        "lower": lower,
+        "upper": upper,
+        "cash": np.stack([cash - cash_past, cash + cash_past, *cash_box], axis=1),
+    }
+
+
+def cash_of(target: Array) -> Array:
+    """(K,) what targets (K, n) leave to cash: zero where it is less than 1e-9 of NAV."""
+    cash: Array = 1.0 - target.sum(axis=1)
+    cash[np.abs(cash) < 1e-9] = 0.0
+    return cash
+
+
+def _split(target: Array, half_width: Array | float) -> tuple[Array, Array]:
+    """Half-widths of the lines (K, n) and of cash (K,)."""
+    all_lines = np.broadcast_to(half_width, (len(target), target.shape[1] + 1))
+    return all_lines[:, :-1], all_lines[:, -1]
+
+
+def _round(target: Array, half_width: Array) -> tuple[Array, Array]:
+    """(lower, upper) round each target, on its own side of zero."""
+    long = target >= 0.0
+    lower, upper = target - half_width, target + half_width
+    return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))

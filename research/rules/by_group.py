@@ -1,0 +1,91 @@
+"""Bands round groups of lines: asset classes or sectors, with a band for each line besides or without."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from research.allocation import Allocation
+from research.arguments import is_number, one_of, refuse
+from research.errors import ConfigError
+from research.market.market import Array
+from research.rules.bands import band_rows
+from research.rules.handled import Every, Handled, Known, Rows
+from research.rules.rules import Within, check_destination, half_width
+from research.rules.terms import Terms
+
+
+@dataclass(frozen=True)
+class GroupThreshold(Handled):
+    """Trade when the weight of a group, or of cash, has left its band.
+
+    by : "asset_class" or "sector" of the lines.  band : half-width round each group's target, fraction of NAV.
+    to : all lines to "target"; or the nearest point with every group, and cash, inside its band, at its "edge" or
+    `Within` a narrower one: the cheapest lines of a group move, lines of equal cost by one distance.
+    lines : half-width of a band for each line besides, which triggers as well; none by default.
+    check : when it looks, as `Threshold` has it.
+    """
+
+    allocation: Allocation
+    by: Literal["asset_class", "sector"] = "asset_class"
+    band: float = 0.05
+    to: Literal["target", "edge"] | Within = "target"
+    lines: float | None = None
+    check: Every = "day"
+    family: ClassVar[str] = "band"
+    trigger: ClassVar[str] = "group"
+    plain: ClassVar[bool] = False  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        one_of("by of GroupThreshold is", self.by, ("asset_class", "sector"))
+        for name, width in (("band", self.band), ("lines", self.lines)):
+            if width is not None and not (is_number(width) and width >= 0.0):
+                refuse(f"{name} of GroupThreshold is", width, "a half-width is at least 0 (0.02 is two points).")
+        check_destination(self.to, self.band)
+        self._check()
+
+    @property
+    def looks(self) -> Every:
+        """When it checks."""
+        return self.check
+
+    def rows(self, known: Known) -> Rows:
+        """Bands of the lines, as wide as can be where none are asked for; and that of cash."""
+        target = known.target
+        trigger = np.full((len(target), target.shape[1] + 1), np.inf if self.lines is None else self.lines)
+        trigger[:, -1] = self.band
+        rows = band_rows(target, trigger, self._box(target))
+        if self.to != "target" and self.lines is None:  # a line may go anywhere on its own side, but no further
+            rows |= {"lower": np.where(target < 0.0, -1.0, 0.0), "upper": np.where(target > 0.0, 1.0, 0.0)}
+        return rows
+
+    def _box(self, target: Array) -> Array:
+        """(K, n + 1) half-widths of the box of lines and cash."""
+        into = half_width(self.to, self.band)
+        box = np.full((len(target), target.shape[1] + 1), into)
+        if self.to != "target" and self.lines is not None:
+            box[:, :-1] = self.lines * (into / self.band if self.band > 0.0 else 0.0)
+        return box
+
+    def terms(self, known: Known) -> Terms:
+        """The bounds of the groups."""
+        names = getattr(known.market, self.by)
+        groups = tuple(dict.fromkeys(names))
+        if groups == ("",):
+            raise ConfigError(
+                f"GroupThreshold is by {self.by}, and no line of the market has one: give them in its instruments."
+            )
+        member = np.array([groups.index(name) for name in names], dtype=np.int64)
+        total = known.target @ np.eye(len(groups))[member]
+        into = half_width(self.to, self.band)
+        bounds = [total - self.band, total + self.band, total - into, total + into]
+        first = 0 if self.by == "asset_class" else len(set(known.market.asset_class))
+        terms = super().terms(known)
+        return terms._replace(
+            some=True,
+            makes_boxes=terms.makes_boxes or self.to != "target",
+            member=member,
+            groups=np.stack(bounds, axis=1),
+            first_group=first,
+        )

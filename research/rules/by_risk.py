@@ -1,0 +1,175 @@
+"""Rules that weigh the gaps by their risk: a tracking error, waiting against cost, and the closed-form band."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from research.allocation import Allocation
+from research.arguments import check_positive
+from research.market.market import Array
+from research.rules.bands import band_rows
+from research.rules.handled import Every, Handled, Known, Rows, check_window
+from research.rules.no_trade_region import half_widths
+from research.rules.one_asset import OVERSHOOT
+from research.rules.rules import or_narrowest
+from research.rules.terms import Terms
+
+CHECKS = {"day": None, "week": 52, "month": 12, "quarter": 4, "year": 1}  # a year; of days it is `periods_per_year`
+
+
+@dataclass(frozen=True)
+class TrackingError(Handled):
+    """Trade to target when the ex-ante tracking error to it, sqrt(d'Sd) of the gaps d, is past a limit.
+
+    limit : a year, fraction of NAV: 0.01 is one per cent a year.  check : when it looks, as `Threshold` has it.
+    window, periods_per_year : returns that the covariance S is of, estimated at each month's end; and a year's number.
+    With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
+    """
+
+    allocation: Allocation
+    limit: float = 0.01
+    check: Every = "day"
+    window: int = 252  # type: ignore[misc]
+    periods_per_year: float = 252.0  # type: ignore[misc]
+    family: ClassVar[str] = "band"
+    trigger: ClassVar[str] = "tracking_error"
+    plain: ClassVar[bool] = False  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(limit=self.limit)
+        check_window(self, self.window, self.periods_per_year)
+        self._check()
+
+    @property
+    def looks(self) -> Every:
+        """When it checks."""
+        return self.check
+
+    def rows(self, known: Known) -> Rows:
+        """No line has a band of its own."""
+        return _without_bands(known.target)
+
+    def terms(self, known: Known) -> Terms:
+        """Its limit."""
+        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=_not_locked(known))
+
+
+@dataclass(frozen=True)
+class CostBenefit(Handled):
+    """Trade to target when waiting is expected to lose more than the trade costs.
+
+    Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
+    expected to last; the trade costs each line's commission, half-spread and ticket.
+    g : price of squared tracking.  horizon : years.  check, window, periods_per_year : as `TrackingError` has them.
+    """
+
+    allocation: Allocation
+    g: float = 5.0
+    horizon: float = 0.25
+    check: Every = "day"
+    window: int = 252  # type: ignore[misc]
+    periods_per_year: float = 252.0  # type: ignore[misc]
+    family: ClassVar[str] = "band"
+    trigger: ClassVar[str] = "cost_benefit"
+    plain: ClassVar[bool] = False  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(g=self.g, horizon=self.horizon)
+        check_window(self, self.window, self.periods_per_year)
+        self._check()
+
+    @property
+    def looks(self) -> Every:
+        """When it checks."""
+        return self.check
+
+    def rows(self, known: Known) -> Rows:
+        """No line has a band of its own."""
+        return _without_bands(known.target)
+
+    def terms(self, known: Known) -> Terms:
+        """What waiting and trading cost."""
+        return (
+            super()
+            .terms(known)
+            ._replace(some=True, patience=0.5 * self.g * self.horizon, covariance=_not_locked(known))
+        )
+
+
+@dataclass(frozen=True)
+class NoTradeRegion(Handled):
+    """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
+
+    Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance estimated at each month's
+    end; that of cash is the narrowest of them.
+    g : price of squared tracking.  to : the "edge", which is best where costs are proportional, or the "target".
+    narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
+    gap between two checks (`one_asset`).
+    check, window, periods_per_year : as `TrackingError` has them; checks are periods.
+    """
+
+    allocation: Allocation
+    g: float = 5.0
+    to: Literal["edge", "target"] = "edge"
+    check: Literal["day", "week", "month", "quarter", "year"] = "day"
+    narrowed: bool = True
+    window: int = 252  # type: ignore[misc]
+    periods_per_year: float = 252.0  # type: ignore[misc]
+    family: ClassVar[str] = "band"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(g=self.g)
+        check_window(self, self.window, self.periods_per_year)
+        self._check()
+
+    @property
+    def looks(self) -> Every:
+        """When it checks."""
+        return self.check
+
+    def rows(self, known: Known) -> Rows:
+        """A band of its own for each line."""
+        rates = known.rates[-1] if len(known.rates) == 1 else known.rates.mean(axis=0)
+        years = 1.0 / (CHECKS[self.check] or self.periods_per_year)
+        widths = np.zeros((len(known.target), known.target.shape[1] + 1))
+        for k, (target, covariance) in enumerate(zip(known.target, known.covariance, strict=True)):
+            widths[k, :-1] = self._widths(target, covariance, rates, years)
+        widths = or_narrowest(widths)
+        return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
+
+    def _widths(self, target: Array, covariance: Array, rates: Array, years: float) -> Array:
+        """(n,) half-widths; zero for a line without variance or target, and where checks overshoot any band."""
+        held = (np.diag(covariance) > 0.0) & (target != 0.0)
+        widths = np.zeros(len(target))
+        if held.any():
+            covariance, target = covariance[np.ix_(held, held)], target[held]
+            widths[held] = half_widths(target, covariance, rates[held], self.g)
+            if self.narrowed:
+                widths[held] -= OVERSHOOT * math.sqrt(years) * _spread(target, covariance)
+        return np.maximum(widths, 0.0)
+
+
+def _spread(target: Array, covariance: Array) -> Array:
+    """(n,) standard deviation a year of the gap of each line that drifts: w_i x sd(r_i - r_p)."""
+    to_portfolio = covariance @ target
+    relative = np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)
+    return np.abs(target) * np.sqrt(np.maximum(relative, 0.0))
+
+
+def _without_bands(target: Array) -> Rows:
+    """Rows that trade to target, and that nothing but the terms triggers."""
+    rows, far = band_rows(target, 0.0, 0.0), np.full(target.shape, np.inf)
+    cash = rows["cash"].copy()
+    cash[:, :2] = -np.inf, np.inf
+    return rows | {"trigger_lower": -far, "trigger_upper": far, "cash": cash}
+
+
+def _not_locked(known: Known) -> Array:
+    """The covariances (K, n, n), without lines that are locked: what cannot be traded away does not trigger."""
+    locked = np.array([word == "locked" for word in known.market.trading])
+    return np.where(locked[:, None] | locked, 0.0, known.covariance)

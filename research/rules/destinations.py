@@ -1,0 +1,113 @@
+"""The boxes that a rule makes on the day it is asked, compiled.
+
+A plain band trades into a box that is known beforehand. What depends on the weights of the day, such as moving only the
+lines that are past their band, makes its box when it is asked: the lines that are to move are sent to one point, the
+others are left alone, and the box is booked like any other.
+"""
+
+import numpy as np
+
+from research.accounting.box import DUST, nearest
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+from research.rules.bands import TOLERANCE
+from research.rules.grouped import nearest_in_groups
+from research.rules.terms import BREACHING, BY_CASH, CorridorArrays, Room
+
+
+@lean
+def make_box(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+) -> tuple[float, float]:
+    """Write the box of a trade that is decided on these weights (n,) into room.box; gives the box of cash."""
+    terms, goal, box = rule.terms, room.goal, room.box
+    cost = terms.rates[min(t, len(terms.rates) - 1)]
+    if terms.lines == BREACHING:
+        move_breaching(weights, cash_weight, tradable, t, rule, k, cost, room)
+    elif len(terms.groups) > 0:
+        nearest_in_groups(weights, tradable, t, rule, k, cost, room)
+    else:
+        nearest(
+            weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
+            room.movable, goal,
+        )  # fmt: skip
+    if terms.turnover_cap < np.inf:
+        cap_turnover(weights, terms.turnover_cap, goal, room.done)
+    cash = 1.0
+    for i in range(len(weights)):
+        moves = goal[i] != weights[i]
+        box[0, i], box[1, i] = (goal[i], goal[i]) if moves else (-np.inf, np.inf)
+        box[2, i] = rule.target[k, i]
+        cash -= goal[i]
+    return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
+
+
+@lean
+def move_breaching(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Room
+) -> None:
+    """Write into room.goal (n,) the weights after only the lines past their trigger are brought into their box.
+
+    The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
+    raised. Where nobody can pay, all lines move to the nearest point of the box.
+    """
+    goal, movable, payer = room.goal, room.movable, rule.terms.payer
+    owed = _bring_in(weights, tradable, t, rule, k, room)
+    past = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
+    if past:  # cash is a line like the others
+        owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
+    elif payer == BY_CASH:
+        owed -= min(owed, max(cash_weight, 0.0))
+    elif payer >= 0 and movable[payer]:
+        paid = min(owed, max(weights[payer], 0.0))
+        goal[payer], owed, movable[payer] = weights[payer] - paid, owed - paid, False
+    if abs(owed) <= DUST:
+        return
+    able = 0.0 if past or payer == BY_CASH or rule.cash[k, 3] <= 0.0 else max(cash_weight, 0.0)
+    for i in range(len(weights)):
+        movable[i] = movable[i] and weights[i] > 0.0 and (owed > 0.0 or rule.target[k, i] != 0.0)
+        able += weights[i] if movable[i] else 0.0
+    if able > max(owed, 0.0):
+        for i in range(len(weights)):
+            goal[i] = weights[i] * (1.0 - owed / able) if movable[i] else goal[i]
+    else:
+        nearest(
+            weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
+            movable, goal,
+        )  # fmt: skip
+
+
+@inlined
+def _bring_in(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room) -> float:
+    """Write what is past its trigger into its box, and which of the others may pay; gives what the trade takes."""
+    owed = 0.0
+    for i in range(len(weights)):
+        past = max(rule.trigger_lower[k, i] - weights[i], weights[i] - rule.trigger_upper[k, i])
+        breaches = tradable[t, i] and past > TOLERANCE
+        room.goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if breaches else weights[i]
+        owed += room.goal[i] - weights[i]
+        bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf
+        room.movable[i] = tradable[t, i] and not breaches and bounded
+    return owed
+
+
+@lean
+def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> None:
+    """Cut what is bought, and what is sold, to `most` in all: the largest moves come first, whole, the last in part."""
+    for way in (1.0, -1.0):
+        left = most
+        for i in range(len(weights)):
+            done[i] = not (goal[i] - weights[i]) * way > 0.0
+        for _ in range(len(weights)):
+            line, size = -1, 0.0
+            for i in range(len(weights)):
+                if not done[i] and (goal[i] - weights[i]) * way > size:
+                    line, size = i, (goal[i] - weights[i]) * way
+            if line < 0:
+                break
+            done[line] = True
+            if size > left:
+                goal[line] = weights[line] + way * left if left > 0.0 else weights[line]
+                left = 0.0
+            else:
+                left -= size

@@ -1,0 +1,105 @@
+"""The nearest point of a box with bounds on the sums of groups besides, compiled."""
+
+import numpy as np
+
+from research.accounting.box import DUST, nearest, spread
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+from research.rules.terms import LOWER, UPPER, CorridorArrays, Room, sum_of
+
+
+@lean
+def nearest_in_groups(
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Room
+) -> None:
+    """Write into room.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
+
+    As `nearest`, with the sum of each group between its own bounds besides: each line is clamped, then each group, its
+    cheapest lines first, then cash; what remains is spread over all lines as far as their groups have room.
+    Where a halt or a locked line leaves no such point, the groups are given up, and it is `nearest`.
+    """
+    goal = room.goal
+    for i in range(len(weights)):
+        goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if tradable[t, i] else weights[i]
+    for group in range(rule.terms.groups.shape[2]):
+        total = sum_of(goal, rule.terms.member, group)
+        inside = min(max(total, rule.terms.groups[k, LOWER, group]), rule.terms.groups[k, UPPER, group])
+        _spread_in(weights, tradable, t, rule, k, group, cost, inside - total, rule.lower[k], rule.upper[k], room)
+    cash = 1.0
+    for i in range(len(weights)):
+        cash -= goal[i]
+    excess = cash - min(max(cash, rule.cash[k, 2]), rule.cash[k, 3])
+    if abs(excess) > DUST and abs(_spread_over(weights, tradable, t, rule, k, cost, excess, room)) > DUST:
+        nearest(
+            weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
+            room.movable, goal,
+        )  # fmt: skip
+
+
+@lean
+def _spread_over(
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, amount: float, room: Room
+) -> float:
+    """Move the lines by `amount` in all, each group as far as it has room; gives what could not be placed.
+
+    Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
+    is spread over the others, until none does. What moved before, into its box or for its group, waits for the others.
+    """
+    goal, start, rooms, member = room.goal, room.start, room.rooms, rule.terms.member
+    n, count, left = len(weights), rule.terms.groups.shape[2], amount
+    lower, upper = room.box[0], room.box[1]
+    for i in range(n):
+        start[i] = goal[i]
+        lower[i] = goal[i] if amount > 0.0 else rule.lower[k, i]
+        upper[i] = rule.upper[k, i] if amount > 0.0 else goal[i]
+    for group in range(count):
+        bound = rule.terms.groups[k, UPPER if amount > 0.0 else LOWER, group]
+        room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
+        rooms[0, group] = max(room_left, 0.0) if amount > 0.0 else min(room_left, 0.0)
+        rooms[1, group] = 0.0  # is it full?
+    for _ in range(count + 1):
+        left = amount
+        for i in range(n):
+            goal[i] = start[i]
+        for group in range(count):
+            if rooms[1, group] > 0.0:
+                _spread_in(weights, tradable, t, rule, k, group, cost, rooms[0, group], lower, upper, room)
+                left -= rooms[0, group]
+        for i in range(n):
+            room.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
+        if abs(left) > DUST:
+            left = spread(weights, lower, upper, room.movable, cost, left, goal)
+        if not _find_full(rule, room):
+            break
+    return left
+
+
+@inlined
+def _find_full(rule: CorridorArrays, room: Room) -> bool:
+    """Mark the groups that went further than they have room; is there a new one?"""
+    found = False
+    for group in range(rule.terms.groups.shape[2]):
+        moved = sum_of(room.goal, rule.terms.member, group) - sum_of(room.start, rule.terms.member, group)
+        if room.rooms[1, group] == 0.0 and abs(moved) > abs(room.rooms[0, group]) + DUST:
+            room.rooms[1, group], found = 1.0, True
+    return found
+
+
+@inlined
+def _has_way(tradable: Mask, t: int, rule: CorridorArrays, k: int, i: int, amount: float) -> bool:
+    """May line i be moved to make room? Not where a bound is infinite, nor up where its target is zero."""
+    bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf
+    return tradable[t, i] and bounded and (amount < 0.0 or rule.target[k, i] != 0.0)
+
+
+@inlined
+def _spread_in(
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, group: int, cost: Array, amount: float,
+    lower: Array, upper: Array, room: Room,
+) -> None:  # fmt: skip
+    """Move the lines of one group by `amount` in all, the cheapest first."""
+    if abs(amount) > DUST:
+        for i in range(len(weights)):
+            mine = rule.terms.member[i] == group
+            room.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)
+        spread(weights, lower, upper, room.movable, cost, amount, room.goal)

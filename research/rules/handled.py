@@ -1,0 +1,212 @@
+"""What all rules have in common: when they look, how far a trade goes at once, and which lines may be traded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.accounting.costs import Costs
+from research.accounting.view import Hold, Trade, View, Why
+from research.allocation import TargetPath
+from research.arguments import is_number, is_whole, refuse
+from research.errors import PolicyError
+from research.market.calendars import check_schedule, scheduled
+from research.market.market import Array, Market, Mask, Past
+from research.rules.corridor import UNSEEN, Corridor
+from research.rules.estimates import covariance_now, covariances
+from research.rules.terms import PLAIN, Terms
+
+Every = (
+    Literal[
+        "day", "week", "month", "quarter", "year", "monday", "tuesday", "wednesday", "thursday", "friday",
+    ]
+    | int
+)  # fmt: skip
+Rows = dict[str, Array]
+
+
+class Known(NamedTuple):
+    """What the K rows of a corridor are made from, as known when each came into force.
+
+    target : (K, n).  review : (K,) is the day of the row one of `Handled.review`?
+    covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
+    rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
+    market : names and classes of the lines, and which of them may trade.
+    """
+
+    target: Array
+    review: Mask
+    covariance: Array
+    rates: Array
+    tickets: Array
+    market: Market | Past
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handled:
+    """A rule that is a corridor.
+
+    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
+    cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
+    turnover_cap : the most to trade at once, one-way, fraction of NAV: the largest moves first, whole, the last in
+    part; what is left waits for the next day on which the rule is asked.
+    offset : sessions from the days on which it looks to those on which it does (`research.market.calendars.scheduled`).
+    """
+
+    part: float = 1.0
+    cooldown: int = 0
+    turnover_cap: float | None = None
+    offset: int = 0
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    trigger: ClassVar[str] = "band"
+
+    # -- what each rule says -----------------------------------------------------------------------------------------
+
+    @property
+    def looks(self) -> Every:
+        """When it looks: at every close, or as `research.market.calendars.scheduled` says."""
+        raise NotImplementedError
+
+    @property
+    def review(self) -> Every | None:
+        """A calendar besides, of days that are the rule's reviews."""
+        return None
+
+    @property
+    def window(self) -> int:
+        """Returns that its covariance is of; with 0 it needs none."""
+        return 0
+
+    @property
+    def periods_per_year(self) -> float:
+        """Of the market, where there is a window."""
+        return 252.0
+
+    def rows(self, known: Known) -> Rows:
+        """The rows of its corridor."""
+        raise NotImplementedError
+
+    def terms(self, known: Known) -> Terms:
+        """What it asks and makes besides."""
+        capped = self.turnover_cap is not None
+        return PLAIN._replace(
+            some=capped or self.cooldown > 0,
+            makes_boxes=capped,
+            cooldown=self.cooldown,
+            turnover_cap=float(self.turnover_cap) if self.turnover_cap is not None else np.inf,
+            rates=known.rates,
+            tickets=known.tickets,
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Is it a band round each line and no more, as lanes play it?"""
+        return self.cooldown == 0 and self.turnover_cap is None
+
+    # -- what follows ------------------------------------------------------------------------------------------------
+
+    def decide(self, view: View) -> Hold | Trade:
+        """Ask the rule of one close."""
+        past, covariance = view.past, np.empty((0, *[len(view.weights)] * 2))
+        if self.window > 0:
+            found = covariance_now(past, self.window, self.periods_per_year)
+            if found is None:
+                return Hold(UNSEEN)
+            covariance = found[None]
+        review = self.review is not None and bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
+        if not (view.unfinished or review or scheduled(past.days[-1:], self.looks, past.calendar, self.offset)[0]):
+            return Hold(Why(self.trigger))
+        rates = view.costs.per_side[-1:]
+        known = Known(view.target[None], np.array([review]), covariance, rates, view.costs.ticket, past)
+        return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known).answer(view)
+
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+        """The rule as arrays.  costs : what rules that weigh a trade against its cost, or rank lines by it, go by."""
+        asked = scheduled(market.days, self.looks, market.calendar, self.offset)
+        n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
+        if self.review is not None:
+            review = scheduled(market.days, self.review, market.calendar)
+        found, which = np.empty((0, n, n)), np.zeros(len(market.dates), dtype=np.int64)
+        if self.window > 0:
+            found, which = covariances(market, self.window, self.periods_per_year)
+            found = np.concatenate([found, np.zeros((1, n, n))])  # in place of -1, where none is known
+        row, of, reviewed, measured = _rows_of(targets, review, which)
+        costs = Costs.bps(n) if costs is None else costs
+        known = Known(
+            targets.rows[of],
+            reviewed,
+            found[measured] if self.window > 0 else found,
+            costs.per_side,
+            costs.ticket,
+            market,
+        )
+        unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else len(which)
+        return self._corridor((asked | review) & (which >= 0), row, known, unseen)
+
+    def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
+        rows, terms = _restricted(self.rows(known), known.market), self.terms(known)
+        return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, terms=terms, unseen=unseen)
+
+    def _check(self) -> None:
+        """Check what all rules have. Raises ConfigError, naming the rule."""
+        name = type(self).__name__
+        if not (is_number(self.part) and 0.0 < self.part <= 1.0):
+            refuse(f"part of {name} is", self.part, "it is more than 0 and at most 1 (1 goes all the way).")
+        if not (is_whole(self.cooldown) and self.cooldown >= 0):
+            refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
+        if self.turnover_cap is not None and not (is_number(self.turnover_cap) and self.turnover_cap > 0.0):
+            refuse(f"turnover_cap of {name} is", self.turnover_cap, "give a fraction of NAV above 0, or nothing.")
+        check_schedule(self.looks, self.offset)
+        if self.review is not None:
+            check_schedule(self.review)
+
+
+def check_window(owner: object, window: int, periods_per_year: float) -> None:
+    """Check what a covariance is estimated from. Raises ConfigError."""
+    name = type(owner).__name__
+    if not (is_whole(window) and window >= 2):
+        refuse(f"window of {name} is", window, "give a whole number of returns, at least 2, such as 252.")
+    if not (is_number(periods_per_year) and periods_per_year > 0.0):
+        refuse(f"periods_per_year of {name} is", periods_per_year, "give 252 for days, 52 for weeks, 12 for months.")
+
+
+def _rows_of(
+    targets: TargetPath, review: Mask, which: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask, NDArray[np.int64]]:
+    """(T,) the row in force, a row for each combination of target, review and covariance; and these of each row."""
+    if not review.any() and (which == which[0]).all():
+        rows = len(targets.rows)
+        return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, which[0])
+    keys, row = np.unique(np.column_stack([targets.row, review, which]), axis=0, return_inverse=True)
+    return row, keys[:, 0], keys[:, 1] > 0, keys[:, 2]
+
+
+def _restricted(rows: Rows, market: Market | Past) -> Rows:
+    """The rows where lines that may only be sold, or bought, or are locked, neither trigger nor move the other way.
+
+    Raises : PolicyError where nothing is left to trade against.
+    """
+    trading = market.trading
+    if not any(trading):
+        return rows
+    stays_low = np.array([word in ("sell_only", "locked") for word in trading])
+    stays_high = np.array([word in ("buy_only", "locked") for word in trading])
+    free = [name for name, word in zip(market.assets, trading, strict=True) if not word]
+    if not free and (rows["cash"][:, 2:] == 0.0).all():
+        raise PolicyError(
+            f"no line may be both bought and sold ({_listing(market.assets, trading)}), and the target leaves nothing "
+            "to cash: no trade has a counterpart. Free a line, or give cash a target."
+        )
+    bounds = {
+        "trigger_lower": np.where(stays_low, -np.inf, rows["trigger_lower"]),
+        "trigger_upper": np.where(stays_high, np.inf, rows["trigger_upper"]),
+        "lower": np.where(stays_low, -np.inf, rows["lower"]),
+        "upper": np.where(stays_high, np.inf, rows["upper"]),
+    }
+    return rows | bounds
+
+
+def _listing(names: Sequence[str], words: Sequence[str]) -> str:
+    return ", ".join(f"{name}: {word}" for name, word in zip(names, words, strict=True))
