@@ -1,15 +1,27 @@
-"""The exchange's schedule: which sessions are to come is known in advance, what they bring is not."""
+"""The exchange's schedule: which sessions are to come is known in advance, what they bring is not.
+
+A schedule picks sessions: `every` day, week, month, quarter or year it picks the last session; with a weekday the last
+of each week that ends on that day; with a whole number n the last of each n sessions. An `offset` moves the picks by
+whole sessions. All of it comes from the exchange calendar, never from the rows of the data. The calendar knows what
+nobody foresaw, too: around 11 September 2001 a schedule is that of the sessions that were then held.
+"""
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arguments import is_whole, refuse
 from research.errors import ConfigError
 
 Days = NDArray[np.datetime64]
 REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which end in 2262
 EVERY = ("day", "week", "month", "quarter", "year")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+ORIGIN = np.datetime64("2000-01-03", "D")  # session 0 is the first from here on, or the calendar's own first
+SPARE = 2  # years that hold more sessions than any offset
+OFFSETS = {"day": 0, "week": 4, "month": 20, "quarter": 60, "year": 250} | dict.fromkeys(WEEKDAYS, 4)  # sessions
 
 
 def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
@@ -19,36 +31,94 @@ def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
 
 
 def period(days: Days, every: str) -> NDArray[np.int64]:
-    """(T,) number of the day, week (Monday to Sunday), month, quarter or year that each day falls in."""
+    """(T,) number of the day, week, month, quarter or year that each day falls in.
+
+    A week goes from Monday to Sunday, and with a weekday as `every` it ends on that day.
+    """
     if every == "day":
         return days.astype("int64")
-    if every == "week":
-        return (days.astype("int64") + 3) // 7  # day 0 of the epoch was a Thursday
+    if every == "week" or every in WEEKDAYS:
+        last = 6 if every == "week" else WEEKDAYS.index(every)  # 0 is Monday; day 0 of the epoch was a Thursday
+        return (days.astype("int64") + 9 - last) // 7
     if every == "month":
         return days.astype("datetime64[M]").astype("int64")
     if every == "quarter":
         return days.astype("datetime64[M]").astype("int64") // 3
     if every == "year":
         return days.astype("datetime64[Y]").astype("int64")
-    raise ConfigError(f"unknown calendar period {every!r}. Use one of {', '.join(EVERY)}.")
+    raise _unknown(every)
 
 
-def last_of(days: Days, every: str, calendar: str) -> NDArray[np.bool_]:
-    """(T,) days that are the last scheduled session of their period: known on the day itself."""
-    schedule = _schedule(calendar, days)
-    ends, place = schedule.ends(every), (days - schedule.first).astype("int64")
-    if place.max() >= len(ends):
-        raise _out_of_reach(calendar, schedule, days[place >= len(ends)][0])
-    found: NDArray[np.bool_] = ends[place]
+def check_schedule(every: str | int, offset: int = 0) -> None:
+    """Refuse what is no schedule (see `scheduled`). Raises ConfigError, naming the parameter and its value.
+
+    >>> check_schedule("friday", -1)
+    >>> check_schedule("week", 5)
+    Traceback (most recent call last):
+    research.errors.ConfigError: offset is 5: of every 'week' it is a whole number of sessions from -4 to 4.
+    """
+    if is_whole(every):
+        most = int(every) - 1
+        if most < 0:
+            refuse("every is", every, "a number of sessions is at least 1.")
+    elif isinstance(every, str) and every in OFFSETS:
+        most = OFFSETS[every]
+    else:
+        raise _unknown(every)
+    if not (is_whole(offset) and -most <= offset <= most):
+        allowed = f"a whole number of sessions from {-most} to {most}" if most else "0"
+        refuse("offset is", offset, f"of every {every!r} it is {allowed}.")
+
+
+def scheduled(days: Days, every: str | int, calendar: str, offset: int = 0) -> NDArray[np.bool_]:
+    """(T,) is each day a session that the schedule picks? Known on the day itself, from the exchange calendar.
+
+    days : (T,) sessions, in any order; gaps between them do not matter.
+    every : "day", "week", "month", "quarter" or "year": the last session of each. "monday" to "friday": the last
+    session of each week that ends on that day, so that "wednesday" falls on Tuesday where Wednesday is a holiday. A
+    whole number n: the last of each n sessions, counted on the exchange calendar from the first session on or after
+    3 January 2000, or from the first that the calendar knows where it begins later.
+    offset : sessions from what `every` picks to what is scheduled, shorter than the period: "month" with 1 is the first
+    session of the next month, with -2 the second before the last.
+    Raises : ConfigError for an unknown schedule, and for a day whose answer lies beyond the calendar's reach.
+
+    >>> days = np.array(["2024-01-31", "2024-02-01", "2024-03-27", "2024-03-28"], dtype="datetime64[D]")
+    >>> scheduled(days, "month", "XNYS").tolist()
+    [True, False, False, True]
+    >>> scheduled(days, "month", "XNYS", offset=1).tolist()
+    [False, True, False, False]
+    """
+    check_schedule(every, offset)
+    schedule = _schedule(calendar, days, spare=0 if offset == 0 else SPARE, counted=is_whole(every))
+    first, picked = schedule.picked(every, offset)
+    place = (days - first).astype("int64")
+    beyond = (place < 0) | (place >= len(picked))
+    if beyond.any():
+        raise _out_of_reach(calendar, schedule, days[beyond][0], offset)
+    found: NDArray[np.bool_] = picked[place]
     return found
 
 
-def due(last_trade: np.datetime64, day: np.datetime64, every: str, calendar: str) -> bool:
-    """Does a last session of a period lie after `last_trade` and not after `day`? (Then a calendar rule is due.)"""
+def last_of(days: Days, every: str | int, calendar: str) -> NDArray[np.bool_]:
+    """(T,) days that are the last scheduled session of their period: `scheduled` without an offset."""
+    return scheduled(days, every, calendar)
+
+
+def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calendar: str, offset: int = 0) -> bool:
+    """Does a scheduled session lie after `last_trade` and not after `day`? (Then a calendar rule is due.)"""
+    check_schedule(every, offset)
     if day <= last_trade:
         return False
     since = sessions(last_trade + np.timedelta64(1, "D"), day, calendar)
-    return bool(last_of(since, every, calendar).any()) if len(since) else False
+    return bool(scheduled(since, every, calendar, offset).any()) if len(since) else False
+
+
+def _unknown(every: object) -> ConfigError:
+    near = get_close_matches(str(every).lower(), OFFSETS, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    return ConfigError(
+        f"unknown calendar period {every!r}. {hint}Use one of {', '.join(OFFSETS)}, or a whole number of sessions."
+    )
 
 
 # -- schedules, built once -------------------------------------------------------------------------------------------
@@ -62,25 +132,42 @@ class _Schedule:
     first: np.datetime64  # what lies before is not known
     last: np.datetime64
     sessions: Days
-    _ends: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    _picked: dict[tuple[str | int, int], tuple[np.datetime64, NDArray[np.bool_]]] = field(default_factory=dict)
 
-    def following(self, days: Days) -> Days:
-        """(T,) the session after each day; there must be one."""
-        return self.sessions[np.searchsorted(self.sessions, days, side="right")]
+    def picked(self, every: str | int, offset: int) -> tuple[np.datetime64, NDArray[np.bool_]]:
+        """The first day that is known, and whether it and each day after it is scheduled, as far as that is known."""
+        if (every, offset) not in self._picked:
+            self._picked[every, offset] = self._pick(every, offset)
+        return self._picked[every, offset]
 
-    def ends(self, every: str) -> NDArray[np.bool_]:
-        """Is the next session in another period? For every day from `first` to the last that has a next session."""
-        if every not in self._ends:
-            days = np.arange(self.first, self.sessions[-1])
-            self._ends[every] = period(days, every) != period(self.following(days), every)
-        return self._ends[every]
+    def _pick(self, every: str | int, offset: int) -> tuple[np.datetime64, NDArray[np.bool_]]:
+        days = np.arange(self.first, self.sessions[-1])
+        place = np.searchsorted(self.sessions, days, side="right") - 1  # of the session on the day, or before it
+        if not isinstance(every, str):
+            number = place - np.searchsorted(self.sessions, ORIGIN) - offset
+            return self.first, number % every == every - 1
+        if offset:
+            place = place - offset
+            known = (place >= 0) & (place < len(self.sessions) - 1)
+            days, place = days[known], place[known]
+            return days[0], self._ends(self.sessions[place], place, every)
+        return self.first, self._ends(days, place, every)
+
+    def _ends(self, days: Days, place: NDArray[np.int64], every: str) -> NDArray[np.bool_]:
+        """Is the session after each day in another period?"""
+        ends: NDArray[np.bool_] = period(days, every) != period(self.sessions[place + 1], every)
+        return ends
 
 
 _built: dict[str, _Schedule] = {}  # the widest so far: building takes 0.1 s and a little more for each decade
 
 
-def _schedule(calendar: str, days: Days) -> _Schedule:
-    """A schedule that holds all `days` and the year after them. Raises ConfigError for a day that it does not reach."""
+def _schedule(calendar: str, days: Days, spare: int = 0, counted: bool = False) -> _Schedule:
+    """A schedule that holds all `days` and the year after them, with `spare` years on both sides where it has them.
+
+    counted : the session from which sessions are counted is among them.
+    Raises : ConfigError for a day that the calendar does not reach.
+    """
     earliest, latest = days.min(), days.max()
     years = np.array([earliest, latest]).astype("datetime64[Y]").astype(int) + 1970
     if years[0] not in REACH or years[1] not in REACH:
@@ -88,7 +175,10 @@ def _schedule(calendar: str, days: Days) -> _Schedule:
             f"no exchange calendar reaches {earliest} to {latest}: years {REACH[0]} to {REACH[-1]} are the most. "
             "Correct the dates."
         )
-    first, last = int(years[0]) // 10 * 10, (int(years[1]) + 1) // 10 * 10 + 9
+    first, last = int(years[0]) - spare, int(years[1]) + 1 + spare
+    if counted:
+        first, last = min(first, 2000), max(last, 2000)
+    first, last = first // 10 * 10, last // 10 * 10 + 9
     schedule = _built.get(calendar)
     if schedule is None or first < schedule.asked[0] or last > schedule.asked[1]:
         if schedule is not None:
@@ -96,7 +186,7 @@ def _schedule(calendar: str, days: Days) -> _Schedule:
         schedule = _build(calendar, first, last)
         _built[calendar] = schedule
     if earliest < schedule.first or latest > schedule.last:
-        raise _out_of_reach(calendar, schedule, earliest if earliest < schedule.first else latest)
+        raise _out_of_reach(calendar, schedule, earliest if earliest < schedule.first else latest, 0)
     return schedule
 
 
@@ -124,8 +214,9 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
     return _Schedule((first_year, last_year), np.datetime64(start, "D"), np.datetime64(end, "D"), days)
 
 
-def _out_of_reach(calendar: str, schedule: _Schedule, day: np.datetime64) -> ConfigError:
+def _out_of_reach(calendar: str, schedule: _Schedule, day: np.datetime64, offset: int) -> ConfigError:
+    needed = f" and {abs(offset)} sessions {'before' if offset > 0 else 'after'} it" if offset else ""
     return ConfigError(
-        f"exchange calendar {calendar!r} does not reach {day} and the session after it: it knows {schedule.first} to "
-        f"{schedule.last}. Choose other dates, or a calendar that reaches them, such as 24/7."
+        f"exchange calendar {calendar!r} does not reach {day} and the session after it{needed}: it knows "
+        f"{schedule.first} to {schedule.last}. Choose other dates, or a calendar that reaches them, such as 24/7."
     )

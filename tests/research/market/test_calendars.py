@@ -2,14 +2,16 @@
 
 import datetime as dt
 
+import exchange_calendars as xcals
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from research.errors import ConfigError
 from research.market import calendars
-from research.market.calendars import EVERY, due, last_of, period, sessions
+from research.market.calendars import EVERY, OFFSETS, WEEKDAYS, due, last_of, period, scheduled, sessions
 
 
 def day(text: str) -> np.datetime64:
@@ -161,11 +163,6 @@ def test_dates_that_a_calendar_does_not_know_are_refused(today: str, calendar: s
         ends(today, "day", calendar)
 
 
-def test_unknown_period_is_refused() -> None:
-    with pytest.raises(ConfigError, match="unknown calendar period 'fortnight'"):
-        ends("2022-12-30", "fortnight")
-
-
 def test_schedule_is_built_again_only_for_years_beyond_it(monkeypatch: pytest.MonkeyPatch) -> None:
     built = []
     build = calendars._build
@@ -175,3 +172,210 @@ def test_schedule_is_built_again_only_for_years_beyond_it(monkeypatch: pytest.Mo
     assert after("1994-12-30", "XPAR") == "1995-01-02"
     assert np.array_equal(sessions(day("2015-01-01"), day("2015-12-31"), "XPAR"), before)
     assert built == [("XPAR", 2010, 2019), ("XPAR", 1990, 2019)]
+
+
+# -- schedules with weekdays, numbers of sessions and offsets ---------------------------------------------------------
+
+FIRST, LAST = day("1930-01-01"), day("2025-12-31")
+NEW_YORK = sessions(FIRST, LAST, "XNYS")
+ANY = st.one_of(st.sampled_from(list(OFFSETS)), st.integers(1, 300))
+
+
+def picks(every: str | int, offset: int = 0) -> list[str]:
+    """The scheduled sessions of New York, 1930 to 2025, as text."""
+    return NEW_YORK[scheduled(NEW_YORK, every, "XNYS", offset)].astype(str).tolist()
+
+
+def on_or_before(wanted: pd.DatetimeIndex) -> list[str]:
+    """The session of New York on or before each day, each once, by exchange_calendars."""
+    known = xcals.get_calendar("XNYS", start="1929-01-01", end="2026-12-31")
+    found = dict.fromkeys(str(known.date_to_session(one, "previous").date()) for one in wanted)
+    return [one for one in found if FIRST <= day(one) <= LAST]
+
+
+@pytest.mark.parametrize(
+    ("every", "wanted"),
+    [
+        ("month", pd.offsets.BMonthEnd()),
+        ("quarter", pd.offsets.BQuarterEnd()),
+        ("year", pd.offsets.BYearEnd()),
+        *((name, f"W-{name[:3].upper()}") for name in WEEKDAYS),
+    ],
+)
+def test_schedules_are_the_dates_of_pandas_moved_back_to_a_session(every: str, wanted: pd.DateOffset | str) -> None:
+    assert picks(every) == on_or_before(pd.date_range("1930-01-01", "2026-01-15", freq=wanted))
+
+
+def test_eighty_four_years_have_1008_month_ends_and_336_quarter_ends() -> None:
+    span = sessions(day("1942-01-01"), day("2025-12-31"), "XNYS")
+    assert [int(scheduled(span, every, "XNYS").sum()) for every in ("month", "quarter", "year")] == [1008, 336, 84]
+
+
+@pytest.mark.parametrize(
+    ("every", "week", "expected"),
+    [
+        ("friday", "2008-03-21", "2008-03-20"),  # Good Friday was a third Friday
+        ("friday", "2014-04-18", "2014-04-17"),
+        ("friday", "2019-04-19", "2019-04-18"),
+        ("friday", "2022-04-15", "2022-04-14"),
+        ("monday", "2022-06-20", "2022-06-17"),  # Juneteenth
+        ("wednesday", "2019-12-25", "2019-12-24"),
+        ("tuesday", "2012-10-30", "2012-10-26"),  # hurricane Sandy
+        ("monday", "2001-09-17", "2001-09-17"),
+        ("tuesday", "2001-09-11", "2001-09-10"),
+        ("friday", "2001-09-14", "2001-09-10"),  # closed from Tuesday to Friday
+        ("thursday", "2001-09-13", "2001-09-10"),
+    ],
+)
+def test_weekday_that_is_a_holiday_falls_on_the_session_before(every: str, week: str, expected: str) -> None:
+    of_week = sessions(day(week) - 6, day(week), "XNYS")
+    assert of_week[scheduled(of_week, every, "XNYS")].astype(str).tolist() == [expected]
+
+
+def test_week_without_sessions_is_scheduled_nowhere() -> None:
+    assert "1933-03-03" in picks("friday")  # Roosevelt's bank holiday closed New York from 4 to 14 March 1933
+    assert picks("friday")[picks("friday").index("1933-03-03") + 1] == "1933-03-17"
+
+
+def test_week_that_ends_on_friday_begins_on_saturday() -> None:
+    always = np.arange(day("2022-12-01"), day("2022-12-31"))
+    assert always[scheduled(always, "friday", "24/7")].astype(str).tolist() == [
+        f"2022-12-{d:02}" for d in (2, 9, 16, 23, 30)
+    ]
+    assert always[scheduled(always, "friday", "24/7", 1)].astype(str).tolist() == [
+        f"2022-12-{d:02}" for d in (3, 10, 17, 24)
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 21, 63, 250, 5000])
+def test_every_n_sessions_are_exactly_n_sessions_apart(n: int) -> None:
+    rows = np.flatnonzero(scheduled(NEW_YORK, n, "XNYS"))
+    assert (np.diff(rows) == n).all()
+    assert abs(len(rows) - len(NEW_YORK) / n) < 1
+
+
+def test_sessions_are_counted_both_ways_from_the_first_of_the_year_2000() -> None:
+    from_2000 = sessions(day("2000-01-01"), day("2000-12-31"), "XNYS")
+    before = sessions(day("1999-01-01"), day("1999-12-31"), "XNYS")
+    for n in (2, 5, 21):
+        assert np.flatnonzero(scheduled(from_2000, n, "XNYS"))[0] == n - 1
+        assert np.flatnonzero(scheduled(before, n, "XNYS"))[-1] == len(before) - 1
+
+
+def test_calendar_that_begins_later_is_counted_from_its_own_first_session() -> None:
+    riyadh = sessions(day("2021-01-01"), day("2021-12-31"), "XSAU")  # exchange_calendars knows it from 2021 on
+    assert np.flatnonzero(scheduled(riyadh, 7, "XSAU")).tolist() == list(range(6, len(riyadh), 7))
+
+
+def test_wider_schedule_does_not_move_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    fifties = sessions(day("1955-01-01"), day("1955-12-31"), "XPAR")
+    monkeypatch.setattr(calendars, "_built", {})
+    alone = scheduled(fifties, 10, "XPAR", offset=-3)
+    scheduled(sessions(day("1910-01-01"), day("2045-12-31"), "XPAR"), 10, "XPAR")
+    assert np.array_equal(scheduled(fifties, 10, "XPAR", offset=-3), alone)
+
+
+@given(ANY, st.data())
+def test_offset_moves_a_schedule_by_exactly_that_many_sessions(every: str | int, data: st.DataObject) -> None:
+    most = OFFSETS[every] if isinstance(every, str) else every - 1
+    offset = data.draw(st.integers(-most, most))
+    plain, moved = scheduled(NEW_YORK, every, "XNYS"), scheduled(NEW_YORK, every, "XNYS", offset)
+    inner = slice(300, len(NEW_YORK) - 300)
+    assert np.array_equal(moved[inner], np.roll(plain, offset)[inner])
+
+
+@given(ANY, st.data(), st.integers(0, 20_000), st.integers(1, 400))
+def test_schedule_of_a_few_rows_is_that_of_all(every: str | int, data: st.DataObject, first: int, count: int) -> None:
+    most = OFFSETS[every] if isinstance(every, str) else every - 1
+    offset = data.draw(st.integers(-most, most))
+    rows = slice(first, first + count, data.draw(st.integers(1, 3)))
+    whole = scheduled(NEW_YORK, every, "XNYS", offset)
+    assert np.array_equal(scheduled(NEW_YORK[rows], every, "XNYS", offset), whole[rows])
+
+
+@pytest.mark.parametrize(
+    ("every", "offset", "expected"),
+    [
+        ("month", 1, "2022-12-01"),  # the first session of a month
+        ("month", -2, "2022-12-28"),
+        ("month", 0, "2022-12-30"),
+        ("year", -1, "2022-12-29"),
+        ("quarter", 5, "2022-12-"),  # none: five sessions after September ended
+        ("friday", 1, "2022-12-27"),  # after Friday the 23rd comes Boxing Day's Tuesday
+    ],
+)
+def test_offsets_in_december_2022(every: str, offset: int, expected: str) -> None:
+    found = [one for one in picks(every, offset) if one.startswith("2022-12")]
+    assert (expected in found) == (len(expected) == 10)
+
+
+def test_first_sessions_of_months_are_those_of_pandas() -> None:
+    by_month = pd.Series(NEW_YORK, index=pd.DatetimeIndex(NEW_YORK).to_period("M")).groupby(level=0)
+    assert picks("month", 1) == [str(one.date()) for one in by_month.first()]
+    assert picks("month", -2)[:-1] == [str(one.iloc[-3].date()) for _, one in by_month][:-1]
+
+
+@pytest.mark.parametrize(
+    ("last_trade", "today", "every", "offset", "expected"),
+    [
+        ("2022-11-30", "2022-12-01", "month", 1, True),
+        ("2022-12-01", "2022-12-30", "month", 1, False),  # month end is not the first session of the next
+        ("2022-12-27", "2022-12-28", "month", -2, True),
+        ("2022-12-28", "2022-12-30", "month", -2, False),
+        ("2022-06-16", "2022-06-17", "monday", 0, True),  # Juneteenth is on Monday
+        ("2022-06-17", "2022-06-20", "monday", 0, False),
+        ("2022-12-01", "2022-12-02", 1, 0, True),
+        ("2000-01-03", "2000-01-06", 5, 0, False),
+        ("2000-01-03", "2000-01-07", 5, 0, True),
+        ("2000-01-07", "2000-01-10", 5, 1, True),
+    ],
+)
+def test_calendar_with_an_offset_is_due(
+    last_trade: str, today: str, every: str | int, offset: int, expected: bool
+) -> None:
+    assert due(day(last_trade), day(today), every, "XNYS", offset) is expected
+
+
+@pytest.mark.parametrize(
+    ("every", "offset", "words"),
+    [
+        ("fortnight", 0, "unknown calendar period 'fortnight'. Use one of day, week, month, quarter, year, monday"),
+        ("wensday", 0, "unknown calendar period 'wensday'. Did you mean 'wednesday'?"),
+        ("Month", 0, "unknown calendar period 'Month'. Did you mean 'month'?"),
+        (True, 0, "unknown calendar period True"),
+        (2.0, 0, "unknown calendar period 2.0"),
+        (0, 0, "every is 0: a number of sessions is at least 1"),
+        (-5, 0, "every is -5: a number of sessions is at least 1"),
+        ("day", 1, "offset is 1: of every 'day' it is 0"),
+        (1, 1, "offset is 1: of every 1 it is 0"),
+        ("week", 5, "offset is 5: of every 'week' it is a whole number of sessions from -4 to 4"),
+        ("tuesday", -5, "offset is -5: of every 'tuesday' it is a whole number of sessions from -4 to 4"),
+        ("month", 21, "offset is 21: of every 'month'"),
+        ("quarter", -61, "offset is -61: of every 'quarter'"),
+        ("year", 251, "offset is 251: of every 'year'"),
+        (10, -10, "offset is -10: of every 10 it is a whole number of sessions from -9 to 9"),
+        ("month", True, "offset is True: of every 'month'"),
+        ("month", 1.0, "offset is 1.0: of every 'month'"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(every: str, offset: int, words: str) -> None:
+    for ask in (
+        lambda: scheduled(NEW_YORK[:5], every, "XNYS", offset),
+        lambda: due(NEW_YORK[0], NEW_YORK[0], every, "XNYS", offset),
+    ):
+        with pytest.raises(ConfigError) as error:
+            ask()
+        assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("today", "calendar", "offset", "words"),
+    [
+        ("2049-12-20", "XHKG", -10, "does not reach 2049-12-20 and the session after it and 10 sessions after it"),
+        ("1960-01-07", "XHKG", 10, "does not reach 1960-01-07 and the session after it and 10 sessions before it"),
+    ],
+)
+def test_offset_past_what_a_calendar_knows_is_refused(today: str, calendar: str, offset: int, words: str) -> None:
+    assert not scheduled(np.array([day(today)]), "month", calendar)[0]
+    with pytest.raises(ConfigError, match=words):
+        scheduled(np.array([day(today)]), "month", calendar, offset)
