@@ -158,12 +158,13 @@ def played(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
 def with_seen(rule: R, seen: pd.Timestamp) -> R:
     """The same rule, which carries the last day that it saw: the engine refuses to play it from an earlier one.
 
-    Its class is derived from that of `rule`, with `seen` as one more field.  Raises : ConfigError for no dataclass.
+    Its class is derived from that of `rule`, with `seen` as one more field; a rule that has one keeps the later day.
+    Raises : ConfigError for what is no dataclass.
     """
-    values = _values(rule) | {"seen": seen}
-    kind: Any = type(rule)
-    made: R = (kind if hasattr(rule, "seen") else _fitted_kind(kind))(**values)
-    return made
+    values, kind = _values(rule), type(rule)
+    made: Any = kind if "seen" in values else _fitted_kind(kind)  # type: ignore[arg-type]  # a class has a hash
+    found: R = made(**values | {"seen": max(seen, values.get("seen", seen))})
+    return found
 
 
 @cache

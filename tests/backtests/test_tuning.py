@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ from research.accounting import Costs, Flows
 from research.allocation import HRP, EqualWeights, FixedWeights
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
+from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Rule, Threshold, TunedThreshold
 
+FILE = Path(__file__).parents[2] / "data" / "portfolios" / "global_multi_asset.yaml"
 WEIGHTS = (0.5, 0.3, 0.2)
 HELD = FixedWeights(WEIGHTS)
 COSTS = Costs.bps(3, commission=5, half_spread=5)
@@ -137,6 +140,14 @@ def test_j_may_be_measured_elsewhere(market: Market) -> None:
     assert found.card.tried["worlds"].eq(7).all()
 
 
+def test_portfolio_is_tuned_as_its_arena() -> None:
+    desk, spec = load_portfolio(FILE), Choices(threshold, band=(0.01, 0.03))
+    found, same = tune(spec, desk).card, tune(spec, Arena.of(desk)).card
+    pd.testing.assert_frame_equal(found.tried, same.tried)
+    assert found.seen < desk.test_start
+    assert found.rule.allocation == desk.strategic
+
+
 # -- what it saw -----------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +231,7 @@ def test_rule_that_was_tuned_is_of_its_class_and_has_one_field_more() -> None:
     assert replace(policy, band=0.03).seen == seen
     assert pickle.loads(pickle.dumps(policy)) == policy
     assert with_seen(policy, seen + pd.Timedelta(days=1)).seen == pd.Timestamp("2020-05-02")
+    assert with_seen(policy, seen - pd.Timedelta(days=1)).seen == seen
 
 
 def test_rule_that_is_no_dataclass_cannot_say_what_it_saw(market: Market) -> None:
