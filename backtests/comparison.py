@@ -11,7 +11,9 @@ from backtests.backtest import Backtest
 from backtests.engine import backtest
 from backtests.evidence import Evidence, Resampling, confidence_set, paired_evidence
 from backtests.scores import Score, Yardstick, score, table
+from backtests.sweeps import Arena
 from backtests.tuning import Tuned, tune
+from research.accounting import Execution
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError
 from research.learning import Learned, LearnedPolicy, Training, train
@@ -44,7 +46,7 @@ class Fitted:
     @property
     def tried(self) -> int:
         """Configurations that were tried to get here, the one kept among them."""
-        return len(self.tuned.tried) if self.tuned is not None else max(len(self.seeds), 1)
+        return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
 
 
 @dataclass(frozen=True)
@@ -257,10 +259,11 @@ def _fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[
     if costs.half_spread.ndim > 1 and learned:
         found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
     for name, f in fitted.items():
-        if f.tuned is not None and f.tuned.moved:
+        if f.tuned is not None and f.tuned.card.moved:
+            card = f.tuned.card
             found.append(
-                f"{name} was tuned from {f.tuned.start:%Y-%m-%d} on, where the costs by the day of all lines are "
-                f"known, and without the days from {f.tuned.possible:%Y-%m-%d} up to then."
+                f"{name} was tuned from {card.first:%Y-%m-%d} on, where the costs by the day of all lines are known, "
+                f"and without the days from {card.possible:%Y-%m-%d} up to then."
             )
     beside = portfolio.beside_costs
     if beside and (learned or any(f.tuned is not None for f in fits)):
@@ -329,13 +332,11 @@ def measure_by(portfolio: Portfolio, market: Market) -> Yardstick:
 
 def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None = None) -> Fitted:
     """Make a candidate ready to be played, on the days before the test only."""
-    before = training_days(portfolio)
     if isinstance(spec, TunedThreshold):
-        yardstick = measure_by(portfolio, before)
-        tuned = tune(spec, before, portfolio.costs.until(len(before.dates)), yardstick, portfolio.lag, portfolio.nav)
+        tuned = tune(spec, replace(Arena.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
-        told = None if progress is None else partial(progress, "training")
+        before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
         costs = portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
         training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
         return Fitted(training.policy, training=training)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -30,13 +30,13 @@ from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs
 from backtests.scores import score
 from backtests.tables import csv_text, warnings_text
 from backtests.tearsheet import write_tearsheet
-from backtests.tuning import FittedThreshold
+from backtests.tuning import with_seen
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import Rule, TunedThreshold, Within
+from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
 NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
@@ -115,10 +115,10 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
     return {
         "fitted": {
             name: {
-                "band": t.policy.band,
-                "within": t.policy.destination,
-                "from": f"{t.start:%Y-%m-%d}",
-                "seen": f"{t.policy.seen:%Y-%m-%d}",
+                "band": cast(Threshold, t.policy).band,
+                "within": cast(Threshold, t.policy).destination,
+                "from": f"{t.card.first:%Y-%m-%d}",
+                "seen": f"{t.card.seen:%Y-%m-%d}",
             }
             for name, t in tuned.items()
         }
@@ -279,5 +279,5 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
     """A fitted policy as a run left it."""
     if isinstance(spec, TunedThreshold):
         to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
-        return FittedThreshold(spec.allocation, found["band"], to, seen=seen)
+        return with_seen(Threshold(spec.allocation, found["band"], to), seen)
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")

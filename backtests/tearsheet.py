@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from backtests.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
 from backtests.figures.canvas import DARK, LIGHT
@@ -18,7 +18,9 @@ from backtests.figures.timeline import timeline
 from backtests.figures.weights import weights
 from backtests.figures.years import year_table
 from backtests.tables import backtest_figures, backtest_title, comparison_figures, csv_text, distinguished
+from backtests.tuning import thresholds_tried
 from research.errors import DataError
+from research.rules import Threshold
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -131,11 +133,11 @@ def sheet_numbers(
         "seeds": comparison.seeds().to_dict("records"),
         "tuned": {
             n: {
-                "band": t.policy.band,
-                "destination": t.policy.destination,
-                "first": f"{t.start:%Y-%m-%d}",
-                "last": f"{t.policy.seen:%Y-%m-%d}",
-                "tried": t.tried.to_dict("records"),
+                "band": cast(Threshold, t.policy).band,
+                "destination": cast(Threshold, t.policy).destination,
+                "first": f"{t.card.first:%Y-%m-%d}",
+                "last": f"{t.card.seen:%Y-%m-%d}",
+                "tried": thresholds_tried(t).drop(columns="chosen").to_dict("records"),
             }
             for n, t in tuned.items()
         },

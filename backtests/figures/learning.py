@@ -11,7 +11,7 @@ from backtests.figures.canvas import HUES, TOKENS, Canvas
 from backtests.figures.looks import LABEL_GAP, LEAD, Look, fitted_name
 from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
 from backtests.figures.words import counted, even, number
-from backtests.tuning import Tuned
+from backtests.tuning import Tuned, thresholds_tried
 from research.learning import Training
 
 if TYPE_CHECKING:
@@ -174,12 +174,11 @@ def tuning(name: str, key: str, tuned: Tuned) -> Picture:
 
     key : name of its files.
     """
-    data = tuned.tried.copy()
-    data["chosen"] = (data["band"] == tuned.policy.band) & (data["destination"] == tuned.policy.destination)
+    data, card = thresholds_tried(tuned), tuned.card
     best = data[data["chosen"]].iloc[0]
     band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
     caption = (
-        f"Of {len(data)} thresholds tried on the days from {tuned.start:%Y-%m-%d} to {tuned.policy.seen:%Y-%m-%d}, a "
+        f"Of {len(data)} thresholds tried on the days from {card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d}, a "
         f"band of {band} points, traded to {aim}, had the lowest J there: {number(best['J'])} bp a year. The others "
         f"lie up to {number(data['J'].max() - best['J'])} above it."
     )

@@ -117,7 +117,8 @@ def _unknown(every: object) -> ConfigError:
     near = get_close_matches(str(every).lower(), OFFSETS, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(
-        f"unknown calendar period {every!r}. {hint}Use one of {', '.join(OFFSETS)}, or a whole number of sessions."
+        f"every is {every!r}: no such calendar period. {hint}Use one of {', '.join(OFFSETS)}, or a whole number of "
+        "sessions."
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from research.compiled import inlined, lean
 from research.market.market import Array, frozen
-from research.rules.corridor import TOLERANCE
+from research.rules.bands import TOLERANCE
 
 SWEEPS = 1000  # far more than two lines need, unless their returns are one and the same
 STILL = 1e-13  # of NAV: a destination that moves by less has been reached

@@ -157,7 +157,7 @@ def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
     assert tuned.tuned is not None
     assert again.tuned is not None
     assert tuned.policy == again.policy
-    assert tuned.tuned.tried.equals(again.tuned.tried)
+    assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
     learned = replace(desk.policies["rl"], steps=20_000, seeds=(1,))
     one, two = (fit(learned, d).training for d in (desk, other))
     assert one is not None

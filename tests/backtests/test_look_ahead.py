@@ -16,7 +16,8 @@ import pytest
 from typing_extensions import is_protocol
 
 from backtests.engine import backtest
-from backtests.tuning import FittedThreshold
+from backtests.sweeps import Arena
+from backtests.tuning import tune
 from research import allocation, learning, rules
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import (
@@ -27,7 +28,6 @@ from research.allocation import (
     InverseVolatility,
     MinimumVariance,
     TargetPath,
-    target_path,
 )
 from research.errors import PolicyError
 from research.learning import Learned, LearnedPolicy, PPOSettings, train
@@ -47,14 +47,8 @@ Facts = dict[str, np.ndarray | pd.DataFrame]
 
 def tuned(market: Market) -> Rule:
     """Tuned on the days before the test, for the J of the test."""
-    from backtests.scores import Yardstick
-    from backtests.tuning import tune
-
-    spec, before = TunedThreshold(FIXED, bands=(0.005, 0.02, 0.05), to=(0.0, 1.0)), market.until(market.dates[START])
-    anything = np.zeros(LINES), np.ones(LINES)
-    return tune(
-        spec, before, COSTS, Yardstick(target_path(FIXED, before), *anything, g=5.0, periods_per_year=252)
-    ).policy
+    spec = TunedThreshold(FIXED, bands=(0.005, 0.02, 0.05), to=(0.0, 1.0))
+    return tune(spec, Arena.on(market, COSTS, FIXED, market.dates[START + 1])).policy
 
 
 TRAINED: dict[str, LearnedPolicy] = {}
@@ -266,7 +260,10 @@ def exported(room: ModuleType, *methods: str) -> set[type]:
 def test_every_exported_policy_and_allocation_is_in_the_battery(market: Market) -> None:
     """A rule that is still to be tuned takes part as what tuning gives; so its maker must name it."""
     policies = [make(market) for make in POLICIES.values()]
-    played = {TunedThreshold if isinstance(policy, FittedThreshold) else type(policy) for policy in policies}
+    played = {
+        TunedThreshold if isinstance(policy, Threshold) and hasattr(policy, "seen") else type(policy)
+        for policy in policies
+    }
     held = {type(policy.allocation) for policy in policies}
     assert exported(rules, "decide", "candidates") | exported(learning, "decide") == played
     assert exported(allocation, "target") == held

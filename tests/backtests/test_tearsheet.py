@@ -259,7 +259,7 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
     assert by_seed["J"].tolist() == pytest.approx(comparison.seeds()["J"].tolist(), rel=1e-10)
     assert by_seed.loc[by_seed["stands"], "seed"].tolist() == [2]
     tried = csv(folder, "tuning_1")
-    assert tried["J"].tolist() == pytest.approx(comparison.fitted["tuned"].tuned.tried["J"].tolist(), rel=1e-10)
+    assert tried["J"].tolist() == pytest.approx(comparison.fitted["tuned"].tuned.card.tried["J"].tolist(), rel=1e-10)
     assert tried["chosen"].sum() == 1
     assert len(csv(folder, "learning_1")) == 18
 

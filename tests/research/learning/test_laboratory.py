@@ -8,6 +8,7 @@ import pytest
 
 from backtests.engine import backtest
 from backtests.scores import Yardstick, losses
+from backtests.sweeps import Arena
 from backtests.tuning import tune
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
@@ -54,7 +55,8 @@ def strategic(market):
 def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(market, past):
     """Over the sixty years that follow, under the same shocks."""
     bands = tuple(np.geomspace(0.01, 0.1, 12).round(4).tolist())
-    tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), past, COSTS, strategic(past)).policy
+    arena = Arena.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], g=G, periods_per_year=YEAR)
+    tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), arena).policy
     assert bands[0] < tuned.band < bands[-1]
     learned = train(Learned(TARGET, steps=STEPS, seeds=(1,), ppo=PPO), past, COSTS, G, YEAR, workers=1).policy
     of_learned, of_tuned = (

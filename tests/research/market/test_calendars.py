@@ -339,11 +339,15 @@ def test_calendar_with_an_offset_is_due(
 @pytest.mark.parametrize(
     ("every", "offset", "words"),
     [
-        ("fortnight", 0, "unknown calendar period 'fortnight'. Use one of day, week, month, quarter, year, monday"),
-        ("wensday", 0, "unknown calendar period 'wensday'. Did you mean 'wednesday'?"),
-        ("Month", 0, "unknown calendar period 'Month'. Did you mean 'month'?"),
-        (True, 0, "unknown calendar period True"),
-        (2.0, 0, "unknown calendar period 2.0"),
+        (
+            "fortnight",
+            0,
+            "every is 'fortnight': no such calendar period. Use one of day, week, month, quarter, year, monday",
+        ),
+        ("wensday", 0, "every is 'wensday': no such calendar period. Did you mean 'wednesday'?"),
+        ("Month", 0, "every is 'Month': no such calendar period. Did you mean 'month'?"),
+        (True, 0, "every is True: no such calendar period"),
+        (2.0, 0, "every is 2.0: no such calendar period"),
         (0, 0, "every is 0: a number of sessions is at least 1"),
         (-5, 0, "every is -5: a number of sessions is at least 1"),
         ("day", 1, "offset is 1: of every 'day' it is 0"),
