@@ -26,17 +26,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from research.accounting.box import DUST
 from research.arguments import check_positive, floats, refuse
 from research.compiled import inlined, lean
 from research.errors import PolicyError
 from research.market.market import Array
 
 SYMMETRIC = 1e-9  # of the largest variance, by which two covariances of the same lines may differ
-BUDGET = 1e-12  # fraction of NAV by which rounding may miss the budget
+ROUNDING = 1e-12  # fraction of NAV: less is no trade, and no miss of the budget
 TOLERANCE = 1e-13  # of the gap: what a pair of trades may still save, over the largest variance
 EXACT = 1e-18  # squared residual, over the first, at which conjugate gradients end
-FLAT = 1e-14  # curvature, over the largest variance, below which a direction has none
+FLAT = 1e-11  # curvature, over the largest variance, below which a direction has none
+LEAST = 1e-4  # variance, over the largest, that the preconditioner takes for a line with less
 PATIENCE = 32  # pairs without news before the turn changes
 ROUNDS = 40
 TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too little; no convergence
@@ -45,7 +45,7 @@ TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too
 class Scratch(NamedTuple):
     """Room to work in: (n + 1,) arrays, cash last.
 
-
+    rows : the lines that take part in a product.
     point, start, low, high, cost : y, w, bounds, and cost over kappa.  gradient : S (y - target).
     up, down : what buying costs and selling saves besides, at the margin: +-cost, or infinite at a bound.
     gain : what a sale saves.  nothing : zeros, the covariances of cash.
@@ -203,7 +203,7 @@ def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: Scratch)
         own = row[i] if i < n else 0.0
         j = _seller(covariance, row, own, least, s)
         other = covariance[j] if j < n else s.nothing
-        curvature = own + (other[j] if j < n else 0.0) - 2.0 * row[j]
+        curvature = own + (other[j] - 2.0 * row[j] if j < n else 0.0)
         before = s.up[i] + s.down[i] + s.up[j] + s.down[j]
         moved = _trade(i, j, curvature, s)
         quiet = quiet + 1 if s.up[i] + s.down[i] + s.up[j] + s.down[j] == before else 0
@@ -220,7 +220,7 @@ def _take_free(covariance: Array, widest: float, s: Scratch) -> None:
     """Set the preconditioner and the residual of the lines off their kinks and bounds; zeros for the others."""
     for k in range(len(covariance)):
         free = s.low[k] < s.point[k] < s.high[k] and s.up[k] == s.down[k]
-        s.inverse[k] = 1.0 / max(covariance[k, k], FLAT * widest) if free else 0.0
+        s.inverse[k] = 1.0 / max(covariance[k, k], LEAST * widest) if free else 0.0
         s.residual[k] = s.gradient[k] + s.up[k] if free else 0.0
         s.step[k] = s.ahead[k] = 0.0
 
@@ -243,19 +243,19 @@ def _within_budget(held: bool, s: Scratch) -> float:
 
 
 @lean
-def _set_step(covariance: Array, widest: float, s: Scratch) -> None:
-    """Set step to the way from y to the best point of the lines that are free, the signs of their trades unchanged.
+def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) -> bool:
+    """Set step to the way from y to the best point of the free lines, the signs of their trades unchanged.
 
-    Where the first direction has no curvature, step is that direction: only a kink or a bound ends it.
+    Returns : is the step a direction without curvature instead? Then S is singular, and only a kink or a bound ends it.
     """
     n = len(covariance)
     held = not s.low[n] < s.point[n] < s.high[n]
     _take_free(covariance, widest, s)
     power = _within_budget(held, s)
-    enough, before = EXACT * power, np.inf
+    enough, before = max(EXACT * power, tolerance * tolerance / widest), np.inf
     for _ in range(2 * n):
         if not power > enough:
-            return
+            break
         size = bend = 0.0
         for k in range(n):
             s.ahead[k] = power / before * s.ahead[k] - s.residual[k] * s.inverse[k]
@@ -263,18 +263,17 @@ def _set_step(covariance: Array, widest: float, s: Scratch) -> None:
         _times(covariance, s.ahead, s.rows, s.bent)
         for k in range(n):
             bend += s.ahead[k] * s.bent[k]
-        flat = not bend > FLAT * widest * size
-        if flat and before < np.inf:
-            return
-        far = 1.0 if flat else power / bend
+        if not bend > FLAT * widest * size:
+            for k in range(n):
+                s.step[k] = s.ahead[k]
+            return True
         for k in range(n):
-            s.step[k] += far * s.ahead[k]
+            s.step[k] += power / bend * s.ahead[k]
             if s.inverse[k] > 0.0:
-                s.residual[k] += far * s.bent[k]
-        if flat:
-            return
+                s.residual[k] += power / bend * s.bent[k]
         before = power
         power = _within_budget(held, s)
+    return False
 
 
 @inlined
@@ -305,39 +304,44 @@ def _next_stop(done: float, s: Scratch) -> tuple[float, float]:
 
 @lean
 def _how_far(slope: float, bend: float, s: Scratch) -> float:
-    """The multiple of the step at which the objective is least; 0 where it does not fall, or rounding says for ever."""
+    """The multiple of the step at which the objective is least; `slope` and `bend` are those at its beginning.
+
+    Where nothing more ends a flat direction, its slope is rounding, and the way ends there.
+    """
     done = 0.0
     while slope < 0.0:
         stop, rise = _next_stop(done, s)
         least = done - slope / bend if bend > 0.0 else np.inf
         if least <= stop:
-            return least if least < np.inf else 0.0
+            return least if least < np.inf else done
         slope += (stop - done) * bend + rise
         done = stop
     return done
 
 
 @lean
-def _follow_step(covariance: Array, s: Scratch) -> None:
-    """Go along the step as far as it pays; lines that come to a kink or a bound are set on it to the bit."""
-    n = len(covariance)
-    _times(covariance, s.step, s.rows, s.bent)
-    sold = slope = bend = 0.0
+def _follow_step(flat: bool, s: Scratch) -> bool:
+    """Go along the step as far as it pays; gives whether a kink or a bound ended it, to the bit."""
+    n = len(s.point) - 1
+    sold = slope = 0.0
     for k in range(n):
         if s.step[k] != 0.0:
             sold -= s.step[k]
             slope += (s.gradient[k] + s.up[k]) * s.step[k]
-            bend += s.bent[k] * s.step[k]
     s.step[n] = sold if s.low[n] < s.point[n] < s.high[n] else 0.0
-    far = _how_far(slope, bend, s)
+    far = _how_far(slope, 0.0 if flat else -slope, s)
+    ended = False
     for k in range(n + 1):
         kink, bound = _stops_of_line(k, s)
         if bound <= far:
             s.point[k] = s.high[k] if s.step[k] > 0.0 else s.low[k]
+            ended = True
         else:
+            ended = ended or kink == far
             y = s.start[k] if kink == far else s.point[k] + far * s.step[k]
             s.point[k] = min(max(y, s.low[k]), s.high[k])
         _slopes(k, s)
+    return ended
 
 
 # -- the best point --------------------------------------------------------------------------------------------------
@@ -363,7 +367,7 @@ def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> 
         total += s.point[k]
     cash = 1.0 - total
     excess = cash - min(max(cash, cash_lower), cash_upper)
-    if abs(excess) > BUDGET:
+    if abs(excess) > ROUNDING:
         room = 0.0
         for k in range(n):
             room += _room(k, excess, s)
@@ -398,15 +402,16 @@ def best_point(
     may be several best points, and this is one of them. A line that does not trade keeps its weight to the bit.
     """
     n, s = len(weights), scratch
-    floor = ceiling = widest = gap = size = 0.0
+    floor = ceiling = gap = size = 0.0
+    widest = 1e-30  # above zero, should all lines be without risk
     for k in range(n):
         s.low[k], s.high[k], s.cost[k] = lower[k], upper[k], cost[k] / kappa
         floor += lower[k]
         ceiling += upper[k]
         widest = max(widest, covariance[k, k])
-    if floor > 1.0 - cash_lower + BUDGET:
+    if floor > 1.0 - cash_lower + ROUNDING:
         return TOO_HIGH
-    if ceiling < 1.0 - cash_upper - BUDGET:
+    if ceiling < 1.0 - cash_upper - ROUNDING:
         return TOO_LOW
     _begin(weights, cash_lower, cash_upper, s)
     for k in range(n):
@@ -414,17 +419,19 @@ def best_point(
         size = max(size, abs(s.point[k]))
     tolerance = widest * (TOLERANCE * gap + 1e-15 * size)
     patience = PATIENCE
-    for tried in range(ROUNDS):
+    for tried in range(ROUNDS + n):
         _set_gradient(covariance, target, s)
         traded, settled = _trade_pairs(covariance, tolerance, patience, s)
         if settled and traded == 0:
             for k in range(n):
-                out[k] = s.point[k] if abs(s.point[k] - weights[k]) > DUST else weights[k]
+                out[k] = s.point[k] if abs(s.point[k] - weights[k]) > ROUNDING else weights[k]
             return tried
-        if not settled:
-            _set_step(covariance, widest, s)
-            _follow_step(covariance, s)
-        patience *= 2
+        again = not settled
+        while again:  # a flat direction fixes one line more
+            flat = _set_step(covariance, widest, tolerance, s)
+            again = _follow_step(flat, s) and flat
+            _set_gradient(covariance, target, s)
+        patience = min(2 * patience, PATIENCE + 4 * n)
     return NOT_FOUND
 
 
@@ -469,9 +476,7 @@ def best_weights(
             "of cash leaves: raise one of them."
         )
     if rounds == NOT_FOUND:
-        raise PolicyError(
-            f"no best point is found in {ROUNDS} rounds for {n} lines: give a covariance that is positive semidefinite."
-        )
+        raise PolicyError(f"no best point is found for {n} lines: give a covariance that is positive semidefinite.")
     return out
 
 
@@ -498,8 +503,8 @@ def saving_left(
     low, high = (
         np.append(np.broadcast_to(side, point.shape), end) for side, end in zip((lower, upper), cash, strict=True)
     )
-    outlay = np.where(y >= high - BUDGET, np.inf, slope + np.where(y >= w, c, -c))
-    saved = np.where(y <= low + BUDGET, -np.inf, slope + np.where(y > w, c, -c))
+    outlay = np.where(y >= high - ROUNDING, np.inf, slope + np.where(y >= w, c, -c))
+    saved = np.where(y <= low + ROUNDING, -np.inf, slope + np.where(y > w, c, -c))
     return max(0.0, float(saved.max() - outlay.min()))
 
 
