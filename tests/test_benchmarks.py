@@ -1,5 +1,7 @@
 """What the benchmarks time is one job: the same trades if they are free, and vectorbt's own convention if not.
 
+The best point is one point, whoever finds it.
+
 bt is held to the same by the benchmark itself, with which it is installed.
 """
 
@@ -8,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchmarks import jobs
+from benchmarks import destination, jobs
 from benchmarks.jobs import Job, Played
 from research.market import Market, load_market
 
@@ -83,3 +85,12 @@ def test_trades_on_another_day_are_no_small_difference(market: Market) -> None:
     ours = jobs.ours(job)
     late = Played(ours.wealth, np.vstack([ours.units[:1], ours.units[:-1]]))
     assert jobs.trade_gap(job, ours, late) == np.inf
+
+
+@pytest.mark.parametrize("room", destination.ROOMS)
+def test_every_solver_is_asked_for_the_same_destination(room: float) -> None:
+    at = destination.draw(12, room, kappa=5.0, seed=1)
+    apart = destination.gaps(at, destination.contestants(at))
+    assert len(apart) == 6
+    assert max(apart.values()) < destination.SAME
+    assert 0 < (destination.our_kernel(at)() != at.weights).sum() < 12
