@@ -170,4 +170,6 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         years=frozen(years_of(market.days)),
         busy=frozen(busy),
         tiles=tiles_of(market, which),
+        buyable=frozen(np.array([word in ("", "buy_only") for word in market.trading])),
+        sellable=frozen(np.array([word in ("", "sell_only") for word in market.trading])),
     )

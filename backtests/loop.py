@@ -19,7 +19,8 @@ from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ask, reason
 from research.rules.destinations import make_box
-from research.rules.terms import NO_LINE, CorridorArrays, Room, facts, may_want, rests, wants
+from research.rules.terms import NO_LINE, CorridorArrays, Room, rests
+from research.rules.triggers import facts, may_want, wants
 
 Rows = NDArray[np.int64]
 
@@ -35,6 +36,7 @@ class Sessions(NamedTuple):
     income : (T, n) currency paid per unit, or (0, n).  exits : (n,) row at which a line is paid out, T if never.
     flows : (T,) currency that comes at each close.  years : (T,) since the last close.
     busy : (T,) is there income, an exit or a flow?  tiles : the closes and cash, as `tiles` has them.
+    buyable, sellable : (n,) may money that comes buy the line, and money that goes sell it?
     """
 
     closes: Array
@@ -47,6 +49,8 @@ class Sessions(NamedTuple):
     years: Array
     busy: Mask
     tiles: Array
+    buyable: Mask
+    sellable: Mask
 
 
 class Desk(NamedTuple):
@@ -230,9 +234,9 @@ def _look(
     cash = weigh(units, closes, t, nav, weights)
     low, high = rule.cash[k, 2], rule.cash[k, 3]
     if rule.terms.some:
-        if not wants(weights, cash, nav, tradable, t, rule, k):
+        if not wants(weights, cash, nav, tradable, t, rule, k, room):
             return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
-        line, size, allowed = facts(weights, cash, nav, tradable, t, rule, k)
+        line, size, allowed = facts(weights, cash, nav, tradable, t, rule, k, room)
         if rule.terms.makes_boxes:
             low, high = make_box(weights, cash, tradable, t, rule, k, room)
         return True, Asked(t, line, size, allowed, k, low, high, -1, days)
@@ -411,8 +415,8 @@ def _flow_box(
     for i in range(len(units)):
         weight = scratch.weights[i]
         aims[i] = target[k, i]
-        lower[i] = weight if flow > 0.0 else min(weight, aims[i])
-        upper[i] = max(weight, aims[i]) if flow > 0.0 else weight
+        lower[i] = min(weight, aims[i]) if flow < 0.0 and sessions.sellable[i] else weight
+        upper[i] = max(weight, aims[i]) if flow > 0.0 and sessions.buyable[i] else weight
         if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):
             room += upper[i] - lower[i]
     goal = max(aim, cash - min(room, flow)) if flow > 0.0 else min(aim, cash + min(room, -flow))

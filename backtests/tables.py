@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence import METRICS, Evidence
-from backtests.figures.words import counted, listed, number, percent
+from backtests.figures.words import counted, listed, number
 from backtests.scores import Score, Yardstick, score
 from research.accounting import Costs
 from research.accounting.costs import CARRIES, COLUMNS
@@ -131,33 +131,15 @@ def drawdown_dates(figures: Mapping[str, Any]) -> str:
 
 def rule_words(policy: Any, strategic: Any = None) -> str:
     """What a ready policy does, in a few words; what it holds, where that is not the `strategic` target."""
-    family, part = getattr(policy, "family", ""), getattr(policy, "part", 1.0)
-    if family == "never":
-        words = "never trades"
-    elif family == "calendar":
-        words = f"each {policy.every}, to target"
-    elif family in ("band", "tuned"):
-        band, aim = policy.band, policy.destination
-        relative, cap = getattr(policy, "kind", "") == "relative", getattr(policy, "cap", None)
-        unit = "\u202f% of its target" if relative else ""
-        goes = {0.0: "to target", band: "to the edge"}.get(aim, f"to within {_points(aim)}{unit}")
-        limit = f" or {_points(cap)} points" if cap is not None else ""
-        words = f"past {_points(band)}{unit or ' points'}{limit}, {goes}"
-        words += f", checked each {check}" if (check := getattr(policy, "check", "day")) != "day" else ""
-    elif family == "learned":
+    if getattr(policy, "family", "") == "learned":
         words = "box learned, asked each " + str(getattr(policy, "every", "week"))
     else:
-        words = type(policy).__name__
-    words += f", {percent(part, 0)} of the way" if part != 1.0 else ""
+        words = getattr(policy, "words", type(policy).__name__)
     allocation = getattr(policy, "allocation", strategic)
     if strategic is None or allocation == strategic:
         return words
     window = getattr(allocation, "window", 0)
     return f"{type(allocation).__name__}{f' of {window} days' if window else ''}; {words}"
-
-
-def _points(fraction: float) -> str:
-    return f"{round(100.0 * fraction, 2):g}"
 
 
 def finding(comparison: "Comparison") -> str:

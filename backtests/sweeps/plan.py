@@ -20,7 +20,7 @@ from research.arguments import day, floats, is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Past
 from research.market.market import Array, frozen
-from research.portfolio import ALLOCATIONS
+from research.portfolio import ALLOCATIONS, RULES
 from research.rules import Calendar, Rule, Threshold
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
@@ -249,9 +249,10 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
     if isinstance(policy, Threshold):
         band, to = policy.band, round(policy.destination / policy.band, ROUND) if policy.band > 0.0 else 0.0
     family = getattr(policy, "family", type(policy).__name__)
+    rule = next((name for name, cls in RULES.items() if type(policy) is cls), family)
     return {
-        "rule": {"band": "threshold"}.get(family, family),
-        "every": policy.every if isinstance(policy, Calendar) else "",
+        "rule": rule,
+        "every": str(policy.every) if isinstance(policy, Calendar) else "",
         "band": band,
         "to": to,
         "allocation": names.get(kind, kind),

@@ -13,6 +13,7 @@ from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
 DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
+REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
@@ -83,11 +84,19 @@ class Why:
         gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar":
             return f"review due; {gap}"
+        if self.trigger in REGIONS:
+            inside = self.allowed == self.size
+            return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}"
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
         allowed = self._points(self.allowed, digits)
         past = abs(self.size) > abs(self.allowed) and allowed != self._points(self.size, digits)
         return f"{gap}, {'past' if past else 'within'} the {allowed} allowed"
+
+    @property
+    def _left(self) -> str:
+        """The gap that a trade into a region leaves."""
+        return f"{self._points(self.allowed, self._decimals)} {'over' if self.allowed > 0 else 'under'}"
 
     @property
     def _measured(self) -> str:

@@ -14,6 +14,7 @@ from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
+from research.market.instruments import TRADING
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.flows import read_flows
@@ -25,7 +26,7 @@ KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines",
         "limits", "execution", "dividends", "flows", "g", "test_start", "policies", "policy", "periods_per_year",
         "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
-LINE_KEYS = ("asset_class", "target", "range", "shares", "holdings", "lot", "fractional", *COSTS)
+LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
@@ -79,6 +80,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     )
     if portfolio.nav == 0.0:
         document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
+    _check_restrictions(document, lines, portfolio.cash)
     return replace(portfolio, settings=_settings(document, portfolio, lines))
 
 
@@ -88,11 +90,13 @@ class _Line:
 
     asset: str
     asset_class: str
+    sector: str
     target: float
     range: tuple[float, float]
     shares: float
     holdings: float
     lot: float
+    trading: str
     costs: dict[str, Any]
 
 
@@ -135,7 +139,10 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
             mend = "Give the portfolio and its lines one currency: none is converted."
             document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, mend)
     instruments = market.instruments.assign(
-        asset_class=[line.asset_class for line in lines], lot=[line.lot for line in lines]
+        asset_class=[line.asset_class for line in lines],
+        sector=[line.sector for line in lines],
+        lot=[line.lot for line in lines],
+        trading=[line.trading for line in lines],
     )
     return replace(market, instruments=instruments)
 
@@ -152,13 +159,47 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
     return _Line(
         asset=asset,
         asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
+        sector=document.text(*path, "sector", default=market.instruments["sector"].iloc[of_market]),
         target=target,
         range=_range(document, (*path, "range"), target),
         shares=shares,
         holdings=holdings,
         lot=_lot(document, path, float(market.instruments["lot"].iloc[of_market])),
+        trading=_trading(document, path),
         costs=costs_at(document, path),
     )
+
+
+def _trading(document: Document, path: KeyPath) -> str:
+    """Which way the line may be traded, "" for both."""
+    word = document.text(*path, "trading", default="") if document.has(*path, "trading") else ""
+    if document.has(*path, "trading") and word not in TRADING[1:]:
+        document.refuse((*path, "trading"), "no such restriction", word, f"Use {', '.join(TRADING[1:])}.")
+    return word
+
+
+def _check_restrictions(document: Document, lines: list[_Line], cash: float) -> None:
+    """Refuse lines that are held back from their ranges by what they may not trade, alone or together."""
+    if not any(line.trading for line in lines):
+        return
+    nav = cash + fsum(line.holdings for line in lines)
+    floors, ceilings = [], []
+    for line in lines:
+        weight, (lower, upper) = line.holdings / nav, line.range
+        bought, sold = line.trading in ("", "buy_only"), line.trading in ("", "sell_only")
+        if (weight < lower and not bought) or (weight > upper and not sold):
+            what = f"keeps {line.asset} at {weight:.4f} of NAV, outside its range of [{lower:g}, {upper:g}]"
+            document.refuse(("lines", line.asset, "trading"), what, line.trading, "Free the line, or widen its range.")
+        floors.append(lower if sold else weight)
+        ceilings.append(upper if bought else weight)
+    held = ", ".join(f"{line.asset} {line.trading}" for line in lines if line.trading)
+    if fsum(floors) > 1.0 + ROUNDING:
+        what = f"with {held}, lines and ranges hold more than all of NAV at least"
+        document.refuse(("lines",), what, round(fsum(floors), 6), "Free a line, or lower the ranges of others.")
+    least_cash = document.number("target_cash", default=0.0)
+    if least_cash == 0.0 and fsum(ceilings) < 1.0 - ROUNDING:
+        what = f"with {held}, lines and ranges hold less than all of NAV at most, and cash has no target"
+        document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free a line, or widen the ranges of others.")
 
 
 def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[float, float]:
@@ -342,4 +383,5 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
 def _line_settings(line: _Line) -> dict[str, Any]:
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
+    settings |= {name: word for name in ("sector", "trading") if (word := getattr(line, name))}
     return settings | held | {"lot": line.lot} | line.costs

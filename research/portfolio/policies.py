@@ -17,12 +17,27 @@ from research.errors import ConfigError
 from research.learning import Learned
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.strict_yaml import KeyPath, dotted
-from research.rules import Calendar, Never, Threshold, TunedThreshold
+from research.rules import (
+    BestPoint,
+    Calendar,
+    CostBenefit,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+)
 
 RULES: dict[str, type] = {
     "never": Never,
     "calendar": Calendar,
     "threshold": Threshold,
+    "group_threshold": GroupThreshold,
+    "tracking_error": TrackingError,
+    "cost_benefit": CostBenefit,
+    "no_trade_region": NoTradeRegion,
+    "best_point": BestPoint,
     "tuned": TunedThreshold,
     "learned": Learned,
 }

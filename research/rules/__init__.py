@@ -1,17 +1,19 @@
 """When and how far to trade: rules as boxes and corridors, and closed forms for how wide a box should be."""
 
 from research.rules.by_group import GroupThreshold
-from research.rules.by_risk import CostBenefit, NoTradeRegion, TrackingError
+from research.rules.by_risk import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
 from research.rules.corridor import Corridor
 from research.rules.rules import Calendar, Never, Rule, Threshold, TunedThreshold, Within
 
 __all__ = [
+    "BestPoint",
     "Calendar",
     "Corridor",
     "CostBenefit",
     "GroupThreshold",
     "Never",
     "NoTradeRegion",
+    "OptimalRegion",
     "Rule",
     "Threshold",
     "TrackingError",

@@ -10,8 +10,8 @@ from research.arguments import is_number, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array
 from research.rules.bands import band_rows
-from research.rules.handled import Every, Handled, Known, Rows
-from research.rules.rules import Within, check_destination, half_width
+from research.rules.handled import Every, Handled, Known, Rows, checked, said
+from research.rules.rules import Within, check_destination, goes, half_width
 from research.rules.terms import Terms
 
 
@@ -49,6 +49,14 @@ class GroupThreshold(Handled):
     def looks(self) -> Every:
         """When it checks."""
         return self.check
+
+    @property
+    def does(self) -> str:
+        """Past what, and where to."""
+        of = {"asset_class": "class", "sector": "sector"}[self.by]
+        lines = "" if self.lines is None else f", or {said(self.lines)} of a line"
+        into = goes(half_width(self.to, self.band), self.band)
+        return f"past {said(self.band)} points of a {of}{lines}, {into}{checked(self)}"
 
     def rows(self, known: Known) -> Rows:
         """Bands of the lines, as wide as can be where none are asked for; and that of cash."""

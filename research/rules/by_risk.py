@@ -8,13 +8,15 @@ import numpy as np
 
 from research.allocation import Allocation
 from research.arguments import check_positive
+from research.errors import PolicyError
 from research.market.market import Array
 from research.rules.bands import band_rows
-from research.rules.handled import Every, Handled, Known, Rows, check_window
+from research.rules.handled import Every, Handled, Known, Rows, check_window, checked, said
 from research.rules.no_trade_region import half_widths
 from research.rules.one_asset import OVERSHOOT
+from research.rules.region import Region
 from research.rules.rules import or_narrowest
-from research.rules.terms import Terms
+from research.rules.terms import BEST, REGION, Terms
 
 CHECKS = {"day": None, "week": 52, "month": 12, "quarter": 4, "year": 1}  # a year; of days it is `periods_per_year`
 
@@ -47,6 +49,11 @@ class TrackingError(Handled):
     def looks(self) -> Every:
         """When it checks."""
         return self.check
+
+    @property
+    def does(self) -> str:
+        """When, and where to."""
+        return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
     def rows(self, known: Known) -> Rows:
         """No line has a band of its own."""
@@ -86,6 +93,11 @@ class CostBenefit(Handled):
     def looks(self) -> Every:
         """When it checks."""
         return self.check
+
+    @property
+    def does(self) -> str:
+        """When, and where to."""
+        return f"where waiting loses more than trading costs, to target{checked(self)}"
 
     def rows(self, known: Known) -> Rows:
         """No line has a band of its own."""
@@ -132,6 +144,11 @@ class NoTradeRegion(Handled):
         """When it checks."""
         return self.check
 
+    @property
+    def does(self) -> str:
+        """When, and where to."""
+        return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
+
     def rows(self, known: Known) -> Rows:
         """A band of its own for each line."""
         rates = known.rates[-1] if len(known.rates) == 1 else known.rates.mean(axis=0)
@@ -152,6 +169,108 @@ class NoTradeRegion(Handled):
             if self.narrowed:
                 widths[held] -= OVERSHOOT * math.sqrt(years) * _spread(target, covariance)
         return np.maximum(widths, 0.0)
+
+
+@dataclass(frozen=True)
+class BestPoint(Handled):
+    """Trade to the best point of the no-trade region, when that is another than today's weights.
+
+    It is the least of kappa / 2 x d'Sd + cost over all weights d away from the target, with long lines long and cash in
+    its box, where kappa = g x horizon: the gap that is left is held for so many years (`best_point`).
+    g, window, periods_per_year : as `CostBenefit` has them.  check : when it looks.
+    """
+
+    allocation: Allocation
+    g: float = 5.0
+    horizon: float = 0.25
+    check: Every = "month"
+    window: int = 252  # type: ignore[misc]
+    periods_per_year: float = 252.0  # type: ignore[misc]
+    family: ClassVar[str] = "band"
+    trigger: ClassVar[str] = "best_point"
+    plain: ClassVar[bool] = False  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(g=self.g, horizon=self.horizon)
+        check_window(self, self.window, self.periods_per_year)
+        self._check()
+
+    @property
+    def looks(self) -> Every:
+        """When it solves."""
+        return self.check
+
+    @property
+    def does(self) -> str:
+        """When, and where to."""
+        return f"to the best point of the no-trade region{checked(self)}"
+
+    def rows(self, known: Known) -> Rows:
+        """Each line on its own side of zero, cash between nothing and all that it may be."""
+        rows, target = _without_bands(known.target), known.target
+        cash = rows["cash"].copy()
+        has = cash[:, 2] != 0.0
+        cash[:, 2:] = np.where(has[:, None], [0.0, 1.0], 0.0)
+        return rows | {
+            "lower": np.where(target < 0.0, -1.0, 0.0),
+            "upper": np.where(target > 0.0, 1.0, 0.0),
+            "cash": cash,
+        }
+
+    def terms(self, known: Known) -> Terms:
+        """The programme."""
+        return (
+            super()
+            .terms(known)
+            ._replace(some=True, makes_boxes=True, goal=BEST, kappa=self.g * self.horizon, covariance=known.covariance)
+        )
+
+
+@dataclass(frozen=True)
+class OptimalRegion(Handled):
+    """Trade as dynamic programming has it: into the optimal region of one or two lines beside cash.
+
+    region : as `research.rules.dynamic_programming.optimal_region` gives it, for the target of the allocation.
+    check : when it looks; the region is best where that is as often as the region's own interval.
+    """
+
+    allocation: Allocation
+    region: Region
+    check: Every = "day"
+    family: ClassVar[str] = "band"
+    trigger: ClassVar[str] = "optimal"
+    plain: ClassVar[bool] = False  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        self._check()
+
+    @property
+    def looks(self) -> Every:
+        """When it checks."""
+        return self.check
+
+    @property
+    def does(self) -> str:
+        """When, and where to."""
+        return f"into the optimal region{checked(self)}"
+
+    def rows(self, known: Known) -> Rows:
+        """No line has a band of its own. Raises PolicyError where the region is of another target."""
+        wrong = known.target.shape[1:] != self.region.target.shape
+        if wrong or not np.allclose(known.target, self.region.target, rtol=0.0, atol=1e-9):
+            raise PolicyError(
+                f"region of OptimalRegion is for the target {self.region.target.tolist()}, and the allocation gives "
+                f"{known.target[0].tolist()}: solve it for that target, which must not change."
+            )
+        if any(known.market.trading):
+            raise PolicyError("OptimalRegion trades each line both ways: free the lines that are restricted.")
+        return _without_bands(known.target)
+
+    def terms(self, known: Known) -> Terms:
+        """The region."""
+        return super().terms(known)._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
 
 
 def _spread(target: Array, covariance: Array) -> Array:

@@ -1,5 +1,6 @@
 """A rule as arrays: which days it is asked, its triggers and its boxes; and the one question that is asked of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -8,9 +9,10 @@ from numpy.typing import NDArray
 
 from research.accounting.view import Hold, Trade, View, Why
 from research.errors import PolicyError
-from research.market.market import Array, Mask, frozen
+from research.market.market import Array, Market, Mask, Past, frozen
 from research.rules.destinations import make_box
-from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Room, Terms, facts, wants
+from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Room, Terms
+from research.rules.triggers import facts, wants
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
 
@@ -73,7 +75,8 @@ class Corridor:
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
         """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
-        line, size, allowed = facts(weights, cash_weight, nav, tradable, t, self.compiled, int(self.row[row]))
+        k, room = int(self.row[row]), Room.of(len(weights))
+        line, size, allowed = facts(weights, cash_weight, nav, tradable, t, self.compiled, k, room)
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
     def answer(self, view: View) -> Hold | Trade:
@@ -83,12 +86,12 @@ class Corridor:
         past, k = view.past, int(self.row[0])
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
         why = self.why(*state, row=0)
-        if not wants(*state, self.compiled, k):
+        room = Room.of(len(view.weights))
+        if not wants(*state, self.compiled, k, room):
             return Hold(why)
         if not self.terms.makes_boxes:
             low, high = self.cash[k, 2:]
             return Trade(self.lower[k], self.upper[k], why, cash_lower=low, cash_upper=high, part=self.part)
-        room = Room.of(len(view.weights))
         low, high = make_box(view.weights, view.cash_weight, past.tradable, past.t, self.compiled, k, room)
         return Trade(room.box[0], room.box[1], why, cash_lower=low, cash_upper=high, part=self.part)
 
@@ -96,4 +99,34 @@ class Corridor:
 def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float) -> Hold | Trade:
     """Ask one row of a corridor (K = 1) of a view: the decision, with its reason."""
     asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
+    rows = restricted(rows, view.past)
     return Corridor(asked, row, **rows, part=part, trigger=trigger).answer(view)  # type: ignore[arg-type]
+
+
+def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:
+    """The rows where lines that may only be sold, or bought, or are locked, neither trigger nor move the other way.
+
+    Raises : PolicyError where nothing is left to trade against.
+    """
+    trading = market.trading
+    if not any(trading):
+        return rows
+    stays_low = np.array([word in ("sell_only", "locked") for word in trading])
+    stays_high = np.array([word in ("buy_only", "locked") for word in trading])
+    free = [name for name, word in zip(market.assets, trading, strict=True) if not word]
+    if not free and (rows["cash"][:, 2:] == 0.0).all():
+        raise PolicyError(
+            f"no line may be both bought and sold ({_listing(market.assets, trading)}), and the target leaves nothing "
+            "to cash: no trade has a counterpart. Free a line, or give cash a target."
+        )
+    bounds = {
+        "trigger_lower": np.where(stays_low, -np.inf, rows["trigger_lower"]),
+        "trigger_upper": np.where(stays_high, np.inf, rows["trigger_upper"]),
+        "lower": np.where(stays_low, -np.inf, rows["lower"]),
+        "upper": np.where(stays_high, np.inf, rows["upper"]),
+    }
+    return rows | bounds
+
+
+def _listing(names: Sequence[str], words: Sequence[str]) -> str:
+    return ", ".join(f"{name}: {word}" for name, word in zip(names, words, strict=True))

@@ -11,8 +11,11 @@ from research.accounting.box import DUST, nearest
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import TOLERANCE
+from research.rules.best_point import best_point
 from research.rules.grouped import nearest_in_groups
-from research.rules.terms import BREACHING, BY_CASH, CorridorArrays, Room
+from research.rules.region import destination
+from research.rules.region import wants as region_wants
+from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArrays, Room
 
 
 @lean
@@ -20,9 +23,31 @@ def make_box(
     weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
 ) -> tuple[float, float]:
     """Write the box of a trade that is decided on these weights (n,) into room.box; gives the box of cash."""
-    terms, goal, box = rule.terms, room.goal, room.box
+    goal, box = room.goal, room.box
+    set_goal(weights, cash_weight, tradable, t, rule, k, room)
+    if rule.terms.turnover_cap < np.inf:
+        cap_turnover(weights, rule.terms.turnover_cap, goal, room.done)
+    cash = 1.0
+    for i in range(len(weights)):
+        moves = goal[i] != weights[i]
+        box[0, i], box[1, i] = (goal[i], goal[i]) if moves else (-np.inf, np.inf)
+        box[2, i] = rule.target[k, i]
+        cash -= goal[i]
+    return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
+
+
+@lean
+def set_goal(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+) -> None:
+    """Write into room.goal (n,) where a trade that is decided on these weights goes."""
+    terms, goal = rule.terms, room.goal
     cost = terms.rates[min(t, len(terms.rates) - 1)]
-    if terms.lines == BREACHING:
+    if terms.goal == REGION:
+        _into_region(weights, tradable, t, rule, k, room)
+    elif terms.goal == BEST:
+        _to_best_point(weights, tradable, t, rule, k, cost, room)
+    elif terms.goal == BREACHING:
         move_breaching(weights, cash_weight, tradable, t, rule, k, cost, room)
     elif len(terms.groups) > 0:
         nearest_in_groups(weights, tradable, t, rule, k, cost, room)
@@ -31,15 +56,48 @@ def make_box(
             weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
             room.movable, goal,
         )  # fmt: skip
-    if terms.turnover_cap < np.inf:
-        cap_turnover(weights, terms.turnover_cap, goal, room.done)
-    cash = 1.0
+
+
+@inlined
+def _into_region(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room) -> None:
+    """Write the point of the region to trade to; where a line cannot trade, none does."""
+    stuck = False
     for i in range(len(weights)):
-        moves = goal[i] != weights[i]
-        box[0, i], box[1, i] = (goal[i], goal[i]) if moves else (-np.inf, np.inf)
-        box[2, i] = rule.target[k, i]
-        cash -= goal[i]
-    return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
+        room.start[i], room.goal[i] = weights[i] - rule.target[k, i], weights[i]
+        stuck |= not tradable[t, i]
+    if not stuck and region_wants(room.start, rule.terms.region):
+        destination(room.start, rule.terms.region, room.start)
+        for i in range(len(weights)):
+            to = rule.target[k, i] + room.start[i]
+            room.goal[i] = to if abs(to - weights[i]) > DUST else weights[i]
+
+
+@inlined
+def _to_best_point(
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Room
+) -> None:
+    """Write the best point of the box; where a halt leaves no point, or none is found, the weights as they are.
+
+    A line that cannot trade stays where it is, and so does one of unknown risk.
+    """
+    lower, upper = room.box[0], room.box[1]
+    for i in range(len(weights)):
+        free = tradable[t, i] and rule.terms.covariance[k, i, i] > 0.0
+        lower[i] = max(rule.lower[k, i], min(weights[i], 0.0)) if free else weights[i]
+        upper[i] = rule.upper[k, i] if free else weights[i]
+        if free and rule.lower[k, i] == -np.inf:  # may not be bought
+            upper[i] = min(upper[i], weights[i])
+            lower[i] = weights[i] if rule.upper[k, i] == np.inf else lower[i]
+        elif free and rule.upper[k, i] == np.inf:  # may not be sold
+            lower[i], upper[i] = weights[i], 1.0
+        lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
+    found = best_point(
+        weights, rule.target[k], rule.terms.covariance[k], cost, rule.terms.kappa, lower, upper, rule.cash[k, 2],
+        rule.cash[k, 3], room.solver, room.goal,
+    )  # fmt: skip
+    if found < 0:
+        for i in range(len(weights)):
+            room.goal[i] = weights[i]
 
 
 @lean

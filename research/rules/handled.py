@@ -1,6 +1,5 @@
 """What all rules have in common: when they look, how far a trade goes at once, and which lines may be traded."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -11,10 +10,9 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import TargetPath
 from research.arguments import is_number, is_whole, refuse
-from research.errors import PolicyError
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Array, Market, Mask, Past
-from research.rules.corridor import UNSEEN, Corridor
+from research.rules.corridor import UNSEEN, Corridor, restricted
 from research.rules.estimates import covariance_now, covariances
 from research.rules.terms import PLAIN, Terms
 
@@ -70,6 +68,11 @@ class Handled:
         raise NotImplementedError
 
     @property
+    def does(self) -> str:
+        """When it trades and where to, in a few words, without what all rules have."""
+        raise NotImplementedError
+
+    @property
     def review(self) -> Every | None:
         """A calendar besides, of days that are the rule's reviews."""
         return None
@@ -104,6 +107,18 @@ class Handled:
     def plain(self) -> bool:
         """Is it a band round each line and no more, as lanes play it?"""
         return self.cooldown == 0 and self.turnover_cap is None
+
+    @property
+    def words(self) -> str:
+        """What it does, in a few words."""
+        words = [self.does]
+        if self.part < 1.0:
+            words.append(f"{said(self.part)}\u202f% of the way")
+        if self.turnover_cap is not None:
+            words.append(f"{said(self.turnover_cap)}\u202f% of NAV at once")
+        if self.cooldown:
+            words.append(f"resting {self.cooldown} sessions")
+        return ", ".join(words)
 
     # -- what follows ------------------------------------------------------------------------------------------------
 
@@ -146,7 +161,7 @@ class Handled:
         return self._corridor((asked | review) & (which >= 0), row, known, unseen)
 
     def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
-        rows, terms = _restricted(self.rows(known), known.market), self.terms(known)
+        rows, terms = restricted(self.rows(known), known.market), self.terms(known)
         return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, terms=terms, unseen=unseen)
 
     def _check(self) -> None:
@@ -161,6 +176,28 @@ class Handled:
         check_schedule(self.looks, self.offset)
         if self.review is not None:
             check_schedule(self.review)
+
+
+def said(fraction: float) -> str:
+    """In hundredths."""
+    return f"{round(100.0 * fraction, 2):g}"
+
+
+def when(every: Every, offset: int = 0) -> str:
+    """A schedule in words.
+
+    >>> when("month", -1), when(10)
+    ('each month, 1 session before', 'every 10 sessions')
+    """
+    words = f"every {every} sessions" if is_whole(every) else f"each {every}"
+    if offset:
+        words += f", {abs(offset)} session{'s' if abs(offset) > 1 else ''} {'after' if offset > 0 else 'before'}"
+    return words
+
+
+def checked(rule: Handled) -> str:
+    """When a rule checks, in words; nothing where it does at every close."""
+    return "" if rule.looks == "day" else f", checked {when(rule.looks, rule.offset)}"
 
 
 def check_window(owner: object, window: int, periods_per_year: float) -> None:
@@ -181,32 +218,3 @@ def _rows_of(
         return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, which[0])
     keys, row = np.unique(np.column_stack([targets.row, review, which]), axis=0, return_inverse=True)
     return row, keys[:, 0], keys[:, 1] > 0, keys[:, 2]
-
-
-def _restricted(rows: Rows, market: Market | Past) -> Rows:
-    """The rows where lines that may only be sold, or bought, or are locked, neither trigger nor move the other way.
-
-    Raises : PolicyError where nothing is left to trade against.
-    """
-    trading = market.trading
-    if not any(trading):
-        return rows
-    stays_low = np.array([word in ("sell_only", "locked") for word in trading])
-    stays_high = np.array([word in ("buy_only", "locked") for word in trading])
-    free = [name for name, word in zip(market.assets, trading, strict=True) if not word]
-    if not free and (rows["cash"][:, 2:] == 0.0).all():
-        raise PolicyError(
-            f"no line may be both bought and sold ({_listing(market.assets, trading)}), and the target leaves nothing "
-            "to cash: no trade has a counterpart. Free a line, or give cash a target."
-        )
-    bounds = {
-        "trigger_lower": np.where(stays_low, -np.inf, rows["trigger_lower"]),
-        "trigger_upper": np.where(stays_high, np.inf, rows["trigger_upper"]),
-        "lower": np.where(stays_low, -np.inf, rows["lower"]),
-        "upper": np.where(stays_high, np.inf, rows["upper"]),
-    }
-    return rows | bounds
-
-
-def _listing(names: Sequence[str], words: Sequence[str]) -> str:
-    return ", ".join(f"{name}: {word}" for name, word in zip(names, words, strict=True))

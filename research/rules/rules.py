@@ -13,7 +13,7 @@ from research.errors import ConfigError
 from research.market.market import Array, Market
 from research.rules.bands import band_rows, cash_of
 from research.rules.corridor import Corridor
-from research.rules.handled import Every, Handled, Known, Rows, check_window
+from research.rules.handled import Every, Handled, Known, Rows, check_window, checked, said, when
 from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
 
 
@@ -34,6 +34,7 @@ class Never:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "never"
     plain: ClassVar[bool] = True
+    words: ClassVar[str] = "never trades"
 
     def decide(self, view: View) -> Hold:
         """Hold, always."""
@@ -67,6 +68,11 @@ class Calendar(Handled):
     def looks(self) -> Every:
         """Its calendar."""
         return self.every
+
+    @property
+    def does(self) -> str:
+        """When, and to target."""
+        return f"{when(self.every, self.offset)}, to target"
 
     def rows(self, known: Known) -> Rows:
         """A band of zero."""
@@ -166,6 +172,20 @@ class Threshold(Handled):
         """Half-width of the box that a trade goes into, of the kind of the band."""
         return half_width(self.to, self.band)
 
+    @property
+    def does(self) -> str:
+        """Past what, and where to."""
+        unit = {"absolute": "", "relative": "\u202f% of its target", "volatility": "\u202f% of its volatility"}[
+            self.kind
+        ]
+        limit = f" or {said(self.cap)} points" if self.cap is not None else ""
+        words = f"past {said(self.band)}{unit or ' points'}{limit}, {goes(self.destination, self.band, unit)}"
+        if self.lines == "breaching":
+            payer = {"pro_rata": "the others", "cash": "cash"}.get(self.payer, self.payer)
+            words += f", only the lines past it, paid by {payer}"
+        review = f", and {when(self.review)} to target" if self.review is not None else ""
+        return words + checked(self) + review
+
     def rows(self, known: Known) -> Rows:
         """The rows of the rule's corridor: on a review the band is zero, and so is the box."""
         inside = np.where(known.review, 0.0, 1.0)[:, None]
@@ -183,7 +203,7 @@ class Threshold(Handled):
                 f"payer of {type(self).__name__} is {self.payer!r}: use 'pro_rata', 'cash' or a line of the market "
                 f"({', '.join(known.market.assets)})."
             )
-        return terms._replace(some=True, makes_boxes=True, lines=BREACHING, payer=payers[self.payer])
+        return terms._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
     def _half_widths(self, known: Known, band: float) -> Array:
         """(K, n + 1) half-widths, that of cash last, fraction of NAV, where the band or the destination is `band`."""
@@ -244,6 +264,11 @@ def half_width(to: Literal["target", "edge"] | Within, band: float) -> float:
     if isinstance(to, Within):
         return to.half_width
     return band if to == "edge" else 0.0
+
+
+def goes(destination: float, band: float, unit: str = "") -> str:
+    """Where a trade of a band goes, in words."""
+    return {0.0: "to target", band: "to the edge"}.get(destination, f"to within {said(destination)}{unit}")
 
 
 def check_destination(to: object, band: float) -> None:

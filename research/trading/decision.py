@@ -26,7 +26,7 @@ def decision(
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
     every = getattr(policy, "every", None)
-    if every is not None and not due(last_trade, today, every, market.calendar):
+    if every is not None and not due(last_trade, today, every, market.calendar, getattr(policy, "offset", 0)):
         return Hold(Why("calendar"))
     answer = policy.decide(
         View(

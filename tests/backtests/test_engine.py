@@ -16,17 +16,20 @@ from research.allocation import EqualWeights, FixedWeights, InverseVolatility, T
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market
 from research.rules import (
+    BestPoint,
     Calendar,
     Corridor,
     CostBenefit,
     GroupThreshold,
     Never,
     NoTradeRegion,
+    OptimalRegion,
     Threshold,
     TrackingError,
     TunedThreshold,
     Within,
 )
+from research.rules.dynamic_programming import optimal_region
 
 MakeMarket = Callable[..., Market]
 ByDay = Callable[[Policy], Policy]
@@ -207,6 +210,10 @@ RULES: dict[str, Policy] = {
         InverseVolatility(window=20, refit="month"), 0.01, window=30, part=0.4, cooldown=2
     ),
     "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, window=20),
+    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, check="week", window=20),
+    "best point of an estimate, capped": BestPoint(
+        InverseVolatility(window=20, refit="month"), g=20.0, horizon=1.0, check=10, window=30, turnover_cap=0.03
+    ),
     "no-trade region": NoTradeRegion(FIVE, g=50.0, window=20),
     "no-trade region by the week, to target": NoTradeRegion(
         EqualWeights(), g=20.0, to="target", check="week", window=20, turnover_cap=0.02
@@ -222,6 +229,38 @@ def crowded(make_market: MakeMarket) -> Market:
     market = make_market(returns, rng.uniform(0.0, 2e-4, 300), first=[0, 0, 0, 70, 0], halted=halted)
     lines = market.instruments.assign(asset_class=["stock", "stock", "bond", "bond", "gold"], sector=list("abaab"))
     return dataclasses.replace(market, instruments=lines)
+
+
+def of_two(make_market: MakeMarket) -> Market:
+    """300 sessions of two lines, with halts."""
+    rng = np.random.default_rng(6)
+    halted = [(int(t), int(i)) for t, i in zip(rng.integers(90, 300, 20), rng.integers(0, 2, 20), strict=True)]
+    return make_market(rng.normal(3e-4, 0.02, (300, 2)), rng.uniform(0.0, 2e-4, 300), halted=halted)
+
+
+TWO, VARIANCE = FixedWeights((0.4, 0.3)), 0.02**2 * 252
+REGION = {"mean": np.zeros(2), "covariance": np.eye(2) * VARIANCE, "g": 5.0, "interval": 1 / 252}
+OF_TWO: dict[str, Policy] = {
+    "optimal": OptimalRegion(TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), **REGION)),
+    "optimal with a ticket, half of the way": OptimalRegion(
+        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=1e-4, **REGION), part=0.5
+    ),
+}
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+@pytest.mark.parametrize("name", OF_TWO)
+def test_an_optimal_region_is_played_both_ways_to_the_bit(
+    make_market: MakeMarket, by_day: ByDay, name: str, lag: int
+) -> None:
+    fast, slow = (
+        backtest(of_two(make_market), p, Costs.bps(2, commission=5, half_spread=5), lag=lag)
+        for p in (OF_TWO[name], by_day(OF_TWO[name]))
+    )
+    for fact, values in fast.ledger._asdict().items():
+        np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=fact)
+    pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
+    assert len(fast.ledger.asked) >= 3
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
@@ -250,7 +289,7 @@ def test_every_rule_of_the_house_is_played_both_ways() -> None:
 
     exported = [getattr(rules, name) for name in rules.__all__]
     deciding = {rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule)}
-    assert deciding == {type(rule) for rule in RULES.values()}
+    assert deciding == {type(rule) for rule in (RULES | OF_TWO).values()}
 
 
 # -- invariants of a path --------------------------------------------------------------------------------------------

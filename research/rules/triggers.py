@@ -1,0 +1,145 @@
+"""Does a rule trade, and why: the band of each line and what the rule's terms ask besides, compiled."""
+
+import numpy as np
+
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, near, reason
+from research.rules.destinations import set_goal
+from research.rules.terms import (
+    LOWER_TRIGGER,
+    NO_LINE,
+    REGION,
+    UPPER_TRIGGER,
+    CorridorArrays,
+    Room,
+    Terms,
+    sum_of,
+)
+
+
+@lean
+def wants(
+    weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+) -> bool:
+    """Does the rule trade? Weights (n,) at a wealth of `nav` against row k of the corridor."""
+    if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
+        return True
+    terms = rule.terms
+    if terms.goal >= REGION:
+        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+        return _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
+    if len(terms.groups) > 0:
+        for group in range(terms.groups.shape[2]):
+            if _past_group(weights, tradable, t, terms, k, group) > TOLERANCE:
+                return True
+    if terms.tracking_error < np.inf:
+        return _tracking_error(weights, rule.target, k, terms.covariance) > terms.tracking_error + TOLERANCE
+    if terms.patience > 0.0:
+        loss, cost = _of_waiting(weights, nav, t, rule, k)
+        return loss > cost
+    return False
+
+
+@lean
+def facts(
+    weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+) -> tuple[int, float, float]:
+    """(line, size, allowed) of a decision: what is furthest past what it allows, a line, cash, a group, or all.
+
+    Of a region and of a best point: the line that moves the most, its gap, and the gap that is left.
+    """
+    if rule.terms.goal >= REGION:
+        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+        line, _ = _most_moved(weights, rule.target, k, room.goal)
+        return line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
+    terms, triggers = rule.terms, (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
+    if terms.tracking_error < np.inf:
+        return NO_LINE, _tracking_error(weights, rule.target, k, terms.covariance), terms.tracking_error
+    if terms.patience > 0.0:
+        loss, cost = _of_waiting(weights, nav, t, rule, k)
+        return NO_LINE, loss, cost
+    line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
+    if len(terms.groups) == 0:
+        return line, size, allowed
+    past = -np.inf
+    if line >= 0:
+        past = gap_of(weights[line], rule.trigger_lower[k, line], rule.trigger_upper[k, line])
+    elif line == -1:
+        past = gap_of(cash_weight, rule.cash[k, 0], rule.cash[k, 1])
+    for group in range(terms.groups.shape[2]):
+        further = _past_group(weights, tradable, t, terms, k, group)
+        if further > past + ROUNDING:
+            past, line = further, len(weights) + terms.first_group + group
+            aim = sum_of(rule.target[k], terms.member, group)
+            size = sum_of(weights, terms.member, group) - aim
+            allowed = terms.groups[k, UPPER_TRIGGER if size > 0.0 else LOWER_TRIGGER, group] - aim
+    return line, size, allowed
+
+
+@inlined
+def may_want(
+    units: Array, prices: Array, t: int, nav: float, cash_value: float, tradable: Mask, rule: CorridorArrays, room: Room
+) -> bool:
+    """May the rule trade at row t of prices? A first look; where there are terms, the whole question."""
+    k = rule.row[t]
+    if not rule.terms.some:
+        return near(units, prices, t, nav, cash_value, rule.trigger_lower, rule.trigger_upper, rule.cash, k)
+    total = 0.0
+    for i in range(len(units)):
+        room.weights[i] = (units[i] * prices[t, i]) * (1.0 / nav)
+        total += room.weights[i]
+    return wants(room.weights, 1.0 - total, nav, tradable, t, rule, k, room)
+
+
+@inlined
+def _past_group(weights: Array, tradable: Mask, t: int, terms: Terms, k: int, group: int) -> float:
+    """How far a group is past its trigger. One of which no line can trade does not trigger."""
+    total, some = 0.0, False
+    for i in range(len(weights)):
+        if terms.member[i] == group:
+            total += weights[i]
+            some |= tradable[t, i]
+    if not some:
+        return -np.inf
+    return max(terms.groups[k, LOWER_TRIGGER, group] - total, total - terms.groups[k, UPPER_TRIGGER, group])
+
+
+@inlined
+def _squared(weights: Array, target: Array, k: int, covariance: Array) -> float:
+    """d'Sd of the gaps d = weights - target."""
+    total = 0.0
+    for i in range(len(weights)):
+        row = 0.0
+        for j in range(len(weights)):
+            row += covariance[k, i, j] * (weights[j] - target[k, j])
+        total += (weights[i] - target[k, i]) * row
+    return max(total, 0.0)
+
+
+@inlined
+def _tracking_error(weights: Array, target: Array, k: int, covariance: Array) -> float:
+    return float(np.sqrt(_squared(weights, target, k, covariance)))
+
+
+@inlined
+def _of_waiting(weights: Array, nav: float, t: int, rule: CorridorArrays, k: int) -> tuple[float, float]:
+    """(loss, cost): what waiting is expected to lose, and what a trade to target would cost; fractions of NAV."""
+    terms, cost = rule.terms, 0.0
+    r = min(t, len(terms.rates) - 1)
+    for i in range(len(weights)):
+        size = abs(weights[i] - rule.target[k, i])
+        if size > TOLERANCE:
+            cost += terms.rates[r, i] * size + terms.tickets[i] / nav
+    return terms.patience * _squared(weights, rule.target, k, terms.covariance), cost
+
+
+@inlined
+def _most_moved(weights: Array, target: Array, k: int, goal: Array) -> tuple[int, float]:
+    """The line that is to move the most, and how far; where none is, the one with the widest gap."""
+    line, far, widest = 0, 0.0, -1.0
+    for i in range(len(weights)):
+        way, gap = abs(goal[i] - weights[i]), abs(weights[i] - target[k, i])
+        if way > far + ROUNDING or (far <= ROUNDING and way <= ROUNDING and gap > widest + ROUNDING):
+            line, far, widest = i, way, gap
+    return line, far
