@@ -96,6 +96,27 @@ class Asked(NamedTuple):
 
 
 @lean
+def invest(
+    sessions: Sessions, tariff: Tariff, lots: Lots, scratch: Scratch, t: int, goal: Array, cash: float, wealth: float,
+    most: Array, trades: Array, charges: Array, ledger: Ledger,
+) -> tuple[int, float]:  # fmt: skip
+    """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
+
+    most : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
+    """
+    for i in range(goal.shape[1]):
+        ledger.units[0, i] = 0.0
+    price = sessions.cash_index[t]
+    status, nav, cash_units, paid, _ = book(
+        ledger.units[0], sessions.closes, t, wealth / price, price, wealth, sessions.tradable, goal, goal, goal, 0,
+        cash, cash, 1.0, tariff, t, lots, most, 1.0, scratch, trades, charges, 0,
+    )  # fmt: skip
+    ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
+    ledger.residual[0] = abs(nav + paid - wealth) / wealth
+    return status, cash_units
+
+
+@lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
     sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, bounds: Array, first: int, units: Array,
     cash_units: float, ledger: Ledger,
