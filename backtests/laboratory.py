@@ -66,7 +66,10 @@ class Laboratory:
         if own != self.periods_per_year:
             refuse("periods_per_year is", self.periods_per_year, f"give the {own:g} of the model.")
         weights = floats("target is", self.target, "give weights, fractions of NAV, such as (0.6, 0.4).")
-        object.__setattr__(self, "target", tuple(np.atleast_1d(weights).tolist()))
+        n = self.model.growths(1, 1, self.seed).shape[-1]
+        if weights.shape != (n,) or not np.isfinite(weights).all():
+            refuse("target is", self.target, f"give a weight for each of the {n} lines of the model.")
+        object.__setattr__(self, "target", tuple(weights.tolist()))
         if not (is_number(self.g) and self.g >= 0.0):
             refuse("g is", self.g, "the price of tracking error is a finite number, 0 or more.")
         for name, least in (("paths", 2), ("days", 1), ("warm_up", 0)):
@@ -152,10 +155,13 @@ def difference(one: Played, other: Played, figure: str = "J", level: float = 0.9
     """
     if figure not in ("J", *FIGURES):
         refuse("figure is", figure, f"use one of J, {', '.join(FIGURES)}.")
-    for f in ("model", "seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
-        mine, theirs = (getattr(played.laboratory, f) for played in (one, other))
-        if mine is not theirs and mine != theirs:
-            raise ConfigError(f"{f} is {mine!r} for one and {theirs!r} for the other: play both on the same paths.")
+    mine, theirs = one.laboratory, other.laboratory
+    for name in ("seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
+        a, b = getattr(mine, name), getattr(theirs, name)
+        if a != b:
+            raise ConfigError(f"{name} is {a!r} for one and {b!r} for the other: play both on the same paths.")
+    if not np.array_equal(mine.model.growths(1, mine.days, mine.seed), theirs.model.growths(1, mine.days, mine.seed)):
+        raise ConfigError("the model of one draws other paths than that of the other: play both on the same paths.")
     return estimate(getattr(one, figure) - getattr(other, figure), level)
 
 
@@ -170,8 +176,12 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     if not (is_whole(workers) and workers >= 1):
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
     first = laboratory.backtest(rule, 0)  # refuses what fits no path
+    if laboratory.warm_up < first.first:
+        refuse(
+            "warm_up is", laboratory.warm_up, f"the rule has no target before step {first.first}: give that or more."
+        )
     if _is_compiled(laboratory, rule, first):
-        figures, deviation = _by_block(laboratory, first, workers)
+        figures, deviation = _by_block(laboratory, rule, first, workers)
     else:
         found = [_measured(laboratory, laboratory.backtest(rule, k)) for k in range(laboratory.paths)]
         figures, deviation = (np.array(part) for part in zip(*found, strict=True))
@@ -185,39 +195,43 @@ def _is_compiled(laboratory: Laboratory, rule: Policy, first: Backtest) -> bool:
     """Can all paths be played with the corridor of one, by the compiled loop?"""
     costs = laboratory.costs
     by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
-    return by_size and first.holds is None and _same(_corridor(first), _corridor(laboratory.backtest(rule, 1)))
+    once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
+    if not (by_size and once and first.holds is None):
+        return False
+    return _same(_corridor(rule, first.market), _corridor(rule, laboratory.market(1)))
 
 
-def _corridor(played: Backtest) -> Corridor:
-    made: Corridor = getattr(played.policy, "corridor")(played.market, played.targets)  # noqa: B009
+def _corridor(rule: Policy, market: Market) -> Corridor:
+    made: Corridor = rule.corridor(market, target_path(rule.allocation, market))  # type: ignore[attr-defined]
     return made
 
 
 def _same(one: Corridor, other: Corridor) -> bool:
-    """Are two corridors equal? On two paths they are where the rule and its targets do not read returns."""
+    """Are two corridors equal? Those of a rule on two paths are where it does not read returns."""
     return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Corridor))
 
 
 # -- compiled --------------------------------------------------------------------------------------------------------
 
 
-def _by_block(laboratory: Laboratory, first: Backtest, workers: int) -> tuple[Array, Array]:
-    """Sums over days (W, figures) and (W, n), as `worlds.measure` has them, of all paths; `first` is the first of them.
+def _by_block(laboratory: Laboratory, rule: Policy, first: Backtest, workers: int) -> tuple[Array, Array]:
+    """Sums over days (W, figures) and (W, n), as `worlds.measure` has them; `first` is the backtest of the first path.
 
     Each worker takes every so many-th block of paths, and plays them in a room of its own.
     """
     model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
     figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
     game = Game.of(
-        first.market, first.policy, first.targets, laboratory.costs, first.first, laboratory.lag, first.execution,
+        first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip
-    corridor = _corridor(first)
-    rule = CorridorArrays(*corridor.arrays, corridor.part)
-    opening, strategic = first.targets.at(first.first), np.array(laboratory.target)
+    corridor = _corridor(rule, first.market)
+    arrays = CorridorArrays(*corridor.arrays, corridor.part)
+    opening, strategic = first.targets.at(0), np.array(laboratory.target)
     opened = frozen(opening[None]), float(1.0 - opening.sum())
 
-    def play_every(worker: int) -> None:
+    def play_every(worker: int) -> tuple[int, int, float] | None:
+        """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
         room = Room.empty(days, n)
         sessions = room.sessions(game.sessions)
         for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
@@ -225,14 +239,18 @@ def _by_block(laboratory: Laboratory, first: Backtest, workers: int) -> tuple[Ar
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             w, t = play_block(
-                growths, 1.0 + cash, tradable, room, sessions, rule, game.desk, *opened, strategic, laboratory.warm_up,
-                figures[start:stop], deviation[start:stop],
+                growths, 1.0 + cash, tradable, room, sessions, arrays, game.desk, *opened, strategic,
+                laboratory.warm_up, figures[start:stop], deviation[start:stop],
             )  # fmt: skip
             if t >= 0:
-                raise PolicyError(f"on path {start + w}, {game.refused(t, float(room.ledger.nav[t]) if t else 1.0)}")
+                return start + w, t, float(room.ledger.nav[t])
+        return None
 
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(play_every, range(workers)))
+        failed = [found for found in pool.map(play_every, range(workers)) if found]
+    if failed:
+        path, t, nav = min(failed)
+        raise PolicyError(f"on path {path}, {game.refused(t, nav)}")
     return figures, deviation
 
 
@@ -241,15 +259,14 @@ def _by_block(laboratory: Laboratory, first: Backtest, workers: int) -> tuple[Ar
 
 def _measured(laboratory: Laboratory, played: Backtest) -> tuple[Array, Array]:
     """The same sums of one path, from its record."""
-    after, strategic = laboratory.warm_up, np.array(laboratory.target)
-    path = target_path(FixedWeights(laboratory.target), played.market)
-    active = played.gross_returns - target_returns(path, played.market, played.first)
-    bookings = played.booked[played.ledger.booked[played.booked] - played.first > after]
+    days, strategic = laboratory.days - laboratory.warm_up, FixedWeights(laboratory.target)
+    active = played.gross_returns - target_returns(target_path(strategic, played.market), played.market, played.first)
+    bookings = played.booked[played.ledger.booked[played.booked] > laboratory.warm_up]
     sums = (
-        played.cost_rate[after:].sum(),
-        (active[after:] ** 2).sum(),
-        played.turnover[after:].sum(),
+        played.cost_rate[-days:].sum(),
+        (active[-days:] ** 2).sum(),
+        played.turnover[-days:].sum(),
         played.counted[bookings].any(axis=1).sum(),
     )
-    gaps = played.weights.to_numpy()[after + 1 :] - strategic
+    gaps = played.weights.to_numpy()[-days:] - laboratory.target
     return np.array(sums), (gaps**2).sum(axis=0)

@@ -95,6 +95,7 @@ def play_block(
             room.opening_charges, room.ledger,
         )  # fmt: skip
         if status == REFUSED:
+            room.ledger.nav[0] = 1.0
             return w, 0
         for i in range(len(units)):
             units[i] = room.ledger.units[0, i]

@@ -1,9 +1,10 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
-from benchmarks import engine, grid, main_job, start
+from benchmarks import engine, grid, laboratory, main_job, start
 
 if __name__ == "__main__":
     engine.main()
     grid.main()
+    laboratory.main()
     start.main()
     main_job.main()
