@@ -3,6 +3,7 @@
 The paths of one laboratory are the same for every rule, so that two rules differ by what they do and not by their luck.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
@@ -136,16 +137,16 @@ class Played:
 def estimate(values: Array, level: float = 0.95) -> Estimate:
     """The mean of values (W,), one of each independent path, with Student's bounds.
 
-    >>> estimate(np.array([1.0, 2.0, 3.0])).lower.__round__(4)    # 2 - 4.3027 / sqrt(3)
+    >>> round(estimate(np.array([1.0, 2.0, 3.0])).lower, 4)   # 2 - 4.3027 / sqrt(3)
     -0.4841
     """
     from scipy.special import stdtrit
 
     if not (is_number(level) and 0.0 < level < 1.0):
         refuse("level is", level, "give a confidence between 0 and 1, such as 0.95.")
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
     reach = float(stdtrit(len(values) - 1, 0.5 + 0.5 * level)) * error
-    return Estimate(mean, float(error), mean - reach, mean + reach)
+    return Estimate(mean, error, mean - reach, mean + reach)
 
 
 def difference(one: Played, other: Played, figure: str = "J", level: float = 0.95) -> Estimate:

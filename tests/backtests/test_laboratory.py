@@ -46,16 +46,16 @@ def small(**changes):
 
 def agrees(laboratory, rule):
     """Hold every figure of each path to the record of one backtest on it."""
-    played = play(laboratory, rule, workers=2)
+    played, year = play(laboratory, rule, workers=2), laboratory.periods_per_year
     for k in range(laboratory.paths):
         one = laboratory.backtest(rule, k)
         strategic = target_path(FixedWeights(laboratory.target), one.market)
-        found = score(one, Yardstick(strategic, np.zeros(2), np.ones(2), laboratory.g, 252.0))
+        found = score(one, Yardstick(strategic, np.zeros(2), np.ones(2), laboratory.g, year))
         days = laboratory.days - laboratory.warm_up
         assert played.J[k] == pytest.approx(found.losses[-days:].mean(), rel=1e-11, abs=1e-12)
         gaps = one.weights.to_numpy()[-days:] - laboratory.target
         np.testing.assert_allclose(played.deviation[k], (gaps**2).mean(axis=0), rtol=1e-12, atol=1e-18)
-        cost, turnover = 1e4 * 252 * one.cost_rate[-days:].mean(), 252 * one.turnover[-days:].mean()
+        cost, turnover = 1e4 * year * one.cost_rate[-days:].mean(), year * one.turnover[-days:].mean()
         assert (played.cost[k], played.turnover[k]) == pytest.approx((cost, turnover), rel=1e-12, abs=1e-15)
         if laboratory.warm_up == 0:
             assert (played.cost[k], played.turnover[k]) == pytest.approx((found.cost, found.turnover), rel=1e-12)
@@ -74,6 +74,11 @@ def test_each_path_is_one_backtest(rule, lag):
 @pytest.mark.parametrize("law", [merton, garch, bootstrap])
 def test_each_path_of_any_law_is_one_backtest_after_its_warm_up(law):
     agrees(small(model=law(), warm_up=60, paths=3), RULES["within"])
+
+
+def test_steps_may_be_weeks_and_days_those_of_another_calendar():
+    agrees(small(model=gbm(periods_per_year=52), periods_per_year=52.0, every="week", paths=3), RULES["within"])
+    agrees(small(model=gbm(periods_per_year=365), periods_per_year=365.0, calendar="24/7", paths=3), RULES["week"])
 
 
 def test_a_bootstrapped_path_keeps_its_cash_and_halts():
