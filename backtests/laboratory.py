@@ -27,7 +27,7 @@ from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
 from research.rules.corridor import Corridor
 
-BLOCK = 16
+BLOCK = 8  # paths that are drawn together and played by one call
 BPS = 1e4
 
 
