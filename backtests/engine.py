@@ -13,18 +13,18 @@ import pandas as pd
 from backtests.backtest import EXIT, FLOW, Backtest, Ledger
 from backtests.daily import play_daily
 from backtests.game import Game
-from backtests.loop import play
+from backtests.loop import invest, play
 from backtests.lots import open_in_lots
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
-from research.accounting.kernel import REFUSED, book
+from research.accounting.kernel import REFUSED
 from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array, frozen
 from research.rules.corridor import Corridor
-from research.rules.terms import Room
+from research.rules.terms import Workspace
 
 
 def backtest(
@@ -209,27 +209,26 @@ def _check(game: Game, nav: float, opening: Array) -> None:
 def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
     """Invest the wealth in `weights` at the close of the first row, into the ledger; gives units of cash."""
     sessions, desk, t = game.sessions, game.desk, game.first
-    cash, price, goal = 1.0 - weights.sum(), sessions.cash_index[t], frozen(weights[None])
     if game.execution.sizing == "units":
+        price = sessions.cash_index[t]
         nav, cash_units, paid = open_in_lots(game, weights, before, ledger)
-    else:
-        anything = desk.at_close._replace(minimum_trade=0.0)
-        status, nav, cash_units, paid, _ = book(
-            ledger.units[0], sessions.closes, t, before / price, price, before, sessions.tradable, goal, goal, goal, 0,
-            cash, cash, 1.0, anything, t, desk.lots, np.empty((0, len(weights))), 1.0, game.scratch,
-            ledger.opening_trades[None], ledger.opening_charges[None], 0,
-        )  # fmt: skip
-        if status == REFUSED:
-            raise game.refused(t, before)
-    ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
-    ledger.residual[0] = abs(nav + paid - before) / before
+        ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
+        ledger.residual[0] = abs(nav + paid - before) / before
+        return float(cash_units)
+    anything = desk.at_close._replace(minimum_trade=0.0)
+    status, cash_units = invest(
+        sessions, anything, desk.lots, game.scratch, t, frozen(weights[None]), float(1.0 - weights.sum()),
+        float(before), np.empty((0, len(weights))), ledger.opening_trades[None], ledger.opening_charges[None], ledger,
+    )  # fmt: skip
+    if status == REFUSED:
+        raise game.refused(t, before)
     return float(cash_units)
 
 
 def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
     """Play a corridor; gives the number of bookings."""
     units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
-    room, rule = Room.of(len(units)), corridor.compiled
+    room, rule = Workspace.of(len(units)), corridor.compiled
     count, stopped = play(
         game.sessions, rule, game.desk, game.scratch, room, bounds, game.first, units, cash_units, ledger
     )

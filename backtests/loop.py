@@ -19,7 +19,7 @@ from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ask, reason
 from research.rules.destinations import make_box
-from research.rules.terms import NO_LINE, CorridorArrays, Room, rests
+from research.rules.terms import NO_LINE, CorridorArrays, Workspace, rests
 from research.rules.triggers import facts, may_want, wants
 
 Rows = NDArray[np.int64]
@@ -90,8 +90,29 @@ class Asked(NamedTuple):
 
 
 @lean
+def invest(
+    sessions: Sessions, tariff: Tariff, lots: Lots, scratch: Scratch, t: int, goal: Array, cash: float, wealth: float,
+    most: Array, trades: Array, charges: Array, ledger: Ledger,
+) -> tuple[int, float]:  # fmt: skip
+    """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
+
+    most : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
+    """
+    for i in range(goal.shape[1]):
+        ledger.units[0, i] = 0.0
+    price = sessions.cash_index[t]
+    status, nav, cash_units, paid, _ = book(
+        ledger.units[0], sessions.closes, t, wealth / price, price, wealth, sessions.tradable, goal, goal, goal, 0,
+        cash, cash, 1.0, tariff, t, lots, most, 1.0, scratch, trades, charges, 0,
+    )  # fmt: skip
+    ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
+    ledger.residual[0] = abs(nav + paid - wealth) / wealth
+    return status, cash_units
+
+
+@lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Room, bounds: Array, first: int,
+    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Workspace, bounds: Array, first: int,
     units: Array, cash_units: float, ledger: Ledger,
 ) -> tuple[int, int]:  # fmt: skip
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
@@ -167,7 +188,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 @inlined
 def quiet(
     sessions: Sessions, rule: CorridorArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
-    room: Room, bounds: Array, ledger: Ledger,
+    room: Workspace, bounds: Array, ledger: Ledger,
 ) -> int:  # fmt: skip
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
     days, k = len(sessions.closes), -1
@@ -219,7 +240,7 @@ def _is_asked(rule: CorridorArrays, t: int) -> bool:
 @inlined
 def _near(
     rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float, tradable: Mask,
-    room: Room,
+    room: Workspace,
 ) -> bool:  # fmt: skip
     """May the rule want to trade at row t? Not while it rests."""
     return not rests(rule.terms, t, booked) and may_want(units, closes, t, nav, cash, tradable, rule, room)
@@ -227,7 +248,7 @@ def _near(
 
 @inlined
 def _look(
-    rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, room: Room, days: int
+    rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, room: Workspace, days: int
 ) -> tuple[bool, Asked]:
     """Ask the rule at row t."""
     k, weights = rule.row[t], room.weights
@@ -249,7 +270,7 @@ def _look(
 
 @inlined
 def carry_out(
-    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Room, t: int,
+    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Workspace, t: int,
     order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).

@@ -80,6 +80,17 @@ def test_loop_that_is_timed_plays_the_whole_job_again_and_again(market: Market, 
     assert [play() for _ in range(3)] == [(trades, -1)] * 3
 
 
+@pytest.mark.slow
+def test_path_of_the_laboratory_is_the_job_that_vectorbt_plays() -> None:
+    from benchmarks import laboratory
+
+    found = laboratory.agreement(1)
+    assert max(found.values()) < 1e-11
+    lab = laboratory.laboratory(20)
+    theirs, ours = laboratory.drawn_by_numpy(lab.model, 20), lab.model.returns(20, laboratory.DAYS, laboratory.SEED)
+    np.testing.assert_allclose(np.cov(theirs.reshape(-1, 10).T), np.cov(ours.reshape(-1, 10).T), atol=4e-6)
+
+
 def test_trades_on_another_day_are_no_small_difference(market: Market) -> None:
     job = jobs.quarterly(market, rate=0.0)
     ours = jobs.ours(job)

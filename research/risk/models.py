@@ -1,8 +1,9 @@
 """Laws of returns that are known: what is measured in them can be held against the truth.
 
-Every model is a frozen record whose `returns(paths, days, seed, first)` gives (paths, days, n) simple returns, a
-fraction. It is a pure function: the same arguments give the same bits, and path k is the same in every batch that holds
-it. A step of a path, a "day", lasts d = 1 / periods_per_year of a year.
+Every model is a frozen record whose `growths(paths, days, seed, first)` gives (paths, days, n) what a unit of each line
+grows to in a day, and whose `returns` gives that less one: simple returns, a fraction. Both are pure functions: the
+same arguments give the same bits, and path k is the same in every batch that holds it. A step of a path, a "day", lasts
+d = 1 / periods_per_year of a year.
 
 `mean` is the growth a year, continuously compounded: whatever came before, the expected simple return of a day is
 exactly exp(mean·d) − 1, under regimes with the mean of the day's own.
@@ -21,9 +22,10 @@ from research.compiled import compiled
 from research.errors import ConfigError
 from research.market.market import Array, frozen
 from research.risk.covariances import taken_apart
-from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, stream
+from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, fill_normals, stream
 
 Rows = NDArray[np.int64]
+Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
 UNITY = 1e-9  # how far from one a row of probabilities may sum
 
 
@@ -32,6 +34,10 @@ class Model(Protocol):
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) simple returns of the paths numbered from `first` on."""
+        ...
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns, without the detour."""
         ...
 
 
@@ -65,12 +71,17 @@ class GBM:
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        return _less_one(self.growths(paths, days, seed, first))
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
         drift, mix = self._step
 
-        def log_returns(path: int) -> Array:
-            return drift + _normals(seed, path, days, len(drift)) @ mix.T
+        def write(path: int, normals: Array, log: Array) -> None:
+            np.matmul(normals, mix, out=log)
+            _add(log, drift)
 
-        return _simulated(log_returns, paths, days, len(drift), seed, first)
+        return _grown(write, paths, days, len(drift), seed, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,22 +132,26 @@ class MertonJumps:
     def _jump_mix(self) -> Array:
         """(n, n) what mixes the normals of one jump's logarithm."""
         volatility, root = taken_apart(self.jump_covariance, "jump_covariance of MertonJumps")
-        return volatility[:, None] * root
+        return root * volatility
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        return _less_one(self.growths(paths, days, seed, first))
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
         drift, mix = self._step
 
-        def log_returns(path: int) -> Array:
-            log = drift + _normals(seed, path, days, len(drift)) @ mix.T
+        def write(path: int, normals: Array, log: Array) -> None:
+            np.matmul(normals, mix, out=log)
+            _add(log, drift)
             count = stream(seed, path, JUMP_COUNTS).poisson(self.intensity / self.periods_per_year, days)
             jumped = np.flatnonzero(count)
             number = count[jumped, None]
             sizes = stream(seed, path, JUMP_SIZES).standard_normal((len(jumped), len(drift)))
-            log[jumped] += number * self.jump_mean + np.sqrt(number) * (sizes @ self._jump_mix.T)
-            return log
+            log[jumped] += number * self.jump_mean + np.sqrt(number) * (sizes @ self._jump_mix)
 
-        return _simulated(log_returns, paths, days, len(drift), seed, first)
+        return _grown(write, paths, days, len(drift), seed, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,17 +217,19 @@ class RegimeSwitching:
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        return _less_one(self.growths(paths, days, seed, first))
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
         drifts, mixes = self._steps
-        n = drifts.shape[1]
 
-        def log_returns(path: int) -> Array:
-            regime, normals = self._chain(seed, path, days), _normals(seed, path, days, n)
-            log = drifts[regime]
+        def write(path: int, normals: Array, log: Array) -> None:
+            regime = self._chain(seed, path, days)
+            np.take(drifts, regime, axis=0, out=log)
             for k, mix in enumerate(mixes):
-                log[regime == k] += normals[regime == k] @ mix.T
-            return log
+                log[regime == k] += normals[regime == k] @ mix
 
-        return _simulated(log_returns, paths, days, n, seed, first)
+        return _grown(write, paths, days, drifts.shape[1], seed, first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,41 +286,57 @@ class Garch:
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
         """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        return _less_one(self.growths(paths, days, seed, first))
+
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
         stationary, root = self._step
         growth = self.mean / self.periods_per_year
 
-        def log_returns(path: int) -> Array:
-            noise = _normals(seed, path, days, len(growth)) @ root.T
+        def write(path: int, normals: Array, log: Array) -> None:
+            noise = normals @ root.T
             variance = _variances(noise, stationary, self.alpha, self.beta)
-            return growth - 0.5 * variance + np.sqrt(variance) * noise
+            log[:] = growth - 0.5 * variance + np.sqrt(variance) * noise
 
-        return _simulated(log_returns, paths, days, len(growth), seed, first)
+        return _grown(write, paths, days, len(growth), seed, first)
 
 
 # -- paths -----------------------------------------------------------------------------------------------------------
 
 
-def _simulated(log_returns: Callable[[int], Array], paths: int, days: int, n: int, seed: int, first: int) -> Array:
-    """(paths, days, n) simple returns of the log returns (days, n) of each path.
+def _grown(write: Write, paths: int, days: int, n: int, seed: int, first: int) -> Array:
+    """(paths, days, n) what a unit grows to in a day, from the log returns that `write` makes of each path's normals.
 
     Path by path: all arithmetic has the same shapes in every batch, and a path stays in the processor's cache.
     """
     check_batch(paths, days, seed, first)
-    out = np.empty((paths, days, n))
+    normals, out = np.empty((days, n)), np.empty((paths, days, n))
     for k in range(paths):
-        np.expm1(log_returns(first + k), out=out[k])
+        fill_normals(stream(seed, first + k, NORMALS), normals.reshape(-1))
+        write(first + k, normals, out[k])
+        np.exp(out[k], out=out[k])
     return out
 
 
-def _normals(seed: int, path: int, days: int, n: int) -> Array:
-    return stream(seed, path, NORMALS).standard_normal((days, n))
+def _less_one(growths: Array) -> Array:
+    """Simple returns in place of growths. A day's return is as exact as its growth: to 1e-16 of what was held."""
+    growths -= 1.0
+    return growths
 
 
 def _diffusion(mean: Array, covariance: Array, periods_per_year: float, name: str) -> tuple[Array, Array]:
-    """(n,) drift of the log return of a step, and (n, n) B: its covariance is BB'."""
+    """(n,) drift of the log return of a step, and (n, n) B: its covariance is B'B, that of normals z (n,) in z @ B."""
     volatility, root = taken_apart(covariance, name)
     drift = (mean - 0.5 * np.diag(covariance)) / periods_per_year
-    return drift, volatility[:, None] / np.sqrt(periods_per_year) * root
+    return drift, root * (volatility / np.sqrt(periods_per_year))
+
+
+@compiled
+def _add(log: Array, drift: Array) -> None:
+    """Add drift (n,) to each row of log (T, n): numpy takes twice as long over rows so short."""
+    for t in range(len(log)):
+        for i in range(len(drift)):
+            log[t, i] += drift[i]
 
 
 @compiled

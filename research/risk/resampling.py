@@ -64,6 +64,10 @@ class StationaryBootstrap:
         """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
         return self.market.returns[self.rows(paths, days, seed, first)]
 
+    def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
+        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
+        return 1.0 + self.returns(paths, days, seed, first)
+
 
 def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[int, int], block: float) -> Rows:
     """(W, D) rows by the stationary bootstrap, from first (W,) to stop (W,) - 1, in blocks of `block` rows in the mean.

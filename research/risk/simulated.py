@@ -9,7 +9,7 @@ from research.arguments import day, is_number, is_whole, one_of, refuse
 from research.errors import ConfigError
 from research.market.calendars import EVERY, last_of, sessions
 from research.market.instruments import instruments_table
-from research.market.market import Array, Market
+from research.market.market import Array, Market, Mask
 from research.risk.models import Model
 from research.risk.resampling import StationaryBootstrap
 from research.risk.streams import check_batch
@@ -52,10 +52,8 @@ def simulated_market(
         refuse("path of a simulated market is", path, "give a whole number of 0 or more.")
     returns = model.returns(1, days, seed, path)[0]
     n = returns.shape[1]
-    tradable, own_cash = np.ones((days, n), dtype=bool), np.zeros(days)
+    earned_by_cash, tradable = cash_and_halts(model, 1, days, n, seed, path, cash)
     if isinstance(model, StationaryBootstrap):
-        rows = model.rows(1, days, seed, path)[0]
-        tradable, own_cash = model.market.tradable[rows], model.market.cash[rows]
         instruments = _staying(model.market) if instruments is None else instruments
         calendar = model.market.calendar if calendar is None else calendar
     if instruments is None:
@@ -65,10 +63,6 @@ def simulated_market(
             f"instruments name {len(instruments)} lines ({', '.join(map(str, instruments.index))}) and the model has "
             f"{n}: give a row for each."
         )
-    if cash is not None:
-        if not is_number(cash) or cash <= -1.0:
-            refuse("cash of a simulated market is", cash, "give its simple return each step, a fraction above -1.")
-        own_cash = np.full(days, float(cash))
     calendar = "XNYS" if calendar is None else calendar
     earned = np.vstack([np.zeros(n), returns])
     index: Array = np.cumprod(1.0 + earned, axis=0, dtype=np.float64)
@@ -76,13 +70,31 @@ def simulated_market(
         dates=_dates(days + 1, start, calendar, every),
         assets=tuple(instruments.index),
         returns=earned,
-        tradable=np.vstack([np.ones(n, dtype=bool), tradable]),
-        cash=np.append(0.0, own_cash),
+        tradable=np.vstack([np.ones(n, dtype=bool), tradable[0]]),
+        cash=np.append(0.0, earned_by_cash[0]),
         instruments=instruments,
         prices=OPENING_PRICE * index,
         calendar=calendar,
         name=f"simulated by {type(model).__name__}, seed {seed}, path {path}",
     )
+
+
+def cash_and_halts(
+    model: Model, paths: int, days: int, n: int, seed: int, first: int = 0, cash: float | None = None
+) -> tuple[Array, Mask]:
+    """What happens beside the lines: the returns of cash (paths, days), and which lines trade (paths, days, n).
+
+    Where all paths have the same, one stands for all: (1, days), (1, days, n). Arguments as in `simulated_market`.
+    """
+    earned, tradable = np.zeros((1, days)), np.ones((1, days, n), dtype=bool)
+    if isinstance(model, StationaryBootstrap):
+        rows = model.rows(paths, days, seed, first)
+        earned, tradable = model.market.cash[rows], model.market.tradable[rows]
+    if cash is not None:
+        if not is_number(cash) or cash <= -1.0:
+            refuse("cash of a simulated market is", cash, "give its simple return each step, a fraction above -1.")
+        earned = np.full((1, days), float(cash))
+    return earned, tradable
 
 
 def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> Iterator[Array]:

@@ -1,54 +1,83 @@
 """Rules that weigh the gaps by their risk: a tracking error, waiting against cost, and the closed-form band."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from research.allocation import Allocation
-from research.arguments import check_positive
+from research.arguments import check_positive, floats, refuse
 from research.errors import PolicyError
+from research.market.calendars import WEEKDAYS
 from research.market.market import Array
+from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows
-from research.rules.handled import Every, Handled, Known, Rows, check_window, checked, said
+from research.rules.handled import Every, Handled, Known, Rows, Square, check_window, checked, said
 from research.rules.no_trade_region import half_widths
 from research.rules.one_asset import OVERSHOOT
 from research.rules.region import Region
 from research.rules.rules import or_narrowest
 from research.rules.terms import BEST, REGION, Terms
 
-CHECKS = {"day": None, "week": 52, "month": 12, "quarter": 4, "year": 1}  # a year; of days it is `periods_per_year`
+CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year
 
 
-@dataclass(frozen=True)
-class TrackingError(Handled):
-    """Trade to target when the ex-ante tracking error to it, sqrt(d'Sd) of the gaps d, is past a limit.
+@dataclass(frozen=True, kw_only=True)
+class ByRisk(Handled):
+    """A rule that goes by a covariance.
 
-    limit : a year, fraction of NAV: 0.01 is one per cent a year.  check : when it looks, as `Threshold` has it.
-    window, periods_per_year : returns that the covariance S is of, estimated at each month's end; and a year's number.
-    With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
+    check : when it looks, as `Threshold` has it.
+    returns, periods_per_year : the covariance is that of so many returns, estimated at each month's end, times this
+    number of them a year; or it is known, as `covariance` (n, n) a year, as in a laboratory.
     """
 
-    allocation: Allocation
-    limit: float = 0.01
     check: Every = "day"
-    window: int = 252  # type: ignore[misc]
+    returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
+    covariance: Square | None = None  # type: ignore[misc]
     family: ClassVar[str] = "band"
-    trigger: ClassVar[str] = "tracking_error"
     plain: ClassVar[bool] = False  # type: ignore[misc]
-
-    def __post_init__(self) -> None:
-        """Check the settings."""
-        check_positive(limit=self.limit)
-        check_window(self, self.window, self.periods_per_year)
-        self._check()
 
     @property
     def looks(self) -> Every:
         """When it checks."""
         return self.check
+
+    @property
+    def window(self) -> int:
+        """Returns that it estimates from: none where the covariance is known."""
+        return self.returns if self.covariance is None else 0
+
+    def _check(self) -> None:
+        """Check what all of them have. Raises ConfigError."""
+        super()._check()
+        check_window(self, "returns", self.returns, self.periods_per_year)
+        if self.covariance is not None:
+            name = f"covariance of {type(self).__name__}"
+            square = floats(f"{name} is", self.covariance, "give a number for each two lines, a year.")
+            if square.ndim != 2 or square.shape[0] != square.shape[1]:
+                refuse(f"{name} is", self.covariance, "give as many rows as columns, a line each.")
+            taken_apart(square, name)
+            object.__setattr__(self, "covariance", tuple(map(tuple, square.tolist())))
+
+
+@dataclass(frozen=True)
+class TrackingError(ByRisk):
+    """Trade to target when the ex-ante tracking error to it, sqrt(d'Sd) of the gaps d, is past a limit.
+
+    limit : a year, fraction of NAV: 0.01 is one per cent a year.
+    With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
+    """
+
+    allocation: Allocation
+    limit: float = 0.01
+    trigger: ClassVar[str] = "tracking_error"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(limit=self.limit)
+        self._check()
 
     @property
     def does(self) -> str:
@@ -65,34 +94,23 @@ class TrackingError(Handled):
 
 
 @dataclass(frozen=True)
-class CostBenefit(Handled):
+class CostBenefit(ByRisk):
     """Trade to target when waiting is expected to lose more than the trade costs.
 
     Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
     expected to last; the trade costs each line's commission, half-spread and ticket.
-    g : price of squared tracking.  horizon : years.  check, window, periods_per_year : as `TrackingError` has them.
+    g : price of squared tracking.  horizon : years.
     """
 
     allocation: Allocation
     g: float = 5.0
     horizon: float = 0.25
-    check: Every = "day"
-    window: int = 252  # type: ignore[misc]
-    periods_per_year: float = 252.0  # type: ignore[misc]
-    family: ClassVar[str] = "band"
     trigger: ClassVar[str] = "cost_benefit"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(g=self.g, horizon=self.horizon)
-        check_window(self, self.window, self.periods_per_year)
         self._check()
-
-    @property
-    def looks(self) -> Every:
-        """When it checks."""
-        return self.check
 
     @property
     def does(self) -> str:
@@ -113,7 +131,7 @@ class CostBenefit(Handled):
 
 
 @dataclass(frozen=True)
-class NoTradeRegion(Handled):
+class NoTradeRegion(ByRisk):
     """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
 
     Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance estimated at each month's
@@ -121,28 +139,18 @@ class NoTradeRegion(Handled):
     g : price of squared tracking.  to : the "edge", which is best where costs are proportional, or the "target".
     narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
     gap between two checks (`one_asset`).
-    check, window, periods_per_year : as `TrackingError` has them; checks are periods.
     """
 
     allocation: Allocation
     g: float = 5.0
     to: Literal["edge", "target"] = "edge"
-    check: Literal["day", "week", "month", "quarter", "year"] = "day"
     narrowed: bool = True
-    window: int = 252  # type: ignore[misc]
-    periods_per_year: float = 252.0  # type: ignore[misc]
-    family: ClassVar[str] = "band"
+    plain: ClassVar[bool] = True  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(g=self.g)
-        check_window(self, self.window, self.periods_per_year)
         self._check()
-
-    @property
-    def looks(self) -> Every:
-        """When it checks."""
-        return self.check
 
     @property
     def does(self) -> str:
@@ -151,15 +159,20 @@ class NoTradeRegion(Handled):
 
     def rows(self, known: Known) -> Rows:
         """A band of its own for each line."""
-        rates = known.rates[-1] if len(known.rates) == 1 else known.rates.mean(axis=0)
-        years = 1.0 / (CHECKS[self.check] or self.periods_per_year)
         widths = np.zeros((len(known.target), known.target.shape[1] + 1))
-        for k, (target, covariance) in enumerate(zip(known.target, known.covariance, strict=True)):
-            widths[k, :-1] = self._widths(target, covariance, rates, years)
+        for k, of_row in enumerate(zip(known.target, known.covariance, known.rates_then, strict=True)):
+            widths[k, :-1] = self._widths(*of_row)
         widths = or_narrowest(widths)
         return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
 
-    def _widths(self, target: Array, covariance: Array, rates: Array, years: float) -> Array:
+    @property
+    def interval(self) -> float:
+        """Years from one check to the next."""
+        if isinstance(self.check, int):
+            return self.check / self.periods_per_year
+        return 1.0 / CHECKS.get(self.check, self.periods_per_year)
+
+    def _widths(self, target: Array, covariance: Array, rates: Array) -> Array:
         """(n,) half-widths; zero for a line without variance or target, and where checks overshoot any band."""
         held = (np.diag(covariance) > 0.0) & (target != 0.0)
         widths = np.zeros(len(target))
@@ -167,39 +180,29 @@ class NoTradeRegion(Handled):
             covariance, target = covariance[np.ix_(held, held)], target[held]
             widths[held] = half_widths(target, covariance, rates[held], self.g)
             if self.narrowed:
-                widths[held] -= OVERSHOOT * math.sqrt(years) * _spread(target, covariance)
+                widths[held] -= OVERSHOOT * math.sqrt(self.interval) * _spread(target, covariance)
         return np.maximum(widths, 0.0)
 
 
 @dataclass(frozen=True)
-class BestPoint(Handled):
+class BestPoint(ByRisk):
     """Trade to the best point of the no-trade region, when that is another than today's weights.
 
     It is the least of kappa / 2 x d'Sd + cost over all weights d away from the target, with long lines long and cash in
     its box, where kappa = g x horizon: the gap that is left is held for so many years (`best_point`).
-    g, window, periods_per_year : as `CostBenefit` has them.  check : when it looks.
+    g, horizon : as `CostBenefit` has them.
     """
 
     allocation: Allocation
     g: float = 5.0
     horizon: float = 0.25
-    check: Every = "month"
-    window: int = 252  # type: ignore[misc]
-    periods_per_year: float = 252.0  # type: ignore[misc]
-    family: ClassVar[str] = "band"
+    check: Every = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(g=self.g, horizon=self.horizon)
-        check_window(self, self.window, self.periods_per_year)
         self._check()
-
-    @property
-    def looks(self) -> Every:
-        """When it solves."""
-        return self.check
 
     @property
     def does(self) -> str:

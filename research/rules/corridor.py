@@ -11,7 +11,7 @@ from research.accounting.view import Hold, Trade, View, Why
 from research.errors import PolicyError
 from research.market.market import Array, Market, Mask, Past, frozen
 from research.rules.destinations import make_box
-from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Room, Terms
+from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Terms, Workspace
 from research.rules.triggers import facts, wants
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
@@ -75,7 +75,7 @@ class Corridor:
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
         """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
-        k, room = int(self.row[row]), Room.of(len(weights))
+        k, room = int(self.row[row]), Workspace.of(len(weights))
         line, size, allowed = facts(weights, cash_weight, nav, tradable, t, self.compiled, k, room)
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
@@ -86,7 +86,7 @@ class Corridor:
         past, k = view.past, int(self.row[0])
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
         why = self.why(*state, row=0)
-        room = Room.of(len(view.weights))
+        room = Workspace.of(len(view.weights))
         if not wants(*state, self.compiled, k, room):
             return Hold(why)
         if not self.terms.makes_boxes:

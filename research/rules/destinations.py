@@ -15,12 +15,18 @@ from research.rules.best_point import best_point
 from research.rules.grouped import nearest_in_groups
 from research.rules.region import destination
 from research.rules.region import wants as region_wants
-from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArrays, Room
+from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArrays, Workspace
 
 
 @lean
 def make_box(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    k: int,
+    room: Workspace,
 ) -> tuple[float, float]:
     """Write the box of a trade that is decided on these weights (n,) into room.box; gives the box of cash."""
     goal, box = room.goal, room.box
@@ -38,7 +44,13 @@ def make_box(
 
 @lean
 def set_goal(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    k: int,
+    room: Workspace,
 ) -> None:
     """Write into room.goal (n,) where a trade that is decided on these weights goes."""
     terms, goal = rule.terms, room.goal
@@ -59,7 +71,7 @@ def set_goal(
 
 
 @inlined
-def _into_region(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room) -> None:
+def _into_region(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> None:
     """Write the point of the region to trade to; where a line cannot trade, none does."""
     stuck = False
     for i in range(len(weights)):
@@ -74,7 +86,13 @@ def _into_region(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k
 
 @inlined
 def _to_best_point(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Room
+    weights: Array,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    k: int,
+    cost: Array,
+    room: Workspace,
 ) -> None:
     """Write the best point of the box; where a halt leaves no point, or none is found, the weights as they are.
 
@@ -102,7 +120,14 @@ def _to_best_point(
 
 @lean
 def move_breaching(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Room
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    k: int,
+    cost: Array,
+    room: Workspace,
 ) -> None:
     """Write into room.goal (n,) the weights after only the lines past their trigger are brought into their box.
 
@@ -136,7 +161,7 @@ def move_breaching(
 
 
 @inlined
-def _bring_in(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room) -> float:
+def _bring_in(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> float:
     """Write what is past its trigger into its box, and which of the others may pay; gives what the trade takes."""
     owed = 0.0
     for i in range(len(weights)):

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from research.market.calendars import last_of
 from research.market.market import Array, Market, Past
 
+Rows = NDArray[np.int64]
+
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
     """(n, n) sample covariance a year of the last `window` returns; zeros for a line without all of them."""
@@ -17,21 +19,23 @@ def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
     return found
 
 
-def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, NDArray[np.int64]]:
-    """(M, n, n) the covariance of each month's end, and (T,) which is in force, -1 before the first."""
+def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:
+    """(M, n, n) the covariance of each month's end, (M,) its row, and (T,) which is in force, -1 before the first."""
     ends = _ends(market.past(len(market.dates) - 1), window)
     found = [covariance_of(market.past(int(t)), window, periods_per_year) for t in ends]
     row = np.searchsorted(ends, np.arange(len(market.dates)), side="right") - 1
-    return np.array(found).reshape(-1, *[len(market.assets)] * 2), row
+    return np.array(found).reshape(-1, *[len(market.assets)] * 2), ends, row
 
 
-def covariance_now(past: Past, window: int, periods_per_year: float) -> Array | None:
-    """(n, n) the covariance in force at the last day of `past`; None before the first."""
+def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Array, int] | None:
+    """(n, n) the covariance in force at the last day of `past`, and its row; None before the first."""
     ends = _ends(past, window)
-    return covariance_of(Past(past._market, int(ends[-1])), window, periods_per_year) if len(ends) else None
+    if not len(ends):
+        return None
+    return covariance_of(Past(past._market, int(ends[-1])), window, periods_per_year), int(ends[-1])
 
 
-def _ends(past: Past, window: int) -> NDArray[np.int64]:
+def _ends(past: Past, window: int) -> Rows:
     """Rows of the months' ends on which some line has its whole window."""
     ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
     known = past.listed[np.maximum(ends - window, 0)] & past.listed[ends]

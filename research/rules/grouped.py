@@ -5,12 +5,12 @@ import numpy as np
 from research.accounting.box import DUST, nearest, spread
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
-from research.rules.terms import LOWER, UPPER, CorridorArrays, Room, sum_of
+from research.rules.terms import LOWER, UPPER, CorridorArrays, Workspace, sum_of
 
 
 @lean
 def nearest_in_groups(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Room
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Workspace
 ) -> None:
     """Write into room.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
 
@@ -38,7 +38,7 @@ def nearest_in_groups(
 
 @lean
 def _spread_over(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, amount: float, room: Room
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, amount: float, room: Workspace
 ) -> float:
     """Move the lines by `amount` in all, each group as far as it has room; gives what could not be placed.
 
@@ -75,7 +75,7 @@ def _spread_over(
 
 
 @inlined
-def _find_full(rule: CorridorArrays, room: Room) -> bool:
+def _find_full(rule: CorridorArrays, room: Workspace) -> bool:
     """Mark the groups that went further than they have room; is there a new one?"""
     found = False
     for group in range(rule.terms.groups.shape[2]):
@@ -95,7 +95,7 @@ def _has_way(tradable: Mask, t: int, rule: CorridorArrays, k: int, i: int, amoun
 @inlined
 def _spread_in(
     weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, group: int, cost: Array, amount: float,
-    lower: Array, upper: Array, room: Room,
+    lower: Array, upper: Array, room: Workspace,
 ) -> None:  # fmt: skip
     """Move the lines of one group by `amount` in all, the cheapest first."""
     if abs(amount) > DUST:

@@ -10,6 +10,7 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import TargetPath
 from research.arguments import is_number, is_whole, refuse
+from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Array, Market, Mask, Past
 from research.rules.corridor import UNSEEN, Corridor, restricted
@@ -23,6 +24,7 @@ Every = (
     | int
 )  # fmt: skip
 Rows = dict[str, Array]
+Square = tuple[tuple[float, ...], ...]
 
 
 class Known(NamedTuple):
@@ -30,7 +32,9 @@ class Known(NamedTuple):
 
     target : (K, n).  review : (K,) is the day of the row one of `Handled.review`?
     covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
-    rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
+    rates : (R, n) cost a side, fraction of the notional, on each day or on all.
+    rates_then : (K, n) on the day on which the row's covariance was estimated, or the first.
+    tickets : (n,) currency an order.
     market : names and classes of the lines, and which of them may trade.
     """
 
@@ -38,6 +42,7 @@ class Known(NamedTuple):
     review: Mask
     covariance: Array
     rates: Array
+    rates_then: Array
     tickets: Array
     market: Market | Past
 
@@ -87,6 +92,11 @@ class Handled:
         """Of the market, where there is a window."""
         return 252.0
 
+    @property
+    def covariance(self) -> Square | None:
+        """(n, n) a year, where it is known and not estimated."""
+        return None
+
     def rows(self, known: Known) -> Rows:
         """The rows of its corridor."""
         raise NotImplementedError
@@ -124,17 +134,20 @@ class Handled:
 
     def decide(self, view: View) -> Hold | Trade:
         """Ask the rule of one close."""
-        past, covariance = view.past, np.empty((0, *[len(view.weights)] * 2))
+        past, covariance, then = view.past, self._given(len(view.weights)), 0
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
             if found is None:
                 return Hold(UNSEEN)
-            covariance = found[None]
+            covariance, then = found[0][None], found[1]
         review = self.review is not None and bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
         if not (view.unfinished or review or scheduled(past.days[-1:], self.looks, past.calendar, self.offset)[0]):
             return Hold(Why(self.trigger))
-        rates = view.costs.per_side[-1:]
-        known = Known(view.target[None], np.array([review]), covariance, rates, view.costs.ticket, past)
+        rates = view.costs.per_side
+        rates_then = rates[min(then, len(rates) - 1)][None]
+        known = Known(
+            view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past
+        )
         return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known).answer(view)
 
     def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
@@ -143,17 +156,19 @@ class Handled:
         n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
         if self.review is not None:
             review = scheduled(market.days, self.review, market.calendar)
-        found, which = np.empty((0, n, n)), np.zeros(len(market.dates), dtype=np.int64)
+        found, ends, which = self._given(n), np.zeros(1, dtype=np.int64), np.zeros(len(market.dates), dtype=np.int64)
         if self.window > 0:
-            found, which = covariances(market, self.window, self.periods_per_year)
-            found = np.concatenate([found, np.zeros((1, n, n))])  # in place of -1, where none is known
+            found, ends, which = covariances(market, self.window, self.periods_per_year)
+            found, ends = np.concatenate([found, np.zeros((1, n, n))]), np.append(ends, 0)  # of -1, where none is known
         row, of, reviewed, measured = _rows_of(targets, review, which)
         costs = Costs.bps(n) if costs is None else costs
+        rates = costs.per_side
         known = Known(
             targets.rows[of],
             reviewed,
-            found[measured] if self.window > 0 else found,
-            costs.per_side,
+            found[measured] if len(found) else found,
+            rates,
+            rates[np.minimum(ends[measured], len(rates) - 1)],
             costs.ticket,
             market,
         )
@@ -163,6 +178,17 @@ class Handled:
     def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
         rows, terms = restricted(self.rows(known), known.market), self.terms(known)
         return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, terms=terms, unseen=unseen)
+
+    def _given(self, n: int) -> Array:
+        """(1, n, n) the covariance that is known, or (0, n, n). Raises ConfigError for one of other lines."""
+        if self.covariance is None:
+            return np.empty((0, n, n))
+        if len(self.covariance) != n:
+            raise ConfigError(
+                f"covariance of {type(self).__name__} is for {len(self.covariance)} lines, the market has {n}: give "
+                "one row and column a line."
+            )
+        return np.array([self.covariance], dtype=float)
 
     def _check(self) -> None:
         """Check what all rules have. Raises ConfigError, naming the rule."""
@@ -200,11 +226,11 @@ def checked(rule: Handled) -> str:
     return "" if rule.looks == "day" else f", checked {when(rule.looks, rule.offset)}"
 
 
-def check_window(owner: object, window: int, periods_per_year: float) -> None:
+def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:
     """Check what a covariance is estimated from. Raises ConfigError."""
     name = type(owner).__name__
     if not (is_whole(window) and window >= 2):
-        refuse(f"window of {name} is", window, "give a whole number of returns, at least 2, such as 252.")
+        refuse(f"{setting} of {name} is", window, "give a whole number of returns, at least 2, such as 252.")
     if not (is_number(periods_per_year) and periods_per_year > 0.0):
         refuse(f"periods_per_year of {name} is", periods_per_year, "give 252 for days, 52 for weeks, 12 for months.")
 

@@ -105,7 +105,8 @@ class Threshold(Handled):
     review : a calendar on which it trades to target whatever the band says (calendar or band).
     lines : "all" move into their box, to the nearest point; or only the "breaching" ones do, and `payer` pays for it:
     the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro rata.
-    window, periods_per_year : returns that volatilities are of, estimated at each month's end; and how many a year has.
+    returns, periods_per_year : how many returns volatilities are of, estimated at each month's end, and how many a year
+    has.
 
     A target of zero, of a line or of cash, has no relative band: its half-width is the narrowest of the others.
     The 5/25 rule is Threshold(…, 0.25, kind="relative", cap=0.05). Daryanani's, who acts when a line is past a fifth of
@@ -122,7 +123,7 @@ class Threshold(Handled):
     review: Every | None = None  # type: ignore[misc]  # a setting here, nothing in most rules
     lines: Literal["all", "breaching"] = "all"
     payer: str = "pro_rata"
-    volatility_window: int = 252
+    returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
     family: ClassVar[str] = "band"
 
@@ -142,7 +143,7 @@ class Threshold(Handled):
             raise ConfigError(
                 f"payer is {self.payer!r} where all lines move to the nearest point: it pays for lines='breaching'."
             )
-        check_window(self, self.volatility_window, self.periods_per_year)
+        check_window(self, "returns", self.returns, self.periods_per_year)
         self._check()
 
     def _check_cap(self, cap: float) -> None:
@@ -160,7 +161,7 @@ class Threshold(Handled):
     @property
     def window(self) -> int:  # type: ignore[override]
         """Returns that it estimates from: only a band of volatilities does."""
-        return self.volatility_window if self.kind == "volatility" else 0
+        return self.returns if self.kind == "volatility" else 0
 
     @property
     def plain(self) -> bool:

@@ -87,7 +87,7 @@ class CorridorArrays(NamedTuple):
     terms: Terms
 
 
-class Room(NamedTuple):
+class Workspace(NamedTuple):
     """Scratch of a decision: (n,) each; box (3, n): lower, upper and target; rooms (2, n) of the groups; a solver's."""
 
     weights: Array
@@ -100,8 +100,8 @@ class Room(NamedTuple):
     solver: Scratch
 
     @classmethod
-    def of(cls, n: int) -> "Room":
-        """Room for n lines."""
+    def of(cls, n: int) -> "Workspace":
+        """Workspace for n lines."""
         flags, numbers = np.empty((2, n), dtype=np.bool_), np.empty((3, n))
         rooms, solver = np.empty((2, n)), scratch_for(n)
         return cls(numbers[0], numbers[1], numbers[2], flags[0], flags[1], np.empty((3, n)), rooms, solver)

@@ -12,15 +12,22 @@ from research.rules.terms import (
     REGION,
     UPPER_TRIGGER,
     CorridorArrays,
-    Room,
     Terms,
+    Workspace,
     sum_of,
 )
 
 
 @lean
 def wants(
-    weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+    weights: Array,
+    cash_weight: float,
+    nav: float,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    k: int,
+    room: Workspace,
 ) -> bool:
     """Does the rule trade? Weights (n,) at a wealth of `nav` against row k of the corridor."""
     if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
@@ -43,7 +50,14 @@ def wants(
 
 @lean
 def facts(
-    weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+    weights: Array,
+    cash_weight: float,
+    nav: float,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    k: int,
+    room: Workspace,
 ) -> tuple[int, float, float]:
     """(line, size, allowed) of a decision: what is furthest past what it allows, a line, cash, a group, or all.
 
@@ -79,7 +93,14 @@ def facts(
 
 @inlined
 def may_want(
-    units: Array, prices: Array, t: int, nav: float, cash_value: float, tradable: Mask, rule: CorridorArrays, room: Room
+    units: Array,
+    prices: Array,
+    t: int,
+    nav: float,
+    cash_value: float,
+    tradable: Mask,
+    rule: CorridorArrays,
+    room: Workspace,
 ) -> bool:
     """May the rule trade at row t of prices? A first look; where there are terms, the whole question."""
     k = rule.row[t]

@@ -196,7 +196,7 @@ RULES: dict[str, Policy] = {
     "band in a second week's session": Threshold(EqualWeights(), 0.01, check="week", offset=1),
     "rests": Threshold(FIVE, 0.005, cooldown=7),
     "rests, half of the way": Threshold(FIVE, 0.01, "edge", part=0.5, cooldown=3),
-    "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, volatility_window=20),
+    "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, returns=20),
     "only what is past, pro rata": Threshold(FIVE, 0.01, lines="breaching"),
     "only what is past, by cash": Threshold(FIVE, 0.01, "edge", lines="breaching", payer="cash"),
     "only what is past, by a line": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
@@ -205,18 +205,18 @@ RULES: dict[str, Policy] = {
     "groups": GroupThreshold(FIVE, "asset_class", 0.02),
     "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),
     "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
-    "tracking error": TrackingError(FIVE, 0.008, window=20),
+    "tracking error": TrackingError(FIVE, 0.008, returns=20),
     "tracking error of an estimate, shrunk": TrackingError(
-        InverseVolatility(window=20, refit="month"), 0.01, window=30, part=0.4, cooldown=2
+        InverseVolatility(window=20, refit="month"), 0.01, returns=30, part=0.4, cooldown=2
     ),
-    "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, window=20),
-    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, check="week", window=20),
+    "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, returns=20),
+    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, check="week", returns=20),
     "best point of an estimate, capped": BestPoint(
-        InverseVolatility(window=20, refit="month"), g=20.0, horizon=1.0, check=10, window=30, turnover_cap=0.03
+        InverseVolatility(window=20, refit="month"), g=20.0, horizon=1.0, check=10, returns=30, turnover_cap=0.03
     ),
-    "no-trade region": NoTradeRegion(FIVE, g=50.0, window=20),
+    "no-trade region": NoTradeRegion(FIVE, g=50.0, returns=20),
     "no-trade region by the week, to target": NoTradeRegion(
-        EqualWeights(), g=20.0, to="target", check="week", window=20, turnover_cap=0.02
+        EqualWeights(), g=20.0, to="target", check="week", returns=20, turnover_cap=0.02
     ),
 }
 

@@ -49,6 +49,12 @@ def test_the_same_seed_gives_the_same_bits_and_another_gives_others(model):
     assert (first != other).mean() > 0.9
 
 
+def test_growths_are_one_and_returns_to_the_last_bit(model):
+    growths = model.growths(3, 40, 7, first=2)
+    np.testing.assert_array_equal(growths, 1.0 + model.returns(3, 40, 7, first=2))
+    assert growths.shape == (3, 40, 2)
+
+
 @pytest.mark.parametrize("days", [1, 2, 7, 250])
 def test_a_path_is_the_same_in_every_batch(model, days):
     whole = model.returns(9, days, seed=3)

@@ -34,7 +34,7 @@ def known(target: list[list[float]]) -> Known:
     """Targets, and nothing else that a plain band needs."""
     rows = np.array(target)
     none = np.zeros((0, *[rows.shape[1]] * 2))
-    return Known(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
+    return Known(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
 
 
 def asked(rule: Never | Calendar | Threshold, market: Market) -> list[str]:
