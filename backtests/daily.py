@@ -16,7 +16,7 @@ from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade
 from research.errors import PolicyError
-from research.market.market import Array, frozen
+from research.market.market import Array
 from research.rules.terms import NO_LINE
 from research.trading.sizing import Position
 
@@ -123,9 +123,7 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
         return None
     desk, trade = game.desk, pending.trade
     before = wealth(held.units, prices, t, held.cash_units, game.sessions.cash_index[t])
-    lower, upper, target = (
-        frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, pending.target)
-    )
+    lower, upper, target = (np.array(row, dtype=float)[None] for row in (trade.lower, trade.upper, pending.target))
     status, held.nav, held.cash_units, paid, unfinished = book(
         held.units, prices, t, held.cash_units, game.sessions.cash_index[t], before, game.sessions.tradable, lower,
         upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part), desk.tariff, t,

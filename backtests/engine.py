@@ -22,7 +22,7 @@ from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array, frozen
+from research.market.market import Array
 from research.rules.corridor import Corridor
 from research.rules.terms import Workspace
 
@@ -217,7 +217,7 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
         return float(cash_units)
     anything = desk.at_close._replace(minimum_trade=0.0)
     status, cash_units = invest(
-        sessions, anything, desk.lots, game.scratch, t, frozen(weights[None]), float(1.0 - weights.sum()),
+        sessions, anything, desk.lots, game.scratch, t, np.array(weights[None]), float(1.0 - weights.sum()),
         float(before), np.empty((0, len(weights))), ledger.opening_trades[None], ledger.opening_charges[None], ledger,
     )  # fmt: skip
     if status == REFUSED:
@@ -230,7 +230,17 @@ def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Le
     units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
     room, rule = Workspace.of(len(units)), corridor.compiled
     count, stopped = play(
-        game.sessions, rule, game.desk, game.scratch, room, bounds, game.first, units, cash_units, ledger
+        game.sessions,
+        rule,
+        corridor.terms,
+        game.desk,
+        game.scratch,
+        room,
+        bounds,
+        game.first,
+        units,
+        cash_units,
+        ledger,
     )
     if stopped >= 0:
         raise game.refused(stopped, float(ledger.nav[stopped - game.first]))

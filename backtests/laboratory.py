@@ -24,6 +24,7 @@ from research.market import Market
 from research.market.market import Array, frozen
 from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
+from research.rules import Corridor
 
 BLOCK = 8  # paths that are drawn together and played by one call
 BPS = 1e4
@@ -213,9 +214,9 @@ def _by_block(laboratory: Laboratory, rule: Policy, first: Backtest, workers: in
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip
-    arrays = rule.corridor(first.market, first.targets, laboratory.costs).compiled  # type: ignore[attr-defined]
+    corridor: Corridor = rule.corridor(first.market, first.targets, laboratory.costs)  # type: ignore[attr-defined]
     opening, strategic = first.targets.at(0), np.array(laboratory.target)
-    opened = frozen(opening[None]), float(1.0 - opening.sum())
+    opened = np.array(opening[None]), float(1.0 - opening.sum())
 
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
@@ -226,8 +227,8 @@ def _by_block(laboratory: Laboratory, rule: Policy, first: Backtest, workers: in
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             w, t = play_block(
-                growths, 1.0 + cash, tradable, room, sessions, arrays, game.desk, *opened, strategic,
-                laboratory.warm_up, figures[start:stop], deviation[start:stop],
+                growths, 1.0 + cash, tradable, room, sessions, corridor.compiled, corridor.terms, game.desk, *opened,
+                strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
             )  # fmt: skip
             if t >= 0:
                 return start + w, t, float(room.ledger.nav[t])

@@ -17,10 +17,10 @@ from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, b
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
-from research.rules.bands import ask, reason
-from research.rules.destinations import make_box
-from research.rules.terms import NO_LINE, CorridorArrays, Workspace, rests
-from research.rules.triggers import facts, may_want, wants
+from research.rules.bands import ask, near, reason
+from research.rules.destinations import copy_box
+from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, rests
+from research.rules.triggers import answer
 
 Rows = NDArray[np.int64]
 
@@ -112,8 +112,8 @@ def invest(
 
 @lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Workspace, bounds: Array, first: int,
-    units: Array, cash_units: float, ledger: Ledger,
+    sessions: Sessions, rule: CorridorArrays, terms: Terms, desk: Desk, scratch: Scratch, room: Workspace,
+    bounds: Array, first: int, units: Array, cash_units: float, ledger: Ledger,
 ) -> tuple[int, int]:  # fmt: skip
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
 
@@ -125,7 +125,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.carry.some):
-            t = quiet(sessions, rule, t, first, booked, units, cash_units, room, bounds, ledger)
+            t = quiet(sessions, rule, t, first, booked, units, cash_units, bounds, ledger)
             if t == len(closes):
                 break
         if desk.carry.some:
@@ -134,7 +134,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             cash_units, count = events(sessions, desk, scratch, t, units, cash_units, ledger, count)
         if desk.at_open and pending and t == due:
             status, nav, cash_units, order, pending = carry_out(
-                sessions, sessions.opens, rule, desk, scratch, room, t, order, units, cash_units, ledger, count
+                sessions, sessions.opens, rule, desk, scratch, room.box, t, order, units, cash_units, ledger, count
             )
             if status == REFUSED:
                 ledger.nav[t - first] = nav
@@ -153,25 +153,21 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             ledger.nav[t - first] = nav
             return count, t
         looks = again or (
-            rule.asked[t]
-            and (
-                pending
-                or _near(rule, units, closes, t, booked, nav, cash_units * cash_index[t], sessions.tradable, room)
-            )
+            rule.asked[t] and (pending or _near(rule, units, closes, t, booked, nav, cash_units * cash_index[t]))
         )
         turns = 2 if pending or looks else 0  # none on most days
         for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
             if (turn == 0) == (lag > 0):
                 if pending and t == due and not desk.at_open:
                     status, nav, cash_units, order, pending = carry_out(
-                        sessions, closes, rule, desk, scratch, room, t, order, units, cash_units, ledger, count
+                        sessions, closes, rule, desk, scratch, room.box, t, order, units, cash_units, ledger, count
                     )
                     if status == REFUSED:
                         ledger.nav[t - first] = nav
                         return count, t
                     count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
-            elif looks and not pending and (again or not rests(rule.terms, t, booked)):
-                pending, order = _look(rule, units, closes, t, nav, sessions.tradable, room, desk.days)
+            elif looks and not pending and (again or not rests(rule, t, booked)):
+                pending, order = _look(rule, terms, units, closes, t, nav, sessions.tradable, room, desk.days)
                 due, again = t + lag, pending and rule.part < 1.0
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
@@ -188,7 +184,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 @inlined
 def quiet(
     sessions: Sessions, rule: CorridorArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
-    room: Workspace, bounds: Array, ledger: Ledger,
+    bounds: Array, ledger: Ledger,
 ) -> int:  # fmt: skip
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
     days, k = len(sessions.closes), -1
@@ -196,7 +192,7 @@ def quiet(
         if t % DAYS == 0 and t + DAYS <= days and _is_still(sessions, rule, t):
             tile, passing = t // DAYS, DAYS
             nav8 = value(units, cash_units, sessions.tiles, tile)
-            if rule.terms.some and _is_asked(rule, t):
+            if rule.asks_more and _is_asked(rule, t):
                 passing = 0
             elif _is_asked(rule, t) or bits(nav8 <= 0.0):
                 if k != rule.row[t]:
@@ -211,7 +207,7 @@ def quiet(
                 continue
         cash = cash_units * sessions.cash_index[t]
         nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
-        near = rule.asked[t] and _near(rule, units, sessions.closes, t, booked, nav, cash, sessions.tradable, room)
+        near = rule.asked[t] and _near(rule, units, sessions.closes, t, booked, nav, cash)
         if near or not nav > 0.0:
             break
         ledger.nav[t - first], ledger.cash[t - first] = nav, cash
@@ -238,39 +234,42 @@ def _is_asked(rule: CorridorArrays, t: int) -> bool:
 
 
 @inlined
-def _near(
-    rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float, tradable: Mask,
-    room: Workspace,
-) -> bool:  # fmt: skip
-    """May the rule want to trade at row t? Not while it rests."""
-    return not rests(rule.terms, t, booked) and may_want(units, closes, t, nav, cash, tradable, rule, room)
+def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
+    """May the rule want to trade at row t? Not while it rests. What it asks besides bands is asked in `_look`."""
+    if rule.asks_more:
+        return not rests(rule, t, booked)
+    return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
 
 
 @inlined
 def _look(
-    rule: CorridorArrays, units: Array, closes: Array, t: int, nav: float, tradable: Mask, room: Workspace, days: int
+    rule: CorridorArrays,
+    terms: Terms,
+    units: Array,
+    closes: Array,
+    t: int,
+    nav: float,
+    tradable: Mask,
+    room: Workspace,
+    days: int,
 ) -> tuple[bool, Asked]:
-    """Ask the rule at row t."""
+    """Ask the rule at row t; the box of a trade is in room.box."""
     k, weights = rule.row[t], room.weights
     cash = weigh(units, closes, t, nav, weights)
-    low, high = rule.cash[k, 2], rule.cash[k, 3]
-    if rule.terms.some:
-        if not wants(weights, cash, nav, tradable, t, rule, k, room):
-            return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
-        line, size, allowed = facts(weights, cash, nav, tradable, t, rule, k, room)
-        if rule.terms.makes_boxes:
-            low, high = make_box(weights, cash, tradable, t, rule, k, room)
-        return True, Asked(t, line, size, allowed, k, low, high, -1, days)
-    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
+    if rule.asks_more:
+        trades, line, size, allowed, low, high = answer(weights, cash, nav, tradable, t, rule, terms, k, room)
+        return trades, Asked(t, line, size, allowed, k, low, high, -1, days)
+    triggers, low, high = (rule.trigger_lower, rule.trigger_upper, rule.cash, k), rule.cash[k, 2], rule.cash[k, 3]
     if not ask(weights, cash, tradable, t, *triggers):
         return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
+    copy_box(rule, k, room.box)
     return True, Asked(t, line, size, allowed, k, low, high, -1, days)
 
 
 @inlined
 def carry_out(
-    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, room: Workspace, t: int,
+    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, box: Array, t: int,
     order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
@@ -279,19 +278,11 @@ def carry_out(
     """
     k, cash_price = order.k, sessions.cash_index[t]
     before = wealth(units, prices, t, cash_units, cash_price)
-    if rule.terms.makes_boxes:
-        box = room.box
-        status, nav, cash_units, paid, unfinished = book(
-            units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
-            scratch, ledger.trades, ledger.charges, count,
-        )  # fmt: skip
-    else:
-        status, nav, cash_units, paid, unfinished = book(
-            units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
-            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
-            scratch, ledger.trades, ledger.charges, count,
-        )  # fmt: skip
+    status, nav, cash_units, paid, unfinished = book(
+        units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
+        order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
+        ledger.trades, ledger.charges, count,
+    )  # fmt: skip
     use_up(desk.most, t, ledger.trades[count], before)
     if uses_all(desk, order.left, rule.part) and is_overdrawn(
         sessions.flows[t], order.cash_lower, cash_units * cash_price, nav

@@ -14,7 +14,7 @@ from research.accounting.kernel import REFUSED
 from research.accounting.tariff import Scratch
 from research.compiled import compiled, lean
 from research.market.market import Array, Mask
-from research.rules.terms import CorridorArrays, Workspace
+from research.rules.terms import CorridorArrays, Terms, Workspace
 
 FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 
@@ -79,7 +79,8 @@ def _reading(values: Array | Mask) -> Any:
 @compiled
 def play_block(
     growths: Array, cash_growths: Array, tradable: Mask, room: Room, sessions: Sessions, rule: CorridorArrays,
-    desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array, deviation: Array,
+    terms: Terms, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
+    deviation: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Play and measure W paths of D days, each from a wealth of 1; gives (path, row) of the first that cannot be
     booked, or (W, -1).
@@ -103,7 +104,7 @@ def play_block(
         for i in range(len(units)):
             units[i] = room.ledger.units[0, i]
         count, stopped = play(
-            sessions, rule, desk, room.scratch, room.workspace, room.bounds, 0, units, cash_units, room.ledger
+            sessions, rule, terms, desk, room.scratch, room.workspace, room.bounds, 0, units, cash_units, room.ledger
         )
         if stopped >= 0:
             return w, stopped

@@ -70,10 +70,20 @@ class Scratch(NamedTuple):
     inverse: Array
 
 
+SCRATCH = len(Scratch._fields) - 1  # arrays of floats
+
+
 def scratch_for(n: int) -> Scratch:
     """Scratch for n lines; it holds nothing between calls."""
-    rows = np.zeros(n + 1, dtype=np.int64)
-    return Scratch(rows, *(np.zeros(n + 1) for _ in range(15)))
+    return Scratch(np.zeros(n + 1, dtype=np.int64), *np.zeros((SCRATCH, n + 1)))
+
+
+@lean
+def scratch_of(rows: NDArray[np.int64], a: Array) -> Scratch:
+    """Scratch that lies in rows (n + 1,) and a (SCRATCH, n + 1). For kernels only: it counts no references."""
+    return Scratch(
+        rows, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14]
+    )  # fmt: skip
 
 
 # -- what a trade costs at the margin --------------------------------------------------------------------------------

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from research.accounting.view import Hold, Trade, View, Why
 from research.errors import PolicyError
 from research.market.market import Array, Market, Mask, Past, frozen
-from research.rules.destinations import make_box
 from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Terms, Workspace
-from research.rules.triggers import facts, wants
+from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
 
@@ -70,30 +69,29 @@ class Corridor:
 
     @cached_property
     def compiled(self) -> CorridorArrays:
-        """All of it, as the kernels of one path take it."""
-        return CorridorArrays(*self.arrays, float(self.part), self.terms)
+        """All of it but the terms, as the kernels of one path take it."""
+        return CorridorArrays(*self.arrays, float(self.part), self.terms.some, self.terms.cooldown)
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
         """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
         k, room = int(self.row[row]), Workspace.of(len(weights))
-        line, size, allowed = facts(weights, cash_weight, nav, tradable, t, self.compiled, k, room)
-        return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
+        _, line, size, allowed, _, _ = answer(
+            weights, cash_weight, nav, tradable, t, self.compiled, self.terms, k, room
+        )
+        return self._why(line, size, allowed)
 
     def answer(self, view: View) -> Hold | Trade:
         """Ask the corridor of one day, that of a view: the decision, with its reason."""
         if self.terms.cooldown > 0 and view.days_since_trade <= self.terms.cooldown and not view.unfinished:
             return Hold(RESTS)
-        past, k = view.past, int(self.row[0])
+        past, k, room = view.past, int(self.row[0]), Workspace.of(len(view.weights))
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
-        why = self.why(*state, row=0)
-        room = Workspace.of(len(view.weights))
-        if not wants(*state, self.compiled, k, room):
-            return Hold(why)
-        if not self.terms.makes_boxes:
-            low, high = self.cash[k, 2:]
-            return Trade(self.lower[k], self.upper[k], why, cash_lower=low, cash_upper=high, part=self.part)
-        low, high = make_box(view.weights, view.cash_weight, past.tradable, past.t, self.compiled, k, room)
-        return Trade(room.box[0], room.box[1], why, cash_lower=low, cash_upper=high, part=self.part)
+        trades, line, size, allowed, low, high = answer(*state, self.compiled, self.terms, k, room)
+        why, (lower, upper, _) = self._why(line, size, allowed), room.box
+        return Trade(lower, upper, why, cash_lower=low, cash_upper=high, part=self.part) if trades else Hold(why)
+
+    def _why(self, line: int, size: float, allowed: float) -> Why:
+        return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
 
 def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float) -> Hold | Trade:

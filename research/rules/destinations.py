@@ -11,28 +11,19 @@ from research.accounting.box import DUST, nearest
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import TOLERANCE
-from research.rules.best_point import best_point
+from research.rules.best_point import best_point, scratch_of
 from research.rules.grouped import nearest_in_groups
 from research.rules.region import destination
 from research.rules.region import wants as region_wants
-from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArrays, Workspace
+from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArrays, Terms, Workspace
 
 
-@lean
-def make_box(
-    weights: Array,
-    cash_weight: float,
-    tradable: Mask,
-    t: int,
-    rule: CorridorArrays,
-    k: int,
-    room: Workspace,
-) -> tuple[float, float]:
-    """Write the box of a trade that is decided on these weights (n,) into room.box; gives the box of cash."""
+@inlined
+def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: Workspace) -> tuple[float, float]:
+    """Write the box that brings these weights (n,) to room.goal into room.box; gives the box of cash."""
     goal, box = room.goal, room.box
-    set_goal(weights, cash_weight, tradable, t, rule, k, room)
-    if rule.terms.turnover_cap < np.inf:
-        cap_turnover(weights, rule.terms.turnover_cap, goal, room.done)
+    if terms.turnover_cap < np.inf:
+        cap_turnover(weights, terms.turnover_cap, goal, room.done)
     cash = 1.0
     for i in range(len(weights)):
         moves = goal[i] != weights[i]
@@ -42,6 +33,13 @@ def make_box(
     return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
 
 
+@inlined
+def copy_box(rule: CorridorArrays, k: int, box: Array) -> None:
+    """Write row k of the corridor into a box (3, n)."""
+    for i in range(rule.lower.shape[1]):
+        box[0, i], box[1, i], box[2, i] = rule.lower[k, i], rule.upper[k, i], rule.target[k, i]
+
+
 @lean
 def set_goal(
     weights: Array,
@@ -49,39 +47,51 @@ def set_goal(
     tradable: Mask,
     t: int,
     rule: CorridorArrays,
+    terms: Terms,
     k: int,
     room: Workspace,
 ) -> None:
     """Write into room.goal (n,) where a trade that is decided on these weights goes."""
-    terms, goal = rule.terms, room.goal
     cost = terms.rates[min(t, len(terms.rates) - 1)]
+    placed = False
     if terms.goal == REGION:
-        _into_region(weights, tradable, t, rule, k, room)
+        placed = _into_region(weights, tradable, t, rule, terms, k, room)
     elif terms.goal == BEST:
-        _to_best_point(weights, tradable, t, rule, k, cost, room)
+        placed = _to_best_point(weights, tradable, t, rule, terms, k, cost, room)
     elif terms.goal == BREACHING:
-        move_breaching(weights, cash_weight, tradable, t, rule, k, cost, room)
+        placed = move_breaching(weights, cash_weight, tradable, t, rule, terms, k, room)
     elif len(terms.groups) > 0:
-        nearest_in_groups(weights, tradable, t, rule, k, cost, room)
-    else:
+        placed = nearest_in_groups(weights, tradable, t, rule, terms, k, cost, room)
+    if not placed:
+        box = room.box
+        copy_box(rule, k, box)
         nearest(
-            weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
-            room.movable, goal,
+            weights, tradable[t], box[0], box[1], box[2], rule.cash[k, 2], rule.cash[k, 3], cost, room.movable,
+            room.goal,
         )  # fmt: skip
 
 
 @inlined
-def _into_region(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> None:
+def _into_region(
+    weights: Array,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    terms: Terms,
+    k: int,
+    room: Workspace,
+) -> bool:
     """Write the point of the region to trade to; where a line cannot trade, none does."""
     stuck = False
     for i in range(len(weights)):
         room.start[i], room.goal[i] = weights[i] - rule.target[k, i], weights[i]
         stuck |= not tradable[t, i]
-    if not stuck and region_wants(room.start, rule.terms.region):
-        destination(room.start, rule.terms.region, room.start)
+    if not stuck and region_wants(room.start, terms.region):
+        destination(room.start, terms.region, room.start)
         for i in range(len(weights)):
             to = rule.target[k, i] + room.start[i]
             room.goal[i] = to if abs(to - weights[i]) > DUST else weights[i]
+    return True
 
 
 @inlined
@@ -90,17 +100,18 @@ def _to_best_point(
     tradable: Mask,
     t: int,
     rule: CorridorArrays,
+    terms: Terms,
     k: int,
     cost: Array,
     room: Workspace,
-) -> None:
+) -> bool:
     """Write the best point of the box; where a halt leaves no point, or none is found, the weights as they are.
 
     A line that cannot trade stays where it is, and so does one of unknown risk.
     """
     lower, upper = room.box[0], room.box[1]
     for i in range(len(weights)):
-        free = tradable[t, i] and rule.terms.covariance[k, i, i] > 0.0
+        free = tradable[t, i] and terms.covariance[k, i, i] > 0.0
         lower[i] = max(rule.lower[k, i], min(weights[i], 0.0)) if free else weights[i]
         upper[i] = rule.upper[k, i] if free else weights[i]
         if free and rule.lower[k, i] == -np.inf:  # may not be bought
@@ -110,31 +121,32 @@ def _to_best_point(
             lower[i], upper[i] = weights[i], 1.0
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
     found = best_point(
-        weights, rule.target[k], rule.terms.covariance[k], cost, rule.terms.kappa, lower, upper, rule.cash[k, 2],
-        rule.cash[k, 3], room.solver, room.goal,
+        weights, rule.target[k], terms.covariance[k], cost, terms.kappa, lower, upper, rule.cash[k, 2],
+        rule.cash[k, 3], scratch_of(room.rows, room.solver), room.goal,
     )  # fmt: skip
     if found < 0:
         for i in range(len(weights)):
             room.goal[i] = weights[i]
+    return True
 
 
-@lean
+@inlined
 def move_breaching(
     weights: Array,
     cash_weight: float,
     tradable: Mask,
     t: int,
     rule: CorridorArrays,
+    terms: Terms,
     k: int,
-    cost: Array,
     room: Workspace,
-) -> None:
+) -> bool:
     """Write into room.goal (n,) the weights after only the lines past their trigger are brought into their box.
 
     The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
-    raised. Where nobody can pay, all lines move to the nearest point of the box.
+    raised. Gives False where nobody can pay.
     """
-    goal, movable, payer = room.goal, room.movable, rule.terms.payer
+    goal, movable, payer = room.goal, room.movable, terms.payer
     owed = _bring_in(weights, tradable, t, rule, k, room)
     past = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
     if past:  # cash is a line like the others
@@ -145,19 +157,16 @@ def move_breaching(
         paid = min(owed, max(weights[payer], 0.0))
         goal[payer], owed, movable[payer] = weights[payer] - paid, owed - paid, False
     if abs(owed) <= DUST:
-        return
+        return True
     able = 0.0 if past or payer == BY_CASH or rule.cash[k, 3] <= 0.0 else max(cash_weight, 0.0)
     for i in range(len(weights)):
         movable[i] = movable[i] and weights[i] > 0.0 and (owed > 0.0 or rule.target[k, i] != 0.0)
         able += weights[i] if movable[i] else 0.0
-    if able > max(owed, 0.0):
-        for i in range(len(weights)):
-            goal[i] = weights[i] * (1.0 - owed / able) if movable[i] else goal[i]
-    else:
-        nearest(
-            weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
-            movable, goal,
-        )  # fmt: skip
+    if able <= max(owed, 0.0):
+        return False
+    for i in range(len(weights)):
+        goal[i] = weights[i] * (1.0 - owed / able) if movable[i] else goal[i]
+    return True
 
 
 @inlined

@@ -2,58 +2,63 @@
 
 import numpy as np
 
-from research.accounting.box import DUST, nearest, spread
+from research.accounting.box import DUST, spread
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
-from research.rules.terms import LOWER, UPPER, CorridorArrays, Workspace, sum_of
+from research.rules.terms import LOWER, UPPER, CorridorArrays, Terms, Workspace, sum_of
 
 
 @lean
 def nearest_in_groups(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, room: Workspace
-) -> None:
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int, cost: Array, room: Workspace
+) -> bool:
     """Write into room.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
 
     As `nearest`, with the sum of each group between its own bounds besides: each line is clamped, then each group, its
     cheapest lines first, then cash; what remains is spread over all lines as far as their groups have room.
-    Where a halt or a locked line leaves no such point, the groups are given up, and it is `nearest`.
+    Gives False where a halt or a locked line leaves no such point.
     """
-    goal = room.goal
+    goal, lower, upper = room.goal, room.box[0], room.box[1]
     for i in range(len(weights)):
+        lower[i], upper[i] = rule.lower[k, i], rule.upper[k, i]
         goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if tradable[t, i] else weights[i]
-    for group in range(rule.terms.groups.shape[2]):
-        total = sum_of(goal, rule.terms.member, group)
-        inside = min(max(total, rule.terms.groups[k, LOWER, group]), rule.terms.groups[k, UPPER, group])
-        _spread_in(weights, tradable, t, rule, k, group, cost, inside - total, rule.lower[k], rule.upper[k], room)
+    for group in range(terms.groups.shape[2]):
+        total = sum_of(goal, terms.member, group)
+        inside = min(max(total, terms.groups[k, LOWER, group]), terms.groups[k, UPPER, group])
+        _spread_in(weights, tradable, t, rule, terms, k, group, cost, inside - total, lower, upper, room)
     cash = 1.0
     for i in range(len(weights)):
         cash -= goal[i]
     excess = cash - min(max(cash, rule.cash[k, 2]), rule.cash[k, 3])
-    if abs(excess) > DUST and abs(_spread_over(weights, tradable, t, rule, k, cost, excess, room)) > DUST:
-        nearest(
-            weights, tradable[t], rule.lower[k], rule.upper[k], rule.target[k], rule.cash[k, 2], rule.cash[k, 3], cost,
-            room.movable, goal,
-        )  # fmt: skip
+    return abs(excess) <= DUST or abs(_spread_over(weights, tradable, t, rule, terms, k, cost, excess, room)) <= DUST
 
 
 @lean
 def _spread_over(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, cost: Array, amount: float, room: Workspace
+    weights: Array,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    terms: Terms,
+    k: int,
+    cost: Array,
+    amount: float,
+    room: Workspace,
 ) -> float:
     """Move the lines by `amount` in all, each group as far as it has room; gives what could not be placed.
 
     Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
     is spread over the others, until none does. What moved before, into its box or for its group, waits for the others.
     """
-    goal, start, rooms, member = room.goal, room.start, room.rooms, rule.terms.member
-    n, count, left = len(weights), rule.terms.groups.shape[2], amount
+    goal, start, rooms, member = room.goal, room.start, room.rooms, terms.member
+    n, count, left = len(weights), terms.groups.shape[2], amount
     lower, upper = room.box[0], room.box[1]
     for i in range(n):
         start[i] = goal[i]
         lower[i] = goal[i] if amount > 0.0 else rule.lower[k, i]
         upper[i] = rule.upper[k, i] if amount > 0.0 else goal[i]
     for group in range(count):
-        bound = rule.terms.groups[k, UPPER if amount > 0.0 else LOWER, group]
+        bound = terms.groups[k, UPPER if amount > 0.0 else LOWER, group]
         room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
         rooms[0, group] = max(room_left, 0.0) if amount > 0.0 else min(room_left, 0.0)
         rooms[1, group] = 0.0  # is it full?
@@ -63,23 +68,23 @@ def _spread_over(
             goal[i] = start[i]
         for group in range(count):
             if rooms[1, group] > 0.0:
-                _spread_in(weights, tradable, t, rule, k, group, cost, rooms[0, group], lower, upper, room)
+                _spread_in(weights, tradable, t, rule, terms, k, group, cost, rooms[0, group], lower, upper, room)
                 left -= rooms[0, group]
         for i in range(n):
             room.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
         if abs(left) > DUST:
             left = spread(weights, lower, upper, room.movable, cost, left, goal)
-        if not _find_full(rule, room):
+        if not _find_full(terms, room):
             break
     return left
 
 
 @inlined
-def _find_full(rule: CorridorArrays, room: Workspace) -> bool:
+def _find_full(terms: Terms, room: Workspace) -> bool:
     """Mark the groups that went further than they have room; is there a new one?"""
     found = False
-    for group in range(rule.terms.groups.shape[2]):
-        moved = sum_of(room.goal, rule.terms.member, group) - sum_of(room.start, rule.terms.member, group)
+    for group in range(terms.groups.shape[2]):
+        moved = sum_of(room.goal, terms.member, group) - sum_of(room.start, terms.member, group)
         if room.rooms[1, group] == 0.0 and abs(moved) > abs(room.rooms[0, group]) + DUST:
             room.rooms[1, group], found = 1.0, True
     return found
@@ -94,12 +99,12 @@ def _has_way(tradable: Mask, t: int, rule: CorridorArrays, k: int, i: int, amoun
 
 @inlined
 def _spread_in(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, group: int, cost: Array, amount: float,
-    lower: Array, upper: Array, room: Workspace,
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int, group: int, cost: Array,
+    amount: float, lower: Array, upper: Array, room: Workspace,
 ) -> None:  # fmt: skip
     """Move the lines of one group by `amount` in all, the cheapest first."""
     if abs(amount) > DUST:
         for i in range(len(weights)):
-            mine = rule.terms.member[i] == group
+            mine = terms.member[i] == group
             room.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)
         spread(weights, lower, upper, room.movable, cost, amount, room.goal)

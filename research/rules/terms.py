@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from research.compiled import inlined
 from research.market.market import Array, Mask, frozen
-from research.rules.best_point import Scratch, scratch_for
+from research.rules.best_point import SCRATCH
 from research.rules.region import Surfaces
 
 Rows = NDArray[np.int64]
@@ -73,7 +73,7 @@ PLAIN = Terms(
 
 
 class CorridorArrays(NamedTuple):
-    """A `Corridor` as kernels take it."""
+    """A `Corridor` as kernels take it; `asks_more` where there are terms, which are handed over by themselves."""
 
     asked: Mask
     row: Rows
@@ -84,11 +84,15 @@ class CorridorArrays(NamedTuple):
     upper: Array
     cash: Array
     part: float
-    terms: Terms
+    asks_more: bool
+    cooldown: int
 
 
 class Workspace(NamedTuple):
-    """Scratch of a decision: (n,) each; box (3, n): lower, upper and target; rooms (2, n) of the groups; a solver's."""
+    """Scratch of a decision: (n,) each; box (3, n): lower, upper and target; rooms (2, n) of the groups.
+
+    solver (SCRATCH, n + 1), rows (n + 1,) : for `best_point`.
+    """
 
     weights: Array
     goal: Array
@@ -97,20 +101,21 @@ class Workspace(NamedTuple):
     done: Mask
     box: Array
     rooms: Array
-    solver: Scratch
+    solver: Array
+    rows: Rows
 
     @classmethod
     def of(cls, n: int) -> "Workspace":
         """Workspace for n lines."""
         flags, numbers = np.empty((2, n), dtype=np.bool_), np.empty((3, n))
-        rooms, solver = np.empty((2, n)), scratch_for(n)
-        return cls(numbers[0], numbers[1], numbers[2], flags[0], flags[1], np.empty((3, n)), rooms, solver)
+        rooms, solver, rows = np.empty((2, n)), np.zeros((SCRATCH, n + 1)), np.zeros(n + 1, dtype=np.int64)
+        return cls(numbers[0], numbers[1], numbers[2], flags[0], flags[1], np.empty((3, n)), rooms, solver, rows)
 
 
 @inlined
-def rests(terms: Terms, t: int, booked: int) -> bool:
+def rests(rule: CorridorArrays, t: int, booked: int) -> bool:
     """Is the rule not asked at row t, since its last trade was booked in row `booked`?"""
-    return terms.cooldown > 0 and t - booked <= terms.cooldown
+    return rule.cooldown > 0 and t - booked <= rule.cooldown
 
 
 @inlined

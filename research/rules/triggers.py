@@ -4,8 +4,8 @@ import numpy as np
 
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
-from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, near, reason
-from research.rules.destinations import set_goal
+from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
+from research.rules.destinations import copy_box, set_goal, write_box
 from research.rules.terms import (
     LOWER_TRIGGER,
     NO_LINE,
@@ -19,23 +19,43 @@ from research.rules.terms import (
 
 
 @lean
-def wants(
+def answer(
     weights: Array,
     cash_weight: float,
     nav: float,
     tradable: Mask,
     t: int,
     rule: CorridorArrays,
+    terms: Terms,
     k: int,
     room: Workspace,
+) -> tuple[bool, int, float, float, float, float]:
+    """(trades, line, size, allowed, cash_lower, cash_upper): what a rule says, and why, of weights (n,) at row t.
+
+    nav : wealth, currency.  k : row of the corridor in force.  The box of a trade is written into room.box.
+    """
+    by_goal = terms.goal >= REGION  # it trades wherever that goes another way than the weights
+    trades = not by_goal and _is_past(weights, cash_weight, nav, tradable, t, rule, terms, k)
+    if by_goal or (trades and terms.makes_boxes):
+        set_goal(weights, cash_weight, tradable, t, rule, terms, k, room)
+    if by_goal:
+        trades = _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
+    line, size, allowed = _facts(weights, cash_weight, nav, tradable, t, rule, terms, k, room)
+    lower, upper = rule.cash[k, 2], rule.cash[k, 3]
+    if trades and terms.makes_boxes:
+        lower, upper = write_box(weights, rule, terms, k, room)
+    elif trades:
+        copy_box(rule, k, room.box)
+    return trades, line, size, allowed, lower, upper
+
+
+@inlined
+def _is_past(
+    weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int
 ) -> bool:
-    """Does the rule trade? Weights (n,) at a wealth of `nav` against row k of the corridor."""
+    """Is a line, cash, a group, or all past its trigger?"""
     if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
         return True
-    terms = rule.terms
-    if terms.goal >= REGION:
-        set_goal(weights, cash_weight, tradable, t, rule, k, room)
-        return _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
     if len(terms.groups) > 0:
         for group in range(terms.groups.shape[2]):
             if _past_group(weights, tradable, t, terms, k, group) > TOLERANCE:
@@ -43,19 +63,20 @@ def wants(
     if terms.tracking_error < np.inf:
         return _tracking_error(weights, rule.target, k, terms.covariance) > terms.tracking_error + TOLERANCE
     if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, nav, t, rule, k)
+        loss, cost = _of_waiting(weights, nav, t, rule, terms, k)
         return loss > cost
     return False
 
 
-@lean
-def facts(
+@inlined
+def _facts(
     weights: Array,
     cash_weight: float,
     nav: float,
     tradable: Mask,
     t: int,
     rule: CorridorArrays,
+    terms: Terms,
     k: int,
     room: Workspace,
 ) -> tuple[int, float, float]:
@@ -63,15 +84,14 @@ def facts(
 
     Of a region and of a best point: the line that moves the most, its gap, and the gap that is left.
     """
-    if rule.terms.goal >= REGION:
-        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+    if terms.goal >= REGION:
         line, _ = _most_moved(weights, rule.target, k, room.goal)
         return line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
-    terms, triggers = rule.terms, (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
+    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if terms.tracking_error < np.inf:
         return NO_LINE, _tracking_error(weights, rule.target, k, terms.covariance), terms.tracking_error
     if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, nav, t, rule, k)
+        loss, cost = _of_waiting(weights, nav, t, rule, terms, k)
         return NO_LINE, loss, cost
     line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
     if len(terms.groups) == 0:
@@ -89,28 +109,6 @@ def facts(
             size = sum_of(weights, terms.member, group) - aim
             allowed = terms.groups[k, UPPER_TRIGGER if size > 0.0 else LOWER_TRIGGER, group] - aim
     return line, size, allowed
-
-
-@inlined
-def may_want(
-    units: Array,
-    prices: Array,
-    t: int,
-    nav: float,
-    cash_value: float,
-    tradable: Mask,
-    rule: CorridorArrays,
-    room: Workspace,
-) -> bool:
-    """May the rule trade at row t of prices? A first look; where there are terms, the whole question."""
-    k = rule.row[t]
-    if not rule.terms.some:
-        return near(units, prices, t, nav, cash_value, rule.trigger_lower, rule.trigger_upper, rule.cash, k)
-    total = 0.0
-    for i in range(len(units)):
-        room.weights[i] = (units[i] * prices[t, i]) * (1.0 / nav)
-        total += room.weights[i]
-    return wants(room.weights, 1.0 - total, nav, tradable, t, rule, k, room)
 
 
 @inlined
@@ -144,9 +142,9 @@ def _tracking_error(weights: Array, target: Array, k: int, covariance: Array) ->
 
 
 @inlined
-def _of_waiting(weights: Array, nav: float, t: int, rule: CorridorArrays, k: int) -> tuple[float, float]:
+def _of_waiting(weights: Array, nav: float, t: int, rule: CorridorArrays, terms: Terms, k: int) -> tuple[float, float]:
     """(loss, cost): what waiting is expected to lose, and what a trade to target would cost; fractions of NAV."""
-    terms, cost = rule.terms, 0.0
+    cost = 0.0
     r = min(t, len(terms.rates) - 1)
     for i in range(len(weights)):
         size = abs(weights[i] - rule.target[k, i])

@@ -260,7 +260,7 @@ def test_an_optimal_region_is_played_both_ways_to_the_bit(
     for fact, values in fast.ledger._asdict().items():
         np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=fact)
     pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
-    assert len(fast.ledger.asked) >= 3
+    assert len(fast.ledger.asked) >= 2
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])

@@ -133,7 +133,7 @@ def test_forty_thresholds_are_tried_by_default() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calendar(EQUAL, "fortnight"), "unknown calendar period 'fortnight'"),
+        (lambda: Calendar(EQUAL, "fortnight"), "every is 'fortnight': no such calendar period"),
         (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
         (lambda: Threshold(EQUAL, -0.01), "band is -0.01"),
         (lambda: Threshold(EQUAL, float("nan")), "band is nan"),
