@@ -134,6 +134,15 @@ class Handled:
 
     def decide(self, view: View) -> Hold | Trade:
         """Ask the rule of one close."""
+        today = self._today(view)
+        return today if isinstance(today, Hold) else today.answer(view)
+
+    def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
+        """(T,) days on which it looks."""
+        return scheduled(days, self.looks, calendar, self.offset)
+
+    def _today(self, view: View) -> Hold | Corridor:
+        """The corridor of one day, or why it does not look."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
@@ -141,18 +150,18 @@ class Handled:
                 return Hold(UNSEEN)
             covariance, then = found[0][None], found[1]
         review = self.review is not None and bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
-        if not (view.unfinished or review or scheduled(past.days[-1:], self.looks, past.calendar, self.offset)[0]):
+        if not (view.unfinished or review or self._asked(past.days[-1:], past.calendar)[0]):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
         known = Known(
             view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past
         )
-        return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known).answer(view)
+        return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known)
 
     def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
         """The rule as arrays.  costs : what rules that weigh a trade against its cost, or rank lines by it, go by."""
-        asked = scheduled(market.days, self.looks, market.calendar, self.offset)
+        asked = self._asked(market.days, market.calendar)
         n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
         if self.review is not None:
             review = scheduled(market.days, self.review, market.calendar)

@@ -1,20 +1,24 @@
 """When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Policy, View, Why
 from research.allocation import Allocation, TargetPath
+from research.arguments import refuse
 from research.errors import ConfigError
-from research.market.market import Array, Market
+from research.market.calendars import check_schedule
+from research.market.market import Array, Market, Mask, Past
 from research.rules.bands import band_rows, cash_of
-from research.rules.corridor import Corridor
+from research.rules.corridor import Corridor, restricted
 from research.rules.handled import Every, Handled, Known, Rows, check_window, checked, said, when
 from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
+from research.rules.tranches import at_phase, drifted, phases
 
 
 class Rule(Policy, Protocol):
@@ -53,16 +57,23 @@ class Calendar(Handled):
 
     every : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
+    tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
+    period; what the others hold is the target of today, drifted since their last phase. With 1, all goes at once.
     """
 
     allocation: Allocation
     every: Every = "quarter"
+    tranches: int = field(default=1, kw_only=True)
     family: ClassVar[str] = "calendar"
     trigger: ClassVar[str] = "calendar"
 
     def __post_init__(self) -> None:
         """Check the settings."""
         self._check()
+        for phase in self._phases:
+            check_schedule(self.every, phase)
+        if self.tranches > 1 and self.part < 1.0:
+            refuse("part of Calendar is", self.part, f"its {self.tranches} tranches go all the way, one at a time.")
 
     @property
     def looks(self) -> Every:
@@ -72,11 +83,54 @@ class Calendar(Handled):
     @property
     def does(self) -> str:
         """When, and to target."""
-        return f"{when(self.every, self.offset)}, to target"
+        spread = f" in {self.tranches} tranches" if self.tranches > 1 else ""
+        return f"{when(self.every, self.offset)}{spread}, to target"
+
+    @property
+    def _phases(self) -> tuple[int, ...]:
+        """Sessions from the calendar's day to each tranche's."""
+        return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
 
     def rows(self, known: Known) -> Rows:
         """A band of zero."""
         return band_rows(known.target, 0.0, 0.0)
+
+    def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
+        """(T,) the phases of all tranches."""
+        some: Mask = np.any(at_phase(days, self.every, calendar, self._phases), axis=0)
+        return some
+
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+        """The rule as arrays; in tranches with a row more for each phase."""
+        made = super().corridor(market, targets, costs)
+        if self.tranches == 1:
+            return made
+        since, asked = self._since(market), np.flatnonzero(made.asked & (targets.row >= 0))
+        mixes = [drifted(targets.rows[targets.row[t]], market, since[:, t], int(t)) for t in asked]
+        row = made.row.copy()
+        row[asked] = len(made.target) + np.arange(len(asked))
+        return self._with_mixes(made, np.array(mixes).reshape(-1, len(market.assets)), row, made.row[asked], market)
+
+    def _today(self, view: View) -> Hold | Corridor:
+        """The corridor of one day."""
+        made, t = super()._today(view), view.past.t
+        if self.tranches == 1 or isinstance(made, Hold):
+            return made
+        mix = drifted(view.target, view.past, self._since(view.past)[:, t], t)
+        return self._with_mixes(made, mix[None], np.ones(1, dtype=np.int64), made.row, view.past)
+
+    def _since(self, world: Market | Past) -> NDArray[np.int64]:
+        """(tranches, T) row of each tranche's last phase by each day, -1 before the first."""
+        at = at_phase(world.days, self.every, world.calendar, self._phases)
+        return np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1)
+
+    def _with_mixes(
+        self, made: Corridor, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past
+    ) -> Corridor:
+        """The corridor with rows more, which trade to the mixes (j, n); `of` (j,) : rows of the targets in force."""
+        more = restricted(band_rows(mixes, 0.0, 0.0) | {"target": made.target[of]}, world)
+        rows = {name: np.concatenate([getattr(made, name), more[name]]) for name in more}
+        return replace(made, row=row, **rows)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,10 @@ RULES: dict[str, Policy] = {
     "within": Threshold(EqualWeights(), 0.02, Within(0.0175)),
     "edge of an estimate": Threshold(InverseVolatility(window=20, refit="month"), 0.01, "edge"),
     "edge, half of the way": Threshold(FIVE, 0.02, "edge", part=0.5),
+    "a quarter in three tranches": Calendar(FIVE, "quarter", tranches=3),
+    "a month of an estimate in four tranches": Calendar(
+        InverseVolatility(window=20, refit="month"), "month", tranches=4, offset=-1
+    ),
     "wednesdays": Calendar(FIVE, "wednesday"),
     "every 17 sessions, two later": Calendar(FIVE, 17, offset=2),
     "band or month": Threshold(FIVE, 0.03, "edge", review="month"),
