@@ -117,8 +117,16 @@ def threshold(
     check: Every = "day",
     kind: Literal["absolute", "relative", "volatility"] = "absolute",
     cap: float | None = None,
+    review: Every | None = None,
+    lines: Literal["all", "breaching"] = "all",
+    payer: str = "pro_rata",
+    returns: int = 252,
+    periods_per_year: float = 252.0,
+    cooldown: int = 0,
+    turnover_cap: float | None = None,
+    offset: int = 0,
 ) -> Threshold:
-    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge.
+    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge; else as the class has it.
 
     Raises : ConfigError for a band above 1, which was written in points, and a destination outside its band.
     """
@@ -127,7 +135,10 @@ def threshold(
     if not (is_number(to) and 0.0 <= to <= 1.0):
         refuse("to is", to, "give a fraction of the band from 0, the target, to 1, its edge.")
     aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
-    return Threshold(allocation, band, aim, check, kind, cap, part=part)
+    return Threshold(
+        allocation, band, aim, check, kind, cap, review, lines, payer, returns, periods_per_year,
+        part=part, cooldown=cooldown, turnover_cap=turnover_cap, offset=offset,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

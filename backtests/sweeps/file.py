@@ -38,16 +38,16 @@ from research.errors import ConfigError, DataError
 from research.market.calendars import EVERY
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio
 from research.portfolio.document import Document, did_you_mean, read_document
+from research.portfolio.policies import RULES as ALL_RULES
 from research.portfolio.policies import adapters, read_policy, validated
 from research.portfolio.strict_yaml import KeyPath, dotted
-from research.rules import Calendar, Never, Threshold
+from research.rules import Threshold
 
 KEYS = ("portfolio", "portfolios", "rules", "allocations", "cost_multiples", "lags", "starts", "sample",
         "configurations", "keep", "cvar95")  # fmt: skip
 AXES = ("rules", "allocations", "cost_multiples", "lags", "starts", "sample")
 RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares the settings, and what makes the rule
-    "never": (Never, Never),
-    "calendar": (Calendar, Calendar),
+    **{name: (cls, cls) for name, cls in ALL_RULES.items() if name not in ("tuned", "learned")},
     "threshold": (Threshold, threshold),
 }
 HELD: dict[str, tuple[type, Callable[..., Any]]] = {
@@ -140,7 +140,9 @@ def _choices(document: Document, key: str, known: dict[str, tuple[type, Callable
             document.refuse((key, name), "not a mapping", given, "Write its settings as {setting: value}, or nothing.")
         if given:
             document.check_keys((key, name), tuple(types))
-        settings = {s: _values(document, (key, name, s), _aim if s == "to" else types[s]) for s in given}
+        settings = {
+            s: _values(document, (key, name, s), _aim if (name, s) == ("threshold", "to") else types[s]) for s in given
+        }
         needed = [f.name for f in fields(declared) if f.name in types and f.name == "band" and f.name not in settings]
         for setting in needed:  # a grid without its bands is a slip, and not the default one
             document.value(key, name, setting)

@@ -21,7 +21,7 @@ from research.errors import ConfigError
 from research.market import Past
 from research.market.market import Array, frozen
 from research.portfolio import ALLOCATIONS, RULES
-from research.rules import Calendar, Rule, Threshold
+from research.rules import Calendar, GroupThreshold, NoTradeRegion, Rule, Threshold
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
 PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
@@ -246,8 +246,10 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
     kind = next((name for name, cls in ALLOCATIONS.items() if type(allocation) is cls), type(allocation).__name__)
     names = {"Strategic": "strategic", "strategic": "fixed"}
     band, to = float("nan"), float("nan")
-    if isinstance(policy, Threshold):
+    if isinstance(policy, Threshold | GroupThreshold):
         band, to = policy.band, round(policy.destination / policy.band, ROUND) if policy.band > 0.0 else 0.0
+    elif isinstance(policy, NoTradeRegion):
+        to = 1.0 if policy.to == "edge" else 0.0
     family = getattr(policy, "family", type(policy).__name__)
     rule = next((name for name, cls in RULES.items() if type(policy) is cls), family)
     return {

@@ -139,7 +139,7 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
     words = str(row["rule"])
     if words == "calendar":
         words = f"every {row['every']}"
-    elif words == "threshold":
+    elif words in ("threshold", "group_threshold"):
         to = {0.0: "to target", 1.0: "to edge"}.get(row["to"], f"to {row['to']:.6g} of it")
         words += f" {100 * row['band']:.6g} % {to}"
     if row["allocation"] != "strategic":

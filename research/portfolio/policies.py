@@ -153,18 +153,22 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
 def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoReturn:
     """Refuse a value in a sentence, at the key or the place in a list to which its gravest problem belongs.
 
-    A setting that is a word or a mapping has the problems of both: those of the mapping count where one is written.
+    A setting that is a word or a mapping, or a word or a number, has the problems of both: those of the mapping count
+    where one is written, those of the word where text is.
     """
     words = [p for p in problems if p["loc"] and str(p["loc"][0]).startswith("literal[")]
     others = [{**p, "loc": p["loc"][1:]} for p in problems if p not in words] if words else list(problems)
     first = min(others, key=lambda p: p["type"] != "unexpected_keyword_argument")
     either = bool(words) and first["type"] == "dataclass_type"
-    told = words[0] if either else first
+    counted = bool(words) and first["type"].startswith("int") and isinstance(first["input"], str)
+    told = words[0] if either or counted else first
     what, mend = KINDS.get(told["type"].partition("_")[0], (told["msg"], "Correct the value."))
     mend = mend.format(**told.get("ctx", {}))
     if either:
         mend = f"{mend.removesuffix('.')}, or write a mapping such as {EXAMPLE}."
-    document.refuse((*path, *map(str, first["loc"])), what, first["input"], mend)
+    if counted:
+        mend = f"{mend.removesuffix('.')}, or write a whole number of sessions."
+    document.refuse((*path, *(() if counted else map(str, first["loc"]))), what, first["input"], mend)
 
 
 @cache

@@ -51,11 +51,16 @@ class GroupThreshold(Handled):
         return self.check
 
     @property
+    def destination(self) -> float:
+        """Half-width of the box of a group, fraction of NAV."""
+        return half_width(self.to, self.band)
+
+    @property
     def does(self) -> str:
         """Past what, and where to."""
         of = {"asset_class": "class", "sector": "sector"}[self.by]
         lines = "" if self.lines is None else f", or {said(self.lines)} of a line"
-        into = goes(half_width(self.to, self.band), self.band)
+        into = goes(self.destination, self.band)
         return f"past {said(self.band)} points of a {of}{lines}, {into}{checked(self)}"
 
     def rows(self, known: Known) -> Rows:
@@ -70,7 +75,7 @@ class GroupThreshold(Handled):
 
     def _box(self, target: Array) -> Array:
         """(K, n + 1) half-widths of the box of lines and cash."""
-        into = half_width(self.to, self.band)
+        into = self.destination
         box = np.full((len(target), target.shape[1] + 1), into)
         if self.to != "target" and self.lines is not None:
             box[:, :-1] = self.lines * (into / self.band if self.band > 0.0 else 0.0)
@@ -86,7 +91,7 @@ class GroupThreshold(Handled):
             )
         member = np.array([groups.index(name) for name in names], dtype=np.int64)
         total = known.target @ np.eye(len(groups))[member]
-        into = half_width(self.to, self.band)
+        into = self.destination
         bounds = [total - self.band, total + self.band, total - into, total + into]
         first = 0 if self.by == "asset_class" else len(set(known.market.asset_class))
         terms = super().terms(known)

@@ -17,7 +17,7 @@ STRATEGIC = FixedWeights((0.6, 0.4))
 
 EXAMPLES = {
     "{rule: never}": Never(STRATEGIC),
-    "{rule: calendar, every: month, part: 0.5}": Calendar(STRATEGIC, "month", 0.5),
+    "{rule: calendar, every: month, part: 0.5}": Calendar(STRATEGIC, "month", part=0.5),
     "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
     "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
