@@ -1,0 +1,70 @@
+"""Worlds that look like a market: their moments, and what is tuned on them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import world
+
+from backtests.calibrated import calibrated, on_worlds
+from backtests.sweeps import Arena, Choices, threshold
+from backtests.tuning import tune
+from research.accounting import Costs
+from research.allocation import EqualWeights, FixedWeights
+from research.errors import ConfigError
+from research.risk import GBM, simulated_market
+from research.rules import Threshold
+from research.rules.one_asset import best_half_width
+
+P, SIGMA, COST, G = 0.6, 0.16, 0.001, 2.0
+
+
+def test_simple_returns_have_the_moments_of_the_market() -> None:
+    market = world(days=400, n=3, seed=4)
+    model = calibrated(market, 252.0)
+    d, returns = 1.0 / 252.0, market.returns[1:]
+    means = np.exp(model.mean * d)
+    np.testing.assert_allclose(means - 1.0, returns.mean(axis=0), atol=1e-15)
+    covariance = np.outer(means, means) * np.expm1(model.covariance * d)
+    np.testing.assert_allclose(covariance, np.cov(returns, rowvar=False), atol=1e-16)
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    """Thirty years of one line of 16 % beside cash, ten of which are the test."""
+    model = GBM([P * SIGMA**2], [[SIGMA**2]], 252)
+    market = simulated_market(model, days=252 * 30, seed=9, start="1985-01-02")
+    costs = Costs.bps(1, commission=10)
+    return Arena.on(market, costs, FixedWeights((P,)), start=market.dates[252 * 20], g=G, lag=0)
+
+
+def test_a_band_to_its_edge_tuned_on_worlds_is_that_of_the_closed_form(arena: Arena) -> None:
+    """The volatility of the past is 16 % give or take 1 %, and the best width depends on cost, target and g alone."""
+    bands = tuple(np.geomspace(0.01, 0.1, 10).tolist())
+    tuned = tune(Choices(threshold, band=bands, to=1.0), arena, measure=on_worlds(paths=100, years=10))
+    best = best_half_width(P, COST, G, sigma=SIGMA, interval=1 / 252)
+    nearest = min(bands, key=lambda band: abs(np.log(band / best)))
+    assert abs(bands.index(tuned.policy.band) - bands.index(nearest)) <= 1
+    assert tuned.card.trials == 10
+    assert (tuned.card.tried["J_error"] > 0.0).all()
+
+
+def test_the_days_of_the_test_are_not_looked_at(arena: Arena) -> None:
+    candidates = [Threshold(arena.strategic, band) for band in (0.02, 0.05)]
+    one = tune(candidates, arena, measure=on_worlds(paths=4, years=1))
+    rng = np.random.default_rng(1)
+    returns = arena.market.returns.copy()
+    returns[252 * 20 :] = rng.normal(0.0, 0.05, returns[252 * 20 :].shape)
+
+    other = replace(arena, market=replace(arena.market, returns=returns, prices=np.full(returns.shape, np.nan)))
+    again = tune(candidates, other, measure=on_worlds(paths=4, years=1))
+    np.testing.assert_array_equal(one.card.tried["J"], again.card.tried["J"])
+
+
+def test_what_worlds_cannot_measure_is_refused(arena: Arena) -> None:
+    with pytest.raises(ConfigError, match="hold the strategic target"):
+        tune([Threshold(EqualWeights(), 0.02)], arena, measure=on_worlds(paths=4, years=1))
+    with pytest.raises(ConfigError, match="paths is 1"):
+        on_worlds(paths=1)
+    with pytest.raises(ConfigError, match="5 days with returns of all its lines"):
+        calibrated(world(days=6), 252.0)
