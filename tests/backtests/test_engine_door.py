@@ -25,7 +25,7 @@ class Changed:
     def decide(self, view: View) -> Hold | Trade:
         raise AssertionError("played compiled")
 
-    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
         whole = Threshold(self.allocation, 0.01).corridor(market, targets)
         return replace(whole, **{name: change(getattr(whole, name)) for name, change in self.changes.items()})
 

@@ -293,7 +293,7 @@ class Foresees:
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def corridor(self, market: Market, targets: TargetPath) -> Corridor:
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
         best = np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))]
         rows = band_rows(best[None], 0.01, 0.0)
         days = len(market.dates)
