@@ -26,6 +26,8 @@ from research.market.market import Array
 from research.rules.corridor import Corridor
 from research.rules.terms import Workspace
 
+NEEDED = ("corridor", "decide")  # of a policy that is played compiled
+
 
 def backtest(
     market: Market,
@@ -146,8 +148,8 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
 
 def _is_corridor(policy: Policy) -> bool:
     """Is the policy a corridor? A class that overrides `decide` alone is played as it decides, day by day."""
-    owners = [next((c for c in type(policy).__mro__ if name in vars(c)), None) for name in ("corridor", "decide")]
-    return owners[0] is not None and owners[0] is owners[1]
+    places = [next((k for k, c in enumerate(type(policy).__mro__) if name in vars(c)), None) for name in NEEDED]
+    return None not in places and places[0] <= places[1]  # type: ignore[operator]
 
 
 def _check_corridor(game: Game, corridor: Corridor) -> None:

@@ -18,7 +18,6 @@ from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ask, near, reason
-from research.rules.destinations import copy_box
 from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, rests
 from research.rules.triggers import answer
 
@@ -253,7 +252,7 @@ def _look(
     room: Workspace,
     days: int,
 ) -> tuple[bool, Asked]:
-    """Ask the rule at row t; the box of a trade is in room.box."""
+    """Ask the rule at row t; a box that it makes is in room.box."""
     k, weights = rule.row[t], room.weights
     cash = weigh(units, closes, t, nav, weights)
     if rule.asks_more:
@@ -263,7 +262,6 @@ def _look(
     if not ask(weights, cash, tradable, t, *triggers):
         return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
-    copy_box(rule, k, room.box)
     return True, Asked(t, line, size, allowed, k, low, high, -1, days)
 
 
@@ -278,11 +276,19 @@ def carry_out(
     """
     k, cash_price = order.k, sessions.cash_index[t]
     before = wealth(units, prices, t, cash_units, cash_price)
-    status, nav, cash_units, paid, unfinished = book(
-        units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-        order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch,
-        ledger.trades, ledger.charges, count,
-    )  # fmt: skip
+    # Two calls, since the rows of a corridor are handed over faster than a part of an array that is written to.
+    if rule.makes_boxes:
+        status, nav, cash_units, paid, unfinished = book(
+            units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
+            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
+            scratch, ledger.trades, ledger.charges, count,
+        )  # fmt: skip
+    else:
+        status, nav, cash_units, paid, unfinished = book(
+            units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
+            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
+            scratch, ledger.trades, ledger.charges, count,
+        )  # fmt: skip
     use_up(desk.most, t, ledger.trades[count], before)
     if uses_all(desk, order.left, rule.part) and is_overdrawn(
         sessions.flows[t], order.cash_lower, cash_units * cash_price, nav

@@ -70,7 +70,8 @@ class Corridor:
     @cached_property
     def compiled(self) -> CorridorArrays:
         """All of it but the terms, as the kernels of one path take it."""
-        return CorridorArrays(*self.arrays, float(self.part), self.terms.some, self.terms.cooldown)
+        terms = self.terms
+        return CorridorArrays(*self.arrays, float(self.part), terms.some, terms.makes_boxes, terms.cooldown)
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
         """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""

@@ -73,7 +73,7 @@ PLAIN = Terms(
 
 
 class CorridorArrays(NamedTuple):
-    """A `Corridor` as kernels take it; `asks_more` where there are terms, which are handed over by themselves."""
+    """A `Corridor` as kernels take it; `asks_more` and `makes_boxes` as its terms, handed over by themselves, say."""
 
     asked: Mask
     row: Rows
@@ -85,6 +85,7 @@ class CorridorArrays(NamedTuple):
     cash: Array
     part: float
     asks_more: bool
+    makes_boxes: bool
     cooldown: int
 
 

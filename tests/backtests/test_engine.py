@@ -700,3 +700,9 @@ def test_in_a_world_without_return_wealth_and_costs_are_what_one_began_with(
 def test_a_policy_that_knows_tomorrow_is_seen_to_gain(make_market: MakeMarket) -> None:
     gained, error, _ = shortfalls(make_market, Knows())
     assert gained > 20.0 * error
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_is_played_compiled(make_market: MakeMarket, name: str) -> None:
+    """Reasons to hold are kept by the daily loop only; compiled, they are derived when someone asks."""
+    assert backtest(crowded(make_market), RULES[name], Costs.bps(5), start="2018-02-15").holds is None
