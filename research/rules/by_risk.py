@@ -41,7 +41,7 @@ class TrackingError(Handled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(limit=self.limit)
+        check_positive(**{"limit of TrackingError": self.limit})
         check_window(self, self.window, self.periods_per_year)
         self._check()
 
@@ -61,7 +61,7 @@ class TrackingError(Handled):
 
     def terms(self, known: Known) -> Terms:
         """Its limit."""
-        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=_not_locked(known))
+        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=known.covariance)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class CostBenefit(Handled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(g=self.g, horizon=self.horizon)
+        check_positive(**{"g of CostBenefit": self.g, "horizon of CostBenefit": self.horizon})
         check_window(self, self.window, self.periods_per_year)
         self._check()
 
@@ -106,9 +106,7 @@ class CostBenefit(Handled):
     def terms(self, known: Known) -> Terms:
         """What waiting and trading cost."""
         return (
-            super()
-            .terms(known)
-            ._replace(some=True, patience=0.5 * self.g * self.horizon, covariance=_not_locked(known))
+            super().terms(known)._replace(some=True, patience=0.5 * self.g * self.horizon, covariance=known.covariance)
         )
 
 
@@ -116,8 +114,8 @@ class CostBenefit(Handled):
 class NoTradeRegion(Handled):
     """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
 
-    Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance estimated at each month's
-    end; that of cash is the narrowest of them.
+    Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance, as both are known at each
+    month's end; that of cash is the narrowest of them.
     g : price of squared tracking.  to : the "edge", which is best where costs are proportional, or the "target".
     narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
     gap between two checks (`one_asset`).
@@ -135,7 +133,7 @@ class NoTradeRegion(Handled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(g=self.g)
+        check_positive(**{"g of NoTradeRegion": self.g})
         check_window(self, self.window, self.periods_per_year)
         self._check()
 
@@ -151,11 +149,10 @@ class NoTradeRegion(Handled):
 
     def rows(self, known: Known) -> Rows:
         """A band of its own for each line."""
-        rates = known.rates[-1] if len(known.rates) == 1 else known.rates.mean(axis=0)
-        years = 1.0 / (CHECKS[self.check] or self.periods_per_year)
+        rates, years = known.rates[known.of_rates], 1.0 / (CHECKS[self.check] or self.periods_per_year)
         widths = np.zeros((len(known.target), known.target.shape[1] + 1))
         for k, (target, covariance) in enumerate(zip(known.target, known.covariance, strict=True)):
-            widths[k, :-1] = self._widths(target, covariance, rates, years)
+            widths[k, :-1] = self._widths(target, covariance, rates[k], years)
         widths = or_narrowest(widths)
         return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
 
@@ -192,7 +189,7 @@ class BestPoint(Handled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(g=self.g, horizon=self.horizon)
+        check_positive(**{"g of BestPoint": self.g, "horizon of BestPoint": self.horizon})
         check_window(self, self.window, self.periods_per_year)
         self._check()
 
@@ -286,9 +283,3 @@ def _without_bands(target: Array) -> Rows:
     cash = rows["cash"].copy()
     cash[:, :2] = -np.inf, np.inf
     return rows | {"trigger_lower": -far, "trigger_upper": far, "cash": cash}
-
-
-def _not_locked(known: Known) -> Array:
-    """The covariances (K, n, n), without lines that are locked: what cannot be traded away does not trigger."""
-    locked = np.array([word == "locked" for word in known.market.trading])
-    return np.where(locked[:, None] | locked, 0.0, known.covariance)

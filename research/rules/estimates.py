@@ -17,18 +17,23 @@ def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
     return found
 
 
-def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, NDArray[np.int64]]:
-    """(M, n, n) the covariance of each month's end, and (T,) which is in force, -1 before the first."""
+def covariances(
+    market: Market, window: int, periods_per_year: float
+) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """(M, n, n) the covariance of each month's end, (T,) which is in force, -1 before the first, (M,) these rows."""
     ends = _ends(market.past(len(market.dates) - 1), window)
     found = [covariance_of(market.past(int(t)), window, periods_per_year) for t in ends]
     row = np.searchsorted(ends, np.arange(len(market.dates)), side="right") - 1
-    return np.array(found).reshape(-1, *[len(market.assets)] * 2), row
+    return np.array(found).reshape(-1, *[len(market.assets)] * 2), row, ends
 
 
-def covariance_now(past: Past, window: int, periods_per_year: float) -> Array | None:
-    """(n, n) the covariance in force at the last day of `past`; None before the first."""
+def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Array, int] | None:
+    """(n, n) the covariance in force at the last day of `past`, and the row that it is of; None before the first."""
     ends = _ends(past, window)
-    return covariance_of(Past(past._market, int(ends[-1])), window, periods_per_year) if len(ends) else None
+    if not len(ends):
+        return None
+    end = int(ends[-1])
+    return covariance_of(Past(past._market, end), window, periods_per_year), end
 
 
 def _ends(past: Past, window: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import TargetPath
 from research.arguments import is_number, is_whole, refuse
+from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Array, Market, Mask, Past
 from research.rules.corridor import UNSEEN, Corridor, restricted
@@ -30,7 +31,8 @@ class Known(NamedTuple):
 
     target : (K, n).  review : (K,) is the day of the row one of `Handled.review`?
     covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
-    rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
+    rates : (R, n) cost a side, fraction of the notional, on each day or on all; of_rates : (K,) which of these rows was
+    known when the covariance was estimated.  tickets : (n,) currency an order.
     market : names and classes of the lines, and which of them may trade.
     """
 
@@ -38,6 +40,7 @@ class Known(NamedTuple):
     review: Mask
     covariance: Array
     rates: Array
+    of_rates: NDArray[np.int64]
     tickets: Array
     market: Market | Past
 
@@ -124,17 +127,18 @@ class Handled:
 
     def decide(self, view: View) -> Hold | Trade:
         """Ask the rule of one close."""
-        past, covariance = view.past, np.empty((0, *[len(view.weights)] * 2))
+        past, rates, end = view.past, view.costs.per_side, 0
+        covariance = np.empty((0, *[len(view.weights)] * 2))
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
             if found is None:
                 return Hold(UNSEEN)
-            covariance = found[None]
+            covariance, end = found[0][None], found[1]
         review = self.review is not None and bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
         if not (view.unfinished or review or scheduled(past.days[-1:], self.looks, past.calendar, self.offset)[0]):
             return Hold(Why(self.trigger))
-        rates = view.costs.per_side[-1:]
-        known = Known(view.target[None], np.array([review]), covariance, rates, view.costs.ticket, past)
+        of_rates = np.array([min(end, len(rates) - 1)])
+        known = Known(view.target[None], np.array([review]), covariance, rates, of_rates, view.costs.ticket, past)
         return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known).answer(view)
 
     def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
@@ -144,9 +148,10 @@ class Handled:
         if self.review is not None:
             review = scheduled(market.days, self.review, market.calendar)
         found, which = np.empty((0, n, n)), np.zeros(len(market.dates), dtype=np.int64)
+        ends = np.zeros(1, dtype=np.int64)
         if self.window > 0:
-            found, which = covariances(market, self.window, self.periods_per_year)
-            found = np.concatenate([found, np.zeros((1, n, n))])  # in place of -1, where none is known
+            found, which, ends = covariances(market, self.window, self.periods_per_year)
+            found, ends = np.concatenate([found, np.zeros((1, n, n))]), np.append(ends, 0)  # in place of -1
         row, of, reviewed, measured = _rows_of(targets, review, which)
         costs = Costs.bps(n) if costs is None else costs
         known = Known(
@@ -154,6 +159,7 @@ class Handled:
             reviewed,
             found[measured] if self.window > 0 else found,
             costs.per_side,
+            np.minimum(ends[measured], len(costs.per_side) - 1),
             costs.ticket,
             market,
         )
@@ -162,6 +168,8 @@ class Handled:
 
     def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
         rows, terms = restricted(self.rows(known), known.market), self.terms(known)
+        if any(known.market.trading):
+            terms = terms._replace(some=True, restricted=True)
         return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, terms=terms, unseen=unseen)
 
     def _check(self) -> None:
@@ -173,9 +181,12 @@ class Handled:
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and self.turnover_cap > 0.0):
             refuse(f"turnover_cap of {name} is", self.turnover_cap, "give a fraction of NAV above 0, or nothing.")
-        check_schedule(self.looks, self.offset)
-        if self.review is not None:
-            check_schedule(self.review)
+        try:
+            check_schedule(self.looks, self.offset)
+            if self.review is not None:
+                check_schedule(self.review)
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
 
 
 def said(fraction: float) -> str:

@@ -13,7 +13,6 @@ from research.rules.terms import (
     UPPER_TRIGGER,
     CorridorArrays,
     Room,
-    Terms,
     sum_of,
 )
 
@@ -23,22 +22,60 @@ def wants(
     weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
 ) -> bool:
     """Does the rule trade? Weights (n,) at a wealth of `nav` against row k of the corridor."""
-    if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
-        return True
     terms = rule.terms
+    if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
+        return not terms.restricted or _mends(weights, cash_weight, tradable, t, rule, k, room)
     if terms.goal >= REGION:
         set_goal(weights, cash_weight, tradable, t, rule, k, room)
         return _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
     if len(terms.groups) > 0:
         for group in range(terms.groups.shape[2]):
-            if _past_group(weights, tradable, t, terms, k, group) > TOLERANCE:
-                return True
+            if _past_group(weights, tradable, t, rule, k, group) > TOLERANCE:
+                return not terms.restricted or _mends(weights, cash_weight, tradable, t, rule, k, room)
     if terms.tracking_error < np.inf:
-        return _tracking_error(weights, rule.target, k, terms.covariance) > terms.tracking_error + TOLERANCE
+        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+        return _tracking_error(weights, room.goal, k, terms.covariance) > terms.tracking_error + TOLERANCE
     if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, nav, t, rule, k)
+        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+        loss, cost = _of_waiting(weights, room.goal, nav, t, rule, k)
         return loss > cost
     return False
+
+
+@lean
+def _mends(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Room
+) -> bool:
+    """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
+
+    It is where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
+    wide. Else what no trade can mend would be traded on every day.
+    """
+    set_goal(weights, cash_weight, tradable, t, rule, k, room)
+    cash, before, after, least = 1.0, 0.0, 0.0, np.inf
+    for i in range(len(weights)):
+        cash -= room.goal[i]
+        if tradable[t, i]:
+            lower, upper = rule.trigger_lower[k, i], rule.trigger_upper[k, i]
+            past = max(lower - weights[i], weights[i] - upper)
+            if past > TOLERANCE:
+                aim = rule.target[k, i]
+                least = min(least, aim - lower if weights[i] < lower else upper - aim)
+            before += max(past, 0.0)
+            after += max(max(lower - room.goal[i], room.goal[i] - upper), 0.0)
+    lower, upper = rule.cash[k, 0], rule.cash[k, 1]
+    past = max(lower - cash_weight, cash_weight - upper)
+    least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
+    before += max(past, 0.0)
+    after += max(max(lower - cash, cash - upper), 0.0)
+    if len(rule.terms.groups) > 0:
+        for group in range(rule.terms.groups.shape[2]):
+            lower, upper = rule.terms.groups[k, LOWER_TRIGGER, group], rule.terms.groups[k, UPPER_TRIGGER, group]
+            past = _past_group(weights, tradable, t, rule, k, group)
+            least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
+            before += max(past, 0.0)
+            after += max(_past_group(room.goal, tradable, t, rule, k, group), 0.0)
+    return least == 0.0 or after <= TOLERANCE or before - after > least + TOLERANCE
 
 
 @lean
@@ -55,9 +92,11 @@ def facts(
         return line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
     terms, triggers = rule.terms, (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if terms.tracking_error < np.inf:
-        return NO_LINE, _tracking_error(weights, rule.target, k, terms.covariance), terms.tracking_error
+        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+        return NO_LINE, _tracking_error(weights, room.goal, k, terms.covariance), terms.tracking_error
     if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, nav, t, rule, k)
+        set_goal(weights, cash_weight, tradable, t, rule, k, room)
+        loss, cost = _of_waiting(weights, room.goal, nav, t, rule, k)
         return NO_LINE, loss, cost
     line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
     if len(terms.groups) == 0:
@@ -68,7 +107,7 @@ def facts(
     elif line == -1:
         past = gap_of(cash_weight, rule.cash[k, 0], rule.cash[k, 1])
     for group in range(terms.groups.shape[2]):
-        further = _past_group(weights, tradable, t, terms, k, group)
+        further = _past_group(weights, tradable, t, rule, k, group)
         if further > past + ROUNDING:
             past, line = further, len(weights) + terms.first_group + group
             aim = sum_of(rule.target[k], terms.member, group)
@@ -93,45 +132,51 @@ def may_want(
 
 
 @inlined
-def _past_group(weights: Array, tradable: Mask, t: int, terms: Terms, k: int, group: int) -> float:
-    """How far a group is past its trigger. One of which no line can trade does not trigger."""
-    total, some = 0.0, False
+def _past_group(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, group: int) -> float:
+    """How far a group is past its trigger. One of which no line can be traded that way does not trigger."""
+    total, buys, sells, terms = 0.0, False, False, rule.terms
     for i in range(len(weights)):
         if terms.member[i] == group:
             total += weights[i]
-            some |= tradable[t, i]
-    if not some:
-        return -np.inf
-    return max(terms.groups[k, LOWER_TRIGGER, group] - total, total - terms.groups[k, UPPER_TRIGGER, group])
+            buys |= tradable[t, i] and rule.lower[k, i] > -np.inf
+            sells |= tradable[t, i] and rule.upper[k, i] < np.inf
+    under = terms.groups[k, LOWER_TRIGGER, group] - total if buys else -np.inf
+    over = total - terms.groups[k, UPPER_TRIGGER, group] if sells else -np.inf
+    return max(under, over)
 
 
 @inlined
-def _squared(weights: Array, target: Array, k: int, covariance: Array) -> float:
-    """d'Sd of the gaps d = weights - target."""
+def _squared(weights: Array, goal: Array, k: int, covariance: Array) -> float:
+    """d'Sd of the gaps d = weights - goal."""
     total = 0.0
     for i in range(len(weights)):
         row = 0.0
         for j in range(len(weights)):
-            row += covariance[k, i, j] * (weights[j] - target[k, j])
-        total += (weights[i] - target[k, i]) * row
+            row += covariance[k, i, j] * (weights[j] - goal[j])
+        total += (weights[i] - goal[i]) * row
     return max(total, 0.0)
 
 
 @inlined
-def _tracking_error(weights: Array, target: Array, k: int, covariance: Array) -> float:
-    return float(np.sqrt(_squared(weights, target, k, covariance)))
+def _tracking_error(weights: Array, goal: Array, k: int, covariance: Array) -> float:
+    """To where a trade would go: the target, as far as halts and lines that are not traded both ways allow."""
+    return float(np.sqrt(_squared(weights, goal, k, covariance)))
 
 
 @inlined
-def _of_waiting(weights: Array, nav: float, t: int, rule: CorridorArrays, k: int) -> tuple[float, float]:
-    """(loss, cost): what waiting is expected to lose, and what a trade to target would cost; fractions of NAV."""
-    terms, cost = rule.terms, 0.0
+def _of_waiting(weights: Array, goal: Array, nav: float, t: int, rule: CorridorArrays, k: int) -> tuple[float, float]:
+    """(loss, cost): what waiting is expected to lose, and what a trade to the goal would cost; fractions of NAV.
+
+    Where no gap is more than a rounding there is nothing to lose.
+    """
+    terms, cost, some = rule.terms, 0.0, False
     r = min(t, len(terms.rates) - 1)
     for i in range(len(weights)):
-        size = abs(weights[i] - rule.target[k, i])
+        size = abs(weights[i] - goal[i])
         if size > TOLERANCE:
             cost += terms.rates[r, i] * size + terms.tickets[i] / nav
-    return terms.patience * _squared(weights, rule.target, k, terms.covariance), cost
+            some = True
+    return terms.patience * _squared(weights, goal, k, terms.covariance) if some else 0.0, cost
 
 
 @inlined
