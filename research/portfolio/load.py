@@ -159,7 +159,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
     return _Line(
         asset=asset,
         asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
-        sector=document.text(*path, "sector", default=market.instruments["sector"].iloc[of_market]),
+        sector=_sector(document, path, market.instruments["sector"].iloc[of_market]),
         target=target,
         range=_range(document, (*path, "range"), target),
         shares=shares,
@@ -170,10 +170,17 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
     )
 
 
+def _sector(document: Document, path: KeyPath, of_market: str) -> str:
+    """The sector of the line, that of its market where the file does not say; "" where neither does."""
+    return document.text(*path, "sector") if document.has(*path, "sector") else of_market
+
+
 def _trading(document: Document, path: KeyPath) -> str:
     """Which way the line may be traded, "" for both."""
-    word = document.text(*path, "trading", default="") if document.has(*path, "trading") else ""
-    if document.has(*path, "trading") and word not in TRADING[1:]:
+    if not document.has(*path, "trading"):
+        return ""
+    word = document.text(*path, "trading")
+    if word not in TRADING[1:]:
         document.refuse((*path, "trading"), "no such restriction", word, f"Use {', '.join(TRADING[1:])}.")
     return word
 

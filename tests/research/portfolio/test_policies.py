@@ -36,9 +36,7 @@ EXAMPLES = {
         STRATEGIC, 0.25, check="friday", kind="relative", cap=0.05, review="quarter"
     ),
     "{rule: threshold, kind: volatility, volatility_window: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
-        Threshold(
-            STRATEGIC, kind="volatility", volatility_window=63, lines="breaching", payer="SPY", turnover_cap=0.1
-        )
+        Threshold(STRATEGIC, kind="volatility", volatility_window=63, lines="breaching", payer="SPY", turnover_cap=0.1)
     ),
     "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
         STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
@@ -157,6 +155,47 @@ def test_every_name_has_an_example() -> None:
             r"mine \(.*line 2\): .* with to 2\.0 of it: to of Threshold is .*: destination 0\.02 lies",
         ),
         ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands\.1: not a number .*found 'wide'"),
+        (
+            "{rule: calendar, every: 2.5}",
+            r"mine\.every: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
+        ),
+        (
+            "{rule: calendar, every: 0}",
+            r"policies\.mine \(.*line 2\): Calendar: every is 0: a number of sessions is at",
+        ),
+        ("{rule: calendar, offset: 99}", r"policies\.mine \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
+        ("{rule: threshold, review: never}", r"mine\.review: not one of its words .*found 'never'\. Use 'day'"),
+        ("{rule: threshold, cooldown: -1}", r"mine \(.*line 2\): cooldown of Threshold is -1: give a whole number"),
+        (
+            "{rule: threshold, turnover_cap: 0}",
+            r"mine \(.*line 2\): turnover_cap of Threshold is 0\.0: give a fraction",
+        ),
+        ("{rule: threshold, turnover_cap: 5%}", r"mine\.turnover_cap: not a number \(.*\): found '5%'"),
+        ("{rule: threshold, kind: percent}", r"mine\.kind: not one of its words .*'percent'\. Use 'absolute', 'rel"),
+        ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all lines move"),
+        ("{rule: threshold, cap: 0.05}", r"mine \(.*\): cap of Threshold is 0\.05 of an absolute band"),
+        (
+            "{rule: group_threshold, by: country}",
+            r"mine\.by: not one of its words .*'country'\. Use 'asset_class' or 's",
+        ),
+        ("{rule: group_threshold, band: 5}", r"mine\.band: a band is a fraction of NAV .*found 5\."),
+        (
+            "{rule: group_threshold, lines: -0.02}",
+            r"mine \(.*line 2\): lines of GroupThreshold is -0\.02: a half-width",
+        ),
+        (
+            "{rule: group_threshold, band: 0.0150, to: {half_width: 0.0175}}",
+            r"mine \(.*\): to of GroupThreshold is Within\(half_width=0\.0175\): destination 0\.0175 lies",
+        ),
+        (
+            "{rule: tracking_error, limit: 0}",
+            r"mine \(.*line 2\): limit of TrackingError is 0\.0: give a finite number",
+        ),
+        ("{rule: tracking_error, window: 1}", r"mine \(.*line 2\): window of TrackingError is 1: give a whole number"),
+        ("{rule: cost_benefit, horizon: -1}", r"mine \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
+        ("{rule: no_trade_region, check: 10}", r"mine\.check: not one of its words .*found 10\. Use 'day', 'week'"),
+        ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
+        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, part, .*, g, horizon"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],
 )
