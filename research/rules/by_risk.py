@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from research.allocation import Allocation
-from research.arguments import check_positive
+from research.arguments import check_positive, one_of, refuse
 from research.errors import PolicyError
 from research.market.market import Array
 from research.rules.bands import band_rows
@@ -27,6 +27,7 @@ class TrackingError(Handled):
 
     limit : a year, fraction of NAV: 0.01 is one per cent a year.  check : when it looks, as `Threshold` has it.
     window, periods_per_year : returns that the covariance S is of, estimated at each month's end; and a year's number.
+    Where a halt or a restricted line keeps a trade from the target, the gaps are to where it would go instead.
     With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
     """
 
@@ -69,7 +70,8 @@ class CostBenefit(Handled):
     """Trade to target when waiting is expected to lose more than the trade costs.
 
     Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
-    expected to last; the trade costs each line's commission, half-spread and ticket.
+    expected to last; the trade costs each line's commission, half-spread and ticket. Gaps are as `TrackingError` has
+    them, and those below 1e-6 of NAV are none.
     g : price of squared tracking.  horizon : years.  check, window, periods_per_year : as `TrackingError` has them.
     """
 
@@ -134,6 +136,8 @@ class NoTradeRegion(Handled):
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(**{"g of NoTradeRegion": self.g})
+        one_of("to of NoTradeRegion is", self.to, ("edge", "target"))
+        one_of("check of NoTradeRegion is", self.check, CHECKS)
         check_window(self, self.window, self.periods_per_year)
         self._check()
 
@@ -241,6 +245,8 @@ class OptimalRegion(Handled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        if not isinstance(self.region, Region):
+            refuse("region of OptimalRegion is", self.region, "give what `optimal_region` gives.")
         self._check()
 
     @property

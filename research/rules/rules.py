@@ -140,6 +140,8 @@ class Threshold(Handled):
             self._check_cap(self.cap)
         if self.lines not in ("all", "breaching"):
             raise ConfigError(f"lines of Threshold is {self.lines!r}: 'all' move, or only the 'breaching' ones.")
+        if not isinstance(self.payer, str):
+            raise ConfigError(f"payer of Threshold is {self.payer!r}: use 'pro_rata', 'cash' or the name of a line.")
         if self.lines == "all" and self.payer != "pro_rata":
             raise ConfigError(
                 f"payer of Threshold is {self.payer!r} where all lines move to the nearest point: it pays for "
