@@ -24,6 +24,8 @@ from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array
 from research.rules.corridor import Corridor
+from research.rules.estimates import covariance_now
+from research.rules.handled import Handled
 from research.rules.terms import Workspace
 
 NEEDED = ("corridor", "decide")  # of a policy that is played compiled
@@ -185,6 +187,7 @@ def _check(game: Game, nav: float, opening: Array) -> None:
             f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "
             f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
         )
+    _check_rule(game)
     seen = getattr(game.policy, "seen", None)
     if seen is not None and market.dates[game.first] < seen:
         raise PolicyError(
@@ -205,6 +208,24 @@ def _check(game: Game, nav: float, opening: Array) -> None:
             f"policy {game.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
             f"the leverage limit of {game.leverage_limit:g}; the largest is {market.assets[i]} with {weights[i]:.4f}. "
             "Lower it or raise the limit."
+        )
+
+
+def _check_rule(game: Game) -> None:
+    """Refuse a rule that could never be asked on these days. Raises ConfigError."""
+    rule, days, market = game.policy, len(game.market.dates) - 1 - game.first, game.market
+    if not isinstance(rule, Handled):
+        return
+    if rule.cooldown >= days:
+        raise ConfigError(
+            f"cooldown of {type(rule).__name__} is {rule.cooldown} sessions, and {days} follow the opening trade: it "
+            "would never trade. Give a shorter one, or more days."
+        )
+    if rule.window > 0 and covariance_now(market.past(len(market.dates) - 1), rule.window, 1.0) is None:
+        raise ConfigError(
+            f"returns of {type(rule).__name__} is {rule.window}, and market {market.name!r} has "
+            f"{len(market.dates) - 1}, with no month's end after a whole window: it would never trade. Give a shorter "
+            "one, or more days."
         )
 
 

@@ -32,15 +32,16 @@ def metrics(stage: Stage) -> tuple[str, ...]:
 def play(stage: Stage, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
-    What is a corridor, where costs are proportional and booked at once, is played in lanes, anything else by itself, to
-    the same bits.
+    What is a corridor, where costs are proportional and booked at once and all lines may be traded both ways, is played
+    in lanes, anything else by itself, to the same bits.
     Raises : what the engine raises.
     """
     configurations = stage.plan.of(part)
     out = np.empty((len(configurations), len(metrics(stage))))
     for name, arena in stage.arenas.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        lanes = [k for k in here if arena.scales and is_plain(configurations[k].policy)]
+        free = arena.scales and not any(arena.market.trading)
+        lanes = [k for k in here if free and is_plain(configurations[k].policy)]
         if lanes:
             out[lanes] = _in_lanes(stage, arena, [configurations[k] for k in lanes], [part.first + k for k in lanes])
         for k in sorted(set(here) - set(lanes)):

@@ -12,6 +12,8 @@ A *box* is (lower, upper) per line and for cash, fractions of NAV; see `nearest`
 in by the loops, so that nothing is allocated in a day.
 """
 
+import numpy as np
+
 from research.accounting.box import nearest
 from research.accounting.settling import BOOKED, NOTHING_MOVED, REFUSED, charge, gain, levy, sell_lots, settle
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
@@ -122,6 +124,24 @@ def _shorten(weights: Array, asked: Array, capped: Array, factor: float, side: f
             capped[i] *= factor
 
 
+@inlined
+def _leave(weights: Array, asked: Array, lower: Array, upper: Array, k: int, cost: Array) -> None:
+    """Leave a line whose box has one side only where it is, if it should move by no more than what costs may move it.
+
+    Wealth shrinks by the costs, and a line that is to be bought by less than its share of them would be sold.
+    """
+    paid, some = 0.0, False
+    for i in range(len(asked)):
+        some |= (lower[k, i] == -np.inf) != (upper[k, i] == np.inf)
+        paid += cost[i] * abs(asked[i] - weights[i])
+    if not some:
+        return
+    for i in range(len(asked)):
+        one_way = lower[k, i] == -np.inf or upper[k, i] == np.inf
+        if one_way and abs(asked[i] - weights[i]) <= 2.0 * paid * abs(weights[i]):
+            asked[i] = weights[i]
+
+
 @lean
 def book(
     units: Array,
@@ -161,6 +181,7 @@ def book(
     cash = nearest(
         weights, tradable[t], lower[k], upper[k], target[k], cash_lower, cash_upper, cost, scratch.movable, asked
     )
+    _leave(weights, asked, lower, upper, k, cost)
     if part < 1.0:
         for i in range(len(asked)):
             if asked[i] != weights[i]:

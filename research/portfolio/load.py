@@ -159,9 +159,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
     return _Line(
         asset=asset,
         asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
-        sector=document.text(*path, "sector")
-        if document.has(*path, "sector")
-        else str(market.instruments["sector"].iloc[of_market]),
+        sector=_sector(document, path, market.instruments["sector"].iloc[of_market]),
         target=target,
         range=_range(document, (*path, "range"), target),
         shares=shares,
@@ -170,6 +168,11 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
         trading=_trading(document, path),
         costs=costs_at(document, path),
     )
+
+
+def _sector(document: Document, path: KeyPath, of_market: str) -> str:
+    """The sector of the line, that of its market where the file does not say; "" where neither does."""
+    return document.text(*path, "sector") if document.has(*path, "sector") else of_market
 
 
 def _trading(document: Document, path: KeyPath) -> str:

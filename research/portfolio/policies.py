@@ -60,7 +60,10 @@ KINDS = {  # what is wrong with a setting of another kind than its class declare
     "missing": ("missing", "Add it."),
     "unexpected": ("unknown key", "Correct its name, or leave it out."),
 }
-EXAMPLE = "{half_width: 0.01}"  # of the one setting that is a word or a mapping
+EITHER = {  # what else a setting may be that is a word
+    "mapping": "a mapping such as {half_width: 0.01}",
+    "int": "a whole number, such as 10",
+}
 
 
 def read_policy(document: Document, path: KeyPath, strategic: FixedWeights) -> Any:
@@ -153,22 +156,20 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
 def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoReturn:
     """Refuse a value in a sentence, at the key or the place in a list to which its gravest problem belongs.
 
-    A setting that is a word or a mapping, or a word or a number, has the problems of both: those of the mapping count
-    where one is written, those of the word where text is.
+    A setting that is a word or a mapping has the problems of both: those of the mapping count where one is written. Of
+    one that is a word or a number, those of the words count.
     """
     words = [p for p in problems if p["loc"] and str(p["loc"][0]).startswith("literal[")]
     others = [{**p, "loc": p["loc"][1:]} for p in problems if p not in words] if words else list(problems)
     first = min(others, key=lambda p: p["type"] != "unexpected_keyword_argument")
-    either = bool(words) and first["type"] == "dataclass_type"
-    counted = bool(words) and first["type"].startswith("int") and isinstance(first["input"], str)
-    told = words[0] if either or counted else first
+    kind = first["type"].partition("_")[0] if words else ""
+    other = EITHER.get("mapping" if first["type"] == "dataclass_type" else kind)
+    told = words[0] if words and other else first
     what, mend = KINDS.get(told["type"].partition("_")[0], (told["msg"], "Correct the value."))
     mend = mend.format(**told.get("ctx", {}))
-    if either:
-        mend = f"{mend.removesuffix('.')}, or write a mapping such as {EXAMPLE}."
-    if counted:
-        mend = f"{mend.removesuffix('.')}, or write a whole number of sessions."
-    document.refuse((*path, *(() if counted else map(str, first["loc"]))), what, first["input"], mend)
+    if words and other:
+        mend = f"{mend.removesuffix('.')}, or write {other}."
+    document.refuse((*path, *map(str, first["loc"])), what, first["input"], mend)
 
 
 @cache

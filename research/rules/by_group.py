@@ -42,7 +42,7 @@ class GroupThreshold(Handled):
         for name, width in (("band", self.band), ("lines", self.lines)):
             if width is not None and not (is_number(width) and width >= 0.0):
                 refuse(f"{name} of GroupThreshold is", width, "a half-width is at least 0 (0.02 is two points).")
-        check_destination(self.to, self.band)
+        check_destination(self, self.to, self.band)
         self._check()
 
     @property

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from research.allocation import Allocation
-from research.arguments import check_positive, floats, refuse
+from research.arguments import check_positive, floats, one_of, refuse
 from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
 from research.market.market import Array
@@ -67,6 +67,7 @@ class TrackingError(ByRisk):
     """Trade to target when the ex-ante tracking error to it, sqrt(d'Sd) of the gaps d, is past a limit.
 
     limit : a year, fraction of NAV: 0.01 is one per cent a year.
+    Where a halt or a restricted line keeps a trade from the target, the gaps are to where it would go instead.
     With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
     """
 
@@ -76,7 +77,7 @@ class TrackingError(ByRisk):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(limit=self.limit)
+        check_positive(**{"limit of TrackingError": self.limit})
         self._check()
 
     @property
@@ -90,7 +91,7 @@ class TrackingError(ByRisk):
 
     def terms(self, known: Known) -> Terms:
         """Its limit."""
-        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=_not_locked(known))
+        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=known.covariance)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class CostBenefit(ByRisk):
     """Trade to target when waiting is expected to lose more than the trade costs.
 
     Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
-    expected to last; the trade costs each line's commission, half-spread and ticket.
+    expected to last; the trade costs each line's commission, half-spread and ticket. Gaps are as `TrackingError` has
+    them, and those below 1e-6 of NAV are none.
     g : price of squared tracking.  horizon : years.
     """
 
@@ -109,7 +111,7 @@ class CostBenefit(ByRisk):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(g=self.g, horizon=self.horizon)
+        check_positive(**{"g of CostBenefit": self.g, "horizon of CostBenefit": self.horizon})
         self._check()
 
     @property
@@ -124,9 +126,7 @@ class CostBenefit(ByRisk):
     def terms(self, known: Known) -> Terms:
         """What waiting and trading cost."""
         return (
-            super()
-            .terms(known)
-            ._replace(some=True, patience=0.5 * self.g * self.horizon, covariance=_not_locked(known))
+            super().terms(known)._replace(some=True, patience=0.5 * self.g * self.horizon, covariance=known.covariance)
         )
 
 
@@ -134,8 +134,8 @@ class CostBenefit(ByRisk):
 class NoTradeRegion(ByRisk):
     """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
 
-    Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance estimated at each month's
-    end; that of cash is the narrowest of them.
+    Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance, as both are known at each
+    month's end; that of cash is the narrowest of them.
     g : price of squared tracking.  to : the "edge", which is best where costs are proportional, or the "target".
     narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
     gap between two checks (`one_asset`).
@@ -149,7 +149,8 @@ class NoTradeRegion(ByRisk):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(g=self.g)
+        check_positive(**{"g of NoTradeRegion": self.g})
+        one_of("to of NoTradeRegion is", self.to, ("edge", "target"))
         self._check()
 
     @property
@@ -201,7 +202,7 @@ class BestPoint(ByRisk):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(g=self.g, horizon=self.horizon)
+        check_positive(**{"g of BestPoint": self.g, "horizon of BestPoint": self.horizon})
         self._check()
 
     @property
@@ -247,6 +248,8 @@ class OptimalRegion(Handled):
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        if not isinstance(self.region, Region):
+            refuse("region of OptimalRegion is", self.region, "give what `optimal_region` gives.")
         self._check()
 
     @property
@@ -289,9 +292,3 @@ def _without_bands(target: Array) -> Rows:
     cash = rows["cash"].copy()
     cash[:, :2] = -np.inf, np.inf
     return rows | {"trigger_lower": -far, "trigger_upper": far, "cash": cash}
-
-
-def _not_locked(known: Known) -> Array:
-    """The covariances (K, n, n), without lines that are locked: what cannot be traded away does not trigger."""
-    locked = np.array([word == "locked" for word in known.market.trading])
-    return np.where(locked[:, None] | locked, 0.0, known.covariance)

@@ -20,14 +20,18 @@ from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArray
 
 @inlined
 def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: Workspace) -> tuple[float, float]:
-    """Write the box that brings these weights (n,) to room.goal into room.box; gives the box of cash."""
+    """Write the box that brings these weights (n,) to room.goal into room.box; gives the box of cash.
+
+    A line that may only be sold, or bought, has a box without end on the other side: it may drift before the booking.
+    """
     goal, box = room.goal, room.box
     if terms.turnover_cap < np.inf:
         cap_turnover(weights, terms.turnover_cap, goal, room.done)
     cash = 1.0
     for i in range(len(weights)):
         moves = goal[i] != weights[i]
-        box[0, i], box[1, i] = (goal[i], goal[i]) if moves else (-np.inf, np.inf)
+        box[0, i] = goal[i] if moves and rule.lower[k, i] > -np.inf else -np.inf
+        box[1, i] = goal[i] if moves and rule.upper[k, i] < np.inf else np.inf
         box[2, i] = rule.target[k, i]
         cash -= goal[i]
     return min(cash, rule.cash[k, 2]), max(cash, rule.cash[k, 3])
@@ -118,7 +122,7 @@ def _to_best_point(
             upper[i] = min(upper[i], weights[i])
             lower[i] = weights[i] if rule.upper[k, i] == np.inf else lower[i]
         elif free and rule.upper[k, i] == np.inf:  # may not be sold
-            lower[i], upper[i] = weights[i], 1.0
+            lower[i], upper[i] = weights[i], 1.0 if rule.target[k, i] > 0.0 else weights[i]
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
     found = best_point(
         weights, rule.target[k], terms.covariance[k], cost, terms.kappa, lower, upper, rule.cash[k, 2],
@@ -153,7 +157,7 @@ def move_breaching(
         owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
     elif payer == BY_CASH:
         owed -= min(owed, max(cash_weight, 0.0))
-    elif payer >= 0 and movable[payer]:
+    elif payer >= 0 and movable[payer] and (owed > 0.0 or rule.target[k, payer] != 0.0):
         paid = min(owed, max(weights[payer], 0.0))
         goal[payer], owed, movable[payer] = weights[payer] - paid, owed - paid, False
     if abs(owed) <= DUST:

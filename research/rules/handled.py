@@ -186,6 +186,8 @@ class Handled:
 
     def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
         rows, terms = restricted(self.rows(known), known.market), self.terms(known)
+        if any(known.market.trading):
+            terms = terms._replace(some=True, restricted=True)
         return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, terms=terms, unseen=unseen)
 
     def _given(self, n: int) -> Array:
@@ -208,9 +210,12 @@ class Handled:
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and self.turnover_cap > 0.0):
             refuse(f"turnover_cap of {name} is", self.turnover_cap, "give a fraction of NAV above 0, or nothing.")
-        check_schedule(self.looks, self.offset)
-        if self.review is not None:
-            check_schedule(self.review)
+        try:
+            check_schedule(self.looks, self.offset)
+            if self.review is not None:
+                check_schedule(self.review)
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
 
 
 def said(fraction: float) -> str:

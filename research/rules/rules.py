@@ -183,29 +183,36 @@ class Threshold(Handled):
 
     def __post_init__(self) -> None:
         """Check the band, its destination and how it is traded."""
-        _check_number("band", self.band)
+        _check_number("band of Threshold", self.band)
         if not self.band >= 0.0:
-            raise ConfigError(f"band is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points).")
-        check_destination(self.to, self.band)
+            raise ConfigError(
+                f"band of Threshold is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points)."
+            )
+        check_destination(self, self.to, self.band)
         if self.kind not in ("absolute", "relative", "volatility"):
-            raise ConfigError(f"kind is {self.kind!r}: a band is 'absolute', 'relative' or 'volatility'.")
+            raise ConfigError(f"kind of Threshold is {self.kind!r}: a band is 'absolute', 'relative' or 'volatility'.")
         if self.cap is not None:
             self._check_cap(self.cap)
         if self.lines not in ("all", "breaching"):
-            raise ConfigError(f"lines is {self.lines!r}: 'all' move, or only the 'breaching' ones.")
+            raise ConfigError(f"lines of Threshold is {self.lines!r}: 'all' move, or only the 'breaching' ones.")
+        if not isinstance(self.payer, str):
+            raise ConfigError(f"payer of Threshold is {self.payer!r}: use 'pro_rata', 'cash' or the name of a line.")
         if self.lines == "all" and self.payer != "pro_rata":
             raise ConfigError(
-                f"payer is {self.payer!r} where all lines move to the nearest point: it pays for lines='breaching'."
+                f"payer of Threshold is {self.payer!r} where all lines move to the nearest point: it pays for "
+                "lines='breaching'."
             )
         check_window(self, "returns", self.returns, self.periods_per_year)
         self._check()
 
     def _check_cap(self, cap: float) -> None:
-        _check_number("cap", cap)
+        _check_number("cap of Threshold", cap)
         if self.kind == "absolute":
-            raise ConfigError(f"cap is {cap!r} of an absolute band of {self.band:g}: it caps a relative one.")
+            raise ConfigError(
+                f"cap of Threshold is {cap!r} of an absolute band of {self.band:g}: it caps a relative one."
+            )
         if not cap > 0.0:
-            raise ConfigError(f"cap is {cap!r}: it is a half-width above 0, fraction of NAV.")
+            raise ConfigError(f"cap of Threshold is {cap!r}: it is a half-width above 0, fraction of NAV.")
 
     @property
     def looks(self) -> Every:
@@ -243,8 +250,8 @@ class Threshold(Handled):
 
     def rows(self, known: Known) -> Rows:
         """The rows of the rule's corridor: on a review the band is zero, and so is the box."""
-        inside = np.where(known.review, 0.0, 1.0)[:, None]
-        trigger, box = (inside * self._half_widths(known, band) for band in (self.band, self.destination))
+        review = known.review[:, None]
+        trigger, box = (np.where(review, 0.0, self._half_widths(known, band)) for band in (self.band, self.destination))
         return band_rows(known.target, trigger, box)
 
     def terms(self, known: Known) -> Terms:
@@ -326,14 +333,16 @@ def goes(destination: float, band: float, unit: str = "") -> str:
     return {0.0: "to target", band: "to the edge"}.get(destination, f"to within {said(destination)}{unit}")
 
 
-def check_destination(to: object, band: float) -> None:
-    """Check that a destination lies inside its band. Raises ConfigError."""
+def check_destination(owner: object, to: object, band: float) -> None:
+    """Check that the destination of a rule lies inside its band. Raises ConfigError."""
+    name = type(owner).__name__
     if not (isinstance(to, Within) or to in ("target", "edge")):
-        raise ConfigError(f"to is {to!r}: use 'target', 'edge' or Within(half_width).")
+        raise ConfigError(f"to of {name} is {to!r}: use 'target', 'edge' or Within(half_width).")
     destination = half_width(to, band)  # type: ignore[arg-type]
     if not 0.0 <= destination <= band:
         raise ConfigError(
-            f"destination {destination:g} lies outside the band of {band:g}: Within lies between 0 and the band."
+            f"to of {name} is {to!r}: destination {destination:g} lies outside the band of {band:g}: "
+            "Within lies between 0 and the band."
         )
 
 

@@ -22,6 +22,7 @@ class Terms(NamedTuple):
     """What a corridor asks and makes beyond its rows; an array without rows stands for nothing of its kind.
 
     some : is there any of it?  makes_boxes : or are boxes those of the corridor's rows?
+    restricted : may some line not be traded both ways?
     cooldown : sessions after a booked trade on which the rule is not asked.
     member : (n,) number of each line's group.  groups : (K, 4, G) bounds of each group's weight: trigger, then box.
     first_group : what the number of a group is counted from in a reason, after the lines.
@@ -35,6 +36,7 @@ class Terms(NamedTuple):
 
     some: bool
     makes_boxes: bool
+    restricted: bool
     cooldown: int
     member: Rows
     groups: Array
@@ -55,6 +57,7 @@ _NO_ROWS, _NO_NUMBERS = np.empty(0, dtype=np.int64), np.empty(0)
 PLAIN = Terms(
     some=False,
     makes_boxes=False,
+    restricted=False,
     cooldown=0,
     member=frozen(_NO_ROWS),
     groups=frozen(np.empty((0, 4, 0))),

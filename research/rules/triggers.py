@@ -34,12 +34,14 @@ def answer(
 
     nav : wealth, currency.  k : row of the corridor in force.  The box of a trade is written into room.box.
     """
-    by_goal = terms.goal >= REGION  # it trades wherever that goes another way than the weights
-    trades = not by_goal and _is_past(weights, cash_weight, nav, tradable, t, rule, terms, k)
-    if by_goal or (trades and terms.makes_boxes):
+    by_goal = terms.goal >= REGION or terms.tracking_error < np.inf or terms.patience > 0.0
+    trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, terms, k)
+    if by_goal or (trades and (terms.makes_boxes or terms.restricted)):
         set_goal(weights, cash_weight, tradable, t, rule, terms, k, room)
     if by_goal:
-        trades = _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
+        trades = _is_worth(weights, nav, t, rule, terms, k, room)
+    elif terms.restricted:
+        trades = trades and _mends(weights, cash_weight, tradable, rule, terms, t, k, room)
     line, size, allowed = _facts(weights, cash_weight, nav, tradable, t, rule, terms, k, room)
     lower, upper = rule.cash[k, 2], rule.cash[k, 3]
     if trades and terms.makes_boxes:
@@ -51,21 +53,63 @@ def answer(
 
 @inlined
 def _is_past(
-    weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int
 ) -> bool:
-    """Is a line, cash, a group, or all past its trigger?"""
+    """Is a line, cash or a group past its trigger?"""
     if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
         return True
     if len(terms.groups) > 0:
         for group in range(terms.groups.shape[2]):
-            if _past_group(weights, tradable, t, terms, k, group) > TOLERANCE:
+            if _past_group(weights, tradable, t, rule, terms, k, group) > TOLERANCE:
                 return True
-    if terms.tracking_error < np.inf:
-        return _tracking_error(weights, rule.target, k, terms.covariance) > terms.tracking_error + TOLERANCE
-    if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, nav, t, rule, terms, k)
-        return loss > cost
     return False
+
+
+@inlined
+def _is_worth(weights: Array, nav: float, t: int, rule: CorridorArrays, terms: Terms, k: int, room: Workspace) -> bool:
+    """Is the goal another than the weights, or too far from them, or dearer to wait for than to go to?"""
+    if terms.tracking_error < np.inf:
+        return _tracking_error(weights, room.goal, k, terms.covariance) > terms.tracking_error + TOLERANCE
+    if terms.patience > 0.0:
+        loss, cost = _of_waiting(weights, room.goal, nav, t, terms, k)
+        return loss > cost
+    return _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
+
+
+@inlined
+def _mends(
+    weights: Array, cash_weight: float, tradable: Mask, rule: CorridorArrays, terms: Terms, t: int, k: int,
+    room: Workspace,
+) -> bool:  # fmt: skip
+    """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
+
+    It is where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
+    wide. Else what no trade can mend would be traded on every day.
+    """
+    cash, before, after, least = 1.0, 0.0, 0.0, np.inf
+    for i in range(len(weights)):
+        cash -= room.goal[i]
+        if tradable[t, i]:
+            lower, upper = rule.trigger_lower[k, i], rule.trigger_upper[k, i]
+            past = max(lower - weights[i], weights[i] - upper)
+            if past > TOLERANCE:
+                aim = rule.target[k, i]
+                least = min(least, aim - lower if weights[i] < lower else upper - aim)
+            before += max(past, 0.0)
+            after += max(max(lower - room.goal[i], room.goal[i] - upper), 0.0)
+    lower, upper = rule.cash[k, 0], rule.cash[k, 1]
+    past = max(lower - cash_weight, cash_weight - upper)
+    least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
+    before += max(past, 0.0)
+    after += max(max(lower - cash, cash - upper), 0.0)
+    if len(terms.groups) > 0:
+        for group in range(terms.groups.shape[2]):
+            lower, upper = terms.groups[k, LOWER_TRIGGER, group], terms.groups[k, UPPER_TRIGGER, group]
+            past = _past_group(weights, tradable, t, rule, terms, k, group)
+            least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
+            before += max(past, 0.0)
+            after += max(_past_group(room.goal, tradable, t, rule, terms, k, group), 0.0)
+    return least == 0.0 or after <= TOLERANCE or before - after > least + TOLERANCE
 
 
 @inlined
@@ -89,9 +133,9 @@ def _facts(
         return line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if terms.tracking_error < np.inf:
-        return NO_LINE, _tracking_error(weights, rule.target, k, terms.covariance), terms.tracking_error
+        return NO_LINE, _tracking_error(weights, room.goal, k, terms.covariance), terms.tracking_error
     if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, nav, t, rule, terms, k)
+        loss, cost = _of_waiting(weights, room.goal, nav, t, terms, k)
         return NO_LINE, loss, cost
     line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
     if len(terms.groups) == 0:
@@ -102,7 +146,7 @@ def _facts(
     elif line == -1:
         past = gap_of(cash_weight, rule.cash[k, 0], rule.cash[k, 1])
     for group in range(terms.groups.shape[2]):
-        further = _past_group(weights, tradable, t, terms, k, group)
+        further = _past_group(weights, tradable, t, rule, terms, k, group)
         if further > past + ROUNDING:
             past, line = further, len(weights) + terms.first_group + group
             aim = sum_of(rule.target[k], terms.member, group)
@@ -112,45 +156,53 @@ def _facts(
 
 
 @inlined
-def _past_group(weights: Array, tradable: Mask, t: int, terms: Terms, k: int, group: int) -> float:
-    """How far a group is past its trigger. One of which no line can trade does not trigger."""
-    total, some = 0.0, False
+def _past_group(
+    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int, group: int
+) -> float:
+    """How far a group is past its trigger. One of which no line can be traded that way does not trigger."""
+    total, buys, sells = 0.0, False, False
     for i in range(len(weights)):
         if terms.member[i] == group:
             total += weights[i]
-            some |= tradable[t, i]
-    if not some:
-        return -np.inf
-    return max(terms.groups[k, LOWER_TRIGGER, group] - total, total - terms.groups[k, UPPER_TRIGGER, group])
+            buys |= tradable[t, i] and rule.lower[k, i] > -np.inf
+            sells |= tradable[t, i] and rule.upper[k, i] < np.inf
+    under = terms.groups[k, LOWER_TRIGGER, group] - total if buys else -np.inf
+    over = total - terms.groups[k, UPPER_TRIGGER, group] if sells else -np.inf
+    return max(under, over)
 
 
 @inlined
-def _squared(weights: Array, target: Array, k: int, covariance: Array) -> float:
-    """d'Sd of the gaps d = weights - target."""
+def _squared(weights: Array, goal: Array, k: int, covariance: Array) -> float:
+    """d'Sd of the gaps d = weights - goal."""
     total = 0.0
     for i in range(len(weights)):
         row = 0.0
         for j in range(len(weights)):
-            row += covariance[k, i, j] * (weights[j] - target[k, j])
-        total += (weights[i] - target[k, i]) * row
+            row += covariance[k, i, j] * (weights[j] - goal[j])
+        total += (weights[i] - goal[i]) * row
     return max(total, 0.0)
 
 
 @inlined
-def _tracking_error(weights: Array, target: Array, k: int, covariance: Array) -> float:
-    return float(np.sqrt(_squared(weights, target, k, covariance)))
+def _tracking_error(weights: Array, goal: Array, k: int, covariance: Array) -> float:
+    """To where a trade would go: the target, as far as halts and lines that are not traded both ways allow."""
+    return float(np.sqrt(_squared(weights, goal, k, covariance)))
 
 
 @inlined
-def _of_waiting(weights: Array, nav: float, t: int, rule: CorridorArrays, terms: Terms, k: int) -> tuple[float, float]:
-    """(loss, cost): what waiting is expected to lose, and what a trade to target would cost; fractions of NAV."""
-    cost = 0.0
+def _of_waiting(weights: Array, goal: Array, nav: float, t: int, terms: Terms, k: int) -> tuple[float, float]:
+    """(loss, cost): what waiting is expected to lose, and what a trade to the goal would cost; fractions of NAV.
+
+    Where no gap is more than a rounding there is nothing to lose.
+    """
+    cost, some = 0.0, False
     r = min(t, len(terms.rates) - 1)
     for i in range(len(weights)):
-        size = abs(weights[i] - rule.target[k, i])
+        size = abs(weights[i] - goal[i])
         if size > TOLERANCE:
             cost += terms.rates[r, i] * size + terms.tickets[i] / nav
-    return terms.patience * _squared(weights, rule.target, k, terms.covariance), cost
+            some = True
+    return terms.patience * _squared(weights, goal, k, terms.covariance) if some else 0.0, cost
 
 
 @inlined

@@ -247,7 +247,7 @@ REGION = {"mean": np.zeros(2), "covariance": np.eye(2) * VARIANCE, "g": 5.0, "in
 OF_TWO: dict[str, Policy] = {
     "optimal": OptimalRegion(TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), **REGION)),
     "optimal with a ticket, half of the way": OptimalRegion(
-        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=1e-4, **REGION), part=0.5
+        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=2e-5, **REGION), part=0.5
     ),
 }
 

@@ -33,8 +33,23 @@ from research.errors import PolicyError
 from research.learning import Learned, LearnedPolicy, PPOSettings, train
 from research.market import SHUMWAY, Market, delist, instruments_table
 from research.market.calendars import last_of
-from research.rules import Calendar, Corridor, Never, Rule, Threshold, TunedThreshold, Within
+from research.rules import (
+    BestPoint,
+    Calendar,
+    Corridor,
+    CostBenefit,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    OptimalRegion,
+    Rule,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+    Within,
+)
 from research.rules.bands import band_rows
+from research.rules.dynamic_programming import optimal_region
 
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
 LISTED = START + 20  # the session on which the last line is listed
@@ -77,11 +92,42 @@ POLICIES: dict[str, Make] = {
     "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, refit="month"), 0.01, "edge"),
     "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
     "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", part=0.5),
+    "friday or band, resting": lambda market: Threshold(
+        FIXED, 0.02, check="friday", review="month", cooldown=2, turnover_cap=0.02
+    ),
+    "volatilities, one pays": lambda market: Threshold(
+        FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
+    ),
+    "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
+    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, part=0.5),
+    "cost and benefit": lambda market: CostBenefit(EqualWeights(), g=20.0, horizon=1.0, returns=30),
+    "no-trade region": lambda market: NoTradeRegion(FIXED, g=50.0, returns=30),
+    "best point": lambda market: BestPoint(FIXED, g=100.0, horizon=1.0, check="week", returns=30),
+    "optimal": lambda market: OptimalRegion(TWO, REGION),
     "tuned": tuned,
     "learned": learned,
 }
 
+TWO = FixedWeights((0.4, 0.3))
+REGION = optimal_region(
+    (0.4, 0.3), mean=np.zeros(2), covariance=np.eye(2) * 0.018**2 * 252, cost=np.full(2, 1e-3), g=50.0, interval=1 / 252
+)
 COSTS = Costs.bps(LINES, commission=[1, 2, 3, 4, 5], half_spread=1)
+
+
+def costs_on(market: Market, by_day: bool = False, t: int = DAYS) -> Costs:
+    """Of the lines of the market; with spreads by the day, which are others after row t, or without."""
+    days, n = market.shape
+    if not by_day:
+        return Costs(COSTS.commission[:n], COSTS.half_spread[:n])
+    spreads = np.random.default_rng(10).uniform(0.5e-4, 5e-4, (DAYS, LINES))
+    spreads[t + 1 :] = np.random.default_rng([t, 2]).uniform(50e-4, 100e-4, spreads[t + 1 :].shape)
+    return Costs(COSTS.commission[:n], spreads[:days, :n])
+
+
+def its_lines(name: str, market: Market) -> Market:
+    """The market that a policy of the battery is played on: an optimal region knows two lines."""
+    return market.select(["A", "B"]) if name == "optimal" else market
 
 
 @pytest.fixture(scope="module")
@@ -161,17 +207,19 @@ class Recorded:
         return answer
 
 
-def played(policy: Policy, market: Market, t: int, lag: int) -> Facts:
+def played(policy: Policy, market: Market, t: int, lag: int, costs: Costs = COSTS) -> Facts:
     """Everything that was known, asked for, or booked up to the close of row t."""
     settings = {"start": market.dates[START + 1], "lag": lag}
     if hasattr(policy, "corridor"):
-        result = backtest(market, policy, COSTS, **settings)
-        corridor, days = policy.corridor(market, result.targets), slice(START + 1, t + 1)
+        result = backtest(market, policy, costs, **settings)
+        corridor, days = policy.corridor(market, result.targets, costs), slice(START + 1, t + 1)
         asked, row, *boxes = corridor.arrays
         answers = [asked[days], *(box[row[days]] for box in boxes)]
+        rates = corridor.terms.rates
+        answers += [rates[days] if len(rates) > 1 else rates]
     else:
         recorded = Recorded(policy, policy.allocation)
-        result = backtest(market, recorded, COSTS, **settings)
+        result = backtest(market, recorded, costs, **settings)
         answers = [answer for answer in recorded.answers if answer[-1] <= t]
     book, days = result.ledger, slice(0, t - result.first + 1)
     decided, done = book.asked <= t, (book.booked >= 0) & (book.booked <= t)
@@ -185,11 +233,11 @@ def played(policy: Policy, market: Market, t: int, lag: int) -> Facts:
     return facts | {"weights": result.weights.to_numpy()[days], "decisions": told}
 
 
-def assert_blind(make: Make, market: Market, t: int, lag: int = 1) -> None:
+def assert_blind(make: Make, market: Market, t: int, lag: int = 1, by_day: bool = False) -> None:
     """What `make` gives decides the same up to row t, whatever comes after it."""
-    known = played(make(market), market, t, lag)
+    known = played(make(market), market, t, lag, costs_on(market, by_day))
     for other in (market.until(market.dates[t]), changed_after(market, t)):
-        facts = played(make(other), other, t, lag)
+        facts = played(make(other), other, t, lag, costs_on(other, by_day, t))
         assert facts.keys() == known.keys()
         for fact, values in facts.items():
             if isinstance(values, pd.DataFrame):
@@ -211,7 +259,13 @@ def days(market: Market) -> list[int]:
 @pytest.mark.parametrize("name", POLICIES)
 def test_no_decision_depends_on_what_comes_after_it(market: Market, days: list[int], name: str, lag: int) -> None:
     for t in days:
-        assert_blind(POLICIES[name], market, t, lag)
+        assert_blind(POLICIES[name], its_lines(name, market), t, lag)
+
+
+@pytest.mark.parametrize("name", ["no-trade region", "cost and benefit", "best point", "classes"])
+def test_no_decision_depends_on_a_spread_that_is_to_come(market: Market, days: list[int], name: str) -> None:
+    for t in days:
+        assert_blind(POLICIES[name], market, t, by_day=True)
 
 
 @pytest.mark.parametrize("name", [name for name in POLICIES if name != "learned"])
@@ -219,7 +273,7 @@ def test_no_decision_depends_on_an_exit_that_is_to_come(leaving: Market, name: s
     """In the halt, on the day before the exit, on the day of it, and after it: nobody knew, and all follow it."""
     assert leaving.exits[3] == LEFT
     for t in (LEFT - 3, LEFT - 1, LEFT, LEFT + 10):
-        assert_blind(POLICIES[name], leaving, t)
+        assert_blind(POLICIES[name], its_lines(name, leaving), t)
 
 
 def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:
@@ -232,7 +286,8 @@ def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Marke
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_policy_of_the_battery_but_one_decides_something(market: Market, name: str) -> None:
     """Blindness is easy for one that never trades: all but `Never` do, before the earliest day that is looked at."""
-    facts = played(POLICIES[name](market), market, START + 70, lag=1)
+    mine = its_lines(name, market)
+    facts = played(POLICIES[name](mine), mine, START + 70, lag=1, costs=costs_on(mine))
     assert (len(facts["asked"]) == 0) == (name == "never, equal")
 
 

@@ -303,7 +303,7 @@ def test_card_says_when_the_grid_should_be_wider(
         (Threshold(HELD), {}, "give Choices of a rule's settings"),
         ([Threshold], {}, "give a rule with an allocation that is ready to be played"),
         ([TunedThreshold(HELD)], {}, "give a rule with an allocation that is ready to be played"),
-        (Choices(Threshold, band=-0.01), {}, "band is -0.01"),
+        (Choices(Threshold, band=-0.01), {}, "band of Threshold is -0.01"),
         (GRID, {"until": "2019-12-31"}, "until is 2019-12-31, and the data of market runs from 2020-01-01 to"),
         (GRID, {"until": "2030-01-01"}, "until is 2030-01-01, and the data of market runs from 2020-01-01 to"),
         (GRID, {"until": "soon"}, "until is 'soon': write a date as YYYY-MM-DD"),

@@ -248,6 +248,15 @@ ERRORS = [
     ("[0.55, 0.65]", "[0.55]", "lines.SPY.range", "not two numbers", "[0.55]", "[lower, upper]"),
     ("[0.55, 0.65]", "[low, high]", "lines.SPY.range", "not two numbers", "['low', 'high']", "[lower, upper]"),
     ("[0.55, 0.65]", "[false, true]", "lines.SPY.range", "not two numbers", "[False, True]", "[lower, upper]"),
+    ("shares: 100", "shares: 100, trading: frozen", "lines.SPY.trading", "no such restriction", "'frozen'",
+     "Use sell_only, buy_only, locked."),
+    ("shares: 100", "shares: 100, trading: true", "lines.SPY.trading", "not text", "True", "Write a word"),
+    ("shares: 100", "shares: 100, trading: ''", "lines.SPY.trading", "not text", "''", "Write a word"),
+    ("shares: 100", "shares: 100, sector: 12", "lines.SPY.sector", "not text", "12", "Write a word"),
+    ("[0.55, 0.65], shares: 100", "[0.60, 0.65], shares: 100, trading: locked", "lines.SPY.trading",
+     "keeps SPY at 0.59", "'locked'", "Free the line, or widen its range."),
+    ("[0.55, 0.65], shares: 100", "[0.55, 0.65], shares: 70, trading: sell_only", "lines.SPY.trading",
+     "keeps SPY at 0.50", "'sell_only'", "Free the line"),
     ("lot: 10", "lot: 0", "lines.AGG.lot", "not above zero", "0.0", "least number of units"),
     ("lot: 10", "lot: 10, fractional: true", "lines.AGG.fractional", "stands beside a lot", "True", "Keep one"),
     ("lot: 10", "fractional: yes", "lines.AGG.fractional", "not true or false", "'yes'", "true or false"),
@@ -329,6 +338,18 @@ def test_target_of_cash_is_kept_in_the_settings(write: Any, tmp_path: Path) -> N
     path = tmp_path / "again.yaml"
     path.write_text(yaml.safe_dump(first.settings))
     assert load_portfolio(path).settings == first.settings
+
+
+def test_sector_and_restriction_of_a_line_are_kept(write: Any, tmp_path: Path) -> None:
+    first = load_portfolio(write("shares: 100", "shares: 100, sector: broad, trading: sell_only"))
+    assert first.market.trading == ("sell_only", "")
+    assert first.market.sector == ("broad", "")
+    assert first.settings["lines"]["SPY"]["trading"] == "sell_only"
+    path = tmp_path / "again.yaml"
+    path.write_text(yaml.safe_dump(first.settings, sort_keys=False))
+    again = load_portfolio(path)
+    assert again.settings == first.settings
+    assert again.market.fingerprint == first.market.fingerprint
 
 
 def test_targets_add_up_when_only_their_last_digits_do_not(write: Any) -> None:

@@ -11,7 +11,18 @@ from research.errors import ConfigError
 from research.learning import Learned, PPOSettings
 from research.portfolio.document import read_document
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
-from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
+from research.rules import (
+    BestPoint,
+    Calendar,
+    CostBenefit,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+    Within,
+)
 
 STRATEGIC = FixedWeights((0.6, 0.4))
 
@@ -20,6 +31,20 @@ EXAMPLES = {
     "{rule: calendar, every: month, part: 0.5}": Calendar(STRATEGIC, "month", part=0.5),
     "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
     "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
+    "{rule: calendar, every: 10, offset: -1, cooldown: 3}": Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
+    "{rule: threshold, band: 0.25, kind: relative, cap: 0.05, check: friday, review: quarter}": Threshold(
+        STRATEGIC, 0.25, check="friday", kind="relative", cap=0.05, review="quarter"
+    ),
+    "{rule: threshold, kind: volatility, returns: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
+        Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
+    ),
+    "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
+        STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
+    ),
+    "{rule: tracking_error, limit: 0.02, returns: 63, part: 0.5}": TrackingError(STRATEGIC, 0.02, returns=63, part=0.5),
+    "{rule: cost_benefit, g: 3, horizon: 0.5, check: week}": CostBenefit(STRATEGIC, 3.0, 0.5, check="week"),
+    "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
+    "{rule: best_point, horizon: 1, check: 21, returns: 126}": BestPoint(STRATEGIC, horizon=1.0, check=21, returns=126),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
     "{rule: learned, steps: 9, seeds: [7], ppo: {epochs: 3}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(epochs=3)),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
@@ -79,7 +104,10 @@ def test_every_name_has_an_example() -> None:
         ("{rule: threshold, band: true}", r"mine\.band: not a number \(.*\): found True"),
         ("{rule: threshold, band: '0.02'}", r"mine\.band: not a number \(.*\): found '0\.02'"),
         ("{rule: threshold, band: 3%}", r"mine\.band: not a number \(.*line 2\): found '3%'\. Write a plain number"),
-        ("{rule: threshold, band: -0.02}", r"policies\.mine \(.*line 2\): band is -0\.02: a half-width is at least 0"),
+        (
+            "{rule: threshold, band: -0.02}",
+            r"policies\.mine \(.*line 2\): band of Threshold is -0\.02: a half-width is at least 0",
+        ),
         (
             "{rule: threshold, to: middle}",
             r"mine\.to: not one of its words .*found 'middle'\. Use 'target' or 'edge', or write a ",
@@ -95,7 +123,10 @@ def test_every_name_has_an_example() -> None:
             "{rule: threshold, to: {half_width: 0.01, x: 1}}",
             r"mine\.to\.x: unknown key \(.*line 2\): found 1\. Correct its name",
         ),
-        ("{rule: threshold, to: {half_width: 0.5}}", r"policies\.mine \(.*\): destination 0\.5 lies outside the band"),
+        (
+            "{rule: threshold, to: {half_width: 0.5}}",
+            r"policies\.mine \(.*\): to of Threshold is .*: destination 0\.5 lies outside the band",
+        ),
         ("{rule: never, allocation: {window: 5}}", r"mine\.allocation\.kind: missing .*Add `kind:`"),
         (
             "{rule: never, allocation: {kind: hpr}}",
@@ -121,9 +152,53 @@ def test_every_name_has_an_example() -> None:
         ("{rule: tuned, bands: [0.01, -0.02]}", r"policies\.mine \(.*line 2\): .* try band -0\.02 .*at least 0"),
         (
             "{rule: tuned, bands: [0.01], to: [2.0]}",
-            r"mine \(.*line 2\): .* with to 2\.0 of it: destination 0\.02 lies",
+            r"mine \(.*line 2\): .* with to 2\.0 of it: to of Threshold is .*: destination 0\.02 lies",
         ),
         ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands\.1: not a number .*found 'wide'"),
+        (
+            "{rule: calendar, every: 2.5}",
+            r"mine\.every: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
+        ),
+        (
+            "{rule: calendar, every: 0}",
+            r"policies\.mine \(.*line 2\): Calendar: every is 0: a number of sessions is at",
+        ),
+        ("{rule: calendar, offset: 99}", r"policies\.mine \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
+        ("{rule: threshold, review: never}", r"mine\.review: not one of its words .*found 'never'\. Use 'day'"),
+        ("{rule: threshold, cooldown: -1}", r"mine \(.*line 2\): cooldown of Threshold is -1: give a whole number"),
+        (
+            "{rule: threshold, turnover_cap: 0}",
+            r"mine \(.*line 2\): turnover_cap of Threshold is 0\.0: give a fraction",
+        ),
+        ("{rule: threshold, turnover_cap: 5%}", r"mine\.turnover_cap: not a number \(.*\): found '5%'"),
+        ("{rule: threshold, kind: percent}", r"mine\.kind: not one of its words .*'percent'\. Use 'absolute', 'rel"),
+        ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all lines move"),
+        ("{rule: threshold, cap: 0.05}", r"mine \(.*\): cap of Threshold is 0\.05 of an absolute band"),
+        (
+            "{rule: group_threshold, by: country}",
+            r"mine\.by: not one of its words .*'country'\. Use 'asset_class' or 's",
+        ),
+        ("{rule: group_threshold, band: 5}", r"mine\.band: a band is a fraction of NAV .*found 5\."),
+        (
+            "{rule: group_threshold, lines: -0.02}",
+            r"mine \(.*line 2\): lines of GroupThreshold is -0\.02: a half-width",
+        ),
+        (
+            "{rule: group_threshold, band: 0.0150, to: {half_width: 0.0175}}",
+            r"mine \(.*\): to of GroupThreshold is Within\(half_width=0\.0175\): destination 0\.0175 lies",
+        ),
+        (
+            "{rule: tracking_error, limit: 0}",
+            r"mine \(.*line 2\): limit of TrackingError is 0\.0: give a finite number",
+        ),
+        (
+            "{rule: tracking_error, returns: 1}",
+            r"mine \(.*line 2\): returns of TrackingError is 1: give a whole number",
+        ),
+        ("{rule: cost_benefit, horizon: -1}", r"mine \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
+        ("{rule: no_trade_region, check: 10}", r"mine\.check: not one of its words .*found 10\. Use 'day', 'week'"),
+        ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
+        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, part, .*, g, horizon"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],
 )

@@ -108,10 +108,10 @@ def test_an_absolute_band_is_the_same_for_all() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "percent"}, "kind is 'percent': a band is 'absolute', 'relative' or 'volatility'"),
-        ({"cap": 0.05}, "cap is 0.05 of an absolute band of 0.2: it caps a relative one"),
-        ({"kind": "relative", "cap": 0.0}, "cap is 0.0: it is a half-width above 0"),
-        ({"kind": "relative", "cap": "5"}, "cap is '5': give a plain number"),
+        ({"kind": "percent"}, "kind of Threshold is 'percent': a band is 'absolute', 'relative' or 'volatility'"),
+        ({"cap": 0.05}, "cap of Threshold is 0.05 of an absolute band of 0.2: it caps a relative one"),
+        ({"kind": "relative", "cap": 0.0}, "cap of Threshold is 0.0: it is a half-width above 0"),
+        ({"kind": "relative", "cap": "5"}, "cap of Threshold is '5': give a plain number"),
         ({"kind": "relative", "to": Within(0.3)}, "destination 0.3 lies outside the band of 0.2"),
     ],
 )
@@ -133,18 +133,18 @@ def test_forty_thresholds_are_tried_by_default() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calendar(EQUAL, "fortnight"), "every is 'fortnight': no such calendar period"),
+        (lambda: Calendar(EQUAL, "fortnight"), "Calendar: every is 'fortnight': no such calendar period"),
         (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
-        (lambda: Threshold(EQUAL, -0.01), "band is -0.01"),
-        (lambda: Threshold(EQUAL, float("nan")), "band is nan"),
-        (lambda: Threshold(EQUAL, 0.02, "middle"), "to is 'middle': use 'target', 'edge' or Within"),
+        (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
+        (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),
+        (lambda: Threshold(EQUAL, 0.02, "middle"), "to of Threshold is 'middle': use 'target', 'edge' or Within"),
         (lambda: Threshold(EQUAL, 0.02, Within(0.03)), "destination 0.03 lies outside the band of 0.02"),
         (lambda: Threshold(EQUAL, 0.02, Within(-0.01)), "destination -0.01 lies outside"),
         (lambda: Threshold(EQUAL, 0.02, part=1.5), "part of Threshold is 1.5"),
-        (lambda: Threshold(EQUAL, "x"), "band is 'x': give a plain number, such as 0.02"),
-        (lambda: Threshold(EQUAL, True), "band is True: give a plain number"),
-        (lambda: Threshold(EQUAL, None), "band is None: give a plain number"),
-        (lambda: Threshold(EQUAL, 0.02, 0.01), "to is 0.01: use 'target', 'edge' or Within"),
+        (lambda: Threshold(EQUAL, "x"), "band of Threshold is 'x': give a plain number, such as 0.02"),
+        (lambda: Threshold(EQUAL, True), "band of Threshold is True: give a plain number"),
+        (lambda: Threshold(EQUAL, None), "band of Threshold is None: give a plain number"),
+        (lambda: Threshold(EQUAL, 0.02, 0.01), "to of Threshold is 0.01: use 'target', 'edge' or Within"),
         (lambda: Threshold(EQUAL, 0.02, part="all"), "part of Threshold is 'all': it is more than 0"),
         (lambda: Calendar(EQUAL, "month", part="all"), "part of Calendar is 'all': it is more than 0"),
         (lambda: Calendar(EQUAL, 0), "every is 0: "),
@@ -156,10 +156,22 @@ def test_forty_thresholds_are_tried_by_default() -> None:
         (lambda: TunedThreshold(EQUAL, to=()), r"to of TunedThreshold is \(\): give a tuple of at least one number"),
         (lambda: TunedThreshold(EQUAL, bands=0.02), "bands of TunedThreshold is 0.02: give a tuple"),
         (lambda: TunedThreshold(EQUAL, bands=("x",)), "bands of TunedThreshold is 'x': give a plain number"),
-        (lambda: TunedThreshold(EQUAL, bands=(0.01, -0.01)), "try band -0.01 with to 0.0 of it: band is -0.01"),
-        (lambda: TunedThreshold(EQUAL, bands=(float("nan"),)), "try band nan with to 0.0 of it: band is nan"),
-        (lambda: TunedThreshold(EQUAL, to=(0.0, 2.0)), "to 2.0 of it: destination 0.01 lies outside the band of 0.005"),
-        (lambda: TunedThreshold(EQUAL, to=(-0.5,)), "to -0.5 of it: destination -0.0025 lies outside"),
+        (
+            lambda: TunedThreshold(EQUAL, bands=(0.01, -0.01)),
+            "try band -0.01 with to 0.0 of it: band of Threshold is -0.01",
+        ),
+        (
+            lambda: TunedThreshold(EQUAL, bands=(float("nan"),)),
+            "try band nan with to 0.0 of it: band of Threshold is nan",
+        ),
+        (
+            lambda: TunedThreshold(EQUAL, to=(0.0, 2.0)),
+            "to 2.0 of it: to of Threshold is .*: destination 0.01 lies outside the band of 0.005",
+        ),
+        (
+            lambda: TunedThreshold(EQUAL, to=(-0.5,)),
+            "to -0.5 of it: to of Threshold is .*: destination -0.0025 lies outside",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make: object, message: str) -> None:

@@ -1,0 +1,412 @@
+"""Every rule through one battery: whole, still at rest, idempotent, blind to order and size, and in its reasons."""
+
+import dataclasses
+from collections.abc import Callable
+
+import exchange_calendars as xcals
+import numpy as np
+import pandas as pd
+import pytest
+from typing_extensions import is_protocol
+
+from backtests.backtest import Backtest
+from backtests.engine import backtest
+from research import rules
+from research.accounting import Costs, Flows, Hold, Policy, Trade, View
+from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
+from research.errors import ConfigError, PolicyError
+from research.market import Market, instruments_table
+from research.market.market import Array
+from research.rules import (
+    BestPoint,
+    Calendar,
+    CostBenefit,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    OptimalRegion,
+    Rule,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+    Within,
+)
+from research.rules.dynamic_programming import optimal_region
+
+DAYS, ZERO = 220, 130  # from row 130 on nothing moves, where a test says so
+FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
+WHOLE = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.1))
+TWO = FixedWeights((0.4, 0.3))
+REGION = optimal_region(
+    (0.4, 0.3), mean=np.zeros(2), covariance=np.eye(2) * 0.015**2 * 252, cost=np.full(2, 1e-3), g=50.0, interval=1 / 252
+)
+
+MAKERS: dict[str, Callable[[Allocation], Rule]] = {
+    "never": Never,
+    "calendar": lambda a: Calendar(a, "week"),
+    "every 7 sessions": lambda a: Calendar(a, 7, offset=-2),
+    "band": lambda a: Threshold(a, 0.015),
+    "edge": lambda a: Threshold(a, 0.01, "edge"),
+    "5/25": lambda a: Threshold(a, 0.25, kind="relative", cap=0.02),
+    "Daryanani": lambda a: Threshold(a, 0.1, Within(0.05), kind="relative"),
+    "volatility": lambda a: Threshold(a, 0.4, kind="volatility", returns=40),
+    "band or month": lambda a: Threshold(a, 0.02, review="month"),
+    "resting": lambda a: Threshold(a, 0.01, cooldown=7),
+    "capped": lambda a: Threshold(a, 0.015, turnover_cap=0.01),
+    "breaching, pro rata": lambda a: Threshold(a, 0.015, lines="breaching"),
+    "breaching, cash": lambda a: Threshold(a, 0.015, "edge", lines="breaching", payer="cash"),
+    "breaching, a line": lambda a: Threshold(a, 0.015, Within(0.01), lines="breaching", payer="A02"),
+    "groups": lambda a: GroupThreshold(a, "sector", 0.015),
+    "edges of groups": lambda a: GroupThreshold(a, "sector", 0.015, "edge"),
+    "groups and lines": lambda a: GroupThreshold(a, "sector", 0.015, Within(0.01), lines=0.02),
+    "tracking error": lambda a: TrackingError(a, 0.006, returns=40),
+    "cost and benefit": lambda a: CostBenefit(a, g=10.0, horizon=0.5, returns=40),
+    "no-trade region": lambda a: NoTradeRegion(a, g=50.0, returns=40),
+    "no-trade region, to target": lambda a: NoTradeRegion(a, g=20.0, to="target", returns=40),
+    "best point": lambda a: BestPoint(a, g=100.0, horizon=1.0, check="week", returns=40),
+}
+ESTIMATES = {"volatility", "no-trade region", "no-trade region, to target", "best point"}  # bands are new each month
+PART_OF_THE_WAY = {"capped"}  # what is left waits for the next day on which the rule is asked
+PUSHES = {"breaching, pro rata", "breaching, cash", "breaching, a line"}  # who pays may leave a band of its own
+NAMES = [*MAKERS, "optimal"]
+
+
+def rule_of(name: str, allocation: Allocation = FIVE) -> Rule:
+    return OptimalRegion(TWO, REGION) if name == "optimal" else MAKERS[name](allocation)
+
+
+def made(returns: Array, trading: list[str] | None = None) -> Market:
+    days, n = returns.shape
+    dates = xcals.get_calendar("XNYS", start="2018-01-02", end="2019-12-31").sessions[:days]
+    names = tuple(f"A{i:02}" for i in range(n))
+    table = instruments_table(names, asset_class=["stock"] * n).assign(sector=list("abaab")[:n])
+    table = table if trading is None else table.assign(trading=trading)
+    unknown = np.full(returns.shape, np.nan)
+    return Market(
+        dates, names, returns, np.ones(returns.shape, dtype=bool), np.zeros(days), table, unknown, name="made"
+    )
+
+
+def noise(name: str, still: int = DAYS) -> Array:
+    """Returns of the lines of a rule; from row `still` on there are none."""
+    rng = np.random.default_rng(31)
+    returns = rng.normal(2e-4, 0.012, (DAYS, 5))[:, : 2 if name == "optimal" else 5]
+    return np.where(np.arange(DAYS)[:, None] < still, returns, 0.0)
+
+
+def costs_of(name: str) -> Costs:
+    n = 2 if name == "optimal" else 5
+    return Costs.bps(n, commission=[1.0, 2.0, 3.0, 4.0, 5.0][:n], half_spread=1.0)
+
+
+def play(
+    name: str, market: Market, costs: Costs | None = None, allocation: Allocation = FIVE, **more: object
+) -> Backtest:
+    return backtest(market, rule_of(name, allocation), costs_of(name) if costs is None else costs, **more)
+
+
+def see(result: Backtest, day: int) -> View:
+    """What the rule would see at the close of a day of the test, after all that was booked, long after a trade."""
+    weights, t = result.weights.to_numpy()[day].copy(), result.first + day
+    nav = result.ledger.nav[: day + 1]
+    target = result.targets.rows[result.targets.row[t]]
+    return View(
+        result.market.past(t), target, weights, float(result.cash_weight.iloc[day]), float(nav[-1]), nav, 999,
+        result.costs,
+    )  # fmt: skip
+
+
+def late(name: str, result: Backtest) -> list[int]:
+    """Rows on which something was asked for long after the market came to rest, but for new estimates of a band."""
+    book, dates = result.ledger, result.market.dates
+    moved = np.abs(book.trades).max(axis=1, initial=0.0) > 1e-6
+    ends = np.flatnonzero(np.append(dates[1:].month != dates[:-1].month, False)) if name in ESTIMATES else []
+    return [t for t in book.asked[moved].tolist() if t > ZERO + 25 and t not in ends]
+
+
+# -- all of them -----------------------------------------------------------------------------------------------------
+
+
+def test_every_rule_is_in_the_battery_and_says_what_it_does() -> None:
+    exported = [getattr(rules, name) for name in rules.__all__]
+    deciding = {rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule)}
+    assert deciding == {type(rule_of(name)) for name in NAMES}
+    for name in NAMES:
+        words = rule_of(name).words  # type: ignore[attr-defined]
+        assert words
+        assert words == words.strip()
+        assert "None" not in words
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("name", NAMES)
+def test_wealth_is_what_is_held_and_cash_without_a_target_is_only_what_costs_and_drift_leave(
+    name: str, lag: int
+) -> None:
+    for allocation in (FIVE, WHOLE):
+        result = play(name, made(noise(name)), allocation=allocation, lag=lag)
+        book = result.ledger
+        assert len(book.asked) > 0 or name == "never"
+        assert np.isfinite(book.trades).all()
+        held = (result.weights.sum(axis=1) + result.cash_weight).to_numpy()
+        np.testing.assert_allclose(held, 1.0, atol=1e-12)
+        assert result.weights.to_numpy().min() >= -1e-12
+        assert book.residual[0] < 1e-12
+        if allocation is WHOLE and name != "optimal":
+            assert np.abs(result.cash_weight).max() < 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_that_has_traded_is_content(name: str) -> None:
+    """Without lag and costs: asked again at the same close, it holds."""
+    n = 2 if name == "optimal" else 5
+    result = play(name, made(noise(name)), Costs.bps(n), lag=0)
+    days = result.ledger.booked[result.ledger.booked >= 0] - result.first
+    assert len(days) > 0 or name == "never"
+    if name in PART_OF_THE_WAY | PUSHES:
+        return
+    for day in days.tolist():
+        answer = result.policy.decide(see(result, day))
+        assert isinstance(answer, Hold), f"{name} trades again on day {day}: {answer.why}"
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_market_at_rest_is_not_traded(name: str, lag: int) -> None:
+    """Nothing moves from row 130 on: what was under way is finished within the month, and then nobody trades."""
+    for costs in (costs_of(name), Costs.bps(2 if name == "optimal" else 5)):
+        result = play(name, made(noise(name, ZERO)), costs, lag=lag)
+        assert not late(name, result), result.decisions().tail(3)["reason"].tolist()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_the_lines_changes_nothing(name: str) -> None:
+    if name == "optimal":
+        return
+    order = np.array([3, 0, 4, 2, 1])
+    market, costs, target = made(noise(name)), costs_of(name), np.array(FIVE.weights)
+    result = play(name, market)
+    other = market.select([market.assets[i] for i in order])
+    shuffled = Costs(costs.commission[order], costs.half_spread[order])
+    permuted = play(name, other, shuffled, FixedWeights(tuple(target[order])))
+    np.testing.assert_array_equal(permuted.ledger.asked, result.ledger.asked)
+    np.testing.assert_allclose(permuted.ledger.trades, result.ledger.trades[:, order], atol=1e-10)
+    np.testing.assert_allclose(permuted.weights, result.weights.to_numpy()[:, order], atol=1e-10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wealth_a_thousand_times_as_large_has_the_same_weights(name: str) -> None:
+    small, large = play(name, made(noise(name))), play(name, made(noise(name)), nav=1000.0)
+    np.testing.assert_array_equal(large.ledger.asked, small.ledger.asked)
+    np.testing.assert_allclose(large.weights, small.weights, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reasons_are_never_empty_and_their_numbers_are_those_of_the_day(name: str) -> None:
+    result = play(name, made(noise(name)))
+    told, market = result.decisions(), result.market
+    assert told["reason"].str.len().min() > 10
+    assert not told["reason"].str.contains("nan").any()
+    weights, cash = result.weights.to_numpy(), result.cash_weight.to_numpy()
+    names = [*market.labels, "cash"]
+    for row in told[told["line"] != ""].itertuples():
+        t = market.dates.get_loc(row.asked)
+        target, now = result.targets.rows[result.targets.row[t]], weights[t - result.first]
+        line = names.index(row.line)
+        if row.line == "cash":
+            gap = cash[t - result.first] - (1.0 - target.sum())
+        elif line < len(target):
+            gap = now[line] - target[line]
+        else:
+            inside = np.array([sector == row.line for sector in market.sector])
+            gap = (now - target)[inside].sum()
+        assert row.gap == pytest.approx(gap, abs=1e-12)
+
+
+# -- lines that are not traded both ways -----------------------------------------------------------------------------
+
+RESTRICTIONS = [
+    ["sell_only", "", "", "", ""],
+    ["buy_only", "", "", "", ""],
+    ["", "locked", "", "", ""],
+    ["", "locked", "sell_only", "buy_only", ""],
+]
+
+
+def assert_kept(result: Backtest) -> None:
+    trades = result.ledger.trades
+    for i, word in enumerate(result.market.trading):
+        if word in ("sell_only", "locked"):
+            assert trades[:, i].max(initial=0.0) <= 0.0, f"{word} line {i} is bought"
+        if word in ("buy_only", "locked"):
+            assert trades[:, i].min(initial=0.0) >= 0.0, f"{word} line {i} is sold"
+
+
+@pytest.mark.parametrize("use", [None, "rebalance", "cash"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_rule_and_no_flow_trades_a_line_the_way_it_may_not_be(name: str, use: str | None) -> None:
+    for trading in RESTRICTIONS:
+        market = made(noise(name), trading)
+        flows = (
+            None if use is None else Flows(dict(zip(market.dates[[60, 100, 140]], [0.2, -0.1, 0.1], strict=True)), use)
+        )
+        for lag in (0, 1):
+            for allocation in (FIVE, WHOLE):
+                assert_kept(play(name, market, allocation=allocation, lag=lag, flows=flows))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_line_that_cannot_be_mended_does_not_make_a_rule_trade_every_day(name: str) -> None:
+    """One line is a good part from its target from the beginning, and stays; the rule may trade twice as often."""
+    market = made(noise(name))
+    free = len(play(name, market, lag=1).booked)
+    for trading in (["locked", "", "", "", ""], ["sell_only", "", "", "", ""]):
+        result = play(name, made(noise(name), trading), lag=1, start_weights=np.array([0.15, 0.3, 0.25, 0.13, 0.12]))
+        assert len(result.booked) <= 2 * free + 10, (trading, free, len(result.booked))
+
+
+def test_an_optimal_region_does_not_take_restricted_lines() -> None:
+    with pytest.raises(PolicyError, match="OptimalRegion trades each line both ways"):
+        play("optimal", made(noise("optimal"), ["locked", ""]))
+
+
+# -- odd targets -----------------------------------------------------------------------------------------------------
+
+ODD = {
+    "a target of zero": FixedWeights((0.5, 0.3, 0.2, 0.0, 0.0)),
+    "all in one": FixedWeights((1.0, 0.0, 0.0, 0.0, 0.0)),
+    "all in cash but one": FixedWeights((0.1, 0.0, 0.0, 0.0, 0.0)),
+    "an estimate": InverseVolatility(window=20, refit="month"),
+    "all equal": EqualWeights(),
+}
+
+
+@pytest.mark.parametrize("target", ODD)
+@pytest.mark.parametrize("name", MAKERS)
+def test_odd_targets_are_finite_and_content(name: str, target: str) -> None:
+    estimated = target == "an estimate"  # of returns that do not vary there is none
+    result = play(name, made(noise(name, DAYS if estimated else ZERO)), allocation=ODD[target], lag=0)
+    assert np.isfinite(result.ledger.nav).all()
+    assert np.isfinite(result.weights.to_numpy()).all()
+    assert estimated or not late(name, result)
+    if target == "all in one":
+        assert np.abs(result.cash_weight).max() < 1e-2
+        assert (np.abs(result.ledger.trades[:, 1:]) == 0.0).all()
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_line_that_is_listed_late_is_bought_only_when_it_is_there(name: str) -> None:
+    returns, there = noise(name), np.arange(DAYS) >= 90
+    returns[~there, 4] = 0.0
+    market = made(returns)
+    tradable = np.ones(returns.shape, dtype=bool)
+    tradable[~there, 4] = False
+    market = dataclasses.replace(market, tradable=tradable)
+    for lag in (0, 1):
+        result = play(name, market, lag=lag)
+        assert (result.weights.to_numpy()[:90, 4] == 0.0).all()
+        assert np.isfinite(result.ledger.nav).all()
+        if name not in ("never", "edges of groups"):  # it buys the cheapest line of a group, which is another
+            assert result.weights.to_numpy()[-1, 4] > 0.02
+
+
+# -- schedules and rests ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_no_two_bookings_are_closer_than_the_rest_between_them(lag: int) -> None:
+    booked = play("resting", made(noise("resting")), lag=lag).ledger.booked
+    booked = booked[booked >= 0]
+    assert len(booked) > 5
+    assert booked[0] > 7
+    assert np.diff(booked).min() > 7
+
+
+def test_calendar_or_band_trades_on_every_review_and_on_bands_besides() -> None:
+    result = play("band or month", made(noise("band or month")))
+    days = result.market.dates
+    last = days[np.append(days[1:].month != days[:-1].month, False)]
+    asked = days[result.ledger.asked]
+    assert set(last) <= set(asked)
+    others = result.ledger.asked[~asked.isin(last)]
+    assert len(others) > 0
+    gaps = np.abs(result.weights.to_numpy() - np.array(FIVE.weights)).max(axis=1)
+    of_cash = np.abs(result.cash_weight.to_numpy() - 0.05)
+    assert (np.maximum(gaps, of_cash)[others - result.first] > 0.02).all()
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (Threshold(FIVE, cooldown=500), r"cooldown of Threshold is 500 sessions, and 219 follow the opening trade"),
+        (Calendar(FIVE, cooldown=219), r"cooldown of Calendar is 219 sessions, and 219 follow"),
+        (
+            TrackingError(FIVE, returns=5000),
+            r"returns of TrackingError is 5000, and market 'made' has 219, with no",
+        ),
+        (
+            BestPoint(FIVE, returns=218),
+            r"returns of BestPoint is 218, and market 'made' has 219, with no month's",
+        ),
+        (Threshold(FIVE, kind="volatility", returns=900), r"returns of Threshold is 900"),
+        (GroupThreshold(FIVE, "sector"), r"GroupThreshold is by sector, and no line of the market has one"),
+        (
+            Threshold(FIVE, lines="breaching", payer="XYZ"),
+            r"payer of Threshold is 'XYZ': use 'pro_rata', 'cash' or a l",
+        ),
+        (OptimalRegion(FIVE, REGION), r"region of OptimalRegion is for the target \[0\.4, 0\.3\], and the allocation"),
+        (TunedThreshold(FIVE), r"policy 'TunedThreshold' cannot decide"),
+    ],
+)
+def test_what_could_never_trade_is_refused(rule: Policy, message: str) -> None:
+    market = made(noise("band"))
+    market = dataclasses.replace(market, instruments=market.instruments.assign(sector=""))
+    with pytest.raises((ConfigError, PolicyError), match=message):
+        backtest(market, rule, Costs.bps(5))
+
+
+def test_nothing_left_to_trade_against_is_refused() -> None:
+    market = made(noise("band"), ["sell_only"] * 4 + ["locked"])
+    with pytest.raises(PolicyError, match=r"no line may be both bought and sold \(A00: sell_only, .*A04: locked\)"):
+        play("band", market, allocation=WHOLE)
+    assert_kept(play("band", market, allocation=FIVE))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GroupThreshold(FIVE, band=-0.01), "band of GroupThreshold is -0.01"),
+        (lambda: GroupThreshold(FIVE, band=0.015, to=Within(0.0175)), "to of GroupThreshold is .*0.0175 lies outside"),
+        (lambda: GroupThreshold(FIVE, "country"), "by of GroupThreshold is 'country'"),
+        (lambda: GroupThreshold(FIVE, lines=np.nan), "lines of GroupThreshold is nan"),
+        (lambda: Threshold(FIVE, 0.015, Within(0.0175)), "to of Threshold is .*0.0175 lies outside the band of 0.015"),
+        (lambda: Threshold(FIVE, turnover_cap=0.0), "turnover_cap of Threshold is 0.0: give a fraction of NAV above 0"),
+        (lambda: Calendar(FIVE, turnover_cap=-1), "turnover_cap of Calendar is -1"),
+        (lambda: TrackingError(FIVE, cooldown=1.5), "cooldown of TrackingError is 1.5: give a whole number"),
+        (lambda: TrackingError(FIVE, np.inf), "limit of TrackingError is inf"),
+        (lambda: CostBenefit(FIVE, g=0), "g of CostBenefit is 0"),
+        (lambda: BestPoint(FIVE, horizon=-1), "horizon of BestPoint is -1"),
+        (lambda: NoTradeRegion(FIVE, returns=1), "returns of NoTradeRegion is 1"),
+        (lambda: NoTradeRegion(FIVE, to="middle"), "to of NoTradeRegion is 'middle'"),
+        (lambda: OptimalRegion(TWO, None), "region of OptimalRegion is None"),
+        (lambda: Threshold(FIVE, lines="some"), "lines of Threshold is 'some'"),
+        (lambda: Threshold(FIVE, lines="breaching", payer=3), "payer of Threshold is 3"),
+        (lambda: Threshold(FIVE, cap=np.nan, kind="relative"), "cap of Threshold is nan"),
+    ],
+)
+def test_settings_are_refused_by_rule_parameter_and_value(make: Callable[[], Rule], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_a_hold_that_was_asked_is_told_from_a_trade(by_day: Callable[[Policy], Policy]) -> None:
+    """Day by day the reasons are recorded, compiled they are derived: they are the same, restricted lines or not."""
+    for name in MAKERS:
+        market = made(noise(name), ["", "locked", "sell_only", "buy_only", ""])
+        fast, slow = (backtest(market, p, costs_of(name)) for p in (rule_of(name), by_day(rule_of(name))))
+        pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
+        np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
+        assert isinstance(slow.policy.decide(see(fast, 50)), Hold | Trade)

@@ -1,0 +1,248 @@
+"""Where a trade goes, against a linear programme, against hand-made numbers, and as invariants."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from research.market.market import Array, Mask, frozen
+from research.rules.corridor import Corridor
+from research.rules.destinations import set_goal, write_box
+from research.rules.terms import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace
+
+INF = np.inf
+
+
+def corridor(
+    target: Array, trigger: float, lower: Array, upper: Array, cash: tuple[float, float], cost: Array, **terms: object
+) -> Corridor:
+    """One row of a corridor that makes its boxes; cash triggers nothing."""
+    made = PLAIN._replace(some=True, makes_boxes=True, rates=cost[None], tickets=np.zeros(len(cost)), **terms)
+    rows = {"target": target, "trigger_lower": target - trigger, "trigger_upper": target + trigger}
+    rows |= {"lower": lower, "upper": upper, "cash": np.array([-INF, INF, *cash])}
+    day = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
+    return Corridor(*day, **{k: v[None] for k, v in rows.items()}, part=1.0, trigger="made", terms=made)
+
+
+def goal_of(weights: Array, rule: Corridor, tradable: Mask | None = None) -> Array:
+    """Where a trade from these weights goes, and a check that the box says the same."""
+    room = Workspace.of(len(weights))
+    free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
+    set_goal(weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled, rule.terms, 0, room)
+    low, high = write_box(weights, rule.compiled, rule.terms, 0, room)
+    goal = room.goal.copy()
+    moved = goal != weights
+    assert (room.box[0][moved] == goal[moved]).all()
+    assert (room.box[1][moved] == goal[moved]).all()
+    assert np.isinf(room.box[:2][:, ~moved]).all()
+    assert low - 1e-12 <= 1.0 - goal.sum() <= high + 1e-12
+    return goal
+
+
+# -- groups, against a linear programme ------------------------------------------------------------------------------
+
+
+def least_cost(
+    weights: Array, target: Array, cost: Array, lower: Array, upper: Array, cash: tuple[float, float], member: Array,
+    groups: Array, tradable: Mask,
+) -> float | None:  # fmt: skip
+    """The least sum of cost x |y - weights| with lines, groups and cash inside their boxes; None where there is none.
+
+    A line with target zero is not raised past what its box forces.
+    """
+    n = len(weights)
+    upper = np.where(target == 0.0, np.minimum(upper, np.maximum(weights, lower)), upper)
+    bounds = [
+        (low, high) if free else (w, w) for w, low, high, free in zip(weights, lower, upper, tradable, strict=True)
+    ]
+    sums, limits = [], []
+    for g in range(groups.shape[1]):
+        inside = np.append((member == g).astype(float), np.zeros(n))
+        sums += [inside, -inside]
+        limits += [groups[1, g], -groups[0, g]]
+    whole = np.append(np.ones(n), np.zeros(n))
+    sums += [whole, -whole]
+    limits += [1.0 - cash[0], -(1.0 - cash[1])]
+    eye = np.eye(n)
+    sums += [*np.hstack([eye, -eye]), *np.hstack([-eye, -eye])]
+    limits += [*weights, *-weights]
+    found = linprog(
+        np.append(np.zeros(n), cost), np.array(sums), np.array(limits), bounds=[*bounds, *[(0.0, None)] * n]
+    )
+    assert found.status in (0, 2), found.message
+    return float(found.fun) if found.status == 0 else None
+
+
+Case = tuple[Array, Array, Array, Array, Array, tuple[float, float], Array, Array]
+
+
+def case(rng: np.random.Generator) -> Case:
+    """Weights, target, cost, lower, upper, cash, member, groups: boxes of all kinds round a target, with ties."""
+    n, count = int(rng.integers(2, 9)), int(rng.integers(1, 4))
+    parts = rng.dirichlet(np.ones(n + 1))
+    has_cash = rng.random() < 0.5
+    target = parts[:n] if has_cash else parts[:n] / parts[:n].sum()
+    target = np.where(rng.random(n) < 0.2, 0.0, target)
+    if not has_cash and target.sum() > 0.0:
+        target /= target.sum()
+    weights = rng.dirichlet(np.ones(n + 1))[:n]
+    cost = rng.choice([1e-4, 5e-4, *rng.uniform(1e-4, 1e-2, n)], n)
+    wide = rng.uniform(0.0, 0.3, n) if rng.random() < 0.5 else np.full(n, 1.0)
+    lower, upper = np.maximum(target - wide, 0.0), target + wide
+    member = np.unique(rng.integers(0, count, n), return_inverse=True)[1]  # no group is empty
+    count = int(member.max()) + 1
+    total = np.array([target[member == g].sum() for g in range(count)])
+    half = rng.uniform(0.0, 0.1, count)
+    rest = 1.0 - target.sum()
+    give = rng.uniform(0.0, 0.05)
+    cash = (max(rest - give, 0.0), rest + give) if rest > 1e-9 else (0.0, 0.0)
+    return weights, target, cost, lower, upper, cash, member, np.stack([total - half, total + half])
+
+
+def nearest_of(
+    weights: Array, target: Array, cost: Array, lower: Array, upper: Array, cash: tuple[float, float], member: Array,
+    groups: Array, tradable: Mask,
+) -> Array:  # fmt: skip
+    far = np.full_like(groups, INF) * np.array([[-1.0], [1.0]])
+    terms = {"member": member.astype(np.int64), "groups": np.concatenate([far, groups])[None]}
+    return goal_of(weights, corridor(target, 0.0, lower, upper, cash, cost, **terms), tradable)
+
+
+def is_inside(goal: Array, lower: Array, upper: Array, member: Array, groups: Array, cash: tuple[float, float]) -> bool:
+    sums = np.array([goal[member == g].sum() for g in range(groups.shape[1])])
+    rest = 1.0 - goal.sum()
+    lines = ((goal >= lower - 1e-9) & (goal <= upper + 1e-9)).all()
+    of_groups = ((sums >= groups[0] - 1e-9) & (sums <= groups[1] + 1e-9)).all()
+    return bool(lines and of_groups and cash[0] - 1e-9 <= rest <= cash[1] + 1e-9)
+
+
+def test_the_nearest_point_with_groups_costs_what_a_linear_programme_says() -> None:
+    rng, moved = np.random.default_rng(11), 0
+    for _ in range(400):
+        weights, target, cost, lower, upper, cash, member, groups = case(rng)
+        free = np.ones(len(weights), dtype=bool)
+        least = least_cost(weights, target, cost, lower, upper, cash, member, groups, free)
+        goal = nearest_of(weights, target, cost, lower, upper, cash, member, groups, free)
+        if least is None:  # only the rule that a target of zero is not raised can leave nothing
+            assert (target == 0.0).any()
+            continue
+        assert is_inside(goal, lower, upper, member, groups, cash)
+        assert cost @ np.abs(goal - weights) == pytest.approx(least, abs=1e-9)
+        moved += least > 1e-6
+    assert moved > 300
+
+
+def test_with_halts_it_is_the_nearest_point_where_there_is_one_and_whole_where_there_is_none() -> None:
+    rng, found, none = np.random.default_rng(12), 0, 0
+    for _ in range(400):
+        weights, target, cost, lower, upper, cash, member, groups = case(rng)
+        free = rng.random(len(weights)) > 0.3
+        least = least_cost(weights, target, cost, lower, upper, cash, member, groups, free)
+        goal = nearest_of(weights, target, cost, lower, upper, cash, member, groups, free)
+        assert np.isfinite(goal).all()
+        assert (goal[~free] == weights[~free]).all()
+        rest = 1.0 - goal.sum()
+        assert rest >= min(0.0, 1.0 - weights[~free].sum()) - 1e-9, "cash is not overdrawn for it"
+        if least is not None:
+            found += 1
+            assert is_inside(goal[free], lower[free], upper[free], member[free], groups[:, :0], (rest - 1, rest + 1))
+            assert cost @ np.abs(goal - weights) == pytest.approx(least, abs=1e-9)
+        else:
+            none += 1
+    assert min(found, none) > 50
+
+
+def test_a_group_over_its_band_sells_its_cheapest_line_and_the_other_group_buys_its_cheapest() -> None:
+    """Stocks 0.70 against 0.60 and a band of 5 points: 5 are sold of B, at 1 bp, and D, at 2 bp, is bought."""
+    weights, target = np.array([0.35, 0.35, 0.15, 0.15]), np.array([0.3, 0.3, 0.2, 0.2])
+    cost, zero, one = np.array([5e-4, 1e-4, 9e-4, 2e-4]), np.zeros(4), np.ones(4)
+    groups, free = np.array([[0.55, 0.35], [0.65, 0.45]]), np.ones(4, dtype=bool)
+    goal = nearest_of(weights, target, cost, zero, one, (0.0, 0.0), np.array([0, 0, 1, 1]), groups, free)
+    assert goal == pytest.approx([0.35, 0.30, 0.15, 0.20], abs=1e-15)
+
+
+# -- only the lines that are past their band -------------------------------------------------------------------------
+
+
+def breaching(
+    weights: list[float], target: list[float], band: float, payer: int, cash: tuple[float, float], inner: float = 0.0
+) -> list[float]:
+    p = np.array(target)
+    low, high = np.maximum(p - inner, 0.0), p + inner
+    rule = corridor(p, band, low, high, cash, np.full(len(p), 1e-3), goal=BREACHING, payer=payer)
+    return goal_of(np.array(weights), rule).tolist()
+
+
+def test_the_others_pay_in_proportion_and_cash_is_one_of_them() -> None:
+    """A goes from 0.50 to 0.40; the 0.10 is a fifth of what B, C and cash hold, so each grows by a fifth."""
+    goal = breaching([0.5, 0.24, 0.18], [0.4, 0.3, 0.2], 0.07, PRO_RATA, (0.1, 0.1))
+    assert goal == pytest.approx([0.4, 0.288, 0.216], abs=1e-15)
+
+
+def test_cash_pays_alone() -> None:
+    assert breaching([0.5, 0.24, 0.18], [0.4, 0.3, 0.2], 0.07, BY_CASH, (0.1, 0.1)) == [0.4, 0.24, 0.18]
+
+
+def test_what_a_line_cannot_pay_is_paid_in_proportion() -> None:
+    """A wants 0.15; B has 0.05 of it; of the 0.60 in C and D the rest, 0.10, is a sixth."""
+    goal = breaching([0.35, 0.05, 0.33, 0.27], [0.5, 0.05, 0.25, 0.2], 0.1, 1, (0.0, 0.0))
+    assert goal == pytest.approx([0.5, 0.0, 0.275, 0.225], abs=1e-15)
+
+
+def test_a_line_to_the_edge_of_its_box_is_paid_by_a_named_one() -> None:
+    goal = breaching([0.5, 0.24, 0.26], [0.4, 0.3, 0.3], 0.07, 2, (0.0, 0.0), inner=0.05)
+    assert goal == pytest.approx([0.45, 0.24, 0.31], abs=1e-15)
+
+
+def test_a_payer_whose_target_is_zero_is_not_raised() -> None:
+    """A sells 0.10, and D, which is on its way out, takes nothing of it: B and C do."""
+    goal = breaching([0.5, 0.25, 0.23, 0.02], [0.4, 0.3, 0.3, 0.0], 0.08, 3, (0.0, 0.0))
+    assert goal == pytest.approx([0.4, 0.25 * (1.0 + 0.1 / 0.48), 0.23 * (1.0 + 0.1 / 0.48), 0.02], abs=1e-15)
+
+
+@st.composite
+def portfolios(draw: Callable[..., object]) -> tuple[Array, Array, float]:
+    """(weights, target, band): long, whole, some targets zero, and cash of its own or none."""
+    n = draw(st.integers(2, 7))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    target = np.where(rng.random(n) < 0.2, 0.0, rng.dirichlet(np.ones(n)))
+    scale = draw(st.sampled_from([1.0, 0.9])) / max(target.sum(), 1e-3)
+    weights = rng.dirichlet(np.ones(n + 1) * 3.0)
+    return (
+        weights[:n] if draw(st.booleans()) else weights[:n] / weights[:n].sum(),
+        target * min(scale, 3.0),
+        draw(st.sampled_from([0.01, 0.05, 0.1])),
+    )
+
+
+@settings(max_examples=300)
+@given(portfolios(), st.sampled_from([PRO_RATA, BY_CASH, 0]), st.sampled_from([0.0, 0.5, 1.0]))
+def test_breaching_lines_are_brought_in_and_the_others_keep_their_proportions(
+    portfolio: tuple[Array, Array, float], payer: int, to: float
+) -> None:
+    weights, target, band = portfolio
+    if target.sum() > 1.0:
+        target = target / target.sum()
+    rest = max(1.0 - target.sum(), 0.0)
+    rest = rest if rest > 1e-9 else 0.0
+    low, high = np.maximum(target - to * band, 0.0), target + to * band
+    rule = corridor(target, band, low, high, (rest, rest), np.full(len(target), 1e-3), goal=BREACHING, payer=payer)
+    goal = goal_of(weights, rule)
+    past = np.abs(weights - target) > band + 1e-6
+    assert np.isfinite(goal).all()
+    assert (goal >= -1e-12).all()
+    assert (goal <= weights + 1e-12)[target == 0.0].all(), "nothing is bought of a line with target zero"
+    brought = np.clip(weights, low, high)
+    owed = float((brought - weights)[past].sum())
+    pays = ~past & (weights > 0.0) & ((owed > 0.0) | (target != 0.0))
+    able = float(weights[pays].sum()) + (max(1.0 - weights.sum(), 0.0) if rest > 0.0 else 0.0)
+    if abs(owed) <= 1e-12:
+        np.testing.assert_array_equal(goal[~past], weights[~past])
+    elif payer == PRO_RATA and able > max(owed, 0.0) + 1e-9:
+        np.testing.assert_allclose(goal[past], brought[past], atol=1e-15)
+        np.testing.assert_allclose(goal[pays] / weights[pays], 1.0 - owed / able, rtol=1e-12)
+    elif payer == BY_CASH and 0.0 <= owed <= 1.0 - weights.sum():
+        np.testing.assert_allclose(goal, np.where(past, brought, weights), atol=1e-15)
