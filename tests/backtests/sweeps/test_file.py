@@ -66,7 +66,7 @@ cvar95: true
     policies = found.plan.policies
     held = policies[0].allocation
     assert list(policies[:6]) == [
-        Never(held), Calendar(held, "month", 0.5), Calendar(held, "year", 0.5), Threshold(held, 0.01),
+        Never(held), Calendar(held, "month", part=0.5), Calendar(held, "year", part=0.5), Threshold(held, 0.01),
         Threshold(held, 0.01, Within(0.005)), Threshold(held, 0.01, "edge"),
     ]  # fmt: skip
     assert [p.allocation for p in policies[9::9]] == [EqualWeights(), HRP(60, "week"), HRP(120, "week")]
@@ -143,7 +143,7 @@ RULES = "rules: {calendar: {every: month}}\n"
             "rules: {calendar: {every: fortnight}}\n",
             r"every: not one of its words \(.*line 2\): found 'fortnight'. Use 'day'",
         ),
-        ("rules: {calendar: {every: month, part: 0}}\n", r"rules.calendar \(.*line 2\): part is 0"),
+        ("rules: {calendar: {every: month, part: 0}}\n", r"rules.calendar \(.*line 2\): part of Calendar is 0"),
         (RULES + "allocations: {hrp: {window: [1, 20]}}\n", r"allocations.hrp \(.*line 3\): window of HRP is 1"),
         (RULES + "allocations: {hpr: {window: 20}}\n", "unknown allocation of a sweep .*Did you mean 'hrp'"),
         (RULES + "allocations: {strategic: {window: 20}}\n", "allocations.strategic.window: unknown key"),
