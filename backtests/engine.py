@@ -24,7 +24,7 @@ from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.market import Array
 from research.rules.corridor import Corridor
-from research.rules.estimates import covariance_now
+from research.rules.estimates import known_from
 from research.rules.handled import Handled
 from research.rules.terms import Workspace
 
@@ -50,7 +50,7 @@ def backtest(
 ) -> Backtest:
     """Play `policy` on `market` from the close before `start` to the last row.
 
-    start : first date of the test (default: the day after the allocation's first target).
+    start : first date of the test (default: the day after the allocation's first target and the rule's first estimate).
     nav : wealth before the opening trade, currency.  lag : sessions from a decision to its booking; 0 only to match a
     peer or a closed form.  execution : how what was decided is booked: at once, at the close, unless it says otherwise.
     dividends : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash", where
@@ -70,6 +70,10 @@ def backtest(
         targets = _targets(market, policy, first, name)
     if first is None:
         first = int(np.argmax(targets.row >= 0))
+        if (window := getattr(policy, "window", 0)) > 0 and (known := known_from(market, window)) < len(
+            market.dates
+        ) - 1:
+            first = max(first, known)
     opening = targets.rows[targets.row[first]]
     if start_weights is not None:
         opening = floats("start_weights are", start_weights, "give finite fractions of NAV, one for each line.")
@@ -221,7 +225,7 @@ def _check_rule(game: Game) -> None:
             f"cooldown of {type(rule).__name__} is {rule.cooldown} sessions, and {days} follow the opening trade: it "
             "would never trade. Give a shorter one, or more days."
         )
-    if rule.window > 0 and covariance_now(market.past(len(market.dates) - 1), rule.window, 1.0) is None:
+    if rule.window > 0 and known_from(market, rule.window) == len(market.dates):
         raise ConfigError(
             f"returns of {type(rule).__name__} is {rule.window}, and market {market.name!r} has "
             f"{len(market.dates) - 1}, with no month's end after a whole window: it would never trade. Give a shorter "

@@ -27,6 +27,7 @@ from research.errors import ConfigError
 from research.market import Market
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
+from research.rules.estimates import known_from
 
 Candidates = Choices | TunedThreshold | Sequence[Rule | Choices]
 Measure = Callable[[Arena, Sequence[Rule]], pd.DataFrame]  # a row a candidate: J, and whatever else
@@ -125,7 +126,7 @@ def tune(
     arena = where if isinstance(where, Arena) else Arena.of(where)
     origins = _origins(candidates, arena)
     rules = list(origins)
-    training, possible = _training(arena, [rule.allocation for rule in rules], until, cost_multiple)
+    training, possible = _training(arena, rules, until, cost_multiple)
     tried = _table(rules, (measure or played)(training, rules))
     best = _lowest(tried)
     chosen, market = arena.policy(rules[best]), training.market
@@ -245,8 +246,8 @@ def _allows(origin: Origin, arena: Arena) -> bool:
 # -- training days ---------------------------------------------------------------------------------------------------
 
 
-def _training(arena: Arena, held: Sequence[Allocation], until: Any, cost_multiple: float) -> tuple[Arena, pd.Timestamp]:
-    """The arena up to `until`, from the first day that all candidates can be played on; and that by targets alone."""
+def _training(arena: Arena, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Arena, pd.Timestamp]:
+    """The arena up to `until`, from the first day that all candidates can be played on; and that by windows alone."""
     dates = arena.market.dates
     last = arena.start - pd.Timedelta(days=1) if until is None else day("until is", until)
     if not dates[0] <= last <= dates[-1]:
@@ -258,7 +259,9 @@ def _training(arena: Arena, held: Sequence[Allocation], until: Any, cost_multipl
     if not (is_number(cost_multiple) and cost_multiple >= 0.0):
         refuse("cost_multiple is", cost_multiple, "give a finite number of at least 0; 1 is today's costs.")
     costs = arena.times(cost_multiple).until(len(past.dates))
-    complete = max(_first_target(arena.holds(allocation), past) for allocation in dict.fromkeys(held))
+    complete = max(_first_target(arena.holds(held), past) for held in dict.fromkeys(rule.allocation for rule in rules))
+    estimated = {window for rule in rules if (window := getattr(rule, "window", 0)) > 0}
+    complete = max([complete, *(known_from(past, window) for window in estimated)])
     first = max(complete, costs.known_from(past))
     sessions = len(past.dates) - 1 - first
     if sessions < max(2, arena.lag + 1):

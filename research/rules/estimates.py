@@ -35,6 +35,12 @@ def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Ar
     return covariance_of(Past(past._market, int(ends[-1])), window, periods_per_year), int(ends[-1])
 
 
+def known_from(market: Market, window: int) -> int:
+    """The first row at which a covariance is in force; the number of rows where there is none."""
+    ends = _ends(market.past(len(market.dates) - 1), window)
+    return int(ends[0]) if len(ends) else len(market.dates)
+
+
 def _ends(past: Past, window: int) -> Rows:
     """Rows of the months' ends on which some line has its whole window."""
     ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
