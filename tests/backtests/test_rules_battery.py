@@ -102,7 +102,8 @@ def costs_of(name: str) -> Costs:
 def play(
     name: str, market: Market, costs: Costs | None = None, allocation: Allocation = FIVE, **more: object
 ) -> Backtest:
-    return backtest(market, rule_of(name, allocation), costs_of(name) if costs is None else costs, **more)
+    first = {"start": market.dates[1]} | more  # also for rules that have nothing to go by yet
+    return backtest(market, rule_of(name, allocation), costs_of(name) if costs is None else costs, **first)
 
 
 def see(result: Backtest, day: int) -> View:
@@ -406,7 +407,9 @@ def test_a_hold_that_was_asked_is_told_from_a_trade(by_day: Callable[[Policy], P
     """Day by day the reasons are recorded, compiled they are derived: they are the same, restricted lines or not."""
     for name in MAKERS:
         market = made(noise(name), ["", "locked", "sell_only", "buy_only", ""])
-        fast, slow = (backtest(market, p, costs_of(name)) for p in (rule_of(name), by_day(rule_of(name))))
+        fast, slow = (
+            backtest(market, p, costs_of(name), start=market.dates[1]) for p in (rule_of(name), by_day(rule_of(name)))
+        )
         pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
         np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
         assert isinstance(slow.policy.decide(see(fast, 50)), Hold | Trade)
