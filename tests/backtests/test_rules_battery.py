@@ -102,7 +102,8 @@ def costs_of(name: str) -> Costs:
 def play(
     name: str, market: Market, costs: Costs | None = None, allocation: Allocation = FIVE, **more: object
 ) -> Backtest:
-    first = {"start": market.dates[1]} | more  # also for rules that have nothing to go by yet
+    estimates = getattr(allocation, "window", 0) > 0
+    first = more if estimates else {"start": market.dates[1]} | more  # also for rules that have nothing to go by yet
     return backtest(market, rule_of(name, allocation), costs_of(name) if costs is None else costs, **first)
 
 
