@@ -1,4 +1,7 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE`. Each imports what is heavy when it runs."""
+"""The command line: `rebalance report | backtest | trades | sweep FILE`, and `rebalance laboratory`.
+
+Each imports what is heavy when it runs.
+"""
 
 import sys
 from pathlib import Path
@@ -85,6 +88,20 @@ def sweep(
             "Interrupted; finished chunks are kept, and the same command goes on.", fg=typer.colors.RED, err=True
         )
         sys.exit(130)
+    typer.echo(made.text)
+
+
+@app.command()
+def laboratory(
+    paths: Annotated[int, typer.Option(help="Simulated worlds, of ten years each.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the worlds; tuning draws others.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads.")] = 2,
+    reports: Reports = None,
+) -> None:
+    """Measure every rule against the optimum of a market in which it is known, and draw them on one picture."""
+    from backtests.optimality_sheet import make_laboratory
+
+    made = make_laboratory(paths, seed, workers, reports)
     typer.echo(made.text)
 
 

@@ -107,9 +107,9 @@ class Bench:
             "20 % relative": Threshold(held, 0.2, kind="relative"),
             "5/25": Threshold(held, 0.25, kind="relative", cap=0.05),
             "weekly": Calendar(held, SESSIONS),
-            "monthly": Calendar(held, 4 * SESSIONS),
-            "quarterly": Calendar(held, 13 * SESSIONS),
-            "annual": Calendar(held, WEEKS * SESSIONS),
+            "4 weeks": Calendar(held, 4 * SESSIONS),
+            "13 weeks": Calendar(held, 13 * SESSIONS),
+            "52 weeks": Calendar(held, WEEKS * SESSIONS),
         }
 
     def families(self) -> dict[str, list[Rule]]:
