@@ -196,7 +196,6 @@ def test_every_name_has_an_example() -> None:
             r"mine \(.*line 2\): returns of TrackingError is 1: give a whole number",
         ),
         ("{rule: cost_benefit, horizon: -1}", r"mine \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
-        X,
         ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
         ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, part, .*, g, horizon"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
