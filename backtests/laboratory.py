@@ -6,7 +6,7 @@ The paths of one laboratory are the same for every rule, so that two rules diffe
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -168,8 +168,8 @@ def difference(one: Played, other: Played, figure: str = "J", level: float = 0.9
 def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     """Play a rule on every path.
 
-    rule    : any policy with an allocation. Paths are played compiled where it is a corridor that estimates nothing,
-              and costs depend on the size of a trade alone; otherwise one `backtest` at a time.
+    rule    : any policy with an allocation. Paths are played compiled where it is a corridor that is the same on two
+              of them, and costs depend on the size of a trade alone; otherwise one `backtest` at a time.
     workers : threads, which take one block of paths after the other; the figures are the same to the bit.
     Raises  : ConfigError and PolicyError as `backtest` does, naming the path where only some cannot be booked.
     """
@@ -180,8 +180,9 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
         refuse(
             "warm_up is", laboratory.warm_up, f"the rule has no target before step {first.first}: give that or more."
         )
-    if _is_compiled(laboratory, rule, first):
-        figures, deviation = _by_block(laboratory, rule, first, workers)
+    corridor = _common_corridor(laboratory, rule, first)
+    if corridor is not None:
+        figures, deviation = _by_block(laboratory, rule, first, corridor, workers)
     else:
         found = [_measured(laboratory, laboratory.backtest(rule, k)) for k in range(laboratory.paths)]
         figures, deviation = (np.array(part) for part in zip(*found, strict=True))
@@ -191,19 +192,35 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     return Played(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
 
-def _is_compiled(laboratory: Laboratory, rule: Policy, first: Backtest) -> bool:
-    """Can all paths be played with the corridor of one, by the compiled loop?"""
+def _common_corridor(laboratory: Laboratory, rule: Policy, first: Backtest) -> Corridor | None:
+    """The corridor of all paths, by which the compiled loop can play them; None where there is none.
+
+    A rule that reads returns has another one on the second path than on the first.
+    """
     costs = laboratory.costs
     by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
     once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
-    estimates = getattr(rule, "window", 0) > 0
-    return by_size and once and not estimates and first.holds is None
+    if not (by_size and once and first.holds is None):
+        return None
+    one, other = (
+        rule.corridor(market, first.targets, costs)  # type: ignore[attr-defined]
+        for market in (first.market, laboratory.market(1))
+    )
+    return one if _is_same(one.compiled, other.compiled) and _is_same(one.terms, other.terms) else None
+
+
+def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return all(
+        _is_same(a, b) if isinstance(a, tuple) else np.array_equal(a, b) for a, b in zip(one, other, strict=True)
+    )
 
 
 # -- compiled --------------------------------------------------------------------------------------------------------
 
 
-def _by_block(laboratory: Laboratory, rule: Policy, first: Backtest, workers: int) -> tuple[Array, Array]:
+def _by_block(
+    laboratory: Laboratory, rule: Policy, first: Backtest, corridor: Corridor, workers: int
+) -> tuple[Array, Array]:
     """Sums over days (W, figures) and (W, n), as `worlds.measure` has them; `first` is the backtest of the first path.
 
     Each worker takes every so many-th block of paths, and plays them in a room of its own.
@@ -214,7 +231,6 @@ def _by_block(laboratory: Laboratory, rule: Policy, first: Backtest, workers: in
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip
-    corridor: Corridor = rule.corridor(first.market, first.targets, laboratory.costs)  # type: ignore[attr-defined]
     opening, strategic = first.targets.at(0), np.array(laboratory.target)
     opened = np.array(opening[None]), float(1.0 - opening.sum())
 

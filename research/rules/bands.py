@@ -114,6 +114,14 @@ def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict
     }
 
 
+def own_sides(target: Array) -> dict[str, Array]:
+    """The boxes of lines that may go anywhere on their own side of zero: up to one, or a target (K, n) beyond it."""
+    return {
+        "lower": np.where(target < 0.0, np.minimum(target, -1.0), 0.0),
+        "upper": np.where(target > 0.0, np.maximum(target, 1.0), 0.0),
+    }
+
+
 def cash_of(target: Array) -> Array:
     """(K,) what targets (K, n) leave to cash: zero where it is less than 1e-9 of NAV."""
     cash: Array = 1.0 - target.sum(axis=1)

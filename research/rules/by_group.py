@@ -9,7 +9,7 @@ from research.allocation import Allocation
 from research.arguments import is_number, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array
-from research.rules.bands import band_rows
+from research.rules.bands import band_rows, own_sides
 from research.rules.handled import Every, Handled, Known, Rows, checked, said
 from research.rules.rules import Within, check_destination, goes, half_width
 from research.rules.terms import Terms
@@ -70,7 +70,7 @@ class GroupThreshold(Handled):
         trigger[:, -1] = self.band
         rows = band_rows(target, trigger, self._box(target))
         if self.to != "target" and self.lines is None:  # a line may go anywhere on its own side, but no further
-            rows |= {"lower": np.where(target < 0.0, -1.0, 0.0), "upper": np.where(target > 0.0, 1.0, 0.0)}
+            rows |= own_sides(target)
         return rows
 
     def _box(self, target: Array) -> Array:

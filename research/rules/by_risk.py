@@ -10,9 +10,9 @@ from research.allocation import Allocation
 from research.arguments import check_positive, floats, one_of, refuse
 from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
-from research.market.market import Array
+from research.market.market import Array, Mask
 from research.risk.covariances import taken_apart
-from research.rules.bands import band_rows
+from research.rules.bands import band_rows, own_sides
 from research.rules.handled import Every, Handled, Known, Rows, Square, check_window, checked, said
 from research.rules.no_trade_region import half_widths
 from research.rules.one_asset import OVERSHOOT
@@ -135,7 +135,8 @@ class NoTradeRegion(ByRisk):
     """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
 
     Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance, as both are known at each
-    month's end; that of cash is the narrowest of them.
+    month's end: zero where trading is free, and where checks overshoot any band. That of cash, and of a line without
+    variance or target, is the narrowest of the others that is not zero.
     g : price of squared tracking.  to : the "edge", which is best where costs are proportional, or the "target".
     narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
     gap between two checks (`one_asset`).
@@ -161,9 +162,11 @@ class NoTradeRegion(ByRisk):
     def rows(self, known: Known) -> Rows:
         """A band of its own for each line."""
         widths = np.zeros((len(known.target), known.target.shape[1] + 1))
+        held = np.zeros(widths.shape, dtype=bool)
+        held[:, :-1] = (np.diagonal(known.covariance, axis1=1, axis2=2) > 0.0) & (known.target != 0.0)
         for k, of_row in enumerate(zip(known.target, known.covariance, known.rates_then, strict=True)):
-            widths[k, :-1] = self._widths(*of_row)
-        widths = or_narrowest(widths)
+            widths[k, held[k]] = self._widths(*of_row, held[k, :-1])
+        widths = np.where(held, widths, or_narrowest(widths))
         return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
 
     @property
@@ -173,15 +176,12 @@ class NoTradeRegion(ByRisk):
             return self.check / self.periods_per_year
         return 1.0 / CHECKS.get(self.check, self.periods_per_year)
 
-    def _widths(self, target: Array, covariance: Array, rates: Array) -> Array:
-        """(n,) half-widths; zero for a line without variance or target, and where checks overshoot any band."""
-        held = (np.diag(covariance) > 0.0) & (target != 0.0)
-        widths = np.zeros(len(target))
-        if held.any():
-            covariance, target = covariance[np.ix_(held, held)], target[held]
-            widths[held] = half_widths(target, covariance, rates[held], self.g)
-            if self.narrowed:
-                widths[held] -= OVERSHOOT * math.sqrt(self.interval) * _spread(target, covariance)
+    def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
+        """(h,) half-widths of the h lines that are held."""
+        covariance, target = covariance[np.ix_(held, held)], target[held]
+        widths = half_widths(target, covariance, rates[held], self.g)
+        if self.narrowed:
+            widths -= OVERSHOOT * math.sqrt(self.interval) * _spread(target, covariance)
         return np.maximum(widths, 0.0)
 
 
@@ -211,16 +211,12 @@ class BestPoint(ByRisk):
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, known: Known) -> Rows:
-        """Each line on its own side of zero, cash between nothing and all that it may be."""
-        rows, target = _without_bands(known.target), known.target
+        """Each line on its own side of zero, cash between nothing, or what the target borrows, and all."""
+        rows = _without_bands(known.target)
         cash = rows["cash"].copy()
-        has = cash[:, 2] != 0.0
-        cash[:, 2:] = np.where(has[:, None], [0.0, 1.0], 0.0)
-        return rows | {
-            "lower": np.where(target < 0.0, -1.0, 0.0),
-            "upper": np.where(target > 0.0, 1.0, 0.0),
-            "cash": cash,
-        }
+        aim = cash[:, 2]
+        cash[:, 2:] = np.stack([np.minimum(aim, 0.0), np.where(aim != 0.0, 1.0, 0.0)], axis=1)
+        return rows | own_sides(known.target) | {"cash": cash}
 
     def terms(self, known: Known) -> Terms:
         """The programme."""

@@ -116,11 +116,11 @@ def _to_best_point(
     lower, upper = room.box[0], room.box[1]
     for i in range(len(weights)):
         free = tradable[t, i] and terms.covariance[k, i, i] > 0.0
-        lower[i] = max(rule.lower[k, i], min(weights[i], 0.0)) if free else weights[i]
+        lower[i] = rule.lower[k, i] if free else weights[i]
         upper[i] = rule.upper[k, i] if free else weights[i]
         if free and rule.lower[k, i] == -np.inf:  # may not be bought
             upper[i] = min(upper[i], weights[i])
-            lower[i] = weights[i] if rule.upper[k, i] == np.inf else lower[i]
+            lower[i] = weights[i] if rule.upper[k, i] == np.inf else -1.0 if rule.target[k, i] < 0.0 else 0.0
         elif free and rule.upper[k, i] == np.inf:  # may not be sold
             lower[i], upper[i] = weights[i], 1.0 if rule.target[k, i] > 0.0 else weights[i]
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
@@ -155,7 +155,7 @@ def move_breaching(
     past = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
     if past:  # cash is a line like the others
         owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
-    elif payer == BY_CASH:
+    if payer == BY_CASH and not past:
         owed -= min(owed, max(cash_weight, 0.0))
     elif payer >= 0 and movable[payer] and (owed > 0.0 or rule.target[k, payer] != 0.0):
         paid = min(owed, max(weights[payer], 0.0))

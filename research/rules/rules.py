@@ -70,7 +70,7 @@ class Calendar(Handled):
     def __post_init__(self) -> None:
         """Check the settings."""
         self._check()
-        for phase in self._phases:
+        for phase in self.offsets:
             check_schedule(self.every, phase)
         if self.tranches > 1 and self.part < 1.0:
             refuse("part of Calendar is", self.part, f"its {self.tranches} tranches go all the way, one at a time.")
@@ -87,7 +87,7 @@ class Calendar(Handled):
         return f"{when(self.every, self.offset)}{spread}, to target"
 
     @property
-    def _phases(self) -> tuple[int, ...]:
+    def offsets(self) -> tuple[int, ...]:
         """Sessions from the calendar's day to each tranche's."""
         return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
 
@@ -97,7 +97,7 @@ class Calendar(Handled):
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) the phases of all tranches."""
-        some: Mask = np.any(at_phase(days, self.every, calendar, self._phases), axis=0)
+        some: Mask = np.any(at_phase(days, self.every, calendar, self.offsets), axis=0)
         return some
 
     def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
@@ -121,7 +121,7 @@ class Calendar(Handled):
 
     def _since(self, world: Market | Past) -> NDArray[np.int64]:
         """(tranches, T) row of each tranche's last phase by each day, -1 before the first."""
-        at = at_phase(world.days, self.every, world.calendar, self._phases)
+        at = at_phase(world.days, self.every, world.calendar, self.offsets)
         return np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1)
 
     def _with_mixes(
@@ -330,7 +330,7 @@ def half_width(to: Literal["target", "edge"] | Within, band: float) -> float:
 
 def goes(destination: float, band: float, unit: str = "") -> str:
     """Where a trade of a band goes, in words."""
-    return {0.0: "to target", band: "to the edge"}.get(destination, f"to within {said(destination)}{unit}")
+    return {band: "to the edge", 0.0: "to target"}.get(destination, f"to within {said(destination)}{unit}")
 
 
 def check_destination(owner: object, to: object, band: float) -> None:

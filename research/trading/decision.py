@@ -25,8 +25,8 @@ def decision(
     """
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
-    every = getattr(policy, "every", None)
-    if every is not None and not due(last_trade, today, every, market.calendar, getattr(policy, "offset", 0)):
+    every, offsets = getattr(policy, "every", None), getattr(policy, "offsets", (0,))
+    if every is not None and not any(due(last_trade, today, every, market.calendar, offset) for offset in offsets):
         return Hold(Why("calendar"))
     answer = policy.decide(
         View(

@@ -133,7 +133,12 @@ def test_a_policy_without_a_corridor_has_the_same_figures():
 
 
 def test_a_rule_that_reads_returns_is_played_with_the_corridor_of_each_path():
-    agrees(small(paths=5), Calendar(Winner(), "month"))
+    for rule in (
+        Calendar(Winner(), "month"),
+        Calendar(HALF, "month", tranches=3),
+        Threshold(HALF, 0.1, kind="volatility", returns=40),
+    ):
+        agrees(small(paths=5), rule)
 
 
 def test_a_rule_that_first_waits_for_a_window_needs_a_warm_up_as_long():

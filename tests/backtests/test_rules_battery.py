@@ -44,6 +44,7 @@ REGION = optimal_region(
 MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "never": Never,
     "calendar": lambda a: Calendar(a, "week"),
+    "in tranches": lambda a: Calendar(a, "week", tranches=2),
     "every 7 sessions": lambda a: Calendar(a, 7, offset=-2),
     "band": lambda a: Threshold(a, 0.015),
     "edge": lambda a: Threshold(a, 0.01, "edge"),

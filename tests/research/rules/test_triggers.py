@@ -165,6 +165,18 @@ def test_a_no_trade_region_has_the_closed_form_as_its_band(
     np.testing.assert_allclose(narrow[inside], expected[inside], rtol=1e-9)
 
 
+def test_a_line_that_trades_free_or_is_overshot_has_no_band_and_cash_that_of_another(
+    market: Market, covariance: Array
+) -> None:
+    target, cost = np.array([0.4, 0.3, 0.2, 0.0]), np.array([30.0, 0.0, 1e-6, 10.0]) * 1e-4
+    trigger, _, of_cash = corridor_rows(
+        rule_of(NoTradeRegion, target, 2.0, returns=WINDOW), market, Costs(cost, np.zeros(4))
+    )
+    assert trigger[0] > 0.0
+    assert trigger.tolist() == [trigger[0], 0.0, 0.0, trigger[0]]
+    assert of_cash == pytest.approx(trigger[0], rel=1e-9)
+
+
 @pytest.mark.parametrize("narrowed", [False, True])
 def test_of_one_line_beside_cash_it_is_the_half_width_of_one_asset(market: Market, narrowed: bool) -> None:
     """Shreve and Soner's, less the overshoot of daily checks of Broadie, Glasserman and Kou."""
@@ -201,6 +213,24 @@ def test_the_best_point_is_that_of_the_programme(market: Market, covariance: Arr
             assert answer.why.allowed == pytest.approx(best[line] - target[line], abs=1e-7)
             assert abs(best[line] - weights[line]) == pytest.approx(far, abs=1e-9)
     assert 10 < traded < 40
+
+
+@pytest.mark.parametrize(
+    ("target", "weights"),
+    [([0.5, 0.4, 0.2, -0.3], [0.5, 0.4, 0.2, -0.2]), ([1.2, 0.1, 0.1, 0.1], [1.0, 0.1, 0.1, 0.1])],
+)
+def test_a_best_point_goes_short_and_borrows_as_its_target_does(
+    market: Market, covariance: Array, target: list[float], weights: list[float]
+) -> None:
+    """Where tracking is dear it is the target, up to the widest gap that is worth no trade."""
+    aim, now, cost = np.array(target), np.array(weights), np.full(4, 1e-4)
+    rule = BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, check="day", returns=WINDOW)
+    answer = rule.decide(see(market, aim, now, Costs(cost, np.zeros(4))))
+    assert isinstance(answer, Trade)
+    goal = np.where(np.isfinite(answer.lower), answer.lower, now)
+    np.testing.assert_allclose(goal, aim, atol=1e-4)
+    best = best_weights(now, aim, covariance, cost, 1e6, -1.2, 1.2, (-1.0, 1.0))
+    np.testing.assert_allclose(goal, best, atol=1e-7)
 
 
 def test_an_optimal_region_goes_where_the_region_says(market: Market) -> None:
@@ -258,6 +288,20 @@ def test_a_group_is_asked_for_its_sum(market: Market, weights: list[float], line
         assert abs(answer.why.allowed) == pytest.approx(0.04, abs=1e-12)
         assert of_sectors.labels[5:] == ("x", "y")
         assert "x is 5.00 points" in answer.why.sentence(of_sectors.labels)
+
+
+def test_a_payer_pays_for_cash_that_is_past_its_band_too(market: Market) -> None:
+    """Cash is 5 points over, and goes to the third line, which is 3 under."""
+    three, target = market.select(["L0", "L1", "L2"]), np.array([0.3, 0.3, 0.2])
+    rule = rule_of(Threshold, target, 0.04, lines="breaching", payer="L2")
+    answer = rule.decide(see(three, target, np.array([0.29, 0.29, 0.17])))
+    assert isinstance(answer, Trade)
+    assert answer.why.line == -1
+    np.testing.assert_allclose(answer.lower, [-np.inf, -np.inf, 0.22], atol=1e-15)
+
+
+def test_a_band_of_zero_goes_to_target_in_words_too(market: Market) -> None:
+    assert rule_of(Threshold, np.array([1.0]), 0.0).words == "past 0 points, to target"
 
 
 def test_a_turnover_cap_takes_the_largest_moves_first(market: Market) -> None:

@@ -61,6 +61,13 @@ def test_calendar_is_due_when_a_session_lies_after_the_last_trade(
     assert got.reason == ("review due; B is 15.00 points under target" if due else "no review is due today")
 
 
+@pytest.mark.parametrize(("last_trade", "due"), [("2022-11-29", True), ("2022-11-30", False)])
+def test_a_calendar_in_tranches_is_due_at_the_phase_of_each(two: Portfolio, last_trade: str, due: bool) -> None:
+    """Thirds of a quarter: 21 and 42 sessions after 30 September are 31 October and 30 November."""
+    got = trade_list(traded_on(two, last_trade), Calendar(two.strategic, "quarter", tranches=3))
+    assert got.holds == (not due)
+
+
 def test_calendar_is_due_on_the_scheduled_session_itself(desk: Any) -> None:
     year_end = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last="2022-12-30")
     assert not trade_list(year_end, Calendar(year_end.strategic, "year")).empty
