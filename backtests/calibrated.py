@@ -15,7 +15,6 @@ from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Market
-from research.market.market import Array
 from research.risk import GBM
 from research.risk.resampling import common_rows
 from research.rules import Rule
@@ -24,10 +23,9 @@ FEWEST = 20  # returns a line, below which moments say nothing
 
 
 def calibrated(market: Market, periods_per_year: float) -> GBM:
-    """Geometric Brownian motion whose simple returns have the mean and covariance of those of the market.
+    """Geometric Brownian motion with the market's mean of simple returns, and covariance of log returns.
 
     Days are those on which all lines were listed.  Raises : ConfigError for fewer than 20 of them.
-    Source : the moments of `GBM`, solved for its parameters.
     """
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     if stop - first < FEWEST:
@@ -36,14 +34,8 @@ def calibrated(market: Market, periods_per_year: float) -> GBM:
             f"calibrated to {FEWEST} at least: leave lines out (market.select), or give a later `until`."
         )
     returns = market.returns[first:stop]
-    mean, covariance = returns.mean(axis=0), np.atleast_2d(np.cov(returns, rowvar=False))
-    return GBM(np.log1p(mean) * periods_per_year, _of_logs(mean, covariance) * periods_per_year, periods_per_year)
-
-
-def _of_logs(mean: Array, covariance: Array) -> Array:
-    """(n, n) the covariance of log returns, where these are normal, from moments of simple returns."""
-    logs: Array = np.log1p(covariance / np.outer(1.0 + mean, 1.0 + mean))
-    return logs
+    covariance = np.atleast_2d(np.cov(np.log1p(returns), rowvar=False))
+    return GBM(np.log1p(returns.mean(axis=0)) * periods_per_year, covariance * periods_per_year, periods_per_year)
 
 
 def on_worlds(

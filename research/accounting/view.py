@@ -13,11 +13,12 @@ from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
 DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
+WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
-    "band": "no check is due today",
+    **dict.fromkeys(("band", "group", *WEIGHED), "no check is due today"),
     "cooldown": "it rests after its last trade",
     "window": "there are too few days to estimate from",
     "flow": "money came or went: traded toward target with it",
@@ -82,7 +83,7 @@ class Why:
         name = "cash" if self.line == CASH else names[self.line]
         digits = DECIMALS[0] if self.trigger == "calendar" else self._decimals
         gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
-        if self.trigger == "calendar":
+        if self.trigger == "calendar" or (self.trigger == "band" and self.allowed == 0.0 != self.size):
             return f"review due; {gap}"
         if self.trigger in REGIONS:
             inside = self.allowed == self.size
@@ -103,12 +104,16 @@ class Why:
         """The reason where no line is behind it, but the whole portfolio."""
         if self.trigger == "cost_benefit":
             more = "more" if self.size > self.allowed else "no more"
-            return (
-                f"waiting is expected to lose {self.size * 1e4:.2f} bp, {more} than the {self.allowed * 1e4:.2f} bp "
-                "that trading costs"
-            )
+            lost, paid = (f"{x * 1e4:.{self._digits}f}" for x in (self.size, self.allowed))
+            return f"waiting is expected to lose {lost} bp, {more} than the {paid} bp that trading costs"
         past = "past" if self.size > self.allowed else "within"
         return f"tracking error to target is {self.size:.2%} a year, {past} the {self.allowed:.2%} allowed"
+
+    @property
+    def _digits(self) -> int:
+        """Decimals of basis points by which two sums can be told apart: two, or as many as it takes."""
+        apart = (d for d in DECIMALS if f"{self.size * 1e4:.{d}f}" != f"{self.allowed * 1e4:.{d}f}")
+        return next(apart, DECIMALS[0])
 
     @property
     def _decimals(self) -> int:

@@ -79,7 +79,8 @@ def read_policy(document: Document, path: KeyPath, strategic: FixedWeights) -> A
 
 def _refuse_points(document: Document, path: KeyPath) -> None:
     """Refuse a band above 1: it was written in points, and would never be touched."""
-    for key in ("band", "bands"):
+    of_target = document.value(*path, "kind", default="absolute") in ("relative", "volatility")
+    for key in () if of_target else ("band", "bands"):
         given = document.value(*path, key) if document.has(*path, key) else 0.0
         bands = [band for band in (given if isinstance(given, list) else [given]) if isinstance(band, int | float)]
         if max(bands, default=0.0) > 1.0:

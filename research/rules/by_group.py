@@ -85,9 +85,11 @@ class GroupThreshold(Handled):
         """The bounds of the groups."""
         names = getattr(known.market, self.by)
         groups = tuple(dict.fromkeys(names))
-        if groups == ("",):
+        if "" in groups:
+            without = [name for name, group in zip(known.market.assets, names, strict=True) if not group]
             raise ConfigError(
-                f"GroupThreshold is by {self.by}, and no line of the market has one: give them in its instruments."
+                f"GroupThreshold is by {self.by}, and {', '.join(without)} have none: give each line its own in the "
+                "market's instruments, or in the portfolio file."
             )
         member = np.array([groups.index(name) for name in names], dtype=np.int64)
         total = known.target @ np.eye(len(groups))[member]

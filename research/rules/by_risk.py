@@ -56,8 +56,8 @@ class ByRisk(Handled):
         if self.covariance is not None:
             name = f"covariance of {type(self).__name__}"
             square = floats(f"{name} is", self.covariance, "give a number for each two lines, a year.")
-            if square.ndim != 2 or square.shape[0] != square.shape[1]:
-                refuse(f"{name} is", self.covariance, "give as many rows as columns, a line each.")
+            if square.ndim != 2 or square.shape[0] != square.shape[1] or not np.isfinite(square).all():
+                refuse(f"{name} is", self.covariance, "give as many rows as columns, a line each, of finite numbers.")
             taken_apart(square, name)
             object.__setattr__(self, "covariance", tuple(map(tuple, square.tolist())))
 

@@ -15,7 +15,7 @@ from research.rules.best_point import best_point, scratch_of
 from research.rules.grouped import nearest_in_groups
 from research.rules.region import destination
 from research.rules.region import wants as region_wants
-from research.rules.terms import BEST, BREACHING, BY_CASH, REGION, CorridorArrays, Terms, Workspace
+from research.rules.terms import BEST, BOX, BREACHING, BY_CASH, REGION, CorridorArrays, Terms, Workspace
 
 
 @inlined
@@ -25,8 +25,12 @@ def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: 
     A line that may only be sold, or bought, has a box without end on the other side: it may drift before the booking.
     """
     goal, box = room.goal, room.box
-    if terms.turnover_cap < np.inf:
-        cap_turnover(weights, terms.turnover_cap, goal, room.done)
+    cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap, goal, room.done)
+    if (
+        terms.goal == BOX and len(terms.groups) == 0 and not cut
+    ):  # the box of the corridor's row says the same, and more
+        copy_box(rule, k, box)
+        return rule.cash[k, 2], rule.cash[k, 3]
     cash = 1.0
     for i in range(len(weights)):
         moves = goal[i] != weights[i]
@@ -188,8 +192,12 @@ def _bring_in(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: i
 
 
 @lean
-def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> None:
-    """Cut what is bought, and what is sold, to `most` in all: the largest moves come first, whole, the last in part."""
+def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> bool:
+    """Cut what is bought, and what is sold, to `most` in all: the largest moves come first, whole, the last in part.
+
+    Gives whether anything was cut.
+    """
+    cut = False
     for way in (1.0, -1.0):
         left = most
         for i in range(len(weights)):
@@ -204,6 +212,7 @@ def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> None:
             done[line] = True
             if size > left:
                 goal[line] = weights[line] + way * left if left > 0.0 else weights[line]
-                left = 0.0
+                left, cut = 0.0, True
             else:
                 left -= size
+    return cut

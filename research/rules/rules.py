@@ -237,9 +237,8 @@ class Threshold(Handled):
     @property
     def does(self) -> str:
         """Past what, and where to."""
-        unit = {"absolute": "", "relative": "\u202f% of its target", "volatility": "\u202f% of its volatility"}[
-            self.kind
-        ]
+        of = {"relative": "target", "volatility": "volatility times its target"}
+        unit = f"\u202f% of its {of[self.kind]}" if self.kind in of else ""
         limit = f" or {said(self.cap)} points" if self.cap is not None else ""
         words = f"past {said(self.band)}{unit or ' points'}{limit}, {goes(self.destination, self.band, unit)}"
         if self.lines == "breaching":

@@ -7,6 +7,7 @@ from research.accounting.view import check_trade
 from research.market.calendars import due
 from research.market.market import Array
 from research.portfolio import Portfolio
+from research.rules.corridor import RESTS
 from research.trading.sizing import Position
 
 BEGUN = Why("a part of the way was traded at this close")  # and the rest is asked for at the next
@@ -28,6 +29,8 @@ def decision(
     every, offsets = getattr(policy, "every", None), getattr(policy, "offsets", (0,))
     if every is not None and not any(due(last_trade, today, every, market.calendar, offset) for offset in offsets):
         return Hold(Why("calendar"))
+    if 0 < getattr(policy, "cooldown", 0) >= int((market.days > last_trade).sum()):
+        return Hold(RESTS)
     answer = policy.decide(
         View(
             past=market.past(len(market.dates) - 1),

@@ -15,6 +15,8 @@ from research.allocation import TargetPath, target_path
 from research.errors import ConfigError
 from research.market.market import Array
 from research.portfolio import Portfolio
+from research.rules.bands import band_rows
+from research.rules.corridor import restricted
 from research.trading import formats, page
 from research.trading.decision import decision
 from research.trading.sizing import Orders, Position, counts, size
@@ -256,7 +258,11 @@ def trade_list(
         return now if isinstance(now, Trade) else None
 
     def to_target(state: Position, again: bool) -> Trade | None:
-        return None if again else Trade.to(target, answer.why)
+        if again:
+            return None
+        rows = restricted(band_rows(target[None], 0.0, 0.0), portfolio.market)  # as far as the lines may be traded
+        cash = rows["cash"][0]
+        return Trade(rows["lower"][0], rows["upper"][0], answer.why, cash_lower=cash[2], cash_upper=cash[3])
 
     holds = isinstance(answer, Hold)
     return TradeList(

@@ -355,7 +355,7 @@ def test_calendar_or_band_trades_on_every_review_and_on_bands_besides() -> None:
             r"returns of BestPoint is 218, and market 'made' has 219, with no month's",
         ),
         (Threshold(FIVE, kind="volatility", returns=900), r"returns of Threshold is 900"),
-        (GroupThreshold(FIVE, "sector"), r"GroupThreshold is by sector, and no line of the market has one"),
+        (GroupThreshold(FIVE, "sector"), r"GroupThreshold is by sector, and .* have none"),
         (
             Threshold(FIVE, lines="breaching", payer="XYZ"),
             r"payer of Threshold is 'XYZ': use 'pro_rata', 'cash' or a l",
@@ -415,3 +415,15 @@ def test_a_hold_that_was_asked_is_told_from_a_trade(by_day: Callable[[Policy], P
         pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
         np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
         assert isinstance(slow.policy.decide(see(fast, 50)), Hold | Trade)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_a_cap_that_never_binds_changes_nothing(lag: int) -> None:
+    """Whatever the lines drift by until the booking, to the bit."""
+    market = made(np.random.default_rng(8).normal(3e-4, 0.02, (220, 5)))
+    plain, capped = (
+        backtest(market, Threshold(FIVE, 0.01, "edge", turnover_cap=cap), Costs.bps(5, commission=5), lag=lag)
+        for cap in (None, 1.0)
+    )
+    assert len(plain.ledger.asked) > 5
+    np.testing.assert_array_equal(plain.ledger.nav, capped.ledger.nav)

@@ -37,7 +37,7 @@ AXES: Mapping[str, str] = {
 CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
 AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
 ORDER = ("never", "calendar", "threshold")  # of families in a legend
-USUAL = {"part": 1.0, "cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata", "check": "day"}
+USUAL = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata"}  # in most rules
 SINGLE = ("rule", "every", "band", "allocation")  # axes that make no family of their values, or always do
 HANDFUL = 8  # values of an axis that make families of their own; what has more was drawn
 DRAWN = ", drawn"  # ends the name of a family with such an axis
@@ -157,10 +157,11 @@ def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
     >>> further_words({"rule": "threshold", "check": "month", "part": 0.5, "cap": float("nan")}, ["check", "cap"])
     ', check month'
 
-    What most rules leave as it is, such as `part` at 1, is not said.
+    What most rules leave as it is, such as no cooldown, is not said.
     """
     known = ("rule", "every", "band", "to", "allocation", "window")
-    further = {c: v for c, v in record.items() if c in varied and c not in known and v == v and v != USUAL.get(c, "")}
+    kept = {c: v for c, v in record.items() if c in varied and c not in known}
+    further = {c: v for c, v in kept.items() if v == v and v not in ("", USUAL.get(c))}
     return "".join(f", {c} {axis_value(c, v)}" for c, v in further.items())
 
 
