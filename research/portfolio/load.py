@@ -81,6 +81,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     if portfolio.nav == 0.0:
         document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
     _check_restrictions(document, lines, portfolio.cash)
+    _check_payers(document, portfolio)
     return replace(portfolio, settings=_settings(document, portfolio, lines))
 
 
@@ -266,6 +267,15 @@ def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
         what = "the targets and target_cash do not add up to 1"
         document.refuse(("lines",), what, round(total, 9), f"Correct a target, or {state}.")
     return FixedWeights(tuple(line.target for line in lines))
+
+
+def _check_payers(document: Document, portfolio: Portfolio) -> None:
+    """Refuse a policy whose trades a line that is not held is to pay for."""
+    payers = ("pro_rata", "cash", *portfolio.market.assets)
+    for name, policy in portfolio.policies.items():
+        payer = getattr(policy, "payer", "pro_rata")
+        if payer not in payers:
+            document.refuse(("policies", name, "payer"), "no line of the portfolio", payer, did_you_mean(payer, payers))
 
 
 # -- limits, dates, the policy in force -----------------------------------------------------------------------

@@ -407,3 +407,8 @@ def test_the_guide_names_the_keys_that_a_file_must_have(write: Any) -> None:
         except ConfigError as error:
             missing |= {key} if str(error).startswith(f"{key}: missing") else set()
     assert named == missing
+
+
+def test_a_payer_that_is_not_held_is_refused_where_it_is_named(write: Any) -> None:
+    with pytest.raises(ConfigError, match=r"policies\.band\.payer: no line of the portfolio .*found 'TLT'"):
+        load_portfolio(write(), {"policies.band.lines": "breaching", "policies.band.payer": "TLT"})
