@@ -35,6 +35,7 @@ class View:
     nav_history : (days so far,) NAV at each close from the opening trade on, the last of them today's.
     days_since_trade : sessions since the last booked trade, the opening trade included.
     unfinished : the last trade went only part of the way, and the rule is asked again.
+    reviewed : is a review of the rule due, though it may lie before today? A desk that is not asked daily catches up.
     """
 
     past: Past
@@ -46,6 +47,7 @@ class View:
     days_since_trade: int
     costs: Costs
     unfinished: bool = False
+    reviewed: bool = False
 
     @property
     def tradable(self) -> Mask:

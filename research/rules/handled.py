@@ -150,7 +150,9 @@ class Handled:
             if found is None:
                 return Hold(UNSEEN)
             covariance, then = found[0][None], found[1]
-        review = self.review is not None and bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
+        review = view.reviewed
+        if self.review is not None and not review:
+            review = bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
         if not (view.unfinished or review or self._asked(past.days[-1:], past.calendar)[0]):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side

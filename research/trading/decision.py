@@ -21,11 +21,12 @@ def decision(
     target : (n,) in force, fraction of NAV.  again : orders of the same list were filled at this close already.
     A rule that is asked on a calendar (it has `every`) is due when one of its sessions lies after the last trade and
     not after this close: the view then calls it unfinished, so that it answers on whatever day this is. A rule that
-    goes only a part of the way is asked once a close.
+    goes only a part of the way is asked once a close. A band with a `review` is reviewed likewise.
     Raises : PolicyError for a box that cannot be booked.
     """
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
+    review = getattr(policy, "review", None)
     every, offsets = getattr(policy, "every", None), getattr(policy, "offsets", (0,))
     if every is not None and not any(due(last_trade, today, every, market.calendar, offset) for offset in offsets):
         return Hold(Why("calendar"))
@@ -42,6 +43,7 @@ def decision(
             days_since_trade=int((market.days > last_trade).sum()),
             costs=portfolio.costs,
             unfinished=every is not None,
+            reviewed=review is not None and due(last_trade, today, review, market.calendar),
         )
     )
     if isinstance(answer, Trade):

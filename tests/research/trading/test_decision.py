@@ -68,6 +68,14 @@ def test_a_calendar_in_tranches_is_due_at_the_phase_of_each(two: Portfolio, last
     assert got.holds == (not due)
 
 
+@pytest.mark.parametrize(("last_trade", "due"), [("2022-09-29", True), ("2022-09-30", False)])
+def test_a_review_that_was_missed_is_caught_up(two: Portfolio, last_trade: str, due: bool) -> None:
+    """The band of 20 points holds by itself; the quarter ended on 30 September."""
+    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review="quarter"))
+    assert got.holds == (not due)
+    assert got.reason.startswith("review due") == due
+
+
 def test_calendar_is_due_on_the_scheduled_session_itself(desk: Any) -> None:
     year_end = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], last="2022-12-30")
     assert not trade_list(year_end, Calendar(year_end.strategic, "year")).empty
