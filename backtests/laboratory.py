@@ -178,7 +178,9 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     first = laboratory.backtest(rule, 0)  # refuses what fits no path
     if laboratory.warm_up < first.first:
         refuse(
-            "warm_up is", laboratory.warm_up, f"the rule has no target before step {first.first}: give that or more."
+            "warm_up is",
+            laboratory.warm_up,
+            f"the rule has nothing to go by before step {first.first}: give that or more.",
         )
     corridor = _common_corridor(laboratory, rule, first)
     if corridor is not None:

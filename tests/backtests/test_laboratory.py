@@ -136,15 +136,17 @@ def test_a_rule_that_reads_returns_is_played_with_the_corridor_of_each_path():
     for rule in (
         Calendar(Winner(), "month"),
         Calendar(HALF, "month", tranches=3),
-        Threshold(HALF, 0.1, kind="volatility", returns=40),
     ):
         agrees(small(paths=5), rule)
+    agrees(small(paths=3, warm_up=80), Threshold(HALF, 0.1, kind="volatility", returns=40))
 
 
 def test_a_rule_that_first_waits_for_a_window_needs_a_warm_up_as_long():
     rule = Calendar(HRP(window=63), "month")
     agrees(small(paths=3, warm_up=80), rule)
-    with pytest.raises(ConfigError, match="warm_up is 62: the rule has no target before step 63: give that or more"):
+    with pytest.raises(
+        ConfigError, match="warm_up is 62: the rule has nothing to go by before step 63: give that or more"
+    ):
         play(small(paths=3, warm_up=62), rule)
 
 
