@@ -1,4 +1,4 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE`, and `rebalance laboratory`.
+"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory`.
 
 Each imports what is heavy when it runs.
 """
@@ -93,15 +93,15 @@ def sweep(
 
 @app.command()
 def laboratory(
-    paths: Annotated[int, typer.Option(help="Simulated worlds, of ten years each.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the worlds; tuning draws others.")] = 1,
-    workers: Annotated[int, typer.Option(help="Threads.")] = 2,
+    paths: Annotated[int, typer.Option(help="Simulated paths of ten years.")] = 1_000,
+    seed: Annotated[int, typer.Option(help="Of the paths; rules are tuned on those of the next.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads.")] = 1,
     reports: Reports = None,
 ) -> None:
-    """Measure every rule against the optimum of a market in which it is known, and draw them on one picture."""
-    from backtests.optimality_sheet import make_laboratory
+    """Play every rule in a market whose best policy is known, and write how far each is above it as one run."""
+    from backtests.laboratory_run import make_laboratory
 
-    made = make_laboratory(paths, seed, workers, reports)
+    made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
     typer.echo(made.text)
 
 

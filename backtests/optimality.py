@@ -1,189 +1,241 @@
-"""How far rules are from the best that is possible, in a market whose best policy is known.
+"""How far rules are above the optimum, in markets whose best policy is known.
 
-    bench = Bench.worked()
-    gaps(bench, bench.rules())          # a row a rule: J, its parts, and what it loses to the optimum
-
-The optimum is the region that dynamic programming finds, played on the same simulated paths as every rule: differences
-are between policies and not between their luck. What dynamic programming says of its own loss is shown beside it.
+The reference is the optimal region itself, played on the same paths as every rule, so that shocks cancel; what its
+programme promises stands beside it. A step is a week: rules look at every one, and trade at the close that they see.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from backtests.laboratory import Laboratory, Played, difference, estimate, play
-from research.accounting import Costs
+from backtests.worlds import FIGURES
+from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
+from research.errors import ConfigError
 from research.market.market import Array
 from research.risk import GBM
 from research.rules import (
     BestPoint,
     Calendar,
     CostBenefit,
+    Never,
     NoTradeRegion,
     OptimalRegion,
-    Rule,
     Threshold,
     TrackingError,
-    Within,
 )
 from research.rules.dynamic_programming import optimal_region
+from research.rules.one_asset import best_half_width, to_edge
 from research.rules.region import Region
 
 OPTIMUM = "optimal region"
-WEEKS, SESSIONS = 52, 5  # of a year; of a week in which no day is a holiday
-BANDS = tuple(round(float(b), 4) for b in np.geomspace(0.01, 0.1, 12))  # half-widths tried, fraction of NAV
-LIMITS, PARTS = (0.004, 0.006, 0.008, 0.01, 0.012), (0.1, 0.2, 0.4)  # of a tracking error that shrinks its gaps
+WEEKS = 52  # steps a year
+YEARS, WARM_UP = 10, 3  # that are counted, and that are not
+Rules = Mapping[str, Policy]
 
 
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """One or two lines beside cash, in weekly steps: rules are measured on its laboratory against its region.
+@dataclass(frozen=True)
+class Problem:
+    """Normal lines beside cash that earns nothing, and what a policy is judged by.
 
-    mean, covariance : (n,) and (n, n) a year, above cash.  cost : a side, fraction of the notional.
-    paths, years, seed, warm_up : of the laboratory; warm-up in years.
+    target : of each line, fraction of NAV; cash is the rest.  mean : growth a year above cash, continuously compounded.
+    volatility : a year.  correlation : of any two lines.  cost : a side, fraction of the notional.
+    g : price of squared tracking.
     """
 
     target: tuple[float, ...]
     mean: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
+    volatility: tuple[float, ...]
+    correlation: float
     cost: float
     g: float = 5.0
-    paths: int = 1000
-    years: int = 10
-    seed: int = 1
-    warm_up: int = 3
 
-    @classmethod
-    def worked(cls, **others: object) -> "Bench":
-        """The worked market: volatilities 20 and 25 %, correlation 0.3, 10 bp; others : fields to be otherwise."""
-        square = ((0.04, 0.015), (0.015, 0.0625))
-        given = {"target": (0.4, 0.3), "mean": (0.05, 0.055), "covariance": square, "cost": 0.001} | others
-        return cls(**given)  # type: ignore[arg-type]
+    @property
+    def covariance(self) -> Array:
+        """(n, n) a year."""
+        n = len(self.target)
+        alike: Array = self.correlation + (1.0 - self.correlation) * np.eye(n)
+        return alike * np.outer(self.volatility, self.volatility)
 
-    @cached_property
-    def allocation(self) -> FixedWeights:
-        """The target."""
+    @property
+    def holding(self) -> FixedWeights:
+        """The target, as rules take it."""
         return FixedWeights(self.target)
 
-    @cached_property
-    def laboratory(self) -> Laboratory:
-        """Where rules are played: each week is five sessions, so that calendars and weeks agree."""
+    def laboratory(self, paths: int, seed: int) -> Laboratory:
+        """The market in weeks, of which three years go before the ten that count. Raises ConfigError."""
+        costs = Costs.bps(len(self.target), commission=1e4 * self.cost)
         return Laboratory(
-            model=GBM(np.array(self.mean), np.array(self.covariance), WEEKS),
-            target=self.target,
-            costs=Costs.bps(len(self.target), commission=self.cost * 1e4),
-            g=self.g,
-            paths=self.paths,
-            days=WEEKS * (self.years + self.warm_up),
-            seed=self.seed,
-            warm_up=WEEKS * self.warm_up,
-            calendar="24/5",
-            every="week",
-            periods_per_year=WEEKS,
-        )
+            GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.g, paths,
+            WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS,
+        )  # fmt: skip
 
     def region(self, g: float | None = None) -> Region:
-        """The optimal policy, of another price of tracking where one is given."""
-        cost = np.full(len(self.target), self.cost)
+        """The optimum of one or two lines, at this or another price of tracking. Raises ConfigError."""
+        costs = np.full(len(self.target), self.cost)
         price = self.g if g is None else g
-        weights, mean, covariance = (np.array(part) for part in (self.target, self.mean, self.covariance))
-        return optimal_region(weights, mean, covariance, cost, price, 1.0 / WEEKS)
-
-    def rules(self) -> dict[str, Rule]:
-        """Rules as they come, without tuning, and the optimum first; what they go by, they know."""
-        held, known = self.allocation, {"covariance": self.covariance, "periods_per_year": float(WEEKS)}
-        return {
-            OPTIMUM: OptimalRegion(held, self.region()),
-            "best point": BestPoint(held, g=self.g, horizon=0.25, check="day", **known),  # type: ignore[arg-type]
-            "no-trade region": NoTradeRegion(held, g=self.g, check="week", **known),  # type: ignore[arg-type]
-            "cost and benefit": CostBenefit(held, g=self.g, horizon=0.25, **known),  # type: ignore[arg-type]
-            "5 % to edge": Threshold(held, 0.05, "edge"),
-            "5 % to target": Threshold(held, 0.05),
-            "20 % relative": Threshold(held, 0.2, kind="relative"),
-            "5/25": Threshold(held, 0.25, kind="relative", cap=0.05),
-            "weekly": Calendar(held, SESSIONS),
-            "4 weeks": Calendar(held, 4 * SESSIONS),
-            "13 weeks": Calendar(held, 13 * SESSIONS),
-            "52 weeks": Calendar(held, WEEKS * SESSIONS),
-        }
-
-    def families(self) -> dict[str, list[Rule]]:
-        """Rules with a setting to tune, over values of it."""
-        held, known = self.allocation, {"covariance": self.covariance, "periods_per_year": float(WEEKS)}
-        shrinking: list[Rule] = [
-            TrackingError(held, limit, part=part, **known)  # type: ignore[arg-type]
-            for part in PARTS
-            for limit in LIMITS
-        ]
-        return {
-            "band to target": [Threshold(held, band) for band in BANDS],
-            "band half-way": [Threshold(held, band, Within(0.5 * band)) for band in BANDS],
-            "band to edge": [Threshold(held, band, "edge") for band in BANDS],
-            "tracking error, shrunk": shrinking,
-        }
+        return optimal_region(
+            np.array(self.target), np.array(self.mean), self.covariance, costs, price, interval=1.0 / WEEKS
+        )
 
 
-def gaps(bench: Bench, rules: Mapping[str, Rule], workers: int = 1) -> pd.DataFrame:
-    """A row a rule: its J and the parts of it, and how much more than the optimum's J that is.
+WORKED = Problem((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
+MARKETS: Mapping[str, Problem] = {
+    "1 bp": replace(WORKED, cost=0.0001),
+    "2 bp": replace(WORKED, cost=0.0002),
+    "10 bp": WORKED,
+    "50 bp": replace(WORKED, cost=0.0050),
+    "10 bp, volatility 70 and 90 %": replace(WORKED, volatility=(0.7, 0.9)),
+    "2 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
+    "10 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+}
 
-    J, cost, tracking, gap : bp of NAV a year; turnover : one-way, a year; events : a year.
-    J_error : standard error.  gap_lower, gap_upper : 95 % bounds of the paired difference.  percent : of the optimum.
-    apart : can it be told from the optimum? (Do its bounds leave out zero?)
-    Raises : ConfigError where no rule is called as the optimum is.
+
+# -- the score -------------------------------------------------------------------------------------------------------
+
+
+def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers: int = 1) -> pd.DataFrame:
+    """How far each rule's J is above that of the optimal region, on common paths: `gaps`, the optimum first.
+
+    laboratory : with lag 0 and steps as long as the region's interval, or the region is not its optimum.
+    Raises     : ConfigError where it is not, or where a rule has the optimum's own name.
     """
-    found = {name: play(bench.laboratory, rule, workers) for name, rule in rules.items()}
-    best = found[OPTIMUM] if OPTIMUM in found else play(bench.laboratory, bench.rules()[OPTIMUM], workers)
-    return pd.DataFrame.from_dict({name: _row(one, best) for name, one in found.items()}, orient="index")
+    if laboratory.lag != 0 or not math.isclose(region.interval * laboratory.periods_per_year, 1.0):
+        raise ConfigError(
+            f"the region is best for decisions every {region.interval:.4g} years that are booked at once; the "
+            f"laboratory has steps of {1.0 / laboratory.periods_per_year:.4g} years and lag {laboratory.lag}."
+        )
+    if OPTIMUM in rules:
+        raise ConfigError(f"a rule is named {OPTIMUM!r}: that is the reference. Give it another name.")
+    best = OptimalRegion(FixedWeights(laboratory.target), region)
+    played = {name: play(laboratory, rule, workers) for name, rule in {OPTIMUM: best, **rules}.items()}
+    return gaps(played, OPTIMUM)
 
 
-def _row(one: Played, best: Played) -> dict[str, float | bool]:
-    own, gap, least = estimate(one.J), difference(one, best), estimate(best.J)
-    means = {name: float(getattr(one, name).mean()) for name in ("cost", "tracking", "turnover", "events")}
+def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> pd.DataFrame:
+    """A row a rule: its figures, and how far its J is above the reference's, paired over the paths that they share.
+
+    J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
+    gap, gap_error, gap_lower, gap_upper : J less the reference's, bp a year, its standard error and bounds.
+    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1. A ratio of means: its
+    error is that of the mean of J - ratio x J*, over J* (Cochran (1977), Sampling Techniques, equation 6.12).
+    verdict : is the gap told apart from zero at this level?
+    """
+    base, rows = played[reference], {}
+    for name, one in played.items():
+        whole, gap, ratio = (
+            estimate(one.J, level),
+            difference(one, base, level=level),
+            float(one.J.mean()) / base.J.mean(),
+        )
+        over = estimate(one.J - ratio * base.J, level)
+        relative = ratio - 1.0
+        reach = (over.upper - over.lower) / 2.0 / base.J.mean()
+        rows[name] = {
+            "J": whole.mean, "J_lower": whole.lower, "J_upper": whole.upper,
+            **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
+            "gap": gap.mean, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
+            "relative": relative, "relative_error": over.error / base.J.mean(),
+            "relative_lower": relative - reach, "relative_upper": relative + reach,
+            "verdict": "reference" if name == reference else _verdict(gap.lower, gap.upper),
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+
+
+def _verdict(lower: float, upper: float) -> str:
+    return "above" if lower > 0.0 else "below" if upper < 0.0 else "not told apart"
+
+
+# -- the rules -------------------------------------------------------------------------------------------------------
+
+Make = Callable[..., Policy]
+BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV
+BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
+LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
+HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
+PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # g of the frontier's regions
+
+
+class Family(NamedTuple):
+    """Rules that differ in one or two settings. make : a rule of them.  settings : those tried."""
+
+    make: Make
+    settings: Sequence[tuple[float, ...]]
+
+
+def families(problem: Problem) -> dict[str, Family]:
+    """The families that are tuned, by name; what goes by a covariance is given the market's own."""
+    holding = problem.holding
+    known: dict[str, Any] = {"covariance": problem.covariance.tolist(), "periods_per_year": float(WEEKS)}
+    priced = known | {"g": problem.g}
+    waiting = partial(CostBenefit, holding, **priced)
+    shrunk = partial(TrackingError, holding, **known)
+    best = partial(BestPoint, holding, check="day", **priced)
     return {
-        "J": own.mean,
-        "J_error": own.error,
-        **means,
-        "gap": gap.mean,
-        "gap_lower": gap.lower,
-        "gap_upper": gap.upper,
-        "percent": 100.0 * gap.mean / least.mean,
-        "apart": bool(gap.lower > 0.0 or gap.upper < 0.0),
+        "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
+        "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
+        "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
+        "tracking error": Family(
+            lambda limit, part: shrunk(limit=limit, part=part), [(a, b) for a in LIMITS for b in PARTS]
+        ),
+        "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
     }
 
 
-def tuned(bench: Bench, workers: int = 1) -> tuple[dict[str, Rule], int]:
-    """The best rule of each family on worlds of another seed, called as it is set, and how many were tried."""
-    other = replace(bench, seed=bench.seed + 1)
-    found, tried = {}, 0
-    for name, rules in bench.families().items():
-        losses = [play(other.laboratory, rule, workers).J.mean() for rule in rules]
-        found[f"tuned {name}"] = rules[int(np.argmin(losses))]
-        tried += len(rules)
-    return found, tried
+def untuned(problem: Problem) -> dict[str, Policy]:
+    """Rules as desks use them, and the closed form's own bands: nothing about them is fitted."""
+    holding = problem.holding
+    known: Any = problem.covariance.tolist()
+    return {
+        "never": Never(holding),
+        "every week": Calendar(holding, 1),
+        "every 4 weeks": Calendar(holding, 4),
+        "every 13 weeks": Calendar(holding, 13),
+        "every 52 weeks": Calendar(holding, 52),
+        "5 points to target": Threshold(holding, 0.05),
+        "5 points to edge": Threshold(holding, 0.05, "edge"),
+        "20 % relative": Threshold(holding, 0.20, kind="relative"),
+        "closed form": NoTradeRegion(holding, g=problem.g, covariance=known, periods_per_year=float(WEEKS)),
+    }
 
 
-def frontier(bench: Bench, multiples: Sequence[float] = (0.1, 0.3, 1.0, 3.0, 10.0), workers: int = 1) -> pd.DataFrame:
-    """Cost and tracking, at the bench's own g, of the optimal policies for other prices of tracking: none does better.
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning chose. settings : by family.  trials : rules played in all.  seed, paths : of the worlds."""
 
-    multiples : of the bench's g.
-    """
-    rows = []
-    for multiple in multiples:
-        rule = OptimalRegion(bench.allocation, bench.region(bench.g * multiple))
-        one = play(bench.laboratory, rule, workers)
-        rows.append({"g": bench.g * multiple, "cost": one.cost.mean(), "tracking": one.tracking.mean()})
-    return pd.DataFrame(rows)
+    settings: Mapping[str, tuple[float, ...]]
+    trials: int
+    seed: int
+    paths: int
+
+
+def tune(problem: Problem, paths: int, seed: int, workers: int = 1) -> Tuned:
+    """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
+    laboratory, chosen, trials = problem.laboratory(paths, seed), {}, 0
+    for name, family in families(problem).items():
+        losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
+        chosen[name] = family.settings[int(np.argmin(losses))]
+        trials += len(losses)
+    return Tuned(chosen, trials, seed, paths)
+
+
+# -- one line --------------------------------------------------------------------------------------------------------
+
+COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
+LINE, LINE_VOLATILITY, LOOKS = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
 
 
 class Laws(NamedTuple):
-    """How width and loss of one line grow with cost.
+    """How the optimum of one line grows with cost.
 
-    table : a row a cost, with half-width and loss.  width, loss : exponents, fitted to the logarithms.
+    table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
+    width, loss : exponents of cost, by least squares of logarithms; the theory has 1/3 and 2/3.
     """
 
     table: pd.DataFrame
@@ -191,43 +243,123 @@ class Laws(NamedTuple):
     loss: float
 
 
-def laws(costs: Sequence[float] = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3)) -> Laws:
-    """One line of 60 % and 16 % a year, watched each day: optimal half-widths and losses by dynamic programming."""
-    rows, variance = [], np.array([[0.16**2]])
-    for cost in costs:
-        one = optimal_region(np.array([0.6]), 0.6 * variance[0], variance, np.array([cost]), 2.0, 1.0 / 2520)
-        width = float(one.upper[0][0] - one.lower[0][0]) / 2.0
-        rows.append({"cost": cost, "half_width": width, "loss": one.value})
-    table = pd.DataFrame(rows)
-    fitted = [float(np.polyfit(np.log(table["cost"]), np.log(table[name]), 1)[0]) for name in ("half_width", "loss")]
-    return Laws(table, *fitted)
+def laws(g: float = 5.0) -> Laws:
+    """The optimal band of a 60/40 portfolio's line at several costs, by dynamic programming and in closed form.
+
+    Source: Janecek and Shreve (2004), as `research.rules.one_asset` has it.
+    """
+    rows, interval, drift = [], 1.0 / LOOKS, LINE * LINE_VOLATILITY**2
+    for cost in COSTS:
+        region = optimal_region(
+            np.array([LINE]), np.array([drift]), np.array([[LINE_VOLATILITY**2]]), np.array([cost]), g, interval
+        )
+        h = best_half_width(LINE, cost, g, sigma=LINE_VOLATILITY, interval=interval)
+        closed = 1e4 * to_edge(LINE, LINE_VOLATILITY, h, interval).loss(LINE_VOLATILITY, cost, g)
+        width = float(region.upper[0][0] - region.lower[0][0]) / 2.0
+        rows.append((cost, width, 1e4 * region.value, h, closed))
+    table = pd.DataFrame(rows, columns=["cost", "half_width", "loss", "closed_width", "closed_loss"])
+    logs = np.log(table.to_numpy())
+    width, loss = (float(np.polyfit(logs[:, 0], logs[:, k], 1)[0]) for k in (1, 2))
+    return Laws(table, width, loss)
 
 
-def elsewhere(paths: int = 300, workers: int = 1) -> pd.DataFrame:
-    """What each rule loses to the optimum in other markets, bp a year: a row a market; J of the optimum first."""
-    crypto = ((0.49, 0.5 * 0.7 * 0.9), (0.5 * 0.7 * 0.9, 0.81))
-    markets: dict[str, dict[str, object]] = {
-        "liquid ETFs, 1 bp": {"cost": 0.0001},
-        "10 bp": {},
-        "illiquid, 50 bp": {"cost": 0.005},
-        "crypto, 70 and 90 %, 10 bp": {"covariance": crypto, "mean": (0.2, 0.25)},
+# -- one study -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Every rule in the worked market, and the usual ones in others.
+
+    table : as `gaps` gives it, the optimum first.
+    curves : the same of each family's settings, and of regions that are best at other prices of tracking; with columns
+    policy (the setting) and family.
+    markets : the same a market and rule, with columns policy and market; its reference is the optimum, or where none
+    is known the best rule played.
+    laws : as `laws` gives them.
+    """
+
+    problem: Problem
+    laboratory: Laboratory
+    region: Region
+    tuned: Tuned
+    table: pd.DataFrame
+    curves: pd.DataFrame
+    markets: pd.DataFrame
+    laws: "Laws"
+
+    @property
+    def promised(self) -> float:
+        """J of the optimum by its programme, bp a year."""
+        return 1e4 * self.region.value
+
+    def sample(self, path: int = 0) -> pd.DataFrame:
+        """One path under the optimum, a row a week that counts: gaps as drifted, gaps as booked; fraction of NAV."""
+        return weekly_gaps(self.laboratory, OptimalRegion(self.problem.holding, self.region), path)
+
+    def __repr__(self) -> str:
+        """A short table and what was found."""
+        from backtests.laboratory_sheet import laboratory_text
+
+        return laboratory_text(self)
+
+    def _repr_html_(self) -> str:
+        from backtests.laboratory_sheet import laboratory_cell
+
+        return laboratory_cell(self)
+
+
+def study(
+    problem: Problem = WORKED,
+    paths: int = 1_000,
+    seed: int = 1,
+    workers: int = 1,
+    markets: Mapping[str, Problem] = MARKETS,
+) -> Study:
+    """Tune in worlds of the next seed, then play every rule in those of this one. Raises ConfigError."""
+    laboratory, region = problem.laboratory(paths, seed), problem.region()
+    tuned = tune(problem, max(paths // 3, 2), seed + 1, workers)
+    tried = families(problem)
+    rules = untuned(problem) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
+    table = optimality_gap(laboratory, rules, region, workers)
+    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(problem.holding, problem.region(g)) for g in PRICES}
+    part = tuned.settings["tracking error"][1]
+    drawn = {
+        name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
+        for name, f in tried.items()
     }
-    rows = {}
-    for name, others in markets.items():
-        bench = Bench.worked(paths=paths, **others)
-        found = gaps(bench, bench.rules(), workers)
-        rows[name] = {"J*": found.loc[OPTIMUM, "J"], **found["gap"].drop(OPTIMUM)}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    curves = []
+    for family, members in {"optimal region": optima, **drawn}.items():
+        one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
+        curves.append(one.reset_index().assign(family=family))
+    across = [
+        usual(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name) for name, one in markets.items()
+    ]
+    settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
+    return Study(problem, laboratory, region, tuned, table, settings, elsewhere, laws())
 
 
-def trades_of(bench: Bench, path: int = 0) -> pd.DataFrame:
-    """The optimum's trades on one path: the date, and each line's gap before and after, fraction of NAV."""
-    played = bench.laboratory.backtest(bench.rules()[OPTIMUM], path)
-    book, done = played.ledger, np.flatnonzero(played.ledger.booked >= 0)
-    rows, target = book.booked[done], np.array(bench.target)
-    after: Array = played.weights.to_numpy()[rows - played.first] - target
-    before: Array = book.units[done] * played.index[rows - played.first] / book.nav_before[done, None] - target
-    frame: dict[str, Any] = {"date": played.market.dates[rows]}
-    for i in range(len(bench.target)):
-        frame |= {f"before_{i + 1}": before[:, i], f"after_{i + 1}": after[:, i]}
-    return pd.DataFrame(frame)
+def setting_words(setting: tuple[float, ...]) -> str:
+    """A setting as it is named in `Study.curves`."""
+    return ", ".join(f"{value:g}" for value in setting)
+
+
+def usual(problem: Problem, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+    """`gaps` of the untuned rules that trade, and not each week; above the best of them where no optimum is known."""
+    laboratory, rules = problem.laboratory(paths, seed), untuned(problem)
+    rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
+    if len(problem.target) <= 2:
+        return optimality_gap(laboratory, rules, problem.region(), workers)
+    played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
+    return gaps(played, min(played, key=lambda name: float(played[name].J.mean())))
+
+
+def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
+    """Gaps of two lines on one path: columns first, second as drifted; first_after, second_after as booked."""
+    record, target = laboratory.backtest(rule, path), np.array(laboratory.target)
+    after = record.weights.to_numpy()
+    grown = after[:-1] * (1.0 + record.market.returns[record.first + 1 :])
+    cash = 1.0 - after[:-1].sum(axis=1)
+    drifted = grown / (grown.sum(axis=1) + cash * (1.0 + record.market.cash[record.first + 1 :]))[:, None]
+    kept = slice(laboratory.warm_up, None)
+    both = np.hstack([drifted - target, after[1:] - target])[kept]
+    return pd.DataFrame(both, columns=["first", "second", "first_after", "second_after"])

@@ -135,16 +135,6 @@ class Canvas:
         artist.set_alpha(0.75)
         self.figure.add_artist(artist)
 
-    def area(self, x: ArrayLike, y: ArrayLike, *, colour: str) -> None:
-        """A filled area within points, behind everything."""
-        from matplotlib.patches import Polygon
-        from matplotlib.transforms import IdentityTransform
-
-        corners = np.column_stack([np.asarray(x, dtype=float), self.height - np.asarray(y, dtype=float)])
-        self.figure.add_artist(
-            Polygon(corners, facecolor=TOKENS[colour], edgecolor="none", transform=IdentityTransform(), zorder=-2.0)
-        )
-
     def svg(self, css_class: str, alt: str) -> str:
         """The picture as an <svg> element for a page, with `alt` as its alternative text."""
         import matplotlib
