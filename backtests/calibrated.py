@@ -1,6 +1,8 @@
 """Laboratory worlds that look like a market's past, to tune rules on: many times its days, and no day of its test.
 
-tune(Choices(threshold, band=(0.01, 0.02, 0.04), to=(0.0, 1.0)), arena, measure=on_worlds(paths=500, years=10))
+    tune(Choices(threshold, band=(0.01, 0.02, 0.04), to=(0.0, 1.0)), arena, measure=on_worlds(paths=500, years=10))
+
+The card says what was tried, as for days that were played (`backtests.tuning`).
 """
 
 from collections.abc import Sequence

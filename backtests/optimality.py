@@ -285,7 +285,7 @@ class Study:
     table: pd.DataFrame
     curves: pd.DataFrame
     markets: pd.DataFrame
-    laws: "Laws"
+    laws: Laws
 
     @property
     def promised(self) -> float:

@@ -130,12 +130,13 @@ def _leave(weights: Array, asked: Array, lower: Array, upper: Array, k: int, cos
 
     Wealth shrinks by the costs, and a line that is to be bought by less than its share of them would be sold.
     """
-    paid, some = 0.0, False
+    some, paid = False, 0.0
     for i in range(len(asked)):
         some |= (lower[k, i] == -np.inf) != (upper[k, i] == np.inf)
-        paid += cost[i] * abs(asked[i] - weights[i])
     if not some:
         return
+    for i in range(len(asked)):
+        paid += cost[i] * abs(asked[i] - weights[i])
     for i in range(len(asked)):
         one_way = lower[k, i] == -np.inf or upper[k, i] == np.inf
         if one_way and abs(asked[i] - weights[i]) <= 2.0 * paid * abs(weights[i]):

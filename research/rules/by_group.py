@@ -10,7 +10,7 @@ from research.arguments import is_number, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array
 from research.rules.bands import band_rows, own_sides
-from research.rules.handled import Every, Handled, Known, Rows, checked, said
+from research.rules.handled import Bounds, Every, Handled, Known, checked, said
 from research.rules.rules import Within, check_destination, goes, half_width
 from research.rules.terms import Terms
 
@@ -63,7 +63,7 @@ class GroupThreshold(Handled):
         into = goes(self.destination, self.band)
         return f"past {said(self.band)} points of a {of}{lines}, {into}{checked(self)}"
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """Bands of the lines, as wide as can be where none are asked for; and that of cash."""
         target = known.target
         trigger = np.full((len(target), target.shape[1] + 1), np.inf if self.lines is None else self.lines)

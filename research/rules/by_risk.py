@@ -13,8 +13,8 @@ from research.market.calendars import WEEKDAYS
 from research.market.market import Array, Mask
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, own_sides
-from research.rules.handled import Every, Handled, Known, Rows, Square, check_window, checked, said
-from research.rules.no_trade_region import half_widths
+from research.rules.handled import Bounds, Every, Handled, Known, Square, check_window, checked, said
+from research.rules.no_trade_region import half_widths, relative_variance
 from research.rules.one_asset import OVERSHOOT
 from research.rules.region import Region
 from research.rules.rules import or_narrowest
@@ -85,7 +85,7 @@ class TrackingError(ByRisk):
         """When, and where to."""
         return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """No line has a band of its own."""
         return _without_bands(known.target)
 
@@ -119,7 +119,7 @@ class CostBenefit(ByRisk):
         """When, and where to."""
         return f"where waiting loses more than trading costs, to target{checked(self)}"
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """No line has a band of its own."""
         return _without_bands(known.target)
 
@@ -159,7 +159,7 @@ class NoTradeRegion(ByRisk):
         """When, and where to."""
         return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """A band of its own for each line."""
         widths = np.zeros((len(known.target), known.target.shape[1] + 1))
         held = np.zeros(widths.shape, dtype=bool)
@@ -210,7 +210,7 @@ class BestPoint(ByRisk):
         """When, and where to."""
         return f"to the best point of the no-trade region{checked(self)}"
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """Each line on its own side of zero, cash between nothing, or what the target borrows, and all."""
         rows = _without_bands(known.target)
         cash = rows["cash"].copy()
@@ -258,7 +258,7 @@ class OptimalRegion(Handled):
         """When, and where to."""
         return f"into the optimal region{checked(self)}"
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """No line has a band of its own. Raises PolicyError where the region is of another target."""
         wrong = known.target.shape[1:] != self.region.target.shape
         if wrong or not np.allclose(known.target, self.region.target, rtol=0.0, atol=1e-9):
@@ -277,13 +277,11 @@ class OptimalRegion(Handled):
 
 def _spread(target: Array, covariance: Array) -> Array:
     """(n,) standard deviation a year of the gap of each line that drifts: w_i x sd(r_i - r_p)."""
-    to_portfolio = covariance @ target
-    relative = np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)
-    return np.abs(target) * np.sqrt(np.maximum(relative, 0.0))
+    return np.abs(target) * np.sqrt(np.maximum(relative_variance(target, covariance), 0.0))
 
 
-def _without_bands(target: Array) -> Rows:
-    """Rows that trade to target, and that nothing but the terms triggers."""
+def _without_bands(target: Array) -> Bounds:
+    """Bounds that trade to target, and that nothing but the terms triggers."""
     rows, far = band_rows(target, 0.0, 0.0), np.full(target.shape, np.inf)
     cash = rows["cash"].copy()
     cash[:, :2] = -np.inf, np.inf

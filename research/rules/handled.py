@@ -1,5 +1,6 @@
 """What all rules have in common: when they look, how far a trade goes at once, and which lines may be traded."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -23,7 +24,7 @@ Every = (
     ]
     | int
 )  # fmt: skip
-Rows = dict[str, Array]
+Bounds = dict[str, Array]  # the rows of a corridor by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
 
 
@@ -48,7 +49,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handled:
+class Handled(ABC):
     """A rule that is a corridor.
 
     part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
@@ -69,14 +70,14 @@ class Handled:
     # -- what each rule says -----------------------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def looks(self) -> Every:
         """When it looks: at every close, or as `research.market.calendars.scheduled` says."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def does(self) -> str:
         """When it trades and where to, in a few words, without what all rules have."""
-        raise NotImplementedError
 
     @property
     def review(self) -> Every | None:
@@ -98,9 +99,9 @@ class Handled:
         """(n, n) a year, where it is known and not estimated."""
         return None
 
-    def rows(self, known: Known) -> Rows:
+    @abstractmethod
+    def rows(self, known: Known) -> Bounds:
         """The rows of its corridor."""
-        raise NotImplementedError
 
     def terms(self, known: Known) -> Terms:
         """What it asks and makes besides."""

@@ -18,7 +18,11 @@ def half_widths(target: Array, covariance: Array, cost: Array, g: float) -> Arra
     >>> round(float(half_widths(w, s, np.array([0.001]), g=2.0)[0]), 4)
     0.0351
     """
+    return np.cbrt(3.0 * cost * target**2 * relative_variance(target, covariance) / (2.0 * g * np.diag(covariance)))
+
+
+def relative_variance(target: Array, covariance: Array) -> Array:
+    """(n,) var(r_i - r_p) of each line against the target portfolio, in the covariance's unit of time."""
     to_portfolio = covariance @ target
-    variance = np.diag(covariance)
-    relative = variance - 2.0 * to_portfolio + float(target @ to_portfolio)
-    return np.cbrt(3.0 * cost * target**2 * relative / (2.0 * g * variance))
+    variance: Array = np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)
+    return variance

@@ -16,7 +16,7 @@ from research.market.calendars import check_schedule
 from research.market.market import Array, Market, Mask, Past
 from research.rules.bands import band_rows, cash_of
 from research.rules.corridor import Corridor, restricted
-from research.rules.handled import Every, Handled, Known, Rows, check_window, checked, said, when
+from research.rules.handled import Bounds, Every, Handled, Known, check_window, checked, said, when
 from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
 from research.rules.tranches import at_phase, drifted, phases
 
@@ -91,7 +91,7 @@ class Calendar(Handled):
         """Sessions from the calendar's day to each tranche's."""
         return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """A band of zero."""
         return band_rows(known.target, 0.0, 0.0)
 
@@ -247,7 +247,7 @@ class Threshold(Handled):
         review = f", and {when(self.review)} to target" if self.review is not None else ""
         return words + checked(self) + review
 
-    def rows(self, known: Known) -> Rows:
+    def rows(self, known: Known) -> Bounds:
         """The rows of the rule's corridor: on a review the band is zero, and so is the box."""
         review = known.review[:, None]
         trigger, box = (np.where(review, 0.0, self._half_widths(known, band)) for band in (self.band, self.destination))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from research.arguments import is_whole, refuse
 from research.market.calendars import scheduled
 from research.market.market import Array, Market, Mask, Past
+from research.rules.handled import Every
 
-Every = str | int
-SESSIONS = {"week": 5, "month": 21, "quarter": 63, "year": 252}  # about, in a period
+SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
 
 
 def phases(every: Every, tranches: int) -> tuple[int, ...]:
@@ -22,7 +22,7 @@ def phases(every: Every, tranches: int) -> tuple[int, ...]:
     >>> phases("quarter", 3)
     (0, 21, 42)
     """
-    length = every if isinstance(every, int) else SESSIONS.get(every, 1 if every == "day" else 5)
+    length = every if isinstance(every, int) else SESSIONS.get(every, 5)
     if not (is_whole(tranches) and 1 <= tranches <= length):
         refuse("tranches is", tranches, f"give a whole number from 1 to {length}, the sessions of every {every!r}.")
     return tuple(length * k // tranches for k in range(tranches))

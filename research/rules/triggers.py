@@ -39,10 +39,10 @@ def answer(
     if by_goal or (trades and (terms.makes_boxes or terms.restricted)):
         set_goal(weights, cash_weight, tradable, t, rule, terms, k, room)
     if by_goal:
-        trades = _is_worth(weights, nav, t, rule, terms, k, room)
-    elif terms.restricted:
-        trades = trades and _mends(weights, cash_weight, tradable, rule, terms, t, k, room)
-    line, size, allowed = _facts(weights, cash_weight, nav, tradable, t, rule, terms, k, room)
+        trades, line, size, allowed = _by_goal(weights, nav, t, rule, terms, k, room)
+    else:
+        trades = trades and (not terms.restricted or _mends(weights, cash_weight, tradable, t, rule, terms, k, room))
+        line, size, allowed = _by_bands(weights, cash_weight, tradable, t, rule, terms, k)
     lower, upper = rule.cash[k, 2], rule.cash[k, 3]
     if trades and terms.makes_boxes:
         lower, upper = write_box(weights, rule, terms, k, room)
@@ -66,19 +66,27 @@ def _is_past(
 
 
 @inlined
-def _is_worth(weights: Array, nav: float, t: int, rule: CorridorArrays, terms: Terms, k: int, room: Workspace) -> bool:
-    """Is the goal another than the weights, or too far from them, or dearer to wait for than to go to?"""
+def _by_goal(
+    weights: Array, nav: float, t: int, rule: CorridorArrays, terms: Terms, k: int, room: Workspace
+) -> tuple[bool, int, float, float]:
+    """(trades, line, size, allowed) of a rule that weighs going to its goal, room.goal, against staying.
+
+    It trades where the goal is too far by its tracking error, or dearer to wait for than to go to, or, of a region and
+    of a best point, another than the weights: then the line is the one that moves the most, with its gap and that left.
+    """
     if terms.tracking_error < np.inf:
-        return _tracking_error(weights, room.goal, k, terms.covariance) > terms.tracking_error + TOLERANCE
+        found = _tracking_error(weights, room.goal, k, terms.covariance)
+        return found > terms.tracking_error + TOLERANCE, NO_LINE, found, terms.tracking_error
     if terms.patience > 0.0:
         loss, cost = _of_waiting(weights, room.goal, nav, t, terms, k)
-        return loss > cost
-    return _most_moved(weights, rule.target, k, room.goal)[1] > TOLERANCE
+        return loss > cost, NO_LINE, loss, cost
+    line, far = _most_moved(weights, rule.target, k, room.goal)
+    return far > TOLERANCE, line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
 
 
 @inlined
 def _mends(
-    weights: Array, cash_weight: float, tradable: Mask, rule: CorridorArrays, terms: Terms, t: int, k: int,
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int,
     room: Workspace,
 ) -> bool:  # fmt: skip
     """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
@@ -113,30 +121,11 @@ def _mends(
 
 
 @inlined
-def _facts(
-    weights: Array,
-    cash_weight: float,
-    nav: float,
-    tradable: Mask,
-    t: int,
-    rule: CorridorArrays,
-    terms: Terms,
-    k: int,
-    room: Workspace,
+def _by_bands(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int
 ) -> tuple[int, float, float]:
-    """(line, size, allowed) of a decision: what is furthest past what it allows, a line, cash, a group, or all.
-
-    Of a region and of a best point: the line that moves the most, its gap, and the gap that is left.
-    """
-    if terms.goal >= REGION:
-        line, _ = _most_moved(weights, rule.target, k, room.goal)
-        return line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
+    """(line, size, allowed): what is furthest past what it allows, a line, cash or a group."""
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
-    if terms.tracking_error < np.inf:
-        return NO_LINE, _tracking_error(weights, room.goal, k, terms.covariance), terms.tracking_error
-    if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, room.goal, nav, t, terms, k)
-        return NO_LINE, loss, cost
     line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
     if len(terms.groups) == 0:
         return line, size, allowed

@@ -30,7 +30,8 @@ def decision(
     every, offsets = getattr(policy, "every", None), getattr(policy, "offsets", (0,))
     if every is not None and not any(due(last_trade, today, every, market.calendar, offset) for offset in offsets):
         return Hold(Why("calendar"))
-    if 0 < getattr(policy, "cooldown", 0) >= int((market.days > last_trade).sum()):
+    since = int((market.days > last_trade).sum())
+    if 0 < getattr(policy, "cooldown", 0) >= since:
         return Hold(RESTS)
     answer = policy.decide(
         View(
@@ -40,7 +41,7 @@ def decision(
             cash_weight=position.cash_weight,
             nav=position.nav,
             nav_history=np.array([position.nav]),
-            days_since_trade=int((market.days > last_trade).sum()),
+            days_since_trade=since,
             costs=portfolio.costs,
             unfinished=every is not None,
             reviewed=review is not None and due(last_trade, today, review, market.calendar),
