@@ -121,8 +121,12 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
     if pending.units is not None:
         _fill(game, held, pending, t, prices, ledger)
         return None
-    desk, trade = game.desk, pending.trade
     before = wealth(held.units, prices, t, held.cash_units, game.sessions.cash_index[t])
+    if pending.root < 0 and pending.trade.by_then is not None:
+        weights = np.empty(len(held.units))
+        cash_weight = weigh(held.units, prices, t, before, weights)
+        pending.trade = pending.trade.by_then(weights, cash_weight, game.sessions.tradable[t])
+    desk, trade = game.desk, pending.trade
     lower, upper, target = (np.array(row, dtype=float)[None] for row in (trade.lower, trade.upper, pending.target))
     status, held.nav, held.cash_units, paid, unfinished = book(
         held.units, prices, t, held.cash_units, game.sessions.cash_index[t], before, game.sessions.tradable, lower,

@@ -86,7 +86,7 @@ def backtest(
     triggers: tuple[str, ...]
     holds: dict[int, Why] | None
     if _is_corridor(policy) and game.execution.sizing == "fractional":
-        corridor = policy.corridor(market, targets, costs)  # type: ignore[attr-defined]
+        corridor = policy.corridor(market, targets.opened(first), costs)  # type: ignore[attr-defined]
         _check_corridor(game, corridor)
         count, holds = _play_compiled(game, corridor, cash_units, ledger), None
         of = {FLOW: "flow", EXIT: "delisted"}

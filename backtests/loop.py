@@ -18,6 +18,7 @@ from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ask, near, reason
+from research.rules.destinations import remake
 from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, rests
 from research.rules.triggers import answer
 
@@ -133,7 +134,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             cash_units, count = events(sessions, desk, scratch, t, units, cash_units, ledger, count)
         if desk.at_open and pending and t == due:
             status, nav, cash_units, order, pending = carry_out(
-                sessions, sessions.opens, rule, desk, scratch, room.box, t, order, units, cash_units, ledger, count
+                sessions, sessions.opens, rule, terms, desk, scratch, room, t, order, units, cash_units, ledger, count
             )
             if status == REFUSED:
                 ledger.nav[t - first] = nav
@@ -159,7 +160,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             if (turn == 0) == (lag > 0):
                 if pending and t == due and not desk.at_open:
                     status, nav, cash_units, order, pending = carry_out(
-                        sessions, closes, rule, desk, scratch, room.box, t, order, units, cash_units, ledger, count
+                        sessions, closes, rule, terms, desk, scratch, room, t, order, units, cash_units, ledger, count
                     )
                     if status == REFUSED:
                         ledger.nav[t - first] = nav
@@ -267,40 +268,38 @@ def _look(
 
 @inlined
 def carry_out(
-    sessions: Sessions, prices: Array, rule: CorridorArrays, desk: Desk, scratch: Scratch, box: Array, t: int,
-    order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
+    sessions: Sessions, prices: Array, rule: CorridorArrays, terms: Terms, desk: Desk, scratch: Scratch,
+    room: Workspace, t: int, order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
 
     REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
     """
-    k, cash_price = order.k, sessions.cash_index[t]
+    k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, room.box
     before = wealth(units, prices, t, cash_units, cash_price)
     # Two calls, since the rows of a corridor are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
+        if order.root < 0:
+            cash = weigh(units, prices, t, before, room.weights)
+            low, high = remake(room.weights, cash, sessions.tradable, t, rule, terms, k, order.t, room)
         status, nav, cash_units, paid, unfinished = book(
             units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
-            scratch, ledger.trades, ledger.charges, count,
+            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch, ledger.trades,
+            ledger.charges, count,
         )  # fmt: skip
     else:
         status, nav, cash_units, paid, unfinished = book(
             units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
-            order.cash_lower, order.cash_upper, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left,
-            scratch, ledger.trades, ledger.charges, count,
+            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch, ledger.trades,
+            ledger.charges, count,
         )  # fmt: skip
     use_up(desk.most, t, ledger.trades[count], before)
-    if uses_all(desk, order.left, rule.part) and is_overdrawn(
-        sessions.flows[t], order.cash_lower, cash_units * cash_price, nav
-    ):
+    if uses_all(desk, order.left, rule.part) and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
         status = REFUSED
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    left = Asked(
-        order.t, order.line, order.size, order.allowed, k, order.cash_lower, order.cash_upper, root,
-        max(order.left - 1, 1),
-    )  # fmt: skip
+    left = Asked(order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1))
     return status, nav, cash_units, left, unfinished
 
 

@@ -1,7 +1,7 @@
 """What a policy sees at one close, and what it may answer: hold, or a box to bring the weights into."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,12 @@ class View:
     costs: Costs
     unfinished: bool = False
     reviewed: bool = False
+
+    @property
+    def opened(self) -> int:
+        """Row of the opening trade, or -1 for a desk, whose NAV of the days before is not known."""
+        days = len(self.nav_history) - 1
+        return self.past.t - days if self.days_since_trade <= days else -1
 
     @property
     def tradable(self) -> Mask:
@@ -142,6 +148,8 @@ class Trade:
     lower, upper : (n,) fraction of NAV. To a target: equal. A line to leave alone: -inf and inf.
     cash_lower, cash_upper : the box of cash, [0, 0] when the target holds none.
     part : how much of the way to the nearest point of the box to go today, in (0, 1].
+    by_then : what the box becomes for the weights (n,) and cash as drifted to the booking, and the lines (n,) that can
+    trade then, where it depends on them.
     """
 
     lower: Array
@@ -150,6 +158,7 @@ class Trade:
     cash_lower: float = 0.0
     cash_upper: float = 0.0
     part: float = 1.0
+    by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
     @classmethod
     def to(cls, weights: Array, why: Why) -> "Trade":

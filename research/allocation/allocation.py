@@ -5,7 +5,7 @@ and its path is computed once and handed to every policy that uses it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -77,6 +77,10 @@ class TargetPath:
                 f"target {self.row[t]} of {self.allocation} is in force at row {t}, and has seen row "
                 f"{self.seen[self.row[t]]}. A target may be used from the last date that it saw on."
             )
+
+    def opened(self, first: int) -> "TargetPath":
+        """The path of a portfolio that opens at the close of row `first`: no target is in force before."""
+        return replace(self, row=np.where(np.arange(len(self.row)) < first, -1, self.row))
 
     def at(self, t: int) -> Array:
         """(n,) the target in force at the close of market row `t`. Raises PolicyError before the first one."""

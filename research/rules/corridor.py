@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from research.accounting.view import Hold, Trade, View, Why
 from research.errors import PolicyError
 from research.market.market import Array, Market, Mask, Past, frozen
+from research.rules.destinations import remake
 from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Terms, Workspace
 from research.rules.triggers import answer
 
@@ -89,7 +90,16 @@ class Corridor:
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
         trades, line, size, allowed, low, high = answer(*state, self.compiled, self.terms, k, room)
         why, (lower, upper, _) = self._why(line, size, allowed), room.box
-        return Trade(lower, upper, why, cash_lower=low, cash_upper=high, part=self.part) if trades else Hold(why)
+        if not trades:
+            return Hold(why)
+
+        def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
+            state = (weights, cash_weight, tradable[None], 0)
+            low, high = remake(*state, self.compiled, self.terms, k, past.t, room)
+            return Trade(room.box[0], room.box[1], why, low, high, self.part)
+
+        made = by_then if self.terms.makes_boxes else None
+        return Trade(lower.copy(), upper.copy(), why, low, high, self.part, made)
 
     def _why(self, line: int, size: float, allowed: float) -> Why:
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)

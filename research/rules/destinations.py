@@ -2,7 +2,8 @@
 
 A plain band trades into a box that is known beforehand. What depends on the weights of the day, such as moving only the
 lines that are past their band, makes its box when it is asked: the lines that are to move are sent to one point, the
-others are left alone, and the box is booked like any other.
+others are left alone, and the box is booked like any other. Weights drift until then, so it is made again at the
+booking (`remake`), as a plain box is met at its nearest point by then.
 """
 
 import numpy as np
@@ -22,13 +23,12 @@ from research.rules.terms import BEST, BOX, BREACHING, BY_CASH, REGION, Corridor
 def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: Workspace) -> tuple[float, float]:
     """Write the box that brings these weights (n,) to room.goal into room.box; gives the box of cash.
 
-    A line that may only be sold, or bought, has a box without end on the other side: it may drift before the booking.
+    A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
     goal, box = room.goal, room.box
     cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap, goal, room.done)
-    if (
-        terms.goal == BOX and len(terms.groups) == 0 and not cut
-    ):  # the box of the corridor's row says the same, and more
+    plain = terms.goal == BOX and len(terms.groups) == 0 and not terms.moves
+    if plain and not cut:  # the box of the corridor's row says the same, and more
         copy_box(rule, k, box)
         return rule.cash[k, 2], rule.cash[k, 3]
     cash = 1.0
@@ -48,6 +48,49 @@ def copy_box(rule: CorridorArrays, k: int, box: Array) -> None:
         box[0, i], box[1, i], box[2, i] = rule.lower[k, i], rule.upper[k, i], rule.target[k, i]
 
 
+@inlined
+def remember(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace
+) -> None:
+    """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then."""
+    for i in range(len(weights)):
+        past = max(rule.trigger_lower[k, i] - weights[i], weights[i] - rule.trigger_upper[k, i])
+        room.breaching[i] = tradable[t, i] and past > TOLERANCE
+    room.breaching[-1] = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
+
+
+@lean
+def remake(
+    weights: Array,
+    cash_weight: float,
+    tradable: Mask,
+    t: int,
+    rule: CorridorArrays,
+    terms: Terms,
+    k: int,
+    asked: int,
+    room: Workspace,
+) -> tuple[float, float]:
+    """Write the box of the decision of row `asked` for weights (n,) at its booking in row t; gives the box of cash."""
+    if terms.moves:
+        _move_on(weights, tradable, t, rule, k, room)
+    else:
+        set_goal(weights, cash_weight, tradable, t, rule, terms, k, asked, room)
+    return write_box(weights, rule, terms, k, room)
+
+
+@inlined
+def _move_on(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> None:
+    """Write the weights after the moves that were decided; a line that was to leave leaves, and none changes sides."""
+    for i in range(len(weights)):
+        to = weights[i] + room.moves[i]
+        if room.moves[i] == 0.0 or not tradable[t, i]:
+            to = weights[i]
+        elif rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0):
+            to = 0.0
+        room.goal[i] = to
+
+
 @lean
 def set_goal(
     weights: Array,
@@ -57,10 +100,11 @@ def set_goal(
     rule: CorridorArrays,
     terms: Terms,
     k: int,
+    asked: int,
     room: Workspace,
 ) -> None:
-    """Write into room.goal (n,) where a trade that is decided on these weights goes."""
-    cost = terms.rates[min(t, len(terms.rates) - 1)]
+    """Write into room.goal (n,) where a trade of these weights at row t goes, at the costs of row `asked`."""
+    cost = terms.rates[min(asked, len(terms.rates) - 1)]
     placed = False
     if terms.goal == REGION:
         placed = _into_region(weights, tradable, t, rule, terms, k, room)
@@ -149,14 +193,14 @@ def move_breaching(
     k: int,
     room: Workspace,
 ) -> bool:
-    """Write into room.goal (n,) the weights after only the lines past their trigger are brought into their box.
+    """Write into room.goal (n,) the weights after only the lines of room.breaching are brought into their box.
 
     The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
     raised. Gives False where nobody can pay.
     """
     goal, movable, payer = room.goal, room.movable, terms.payer
     owed = _bring_in(weights, tradable, t, rule, k, room)
-    past = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
+    past = room.breaching[-1]
     if past:  # cash is a line like the others
         owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
     if payer == BY_CASH and not past:
@@ -179,11 +223,10 @@ def move_breaching(
 
 @inlined
 def _bring_in(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> float:
-    """Write what is past its trigger into its box, and which of the others may pay; gives what the trade takes."""
+    """Write what breaches into its box, and which of the others may pay; gives what the trade takes."""
     owed = 0.0
     for i in range(len(weights)):
-        past = max(rule.trigger_lower[k, i] - weights[i], weights[i] - rule.trigger_upper[k, i])
-        breaches = tradable[t, i] and past > TOLERANCE
+        breaches = tradable[t, i] and room.breaching[i]
         room.goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if breaches else weights[i]
         owed += room.goal[i] - weights[i]
         bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf

@@ -55,8 +55,7 @@ class Handled(ABC):
     part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
     turnover_cap : the most to trade at once, one-way, fraction of NAV: the largest moves first, whole, the last in
-    part; what is left waits for the next day on which the rule is asked. It is a cap on what is decided: what a line
-    drifts by until the booking is traded with it.
+    part; what is left waits for the next day on which the rule is asked.
     offset : sessions from the days on which it looks to those on which it does (`research.market.calendars.scheduled`).
     """
 

@@ -58,7 +58,8 @@ class Calendar(Handled):
     every : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
-    period; what the others hold is the target of today, drifted since their last phase. With 1, all goes at once.
+    period; what the others hold is the target of today, drifted since their last phase or the opening trade. With 1,
+    all goes at once. What is decided is how far each line moves: it moves as far at the booking.
     """
 
     allocation: Allocation
@@ -91,9 +92,19 @@ class Calendar(Handled):
         """Sessions from the calendar's day to each tranche's."""
         return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
 
+    @property
+    def plain(self) -> bool:
+        """Is it a band round each line and no more, as lanes play it?"""
+        return super().plain and self.tranches == 1
+
     def rows(self, known: Known) -> Bounds:
         """A band of zero."""
         return band_rows(known.target, 0.0, 0.0)
+
+    def terms(self, known: Known) -> Terms:
+        """What it asks and makes besides."""
+        terms, parts = super().terms(known), self.tranches > 1
+        return terms._replace(some=terms.some or parts, makes_boxes=terms.makes_boxes or parts, moves=parts)
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) the phases of all tranches."""
@@ -105,7 +116,8 @@ class Calendar(Handled):
         made = super().corridor(market, targets, costs)
         if self.tranches == 1:
             return made
-        since, asked = self._since(market), np.flatnonzero(made.asked & (targets.row >= 0))
+        opened = int(np.argmax(targets.row >= 0))
+        since, asked = self._since(market, opened), np.flatnonzero(made.asked & (targets.row >= 0))
         mixes = [drifted(targets.rows[targets.row[t]], market, since[:, t], int(t)) for t in asked]
         row = made.row.copy()
         row[asked] = len(made.target) + np.arange(len(asked))
@@ -116,13 +128,13 @@ class Calendar(Handled):
         made, t = super()._today(view), view.past.t
         if self.tranches == 1 or isinstance(made, Hold):
             return made
-        mix = drifted(view.target, view.past, self._since(view.past)[:, t], t)
+        mix = drifted(view.target, view.past, self._since(view.past, view.opened)[:, t], t)
         return self._with_mixes(made, mix[None], np.ones(1, dtype=np.int64), made.row, view.past)
 
-    def _since(self, world: Market | Past) -> NDArray[np.int64]:
-        """(tranches, T) row of each tranche's last phase by each day, -1 before the first."""
+    def _since(self, world: Market | Past, opened: int) -> NDArray[np.int64]:
+        """(tranches, T) row of each tranche's last phase by each day, or of the opening trade, -1 before the first."""
         at = at_phase(world.days, self.every, world.calendar, self.offsets)
-        return np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1)
+        return np.maximum(np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1), opened)
 
     def _with_mixes(
         self, made: Corridor, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past

@@ -21,7 +21,8 @@ LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of g
 class Terms(NamedTuple):
     """What a corridor asks and makes beyond its rows; an array without rows stands for nothing of its kind.
 
-    some : is there any of it?  makes_boxes : or are boxes those of the corridor's rows?
+    some : is there any of it?  makes_boxes : or are boxes those of the corridor's rows?  moves : is what was decided
+    the size of each move, and not the point that it ends in?
     restricted : may some line not be traded both ways?
     cooldown : sessions after a booked trade on which the rule is not asked.
     member : (n,) number of each line's group.  groups : (K, 4, G) bounds of each group's weight: trigger, then box.
@@ -36,6 +37,7 @@ class Terms(NamedTuple):
 
     some: bool
     makes_boxes: bool
+    moves: bool
     restricted: bool
     cooldown: int
     member: Rows
@@ -57,6 +59,7 @@ _NO_ROWS, _NO_NUMBERS = np.empty(0, dtype=np.int64), np.empty(0)
 PLAIN = Terms(
     some=False,
     makes_boxes=False,
+    moves=False,
     restricted=False,
     cooldown=0,
     member=frozen(_NO_ROWS),
@@ -95,14 +98,17 @@ class CorridorArrays(NamedTuple):
 class Workspace(NamedTuple):
     """Scratch of a decision: (n,) each; box (3, n): lower, upper and target; rooms (2, n) of the groups.
 
-    solver (SCRATCH, n + 1), rows (n + 1,) : for `best_point`.
+    breaching (n + 1,), moves (n,) : which lines, and cash, were past their trigger, and how far each line was to move,
+    when the decision was made that is being carried out.  solver (SCRATCH, n + 1), rows (n + 1,) : for `best_point`.
     """
 
     weights: Array
     goal: Array
     start: Array
+    moves: Array
     movable: Mask
     done: Mask
+    breaching: Mask
     box: Array
     rooms: Array
     solver: Array
@@ -111,9 +117,11 @@ class Workspace(NamedTuple):
     @classmethod
     def of(cls, n: int) -> "Workspace":
         """Workspace for n lines."""
-        flags, numbers = np.empty((2, n), dtype=np.bool_), np.empty((3, n))
-        rooms, solver, rows = np.empty((2, n)), np.zeros((SCRATCH, n + 1)), np.zeros(n + 1, dtype=np.int64)
-        return cls(numbers[0], numbers[1], numbers[2], flags[0], flags[1], np.empty((3, n)), rooms, solver, rows)
+        flags, numbers = np.zeros((3, n + 1), dtype=np.bool_), np.empty((4, n))
+        weights, goal, start, moves = numbers
+        movable, done, breaching = flags[0, :n], flags[1, :n], flags[2]
+        box, rooms, solver, rows = np.empty((3, n)), np.empty((2, n)), np.zeros((SCRATCH, n + 1)), np.zeros(n + 1, int)
+        return cls(weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows)
 
 
 @inlined

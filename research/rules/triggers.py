@@ -5,8 +5,9 @@ import numpy as np
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
-from research.rules.destinations import copy_box, set_goal, write_box
+from research.rules.destinations import copy_box, remember, set_goal, write_box
 from research.rules.terms import (
+    BREACHING,
     LOWER_TRIGGER,
     NO_LINE,
     REGION,
@@ -36,8 +37,12 @@ def answer(
     """
     by_goal = terms.goal >= REGION or terms.tracking_error < np.inf or terms.patience > 0.0
     trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, terms, k)
+    if trades and terms.goal == BREACHING:
+        remember(weights, cash_weight, tradable, t, rule, k, room)
     if by_goal or (trades and (terms.makes_boxes or terms.restricted)):
-        set_goal(weights, cash_weight, tradable, t, rule, terms, k, room)
+        set_goal(weights, cash_weight, tradable, t, rule, terms, k, t, room)
+        for i in range(len(weights)):
+            room.moves[i] = room.goal[i] - weights[i]
     if by_goal:
         trades, line, size, allowed = _by_goal(weights, nav, t, rule, terms, k, room)
     else:

@@ -12,7 +12,7 @@ from typing_extensions import is_protocol
 from backtests.backtest import Backtest
 from backtests.engine import backtest
 from research import rules
-from research.accounting import Costs, Flows, Hold, Policy, Trade, View
+from research.accounting import Costs, Execution, Flows, Hold, Policy, View
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.errors import ConfigError, PolicyError
 from research.market import Market, instruments_table
@@ -109,12 +109,12 @@ def play(
 
 
 def see(result: Backtest, day: int) -> View:
-    """What the rule would see at the close of a day of the test, after all that was booked, long after a trade."""
+    """What the rule would see at the close of a day of the test, after all that was booked, if it had never traded."""
     weights, t = result.weights.to_numpy()[day].copy(), result.first + day
     nav = result.ledger.nav[: day + 1]
     target = result.targets.rows[result.targets.row[t]]
     return View(
-        result.market.past(t), target, weights, float(result.cash_weight.iloc[day]), float(nav[-1]), nav, 999,
+        result.market.past(t), target, weights, float(result.cash_weight.iloc[day]), float(nav[-1]), nav, day,
         result.costs,
     )  # fmt: skip
 
@@ -159,14 +159,15 @@ def test_wealth_is_what_is_held_and_cash_without_a_target_is_only_what_costs_and
             assert np.abs(result.cash_weight).max() < 0.02
 
 
+@pytest.mark.parametrize("lag", [0, 1, 3])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_rule_that_has_traded_is_content(name: str) -> None:
-    """Without lag and costs: asked again at the same close, it holds."""
+def test_a_rule_that_has_traded_is_content(name: str, lag: int) -> None:
+    """Without costs: asked at the close of the booking, it holds, whatever the lines drifted by until then."""
     n = 2 if name == "optimal" else 5
-    result = play(name, made(noise(name)), Costs.bps(n), lag=0)
+    result = play(name, made(noise(name)), Costs.bps(n), lag=lag)
     days = result.ledger.booked[result.ledger.booked >= 0] - result.first
     assert len(days) > 0 or name == "never"
-    if name in PART_OF_THE_WAY | PUSHES:
+    if name in PART_OF_THE_WAY | PUSHES or (name == "in tranches" and lag == 3):  # there the other tranche is due
         return
     for day in days.tolist():
         answer = result.policy.decide(see(result, day))
@@ -414,7 +415,24 @@ def test_a_hold_that_was_asked_is_told_from_a_trade(by_day: Callable[[Policy], P
         )
         pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
         np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
-        assert isinstance(slow.policy.decide(see(fast, 50)), Hold | Trade)
+
+
+# -- boxes that are made on the day, between the decision and the booking --------------------------------------------
+
+
+@pytest.mark.parametrize("execution", [Execution(days=3), Execution(at="open")])
+def test_what_is_booked_later_is_the_same_day_by_day(by_day: Callable[[Policy], Policy], execution: Execution) -> None:
+    """Compiled and in Python to the bit, worked over days or at opens that lie off the closes."""
+    for name in MAKERS:
+        market = made(noise(name), ["", "locked", "sell_only", "buy_only", ""])
+        opens = market.index * np.random.default_rng(4).uniform(0.99, 1.01, market.shape)
+        market = dataclasses.replace(market, prices=market.index, bars={"open": opens})
+        fast, slow = (
+            backtest(market, p, costs_of(name), start=market.dates[1], execution=execution)
+            for p in (rule_of(name), by_day(rule_of(name)))
+        )
+        np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
+        np.testing.assert_array_equal(fast.ledger.trades, slow.ledger.trades)
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
@@ -427,3 +445,47 @@ def test_a_cap_that_never_binds_changes_nothing(lag: int) -> None:
     )
     assert len(plain.ledger.asked) > 5
     np.testing.assert_array_equal(plain.ledger.nav, capped.ledger.nav)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_a_cap_holds_at_the_booking(lag: int) -> None:
+    result = play("capped", made(noise("capped")), Costs.bps(5), lag=lag)
+    assert 0.01 - 1e-9 < result.turnover.max() <= 0.01 + 1e-12
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_groups_of_one_line_each_are_lines(lag: int) -> None:
+    """The same bands to the same edges: what is booked is the same, a decision made of groups or of lines."""
+    market = made(noise("edge"))
+    alone = dataclasses.replace(market, instruments=market.instruments.assign(sector=list("abcde")))
+    of_lines = backtest(alone, Threshold(FIVE, 0.015, "edge"), costs_of("edge"), lag=lag)
+    of_groups = backtest(alone, GroupThreshold(FIVE, "sector", 0.015, "edge"), costs_of("edge"), lag=lag)
+    assert len(of_lines.ledger.asked) > 5
+    np.testing.assert_array_equal(of_groups.ledger.asked, of_lines.ledger.asked)
+    np.testing.assert_allclose(of_groups.ledger.trades, of_lines.ledger.trades, atol=1e-12)
+
+
+@pytest.mark.parametrize("to", ["target", "edge", Within(0.005)])
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_one_line_that_cash_pays_for_is_a_band(lag: int, to: str | Within) -> None:
+    """Also where the line comes back into its band before the booking: what was past it goes where the rule says."""
+    returns, allocation = noise("edge")[:, :1], FixedWeights((0.6,))
+    all_move, breaching = (
+        backtest(made(returns), Threshold(allocation, 0.015, to, **how), Costs.bps(1, commission=5), lag=lag)  # type: ignore[arg-type]
+        for how in ({}, {"lines": "breaching", "payer": "cash"})
+    )
+    assert len(all_move.ledger.asked) > 5
+    np.testing.assert_allclose(breaching.ledger.nav, all_move.ledger.nav, rtol=1e-13)
+
+
+@pytest.mark.parametrize("lag", [1, 3])
+def test_lines_that_neither_breached_nor_pay_are_not_traded(lag: int) -> None:
+    """Cash pays: of each decision only lines move that were past their band at the close on which it was made."""
+    target = FixedWeights((0.12, 0.12, 0.12, 0.12, 0.12))
+    result = play("breaching, cash", made(3.0 * noise("breaching, cash")), allocation=target, lag=lag)
+    book, asked = result.ledger, result.ledger.asked - result.first
+    within = np.abs(result.cash_weight.to_numpy()[asked] - 0.4) <= 0.015  # cash is a line like the others
+    moved = np.abs(book.trades[within]) > 0.0
+    gaps = np.abs(result.weights.to_numpy()[asked][within] - 0.12)
+    assert moved.any(axis=0).all()
+    assert (gaps[moved] > 0.015).all()

@@ -215,15 +215,16 @@ def target(seed: int, n: int = 5, invested: float = 0.9) -> np.ndarray:
     return np.random.default_rng([seed, 1]).dirichlet(np.ones(n)) * invested
 
 
-def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0) -> Done:
-    """Book the box of half-width `width` round `goal`, for lines and for cash."""
+def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, upper: np.ndarray | None = None) -> Done:
+    """Book the box of half-width `width` round `goal`, for lines and for cash.  upper : of the lines, another one."""
+    upper = goal + width if upper is None else upper
     n, prices = len(p.x), p.prices[None]
     units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 5, n))
     rest = 1.0 - goal.sum()
     nav = wealth(units, prices, 0, p.cash, 1.0)
     status, nav, cash, paid, left = book(
         units, prices, 0, p.cash, 1.0, nav, np.ones((1, n), dtype=bool), np.maximum(goal - width, 0.0)[None],
-        goal[None] + width, goal[None], 0, max(rest - width, 0.0), rest + width, part, Costs(*p.rates).tariff(), 0,
+        upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part, Costs(*p.rates).tariff(), 0,
         Lots.empty(n, 0), np.empty((0, n)), 1.0, Scratch.of(n), trades, charges, 0,
     )  # fmt: skip
     assert not left
@@ -242,6 +243,18 @@ def test_a_trade_worked_out_on_paper() -> None:
     assert done.trades == pytest.approx([-10.1, 9.9], abs=1e-12)
     assert done.charges == pytest.approx(np.array([[0.0404, 0.0396], [0.0606, 0.0594]]), abs=1e-13)
     assert done.units * p.prices == pytest.approx([49.9, 49.9], abs=1e-12)
+
+
+def test_a_line_that_may_not_be_sold_is_not_sold_to_pay_for_costs() -> None:
+    """Of 100 at 1 %, 20 sold cost 0.2: a line asked to rise from 40 to 40.05 of 99.8 would end at 39.97, and stays."""
+    p = Held(np.array([40.0, 50.0]), 10.0, np.array([3.0, 8.0]), np.full((2, 2), 0.005))
+    goal = np.array([0.4005, 0.3])
+    assert bring(p, goal).trades[0] == pytest.approx(0.4005 * 99.8 - 40.0, abs=1e-3)
+    done = bring(p, goal, upper=np.array([np.inf, 0.3]))
+    assert done.trades[0] == 0.0
+    assert done.trades[1] < -19.9
+    wanted = bring(p, np.array([0.45, 0.3]), upper=np.array([np.inf, 0.3]))
+    assert wanted.trades[0] > 4.8
 
 
 def test_a_kept_line_does_not_pay_for_the_others() -> None:

@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 
 from research.market.market import Array, Mask, frozen
 from research.rules.corridor import Corridor
-from research.rules.destinations import set_goal, write_box
+from research.rules.destinations import remember, set_goal, write_box
 from research.rules.terms import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace
 
 INF = np.inf
@@ -31,7 +31,9 @@ def goal_of(weights: Array, rule: Corridor, tradable: Mask | None = None) -> Arr
     """Where a trade from these weights goes, and a check that the box says the same."""
     room = Workspace.of(len(weights))
     free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
-    set_goal(weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled, rule.terms, 0, room)
+    state = (weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled)
+    remember(*state, 0, room)
+    set_goal(*state, rule.terms, 0, 0, room)
     low, high = write_box(weights, rule.compiled, rule.terms, 0, room)
     goal = room.goal.copy()
     moved = goal != weights

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from simulated import world
 
+from backtests.backtest import Backtest
 from backtests.engine import backtest
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.errors import ConfigError
+from research.market import Market
 from research.market.calendars import scheduled
+from research.market.market import Array, Mask
 from research.rules import Calendar
+from research.rules.handled import Every
 from research.rules.tranches import drifted, phases
 
 TARGET = FixedWeights((0.5, 0.3, 0.1))
@@ -29,17 +33,37 @@ def test_a_tranche_drifts_as_a_portfolio_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("every", ["month", 20])
-def test_weights_at_each_phase_are_the_mean_of_portfolios_kept_apart(every: str | int) -> None:
-    """Without cost and lag: the mean weights of one portfolio for each phase, once all have had theirs."""
-    market, tranches = world(days=400, seed=3), 4
-    ours = backtest(market, Calendar(TARGET, every, tranches=tranches), Costs.bps(3), lag=0)
-    offsets = phases(every, tranches)
-    apart = [backtest(market, Calendar(TARGET, every, offset=o), Costs.bps(3), lag=0).weights for o in offsets]
-    mean = sum(table.to_numpy() for table in apart) / tranches
-    days = np.any([scheduled(market.days, every, market.calendar, o) for o in offsets], axis=0)
-    days[: np.flatnonzero(days)[tranches]] = False
-    assert days.sum() > 40
+@pytest.mark.parametrize("first", [0, 133])
+def test_weights_at_each_phase_are_the_mean_of_portfolios_kept_apart(every: str | int, first: int) -> None:
+    """Without cost and lag: the mean weights of one portfolio for each phase, from the opening on, wherever it is."""
+    market = world(days=400, seed=3)
+    ours, mean, days = beside_portfolios_kept_apart(market, every, first, lag=0)
+    assert days.sum() > 30
     np.testing.assert_allclose(ours.weights.to_numpy()[days], mean[days], atol=1e-14)
+
+
+@pytest.mark.parametrize("lag", [1, 3])
+def test_what_the_lines_drift_by_until_the_booking_is_not_traded(lag: int) -> None:
+    """Each move is that of the portfolio without a lag, to a hundredth of what is moved at the most."""
+    market = world(days=400, seed=3)
+    at_once, later = (beside_portfolios_kept_apart(market, "month", 50, by)[0] for by in (0, lag))
+    moved, then = (x.ledger.trades / nav_at_bookings(x) for x in (at_once, later))
+    assert np.abs(moved).max() > 0.009
+    np.testing.assert_allclose(then, moved, atol=1e-4)
+
+
+def nav_at_bookings(played: Backtest) -> Array:
+    """(j, 1) wealth at the close of each booking's day; costs are nothing here."""
+    return played.nav.to_numpy()[played.ledger.booked - played.first][:, None]
+
+
+def beside_portfolios_kept_apart(market: Market, every: Every, first: int, lag: int) -> tuple[Backtest, Array, Mask]:
+    """Four tranches, the mean weights of four portfolios of a phase each, and the phases after the opening."""
+    how = {"start": market.dates[first + 1], "lag": lag}
+    ours, offsets = backtest(market, Calendar(TARGET, every, tranches=4), Costs.bps(3), **how), phases(every, 4)
+    apart = [backtest(market, Calendar(TARGET, every, offset=o), Costs.bps(3), **how).weights for o in offsets]
+    days = np.any([scheduled(market.days, every, market.calendar, o) for o in offsets], axis=0)
+    return ours, np.mean([table.to_numpy() for table in apart], axis=0), days[first:] & (np.arange(400 - first) > 0)
 
 
 def test_timing_luck_falls_and_turnover_stays() -> None:
