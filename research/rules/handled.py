@@ -215,9 +215,9 @@ class Handled(ABC):
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and self.turnover_cap > 0.0):
             refuse(f"turnover_cap of {name} is", self.turnover_cap, "give a fraction of NAV above 0, or nothing.")
         try:
-            check_schedule(self.looks, self.offset)
+            check_schedule(self.looks, self.offset, "every" if hasattr(self, "every") else "check")
             if self.review is not None:
-                check_schedule(self.review)
+                check_schedule(self.review, name="review")
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
 
