@@ -57,7 +57,7 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
-        return self.why.sentence(self.portfolio.market.labels)
+        return self.why.sentence(self.portfolio.market.labels, self.holds)
 
     @property
     def empty(self) -> bool:
