@@ -378,7 +378,9 @@ class Backtest:
                 "line": names,
                 "gap": [why.size for why in whys],
                 "allowed": [why.allowed for why in whys],
-                "reason": [why.sentence(self.market.labels) for why in whys],
+                "reason": [
+                    why.sentence(self.market.labels, holds=not told[t][2]) for t, why in zip(days, whys, strict=True)
+                ],
             }
         )
 

@@ -14,7 +14,7 @@ from backtests.laboratory import Laboratory, estimate, play
 from backtests.sweeps import Arena
 from backtests.tuning import Measure
 from research.allocation import FixedWeights, target_path
-from research.arguments import check_positive, is_whole, refuse
+from research.arguments import check_positive, is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Market
 from research.risk import GBM
@@ -52,6 +52,10 @@ def on_worlds(
     if not (is_whole(paths) and paths >= 2):
         refuse("paths is", paths, "give a whole number of worlds, 2 or more.")
     check_positive(years=years)
+    if not (is_number(warm_up) and warm_up >= 0.0):
+        refuse("warm_up is", warm_up, "give years, 0 or more.")
+    if not (is_whole(seed) and seed >= 0):
+        refuse("seed is", seed, "give a whole number, 0 or more.")
 
     def measure(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
         target, year = arena.strategic, arena.periods_per_year

@@ -123,6 +123,10 @@ def tune(
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
     DataError where it is too early for an allocation's window.
     """
+    if not isinstance(where, Arena | Portfolio):
+        refuse("where is", where, "give an Arena, such as Arena.on(market, costs, target, start), or a Portfolio.")
+    if measure is not None and not callable(measure):
+        refuse("measure is", measure, "give what measures candidates, such as on_worlds(), or nothing.")
     arena = where if isinstance(where, Arena) else Arena.of(where)
     origins = _origins(candidates, arena)
     rules = list(origins)
@@ -288,6 +292,8 @@ def _first_target(allocation: Allocation, market: Market) -> int:
 
 def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
     """Settings and figures, a row a candidate. Raises ConfigError for a J that is no number."""
+    if not isinstance(measured, pd.DataFrame):
+        refuse("what measures candidates gave", measured, "it gives a table, with a row for each and a column J.")
     if "J" not in measured or len(measured) != len(rules):
         raise ConfigError(
             f"what measures candidates gave {len(measured)} rows of {', '.join(map(str, measured))} for {len(rules)} "

@@ -152,11 +152,11 @@ def _choices(document: Document, key: str, known: dict[str, tuple[type, Callable
 
 
 def _values(document: Document, path: KeyPath, kind: Any, default: Any = ..., ranges: bool = True) -> Any:
-    """The values of an axis: one, a list, or a range."""
+    """The values of an axis: one, a list, or a range; any other mapping is one value, such as {half_width: 0.01}."""
     given = document.value(*path, default=None if default is not ... else ...)
     if given is None:
         return default
-    if isinstance(given, dict) and ranges:
+    if isinstance(given, dict) and ranges and (not given or {"from", "to"} & given.keys()):
         document.check_keys(path, ("from", "to"))
         ends = document.number(*path, "from"), document.number(*path, "to")
         for end in ends if not isinstance(kind, TypeAdapter) else ():

@@ -12,6 +12,7 @@ from research.errors import PolicyError
 from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
+TOLERANCE = 1e-6  # of NAV: a gap that is past what is allowed by less is no reason to trade (`research.rules.bands`)
 DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
 WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
@@ -78,8 +79,8 @@ class Why:
     size: float = 0.0
     allowed: float = 0.0
 
-    def sentence(self, names: Sequence[str]) -> str:
-        """The reason in words.  names : of the lines, and of the groups if there are any.
+    def sentence(self, names: Sequence[str], holds: bool = False) -> str:
+        """The reason in words.  names : of the lines, and of the groups if there are any.  holds : is it one to hold?
 
         >>> Why("band", 0, -0.0234, 0.02).sentence(["SPY"])
         'SPY is 2.34 points under target, past the 2.00 allowed'
@@ -94,13 +95,13 @@ class Why:
         if self.trigger == "calendar" or (self.trigger == "band" and self.allowed == 0.0 != self.size):
             return f"review due; {gap}"
         if self.trigger in REGIONS:
-            inside = self.allowed == self.size
+            inside = abs(self.allowed - self.size) <= TOLERANCE
             return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}"
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
-        allowed = self._points(self.allowed, digits)
-        past = abs(self.size) > abs(self.allowed) and allowed != self._points(self.size, digits)
-        return f"{gap}, {'past' if past else 'within'} the {allowed} allowed"
+        past = abs(self.size) - abs(self.allowed) > TOLERANCE
+        stuck = ", and no trade would mend it" if past and holds else ""
+        return f"{gap}, {'past' if past else 'within'} the {self._points(self.allowed, digits)} allowed{stuck}"
 
     @property
     def _left(self) -> str:
@@ -114,7 +115,7 @@ class Why:
             more = "more" if self.size > self.allowed else "no more"
             lost, paid = (f"{x * 1e4:.{self._digits}f}" for x in (self.size, self.allowed))
             return f"waiting is expected to lose {lost} bp, {more} than the {paid} bp that trading costs"
-        past = "past" if self.size > self.allowed else "within"
+        past = "past" if self.size > self.allowed + TOLERANCE else "within"
         return f"tracking error to target is {self.size:.2%} a year, {past} the {self.allowed:.2%} allowed"
 
     @property
@@ -126,6 +127,8 @@ class Why:
     @property
     def _decimals(self) -> int:
         """By which the gap and what is allowed can be told apart: two, or as many as it takes."""
+        if 0.0 <= abs(self.size) - abs(self.allowed) <= TOLERANCE:
+            return DECIMALS[0]
         apart = (d for d in DECIMALS if self._points(self.size, d) != self._points(self.allowed, d))
         return next(apart, DECIMALS[0])
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
 from research.errors import ConfigError
+from research.rules.handled import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
 
@@ -76,6 +77,7 @@ class Learned:
 
     def __post_init__(self) -> None:
         """Check the settings and keep the seeds immutable."""
+        check_allocation(self)
         refit = getattr(self.allocation, "refit", None)
         if refit != LISTING:
             raise ConfigError(

@@ -49,8 +49,10 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
     raise _unknown(every)
 
 
-def check_schedule(every: str | int, offset: int = 0) -> None:
+def check_schedule(every: str | int, offset: int = 0, name: str = "every") -> None:
     """Refuse what is no schedule (see `scheduled`). Raises ConfigError, naming the parameter and its value.
+
+    name : of the parameter that is the schedule.
 
     >>> check_schedule("friday", -1)
     >>> check_schedule("week", 5)
@@ -60,11 +62,11 @@ def check_schedule(every: str | int, offset: int = 0) -> None:
     if is_whole(every):
         most = int(every) - 1
         if most < 0:
-            refuse("every is", every, "a number of sessions is at least 1.")
+            refuse(f"{name} is", every, "a number of sessions is at least 1.")
     elif isinstance(every, str) and every in OFFSETS:
         most = OFFSETS[every]
     else:
-        raise _unknown(every)
+        raise _unknown(every, name)
     if not (is_whole(offset) and -most <= offset <= most):
         allowed = f"a whole number of sessions from {-most} to {most}" if most else "0"
         refuse("offset is", offset, f"of every {every!r} it is {allowed}.")
@@ -113,11 +115,11 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calenda
     return bool(scheduled(since, every, calendar, offset).any()) if len(since) else False
 
 
-def _unknown(every: object) -> ConfigError:
+def _unknown(every: object, name: str = "every") -> ConfigError:
     near = get_close_matches(str(every).lower(), OFFSETS, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(
-        f"every is {every!r}: no such calendar period. {hint}Use one of {', '.join(OFFSETS)}, or a whole number of "
+        f"{name} is {every!r}: no such calendar period. {hint}Use one of {', '.join(OFFSETS)}, or a whole number of "
         "sessions."
     )
 

@@ -207,6 +207,7 @@ class Handled(ABC):
     def _check(self) -> None:
         """Check what all rules have. Raises ConfigError, naming the rule."""
         name = type(self).__name__
+        check_allocation(self)
         if not (is_number(self.part) and 0.0 < self.part <= 1.0):
             refuse(f"part of {name} is", self.part, "it is more than 0 and at most 1 (1 goes all the way).")
         if not (is_whole(self.cooldown) and self.cooldown >= 0):
@@ -214,9 +215,9 @@ class Handled(ABC):
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and self.turnover_cap > 0.0):
             refuse(f"turnover_cap of {name} is", self.turnover_cap, "give a fraction of NAV above 0, or nothing.")
         try:
-            check_schedule(self.looks, self.offset)
+            check_schedule(self.looks, self.offset, "every" if hasattr(self, "every") else "check")
             if self.review is not None:
-                check_schedule(self.review)
+                check_schedule(self.review, name="review")
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
 
@@ -241,6 +242,15 @@ def when(every: Every, offset: int = 0) -> str:
 def checked(rule: Handled) -> str:
     """When a rule checks, in words; nothing where it does at every close."""
     return "" if rule.looks == "day" else f", checked {when(rule.looks, rule.offset)}"
+
+
+def check_allocation(owner: object) -> None:
+    """Check that what a rule is to hold is an allocation. Raises ConfigError."""
+    held = getattr(owner, "allocation", None)
+    has = all(hasattr(held, name) for name in ("refit", "window", "target"))
+    if isinstance(held, type) or not has:
+        mend = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
+        refuse(f"allocation of {type(owner).__name__} is", held, mend)
 
 
 def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:

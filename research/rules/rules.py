@@ -16,7 +16,7 @@ from research.market.calendars import check_schedule
 from research.market.market import Array, Market, Mask, Past
 from research.rules.bands import band_rows, cash_of
 from research.rules.corridor import Corridor, restricted
-from research.rules.handled import Bounds, Every, Handled, Known, check_window, checked, said, when
+from research.rules.handled import Bounds, Every, Handled, Known, check_allocation, check_window, checked, said, when
 from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
 from research.rules.tranches import at_phase, drifted, phases
 
@@ -39,6 +39,10 @@ class Never:
     family: ClassVar[str] = "never"
     plain: ClassVar[bool] = True
     words: ClassVar[str] = "never trades"
+
+    def __post_init__(self) -> None:
+        """Check what it holds."""
+        check_allocation(self)
 
     def decide(self, view: View) -> Hold:
         """Hold, always."""
@@ -308,6 +312,7 @@ class TunedThreshold:
 
     def __post_init__(self) -> None:
         """Check what is tried, by making all of it."""
+        check_allocation(self)
         for name, tried in (("bands", self.bands), ("to", self.to)):
             if not isinstance(tried, tuple) or not tried:
                 raise ConfigError(f"{name} of TunedThreshold is {tried!r}: give a tuple of at least one number.")

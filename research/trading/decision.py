@@ -21,7 +21,8 @@ def decision(
     target : (n,) in force, fraction of NAV.  again : orders of the same list were filled at this close already.
     A rule that is asked on a calendar (it has `every`) is due when one of its sessions lies after the last trade and
     not after this close: the view then calls it unfinished, so that it answers on whatever day this is. A rule that
-    goes only a part of the way is asked once a close. A band with a `review` is reviewed likewise.
+    goes only a part of the way, or up to a turnover cap, is asked once a close. A band with a `review` is reviewed
+    likewise.
     Raises : PolicyError for a box that cannot be booked.
     """
     market, today = portfolio.market, portfolio.market.days[-1]
@@ -49,6 +50,7 @@ def decision(
     )
     if isinstance(answer, Trade):
         check_trade(answer, len(target), name, portfolio.date, market.assets, leverage_limit=1.0)
-        if answer.part < 1.0 and last_trade == today:
+        capped = getattr(policy, "turnover_cap", None) is not None
+        if (answer.part < 1.0 or capped) and last_trade == today:
             return Hold(BEGUN)
     return answer

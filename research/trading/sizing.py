@@ -95,15 +95,14 @@ class Orders:
     """Signed units (n,) to trade from a position, buys positive; their cost and what they leave is exact to the cent.
 
     wished : (n,) signed units of the exact step.  rounded : the same in whole lots, before small orders were dropped
-    and buys were cut.  lower, upper : (n,) the box that was asked for, fraction of NAV.
+    and buys were cut.  goal : (n,) weights that the exact step ends at, fraction of NAV.
     """
 
     position: Position
     units: Array
     wished: Array
     rounded: Array
-    lower: Array
-    upper: Array
+    goal: Array
 
     @cached_property
     def notional(self) -> Array:
@@ -114,6 +113,11 @@ class Orders:
     def charges(self) -> Array:
         """(columns, n) currency, in whole cents."""
         return _charges(self.position, self.units) / 100.0
+
+    @property
+    def slack(self) -> float:
+        """How far the costs of the exact step may keep a line from a bound, fraction of NAV."""
+        return COUNTS + float(_charges(self.position, self.wished).sum()) / 100.0 / self.position.nav
 
     @cached_property
     def cash(self) -> float:
@@ -155,8 +159,8 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
     if there is one: sells that pay for buys as well, so that the buys need not be cut. If cash would go negative, buys
     are cut, the costliest first, the largest of equal cost first. Orders under the minimum are not sent.
     """
-    none, anywhere = np.zeros(len(target)), np.full(len(target), np.inf)
-    orders = Orders(position, none, none, none, -anywhere, anywhere)
+    none = np.zeros(len(target))
+    orders = Orders(position, none, none, none, position.weights)
     for turn in range(TURNS):
         state = orders.after
         trade = ask(state, turn > 0)
@@ -167,7 +171,7 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
         rounded = _in_lots(state, wished, trade, nav)
         sent = _large(state, _affordable(state, _large(state, rounded)))
         if turn == 0:
-            orders = Orders(position, orders.units, wished, rounded, trade.lower, trade.upper)
+            orders = Orders(position, orders.units, wished, rounded, exact * state.prices / nav)
         if not sent.any():
             break
         orders = replace(orders, units=_clean(orders.units + sent, position.lots))

@@ -24,6 +24,11 @@ from research.trading.sizing import Orders, Position, counts, size
 ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED, "cost", "weight_before",
           "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
 HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
+# What keeps a trade from the whole of what is wanted: the aim of a line that it moves, and why another stays.
+CAP = ("as far as the turnover cap goes", "the turnover cap is used up")
+TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
+PART = ("part of the way", "the others leave no room")
+OTHERS = ("as far as the others allow", "the others leave no room")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,7 @@ class TradeList:
     policy : its name.  run : id of the run that recommends it, or "".  target : (n,) in force, fraction of NAV.
     why : the reason of its decision.  holds : the decision is to hold, and `sized` is empty.  sized : the orders.
     would : when it holds, the orders of trading to target today; else None.
+    wanted : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV; `limit` : what keeps a trade from it.
     """
 
     portfolio: Portfolio
@@ -43,13 +49,15 @@ class TradeList:
     holds: bool
     sized: Orders
     would: Orders | None
+    wanted: tuple[Array, Array]
+    limit: tuple[str, str]
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
-        return self.why.sentence(self.portfolio.market.labels)
+        return self.why.sentence(self.portfolio.market.labels, self.holds)
 
     @property
     def empty(self) -> bool:
@@ -169,7 +177,7 @@ class TradeList:
             "cost": sized.charges[:, moved].sum(axis=0).round(2),
             "weight_before": sized.position.weights[moved],
             "weight_after": sized.after.weights[moved],
-            "aim": [_aim(sized, int(i)) for i in moved],
+            "aim": [self._aim(sized, int(i)) for i in moved],
             "reason": [reason] * len(moved),
         }
         return pd.DataFrame(columns)[list(ORDERS)]
@@ -191,12 +199,47 @@ class TradeList:
         if not position.tradable[i]:
             return f"cannot trade on {self.portfolio.date:%Y-%m-%d}"
         if not counts(abs(wished) * position.prices[i], position.nav):
-            return "at its target" if sized.lower[i] == sized.upper[i] else "inside its box"
+            return self._why_still(i)
         if sized.rounded[i] == 0.0:
             return f"an order of {abs(wished) / position.lots[i]:.2f} lots is rounded toward no trade"
         if amount < position.minimum:
             return f"an order of {amount:,.2f} {basis} is under the minimum trade of {position.minimum:,.2f}"
         return f"a buy of {amount:,.2f} {basis} was cut: cash would go below zero"
+
+    def _why_still(self, i: int) -> str:
+        """Why the exact step leaves line `i` where it is."""
+        (lower, upper), goal = (bound[i] for bound in self.wanted), self.sized.goal[i]
+        if max(lower - goal, goal - upper) > self.sized.slack:
+            return self.limit[1]
+        if lower == upper:
+            return "at its target"
+        word = self.portfolio.market.trading[i]
+        if word == "locked":
+            return "may not be traded"
+        if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
+            return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
+        return "left alone by this rule" if np.isinf([lower, upper]).all() else "inside its box"
+
+    def _aim(self, sized: Orders, i: int) -> str:
+        """Where an order takes line `i`, in words."""
+        (lower, upper), before, goal = (bound[i] for bound in self.wanted), sized.position.weights[i], sized.goal[i]
+        buys = bool(sized.units[i] > 0.0)
+        outside = max(lower - goal, goal - upper) > sized.slack
+        if abs(goal - self.target[i]) <= sized.slack:
+            aim = "to its target"
+        elif outside and (self.limit is TRANCHES or buys == bool(goal < lower)):
+            aim = self.limit[0]
+        elif lower == upper and not outside:
+            aim = f"to {goal:.2%}"
+        elif outside or lower <= before <= upper:
+            aim = "takes what the others free" if buys else "pays for the others"
+        else:
+            aim = "into its box"
+        cut = float(sized.rounded[i] - sized.units[i]) if buys else 0.0
+        if not counts(cut * sized.position.prices[i], sized.position.nav):
+            return aim
+        units = "units " if sized.position.quoted[i] else ""
+        return f"{aim}; cut by {cut:,.8g} {units}to keep cash above zero"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 
@@ -257,13 +300,7 @@ def trade_list(
         now = decision(portfolio, policy, name, target, state, again) if again else answer
         return now if isinstance(now, Trade) else None
 
-    def to_target(state: Position, again: bool) -> Trade | None:
-        if again:
-            return None
-        rows = restricted(band_rows(target[None], 0.0, 0.0), portfolio.market)  # as far as the lines may be traded
-        cash = rows["cash"][0]
-        return Trade(rows["lower"][0], rows["upper"][0], answer.why, cash_lower=cash[2], cash_upper=cash[3])
-
+    wanted, limit = _wanted(portfolio, policy, name, target, position, answer)
     holds = isinstance(answer, Hold)
     return TradeList(
         portfolio=portfolio,
@@ -273,22 +310,29 @@ def trade_list(
         why=answer.why,
         holds=holds,
         sized=size(position, ask, target, name),
-        would=size(position, to_target, target, name) if holds else None,
+        would=size(position, lambda _, again: None if again else wanted, target, name) if holds else None,
+        wanted=(wanted.lower, wanted.upper),
+        limit=limit,
     )
 
 
-def _aim(sized: Orders, i: int) -> str:
-    """Where an order takes line `i`, in words."""
-    before, wished = sized.position.weights[i], sized.rounded[i]
-    if sized.lower[i] == sized.upper[i]:
-        aim = "to its target"
-    elif sized.lower[i] <= before <= sized.upper[i]:
-        aim = "takes what the others free" if sized.units[i] > 0.0 else "pays for the others"
-    else:
-        aim = "into its box"
-    cut = float(wished - sized.units[i]) if sized.units[i] > 0.0 else 0.0
-    if not counts(cut * sized.position.prices[i], sized.position.nav):
-        return aim
-    return (
-        f"{aim}; cut by {cut:,.8g} {'units' if sized.position.quoted[i] else ''}".rstrip() + " to keep cash above zero"
-    )
+def _to_target(portfolio: Portfolio, target: Array, why: Why) -> Trade:
+    """The box of trading to target, as far as the lines may be traded."""
+    rows = restricted(band_rows(target[None], 0.0, 0.0), portfolio.market)
+    cash = rows["cash"][0]
+    return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3])
+
+
+def _wanted(
+    portfolio: Portfolio, policy: Policy, name: str, target: Array, position: Position, answer: Hold | Trade
+) -> tuple[Trade, tuple[str, str]]:
+    """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
+    if isinstance(answer, Hold):
+        return _to_target(portfolio, target, answer.why), OTHERS
+    if getattr(policy, "turnover_cap", None) is not None:
+        whole = decision(portfolio, replace(policy, turnover_cap=None), name, target, position, again=False)  # type: ignore[type-var]
+        if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), (answer.lower, answer.upper)):
+            return whole, CAP
+    if getattr(policy, "tranches", 1) > 1:
+        return _to_target(portfolio, target, answer.why), TRANCHES
+    return answer, PART if answer.part < 1.0 else OTHERS

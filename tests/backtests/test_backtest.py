@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -109,6 +109,16 @@ def test_a_band_that_holds_names_the_line_that_is_closest_to_leaving(banded: Bac
     assert held["line"] == [*banded.market.assets, "cash"][int(np.argmax(gaps))]
     assert abs(held["gap"]) == pytest.approx(gaps.max(), abs=1e-12)
     assert abs(held["allowed"]) == pytest.approx(0.02)
+
+
+def test_a_line_past_its_band_that_no_trade_can_mend_says_why_it_stays(make_market: MakeMarket) -> None:
+    market = make_market(np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.0, 0.0]]))
+    locked = replace(market, instruments=market.instruments.assign(trading=["", "locked", "locked"]))
+    table = backtest(locked, Threshold(FixedWeights((0.4, 0.3, 0.3)), 0.02), Costs.bps(3)).decisions()
+    assert not table["traded"].any()
+    assert (
+        table["reason"].iloc[0] == "A00 is 10.00 points over target, past the 2.00 allowed, and no trade would mend it"
+    )
 
 
 def test_a_line_without_target_is_not_the_one_that_is_closest(make_market: MakeMarket) -> None:

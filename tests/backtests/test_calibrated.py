@@ -1,6 +1,7 @@
 """Worlds that look like a market: their moments, and what is tuned on them."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,10 +63,26 @@ def test_the_days_of_the_test_are_not_looked_at(arena: Arena) -> None:
     np.testing.assert_array_equal(one.card.tried["J"], again.card.tried["J"])
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"paths": 1}, "paths is 1: give a whole number of worlds, 2 or more"),
+        ({"paths": "many"}, "paths is 'many': give a whole number"),
+        ({"years": 0}, "years is 0: give a finite number above 0"),
+        ({"years": "x"}, "years is 'x': give a finite number"),
+        ({"warm_up": "x"}, "warm_up is 'x': give years, 0 or more"),
+        ({"warm_up": -1}, "warm_up is -1: give years"),
+        ({"seed": "x"}, "seed is 'x': give a whole number, 0 or more"),
+        ({"seed": -1}, "seed is -1: give a whole number"),
+    ],
+)
+def test_worlds_of_no_sense_are_refused_at_the_door(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        on_worlds(**settings)
+
+
 def test_what_worlds_cannot_measure_is_refused(arena: Arena) -> None:
     with pytest.raises(ConfigError, match="hold the strategic target"):
         tune([Threshold(EqualWeights(), 0.02)], arena, measure=on_worlds(paths=4, years=1))
-    with pytest.raises(ConfigError, match="paths is 1"):
-        on_worlds(paths=1)
     with pytest.raises(ConfigError, match="5 days with returns of all its lines"):
         calibrated(world(days=6), 252.0)

@@ -306,9 +306,12 @@ def test_card_says_when_the_grid_should_be_wider(
         (Choices(Threshold, band=-0.01), {}, "band of Threshold is -0.01"),
         (GRID, {"until": "2019-12-31"}, "until is 2019-12-31, and the data of market runs from 2020-01-01 to"),
         (GRID, {"until": "2030-01-01"}, "until is 2030-01-01, and the data of market runs from 2020-01-01 to"),
+        (GRID, {"until": 2020}, "until is 2020: write a date as YYYY-MM-DD"),
         (GRID, {"until": "soon"}, "until is 'soon': write a date as YYYY-MM-DD"),
         (GRID, {"until": "2020-01-02"}, "the training days end on 2020-01-02, before all targets are known"),
         (GRID, {"cost_multiple": -1.0}, "cost_multiple is -1.0: give a finite number of at least 0"),
+        (GRID, {"measure": "worlds"}, "measure is 'worlds': give what measures candidates, such as on_worlds()"),
+        (GRID, {"measure": lambda arena, rules: None}, "what measures candidates gave None: it gives a table"),
         (GRID, {"measure": lambda arena, rules: pd.DataFrame({"J": [1.0]})}, "gave 1 rows of J for 12 rules"),
         (GRID, {"measure": lambda arena, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
         (GRID, {"measure": lambda arena, rules: pd.DataFrame({"J": [np.nan] * 12})}, "is nan: a candidate needs a fin"),
@@ -318,6 +321,11 @@ def test_what_cannot_be_tuned_is_refused(market, candidates, settings: dict[str,
     with pytest.raises(ConfigError) as error:
         tune(candidates, desk(market), **settings)
     assert words in str(error.value)
+
+
+def test_what_is_neither_an_arena_nor_a_portfolio_is_refused(market: Market) -> None:
+    with pytest.raises(ConfigError, match=r"where is Market .*: give an Arena, such as Arena.on"):
+        tune(GRID, market)  # type: ignore[arg-type]
 
 
 def test_too_few_days_for_a_window_are_refused(market: Market) -> None:

@@ -73,6 +73,12 @@ cvar95: true
     assert found.plan.starts == (pd.Timestamp("2013-01-02"), pd.Timestamp("2014-01-02"))
 
 
+@pytest.mark.parametrize("to", ["{half_width: 0.01}", "[{half_width: 0.01}]"])
+def test_a_destination_within_a_group_s_band_is_written_as_in_a_portfolio_file(tmp_path: Path, to: str) -> None:
+    found = read_sweep(written(tmp_path, f"rules: {{group_threshold: {{band: 0.05, to: {to}}}}}\n"))
+    assert [policy.to for policy in found.plan.policies] == [Within(0.01)]
+
+
 def test_starts_may_come_every_so_often(tmp_path: Path) -> None:
     text = "rules: {never: }\nstarts: {first: 2013-01-31, last: 2013-10-31, every: quarter}\n"
     plan = read_sweep(written(tmp_path, text)).plan
@@ -137,6 +143,14 @@ RULES = "rules: {calendar: {every: month}}\n"
         ),
         ("rules: {threshold: {band: [0.01, 2]}}\n", r"rules.threshold \(.*line 2\): .*two percentage points are 0.02"),
         ("rules: {threshold: {band: 0.01, to: 1.5}}\n", "rules.threshold.to: not a destination .*found 1.5"),
+        (
+            "rules: {threshold: {band: 0.01, to: {half_width: 0.005}}}\n",
+            r"rules.threshold.to: not a destination .*found \{'half_width': 0.005\}. Give a fraction of the band",
+        ),
+        (
+            "rules: {group_threshold: {band: 0.05, to: 0.5}}\n",
+            r"group_threshold.to: not one of its words .*found 0.5. .*or write a mapping such as \{half_width: 0.01\}",
+        ),
         ("rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n", r"threshold.band: a range has no grid \(.*line 2\)"),
         ("rules: {threshold: {band: {from: 0.2, to: 0.1}}}\n", r"band \(.*line 2\): a range from 0.2 to 0.1 is empty"),
         (

@@ -7,6 +7,7 @@ import pytest
 from research.allocation import EqualWeights, target_path
 from research.errors import ConfigError
 from research.market import Market, instruments_table
+from research.portfolio import RULES
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
 from research.rules.handled import Known
 
@@ -134,6 +135,9 @@ def test_forty_thresholds_are_tried_by_default() -> None:
     ("make", "message"),
     [
         (lambda: Calendar(EQUAL, "fortnight"), "Calendar: every is 'fortnight': no such calendar period"),
+        (lambda: Threshold(EQUAL, review="fortnight"), "Threshold: review is 'fortnight': no such calendar period"),
+        (lambda: Threshold(EQUAL, check="wensday"), "Threshold: check is 'wensday': .* Did you mean 'wednesday'?"),
+        (lambda: Threshold(EQUAL, review=0), "Threshold: review is 0: a number of sessions is at least 1"),
         (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
         (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
         (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),
@@ -177,3 +181,10 @@ def test_forty_thresholds_are_tried_by_default() -> None:
 def test_settings_that_make_no_sense_are_refused(make: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize("held", ["SPY", None, (0.6, 0.4), EqualWeights], ids=repr)
+@pytest.mark.parametrize("rule", RULES.values())
+def test_what_is_no_allocation_is_refused_by_every_rule(rule: type, held: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^allocation of {rule.__name__} is .*: give an allocation, such as Fixed"):
+        rule(held)

@@ -304,6 +304,20 @@ def test_a_band_of_zero_goes_to_target_in_words_too(market: Market) -> None:
     assert rule_of(Threshold, np.array([1.0]), 0.0).words == "past 0 points, to target"
 
 
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        (5e-7, "2.00 points over target, within the 2.00 allowed"),
+        (2e-6, "2.0002 points over target, past the 2.0000 allowed"),
+    ],
+)
+def test_what_holds_by_the_tolerance_is_not_called_past(market: Market, over: float, said: str) -> None:
+    target = np.full(4, 0.25)
+    answer = rule_of(Threshold, target, 0.02).decide(see(market, target, target + (0.02 + over) * np.eye(4)[0]))
+    assert isinstance(answer, Hold) == ("within" in said)
+    assert answer.why.sentence(market.labels) == f"L0 is {said}"
+
+
 def test_a_turnover_cap_takes_the_largest_moves_first(market: Market) -> None:
     """Gaps of 8, 4, -9 and -3 points, at most 10: 8 and 2 of the sales, 9 and 1 of the purchases."""
     target, weights = np.array([0.25, 0.25, 0.25, 0.25]), np.array([0.33, 0.29, 0.16, 0.22])

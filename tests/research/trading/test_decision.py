@@ -154,6 +154,15 @@ def test_part_of_the_way_is_asked_once_a_close(two: Portfolio) -> None:
     assert tomorrow.sized.after.weights[0] == pytest.approx(0.525, abs=0.002)
 
 
+def test_turnover_cap_is_of_one_close(two: Portfolio) -> None:
+    capped = Threshold(two.strategic, 0.02, turnover_cap=0.05)
+    first = trade_list(two, capped)
+    assert first.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 50.0], ["buy", "B", 99.0]]
+    again = trade_list(first.after(), capped)
+    assert again.empty
+    assert again.reason == "a part of the way was traded at this close: nothing to do"
+
+
 def test_box_that_cannot_be_booked_is_refused_by_name_and_date(two: Portfolio) -> None:
     @dataclass(frozen=True)
     class Leveraged:

@@ -1,5 +1,6 @@
 """What a trade list says: its tables, its reasons, what it traces back to, and the portfolio that it leaves."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,82 @@ def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
         "A": "pays for the others", "B": "pays for the others", "C": "into its box",
     }  # fmt: skip
+
+
+# Four lines at 40, 30, 20 and 10 % of NAV, each to be 25 %.
+FOUR = ([10.0] * 4, [4_000, 3_000, 2_000, 1_000], 0.0, [0.25] * 4)
+
+
+def said(portfolio: Portfolio, policy: Any) -> dict[str, str]:
+    """What becomes of each line, in words: the aim of its order, but for a cut for cash, or why it stays."""
+    got = trade_list(portfolio, policy)
+    assert not got.holds
+    aims, kept = got.orders.set_index("asset")["aim"].str.partition(";")[0], got.held.set_index("asset")["reason"]
+    return dict(sorted({**aims, **kept}.items()))
+
+
+def restricted(portfolio: Portfolio, *trading: str) -> Portfolio:
+    market = portfolio.market
+    return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=list(trading))))
+
+
+def test_lines_that_a_turnover_cap_cuts_short_or_leaves_say_so(desk: Any) -> None:
+    four, cut, left = desk(*FOUR), "as far as the turnover cap goes", "the turnover cap is used up"
+    five = said(four, Threshold(four.strategic, 0.02, turnover_cap=0.05))
+    assert five == {"A": cut, "B": left, "C": left, "D": cut}
+    # 17 % of NAV sells the 15 of A whole, and 2 of the 5 of B.
+    most = said(four, Calendar(four.strategic, "week", turnover_cap=0.17))
+    assert most == {"A": "to its target", "B": cut, "C": cut, "D": "to its target"}
+    loose = said(four, Calendar(four.strategic, "week", turnover_cap=0.21))
+    assert set(loose.values()) == {"to its target"}
+    edge = said(four, Threshold(four.strategic, 0.06, to="edge", turnover_cap=0.01))
+    assert edge == {"A": cut, "B": "inside its box", "C": "inside its box", "D": cut}
+
+
+def test_tranches_are_not_called_the_target(desk: Any) -> None:
+    """In seven tranches a month the 27th is the phase of one: A earned 10 % since, 5 % of the whole."""
+    mean = (6.0 * np.array([0.5, 0.3, 0.2]) + np.array([0.55, 0.3, 0.2]) / 1.05) / 7.0
+    three = desk(
+        [np.nan] * 3, 1e5 * (mean + np.array([0.1, -0.1, 0.0])), 0.0, [0.5, 0.3, 0.2], commission=0.0, half_spread=0.0
+    )
+    returns = np.array([[0.0] * 3, [0.1, 0.0, 0.0], [0.0] * 3])
+    three = replace(three, market=replace(three.market, returns=returns))
+    to = "to the mean of its tranches"
+    tranches = Calendar(three.strategic, "month", tranches=7)
+    assert said(three, tranches) == {"A": to, "B": to, "C": "at the mean of its tranches"}
+    assert trade_list(three, tranches).sized.goal == pytest.approx(mean, abs=1e-9)
+
+
+def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: Any) -> None:
+    four = restricted(desk(*FOUR), "", "sell_only", "", "locked")
+    # B's sale of 5 points and, as D may not be bought, all of the 12.5 that it leaves go to C, level with A.
+    assert said(four, Threshold(four.strategic, 0.02)) == {
+        "A": "as far as the others allow",
+        "B": "to its target",
+        "C": "takes what the others free",
+        "D": "may not be traded",
+    }
+    assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
+        "A": "may only be bought",
+        "B": "to its target",
+        "C": "pays for the others",
+        "D": "as far as the others allow",
+    }
+    assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"
+
+
+def test_gap_that_no_trade_would_mend_says_so(desk: Any) -> None:
+    three = desk([10.0] * 3, [5_500, 2_500, 2_000], 0.0, [0.5, 0.25, 0.25])
+    got = trade_list(restricted(three, "", "locked", "locked"), Threshold(three.strategic, 0.02))
+    assert got.headline == "No trade: A is 5.00 points over target, past the 2.00 allowed, and no trade would mend it."
+
+
+def test_trade_to_a_point_says_which(desk: Any) -> None:
+    four = desk(*FOUR)
+    assert said(four, Threshold(four.strategic, 0.1, to="edge", lines="breaching")) == {
+        "A": "to 35.00%", "B": "left alone by this rule", "C": "left alone by this rule", "D": "to 15.00%",
+    }  # fmt: skip
+    assert set(said(four, Threshold(four.strategic, 0.02, part=0.5)).values()) == {"part of the way"}
 
 
 def test_hold_lists_every_line_with_the_reason_and_what_trading_would_be(two: Portfolio) -> None:
