@@ -48,6 +48,12 @@ def check_positive(**given: object) -> None:
             refuse(f"{name} is", value, "give a finite number above 0.")
 
 
+def check_real(name: str, value: object) -> None:
+    """Refuse what is no number; NaN and infinity are. Raises ConfigError."""
+    if not _is_real(value):
+        refuse(f"{name} is", value, "give a plain number, such as 0.02.")
+
+
 def floats(subject: str, value: object, mend: str) -> NDArray[np.float64]:
     """Numbers as an array of any shape, NaN and infinity among them. Raises ConfigError for what is none."""
     if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size:

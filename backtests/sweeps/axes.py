@@ -27,7 +27,7 @@ from research.errors import ConfigError
 from research.market.market import Array
 from research.portfolio.document import did_you_mean
 from research.rules import Threshold, Within
-from research.rules.rules import Every
+from research.rules.handled import Every
 
 Kind = Literal["sobol", "random"]
 KINDS = ("sobol", "random")

@@ -3,7 +3,8 @@
 from research.rules.by_group import GroupThreshold
 from research.rules.by_risk import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
 from research.rules.corridor import Corridor
-from research.rules.rules import Calendar, Never, Rule, Threshold, TunedThreshold, Within
+from research.rules.rules import Calendar, Never, Rule, Threshold, TunedThreshold
+from research.rules.within import Within
 
 __all__ = [
     "BestPoint",

@@ -140,3 +140,9 @@ def _round(target: Array, half_width: Array) -> tuple[Array, Array]:
     long = target >= 0.0
     lower, upper = target - half_width, target + half_width
     return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))
+
+
+def or_narrowest(widths: Array) -> Array:
+    """The widths (K, n + 1), with the narrowest of the row's others in place of one that is zero."""
+    narrowest = np.where(widths > 0.0, widths, np.inf).min(axis=1, keepdims=True)
+    return np.where(widths > 0.0, widths, np.where(np.isinf(narrowest), 0.0, narrowest))

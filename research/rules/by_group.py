@@ -11,8 +11,8 @@ from research.errors import ConfigError
 from research.market.market import Array
 from research.rules.bands import band_rows, own_sides
 from research.rules.handled import Bounds, Every, Handled, Known, checked, said
-from research.rules.rules import Within, check_destination, goes, half_width
 from research.rules.terms import Terms
+from research.rules.within import To, check_destination, goes, half_width
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class GroupThreshold(Handled):
     allocation: Allocation
     by: Literal["asset_class", "sector"] = "asset_class"
     band: float = 0.05
-    to: Literal["target", "edge"] | Within = "target"
+    to: To = "target"
     lines: float | None = None
     check: Every = "day"
     family: ClassVar[str] = "band"

@@ -12,12 +12,11 @@ from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
 from research.market.market import Array, Mask
 from research.risk.covariances import taken_apart
-from research.rules.bands import band_rows, own_sides
+from research.rules.bands import band_rows, or_narrowest, own_sides
 from research.rules.handled import Bounds, Every, Handled, Known, Square, check_window, checked, said
 from research.rules.no_trade_region import half_widths, relative_variance
 from research.rules.one_asset import OVERSHOOT
 from research.rules.region import Region
-from research.rules.rules import or_narrowest
 from research.rules.terms import BEST, REGION, Terms
 
 CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year

@@ -1,7 +1,6 @@
 """When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
 
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -10,15 +9,16 @@ from numpy.typing import NDArray
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Policy, View, Why
 from research.allocation import Allocation, TargetPath
-from research.arguments import refuse
+from research.arguments import check_real, refuse
 from research.errors import ConfigError
 from research.market.calendars import check_schedule
 from research.market.market import Array, Market, Mask, Past
-from research.rules.bands import band_rows, cash_of
+from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.corridor import Corridor, restricted
 from research.rules.handled import Bounds, Every, Handled, Known, check_allocation, check_window, checked, said, when
 from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
 from research.rules.tranches import at_phase, drifted, phases
+from research.rules.within import To, Within, check_destination, goes, half_width
 
 
 class Rule(Policy, Protocol):
@@ -150,18 +150,6 @@ class Calendar(Handled):
 
 
 @dataclass(frozen=True)
-class Within:
-    """A destination: the nearest point with every line within `half_width` of its target, of the kind of its band."""
-
-    half_width: float
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        """Check that it is a number; the band that it must lie within is the rule's."""
-        _check_number("half_width", self.half_width)
-
-
-@dataclass(frozen=True)
 class Threshold(Handled):
     """Trade when some weight has left its band, back into a box round the target.
 
@@ -186,7 +174,7 @@ class Threshold(Handled):
 
     allocation: Allocation
     band: float = 0.02
-    to: Literal["target", "edge"] | Within = "target"
+    to: To = "target"
     check: Every = "day"
     kind: Literal["absolute", "relative", "volatility"] = "absolute"
     cap: float | None = None
@@ -199,7 +187,7 @@ class Threshold(Handled):
 
     def __post_init__(self) -> None:
         """Check the band, its destination and how it is traded."""
-        _check_number("band of Threshold", self.band)
+        check_real("band of Threshold", self.band)
         if not self.band >= 0.0:
             raise ConfigError(
                 f"band of Threshold is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points)."
@@ -222,7 +210,7 @@ class Threshold(Handled):
         self._check()
 
     def _check_cap(self, cap: float) -> None:
-        _check_number("cap of Threshold", cap)
+        check_real("cap of Threshold", cap)
         if self.kind == "absolute":
             raise ConfigError(
                 f"cap of Threshold is {cap!r} of an absolute band of {self.band:g}: it caps a relative one."
@@ -317,7 +305,7 @@ class TunedThreshold:
             if not isinstance(tried, tuple) or not tried:
                 raise ConfigError(f"{name} of TunedThreshold is {tried!r}: give a tuple of at least one number.")
             for number in tried:
-                _check_number(f"{name} of TunedThreshold", number)
+                check_real(f"{name} of TunedThreshold", number)
         self.candidates()
 
     def candidates(self) -> list[Threshold]:
@@ -329,39 +317,3 @@ class TunedThreshold:
             return Threshold(self.allocation, band, Within(band * part))
         except ConfigError as error:
             raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {part!r} of it: {error}") from error
-
-
-def or_narrowest(widths: Array) -> Array:
-    """The widths (K, n + 1), with the narrowest of the row's others in place of one that is zero."""
-    narrowest = np.where(widths > 0.0, widths, np.inf).min(axis=1, keepdims=True)
-    return np.where(widths > 0.0, widths, np.where(np.isinf(narrowest), 0.0, narrowest))
-
-
-def half_width(to: Literal["target", "edge"] | Within, band: float) -> float:
-    """Half-width of the box that a trade of a band goes into, of the kind of the band."""
-    if isinstance(to, Within):
-        return to.half_width
-    return band if to == "edge" else 0.0
-
-
-def goes(destination: float, band: float, unit: str = "") -> str:
-    """Where a trade of a band goes, in words."""
-    return {band: "to the edge", 0.0: "to target"}.get(destination, f"to within {said(destination)}{unit}")
-
-
-def check_destination(owner: object, to: object, band: float) -> None:
-    """Check that the destination of a rule lies inside its band. Raises ConfigError."""
-    name = type(owner).__name__
-    if not (isinstance(to, Within) or to in ("target", "edge")):
-        raise ConfigError(f"to of {name} is {to!r}: use 'target', 'edge' or Within(half_width).")
-    destination = half_width(to, band)  # type: ignore[arg-type]
-    if not 0.0 <= destination <= band:
-        raise ConfigError(
-            f"to of {name} is {to!r}: destination {destination:g} lies outside the band of {band:g}: "
-            "Within lies between 0 and the band."
-        )
-
-
-def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ConfigError(f"{name} is {value!r}: give a plain number, such as 0.02.")

@@ -24,11 +24,8 @@ def phases(every: Every, tranches: int) -> tuple[int, ...]:
     """
     length = every if isinstance(every, int) else SESSIONS.get(every, 5)
     if not (is_whole(tranches) and 1 <= tranches <= length):
-        refuse(
-            "tranches of Calendar is",
-            tranches,
-            f"give a whole number from 1 to {length}, the sessions of every {every!r}.",
-        )
+        mend = f"give a whole number from 1 to {length}, the sessions of every {every!r}."
+        refuse("tranches of Calendar is", tranches, mend)
     return tuple(length * k // tranches for k in range(tranches))
 
 

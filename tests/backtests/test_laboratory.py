@@ -19,7 +19,7 @@ from research.errors import ConfigError, PolicyError
 from research.risk import GBM, StationaryBootstrap
 from research.rules import Calendar, Never, Threshold
 from research.rules.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
-from research.rules.rules import Within
+from research.rules.within import Within
 
 HALF = FixedWeights((0.5, 0.3))
 RULES = {

@@ -1,0 +1,48 @@
+"""Where a trade that a band triggers goes: to the target, to the band's edge, or within a narrower band."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
+
+from research.arguments import check_real
+from research.errors import ConfigError
+from research.rules.handled import said
+
+
+@dataclass(frozen=True)
+class Within:
+    """A destination: the nearest point with every line within `half_width` of its target, of the kind of its band."""
+
+    half_width: float
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check that it is a number; the band that it must lie within is the rule's."""
+        check_real("half_width", self.half_width)
+
+
+To: TypeAlias = Literal["target", "edge"] | Within
+
+
+def half_width(to: To, band: float) -> float:
+    """Half-width of the box that a trade of a band goes into, of the kind of the band."""
+    if isinstance(to, Within):
+        return to.half_width
+    return band if to == "edge" else 0.0
+
+
+def goes(destination: float, band: float, unit: str = "") -> str:
+    """Where a trade of a band goes, in words."""
+    return {band: "to the edge", 0.0: "to target"}.get(destination, f"to within {said(destination)}{unit}")
+
+
+def check_destination(owner: object, to: object, band: float) -> None:
+    """Check that the destination of a rule lies inside its band. Raises ConfigError."""
+    name = type(owner).__name__
+    if not (isinstance(to, Within) or to in ("target", "edge")):
+        raise ConfigError(f"to of {name} is {to!r}: use 'target', 'edge' or Within(half_width).")
+    destination = half_width(to, band)  # type: ignore[arg-type]
+    if not 0.0 <= destination <= band:
+        raise ConfigError(
+            f"to of {name} is {to!r}: destination {destination:g} lies outside the band of {band:g}: "
+            "Within lies between 0 and the band."
+        )
