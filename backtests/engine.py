@@ -22,12 +22,14 @@ from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
 from research.errors import ConfigError, PolicyError
 from research.market import Market
+from research.market.calendars import met
 from research.market.market import Array
 from research.rules.corridor import Corridor
 from research.rules.estimates import known_from
 from research.rules.handled import Handled
 from research.rules.terms import Workspace
 
+DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 NEEDED = ("corridor", "decide")  # of a policy that is played compiled
 
 
@@ -231,6 +233,34 @@ def _check_rule(game: Game) -> None:
             f"{len(market.dates) - 1}, with no month's end after a whole window: it would never trade. Give a shorter "
             "one, or more days."
         )
+    check_schedules(rule, market, game.first)
+
+
+def check_schedules(rule: Policy, market: Market, first: int) -> None:
+    """Refuse a rule that looks on a schedule of which most sessions are no rows of the market, from row `first` on.
+
+    On rows of every session nothing is counted.  Raises : ConfigError.
+    """
+    days = market.days[first:]
+    if not isinstance(rule, Handled) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
+        return
+    name, fits = type(rule).__name__, "or a schedule that fits the rows, such as 'week' for weekly ones."
+    asked: list[tuple[str, str | int, int, str]] = [
+        (f"{'every' if hasattr(rule, 'every') else 'check'} of {name} is {rule.looks!r}", rule.looks, rule.offset, fits)
+    ]
+    if rule.review is not None:
+        asked.append((f"review of {name} is {rule.review!r}", rule.review, 0, fits))
+    if rule.window > 0:
+        mend = "or a known `covariance` where the rule takes one."
+        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, mend))
+    for said, every, offset, mend in asked:
+        rows, sessions = (0, 0) if every in ("day", 1) else met(days, every, market.calendar, offset)
+        if 2 * rows < sessions:
+            raise ConfigError(
+                f"{said}, and of its {sessions:,} sessions on {market.calendar} from {days[0]} to {days[-1]} only "
+                f"{rows:,} are rows of market {market.name!r}: it would miss the others. Give rows of every session, "
+                f"{mend}"
+            )
 
 
 def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:

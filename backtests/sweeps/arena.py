@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.engine import check_schedules
 from backtests.game import Game
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
 from research.accounting import Costs, Execution, Flows
@@ -177,8 +178,9 @@ def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *
     """Bring a plan and its arenas together: everything is checked, and every target path computed once.
 
     Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data, costs that
-    are none, and a lag, an execution or dividends that do not go together; DataError for a start before an allocation's
-    first complete window, and for quotes, volumes and spreads that are missing where costs or execution need them.
+    are none, a lag, an execution or dividends that do not go together, and a schedule that the rows of a market do not
+    fit; DataError for a start before an allocation's first complete window, and for quotes, volumes and spreads that
+    are missing where costs or execution need them.
     """
     many = [arenas] if isinstance(arenas, Portfolio | Arena) else list(arenas)
     known = [arena if isinstance(arena, Arena) else Arena.of(arena) for arena in many]
@@ -196,6 +198,10 @@ def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *
     firsts = {(name, start): arena.first(start) for name, arena in used.items() for start in plan.days}
     strategic = {name: target_path(arena.strategic, arena.market) for name, arena in used.items()}
     _check_games(used, plan, firsts, strategic)
+    for name, arena in used.items():
+        earliest = min(row for (of, _), row in firsts.items() if of == name)
+        for policy in plan.policies:
+            check_schedules(policy, arena.market, earliest)
     return Stage(
         plan=plan,
         arenas=used,

@@ -38,6 +38,7 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
     """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
 
     run : what the sweep is made from.  data : fingerprint by arena.  fresh : begin anew, whatever is there.
+    Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
     Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,14 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
         else:
             clear(folder)  # nobody knows what chunks without it were made from
             write_json(folder / RUN, made_from)
-        yield finished(folder)
+        try:
+            yield finished(folder)
+        except BaseException:
+            if not any(CHUNK.fullmatch(path.name) for path in folder.iterdir()):
+                clear(folder)
+                if [path.name for path in folder.iterdir()] == [LOCK]:
+                    discard(folder)
+            raise
 
 
 def clear(folder: Path) -> None:

@@ -106,6 +106,17 @@ def last_of(days: Days, every: str | int, calendar: str) -> NDArray[np.bool_]:
     return scheduled(days, every, calendar)
 
 
+def met(days: Days, every: str | int, calendar: str, offset: int = 0) -> tuple[int, int]:
+    """How many of `days` the schedule picks, and how many sessions it picks from the first of them to the last.
+
+    >>> fridays = np.arange(np.datetime64("2024-01-05"), np.datetime64("2024-12-28"), 7)
+    >>> met(fridays, "month", "24/5"), met(fridays, "week", "24/5")  # March, May, June, August and November
+    ((5, 11), (52, 52))
+    """
+    known = sessions(days[0], days[-1], calendar)
+    return tuple(int(scheduled(some, every, calendar, offset).sum()) for some in (days, known))  # type: ignore[return-value]
+
+
 def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calendar: str, offset: int = 0) -> bool:
     """Does a scheduled session lie after `last_trade` and not after `day`? (Then a calendar rule is due.)"""
     check_schedule(every, offset)

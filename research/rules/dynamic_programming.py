@@ -41,6 +41,7 @@ REACH = 3.0  # standard deviations of one drift that the grid holds beyond the r
 CLOSE = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
 STEPS = 2000  # and how long they may take: some ten, as a rule
 MEMORY = 6  # values that are combined
+ALIKE = 0.98  # correlation, of either sign, beyond which two lines are so much one that the steps may not come to rest
 SMALLEST_GROWTH = 1e-3  # of NAV in one drift: only lines borrowed for, far outside any region, come near it
 
 Axes = tuple[Array, ...]
@@ -199,7 +200,7 @@ def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
         held = after(values)
         return np.minimum(held, _cheapest(held, steps) + problem.ticket)
 
-    values, loss = _stationary(before, start)
+    values, loss = _stationary(before, start, _mend(problem))
     held = after(values)
     return _Solution(axes, values, held, held - _cheapest(held, steps), loss)
 
@@ -267,8 +268,11 @@ def _running_least(values: Array, step: float) -> Array:
 # -- the long run ----------------------------------------------------------------------------------------------------
 
 
-def _stationary(step: Callable[[Array], Array], values: Array) -> tuple[Array, float]:
-    """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount."""
+def _stationary(step: Callable[[Array], Array], values: Array, mend: str) -> tuple[Array, float]:
+    """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount.
+
+    mend : what to do where there are none. Raises ConfigError.
+    """
     images: list[Array] = []
     changes: list[Array] = []
     narrowest = np.inf
@@ -285,8 +289,20 @@ def _stationary(step: Callable[[Array], Array], values: Array) -> tuple[Array, f
         values = _combined(images, changes)
     raise ConfigError(
         f"optimal_region has found no policy in {STEPS} steps: its loss an interval is between {least:.3g} and "
-        f"{most:.3g} of NAV. Give longer intervals, or costs that are small beside a line's target."
+        f"{most:.3g} of NAV. {mend}"
     )
+
+
+def _mend(problem: _Problem) -> str:
+    """What to do where no policy is found."""
+    if len(problem.target) == 2:
+        (first, between), (_, second) = problem.covariance
+        if abs(correlation := between / np.sqrt(first * second)) > ALIKE:
+            return (
+                f"The correlation of the two lines in covariance is {correlation:.6g}, and one all but decides the "
+                "other: make them one line, or give a correlation nearer to 0, or longer intervals."
+            )
+    return "Give longer intervals, or costs that are small beside a line's target."
 
 
 def _combined(images: list[Array], changes: list[Array]) -> Array:

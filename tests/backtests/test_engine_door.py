@@ -4,15 +4,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from simulated import world
 
 from backtests.engine import backtest
+from backtests.sweeps import Arena, Plan, sweep
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import EqualWeights, TargetPath
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.rules import Corridor, Threshold
+from research.rules import Calendar, Corridor, Threshold, TrackingError
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,65 @@ def test_what_is_of_another_kind_is_refused_in_a_sentence(given: dict[str, objec
 def test_a_market_is_not_its_name() -> None:
     with pytest.raises(ConfigError, match="market is 'us_etf_ohlcv': give a Market, as `load_market` gives it"):
         backtest("us_etf_ohlcv", Threshold(EqualWeights(), 0.005), Costs.bps(3))  # type: ignore[arg-type]
+
+
+# -- rows that a schedule does not fit -------------------------------------------------------------------------------
+
+EQUAL = EqualWeights()
+
+
+def thinned(dates: pd.DatetimeIndex, calendar: str = "24/5") -> Market:
+    """Two lines on these dates."""
+    whole = world(days=len(dates), n=2)
+    return replace(whole, dates=dates, calendar=calendar, name="thinned")
+
+
+FRIDAYS = thinned(pd.date_range("2020-01-03", "2024-12-27", freq="W-FRI"))
+MONTHS = thinned(pd.date_range("2015-01-01", "2024-12-31", freq="BME"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        # By hand: a month's last weekday is a Friday in 25 of the 59 months from January 2020 to November 2024.
+        (Calendar(EQUAL, "month"), "every of Calendar is 'month', and of its 59 sessions on 24/5 from 2020-01-03 to "
+         "2024-12-27 only 25 are rows of market 'thinned': it would miss the others. Give rows of every session, or a "
+         "schedule that fits the rows, such as 'week'"),
+        (Calendar(EQUAL, "monday"), "every of Calendar is 'monday', and of its 260 sessions"),
+        (Calendar(EQUAL, "week", offset=1), "every of Calendar is 'week', and"),
+        (Threshold(EQUAL, 0.02, check="month"), "check of Threshold is 'month', and"),
+        (Threshold(EQUAL, 0.02, review="quarter"), "review of Threshold is 'quarter', and"),
+        (TrackingError(EQUAL, returns=20), "returns of TrackingError is 20, counted anew at each month's end, and"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_schedule_that_the_rows_do_not_fit_is_refused_and_counted(rule: Any, said: str) -> None:
+    start = FRIDAYS.dates[1]
+    with pytest.raises(ConfigError) as error:
+        backtest(FRIDAYS, rule, Costs.bps(2), start=start)
+    assert said in str(error.value)
+    arena = Arena.on(FRIDAYS, Costs.bps(2), EQUAL, start=start)
+    with pytest.raises(ConfigError) as error:
+        sweep(arena, Plan([rule]), progress=False)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("market", "rule"),
+    [
+        (FRIDAYS, Calendar(EQUAL, "week")),
+        (FRIDAYS, Calendar(EQUAL, "friday")),
+        (FRIDAYS, Calendar(EQUAL, 20)),
+        (FRIDAYS, Threshold(EQUAL, 0.02)),
+        (FRIDAYS, TrackingError(EQUAL, covariance=((0.04, 0.0), (0.0, 0.04)))),
+        (MONTHS, Calendar(EQUAL, "month")),
+        (MONTHS, Calendar(EQUAL, "quarter")),
+        (MONTHS, TrackingError(EQUAL, returns=20)),
+        # daily rows that lack the one session of the schedule
+        (thinned(pd.bdate_range("2020-01-02", "2021-11-30").drop("2020-12-31")), Calendar(EQUAL, "year")),
+        (world(), Calendar(EQUAL, "quarter")),
+    ],
+    ids=repr,
+)
+def test_a_schedule_that_fits_is_played(market: Market, rule: Any) -> None:
+    assert backtest(market, rule, Costs.bps(len(market.assets)), name="fits").name == "fits"

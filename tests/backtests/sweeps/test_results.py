@@ -185,6 +185,26 @@ def test_a_fresh_sweep_keeps_its_lock(tmp_path: Path) -> None:
             pass
 
 
+def test_a_sweep_that_fails_before_its_first_chunk_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "notes.txt").write_text("mine")
+    (tmp_path / "shared" / f".{chunk_of(Part(0, 3))}.draft").write_bytes(b"half")
+    for name, left in (("own", None), ("shared", [LOCK, "notes.txt"])):
+        folder = tmp_path / name
+        with pytest.raises(Stopped), unfinished(folder, Run("sweep", "", "", {"a": 1}, "f", "c"), {}):
+            raise Stopped
+        assert (sorted(path.name for path in folder.iterdir()) if folder.exists() else None) == left
+        begun(folder, {"a": 2})  # and stands in nobody's way
+
+
+def test_a_sweep_that_fails_later_keeps_its_chunks(tmp_path: Path) -> None:
+    run = Run("sweep", "", "", {}, "f", "c")
+    begun(tmp_path, {})
+    with pytest.raises(Stopped), unfinished(tmp_path, run, {}):
+        raise Stopped
+    assert finished(tmp_path) == {Part(0, 3)}
+
+
 def test_files_of_others_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "2020-prices.parquet").write_bytes(b"mine")
     begun(tmp_path, {})

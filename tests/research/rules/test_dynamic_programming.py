@@ -321,6 +321,10 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
         ({"mean": [0.05, float("nan")]}, "mean of optimal_region is .* give finite numbers"),
         ({"covariance": [[0.04, 0.06], [0.06, 0.0625]]}, "covariance of optimal_region is not positive semi-definite"),
         ({"covariance": [[0.04, 0.0], [0.0, 0.0]]}, "covariance of optimal_region is .* a variance above 0"),
+        (
+            {"covariance": [[0.04, 0.04], [0.04, 0.04]]},
+            "found no policy .* The correlation of the two lines in covariance is 1, .* make them one line, or give",
+        ),
         ({"cost": [0.001, 0.0]}, r"cost of optimal_region is \[0.001, 0.0\]: give a fraction of the notional above 0"),
         ({"cost": "cheap"}, "cost of optimal_region is 'cheap'"),
         ({"g": 0.0}, "g is 0.0: give a finite number above 0"),
