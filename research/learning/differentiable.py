@@ -1,0 +1,165 @@
+"""The accounting step as torch differentiates it: the kernels decide, and torch repeats their arithmetic.
+
+Where a line stands is decided by the compiled kernels: left alone, at a bound, moved with others, bought or sold. Given
+that, the step is smooth, and torch repeats it and takes its gradient. So the values are those of the accounting, and
+the gradients exact but on the kinks themselves. torch is imported here: import this module where it is used.
+
+Costs are proportional, every line can trade, and a box holds its target, so that it can always be met.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from research.accounting.box import DUST, nearest
+from research.accounting.kernel import REFUSED, settle
+from research.accounting.tariff import Lots, Scratch, Tariff
+from research.compiled import compiled
+from research.errors import PolicyError
+from research.market.market import Array
+
+STAYS, LOWER, UPPER, LEVEL = range(4)  # where the nearest point puts a line: left alone, at a bound, moved with others
+
+
+class Holdings(NamedTuple):
+    """W portfolios at a close: lines (W, n) and cash (W,), currency."""
+
+    lines: Tensor
+    cash: Tensor
+
+    @property
+    def nav(self) -> Tensor:
+        """(W,) currency."""
+        return self.lines.sum(dim=1) + self.cash
+
+    def earn(self, returns: Tensor, cash: Tensor) -> "Holdings":
+        """The same units a day later, after simple returns (W, n) of the lines and (W,) of cash."""
+        return Holdings(self.lines * (1.0 + returns), self.cash * (1.0 + cash))
+
+
+class Boxes(NamedTuple):
+    """The boxes of W portfolios, fractions of NAV: lower and upper (W, n), and (W,) for cash."""
+
+    lower: Tensor
+    upper: Tensor
+    cash_lower: Tensor
+    cash_upper: Tensor
+
+
+def step(held: Holdings, boxes: Boxes, target: Array, tariff: Tariff) -> tuple[Holdings, Tensor]:
+    """Bring every portfolio to the nearest point of its box, and pay for it; gives holdings, and cost over NAV (W,).
+
+    target : (W, n).  tariff : proportional; row w of its rates is that of portfolio w, or its only row that of all.
+    Raises : PolicyError for a trade whose costs would take more than the lines that trade are worth.
+    Source: `research.accounting.box.nearest` and `research.accounting.settling`, line by line.
+    """
+    side, sign, binding = _sides(held, boxes, target, tariff)
+    rates = torch.from_numpy(np.broadcast_to(tariff.total, sign.shape).copy())
+    nav = held.nav
+    weights = held.lines / nav[:, None]
+    asked = _point(weights, boxes, side, binding)
+    moves = side != STAYS
+    paid = rates * sign
+    kept = torch.where(moves, 0.0, held.lines)
+    share = 1.0 - torch.where(moves, 0.0, weights).sum(dim=1)
+    # kept + share x s + sum of rate x sign x (asked x s - held) = NAV, linear in s where no sign changes
+    slope = share + torch.where(moves, paid * asked, 0.0).sum(dim=1)
+    rest = nav - kept.sum(dim=1) + torch.where(moves, paid * held.lines, 0.0).sum(dim=1)
+    some = moves.any(dim=1)
+    scale = torch.where(some, rest, 1.0) / torch.where(some, slope, 1.0)
+    after = torch.where(moves, asked * scale[:, None], held.lines)
+    trades = after - held.lines
+    cost = (paid * trades).sum(dim=1)
+    return Holdings(after, held.cash - trades.sum(dim=1) - cost), cost / nav
+
+
+def _point(weights: Tensor, boxes: Boxes, side: Tensor, binding: Tensor) -> Tensor:
+    """(W, n) the nearest point, given where each line stands and which of its bounds (0, 1) cash does, or -1."""
+    asked = torch.where(side == LOWER, boxes.lower, torch.where(side == UPPER, boxes.upper, weights))
+    level = side == LEVEL
+    count = level.sum(dim=1)
+    cash = torch.where(binding == 1, boxes.cash_upper, boxes.cash_lower)
+    distance = (1.0 - cash - asked.sum(dim=1)) / count.clamp(min=1)
+    return torch.where(level, weights + distance[:, None], asked)
+
+
+def _sides(held: Holdings, boxes: Boxes, target: Array, tariff: Tariff) -> tuple[Tensor, Tensor, Tensor]:
+    """Where each line stands (W, n), the sign of its trade (W, n), and at which bound cash does (W,)."""
+    lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
+    lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
+    side, sign = np.empty(lines.shape, dtype=np.int64), np.empty(lines.shape)
+    binding = np.empty(len(lines), dtype=np.int64)
+    n = lines.shape[1]
+    room = (Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_))
+    wrong = _decide(lines, cash, lower, upper, least, most, target, tariff, *room, side, sign, binding)
+    if wrong >= 0:
+        raise PolicyError(
+            f"world {wrong} cannot go on: the costs of its trade would take more than the lines that trade are worth. "
+            "Lower the costs."
+        )
+    return torch.from_numpy(side), torch.from_numpy(sign), torch.from_numpy(binding)
+
+
+@compiled
+def _decide(
+    lines: Array,
+    cash: Array,
+    lower: Array,
+    upper: Array,
+    cash_lower: Array,
+    cash_upper: Array,
+    target: Array,
+    tariff: Tariff,
+    lots: Lots,
+    scratch: Scratch,
+    trades: Array,
+    charges: Array,
+    ones: Array,
+    tradable: NDArray[np.bool_],
+    side: NDArray[np.int64],
+    sign: Array,
+    binding: NDArray[np.int64],
+) -> int:
+    """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1."""
+    n = lines.shape[1]
+    weights, asked = scratch.weights, scratch.asked
+    for w in range(len(lines)):
+        nav = cash[w]
+        for i in range(n):
+            nav += lines[w, i]
+        clamped = 1.0
+        for i in range(n):
+            weights[i] = lines[w, i] / nav
+            clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
+        binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
+        row = min(w, len(tariff.total) - 1)
+        nearest(
+            weights, tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w], tariff.total[row],
+            scratch.movable, asked,
+        )  # fmt: skip
+        for i in range(n):
+            side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i])
+        units = lines[w].copy()
+        status, _, _ = settle(
+            units, ones, 0, cash[w], 1.0, nav, weights, asked, tariff, w, lots, scratch, trades, charges
+        )
+        if status == REFUSED:
+            return w
+        for i in range(n):
+            sign[w, i] = np.sign(trades[i])
+    return -1
+
+
+@compiled
+def _side(weight: float, asked: float, lower: float, upper: float) -> int:
+    """Where the nearest point put a line."""
+    if asked == weight:
+        return STAYS
+    if abs(asked - lower) <= DUST:
+        return LOWER
+    if abs(asked - upper) <= DUST:
+        return UPPER
+    return LEVEL
