@@ -11,7 +11,7 @@ from research.learning.training_days import TrainingDays
 from research.market.market import Array
 
 if TYPE_CHECKING:
-    from research.learning.ppo import Lesson
+    from research.learning.lesson import Lesson
 
 LIBRARIES = ("numpy", "stable-baselines3", "torch")
 

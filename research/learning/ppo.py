@@ -1,45 +1,25 @@
 """Proximal policy optimisation of one seed, by stable-baselines3. It and torch are imported here: import this late."""
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
-
-import numpy as np
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 from research.learning.environment import RebalancingWorlds
+from research.learning.lesson import POINTS, WORLDS, Lesson
 from research.learning.network import Network, network
 from research.learning.rollouts import REWARD, answer_of, gauge, judge, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
 from research.learning.state import Standard
+from research.learning.threads import one_thread
 from research.learning.training_days import TrainingDays
 
 LEARNING = 0  # the stream of random days that seeds learn on; `rollouts` has others
-POINTS = 12  # of a learning curve
-WORLDS = 128  # of each point of it
-
-
-class Lesson(NamedTuple):
-    """What one seed learned.
-
-    net : its network.  steps : that it learned from, whole rollouts.
-    losses : J for each target, bp of NAV a year, in worlds of training days that no seed learned on.
-    curve : (steps, J) along the way, with the last target.
-    """
-
-    net: Network
-    steps: int
-    losses: list[float]
-    curve: list[tuple[int, float]]
 
 
 def learn(days: TrainingDays, spec: Learned, seed: int, report: Report) -> Lesson:
     """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit."""
-    with _one_thread():
+    with one_thread():
         model, standard = model_of(days, spec, seed)
         watch = _Watch(days, standard, spec.steps, report)
         model.learn(spec.steps, callback=watch)
@@ -115,21 +95,3 @@ class _Watch(BaseCallback):
         answer = answer_of(actor(self.model), self._standard)
         j = judge(self._days, len(self._days.share) - 1, answer, WORLDS)
         self.curve.append((self.num_timesteps, j))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One torch thread, and no checks of distributions; what was set before, and every generator, comes back after."""
-    threads, python = torch.get_num_threads(), random.getstate()
-    numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
-    checks = torch.distributions.Distribution._validate_args
-    torch.set_num_threads(1)
-    torch.distributions.Distribution.set_default_validate_args(False)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.distributions.Distribution.set_default_validate_args(checks)
-        torch.set_num_threads(threads)
-        np.random.set_state(numpy)  # noqa: NPY002
-        random.setstate(python)

@@ -1,10 +1,11 @@
 """What a learned rule is before it is trained: its target, its budget, its worlds."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
+from research.arguments import one_of
 from research.errors import ConfigError
 from research.rules.handled import check_allocation
 
@@ -49,6 +50,32 @@ class PPOSettings:
 
 
 @dataclass(frozen=True)
+class GradientSettings:
+    """Descent along the gradient of J itself, through many decisions of many worlds; seldom changed.
+
+    worlds : played at once.  decisions : of each between two updates, from the opening in the target on.
+    learning_rate : of Adam; it falls linearly to zero.  hidden : units of each of two tanh layers.
+    """
+
+    worlds: int = 256
+    decisions: int = 78
+    learning_rate: float = 3e-3
+    hidden: int = 32
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("worlds", "decisions", "hidden"):
+            _check_count("GradientSettings", name, getattr(self, name))
+        _check_within("GradientSettings", "learning_rate", self.learning_rate, 0.0, 1.0)
+
+    @property
+    def batch(self) -> int:
+        """Decisions of an update."""
+        return self.worlds * self.decisions
+
+
+@dataclass(frozen=True)
 class Learned:
     """A rule that is still to be learned (`train`): at the end of each period a box, as wide as the state asks.
 
@@ -61,6 +88,8 @@ class Learned:
                     listed at earlier times, in proportion to the days on which it was: so a learner meets regimes
                     that the youngest line has not lived through.
     episode       : decisions until a world is drawn anew; its end is truncation, not ruin.
+    by            : "ppo", by trial and reward; or "gradient", through the accounting itself, where costs are
+                    proportional.
     Raises        : ConfigError for a setting out of range, or an allocation that is refitted.
     """
 
@@ -71,7 +100,9 @@ class Learned:
     block: int = 40
     current_share: float = 0.5
     episode: int = 156
+    by: Literal["ppo", "gradient"] = "ppo"
     ppo: PPOSettings = field(default_factory=PPOSettings)
+    gradient: GradientSettings = field(default_factory=GradientSettings)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "learned"
 
@@ -89,18 +120,19 @@ class Learned:
         _check_within("Learned", "current_share", self.current_share, 0.0, 1.0)
         if self.every not in SESSIONS:
             raise ConfigError(f"every of Learned is {self.every!r}: use one of {', '.join(SESSIONS)}.")
+        one_of("by of Learned is", self.by, ("ppo", "gradient"))
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
     @property
     def whole_steps(self) -> int:
-        """Decisions that a seed really learns from: whole rollouts."""
-        rollout = self.ppo.worlds * self.ppo.rollout
-        return -(-self.steps // rollout) * rollout
+        """Decisions that a seed really learns from: whole updates."""
+        update = self.gradient.batch if self.by == "gradient" else self.ppo.worlds * self.ppo.rollout
+        return -(-self.steps // update) * update
 
     def settings(self) -> dict[str, Any]:
-        """Every setting but the allocation, as plain JSON values."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", "ppo")}
-        return own | {"seeds": list(self.seeds), "ppo": {f.name: getattr(self.ppo, f.name) for f in fields(self.ppo)}}
+        """Every setting but the allocation, as plain JSON values; of the learners only those of the one in use."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", "ppo", "gradient")}
+        return own | {"seeds": list(self.seeds), self.by: asdict(getattr(self, self.by))}
 
 
 def _check_count(owner: str, name: str, value: Any) -> None:

@@ -24,7 +24,7 @@ from research.learning.training_days import training_days
 from research.market import Market
 
 if TYPE_CHECKING:
-    from research.learning.ppo import Lesson
+    from research.learning.lesson import Lesson
 
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
 
@@ -148,7 +148,10 @@ def _learn(
     report: Report,
 ) -> "Lesson":
     """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
-    from research.learning.ppo import learn
+    if spec.by == "gradient":
+        from research.learning.gradient import learn
+    else:
+        from research.learning.ppo import learn
 
     return learn(training_days(spec, market, costs, g, periods_per_year, lag), spec, seed, report)
 
