@@ -201,8 +201,10 @@ class Threshold(Handled):
         check_destination(self, self.to, self.band)
         if self.kind not in ("absolute", "relative", "volatility"):
             raise ConfigError(f"kind of Threshold is {self.kind!r}: a band is 'absolute', 'relative' or 'volatility'.")
-        if self.kind != "absolute" and np.isinf(self.band):
-            refuse("band of Threshold is", self.band, f"a band of kind {self.kind!r} is finite (0.2 is a fifth).")
+        most = 1.0 if self.kind == "absolute" else 10.0
+        if self.band > most and not (self.kind == "absolute" and np.isinf(self.band)):  # without end: it never trades
+            meant = "0.02 is two points of NAV" if self.kind == "absolute" else "0.2 is a fifth"
+            refuse("band of Threshold is", self.band, f"a band of kind {self.kind!r} is {most:g} at most ({meant}).")
         if self.cap is not None:
             self._check_cap(self.cap)
         if self.lines not in ("all", "breaching"):

@@ -403,6 +403,20 @@ def test_nothing_left_to_trade_against_is_refused() -> None:
         (lambda: Threshold(FIVE, lines="some"), "lines of Threshold is 'some'"),
         (lambda: Threshold(FIVE, lines="breaching", payer=3), "payer of Threshold is 3"),
         (lambda: Threshold(FIVE, cap=np.nan, kind="relative"), "cap of Threshold is nan"),
+        (lambda: Threshold(FIVE, cap=5, kind="relative"), "cap of Threshold is 5"),
+        (
+            lambda: Threshold(FIVE, 20, kind="relative"),
+            "band of Threshold is 20: a band of kind 'relative' is 10 at most",
+        ),
+        (lambda: Threshold(FIVE, np.inf, kind="volatility"), "band of Threshold is inf"),
+        (lambda: Threshold(FIVE, 2), "band of Threshold is 2: a band of kind 'absolute' is 1 at most"),
+        (lambda: Threshold(FIVE, turnover_cap=5), "turnover_cap of Threshold is 5"),
+        (lambda: GroupThreshold(FIVE, band=None), "band of GroupThreshold is None"),
+        (lambda: GroupThreshold(FIVE, lines=3), "lines of GroupThreshold is 3"),
+        (lambda: TrackingError(FIVE, limit=1.5), "limit of TrackingError is 1.5"),
+        (lambda: TrackingError(FIVE, returns=10**30), "returns of TrackingError is 10"),
+        (lambda: NoTradeRegion(FIVE, narrowed="no"), "narrowed of NoTradeRegion is 'no'"),
+        (lambda: Calendar(FIVE, 10**30), "every is 10"),
     ],
 )
 def test_settings_are_refused_by_rule_parameter_and_value(make: Callable[[], Rule], message: str) -> None:
