@@ -405,13 +405,18 @@ class Backtest:
         """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
         if self.holds is not None:
             return self.holds
-        corridor: Corridor = getattr(self.policy, "corridor")(self.market, self.targets, self.costs)  # noqa: B009
+        corridor: Corridor = getattr(self.policy, "corridor")(  # noqa: B009
+            self.market, self.targets.opened(self.first), self.costs
+        )
         (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
         last, rest = self._last_booked, corridor.terms.cooldown
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
             if t in done:
-                again, free = corridor.part < 1.0, max(done[t] + (self.lag == 0), t + 1)  # a lag of 0 looks, then books
+                again, free = (
+                    corridor.compiled.again,
+                    max(done[t] + (self.lag == 0), t + 1),
+                )  # a lag of 0 looks, then books
             elif t < corridor.unseen:
                 reasons[t] = UNSEEN
             elif t >= free and rest and t - last[t - self.first] <= rest and not again:

@@ -5,6 +5,7 @@
 The card says what was tried, as for days that were played (`backtests.tuning`).
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +20,9 @@ from research.errors import ConfigError
 from research.market import Market
 from research.risk import GBM
 from research.risk.resampling import common_rows
+from research.risk.simulated import staying
 from research.rules import Rule
+from research.rules.handled import Handled
 
 FEWEST = 20  # returns a line, below which moments say nothing
 
@@ -41,12 +44,13 @@ def calibrated(market: Market, periods_per_year: float) -> GBM:
 
 
 def on_worlds(
-    paths: int = 200, years: float = 10.0, seed: int = 1, *, warm_up: float = 1.0, workers: int = 1
+    paths: int = 200, years: float = 10.0, seed: int = 1, *, warm_up: float = 2.0, workers: int = 1
 ) -> Measure:
     """Measure candidates by their mean J over worlds calibrated to the arena that they are tuned on.
 
     years : of each world that count, after `warm_up` years that do not.  Cash earns its mean return of those days.
-    All candidates are played on the same worlds; each row has the standard error of its J beside it.
+    All candidates are played on the same worlds, whose lines are named and grouped as the arena's are; each row has the
+    standard error of its J beside it.
     Rules hold the strategic target, and pay its proportional costs, minimums and tickets.
     """
     if not (is_whole(paths) and paths >= 2):
@@ -66,11 +70,15 @@ def on_worlds(
             refuse(
                 "a candidate for worlds is", other, "there is nothing to estimate in them: hold the strategic target."
             )
+        longest = max(rule.window if isinstance(rule, Handled) else 0 for rule in rules)
+        if longest and warm_up * year < longest + year / 12.0:  # and the month's end after a whole window
+            least = math.ceil(10.0 * (longest / year + 0.1)) / 10.0
+            refuse("warm_up is", warm_up, f"a rule estimates from {longest} returns: give {least:g} years or more.")
         first, stop = common_rows(arena.market, np.ones(len(arena.market.assets), dtype=bool))
         laboratory = Laboratory(
             model=calibrated(arena.market, year),
             target=tuple(target_path(target, arena.market).rows[-1].tolist()),
-            costs=arena.costs.simplified(arena.market, 1.0),
+            costs=arena.costs.simplified(arena.market, arena.nav),
             g=arena.g,
             paths=paths,
             days=round((warm_up + years) * year),
@@ -78,6 +86,7 @@ def on_worlds(
             warm_up=round(warm_up * year),
             lag=arena.lag,
             cash=float(arena.market.cash[first:stop].mean()),
+            instruments=staying(arena.market.instruments),
             calendar="24/7" if year > 260.0 else None,
             every={52: "week", 12: "month"}.get(round(year), "day"),
             periods_per_year=year,

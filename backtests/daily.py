@@ -18,6 +18,7 @@ from research.accounting.view import check_trade
 from research.errors import PolicyError
 from research.market.market import Array
 from research.rules.terms import NO_LINE
+from research.trading.decision import asked_once
 from research.trading.sizing import Position
 
 
@@ -31,6 +32,7 @@ class _Pending:
     due: int
     left: int  # sessions
     units: Array | None  # (n,) signed quoted units of a trade list, where sizing is in whole lots
+    made: bool  # does its box depend on the weights at the booking? Money of that close is then not for it
     root: int = -1  # its first row in the ledger, -1 before
 
 
@@ -70,7 +72,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                 ledger.nav[t - game.first] = held.nav
                 view = _view(game, held, t, ledger.nav[: t - game.first + 1], unfinished)
                 answer = game.policy.decide(view)
-                unfinished = isinstance(answer, Trade) and answer.part < 1.0
+                unfinished = isinstance(answer, Trade) and answer.part < 1.0 and answer.again
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
@@ -80,7 +82,8 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                     if not listed.any():
                         holds[t] = trade.why
                         continue
-                pending = _Pending(trade, view.target, t, t + game.lag, game.desk.days, listed)
+                made = trade.by_then is not None
+                pending = _Pending(trade, view.target, t, t + game.lag, game.desk.days, listed, made)
         ledger.nav[t - game.first] = held.nav
         ledger.cash[t - game.first] = held.cash_units * game.sessions.cash_index[t]
     if pending is not None:
@@ -105,7 +108,7 @@ def _overnight(game: Game, held: _Book, t: int, ledger: Ledger) -> None:
 def _flow(game: Game, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
     soon = False
-    if pending is not None and pending.due == t:
+    if pending is not None and pending.due == t and not pending.made:
         soon = uses_all(game.desk, pending.left, float(pending.trade.part))
     aims = (game.targets.rows, int(game.targets.row[t]), game.desk, game.scratch, t, soon)
     state = (held.units, held.cash_units, ledger, held.count)
@@ -122,7 +125,7 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
         _fill(game, held, pending, t, prices, ledger)
         return None
     before = wealth(held.units, prices, t, held.cash_units, game.sessions.cash_index[t])
-    if pending.root < 0 and pending.trade.by_then is not None:
+    if pending.trade.by_then is not None:
         weights = np.empty(len(held.units))
         cash_weight = weigh(held.units, prices, t, before, weights)
         pending.trade = pending.trade.by_then(weights, cash_weight, game.sessions.tradable[t])
@@ -135,7 +138,7 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
     )  # fmt: skip
     use_up(desk.most, t, ledger.trades[held.count], before)
     flow, least, cash = game.sessions.flows[t], float(trade.cash_lower), held.cash_units * game.sessions.cash_index[t]
-    whole = uses_all(desk, pending.left, float(trade.part))
+    whole = not pending.made and uses_all(desk, pending.left, float(trade.part))
     if status == REFUSED or (whole and is_overdrawn(flow, least, cash, held.nav)):
         raise game.refused(t, held.nav)
     pending.root = held.count if pending.root < 0 else pending.root
@@ -165,13 +168,13 @@ def _fill(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, led
 def _asked_again(game: Game, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
     """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
 
-    As a trade list asks it: a rule that is asked on a calendar, or that goes a part of the way, is asked once.
+    As a trade list asks it: a rule that is asked on a calendar, or `asked_once`, is not asked again.
     """
 
     def ask(position: Position, again: bool) -> Trade | None:
         if not again:
             return trade
-        if trade.part < 1.0 or getattr(game.policy, "every", None) is not None:
+        if asked_once(game.policy, trade) or getattr(game.policy, "every", None) is not None:
             return None
         filled = replace(view, weights=position.weights, cash_weight=position.cash_weight, nav=position.nav)
         answer = game.policy.decide(filled)
@@ -214,4 +217,5 @@ def _view(game: Game, held: _Book, t: int, history: Array, unfinished: bool) -> 
         t - held.last_booked,
         game.costs.until(t + 1),
         unfinished,
+        opened=game.first,
     )

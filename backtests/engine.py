@@ -66,6 +66,8 @@ def backtest(
     """
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
+    if isinstance(policy, type) or not (hasattr(policy, "decide") or hasattr(policy, "candidates")):
+        refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
     name = name or type(policy).__name__
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:

@@ -39,7 +39,7 @@ class Laboratory:
     paths, days, seed : how many paths, of how many steps each, drawn from which seed.
     warm_up  : steps that count in no figure, so that the portfolio has forgotten that it started at its target.
     lag      : steps from a decision to its booking. Closed forms trade at the close that they see.
-    cash, calendar, start, every : as in `simulated_market`.
+    cash, instruments, calendar, start, every : as in `simulated_market`.
     periods_per_year : steps a year, by which figures are annualised; those of the model.
     Raises   : ConfigError for a number out of range.
     """
@@ -54,6 +54,7 @@ class Laboratory:
     warm_up: int = 0
     lag: int = 0
     cash: float | None = None
+    instruments: pd.DataFrame | None = None
     calendar: str | None = None
     start: str | pd.Timestamp = "2000-01-03"
     every: str = "day"
@@ -80,7 +81,7 @@ class Laboratory:
 
     def market(self, path: int) -> Market:
         """One path as a market."""
-        where = {"calendar": self.calendar, "start": self.start, "every": self.every}
+        where = {name: getattr(self, name) for name in ("instruments", "calendar", "start", "every")}
         return simulated_market(self.model, self.days, self.seed, path, self.cash, **where)  # type: ignore[arg-type]
 
     def backtest(self, rule: Policy, path: int) -> Backtest:

@@ -131,6 +131,7 @@ class LaneRule(NamedTuple):
     goal: Array
     cash: Array
     part: float
+    again: bool
     lag: int
 
 
@@ -243,7 +244,7 @@ def _rule(lanes: Lanes, lane: int, days: int, n: int) -> LaneRule:
     return LaneRule(
         bools(at[ASKED], (days,)), ints(at[ROW], (days,)), floats(at[TRIGGER_LOWER], shape),
         floats(at[TRIGGER_UPPER], shape), floats(at[LOWER], shape), floats(at[CASH], (lanes.rows[lane], 4)),
-        lanes.part[lane], int(lanes.lag[lane]),
+        lanes.part[lane], lanes.again[lane] > 0.0, int(lanes.lag[lane]),
     )  # fmt: skip
 
 
@@ -320,7 +321,7 @@ def _play(  # noqa: C901  (the order of a day, to be read at one place)
                 elif due < 0 and (again or rule.asked[now]):
                     again = _wants(rule, panel, now, nav, held, work)
                     if again:
-                        due, box, again = now + rule.lag, rule.row[now], rule.part < 1.0
+                        due, box, again = now + rule.lag, rule.row[now], rule.again
         fresh = fresh and not work.flags[tile] & NEW_ROW
         t = (tile + 1) * DAYS
     _fall(work.nav, since, stop, rungs)

@@ -189,7 +189,7 @@ def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: b
     if not wants:
         return False
     store(state.due, first, where(mask(wants), load(lanes.lag, first) + float(now), load(state.due, first)))
-    partly = mask(wants) & (load(lanes.part, first) < 1.0)
+    partly = mask(wants) & (load(lanes.again, first) > 0.0)
     store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
     _hold_boxes(lanes, first, wants, n, state)
     return True

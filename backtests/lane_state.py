@@ -66,6 +66,7 @@ class Lanes(NamedTuple):
     at: Rows
     rows: Rows  # K of the corridor
     part: Array
+    again: Array  # does a trade go a part of its way, and is the rule asked again on the next day?
     opening_cash: Array  # weight of cash after the opening trade
     lag: Array
     first: Array  # row of the opening trade

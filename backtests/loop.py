@@ -19,7 +19,7 @@ from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
-from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, rests
+from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, of_amounts, rests
 from research.rules.triggers import answer
 
 Rows = NDArray[np.int64]
@@ -142,7 +142,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            soon = pending and t == due and uses_all(desk, order.left, rule.part)
+            soon = pending and t == due and not rule.makes_boxes and uses_all(desk, order.left, rule.part)
             status, nav, cash_units, count = take_in(
                 sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
             )
@@ -168,7 +168,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                     count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
             elif looks and not pending and (again or not rests(rule, t, booked)):
                 pending, order = _look(rule, terms, units, closes, t, nav, sessions.tradable, room, desk.days)
-                due, again = t + lag, pending and rule.part < 1.0
+                due, again = t + lag, pending and rule.again
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
         t += 1
@@ -253,13 +253,13 @@ def _look(
     room: Workspace,
     days: int,
 ) -> tuple[bool, Asked]:
-    """Ask the rule at row t; a box that it makes is in room.box."""
+    """Ask the rule at row t; what a box that it makes is made from is in room."""
     k, weights = rule.row[t], room.weights
-    cash = weigh(units, closes, t, nav, weights)
+    cash, low, high = weigh(units, closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
-        trades, line, size, allowed, low, high = answer(weights, cash, nav, tradable, t, rule, terms, k, room)
+        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, terms, k, room)
         return trades, Asked(t, line, size, allowed, k, low, high, -1, days)
-    triggers, low, high = (rule.trigger_lower, rule.trigger_upper, rule.cash, k), rule.cash[k, 2], rule.cash[k, 3]
+    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if not ask(weights, cash, tradable, t, *triggers):
         return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
@@ -279,7 +279,7 @@ def carry_out(
     before = wealth(units, prices, t, cash_units, cash_price)
     # Two calls, since the rows of a corridor are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
-        if order.root < 0:
+        if order.root < 0 or not of_amounts(terms):
             cash = weigh(units, prices, t, before, room.weights)
             low, high = remake(room.weights, cash, sessions.tradable, t, rule, terms, k, order.t, room)
         status, nav, cash_units, paid, unfinished = book(
@@ -294,7 +294,8 @@ def carry_out(
             ledger.charges, count,
         )  # fmt: skip
     use_up(desk.most, t, ledger.trades[count], before)
-    if uses_all(desk, order.left, rule.part) and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
+    whole = not rule.makes_boxes and uses_all(desk, order.left, rule.part)
+    if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
         status = REFUSED
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)

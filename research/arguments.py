@@ -49,8 +49,8 @@ def check_positive(**given: object) -> None:
 
 
 def check_real(name: str, value: object) -> None:
-    """Refuse what is no number; NaN and infinity are. Raises ConfigError."""
-    if not _is_real(value):
+    """Refuse what is no plain number; NaN and infinity are. Raises ConfigError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         refuse(f"{name} is", value, "give a plain number, such as 0.02.")
 
 

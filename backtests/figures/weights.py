@@ -103,7 +103,8 @@ def _bands(played: Backtest, rows: np.ndarray) -> tuple[Array, Array]:
     nothing = np.full((len(rows), len(played.market.assets)), np.nan)
     if getattr(played.policy, "family", "") not in ("band", "tuned"):
         return nothing, nothing
-    corridor = played.policy.corridor(played.market, played.targets, played.costs)  # type: ignore[attr-defined]
+    targets = played.targets.opened(played.first)
+    corridor = played.policy.corridor(played.market, targets, played.costs)  # type: ignore[attr-defined]
     k = corridor.row[rows]
     return 100.0 * corridor.trigger_lower[k], 100.0 * corridor.trigger_upper[k]
 

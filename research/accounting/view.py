@@ -12,16 +12,18 @@ from research.errors import PolicyError
 from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
-TOLERANCE = 1e-6  # of NAV: a gap that is past what is allowed by less is no reason to trade (`research.rules.bands`)
+TOLERANCE = 1e-6  # of NAV: a gap that is past what is allowed by less is no reason to trade, but rounding
 DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
 WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
-    **dict.fromkeys(("band", "group", *WEIGHED), "no check is due today"),
+    **dict.fromkeys(("band", "group", *REGIONS), "no check is due today"),
+    **dict.fromkeys(("tracking_error", "cost_benefit"), "no check is due today, or nothing is off target"),
     "cooldown": "it rests after its last trade",
     "window": "there are too few days to estimate from",
+    "begun": "it traded at this close already, and is asked again at the next",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
 }
@@ -37,6 +39,7 @@ class View:
     days_since_trade : sessions since the last booked trade, the opening trade included.
     unfinished : the last trade went only part of the way, and the rule is asked again.
     reviewed : is a review of the rule due, though it may lie before today? A desk that is not asked daily catches up.
+    opened : row of `past` of the opening trade, or -1 where it is not known, as of a desk.
     """
 
     past: Past
@@ -49,12 +52,7 @@ class View:
     costs: Costs
     unfinished: bool = False
     reviewed: bool = False
-
-    @property
-    def opened(self) -> int:
-        """Row of the opening trade, or -1 for a desk, whose NAV of the days before is not known."""
-        days = len(self.nav_history) - 1
-        return self.past.t - days if self.days_since_trade <= days else -1
+    opened: int = -1
 
     @property
     def tradable(self) -> Mask:
@@ -85,7 +83,7 @@ class Why:
         >>> Why("band", 0, -0.0234, 0.02).sentence(["SPY"])
         'SPY is 2.34 points under target, past the 2.00 allowed'
         """
-        if self.line is None and self.allowed > 0.0:
+        if self.line is None and (self.allowed > 0.0 or self.size > 0.0):
             return self._measured
         if self.line is None:
             return PLAIN.get(self.trigger, f"{self.trigger}: nothing to do")
@@ -151,6 +149,7 @@ class Trade:
     lower, upper : (n,) fraction of NAV. To a target: equal. A line to leave alone: -inf and inf.
     cash_lower, cash_upper : the box of cash, [0, 0] when the target holds none.
     part : how much of the way to the nearest point of the box to go today, in (0, 1].
+    again : is the policy asked again on the next day where `part` is less than 1?
     by_then : what the box becomes for the weights (n,) and cash as drifted to the booking, and the lines (n,) that can
     trade then, where it depends on them.
     """
@@ -161,6 +160,7 @@ class Trade:
     cash_lower: float = 0.0
     cash_upper: float = 0.0
     part: float = 1.0
+    again: bool = True
     by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
     @classmethod

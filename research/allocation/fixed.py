@@ -111,7 +111,7 @@ def _pairs(items: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
 
 def _number(weight: Any, where: str) -> float:
     try:
-        value = float(weight)
+        value = np.nan if isinstance(weight, bool) else float(weight)
     except (TypeError, ValueError):
         value = np.nan
     if not np.isfinite(value):

@@ -21,6 +21,7 @@ EVERY = ("day", "week", "month", "quarter", "year")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 ORIGIN = np.datetime64("2000-01-03", "D")  # session 0 is the first from here on, or the calendar's own first
 SPARE = 2  # years that hold more sessions than any offset
+LONGEST = 100_000  # sessions between two days of a schedule
 OFFSETS = {"day": 0, "week": 4, "month": 20, "quarter": 60, "year": 250} | dict.fromkeys(WEEKDAYS, 4)  # sessions
 
 
@@ -61,8 +62,8 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "every") -> No
     """
     if is_whole(every):
         most = int(every) - 1
-        if most < 0:
-            refuse(f"{name} is", every, "a number of sessions is at least 1.")
+        if not 0 <= most < LONGEST:
+            refuse(f"{name} is", every, f"a number of sessions is 1 to {LONGEST:,}.")
     elif isinstance(every, str) and every in OFFSETS:
         most = OFFSETS[every]
     else:

@@ -54,7 +54,7 @@ def simulated_market(
     n = returns.shape[1]
     earned_by_cash, tradable = cash_and_halts(model, 1, days, n, seed, path, cash)
     if isinstance(model, StationaryBootstrap):
-        instruments = _staying(model.market) if instruments is None else instruments
+        instruments = staying(model.market.instruments) if instruments is None else instruments
         calendar = model.market.calendar if calendar is None else calendar
     if instruments is None:
         instruments = instruments_table([f"S{i + 1}" for i in range(n)])
@@ -110,12 +110,10 @@ def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> 
     return (model.returns(min(size, paths - first), days, seed, first) for first in range(0, paths, size))
 
 
-def _staying(market: Market) -> pd.DataFrame:
+def staying(instruments: pd.DataFrame) -> pd.DataFrame:
     """The instruments of a market without their delistings."""
-    never = pd.Series(False, index=market.instruments.index)
-    return market.instruments.assign(
-        **{c: market.instruments[c].where(never) for c in ("delisted", "delisting_return")}
-    )
+    never = pd.Series(False, index=instruments.index)
+    return instruments.assign(**{c: instruments[c].where(never) for c in ("delisted", "delisting_return")})
 
 
 def _dates(count: int, start: str | pd.Timestamp, calendar: str, every: str) -> pd.DatetimeIndex:

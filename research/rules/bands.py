@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from research.accounting.view import TOLERANCE
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 
-TOLERANCE = 1e-6  # of NAV: a line just brought to its edge must not fire by rounding
 ROUNDING = 1e-12  # of NAV: gaps that differ by less are equal
 
 

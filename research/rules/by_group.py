@@ -39,9 +39,9 @@ class GroupThreshold(Handled):
     def __post_init__(self) -> None:
         """Check the settings."""
         one_of("by of GroupThreshold is", self.by, ("asset_class", "sector"))
-        for name, width in (("band", self.band), ("lines", self.lines)):
-            if width is not None and not (is_number(width) and width >= 0.0):
-                refuse(f"{name} of GroupThreshold is", width, "a half-width is at least 0 (0.02 is two points).")
+        for name, width in (("band", self.band), ("lines", 0.0 if self.lines is None else self.lines)):
+            if not (is_number(width) and 0.0 <= width <= 1.0):
+                refuse(f"{name} of GroupThreshold is", width, "a half-width is 0 to 1, of NAV (0.02 is two points).")
         check_destination(self, self.to, self.band)
         self._check()
 
@@ -92,7 +92,9 @@ class GroupThreshold(Handled):
                 "market's instruments, or in the portfolio file."
             )
         member = np.array([groups.index(name) for name in names], dtype=np.int64)
-        total = known.target @ np.eye(len(groups))[member]
+        total = np.zeros((len(known.target), len(groups)))
+        for i, group in enumerate(member):  # one line after the other: of one row the same bits as of many
+            total[:, group] += known.target[:, i]
         into = self.destination
         bounds = [total - self.band, total + self.band, total - into, total + into]
         first = 0 if self.by == "asset_class" else len(set(known.market.asset_class))

@@ -48,6 +48,15 @@ class ByRisk(Handled):
         """Returns that it estimates from: none where the covariance is known."""
         return self.returns if self.covariance is None else 0
 
+    def _with_unknown(self, known: Known) -> Array:
+        """(K, n, n) the covariance where a line without its whole window is as risky as the riskiest, and by itself."""
+        if self.window == 0:
+            return known.covariance
+        variance = np.diagonal(known.covariance, axis1=1, axis2=2)
+        unknown = np.where(variance == 0.0, variance.max(axis=1, keepdims=True), 0.0)
+        covariance: Array = known.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
+        return covariance
+
     def _check(self) -> None:
         """Check what all of them have. Raises ConfigError."""
         super()._check()
@@ -77,6 +86,8 @@ class TrackingError(ByRisk):
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(**{"limit of TrackingError": self.limit})
+        if self.limit > 1.0:
+            refuse("limit of TrackingError is", self.limit, "it is a fraction of NAV a year (0.01 is one per cent).")
         self._check()
 
     @property
@@ -90,7 +101,8 @@ class TrackingError(ByRisk):
 
     def terms(self, known: Known) -> Terms:
         """Its limit."""
-        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=known.covariance)
+        covariance = self._with_unknown(known)
+        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=covariance)
 
 
 @dataclass(frozen=True)
@@ -124,9 +136,8 @@ class CostBenefit(ByRisk):
 
     def terms(self, known: Known) -> Terms:
         """What waiting and trading cost."""
-        return (
-            super().terms(known)._replace(some=True, patience=0.5 * self.g * self.horizon, covariance=known.covariance)
-        )
+        patience, covariance = 0.5 * self.g * self.horizon, self._with_unknown(known)
+        return super().terms(known)._replace(some=True, patience=patience, covariance=covariance)
 
 
 @dataclass(frozen=True)
@@ -145,11 +156,12 @@ class NoTradeRegion(ByRisk):
     g: float = 5.0
     to: Literal["edge", "target"] = "edge"
     narrowed: bool = True
-    plain: ClassVar[bool] = True  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(**{"g of NoTradeRegion": self.g})
+        if not isinstance(self.narrowed, bool):
+            refuse("narrowed of NoTradeRegion is", self.narrowed, "say True or False.")
         one_of("to of NoTradeRegion is", self.to, ("edge", "target"))
         self._check()
 
@@ -167,6 +179,11 @@ class NoTradeRegion(ByRisk):
             widths[k, held[k]] = self._widths(*of_row, held[k, :-1])
         widths = np.where(held, widths, or_narrowest(widths))
         return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
+
+    @property
+    def plain(self) -> bool:  # type: ignore[override]
+        """Is it a band round each line and no more, as lanes play it?"""
+        return self.cooldown == 0 and self.turnover_cap is None
 
     @property
     def interval(self) -> float:

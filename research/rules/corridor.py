@@ -1,7 +1,7 @@
 """A rule as arrays: which days it is asked, its triggers and its boxes; and the one question that is asked of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ from research.accounting.view import Hold, Trade, View, Why
 from research.errors import PolicyError
 from research.market.market import Array, Market, Mask, Past, frozen
 from research.rules.destinations import remake
-from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Terms, Workspace
+from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Terms, Workspace, of_amounts
 from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
@@ -25,7 +25,8 @@ class Corridor:
     target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is
     outside its trigger, and then into the box [lower, upper]. A line whose box has an infinite bound moves only where
     the other bound moves it.  cash : (K, 4) the same four numbers for cash.
-    part : how much of the way to the box.  trigger : what its reasons call it.  terms : what it asks besides.
+    part : how much of the way to the box; `again` : if not all, is the rule asked again on the next day?
+    trigger : what its reasons call it.  terms : what it asks besides.
     unseen : rows at the beginning on which it has nothing to go by yet.
     """
 
@@ -41,6 +42,7 @@ class Corridor:
     trigger: str
     terms: Terms = PLAIN
     unseen: int = 0
+    again: bool = True
 
     def __post_init__(self) -> None:
         """Make the arrays read-only. Raises PolicyError for unequal shapes, and for crossed or missing bounds."""
@@ -72,14 +74,13 @@ class Corridor:
     def compiled(self) -> CorridorArrays:
         """All of it but the terms, as the kernels of one path take it."""
         terms = self.terms
-        return CorridorArrays(*self.arrays, float(self.part), terms.some, terms.makes_boxes, terms.cooldown)
+        again = self.part < 1.0 and self.again
+        return CorridorArrays(*self.arrays, float(self.part), again, terms.some, terms.makes_boxes, terms.cooldown)
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
         """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
         k, room = int(self.row[row]), Workspace.of(len(weights))
-        _, line, size, allowed, _, _ = answer(
-            weights, cash_weight, nav, tradable, t, self.compiled, self.terms, k, room
-        )
+        _, line, size, allowed = answer(weights, cash_weight, nav, tradable, t, self.compiled, self.terms, k, room)
         return self._why(line, size, allowed)
 
     def answer(self, view: View) -> Hold | Trade:
@@ -88,18 +89,22 @@ class Corridor:
             return Hold(RESTS)
         past, k, room = view.past, int(self.row[0]), Workspace.of(len(view.weights))
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
-        trades, line, size, allowed, low, high = answer(*state, self.compiled, self.terms, k, room)
-        why, (lower, upper, _) = self._why(line, size, allowed), room.box
+        trades, line, size, allowed = answer(*state, self.compiled, self.terms, k, room)
+        why = self._why(line, size, allowed)
         if not trades:
             return Hold(why)
+        if not self.terms.makes_boxes:
+            low, high = self.cash[k, 2:].tolist()
+            return Trade(self.lower[k], self.upper[k], why, low, high, self.part, self.again)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
             state = (weights, cash_weight, tradable[None], 0)
             low, high = remake(*state, self.compiled, self.terms, k, past.t, room)
-            return Trade(room.box[0], room.box[1], why, low, high, self.part)
+            lower, upper, _ = room.box.copy()
+            later = None if of_amounts(self.terms) else by_then
+            return Trade(lower, upper, why, low, high, self.part, self.again, later)
 
-        made = by_then if self.terms.makes_boxes else None
-        return Trade(lower.copy(), upper.copy(), why, low, high, self.part, made)
+        return replace(by_then(view.weights, view.cash_weight, view.tradable), by_then=by_then)
 
     def _why(self, line: int, size: float, allowed: float) -> Why:
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)

@@ -16,7 +16,7 @@ from research.rules.best_point import best_point, scratch_of
 from research.rules.grouped import nearest_in_groups
 from research.rules.region import destination
 from research.rules.region import wants as region_wants
-from research.rules.terms import BEST, BOX, BREACHING, BY_CASH, REGION, CorridorArrays, Terms, Workspace
+from research.rules.terms import BEST, BOX, BREACHING, BY_CASH, REGION, TRANCHES, CorridorArrays, Terms, Workspace
 
 
 @inlined
@@ -26,8 +26,8 @@ def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
     goal, box = room.goal, room.box
-    cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap, goal, room.done)
-    plain = terms.goal == BOX and len(terms.groups) == 0 and not terms.moves
+    cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap / rule.part, goal, room.done)
+    plain = terms.goal == BOX and len(terms.groups) == 0
     if plain and not cut:  # the box of the corridor's row says the same, and more
         copy_box(rule, k, box)
         return rule.cash[k, 2], rule.cash[k, 3]
@@ -72,23 +72,23 @@ def remake(
     room: Workspace,
 ) -> tuple[float, float]:
     """Write the box of the decision of row `asked` for weights (n,) at its booking in row t; gives the box of cash."""
-    if terms.moves:
-        _move_on(weights, tradable, t, rule, k, room)
-    else:
+    if terms.goal != TRANCHES or not _move_on(weights, tradable, t, rule, k, room):
         set_goal(weights, cash_weight, tradable, t, rule, terms, k, asked, room)
     return write_box(weights, rule, terms, k, room)
 
 
 @inlined
-def _move_on(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> None:
-    """Write the weights after the moves that were decided; a line that was to leave leaves, and none changes sides."""
+def _move_on(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> bool:
+    """Write the weights after the moves that were decided; False where a line that moves cannot, leaves or turns."""
     for i in range(len(weights)):
         to = weights[i] + room.moves[i]
-        if room.moves[i] == 0.0 or not tradable[t, i]:
+        leaves = rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0)
+        if room.moves[i] == 0.0:
             to = weights[i]
-        elif rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0):
-            to = 0.0
+        elif leaves or not tradable[t, i]:
+            return False
         room.goal[i] = to
+    return True
 
 
 @lean
@@ -203,8 +203,8 @@ def move_breaching(
     past = room.breaching[-1]
     if past:  # cash is a line like the others
         owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
-    if payer == BY_CASH and not past:
-        owed -= min(owed, max(cash_weight, 0.0))
+    if payer == BY_CASH and not past:  # what cash may not hold, it does not take
+        owed -= min(owed, max(cash_weight, 0.0)) if owed > 0.0 or rule.cash[k, 3] > 0.0 else 0.0
     elif payer >= 0 and movable[payer] and (owed > 0.0 or rule.target[k, payer] != 0.0):
         paid = min(owed, max(weights[payer], 0.0))
         goal[payer], owed, movable[payer] = weights[payer] - paid, owed - paid, False

@@ -19,8 +19,9 @@ def nearest_in_groups(
     Gives False where a halt or a locked line leaves no such point.
     """
     goal, lower, upper = room.goal, room.box[0], room.box[1]
-    for i in range(len(weights)):
-        lower[i], upper[i] = rule.lower[k, i], rule.upper[k, i]
+    for i in range(len(weights)):  # one that may be traded one way goes that way, as far as its own side of zero
+        side = 0.0 if rule.target[k, i] >= 0.0 else 1.0
+        lower[i], upper[i] = max(rule.lower[k, i], -side), min(rule.upper[k, i], 1.0 - side)
         goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if tradable[t, i] else weights[i]
     for group in range(terms.groups.shape[2]):
         total = sum_of(goal, terms.member, group)
@@ -55,8 +56,9 @@ def _spread_over(
     lower, upper = room.box[0], room.box[1]
     for i in range(n):
         start[i] = goal[i]
-        lower[i] = goal[i] if amount > 0.0 else rule.lower[k, i]
-        upper[i] = rule.upper[k, i] if amount > 0.0 else goal[i]
+        bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf  # others move for their own group only
+        lower[i] = goal[i] if amount > 0.0 or not bounded else rule.lower[k, i]
+        upper[i] = rule.upper[k, i] if amount > 0.0 and bounded else goal[i]
     for group in range(count):
         bound = terms.groups[k, UPPER if amount > 0.0 else LOWER, group]
         room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
@@ -92,9 +94,9 @@ def _find_full(terms: Terms, room: Workspace) -> bool:
 
 @inlined
 def _has_way(tradable: Mask, t: int, rule: CorridorArrays, k: int, i: int, amount: float) -> bool:
-    """May line i be moved to make room? Not where a bound is infinite, nor up where its target is zero."""
-    bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf
-    return tradable[t, i] and bounded and (amount < 0.0 or rule.target[k, i] != 0.0)
+    """May line i be moved to make room? Not the way on which it may not be traded, nor up where its target is zero."""
+    free = rule.upper[k, i] < np.inf if amount < 0.0 else rule.lower[k, i] > -np.inf
+    return tradable[t, i] and free and (amount < 0.0 or rule.target[k, i] != 0.0)
 
 
 @inlined

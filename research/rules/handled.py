@@ -26,6 +26,7 @@ Every = (
 )  # fmt: skip
 Bounds = dict[str, Array]  # the rows of a corridor by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
+MOST = 100_000  # returns of a covariance: no market has more
 
 
 class Known(NamedTuple):
@@ -52,10 +53,10 @@ class Known(NamedTuple):
 class Handled(ABC):
     """A rule that is a corridor.
 
-    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next.
+    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
-    turnover_cap : the most to trade at once, one-way, fraction of NAV: the largest moves first, whole, the last in
-    part; what is left waits for the next day on which the rule is asked.
+    turnover_cap : the most to trade at once, one-way, before costs, fraction of NAV: the largest moves first, whole,
+    the last in part; what is left waits for the next day on which the rule is asked.
     offset : sessions from the days on which it looks to those on which it does (`research.market.calendars.scheduled`).
     """
 
@@ -65,6 +66,7 @@ class Handled(ABC):
     offset: int = 0
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     trigger: ClassVar[str] = "band"
+    again: ClassVar[bool] = True  # is it asked again where it went a part of its way?
 
     # -- what each rule says -----------------------------------------------------------------------------------------
 
@@ -191,7 +193,8 @@ class Handled(ABC):
         rows, terms = restricted(self.rows(known), known.market), self.terms(known)
         if any(known.market.trading):
             terms = terms._replace(some=True, restricted=True)
-        return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, terms=terms, unseen=unseen)
+        of = {"terms": terms, "unseen": unseen, "again": self.again}
+        return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, **of)  # type: ignore[arg-type]
 
     def _given(self, n: int) -> Array:
         """(1, n, n) the covariance that is known, or (0, n, n). Raises ConfigError for one of other lines."""
@@ -212,8 +215,12 @@ class Handled(ABC):
             refuse(f"part of {name} is", self.part, "it is more than 0 and at most 1 (1 goes all the way).")
         if not (is_whole(self.cooldown) and self.cooldown >= 0):
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
-        if self.turnover_cap is not None and not (is_number(self.turnover_cap) and self.turnover_cap > 0.0):
-            refuse(f"turnover_cap of {name} is", self.turnover_cap, "give a fraction of NAV above 0, or nothing.")
+        if self.turnover_cap is not None and not (is_number(self.turnover_cap) and 0.0 < self.turnover_cap <= 1.0):
+            refuse(
+                f"turnover_cap of {name} is",
+                self.turnover_cap,
+                "give a fraction of NAV above 0, at most 1, or nothing.",
+            )
         try:
             check_schedule(self.looks, self.offset, "every" if hasattr(self, "every") else "check")
             if self.review is not None:
@@ -256,8 +263,8 @@ def check_allocation(owner: object) -> None:
 def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:
     """Check what a covariance is estimated from. Raises ConfigError."""
     name = type(owner).__name__
-    if not (is_whole(window) and window >= 2):
-        refuse(f"{setting} of {name} is", window, "give a whole number of returns, at least 2, such as 252.")
+    if not (is_whole(window) and 2 <= window <= MOST):
+        refuse(f"{setting} of {name} is", window, f"give a whole number of returns, 2 to {MOST:,}, such as 252.")
     if not (is_number(periods_per_year) and periods_per_year > 0.0):
         refuse(f"periods_per_year of {name} is", periods_per_year, "give 252 for days, 52 for weeks, 12 for months.")
 

@@ -67,6 +67,11 @@ class Region:
         for name in ("axes", "lower", "upper"):
             object.__setattr__(self, name, tuple(frozen(array) for array in getattr(self, name)))
 
+    def __repr__(self) -> str:
+        """One line: its problem, and what it is worth."""
+        target, cost = ([round(float(x), 6) for x in values] for values in (self.target, self.cost))
+        return f"Region(target={target}, cost={cost}, ticket={self.ticket:g}, g={self.g:g}, value={self.value:.4g})"
+
     @cached_property
     def surfaces(self) -> Surfaces:
         """The region as `wants` and `destination` take it."""

@@ -16,7 +16,7 @@ from research.market.market import Array, Market, Mask, Past
 from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.corridor import Corridor, restricted
 from research.rules.handled import Bounds, Every, Handled, Known, check_allocation, check_window, checked, said, when
-from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, Terms
+from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, TRANCHES, Terms
 from research.rules.tranches import at_phase, drifted, phases
 from research.rules.within import To, Within, check_destination, goes, half_width
 
@@ -59,11 +59,13 @@ class Never:
 class Calendar(Handled):
     """Trade to target on a calendar.
 
+    part : how much of the way to go, on each of its days alone.
     every : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
     period; what the others hold is the target of today, drifted since their last phase or the opening trade. With 1,
-    all goes at once. What is decided is how far each line moves: it moves as far at the booking.
+    all goes at once. With more, what is decided is how far each line moves, and it moves as far at the booking; where a
+    line that was to move cannot, or was to leave, the others go to the weights that were meant.
     """
 
     allocation: Allocation
@@ -71,6 +73,7 @@ class Calendar(Handled):
     tranches: int = field(default=1, kw_only=True)
     family: ClassVar[str] = "calendar"
     trigger: ClassVar[str] = "calendar"
+    again: ClassVar[bool] = False  # part of the way on each of its days: its box is one point, and never reached
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -107,8 +110,8 @@ class Calendar(Handled):
 
     def terms(self, known: Known) -> Terms:
         """What it asks and makes besides."""
-        terms, parts = super().terms(known), self.tranches > 1
-        return terms._replace(some=terms.some or parts, makes_boxes=terms.makes_boxes or parts, moves=parts)
+        terms = super().terms(known)
+        return terms._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else terms
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) the phases of all tranches."""
@@ -132,7 +135,10 @@ class Calendar(Handled):
         made, t = super()._today(view), view.past.t
         if self.tranches == 1 or isinstance(made, Hold):
             return made
-        mix = drifted(view.target, view.past, self._since(view.past, view.opened)[:, t], t)
+        since = self._since(view.past, view.opened)[:, t]
+        if view.opened < 0:  # a desk: what fell due since it last traded is done today
+            since = np.where(since > t - view.days_since_trade, t, since)
+        mix = drifted(view.target, view.past, since, t)
         return self._with_mixes(made, mix[None], np.ones(1, dtype=np.int64), made.row, view.past)
 
     def _since(self, world: Market | Past, opened: int) -> NDArray[np.int64]:
@@ -195,6 +201,10 @@ class Threshold(Handled):
         check_destination(self, self.to, self.band)
         if self.kind not in ("absolute", "relative", "volatility"):
             raise ConfigError(f"kind of Threshold is {self.kind!r}: a band is 'absolute', 'relative' or 'volatility'.")
+        most = 1.0 if self.kind == "absolute" else 10.0
+        if self.band > most and not (self.kind == "absolute" and np.isinf(self.band)):  # without end: it never trades
+            meant = "0.02 is two points of NAV" if self.kind == "absolute" else "0.2 is a fifth"
+            refuse("band of Threshold is", self.band, f"a band of kind {self.kind!r} is {most:g} at most ({meant}).")
         if self.cap is not None:
             self._check_cap(self.cap)
         if self.lines not in ("all", "breaching"):
@@ -215,8 +225,10 @@ class Threshold(Handled):
             raise ConfigError(
                 f"cap of Threshold is {cap!r} of an absolute band of {self.band:g}: it caps a relative one."
             )
-        if not cap > 0.0:
-            raise ConfigError(f"cap of Threshold is {cap!r}: it is a half-width above 0, fraction of NAV.")
+        if not 0.0 < cap <= 1.0:
+            raise ConfigError(
+                f"cap of Threshold is {cap!r}: it is a half-width above 0, at most 1, of NAV (0.05 is 5 points)."
+            )
 
     @property
     def looks(self) -> Every:

@@ -13,7 +13,7 @@ from research.rules.region import Surfaces
 Rows = NDArray[np.int64]
 
 NO_LINE = -2  # a decision that no single line caused
-BOX, BREACHING, REGION, BEST = range(4)  # where a trade goes: see `destinations.set_goal`
+BOX, BREACHING, TRANCHES, REGION, BEST = range(5)  # where a trade goes: see `destinations.set_goal`
 PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their weights, or cash; else a line
 LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of groups
 
@@ -21,8 +21,7 @@ LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of g
 class Terms(NamedTuple):
     """What a corridor asks and makes beyond its rows; an array without rows stands for nothing of its kind.
 
-    some : is there any of it?  makes_boxes : or are boxes those of the corridor's rows?  moves : is what was decided
-    the size of each move, and not the point that it ends in?
+    some : is there any of it?  makes_boxes : or are boxes those of the corridor's rows?
     restricted : may some line not be traded both ways?
     cooldown : sessions after a booked trade on which the rule is not asked.
     member : (n,) number of each line's group.  groups : (K, 4, G) bounds of each group's weight: trigger, then box.
@@ -31,13 +30,13 @@ class Terms(NamedTuple):
     tracking_error : the ex-ante one, a year, past which the rule trades; infinity where it does not ask for it.
     patience : years that a gap is expected to last x g / 2, where the rule weighs waiting against cost; else 0.
     rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
-    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is g x years.
+    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is g x years. Of
+    TRANCHES how far each line moves is decided, and not where to.
     turnover_cap : one-way, fraction of NAV.
     """
 
     some: bool
     makes_boxes: bool
-    moves: bool
     restricted: bool
     cooldown: int
     member: Rows
@@ -59,7 +58,6 @@ _NO_ROWS, _NO_NUMBERS = np.empty(0, dtype=np.int64), np.empty(0)
 PLAIN = Terms(
     some=False,
     makes_boxes=False,
-    moves=False,
     restricted=False,
     cooldown=0,
     member=frozen(_NO_ROWS),
@@ -79,7 +77,10 @@ PLAIN = Terms(
 
 
 class CorridorArrays(NamedTuple):
-    """A `Corridor` as kernels take it; `asks_more` and `makes_boxes` as its terms, handed over by themselves, say."""
+    """A `Corridor` as kernels take it; `asks_more` and `makes_boxes` as its terms, handed over by themselves, say.
+
+    again : does a trade go a part of its way, and is the rule asked again on the next day?
+    """
 
     asked: Mask
     row: Rows
@@ -90,6 +91,7 @@ class CorridorArrays(NamedTuple):
     upper: Array
     cash: Array
     part: float
+    again: bool
     asks_more: bool
     makes_boxes: bool
     cooldown: int
@@ -122,6 +124,12 @@ class Workspace(NamedTuple):
         movable, done, breaching = flags[0, :n], flags[1, :n], flags[2]
         box, rooms, solver, rows = np.empty((3, n)), np.empty((2, n)), np.zeros((SCRATCH, n + 1)), np.zeros(n + 1, int)
         return cls(weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows)
+
+
+@inlined
+def of_amounts(terms: Terms) -> bool:
+    """Is how much to trade decided, and not where to?"""
+    return terms.goal == TRANCHES or terms.turnover_cap < np.inf
 
 
 @inlined

@@ -5,12 +5,13 @@ import numpy as np
 from research.compiled import inlined, lean
 from research.market.market import Array, Mask
 from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
-from research.rules.destinations import copy_box, remember, set_goal, write_box
+from research.rules.destinations import remember, set_goal
 from research.rules.terms import (
     BREACHING,
     LOWER_TRIGGER,
     NO_LINE,
     REGION,
+    TRANCHES,
     UPPER_TRIGGER,
     CorridorArrays,
     Terms,
@@ -30,10 +31,10 @@ def answer(
     terms: Terms,
     k: int,
     room: Workspace,
-) -> tuple[bool, int, float, float, float, float]:
-    """(trades, line, size, allowed, cash_lower, cash_upper): what a rule says, and why, of weights (n,) at row t.
+) -> tuple[bool, int, float, float]:
+    """(trades, line, size, allowed): what a rule says, and why, of weights (n,) at row t.
 
-    nav : wealth, currency.  k : row of the corridor in force.  The box of a trade is written into room.box.
+    nav : wealth, currency.  k : row of the corridor in force.  What a box is made from later (`remake`) stays in room.
     """
     by_goal = terms.goal >= REGION or terms.tracking_error < np.inf or terms.patience > 0.0
     trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, terms, k)
@@ -41,19 +42,15 @@ def answer(
         remember(weights, cash_weight, tradable, t, rule, k, room)
     if by_goal or (trades and (terms.makes_boxes or terms.restricted)):
         set_goal(weights, cash_weight, tradable, t, rule, terms, k, t, room)
-        for i in range(len(weights)):
-            room.moves[i] = room.goal[i] - weights[i]
     if by_goal:
         trades, line, size, allowed = _by_goal(weights, nav, t, rule, terms, k, room)
     else:
         trades = trades and (not terms.restricted or _mends(weights, cash_weight, tradable, t, rule, terms, k, room))
         line, size, allowed = _by_bands(weights, cash_weight, tradable, t, rule, terms, k)
-    lower, upper = rule.cash[k, 2], rule.cash[k, 3]
-    if trades and terms.makes_boxes:
-        lower, upper = write_box(weights, rule, terms, k, room)
-    elif trades:
-        copy_box(rule, k, room.box)
-    return trades, line, size, allowed, lower, upper
+    if trades and terms.goal == TRANCHES:
+        for i in range(len(weights)):
+            room.moves[i] = room.goal[i] - weights[i]
+    return trades, line, size, allowed
 
 
 @inlined
@@ -97,7 +94,7 @@ def _mends(
     """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
 
     It is where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
-    wide. Else what no trade can mend would be traded on every day.
+    wide. Else what no trade can mend would be traded on every day. Tranches have no bands, and days of their own.
     """
     cash, before, after, least = 1.0, 0.0, 0.0, np.inf
     for i in range(len(weights)):
@@ -122,7 +119,7 @@ def _mends(
             least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
             before += max(past, 0.0)
             after += max(_past_group(room.goal, tradable, t, rule, terms, k, group), 0.0)
-    return least == 0.0 or after <= TOLERANCE or before - after > least + TOLERANCE
+    return terms.goal == TRANCHES or least == 0.0 or after <= TOLERANCE or before - after > least + TOLERANCE
 
 
 @inlined

@@ -10,7 +10,7 @@ from research.portfolio import Portfolio
 from research.rules.corridor import RESTS
 from research.trading.sizing import Position
 
-BEGUN = Why("a part of the way was traded at this close")  # and the rest is asked for at the next
+BEGUN = Why("begun")  # what is left is asked for at the next close
 
 
 def decision(
@@ -50,7 +50,11 @@ def decision(
     )
     if isinstance(answer, Trade):
         check_trade(answer, len(target), name, portfolio.date, market.assets, leverage_limit=1.0)
-        capped = getattr(policy, "turnover_cap", None) is not None
-        if (answer.part < 1.0 or capped) and last_trade == today:
+        if asked_once(policy, answer) and last_trade == today:
             return Hold(BEGUN)
     return answer
+
+
+def asked_once(policy: Policy, trade: Trade) -> bool:
+    """Does a trade go a part of its way, or up to a cap, so that it is asked for once at a close?"""
+    return trade.part < 1.0 or getattr(policy, "turnover_cap", None) is not None

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+import exchange_calendars as xcals
 import numpy as np
+import pandas as pd
 import pytest
 from simulated import world
 
@@ -13,11 +15,16 @@ from backtests.tuning import tune
 from research.accounting import Costs
 from research.allocation import EqualWeights, FixedWeights
 from research.errors import ConfigError
+from research.market import instruments_table
 from research.risk import GBM, simulated_market
-from research.rules import Threshold
+from research.rules import Calendar, GroupThreshold, Never, Threshold, TrackingError
 from research.rules.one_asset import best_half_width
 
 P, SIGMA, COST, G = 0.6, 0.16, 0.001, 2.0
+
+
+def sessions_of(days: int) -> pd.DatetimeIndex:
+    return xcals.get_calendar("XNYS", start="2015-01-02", end="2019-12-31").sessions[:days]
 
 
 def test_worlds_have_the_moments_of_the_market() -> None:
@@ -86,3 +93,46 @@ def test_what_worlds_cannot_measure_is_refused(arena: Arena) -> None:
         tune([Threshold(EqualWeights(), 0.02)], arena, measure=on_worlds(paths=4, years=1))
     with pytest.raises(ConfigError, match="5 days with returns of all its lines"):
         calibrated(world(days=6), 252.0)
+
+
+def test_worlds_have_the_classes_and_names_of_the_arena() -> None:
+    """One line a class, and a payer by name: groups are lines, and nobody is called S1."""
+    names, costs = ("AGG", "SPY"), Costs.bps(2, commission=5)
+    market = world(days=600, n=2, seed=2)
+    table = instruments_table(names, asset_class=["bonds", "stock"])
+    market = replace(market, assets=names, instruments=table, calendar="XNYS", dates=sessions_of(600))
+    target = FixedWeights((0.5, 0.5))
+    arena = Arena.on(market, costs, target, start=market.dates[400])
+    of_groups, of_lines, never, paid = (
+        tune([rule], arena, measure=on_worlds(paths=6, years=2)).card.tried["J"].iloc[0]
+        for rule in (
+            GroupThreshold(target, band=0.02), Threshold(target, 0.02), Never(target),
+            Threshold(target, 0.02, lines="breaching", payer="AGG"),
+        )
+    )  # fmt: skip
+    assert of_groups == pytest.approx(of_lines, rel=1e-9)
+    assert of_groups < 0.9 * never
+    assert paid < 0.9 * never
+
+
+def test_tickets_are_worth_what_they_are_at_the_wealth_of_the_arena() -> None:
+    """Ten of two million are five of one; both cost a rule that trades two lines daily more than no tickets do."""
+    market = replace(world(days=600, n=2, seed=2), calendar="XNYS", dates=sessions_of(600))
+    target = FixedWeights((0.5, 0.4))
+
+    def cost(ticket: float, nav: float) -> float:
+        costs = replace(Costs.bps(2, commission=5), ticket=np.full(2, ticket))
+        arena = Arena.on(market, costs, target, start=market.dates[400], nav=nav)
+        tuned = tune([Calendar(target, "day")], arena, measure=on_worlds(paths=4, years=1))
+        return float(tuned.card.tried["cost"].iloc[0])
+
+    assert cost(5.0, 1e6) == pytest.approx(cost(10.0, 2e6), rel=1e-9)
+    assert 5.0 < cost(5.0, 1e6) - cost(0.0, 1e6) < 2 * 252 * 5e-6 * 1e4  # bp of a wealth that grows
+
+
+def test_a_rule_that_estimates_needs_a_warm_up_in_years(arena: Arena) -> None:
+    with pytest.raises(
+        ConfigError, match=r"warm_up is 1\.0: a rule estimates from 252 returns: give 1\.1 years or more"
+    ):
+        tune([TrackingError(arena.strategic)], arena, measure=on_worlds(paths=4, years=1, warm_up=1.0))
+    assert tune([TrackingError(arena.strategic)], arena, measure=on_worlds(paths=4, years=1)).card.trials == 1

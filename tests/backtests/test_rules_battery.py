@@ -11,11 +11,14 @@ from typing_extensions import is_protocol
 
 from backtests.backtest import Backtest
 from backtests.engine import backtest
+from backtests.lanes import Lane, play_lanes
+from backtests.tally import tally, target_path_returns
 from research import rules
 from research.accounting import Costs, Execution, Flows, Hold, Policy, View
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.errors import ConfigError, PolicyError
 from research.market import Market, instruments_table
+from research.market.calendars import scheduled
 from research.market.market import Array
 from research.rules import (
     BestPoint,
@@ -32,6 +35,7 @@ from research.rules import (
     Within,
 )
 from research.rules.dynamic_programming import optimal_region
+from research.rules.tranches import phases
 
 DAYS, ZERO = 220, 130  # from row 130 on nothing moves, where a test says so
 FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
@@ -115,7 +119,7 @@ def see(result: Backtest, day: int) -> View:
     target = result.targets.rows[result.targets.row[t]]
     return View(
         result.market.past(t), target, weights, float(result.cash_weight.iloc[day]), float(nav[-1]), nav, day,
-        result.costs,
+        result.costs, opened=result.first,
     )  # fmt: skip
 
 
@@ -151,7 +155,7 @@ def test_wealth_is_what_is_held_and_cash_without_a_target_is_only_what_costs_and
         book = result.ledger
         assert len(book.asked) > 0 or name == "never"
         assert np.isfinite(book.trades).all()
-        held = (result.weights.sum(axis=1) + result.cash_weight).to_numpy()
+        held = (result.weights.sum(axis=1) + book.cash / book.nav).to_numpy()
         np.testing.assert_allclose(held, 1.0, atol=1e-12)
         assert result.weights.to_numpy().min() >= -1e-12
         assert book.residual[0] < 1e-12
@@ -399,6 +403,20 @@ def test_nothing_left_to_trade_against_is_refused() -> None:
         (lambda: Threshold(FIVE, lines="some"), "lines of Threshold is 'some'"),
         (lambda: Threshold(FIVE, lines="breaching", payer=3), "payer of Threshold is 3"),
         (lambda: Threshold(FIVE, cap=np.nan, kind="relative"), "cap of Threshold is nan"),
+        (lambda: Threshold(FIVE, cap=5, kind="relative"), "cap of Threshold is 5"),
+        (
+            lambda: Threshold(FIVE, 20, kind="relative"),
+            "band of Threshold is 20: a band of kind 'relative' is 10 at most",
+        ),
+        (lambda: Threshold(FIVE, np.inf, kind="volatility"), "band of Threshold is inf"),
+        (lambda: Threshold(FIVE, 2), "band of Threshold is 2: a band of kind 'absolute' is 1 at most"),
+        (lambda: Threshold(FIVE, turnover_cap=5), "turnover_cap of Threshold is 5"),
+        (lambda: GroupThreshold(FIVE, band=None), "band of GroupThreshold is None"),
+        (lambda: GroupThreshold(FIVE, lines=3), "lines of GroupThreshold is 3"),
+        (lambda: TrackingError(FIVE, limit=1.5), "limit of TrackingError is 1.5"),
+        (lambda: TrackingError(FIVE, returns=10**30), "returns of TrackingError is 10"),
+        (lambda: NoTradeRegion(FIVE, narrowed="no"), "narrowed of NoTradeRegion is 'no'"),
+        (lambda: Calendar(FIVE, 10**30), "every is 10"),
     ],
 )
 def test_settings_are_refused_by_rule_parameter_and_value(make: Callable[[], Rule], message: str) -> None:
@@ -411,7 +429,7 @@ def test_a_hold_that_was_asked_is_told_from_a_trade(by_day: Callable[[Policy], P
     for name in MAKERS:
         market = made(noise(name), ["", "locked", "sell_only", "buy_only", ""])
         fast, slow = (
-            backtest(market, p, costs_of(name), start=market.dates[1]) for p in (rule_of(name), by_day(rule_of(name)))
+            backtest(market, p, costs_of(name), start=market.dates[77]) for p in (rule_of(name), by_day(rule_of(name)))
         )
         pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
         np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
@@ -489,3 +507,124 @@ def test_lines_that_neither_breached_nor_pay_are_not_traded(lag: int) -> None:
     gaps = np.abs(result.weights.to_numpy()[asked][within] - 0.12)
     assert moved.any(axis=0).all()
     assert (gaps[moved] > 0.015).all()
+
+
+@pytest.mark.parametrize("use", ["rebalance", "cash"])
+@pytest.mark.parametrize("name", NAMES)
+def test_money_of_the_close_of_a_booking_is_found_and_used(name: str, use: str) -> None:
+    """A tenth goes, or comes, where a trade is booked: cash, which has no target here, pays costs and no more."""
+    if name in ("never", "optimal"):  # one is never booked, the other has a target for cash
+        return
+    market = made(noise(name))
+    booked = play(name, market, allocation=WHOLE).ledger.booked
+    t = int(booked[booked >= 0][0])
+    for amount in (-0.1, 0.1):
+        flows = Flows({market.dates[t]: amount}, use)
+        result = play(name, market, allocation=WHOLE, flows=flows)
+        cash = (result.ledger.cash / result.ledger.nav)[t - result.first]
+        assert cash > -2e-3
+        assert cash < 2e-3 or amount > 0.0
+        assert cash < 2e-3 or use == "cash"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_halt_at_the_booking_overdraws_nothing(name: str) -> None:
+    """The line that is to be sold, or bought, the most cannot trade on the day."""
+    market = made(noise(name))
+    plain = play(name, market, allocation=TWO if name == "optimal" else WHOLE)
+    least = plain.ledger.cash.min()
+    for j in np.flatnonzero(plain.ledger.booked >= 0)[:3].tolist():
+        for line in (int(plain.ledger.trades[j].argmin()), int(plain.ledger.trades[j].argmax())):
+            tradable = np.ones(market.shape, dtype=bool)
+            tradable[plain.ledger.booked[j], line] = False
+            halted = dataclasses.replace(market, tradable=tradable)
+            result = play(name, halted, allocation=TWO if name == "optimal" else WHOLE)
+            assert result.ledger.cash.min() > least - 1e-3
+
+
+def test_what_was_halted_on_the_first_of_three_days_is_traded_on_the_others() -> None:
+    """One line is past its band by far: on the third day it is at its target, as if only two days had been meant."""
+    returns = np.zeros((DAYS, 5))
+    returns[5, 0] = 0.3
+    tradable = np.ones(returns.shape, dtype=bool)
+    tradable[6, 0] = False
+    market = dataclasses.replace(made(returns), tradable=tradable)
+    rule = Threshold(WHOLE, 0.04, lines="breaching")
+    result = backtest(market, rule, Costs.bps(5), execution=Execution(days=3), start=market.dates[1])
+    assert result.ledger.asked.tolist() == [5, 5, 5]
+    assert result.weights.iloc[8, 0] == pytest.approx(0.3, abs=1e-12)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_a_part_of_what_a_cap_allows_is_not_less_than_the_cap(lag: int) -> None:
+    rule = Threshold(FIVE, 0.02, part=0.5, turnover_cap=0.005)
+    result = backtest(made(noise("band")), rule, Costs.bps(5), lag=lag)
+    assert result.turnover.max() == pytest.approx(0.005, abs=1e-9)
+
+
+def test_a_cap_holds_in_whole_lots() -> None:
+    """At the prices of the decision: a lot is worth a millionth of NAV, and orders are filled as they were sized."""
+    market = made(3.0 * noise("band"))
+    market = dataclasses.replace(market, prices=market.index)
+    rule = Threshold(FIVE, 0.015, turnover_cap=0.01)
+    result = backtest(market, rule, Costs.bps(5), nav=1e6, lag=0, execution=Execution(sizing="units"))
+    assert 0.0099 < result.turnover.max() < 0.01 + 5e-5
+
+
+def test_cash_without_a_target_takes_nothing_that_the_next_day_would_spend_again() -> None:
+    """What a line past its band frees goes to the others, since cash, who should take it, may hold none."""
+    market = made(3.0 * noise("band"))
+    paid, shared = (
+        backtest(market, Threshold(WHOLE, 0.015, lines="breaching", payer=payer), Costs.bps(5))
+        for payer in ("cash", "pro_rata")
+    )
+    assert len(shared.booked) > 5
+    assert np.abs(paid.ledger.cash / paid.ledger.nav).max() < 1e-9
+
+
+def test_a_calendar_that_goes_half_way_does_so_on_its_days_alone(by_day: Callable[[Policy], Policy]) -> None:
+    """A threshold is asked again until it holds; a calendar's box is one point, and it would be asked for ever."""
+    market = made(noise("calendar"))
+    rule = Calendar(FIVE, "month", part=0.5)
+    whole, half, slow = (backtest(market, r, Costs.bps(5)) for r in (Calendar(FIVE, "month"), rule, by_day(rule)))
+    np.testing.assert_array_equal(half.ledger.asked, whole.ledger.asked)
+    np.testing.assert_array_equal(half.ledger.nav, slow.ledger.nav)
+    np.testing.assert_allclose(half.ledger.trades[0], 0.5 * whole.ledger.trades[0], atol=1e-12)
+    lane = Lane(rule.corridor(market, half.targets), half.targets, Costs.bps(5))
+    played = play_lanes(market, [lane], half.targets, 5.0, 252.0)
+    np.testing.assert_array_equal(played[0], tally(half, *[target_path_returns(half.targets, market)] * 2, 5.0))
+
+
+@pytest.mark.parametrize("tranches", [2, 4])
+def test_a_locked_line_keeps_no_tranche_from_its_phase(tranches: int) -> None:
+    market = made(noise("in tranches"), ["locked", "", "", "", ""])
+    free = play("in tranches", made(noise("in tranches")))
+    result = backtest(market, Calendar(FIVE, "week", tranches=tranches), Costs.bps(5), start=market.dates[1])
+    days = scheduled(market.days, "week", market.calendar, 0)
+    for offset in phases("week", tranches)[1:]:
+        days |= scheduled(market.days, "week", market.calendar, offset)
+    assert len(free.ledger.asked) > 50
+    assert len(result.ledger.asked) == days[1:].sum()
+
+
+def test_sums_of_groups_are_the_same_day_by_day_where_targets_change(by_day: Callable[[Policy], Policy]) -> None:
+    rule = GroupThreshold(InverseVolatility(window=40, refit="week"), "sector", 0.01, "edge")
+    market = made(noise("edges of groups"))
+    fast, slow = (backtest(market, p, Costs.bps(5, commission=3)) for p in (rule, by_day(rule)))
+    assert len(fast.ledger.asked) > 5
+    np.testing.assert_array_equal(fast.ledger.nav, slow.ledger.nav)
+
+
+@pytest.mark.parametrize(("word", "way"), [("sell_only", 1.0), ("buy_only", -1.0)])
+def test_a_group_of_one_restricted_line_is_moved_the_way_it_may_be(word: str, way: float) -> None:
+    """The first line drifts to where only the allowed trade brings its group back; a free line would do the same."""
+    returns = np.zeros((DAYS, 5))
+    returns[5, 0] = 0.4 * way
+    market = dataclasses.replace(made(returns), instruments=made(returns).instruments.assign(sector=list("abcde")))
+    there = dataclasses.replace(market, instruments=market.instruments.assign(trading=[word, "", "", "", ""]))
+    free, bound = (
+        backtest(m, GroupThreshold(FIVE, "sector", 0.02, "edge"), Costs.bps(5), start=m.dates[1])
+        for m in (market, there)
+    )
+    assert free.weights.iloc[-1, 0] == pytest.approx(0.3 + 0.02 * way, abs=1e-9)
+    assert bound.weights.iloc[-1, 0] == pytest.approx(0.3 + 0.02 * way, abs=1e-9)

@@ -62,6 +62,15 @@ def test_a_policy_is_named_by_what_it_does() -> None:
     assert families(named) == ["never", "calendar", "band to target", "band to edge", "band to half"]
 
 
+def test_bands_of_groups_are_called_so_and_are_not_mixed_with_those_of_lines() -> None:
+    groups = [row("group_threshold", J=9.0, band=b, to=1.0) for b in (0.01, 0.02)]
+    mixed = table(row(band=0.01), row(), *groups, row(band=0.01, to=1.0))
+    assert families(policies(mixed)) == ["band to target", "band to edge", "group band to edge"]
+    assert grid(mixed, "band", "to").means.max().max() == 1.0
+    alone = table(*groups, row("group_threshold", J=4.0, band=0.01, to=0.0))
+    assert grid(alone, "band", "to").means.max().max() == 9.0
+
+
 def test_what_varies_is_in_the_name_and_what_does_not_is_not() -> None:
     held = table(row("never"), row("never", allocation="hrp", window=252), row("never", allocation="hrp", window=504))
     assert policies(held)["policy"].tolist() == ["never", "hrp 252: never", "hrp 504: never"]

@@ -119,13 +119,19 @@ def _name(record: Mapping[str, Any]) -> str:
     if rule == "calendar":
         return CALENDARS.get(str(every), f"each {every}")
     if band == band:
-        return f"{axis_value('band', band)}{NARROW_SPACE}% band {_aim(record.get('to', np.nan))}".rstrip()
+        return f"{axis_value('band', band)}{NARROW_SPACE}% {_banded(record)}"
     return f"{rule}, each {every}" if every else str(rule)
 
 
 def _family(record: Mapping[str, Any]) -> str:
     band = record.get("band", np.nan)
-    return f"band {_aim(record.get('to', np.nan))}".rstrip() if band == band else str(record["rule"])
+    return _banded(record) if band == band else str(record["rule"])
+
+
+def _banded(record: Mapping[str, Any]) -> str:
+    """A band round what, and where to."""
+    around = "group band" if record["rule"] == "group_threshold" else "band"
+    return f"{around} {_aim(record.get('to', np.nan))}".rstrip()
 
 
 def _aim(to: float) -> str:

@@ -33,7 +33,13 @@ FAINT, WORDY, STRONG = 0.05, 0.55, 0.95  # strength of colour: of the worst cell
 TOLD = 200  # cells at most in the words of a map
 TALL = 16  # rows: a map is not turned to have more of them
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, strength goes by ratio
-PLURAL = {"start": "starts", "lag": "lags", "cost_multiple": "cost levels", "to": "destinations"}
+PLURAL = {
+    "start": "starts",
+    "lag": "lags",
+    "cost_multiple": "cost levels",
+    "to": "destinations",
+    "lines": "settings of lines",
+}
 
 
 def heat(found: Grid, name: str = "heat") -> Picture:

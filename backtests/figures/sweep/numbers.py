@@ -71,7 +71,8 @@ class Grid:
 def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> Grid:
     """One metric over the parameters `x` and `y`; of the others, those `chosen` are held, the rest averaged.
 
-    Rows without a value of `x` or `y` (a calendar has no band) are left out.
+    Rows without a value of `x` or `y` (a calendar has no band) are left out, and so are bands of groups where there are
+    bands of lines.
     Raises : ConfigError for an axis or a value that the sweep does not have, or fewer than two cells.
     """
     for name in (x, y, metric):
@@ -80,6 +81,8 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping
     held = dict(chosen or {})
     rows = at(table, held)
     rows = rows[~(_empty(rows[x]) | _empty(rows[y]))]
+    if "band" in (x, y) and (rows["rule"] == "threshold").any():
+        rows = rows[rows["rule"] != "group_threshold"]
     if len(rows.drop_duplicates([x, y])) < 2 or x == y:
         raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))

@@ -161,7 +161,7 @@ def test_every_name_has_an_example() -> None:
         ),
         (
             "{rule: calendar, every: 0}",
-            r"policies\.mine \(.*line 2\): Calendar: every is 0: a number of sessions is at",
+            r"policies\.mine \(.*line 2\): Calendar: every is 0: a number of sessions is 1 to",
         ),
         ("{rule: calendar, offset: 99}", r"policies\.mine \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
         ("{rule: threshold, review: never}", r"mine\.review: not one of its words .*found 'never'\. Use 'day'"),

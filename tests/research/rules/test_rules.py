@@ -137,7 +137,7 @@ def test_forty_thresholds_are_tried_by_default() -> None:
         (lambda: Calendar(EQUAL, "fortnight"), "Calendar: every is 'fortnight': no such calendar period"),
         (lambda: Threshold(EQUAL, review="fortnight"), "Threshold: review is 'fortnight': no such calendar period"),
         (lambda: Threshold(EQUAL, check="wensday"), "Threshold: check is 'wensday': .* Did you mean 'wednesday'?"),
-        (lambda: Threshold(EQUAL, review=0), "Threshold: review is 0: a number of sessions is at least 1"),
+        (lambda: Threshold(EQUAL, review=0), "Threshold: review is 0: a number of sessions is 1 to 100,000"),
         (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
         (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
         (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),

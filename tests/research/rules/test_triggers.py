@@ -399,3 +399,23 @@ def test_a_review_of_a_band_without_end_is_a_calendar(market: Market) -> None:
     found = rule.corridor(market, path)
     reviews = market.dates[found.trigger_upper[found.row, 0] == target[0]]
     assert [f"{day:%m-%d}" for day in reviews] == ["01-31", "02-28", "03-29", "04-30", "05-31", "06-29", "07-31"]
+
+
+@pytest.mark.parametrize("make", [TrackingError, CostBenefit])
+def test_a_line_without_its_whole_window_is_as_risky_as_the_riskiest(market: Market, make: type[Handled]) -> None:
+    """It came thirty days ago: what it drifts by is a reason to trade, though nothing is known of it."""
+    tradable = np.ones(market.shape, dtype=bool)
+    tradable[: LAST - 50, 1] = False
+    late = replace(market, tradable=tradable, returns=np.where(tradable, market.returns, 0.0))
+    target = np.full(4, 0.25)
+    view = see(late, target, np.array([0.25, 0.40, 0.10, 0.25]))
+    rule = make(FixedWeights(tuple(target)), returns=WINDOW)
+    assert isinstance(rule.decide(view), Trade)
+
+
+def test_where_trading_is_free_a_trade_says_what_waiting_loses(market: Market) -> None:
+    target = np.full(4, 0.25)
+    view = see(market, target, np.array([0.27, 0.23, 0.25, 0.25]), costs=Costs.bps(4))
+    why = CostBenefit(FixedWeights(tuple(target)), returns=WINDOW).decide(view).why
+    assert "waiting is expected to lose" in why.sentence(market.labels)
+    assert "more than the 0.00 bp" in why.sentence(market.labels)

@@ -149,7 +149,7 @@ def test_part_of_the_way_is_asked_once_a_close(two: Portfolio) -> None:
     assert first.sized.after.weights[0] == pytest.approx(0.55, abs=0.002)
     again = trade_list(first.after(), half)
     assert again.empty
-    assert again.reason == "a part of the way was traded at this close: nothing to do"
+    assert again.reason == "it traded at this close already, and is asked again at the next"
     tomorrow = trade_list(traded_on(first.after(), "2022-12-28"), half)
     assert tomorrow.sized.after.weights[0] == pytest.approx(0.525, abs=0.002)
 
@@ -160,7 +160,7 @@ def test_turnover_cap_is_of_one_close(two: Portfolio) -> None:
     assert first.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 50.0], ["buy", "B", 99.0]]
     again = trade_list(first.after(), capped)
     assert again.empty
-    assert again.reason == "a part of the way was traded at this close: nothing to do"
+    assert again.reason == "it traded at this close already, and is asked again at the next"
 
 
 def test_box_that_cannot_be_booked_is_refused_by_name_and_date(two: Portfolio) -> None:

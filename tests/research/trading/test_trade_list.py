@@ -73,17 +73,19 @@ def test_lines_that_a_turnover_cap_cuts_short_or_leaves_say_so(desk: Any) -> Non
 
 
 def test_tranches_are_not_called_the_target(desk: Any) -> None:
-    """In seven tranches a month the 27th is the phase of one: A earned 10 % since, 5 % of the whole."""
-    mean = (6.0 * np.array([0.5, 0.3, 0.2]) + np.array([0.55, 0.3, 0.2]) / 1.05) / 7.0
-    three = desk(
-        [np.nan] * 3, 1e5 * (mean + np.array([0.1, -0.1, 0.0])), 0.0, [0.5, 0.3, 0.2], commission=0.0, half_spread=0.0
-    )
+    """In 21 tranches a month each day is the phase of one: since that of the 27th A earned 10 %, 5 % of the whole."""
+    mean = (20.0 * np.array([0.5, 0.3, 0.2]) + np.array([0.55, 0.3, 0.2]) / 1.05) / 21.0
+    held = 1e5 * (mean + np.array([0.1, -0.1, 0.0]))
+    free = {"commission": 0.0, "half_spread": 0.0, "last_trade": "2022-12-28"}
+    three = desk([np.nan] * 3, held, 0.0, [0.5, 0.3, 0.2], **free)
     returns = np.array([[0.0] * 3, [0.1, 0.0, 0.0], [0.0] * 3])
     three = replace(three, market=replace(three.market, returns=returns))
     to = "to the mean of its tranches"
-    tranches = Calendar(three.strategic, "month", tranches=7)
+    tranches = Calendar(three.strategic, "month", tranches=21)
     assert said(three, tranches) == {"A": to, "B": to, "C": "at the mean of its tranches"}
     assert trade_list(three, tranches).sized.goal == pytest.approx(mean, abs=1e-9)
+    missed = replace(three, last_trade=pd.Timestamp("2022-12-21"))  # what fell due since then is done today
+    assert trade_list(missed, tranches).sized.goal == pytest.approx([0.5, 0.3, 0.2], abs=1e-9)
 
 
 def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: Any) -> None:
