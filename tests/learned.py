@@ -1,16 +1,20 @@
-"""Learned policies that were never trained, for tests that ask how one is played and not what it is worth."""
+"""Learned policies that were never trained, and a market of known law, for tests of learning."""
 
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
-from research.allocation import Allocation, target_path
+from research.accounting import Costs
+from research.allocation import Allocation, FixedWeights, target_path
 from research.learning import LearnedPolicy
 from research.learning.network import Network, network
 from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays, scales
-from research.market import Market
+from research.market import Market, instruments_table
 from research.market.market import frozen
+
+TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 
 
 def any_network(lines: int, seed: int = 0, hidden: int = 32) -> Network:
@@ -47,3 +51,17 @@ def made_up(market: Market, allocation: Allocation, seen: int, half_width: float
         net=any_network(lines),
         card={"seed": 0},
     )
+
+
+def two_lines(sessions: int, seed: int) -> Market:
+    """Independent normal days, every weekday a session: volatility 20 and 25 %, correlation 0.3, drift 5 and 5.5 %."""
+    rng = np.random.default_rng(seed)
+    one, two = rng.standard_normal((2, sessions))
+    shocks = np.column_stack([0.20 * one, 0.25 * (0.3 * one + np.sqrt(1.0 - 0.3**2) * two)]) / np.sqrt(252)
+    days = np.arange(np.datetime64("1901-01-04"), np.datetime64("2250-01-01"))  # a Friday is the first
+    days = days[np.is_busday(days)][:sessions]
+    names, shape = ("A", "B"), (sessions, 2)
+    return Market(
+        pd.DatetimeIndex(days), names, shocks + np.array([0.05, 0.055]) / 252, np.ones(shape, dtype=bool),
+        np.zeros(sessions), instruments_table(names), np.full(shape, np.nan), calendar="24/5", name="two lines",
+    )  # fmt: skip

@@ -1,8 +1,8 @@
 """Learning by the gradient of J itself, through the accounting of many weeks. torch is imported here: import this late.
 
 The network's boxes are booked by `differentiable.step` week after week, and the daily terms of J that follow are
-differentiated by its weights. Nothing is explored and no value is estimated: it learns from a tenth of the decisions
-that PPO needs, and ends closer to the optimum, where costs are proportional.
+differentiated by its weights. Nothing is explored, and no value is estimated. Costs are proportional; a line that halts
+on a day of the past trades in these worlds, and is judged (`rollouts.judge`) in worlds where it does not.
 Source: Buehler et al. (2019), Deep Hedging, Quantitative Finance 19(8), sections 4 and 5.
 """
 
@@ -110,6 +110,7 @@ def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, draw
     held = Holdings(target.clone(), 1.0 - target.sum(dim=1))
     age = torch.zeros(len(target), dtype=torch.float64)
     total, day = torch.zeros((), dtype=torch.float64), LOOKBACK - 1
+    tariff = days.tariff._replace(rates=days.tariff.rates[:1], total=days.tariff.total[:1])
     half, covariance = (torch.from_numpy(x[drawn.kind]) for x in (days.scales.half_width, days.scales.covariance))
     mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
     for _ in range(decisions):
@@ -124,7 +125,7 @@ def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, draw
             total = total + days.g / 2.0 * (active * active).mean()
             if session == days.lag:
                 units = held.lines.detach()
-                held, cost = step(held, boxes, days.scales.target[drawn.kind], days.tariff)
+                held, cost = step(held, boxes, days.scales.target[drawn.kind], tariff)
                 total = total + cost.mean()
                 age = torch.where((held.lines.detach() != units).any(dim=1), 0.0, age)
     return total * (days.periods_per_year / (decisions * days.sessions) * 1e4)

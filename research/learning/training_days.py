@@ -115,6 +115,11 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
         raise ConfigError(
             f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."
         )
+    if spec.by == "gradient" and not costs.proportional:
+        raise ConfigError(
+            "a policy is learned by the gradient where all costs are proportional, and these have minimums, tickets, "
+            "impact or tax, at which it jumps or ends: learn by 'ppo', or leave them out."
+        )
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
         if not (np.isfinite(value) and value > 0.0):
             raise ConfigError(f"{name} is {value!r}: a learner needs a number above zero.")

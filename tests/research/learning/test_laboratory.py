@@ -3,38 +3,21 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
+from learned import COSTS, TARGET, YEAR, G, two_lines
 
 from backtests.engine import backtest
 from backtests.scores import Yardstick, losses
 from backtests.sweeps import Arena
 from backtests.tuning import tune
-from research.accounting import Costs
-from research.allocation import FixedWeights, target_path
+from research.allocation import target_path
 from research.learning import Learned, PPOSettings, train
 from research.learning.ppo import learn
 from research.learning.rollouts import closed_form, judge
 from research.learning.training_days import scales, training_days
-from research.market import Market, instruments_table
 from research.rules import TunedThreshold
 
-TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 STEPS, PPO = 262_144, PPOSettings(worlds=256, rollout=32, batch=2048)
-
-
-def two_lines(sessions: int, seed: int) -> Market:
-    """Independent normal days, every weekday a session: volatility 20 and 25 %, correlation 0.3, drift 5 and 5.5 %."""
-    rng = np.random.default_rng(seed)
-    one, two = rng.standard_normal((2, sessions))
-    shocks = np.column_stack([0.20 * one, 0.25 * (0.3 * one + np.sqrt(1.0 - 0.3**2) * two)]) / np.sqrt(252)
-    days = np.arange(np.datetime64("1901-01-04"), np.datetime64("2250-01-01"))  # a Friday is the first
-    days = days[np.is_busday(days)][:sessions]
-    names, shape = ("A", "B"), (sessions, 2)
-    return Market(
-        pd.DatetimeIndex(days), names, shocks + np.array([0.05, 0.055]) / 252, np.ones(shape, dtype=bool),
-        np.zeros(sessions), instruments_table(names), np.full(shape, np.nan), calendar="24/5", name="two lines",
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from research.allocation import HRP, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
 from research.errors import ConfigError
-from research.learning import Learned, PPOSettings
+from research.learning import GradientSettings, Learned, PPOSettings
 from research.portfolio.document import read_document
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
 from research.rules import (
@@ -47,6 +47,9 @@ EXAMPLES = {
     "{rule: best_point, horizon: 1, check: 21, returns: 126}": BestPoint(STRATEGIC, horizon=1.0, check=21, returns=126),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
     "{rule: learned, steps: 9, seeds: [7], ppo: {epochs: 3}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(epochs=3)),
+    "{rule: learned, steps: 9, seeds: [7], by: gradient, gradient: {worlds: 3}}": Learned(
+        STRATEGIC, 9, (7,), by="gradient", gradient=GradientSettings(worlds=3)
+    ),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),

@@ -1,0 +1,131 @@
+"""Learning by the gradient: the worlds' own J, its slope against finite differences, and what is learned from it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from learned import COSTS, TARGET, YEAR, G, two_lines
+
+from backtests.engine import backtest
+from research.errors import ConfigError
+from research.learning import GradientSettings, Learned, LearnedPolicy, train
+from research.learning.gradient import _boxes, _drawn, _loss, _observe, _perceptron, learn
+from research.learning.rollouts import closed_form, gauge, judge
+from research.learning.state import LOOKBACK, boxes
+from research.learning.training_days import training_days
+from research.learning.worlds import Worlds
+from research.risk.resampling import resampled
+
+QUICK = GradientSettings(worlds=64)
+SPEC = Learned(TARGET, steps=64 * 78 * 24, seeds=(1,), by="gradient", gradient=QUICK)
+
+
+@pytest.fixture(scope="module")
+def market():
+    return two_lines(252 * 40, seed=1)
+
+
+@pytest.fixture(scope="module")
+def lab(market):
+    return training_days(SPEC, market, COSTS, G, YEAR)
+
+
+def network_of(days, seed: int = 0) -> torch.nn.Sequential:
+    """A network whose boxes differ from the closed form's, and from line to line."""
+    torch.manual_seed(seed)
+    net = _perceptron(9, 8, 2)
+    torch.nn.init.normal_(net[4].weight, std=0.3)
+    return net
+
+
+def test_the_loss_is_the_j_of_the_worlds(lab):
+    """The same days, the same network: what gradients are taken of is what `worlds` books and `judge` measures."""
+    standard, _ = gauge(lab, SPEC)
+    net, drawn = network_of(lab), _drawn(lab, 64, 20, np.random.default_rng(3))
+    with torch.no_grad():
+        ours = float(_loss(lab, net, standard, drawn, 20))
+    worlds, rng = Worlds(lab, drawn.kind, 20, [9]), np.random.default_rng(3)
+    first, stop = lab.first_row[drawn.kind], lab.stop_row[drawn.kind]
+    worlds.open_on(worlds.everyone, resampled(rng, first, stop, (64, LOOKBACK + 100), lab.block))
+    total = np.zeros(64)
+    for _ in range(20):
+        seen = (worlds.features(worlds.everyone) - standard.mean) / standard.deviation
+        with torch.no_grad():
+            action = net(torch.from_numpy(np.clip(seen, -5.0, 5.0))).numpy()
+        total += worlds.act(action.astype(np.float32))
+    assert ours == pytest.approx(lab.annual(total / 20), rel=1e-6)  # actions are float32 there
+
+
+def test_features_and_boxes_are_those_of_the_worlds(lab):
+    worlds = Worlds(lab, lab.kinds(32), 10, [1])
+    for _ in range(6):
+        worlds.hold()
+    features, state = worlds.features(worlds.everyone), worlds.state
+    scales = lab.scales
+    weights = state.units * state.prices / state.nav[:, None]
+    tensors = [torch.from_numpy(x) for x in (weights, scales.target[state.kind], scales.half_width[state.kind])]
+    covariance, age = torch.from_numpy(scales.covariance[state.kind]), torch.from_numpy(state.age.astype(float))
+    calm, trend = (torch.from_numpy(features[:, j].copy()) for j in (5, 6))
+    ours = _observe(tensors[0], tensors[1], tensors[2], covariance, age, calm, trend).numpy()
+    np.testing.assert_allclose(ours, features, rtol=1e-9, atol=1e-9)
+    action = np.random.default_rng(2).uniform(-1.2, 1.2, (32, 2)).astype(np.float32)
+    lower, upper, cash = np.empty((32, 2)), np.empty((32, 2)), np.empty((32, 4))
+    boxes(action, state.kind, scales, lower, upper, cash)
+    made = _boxes(torch.from_numpy(action.astype(float)), tensors[1], tensors[2])
+    for found, expected in zip(made, (lower, upper, cash[:, 2], cash[:, 3]), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+
+
+def test_its_slope_is_that_of_finite_differences(lab):
+    """Of a world of eight weeks, by weights of every layer; a weight is moved by so little that no trade appears."""
+    standard, _ = gauge(lab, SPEC)
+    net, drawn = network_of(lab, 4), _drawn(lab, 16, 8, np.random.default_rng(5))
+    _loss(lab, net, standard, drawn, 8).backward()
+    for layer in (0, 2, 4):
+        weight = net[layer].weight
+        for at in ((0, 0), (1, 3)):
+            slope, ends = float(weight.grad[at]), []
+            for way in (1e-7, -2e-7):
+                with torch.no_grad():
+                    weight[at] += way
+                    ends.append(float(_loss(lab, net, standard, drawn, 8)))
+            with torch.no_grad():
+                weight[at] += 1e-7
+            assert slope == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=2e-3, abs=1e-6)
+
+
+def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
+    """A few seconds of descent are below the closed form, from its boxes on; one seed is one policy, to the bit."""
+    told: list[int] = []
+    lesson = learn(lab, SPEC, 1, told.append)
+    assert told[-1] == lesson.steps == SPEC.whole_steps
+    assert lesson.curve[0][1] == pytest.approx(judge(lab, 0, closed_form(lab), 128), rel=1e-9)
+    assert lesson.losses[0] < 0.995 * judge(lab, 0, closed_form(lab))
+    again, other = (learn(lab, SPEC, seed, told.append) for seed in (1, 2))
+    assert all((one == two).all() for one, two in zip(lesson.net, again.net, strict=True))
+    assert (lesson.net.weight_0 != other.net.weight_0).any()
+
+
+def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_path):
+    past, spec = market.until(market.dates[252 * 20]), replace(SPEC, steps=1)
+    policy = train(spec, past, COSTS, G, YEAR, workers=1).policy
+    assert policy.card["settings"]["gradient"]["worlds"] == 64
+    assert "ppo" not in policy.card["settings"]
+    start = market.dates[252 * 38]
+    played = backtest(market, LearnedPolicy.load(policy.save(tmp_path / "one")), COSTS, start=start)
+    assert len(played.ledger.asked) > 20
+
+
+def test_costs_that_jump_are_refused(market):
+    dear = replace(COSTS, ticket=np.full(2, 1e-4))
+    with pytest.raises(ConfigError, match="learned by the gradient where all costs are proportional"):
+        training_days(SPEC, market, dear, G, YEAR)
+
+
+@pytest.mark.parametrize("changed", [{"worlds": 0}, {"decisions": 1.5}, {"learning_rate": 0.0}, {"hidden": -1}])
+def test_a_setting_out_of_range_is_refused(changed):
+    with pytest.raises(ConfigError, match=f"{next(iter(changed))} of GradientSettings"):
+        GradientSettings(**changed)
+    with pytest.raises(ConfigError, match="by of Learned is 'magic': use one of ppo, gradient"):
+        replace(SPEC, by="magic")
