@@ -148,7 +148,7 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
                 again = outside(p, market.tradable[t], box_round(target, s.rule.band)[2], s.rule.band)
                 if again:
                     order = Order(t, t + s.lag, s.execution.days, box_round(target, s.rule.box))
-                    again = s.rule.part < 1.0
+                    again = s.rule.part < 1.0 and s.rule.band > 0.0  # a calendar goes on on its next day
         p.close()
     return p
 
