@@ -118,11 +118,12 @@ def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, draw
         features = _observe(weights, target, half, covariance, age, drawn.calm[day], drawn.trend[day])
         action = net(((features - mean) / deviation).clamp(-FARTHEST, FARTHEST))
         boxes = _asked(weights, _boxes(action, target, half))
-        for session in range(1, days.sessions + 1):
-            day, age, before = day + 1, age + 1.0, held.nav
-            held = held.earn(drawn.returns[day], drawn.cash[day])
-            active = held.nav / before - 1.0 - drawn.strategic[day]
-            total = total + days.g / 2.0 * (active * active).mean()
+        for session in range(days.sessions + 1):
+            if session > 0:
+                day, age, before = day + 1, age + 1.0, held.nav
+                held = held.earn(drawn.returns[day], drawn.cash[day])
+                active = held.nav / before - 1.0 - drawn.strategic[day]
+                total = total + days.g / 2.0 * (active * active).mean()
             if session == days.lag:
                 units = held.lines.detach()
                 held, cost = step(held, boxes, days.scales.target[drawn.kind], tariff)

@@ -123,9 +123,9 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
         if not (np.isfinite(value) and value > 0.0):
             raise ConfigError(f"{name} is {value!r}: a learner needs a number above zero.")
-    if not 1 <= lag <= SESSIONS[spec.every]:
+    if not 0 <= lag <= SESSIONS[spec.every]:
         raise ConfigError(
-            f"lag is {lag!r}: a learner that decides every {spec.every} books 1 to {SESSIONS[spec.every]} sessions "
+            f"lag is {lag!r}: a learner that decides every {spec.every} books 0 to {SESSIONS[spec.every]} sessions "
             "later. Change the lag, or `every`."
         )
 

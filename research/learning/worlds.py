@@ -177,18 +177,21 @@ def _play(
 ) -> int:
     """Ask every world's box at this close, go on for `sessions` days, and book on day `lag` of them what was asked.
 
+    A lag of 0 books at the close that was seen, as closed forms do.
+
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
     """
     for w in range(len(terms)):
         held = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights)
-        due = lag if ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w) else 0
-        terms[w] = 0.0
-        for day in range(1, sessions + 1):
-            nav = _earn(state, w, history)
-            active = nav / state.nav[w] - 1.0 - state.strategic[w, state.today[w]]
-            terms[w] += half_g * active * active
-            state.nav[w] = nav
+        due = lag if ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w) else -1
+        terms[w], nav = 0.0, state.nav[w]
+        for day in range(sessions + 1):
+            if day > 0:
+                nav = _earn(state, w, history)
+                active = nav / state.nav[w] - 1.0 - state.strategic[w, state.today[w]]
+                terms[w] += half_g * active * active
+                state.nav[w] = nav
             if day == due:
                 status, state.nav[w], state.cash_units[w], paid, _ = book(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,

@@ -39,8 +39,10 @@ def network_of(days, seed: int = 0) -> torch.nn.Sequential:
     return net
 
 
-def test_the_loss_is_the_j_of_the_worlds(lab):
+@pytest.mark.parametrize("lag", [0, 1, 5])
+def test_the_loss_is_the_j_of_the_worlds(lab, lag):
     """The same days, the same network: what gradients are taken of is what `worlds` books and `judge` measures."""
+    lab = replace(lab, lag=lag)
     standard, _ = gauge(lab, SPEC)
     net, drawn = network_of(lab), _drawn(lab, 64, 20, np.random.default_rng(3))
     with torch.no_grad():

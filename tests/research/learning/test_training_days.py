@@ -96,8 +96,8 @@ def test_numbers_out_of_range_are_refused(real, costs, spec):
     for g, year in ((0.0, 252), (5.0, -1), (np.nan, 252)):
         with pytest.raises(ConfigError, match="a number above zero"):
             training_days(spec, real, costs, g, year)
-    for lag in (0, 6):
-        with pytest.raises(ConfigError, match=f"lag is {lag}: a learner that decides every week books 1 to 5 sessions"):
+    for lag in (-1, 6):
+        with pytest.raises(ConfigError, match=f"lag is {lag}: a learner that decides every week books 0 to 5 sessions"):
             training_days(spec, real, costs, 5.0, 252, lag)
 
 
