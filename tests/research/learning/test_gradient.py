@@ -18,7 +18,7 @@ from research.learning.worlds import Worlds
 from research.risk.resampling import resampled
 
 QUICK = GradientSettings(worlds=64)
-SPEC = Learned(TARGET, steps=64 * 78 * 24, seeds=(1,), by="gradient", gradient=QUICK)
+SPEC = Learned(TARGET, steps=24 * QUICK.batch, seeds=(1,), by="gradient", gradient=QUICK)
 
 
 @pytest.fixture(scope="module")
