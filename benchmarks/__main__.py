@@ -1,11 +1,12 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
-from benchmarks import destination, engine, grid, laboratory, main_job, start
+from benchmarks import destination, engine, grid, laboratory, learning, main_job, start
 
 if __name__ == "__main__":
     engine.main()
     grid.main()
     destination.main()
     laboratory.main()
+    learning.main()
     start.main()
     main_job.main()
