@@ -14,7 +14,7 @@ from backtests.loop import events, hold, is_overdrawn, take_in, use_up, uses_all
 from backtests.lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
-from research.accounting.view import check_trade
+from research.accounting.view import check_trade, leverage_of
 from research.errors import PolicyError
 from research.market.market import Array
 from research.rules.terms import NO_LINE
@@ -76,7 +76,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
-                trade, listed = _checked(game, answer, t), None
+                trade, listed = _checked(game, answer, view, t), None
                 if game.execution.sizing == "units":
                     listed = orders(game, t, held.units, held.cash_units, _asked_again(game, view, trade), view.target)
                     if not listed.any():
@@ -190,14 +190,15 @@ def _write_decision(ledger: Ledger, held: _Book, pending: _Pending) -> None:
     held.triggers.append(why.trigger)
 
 
-def _checked(game: Game, answer: object, t: int) -> Trade:
+def _checked(game: Game, answer: object, view: View, t: int) -> Trade:
     """The answer, if it is a trade that can be booked. Raises PolicyError."""
     date = game.market.dates[t]
     if not isinstance(answer, Trade):
         raise PolicyError(
             f"policy {game.name!r} answered {answer!r} on {date:%Y-%m-%d}: a policy answers Hold or Trade."
         )
-    check_trade(answer, len(game.market.assets), game.name, date, game.market.assets, game.leverage_limit)
+    limit = leverage_of(answer, view.weights, game.leverage_limit)
+    check_trade(answer, len(game.market.assets), game.name, date, game.market.assets, limit)
     return answer
 
 

@@ -178,6 +178,11 @@ class Policy(Protocol):
         ...
 
 
+def leverage_of(trade: Trade, weights: Array, limit: float) -> float:
+    """The leverage limit of a trade from weights (n,): one that is made on them may leave lines where they are."""
+    return limit if trade.by_then is None else max(limit, float(np.abs(weights).sum()))
+
+
 def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence[str], leverage_limit: float) -> None:
     """Refuse a box that cannot be booked. Raises PolicyError naming the policy, the date and the worst offender."""
     where = f"policy {policy!r} on {date:%Y-%m-%d}"

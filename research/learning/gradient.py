@@ -25,7 +25,7 @@ from research.learning.training_days import TrainingDays
 from research.risk.resampling import resampled
 from research.rules.bands import TOLERANCE
 
-LEARNING = 2  # the stream of random days that seeds learn on; `rollouts` has others, and so has `ppo`
+LEARNING = 3  # the stream of random days that seeds learn on; `rollouts` has others, and so has `ppo`
 TINY = 1e-20  # added to a square under a root, whose slope at zero is infinite
 
 

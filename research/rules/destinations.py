@@ -26,7 +26,7 @@ def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
     goal, box = room.goal, room.box
-    cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap / rule.part, goal, room.done)
+    cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap, goal, room.done)
     plain = terms.goal == BOX and len(terms.groups) == 0
     if plain and not cut:  # the box of the corridor's row says the same, and more
         copy_box(rule, k, box)
@@ -72,14 +72,20 @@ def remake(
     room: Workspace,
 ) -> tuple[float, float]:
     """Write the box of the decision of row `asked` for weights (n,) at its booking in row t; gives the box of cash."""
-    if terms.goal != TRANCHES or not _move_on(weights, tradable, t, rule, k, room):
+    if terms.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, room):
         set_goal(weights, cash_weight, tradable, t, rule, terms, k, asked, room)
     return write_box(weights, rule, terms, k, room)
 
 
 @inlined
-def _move_on(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> bool:
-    """Write the weights after the moves that were decided; False where a line that moves cannot, leaves or turns."""
+def _move_on(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace
+) -> bool:
+    """Write the weights after the moves that were decided.
+
+    False where a line that moves cannot, leaves or turns, and where the money for it has gone since.
+    """
+    cash = 1.0
     for i in range(len(weights)):
         to = weights[i] + room.moves[i]
         leaves = rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0)
@@ -88,7 +94,8 @@ def _move_on(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: in
         elif leaves or not tradable[t, i]:
             return False
         room.goal[i] = to
-    return True
+        cash -= to
+    return cash >= min(0.0, cash_weight, rule.cash[k, 2]) - TOLERANCE
 
 
 @lean

@@ -56,7 +56,7 @@ class Handled(ABC):
     part : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
     turnover_cap : the most to trade at once, one-way, before costs, fraction of NAV: the largest moves first, whole,
-    the last in part; what is left waits for the next day on which the rule is asked.
+    the last in part; what is left waits for the next day on which the rule is asked. Of it too `part` is gone in a day.
     offset : sessions from the days on which it looks to those on which it does (`research.market.calendars.scheduled`).
     """
 

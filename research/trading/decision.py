@@ -3,7 +3,7 @@
 import numpy as np
 
 from research.accounting import Hold, Policy, Trade, View, Why
-from research.accounting.view import check_trade
+from research.accounting.view import check_trade, leverage_of
 from research.market.calendars import due
 from research.market.market import Array
 from research.portfolio import Portfolio
@@ -49,7 +49,8 @@ def decision(
         )
     )
     if isinstance(answer, Trade):
-        check_trade(answer, len(target), name, portfolio.date, market.assets, leverage_limit=1.0)
+        limit = leverage_of(answer, position.weights, 1.0)
+        check_trade(answer, len(target), name, portfolio.date, market.assets, limit)
         if asked_once(policy, answer) and last_trade == today:
             return Hold(BEGUN)
     return answer

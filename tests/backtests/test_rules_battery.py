@@ -14,7 +14,8 @@ from backtests.engine import backtest
 from backtests.lanes import Lane, play_lanes
 from backtests.tally import tally, target_path_returns
 from research import rules
-from research.accounting import Costs, Execution, Flows, Hold, Policy, View
+from research.accounting import Costs, Execution, Flows, Hold, Policy, Trade, View
+from research.accounting.view import check_trade, leverage_of
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.errors import ConfigError, PolicyError
 from research.market import Market, instruments_table
@@ -556,10 +557,10 @@ def test_what_was_halted_on_the_first_of_three_days_is_traded_on_the_others() ->
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
-def test_a_part_of_what_a_cap_allows_is_not_less_than_the_cap(lag: int) -> None:
+def test_a_part_of_the_way_is_a_part_of_what_a_cap_allows(lag: int) -> None:
     rule = Threshold(FIVE, 0.02, part=0.5, turnover_cap=0.005)
     result = backtest(made(noise("band")), rule, Costs.bps(5), lag=lag)
-    assert result.turnover.max() == pytest.approx(0.005, abs=1e-9)
+    assert result.turnover.max() == pytest.approx(0.0025, abs=1e-9)
 
 
 def test_a_cap_holds_in_whole_lots() -> None:
@@ -628,3 +629,26 @@ def test_a_group_of_one_restricted_line_is_moved_the_way_it_may_be(word: str, wa
     )
     assert free.weights.iloc[-1, 0] == pytest.approx(0.3 + 0.02 * way, abs=1e-9)
     assert bound.weights.iloc[-1, 0] == pytest.approx(0.3 + 0.02 * way, abs=1e-9)
+
+
+@pytest.mark.parametrize("lag", [1, 3])
+def test_tranches_do_not_spend_money_that_has_gone_since(lag: int) -> None:
+    """Three tenths come on the day before a phase, and go on the day after it."""
+    market = made(noise("in tranches"))
+    rule = Calendar(WHOLE, 10, tranches=2)
+    t = int(backtest(market, rule, Costs.bps(5)).ledger.asked[3])
+    flows = Flows({market.dates[t - 1]: 0.3, market.dates[t + 1]: -0.3}, "cash")
+    result = backtest(market, rule, Costs.bps(5), lag=lag, flows=flows)
+    assert result.ledger.cash.min() > -1e-6
+
+
+def test_cash_a_little_below_zero_is_no_leverage_of_the_rule() -> None:
+    """The lines that it leaves alone hold what they hold: a trade that does not raise gross weights is no leverage."""
+    name, weights = "breaching, pro rata", np.array([0.37, 0.21, 0.205, 0.125, 0.1])
+    market = made(noise(name))
+    view = View(market.past(50), np.array(WHOLE.weights), weights, -0.01, 1.0, np.ones(1), 9, costs_of(name))
+    answer = rule_of(name, WHOLE).decide(view)
+    assert isinstance(answer, Trade)
+    check_trade(answer, 5, name, market.dates[50], market.assets, leverage_of(answer, weights, 1.0))
+    with pytest.raises(PolicyError, match=r"gross weights of 1\.0100"):
+        check_trade(answer, 5, name, market.dates[50], market.assets, 1.0)
