@@ -413,10 +413,8 @@ class Backtest:
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
             if t in done:
-                again, free = (
-                    corridor.compiled.again,
-                    max(done[t] + (self.lag == 0), t + 1),
-                )  # a lag of 0 looks, then books
+                again = corridor.compiled.again
+                free = max(done[t] + (self.lag == 0), t + 1)  # a lag of 0 looks, then books
             elif t < corridor.unseen:
                 reasons[t] = UNSEEN
             elif t >= free and rest and t - last[t - self.first] <= rest and not again:

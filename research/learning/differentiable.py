@@ -18,7 +18,7 @@ from research.accounting.box import DUST, nearest
 from research.accounting.kernel import REFUSED, settle
 from research.accounting.tariff import Lots, Scratch, Tariff
 from research.compiled import compiled
-from research.errors import PolicyError
+from research.learning.worlds import no_root
 from research.market.market import Array
 
 STAYS, LOWER, UPPER, LEVEL = range(4)  # where the nearest point puts a line: left alone, at a bound, moved with others
@@ -96,10 +96,7 @@ def _sides(held: Holdings, boxes: Boxes, target: Array, tariff: Tariff) -> tuple
     room = (Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_))
     wrong = _decide(lines, cash, lower, upper, least, most, target, tariff, *room, side, sign, binding)
     if wrong >= 0:
-        raise PolicyError(
-            f"world {wrong} cannot go on: the costs of its trade would take more than the lines that trade are worth. "
-            "Lower the costs."
-        )
+        raise no_root(wrong)
     return torch.from_numpy(side), torch.from_numpy(sign), torch.from_numpy(binding)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from research.learning.differentiable import Boxes, Holdings, step
 from research.learning.lesson import POINTS, WORLDS, Lesson
 from research.learning.network import Network, network
-from research.learning.rollouts import answer_of, gauge, judge, judge_all
+from research.learning.rollouts import GRADIENT_LEARNS, answer_of, gauge, judge, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
 from research.learning.state import CALMEST, FARTHEST, LOOKBACK, NO_CASH, REACH, Standard
@@ -25,7 +25,6 @@ from research.learning.training_days import TrainingDays
 from research.risk.resampling import resampled
 from research.rules.bands import TOLERANCE
 
-LEARNING = 3  # the stream of random days that seeds learn on; `rollouts` has others, and so has `ppo`
 TINY = 1e-20  # added to a square under a root, whose slope at zero is infinite
 
 
@@ -54,7 +53,7 @@ def learn(days: TrainingDays, spec: Learned, seed: int, report: Report) -> Lesso
         updates = spec.whole_steps // own.batch
         descent = torch.optim.Adam(net.parameters(), lr=own.learning_rate)
         slower = torch.optim.lr_scheduler.LambdaLR(descent, lambda update: 1.0 - update / updates)
-        rng = np.random.default_rng([LEARNING, seed])
+        rng = np.random.default_rng([GRADIENT_LEARNS, seed])
         curve: list[tuple[int, float]] = []
         for update in range(updates):
             if update * (POINTS - 1) >= updates * len(curve):

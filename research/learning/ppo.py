@@ -7,14 +7,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 from research.learning.environment import RebalancingWorlds
 from research.learning.lesson import POINTS, WORLDS, Lesson
 from research.learning.network import Network, network
-from research.learning.rollouts import REWARD, answer_of, gauge, judge, judge_all
+from research.learning.rollouts import PPO_LEARNS, REWARD, answer_of, gauge, judge, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
 from research.learning.state import Standard
 from research.learning.threads import one_thread
 from research.learning.training_days import TrainingDays
-
-LEARNING = 0  # the stream of random days that seeds learn on; `rollouts` has others
 
 
 def learn(days: TrainingDays, spec: Learned, seed: int, report: Report) -> Lesson:
@@ -39,7 +37,7 @@ def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[PPO, Standar
     """
     standard, reward_scale = gauge(days, spec)
     own = spec.ppo
-    seeds = [LEARNING, seed]
+    seeds = [PPO_LEARNS, seed]
     worlds = RebalancingWorlds(days, standard, reward_scale, worlds=own.worlds, episode=spec.episode, seed=seeds)
     model = PPO(
         "MlpPolicy",

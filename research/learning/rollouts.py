@@ -13,7 +13,7 @@ from research.market.market import Array, frozen
 
 Answer = Callable[[Array], Floats]  # features (W, k) -> actions (W, n)
 
-GAUGING, JUDGING = 1, 2  # streams of random days, apart from each other and from those of every seed
+PPO_LEARNS, GAUGING, JUDGING, GRADIENT_LEARNS = range(4)  # streams of random days, each apart from the others
 WORLDS = 512  # of a gauge or a judgement
 SESSIONS = 780  # of each world that is judged: about three years
 REWARD = 0.1  # mean reward of the closed form, below zero: a return over a hundred decisions then varies by about one

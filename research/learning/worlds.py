@@ -119,11 +119,16 @@ class Worlds:
             self.state, days.history, lower, upper, cash, days.tariff, lots, Scratch.of(n), *room, *pace, terms
         )
         if refused >= 0:
-            raise PolicyError(
-                f"world {refused} cannot go on: the costs of its trade would take more than the lines that trade are "
-                "worth. Lower the costs."
-            )
+            raise no_root(refused)
         return terms
+
+
+def no_root(world: int) -> PolicyError:
+    """Why a world cannot go on, in words."""
+    return PolicyError(
+        f"world {world} cannot go on: the costs of its trade would take more than the lines that trade are worth. "
+        "Lower the costs."
+    )
 
 
 @compiled

@@ -183,7 +183,7 @@ class NoTradeRegion(ByRisk):
     @property
     def plain(self) -> bool:  # type: ignore[override]
         """Is it a band round each line and no more, as lanes play it?"""
-        return self.cooldown == 0 and self.turnover_cap is None
+        return super(ByRisk, self).plain
 
     @property
     def interval(self) -> float:
