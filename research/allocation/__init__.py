@@ -2,17 +2,22 @@
 
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
 from research.allocation.estimated import InverseVolatility, MinimumVariance
+from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
 from research.allocation.hrp import HRP, hrp_weights
+from research.allocation.regime_exposure import RegimeExposure
 
 __all__ = [
     "HRP",
     "Allocation",
+    "ConstantExposure",
     "EqualWeights",
     "FixedWeights",
     "InverseVolatility",
     "MinimumVariance",
+    "RegimeExposure",
     "TargetPath",
+    "VolatilityTarget",
     "hrp_weights",
     "spread_unlisted",
     "target_path",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
 from research.errors import ConfigError
-from research.learning import Learned
+from research.learning import Learned, Universal
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import (
@@ -40,6 +40,7 @@ RULES: dict[str, type] = {
     "best_point": BestPoint,
     "tuned": TunedThreshold,
     "learned": Learned,
+    "universal": Universal,
 }
 ALLOCATIONS: dict[str, type] = {
     "strategic": FixedWeights,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arguments import is_number, refuse
+from research.compiled import compiled
 from research.errors import DataError
 from research.market.market import Array, Market, Mask
 from research.risk.streams import BLOCKS, STARTS, check_batch, stream
@@ -74,9 +75,23 @@ def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[in
 
     Source: Politis and Romano (1994), The stationary bootstrap.
     """
-    first, stop = first[:, None], stop[:, None]
-    begins = rng.random(shape) < 1.0 / block
-    return chained(begins, rng.integers(first, stop, shape), first, stop)
+    rows = np.empty(shape, np.int64)
+    _resample(rng, first, stop, 1.0 / block, rows)
+    return rows
+
+
+@compiled
+def _resample(rng: np.random.Generator, first: Rows, stop: Rows, begins: float, out: Rows) -> None:
+    """Write rows (W, D): a day begins a block with probability `begins`, and else goes on by one row."""
+    for w in range(out.shape[0]):
+        row = 0
+        for d in range(out.shape[1]):
+            row += 1
+            if d == 0 or begins >= 1.0 or rng.random() < begins:
+                row = first[w] + int(rng.random() * (stop[w] - first[w]))  # `integers` takes six times as long
+            elif row == stop[w]:
+                row = first[w]
+            out[w, d] = row
 
 
 def chained(begins: Mask, starts: Rows, first: Rows | int, stop: Rows | int) -> Rows:

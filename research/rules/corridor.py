@@ -110,11 +110,11 @@ class Corridor:
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
 
-def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float) -> Hold | Trade:
+def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float, again: bool = True) -> Hold | Trade:
     """Ask one row of a corridor (K = 1) of a view: the decision, with its reason."""
     asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
     rows = restricted(rows, view.past)
-    return Corridor(asked, row, **rows, part=part, trigger=trigger).answer(view)  # type: ignore[arg-type]
+    return Corridor(asked, row, **rows, part=part, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
 
 
 def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:

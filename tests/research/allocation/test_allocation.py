@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,17 +13,22 @@ from hypothesis import strategies as st
 import research.allocation as room
 from research.allocation import (
     HRP,
+    ConstantExposure,
     EqualWeights,
     FixedWeights,
     InverseVolatility,
     MinimumVariance,
+    RegimeExposure,
     TargetPath,
+    VolatilityTarget,
     spread_unlisted,
     target_path,
 )
 from research.errors import ConfigError, DataError, PolicyError
+from research.forecast import Regimes
 from research.market import SHUMWAY, delist
 
+REGIMES = Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), pd.Timestamp("2000-01-03"))
 EVERY_ALLOCATION = [
     FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
     FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
@@ -32,6 +38,9 @@ EVERY_ALLOCATION = [
     HRP(window=60),
     HRP(window=60, refit="week", linkage="ward", distance="columns"),
     HRP(window=60, order="pypfopt"),
+    ConstantExposure(InverseVolatility(window=60), 0.6),
+    VolatilityTarget(EqualWeights(), 0.1, lookback=60),
+    RegimeExposure(EqualWeights(), REGIMES),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from research.allocation import HRP, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
 from research.errors import ConfigError
-from research.learning import GradientSettings, Learned, PPOSettings
+from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio.document import read_document
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings, read_policy
 from research.rules import (
@@ -50,6 +50,7 @@ EXAMPLES = {
     "{rule: learned, steps: 9, seeds: [7], by: gradient, gradient: {worlds: 3}}": Learned(
         STRATEGIC, 9, (7,), by="gradient", gradient=GradientSettings(worlds=3)
     ),
+    "{rule: universal, g: 3, every: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),

@@ -1,0 +1,47 @@
+"""How much of a portfolio to hold, by how probable turbulence is: the rest waits in cash."""
+
+from dataclasses import dataclass
+
+from research.allocation.allocation import Allocation
+from research.allocation.estimated import Every
+from research.arguments import one_of
+from research.errors import PolicyError
+from research.forecast import Regimes, history
+from research.market import Past
+from research.market.calendars import EVERY
+from research.market.market import Array
+
+
+@dataclass(frozen=True)
+class RegimeExposure:
+    """Another allocation's target, times the probability that today is calm, as known today; the rest is cash.
+
+    regimes : of one line of the market, fitted before.
+    refit   : "day", "week", "month", "quarter" or "year".
+    Raises  : ConfigError for another refit; when asked, PolicyError on a date that the regimes were fitted after.
+    Source  : Ang and Bekaert (2004), How Regimes Affect Asset Allocation, Financial Analysts Journal 60(2): their
+              switch between stocks and cash, by degrees.
+    """
+
+    allocation: Allocation
+    regimes: Regimes
+    refit: Every = "week"
+
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        one_of("refit of RegimeExposure is", self.refit, EVERY)
+
+    @property
+    def window(self) -> int:
+        """Returns that the other one needs."""
+        return self.allocation.window
+
+    def target(self, past: Past) -> Array:
+        """(n,) the other's weights, all by one factor."""
+        if past.date < self.regimes.seen:
+            raise PolicyError(
+                f"regimes of {self.regimes.line} were fitted on days up to {self.regimes.seen:%Y-%m-%d}, and are asked "
+                f"about {past.date:%Y-%m-%d}: they know what comes after. Start later, or fit them on fewer days."
+            )
+        turbulent = float(self.regimes.filtered(history(past, self.regimes.line))[-1])
+        return (1.0 - turbulent) * self.allocation.target(past)

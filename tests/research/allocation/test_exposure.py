@@ -1,0 +1,76 @@
+"""Part of a portfolio: always the same, or as its volatility allows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from research.allocation import ConstantExposure, EqualWeights, FixedWeights, InverseVolatility, VolatilityTarget
+from research.errors import ConfigError, DataError
+from research.market import Market
+
+HALF = FixedWeights((0.5, 0.5))
+
+
+def swinging(make_market: Callable[..., Market], sizes: list[float]) -> Market:
+    """Two lines that move alike, up and down by each of these sizes in turn, twenty sessions each."""
+    signs = np.tile([1.0, -1.0], 10)
+    moves = np.concatenate([[0.0], *[size * signs for size in sizes]])
+    return make_market(np.column_stack([moves, moves]))
+
+
+def test_a_constant_exposure_holds_its_share_of_every_line(make_market: Callable[..., Market]) -> None:
+    past = swinging(make_market, [0.01]).past(20)
+    assert ConstantExposure(FixedWeights((0.6, 0.3)), 0.5).target(past).tolist() == [0.3, 0.15]
+    other = InverseVolatility(window=10, refit="week")
+    assert (ConstantExposure(other, 0.5).refit, ConstantExposure(other, 0.5).window) == ("week", 10)
+
+
+def test_a_volatility_target_holds_what_has_that_volatility(make_market: Callable[..., Market]) -> None:
+    """Twenty moves of ±1 % have the deviation sqrt(20/19) %; a target of half of that holds half."""
+    market = swinging(make_market, [0.01, 0.04])
+    year = 252.0
+    level = 0.5 * 0.01 * np.sqrt(20 / 19 * year)
+    aim = VolatilityTarget(HALF, level, lookback=20, periods_per_year=year)
+    assert aim.target(market.past(20)) == pytest.approx([0.25, 0.25], rel=1e-12)
+    assert aim.target(market.past(40)) == pytest.approx([0.0625, 0.0625], rel=1e-12)
+
+
+def test_a_volatility_target_borrows_only_as_far_as_it_may(make_market: Callable[..., Market]) -> None:
+    past = swinging(make_market, [0.01]).past(20)
+    assert VolatilityTarget(HALF, 9.0, lookback=20).target(past).tolist() == [0.5, 0.5]
+    assert VolatilityTarget(HALF, 9.0, lookback=20, most=1.5).target(past).tolist() == [0.75, 0.75]
+
+
+def test_a_line_without_its_window_counts_as_if_it_moved_with_the_others(make_market: Callable[..., Market]) -> None:
+    moves = np.concatenate([[0.0], 0.01 * np.tile([1.0, -1.0], 20)])
+    late = make_market(np.column_stack([moves, moves]), first=[0, 30])
+    level = 0.5 * 0.01 * np.sqrt(20 / 19 * 252.0)
+    assert VolatilityTarget(EqualWeights(), level, lookback=20).target(late.past(40)) == pytest.approx([0.25, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"volatility": 0.0}, "volatility of VolatilityTarget is 0.0"),
+        ({"volatility": 0.1, "lookback": 1}, "window of VolatilityTarget is 1"),
+        ({"volatility": 0.1, "refit": "listing"}, "refit of VolatilityTarget is 'listing'"),
+        ({"volatility": 0.1, "most": -1.0}, "most of VolatilityTarget is -1.0"),
+    ],
+)
+def test_a_volatility_target_with_no_sense_is_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        VolatilityTarget(HALF, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("exposure", [-0.1, 1.2, True, float("nan")])
+def test_an_exposure_that_is_no_share_is_refused(exposure: float) -> None:
+    with pytest.raises(ConfigError, match="exposure of ConstantExposure is"):
+        ConstantExposure(HALF, exposure)
+
+
+def test_what_does_not_move_has_no_volatility(make_market: Callable[..., Market]) -> None:
+    with pytest.raises(DataError, match="did not move in the 20 sessions"):
+        VolatilityTarget(HALF, 0.1, lookback=20).target(swinging(make_market, [0.0]).past(20))
+    with pytest.raises(DataError, match=r"no line of the target .* has 20 returns"):
+        VolatilityTarget(HALF, 0.1, lookback=20).target(swinging(make_market, [0.01]).past(19))
