@@ -7,20 +7,24 @@ import pandas as pd
 
 from research.accounting import Costs
 from research.allocation import Allocation, FixedWeights, target_path
-from research.learning import LearnedPolicy
+from research.learning import Learned, LearnedPolicy, PPOSettings
+from research.learning.card import card
+from research.learning.learners.lesson import Lesson
 from research.learning.network import Network, network
+from research.learning.rollouts import gauge
 from research.learning.state import SHARED, Standard
-from research.learning.training_days import TrainingDays, scales
+from research.learning.training_days import TrainingDays, scales, training_days
+from research.learning.worlds import Worlds
 from research.market import Market, instruments_table
 from research.market.market import frozen
 
 TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 
 
-def any_network(lines: int, seed: int = 0, hidden: int = 32) -> Network:
-    """A random network for so many lines, whose actions fill [-1, 1]."""
+def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> Network:
+    """A random network for so many lines, which answers a number for each, or so many; they fill [-1, 1]."""
     rng = np.random.default_rng(seed)
-    sizes = [len(SHARED) + lines, hidden, hidden, lines]
+    sizes = [len(SHARED) + lines, hidden, hidden, answers or lines]
     layers = [(rng.normal(0.0, 1.5 / np.sqrt(a), (a, b)), rng.normal(0.0, 0.1, b)) for a, b in pairwise(sizes)]
     return network([array for layer in layers for array in layer])
 
@@ -32,6 +36,17 @@ def untrained(allocation: Allocation, days: TrainingDays, standard: Standard, se
     return LearnedPolicy(
         allocation, "week", market.assets, market.dates[-1], days.scales, standard, net, {"seed": seed}
     )
+
+
+def carded(market: Market, seed: int = 0) -> LearnedPolicy:
+    """A random network with the scales of a market of two lines, and the card of a training that it never had."""
+    spec = Learned(TARGET, steps=1, seeds=(0, 1, 2, 3), ppo=PPOSettings(worlds=1, rollout=1, batch=1))
+    days = training_days(spec, market, COSTS, G, YEAR)
+    standard, scale = gauge(days, spec)
+    net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
+    lesson = Lesson(net, 5_000, [2.5 + 0.05 * seed], curve)
+    told = card(spec, days, seed, lesson, standard, scale, {"closed_form": [3.0], "never": [60.0]})
+    return LearnedPolicy(TARGET, "week", market.assets, market.dates[-1], days.scales, standard, net, told)
 
 
 def made_up(market: Market, allocation: Allocation, seen: int, half_width: float = 0.01) -> LearnedPolicy:
@@ -64,4 +79,16 @@ def two_lines(sessions: int, seed: int) -> Market:
     return Market(
         pd.DatetimeIndex(days), names, shocks + np.array([0.05, 0.055]) / 252, np.ones(shape, dtype=bool),
         np.zeros(sessions), instruments_table(names), np.full(shape, np.nan), calendar="24/5", name="two lines",
+    )  # fmt: skip
+
+
+def replayed(days: TrainingDays, world: Worlds) -> Market:
+    """The days of a single world as a market, whose week ends are the world's decisions."""
+    drawn, real = world.state.drawn[0], days.market
+    dates = pd.bdate_range("2021-01-01", periods=len(drawn))  # a Friday, and so is row LOOKBACK - 1
+    held = days.scales.target[world.state.kind[0]] != 0.0
+    tradable = real.tradable[drawn] & held
+    return Market(
+        dates, real.assets, np.where(held, real.returns[drawn], 0.0), tradable, real.cash[drawn], real.instruments,
+        np.full(tradable.shape, np.nan), calendar="24/5", name="replayed",
     )  # fmt: skip

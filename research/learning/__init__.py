@@ -1,7 +1,28 @@
 """The same decision, learned: in resampled worlds where money moves by the accounting step, and kept with a card."""
 
+from research.learning.learners.settings import (
+    CrossEntropySettings,
+    DQNSettings,
+    GradientSettings,
+    PPOSettings,
+    SACSettings,
+)
 from research.learning.policy import LearnedPolicy
-from research.learning.settings import GradientSettings, Learned, PPOSettings
+from research.learning.rewards import Reward
+from research.learning.settings import Learned
 from research.learning.training import Training, train
+from research.learning.universal import Universal
 
-__all__ = ["GradientSettings", "Learned", "LearnedPolicy", "PPOSettings", "Training", "train"]
+__all__ = [
+    "CrossEntropySettings",
+    "DQNSettings",
+    "GradientSettings",
+    "Learned",
+    "LearnedPolicy",
+    "PPOSettings",
+    "Reward",
+    "SACSettings",
+    "Training",
+    "Universal",
+    "train",
+]

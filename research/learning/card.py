@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from research.learning.drift import observed
+from research.learning.importance import WORLDS, importance
+from research.learning.rollouts import Answer, answer_of
 from research.learning.settings import Learned
-from research.learning.state import REACH, SHARED, Standard
+from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays
 from research.market.market import Array
 
 if TYPE_CHECKING:
-    from research.learning.lesson import Lesson
+    from research.learning.learners.lesson import Lesson
 
 LIBRARIES = ("numpy", "stable-baselines3", "torch")
 
@@ -26,7 +29,7 @@ def card(
     references: dict[str, list[float]],
 ) -> dict[str, Any]:
     """The card of one seed. references : name -> J of another rule for each target, bp of NAV a year."""
-    market = days.market
+    market, answer = days.market, answer_of(lesson.net, standard)
     return {
         "saw": {
             "market": market.name,
@@ -41,29 +44,53 @@ def card(
             "periods_per_year": days.periods_per_year,
             "lag": days.lag,
             "costs_bps": days.costs.table(market.assets),
-            "reward": "minus the daily terms of J between decisions, times reward_scale",
+            "proportional": days.costs.proportional,
+            "reward": "the sum of the terms of settings.reward by their weights, times reward_scale",
             "reward_scale": reward_scale,
         },
-        "action": f"half-widths of the box: half_width x {REACH:g}^action, action in [-1, 1], cut to [0, 1]",
+        "action": spec.action,
         "settings": spec.settings(),
         "seed": seed,
         "steps": lesson.steps,
-        "features": [
-            {"name": name, "mean": float(mean), "deviation": float(deviation)}
-            for name, mean, deviation in zip(
-                [*SHARED, *(f"drift of {asset}" for asset in market.assets)], *standard, strict=True
-            )
-        ],
+        **_features(days, answer, standard),
         "long_run_volatility": days.scales.volatility * float(np.sqrt(days.periods_per_year)),
         "targets": [_target(days, k, {"learned": lesson.losses, **references}) for k in range(len(days.share))],
         "curve": [{"steps": steps, "J": loss} for steps, loss in lesson.curve],
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that training depends on."""
+    return {library: version(library) for library in LIBRARIES}
+
+
+def _features(days: TrainingDays, answer: Answer, standard: Standard) -> dict[str, Any]:
+    """What it sees: how each feature is standardised, its distribution in training worlds, and what it is worth."""
+    names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]
+    seen, decisions = observed(days, answer)
+    worth = importance(days, answer, len(names))
+    features = [
+        {
+            "name": name,
+            "mean": float(standard.mean[j]),
+            "deviation": float(standard.deviation[j]),
+            "importance": float(worth.rise[j]),
+            "importance_error": float(worth.error[j]),
+            "values": seen[j].values.tolist(),
+            "shares": seen[j].shares.tolist(),
+            "farthest": seen[j].farthest,
+        }
+        for j, name in enumerate(names)
+    ]
+    return {"features": features, "observed": {"decisions": decisions, "importance_worlds": WORLDS}}
 
 
 def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[str, Any]:
     """What was measured for one set of lines, and J in bp of NAV a year in worlds that hold them."""
     market, scales = days.market, days.scales
+    rows = slice(days.first_row[k], days.stop_row[k])
+    excess = (market.returns[rows] - market.cash[rows, None]).mean(axis=0)
 
     def by_line(values: Array) -> dict[str, float]:
         return {name: float(v) for name, v, w in zip(market.assets, values, scales.target[k], strict=True) if w}
@@ -75,5 +102,6 @@ def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[
         "target": by_line(scales.target[k]),
         "half_width": by_line(scales.half_width[k]),
         "variance": by_line(np.diag(scales.covariance[k])),
+        "mean": by_line(days.periods_per_year * np.log1p(excess)),
         "J": {name: loss[k] for name, loss in losses.items()},
     }

@@ -1,26 +1,105 @@
-"""The worlds as stable-baselines3 takes them. It is imported here: import this module where it is used."""
+"""The worlds as learners take them: many at once for stable-baselines3, and one for whatever speaks gymnasium.
 
-from typing import Any
+Both are imported here: import this module where it is used. The third face, through which gradients flow, is
+`torch_worlds`.
+"""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NoReturn
+
+import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.errors import PolicyError
-from research.learning.state import FARTHEST, Floats, Rows, Standard, standardise
+from research.arguments import is_whole
+from research.errors import ConfigError, PolicyError
+from research.learning.actions import numbers_of
+from research.learning.paid import Paid
+from research.learning.rewards import Memory, Reward
+from research.learning.state import FARTHEST, Floats, Rows, Standard
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 
-Infos = list[dict[str, Any]]
+Arrays = dict[str, NDArray[Any]]
+Infos = list[Mapping[str, Any]]
+NOTHING: Mapping[str, Any] = MappingProxyType({})  # is told of a world that goes on
+
+
+def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
+    """Numbers in [-1, 1], or for "hold_or_trade" a choice: 0 to hold, 1 to trade."""
+    if action == "hold_or_trade":
+        return spaces.Discrete(2)
+    return spaces.Box(-1.0, 1.0, (numbers_of(action, lines),), np.float32)
+
+
+def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
+    """(W, m) numbers of what W agents took, (W, m), or of "hold_or_trade" (W,) choices: these become -1 or 1."""
+    if action == "hold_or_trade":
+        return (2.0 * taken.reshape(len(taken), -1) - 1.0).astype(np.float32)
+    return np.ascontiguousarray(taken, dtype=np.float32)
+
+
+class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
+    """One world of the training days. A step is one decision: the box, its booking, and the days to the next decision.
+
+    observation : (k,) standardised features.
+    action      : see `research.learning.actions`; for "hold_or_trade" 0 or 1.
+    reward      : of the decision, times `reward_scale`; info["nav"] is the wealth after it, 1 at the opening.
+    An episode ends by truncation, after `episode` decisions. kind : the target that it holds, the last by default.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+    def __init__(
+        self,
+        days: TrainingDays,
+        standard: Standard,
+        reward_scale: float,
+        *,
+        episode: int,
+        reward: Reward | None = None,
+        kind: int = -1,
+        seed: int = 0,
+    ) -> None:
+        """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
+        if not is_whole(episode) or episode < 1:
+            raise ConfigError(f"episode is {episode!r}: give a whole number of decisions, 1 or more.")
+        self.days, self.episode, self._left = days, episode, 0
+        self._made = (standard, reward or Reward(), reward_scale)
+        self._kind = np.array([range(len(days.share))[kind]])
+        self.observation_space = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
+        self.action_space = action_space(days.action, len(days.market.assets))  # type: ignore[assignment]
+        self._paid = self._opened(seed)
+
+    def _opened(self, seed: int) -> Paid:
+        return Paid(Worlds(self.days, self._kind, self.episode, seed), *self._made)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+        """Open the world anew, on other days; a seed says on which."""
+        super().reset(seed=seed)
+        if seed is None:
+            self._paid.reopen(self._paid.worlds.everyone)
+        else:
+            self._paid = self._opened(seed)
+        self._left = self.episode
+        return self._paid.see(self._paid.worlds.everyone)[0], {}
+
+    def step(self, action: NDArray[Any]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Decide once. Raises PolicyError where no episode has begun, or a reward is not a number."""
+        if self._left == 0:
+            raise PolicyError("the episode is over, or none has begun: call reset.")
+        reward = self._paid.act(as_numbers(self.days.action, np.asarray(action)[None]))
+        self._left -= 1
+        seen = self._paid.see(self._paid.worlds.everyone)[0]
+        return seen, float(reward[0]), False, self._left == 0, {"nav": float(self._paid.worlds.nav[0])}
 
 
 class RebalancingWorlds(VecEnv):
-    """W worlds at once. A step is one decision: the box, its booking, and the days to the next decision.
+    """W worlds at once, each as `RebalancingEnv` has one: days, targets and their shares are those of `days`.
 
-    observation : (k,) standardised features.
-    action      : (n,) widths of the box, log to base 8 of the multiple of each line's half-width.
-    reward      : minus the daily terms of J since the last decision, times `reward_scale`.
     Episodes end by truncation, after `episode` decisions; the first ones sooner, each world at another step.
     """
 
@@ -33,39 +112,37 @@ class RebalancingWorlds(VecEnv):
         worlds: int,
         episode: int,
         seed: int | list[int],
+        reward: Reward | None = None,
     ) -> None:
         """Draw the worlds: days, targets and shares as `days` has them."""
-        self._worlds = Worlds(days, days.kinds(worlds), episode, seed)
-        self._standard, self._reward_scale, self._episode = standard, reward_scale, episode
+        opened = Worlds(days, days.kinds(worlds), episode, seed)
+        self._paid, self._episode = Paid(opened, standard, reward or Reward(), reward_scale), episode
         self._left: Rows = np.full(worlds, episode)
         sees = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
-        super().__init__(worlds, sees, spaces.Box(-1.0, 1.0, (len(days.market.assets),), np.float32))
+        super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))
 
     def reset(self) -> Floats:
         """Draw every world anew, and stagger the ends of the first episodes."""
-        everyone = self._worlds.everyone
-        self._worlds.reopen(everyone)
+        everyone = self._paid.worlds.everyone
+        self._paid.reopen(everyone)
         self._left = 1 + everyone * self._episode // len(everyone)
-        return self._see(everyone)
+        return self._paid.see(everyone)
 
-    def step_async(self, actions: Floats) -> None:
-        """Keep the actions (W, n) for `step_wait`."""
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Keep the actions (W, m), or choices (W,), for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Floats, Floats, NDArray[np.bool_], Infos]:
         """Play the actions. Raises PolicyError for a reward that is not a number."""
-        rewards = (-self._reward_scale * self._worlds.act(self._actions)).astype(np.float32)
-        if not np.isfinite(rewards).all():
-            w = int(np.argmin(np.isfinite(rewards)))
-            raise PolicyError(f"the reward of world {w} is {rewards[w]} after the action {self._actions[w].tolist()}.")
+        rewards = self._paid.act(as_numbers(self._paid.worlds.days.action, self._actions)).astype(np.float32)
         self._left -= 1
-        seen, ended = self._see(self._worlds.everyone), np.flatnonzero(self._left == 0)
-        infos: Infos = [{} for _ in range(self.num_envs)]
+        seen, ended = self._paid.see(self._paid.worlds.everyone), np.flatnonzero(self._left == 0)
+        infos: Infos = [NOTHING] * self.num_envs
         for world in ended:
             infos[world] = {"terminal_observation": seen[world].copy(), "TimeLimit.truncated": True}
         if len(ended):
-            self._worlds.reopen(ended)
-            seen[ended] = self._see(ended)
+            self._paid.reopen(ended)
+            seen[ended] = self._paid.see(ended)
         done = self._left == 0
         self._left[ended] = self._episode
         return seen, rewards, done, infos
@@ -73,24 +150,35 @@ class RebalancingWorlds(VecEnv):
     def close(self) -> None:
         """Nothing is open."""
 
+    def snapshot(self) -> tuple[Arrays, dict[str, Any]]:
+        """All that the worlds are at this close, arrays and plain values, for `restore`."""
+        worlds = self._paid.worlds
+        arrays = {f"state/{name}": values.copy() for name, values in worlds.state._asdict().items()}
+        arrays |= {f"memory/{name}": values.copy() for name, values in self._paid.memory._asdict().items()}
+        return arrays | {"left": self._left.copy()}, {"generator": worlds.generator_state, "steps": self._paid.steps}
+
+    def restore(self, arrays: Arrays, record: dict[str, Any]) -> None:
+        """Become what `snapshot` gave."""
+        worlds = self._paid.worlds
+        for name, values in worlds.state._asdict().items():
+            values[...] = arrays[f"state/{name}"]
+        self._paid.memory = Memory(*(arrays[f"memory/{name}"].copy() for name in Memory._fields))
+        self._left = arrays["left"].copy()
+        worlds.generator_state, self._paid.steps = record["generator"], record["steps"]
+
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The attribute, once for each world asked for; there is nothing to render."""
         value = None if attr_name == "render_mode" else getattr(self, attr_name)
         return [value for _ in self._get_indices(indices)]
 
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Refused: all worlds share their settings."""
-        raise NotImplementedError(f"{attr_name} is shared by all worlds: make other worlds.")
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> NoReturn:
+        """Raises PolicyError: all worlds share their settings."""
+        raise PolicyError(f"{attr_name} is shared by all worlds: make other worlds.")
 
-    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
-        """Refused: a world has no methods of its own."""
-        raise NotImplementedError(f"{method_name} is not a method of a world.")
+    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> NoReturn:
+        """Raises PolicyError: a world has no methods of its own."""
+        raise PolicyError(f"{method_name} is not a method of a world: call it on all of them.")
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """No world is wrapped."""
         return [False for _ in self._get_indices(indices)]
-
-    def _see(self, which: Rows) -> Floats:
-        out = np.empty((len(which), len(self._standard.mean)), np.float32)
-        standardise(self._worlds.features(which), self._standard, out)
-        return out

@@ -1,7 +1,5 @@
 """Learned policies on disk: numbers in safetensors, the card in JSON. Reading them runs no code from either."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,69 +9,70 @@ import pandas as pd
 
 from research.allocation import Allocation, EqualWeights, FixedWeights
 from research.errors import ConfigError, DataError
+from research.learning.actions import ACTIONS, numbers_of
 from research.learning.network import Network, network
 from research.learning.policy import LearnedPolicy
+from research.learning.sealed import read_sealed, write_sealed
 from research.learning.settings import SESSIONS
 from research.learning.state import SHARED, Standard
 from research.learning.training_days import scales
-from research.market.market import Array, frozen
+from research.market.market import frozen
 
-FORMAT = "learned rebalancing policy, 1"
-NUMBERS, CARD = "policy.safetensors", "card.json"
+FORMAT = "learned rebalancing policy, 2"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 MEND = "Restore the folder as it was saved, or train the policy again."
 
 
 def save(policy: LearnedPolicy, folder: Path) -> Path:
-    """Write a policy into `folder`; the same policy gives the same bytes."""
-    from safetensors.numpy import save as to_bytes
-
+    """Write a policy as `folder`; the same policy gives the same bytes."""
     arrays = {
         **policy.net._asdict(),
         **policy.standard._asdict(),
         **policy.scales._asdict(),
         "volatility": np.array([policy.scales.volatility]),
     }
-    numbers = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()})
     card = {
         **policy.card,
         "format": FORMAT,
         "allocation": _allocation_settings(policy.allocation),
         "every": policy.every,
+        "action": policy.action,
         "assets": list(policy.assets),
         "seen": f"{policy.seen:%Y-%m-%d}",
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / NUMBERS).write_bytes(numbers)
-    text = json.dumps(card | {"seal": _seal(card, numbers)}, indent=2, sort_keys=True, allow_nan=False)
-    (folder / CARD).write_text(text + "\n", encoding="utf-8")
-    return folder
+    return write_sealed(folder, card, arrays)
 
 
 def load(folder: Path) -> LearnedPolicy:
     """The policy in `folder`. Raises DataError when a file is missing, of another format, or not as it was saved."""
-    card, numbers = _read_card(folder / CARD), _read_bytes(folder / NUMBERS)
-    seal = card.pop("seal", None)
-    if card.get("format") != FORMAT:
-        raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {FORMAT!r}. {MEND}")
-    if seal != _seal(card, numbers):
-        raise DataError(f"{folder} is not as it was saved: {CARD} and {NUMBERS} do not bear its seal. {MEND}")
+    card, arrays = read_sealed(folder, MEND, FORMAT)
     try:
-        return _policy(card, _arrays(numbers))
+        return _policy(card, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder} holds no policy that can be played: {error!r}. {MEND}") from error
 
 
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a policy of any format, whose seal is whole. Raises DataError as `load` does."""
+    return read_sealed(folder, MEND)[0]
+
+
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:
     assets, every = tuple(card["assets"]), card["every"]
-    net = network([arrays[name] for name in Network._fields])
+    *layers, bounded = (arrays[name] for name in Network._fields)
+    net = network(layers, bool(bounded[0]))
     n, seen = len(assets), len(SHARED) + len(assets)
+    m = numbers_of(card["action"], n)
     volatility = float(arrays["volatility"][0])
     measured = scales(arrays["target"], arrays["half_width"], arrays["covariance"], volatility)
     standard = Standard(frozen(arrays["mean"]), frozen(arrays["deviation"]))
     units = net.weight_1.shape
     shapes = {
-        **dict(zip(Network._fields, ((seen, units[0]), units[:1], units, units[1:], (units[1], n), (n,)), strict=True)),
+        **dict(
+            zip(
+                Network._fields, ((seen, units[0]), units[:1], units, units[1:], (units[1], m), (m,), (1,)), strict=True
+            )
+        ),
         **{"mean": (seen,), "deviation": (seen,)},
         **{"target": (len(measured.target), n), "half_width": (len(measured.target), n)},
         "covariance": (len(measured.target), n, n),
@@ -81,8 +80,9 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     for name, shape in shapes.items():
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape} finite numbers")
-    if every not in SESSIONS:
-        raise ValueError(f"every is {every!r}")
+    for name, known in (("every", SESSIONS), ("action", ACTIONS)):
+        if card[name] not in known:
+            raise ValueError(f"{name} is {card[name]!r}")
     return LearnedPolicy(
         allocation=_allocation(card["allocation"]),
         every=every,
@@ -92,40 +92,8 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
         standard=standard,
         net=net,
         card=card,
+        action=card["action"],
     )
-
-
-def _arrays(numbers: bytes) -> dict[str, Array]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as from_bytes
-
-    try:
-        return dict(from_bytes(numbers))
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(_read_bytes(path))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}. {MEND}") from error
-    if not isinstance(card, dict):
-        raise DataError(f"{path} is a {type(card).__name__}, expected a card of keys and values. {MEND}")
-    return card
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"no learned policy at {path}: {error.strerror}. {MEND}") from error
-
-
-def _seal(card: Mapping[str, Any], numbers: bytes) -> str:
-    """sha256 over the card's values and the numbers: it breaks when either file is changed, cut, or exchanged."""
-    text = json.dumps(card, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode() + b"\0" + numbers).hexdigest()
 
 
 def _allocation_settings(allocation: Allocation) -> dict[str, Any]:

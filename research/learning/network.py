@@ -1,17 +1,23 @@
 """The learned function: two tanh layers, from what is seen to how wide a box should be. Playing it needs no torch."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from research.compiled import compiled
 from research.learning.state import Floats
 from research.market.market import frozen
 
+Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
+
 
 class Network(NamedTuple):
-    """Weights (inputs, units) and biases (units,) of each layer, float32. The last layer gives the mean action."""
+    """Weights (inputs, units) and biases (units,) of each layer, float32. The last layer gives the mean action.
+
+    bounded : (1,) 1 where the hyperbolic tangent is taken of the last layer too, else 0.
+    """
 
     weight_0: Floats
     bias_0: Floats
@@ -19,11 +25,12 @@ class Network(NamedTuple):
     bias_1: Floats
     weight_2: Floats
     bias_2: Floats
+    bounded: Floats
 
 
-def network(arrays: Sequence[Floats]) -> Network:
-    """A network of these arrays, made read-only."""
-    return Network(*(frozen(np.asarray(array, dtype=np.float32)) for array in arrays))
+def network(arrays: Sequence[Floats], bounded: bool = False) -> Network:
+    """A network of the six arrays of its layers, made read-only."""
+    return Network(*(frozen(np.asarray(array, dtype=np.float32)) for array in (*arrays, [float(bounded)])))
 
 
 @compiled
@@ -37,10 +44,12 @@ def forward(net: Network, seen: Floats, out: Floats) -> None:
         layer(first, net.weight_1, net.bias_1, second)
         squash(second)
         layer(second, net.weight_2, net.bias_2, out[w])
+        if net.bounded[0] > 0.0:
+            squash(out[w])
 
 
 @compiled
-def layer(inputs: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+def layer(inputs: Numbers, weight: Numbers, bias: Numbers, out: Numbers) -> None:
     """Write inputs (k,) @ weight (k, units) + bias into out, one input after the other."""
     for j in range(len(out)):
         out[j] = bias[j]
@@ -50,7 +59,7 @@ def layer(inputs: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
 
 
 @compiled
-def squash(values: Floats) -> None:
+def squash(values: Numbers) -> None:
     """Take the hyperbolic tangent in place."""
     for j in range(len(values)):
         values[j] = np.tanh(values[j])

@@ -11,8 +11,9 @@ import pandas as pd
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation
 from research.errors import PolicyError
+from research.learning.actions import Action, asked
 from research.learning.network import Network, forward
-from research.learning.state import LOOKBACK, Floats, Scales, Standard, boxes, observe, standardise, strategic_returns
+from research.learning.state import LOOKBACK, Floats, Scales, Standard, observe, standardise, strategic_returns
 from research.market.calendars import last_of
 from research.market.market import Array
 from research.rules.corridor import decide_in
@@ -22,12 +23,13 @@ SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 @dataclass(frozen=True, eq=False)
 class LearnedPolicy:
-    """A box round the target, as wide as the state asks, at the last session of every period; made by `train`.
+    """What the state asks for, by its action, at the last session of every period; made by `train`.
 
     allocation : what to hold.  every : the period.  assets : the lines, in the market's order.
     seen     : the last date that it learned from; it decides from there on.
     scales, standard, net : what it measures gaps by, what it standardises features by, and its network.
     card     : what it saw, how it was trained and what it was worth there, in plain JSON values.
+    action   : what its answer means, one of `research.learning.actions`.
     """
 
     allocation: Allocation
@@ -38,10 +40,11 @@ class LearnedPolicy:
     standard: Standard
     net: Network
     card: Mapping[str, Any]
+    action: Action = "bands"
     family: ClassVar[str] = "learned"
 
     def decide(self, view: View) -> Hold | Trade:
-        """Trade to the edge of the box when a line is outside it; asked at the last scheduled session of its period.
+        """Hold, or trade into the box of its answer; asked at the last scheduled session of its period.
 
         Raises : PolicyError on a date before the last that it saw, for other lines, or for a target that it was not
                  trained for.
@@ -49,11 +52,12 @@ class LearnedPolicy:
         self._check(view)
         if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
             return Hold(Why("learned"))
-        kind, n = np.array([self._kind(view)]), len(self.assets)
-        lower, upper, cash = np.empty((1, n)), np.empty((1, n)), np.empty((1, 4))
-        boxes(self.action(view)[None], kind, self.scales, lower, upper, cash)
+        kind = np.array([self._kind(view)])
+        lower, upper, cash, part = asked(self.action, self.answer(view)[None], kind, self.scales)
+        if part[0] == 0.0:
+            return Hold(Why("learned"))
         rows = {"target": self.scales.target[kind], "trigger_lower": lower, "trigger_upper": upper, "cash": cash}
-        return decide_in(rows | {"lower": lower, "upper": upper}, view, "learned", part=1.0)
+        return decide_in(rows | {"lower": lower, "upper": upper}, view, "learned", float(part[0]), again=False)
 
     def features(self, view: View) -> Array:
         """(k,) what it sees of a view, as its card names it."""
@@ -62,13 +66,13 @@ class LearnedPolicy:
         observe(view.weights, recent, view.days_since_trade, self.scales, kind, out)
         return out
 
-    def action(self, view: View) -> Floats:
-        """(n,) what it answers: the width of each line's box, log to base 8 of the multiple of its half-width."""
+    def answer(self, view: View) -> Floats:
+        """(m,) the numbers that it answers, as `research.learning.actions` reads them."""
         seen = np.empty((1, len(self.standard.mean)), np.float32)
         standardise(self.features(view)[None], self.standard, seen)
-        action = np.empty((1, len(self.assets)), np.float32)
-        forward(self.net, seen, action)
-        return action[0]
+        numbers = np.empty((1, len(self.net.bias_2)), np.float32)
+        forward(self.net, seen, numbers)
+        return numbers[0]
 
     def save(self, folder: str | Path) -> Path:
         """Write `policy.safetensors` and `card.json` into `folder`, made where it is missing; gives the folder."""

@@ -1,46 +1,56 @@
 """Worlds played out: the J that an answer earns in them, and what features and rewards are standardised by."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from research.learning.network import Network, forward
+from research.learning.rewards import Memory, rewarded
 from research.learning.settings import Learned
 from research.learning.state import SHARED, Floats, Standard, standardise
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 from research.market.market import Array, frozen
 
-Answer = Callable[[Array], Floats]  # features (W, k) -> actions (W, n)
+Answer = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
 
-PPO_LEARNS, GAUGING, JUDGING, GRADIENT_LEARNS = range(4)  # streams of random days, each apart from the others
+# streams of random days, each apart from the others
+PPO_LEARNS, GAUGING, JUDGING, GRADIENT_LEARNS, VALIDATING, REPLAY_LEARNS, CROSS_ENTROPY_LEARNS = range(7)
 WORLDS = 512  # of a gauge or a judgement
 SESSIONS = 780  # of each world that is judged: about three years
-REWARD = 0.1  # mean reward of the closed form, below zero: a return over a hundred decisions then varies by about one
+REWARD = 0.1  # mean size of the closed form's rewards: a return over a hundred decisions then varies by about one
+
+
+def in_bands(days: TrainingDays) -> TrainingDays:
+    """The same days, where the action is a box of the closed form's widths at zero."""
+    return replace(days, action="bands")
 
 
 def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
-    """Mean and deviation of each feature under the closed form, and the scale that makes its mean reward -REWARD.
+    """Mean and deviation of each feature under the closed form, and what makes the mean size of its rewards REWARD.
 
     A line's own drift is taken from the worlds that hold the line.
     """
-    worlds = Worlds(days, days.kinds(WORLDS), spec.episode, [GAUGING])
-    still = closed_form(days)
-    features, terms = [], []
+    worlds = Worlds(in_bands(days), days.kinds(WORLDS), spec.episode, [GAUGING])
+    still, memory = closed_form(days), Memory.of(worlds.nav)
+    features, rewards = [], []
     for _ in range(spec.episode):
         features.append(worlds.features(worlds.everyone))
-        terms.append(worlds.act(still(features[-1])))
+        loss = worlds.act(still(features[-1]))
+        paid, memory = rewarded(spec.reward, memory, loss, worlds.nav)
+        rewards.append(paid)
     seen = np.array(features)
     held = np.ones(seen.shape[1:], dtype=bool)
     held[:, len(SHARED) :] = days.scales.half_width[days.kinds(WORLDS)] > 0.0
     columns = [seen[:, held[:, j], j] if held[:, j].any() else np.zeros(1) for j in range(seen.shape[2])]
     mean, deviation = np.array([c.mean() for c in columns]), np.array([c.std() for c in columns])
     standard = Standard(frozen(mean), frozen(np.where(deviation > 0.0, deviation, 1.0)))
-    return standard, REWARD / (float(np.mean(terms)) or 1.0)
+    return standard, REWARD / (float(np.mean(np.abs(rewards))) or 1.0)
 
 
 def closed_form(days: TrainingDays) -> Answer:
-    """Action zero: the closed form's own boxes."""
+    """The closed form's own boxes, `in_bands`."""
     return lambda features: np.zeros((len(features), days.scales.target.shape[1]), np.float32)
 
 
@@ -57,17 +67,22 @@ def answer_of(net: Network, standard: Standard) -> Answer:
     return answer
 
 
-def judge(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS) -> float:
-    """J of an answer, bp of NAV a year, in worlds of one kind whose days no learner met; without an answer, of holding.
+def judge(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS, stream: int = JUDGING) -> float:
+    """J of an answer, bp of NAV a year, in worlds of one kind, in draws that no learner met; without one, of holding.
 
-    The days drawn are the same for every answer.
+    The days drawn are the same for every answer.  stream : where they are drawn from.
     """
+    return days.annual(judged(days, kind, answer, worlds, stream))
+
+
+def judged(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS, stream: int = JUDGING) -> Array:
+    """(worlds,) daily terms of J in each of the worlds of `judge`, a decision."""
     decisions = -(-SESSIONS // days.sessions)
-    played = Worlds(days, np.full(worlds, kind), decisions, [JUDGING, kind])
+    played = Worlds(days, np.full(worlds, kind), decisions, [stream, kind])
     terms = np.zeros(worlds)
     for _ in range(decisions):
         terms += played.hold() if answer is None else played.act(answer(played.features(played.everyone)))
-    return days.annual(terms / decisions)
+    return terms / decisions
 
 
 def judge_all(days: TrainingDays, answer: Answer | None) -> list[float]:

@@ -5,75 +5,24 @@ from typing import Any, ClassVar, Literal
 
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
-from research.arguments import one_of
+from research.arguments import is_whole, one_of
 from research.errors import ConfigError
+from research.learning.actions import ACTIONS, Action
+from research.learning.learners.settings import (
+    LEARNERS,
+    By,
+    CrossEntropySettings,
+    DQNSettings,
+    GradientSettings,
+    PPOSettings,
+    SACSettings,
+    check_count,
+    check_within,
+)
+from research.learning.rewards import Reward
 from research.rules.handled import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
-
-
-@dataclass(frozen=True)
-class PPOSettings:
-    """Proximal policy optimisation as `stable_baselines3.PPO` takes it; measured to fit weekly boxes, seldom changed.
-
-    worlds : played at once.  rollout : decisions of each world between two updates.
-    batch, epochs, clip, learning_rate : of an update; the rate falls linearly to zero.
-    gamma, gae_lambda : discount and trace, a decision.
-    hidden : units of each of two tanh layers; the policy and the value have their own.
-    log_std : of the noise of exploration at the start, for each unit of the last layer.
-    """
-
-    worlds: int = 512
-    rollout: int = 32
-    batch: int = 4096
-    epochs: int = 4
-    learning_rate: float = 4e-3
-    clip: float = 0.2
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
-    hidden: int = 32
-    log_std: float = -2.5
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in ("worlds", "rollout", "batch", "epochs", "hidden"):
-            _check_count("PPOSettings", name, getattr(self, name))
-        for name, most in (("learning_rate", 1.0), ("clip", 1.0), ("gamma", 0.9999), ("gae_lambda", 1.0)):
-            _check_within("PPOSettings", name, getattr(self, name), 0.0, most)
-        if self.worlds * self.rollout % self.batch:
-            raise ConfigError(
-                f"batch of PPOSettings is {self.batch}: give a number that divides the {self.worlds * self.rollout} "
-                f"decisions of a rollout ({self.worlds} worlds x {self.rollout})."
-            )
-        _check_within("PPOSettings", "log_std", self.log_std, -10.0, 2.0)
-
-
-@dataclass(frozen=True)
-class GradientSettings:
-    """Descent along the gradient of J itself, through many decisions of many worlds; seldom changed.
-
-    worlds : played at once.  decisions : of each between two updates, from the opening in the target on; where they are
-    few, trading seems dearer than it is, since what it saves comes after the last of them.
-    learning_rate : of Adam; it falls linearly to zero.  hidden : units of each of two tanh layers.
-    """
-
-    worlds: int = 256
-    decisions: int = 130
-    learning_rate: float = 1e-2
-    hidden: int = 32
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in ("worlds", "decisions", "hidden"):
-            _check_count("GradientSettings", name, getattr(self, name))
-        _check_within("GradientSettings", "learning_rate", self.learning_rate, 0.0, 1.0)
-
-    @property
-    def batch(self) -> int:
-        """Decisions of an update."""
-        return self.worlds * self.decisions
 
 
 @dataclass(frozen=True)
@@ -89,9 +38,18 @@ class Learned:
                     listed at earlier times, in proportion to the days on which it was: so a learner meets regimes
                     that the youngest line has not lived through.
     episode       : decisions until a world is drawn anew; its end is truncation, not ruin.
-    by            : "ppo", by trial and reward; or "gradient", through the accounting itself, where costs are
-                    proportional.
-    Raises        : ConfigError for a setting out of range, or an allocation that is refitted.
+    action        : what it decides, see `research.learning.actions`. Where costs are proportional only boxes come near
+                    the optimum; with a ticket, to hold or to trade, and how far.
+    reward        : what it learns for; it is judged by J whatever that is.
+    by            : the learner (`research.learning.learners`): "ppo", "sac" and "dqn" by trial and reward;
+                    "gradient" through the accounting itself, for bands, where costs are proportional; "cross_entropy"
+                    by drawing a few parameters, the control that any other has to beat.
+    patience      : points of the learning curve, of twelve in all, without a new lowest J, after which a seed stops
+                    and keeps the network of the lowest; 0 never stops, and keeps the last.
+    device        : "cpu", where a seed repeats to the bit, or "cuda", where stable-baselines3's networks are: these are
+                    so small that it is slower.
+    Raises        : ConfigError for a setting out of range, an allocation that is refitted, or a learner that cannot
+                    learn the action.
     """
 
     allocation: Allocation
@@ -101,9 +59,16 @@ class Learned:
     block: int = 40
     current_share: float = 0.5
     episode: int = 156
-    by: Literal["ppo", "gradient"] = "ppo"
+    action: Action = "bands"
+    reward: Reward = field(default_factory=Reward)
+    by: By = "ppo"
+    patience: int = 0
+    device: Literal["cpu", "cuda"] = "cpu"
     ppo: PPOSettings = field(default_factory=PPOSettings)
+    sac: SACSettings = field(default_factory=SACSettings)
+    dqn: DQNSettings = field(default_factory=DQNSettings)
     gradient: GradientSettings = field(default_factory=GradientSettings)
+    cross_entropy: CrossEntropySettings = field(default_factory=CrossEntropySettings)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     family: ClassVar[str] = "learned"
 
@@ -117,33 +82,45 @@ class Learned:
                 "change only when a line is listed. Give it FixedWeights or EqualWeights, or use a Threshold."
             )
         for name in ("steps", "block", "episode"):
-            _check_count("Learned", name, getattr(self, name))
-        _check_within("Learned", "current_share", self.current_share, 0.0, 1.0)
+            check_count("Learned", name, getattr(self, name))
+        if not is_whole(self.patience) or self.patience < 0:
+            raise ConfigError(f"patience of Learned is {self.patience!r}: give a whole number, 0 for none.")
+        check_within("Learned", "current_share", self.current_share, 0.0, 1.0)
         if self.every not in SESSIONS:
             raise ConfigError(f"every of Learned is {self.every!r}: use one of {', '.join(SESSIONS)}.")
-        one_of("by of Learned is", self.by, ("ppo", "gradient"))
+        one_of("by of Learned is", self.by, LEARNERS)
+        one_of("action of Learned is", self.action, ACTIONS)
+        one_of("device of Learned is", self.device, ("cpu", "cuda"))
+        _check_learner(self.by, self.action, self.reward)
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
+
+    @property
+    def own(self) -> Any:
+        """The settings of the learner in use."""
+        return getattr(self, self.by)
 
     @property
     def whole_steps(self) -> int:
         """Decisions that a seed really learns from: whole updates."""
-        update = self.gradient.batch if self.by == "gradient" else self.ppo.worlds * self.ppo.rollout
-        return -(-self.steps // update) * update
+        return -(-self.steps // self.own.update) * self.own.update
 
     def settings(self) -> dict[str, Any]:
         """Every setting but the allocation, as plain JSON values; of the learners only those of the one in use."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", "ppo", "gradient")}
-        return own | {"seeds": list(self.seeds), self.by: asdict(getattr(self, self.by))}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", *LEARNERS)}
+        return own | {"seeds": list(self.seeds), "reward": asdict(self.reward), self.by: asdict(self.own)}
 
 
-def _check_count(owner: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} of {owner} is {value!r}: give a whole number, 1 or more.")
-
-
-def _check_within(owner: str, name: str, value: Any, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
-        raise ConfigError(f"{name} of {owner} is {value!r}: it is more than {low:g} and at most {high:g}.")
+def _check_learner(by: str, action: str, reward: Reward) -> None:
+    """Refuse what a learner cannot learn. Raises ConfigError."""
+    if by == "dqn" and action != "hold_or_trade":
+        raise ConfigError(f"by 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'.")
+    if by == "sac" and action == "hold_or_trade":
+        raise ConfigError("by 'sac' answers with numbers, and action 'hold_or_trade' is a choice: use 'ppo' or 'dqn'.")
+    if by == "gradient" and (action != "bands" or reward != Reward()):
+        raise ConfigError(
+            f"by 'gradient' descends along J itself, with bands: action is {action!r} and reward {reward!r}. Use "
+            "action 'bands' and the default reward, or learn by 'ppo'."
+        )
 
 
 def _checked_seeds(seeds: Any) -> tuple[int, ...]:

@@ -1,11 +1,11 @@
-"""What a learner sees and what its answer means, compiled: the worlds and the policy call the same functions."""
+"""What a learner sees, compiled: the worlds and the policy call the same functions."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from research.compiled import compiled, inlined
+from research.compiled import compiled, inlined, lean
 from research.market.market import Array
 
 Floats = NDArray[np.float32]
@@ -67,7 +67,7 @@ def strategic_returns(target: Array, k: int, returns: Array, cash: Array) -> Arr
     return out
 
 
-@compiled
+@lean
 def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out: Array) -> None:
     """Write what is seen of one portfolio, out (len(SHARED) + n,).
 
@@ -75,17 +75,22 @@ def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out
     age : sessions since the last trade.  k : the row of `scales` in force.
     """
     squared = widest = buys = sells = 0.0
+    first = len(SHARED)
     for i in range(len(weights)):
-        gap, toward = weights[i] - scales.target[k, i], 0.0
+        out[first + i] = 0.0
+    for i in range(len(weights)):  # along rows, so that no sum waits for another
+        gap = weights[i] - scales.target[k, i]
         for j in range(len(weights)):
-            toward += scales.covariance[k, i, j] * (weights[j] - scales.target[k, j])
-        squared += gap * toward
+            out[first + j] += gap * scales.covariance[k, i, j]
+    for i in range(len(weights)):
+        gap = weights[i] - scales.target[k, i]
+        squared += gap * out[first + i]
         buys -= min(gap, 0.0)
         sells += max(gap, 0.0)
         width = scales.half_width[k, i]
         drift = gap / width if width > 0.0 else 0.0
         widest = max(widest, abs(drift))
-        out[len(SHARED) + i] = drift
+        out[first + i] = drift
     squared = max(squared, 0.0)  # it may round below
     out[0] = np.sqrt(squared)
     out[1] = squared
@@ -103,38 +108,16 @@ def _moments(values: Array) -> tuple[float, float]:
     total = squares = 0.0
     for value in values:
         total += value
+    mean = total / len(values)
     for value in values:
-        squares += (value - total / len(values)) ** 2
+        squares += (value - mean) ** 2
     return total, np.sqrt(squares / max(len(values) - 1, 1))
 
 
-@compiled
+@lean
 def standardise(features: Array, standard: Standard, out: Floats) -> None:
     """Write features (W, k) in standard deviations from their mean, clipped, into out (W, k)."""
     for w in range(len(features)):
         for j in range(features.shape[1]):
             z = (features[w, j] - standard.mean[j]) / standard.deviation[j]
             out[w, j] = min(max(z, -FARTHEST), FARTHEST)
-
-
-@compiled
-def boxes(actions: Floats, kinds: Rows, scales: Scales, lower: Array, upper: Array, cash: Array) -> None:
-    """Write the boxes that actions (W, n) mean: target ± half-width x 8^action, cut to [0, 1]; zero is the closed form.
-
-    kinds : (W,) rows of `scales`.  lower, upper : (W, n).  cash : (W, 4) as a `Corridor` holds it.
-    Cash triggers nothing, and its box is whatever the lines' boxes leave to it, or [0, 0] when the target holds none:
-    it trades for nothing, and holding it to its target would make the lines pay (measured: a third of J).
-    """
-    for w in range(len(actions)):
-        k = kinds[w]
-        least = most = held = 0.0
-        for i in range(actions.shape[1]):
-            target = scales.target[k, i]
-            half = scales.half_width[k, i] * REACH ** min(max(np.float64(actions[w, i]), -1.0), 1.0)
-            lower[w, i], upper[w, i] = max(target - half, 0.0), min(target + half, 1.0)
-            least += lower[w, i]
-            most += upper[w, i]
-            held += target
-        cash[w, 0], cash[w, 1] = -np.inf, np.inf
-        none = 1.0 - held < NO_CASH
-        cash[w, 2], cash[w, 3] = (0.0, 0.0) if none else (max(1.0 - most, 0.0), 1.0 - least)

@@ -6,25 +6,27 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from research.accounting import Costs
 from research.errors import ConfigError
-from research.learning.card import card
+from research.learning.card import card, versions
+from research.learning.learners.checkpoint import Checkpoint
 from research.learning.policy import LearnedPolicy
-from research.learning.rollouts import closed_form, gauge, judge_all
+from research.learning.rollouts import closed_form, gauge, in_bands, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report, Told, side_by_side
-from research.learning.training_days import training_days
+from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 
 if TYPE_CHECKING:
-    from research.learning.lesson import Lesson
+    from research.learning.learners.lesson import Lesson
 
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
 
@@ -96,6 +98,7 @@ def train(
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    checkpoints: str | Path | None = None,
 ) -> Training:
     """Train a policy from each seed of `spec` on `market`, which ends with the last training day.
 
@@ -103,6 +106,8 @@ def train(
     workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
     executor : processes of someone else's instead, such as a cluster's. Not threads.
     progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
+    checkpoints : folder in which each seed keeps what it has come to. The same training, killed, goes on from there,
+               and ends with the same bits; at its end the files are deleted.
     Raises   : ConfigError and DataError as `training_days` does, before anything is trained.
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
@@ -110,8 +115,8 @@ def train(
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
-    references = {"closed_form": judge_all(days, closed_form(days)), "never": judge_all(days, None)}
-    job = partial(_learn, spec, market, costs, g, periods_per_year, lag)
+    references = {"closed_form": judge_all(in_bands(days), closed_form(days)), "never": judge_all(days, None)}
+    job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
         lessons = side_by_side(job, spec.seeds, workers, told, executor)
@@ -128,6 +133,7 @@ def train(
                 standard=standard,
                 net=lesson.net,
                 card=card(spec, days, seed, lesson, standard, reward_scale, references),
+                action=spec.action,
             )
             for seed, lesson in zip(spec.seeds, lessons, strict=True)
         },
@@ -144,16 +150,31 @@ def _learn(
     g: float,
     periods_per_year: float,
     lag: int,
+    checkpoints: str | Path | None,
     seed: int,
     report: Report,
 ) -> "Lesson":
     """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
-    if spec.by == "gradient":
-        from research.learning.gradient import learn
-    else:
-        from research.learning.ppo import learn
+    days = training_days(spec, market, costs, g, periods_per_year, lag)
+    checkpoint = None if checkpoints is None else Checkpoint(checkpoints, seed, _depends_on(spec, days))
+    lesson: Lesson = teacher(spec.by)(days, spec, seed, report, checkpoint)
+    if checkpoint is not None:
+        checkpoint.forget()
+    return lesson
 
-    return learn(training_days(spec, market, costs, g, periods_per_year, lag), spec, seed, report)
+
+def teacher(by: str) -> Callable[..., "Lesson"]:
+    """What learns from one seed: (days, spec, seed, report, checkpoint) -> its lesson."""
+    where = by if by in ("gradient", "cross_entropy") else "reinforcement"
+    learn: Callable[..., Lesson] = import_module(f"research.learning.learners.{where}").learn
+    return learn
+
+
+def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
+    """All that a seed's training depends on, as plain JSON values: what is kept of another one is not gone on with."""
+    objective = [days.g, days.periods_per_year, days.lag, days.costs.table(days.market.assets)]
+    settings = {name: value for name, value in spec.settings().items() if name != "seeds"}
+    return [days.market.fingerprint, repr(spec.allocation), settings, objective, versions()]
 
 
 @contextmanager

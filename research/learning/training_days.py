@@ -9,6 +9,7 @@ from research.accounting import Costs
 from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
 from research.errors import ConfigError, DataError
+from research.learning.actions import Action
 from research.learning.settings import SESSIONS, Learned
 from research.learning.state import NO_CASH, Rows, Scales
 from research.market import Market
@@ -39,7 +40,7 @@ class TrainingDays:
     share     : (K,) of the worlds.
     costs, g, periods_per_year : of J, for a wealth of 1 (`Costs.simplified`); tariff : the costs, for kernels.
     lag : sessions from a decision to its booking.
-    sessions  : of one decision.  block : mean length of a block of days.
+    sessions  : of one decision.  action : what its numbers mean.  block : mean length of a block of days.
     """
 
     market: Market
@@ -54,6 +55,7 @@ class TrainingDays:
     periods_per_year: float
     lag: int
     sessions: int
+    action: Action
     block: int
 
     def kinds(self, worlds: int) -> Rows:
@@ -83,6 +85,11 @@ def training_days(
     enough = stop - first >= LEAST_DAYS
     if not enough[-1]:
         raise _too_short(market, targets[-1] != 0.0, int(first[-1]))
+    if spec.block > stop[-1] - first[-1]:
+        raise ConfigError(
+            f"block of Learned is {spec.block} days, and market {market.name!r} has {stop[-1] - first[-1]} on which "
+            "all lines of its last target were listed: a window of history cannot be longer. Give a shorter block."
+        )
     targets, in_force, first, stop = targets[enough], in_force[enough], first[enough], stop[enough]
     spans = [slice(*rows) for rows in zip(first.tolist(), stop.tolist(), strict=True)]
     covariances = [_covariance(market, target != 0.0, span) for target, span in zip(targets, spans, strict=True)]
@@ -101,6 +108,7 @@ def training_days(
         periods_per_year=float(periods_per_year),
         lag=lag,
         sessions=SESSIONS[spec.every],
+        action=spec.action,
         block=spec.block,
     )
 

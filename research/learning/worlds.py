@@ -1,15 +1,16 @@
 """Worlds to learn in: resampled training days, many at once, in which money moves by the accounting's own functions."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
-from research.compiled import compiled
+from research.compiled import compiled, inlined, lean
 from research.errors import PolicyError
-from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, boxes, observe, strategic_return
+from research.learning.actions import Asked, asked
+from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.market.market import Array, Mask
 from research.risk.resampling import resampled
@@ -21,7 +22,8 @@ class State(NamedTuple):
 
     kind : (W,) row of `Scales`.  target : (W, n) of that row.  drawn : (W, D) the training day that each day repeats.
     strategic : (W, D) return of the strategic portfolio.  today : (W,) column of both.
-    units, prices, tradable : (W, n) and cash_units, cash_price, nav : (W,), as the accounting holds them.
+    tradable : (W, n) room for which lines can trade at a close.
+    units, prices : (W, n) and cash_units, cash_price, nav : (W,), as the accounting holds them.
     age : (W,) sessions since the last trade.
     """
 
@@ -61,17 +63,25 @@ class State(NamedTuple):
 class Worlds:
     """W worlds in step: opened in their targets, then played one decision at a time."""
 
-    def __init__(self, days: TrainingDays, kinds: Rows, decisions: int, seed: int | list[int]) -> None:
+    def __init__(
+        self, days: TrainingDays, kinds: Rows, decisions: int, seed: int | list[int], drawn: Rows | None = None
+    ) -> None:
         """Open a world for each of `kinds` (W,), rows of `days.scales`; each has room for so many decisions.
 
-        seed : of the days that are drawn.
+        seed : of the days that are drawn.  drawn : (W, D) those that the worlds repeat at first, drawn by default.
         """
         self.days = days
         self.everyone = np.arange(len(kinds))
         target = np.ascontiguousarray(days.scales.target[kinds])
         self.state = State.empty(kinds, target, LOOKBACK + decisions * days.sessions)
+        n = target.shape[1]
+        charges, none = np.empty((1, len(COLUMNS), n)), np.empty((0, n))
+        self._room = (Lots.empty(n, 0), Scratch.of(n), np.empty((1, n)), charges, none)
         self._rng = np.random.default_rng(seed)
-        self.reopen(self.everyone)
+        if drawn is None:
+            self.reopen(self.everyone)
+        else:
+            self.open_on(self.everyone, drawn)
 
     def __len__(self) -> int:
         return len(self.everyone)
@@ -80,6 +90,15 @@ class Worlds:
     def nav(self) -> Array:
         """(W,) wealth at the last close, 1 when a world was opened."""
         return self.state.nav.copy()
+
+    @property
+    def generator_state(self) -> dict[str, Any]:
+        """Where the generator of days stands, in plain values."""
+        return dict(self._rng.bit_generator.state)
+
+    @generator_state.setter
+    def generator_state(self, state: dict[str, Any]) -> None:
+        self._rng.bit_generator.state = state
 
     def reopen(self, which: Rows) -> None:
         """Draw other days for the worlds `which`, and open them anew."""
@@ -91,33 +110,34 @@ class Worlds:
         """Open the worlds `which` on these training days (·, D), in their targets at the close of day LOOKBACK."""
         _open(self.state, which, drawn, self.days.history)
 
+    def rescale(self) -> None:
+        """Make the wealth of every world one again, and leave its weights as they are."""
+        state = self.state
+        state.units[...] /= state.nav[:, None]
+        state.cash_units[...] /= state.nav
+        state.nav[...] = 1.0
+
     def features(self, which: Rows) -> Array:
         """(·, k) what is seen of the worlds `which` at this close, see `observe`."""
         out = np.empty((len(which), len(SHARED) + self.state.units.shape[1]))
         _look(self.state, which, self.days.scales, out)
         return out
 
-    def act(self, actions: Floats) -> Array:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, in the boxes of actions (W, n)."""
-        lower, upper, cash = np.empty(actions.shape), np.empty(actions.shape), np.empty((len(actions), 4))
-        boxes(actions, self.state.kind, self.days.scales, lower, upper, cash)
-        return self.play(lower, upper, cash)
+    def act(self, numbers: Floats) -> Array:
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, by numbers (W, m) of the action."""
+        return self.play(asked(self.days.action, numbers, self.state.kind, self.days.scales))
 
     def hold(self) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when nothing is traded."""
-        endless = np.full(self.state.units.shape, np.inf)
-        return self.play(-endless, endless, np.tile([-np.inf, np.inf, 0.0, 0.0], (len(self), 1)))
+        nothing = Asked.empty(*self.state.units.shape)
+        nothing.part[:] = 0.0
+        return self.play(nothing)
 
-    def play(self, lower: Array, upper: Array, cash: Array) -> Array:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, in boxes as `boxes` writes them."""
+    def play(self, made: Asked) -> Array:
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when this is asked."""
         days, terms = self.days, np.empty(len(self))
-        n = lower.shape[1]
-        lots, trades, charges = Lots.empty(n, 0), np.empty((1, n)), np.empty((1, len(COLUMNS), n))
-        room = (trades, charges, np.empty((0, n)))
         pace = (days.g / 2.0, days.sessions, days.lag)
-        refused = _play(
-            self.state, days.history, lower, upper, cash, days.tariff, lots, Scratch.of(n), *room, *pace, terms
-        )
+        refused = _play(self.state, days.history, made, days.tariff, *self._room, *pace, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -143,7 +163,6 @@ def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
         for i in range(state.units.shape[1]):
             state.prices[w, i] = 1.0
             state.units[w, i] = state.target[w, i]
-            state.tradable[w, i] = history.tradable[drawn[j, LOOKBACK - 1], i]
             cash -= state.target[w, i]
         state.cash_units[w], state.cash_price[w] = cash, 1.0
         state.nav[w] = wealth(state.units[w], state.prices, w, cash, 1.0)
@@ -162,13 +181,11 @@ def _look(state: State, which: Rows, scales: Scales, out: Array) -> None:
         observe(weights, recent, state.age[w], scales, state.kind[w], out[j])
 
 
-@compiled
+@lean
 def _play(
     state: State,
     history: History,
-    lower: Array,
-    upper: Array,
-    cash: Array,
+    made: Asked,
     tariff: Tariff,
     lots: Lots,
     scratch: Scratch,
@@ -180,16 +197,19 @@ def _play(
     lag: int,
     terms: Array,
 ) -> int:
-    """Ask every world's box at this close, go on for `sessions` days, and book on day `lag` of them what was asked.
+    """Ask every world at this close, go on for `sessions` days, and book on day `lag` of them what was asked.
 
     A lag of 0 books at the close that was seen, as closed forms do.
 
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
     """
+    lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
-        held = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights)
-        due = lag if ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w) else -1
+        _see_halts(state, w, history)
+        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.part[w]
+        trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
+        due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]
         for day in range(sessions + 1):
             if day > 0:
@@ -198,9 +218,10 @@ def _play(
                 terms[w] += half_g * active * active
                 state.nav[w] = nav
             if day == due:
+                _see_halts(state, w, history)
                 status, state.nav[w], state.cash_units[w], paid, _ = book(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], 1.0, tariff, 0, lots, most, 1.0, scratch,
+                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, 0, lots, most, 1.0, scratch,
                     trades, charges, 0,
                 )  # fmt: skip
                 if status == REFUSED:
@@ -211,7 +232,15 @@ def _play(
     return -1
 
 
-@compiled
+@inlined
+def _see_halts(state: State, w: int, history: History) -> None:
+    """Which lines can trade at this close."""
+    t = state.drawn[w, state.today[w]]
+    for i in range(state.units.shape[1]):
+        state.tradable[w, i] = history.tradable[t, i]
+
+
+@inlined
 def _earn(state: State, w: int, history: History) -> float:
     """Let a day pass in world w; gives the wealth at its close."""
     state.today[w] += 1
@@ -219,6 +248,5 @@ def _earn(state: State, w: int, history: History) -> float:
     t = state.drawn[w, state.today[w]]
     for i in range(state.units.shape[1]):
         state.prices[w, i] *= 1.0 + history.returns[t, i]
-        state.tradable[w, i] = history.tradable[t, i]
     state.cash_price[w] *= 1.0 + history.cash[t]
     return wealth(state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w])

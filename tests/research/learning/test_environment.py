@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from research.errors import PolicyError
-from research.learning.environment import RebalancingWorlds
+from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.worlds import Worlds
 
 WORLDS, EPISODE, SCALE = 12, 6, 2_000.0
@@ -75,9 +75,9 @@ def test_there_is_nothing_to_render_to_set_or_to_call(env):
     assert env.get_attr("render_mode") == [None] * WORLDS
     assert env.get_attr("num_envs", indices=[0, 1]) == [WORLDS] * 2
     assert env.env_is_wrapped(object) == [False] * WORLDS
-    with pytest.raises(NotImplementedError, match="make other worlds"):
+    with pytest.raises(PolicyError, match="make other worlds"):
         env.set_attr("episode", 3)
-    with pytest.raises(NotImplementedError, match="not a method"):
+    with pytest.raises(PolicyError, match="not a method"):
         env.env_method("rescue")
     env.close()
 
@@ -85,8 +85,23 @@ def test_there_is_nothing_to_render_to_set_or_to_call(env):
 def test_a_reward_that_is_not_a_number_stops_the_training(days, standard):
     env = RebalancingWorlds(days, standard, np.nan, worlds=3, episode=4, seed=0)
     env.reset()
-    with pytest.raises(PolicyError, match="the reward of world 0 is nan after the action"):
+    with pytest.raises(PolicyError, match="the reward of world 0 is nan at step 1, after the action"):
         env.step(np.zeros((3, 8), np.float32))
+
+
+def test_actions_that_are_no_numbers_or_too_few_are_refused(env, days, standard):
+    """Without it a box of no number holds in silence, and a missing number is read from behind the row."""
+    env.reset()
+    lost = actions(0)
+    lost[7, 2] = np.nan
+    with pytest.raises(PolicyError, match=r"the action of world 7 at step 1 is \[.*nan"):
+        env.step(lost)
+    with pytest.raises(PolicyError, match=r"actions have the shape \(12, 7\), and 'bands' takes \(12, 8\)"):
+        env.step(actions(0)[:, :7])
+    one = RebalancingEnv(days, standard, SCALE, episode=3)
+    one.reset(seed=0)
+    with pytest.raises(PolicyError, match=r"actions have the shape \(1, 1\)"):
+        one.step(np.array([0.3]))
 
 
 def test_stable_baselines_takes_it(env):

@@ -11,7 +11,8 @@ from learned import untrained
 from research.allocation import EqualWeights
 from research.errors import ConfigError, DataError
 from research.learning import LearnedPolicy
-from research.learning.files import CARD, NUMBERS
+from research.learning.files import read_card
+from research.learning.sealed import CARD, NUMBERS
 
 
 @pytest.fixture
@@ -63,10 +64,10 @@ def test_the_files_hold_no_pickle(saved):
 
 
 def test_a_missing_file_is_named(saved, tmp_path):
-    with pytest.raises(DataError, match=r"no learned policy at .*card.json"):
+    with pytest.raises(DataError, match=r"card\.json cannot be read"):
         LearnedPolicy.load(tmp_path / "nowhere")
     (saved / NUMBERS).unlink()
-    with pytest.raises(DataError, match=r"no learned policy at .*policy.safetensors"):
+    with pytest.raises(DataError, match=r"policy\.safetensors cannot be read"):
         LearnedPolicy.load(saved)
 
 
@@ -104,6 +105,13 @@ def test_another_format_is_refused(saved):
         LearnedPolicy.load(saved)
 
 
+def test_a_card_is_read_without_its_policy_and_only_whole(saved, policy):
+    assert read_card(saved) == LearnedPolicy.load(saved).card
+    changed(saved, seen="2010-01-01")
+    with pytest.raises(DataError, match="not as it was saved"):
+        read_card(saved)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"card"'])
 def test_what_is_no_card_is_refused(saved, text):
     (saved / CARD).write_text(text)
@@ -131,3 +139,10 @@ def test_numbers_that_are_not_finite_are_refused(policy, tmp_path):
     folder = replace(policy, net=policy.net._replace(bias_2=broken)).save(tmp_path)
     with pytest.raises(DataError, match=r"expected .* finite numbers"):
         LearnedPolicy.load(folder)
+
+
+def test_what_else_lies_in_the_folder_stays(saved):
+    (saved / "notes.txt").write_text("mine")
+    LearnedPolicy.load(saved).save(saved)
+    assert (saved / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in saved.iterdir()) == [CARD, "notes.txt", NUMBERS]

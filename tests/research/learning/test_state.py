@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from research.learning.actions import asked
 from research.learning.state import (
     FARTHEST,
     LOOKBACK,
     SHARED,
     Standard,
-    boxes,
     observe,
     standardise,
     strategic_returns,
@@ -32,10 +32,8 @@ def seen(weights, recent=(0.01, -0.01), age=7, kind=0):
 
 
 def box(actions, kind=0, measured=TWO):
-    actions = np.array([actions], dtype=np.float32)
-    lower, upper, cash = np.empty(actions.shape), np.empty(actions.shape), np.empty((1, 4))
-    boxes(actions, np.array([kind]), measured, lower, upper, cash)
-    return lower[0], upper[0], cash[0]
+    made = asked("bands", np.array([actions], dtype=np.float32), np.array([kind]), measured)
+    return made.lower[0], made.upper[0], made.cash[0]
 
 
 # -- what is seen ----------------------------------------------------------------------------------------------------

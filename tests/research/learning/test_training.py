@@ -100,12 +100,20 @@ def test_the_card_says_what_was_seen_and_what_it_was_worth(training, days, real)
     assert today["half_width"]["BTC"] == days.scales.half_width[1, -1]
     assert today["variance"]["SPY"] == days.scales.covariance[1, 0, 0]
     assert "BTC" not in card["targets"][0]["half_width"]
+    excess = real.returns[days.first_row[1] :, 0] - real.cash[days.first_row[1] :]
+    assert (1.0 + excess.mean()) ** 252 == pytest.approx(np.exp(today["mean"]["SPY"]), rel=1e-12)
     assert today["J"] == {
         "learned": training.losses[1],
         "closed_form": training.closed_form,
         "never": training.never,
     }
     assert [f["name"] for f in card["features"]][-1] == "drift of BTC"
+    for feature in card["features"]:
+        assert np.diff(feature["values"]).min(initial=1.0) > 0.0
+        assert np.diff(feature["shares"]).min(initial=1.0) > 0.0
+        assert feature["shares"][-1] == 1.0
+        assert feature["importance_error"] > 0.0
+    assert card["observed"]["decisions"] == 156
     assert card["objective"]["costs_bps"]["BTC"] == {"commission": 10.0, "half_spread": 10.0}
     assert [point["steps"] for point in card["curve"]][-1] == card["steps"]
 

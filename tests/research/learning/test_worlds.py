@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
-from learned import untrained
+from learned import replayed, untrained
 
 from backtests.engine import backtest
 from backtests.scores import Yardstick, losses
@@ -16,7 +15,6 @@ from research.learning.rollouts import answer_of
 from research.learning.state import LOOKBACK
 from research.learning.training_days import scales, training_days
 from research.learning.worlds import Worlds
-from research.market import Market
 from research.market.market import frozen
 
 WEEKS = 60
@@ -40,18 +38,6 @@ def test_the_same_seed_draws_the_same_days(days):
 
 
 # -- money -----------------------------------------------------------------------------------------------------------
-
-
-def replayed(days, world: Worlds) -> Market:
-    """The days of a single world as a market, whose week ends are the world's decisions."""
-    drawn, real = world.state.drawn[0], days.market
-    dates = pd.bdate_range("2021-01-01", periods=len(drawn))  # a Friday, and so is row LOOKBACK - 1
-    held = days.scales.target[world.state.kind[0]] != 0.0
-    tradable = real.tradable[drawn] & held
-    return Market(
-        dates, real.assets, np.where(held, real.returns[drawn], 0.0), tradable, real.cash[drawn], real.instruments,
-        np.full(tradable.shape, np.nan), calendar="24/5", name="replayed",
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["seven lines", "eight lines"])
@@ -99,7 +85,7 @@ def test_a_policy_sees_in_a_view_what_a_world_showed_it(days, spec, standard, ki
         seen = world.features(world.everyone)
         np.testing.assert_array_equal(policy.features(view), seen[0])
         action = answer(seen)
-        np.testing.assert_array_equal(policy.action(view), action[0])
+        np.testing.assert_array_equal(policy.answer(view), action[0])
         world.act(action)
 
 

@@ -1,0 +1,96 @@
+"""Is a market like the one that a policy learned in? What it sees there, held against what it saw in training worlds.
+
+The measure is the distance of Kolmogorov and Smirnov: the largest difference of two distributions' shares below a
+value, from 0 (alike) to 1 (nothing in common). What a policy sees this week resembles what it saw last week, so that
+tables for independent draws would call every market strange. Instead a distance is held against those of single
+training worlds from all of them: a feature that is farther off than any of these has drifted.
+Source: Smirnov (1948), Table for estimating the goodness of fit of empirical distributions; the rank among simulated
+distances is Barnard's (1963) test, The spectral analysis of point processes, discussion.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from research.learning.rollouts import WORLDS, Answer, judged
+from research.learning.state import Floats
+from research.learning.training_days import TrainingDays
+from research.market.market import Array
+
+SHARES = np.linspace(0.0, 1.0, 21)  # at which distributions are kept
+
+
+class Observed(NamedTuple):
+    """The distribution of one feature in training worlds.
+
+    values : (m,) increasing, some twenty quantiles.  shares : (m,) of the observations at or below each of them.
+    farthest : the largest distance of a single world from all.
+    """
+
+    values: Array
+    shares: Array
+    farthest: float
+
+    def distance(self, seen: Array) -> float:
+        """Between this distribution and the observations seen (D,), by their shares at or below each value."""
+        below = np.searchsorted(np.sort(seen), self.values, side="right") / len(seen)
+        return float(np.abs(below - self.shares).max())
+
+
+class Drift(NamedTuple):
+    """How far one feature is from its training.  distance : from 0 to 1.  limit : past which it has drifted."""
+
+    feature: str
+    distance: float
+    limit: float
+
+    @property
+    def drifted(self) -> bool:
+        """Is it farther off than any training world was?"""
+        return self.distance > self.limit
+
+
+def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[list[Observed], int]:
+    """The distribution of each feature under an answer, in judged worlds that hold the lines of the last training day.
+
+    Gives besides how many decisions each world has.
+    """
+    kept: list[Array] = []
+
+    def noting(seen: Array) -> Floats:
+        kept.append(seen)
+        return answer(seen)
+
+    judged(days, len(days.share) - 1, noting, worlds)
+    seen = np.stack(kept, axis=1)  # (W, decisions, k)
+    return [_observed(seen[:, :, j]) for j in range(seen.shape[2])], seen.shape[1]
+
+
+def _observed(seen: Array) -> Observed:
+    """Of one feature, seen (W, decisions)."""
+    values = np.unique(np.quantile(seen, SHARES, method="inverted_cdf"))
+    shares = np.searchsorted(np.sort(seen, axis=None), values, side="right") / seen.size
+    known = Observed(values, shares, 0.0)
+    return known._replace(farthest=max(known.distance(world) for world in seen))
+
+
+def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
+    """The drift of each feature, by a policy's card, from what it saw at its decisions: features (D, k), D > 0.
+
+    The limit is the card's own for as many decisions as a training world has or more; for fewer it grows as the noise
+    of a distance does, with the square root of how many times fewer they are.
+    A card that knows no distributions has no drift to tell of, and gives an empty list.
+    """
+    known: Sequence[Mapping[str, Any]] = card.get("features", ())
+    if "observed" not in card or not all("values" in feature for feature in known):
+        return []
+    wider = max(float(np.sqrt(card["observed"]["decisions"] / len(features))), 1.0)
+    return [
+        Drift(
+            feature["name"],
+            Observed(np.array(feature["values"]), np.array(feature["shares"]), 0.0).distance(features[:, j]),
+            min(feature["farthest"] * wider, 1.0),
+        )
+        for j, feature in enumerate(known)
+    ]

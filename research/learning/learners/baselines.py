@@ -1,0 +1,49 @@
+"""What PPO, SAC and DQN have in common, as stable-baselines3 has them: a falling rate, a memory, two tanh layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from research.learning.learners.settings import ReplaySettings
+from research.learning.settings import Learned
+from research.learning.state import Floats
+
+WARM_UP = 20  # decisions of each world that are drawn by chance before a learner that remembers begins
+
+
+def done(model: BaseAlgorithm, spec: Learned) -> float:
+    """Share of the steps before the update that comes, whose own decisions are counted already."""
+    return (model.num_timesteps - spec.own.update) / spec.whole_steps
+
+
+def let_rate_fall(model: BaseAlgorithm, spec: Learned) -> None:
+    """Make its learning rate fall linearly to zero over all steps, in however many pieces it learns."""
+    model.lr_schedule = lambda _: spec.own.learning_rate * (1.0 - done(model, spec))
+
+
+def remembering(own: ReplaySettings) -> dict[str, Any]:
+    """What stable-baselines3 is told of a learner that remembers."""
+    return {
+        "learning_rate": own.learning_rate,
+        "buffer_size": own.buffer,
+        "learning_starts": WARM_UP * own.worlds,
+        "batch_size": own.batch,
+        "gamma": own.gamma,
+        "train_freq": 1,
+        "gradient_steps": own.updates,
+        "policy_kwargs": {"net_arch": [own.hidden] * 2, "activation_fn": torch.nn.Tanh},
+    }
+
+
+def layers_of(model: BaseAlgorithm, names: Sequence[str]) -> list[Floats]:
+    """Weights (inputs, units) and biases (units,) of its layers of these names, one after the other."""
+    state = {name: values.detach().cpu().numpy() for name, values in model.policy.state_dict().items()}
+    return [array for layer in names for array in (state[f"{layer}.weight"].T, state[f"{layer}.bias"])]
+
+
+def of_a_choice(layers: Sequence[Floats]) -> list[Floats]:
+    """The same layers, where the last answers by how much trading is preferred to holding."""
+    *before, weight, bias = layers
+    return [*before, weight[:, 1:] - weight[:, :1], bias[1:] - bias[:1]]

@@ -1,0 +1,109 @@
+"""The cross-entropy method: draw parameters, keep the best, draw again from where these lie. It needs no gradient.
+
+What it draws is small on purpose: a score that is linear in what all lines share, bent twice by a hyperbolic tangent,
+the same for every line. It is the control: a learner that does no better than these few numbers has learned no more.
+Source: Rubinstein (1999), The cross-entropy method for combinatorial and continuous optimization; with the added noise
+of Szita and Lorincz (2006), Learning Tetris using the noisy cross-entropy method, section 3.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from research.learning.actions import numbers_of
+from research.learning.learners.checkpoint import Checkpoint
+from research.learning.learners.lesson import Lesson, Watch
+from research.learning.network import Network, network
+from research.learning.paid import Paid
+from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
+from research.learning.settings import Learned
+from research.learning.side_by_side import Report
+from research.learning.state import SHARED, Rows, Standard
+from research.learning.training_days import TrainingDays
+from research.learning.worlds import Worlds
+from research.market.market import Array
+
+SPREAD = 0.5  # standard deviation of each parameter in the first generation
+NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon
+
+
+def learn(days: TrainingDays, spec: Learned, seed: int, report: Report, checkpoint: Checkpoint | None = None) -> Lesson:
+    """Learn from one seed: the same seed, settings and days give the same network, to the bit."""
+    own, gauged, shape = spec.cross_entropy, gauge(days, spec), Shape.of(spec.action, len(days.market.assets))
+    rng, watch = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), Watch(days, gauged[0], spec)
+    mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
+    found = None if checkpoint is None else checkpoint.kept()
+    if found is not None:
+        arrays, record = found
+        mean, spread, steps = arrays.pop("mean"), arrays.pop("spread"), record["steps"]
+        rng.bit_generator.state = record["generator"]
+        watch.go_on(arrays, record["curve"])
+    while watch.look(steps, shape.network(mean)):
+        drawn = mean + spread * rng.standard_normal((own.population, len(mean)))
+        nets = [shape.network(one) for one in drawn]
+        earned = _earned(days, spec, nets, gauged, [CROSS_ENTROPY_LEARNS, seed, 1 + steps])
+        best = drawn[np.argsort(earned)[::-1][: own.elite]]
+        steps += own.update
+        mean, spread = best.mean(axis=0), best.std(axis=0) + NOISE * max(1.0 - steps / spec.whole_steps, 0.0)
+        report(steps)
+        if checkpoint is not None and steps < spec.whole_steps:
+            record = {"steps": steps, "generator": rng.bit_generator.state, "curve": watch.curve}
+            checkpoint.keep({"mean": mean, "spread": spread, **watch.kept}, record)
+    net = watch.chosen(shape.network(mean))
+    return Lesson(net, steps, judge_all(days, answer_of(net, gauged[0])), watch.curve)
+
+
+class Shape(NamedTuple):
+    """Of a policy of few parameters.  group : (m,) the numbers of an action of the same group have the same answer."""
+
+    lines: int
+    group: Rows
+
+    @classmethod
+    def of(cls, action: str, lines: int) -> "Shape":
+        """All lines answer alike; their upper edges, cash, and how far to go answer for themselves."""
+        group = np.zeros(numbers_of(action, lines), dtype=np.int64)
+        group[1 if action == "gate" else lines :] = 1
+        return cls(lines, group)
+
+    @property
+    def parameters(self) -> int:
+        """How many there are: a weight for all that is shared, three to bend it, and two a group."""
+        return len(SHARED) + 3 + 2 * (int(self.group.max()) + 1)
+
+    def start(self, action: str) -> Array:
+        """(p,) the closed form's boxes or the target; where to trade is a choice, only when tracking error is high.
+
+        From zero nearly all that is drawn trades always or never, and the best of these is never.
+        """
+        values = np.zeros(self.parameters)
+        if action in ("hold_or_trade", "fraction", "gate"):
+            bent, groups = len(SHARED), int(self.group.max()) + 1
+            values[0] = values[bent + 1] = 1.0
+            values[bent + 3], values[bent + 3 + groups] = 2.0, -1.0
+        return values
+
+    def network(self, values: Array) -> Network:
+        """The network of one unit a layer that parameters (p,) are."""
+        first, bent, answer = np.split(values, [len(SHARED), len(SHARED) + 3])
+        own = np.zeros((len(SHARED) + self.lines, 1))
+        own[: len(SHARED), 0] = first
+        weight, bias = answer.reshape(2, -1)[:, self.group]
+        layers = (own, bent[:1], bent[1:2, None], bent[2:], weight[None], bias)
+        return network([x.astype(np.float32) for x in layers])
+
+
+def _earned(
+    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[Standard, float], seed: list[int]
+) -> Array:
+    """(P,) mean reward of a decision of each network, all in the same worlds."""
+    own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
+    drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
+    worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
+    paid, answers = Paid(worlds, standard, spec.reward, scale), [answer_of(net, standard) for net in nets]
+    total = np.zeros(count)
+    for _ in range(own.decisions):
+        seen = np.split(worlds.features(worlds.everyone), count)
+        numbers = np.concatenate([answer(own_seen) for answer, own_seen in zip(answers, seen, strict=True)])
+        total += paid.act(numbers).reshape(count, -1).mean(axis=1)
+    return total / own.decisions

@@ -1,0 +1,36 @@
+"""Deep Q-learning, as stable-baselines3 has it. It is imported here: import this late."""
+
+from stable_baselines3 import DQN
+from stable_baselines3.common.vec_env import VecEnv
+
+from research.learning.learners.baselines import done, layers_of, let_rate_fall, of_a_choice, remembering
+from research.learning.network import Network, network
+from research.learning.settings import Learned
+
+LAYERS = ("q_net.q_net.0", "q_net.q_net.2", "q_net.q_net.4")
+EXPLORES = 0.2  # of the steps, in which the share of decisions that are drawn by chance falls
+
+
+def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
+    """A model that has learned nothing yet.
+
+    Source: Mnih et al. (2015), Human-level control through deep reinforcement learning, Nature 518.
+    """
+    own = spec.dqn
+    model = DQN(
+        "MlpPolicy",
+        worlds,
+        target_update_interval=own.follow,
+        seed=seed,
+        device=spec.device,
+        **remembering(own),
+    )
+    let_rate_fall(model, spec)
+    least = own.explores
+    model.exploration_schedule = lambda _: max(1.0 - done(model, spec) / EXPLORES * (1.0 - least), least)
+    return model
+
+
+def actor(model: DQN) -> Network:
+    """The network whose answer is by how much trading is preferred to holding."""
+    return network(of_a_choice(layers_of(model, LAYERS)))

@@ -1,0 +1,124 @@
+"""Learning by the gradient of J itself, through the accounting of many weeks. torch is imported here: import this late.
+
+The network's boxes are booked in `torch_worlds` week after week, and the daily terms of J that follow are
+differentiated by its weights. Nothing is explored, and no value is estimated. Costs are proportional; a line that halts
+on a day of the past trades in these worlds, and is judged (`rollouts.judge`) in worlds where it does not.
+Source: Buehler et al. (2019), Deep Hedging, Quantitative Finance 19(8), sections 4 and 5.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from research.learning.learners.checkpoint import Checkpoint
+from research.learning.learners.lesson import Lesson, Watch
+from research.learning.learners.states import Stateful, restore, states_of
+from research.learning.learners.threads import one_thread
+from research.learning.network import Network, network
+from research.learning.rollouts import GRADIENT_LEARNS, answer_of, gauge, judge_all
+from research.learning.settings import Learned
+from research.learning.side_by_side import Report
+from research.learning.state import CALMEST, FARTHEST, LOOKBACK, Standard
+from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
+from research.learning.training_days import TrainingDays
+from research.risk.resampling import resampled
+
+
+class Drawn(NamedTuple):
+    """Days that W worlds live through, before anything is decided: none of it depends on what is held.
+
+    kind : (W,) row of the scales.  returns : (D, W, n).  cash, strategic : (D, W).
+    calm, trend : (D, W) the volatility regime and the market return as `state.observe` sees them at each close.
+    """
+
+    kind: NDArray[np.int64]
+    returns: Tensor
+    cash: Tensor
+    strategic: Tensor
+    calm: Tensor
+    trend: Tensor
+
+
+def learn(days: TrainingDays, spec: Learned, seed: int, report: Report, checkpoint: Checkpoint | None = None) -> Lesson:
+    """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit."""
+    own = spec.gradient
+    with one_thread():
+        torch.manual_seed(seed)
+        standard, _ = gauge(days, spec)
+        net = _perceptron(len(standard.mean), own.hidden, days.scales.target.shape[1])
+        rng, watch = np.random.default_rng([GRADIENT_LEARNS, seed]), Watch(days, standard, spec)
+        updates = spec.whole_steps // own.update
+        descent = torch.optim.Adam(net.parameters(), lr=own.learning_rate)
+        parts: dict[str, Stateful] = {"net": net, "adam": descent}
+        update, found = 0, None if checkpoint is None else checkpoint.kept()
+        if found is not None:
+            arrays, record = found
+            restore(parts, arrays, record["words"])
+            rng.bit_generator.state, update = record["generator"], record["update"]
+            watch.go_on(arrays, record["curve"])
+        while watch.look(update * own.update, _arrays(net)):
+            descent.param_groups[0]["lr"] = own.learning_rate * (1.0 - update / updates)
+            descent.zero_grad()
+            loss = _loss(days, net, standard, _drawn(days, own.worlds, own.decisions, rng), own.decisions)
+            loss.backward()  # type: ignore[no-untyped-call]
+            descent.step()
+            update += 1
+            report(update * own.update)
+            if checkpoint is not None and update < updates:
+                arrays, words = states_of(parts)
+                record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": watch.curve}
+                checkpoint.keep(arrays | watch.kept, record)
+        learned = watch.chosen(_arrays(net))
+    return Lesson(learned, update * own.update, judge_all(days, answer_of(learned, standard)), watch.curve)
+
+
+def _perceptron(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:
+    """Two tanh layers, as `network` has them; it begins at action zero, the closed form."""
+    layers = (torch.nn.Linear(inputs, hidden), torch.nn.Linear(hidden, hidden), torch.nn.Linear(hidden, outputs))
+    torch.nn.init.zeros_(layers[2].weight)
+    torch.nn.init.zeros_(layers[2].bias)
+    return torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1], torch.nn.Tanh(), layers[2]).double()
+
+
+def _arrays(net: torch.nn.Sequential) -> Network:
+    """The network as it is played."""
+    layers = (net[0], net[2], net[4])
+    return network([a.detach().numpy() for layer in layers for a in (layer.weight.T, layer.bias)])  # type: ignore[union-attr]
+
+
+def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Generator) -> Drawn:
+    """New days for so many worlds: LOOKBACK of them, at whose end they open, and those of the decisions after."""
+    kind = days.kinds(worlds)
+    length = LOOKBACK + decisions * days.sessions
+    rows = resampled(rng, days.first_row[kind], days.stop_row[kind], (worlds, length), days.block).T
+    target, history = days.scales.target[kind], days.history
+    returns, cash = history.returns[rows], history.cash[rows]
+    strategic = np.einsum("dwi,wi->dw", returns, target) + (1.0 - target.sum(axis=1)) * cash
+    window = np.lib.stride_tricks.sliding_window_view(strategic, LOOKBACK, axis=0)  # (D - LOOKBACK + 1, W, LOOKBACK)
+    calm = np.log(np.maximum(window.std(axis=2, ddof=1) / days.scales.volatility, CALMEST))
+    since = LOOKBACK - 1  # the row of `window` that ends at a day is that day's less this
+    pad = np.zeros((since, worlds))
+    calm, trend = np.concatenate([pad, calm]), np.concatenate([pad, window.sum(axis=2)])
+    return Drawn(kind, *(torch.from_numpy(np.ascontiguousarray(x)) for x in (returns, cash, strategic, calm, trend)))
+
+
+def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, drawn: Drawn, decisions: int) -> Tensor:
+    """J over all worlds and decisions, bp of NAV a year, with its gradient."""
+    scales, kind = days.scales, drawn.kind
+    tariff = days.tariff._replace(rates=days.tariff.rates[:1], total=days.tariff.total[:1])
+    target, half, covariance = (
+        torch.from_numpy(x[kind]) for x in (scales.target, scales.half_width, scales.covariance)
+    )
+    mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
+    since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
+    worlds = TorchWorlds(at_target(target), scales.target[kind], since, tariff, days.g, days.sessions, days.lag)
+    total = torch.zeros((), dtype=torch.float64)
+    for _ in range(decisions):
+        close = LOOKBACK - 1 + worlds.day
+        seen = worlds.weights, target, half, covariance, worlds.age, drawn.calm[close], drawn.trend[close]
+        action = net(((observe(*seen) - mean) / deviation).clamp(-FARTHEST, FARTHEST))
+        total = total + worlds.act(boxes_of(action, target, half)).mean()
+    return total * (days.periods_per_year / (decisions * days.sessions) * 1e4)

@@ -1,0 +1,60 @@
+"""Proximal policy optimisation, as stable-baselines3 has it. It and torch are imported here: import this late."""
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecEnv
+
+from research.learning.learners.baselines import layers_of, let_rate_fall, of_a_choice
+from research.learning.network import Network, network
+from research.learning.rewards import Reward
+from research.learning.rollouts import REWARD
+from research.learning.settings import Learned
+
+HOLDS = 2.0  # logits by which holding is likelier than trading at the start: 88 % of decisions
+LAYERS = ("mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_net")
+
+
+def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
+    """A model that has learned nothing yet.
+
+    The noise of exploration depends on the state and is drawn once a rollout: a box that is wide in one week and narrow
+    in the next acts like a narrow one, and teaches little. The value begins at the mean return: from zero it needs most
+    of the budget to get there, and trading seems dearer than it is until then (measured on two simulated lines: J ends
+    30 to 45 % above the closed form's, instead of 2 %).
+    Source: Schulman et al. (2017), Proximal Policy Optimization Algorithms; Raffin et al. (2021), Smooth Exploration
+    for Robotic Reinforcement Learning.
+    """
+    own, chooses = spec.ppo, spec.action == "hold_or_trade"
+    noise = {} if chooses else {"log_std_init": own.log_std}
+    model = PPO(
+        "MlpPolicy",
+        worlds,
+        learning_rate=own.learning_rate,
+        n_steps=own.rollout,
+        batch_size=own.batch,
+        n_epochs=own.epochs,
+        gamma=own.gamma,
+        gae_lambda=own.gae_lambda,
+        clip_range=own.clip,
+        use_sde=not chooses,
+        sde_sample_freq=-1,
+        policy_kwargs={
+            "net_arch": {"pi": [own.hidden] * 2, "vf": [own.hidden] * 2},
+            "activation_fn": torch.nn.Tanh,
+            **noise,
+        },
+        seed=seed,
+        device=spec.device,
+    )
+    let_rate_fall(model, spec)
+    if spec.reward == Reward():
+        model.policy.value_net.bias.data.fill_(-REWARD / (1.0 - own.gamma))
+    if chooses:
+        model.policy.action_net.bias.data[0] = HOLDS
+    return model
+
+
+def actor(model: PPO) -> Network:
+    """The network that gives the mean action of a model; of a choice, by how much trading is preferred to holding."""
+    layers = layers_of(model, LAYERS)
+    return network(of_a_choice(layers) if model.policy.action_space.shape == () else layers)

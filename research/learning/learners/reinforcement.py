@@ -1,0 +1,142 @@
+"""Learning by trial and reward: PPO, SAC and DQN of stable-baselines3, in pieces, so that it can be gone on with.
+
+It and torch are imported here: import this late.
+"""
+
+import random
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from research.errors import ConfigError
+from research.learning.environment import RebalancingWorlds
+from research.learning.learners import dqn, ppo, sac
+from research.learning.learners.checkpoint import Checkpoint
+from research.learning.learners.lesson import Lesson, Watch
+from research.learning.learners.states import Arrays, Stateful, restore, states_of
+from research.learning.learners.threads import one_thread
+from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, answer_of, gauge, judge_all
+from research.learning.settings import Learned
+from research.learning.side_by_side import Report
+from research.learning.state import Standard
+from research.learning.training_days import TrainingDays
+
+MODULES: dict[str, ModuleType] = {"ppo": ppo, "sac": sac, "dqn": dqn}
+PIECES = 64  # of a training, in whole updates: after each it may be gone on with
+COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "exploration_rate")
+
+
+def learn(days: TrainingDays, spec: Learned, seed: int, report: Report, checkpoint: Checkpoint | None = None) -> Lesson:
+    """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit.
+
+    checkpoint : where what it has come to is kept, and gone on from.
+    """
+    with one_thread():
+        model, standard = model_of(days, spec, seed)
+        watch, learner = Watch(days, standard, spec), MODULES[spec.by]
+        if checkpoint is not None:
+            _go_on(model, watch, checkpoint)
+        while watch.look(model.num_timesteps, learner.actor(model)):
+            left = spec.whole_steps - model.num_timesteps
+            model.learn(min(left, _piece(spec)), reset_num_timesteps=False)
+            report(model.num_timesteps)
+            if checkpoint is not None and model.num_timesteps < spec.whole_steps:
+                checkpoint.keep(*_state(model, watch))
+        net = watch.chosen(learner.actor(model))
+    return Lesson(net, model.num_timesteps, judge_all(days, answer_of(net, standard)), watch.curve)
+
+
+def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, Standard]:
+    """A model that has learned nothing yet, in its worlds; and what these are standardised by."""
+    if spec.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device of Learned is 'cuda', and torch finds no such device here: use 'cpu'.")
+    standard, scale = gauge(days, spec)
+    stream = PPO_LEARNS if spec.by == "ppo" else REPLAY_LEARNS
+    worlds = RebalancingWorlds(
+        days, standard, scale, worlds=spec.own.worlds, episode=spec.episode, seed=[stream, seed], reward=spec.reward
+    )
+    return MODULES[spec.by].model_of(worlds, spec, seed), standard
+
+
+def _piece(spec: Learned) -> int:
+    """Decisions of a piece."""
+    return max(spec.whole_steps // PIECES // spec.own.update, 1) * spec.own.update
+
+
+# -- what it has come to ---------------------------------------------------------------------------------------------
+
+
+def _state(model: BaseAlgorithm, watch: Watch) -> tuple[Arrays, dict[str, Any]]:
+    """All that the next piece depends on."""
+    worlds, worlds_record = _worlds(model).snapshot()
+    arrays, words = states_of(_parts(model))
+    arrays |= worlds | {f"replay/{name}": values for name, values in _replay(model).items()}
+    if model._last_obs is not None:
+        arrays["seen"] = np.asarray(model._last_obs)
+        arrays["starts"] = np.asarray(model._last_episode_starts)
+    arrays |= watch.kept
+    kind, numpy, place, has, cached = np.random.get_state()  # noqa: NPY002  (stable-baselines3 draws from it)
+    arrays |= {"torch": torch.random.get_rng_state().numpy(), "numpy": np.asarray(numpy)}
+    record = {
+        "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
+        "curve": watch.curve,
+        "worlds": worlds_record,
+        "words": words,
+        "numpy": [kind, place, has, cached],
+        "python": random.getstate(),
+        "space": None if model.action_space._np_random is None else model.action_space.np_random.bit_generator.state,
+        "replay": [model.replay_buffer.pos, model.replay_buffer.full] if hasattr(model, "replay_buffer") else None,
+    }
+    return arrays, record
+
+
+def _go_on(model: BaseAlgorithm, watch: Watch, checkpoint: Checkpoint) -> None:
+    """Become what a checkpoint says, if there is one."""
+    found = checkpoint.kept()
+    if found is None:
+        return
+    arrays, record = found
+    _worlds(model).restore(arrays, record["worlds"])
+    restore(_parts(model), arrays, record["words"])
+    for name, values in _replay(model).items():
+        values[...] = arrays[f"replay/{name}"]
+    if record["replay"] is not None:
+        model.replay_buffer.pos, model.replay_buffer.full = record["replay"]  # type: ignore[attr-defined]
+    if "seen" in arrays:
+        model._last_obs, model._last_episode_starts = arrays["seen"], arrays["starts"]
+    watch.go_on(arrays, record["curve"])
+    for name, value in record["counts"].items():
+        setattr(model, name, value)
+    kind, place, has, cached = record["numpy"]
+    np.random.set_state((kind, arrays["numpy"], place, has, cached))  # noqa: NPY002
+    torch.random.set_rng_state(torch.from_numpy(arrays["torch"]))
+    version, words, gauss = record["python"]
+    random.setstate((version, tuple(words), gauss))
+    if record["space"] is not None:
+        model.action_space.np_random.bit_generator.state = record["space"]
+
+
+def _worlds(model: BaseAlgorithm) -> RebalancingWorlds:
+    worlds = model.env
+    assert isinstance(worlds, RebalancingWorlds)
+    return worlds
+
+
+def _parts(model: BaseAlgorithm) -> dict[str, Stateful]:
+    """What has a state of its own: networks and optimisers."""
+    owners = {"policy": model.policy, **{name: getattr(model.policy, name, None) for name in ("actor", "critic")}}
+    parts: dict[str, Stateful] = {"policy": model.policy}
+    for name, owner in owners.items():
+        if getattr(owner, "optimizer", None) is not None:
+            parts[f"{name}-optimizer"] = owner.optimizer
+    return parts
+
+
+def _replay(model: BaseAlgorithm) -> Arrays:
+    """What is remembered of earlier decisions."""
+    buffer = getattr(model, "replay_buffer", None)
+    names = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+    return {} if buffer is None else {name: getattr(buffer, name) for name in names if hasattr(buffer, name)}

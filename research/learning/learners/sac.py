@@ -1,0 +1,33 @@
+"""Soft actor-critic, as stable-baselines3 has it. It is imported here: import this late."""
+
+from stable_baselines3 import SAC
+from stable_baselines3.common.vec_env import VecEnv
+
+from research.learning.learners.baselines import layers_of, let_rate_fall, remembering
+from research.learning.network import Network, network
+from research.learning.settings import Learned
+
+LAYERS = ("actor.latent_pi.0", "actor.latent_pi.2", "actor.mu")
+
+
+def model_of(worlds: VecEnv, spec: Learned, seed: int) -> SAC:
+    """A model that has learned nothing yet.
+
+    Source: Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications.
+    """
+    own = spec.sac
+    model = SAC(
+        "MlpPolicy",
+        worlds,
+        ent_coef=own.entropy,
+        seed=seed,
+        device=spec.device,
+        **remembering(own),
+    )
+    let_rate_fall(model, spec)
+    return model
+
+
+def actor(model: SAC) -> Network:
+    """The network that gives the mean action of a model."""
+    return network(layers_of(model, LAYERS), bounded=True)

@@ -1,0 +1,60 @@
+"""Worlds that pay a reward for every decision."""
+
+import numpy as np
+
+from research.errors import PolicyError
+from research.learning.actions import numbers_of
+from research.learning.rewards import Memory, Reward, rewarded
+from research.learning.state import Floats, Rows, Standard, standardise
+from research.learning.worlds import Worlds
+from research.market.market import Array
+
+
+class Paid:
+    """Worlds and what they remember for rewards: what every learner by trial plays in."""
+
+    def __init__(self, worlds: Worlds, standard: Standard, reward: Reward, scale: float) -> None:
+        """Pay `reward` times `scale`."""
+        self.worlds, self.memory = worlds, Memory.of(worlds.nav)
+        self.steps = 0
+        self._standard, self._reward, self._scale = standard, reward, scale
+
+    def reopen(self, which: Rows) -> None:
+        """Draw other days for the worlds `which`, and open them anew."""
+        self.worlds.reopen(which)
+        self.memory.reopen(which, self.worlds.nav[which])
+
+    def see(self, which: Rows) -> Floats:
+        """(·, k) standardised features of the worlds `which`."""
+        out = np.empty((len(which), len(self._standard.mean)), np.float32)
+        standardise(self.worlds.features(which), self._standard, out)
+        return out
+
+    def act(self, numbers: Floats) -> Array:
+        """(W,) rewards of numbers (W, m).
+
+        Raises : PolicyError for numbers of another shape, and for one of them or a reward that is not finite: it names
+                 world, step and action.
+        """
+        wanted = len(self.worlds), numbers_of(self.worlds.days.action, self.worlds.state.units.shape[1])
+        if numbers.shape != wanted:
+            raise PolicyError(
+                f"actions have the shape {numbers.shape}, and {self.worlds.days.action!r} takes {wanted}: a row each."
+            )
+        if not np.isfinite(numbers).all():
+            w = int(np.argmin(np.isfinite(numbers).all(axis=1)))
+            raise PolicyError(
+                f"the action of world {w} at step {self.steps + 1} is {numbers[w].tolist()}: give finite numbers. A "
+                "learner that answers so has diverged; lower its learning rate."
+            )
+        loss = self.worlds.act(numbers)
+        rewards, self.memory = rewarded(self._reward, self.memory, loss, self.worlds.nav)
+        rewards *= self._scale
+        self.steps += 1
+        if not np.isfinite(rewards).all():
+            w = int(np.argmin(np.isfinite(rewards)))
+            raise PolicyError(
+                f"the reward of world {w} is {rewards[w]} at step {self.steps}, after the action "
+                f"{numbers[w].tolist()}: lower the costs or the weights of the reward."
+            )
+        return rewards

@@ -1,0 +1,123 @@
+"""What a learner is paid for a decision: a sum of terms, each with a weight; by default minus the terms of J.
+
+A decision's return R is that of NAV from its close to the close of the next one, net of costs. Every term is of one
+decision, and none looks past the next close.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from research.arguments import is_number
+from research.errors import ConfigError
+from research.learning.state import Rows
+from research.market.market import Array
+
+LEAST_SPREAD = 1e-12  # of squared returns: below it a ratio of Sharpe has nothing to divide by, and is not paid
+
+
+@dataclass(frozen=True)
+class Reward:
+    """The weights of the terms of a decision's reward.
+
+    objective  : -(cost + g/2 x squared active return), summed over the days of the decision: minus J. With the other
+                 terms in its place the noise is hundreds of times the signal: they end far from the least J.
+    log_growth : ln(1 + R).  Kelly (1956), A new interpretation of information rate.
+    utility    : R - risk_aversion/2 x R^2.  Levy and Markowitz (1979), Approximating expected utility by a function of
+                 mean and variance, American Economic Review 69(3), equation 2.
+    differential_sharpe : what the decision adds to the Sharpe ratio of R, whose moments forget at the rate `memory`.
+                 Moody and Saffell (2001), Learning to trade via direct reinforcement, IEEE Transactions on Neural
+                 Networks 12(4), section II-D.
+    differential_downside : the same of mean over downside deviation.  The same paper, section II-E.
+    drawdown   : -(depth after - depth before), where that is above zero; depth is 1 - NAV over its highest at any close
+                 of a decision.
+    Raises     : ConfigError where no term has a weight, or a number is out of range.
+    """
+
+    objective: float = 1.0
+    log_growth: float = 0.0
+    utility: float = 0.0
+    differential_sharpe: float = 0.0
+    differential_downside: float = 0.0
+    drawdown: float = 0.0
+    risk_aversion: float = 5.0
+    memory: float = 0.02
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, value in asdict(self).items():
+            if not is_number(value) or value < 0.0:
+                raise ConfigError(f"{name} of Reward is {value!r}: give a finite number, 0 or more.")
+        if not 0.0 < self.memory <= 1.0:
+            raise ConfigError(f"memory of Reward is {self.memory!r}: it is more than 0 and at most 1.")
+        if not any(getattr(self, name) for name in TERMS):
+            raise ConfigError(f"no term of Reward has a weight: give one to {', '.join(TERMS)}.")
+
+
+TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "differential_downside", "drawdown")
+
+
+class Memory(NamedTuple):
+    """What rewards remember of W worlds, (W,) each: NAV, its highest, and moments of returns."""
+
+    nav: Array
+    highest: Array
+    mean: Array
+    square: Array
+    downside: Array
+
+    @classmethod
+    def of(cls, nav: Array) -> "Memory":
+        """Of worlds that open with this NAV (W,)."""
+        zeros = np.zeros(len(nav))
+        return cls(nav.copy(), nav.copy(), zeros, zeros.copy(), zeros.copy())
+
+    def reopen(self, which: Rows, nav: Array) -> None:
+        """Forget, in place, what was of the worlds `which`: they opened anew with these NAV (·,)."""
+        for kept, new in zip(self, Memory.of(nav), strict=True):
+            kept[which] = new
+
+
+def rewarded(reward: Reward, memory: Memory, loss: Array, nav: Array) -> tuple[Array, Memory]:
+    """(W,) rewards of a decision that cost `loss` (W,) of J and ends with NAV `nav` (W,); and what is remembered."""
+    returns, highest = nav / memory.nav - 1.0, np.maximum(memory.highest, nav)
+    terms: dict[str, Callable[[], Array]] = {
+        "objective": lambda: -loss,
+        "log_growth": lambda: np.log1p(returns),
+        "utility": lambda: returns - reward.risk_aversion / 2.0 * returns**2,
+        "differential_sharpe": lambda: _differential_sharpe(memory.mean, memory.square, returns),
+        "differential_downside": lambda: _differential_downside(memory.mean, memory.downside, returns),
+        "drawdown": lambda: -np.maximum(memory.nav / memory.highest - nav / highest, 0.0),
+    }
+    weights = {name: getattr(reward, name) for name in TERMS}
+    total = np.zeros(len(nav)) + sum(weight * terms[name]() for name, weight in weights.items() if weight)
+    if not (reward.differential_sharpe or reward.differential_downside):
+        return total, memory._replace(nav=nav, highest=highest)
+    return total, Memory(
+        nav=nav,
+        highest=highest,
+        mean=memory.mean + reward.memory * (returns - memory.mean),
+        square=memory.square + reward.memory * (returns**2 - memory.square),
+        downside=memory.downside + reward.memory * (np.minimum(returns, 0.0) ** 2 - memory.downside),
+    )
+
+
+def _differential_sharpe(mean: Array, square: Array, returns: Array) -> Array:
+    """(B dA - A dB / 2) / (B - A^2)^(3/2), with dA = R - A and dB = R^2 - B."""
+    spread = square - mean**2
+    known = spread > LEAST_SPREAD
+    gained = square * (returns - mean) - 0.5 * mean * (returns**2 - square)
+    return np.where(known, gained / np.where(known, spread, 1.0) ** 1.5, 0.0)
+
+
+def _differential_downside(mean: Array, downside: Array, returns: Array) -> Array:
+    """(R - A/2) / D where R > 0, else (D^2 (R - A/2) - A R^2 / 2) / D^3, with D^2 the downside's mean square."""
+    known = downside > LEAST_SPREAD
+    square = np.where(known, downside, 1.0)
+    deviation = np.sqrt(square)
+    up = (returns - 0.5 * mean) / deviation
+    down = (square * (returns - 0.5 * mean) - 0.5 * mean * returns**2) / (square * deviation)
+    return np.where(known, np.where(returns > 0.0, up, down), 0.0)

@@ -1,0 +1,106 @@
+"""The universal rebalancer, made again from its seed: a training that survives a kill, and ends in one folder."""
+
+import json
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from research.arguments import is_whole, refuse
+from research.learning.learners.checkpoint import Checkpoint
+from research.learning.sealed import write_sealed
+from research.learning.state import REACH, Standard
+from research.learning.universal import random_markets, training
+from research.learning.universal.equivariant import MOVING, STANDING
+from research.learning.universal.rule import FOLDER, FORMAT
+from research.learning.universal.training import Progress, advance, begin, network_of
+from research.market.market import frozen
+
+SEED, UPDATES = 1, 1_600
+EVERY, POINTS = 10, 24  # updates between two checkpoints; points of the card's curve
+REMEMBERED = ("weights", "mean", "square")
+
+
+def train_universal(
+    seed: int = SEED, updates: int = UPDATES, folder: Path = FOLDER, report: Callable[[int], object] = lambda done: None
+) -> Path:
+    """Train from a seed, and write network and card into `folder`; gives the folder.
+
+    Every so many updates the training is kept in a hidden folder beside it: the same call goes on from there after a
+    kill, and ends with the same bytes. report : is told how many updates are done.
+    Raises : ConfigError for a seed or a number of updates that is none.
+    """
+    if not (is_whole(seed) and 0 <= seed < 2**32):
+        refuse("seed of the universal rebalancer is", seed, "give a whole number from 0 to 2^32 - 1.")
+    if not (is_whole(updates) and updates >= 1):
+        refuse("steps of the universal rebalancer are", updates, "give a whole number of updates, 1 or more.")
+    checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates])
+    progress = _kept(checkpoint, seed, updates) or begin(seed, updates)
+    report(progress.done)
+    while progress.done < updates:
+        progress = advance(progress, EVERY, report)
+        _keep(progress, checkpoint)
+    arrays = network_of(progress)._asdict() | {f"feature_{k}": v for k, v in progress.standard._asdict().items()}
+    write_sealed(folder, _card(progress), arrays)
+    checkpoint.forget()
+    return folder
+
+
+def settings() -> dict[str, Any]:
+    """What a training depends on besides its seed and length, as plain JSON values."""
+    found = {
+        "markets": {
+            "lines": random_markets.LINES,
+            "drift_between_decisions_over_half_width": random_markets.DRIFT,
+            "half_width_over_target": random_markets.WIDTH,
+            "cost_a_side": random_markets.COST,
+            "share_without_cash": random_markets.NO_CASH_SHARE,
+            "share_with_hedges": random_markets.NEGATIVE_SHARE,
+            "share_with_fat_tails": random_markets.FAT_SHARE,
+        },
+        "decisions_of_a_world": [training.SHORTEST, training.LONGEST],
+        "learning_rate": training.LEARNING_RATE,
+        "hidden": training.HIDDEN,
+        "features": [*MOVING, *STANDING],
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
+
+
+def _card(progress: Progress) -> dict[str, Any]:
+    """What the policy says of itself."""
+    points = np.array_split(progress.curve, min(POINTS, len(progress.curve)))
+    ends = np.cumsum([len(point) for point in points])
+    return {
+        "format": FORMAT,
+        "seed": progress.seed,
+        "updates": progress.updates,
+        "saw": {"markets": "simulated ones only, drawn at random", "last": None},
+        "action": f"half-widths of the boxes: the closed form's x {REACH:g}^action, action in [-1, 1]",
+        "settings": settings(),
+        "curve": [{"updates": int(e), "loss": float(p.mean())} for e, p in zip(ends, points, strict=True)],
+        "versions": {library: version(library) for library in ("numpy", "torch")},
+    }
+
+
+def _keep(progress: Progress, checkpoint: Checkpoint) -> None:
+    """Write a training under way."""
+    remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(progress, what).items()}
+    features = {f"feature_{k}": v for k, v in progress.standard._asdict().items()}
+    checkpoint.keep({**remembered, **features, "curve": progress.curve}, {"done": progress.done})
+
+
+def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> Progress | None:
+    """The training under way, where there is one. Raises DataError where it is not whole."""
+    found = checkpoint.kept()
+    if found is None:
+        return None
+    arrays, record = found
+    weights, mean, square = (
+        {name.removeprefix(f"{what}."): v for name, v in arrays.items() if name.startswith(f"{what}.")}
+        for what in REMEMBERED
+    )
+    standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
+    return Progress(seed, updates, int(record["done"]), standard, weights, mean, square, arrays["curve"])

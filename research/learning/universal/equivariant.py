@@ -1,0 +1,183 @@
+"""What the universal rebalancer sees of any portfolio, and its network, compiled: the same for every number of lines.
+
+Everything seen is a ratio: neither the units of money, time and risk nor the order of the lines change what is
+answered. A line is seen by itself, through two layers; the mean and the greatest of what all lines come to are seen by
+each line again (Zaheer et al. (2017), Deep Sets, section 2.2), and the answer is how wide its box should be.
+
+Gaps are measured in closed-form half-widths h. A line alone is known by u, the standard deviation of its gap's drift
+from one decision to the next over h. Of other lines it matters how they tilt the slope of the tracking error,
+(S d)_i / (S_ii h_i), which is d_i / h_i where lines are uncorrelated: with cash as the counterpart of every trade less
+nothing, without cash less its mean, since what one line sells another buys.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from research.compiled import compiled
+from research.learning.network import layer, squash
+from research.learning.state import FARTHEST, NO_CASH, Standard
+from research.market.market import Array, frozen
+
+MOVING = (  # what changes from close to close
+    "drift",  # half-widths, without its sign
+    "slope of the tracking error",  # in the direction of the drift
+    "tracking error",  # over that of drifts of one half-width
+    "drift over target",  # with its sign
+)
+STANDING = (
+    "drift between decisions",  # log u_i
+    "half-width over target",  # log
+    "target",
+    "cost",  # log, over the mean cost of drift
+    "risk against the portfolio",  # log of var(r_i - r_p) / S_ii
+    "share of the tracking error",  # log of S_ii h_i^2 over its mean
+    "cash",  # of the target
+    "no cash",  # 1 where there is none
+    "lines",  # log of their number
+    "drifts together",  # log of the tracking error of typical drifts, over that of uncorrelated ones
+)
+WIDEST_GAP = 6.0  # half-widths: wider gaps look alike
+TINY = 1e-20  # what is below it is zero, as far as logarithms see
+
+
+class Lines(NamedTuple):
+    """A portfolio as the network sees it, before anything drifts; a batch of W portfolios has W in front of each shape.
+
+    target, half_width : (n,) fraction of NAV.  covariance : (n, n), in any unit of time.
+    counter : (n,) by which the mean slope is taken where the target holds no cash, zeros where it holds some.
+    standing : (n, len(STANDING)).
+    """
+
+    target: Array
+    half_width: Array
+    covariance: Array
+    counter: Array
+    standing: Array
+
+
+class Equivariant(NamedTuple):
+    """Weights (inputs, units) and biases (units,): two layers a line, one over line and pools, the answer."""
+
+    weight_0: Array
+    bias_0: Array
+    weight_1: Array
+    bias_1: Array
+    weight_own: Array
+    weight_mean: Array
+    weight_most: Array
+    bias_2: Array
+    weight_3: Array
+    bias_3: Array
+
+
+def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, interval: Array | float) -> Lines:
+    """A portfolio, or W of them, as the network sees them.
+
+    target, half_width, cost : (..., n), widths and costs above zero.  covariance : (..., n, n) a year, of lines with
+    risk.  interval : (...) years between two decisions.
+    """
+    n = target.shape[-1]
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
+    to_portfolio = np.einsum("...ij,...j->...i", covariance, target)
+    of_portfolio = np.einsum("...i,...i->...", target, to_portfolio)[..., None]
+    against = np.maximum(variance - 2.0 * to_portfolio + of_portfolio, 0.0)
+    spread = np.abs(target) * np.sqrt(against)  # with which each gap drifts in a year
+    drifts = target[..., :, None] * target[..., None, :]
+    drifts = drifts * (covariance - to_portfolio[..., :, None] - to_portfolio[..., None, :] + of_portfolio[..., None])
+    alone = (variance * spread**2).sum(axis=-1, keepdims=True)
+    together = np.einsum("...ij,...ij->...", covariance, drifts)[..., None]
+    mean_cost = (cost * spread).sum(axis=-1, keepdims=True) / np.maximum(spread.sum(axis=-1, keepdims=True), TINY)
+    share = variance * half_width**2
+    cash = 1.0 - target.sum(axis=-1, keepdims=True)
+    none = np.abs(cash) < NO_CASH
+    counter = np.where(none, 1.0 / variance, 0.0)
+    ratios = {
+        "drift between decisions": _log(spread * np.sqrt(np.asarray(interval)[..., None]) / half_width, 0.02, 5.0),
+        "half-width over target": _log(half_width / np.abs(target), 1e-3, 3.0),
+        "target": np.abs(target),
+        "cost": _log(cost / mean_cost, 0.1, 10.0),
+        "risk against the portfolio": _log(against / variance, 1e-2, 1e2),
+        "share of the tracking error": _log(share / share.mean(axis=-1, keepdims=True), 1e-4, 1e2),
+        "cash": cash,
+        "no cash": none.astype(float),
+        "lines": np.log(np.full((1,), float(n))),
+        "drifts together": _log(together / np.maximum(alone, TINY), 1e-2, 1e2),
+    }
+    standing = np.stack([np.broadcast_to(ratios[name], target.shape) for name in STANDING], axis=-1)
+    counter = counter / np.maximum(counter.sum(axis=-1, keepdims=True), TINY)
+    return Lines(*(np.ascontiguousarray(x) for x in (target, half_width, covariance, counter, standing)))
+
+
+def _log(ratio: Array, least: float, most: float) -> Array:
+    """The logarithm within bounds that hold all that was trained on."""
+    return np.log(np.clip(ratio, least, most))
+
+
+@compiled
+def see(lines: Lines, weights: Array, out: Array) -> None:
+    """Write what is seen of the weights (n,) into out (n, features): what moves, then what stands."""
+    n = len(weights)
+    squared = scale = price = 0.0
+    for i in range(n):
+        toward = 0.0
+        for j in range(n):
+            toward += lines.covariance[i, j] * (weights[j] - lines.target[j])
+        out[i, 1] = toward
+        squared += toward * (weights[i] - lines.target[i])
+        scale += lines.covariance[i, i] * lines.half_width[i] ** 2
+        price += lines.counter[i] * toward
+    size = min(np.sqrt(max(squared, 0.0) / scale), WIDEST_GAP)
+    for i in range(n):
+        gap, width = weights[i] - lines.target[i], lines.half_width[i]
+        slope = np.sign(gap) * (out[i, 1] - price) / (lines.covariance[i, i] * width)
+        out[i, 0] = min(abs(gap) / width, WIDEST_GAP)
+        out[i, 1] = min(max(slope, -WIDEST_GAP), WIDEST_GAP)
+        out[i, 2] = size
+        out[i, 3] = min(gap / abs(lines.target[i]), 1.0)
+        for k in range(lines.standing.shape[1]):
+            out[i, 4 + k] = lines.standing[i, k]
+
+
+@compiled
+def forward(net: Equivariant, standard: Standard, seen: Array, out: Array) -> None:
+    """Write the actions out (n,) of what is seen (n, features), standardised here: log to base 8 of multiples of h."""
+    n = len(seen)
+    inputs, hidden = np.empty(seen.shape[1]), np.empty(len(net.bias_0))
+    own, joint = np.empty((n, len(net.bias_1))), np.empty(len(net.bias_2))
+    mean, most = np.zeros(len(net.bias_1)), np.full(len(net.bias_1), -np.inf)
+    answer = np.empty(1)
+    for i in range(n):
+        for k in range(len(inputs)):
+            z = (seen[i, k] - standard.mean[k]) / standard.deviation[k]
+            inputs[k] = min(max(z, -FARTHEST), FARTHEST)
+        layer(inputs, net.weight_0, net.bias_0, hidden)
+        squash(hidden)
+        layer(hidden, net.weight_1, net.bias_1, own[i])
+        squash(own[i])
+        for k in range(len(mean)):
+            mean[k] += own[i, k] / n
+            most[k] = max(most[k], own[i, k])
+    shared, both = np.empty(len(net.bias_2)), np.empty(len(net.bias_2))
+    layer(mean, net.weight_mean, net.bias_2, both)
+    layer(most, net.weight_most, both, shared)
+    for i in range(n):
+        layer(own[i], net.weight_own, shared, joint)
+        squash(joint)
+        layer(joint, net.weight_3, net.bias_3, answer)
+        out[i] = min(max(answer[0], -1.0), 1.0)
+
+
+@compiled
+def answers(net: Equivariant, standard: Standard, lines: Lines, weights: Array, out: Array) -> None:
+    """Write the actions out (W, n) of W portfolios of the same lines with weights (W, n)."""
+    seen = np.empty((weights.shape[1], len(MOVING) + lines.standing.shape[1]))
+    for w in range(len(weights)):
+        see(lines, weights[w], seen)
+        forward(net, standard, seen, out[w])
+
+
+def arrays_of(values: Mapping[str, Array]) -> Equivariant:
+    """A network of these arrays by name, made read-only. Raises KeyError for one that is missing."""
+    return Equivariant(*(frozen(values[name]) for name in Equivariant._fields))

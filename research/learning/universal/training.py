@@ -1,0 +1,233 @@
+"""The universal rebalancer is trained once, by the gradient of what it loses in random markets. torch is imported here.
+
+Each update plays worlds of one number of lines from random openings, in torch, and follows the gradient of cost and
+tracking, over what the closed form expects of each world. What a gap at the end will still cost counts too, as the
+closed form has it: a line that is watched without end loses c h (3/4 y^2 - 1/8 y^4) more for having drifted y h from
+its target (the solution of a^2 V''/2 + g S x^2/2 = l with V'(0) = 0, V'(h) = c, h as `no_trade_region` has it).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from research.accounting import Costs
+from research.accounting.tariff import Tariff
+from research.learning.differentiable import Holdings
+from research.learning.learners.threads import one_thread
+from research.learning.state import FARTHEST, Standard
+from research.learning.torch_worlds import TINY, Days, TorchWorlds, boxes_of
+from research.learning.universal.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
+from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
+from research.market.market import Array, frozen
+
+HIDDEN = 32  # units of each layer
+LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient
+AT_ONCE, FEWEST, MOST = 640, 16, 384  # lines of a batch, and its worlds
+CROSSINGS, SHORTEST, LONGEST = 4.0, 50, 200  # decisions of a world: as many as lines take to cross their boxes so often
+LEARNS, GAUGES = 11, 12  # streams of random markets, each apart from the others
+GAUGED = 24  # batches that features are standardised by
+
+
+class Apprentice(torch.nn.Module):
+    """The network while it learns; it begins at action zero, the closed form."""
+
+    def __init__(self, standard: Standard) -> None:
+        super().__init__()
+        self.layer_0 = torch.nn.Linear(len(MOVING) + len(STANDING), HIDDEN)
+        self.layer_1 = torch.nn.Linear(HIDDEN, HIDDEN)
+        self.own, self.mean, self.most = (torch.nn.Linear(HIDDEN, HIDDEN, bias=own) for own in (True, False, False))
+        self.layer_3 = torch.nn.Linear(HIDDEN, 1)
+        torch.nn.init.zeros_(self.layer_3.weight)
+        torch.nn.init.zeros_(self.layer_3.bias)
+        self.double()
+        self.standard = tuple(torch.from_numpy(np.array(x)) for x in standard)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """(W, n) actions of what is seen (W, n, features), as `equivariant.forward` has them."""
+        mean, deviation = self.standard
+        inputs = ((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
+        lines = torch.tanh(self.layer_1(torch.tanh(self.layer_0(inputs))))
+        pools = self.mean(lines.mean(dim=1)) + self.most(lines.amax(dim=1))
+        action: Tensor = self.layer_3(torch.tanh(self.own(lines) + pools[:, None]))[..., 0]
+        return action
+
+    def arrays(self) -> Equivariant:
+        """The network as it is played."""
+        weights = {
+            "weight_0": self.layer_0.weight.T, "bias_0": self.layer_0.bias,
+            "weight_1": self.layer_1.weight.T, "bias_1": self.layer_1.bias,
+            "weight_own": self.own.weight.T, "weight_mean": self.mean.weight.T, "weight_most": self.most.weight.T,
+            "bias_2": self.own.bias, "weight_3": self.layer_3.weight.T, "bias_3": self.layer_3.bias,
+        }  # fmt: skip
+        return arrays_of({name: np.ascontiguousarray(value.detach().numpy()) for name, value in weights.items()})
+
+
+class Progress(NamedTuple):
+    """A training under way, after so many updates: all that the rest of it depends on.
+
+    standard : what features are standardised by.  weights : the network's parameters by name; mean and square, what
+    Adam remembers of the gradient of each.  curve : the loss of each update, over what the closed form expects.
+    """
+
+    seed: int
+    updates: int
+    done: int
+    standard: Standard
+    weights: dict[str, Array]
+    mean: dict[str, Array]
+    square: dict[str, Array]
+    curve: Array
+
+
+def begin(seed: int, updates: int) -> Progress:
+    """A training of so many updates before the first of them."""
+    with one_thread():
+        torch.manual_seed(seed)
+        standard = _gauged(seed)
+        weights = _copied(Apprentice(standard).named_parameters())
+    nothing = {name: np.zeros_like(value) for name, value in weights.items()}
+    return Progress(seed, updates, 0, standard, weights, nothing, nothing, np.empty(0))
+
+
+def advance(progress: Progress, updates: int, report: Callable[[int], object]) -> Progress:
+    """So many updates more, or to the end; in one thread, so that the same training gives the same bits."""
+    seed, whole, done = progress.seed, progress.updates, progress.done
+    until = min(done + updates, whole)
+    with one_thread():
+        net = Apprentice(progress.standard)
+        net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
+        descent = torch.optim.Adam(net.parameters())
+        if done:
+            descent.load_state_dict(_memory(descent, net, progress))
+        losses = []
+        for update in range(done, until):
+            for group in descent.param_groups:
+                group["lr"] = LEARNING_RATE * (1.0 - update / whole)
+            descent.zero_grad()
+            found = loss(net, batch([LEARNS, seed, update]))
+            found.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(net.parameters(), STEEPEST)
+            descent.step()
+            losses.append(found.item())
+            report(update + 1)
+        state = {name: descent.state[value] for name, value in net.named_parameters()}
+        mean, square = (_copied((name, s[key]) for name, s in state.items()) for key in ("exp_avg", "exp_avg_sq"))
+        weights, curve = _copied(net.named_parameters()), np.append(progress.curve, losses)
+    return Progress(seed, whole, until, progress.standard, weights, mean, square, curve)
+
+
+def network_of(progress: Progress) -> Equivariant:
+    """The network as it is played."""
+    net = Apprentice(progress.standard)
+    net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
+    return net.arrays()
+
+
+def _memory(descent: torch.optim.Adam, net: Apprentice, progress: Progress) -> dict[str, Any]:
+    """What Adam remembers, as it reads it."""
+    whole = descent.state_dict()
+    whole["state"] = {
+        k: {
+            "step": torch.tensor(float(progress.done)),
+            "exp_avg": torch.from_numpy(progress.mean[name].copy()),
+            "exp_avg_sq": torch.from_numpy(progress.square[name].copy()),
+        }
+        for k, (name, _) in enumerate(net.named_parameters())
+    }
+    return whole
+
+
+def _gauged(seed: int) -> Standard:
+    """Mean and deviation of each feature at random openings."""
+    drawn = (batch([GAUGES, seed, k]) for k in range(GAUGED))
+    seen = [see(one, torch.from_numpy(one.markets.opening)).flatten(0, 1).numpy() for one in drawn]
+    mean = np.mean([x.mean(axis=0) for x in seen], axis=0)
+    deviation = np.sqrt(np.mean([((x - mean) ** 2).mean(axis=0) for x in seen], axis=0))
+    return Standard(frozen(mean), frozen(deviation))
+
+
+def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
+    return {name: value.detach().numpy().copy() for name, value in tensors}
+
+
+class Batch(NamedTuple):
+    """Worlds of one update as torch plays them: `Lines` as tensors, and what each world is expected to lose a step."""
+
+    markets: RandomMarkets
+    target: Tensor
+    half: Tensor
+    covariance: Tensor
+    counter: Tensor
+    standing: Tensor
+    expected: Tensor
+
+
+def batch(seed: list[int]) -> Batch:
+    """Random worlds; the same seed gives the same bits."""
+    rng = np.random.default_rng(seed)
+    n, drift = int(rng.choice(LINES)), float(np.exp(rng.uniform(*np.log(DRIFT))))
+    decisions = int(np.clip(CROSSINGS / drift**2, SHORTEST, LONGEST))
+    return batch_of(draw(rng, n, int(np.clip(AT_ONCE // n, FEWEST, MOST)), decisions, drift))
+
+
+def batch_of(markets: RandomMarkets) -> Batch:
+    """These worlds, for torch."""
+    lines = [torch.from_numpy(x) for x in markets.lines]
+    variance = torch.diagonal(lines[2], dim1=1, dim2=2)
+    together = torch.exp(lines[4][:, 0, STANDING.index("drifts together")])
+    expected = torch.from_numpy(markets.g) / 2.0 * (variance * lines[1] ** 2).sum(dim=1) * (1.0 + together) / 2.0
+    return Batch(markets, lines[0], lines[1], lines[2], lines[3], lines[4], expected)
+
+
+def see(one: Batch, weights: Tensor) -> Tensor:
+    """(W, n, features) what is seen, as `equivariant.see` has it."""
+    gap, variance = weights - one.target, torch.diagonal(one.covariance, dim1=1, dim2=2)
+    toward = torch.einsum("wij,wj->wi", one.covariance, gap)
+    price = (one.counter * toward).sum(dim=1, keepdim=True)
+    squared = (toward * gap).sum(dim=1).clamp(min=0.0) / (variance * one.half**2).sum(dim=1)
+    drift = (gap.abs() / one.half).clamp(max=WIDEST_GAP)
+    slope = (torch.sign(gap) * (toward - price) / (variance * one.half)).clamp(-WIDEST_GAP, WIDEST_GAP)
+    size = torch.sqrt(squared + TINY).clamp(max=WIDEST_GAP)[:, None].expand_as(gap)
+    moving = torch.stack([drift, slope, size, (gap / one.target).clamp(max=1.0)], dim=2)
+    return torch.cat([moving, one.standing], dim=2)
+
+
+def loss(net: Apprentice, one: Batch) -> Tensor:
+    """What the worlds lose a decision, over what the closed form expects of each; with its gradient."""
+    markets = one.markets
+    worlds = TorchWorlds(
+        Holdings(torch.from_numpy(markets.opening), torch.from_numpy(1.0 - markets.opening.sum(axis=1))),
+        markets.lines.target, _days(markets), _tariff(markets.cost), torch.from_numpy(markets.g), sessions=1, lag=0,
+    )  # fmt: skip
+    decisions, total = markets.returns.shape[1], -_still_to_pay(one, worlds.weights)
+    for _ in range(decisions):
+        total = total + worlds.act(boxes_of(net(see(one, worlds.weights)), one.target, one.half))
+    total = total + _still_to_pay(one, worlds.weights)
+    return (total / (decisions * one.expected)).mean()
+
+
+def _days(markets: RandomMarkets) -> Days:
+    returns = np.ascontiguousarray(markets.returns.transpose(1, 0, 2))
+    strategic = np.einsum("dwi,wi->dw", returns, markets.lines.target)
+    return Days(*(torch.from_numpy(x) for x in (returns, np.zeros(strategic.shape), strategic)))
+
+
+def _tariff(cost: Array) -> Tariff:
+    """Costs (W, n) of each world: a commission, and nothing else."""
+    plain = Costs.bps(cost.shape[1]).tariff()
+    return plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost)
+
+
+def _still_to_pay(one: Batch, weights: Tensor) -> Tensor:
+    """(W,) what the gaps will still cost, fraction of NAV: each line by itself, or all together where that is less."""
+    gap, cost = weights - one.target, torch.from_numpy(one.markets.cost)
+    inside = torch.minimum(torch.maximum(gap, -one.half), one.half)
+    y, variance = inside / one.half, torch.diagonal(one.covariance, dim1=1, dim2=2)
+    apart = (0.75 * cost * one.half * y**2).sum(dim=1)
+    patient = inside * torch.sqrt(1.5 * cost / (variance * one.half))
+    together = torch.einsum("wi,wij,wj->w", patient, one.covariance, patient) / 2.0
+    bent = (cost * one.half * y**4).sum(dim=1) / 8.0
+    return torch.minimum(apart, together) - bent + (cost * (gap - inside).abs()).sum(dim=1)

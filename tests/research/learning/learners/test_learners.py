@@ -1,0 +1,192 @@
+"""Every learner: the same seed gives the same bits, a killed training is gone on with, and a signal is found."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from learned import COSTS, TARGET, YEAR, G, two_lines
+
+from research.errors import ConfigError, DataError
+from research.learning import CrossEntropySettings, DQNSettings, GradientSettings, PPOSettings, SACSettings, train
+from research.learning.learners.checkpoint import Checkpoint
+from research.learning.learners.lesson import WORLDS
+from research.learning.learners.settings import LEARNERS
+from research.learning.rollouts import VALIDATING, answer_of, judge
+from research.learning.settings import Learned
+from research.learning.training_days import training_days
+
+QUICK = Learned(
+    TARGET,
+    steps=4_096,
+    seeds=(3,),
+    episode=12,
+    ppo=PPOSettings(worlds=32, rollout=8, batch=64, epochs=2),
+    sac=SACSettings(worlds=8, batch=32, buffer=600),
+    dqn=DQNSettings(worlds=8, batch=32, buffer=600, follow=80),
+    gradient=GradientSettings(worlds=16, decisions=16),
+    cross_entropy=CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8),
+)
+BY = {by: replace(QUICK, by=by, action="hold_or_trade" if by == "dqn" else "bands") for by in LEARNERS}
+
+
+class Killed(Exception):
+    """The end of a training before its end."""
+
+
+@pytest.fixture(scope="module")
+def past():
+    return two_lines(252 * 10, seed=1)
+
+
+def learned(spec, past, **given):
+    policy = train(spec, past, COSTS, G, YEAR, workers=1, **given).policy
+    return [*policy.net, *(np.array(list(point.values())) for point in policy.card["curve"])]
+
+
+def assert_same(one, other):
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("by", LEARNERS)
+def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, tmp_path):
+    whole, kept = learned(BY[by], past), tmp_path / "kept"
+    for stops in (0.3, 0.8):  # killed twice
+
+        def kill(done, total, stops=stops):
+            if done > stops * total:
+                raise Killed
+
+        with pytest.raises(Killed):
+            learned(BY[by], past, checkpoints=kept, progress=kill)
+        assert len(list(kept.iterdir())) == 1
+    told = []
+    assert_same(whole, learned(BY[by], past, checkpoints=kept, progress=lambda *way: told.append(way)))
+    assert told[0][0] > 0.7 * told[0][1]  # it did not begin anew
+    assert not kept.exists()
+
+
+def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
+    """A real one, with the signal that nothing can catch, wherever it is just then."""
+    code = (
+        "import sys; from learned import *; from test_learners import *\n"
+        "train(BY['ppo'], two_lines(252 * 10, seed=1), COSTS, G, YEAR, workers=1, checkpoints=sys.argv[1])"
+    )
+    tests = os.path.dirname(__file__)
+    where = os.pathsep.join([tests, os.path.join(tests, "..", "..", ".."), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], env=os.environ | {"PYTHONPATH": where, "TQDM_DISABLE": "1"}
+    )
+    while process.poll() is None and not list(tmp_path.glob("*.safetensors")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    told = []
+    again = learned(BY["ppo"], past, checkpoints=tmp_path, progress=lambda *way: told.append(way))
+    assert told[0][0] > BY["ppo"].ppo.update
+    assert_same(learned(BY["ppo"], past), again)
+
+
+def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
+    def kill(done, total):
+        if done > 0.3 * total:
+            raise Killed
+
+    for spec in (BY["gradient"], replace(BY["gradient"], every="day")):
+        with pytest.raises(Killed):
+            learned(spec, past, checkpoints=tmp_path, progress=kill)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
+    one = Checkpoint(tmp_path, 1, {"g": 5.0})
+    assert one.kept() is None
+    one.keep({"a": np.ones(3)}, {"steps": 4})
+    arrays, record = one.kept()
+    assert (arrays["a"].tolist(), record["steps"]) == ([1.0] * 3, 4)
+    one.path.write_bytes(one.path.read_bytes()[:-5])
+    with pytest.raises(DataError, match="Delete it, and the seed begins anew"):
+        one.kept()
+
+
+# -- what they learn -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "action", "steps"),
+    [("ppo", "hold_or_trade", 400_000), ("dqn", "hold_or_trade", 300_000), ("cross_entropy", "gate", 2_500_000)],
+)
+def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
+    """Neither to trade every week nor never: it loses less than three quarters of the better of the two."""
+    dear = replace(COSTS, ticket=np.full(2, 0.5e-4))
+    spec = Learned(TARGET, steps=steps, seeds=(1,), by=by, action=action)
+    days = training_days(spec, past, dear, G, YEAR)
+    trades = judge(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
+    training = train(spec, past, dear, G, YEAR, workers=1)
+    assert training.losses[1] < 0.75 * min(trades, training.never)
+
+
+def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
+    """In a market of noise alone there is nothing to find but the closed form, where it begins."""
+    spec = replace(BY["gradient"], steps=256 * 60, patience=2)
+    policy = train(spec, past, COSTS, G, YEAR, workers=1).policy
+    curve = [point["J"] for point in policy.card["curve"]]
+    assert policy.card["steps"] < spec.whole_steps
+    assert min(curve[-2:]) > min(curve[:-2])
+    days = training_days(spec, past, COSTS, G, YEAR)
+    kept = judge(days, 0, answer_of(policy.net, policy.standard), WORLDS, VALIDATING)
+    assert kept == pytest.approx(min(curve), rel=1e-12)
+    whole = train(replace(spec, patience=0), past, COSTS, G, YEAR, workers=1).policy
+    assert [point["J"] for point in whole.card["curve"]][: len(curve)] == curve
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"by": "dqn"}, "by 'dqn' chooses among a few things to do, and action is 'bands': use 'hold_or_trade'"),
+        ({"by": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is a choice: use 'ppo' or 'dqn'"),
+        ({"by": "gradient", "action": "gate"}, "by 'gradient' descends along J itself, with bands"),
+        ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
+        ({"patience": -1}, "patience of Learned is -1"),
+        ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
+        ({"steps": 0}, "steps of Learned is 0: give a whole number, 1 or more"),
+    ],
+)
+def test_a_learner_that_cannot_learn_the_action_is_refused(changed, said):
+    with pytest.raises(ConfigError, match=said):
+        replace(QUICK, **changed)
+
+
+def test_a_device_that_is_not_there_is_refused(past, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # wherever the test runs
+    with pytest.raises(ConfigError, match="device of Learned is 'cuda', and torch finds no such device here"):
+        train(replace(BY["ppo"], device="cuda"), past, COSTS, G, YEAR, workers=1)
+
+
+def test_a_window_longer_than_the_history_is_refused(past):
+    with pytest.raises(ConfigError, match="block of Learned is 9000 days, and market 'two lines' has 2519"):
+        training_days(replace(QUICK, block=9_000), past, COSTS, G, YEAR)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: it holds one decision of each of the 64 worlds"),
+        (lambda: DQNSettings(explores=2.0), "explores of DQNSettings is 2.0"),
+        (lambda: CrossEntropySettings(elite=24), "elite of CrossEntropySettings is 24: give 2 or more, and fewer"),
+        (lambda: CrossEntropySettings(worlds=0), "worlds of CrossEntropySettings is 0"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        settings()

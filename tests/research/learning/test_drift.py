@@ -1,0 +1,79 @@
+"""Drift of what a policy sees: the distance itself, and when it is said to be too far."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from research.learning.drift import Observed, observation_drift, observed
+from research.learning.rollouts import closed_form
+from research.learning.state import SHARED
+from research.learning.training_days import History
+from research.learning.worlds import Worlds
+
+
+def known(values, shares, farthest, decisions=10):
+    feature = {"name": "age", "values": values, "shares": shares, "farthest": farthest}
+    return {"features": [feature], "observed": {"decisions": decisions}}
+
+
+def test_the_distance_is_that_of_kolmogorov_and_smirnov():
+    rng = np.random.default_rng(1)
+    training = rng.normal(size=20)
+    known_all = Observed(np.sort(training), np.arange(1, 21) / 20, 0.0)
+    for seen in (rng.choice(training, 33), rng.choice(training[:7], 12)):  # no value between those that are kept
+        assert known_all.distance(seen) == pytest.approx(ks_2samp(training, seen).statistic, abs=1e-12)
+
+
+def test_a_distance_by_hand():
+    card = known([1.0, 2.0, 3.0], [1 / 3, 2 / 3, 1.0], 0.3)
+    (drift,) = observation_drift(card, np.array([[1.0], [1.0], [3.0]] * 4))
+    assert drift.distance == pytest.approx(1 / 3, abs=1e-15)
+    assert (drift.feature, drift.limit, drift.drifted) == ("age", 0.3, True)
+
+
+def test_fewer_decisions_than_a_training_world_has_are_allowed_more():
+    card = known([1.0, 2.0, 3.0], [1 / 3, 2 / 3, 1.0], 0.3, decisions=12)
+    (drift,) = observation_drift(card, np.array([[1.0], [1.0], [3.0]]))
+    assert drift.limit == pytest.approx(0.6, abs=1e-15)
+    assert not drift.drifted
+
+
+def test_a_card_without_distributions_says_nothing():
+    assert observation_drift({"seed": 0}, np.zeros((5, 9))) == []
+
+
+def card_of(days, answer):
+    seen, decisions = observed(days, answer, worlds=200)
+    names = [*SHARED, *days.market.assets]
+    features = [
+        {"name": name, "values": one.values, "shares": one.shares, "farthest": one.farthest}
+        for name, one in zip(names, seen, strict=True)
+    ]
+    return {"features": features, "observed": {"decisions": decisions}}
+
+
+def met(days, answer, seed, decisions=156):
+    """(decisions, k) what an answer sees in a world of its own."""
+    worlds, seen = Worlds(days, np.array([len(days.share) - 1]), decisions, seed), []
+    for _ in range(decisions):
+        seen.append(worlds.features(worlds.everyone))
+        worlds.act(answer(seen[-1]))
+    return np.concatenate(seen)
+
+
+def test_another_world_of_the_same_days_has_not_drifted(days):
+    """Each distance of a world that is exchangeable with the 200 is past all of theirs once in 201."""
+    answer = closed_form(days)
+    card = card_of(days, answer)
+    past = [drift.drifted for seed in range(80) for drift in observation_drift(card, met(days, answer, [99, seed]))]
+    assert np.mean(past) < 0.02
+
+
+def test_a_market_twice_as_volatile_has_drifted_and_the_regime_says_so(days):
+    answer = closed_form(days)
+    card = card_of(days, answer)
+    wilder = replace(days, history=History(2.0 * days.history.returns, days.history.cash, days.history.tradable))
+    drifted = {drift.feature for drift in observation_drift(card, met(wilder, answer, 1)) if drift.drifted}
+    assert "volatility regime" in drifted

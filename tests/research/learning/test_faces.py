@@ -1,0 +1,129 @@
+"""One kernel, several faces: gymnasium, many worlds, and the engine; and rewards recomputed from its record."""
+
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from learned import any_network, replayed
+
+from backtests.backtest import Backtest
+from backtests.engine import backtest
+from backtests.scores import Yardstick, losses
+from research.allocation import target_path
+from research.errors import ConfigError, PolicyError
+from research.learning import LearnedPolicy, Reward
+from research.learning.actions import ACTIONS, numbers_of
+from research.learning.environment import RebalancingEnv, RebalancingWorlds
+from research.learning.paid import Paid
+from research.learning.rewards import TERMS
+from research.learning.rollouts import answer_of
+from research.learning.state import LOOKBACK
+from research.learning.training_days import training_days
+from research.learning.worlds import Worlds
+
+WEEKS, ALL = 80, Reward(**dict.fromkeys(TERMS, 1.0))
+STAYS = {"exposure": 1.0, "weights": 0.0}  # to ask for the target
+
+
+def from_the_record(played: Backtest, spec, reward: Reward) -> np.ndarray:
+    """The rewards of each week, from NAV and the daily terms of J of a backtest: written again, a week at a time."""
+    strategic = Yardstick(target_path(spec.allocation, played.market), np.zeros(8), np.ones(8), 5.0, 252)
+    weekly = (losses(played, strategic) / 252e4).reshape(-1, 5).sum(axis=1)
+    nav = played.ledger.nav[::5] / played.ledger.nav[0]
+    a = b = d = 0.0
+    paid, high = [], 1.0
+    for loss, before, after in zip(weekly, nav[:-1], nav[1:], strict=True):
+        r = after / before - 1.0
+        total = -loss + np.log(after / before) + r - 2.5 * r**2
+        depth_before, high_after = 1.0 - before / high, max(high, after)
+        total -= max(1.0 - after / high_after - depth_before, 0.0)
+        if b - a**2 > 1e-12:
+            total += (b * (r - a) - 0.5 * a * (r**2 - b)) / (b - a**2) ** 1.5
+        if d > 1e-12:
+            total += (r - a / 2) / d**0.5 if r > 0 else (d * (r - a / 2) - a * r**2 / 2) / d**1.5
+        a, b, d, high = a + 0.02 * (r - a), b + 0.02 * (r**2 - b), d + 0.02 * (min(r, 0.0) ** 2 - d), high_after
+        paid.append(total)
+    return np.array(paid)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("lag", [1, 3])
+def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, real, costs, standard):
+    spec = replace(spec, action=action, episode=WEEKS)
+    days = training_days(spec, real, costs, 5.0, 252, lag)
+    net = any_network(8, seed=5, answers=numbers_of(action, 8))
+    answer = answer_of(net, standard)
+    one = RebalancingEnv(days, standard, 1.0, episode=WEEKS, reward=ALL)
+    seen, _ = one.reset(seed=7)
+    many = RebalancingWorlds(days, standard, 1.0, worlds=3, episode=WEEKS, seed=7, reward=ALL)
+    many.reset()
+    world = Worlds(days, np.array([len(days.share) - 1]), WEEKS, seed=7)
+    many._paid.worlds.state.kind[:] = world.state.kind[0]
+    many._paid.worlds.state.target[:] = world.state.target[0]
+    many._paid.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
+    many._left[:] = WEEKS
+    market = replayed(days, world)
+    paid, nav, rewards, batched = Paid(world, standard, ALL, 1.0), [], [], []
+    for week in range(WEEKS):
+        numbers = answer(world.features(world.everyone))
+        if week == 0 and action in STAYS:  # a world decides at its opening, and a backtest after it
+            numbers[:] = STAYS[action]
+        rewards.append(paid.act(numbers)[0])
+        nav.append(world.nav[0])
+        chosen = int(numbers[0, 0] > 0.0) if action == "hold_or_trade" else numbers[0]
+        seen, reward, ended, cut, info = one.step(chosen)
+        assert (ended, cut) == (False, week == WEEKS - 1)
+        assert reward == pytest.approx(rewards[-1], rel=1e-12)
+        assert info["nav"] == nav[-1]
+        assert one.observation_space.contains(seen)
+        every = many.step(np.repeat(np.asarray(chosen)[None], 3, axis=0))[1]
+        batched.append(every)
+    np.testing.assert_array_equal(np.array(batched)[:, 1], np.array(rewards, np.float32))
+
+    policy = LearnedPolicy(
+        spec.allocation, "week", real.assets, market.dates[0], days.scales, standard, net, {}, action
+    )
+    played = backtest(market, policy, costs, start=market.dates[LOOKBACK], lag=lag)
+    assert len(played.booked) > 5
+    np.testing.assert_allclose(played.ledger.nav[5::5] / played.ledger.nav[0], nav, rtol=1e-12)
+    np.testing.assert_allclose(from_the_record(played, spec, ALL), rewards, rtol=1e-8, atol=1e-11)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_gymnasium_takes_it(action, spec, real, costs, standard, recwarn):
+    days = training_days(replace(spec, action=action), real, costs, 5.0, 252)
+    check_env(RebalancingEnv(days, standard, 1e3, episode=5), skip_render_check=True)
+    assert [str(w.message) for w in recwarn if issubclass(w.category, UserWarning)] == []
+
+
+def test_a_seed_opens_the_same_world_again(days, standard):
+    env = RebalancingEnv(days, standard, 1e3, episode=4)
+    first, again, other = ([env.reset(seed=s)[0], *(env.step(np.zeros(8))[0] for _ in range(4))] for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (np.array(first) != np.array(other)).any()
+
+
+def test_an_end_is_truncation_and_there_is_nothing_after_it(days, standard):
+    env = RebalancingEnv(days, standard, 1e3, episode=2)
+    with pytest.raises(PolicyError, match="none has begun: call reset"):
+        env.step(np.zeros(8))
+    env.reset(seed=0)
+    assert env.step(np.zeros(8))[2:4] == (False, False)
+    assert env.step(np.zeros(8))[2:4] == (False, True)
+    with pytest.raises(PolicyError, match="the episode is over"):
+        env.step(np.zeros(8))
+
+
+def test_an_episode_of_nothing_is_refused(days, standard):
+    with pytest.raises(ConfigError, match="episode is 0: give a whole number of decisions"):
+        RebalancingEnv(days, standard, 1e3, episode=0)
+
+
+def test_a_wrapper_of_gymnasium_fits_round_it(days, standard):
+    env = gymnasium.wrappers.RecordEpisodeStatistics(RebalancingEnv(days, standard, 1e3, episode=3))
+    env.reset(seed=0)
+    for _ in range(3):
+        *_, info = env.step(np.zeros(8))
+    assert info["episode"]["l"] == 3
