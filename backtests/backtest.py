@@ -393,7 +393,7 @@ class Backtest:
         return done
 
     @cached_property
-    def _last_booked(self) -> NDArray[np.int64]:
+    def last_booked(self) -> NDArray[np.int64]:
         """(D + 1,) the market row of the last booking of a decision by each close; of the opening trade before any."""
         book, last = self.ledger, np.full(len(self.ledger.nav), self.first)
         moved = (book.part_of >= 0) & (book.booked >= 0) & (book.trades != 0.0).any(axis=1)
@@ -409,7 +409,7 @@ class Backtest:
             self.market, self.targets.opened(self.first), self.costs
         )
         (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
-        last, rest = self._last_booked, corridor.terms.cooldown
+        last, rest = self.last_booked, corridor.terms.cooldown
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
             if t in done:
@@ -427,6 +427,13 @@ class Backtest:
                 reasons[t] = Why(corridor.trigger)
         return reasons
 
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must judge of a learned policy: was it used on days that it saw, or in an unlike market?"""
+        from backtests.learned_use import use_warnings
+
+        return use_warnings(self)
+
     def reconcile(self) -> "Reconciliation":
         """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""
         from backtests.reconciliation import reconcile
@@ -441,9 +448,9 @@ class Backtest:
 
     def __repr__(self) -> str:
         """The summary, as text."""
-        from backtests.tables import backtest_text
+        from backtests.tables import backtest_text, warnings_text
 
-        return backtest_text(self)
+        return backtest_text(self) + warnings_text(self.warnings)
 
     def _repr_html_(self) -> str:
         """The blocks of the tearsheet that one policy has."""

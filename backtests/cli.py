@@ -1,9 +1,11 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory`.
+"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory | study | policies | train`.
 
 Each imports what is heavy when it runs.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -81,13 +83,8 @@ def sweep(
     """Play every configuration of FILE, and write their figures as one run; a killed sweep goes on where it was."""
     from backtests.sweeps.make import make_sweep
 
-    try:
+    with _kept("chunks"):
         made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
-    except KeyboardInterrupt:
-        typer.secho(
-            "Interrupted; finished chunks are kept, and the same command goes on.", fg=typer.colors.RED, err=True
-        )
-        sys.exit(130)
     typer.echo(made.text)
 
 
@@ -103,6 +100,80 @@ def laboratory(
 
     made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
     typer.echo(made.text)
+
+
+@app.command()
+def study(
+    cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
+    workers: Annotated[int, typer.Option(help="Workers on this machine, a case each.")] = 1,
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="Leave the learners out.")] = False,
+    reports: Reports = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Play anew what an earlier study left.")] = False,
+) -> None:
+    """Play rules and learners on real markets, out of sample; a killed study goes on where it was."""
+    from backtests.run import REPORTS
+    from backtests.study import Budget, run
+
+    budget, folder = Budget(steps={}) if rules_only else Budget(), (reports or REPORTS) / "study"
+    with _kept("cases"):
+        made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
+    typer.echo(f"{made!r}\n\n{folder}")
+
+
+@contextmanager
+def _kept(what: str) -> Iterator[None]:
+    """Say, where the work is interrupted, that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        words = f"Interrupted; finished {what} are kept, and the same command goes on."
+        typer.secho(words, fg=typer.colors.RED, err=True)
+        sys.exit(130)
+
+
+@app.command()
+def policies(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Of one policy, or of all its seeds: write their card there as a page.")
+    ] = None,
+    reports: Reports = None,
+) -> None:
+    """List the learned policies that are shipped or that runs have trained; with FOLDER, write the card of its own."""
+    if folder is not None:
+        from backtests.policy_sheet import write_card
+
+        typer.echo(f"Written to {write_card(folder)}.")
+        return
+    from backtests.policy_list import policies_text, policy_folders
+
+    typer.echo(policies_text(policy_folders(reports)))
+
+
+train = typer.Typer(no_args_is_help=True, help="Train a policy that comes with the workbench anew.")
+app.add_typer(train, name="train")
+
+
+@train.callback()
+def training() -> None:
+    """Train a policy that comes with the workbench anew."""
+
+
+@train.command()
+def universal(
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 1,
+    steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
+    folder: Annotated[Path | None, typer.Option(help="[default: data/policies/universal]", show_default=False)] = None,
+) -> None:
+    """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
+    from tqdm.auto import tqdm
+
+    from research.learning.universal.course import train_universal
+    from research.learning.universal.rule import FOLDER
+
+    with _kept("updates"), tqdm(total=steps, desc="universal", unit=" updates") as bar:
+        made = train_universal(seed, steps, folder or FOLDER, lambda done: bar.update(done - bar.n))
+    typer.echo(f"Written to {made}.")
 
 
 def main() -> None:

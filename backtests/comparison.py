@@ -18,6 +18,7 @@ from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
+from research.market.market import Array
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
@@ -209,17 +210,7 @@ def compare(
         if f.seeds
     }
     scores = {name: score(b, yardstick) for name, b in played.items()}
-    one = played[names[0]]
-    evidence = paired_evidence(
-        names,
-        np.column_stack([s.losses for s in scores.values()]),
-        np.column_stack([b.net_returns for b in played.values()]),
-        market.cash[one.first + 1 :],
-        reference=reference,
-        span_days=float((one.dates[-1] - one.dates[0]).days),
-        periods_per_year=portfolio.periods_per_year,
-        resampling=Resampling(reps=draws),
-    )
+    evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return Comparison(
         portfolio=portfolio,
         yardstick=yardstick,
@@ -238,7 +229,7 @@ def compare(
 
 
 def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtests: Mapping[str, Backtest]) -> list[str]:
-    """What a reader must judge of the data in a test, of how its policies were fitted, and of those that never traded.
+    """What a reader must judge of the data in a test, of how its policies were fitted, and of how they were used there.
 
     fitted, backtests : by policy, one at least, all on the same days.
     """
@@ -247,6 +238,7 @@ def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtest
     for name, played in backtests.items():
         if not len(played.ledger.asked) and portfolio.policies[name].family != "never":
             found.append(f"{name} never traded in the test.")
+        found.extend(played.warnings)
     return found
 
 
@@ -362,6 +354,23 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         targets=paths[policy.allocation],
         periods_per_year=portfolio.periods_per_year,
         name=name,
+    )
+
+
+def evidence_between(
+    played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
+) -> Evidence:
+    """The paired evidence of backtests on the same days.  losses : the daily terms of J of each, bp a year."""
+    one = next(iter(played.values()))
+    return paired_evidence(
+        list(played),
+        np.column_stack(losses),
+        np.column_stack([b.net_returns for b in played.values()]),
+        one.market.cash[one.first + 1 :],
+        reference=reference,
+        span_days=float((one.dates[-1] - one.dates[0]).days),
+        periods_per_year=one.periods_per_year,
+        resampling=resampling,
     )
 
 

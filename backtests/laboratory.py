@@ -149,6 +149,18 @@ def estimate(values: Array, level: float = 0.95) -> Estimate:
     return Estimate(mean, error, mean - reach, mean + reach)
 
 
+def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
+    """The mean of values (W,) over that of `base` (W,) of the same paths, less 1, with its bounds.
+
+    The error of a ratio of means is that of the mean of value - ratio x base, over the mean of base: Cochran (1977),
+    Sampling Techniques, equation 6.12.
+    """
+    whole, middle = float(np.mean(values) / np.mean(base)), float(np.mean(base))
+    over = estimate(values - whole * base, level)
+    reach, gap = (over.upper - over.lower) / 2.0 / middle, whole - 1.0
+    return Estimate(gap, over.error / middle, gap - reach, gap + reach)
+
+
 def difference(one: Played, other: Played, figure: str = "J", level: float = 0.95) -> Estimate:
     """How much more of a figure `one` has than `other`, path by path: both were played on the same ones.
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.laboratory import Laboratory, Played, difference, estimate, play
+from backtests.laboratory import Laboratory, Played, difference, estimate, play, ratio
 from backtests.worlds import FIGURES
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
@@ -123,26 +123,18 @@ def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> p
 
     J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
     gap, gap_error, gap_lower, gap_upper : J less the reference's, bp a year, its standard error and bounds.
-    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1. A ratio of means: its
-    error is that of the mean of J - ratio x J*, over J* (Cochran (1977), Sampling Techniques, equation 6.12).
+    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `laboratory.ratio`.
     verdict : is the gap told apart from zero at this level?
     """
     base, rows = played[reference], {}
     for name, one in played.items():
-        whole, gap, ratio = (
-            estimate(one.J, level),
-            difference(one, base, level=level),
-            float(one.J.mean()) / base.J.mean(),
-        )
-        over = estimate(one.J - ratio * base.J, level)
-        relative = ratio - 1.0
-        reach = (over.upper - over.lower) / 2.0 / base.J.mean()
+        whole, gap, over = estimate(one.J, level), difference(one, base, level=level), ratio(one.J, base.J, level)
         rows[name] = {
             "J": whole.mean, "J_lower": whole.lower, "J_upper": whole.upper,
             **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
             "gap": gap.mean, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
-            "relative": relative, "relative_error": over.error / base.J.mean(),
-            "relative_lower": relative - reach, "relative_upper": relative + reach,
+            "relative": over.mean, "relative_error": over.error,
+            "relative_lower": over.lower, "relative_upper": over.upper,
             "verdict": "reference" if name == reference else _verdict(gap.lower, gap.upper),
         }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")

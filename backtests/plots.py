@@ -1,10 +1,12 @@
 """Interactive pictures for notebooks (plotly); the tearsheet draws its own."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from backtests.backtest import Backtest
 from backtests.comparison import Comparison
 from backtests.figures.arithmetic import limits, log_ticks, ticks
 from backtests.figures.sweep.cases import AXES, CALENDARS, CONDITIONS, METRICS, axis_value, lower_is_better, policy_axes
@@ -27,7 +29,30 @@ def growth_plot(comparison: Comparison) -> "Figure":
         grown = played.growth_path / played.growth_path[0]
         relative = 100.0 * (grown * base[0] / base - 1.0)
         figure.add_scatter(x=played.dates, y=relative, name=name, mode="lines", hovertemplate="%{y:.2f} %")
-    return _dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
+    return dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
+
+
+def wealth_plot(backtests: Mapping[str, Backtest]) -> "Figure":
+    """What a unit of each policy grew to, net of costs, on a log axis: equal slopes are equal rates."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for name, played in backtests.items():
+        grown = played.growth_path / played.growth_path[0]
+        figure.add_scatter(x=played.dates, y=grown, name=name, mode="lines", hovertemplate="%{y:.2f}")
+    figure.update_yaxes(type="log", tickvals=log_ticks(*_reach(figure)))
+    return dress(figure, "Growth of 1, net of costs", "close", "NAV over its start, log scale")
+
+
+def probability_plot(probabilities: pd.DataFrame, title: str) -> "Figure":
+    """A panel a column: a probability, %, on each date."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=probabilities.shape[1], shared_xaxes=True, subplot_titles=list(probabilities))
+    for row, name in enumerate(probabilities, start=1):
+        shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": {"width": 1}, "showlegend": False}
+        figure.add_scatter(x=probabilities.index, name=name, hovertemplate="%{y:.0f} %", row=row, col=1, **shown)
+    return dress(figure, title, "", "%")
 
 
 def loss_plot(comparison: Comparison) -> "Figure":
@@ -61,7 +86,7 @@ def loss_plot(comparison: Comparison) -> "Figure":
         )
     figure.update_layout(showlegend=False)
     error_title = "tracking error to the strategic target, % a year"
-    return _dress(figure, "Cost against tracking error; grey: equal J", error_title, "cost, bp a year")
+    return dress(figure, "Cost against tracking error; grey: equal J", error_title, "cost, bp a year")
 
 
 def parallel_plot(
@@ -129,8 +154,16 @@ def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
     }
 
 
-def _dress(figure: "Figure", title: str, x: str, y: str) -> "Figure":
-    figure.update_layout(title=title, template="plotly_white", height=420, margin={"l": 60, "r": 20, "t": 50, "b": 50})
+def _reach(figure: "Figure") -> tuple[float, float]:
+    values = np.concatenate([trace.y for trace in figure.data])
+    return float(values.min()), float(values.max())
+
+
+def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
+    """The same figure with its title, the names of its axes, and the look of the house."""
+    figure.update_layout(
+        title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
+    )
     figure.update_xaxes(title=x)
     figure.update_yaxes(title=y)
     return figure

@@ -25,10 +25,12 @@ from backtests.comparison import (
     played_warnings,
     settings_of,
 )
+from backtests.learned_results import SHEET, results_of, write_results
 from backtests.notebook import check_parameters, execute, parse_parameter, plain, progress_file
+from backtests.policy_sheet import write_card
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
-from backtests.scores import score
-from backtests.tables import csv_text, warnings_text
+from backtests.scores import Score, score
+from backtests.tables import backtest_text, csv_text, warnings_text
 from backtests.tearsheet import write_tearsheet
 from backtests.tuning import with_seen
 from research.accounting import Hold, View, Why
@@ -91,7 +93,12 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     trades.to_csv(folder / "trades.csv")
     trades.to_json(folder / "trades.json")
     results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
-    save_learned(comparison.fitted, folder)
+    marks = {
+        name: comparison.scores[name].J
+        for name, f in comparison.fitted.items()
+        if name == comparison.reference or f.tuned is not None
+    }
+    save_learned(comparison.fitted, comparison.seed_backtests, comparison.seed_scores, marks, folder, record.name)
     facts = {
         "recommendation": asdict(comparison.recommendation),
         "trials": comparison.trials,
@@ -101,11 +108,24 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     return f"Written into {Path(run).name}."
 
 
-def save_learned(fitted: Mapping[str, Fitted], folder: Path) -> None:
-    """Save every seed of the learned policies whole, under `policies/<name>/`."""
+def save_learned(
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Mapping[int, Backtest]],
+    scores: Mapping[str, Mapping[int, Score]],
+    marks: Mapping[str, float],
+    folder: Path,
+    run: str,
+) -> None:
+    """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
+
+    backtests, scores : by policy and seed.  marks : J of other policies on the same days.  run : its name.
+    """
     for name, f in fitted.items():
         if f.training is not None:
-            f.training.save(folder / "policies" / name)
+            own = folder / "policies" / name
+            f.training.save(own)
+            write_results(own, plain(results_of(f, backtests[name], scores[name], marks, run)))
+            write_card(own)
 
 
 def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
@@ -124,6 +144,7 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
         }
         | {name: {"seed": t.chosen} for name, t in learned.items()},
         "seeds": {name: list(t.policies) for name, t in learned.items()},
+        "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
     }
 
 
@@ -227,15 +248,17 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     with staged(final) as folder:
         fitted = fit(portfolio.policies[policy], portfolio)
         played = play(portfolio, fitted.policy, policy)
-        figures = score(played, measure_by(portfolio, portfolio.market)).figures(played.dates)
+        scored = score(played, measure_by(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
-        write_json(folder / "summary.json", plain(figures))
-        save_learned({policy: fitted}, folder)
+        write_json(folder / "summary.json", plain(scored.figures(played.dates)))
+        if fitted.training is not None:
+            seed = fitted.training.chosen
+            save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
         write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
         sign(folder, started)
     warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
-    return Made(final, f"{played!r}{warned}\n\n{final}")
+    return Made(final, f"{backtest_text(played)}{warned}\n\n{final}")
 
 
 def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:

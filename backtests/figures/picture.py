@@ -43,7 +43,7 @@ class Picture:
     """A figure of the sheet.
 
     wide, narrow : <svg> elements.  caption : what to notice, from the data.  alt : what a reader who cannot see it is
-    told.  data : the numbers behind it, as its CSV holds them.
+    told.  data : the numbers behind it, as its CSV holds them.  width : of the wide one, px.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Picture:
     data: pd.DataFrame = field(repr=False)
     wide: str = field(repr=False)
     narrow: str = field(repr=False)
+    width: float = WIDE.width
 
     def _repr_html_(self) -> str:
         """The picture as a notebook shows it."""
@@ -72,7 +73,7 @@ def picture(
 ) -> Picture:
     """Draw a figure in both formats."""
     wide, narrow = (draw(f).svg(f.css, f"{title}. {alt}") for f in (wide_as, NARROW))
-    return Picture(name, title, caption, alt, data, wide, narrow)
+    return Picture(name, title, caption, alt, data, wide, narrow, wide_as.width)
 
 
 def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:

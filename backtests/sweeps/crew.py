@@ -85,7 +85,7 @@ def _read(file: Path) -> Stage:
 
 def _on_cluster(stage: Stage, parts: Iterable[Part], address: str) -> Played:
     """A Dask cluster: the stage is sent to each worker once, and a part whose worker dies goes to another."""
-    with _client(address) as client:
+    with connected(address) as client:
         held = client.scatter(stage, broadcast=True, hash=False)
         pool = client.get_executor(retries=RETRIES, pure=False)
         width = sum(client.nthreads().values())
@@ -102,13 +102,18 @@ def _on_cluster(stage: Stage, parts: Iterable[Part], address: str) -> Played:
 
 
 def _play_there(stage: Stage, code: str, part: Part) -> Array:
-    """Play a part on a worker. Raises ConfigError where its code is not that with which the sweep was begun."""
+    """Play a part on a worker, whose code is that with which the sweep was begun."""
+    check_code(code)
+    return play(stage, part)
+
+
+def check_code(code: str) -> None:
+    """Raise ConfigError, on a worker, where its code is not that with which the work was begun."""
     if _code_here() != code:
         raise ConfigError(
-            f"the worker on {socket.gethostname()} runs code {_code_here()}, and the sweep was begun with {code}. "
+            f"the worker on {socket.gethostname()} runs code {_code_here()}, and the work was begun with {code}. "
             "Check out the same commit there, and start the worker again."
         )
-    return play(stage, part)
 
 
 @cache
@@ -117,7 +122,7 @@ def _code_here() -> str:
 
 
 @contextmanager
-def _client(address: str) -> Iterator[Any]:
+def connected(address: str) -> Iterator[Any]:
     """A client of the cluster at an address, with one worker at least. Raises ConfigError when there is none."""
     from distributed import Client
 

@@ -21,7 +21,7 @@ from research.errors import ConfigError
 from research.market import Past
 from research.market.market import Array, frozen
 from research.portfolio import ALLOCATIONS, RULES
-from research.rules import Calendar, GroupThreshold, NoTradeRegion, Rule, Threshold
+from research.rules import GroupThreshold, NoTradeRegion, Rule, Threshold
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
 PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
@@ -254,7 +254,7 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
     rule = next((name for name, cls in RULES.items() if type(policy) is cls), family)
     return {
         "rule": rule,
-        "every": str(policy.every) if isinstance(policy, Calendar) else "",
+        "every": str(getattr(policy, "every", "")),
         "band": band,
         "to": to,
         "allocation": names.get(kind, kind),

@@ -96,8 +96,8 @@ def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, An
         told = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
         more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
         raise ConfigError(
-            f"{folder} holds a sweep that was made from something else: {'; '.join(told)}{more}. Go back to what it "
-            "was made from to finish it, or delete the folder (`--fresh` does) to begin anew."
+            f"{folder} holds results that were made from something else: {'; '.join(told)}{more}. Go back to what they "
+            "were made from to finish them, or delete it (`--fresh` does) to begin anew."
         )
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
 QUICK = ["-p", "rl_steps=20000", "-p", "rl_seeds=1", "-p", "draws=200"]
+CARD = "policies/rl/card.html"
 SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
 
 
@@ -54,6 +55,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     assert manifest["settings"]["draws"] == 200
     assert manifest["trials"] == 7 + 40 + 1  # as the file gives them, tuned candidates, one seed
     assert manifest["seeds"] == {"rl": [1]}
+    assert manifest["cards"] == {"rl": CARD}
     assert len(manifest["fingerprint"]) == 64
     assert {"numpy", "torch", "arch"} <= set(manifest["versions"])
     assert set(manifest["times"]) == {"started", "ended", "seconds"}
@@ -61,10 +63,29 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
 
 def test_the_same_run_gives_the_same_bytes(reports: Path) -> None:
     run = run_in(reports)
-    before = {name: (run / name).read_bytes() for name in SHOWN}
+    shown = [*SHOWN, CARD, "policies/rl/results.json"]
+    before = {name: (run / name).read_bytes() for name in shown}
     assert rebalance("report", FILE, *QUICK, "--reports", reports).returncode == 0
     assert run_in(reports) == run
-    assert [name for name in SHOWN if (run / name).read_bytes() != before[name]] == []
+    assert [name for name in shown if (run / name).read_bytes() != before[name]] == []
+
+
+def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
+    run = run_in(reports)
+    found = json.loads((run / "policies" / "rl" / "results.json").read_text())
+    manifest, sheet = (json.loads((run / name).read_text()) for name in ("manifest.json", "tearsheet.json"))
+    assert found["run"] == run.name
+    assert found["test"]["fingerprint"] == manifest["fingerprint"]
+    assert (found["test"]["first"], found["test"]["last"], found["test"]["days"]) == ("2015-01-02", "2022-12-29", 2013)
+    (seed,) = sheet["seeds"]
+    assert found["seeds"]["1"]["J"] == seed["J"]
+    assert f"{seed['J']:.2f} bp a year" in (run / CARD).read_text()
+    drift = {one["feature"]: one["distance"] for one in found["drift"]}
+    assert drift["volatility regime"] > 0.2  # of returns alone, whatever was learned: wilder than 2013 and 2014
+    told = [warned.replace("rl, seed 1", "rl") for warned in found["warnings"]]
+    assert [warned for warned in told if warned not in sheet["warnings"]] == []
+    listed = rebalance("policies", "--reports", reports)
+    assert str(run / "policies" / "rl") in listed.stdout
 
 
 def test_the_results_hold_every_policys_daily_path(reports: Path) -> None:

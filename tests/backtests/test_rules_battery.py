@@ -18,6 +18,7 @@ from research.accounting import Costs, Execution, Flows, Hold, Policy, Trade, Vi
 from research.accounting.view import check_trade, leverage_of
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.errors import ConfigError, PolicyError
+from research.learning import Universal
 from research.market import Market, instruments_table
 from research.market.calendars import scheduled
 from research.market.market import Array
@@ -70,8 +71,15 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "no-trade region": lambda a: NoTradeRegion(a, g=50.0, returns=40),
     "no-trade region, to target": lambda a: NoTradeRegion(a, g=20.0, to="target", returns=40),
     "best point": lambda a: BestPoint(a, g=100.0, horizon=1.0, check="week", returns=40),
+    "universal": lambda a: Universal(a, g=50.0, returns=40),
 }
-ESTIMATES = {"volatility", "no-trade region", "no-trade region, to target", "best point"}  # bands are new each month
+ESTIMATES = {
+    "volatility",
+    "no-trade region",
+    "no-trade region, to target",
+    "best point",
+    "universal",
+}  # bands are new each month
 PART_OF_THE_WAY = {"capped"}  # what is left waits for the next day on which the rule is asked
 PUSHES = {"breaching, pro rata", "breaching, cash", "breaching, a line"}  # who pays may leave a band of its own
 NAMES = [*MAKERS, "optimal"]
@@ -138,7 +146,7 @@ def late(name: str, result: Backtest) -> list[int]:
 def test_every_rule_is_in_the_battery_and_says_what_it_does() -> None:
     exported = [getattr(rules, name) for name in rules.__all__]
     deciding = {rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule)}
-    assert deciding == {type(rule_of(name)) for name in NAMES}
+    assert deciding | {Universal} == {type(rule_of(name)) for name in NAMES}
     for name in NAMES:
         words = rule_of(name).words  # type: ignore[attr-defined]
         assert words

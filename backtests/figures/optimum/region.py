@@ -1,6 +1,7 @@
 """The no-trade region of two lines, and a path that is kept in it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from backtests.figures.picture import Format, Picture, heading, height_of, pictu
 from backtests.figures.words import even, number
 from research.market.market import Array
 from research.rules.region import Region
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TITLE, FOOT, LINE = 30.0, 46.0, 20.0  # px; LINE: of the key
 FINE = 600  # gaps a line, at which the region is traced
@@ -89,20 +93,10 @@ def _draw(f: Format, region: Region, sample: pd.DataFrame, lines: Sequence[str],
     left = f.left + (70.0 if f.is_wide else 0.0)
     legend = 0.0 if f.is_wide else LINE * 2
     canvas = Canvas(f.width, TITLE + size + FOOT + legend, f"{name}-{f.css}")
-    axes = canvas.axes(left, TITLE, size, size)
     around = POINTS * outline(region)
     seen = POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
     reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
-    heading(canvas, left, TITLE - 12.0, f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
-    marks = ticks(-reach, reach, 7)
-    scale(canvas, axes, marks, left, left + size)
-    for mark, words in zip(marks, even(marks), strict=True):
-        x = left + size * (mark + reach) / (2.0 * reach)
-        canvas.line([x, x], [TITLE, TITLE + size], colour="rule", width=0.7, behind=True)
-        canvas.text(x, TITLE + size + 12.0, words, colour="soft", align="center")
-    canvas.text(left + size / 2.0, TITLE + size + 31.0, f"gap of {lines[0]}, points", colour="soft", align="center")
+    axes = gap_axes(canvas, left, size, reach, lines)
     axes.fill(*around.T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
     axes.plot(*around.T, color=TOKENS["sky"], linewidth=1.6)
     _path(axes, sample)
@@ -113,6 +107,22 @@ def _draw(f: Format, region: Region, sample: pd.DataFrame, lines: Sequence[str],
             12.0 + (k % 2) * f.width / 2.0, TITLE + size + FOOT + LINE * (k // 2 + 0.4))  # fmt: skip
         _key(canvas, word, x, y)
     return canvas
+
+
+def gap_axes(canvas: Canvas, left: float, size: float, reach: float, lines: Sequence[str]) -> "Axes":
+    """A square of gaps up to `reach` points either way, below a title: the first line's across, the second's up."""
+    axes = canvas.axes(left, TITLE, size, size)
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    heading(canvas, left, TITLE - 12.0, f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
+    marks = ticks(-reach, reach, 7)
+    scale(canvas, axes, marks, left, left + size)
+    for mark, words in zip(marks, even(marks), strict=True):
+        x = left + size * (mark + reach) / (2.0 * reach)
+        canvas.line([x, x], [TITLE, TITLE + size], colour="rule", width=0.7, behind=True)
+        canvas.text(x, TITLE + size + 12.0, words, colour="soft", align="center")
+    canvas.text(left + size / 2.0, TITLE + size + 31.0, f"gap of {lines[0]}, points", colour="soft", align="center")
+    return axes
 
 
 def _path(axes: "object", sample: pd.DataFrame) -> None:

@@ -108,7 +108,7 @@ def test_what_a_part_raises_on_a_worker_is_raised_here(arena: Arena, cluster: Lo
 
 
 def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
-    with pytest.raises(ConfigError, match=r"runs code .*, and the sweep was begun with other\. Check out the same"):
+    with pytest.raises(ConfigError, match=r"runs code .*, and the work was begun with other\. Check out the same"):
         crew._play_there(made, "other", PARTS[0])
     assert play(made, PARTS[0]).tobytes() == crew._play_there(made, crew._code_here(), PARTS[0]).tobytes()
 

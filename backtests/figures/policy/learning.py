@@ -1,0 +1,66 @@
+"""How J fell along the training: a line a seed, and between the best and the worst of them a band."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from backtests.figures.arithmetic import limits, ticks
+from backtests.figures.canvas import TOKENS, Canvas
+from backtests.figures.looks import LEAD
+from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
+from backtests.figures.words import counted, number
+
+TITLE, FOOT, HIGH, RIGHT = 30.0, 26.0, 210.0, 112.0  # px; RIGHT: for the label
+
+
+def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Picture | None:
+    """J in training worlds over the steps learned, by seed; None where no card has a curve.
+
+    stands : the seed that stands for all.
+    """
+    rows = [
+        {"seed": seed, "steps": point["steps"], "J": point["J"], "stands": seed == stands}
+        for seed, card in cards.items()
+        for point in card.get("curve", ())
+    ]
+    if not rows:
+        return None
+    data = pd.DataFrame(rows)
+    ends = data.groupby("seed")["J"].last()
+    caption = (
+        f"J of {counted(len(ends), 'seed')} in worlds of training days that none learns on; at the end it lies between "
+        f"{number(ends.min(), 3)} and {number(ends.max(), 3)} bp a year. The band holds all seeds; heavy: the one "
+        f"that stands for them, {stands}."
+        if len(ends) > 1
+        else f"J in worlds of training days that it does not learn on; {number(ends.iloc[0], 3)} bp a year at the end."
+    )
+    each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
+    return picture("learning", "Learning", caption, f"bp a year. {each}.", data, lambda f: _draw(f, data), HALF)
+
+
+def _draw(f: Format, data: pd.DataFrame) -> Canvas:
+    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"learning-{f.css}")
+    plot = f.width - f.left - RIGHT
+    right, foot, most = f.left + plot, TITLE + HIGH, max(float(data["steps"].max()), 1.0)
+    axes = canvas.axes(f.left, TITLE, plot, HIGH)
+    axes.set_xlim(0.0, most)
+    low, high = limits(data["J"].tolist())
+    axes.set_ylim(low, high)
+    heading(canvas, f.left, TITLE - 12.0, "J in training worlds", "bp a year, over thousand steps")
+    scale(canvas, axes, ticks(low, high), f.left, right)
+    for mark in ticks(0.0, most / 1e3, most=4):
+        canvas.text(f.left + plot * 1e3 * mark / most, foot + 12.0, number(mark, 0), colour="soft", align="center")
+    by_step = data.groupby("steps")["J"].agg(["min", "max"])
+    if not data["stands"].all():
+        axes.fill_between(by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0)
+    for _, rows in data[~data["stands"]].groupby("seed"):
+        axes.plot(rows["steps"], rows["J"], color=TOKENS["sky"], linewidth=0.8)
+    own = data[data["stands"]]
+    axes.plot(own["steps"], own["J"], color=TOKENS["sky"], linewidth=2.2)
+    value, start = float(own["J"].iloc[-1]), right + LEAD
+    y = height_of(canvas, axes, value)
+    canvas.line([right + 3.0, start - 3.0], [y, y], colour="sky")
+    canvas.text(start, y, f"seed {own['seed'].iloc[0]}", bold=True)
+    canvas.text(f.width, y, number(value, 3), align="right", bold=True)
+    return canvas

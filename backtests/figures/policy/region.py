@@ -1,0 +1,68 @@
+"""Where a learned policy of two lines holds, over where holding is best."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.canvas import TOKENS, Canvas
+from backtests.figures.optimum.region import FOOT, LINE, POINTS, TITLE, gap_axes, outline
+from backtests.figures.picture import Format, Picture, height_of, picture
+from backtests.figures.words import percent
+from backtests.learned_answers import outside
+from research.learning import LearnedPolicy
+from research.market.market import Array, Mask
+from research.rules.region import Region
+
+FINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's
+KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
+
+
+def region_picture(policy: LearnedPolicy, region: Region) -> Picture:
+    """The edge of the learned region of no trade, of the optimal one, and of the closed form's box."""
+    around = outline(region)
+    reach = AIR * float(np.abs(around).max())
+    gaps = np.linspace(-reach, reach, FINE)
+    first, second = np.meshgrid(gaps, gaps)
+    past = outside(policy, np.column_stack([first.ravel(), second.ravel()])).reshape(first.shape)
+    known = _inside(region, first, second)
+    mine = past <= 0.0
+    common = float((mine & known).sum() / max((mine | known).sum(), 1))
+    caption = (
+        f"Inside its edge nothing is traded. The two regions have {percent(common, 0)} of their joint area in common. "
+        "A learned box may move with the gaps and with the market; here age, volatility and market return are as in "
+        "training in the mean."
+    )
+    data = pd.DataFrame({"first": first.ravel(), "second": second.ravel(), "outside": past.ravel()})
+    data["optimal"] = known.ravel()
+    return picture(
+        "region", "The region in which nothing is traded", caption, f"In common: {percent(common, 0)}.", data,
+        lambda f: _draw(f, policy, around, gaps, past),
+    )  # fmt: skip
+
+
+def _inside(region: Region, first: Array, second: Array) -> Mask:
+    """Which gaps the optimal region holds."""
+    a = [np.interp(second, region.axes[1], edge[0]) for edge in (region.lower, region.upper)]
+    b = [np.interp(first, region.axes[0], edge[1]) for edge in (region.lower, region.upper)]
+    found: Mask = (a[0] <= first) & (first <= a[1]) & (b[0] <= second) & (second <= b[1])
+    return found
+
+
+def _draw(f: Format, policy: LearnedPolicy, around: Array, gaps: Array, past: Array) -> Canvas:
+    size = 460.0 if f.is_wide else f.width - f.left - 12.0
+    left = f.left + (70.0 if f.is_wide else 0.0)
+    canvas = Canvas(f.width, TITLE + size + FOOT + (0.0 if f.is_wide else LINE * 2), f"region-{f.css}")
+    axes = gap_axes(canvas, left, size, POINTS * float(gaps[-1]), policy.assets)
+    axes.fill(*(POINTS * around).T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
+    axes.plot(*(POINTS * around).T, color=TOKENS["sky"], linewidth=KEY["optimal"][1])
+    a, b = POINTS * policy.scales.half_width[-1]
+    axes.plot([-a, a, a, -a, -a], [-b, -b, b, b, -b], color=TOKENS["soft"], linewidth=KEY["closed form"][1])
+    axes.contour(
+        POINTS * gaps, POINTS * gaps, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1]
+    )
+    canvas.point(left + size / 2.0, height_of(canvas, axes, 0.0), colour="ink", size=13.0, mark="+", ring=2.2)
+    for k, (word, (hue, width)) in enumerate(KEY.items()):
+        x, y = (left + size + 32.0, TITLE + 14.0 + LINE * k) if f.is_wide else (
+            12.0 + (k % 2) * f.width / 2.0, TITLE + size + FOOT + LINE * (k // 2 + 0.4))  # fmt: skip
+        canvas.line([x, x + 18.0], [y, y], colour=hue, width=width)
+        canvas.text(x + 26.0, y, word)
+    return canvas

@@ -1,0 +1,187 @@
+"""Learners in a market whose best policy is known: how far above it each seed ends, on paths that none of them saw.
+
+Every learner learns from the same forty thousand weeks of the market's law, drawn from a seed of its own. What it
+learned and the optimum are then played on the same other paths, so that shocks cancel.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from backtests.laboratory import Laboratory, ratio
+from backtests.learned_gap import losses
+from backtests.optimality import WEEKS, Problem
+from backtests.region_played import region_losses
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.arguments import is_number, refuse
+from research.errors import ConfigError, DataError
+from research.learning import Learned, PPOSettings
+from research.learning.learners.lesson import Lesson
+from research.learning.rollouts import answer_of, closed_form, gauge, in_bands
+from research.learning.training import teacher
+from research.learning.training_days import TrainingDays, training_days
+from research.market import Market, instruments_table
+from research.market.market import Array
+from research.market.tables import DATA
+from research.rules.dynamic_programming import optimal_region
+from research.rules.region import Region
+
+TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
+KEPT = DATA / "studies" / "known_optimum"
+ALL_LINES = ("hold_or_trade", "fraction", "gate", "exposure", "weights")  # actions whose trades move every line
+
+Told = Callable[[str, int], None]  # told which learner learns, and from which seed
+
+
+@dataclass(frozen=True, eq=False)
+class KnownOptimum:
+    """A problem, weekly decisions at the close that is seen, and the paths on which policies are held against its best.
+
+    fee : of an event, fraction of NAV.  paths, seed : ten years each, and what they are drawn from.
+    """
+
+    problem: Problem
+    fee: float = 0.0
+    paths: int = 1_000
+    seed: int = 7
+
+    @cached_property
+    def laboratory(self) -> Laboratory:
+        """The paths. A trade of all lines pays the fee: a ticket of an equal share of it for each."""
+        lines = len(self.problem.target)
+        costs = Costs.bps(lines, commission=1e4 * self.problem.cost)
+        return replace(
+            self.problem.laboratory(self.paths, self.seed),
+            costs=replace(costs, ticket=np.full(lines, self.fee / lines)) if self.fee else costs,
+        )
+
+    @cached_property
+    def region(self) -> Region:
+        """The optimum."""
+        p = self.problem
+        cost = np.full(len(p.target), p.cost)
+        return optimal_region(
+            np.array(p.target), np.array(p.mean), p.covariance, cost, p.g, interval=1.0 / WEEKS, ticket=self.fee
+        )
+
+    @cached_property
+    def best(self) -> Array:
+        """(W,) J of the optimum on each path, bp a year."""
+        return region_losses(self.laboratory, self.region)
+
+    @cached_property
+    def weeks(self) -> Market:
+        """What is learned from: weeks of the law, as days of a calendar without holidays."""
+        returns = self.laboratory.model.returns(1, TRAINED_ON, LEARNED_FROM)[0]
+        days = np.arange(np.datetime64("1901-01-04"), np.datetime64("2100-01-01"))
+        names = tuple("ABCDEFGHIJ"[: returns.shape[1]])
+        return Market(
+            pd.DatetimeIndex(days[np.is_busday(days)][:TRAINED_ON]), names, returns,
+            np.ones(returns.shape, dtype=bool), np.zeros(TRAINED_ON), instruments_table(names),
+            np.full(returns.shape, np.nan), calendar="24/5", name="weeks",
+        )  # fmt: skip
+
+    def days(self, spec: Learned) -> TrainingDays:
+        """What a learner learns from. Raises ConfigError for an action whose trades would pay a part of a fee."""
+        if self.fee and spec.action not in ALL_LINES:
+            raise ConfigError(
+                f"with a fee of an event action {spec.action!r} would pay only for the lines that it trades: use one "
+                f"of {', '.join(ALL_LINES)}."
+            )
+        one_by_one = replace(spec, every="day", block=1)
+        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.problem.g, WEEKS, lag=0)
+
+
+def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
+    """The learners of a market without fees, each with its budget in steps, or a share of it."""
+    made = {
+        "gradient, bands": Learned(target, 1_500_000, by="gradient"),
+        "ppo, bands": Learned(target, 1_500_000),
+        "ppo, fraction": Learned(target, 1_500_000, action="fraction"),
+        "ppo, hold or trade": Learned(target, 1_500_000, action="hold_or_trade"),
+        "ppo, weights": Learned(target, 1_500_000, action="weights"),
+        "sac, bands": Learned(target, 300_000, by="sac"),
+        "cross-entropy, bands": Learned(target, 3_000_000, by="cross_entropy"),
+    }
+    return _of(made, seeds, share)
+
+
+def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
+    """Those of a market where every event has a fee."""
+    wide = PPOSettings(worlds=1024, batch=8192)
+    made = {
+        "ppo, hold or trade": Learned(target, 1_500_000, action="hold_or_trade"),
+        "ppo, gate": Learned(target, 6_000_000, action="gate", ppo=wide),
+        "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", by="dqn"),
+        "cross-entropy, gate": Learned(target, 6_000_000, action="gate", by="cross_entropy"),
+    }
+    return _of(made, seeds, share)
+
+
+def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict[str, Learned]:
+    if not (is_number(share) and 0.0 < share <= 1.0):
+        refuse("share is", share, "give more than 0 and at most 1 of the budgets.")
+    return {name: replace(s, steps=max(int(s.steps * share), 1), seeds=tuple(seeds)) for name, s in made.items()}
+
+
+def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], told: Told | None = None) -> pd.DataFrame:
+    """A row a learner and seed, and one of the closed form's boxes where an event has no fee.
+
+    J : bp a year.  gap, lower, upper : J over the optimum's on the same paths, less 1, and 95 % bounds.
+    steps, seconds : decisions that it learned from, and the processor's seconds that it took.
+    """
+    rows = []
+    if not known.fee:
+        days = known.days(next(iter(learners.values())))
+        found = losses(known.laboratory, in_bands(days), closed_form(days))
+        rows.append({"learner": "closed form", "seed": 0, **_gap(found, known.best), "steps": 0, "seconds": 0.0})
+    for name, spec in learners.items():
+        days = known.days(spec)
+        standard, _ = gauge(days, spec)
+        for seed in spec.seeds:
+            if told is not None:
+                told(name, seed)
+            begun = time.process_time()
+            lesson: Lesson = teacher(spec.by)(days, spec, seed, lambda steps: None)
+            seconds = time.process_time() - begun
+            found = losses(known.laboratory, days, answer_of(lesson.net, standard))
+            own = {"steps": lesson.steps, "seconds": seconds}
+            rows.append({"learner": name, "seed": seed, **_gap(found, known.best), **own})
+    return pd.DataFrame(rows)
+
+
+def _gap(found: Array, best: Array) -> dict[str, float]:
+    """J, and its gap to the optimum's."""
+    over = ratio(found, best)
+    return {"J": float(found.mean()), "gap": over.mean, "lower": over.lower, "upper": over.upper}
+
+
+def kept(market: str) -> pd.DataFrame:
+    """The table of five seeds of each learner at the full budget that comes with the workbench: "plain" or "fee".
+
+    `python -m benchmarks.learning` makes it again, and prints where.
+    """
+    path = KEPT / f"{market}.csv"
+    try:
+        return pd.read_csv(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}. Restore it from the repository.") from error
+
+
+def words(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
+    """What two tables of `against_the_optimum` say, without fees and with one: learners by their median."""
+    said = []
+    for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
+        gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")
+        each = [
+            f"{name} {row['median']:+.2%}" + (f" ({row['min']:+.2%} to {row['max']:+.2%})" if row["size"] > 1 else "")
+            for name, row in gaps.iterrows()
+        ]
+        seeds = int(gaps["size"].max())
+        said.append(f"{where}, J above the optimum's, median and range of {seeds} seeds: {'; '.join(each)}.")
+    return "\n\n".join(said)

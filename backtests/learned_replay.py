@@ -1,0 +1,43 @@
+"""A stretch of a learned policy's backtest again: what it held, what it answered, and what was booked."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.backtest import Backtest
+from backtests.learned_use import observations
+from research.arguments import one_of
+from research.errors import ConfigError
+from research.learning import LearnedPolicy
+from research.learning.actions import asked
+from research.learning.rollouts import answer_of
+from research.market.calendars import last_of
+
+
+def replay(played: Backtest, line: str) -> pd.DataFrame:
+    """A row a day: `weight` of a line after booking, `target`, and of the last answer `lower` and `upper`; `traded`.
+
+    Where the answer was to hold there are no bounds (NaN).
+    Raises : ConfigError for a line that is not in the market, and for a backtest of another policy.
+    """
+    policy, market = played.policy, played.market
+    if not isinstance(policy, LearnedPolicy):
+        raise ConfigError(f"{played.name} is a {type(policy).__name__}: a learned policy can be replayed.")
+    one_of("line is", line, market.assets)
+    i, first = market.assets.index(line), played.first
+    days = np.arange(first + 1, len(market.dates))
+    decides = last_of(market.days[first + 1 :], policy.every, market.calendar)
+    targets = np.array([played.targets.at(int(t)) for t in days])
+    same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
+    made = asked(
+        policy.action,
+        answer_of(policy.net, policy.standard)(observations(policy, played)),
+        same.argmin(axis=1),
+        policy.scales,
+    )
+    table = pd.DataFrame({"weight": played.weights.to_numpy()[1:, i], "target": targets[:, i]}, played.dates[1:])
+    for name, bound in (("lower", made.lower), ("upper", made.upper)):
+        table.loc[decides, name] = np.where(made.part > 0.0, bound[:, i], np.nan)
+    table[["lower", "upper"]] = table[["lower", "upper"]].ffill()
+    bookings = played.booked[played.counted[played.booked, i]]
+    table["traded"] = np.isin(days, played.ledger.booked[bookings])
+    return table

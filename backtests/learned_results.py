@@ -1,0 +1,163 @@
+"""What backtests measured of a learned policy: `results.json` beside its sealed cards, and all that is read from there.
+
+A folder of policies has a folder `seed-<number>` for each seed, or is itself the folder of one policy.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from backtests.backtest import Backtest
+from backtests.evidence import Resampling, drawn_means
+from backtests.learned_use import drift_in
+from backtests.run import write_json
+from backtests.scores import Score
+from research.errors import DataError
+from research.learning.files import read_card
+from research.learning.sealed import CARD, seal_of
+
+if TYPE_CHECKING:
+    from backtests.comparison import Fitted
+
+RESULTS, SHEET = "results.json", "card.html"
+FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
+DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
+
+
+class Found(NamedTuple):
+    """Policies of one folder.
+
+    cards : by seed, the card of each.  folders : of the same.  stands : the seed that stands for them all.
+    results : what backtests measured, empty where nothing was.
+    """
+
+    cards: Mapping[int, dict[str, Any]]
+    folders: Mapping[int, Path]
+    stands: int
+    results: dict[str, Any]
+
+
+def results_of(
+    fitted: "Fitted",
+    played: Mapping[int, Backtest],
+    scores: Mapping[int, Score],
+    marks: Mapping[str, float],
+    run: str,
+) -> dict[str, Any]:
+    """What a test found of a learned policy, as plain JSON values.
+
+    played, scores : by seed, the one that stands for them all among them.  run : that they belong to.
+    marks : J of other policies on the same days.
+    """
+    training = fitted.training
+    assert training is not None
+    one = played[training.chosen]
+    draws = drawn_means(np.column_stack([score.losses for score in scores.values()]), DRAWS)
+    lower, upper = np.quantile(draws, [0.025, 0.975], axis=0)
+    seeds = {}
+    for k, (seed, score) in enumerate(scores.items()):
+        figures = score.figures(played[seed].dates)
+        seeds[str(seed)] = {name: figures[name] for name in FIGURES} | {
+            "J_lower": float(lower[k]),
+            "J_upper": float(upper[k]),
+            "J_training": training.losses[seed],
+        }
+    return {
+        "run": run,
+        "stands": training.chosen,
+        "test": {
+            "market": one.market.name,
+            "fingerprint": one.market.fingerprint,
+            "first": f"{one.dates[1]:%Y-%m-%d}",
+            "last": f"{one.dates[-1]:%Y-%m-%d}",
+            "days": len(one.dates) - 1,
+        },
+        "seeds": seeds,
+        "others": dict(marks),
+        "drift": [drift._asdict() for drift in drift_in(one)],
+        "warnings": list(one.warnings),
+    }
+
+
+def with_gaps(found: Found) -> Found:
+    """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
+    from backtests.learned_gap import gap_of, region_of, why_unknown
+    from research.learning import LearnedPolicy
+
+    if "optimum" in found.results:
+        return found
+    policies = {seed: LearnedPolicy.load(folder) for seed, folder in found.folders.items()}
+    why = why_unknown(found.cards[found.stands])
+    if why:
+        return found._replace(results=found.results | {"optimum": {"unknown": why}})
+    region = region_of(policies[found.stands])
+    gaps = {str(seed): asdict(gap_of(policy, region)) for seed, policy in policies.items()}
+    return found._replace(results=found.results | {"optimum": {"seeds": gaps}})
+
+
+def read_policies(folder: Path) -> Found:
+    """The policies of a folder.
+
+    Raises : DataError when there are none, when one is not as it was saved, when they are not of one training, or when
+             what was measured is that of others.
+    """
+    own = _own(folder)
+    if not own:
+        raise DataError(f"no learned policy in {folder}: it has neither {CARD} nor folders seed-<number>.")
+    cards = {path: read_card(path) for path in own}
+    by_seed = {int(card.get("seed", 0)): path for path, card in cards.items()}
+    origins = {json.dumps([c.get("saw"), c.get("settings")], sort_keys=True) for c in cards.values()}
+    if len(by_seed) < len(cards) or len(origins) > 1:
+        raise DataError(
+            f"{folder} holds policies of more than one training, or a seed twice: {', '.join(p.name for p in own)}. "
+            "Keep each training in a folder of its own."
+        )
+    found = {seed: cards[path] for seed, path in sorted(by_seed.items())}
+    results = _read_results(folder)
+    if results and results.get("seals") != _seals(folder):
+        raise DataError(f"{folder / RESULTS} is of other policies than those beside it. Delete it, and make it again.")
+    return Found(found, by_seed, results.get("stands", _stands(found)), results)
+
+
+def write_results(folder: Path, results: Mapping[str, Any]) -> None:
+    """Write what was measured beside the cards, with the seals of the policies that it is of."""
+    write_json(folder / RESULTS, {**results, "seals": _seals(folder)})
+
+
+def _own(folder: Path) -> list[Path]:
+    """The folders of policies of one name: itself, or those of its seeds."""
+    return [folder] if (folder / CARD).exists() else sorted(folder.glob("seed-*"))
+
+
+def _seals(folder: Path) -> dict[str, str]:
+    return {path.name if path != folder else "": seal_of(path) for path in _own(folder)}
+
+
+def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
+    """J in training worlds with the last target, bp of NAV a year, of the policy or another rule; None if not known."""
+    targets = card.get("targets") or [{}]
+    value = targets[-1].get("J", {}).get(rule)
+    return None if value is None else float(value)
+
+
+def _stands(cards: Mapping[int, Mapping[str, Any]]) -> int:
+    """The seed with the median J, as `Training.chosen` has it."""
+    order = sorted(cards, key=lambda seed: (loss(cards[seed]) or 0.0, seed))
+    return order[(len(order) - 1) // 2]
+
+
+def _read_results(folder: Path) -> dict[str, Any]:
+    path = folder / RESULTS
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}. Delete it, or make the report again.") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path} is a {type(found).__name__}, expected keys and values. Make the report again.")
+    return found

@@ -1,0 +1,100 @@
+"""What a learned policy met in a backtest, held against what it learned from; and what a reader must be told of it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.words import listed, number
+from research.accounting import View
+from research.learning import LearnedPolicy
+from research.learning.drift import Drift, observation_drift
+from research.market.calendars import last_of
+from research.market.market import Array
+
+if TYPE_CHECKING:
+    from backtests.backtest import Backtest
+
+NAMED = 3  # features at most in a warning, those that drifted farthest
+
+
+def observations(policy: LearnedPolicy, played: "Backtest") -> Array:
+    """(D, k) what a policy saw at the last session of each of its periods, see `LearnedPolicy.features`."""
+    market, first, weights = played.market, played.first, played.weights.to_numpy()
+    asked = first + 1 + np.flatnonzero(last_of(market.days[first + 1 :], policy.every, market.calendar))
+    seen = np.empty((len(asked), len(policy.standard.mean)))
+    for j, t in enumerate(asked.tolist()):
+        d = t - first
+        view = View(
+            past=market.past(t),
+            target=played.targets.at(t),
+            weights=weights[d],
+            cash_weight=float(played.cash_weight.iloc[d]),
+            nav=float(played.ledger.nav[d]),
+            nav_history=played.ledger.nav[: d + 1],
+            days_since_trade=t - int(played.last_booked[d]),
+            costs=played.costs,
+        )
+        seen[j] = policy.features(view)
+    return seen
+
+
+def drift_in(played: "Backtest") -> list[Drift]:
+    """How far each feature of a learned policy has drifted from its training; empty where its card cannot tell."""
+    policy = played.policy
+    if not isinstance(policy, LearnedPolicy) or "observed" not in policy.card:
+        return []
+    seen = observations(policy, played)
+    return observation_drift(policy.card, seen) if len(seen) else []
+
+
+def use_warnings(played: "Backtest") -> tuple[str, ...]:
+    """What must be known of where a policy was used: on days that it saw, on revised data, in an unlike market.
+
+    The engine itself refuses a test that begins before the last day that a policy saw. What its card says is held
+    against the test besides.
+    """
+    saw = getattr(played.policy, "card", {}).get("saw", {})
+    said = (*(_of_days(saw, played) if saw.get("last") else ()), drift_words(played.name, drift_in(played)))
+    return tuple(words for words in said if words)
+
+
+def _of_days(saw: Mapping[str, Any], played: "Backtest") -> tuple[str, str]:
+    first, last = pd.Timestamp(saw["first"]), pd.Timestamp(saw["last"])
+    return _seen_days(first, last, played), _other_past(first, last, saw["fingerprint"], played)
+
+
+def _seen_days(first: pd.Timestamp, last: pd.Timestamp, played: "Backtest") -> str:
+    tested = played.dates[1:]
+    among = int(((first <= tested) & (tested <= last)).sum())
+    if not among:
+        return ""
+    return (
+        f"{played.name} learned from the days {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {among:,} of the test's "
+        f"{len(tested):,} are among them: its figures are not all out of sample."
+    )
+
+
+def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, played: "Backtest") -> str:
+    """The market has the very days that it learned from, and something else on them."""
+    market = played.market
+    if market.dates[0] != first or market.dates[-1] < last:
+        return ""
+    now = market.until(last).fingerprint
+    if now == fingerprint:
+        return ""
+    return (
+        f"{played.name} learned from data {fingerprint[:8]}, and on the days {first:%Y-%m-%d} to {last:%Y-%m-%d} "
+        f"market {market.name!r} has {now[:8]}: it was revised since, or is another."
+    )
+
+
+def drift_words(name: str, drifts: list[Drift]) -> str:
+    """That a policy met a market unlike its training, and in what; nothing where it did not."""
+    past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
+    if not past:
+        return ""
+    each = [f"{d.feature} ({number(d.distance)}, no training world above {number(d.limit)})" for d in past[:NAMED]]
+    more = [f"{len(past) - NAMED} more"] if len(past) > NAMED else []
+    return f"{name} met a market unlike its training, by the distance of what it saw from there: {listed(each + more)}."

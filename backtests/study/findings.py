@@ -1,0 +1,238 @@
+"""What the study says: every rule against a yardstick over all cases, with intervals clustered by window.
+
+Cases of one window share their market and are no independent draws: so a mean over cases is given the interval of
+Liang and Zeger, in which only windows are independent, with Student's t of one degree less than there are windows.
+Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that are held against the same yardstick by
+the same measure.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from backtests.evidence import Word, holm
+from backtests.figures.words import counted, number, percent
+from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, FAMILIES
+from backtests.study.running import Study
+from research.errors import DataError
+
+TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
+YARDSTICKS = (BETTER_CALENDAR, TUNED, CLOSED_FORM)  # the last is where learners begin
+TOLD = ("ppo", "gradient", "universal", CLOSED_FORM, "band to edge")  # rules that the sentences are about
+LEVEL = 0.95
+MEASURES = {  # of differences: times, unit, and whether less is better
+    "trades": (1.0, "lines a year", True),
+    "turnover": (100.0, "% a year", True),
+    "tracking_error": (100.0, "% a year", True),
+    "sharpe": (1.0, "", False),
+    "max_drawdown": (100.0, "%", False),
+}
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over cases, its interval at 95 %, and the two-sided p of zero; of how many cases in how many windows."""
+
+    estimate: float
+    lower: float
+    upper: float
+    p: float
+    cases: int
+    windows: int
+
+
+def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
+    """The mean of `values` (N,), where only those of different `clusters` (N,) are independent.
+
+    Its variance is G / (G - 1) x the sum over G clusters of (the sum of a cluster's residuals)^2 / N^2; the interval is
+    Student's, with G - 1 degrees of freedom. With a value a cluster it is the plain interval of a mean.
+    Source : Liang and Zeger (1986), Longitudinal Data Analysis Using Generalized Linear Models; the degrees of freedom
+    are those of Cameron and Miller (2015), A Practitioner's Guide to Cluster-Robust Inference, section VI.
+    Raises : DataError for fewer than two clusters, and for values that are not finite.
+
+    >>> found = clustered_mean([1.0, 3.0], [2013, 2016])
+    >>> found.estimate, round(found.lower, 3), round(found.upper, 3), round(found.p, 3)
+    (2.0, -10.706, 14.706, 0.295)
+    """
+    from scipy.stats import t as student
+
+    x, names = np.asarray(values, dtype=float), np.asarray(clusters)
+    groups, place = np.unique(names, return_inverse=True)
+    if len(groups) < 2:
+        raise DataError(f"an interval needs cases of two windows at least: found {groups.tolist()}. Play more cases.")
+    if not np.isfinite(x).all():
+        raise DataError(f"case {int(np.argmin(np.isfinite(x)))} of a mean has no finite number. Leave it out.")
+    residuals = np.bincount(place, x - x.mean())
+    degrees = len(groups) - 1
+    error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
+    mean, reach = float(x.mean()), float(student.ppf(0.5 + LEVEL / 2.0, degrees)) * error
+    p = float(2.0 * student.sf(abs(mean) / error, degrees)) if error > 0.0 else float(mean == 0.0)
+    return Mean(mean, mean - reach, mean + reach, p, len(x), len(groups))
+
+
+# -- the yardsticks ----------------------------------------------------------------------------------------------------
+
+
+def standing(study: Study, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a case and rule at one cost: of seeds the one that stands for them, and what is made of several rules.
+
+    The tuned thresholds are that of the three families whose J out of sample is the median; the best calendar in
+    hindsight is a bound, which nobody could have known.
+    """
+    table = study.table
+    own = table[(table["cost_multiple"] == multiple) & table["stands"]]
+    families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
+    middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
+    lowest = calendars.sort_values(["case", "J"]).groupby("case", sort=False).nth(0)
+    return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
+
+
+def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
+    """By rule: a row a case that has it and the yardstick `over`, columns own, other, window.
+
+    rows : as `standing` gives them.
+    """
+    other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
+    return {
+        str(rule): own.set_index("case")[[measure]].rename(columns={measure: "own"}).join(other, how="inner")
+        for rule, own in rows.groupby("rule", sort=False)
+        if rule != over
+    }
+
+
+def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: its J over that of `over`, geometric mean over cases, with interval, p, Holm's p and a word.
+
+    lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
+    case, in the mean of the cases; NaN for rules without seeds.
+    """
+    found = {}
+    for rule, pairs in paired(standing(study, multiple), over, "J").items():
+        if not _in_many(pairs["window"]):
+            continue
+        mean = clustered_mean(np.log(pairs["own"] / pairs["other"]), pairs["window"])
+        found[rule] = {
+            "ratio": np.exp(mean.estimate),
+            "lower": np.exp(mean.lower),
+            "upper": np.exp(mean.upper),
+            "lower_in": int((pairs["own"] < pairs["other"]).sum()),
+            "cases": mean.cases,
+            "windows": mean.windows,
+            "seed_spread": seed_spread(study, rule, multiple),
+            "p": mean.p,
+        }
+    return _judged(pd.DataFrame(found).T, lower_is_better=True, favour="ratio", neutral=1.0)
+
+
+def differences(study: Study, over: str, measure: str, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: its turnover, trades, tracking error, Sharpe ratio or drawdown less that of `over`.
+
+    measure : one of `MEASURES`, in whose unit the numbers are.
+    """
+    times, _, less = MEASURES[measure]
+    found = {}
+    for rule, pairs in paired(standing(study, multiple), over, measure).items():
+        if _in_many(pairs["window"]):
+            mean = clustered_mean(times * (pairs["own"] - pairs["other"]), pairs["window"])
+            found[rule] = {
+                "difference": mean.estimate,
+                "lower": mean.lower,
+                "upper": mean.upper,
+                "cases": mean.cases,
+                "windows": mean.windows,
+                "p": mean.p,
+            }
+    return _judged(pd.DataFrame(found).T, lower_is_better=less, favour="difference", neutral=0.0)
+
+
+def _in_many(windows: pd.Series) -> bool:
+    """Are there two windows at least, so that there is an interval?"""
+    return len(set(windows)) > 1
+
+
+def _judged(table: pd.DataFrame, *, lower_is_better: bool, favour: str, neutral: float) -> pd.DataFrame:
+    """With Holm's p and the word that follows from it."""
+    if table.empty:
+        return table
+    adjusted, below = holm(table["p"]), table[favour] < neutral
+    words = [_word(p, good) for p, good in zip(adjusted, below == lower_is_better, strict=True)]
+    return table.assign(p_holm=adjusted, verdict=words).astype({"cases": int, "windows": int})
+
+
+def _word(p: float, good: bool) -> Word:
+    if p > 1.0 - LEVEL:
+        return "cannot be told apart"
+    return "better" if good else "worse"
+
+
+def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
+    """Standard deviation of log J over the seeds of a case, in the mean of all cases; NaN where there are no seeds."""
+    table = study.table
+    own = table[(table["cost_multiple"] == multiple) & (table["rule"] == rule) & table["seed"].notna()]
+    return float(np.log(own["J"]).groupby(own["case"]).std(ddof=1).mean())
+
+
+def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: J over that of each yardstick, with intervals, and how far the seeds of a case differ."""
+    tables = {over: ratios(study, over, multiple) for over in YARDSTICKS}
+    said = {
+        f"J over {over}": table.apply(
+            lambda r: f"{r['ratio']:.2f} [{r['lower']:.2f}, {r['upper']:.2f}], {r['verdict']}", axis=1
+        )
+        for over, table in tables.items()
+        if len(table)
+    }
+    both = pd.concat(tables.values())
+    once = both[~both.index.duplicated()]
+    spread = once["seed_spread"].map(lambda value: percent(value) if np.isfinite(value) else "–")
+    return pd.DataFrame({**said, "cases": once["cases"], "spread of seeds": spread}).reindex(once.index).fillna("–")
+
+
+def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star."""
+    columns = {}
+    for measure, (_, unit, _) in MEASURES.items():
+        table = differences(study, over, measure, multiple)
+        digits = 2 if measure in ("tracking_error", "sharpe") else 1
+        columns[f"{measure.replace('_', ' ')}{', ' * bool(unit)}{unit}"] = table.apply(
+            lambda r, digits=digits: (
+                f"{number(r['difference'], digits, signed=True)} [{number(r['lower'], digits)}, "
+                f"{number(r['upper'], digits)}]{'*' * (r['verdict'] != 'cannot be told apart')}"
+            ),
+            axis=1,
+        )
+    return pd.DataFrame(columns)
+
+
+# -- in words --------------------------------------------------------------------------------------------------------
+
+
+def sentences(study: Study) -> list[str]:
+    """What was played, and J of learners and their rivals against each yardstick; what cannot be told apart is said."""
+    table = study.table
+    windows, cases = len(set(table["window"])), len(set(table["case"]))
+    found = [
+        f"{counted(cases, 'case')} in {counted(windows, 'window')}, {study.trials:,} settings and seeds tried on days "
+        "before the tests."
+    ]
+    if windows < 2:
+        return [*found, "One window gives no interval: play cases of others."]
+    against = {over: ratios(study, over) for over in YARDSTICKS}
+    for rule in [rule for rule in TOLD if rule in set(table["rule"])]:
+        said = [_said(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index]
+        found += said or [f"{rule}: cases of too few windows for an interval."]
+    return found
+
+
+def _said(rule: str, over: str, row: Any) -> str:
+    """One comparison: what a reader must know to judge it."""
+    ratio, low, high = (number(row[end]) for end in ("ratio", "lower", "upper"))
+    p = "below 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
+    of = f"{row['lower_in']:.0f} of {counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}"
+    return (
+        f"{rule} over {over}: J is {ratio} times as large (95 % interval {low} to {high}), lower in {of}; p {p} after "
+        f"Holm: {row['verdict']}."
+    )

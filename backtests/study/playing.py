@@ -1,0 +1,147 @@
+"""One case, played: every rule tuned or trained on the days before its window, then measured in it.
+
+All rules look at most once a day, learners once a week. Three families of thresholds are tuned, each on the grid that
+stands here; calendars are tuned alike, which gives the better of them on training days. What a rule was chosen by is
+beside what it was worth.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from backtests.notebook import plain
+from backtests.study.cases import NAMED, Case
+from backtests.sweeps import Arena, Choices, threshold
+from backtests.tuning import played, tune
+from research.allocation import Allocation
+from research.learning import Learned, PPOSettings, Universal, train
+from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
+
+MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
+UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
+EVERYWHERE = (
+    "ppo",
+)  # learners that are trained in every case, and at all costs in the named ones, where alone the others are
+
+BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
+ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
+CHECKS = ("day", "week")
+CALENDARS: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
+FAMILIES: Mapping[str, Choices] = {
+    "band to target": Choices(threshold, band=BANDS, to=0.0, check=CHECKS),
+    "band to edge": Choices(threshold, band=BANDS, to=1.0, check=CHECKS),
+    "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), check=CHECKS),
+}
+BETTER_CALENDAR, CLOSED_FORM = "better calendar", "closed form"
+TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What learners may spend. steps : of a seed, by learner; none is left out.  seeds : one policy from each."""
+
+    steps: Mapping[str, int] = field(default_factory=lambda: {"ppo": 64 * UPDATE, "gradient": 64 * UPDATE})
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def learners(self, case: Case, multiple: float) -> list[str]:
+        """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""
+        usual, named = multiple == 1.0, case.name in NAMED
+        return [by for by in self.steps if (usual or named if by in EVERYWHERE else usual and named)]
+
+
+def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
+    """Rules that need no training on the case: never, calendars, and weekly the closed form's and universal boxes."""
+    region = NoTradeRegion(held, arena.g, check="week", periods_per_year=arena.periods_per_year)
+    universal = Universal(held, arena.g, periods_per_year=arena.periods_per_year)
+    calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
+    return {"never": Never(held), **calendars, CLOSED_FORM: region, "universal": universal}
+
+
+def play(case: Case, budget: Budget) -> dict[str, Any]:
+    """Everything that is known of a case, in plain JSON values: a row a rule, seed and cost under `rows`.
+
+    A row has the rule, its seed (None where it has none), whether it `stands` for its rule (of seeds, the one with the
+    median J on training worlds), the cost's multiple, J where it was chosen (of tuned rules on the training days, of
+    learners in worlds made of them), and the metrics of a sweep out of sample.
+    `trials` counts what was tried on training days, `seconds` what it took of a core.
+    """
+    arena, rows, seconds = case.arena, [], dict.fromkeys(("tuned", *budget.steps), 0.0)
+    chosen: dict[str, dict[str, Any]] = {}
+    trials = 0
+    for multiple in MULTIPLES:
+        here = replace(arena, costs=arena.times(multiple))
+        with _clocked(seconds, "tuned"):
+            tuned = {name: tune(choices, here) for name, choices in FAMILIES.items()}
+            tuned[BETTER_CALENDAR] = tune([Calendar(here.strategic, every) for every in CALENDARS], here)
+            rules = untuned(here.strategic, here) | {name: t.policy for name, t in tuned.items()}
+            rows += [
+                _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
+                for name, figures in zip(rules, measured(here, list(rules.values())), strict=True)
+            ]
+        chosen[f"{multiple:g}"] = {name: _settings(t.card.rule) for name, t in tuned.items()}
+        trials += sum(t.card.trials for t in tuned.values())
+        for by in budget.learners(case, multiple):
+            with _clocked(seconds, by):
+                rows += _learned(here, by, budget, multiple)
+            trials += len(budget.seeds)
+    market = arena.market
+    test = market.dates[market.dates >= case.start]
+    return plain(
+        {
+            "case": case.name,
+            "weights": dict(case.weights),
+            "training": [f"{market.dates[0]:%Y-%m-%d}", f"{market.dates[market.dates < case.start][-1]:%Y-%m-%d}"],
+            "test": [f"{test[0]:%Y-%m-%d}", f"{test[-1]:%Y-%m-%d}"],
+            "chosen": chosen,
+            "trials": trials,
+            "seconds": seconds,
+            "rows": rows,
+        }
+    )
+
+
+def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """The metrics of a sweep by name, for each rule."""
+    return played(arena, rules).to_dict("records")  # type: ignore[return-value]  # of columns that are words
+
+
+def _learned(arena: Arena, by: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
+    """A row a seed."""
+    spec = Learned(arena.strategic, steps=budget.steps[by], seeds=budget.seeds, every="week", by=by)  # type: ignore[arg-type]
+    before = arena.market.until(arena.start - pd.Timedelta(days=1))
+    training = train(
+        spec, before, arena.costs, arena.g, arena.periods_per_year, lag=arena.lag, workers=1, progress=_silent
+    )
+    found = measured(arena, list(training.policies.values()))
+    return [
+        _row(by, seed, seed == training.chosen, multiple, training.losses[seed], figures)
+        for seed, figures in zip(training.policies, found, strict=True)
+    ]
+
+
+def _row(
+    rule: str, seed: int | None, stands: bool, multiple: float, training_J: float | None, figures: Mapping[str, float]
+) -> dict[str, Any]:
+    about = {"rule": rule, "seed": seed, "stands": stands, "cost_multiple": multiple, "training_J": training_J}
+    return about | dict(figures)
+
+
+def _settings(rule: Any) -> dict[str, Any]:
+    """What was chosen of a rule."""
+    return {name: getattr(rule, name) for name in TRIED if hasattr(rule, name)}
+
+
+def _silent(done: int, total: int) -> None:
+    """Told how far a training is; the study tells how many cases are done."""
+
+
+@contextmanager
+def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add what the block takes of a core."""
+    began = time.process_time()
+    yield
+    seconds[name] += time.process_time() - began

@@ -1,0 +1,54 @@
+"""Learners beside the known optimum, at a small budget; and the optimum itself beside its programme."""
+
+import numpy as np
+import pytest
+
+from backtests.laboratory import estimate, play
+from backtests.learned_optimality import KnownOptimum, against_the_optimum
+from backtests.optimality import WORKED
+from research.allocation import FixedWeights
+from research.errors import ConfigError
+from research.learning import GradientSettings, Learned
+from research.rules import OptimalRegion
+
+TARGET = FixedWeights(WORKED.target)
+PLAIN, WITH_FEE = KnownOptimum(WORKED, paths=300, seed=11), KnownOptimum(WORKED, fee=1e-4, paths=300, seed=11)
+
+
+def test_the_optimum_is_that_of_the_laboratory() -> None:
+    """The accounting's own play of the same region, path by path; what fees take from wealth is all that is between."""
+    theirs = play(PLAIN.laboratory, OptimalRegion(TARGET, PLAIN.region)).J
+    np.testing.assert_allclose(PLAIN.best, theirs, rtol=0.02)
+    assert PLAIN.best.mean() == pytest.approx(theirs.mean(), rel=5e-4)
+
+
+@pytest.mark.parametrize("known", [PLAIN, WITH_FEE], ids=["plain", "fee"])
+def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimum) -> None:
+    whole = estimate(known.best, level=0.99)
+    assert whole.lower < 1e4 * known.region.value < whole.upper
+    assert whole.error < 0.01 * whole.mean
+
+
+@pytest.mark.parametrize(
+    ("known", "spec", "most"),
+    [
+        (PLAIN, Learned(TARGET, 250_000, (1,), by="gradient", gradient=GradientSettings(worlds=64)), 0.02),
+        (PLAIN, Learned(TARGET, 600_000, (1,)), 0.10),
+        (WITH_FEE, Learned(TARGET, 800_000, (2,), action="hold_or_trade"), 0.15),
+        (WITH_FEE, Learned(TARGET, 1_200_000, (2,), action="gate"), 0.15),
+    ],
+    ids=["gradient", "ppo", "ppo, fee", "gate, fee"],
+)
+def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
+    known: KnownOptimum, spec: Learned, most: float
+) -> None:
+    """A part of the benchmark's budget, on unseen paths; with 95 %."""
+    one = against_the_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
+    assert one["upper"] > 0.0
+    assert one["upper"] < most
+    assert one["J"] == pytest.approx(known.best.mean() * (1.0 + one["gap"]))
+
+
+def test_a_fee_is_refused_where_an_action_would_pay_a_part_of_it() -> None:
+    with pytest.raises(ConfigError, match="action 'bands' would pay only for the lines that it trades"):
+        WITH_FEE.days(Learned(TARGET))
