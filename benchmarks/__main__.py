@@ -1,6 +1,6 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
-from benchmarks import destination, engine, grid, laboratory, learning, main_job, start
+from benchmarks import destination, engine, environment, grid, laboratory, learning, main_job, start, universal
 
 if __name__ == "__main__":
     engine.main()
@@ -8,5 +8,7 @@ if __name__ == "__main__":
     destination.main()
     laboratory.main()
     learning.main()
+    environment.main()
+    universal.main()
     start.main()
     main_job.main()
