@@ -430,7 +430,7 @@ class Backtest:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge of a learned policy: was it used on days that it saw, or in an unlike market?"""
-        from backtests.learned_use import use_warnings
+        from backtests.learned.use import use_warnings
 
         return use_warnings(self)
 

@@ -141,11 +141,11 @@ def policies(
 ) -> None:
     """List the learned policies that are shipped or that runs have trained; with FOLDER, write the card of its own."""
     if folder is not None:
-        from backtests.policy_sheet import write_card
+        from backtests.learned.sheet import write_card
 
         typer.echo(f"Written to {write_card(folder)}.")
         return
-    from backtests.policy_list import policies_text, policy_folders
+    from backtests.learned.catalog import policies_text, policy_folders
 
     typer.echo(policies_text(policy_folders(reports)))
 

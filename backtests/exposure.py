@@ -7,7 +7,6 @@ the mean of the test: that is known afterwards only, and makes them yardsticks a
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
@@ -26,38 +25,66 @@ def mean_exposure(played: Backtest) -> float:
     return float(played.weights.to_numpy()[:-1].sum(axis=1).mean())
 
 
+def goes_to_cash(
+    played: Backtest,
+    held: Allocation,
+    rule: Callable[[Allocation], Rule] = partial(Calendar, every="month"),  # noqa: B008  (immutable)
+) -> bool:
+    """Did a policy hold less in the mean than `held` does by `rule`, and more than nothing?"""
+    return 0.0 < mean_exposure(played) < mean_exposure(_beside(played, rule(held)))
+
+
 def benchmarks(
     played: Backtest,
     held: Allocation,
     rule: Callable[[Allocation], Rule] = partial(Calendar, every="month"),  # noqa: B008  (immutable)
     lookback: int = 63,
 ) -> dict[str, Backtest]:
-    """`held`, in the market, on the days and at the costs of `played`, asking for the mean exposure that `played` had.
+    """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
+
+    As `matched`, whose rules these are.
+    """
+    return {name: _beside(played, own, name) for name, own in matched(played, held, rule, lookback).items()}
+
+
+def matched(
+    played: Backtest,
+    held: Allocation,
+    rule: Callable[[Allocation], Rule] = partial(Calendar, every="month"),  # noqa: B008  (immutable)
+    lookback: int = 63,
+) -> dict[str, Rule]:
+    """The rules by name that hold as much of their lines as `played` did, in the mean of the test's closes.
 
     rule : when both trade.  lookback : returns of which the volatility target takes its volatility.
-    Raises : DataError for a mean exposure that `held` cannot have.
+    Raises : DataError for a mean exposure that `held` cannot have, and for a backtest with deposits or withdrawals.
     """
-    wanted, year = mean_exposure(played), played.periods_per_year
-    whole = _exposure_of(held, played)
-    if not 0.0 < wanted < whole:
+    if played.flows.any():
         raise DataError(
-            f"{played.name} held {wanted:.4f} of NAV in its lines in the mean, and {held!r} holds {whole:.4f}: a "
-            "benchmark of the same exposure needs a number between 0 and that. Compare a policy that goes to cash."
+            f"{played.name} had deposits or withdrawals, whose cash is no choice of its own. Play it without."
         )
-    steered = partial(VolatilityTarget, held, lookback=lookback, periods_per_year=year)
-
-    def too_much(level: float) -> float:
-        return _exposure_of(steered(level), played) - wanted
-
-    from scipy.optimize import brentq
-
+    if not goes_to_cash(played, held, rule):
+        raise DataError(
+            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, or "
+            f"as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
+        )
+    wanted, year = mean_exposure(played), played.periods_per_year
     held_returns = target_returns(target_path(held, played.market, played.first), played.market, played.first)
     scale = volatility(held_returns, year)
-    level = float(brentq(too_much, 1e-3 * scale, 1e2 * scale, xtol=1e-6 * scale))
-    return {
-        CONSTANT: _beside(played, rule(ConstantExposure(held, wanted / whole)), CONSTANT),
-        VOLATILITY: _beside(played, rule(steered(level)), VOLATILITY),
-    }
+
+    def constant(share: float) -> Rule:
+        return rule(ConstantExposure(held, share))
+
+    def steered(level: float) -> Rule:
+        return rule(VolatilityTarget(held, level, lookback=lookback, periods_per_year=year))
+
+    def solved(make: Callable[[float], Rule], low: float, high: float) -> Rule:
+        from scipy.optimize import brentq
+
+        return make(
+            float(brentq(lambda x: mean_exposure(_beside(played, make(x))) - wanted, low, high, xtol=1e-6 * high))
+        )
+
+    return {CONSTANT: solved(constant, 1e-6, 1.0), VOLATILITY: solved(steered, 1e-3 * scale, 1e2 * scale)}
 
 
 def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
@@ -76,14 +103,9 @@ def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
     return pd.DataFrame(found).T
 
 
-def _exposure_of(held: Allocation, played: Backtest) -> float:
-    """What an allocation asks for in the mean of the test's closes."""
-    path = target_path(held, played.market, played.first)
-    return float(np.mean(path.rows.sum(axis=1)[path.row[played.first : -1]]))
-
-
 def _beside(played: Backtest, policy: Rule, name: str = "") -> Backtest:
     return backtest(
         played.market, policy, played.costs, start=played.dates[1], lag=played.lag, nav=played.wealth,
+        execution=played.execution, dividends=played.dividends,  # type: ignore[arg-type]  # one of the two words
         periods_per_year=played.periods_per_year, name=name,
     )  # fmt: skip

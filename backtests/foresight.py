@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
-from backtests.comparison import evidence_between, measure_by
-from backtests.engine import backtest
+from backtests.comparison import evidence_between, measure_by, play
 from backtests.evidence import Difference, Evidence, Resampling
 from backtests.exposure import CONSTANT, VOLATILITY, benchmarks, beside
 from backtests.figures.words import number, percent
@@ -158,15 +157,9 @@ def compare_foresight(
         FILTERED: lambda _: rule(RegimeExposure(held, regimes, every)),
     }
 
-    def play(policy: Calendar, name: str) -> Backtest:
-        return backtest(
-            market, policy, portfolio.costs, start=portfolio.test_start, nav=portfolio.nav, lag=portfolio.lag,
-            periods_per_year=portfolio.periods_per_year, name=name,
-        )  # fmt: skip
-
-    played = {WHOLE: play(rule(held), WHOLE)}
+    played = {WHOLE: play(portfolio, rule(held), WHOLE)}
     for name, make in makers.items():
-        played[name] = play(make(market), name)
+        played[name] = play(portfolio, make(market), name)
         yardsticks = benchmarks(played[name], held, rule)
         how = name.partition(", ")[2]
         played |= {f"constant, as {how}": yardsticks[CONSTANT], f"volatility, as {how}": yardsticks[VOLATILITY]}

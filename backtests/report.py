@@ -25,9 +25,9 @@ from backtests.comparison import (
     played_warnings,
     settings_of,
 )
-from backtests.learned_results import SHEET, results_of, write_results
+from backtests.learned.results import SHEET, results_of, write_results
+from backtests.learned.sheet import write_card
 from backtests.notebook import check_parameters, execute, parse_parameter, plain, progress_file
-from backtests.policy_sheet import write_card
 from backtests.run import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
 from backtests.scores import Score, score
 from backtests.tables import backtest_text, csv_text, warnings_text

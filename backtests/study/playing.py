@@ -2,7 +2,8 @@
 
 All rules look at most once a day, learners once a week. Three families of thresholds are tuned, each on the grid that
 stands here; calendars are tuned alike, which gives the better of them on training days. What a rule was chosen by is
-beside what it was worth.
+beside what it was worth. One learner chooses how much to hold at all, for the Sharpe ratio: beside it stand a constant
+exposure and a volatility target that held as much in the mean.
 """
 
 import time
@@ -13,19 +14,29 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from backtests.engine import backtest
+from backtests.exposure import goes_to_cash, matched
 from backtests.notebook import plain
 from backtests.study.cases import NAMED, Case
 from backtests.sweeps import Arena, Choices, threshold
 from backtests.tuning import played, tune
 from research.allocation import Allocation
-from research.learning import Learned, PPOSettings, Universal, train
+from research.arguments import one_of
+from research.learning import Learned, PPOSettings, Reward, Universal, train
 from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
 
 MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
 UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
-EVERYWHERE = (
-    "ppo",
-)  # learners that are trained in every case, and at all costs in the named ones, where alone the others are
+EXPOSURE = "learned exposure"
+LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
+    "ppo": {},
+    "gradient": {"by": "gradient"},
+    "cross-entropy": {"by": "cross_entropy"},
+    "sac": {"by": "sac"},
+    "dqn": {"by": "dqn", "action": "hold_or_trade"},
+    EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
+}
+EVERYWHERE = ("ppo",)  # trained in every case, and at all costs in the named ones, where alone the others are
 
 BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
 ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
@@ -38,14 +49,27 @@ FAMILIES: Mapping[str, Choices] = {
 }
 BETTER_CALENDAR, CLOSED_FORM = "better calendar", "closed form"
 TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
+STEPS = {  # of a seed
+    "ppo": 64 * UPDATE,
+    "gradient": 64 * UPDATE,
+    "cross-entropy": 2_000_000,
+    "sac": 40_000,
+    "dqn": 100_000,
+    EXPOSURE: 32 * UPDATE,
+}
 
 
 @dataclass(frozen=True)
 class Budget:
     """What learners may spend. steps : of a seed, by learner; none is left out.  seeds : one policy from each."""
 
-    steps: Mapping[str, int] = field(default_factory=lambda: {"ppo": 64 * UPDATE, "gradient": 64 * UPDATE})
+    steps: Mapping[str, int] = field(default_factory=lambda: dict(STEPS))
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for name in self.steps:
+            one_of("a learner of Budget is", name, LEARNERS)
 
     def learners(self, case: Case, multiple: float) -> list[str]:
         """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""
@@ -109,18 +133,36 @@ def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
     return played(arena, rules).to_dict("records")  # type: ignore[return-value]  # of columns that are words
 
 
-def _learned(arena: Arena, by: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
-    """A row a seed."""
-    spec = Learned(arena.strategic, steps=budget.steps[by], seeds=budget.seeds, every="week", by=by)  # type: ignore[arg-type]
+def spec(held: Allocation, name: str, budget: Budget) -> Learned:
+    """A learner of `LEARNERS` before it is trained."""
+    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, every="week", **LEARNERS[name])
+
+
+def _learned(arena: Arena, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
+    """A row a seed; beside a learner of exposure, a row each for what holds as much in the mean."""
     before = arena.market.until(arena.start - pd.Timedelta(days=1))
     training = train(
-        spec, before, arena.costs, arena.g, arena.periods_per_year, lag=arena.lag, workers=1, progress=_silent
-    )
+        spec(arena.strategic, name, budget), before, arena.costs, arena.g, arena.periods_per_year, lag=arena.lag,
+        workers=1, progress=_silent,
+    )  # fmt: skip
     found = measured(arena, list(training.policies.values()))
-    return [
-        _row(by, seed, seed == training.chosen, multiple, training.losses[seed], figures)
+    rows = [
+        _row(name, seed, seed == training.chosen, multiple, training.losses[seed], figures)
         for seed, figures in zip(training.policies, found, strict=True)
     ]
+    return rows + (_as_exposed(arena, training.policies[training.chosen], multiple) if name == EXPOSURE else [])
+
+
+def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, Any]]:
+    """A row for each rule that holds as much as `learned` does; none where it never goes to cash, or nowhere else."""
+    played = backtest(
+        arena.market, learned, arena.costs, start=arena.start, lag=arena.lag, periods_per_year=arena.periods_per_year
+    )
+    if not goes_to_cash(played, arena.strategic):
+        return []
+    rules = matched(played, arena.strategic)
+    figures = measured(arena, list(rules.values()))
+    return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
 
 
 def _row(

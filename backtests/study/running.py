@@ -23,9 +23,10 @@ import pandas as pd
 
 from backtests.run import ROOT, Run, code_version, write_json
 from backtests.study.cases import COST, LAG, PERIODS, Case, G, all_cases, case
-from backtests.study.playing import CALENDARS, FAMILIES, MULTIPLES, Budget, play
-from backtests.sweeps.crew import RETRIES, check_code, connected
+from backtests.study.playing import CALENDARS, FAMILIES, MULTIPLES, Budget, play, spec
+from backtests.sweeps.crew import RETRIES, check_code, connected, failure_explained
 from backtests.sweeps.results import identity, refuse_other
+from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning.card import LIBRARIES
 from research.learning.sealed import seal_of
@@ -159,6 +160,7 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         **asdict(one),
         "learned": learned,
         "steps": {by: steps for by, steps in budget.steps.items() if by in used},
+        "learners": {by: spec(FixedWeights(one.weights), by, budget).settings() for by in budget.steps if by in used},
         "seeds": list(budget.seeds) if used else [],
     }
     common = {
@@ -202,7 +204,7 @@ def run(
     """Play the cases of these names, or all where none is named, and save the study in the folder of their files.
 
     cluster : address of a Dask scheduler, whose workers have one thread each.
-    Raises  : ConfigError as `study` does, and for a name or cluster that is none.
+    Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
     """
     cases = [case(name) for name in names] or list(all_cases())
     if cluster:
@@ -213,7 +215,8 @@ def run(
                     f"between threads. Start them with one each: dask worker {cluster} --nthreads 1 --nworkers 2"
                 )
             pool = client.get_executor(retries=RETRIES, pure=False)
-            made = study(cases, folder, budget, executor=pool, fresh=fresh)
+            with failure_explained(client, cluster):
+                made = study(cases, folder, budget, executor=pool, fresh=fresh)
     else:
         made = study(cases, folder, budget, workers=workers, fresh=fresh)
     made.save(folder)

@@ -19,13 +19,13 @@ from backtests.run import code_version
 from backtests.sweeps.arena import Stage
 from backtests.sweeps.plan import Part
 from backtests.sweeps.play import CORRIDORS, play
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError, PolicyError
 from research.market.market import Array
 
 AHEAD = 3  # parts a worker that are on their way
 RETRIES = 3  # of a part whose worker died
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
-RESUME = "Finished chunks are kept: start the same sweep again, and it goes on from there."
+RESUME = "What is finished is kept: start the same again, and it goes on from there."
 
 Submit = Callable[[Part], "Future[Array]"]
 Played = Iterator[tuple[Part, Array]]
@@ -90,15 +90,9 @@ def _on_cluster(stage: Stage, parts: Iterable[Part], address: str) -> Played:
         pool = client.get_executor(retries=RETRIES, pure=False)
         width = sum(client.nthreads().values())
 
-        def gone() -> bool:
-            return client.status != "running" or not client.scheduler_info()["workers"]
-
-        try:
-            yield from _as_they_finish(partial(pool.submit, _play_there, held, code_version()), parts, width, gone)
-        except (CancelledError, OSError, TimeoutError, _lost()) as error:
-            raise ConfigError(
-                f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}"
-            ) from error
+        with failure_explained(client, address):
+            submit = partial(pool.submit, _play_there, held, code_version())
+            yield from _as_they_finish(submit, parts, width, lambda: is_gone(client))
 
 
 def _play_there(stage: Stage, code: str, part: Part) -> Array:
@@ -141,12 +135,28 @@ def connected(address: str) -> Iterator[Any]:
         yield client
 
 
-def _lost() -> type[Exception]:
-    """What a part raises whose workers died more often than the cluster allows."""
+def is_gone(client: Any) -> bool:
+    """Is the client's cluster away, or without workers?"""
+    return client.status != "running" or not client.scheduler_info()["workers"]
+
+
+@contextmanager
+def failure_explained(client: Any, address: str) -> Iterator[None]:
+    """Raise ConfigError where the block fails because a cluster went away; what a task raised is left as it is.
+
+    What is raised then is not always a loss by its type: a result that is lost between its arrival and its reading is
+    taken by distributed's executor for an error, and unpacked.
+    """
     from distributed import KilledWorker
 
-    killed: type[Exception] = KilledWorker
-    return killed
+    try:
+        yield
+    except (ConfigError, DataError, PolicyError):
+        raise
+    except Exception as error:
+        if not isinstance(error, CancelledError | OSError | TimeoutError | KilledWorker) and not is_gone(client):
+            raise
+        raise ConfigError(f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}") from error
 
 
 def _as_they_finish(

@@ -6,7 +6,7 @@ import pandas as pd
 from backtests.figures.canvas import TOKENS, Canvas
 from backtests.figures.picture import HALF, Format, Picture, heading, picture
 from backtests.figures.words import number
-from backtests.learned_answers import held, own_multiples
+from backtests.learned.answers import held, own_multiples
 from research.learning import LearnedPolicy
 from research.learning.state import REACH, SHARED
 from research.market.market import Array

@@ -7,7 +7,7 @@ from backtests.figures.canvas import TOKENS, Canvas
 from backtests.figures.optimum.region import FOOT, LINE, POINTS, TITLE, gap_axes, outline
 from backtests.figures.picture import Format, Picture, height_of, picture
 from backtests.figures.words import percent
-from backtests.learned_answers import outside
+from backtests.learned.answers import outside
 from research.learning import LearnedPolicy
 from research.market.market import Array, Mask
 from research.rules.region import Region

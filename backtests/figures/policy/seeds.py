@@ -15,7 +15,7 @@ TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 24.0, 148.0, 44.0  # px
 
 
 def seeds_picture(results: Mapping[str, Any]) -> Picture:
-    """A row a seed, the lowest J first, then the others.  results : of a test, as `learned_results` has them."""
+    """A row a seed, the lowest J first, then the others.  results : of `backtests.learned.results`."""
     stands = str(results["stands"])
     rows = [
         {"policy": f"seed {seed}", **{k: r[k] for k in ("J", "J_lower", "J_upper")}, "stands": seed == stands}

@@ -8,7 +8,7 @@ from backtests.figures.canvas import HUES, Canvas
 from backtests.figures.looks import Look, end_labels
 from backtests.figures.picture import HALF, Format, Picture, curve, heading, height_of, picture, scale
 from backtests.figures.words import even, listed, number
-from backtests.learned_answers import held, traded
+from backtests.learned.answers import held, traded
 from research.learning import LearnedPolicy
 
 TITLE, FOOT, HIGH, FARTHEST = 30.0, 40.0, 250.0, 3.0  # px, px, px, half-widths

@@ -13,8 +13,9 @@ import pytest
 from distributed import Client, LocalCluster
 
 from backtests.cli import main
+from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.study import NAMED, Budget, Study, case, run, study
-from backtests.study.playing import MULTIPLES, UPDATE
+from backtests.study.playing import EXPOSURE, LEARNERS, MULTIPLES, UPDATE, play
 from backtests.study.running import FIGURES, MANIFEST
 from research.errors import ConfigError, DataError
 
@@ -124,8 +125,19 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
 
 def test_in_a_named_case_all_learn_and_ppo_does_at_all_costs() -> None:
     budget = Budget()
-    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [["ppo"], ["ppo", "gradient"], ["ppo"]]
+    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [["ppo"], list(LEARNERS), ["ppo"]]
     assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], ["ppo"], []]
+    with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
+        Budget(steps={"a2c": 1})
+
+
+def test_beside_learned_exposure_stands_what_holds_as_much() -> None:
+    """They go to cash too: each is further from the target than any rule that keeps to it."""
+    made = play(case("stocks-2-1998"), Budget(steps={EXPOSURE: UPDATE}, seeds=(3,)))
+    rows = pd.DataFrame(made["rows"]).query("cost_multiple == 1").set_index("rule")
+    assert list(rows.index[-3:]) == [EXPOSURE, CONSTANT, VOLATILITY]
+    assert rows["J"].iloc[-3:].min() > rows["J"].iloc[:-3].max()
+    assert rows.loc[CONSTANT, "turnover"] < rows.loc[VOLATILITY, "turnover"]
 
 
 def test_a_study_is_saved_and_read_again(whole: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backtests.laboratory import estimate, play
-from backtests.learned_optimality import KnownOptimum, against_the_optimum
+from backtests.learned.optimality import KnownOptimum, against_the_optimum
 from backtests.optimality import WORKED
 from research.allocation import FixedWeights
 from research.errors import ConfigError

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.figures.words import listed, number, percent
-from backtests.learned_results import RESULTS, loss
+from backtests.learned.results import RESULTS, loss
 from backtests.run import REPORTS, ROOT
 from backtests.tables import text_table
 from research.errors import DataError

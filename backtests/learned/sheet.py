@@ -18,9 +18,9 @@ from backtests.figures.policy.region import region_picture
 from backtests.figures.policy.seeds import seeds_picture
 from backtests.figures.policy.trades import trades_picture
 from backtests.figures.words import MINUS, counted, listed, number, percent
-from backtests.learned_gap import region_of, why_unknown
-from backtests.learned_results import SHEET, Found, loss, read_policies, with_gaps, write_results
-from backtests.policy_list import holds_words, learner_words, saw_words
+from backtests.learned.catalog import holds_words, learner_words, saw_words
+from backtests.learned.gap import region_of, why_unknown
+from backtests.learned.results import SHEET, Found, loss, read_policies, with_gaps, write_results
 from backtests.tables import ROWS, Row
 from backtests.tearsheet import render
 from research.errors import DataError

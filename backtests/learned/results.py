@@ -13,7 +13,7 @@ import numpy as np
 
 from backtests.backtest import Backtest
 from backtests.evidence import Resampling, drawn_means
-from backtests.learned_use import drift_in
+from backtests.learned.use import drift_in
 from backtests.run import write_json
 from backtests.scores import Score
 from research.errors import DataError
@@ -85,7 +85,7 @@ def results_of(
 
 def with_gaps(found: Found) -> Found:
     """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
-    from backtests.learned_gap import gap_of, region_of, why_unknown
+    from backtests.learned.gap import gap_of, region_of, why_unknown
     from research.learning import LearnedPolicy
 
     if "optimum" in found.results:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
-from backtests.learned_use import observations
+from backtests.learned.use import observations
 from research.arguments import one_of
 from research.errors import ConfigError
 from research.learning import LearnedPolicy

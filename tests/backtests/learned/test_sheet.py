@@ -15,10 +15,10 @@ from learned import COSTS, YEAR, G, carded, two_lines
 from backtests.comparison import Fitted
 from backtests.engine import backtest
 from backtests.evidence import drawn_means
-from backtests.learned_answers import multiples, outside, traded
-from backtests.learned_results import DRAWS, RESULTS, read_policies, results_of, write_results
-from backtests.policy_list import policies_text, policy_folders
-from backtests.policy_sheet import policy_pictures, write_card
+from backtests.learned.answers import multiples, outside, traded
+from backtests.learned.catalog import policies_text, policy_folders
+from backtests.learned.results import DRAWS, RESULTS, read_policies, results_of, write_results
+from backtests.learned.sheet import policy_pictures, write_card
 from backtests.scores import Yardstick, score
 from research.allocation import FixedWeights, target_path
 from research.errors import DataError

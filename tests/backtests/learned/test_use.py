@@ -8,7 +8,7 @@ from learned import COSTS, YEAR, carded, two_lines
 
 from backtests.backtest import Backtest
 from backtests.engine import backtest
-from backtests.learned_use import drift_in, observations
+from backtests.learned.use import drift_in, observations
 from research.accounting import View
 from research.errors import PolicyError
 from research.learning import LearnedPolicy

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory import Laboratory, ratio
-from backtests.learned_gap import losses
+from backtests.learned.gap import losses
+from backtests.learned.region_played import region_losses
 from backtests.optimality import WEEKS, Problem
-from backtests.region_played import region_losses
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arguments import is_number, refuse

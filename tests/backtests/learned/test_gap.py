@@ -9,8 +9,8 @@ import pytest
 from learned import carded, two_lines
 
 from backtests.engine import backtest
-from backtests.learned_gap import _days, _laboratory, gap_of, losses, region_of, why_unknown
-from backtests.policy_list import holds_words
+from backtests.learned.catalog import holds_words
+from backtests.learned.gap import _days, _laboratory, gap_of, losses, region_of, why_unknown
 from backtests.scores import target_returns
 from research.learning import LearnedPolicy
 from research.learning.network import network
