@@ -64,8 +64,8 @@ def matched(
         )
     if not goes_to_cash(played, held, rule):
         raise DataError(
-            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, or "
-            f"as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
+            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
+            f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
         )
     wanted, year = mean_exposure(played), played.periods_per_year
     held_returns = target_returns(target_path(held, played.market, played.first), played.market, played.first)
