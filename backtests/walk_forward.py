@@ -14,12 +14,14 @@ import pandas as pd
 
 from backtests.backtest import Backtest
 from backtests.comparison import Fitted, Progress, fit, measure_by, play
+from backtests.learned.use import warnings_of
 from backtests.scores import Score, score
+from backtests.tables import warnings_text
 from research.accounting import Hold, Trade, View
 from research.allocation import Allocation
 from research.arguments import day
 from research.errors import ConfigError, PolicyError
-from research.learning import Learned
+from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
 
@@ -71,6 +73,16 @@ class WalkForward:
         """Configurations and seeds that were tried in all folds: how many the evidence has to allow for."""
         return sum(fitted.tried for fitted in self.fits)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must judge of learned policies, each in its own fold; see `learned.use.warnings_of`."""
+        rows = [int(self.played.dates[1:].searchsorted(start)) for start in self.starts]
+        found: list[str] = []
+        for fitted, start, days in zip(self.fits, self.starts, map(slice, rows, [*rows[1:], None]), strict=True):
+            if isinstance(fitted.policy, LearnedPolicy):
+                found += warnings_of(fitted.policy, self.played, f"{self.name}, from {start:%Y-%m-%d},", days)
+        return tuple(found)
+
     def folds(self) -> pd.DataFrame:
         """A row a fold: its start, the last day that its policy saw, what was tried and chosen, J before and in it."""
         days, rows = self.played.dates[1:], []
@@ -111,7 +123,7 @@ class WalkForward:
         """The folds, and J over all of them."""
         return (
             f"{self.name}, walked forward: J {self.score.J:.2f} bp a year, {self.trials} trials\n"
-            f"{self.folds().to_string(index=False)}"
+            f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
         )
 
 

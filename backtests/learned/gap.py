@@ -97,7 +97,7 @@ def losses(laboratory: Laboratory, days: TrainingDays, answer: Answer) -> Array:
     drawn = np.empty((laboratory.paths, LOOKBACK + laboratory.days), dtype=np.int64)
     drawn[:, :LOOKBACK] = np.arange(LOOKBACK)
     drawn[:, LOOKBACK:] = LOOKBACK + np.arange(returns.shape[0] * returns.shape[1]).reshape(returns.shape[:2])
-    theirs = replace(days, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
+    theirs = replace(days.unvaried, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
     decisions = laboratory.days // days.sessions
     last = np.full(laboratory.paths, len(days.share) - 1)
     worlds = Worlds(theirs, last, decisions, laboratory.seed, drawn[:, : LOOKBACK + decisions * days.sessions])

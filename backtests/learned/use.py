@@ -10,6 +10,7 @@ from backtests.figures.words import listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift, observation_drift
+from research.market import Market
 from research.market.calendars import last_of
 from research.market.market import Array
 
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
 NAMED = 3  # features at most in a warning, those that drifted farthest
 
 
-def observations(policy: LearnedPolicy, played: "Backtest") -> Array:
-    """(D, k) what a policy saw at the last session of each of its periods, see `LearnedPolicy.features`."""
+ALL = slice(None)  # days of a test
+
+
+def observations(policy: LearnedPolicy, played: "Backtest", days: slice = ALL) -> Array:
+    """(D, k) what a policy saw at the last session of each of its periods, see `LearnedPolicy.features`.
+
+    days : of the test, those on which it was in force.
+    """
     market, first, weights = played.market, played.first, played.weights.to_numpy()
-    asked = first + 1 + np.flatnonzero(last_of(market.days[first + 1 :], policy.every, market.calendar))
+    tested = np.arange(first + 1, len(market.dates))[days]
+    asked = tested[last_of(market.days[tested], policy.every, market.calendar)]
     seen = np.empty((len(asked), len(policy.standard.mean)))
     for j, t in enumerate(asked.tolist()):
         d = t - first
@@ -43,49 +51,59 @@ def observations(policy: LearnedPolicy, played: "Backtest") -> Array:
 def drift_in(played: "Backtest") -> list[Drift]:
     """How far each feature of a learned policy has drifted from its training; empty where its card cannot tell."""
     policy = played.policy
-    if not isinstance(policy, LearnedPolicy) or "observed" not in policy.card:
+    return _drift(policy, played, ALL) if isinstance(policy, LearnedPolicy) else []
+
+
+def _drift(policy: LearnedPolicy, played: "Backtest", days: slice) -> list[Drift]:
+    if "observed" not in policy.card:
         return []
-    seen = observations(policy, played)
+    seen = observations(policy, played, days)
     return observation_drift(policy.card, seen) if len(seen) else []
 
 
 def use_warnings(played: "Backtest") -> tuple[str, ...]:
+    """What must be known of where a policy was used; nothing for one that was not learned, see `warnings_of`."""
+    policy = played.policy
+    return warnings_of(policy, played, played.name) if isinstance(policy, LearnedPolicy) else ()
+
+
+def warnings_of(policy: LearnedPolicy, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:
     """What must be known of where a policy was used: on days that it saw, on revised data, in an unlike market.
 
     The engine itself refuses a test that begins before the last day that a policy saw. What its card says is held
-    against the test besides.
+    against the test besides.  name : by which it is called.  days : of the test, those on which it was in force.
     """
-    saw = getattr(played.policy, "card", {}).get("saw", {})
-    said = (*(_of_days(saw, played) if saw.get("last") else ()), drift_words(played.name, drift_in(played)))
+    saw = policy.card.get("saw", {})
+    of_days = _of_days(saw, played, name, days) if saw.get("last") else ()
+    said = (*of_days, drift_words(name, _drift(policy, played, days)))
     return tuple(words for words in said if words)
 
 
-def _of_days(saw: Mapping[str, Any], played: "Backtest") -> tuple[str, str]:
+def _of_days(saw: Mapping[str, Any], played: "Backtest", name: str, days: slice) -> tuple[str, str]:
     first, last = pd.Timestamp(saw["first"]), pd.Timestamp(saw["last"])
-    return _seen_days(first, last, played), _other_past(first, last, saw["fingerprint"], played)
+    tested = played.dates[1:][days]
+    return _seen_days(first, last, tested, name), _other_past(first, last, saw["fingerprint"], played.market, name)
 
 
-def _seen_days(first: pd.Timestamp, last: pd.Timestamp, played: "Backtest") -> str:
-    tested = played.dates[1:]
+def _seen_days(first: pd.Timestamp, last: pd.Timestamp, tested: pd.DatetimeIndex, name: str) -> str:
     among = int(((first <= tested) & (tested <= last)).sum())
     if not among:
         return ""
     return (
-        f"{played.name} learned from the days {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {among:,} of the test's "
+        f"{name} learned from the days {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {among:,} of the test's "
         f"{len(tested):,} are among them: its figures are not all out of sample."
     )
 
 
-def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, played: "Backtest") -> str:
+def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, market: Market, name: str) -> str:
     """The market has the very days that it learned from, and something else on them."""
-    market = played.market
     if market.dates[0] != first or market.dates[-1] < last:
         return ""
     now = market.until(last).fingerprint
     if now == fingerprint:
         return ""
     return (
-        f"{played.name} learned from data {fingerprint[:8]}, and on the days {first:%Y-%m-%d} to {last:%Y-%m-%d} "
+        f"{name} learned from data {fingerprint[:8]}, and on the days {first:%Y-%m-%d} to {last:%Y-%m-%d} "
         f"market {market.name!r} has {now[:8]}: it was revised since, or is another."
     )
 

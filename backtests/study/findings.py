@@ -6,6 +6,7 @@ Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that
 the same measure.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from backtests.evidence import Word, holm
+from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.figures.words import counted, number, percent
-from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, FAMILIES
+from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, EXPOSURE, FAMILIES, LEARNERS
 from backtests.study.running import Study
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
 YARDSTICKS = (BETTER_CALENDAR, TUNED, CLOSED_FORM)  # the last is where learners begin
-TOLD = ("ppo", "gradient", "universal", CLOSED_FORM, "band to edge")  # rules that the sentences are about
+TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", CLOSED_FORM, "band to edge")  # in sentences
+AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
 LEVEL = 0.95
 MEASURES = {  # of differences: times, unit, and whether less is better
     "trades": (1.0, "lines a year", True),
@@ -79,15 +82,22 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
 def standing(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """A row a case and rule at one cost: of seeds the one that stands for them, and what is made of several rules.
 
+    Rules that go to cash are left out: `as_exposed` has them.
     The tuned thresholds are that of the three families whose J out of sample is the median; the best calendar in
     hindsight is a bound, which nobody could have known.
     """
     table = study.table
-    own = table[(table["cost_multiple"] == multiple) & table["stands"]]
+    own = table[(table["cost_multiple"] == multiple) & table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
     families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
     middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
     lowest = calendars.sort_values(["case", "J"]).groupby("case", sort=False).nth(0)
     return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
+
+
+def as_exposed(study: Study) -> pd.DataFrame:
+    """A row a case and rule that goes to cash: the learned exposure, and what holds as much in the mean."""
+    table = study.table
+    return table[(table["cost_multiple"] == 1.0) & table["stands"] & table["rule"].isin(AS_EXPOSED)]
 
 
 def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
@@ -132,9 +142,28 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 
     measure : one of `MEASURES`, in whose unit the numbers are.
     """
-    times, _, less = MEASURES[measure]
-    found = {}
-    for rule, pairs in paired(standing(study, multiple), over, measure).items():
+    table = _compared(standing(study, multiple), over, measure)
+    return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
+
+
+def exposure(study: Study) -> pd.DataFrame:
+    """The learned exposure's Sharpe ratio and drawdown less those of each benchmark of as much, with intervals.
+
+    Holm's p and the words allow for all four comparisons. Empty where it was not learned in cases of two windows.
+    """
+    rows = as_exposed(study)
+    found = [
+        _compared(rows[rows["rule"].isin((EXPOSURE, over))], over, measure).assign(over=over, measure=measure)
+        for over in (CONSTANT, VOLATILITY)
+        for measure in ("sharpe", "max_drawdown")
+    ]
+    return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
+
+
+def _compared(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
+    """A row a rule of `rows`, as `standing` gives them: the mean difference to `over`, not judged yet."""
+    times, found = MEASURES[measure][0], {}
+    for rule, pairs in paired(rows, over, measure).items():
         if _in_many(pairs["window"]):
             mean = clustered_mean(times * (pairs["own"] - pairs["other"]), pairs["window"])
             found[rule] = {
@@ -145,7 +174,7 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
                 "windows": mean.windows,
                 "p": mean.p,
             }
-    return _judged(pd.DataFrame(found).T, lower_is_better=less, favour="difference", neutral=0.0)
+    return pd.DataFrame(found).T
 
 
 def _in_many(windows: pd.Series) -> bool:
@@ -224,15 +253,30 @@ def sentences(study: Study) -> list[str]:
     for rule in [rule for rule in TOLD if rule in set(table["rule"])]:
         said = [_said(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index]
         found += said or [f"{rule}: cases of too few windows for an interval."]
-    return found
+    return found + [_exposed(row) for row in exposure(study).to_dict("records")]
+
+
+def _exposed(row: Mapping[Any, Any]) -> str:
+    """One comparison of the learned exposure with what holds as much."""
+    unit = MEASURES[row["measure"]][1]
+    what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown"}[row["measure"]]
+    return (
+        f"{EXPOSURE} less {row['over']} of the same mean: {what} {number(row['difference'], signed=True)}"
+        f"{unit and f' {unit}'} (95 % interval {number(row['lower'])} to {number(row['upper'])}) in "
+        f"{counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}; {_chance(row['p_holm'])}: "
+        f"{row['verdict']}."
+    )
 
 
 def _said(rule: str, over: str, row: Any) -> str:
     """One comparison: what a reader must know to judge it."""
     ratio, low, high = (number(row[end]) for end in ("ratio", "lower", "upper"))
-    p = "below 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
     of = f"{row['lower_in']:.0f} of {counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}"
     return (
-        f"{rule} over {over}: J is {ratio} times as large (95 % interval {low} to {high}), lower in {of}; p {p} after "
-        f"Holm: {row['verdict']}."
+        f"{rule} over {over}: J is {ratio} times as large (95 % interval {low} to {high}), lower in {of}; "
+        f"{_chance(row['p_holm'])}: {row['verdict']}."
     )
+
+
+def _chance(p: float) -> str:
+    return f"p {'below 0.001' if p < 0.001 else number(p, 3)} after Holm"

@@ -12,6 +12,7 @@ from research.learning.rewards import Reward
 from research.learning.settings import Learned
 from research.learning.training import Training, train
 from research.learning.universal import Universal
+from research.learning.variation import Variation
 
 __all__ = [
     "CrossEntropySettings",
@@ -24,5 +25,6 @@ __all__ = [
     "SACSettings",
     "Training",
     "Universal",
+    "Variation",
     "train",
 ]

@@ -52,7 +52,7 @@ class Drift(NamedTuple):
 
 
 def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[list[Observed], int]:
-    """The distribution of each feature under an answer, in judged worlds that hold the lines of the last training day.
+    """The distribution of each feature under an answer, in worlds as varied as those of training, with today's lines.
 
     Gives besides how many decisions each world has.
     """

@@ -31,7 +31,7 @@ def importance(days: TrainingDays, answer: Answer, features: int, worlds: int = 
     Source : Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but
              many are useful, section 3.
     """
-    kind = len(days.share) - 1
+    days, kind = days.unvaried, len(days.share) - 1
     whole = judged(days, kind, answer, worlds)
     rises = np.array([judged(days, kind, _shuffled(answer, j), worlds) - whole for j in range(features)])
     unit = days.annual(np.ones(1))

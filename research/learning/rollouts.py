@@ -70,13 +70,13 @@ def answer_of(net: Network, standard: Standard) -> Answer:
 def judge(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS, stream: int = JUDGING) -> float:
     """J of an answer, bp of NAV a year, in worlds of one kind, in draws that no learner met; without one, of holding.
 
-    The days drawn are the same for every answer.  stream : where they are drawn from.
+    The days drawn are the same for every answer, and as they were.  stream : where they are drawn from.
     """
-    return days.annual(judged(days, kind, answer, worlds, stream))
+    return days.annual(judged(days.unvaried, kind, answer, worlds, stream))
 
 
 def judged(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS, stream: int = JUDGING) -> Array:
-    """(worlds,) daily terms of J in each of the worlds of `judge`, a decision."""
+    """(worlds,) daily terms of J in each of the worlds of `judge`, a decision; varied where `days` are."""
     decisions = -(-SESSIONS // days.sessions)
     played = Worlds(days, np.full(worlds, kind), decisions, [stream, kind])
     terms = np.zeros(worlds)

@@ -20,6 +20,7 @@ from research.learning.learners.settings import (
     check_within,
 )
 from research.learning.rewards import Reward
+from research.learning.variation import Variation
 from research.rules.handled import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
@@ -37,6 +38,8 @@ class Learned:
     current_share : of the worlds, those that hold the lines listed on the last training day. The others hold what was
                     listed at earlier times, in proportion to the days on which it was: so a learner meets regimes
                     that the youngest line has not lived through.
+    variation     : how far volatilities, correlations and costs of the worlds lie from those of the training days, by
+                    default not at all. Whatever it learned in, it is judged in worlds as the days were.
     episode       : decisions until a world is drawn anew; its end is truncation, not ruin.
     action        : what it decides, see `research.learning.actions`. Where costs are proportional only boxes come near
                     the optimum; with a ticket, to hold or to trade, and how far.
@@ -58,6 +61,7 @@ class Learned:
     every: Literal["day", "week", "month"] = "week"
     block: int = 40
     current_share: float = 0.5
+    variation: Variation = field(default_factory=Variation)
     episode: int = 156
     action: Action = "bands"
     reward: Reward = field(default_factory=Reward)
@@ -107,7 +111,8 @@ class Learned:
     def settings(self) -> dict[str, Any]:
         """Every setting but the allocation, as plain JSON values; of the learners only those of the one in use."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", *LEARNERS)}
-        return own | {"seeds": list(self.seeds), "reward": asdict(self.reward), self.by: asdict(self.own)}
+        nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.by)}
+        return own | {"seeds": list(self.seeds), **nested}
 
 
 def _check_learner(by: str, action: str, reward: Reward) -> None:

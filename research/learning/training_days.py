@@ -1,6 +1,6 @@
 """All that a learner may see: the training days, and what is measured on them before training begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +12,10 @@ from research.errors import ConfigError, DataError
 from research.learning.actions import Action
 from research.learning.settings import SESSIONS, Learned
 from research.learning.state import NO_CASH, Rows, Scales
+from research.learning.variation import varied
 from research.market import Market
 from research.market.market import Array, Mask, frozen
-from research.risk.resampling import common_rows
+from research.risk.resampling import common_rows, resampled
 from research.rules.no_trade_region import half_widths
 
 LEAST_DAYS = 252  # on which all lines were listed: fewer say too little of a covariance, and repeat too often
@@ -22,7 +23,11 @@ GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval e
 
 
 class History(NamedTuple):
-    """The training days as kernels take them: returns and tradable (T, n), cash (T,)."""
+    """The training days as kernels take them: returns and tradable (T, n), cash (T,).
+
+    Where they are varied, one after the other for each target and, of each, for each variant: T is then the rows of
+    all, and `TrainingDays.draw` knows which are whose.
+    """
 
     returns: Array
     cash: Array
@@ -41,6 +46,7 @@ class TrainingDays:
     costs, g, periods_per_year : of J, for a wealth of 1 (`Costs.simplified`); tariff : the costs, for kernels.
     lag : sessions from a decision to its booking.
     sessions  : of one decision.  action : what its numbers mean.  block : mean length of a block of days.
+    variants  : of the history of each target, and of the costs, a row of `tariff` each.
     """
 
     market: Market
@@ -57,6 +63,27 @@ class TrainingDays:
     sessions: int
     action: Action
     block: int
+    variants: int = 1
+
+    @property
+    def unvaried(self) -> "TrainingDays":
+        """The same, as the days were."""
+        if self.variants == 1:
+            return self
+        return replace(self, history=_history(self.market), tariff=self.costs.tariff(), variants=1)
+
+    def draw(self, rng: np.random.Generator, kinds: Rows, days: int) -> Rows:
+        """(W, days) rows of `history` for worlds of these kinds (W,), each in a variant of its own."""
+        rows = resampled(rng, self.first_row[kinds], self.stop_row[kinds], (len(kinds), days), self.block)
+        if self.variants > 1:
+            variant = kinds * self.variants + rng.integers(self.variants, size=len(kinds))
+            rows += variant[:, None] * len(self.market.dates)
+        return rows
+
+    def variant(self, rows: Rows) -> Rows:
+        """The variant that these rows of `history` are of."""
+        found: Rows = rows // len(self.market.dates) % self.variants
+        return found
 
     def kinds(self, worlds: int) -> Rows:
         """(worlds,) the target of each world: the shares as nearly as whole worlds allow, evenly interleaved."""
@@ -95,22 +122,45 @@ def training_days(
     covariances = [_covariance(market, target != 0.0, span) for target, span in zip(targets, spans, strict=True)]
     widths = [_widths(target, cov, costs.total, g) for target, cov in zip(targets, covariances, strict=True)]
     volatility = _long_run_volatility(path, market, int(first[0]))
+    points = spec.variation.points
     return TrainingDays(
         market=market,
-        history=History(market.returns, market.cash, market.tradable),
+        history=_history(market) if len(points) == 1 else _varied(market, targets != 0.0, spans, points),
         scales=scales(targets, np.array(widths), np.array(covariances) * periods_per_year, volatility),
         first_row=first,
         stop_row=stop,
         share=_shares(in_force, spec.current_share),
         costs=costs,
-        tariff=costs.tariff(),
+        tariff=costs.tariff() if len(points) == 1 else _times(costs.tariff(), points[:, 2]),
         g=float(g),
         periods_per_year=float(periods_per_year),
         lag=lag,
         sessions=SESSIONS[spec.every],
         action=spec.action,
         block=spec.block,
+        variants=len(points),
     )
+
+
+def _history(market: Market) -> History:
+    return History(market.returns, market.cash, market.tradable)
+
+
+def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> History:
+    """The days for each target (K, n), and of each for each of the variants; see `Variation.points`."""
+    returns = [
+        varied(market, mask, span.start, span.stop, factor, share)
+        for mask, span in zip(held, spans, strict=True)
+        for factor, share, _ in points.tolist()
+    ]
+    again = len(returns)
+    return History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
+
+
+def _times(tariff: Tariff, factors: Array) -> Tariff:
+    """A row for each of the factors (V,) of commissions and spreads."""
+    rates, total = tariff.rates[:1] * factors[:, None, None], tariff.total[:1] * factors[:, None]
+    return tariff._replace(rates=rates, total=total)
 
 
 def scales(target: Array, half_width: Array, covariance: Array, volatility: float) -> Scales:

@@ -13,14 +13,13 @@ from research.learning.actions import Asked, asked
 from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.market.market import Array, Mask
-from research.risk.resampling import resampled
 from research.rules.bands import ask
 
 
 class State(NamedTuple):
     """W worlds at the close of a day. Where a kernel asks for the row of a market or a box, a world gives its number.
 
-    kind : (W,) row of `Scales`.  target : (W, n) of that row.  drawn : (W, D) the training day that each day repeats.
+    kind : (W,) row of `Scales`.  target : (W, n) of that row.  drawn : (W, D) the row of history that each day repeats.
     strategic : (W, D) return of the strategic portfolio.  today : (W,) column of both.
     tradable : (W, n) room for which lines can trade at a close.
     units, prices : (W, n) and cash_units, cash_price, nav : (W,), as the accounting holds them.
@@ -102,9 +101,7 @@ class Worlds:
 
     def reopen(self, which: Rows) -> None:
         """Draw other days for the worlds `which`, and open them anew."""
-        shape = (len(which), self.state.drawn.shape[1])
-        first, stop = self.days.first_row[self.state.kind[which]], self.days.stop_row[self.state.kind[which]]
-        self.open_on(which, resampled(self._rng, first, stop, shape, self.days.block))
+        self.open_on(which, self.days.draw(self._rng, self.state.kind[which], self.state.drawn.shape[1]))
 
     def open_on(self, which: Rows, drawn: Rows) -> None:
         """Open the worlds `which` on these training days (·, D), in their targets at the close of day LOOKBACK."""
@@ -136,8 +133,10 @@ class Worlds:
     def play(self, made: Asked) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when this is asked."""
         days, terms = self.days, np.empty(len(self))
-        pace = (days.g / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, days.tariff, *self._room, *pace, terms)
+        pace, rows = (days.g / 2.0, days.sessions, days.lag), len(days.market.dates)
+        refused = _play(
+            self.state, days.history, made, days.tariff, rows, days.variants, *self._room, *pace, terms
+        )  # fmt: skip
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -187,6 +186,8 @@ def _play(
     history: History,
     made: Asked,
     tariff: Tariff,
+    rows: int,
+    variants: int,
     lots: Lots,
     scratch: Scratch,
     trades: Array,
@@ -199,7 +200,7 @@ def _play(
 ) -> int:
     """Ask every world at this close, go on for `sessions` days, and book on day `lag` of them what was asked.
 
-    A lag of 0 books at the close that was seen, as closed forms do.
+    A lag of 0 books at the close that was seen, as closed forms do.  rows : of history, of each of the variants.
 
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
@@ -209,7 +210,7 @@ def _play(
         _see_halts(state, w, history)
         held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.part[w]
         trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
-        due = lag if trades_now else -1
+        due, variant = lag if trades_now else -1, state.drawn[w, 0] // rows % variants
         terms[w], nav = 0.0, state.nav[w]
         for day in range(sessions + 1):
             if day > 0:
@@ -221,8 +222,8 @@ def _play(
                 _see_halts(state, w, history)
                 status, state.nav[w], state.cash_units[w], paid, _ = book(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, 0, lots, most, 1.0, scratch,
-                    trades, charges, 0,
+                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, variant, lots, most, 1.0,
+                    scratch, trades, charges, 0,
                 )  # fmt: skip
                 if status == REFUSED:
                     return w

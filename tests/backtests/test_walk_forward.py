@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import fit, play
+from backtests.learned.use import observations
 from backtests.walk_forward import Succession, WalkForward, walk_forward
 from research.errors import ConfigError, PolicyError
-from research.learning import Learned, PPOSettings
+from research.learning import Learned, LearnedPolicy, PPOSettings
 from research.portfolio import Portfolio, load_portfolio
 
 FILE = Path(__file__).parents[2] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -51,6 +52,32 @@ def test_every_seed_and_setting_tried_is_recorded(learned: WalkForward, tuned: W
     assert tuned.trials == len(tuned.tried()) == sum(fitted.tuned.card.trials for fitted in tuned.fits)  # type: ignore[union-attr]
     for fold, rows in tuned.tried().groupby("fold"):
         assert rows["J_training"].min() == tuned.folds()["J_training"][fold]
+
+
+def test_a_learned_policy_is_warned_of_in_its_own_fold(learned: WalkForward, tuned: WalkForward) -> None:
+    """As if the second had learned from all days up to the end of 2018, a year of its fold."""
+    assert not any("out of sample" in warning for warning in learned.warnings)
+    assert tuned.warnings == ()
+    second = learned.fits[1].policy
+    assert isinstance(second, LearnedPolicy)
+    sly = replace(second, card={**second.card, "saw": {**second.card["saw"], "last": "2018-12-31"}})
+    fits = (learned.fits[0], replace(learned.fits[1], policy=sly), learned.fits[2])
+    [said] = [w for w in replace(learned, fits=fits).warnings if "out of sample" in w]
+    days = learned.played.dates
+    within = (days >= pd.Timestamp(STARTS[1])) & (days < pd.Timestamp(STARTS[2]))
+    among = (days >= pd.Timestamp(STARTS[1])) & (days <= pd.Timestamp("2018-12-31"))
+    assert said.startswith("rl, from 2018-01-02, learned from")
+    assert f"{among.sum()} of the test's {within.sum()} are among them" in said
+
+
+def test_a_policy_sees_the_ends_of_the_periods_of_its_own_fold(learned: WalkForward) -> None:
+    policy, played = learned.fits[0].policy, learned.played
+    assert isinstance(policy, LearnedPolicy)
+    rows = played.dates[1:].searchsorted(pd.DatetimeIndex(STARTS)).tolist()
+    whole = observations(policy, played)
+    parts = [observations(policy, played, slice(*ends)) for ends in zip(rows, [*rows[1:], None], strict=True)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert [len(part) for part in parts] == pytest.approx([104, 130, len(whole) - 234], abs=2)
 
 
 def test_a_fold_is_the_policy_that_was_fitted_before_it(portfolio: Portfolio, tuned: WalkForward) -> None:

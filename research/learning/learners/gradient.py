@@ -24,17 +24,18 @@ from research.learning.side_by_side import Report
 from research.learning.state import CALMEST, FARTHEST, LOOKBACK, Standard
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
 from research.learning.training_days import TrainingDays
-from research.risk.resampling import resampled
 
 
 class Drawn(NamedTuple):
     """Days that W worlds live through, before anything is decided: none of it depends on what is held.
 
-    kind : (W,) row of the scales.  returns : (D, W, n).  cash, strategic : (D, W).
+    kind : (W,) row of the scales.  variant : (W,) of the days and costs.
+    returns : (D, W, n).  cash, strategic : (D, W).
     calm, trend : (D, W) the volatility regime and the market return as `state.observe` sees them at each close.
     """
 
     kind: NDArray[np.int64]
+    variant: NDArray[np.int64]
     returns: Tensor
     cash: Tensor
     strategic: Tensor
@@ -93,7 +94,7 @@ def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Gener
     """New days for so many worlds: LOOKBACK of them, at whose end they open, and those of the decisions after."""
     kind = days.kinds(worlds)
     length = LOOKBACK + decisions * days.sessions
-    rows = resampled(rng, days.first_row[kind], days.stop_row[kind], (worlds, length), days.block).T
+    rows = days.draw(rng, kind, length).T
     target, history = days.scales.target[kind], days.history
     returns, cash = history.returns[rows], history.cash[rows]
     strategic = np.einsum("dwi,wi->dw", returns, target) + (1.0 - target.sum(axis=1)) * cash
@@ -102,13 +103,17 @@ def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Gener
     since = LOOKBACK - 1  # the row of `window` that ends at a day is that day's less this
     pad = np.zeros((since, worlds))
     calm, trend = np.concatenate([pad, calm]), np.concatenate([pad, window.sum(axis=2)])
-    return Drawn(kind, *(torch.from_numpy(np.ascontiguousarray(x)) for x in (returns, cash, strategic, calm, trend)))
+    return Drawn(
+        kind,
+        days.variant(rows[0]),
+        *(torch.from_numpy(np.ascontiguousarray(x)) for x in (returns, cash, strategic, calm, trend)),
+    )
 
 
 def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, drawn: Drawn, decisions: int) -> Tensor:
     """J over all worlds and decisions, bp of NAV a year, with its gradient."""
     scales, kind = days.scales, drawn.kind
-    tariff = days.tariff._replace(rates=days.tariff.rates[:1], total=days.tariff.total[:1])
+    tariff = days.tariff._replace(rates=days.tariff.rates[drawn.variant], total=days.tariff.total[drawn.variant])
     target, half, covariance = (
         torch.from_numpy(x[kind]) for x in (scales.target, scales.half_width, scales.covariance)
     )

@@ -1,21 +1,25 @@
 """Intervals over cases, by hand and by the textbook."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.study.findings import (
     HINDSIGHT,
     TUNED,
     beside,
     clustered_mean,
     differences,
+    exposure,
     ratios,
     seed_spread,
     sentences,
     standing,
     summary,
 )
+from backtests.study.playing import EXPOSURE
 from backtests.study.running import Study
 from research.errors import DataError
 
@@ -121,3 +125,28 @@ def test_what_j_does_not_say_stands_beside_it(made: Study) -> None:
     assert table.loc["ppo", "sharpe"] == "0.00 [0.00, 0.00]"
     assert table.loc["ppo", "turnover, % a year"] == "−4.0 [−6.5, −1.5]"
     assert table.loc["never", "trades, lines a year"] == "−10.0 [−10.0, −10.0]*"
+
+
+def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(made: Study) -> None:
+    """Sharpe ratios 0.1, 0.2 and 0.3 above a constant exposure's: 0.2 ± t x 0.1 / sqrt(3); drawdowns are the same."""
+    each = made.table[made.table["rule"] == "never"]
+    sharpe = 0.6 + 0.1 * np.arange(3)
+    rows = [
+        each.assign(rule=EXPOSURE, J=50.0, sharpe=sharpe),
+        each.assign(rule=CONSTANT, J=40.0),
+        each.assign(rule=VOLATILITY, J=45.0, sharpe=sharpe, max_drawdown=-0.2),
+    ]
+    more = Study(pd.concat([made.table, *rows], ignore_index=True), made.manifest)
+    found = exposure(more).set_index(["over", "measure"])
+    reach = stats.t.ppf(0.975, 2) * 0.1 / np.sqrt(3.0)
+    first = found.loc[CONSTANT, "sharpe"]
+    assert (first["difference"], first["upper"]) == pytest.approx((0.2, 0.2 + reach))
+    assert found.loc[(VOLATILITY, "sharpe"), "difference"] == pytest.approx(0.0)
+    assert found.loc[(VOLATILITY, "max_drawdown"), "difference"] == pytest.approx(-10.0)  # points deeper
+    assert found.loc[(VOLATILITY, "max_drawdown"), "verdict"] == "worse"
+    assert first["p_holm"] == pytest.approx(3.0 * first["p"])  # the second smallest of four
+    said = sentences(more)
+    assert said[-4].startswith("learned exposure less constant exposure of the same mean: Sharpe ratio +0.20 (95 %")
+    assert said[:-4] == sentences(made)
+    pd.testing.assert_frame_equal(summary(more), summary(made))
+    assert exposure(made).empty
