@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from backtests.laboratory import Laboratory, estimate, play
+from backtests.laboratory import Laboratory, play, ratio
 from backtests.optimality import WARM_UP, WEEKS, Problem
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, View
@@ -98,9 +98,10 @@ def gaps(problem: Problem, paths: int, net: Equivariant, standard: Standard, bes
     laboratory = problem.laboratory(paths, PLAYED)
     best = play(laboratory, OptimalRegion(problem.holding, problem.region())).J
     mine = losses(laboratory, lines_in(problem), net, standard)
-    found = {"universal": float(mine.mean() / best.mean() - 1.0), "error": estimate(mine - best).error / best.mean()}
+    over = ratio(mine, best)
+    found = {"universal": over.mean, "error": over.error}
     for name, rule in (rivals(problem, paths // 2) if beside else {}).items():
-        found[name] = float(play(laboratory, rule).J.mean() / best.mean() - 1.0)  # type: ignore[arg-type]
+        found[name] = ratio(play(laboratory, rule).J, best).mean  # type: ignore[arg-type]
     return found
 
 
