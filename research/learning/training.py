@@ -26,8 +26,9 @@ from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 
 if TYPE_CHECKING:
-    from research.learning.learners.lesson import Lesson
+    from research.learning.learners.lesson import Lesson, Noted
 
+SCALAR = "J in other worlds, bp a year"  # as TensorBoard calls it
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
 
 
@@ -99,6 +100,7 @@ def train(
     executor: Executor | None = None,
     progress: Progress | None = None,
     checkpoints: str | Path | None = None,
+    tensorboard: str | Path | None = None,
 ) -> Training:
     """Train a policy from each seed of `spec` on `market`, which ends with the last training day.
 
@@ -108,6 +110,7 @@ def train(
     progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
     checkpoints : folder in which each seed keeps what it has come to. The same training, killed, goes on from there,
                and ends with the same bits; at its end the files are deleted.
+    tensorboard : folder in which each seed notes its learning curve as it learns: `tensorboard --logdir <folder>`.
     Raises   : ConfigError and DataError as `training_days` does, before anything is trained.
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
@@ -116,7 +119,7 @@ def train(
         raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     references = {"closed_form": judge_all(in_bands(days), closed_form(days)), "never": judge_all(days, None)}
-    job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints)
+    job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
         lessons = side_by_side(job, spec.seeds, workers, told, executor)
@@ -151,23 +154,37 @@ def _learn(
     periods_per_year: float,
     lag: int,
     checkpoints: str | Path | None,
+    tensorboard: str | Path | None,
     seed: int,
     report: Report,
 ) -> "Lesson":
     """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     checkpoint = None if checkpoints is None else Checkpoint(checkpoints, seed, _depends_on(spec, days))
-    lesson: Lesson = teacher(spec.by)(days, spec, seed, report, checkpoint)
+    with _noting(tensorboard, seed) as noted:
+        lesson: Lesson = teacher(spec.by)(days, spec, seed, report, checkpoint, noted)
     if checkpoint is not None:
         checkpoint.forget()
     return lesson
 
 
 def teacher(by: str) -> Callable[..., "Lesson"]:
-    """What learns from one seed: (days, spec, seed, report, checkpoint) -> its lesson."""
+    """What learns from one seed: (days, spec, seed, report, checkpoint, noted) -> its lesson."""
     where = by if by in ("gradient", "cross_entropy") else "reinforcement"
     learn: Callable[..., Lesson] = import_module(f"research.learning.learners.{where}").learn
     return learn
+
+
+@contextmanager
+def _noting(folder: str | Path | None, seed: int) -> "Iterator[Noted | None]":
+    """What writes the points of a learning curve for TensorBoard, if it is to."""
+    if folder is None:
+        yield None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(Path(folder) / f"seed-{seed}")) as writer:  # type: ignore[no-untyped-call]
+        yield lambda steps, loss: writer.add_scalar(SCALAR, loss, steps)  # type: ignore[no-untyped-call]
 
 
 def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from research.learning.actions import numbers_of
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Watch
+from research.learning.learners.lesson import Lesson, Noted, Watch
 from research.learning.network import Network, network
 from research.learning.paid import Paid
 from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
@@ -27,10 +27,17 @@ SPREAD = 0.5  # standard deviation of each parameter in the first generation
 NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon
 
 
-def learn(days: TrainingDays, spec: Learned, seed: int, report: Report, checkpoint: Checkpoint | None = None) -> Lesson:
+def learn(
+    days: TrainingDays,
+    spec: Learned,
+    seed: int,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+    noted: Noted | None = None,
+) -> Lesson:
     """Learn from one seed: the same seed, settings and days give the same network, to the bit."""
     own, gauged, shape = spec.cross_entropy, gauge(days, spec), Shape.of(spec.action, len(days.market.assets))
-    rng, watch = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), Watch(days, gauged[0], spec)
+    rng, watch = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), Watch(days, gauged[0], spec, noted)
     mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
     found = None if checkpoint is None else checkpoint.kept()
     if found is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Watch
+from research.learning.learners.lesson import Lesson, Noted, Watch
 from research.learning.learners.states import Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network, network
@@ -43,14 +43,21 @@ class Drawn(NamedTuple):
     trend: Tensor
 
 
-def learn(days: TrainingDays, spec: Learned, seed: int, report: Report, checkpoint: Checkpoint | None = None) -> Lesson:
+def learn(
+    days: TrainingDays,
+    spec: Learned,
+    seed: int,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+    noted: Noted | None = None,
+) -> Lesson:
     """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit."""
     own = spec.gradient
     with one_thread():
         torch.manual_seed(seed)
         standard, _ = gauge(days, spec)
         net = _perceptron(len(standard.mean), own.hidden, days.scales.target.shape[1])
-        rng, watch = np.random.default_rng([GRADIENT_LEARNS, seed]), Watch(days, standard, spec)
+        rng, watch = np.random.default_rng([GRADIENT_LEARNS, seed]), Watch(days, standard, spec, noted)
         updates = spec.whole_steps // own.update
         descent = torch.optim.Adam(net.parameters(), lr=own.learning_rate)
         parts: dict[str, Stateful] = {"net": net, "adam": descent}

@@ -1,6 +1,6 @@
 """What one seed learned, whatever taught it, and how its learning is watched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from research.learning.network import Network
@@ -9,6 +9,7 @@ from research.learning.settings import Learned
 from research.learning.state import Floats, Standard
 from research.learning.training_days import TrainingDays
 
+Noted = Callable[[int, float], None]  # told steps and J of a point of a learning curve
 POINTS, WORLDS = 12, 128  # of a learning curve, and the worlds of each of its points
 
 
@@ -29,11 +30,11 @@ class Lesson(NamedTuple):
 class Watch:
     """The learning curve of a seed: J at even distances of steps, before the first one and after the last."""
 
-    def __init__(self, days: TrainingDays, standard: Standard, spec: Learned) -> None:
-        """Of a seed that has learned nothing yet."""
+    def __init__(self, days: TrainingDays, standard: Standard, spec: Learned, noted: Noted | None = None) -> None:
+        """Of a seed that has learned nothing yet.  noted : is told each point as it is judged."""
         self.curve: list[tuple[int, float]] = []
         self.best: Network | None = None
-        self._days, self._standard, self._spec = days, standard, spec
+        self._days, self._standard, self._spec, self._noted = days, standard, spec, noted
 
     def look(self, steps: int, net: Network) -> bool:
         """Judge the network if it is time to; is there anything left to learn?"""
@@ -68,3 +69,5 @@ class Watch:
         if loss <= min((j for _, j in self.curve), default=loss):
             self.best = net
         self.curve.append((steps, loss))
+        if self._noted is not None:
+            self._noted(steps, loss)

@@ -15,7 +15,7 @@ from research.errors import ConfigError
 from research.learning.environment import RebalancingWorlds
 from research.learning.learners import dqn, ppo, sac
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Watch
+from research.learning.learners.lesson import Lesson, Noted, Watch
 from research.learning.learners.states import Arrays, Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
 from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, answer_of, gauge, judge_all
@@ -29,14 +29,21 @@ PIECES = 64  # of a training, in whole updates: after each it may be gone on wit
 COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "exploration_rate")
 
 
-def learn(days: TrainingDays, spec: Learned, seed: int, report: Report, checkpoint: Checkpoint | None = None) -> Lesson:
+def learn(
+    days: TrainingDays,
+    spec: Learned,
+    seed: int,
+    report: Report,
+    checkpoint: Checkpoint | None = None,
+    noted: Noted | None = None,
+) -> Lesson:
     """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit.
 
     checkpoint : where what it has come to is kept, and gone on from.
     """
     with one_thread():
         model, standard = model_of(days, spec, seed)
-        watch, learner = Watch(days, standard, spec), MODULES[spec.by]
+        watch, learner = Watch(days, standard, spec, noted), MODULES[spec.by]
         if checkpoint is not None:
             _go_on(model, watch, checkpoint)
         while watch.look(model.num_timesteps, learner.actor(model)):

@@ -10,14 +10,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from learned import COSTS, TARGET, YEAR, G, two_lines
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from research.errors import ConfigError, DataError
 from research.learning import CrossEntropySettings, DQNSettings, GradientSettings, PPOSettings, SACSettings, train
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.lesson import WORLDS
 from research.learning.learners.settings import LEARNERS
+from research.learning.network import Network
 from research.learning.rollouts import VALIDATING, answer_of, judge
 from research.learning.settings import Learned
+from research.learning.training import SCALAR
 from research.learning.training_days import training_days
 
 QUICK = Learned(
@@ -55,7 +58,7 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize("by", LEARNERS)
 def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, tmp_path):
-    whole, kept = learned(BY[by], past), tmp_path / "kept"
+    whole, kept, board = learned(BY[by], past), tmp_path / "kept", tmp_path / "board"
     for stops in (0.3, 0.8):  # killed twice
 
         def kill(done, total, stops=stops):
@@ -63,12 +66,17 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, tmp_path):
                 raise Killed
 
         with pytest.raises(Killed):
-            learned(BY[by], past, checkpoints=kept, progress=kill)
+            learned(BY[by], past, checkpoints=kept, tensorboard=board, progress=kill)
         assert len(list(kept.iterdir())) == 1
     told = []
-    assert_same(whole, learned(BY[by], past, checkpoints=kept, progress=lambda *way: told.append(way)))
+    assert_same(
+        whole, learned(BY[by], past, checkpoints=kept, tensorboard=board, progress=lambda *way: told.append(way))
+    )
     assert told[0][0] > 0.7 * told[0][1]  # it did not begin anew
     assert not kept.exists()
+    noted = EventAccumulator(str(board / "seed-3"), purge_orphaned_data=False).Reload().Scalars(SCALAR)
+    points = sorted({point.step: point.value for point in noted}.items())  # of three files, which began in one second
+    np.testing.assert_allclose(points, whole[len(Network._fields) :], rtol=1e-6)
 
 
 def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
