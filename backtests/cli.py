@@ -108,14 +108,21 @@ def study(
     workers: Annotated[int, typer.Option(help="Workers on this machine, a case each.")] = 1,
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
     rules_only: Annotated[bool, typer.Option("--rules-only", help="Leave the learners out.")] = False,
+    exposure: Annotated[
+        bool, typer.Option("--exposure", help="Learn how much to hold, and not when to trade.")
+    ] = False,
     reports: Reports = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Play anew what an earlier study left.")] = False,
 ) -> None:
     """Play rules and learners on real markets, out of sample; a killed study goes on where it was."""
     from backtests.run import REPORTS
     from backtests.study import Budget, run
+    from backtests.study.playing import EXPOSURE_STEPS, STEPS
 
-    budget, folder = Budget(steps={}) if rules_only else Budget(), (reports or REPORTS) / "study"
+    if rules_only and exposure:
+        raise ConfigError("--rules-only leaves out what --exposure learns: give one of them.")
+    budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS)
+    folder = (reports or REPORTS) / ("exposure" if exposure else "study")
     with _kept("cases"):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
     typer.echo(f"{made!r}\n\n{folder}")

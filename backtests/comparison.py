@@ -234,7 +234,7 @@ def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtest
     fitted, backtests : by policy, one at least, all on the same days.
     """
     first, last = next(iter(backtests.values())).dates[[0, -1]]
-    found = [*warnings_in(portfolio.market.notes, first, last), *_fitted_without(portfolio, fitted)]
+    found = [*warnings_in(portfolio.market.notes, first, last), *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
         if not len(played.ledger.asked) and portfolio.policies[name].family != "never":
             found.append(f"{name} never traded in the test.")
@@ -242,7 +242,7 @@ def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtest
     return found
 
 
-def _fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[str]:
+def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[str]:
     """What the test has and fitting went without, in sentences."""
     costs, found, fits = portfolio.costs, [], list(fitted.values())
     learned = any(f.training is not None for f in fits)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.backtest import Backtest
-from backtests.comparison import Fitted, Progress, fit, measure_by, play
+from backtests.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
 from backtests.learned.use import warnings_of
 from backtests.scores import Score, score
 from backtests.tables import warnings_text
@@ -22,6 +22,7 @@ from research.allocation import Allocation
 from research.arguments import day
 from research.errors import ConfigError, PolicyError
 from research.learning import Learned, LearnedPolicy
+from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
 
@@ -58,11 +59,12 @@ class Succession:
 class WalkForward:
     """A candidate walked forward through the test of its portfolio.
 
-    fits : how each fold's policy came to be.  starts : first day of each fold.
+    portfolio : as it was played.  fits : how each fold's policy came to be.  starts : first day of each fold.
     played, score : one backtest through all of them, and its figures.
     """
 
     name: str
+    portfolio: Portfolio
     fits: tuple[Fitted, ...]
     starts: tuple[pd.Timestamp, ...]
     played: Backtest
@@ -75,12 +77,18 @@ class WalkForward:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader must judge of learned policies, each in its own fold; see `learned.use.warnings_of`."""
-        rows = [int(self.played.dates[1:].searchsorted(start)) for start in self.starts]
-        found: list[str] = []
-        for fitted, start, days in zip(self.fits, self.starts, map(slice, rows, [*rows[1:], None]), strict=True):
+        """What a reader must judge: of the data, of how folds were fitted, of learned policies each in its own fold."""
+        days, names = self.played.dates[1:], [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
+        found = [
+            *warnings_in(self.portfolio.market.notes, *self.played.dates[[0, -1]]),
+            *fitted_without(self.portfolio, dict(zip(names, self.fits, strict=True))),
+        ]
+        if not len(self.played.ledger.asked):
+            found.append(f"{self.name} never traded in the test.")
+        rows = [int(days.searchsorted(start)) for start in self.starts]
+        for name, fitted, within in zip(names, self.fits, map(slice, rows, [*rows[1:], None]), strict=True):
             if isinstance(fitted.policy, LearnedPolicy):
-                found += warnings_of(fitted.policy, self.played, f"{self.name}, from {start:%Y-%m-%d},", days)
+                found += warnings_of(fitted.policy, self.played, name, within)
         return tuple(found)
 
     def folds(self) -> pd.DataFrame:
@@ -146,7 +154,7 @@ def walk_forward(
     fits = tuple(fit(spec, replace(portfolio, test_start=start), progress) for start in days)
     whole = replace(portfolio, test_start=days[0])
     played = play(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
-    return WalkForward(name, fits, days, played, score(played, measure_by(whole, whole.market)))
+    return WalkForward(name, whole, fits, days, played, score(played, measure_by(whole, whole.market)))
 
 
 def _checked(portfolio: Portfolio, starts: Sequence[str | pd.Timestamp]) -> tuple[pd.Timestamp, ...]:

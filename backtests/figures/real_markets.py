@@ -11,7 +11,7 @@ from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.words import counted, number
 from backtests.study.cases import COST, NAMED
 from backtests.study.findings import TUNED, clustered_mean, standing
-from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, FAMILIES, MULTIPLES
+from backtests.study.playing import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
 from backtests.study.running import Study
 
 TITLE, HIGH, FOOT = 52.0, 300.0, 40.0  # px
@@ -115,7 +115,7 @@ def frontier(study: Study) -> pd.DataFrame:
     rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, "never")) & ~rows["rule"].str.startswith("best ")]
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that
     rows = rows[~rows["case"].isin(idle)]
-    learners = [rule for rule in rows["rule"].unique() if rule not in (*CALENDARS, *FAMILIES, CLOSED_FORM)]
+    learners = [rule for rule in rows["rule"].unique() if rule in LEARNERS]
     named = set(NAMED) - idle
     at = rows.groupby(["rule", "cost_multiple"])["case"].agg(set)
     whole = [rule for rule in learners if named and all(named <= at.get((rule, m), set()) for m in MULTIPLES)]

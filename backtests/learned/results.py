@@ -110,7 +110,8 @@ def read_policies(folder: Path) -> Found:
         raise DataError(f"no learned policy in {folder}: it has neither {CARD} nor folders seed-<number>.")
     cards = {path: read_card(path) for path in own}
     by_seed = {int(card.get("seed", 0)): path for path, card in cards.items()}
-    origins = {json.dumps([c.get("saw"), c.get("settings")], sort_keys=True) for c in cards.values()}
+    same = ("saw", "settings", "objective")
+    origins = {json.dumps([card.get(part) for part in same], sort_keys=True) for card in cards.values()}
     if len(by_seed) < len(cards) or len(origins) > 1:
         raise DataError(
             f"{folder} holds policies of more than one training, or a seed twice: {', '.join(p.name for p in own)}. "

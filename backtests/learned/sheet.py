@@ -122,6 +122,7 @@ def _facts(card: Mapping[str, Any], found: Found) -> dict[str, str]:
     objective, versions = card["objective"], card["versions"]
     costs = [sum(rates.values()) for rates in objective["costs_bps"].values()]
     low, high = f"{min(costs):g}", f"{max(costs):g}"
+    more = [name.replace("_", " ") for name in objective.get("costs", {}) if name not in ("commission", "half_spread")]
     return {
         "Holds": holds_words(card),
         "Decides": f"each {card['every']}; booked {counted(objective['lag'], 'session')} later",
@@ -129,7 +130,7 @@ def _facts(card: Mapping[str, Any], found: Found) -> dict[str, str]:
         "Learned": f"{learner_words(card)}, {card['steps']:,} decisions a seed; "
         f"{counted(len(found.cards), 'seed')}: {listed([str(seed) for seed in found.cards])}",
         "Saw": f"{saw_words(card)}; market {card['saw']['market']}, data {card['saw']['fingerprint'][:16]}",
-        "Costs": f"{low if low == high else f'{low} to {high}'} bp of notional a side",
+        "Costs": listed([f"{low if low == high else f'{low} to {high}'} bp of notional a side", *more]),
         "Judged by": f"J at g = {objective['g']:g}",
         "Made with": listed([f"{library} {version}" for library, version in versions.items()]),
     }
@@ -229,7 +230,7 @@ def _lines(card: Mapping[str, Any]) -> Block:
 
 def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
     """What it saw in training and how far the test is from it."""
-    if "observed" not in card:
+    if "lengths" not in card.get("observed", {}):
         return None
     drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}
     rows = []
@@ -237,7 +238,7 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
         values, shares, drift = feature["values"], feature["shares"], drifts.get(feature["name"])
         ends = (f"{values[int(np.searchsorted(shares, part))]:.3g}".replace("-", MINUS) for part in (0.05, 0.5, 0.95))
         met = [] if drift is None else [number(drift.distance), "drifted" if drift.drifted else "alike"]
-        rows.append([feature["name"], *ends, number(feature["farthest"]), *met])
+        rows.append([feature["name"], *ends, number(feature["farthest"][0]), *met])
     heads: list[str | tuple[str, str]] = [
         "feature", "5 %", "median", "95 %", "farthest training world", *(("test", "word") if drifts else ()),
     ]  # fmt: skip

@@ -1,17 +1,19 @@
 """What a learned policy met in a backtest, held against what it learned from; and what a reader must be told of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from backtests.figures.words import listed, number
+from backtests.figures.words import counted, listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift, observation_drift
+from research.learning.state import Rows
+from research.learning.universal.rule import Universal, trained
 from research.market import Market
-from research.market.calendars import last_of
+from research.market.calendars import last_of, scheduled
 from research.market.market import Array
 
 if TYPE_CHECKING:
@@ -28,13 +30,19 @@ def observations(policy: LearnedPolicy, played: "Backtest", days: slice = ALL) -
 
     days : of the test, those on which it was in force.
     """
-    market, first, weights = played.market, played.first, played.weights.to_numpy()
-    tested = np.arange(first + 1, len(market.dates))[days]
+    market = played.market
+    tested = np.arange(played.first + 1, len(market.dates))[days]
     asked = tested[last_of(market.days[tested], policy.every, market.calendar)]
-    seen = np.empty((len(asked), len(policy.standard.mean)))
-    for j, t in enumerate(asked.tolist()):
+    seen = [policy.features(view) for view in _views(played, asked)]
+    return np.array(seen).reshape(len(asked), len(policy.standard.mean))
+
+
+def _views(played: "Backtest", rows: Rows) -> Iterator[View]:
+    """What a policy saw at these rows of the market (D,)."""
+    market, first, weights = played.market, played.first, played.weights.to_numpy()
+    for t in rows.tolist():
         d = t - first
-        view = View(
+        yield View(
             past=market.past(t),
             target=played.targets.at(t),
             weights=weights[d],
@@ -44,8 +52,6 @@ def observations(policy: LearnedPolicy, played: "Backtest", days: slice = ALL) -
             days_since_trade=t - int(played.last_booked[d]),
             costs=played.costs,
         )
-        seen[j] = policy.features(view)
-    return seen
 
 
 def drift_in(played: "Backtest") -> list[Drift]:
@@ -64,7 +70,27 @@ def _drift(policy: LearnedPolicy, played: "Backtest", days: slice) -> list[Drift
 def use_warnings(played: "Backtest") -> tuple[str, ...]:
     """What must be known of where a policy was used; nothing for one that was not learned, see `warnings_of`."""
     policy = played.policy
+    if isinstance(policy, Universal):
+        return _unlike(policy, played)
     return warnings_of(policy, played, played.name) if isinstance(policy, LearnedPolicy) else ()
+
+
+def _unlike(policy: Universal, played: "Backtest") -> tuple[str, ...]:
+    """Was the universal rebalancer asked about portfolios unlike any that it learned from?"""
+    market = played.market
+    tested = np.arange(played.first + 1, len(market.dates))
+    asked = tested[scheduled(market.days[tested], policy.every, market.calendar)]
+    met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
+    drawn, said = trained().card["settings"]["markets"], []
+    for j, name in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
+        low, high = min(drawn[name]), max(drawn[name])
+        values = met[:, j] if len(met) else np.zeros(0)
+        if outside := int(((values < low) | (values > high)).sum()):
+            said.append(
+                f"{name.replace('_', ' ')} from {values.min():.3g} to {values.max():.3g} (it learned from {low:g} to "
+                f"{high:g}), outside at {outside:,} of {counted(len(met), 'decision')}"
+            )
+    return (f"{played.name} met portfolios unlike any that it learned from: {listed(said)}.",) if said else ()
 
 
 def warnings_of(policy: LearnedPolicy, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:

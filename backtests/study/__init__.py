@@ -2,6 +2,6 @@
 
 from backtests.study.cases import NAMED, Case, all_cases, case
 from backtests.study.playing import Budget
-from backtests.study.running import KEPT, Study, run, study
+from backtests.study.running import KEPT, KEPT_EXPOSURE, Study, run, study
 
-__all__ = ["KEPT", "NAMED", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]
+__all__ = ["KEPT", "KEPT_EXPOSURE", "NAMED", "Budget", "Case", "Study", "all_cases", "case", "run", "study"]

@@ -67,7 +67,7 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
     if len(groups) < 2:
         raise DataError(f"an interval needs cases of two windows at least: found {groups.tolist()}. Play more cases.")
     if not np.isfinite(x).all():
-        raise DataError(f"case {int(np.argmin(np.isfinite(x)))} of a mean has no finite number. Leave it out.")
+        raise DataError(f"value {int(np.argmin(np.isfinite(x)))} of a mean is no finite number. Leave its case out.")
     residuals = np.bincount(place, x - x.mean())
     degrees = len(groups) - 1
     error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
@@ -177,6 +177,13 @@ def _compared(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
     return pd.DataFrame(found).T
 
 
+def _check_windows(study: Study) -> None:
+    """Raise DataError for cases of one window alone: they give no interval."""
+    if not _in_many(study.table["window"]):
+        found = ", ".join(sorted(set(study.table["case"])))
+        raise DataError(f"an interval needs cases of two windows at least: found {found}. Play a case of another one.")
+
+
 def _in_many(windows: pd.Series) -> bool:
     """Are there two windows at least, so that there is an interval?"""
     return len(set(windows)) > 1
@@ -206,6 +213,7 @@ def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """A row a rule: J over that of each yardstick, with intervals, and how far the seeds of a case differ."""
+    _check_windows(study)
     tables = {over: ratios(study, over, multiple) for over in YARDSTICKS}
     said = {
         f"J over {over}": table.apply(
@@ -222,6 +230,7 @@ def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
 
 def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> pd.DataFrame:
     """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star."""
+    _check_windows(study)
     columns = {}
     for measure, (_, unit, _) in MEASURES.items():
         table = differences(study, over, measure, multiple)

@@ -17,7 +17,7 @@ import pandas as pd
 from backtests.engine import backtest
 from backtests.exposure import goes_to_cash, matched
 from backtests.notebook import plain
-from backtests.study.cases import NAMED, Case
+from backtests.study.cases import NAMED, Case, all_cases
 from backtests.sweeps import Arena, Choices, threshold
 from backtests.tuning import played, tune
 from research.allocation import Allocation
@@ -37,6 +37,7 @@ LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are 
     EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
 }
 EVERYWHERE = ("ppo",)  # trained in every case, and at all costs in the named ones, where alone the others are
+EXPOSED = ("stocks-10a", "funds-9")  # whose cases, of every window, are those of the study of exposure
 
 BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
 ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
@@ -55,8 +56,8 @@ STEPS = {  # of a seed
     "cross-entropy": 2_000_000,
     "sac": 40_000,
     "dqn": 100_000,
-    EXPOSURE: 32 * UPDATE,
 }
+EXPOSURE_STEPS = {EXPOSURE: 32 * UPDATE}  # of the study of exposure
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,13 @@ class Budget:
     def learners(self, case: Case, multiple: float) -> list[str]:
         """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""
         usual, named = multiple == 1.0, case.name in NAMED
-        return [by for by in self.steps if (usual or named if by in EVERYWHERE else usual and named)]
+        where = {EXPOSURE: usual and case in exposed_cases()} | dict.fromkeys(EVERYWHERE, usual or named)
+        return [by for by in self.steps if where.get(by, usual and named)]
+
+
+def exposed_cases() -> tuple[Case, ...]:
+    """The cases of the study of exposure: a portfolio of many lines in each window."""
+    return tuple(one for one in all_cases() if one.name.rpartition("-")[0] in EXPOSED)
 
 
 def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:

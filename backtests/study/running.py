@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,7 +23,16 @@ import pandas as pd
 
 from backtests.run import ROOT, Run, code_version, write_json
 from backtests.study.cases import COST, LAG, PERIODS, Case, G, all_cases, case
-from backtests.study.playing import CALENDARS, FAMILIES, MULTIPLES, Budget, play, spec
+from backtests.study.playing import (
+    CALENDARS,
+    EXPOSURE,
+    FAMILIES,
+    MULTIPLES,
+    Budget,
+    exposed_cases,
+    play,
+    spec,
+)
 from backtests.sweeps.crew import RETRIES, check_code, connected, failure_explained
 from backtests.sweeps.results import identity, refuse_other
 from research.allocation import FixedWeights
@@ -34,6 +43,7 @@ from research.learning.universal.rule import FOLDER
 
 FIGURES, MANIFEST = "figures.parquet", "manifest.json"
 KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
+KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 
 
@@ -201,12 +211,12 @@ def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Ca
 def run(
     names: Sequence[str], folder: Path, budget: Budget, *, workers: int = 1, cluster: str = "", fresh: bool = False
 ) -> Study:
-    """Play the cases of these names, or all where none is named, and save the study in the folder of their files.
+    """Play the cases of these names, or all where none is named, and save all that their folder has of the study.
 
     cluster : address of a Dask scheduler, whose workers have one thread each.
     Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
     """
-    cases = [case(name) for name in names] or list(all_cases())
+    cases = [case(name) for name in names] or list(exposed_cases() if EXPOSURE in budget.steps else all_cases())
     if cluster:
         with connected(cluster) as client:
             if max(client.nthreads().values()) > 1:
@@ -219,8 +229,18 @@ def run(
                 made = study(cases, folder, budget, executor=pool, fresh=fresh)
     else:
         made = study(cases, folder, budget, workers=workers, fresh=fresh)
-    made.save(folder)
+    _together(folder, budget).save(folder)
     return made
+
+
+def _together(folder: Path, budget: Budget) -> Study:
+    """All cases of a folder that were made from what is asked for now, whichever call played them."""
+    found: list[dict[str, Any]] = []
+    for one in all_cases():
+        if (folder / f"{one.name}.json").exists():
+            with suppress(ConfigError):  # of other settings or code: it is no part of this study
+                found += finished(folder, {one: made_from(one, budget)}).values()
+    return Study.of(found)
 
 
 # -- who plays -------------------------------------------------------------------------------------------------------

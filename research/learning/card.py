@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from research.learning.drift import observed
+from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
 from research.learning.rollouts import Answer, answer_of
 from research.learning.settings import Learned
@@ -44,6 +44,7 @@ def card(
             "periods_per_year": days.periods_per_year,
             "lag": days.lag,
             "costs_bps": days.costs.table(market.assets),
+            "costs": days.costs.settings,
             "proportional": days.costs.proportional,
             "reward": "the sum of the terms of settings.reward by their weights, times reward_scale",
             "reward_scale": reward_scale,
@@ -79,11 +80,11 @@ def _features(days: TrainingDays, answer: Answer, standard: Standard) -> dict[st
             "importance_error": float(worth.error[j]),
             "values": seen[j].values.tolist(),
             "shares": seen[j].shares.tolist(),
-            "farthest": seen[j].farthest,
+            "farthest": list(seen[j].farthest),
         }
         for j, name in enumerate(names)
     ]
-    return {"features": features, "observed": {"decisions": decisions, "importance_worlds": WORLDS}}
+    return {"features": features, "observed": {"lengths": lengths(decisions), "importance_worlds": WORLDS}}
 
 
 def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from research.learning.state import Floats
 from research.learning.training_days import TrainingDays
 from research.market.market import Array
 
+LEAST = 8  # decisions: fewer look like nothing in particular
 SHARES = np.linspace(0.0, 1.0, 21)  # at which distributions are kept
 
 
@@ -25,12 +26,12 @@ class Observed(NamedTuple):
     """The distribution of one feature in training worlds.
 
     values : (m,) increasing, some twenty quantiles.  shares : (m,) of the observations at or below each of them.
-    farthest : the largest distance of a single world from all.
+    farthest : the largest distance from all of a single world, and of its first or last part, by `lengths`.
     """
 
     values: Array
     shares: Array
-    farthest: float
+    farthest: tuple[float, ...]
 
     def distance(self, seen: Array) -> float:
         """Between this distribution and the observations seen (D,), by their shares at or below each value."""
@@ -71,26 +72,35 @@ def _observed(seen: Array) -> Observed:
     """Of one feature, seen (W, decisions)."""
     values = np.unique(np.quantile(seen, SHARES, method="inverted_cdf"))
     shares = np.searchsorted(np.sort(seen, axis=None), values, side="right") / seen.size
-    known = Observed(values, shares, 0.0)
-    return known._replace(farthest=max(known.distance(world) for world in seen))
+    known = Observed(values, shares, ())
+    farthest = [
+        max(known.distance(part) for world in seen for part in (world[:length], world[-length:]))
+        for length in lengths(seen.shape[1])
+    ]
+    return known._replace(farthest=tuple(farthest))
+
+
+def lengths(decisions: int) -> list[int]:
+    """Of the parts of a training world that distances are known of: all of it, half, and so on, LEAST at the least."""
+    return [decisions // 2**k for k in range(decisions.bit_length()) if k == 0 or decisions // 2**k >= LEAST]
 
 
 def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
     """The drift of each feature, by a policy's card, from what it saw at its decisions: features (D, k), D > 0.
 
-    The limit is the card's own for as many decisions as a training world has or more; for fewer it grows as the noise
-    of a distance does, with the square root of how many times fewer they are.
-    A card that knows no distributions has no drift to tell of, and gives an empty list.
+    The limit is that of parts of training worlds of as many decisions, or the next fewer that the card knows. Fewer
+    than the least of them can tell of no drift, nor can a card that knows no such limits: the list is then empty.
     """
     known: Sequence[Mapping[str, Any]] = card.get("features", ())
-    if "observed" not in card or not all("values" in feature for feature in known):
+    lengths = card.get("observed", {}).get("lengths", ())
+    if not lengths or len(features) < lengths[-1]:
         return []
-    wider = max(float(np.sqrt(card["observed"]["decisions"] / len(features))), 1.0)
+    place = next(k for k, length in enumerate(lengths) if length <= len(features))
     return [
         Drift(
             feature["name"],
-            Observed(np.array(feature["values"]), np.array(feature["shares"]), 0.0).distance(features[:, j]),
-            min(feature["farthest"] * wider, 1.0),
+            Observed(np.array(feature["values"]), np.array(feature["shares"]), ()).distance(features[:, j]),
+            feature["farthest"][place],
         )
         for j, feature in enumerate(known)
     ]

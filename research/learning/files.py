@@ -48,7 +48,7 @@ def load(folder: Path) -> LearnedPolicy:
     card, arrays = read_sealed(folder, MEND, FORMAT)
     try:
         return _policy(card, arrays)
-    except (KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder} holds no policy that can be played: {error!r}. {MEND}") from error
 
 
@@ -80,6 +80,11 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     for name, shape in shapes.items():
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape} finite numbers")
+    for name in ("volatility", "deviation"):
+        if not (arrays[name] > 0.0).all():
+            raise ValueError(f"{name} is {arrays[name].min()}, expected more than 0")
+    if (measured.half_width < 0.0).any():
+        raise ValueError(f"half_width is {measured.half_width.min()}, expected 0 or more")
     for name, known in (("every", SESSIONS), ("action", ACTIONS)):
         if card[name] not in known:
             raise ValueError(f"{name} is {card[name]!r}")

@@ -15,14 +15,15 @@ class Paid:
 
     def __init__(self, worlds: Worlds, standard: Standard, reward: Reward, scale: float) -> None:
         """Pay `reward` times `scale`."""
-        self.worlds, self.memory = worlds, Memory.of(worlds.nav)
+        self.worlds, self.memory = worlds, Memory.of(worlds.nav, worlds.cash, worlds.days.moments)
         self.steps = 0
         self._standard, self._reward, self._scale = standard, reward, scale
 
     def reopen(self, which: Rows) -> None:
         """Draw other days for the worlds `which`, and open them anew."""
         self.worlds.reopen(which)
-        self.memory.reopen(which, self.worlds.nav[which])
+        worlds = self.worlds
+        self.memory.reopen(which, worlds.nav[which], worlds.cash[which], worlds.days.moments)
 
     def see(self, which: Rows) -> Floats:
         """(·, k) standardised features of the worlds `which`."""
@@ -48,7 +49,7 @@ class Paid:
                 "learner that answers so has diverged; lower its learning rate."
             )
         loss = self.worlds.act(numbers)
-        rewards, self.memory = rewarded(self._reward, self.memory, loss, self.worlds.nav)
+        rewards, self.memory = rewarded(self._reward, self.memory, loss, self.worlds.nav, self.worlds.cash)
         rewards *= self._scale
         self.steps += 1
         if not np.isfinite(rewards).all():

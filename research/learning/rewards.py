@@ -27,9 +27,11 @@ class Reward:
     log_growth : ln(1 + R).  Kelly (1956), A new interpretation of information rate.
     utility    : R - risk_aversion/2 x R^2.  Levy and Markowitz (1979), Approximating expected utility by a function of
                  mean and variance, American Economic Review 69(3), equation 2.
-    differential_sharpe : what the decision adds to the Sharpe ratio of R, whose moments forget at the rate `memory`.
-                 Moody and Saffell (2001), Learning to trade via direct reinforcement, IEEE Transactions on Neural
-                 Networks 12(4), section II-D.
+    differential_sharpe : what the decision adds to the Sharpe ratio of R less cash's return, whose moments forget at
+                 the rate `memory`. (Of R alone the ratio grows without bound as all goes to cash.) They begin as those
+                 of the target on the training days: from nothing, the first decisions would be paid a thousand times
+                 as much as the others.  Moody and Saffell (2001), Learning to trade via direct reinforcement, IEEE
+                 Transactions on Neural Networks 12(4), section II-D.
     differential_downside : the same of mean over downside deviation.  The same paper, section II-E.
     drawdown   : -(depth after - depth before), where that is above zero; depth is 1 - NAV over its highest at any close
                  of a decision.
@@ -60,48 +62,64 @@ class Reward:
 TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "differential_downside", "drawdown")
 
 
+class Moments(NamedTuple):
+    """Of a decision's return over cash: its mean, its mean square, and that of what is below zero."""
+
+    mean: float
+    square: float
+    downside: float
+
+    @classmethod
+    def of(cls, excess: Array) -> "Moments":
+        """Of these returns (D,)."""
+        return cls(float(excess.mean()), float((excess**2).mean()), float((np.minimum(excess, 0.0) ** 2).mean()))
+
+
 class Memory(NamedTuple):
-    """What rewards remember of W worlds, (W,) each: NAV, its highest, and moments of returns."""
+    """What rewards remember of W worlds, (W,) each: NAV, its highest, the price of cash, and moments of returns."""
 
     nav: Array
     highest: Array
+    cash: Array
     mean: Array
     square: Array
     downside: Array
 
     @classmethod
-    def of(cls, nav: Array) -> "Memory":
-        """Of worlds that open with this NAV (W,)."""
-        zeros = np.zeros(len(nav))
-        return cls(nav.copy(), nav.copy(), zeros, zeros.copy(), zeros.copy())
+    def of(cls, nav: Array, cash: Array, start: Moments) -> "Memory":
+        """Of worlds that open with this NAV and price of cash, (W,) each, and moments that are expected of them."""
+        return cls(nav.copy(), nav.copy(), cash.copy(), *(np.full(len(nav), value) for value in start))
 
-    def reopen(self, which: Rows, nav: Array) -> None:
-        """Forget, in place, what was of the worlds `which`: they opened anew with these NAV (·,)."""
-        for kept, new in zip(self, Memory.of(nav), strict=True):
+    def reopen(self, which: Rows, nav: Array, cash: Array, start: Moments) -> None:
+        """Forget, in place, what was of the worlds `which`: they opened anew with these NAV and prices (·,)."""
+        for kept, new in zip(self, Memory.of(nav, cash, start), strict=True):
             kept[which] = new
 
 
-def rewarded(reward: Reward, memory: Memory, loss: Array, nav: Array) -> tuple[Array, Memory]:
-    """(W,) rewards of a decision that cost `loss` (W,) of J and ends with NAV `nav` (W,); and what is remembered."""
+def rewarded(reward: Reward, memory: Memory, loss: Array, nav: Array, cash: Array) -> tuple[Array, Memory]:
+    """(W,) rewards of a decision that cost `loss` (W,) of J, and what is remembered.
+
+    nav, cash : (W,) NAV and the price of cash at its end.
+    """
     returns, highest = nav / memory.nav - 1.0, np.maximum(memory.highest, nav)
+    excess = nav / memory.nav - cash / memory.cash
     terms: dict[str, Callable[[], Array]] = {
         "objective": lambda: -loss,
         "log_growth": lambda: np.log1p(returns),
         "utility": lambda: returns - reward.risk_aversion / 2.0 * returns**2,
-        "differential_sharpe": lambda: _differential_sharpe(memory.mean, memory.square, returns),
-        "differential_downside": lambda: _differential_downside(memory.mean, memory.downside, returns),
+        "differential_sharpe": lambda: _differential_sharpe(memory.mean, memory.square, excess),
+        "differential_downside": lambda: _differential_downside(memory.mean, memory.downside, excess),
         "drawdown": lambda: -np.maximum(memory.nav / memory.highest - nav / highest, 0.0),
     }
     weights = {name: getattr(reward, name) for name in TERMS}
     total = np.zeros(len(nav)) + sum(weight * terms[name]() for name, weight in weights.items() if weight)
+    memory = memory._replace(nav=nav, highest=highest, cash=cash)
     if not (reward.differential_sharpe or reward.differential_downside):
-        return total, memory._replace(nav=nav, highest=highest)
-    return total, Memory(
-        nav=nav,
-        highest=highest,
-        mean=memory.mean + reward.memory * (returns - memory.mean),
-        square=memory.square + reward.memory * (returns**2 - memory.square),
-        downside=memory.downside + reward.memory * (np.minimum(returns, 0.0) ** 2 - memory.downside),
+        return total, memory
+    return total, memory._replace(
+        mean=memory.mean + reward.memory * (excess - memory.mean),
+        square=memory.square + reward.memory * (excess**2 - memory.square),
+        downside=memory.downside + reward.memory * (np.minimum(excess, 0.0) ** 2 - memory.downside),
     )
 
 

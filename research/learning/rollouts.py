@@ -33,12 +33,12 @@ def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
     A line's own drift is taken from the worlds that hold the line.
     """
     worlds = Worlds(in_bands(days), days.kinds(WORLDS), spec.episode, [GAUGING])
-    still, memory = closed_form(days), Memory.of(worlds.nav)
+    still, memory = closed_form(days), Memory.of(worlds.nav, worlds.cash, days.moments)
     features, rewards = [], []
     for _ in range(spec.episode):
         features.append(worlds.features(worlds.everyone))
         loss = worlds.act(still(features[-1]))
-        paid, memory = rewarded(spec.reward, memory, loss, worlds.nav)
+        paid, memory = rewarded(spec.reward, memory, loss, worlds.nav, worlds.cash)
         rewards.append(paid)
     seen = np.array(features)
     held = np.ones(seen.shape[1:], dtype=bool)

@@ -189,7 +189,7 @@ def _noting(folder: str | Path | None, seed: int) -> "Iterator[Noted | None]":
 
 def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
     """All that a seed's training depends on, as plain JSON values: what is kept of another one is not gone on with."""
-    objective = [days.g, days.periods_per_year, days.lag, days.costs.table(days.market.assets)]
+    objective = [days.g, days.periods_per_year, days.lag, days.costs.settings]
     settings = {name: value for name, value in spec.settings().items() if name != "seeds"}
     return [days.market.fingerprint, repr(spec.allocation), settings, objective, versions()]
 

@@ -1,6 +1,7 @@
 """All that a learner may see: the training days, and what is measured on them before training begins."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
 from research.errors import ConfigError, DataError
 from research.learning.actions import Action
+from research.learning.rewards import Moments
 from research.learning.settings import SESSIONS, Learned
 from research.learning.state import NO_CASH, Rows, Scales
 from research.learning.variation import varied
@@ -84,6 +86,16 @@ class TrainingDays:
         """The variant that these rows of `history` are of."""
         found: Rows = rows // len(self.market.dates) % self.variants
         return found
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Of the last target's return over cash, a decision, on the days on which all its lines were listed."""
+        target, span = self.scales.target[-1], slice(self.first_row[-1], self.stop_row[-1])
+        cash = self.market.cash[span]
+        strategic = self.market.returns[span] @ target + (1.0 - target.sum()) * cash
+        whole = len(cash) // self.sessions * self.sessions
+        ends = [(1.0 + x[:whole]).reshape(-1, self.sessions).prod(axis=1) for x in (strategic, cash)]
+        return Moments.of(ends[0] - ends[1])
 
     def kinds(self, worlds: int) -> Rows:
         """(worlds,) the target of each world: the shares as nearly as whole worlds allow, evenly interleaved."""

@@ -68,7 +68,8 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
 
     factor : of every line's volatility on these days.  share : the correlations C of these days become
     (1 - |share|) C + |share| times those of lines that move alone (share below zero) or all as one (above).
-    Means stay as they are. Lines that do not trade on a day move with the others.
+    Means stay as they are. Lines that do not trade on a day move with the others; lines that have only ever moved as
+    one still do.
     Raises : ConfigError where a line would lose more than all it is worth on a day.
     """
     out, days = market.returns.copy(), slice(first, stop)
@@ -79,7 +80,7 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
     goal = np.ones_like(now) if share > 0.0 else np.eye(len(now))
     other = (1.0 - abs(share)) * now + abs(share) * goal
     shocks = (own - mean) / deviation @ _power(now, -0.5) @ _power(other, 0.5)
-    made = mean + factor * deviation * shocks
+    made = mean + factor * deviation * shocks / shocks.std(axis=0)
     if made.min() < -1.0:
         t, i = divmod(int(np.argmin(made)), len(moves))
         raise ConfigError(

@@ -91,6 +91,11 @@ class Worlds:
         return self.state.nav.copy()
 
     @property
+    def cash(self) -> Array:
+        """(W,) price of a unit of cash at the last close, 1 when a world was opened."""
+        return self.state.cash_price.copy()
+
+    @property
     def generator_state(self) -> dict[str, Any]:
         """Where the generator of days stands, in plain values."""
         return dict(self._rng.bit_generator.state)

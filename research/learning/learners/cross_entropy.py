@@ -2,8 +2,9 @@
 
 What it draws is small on purpose: a score that is linear in what all lines share, bent twice by a hyperbolic tangent,
 the same for every line. It is the control: a learner that does no better than these few numbers has learned no more.
-Source: Rubinstein (1999), The cross-entropy method for combinatorial and continuous optimization; with the added noise
-of Szita and Lorincz (2006), Learning Tetris using the noisy cross-entropy method, section 3.
+Source: Rubinstein (1999), The cross-entropy method for combinatorial and continuous optimization; with the decreasing
+noise of Szita and Lorincz (2006), Learning Tetris using the noisy cross-entropy method, section 3, which they add to
+the variance and which is added to the standard deviation here.
 """
 
 from typing import NamedTuple

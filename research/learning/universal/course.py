@@ -36,7 +36,7 @@ def train_universal(
         refuse("seed of the universal rebalancer is", seed, "give a whole number from 0 to 2^32 - 1.")
     if not (is_whole(updates) and updates >= 1):
         refuse("steps of the universal rebalancer are", updates, "give a whole number of updates, 1 or more.")
-    checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates])
+    checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])
     progress = _kept(checkpoint, seed, updates) or begin(seed, updates)
     report(progress.done)
     while progress.done < updates:
@@ -69,6 +69,11 @@ def settings() -> dict[str, Any]:
     return plain
 
 
+def versions() -> dict[str, str]:
+    """Of the libraries that a training depends on."""
+    return {library: version(library) for library in ("numpy", "torch")}
+
+
 def _card(progress: Progress) -> dict[str, Any]:
     """What the policy says of itself."""
     points = np.array_split(progress.curve, min(POINTS, len(progress.curve)))
@@ -81,7 +86,7 @@ def _card(progress: Progress) -> dict[str, Any]:
         "action": f"half-widths of the boxes: the closed form's x {REACH:g}^action, action in [-1, 1]",
         "settings": settings(),
         "curve": [{"updates": int(e), "loss": float(p.mean())} for e, p in zip(ends, points, strict=True)],
-        "versions": {library: version(library) for library in ("numpy", "torch")},
+        "versions": versions(),
     }
 
 

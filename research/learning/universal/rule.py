@@ -18,9 +18,9 @@ from research.arguments import check_positive, floats, refuse
 from research.errors import ConfigError, DataError
 from research.learning.sealed import read_sealed
 from research.learning.state import REACH, Standard
-from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, answers, arrays_of, lines_of
+from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
 from research.market.calendars import check_schedule, scheduled
-from research.market.market import Array, Past, frozen
+from research.market.market import Array, Mask, Past, frozen
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest
@@ -33,6 +33,7 @@ from research.rules.no_trade_region import half_widths
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
 MEND = "Restore the folder from the repository, or make it again with `rebalance train universal`."
+DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
 SMALLEST = 1e-9  # of NAV: a closed-form half-width below it is none
 
 
@@ -51,19 +52,42 @@ class Trained(NamedTuple):
         decisions.
         Zero where trading is free or nothing drifts; a line without variance or target has the narrowest of the others.
         """
-        held = (np.diag(covariance) > 0.0) & (target != 0.0)
-        widths = np.zeros((1, len(target)))
-        known = covariance[np.ix_(held, held)]
-        widths[0, held] = np.maximum(half_widths(target[held], known, cost[held], g), 0.0)  # rounding
-        seen = held & (widths[0] > SMALLEST)
-        if seen.any():
-            known = covariance[np.ix_(seen, seen)]
-            lines = lines_of(target[seen], widths[0, seen], known, cost[seen], interval)
+        closed, seen, lines = _seen(target, covariance, cost, g, interval)
+        widths = closed[None]
+        if lines is not None:
             action = np.empty((1, int(seen.sum())))
             answers(self.net, self.standard, lines, weights[None, seen], action)
             widths[0, seen] *= REACH ** action[0]
-        found: Array = np.where(held, widths, or_narrowest(widths))[0]
+        found: Array = np.where(_held(target, covariance), widths, or_narrowest(widths))[0]
         return found
+
+
+class Met(NamedTuple):
+    """What a portfolio is like, as training draws its markets: the first two are geometric means of its lines.
+
+    drift : of a gap between decisions, over the half-width.  width : half-width over target.  lines : their number.
+    """
+
+    drift: float
+    width: float
+    lines: int
+
+
+def _held(target: Array, covariance: Array) -> Mask:
+    """(n,) the lines that are held and of whose risk something is known."""
+    return (np.diag(covariance) > 0.0) & (target != 0.0)
+
+
+def _seen(target: Array, covariance: Array, cost: Array, g: float, interval: float) -> tuple[Array, Mask, Lines | None]:
+    """(n,) closed-form half-widths, (n,) which lines the network is asked for, and how it sees them, if any."""
+    held, widths = _held(target, covariance), np.zeros(len(target))
+    known = covariance[np.ix_(held, held)]
+    widths[held] = np.maximum(half_widths(target[held], known, cost[held], g), 0.0)  # rounding
+    seen = held & (widths > SMALLEST)
+    if not seen.any():
+        return widths, seen, None
+    known = covariance[np.ix_(seen, seen)]
+    return widths, seen, lines_of(target[seen], widths[seen], known, cost[seen], interval)
 
 
 @dataclass(frozen=True)
@@ -126,6 +150,17 @@ class Universal:
         cash = rows["cash"].copy()
         cash[:, :2] = -np.inf, np.inf
         return decide_in(rows | {"cash": cash}, view, "learned", part=1.0)
+
+    def met(self, view: View) -> Met | None:
+        """What the portfolio of a close is like; None where nothing is asked of the network."""
+        covariance = self._known(view.past)
+        if covariance is None:
+            return None
+        *_, lines = _seen(view.target, covariance, view.costs.per_side[-1], self.g, self.interval)
+        if lines is None:
+            return None
+        drift, width = np.exp(lines.standing[:, [DRIFT, WIDTH]].mean(axis=0)).tolist()
+        return Met(drift, width, len(lines.target))
 
     def _known(self, past: Past) -> Array | None:
         """(n, n) the covariance a year in force; None before the first. Raises ConfigError for one of other lines."""

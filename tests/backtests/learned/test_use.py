@@ -1,17 +1,18 @@
 """A learned policy in use: what it saw, and what is said where that was seen before or is unlike its training."""
 
+import re
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pytest
-from learned import COSTS, YEAR, carded, two_lines
+from learned import COSTS, TARGET, YEAR, carded, two_lines
 
 from backtests.backtest import Backtest
 from backtests.engine import backtest
 from backtests.learned.use import drift_in, observations
 from research.accounting import View
 from research.errors import PolicyError
-from research.learning import LearnedPolicy
+from research.learning import LearnedPolicy, Universal
 from research.market import Market
 
 SESSIONS, SEEN = 3_000, 1_500
@@ -94,3 +95,17 @@ def test_revised_data_are_told(market: Market, policy: LearnedPolicy) -> None:
 def test_a_market_that_begins_on_another_day_cannot_be_told_from_the_one_that_it_saw(policy: LearnedPolicy) -> None:
     moved = replace(policy, card={**policy.card, "saw": policy.card["saw"] | {"first": "1900-01-01"}})
     assert played(two_lines(SESSIONS, seed=3), moved).warnings == ()
+
+
+def test_the_universal_rebalancer_says_where_it_was_never_trained(market: Market) -> None:
+    """At a thousand times the price of tracking boxes are ten times narrower, and gaps drift through them in a week."""
+    usual, dear = (
+        backtest(market, Universal(TARGET, g=g), COSTS, start=market.dates[2_500], name="universal") for g in (5.0, 5e3)
+    )
+    assert usual.warnings == ()
+    [said] = dear.warnings
+    assert re.match(
+        r"universal met portfolios unlike any that it learned from: drift between decisions over half width from "
+        r"2\.\d+ to [\d.]+ \(it learned from 0\.05 to 2\), outside at 100 of 100 decisions\.",
+        said,
+    )

@@ -67,7 +67,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_where_windows_share_th
 def test_one_window_has_no_interval_and_no_number_no_mean() -> None:
     with pytest.raises(DataError, match=r"two windows at least: found \[2013\]"):
         clustered_mean([1.0, 2.0], [2013, 2013])
-    with pytest.raises(DataError, match="case 1 of a mean has no finite number"):
+    with pytest.raises(DataError, match="value 1 of a mean is no finite number"):
         clustered_mean([1.0, np.nan], [2013, 2016])
 
 
@@ -150,3 +150,10 @@ def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(mad
     assert said[:-4] == sentences(made)
     pd.testing.assert_frame_equal(summary(more), summary(made))
     assert exposure(made).empty
+
+
+def test_cases_of_one_window_have_no_tables(made: Study) -> None:
+    alone = Study(made.table[made.table["window"] == 2013], made.manifest)
+    for shown in (summary, beside):
+        with pytest.raises(DataError, match=r"two windows at least: found funds-2-2013\. Play a case of another one"):
+            shown(alone)

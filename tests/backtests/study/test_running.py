@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from backtests.cli import main
 from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.study import NAMED, Budget, Study, case, run, study
-from backtests.study.playing import EXPOSURE, LEARNERS, MULTIPLES, UPDATE, play
+from backtests.study.playing import EXPOSURE, MULTIPLES, STEPS, UPDATE, exposed_cases, play
 from backtests.study.running import FIGURES, MANIFEST
 from research.errors import ConfigError, DataError
 
@@ -99,6 +99,18 @@ def test_a_cluster_gives_the_same_files(whole: Path, tmp_path: Path) -> None:
     assert set(made.table["case"]) == set(NAMES[:2])
 
 
+def test_what_is_saved_is_all_that_the_folder_has_of_the_study(tmp_path: Path) -> None:
+    rules = Budget(steps={})
+    for name in NAMES[:2]:
+        run([name], tmp_path, rules)
+    assert set(Study.load(tmp_path).table["case"]) == set(NAMES[:2])
+    other = json.loads((tmp_path / f"{NAMES[1]}.json").read_text())
+    other["made_from"]["code"] = "deadbeef"
+    (tmp_path / f"{NAMES[1]}.json").write_text(json.dumps(other))
+    run(NAMES[:1], tmp_path, rules)
+    assert set(Study.load(tmp_path).table["case"]) == set(NAMES[:1])  # what other code made is no part of it
+
+
 def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None:
     with (
         LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
@@ -125,7 +137,7 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
 
 def test_in_a_named_case_all_learn_and_ppo_does_at_all_costs() -> None:
     budget = Budget()
-    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [["ppo"], list(LEARNERS), ["ppo"]]
+    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [["ppo"], list(STEPS), ["ppo"]]
     assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], ["ppo"], []]
     with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
         Budget(steps={"a2c": 1})
@@ -133,7 +145,10 @@ def test_in_a_named_case_all_learn_and_ppo_does_at_all_costs() -> None:
 
 def test_beside_learned_exposure_stands_what_holds_as_much() -> None:
     """They go to cash too: each is further from the target than any rule that keeps to it."""
-    made = play(case("stocks-2-1998"), Budget(steps={EXPOSURE: UPDATE}, seeds=(3,)))
+    budget = Budget(steps={EXPOSURE: UPDATE}, seeds=(3,))
+    assert len(exposed_cases()) == 10 + 3
+    assert budget.learners(case("stocks-2-1998"), 1.0) == []
+    made = play(case("stocks-10a-1995"), budget)
     rows = pd.DataFrame(made["rows"]).query("cost_multiple == 1").set_index("rule")
     assert list(rows.index[-3:]) == [EXPOSURE, CONSTANT, VOLATILITY]
     assert rows["J"].iloc[-3:].min() > rows["J"].iloc[:-3].max()

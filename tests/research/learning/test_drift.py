@@ -6,38 +6,47 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from research.learning.drift import Observed, observation_drift, observed
+from research.learning.drift import Observed, _observed, lengths, observation_drift, observed
 from research.learning.rollouts import closed_form
 from research.learning.state import SHARED
 from research.learning.training_days import History
 from research.learning.worlds import Worlds
 
 
-def known(values, shares, farthest, decisions=10):
+def known(values, shares, farthest, lengths):
     feature = {"name": "age", "values": values, "shares": shares, "farthest": farthest}
-    return {"features": [feature], "observed": {"decisions": decisions}}
+    return {"features": [feature], "observed": {"lengths": lengths}}
 
 
 def test_the_distance_is_that_of_kolmogorov_and_smirnov():
     rng = np.random.default_rng(1)
     training = rng.normal(size=20)
-    known_all = Observed(np.sort(training), np.arange(1, 21) / 20, 0.0)
+    known_all = Observed(np.sort(training), np.arange(1, 21) / 20, ())
     for seen in (rng.choice(training, 33), rng.choice(training[:7], 12)):  # no value between those that are kept
         assert known_all.distance(seen) == pytest.approx(ks_2samp(training, seen).statistic, abs=1e-12)
 
 
 def test_a_distance_by_hand():
-    card = known([1.0, 2.0, 3.0], [1 / 3, 2 / 3, 1.0], 0.3)
+    card = known([1.0, 2.0, 3.0], [1 / 3, 2 / 3, 1.0], [0.3], [10])
     (drift,) = observation_drift(card, np.array([[1.0], [1.0], [3.0]] * 4))
     assert drift.distance == pytest.approx(1 / 3, abs=1e-15)
     assert (drift.feature, drift.limit, drift.drifted) == ("age", 0.3, True)
 
 
-def test_fewer_decisions_than_a_training_world_has_are_allowed_more():
-    card = known([1.0, 2.0, 3.0], [1 / 3, 2 / 3, 1.0], 0.3, decisions=12)
-    (drift,) = observation_drift(card, np.array([[1.0], [1.0], [3.0]]))
-    assert drift.limit == pytest.approx(0.6, abs=1e-15)
-    assert not drift.drifted
+def test_fewer_decisions_are_held_against_parts_of_training_worlds_of_as_many():
+    card, ones = known([1.0, 2.0, 3.0], [1 / 3, 2 / 3, 1.0], [0.3, 0.4, 0.9], [40, 20, 10]), np.ones((60, 1))
+    limits = [observation_drift(card, ones[:d])[0].limit for d in (60, 40, 39, 20, 19, 10)]
+    assert limits == [0.3, 0.3, 0.4, 0.4, 0.9, 0.9]
+    assert observation_drift(card, ones[:9]) == []
+
+
+def test_the_limits_are_the_farthest_ends_of_training_worlds_by_hand():
+    """Two worlds of 16 decisions: all zeros, and zeros before eight ones; three quarters of all are zero."""
+    found = _observed(np.array([[0.0] * 16, [0.0] * 8 + [1.0] * 8]))
+    assert lengths(16) == [16, 8]
+    assert found.values.tolist() == [0.0, 1.0]
+    assert found.shares.tolist() == [0.75, 1.0]
+    assert found.farthest == (0.25, 0.75)  # half of the second world is as far as ones can be from this
 
 
 def test_a_card_without_distributions_says_nothing():
@@ -51,7 +60,7 @@ def card_of(days, answer):
         {"name": name, "values": one.values, "shares": one.shares, "farthest": one.farthest}
         for name, one in zip(names, seen, strict=True)
     ]
-    return {"features": features, "observed": {"decisions": decisions}}
+    return {"features": features, "observed": {"lengths": lengths(decisions)}}
 
 
 def met(days, answer, seed, decisions=156):

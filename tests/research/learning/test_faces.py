@@ -17,7 +17,7 @@ from research.learning import LearnedPolicy, Reward
 from research.learning.actions import ACTIONS, numbers_of
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.paid import Paid
-from research.learning.rewards import TERMS
+from research.learning.rewards import TERMS, Moments
 from research.learning.rollouts import answer_of
 from research.learning.state import LOOKBACK
 from research.learning.training_days import training_days
@@ -27,16 +27,17 @@ WEEKS, ALL = 80, Reward(**dict.fromkeys(TERMS, 1.0))
 STAYS = {"exposure": 1.0, "weights": 0.0}  # to ask for the target
 
 
-def from_the_record(played: Backtest, spec, reward: Reward) -> np.ndarray:
+def from_the_record(played: Backtest, spec, start: Moments) -> np.ndarray:
     """The rewards of each week, from NAV and the daily terms of J of a backtest: written again, a week at a time."""
     strategic = Yardstick(target_path(spec.allocation, played.market), np.zeros(8), np.ones(8), 5.0, 252)
     weekly = (losses(played, strategic) / 252e4).reshape(-1, 5).sum(axis=1)
-    nav = played.ledger.nav[::5] / played.ledger.nav[0]
-    a = b = d = 0.0
+    nav, cash = played.ledger.nav[::5] / played.ledger.nav[0], np.cumprod(1.0 + played.market.cash)[played.first :: 5]
+    a, b, d = start
     paid, high = [], 1.0
-    for loss, before, after in zip(weekly, nav[:-1], nav[1:], strict=True):
+    for loss, before, after, earned in zip(weekly, nav[:-1], nav[1:], cash[1:] / cash[:-1], strict=True):
         r = after / before - 1.0
         total = -loss + np.log(after / before) + r - 2.5 * r**2
+        r = after / before - earned
         depth_before, high_after = 1.0 - before / high, max(high, after)
         total -= max(1.0 - after / high_after - depth_before, 0.0)
         if b - a**2 > 1e-12:
@@ -88,7 +89,7 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
     played = backtest(market, policy, costs, start=market.dates[LOOKBACK], lag=lag)
     assert len(played.booked) > 5
     np.testing.assert_allclose(played.ledger.nav[5::5] / played.ledger.nav[0], nav, rtol=1e-12)
-    np.testing.assert_allclose(from_the_record(played, spec, ALL), rewards, rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose(from_the_record(played, spec, days.moments), rewards, rtol=1e-8, atol=1e-11)
 
 
 @pytest.mark.parametrize("action", ACTIONS)

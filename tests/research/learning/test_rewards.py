@@ -7,16 +7,19 @@ import pytest
 
 from research.errors import ConfigError
 from research.learning import Reward
-from research.learning.rewards import TERMS, Memory, rewarded
+from research.learning.rewards import TERMS, Memory, Moments, rewarded
 
 ONLY = {name: Reward(**({"objective": 0.0} | {name: 1.0})) for name in TERMS}
 
 
+ONE, NOTHING = np.ones(1), Moments(0.0, 0.0, 0.0)
+
+
 def along(reward, navs, loss=0.0):
-    """Rewards of one world that goes through these NAV."""
-    memory, paid = Memory.of(np.array(navs[:1])), []
+    """Rewards of one world that goes through these NAV, beside cash that earns nothing."""
+    memory, paid = Memory.of(np.array(navs[:1]), ONE, NOTHING), []
     for nav in navs[1:]:
-        one, memory = rewarded(reward, memory, np.full(1, loss), np.array([nav]))
+        one, memory = rewarded(reward, memory, np.full(1, loss), np.array([nav]), ONE)
         paid.append(float(one[0]))
     return np.array(paid)
 
@@ -49,11 +52,11 @@ def test_a_differential_ratio_is_the_slope_of_the_ratio_by_what_it_forgets(name)
     """Moody and Saffell define it as the derivative of the ratio by the rate of forgetting, at zero."""
     rng, reward = np.random.default_rng(0), replace(ONLY[name], memory=0.05)
     returns = rng.normal(0.01, 0.05, 200)
-    memory = Memory.of(np.ones(1))
+    memory = Memory.of(ONE, ONE, NOTHING)
     for r in returns[:-1]:
-        _, memory = rewarded(reward, memory, np.zeros(1), memory.nav * (1.0 + r))
+        _, memory = rewarded(reward, memory, np.zeros(1), memory.nav * (1.0 + r), ONE)
     last = returns[-1]
-    paid, _ = rewarded(reward, memory, np.zeros(1), memory.nav * (1.0 + last))
+    paid, _ = rewarded(reward, memory, np.zeros(1), memory.nav * (1.0 + last), ONE)
 
     def ratio(rate):
         mean = memory.mean + rate * (last - memory.mean)
@@ -67,6 +70,23 @@ def test_a_differential_ratio_is_the_slope_of_the_ratio_by_what_it_forgets(name)
 def test_nothing_is_paid_for_a_ratio_before_there_is_a_spread():
     assert along(ONLY["differential_sharpe"], [1.0, 1.1])[0] == 0.0
     assert along(ONLY["differential_downside"], [1.0, 1.1, 1.2]).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["differential_sharpe", "differential_downside"])
+def test_all_decisions_are_paid_alike_and_none_for_staying_in_cash(name):
+    """Of weekly normal returns over cash the first ten are paid as much as the others; in the mean near nothing."""
+    rng, worlds = np.random.default_rng(1), 2_000
+    excess, cash = rng.normal(0.0015, 0.02, (156, worlds)), 1.0005 ** np.arange(157)
+    memory, paid = Memory.of(np.ones(worlds), np.ones(worlds), Moments.of(rng.normal(0.0015, 0.02, 10_000))), []
+    for week, over in enumerate(excess):
+        nav = memory.nav * (cash[week + 1] / cash[week] + over)
+        one, memory = rewarded(ONLY[name], memory, np.zeros(worlds), nav, np.full(worlds, cash[week + 1]))
+        paid.append(one)
+    size = np.abs(paid).mean(axis=1)
+    assert size.max() < 1.5 * size.min()
+    assert np.max(np.abs(paid)) < 50.0 * size.mean()
+    all_cash, _ = rewarded(ONLY[name], memory, np.zeros(worlds), memory.nav * 1.0005, memory.cash * 1.0005)
+    assert np.abs(all_cash).mean() < 0.2 * size[-1]  # what cash earns is nobody's merit
 
 
 @pytest.mark.parametrize(

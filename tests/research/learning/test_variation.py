@@ -51,10 +51,11 @@ def test_a_line_that_is_not_held_and_days_outside_stay(market: Market) -> None:
     assert made[100:900, 0].std() == pytest.approx(2.0 * market.returns[100:900, 0].std())
 
 
-def test_two_lines_that_are_one_stay_one(market: Market) -> None:
+@pytest.mark.parametrize("share", [0.5, -0.5, -0.9])
+def test_two_lines_that_are_one_stay_one(market: Market, share: float) -> None:
     """A correlation of one has no inverse: what does not move apart stays together."""
     twins = replace(market, returns=np.repeat(market.returns[:, :1], 2, axis=1))
-    made = varied(twins, np.ones(2, dtype=bool), 1, len(twins.dates), 1.5, 0.5)
+    made = varied(twins, np.ones(2, dtype=bool), 1, len(twins.dates), 1.5, share)
     np.testing.assert_allclose(made[1:, 0], made[1:, 1], rtol=1e-9)
     assert made[1:, 0].std() == pytest.approx(1.5 * twins.returns[1:, 0].std())
 

@@ -105,10 +105,11 @@ def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
         if done > 0.3 * total:
             raise Killed
 
-    for spec in (BY["gradient"], replace(BY["gradient"], every="day")):
+    ticket = replace(COSTS, ticket=np.full(2, 1e-5))
+    for spec, costs in ((BY["ppo"], COSTS), (replace(BY["ppo"], every="day"), COSTS), (BY["ppo"], ticket)):
         with pytest.raises(Killed):
-            learned(spec, past, checkpoints=tmp_path, progress=kill)
-    assert len(list(tmp_path.iterdir())) == 2
+            train(spec, past, costs, G, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
