@@ -122,7 +122,8 @@ def study(
     if rules_only and exposure:
         raise ConfigError("--rules-only leaves out what --exposure learns: give one of them.")
     budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS)
-    folder = (reports or REPORTS) / ("exposure" if exposure else "study")
+    what = "rules-only" if rules_only else "exposure" if exposure else "study"
+    folder = (reports or REPORTS) / what
     with _kept("cases"):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
     typer.echo(f"{made!r}\n\n{folder}")

@@ -81,10 +81,10 @@ def matched(
         from scipy.optimize import brentq
 
         return make(
-            float(brentq(lambda x: mean_exposure(_beside(played, make(x))) - wanted, low, high, xtol=1e-6 * high))
+            float(brentq(lambda x: mean_exposure(_beside(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
         )
 
-    return {CONSTANT: solved(constant, 1e-6, 1.0), VOLATILITY: solved(steered, 1e-3 * scale, 1e2 * scale)}
+    return {CONSTANT: solved(constant, 0.0, 1.0), VOLATILITY: solved(steered, 1e-6 * scale, 1e2 * scale)}
 
 
 def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:

@@ -93,7 +93,8 @@ def look_ahead(
     """Play what `make` gives on the market as it was, cut off on each of `days`, and changed after each of them.
 
     make  : gives a policy, with its allocation, from a market. Whatever the policy knows is to be worked out in there.
-    start : first date of the test.  days : in the test, before its last; by default six, evenly spread over it.
+    start : first date of the test.  days : in the test, after what its first day asked for can be booked and before its
+            last; by default six, evenly spread.
     seed  : of what comes after a day instead: returns, prices, volumes, what can be traded, spreads, cash. Dates stay.
     A policy that fails where the future is another depends on it; what it said stands in the table. One that looks
     ahead now and then only is found on days on which that matters: ask about many.
@@ -103,7 +104,7 @@ def look_ahead(
         refuse("seed of look_ahead is", seed, "give a whole number of 0 or more.")
     policy = make(market)
     original = _Played.of(policy, market, costs, start, lag)
-    rows = _rows(market, original.result.first, days)
+    rows = _rows(market, original.result.first + max(lag, 1), days)
     table = pd.DataFrame(
         {
             "decisions": [int((original.result.ledger.asked <= t).sum()) for t in rows],
@@ -161,17 +162,26 @@ def _dearer(costs: Costs, t: int, seed: int) -> Costs:
 
 
 def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None) -> list[int]:
-    """The market rows to ask about. Raises ConfigError for a day outside the test."""
+    """The market rows to ask about, after row `first`: where it is cut off there, something can still be booked.
+
+    Raises : ConfigError for a day that is none of them, and for a test without any.
+    """
     last = len(market.dates) - 1
+    if last - first < 2:
+        raise ConfigError(
+            f"a test to {market.dates[last]:%Y-%m-%d} that books nothing before {market.dates[first]:%Y-%m-%d} has no "
+            "day to ask about: begin it earlier."
+        )
     if days is None:
-        return np.unique(np.linspace(first, last, DAYS + 2).astype(int)[1:-1]).tolist()
+        spread = np.linspace(first, last, DAYS + 2).astype(int)[1:-1]
+        return np.unique(np.maximum(spread, first + 1)).tolist()
     rows = [market.row(day("a day of look_ahead is", given)) for given in days]
     outside = [t for t in rows if not first < t < last]
     if outside or not rows:
         shown = f"{market.dates[outside[0]]:%Y-%m-%d}" if outside else "none"
         raise ConfigError(
-            f"a day to ask about is {shown}, and the test runs from {market.dates[first + 1]:%Y-%m-%d} to "
-            f"{market.dates[last]:%Y-%m-%d}: give days in it, before its last."
+            f"a day to ask about is {shown}: give days after {market.dates[first]:%Y-%m-%d}, by when something can "
+            f"have been booked, and before the last of the test, {market.dates[last]:%Y-%m-%d}."
         )
     return sorted(rows)
 

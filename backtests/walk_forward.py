@@ -19,7 +19,7 @@ from backtests.scores import Score, score
 from backtests.tables import warnings_text
 from research.accounting import Hold, Trade, View
 from research.allocation import Allocation
-from research.arguments import day
+from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, PolicyError
 from research.learning import Learned, LearnedPolicy
 from research.market.notes import warnings_in
@@ -150,6 +150,8 @@ def walk_forward(
     Raises : ConfigError for starts that are out of order, or none, or past the data; what fitting raises.
     """
     days = _checked(portfolio, starts)
+    if spec is None:
+        one_of("a candidate to walk forward is", name, portfolio.policies)
     spec = spec if spec is not None else portfolio.policies[name]
     fits = tuple(fit(spec, replace(portfolio, test_start=start), progress) for start in days)
     whole = replace(portfolio, test_start=days[0])
@@ -158,6 +160,8 @@ def walk_forward(
 
 
 def _checked(portfolio: Portfolio, starts: Sequence[str | pd.Timestamp]) -> tuple[pd.Timestamp, ...]:
+    if isinstance(starts, str):
+        refuse("starts are", starts, "give a list of first days, such as ['2015-01-02', '2018-01-02'].")
     days = tuple(day("a start of a fold is", start) for start in starts)
     dates = portfolio.market.dates
     last, first = dates[-1], dates.searchsorted(pd.DatetimeIndex(days))

@@ -82,7 +82,8 @@ def saw_words(card: Mapping[str, Any]) -> str:
 
 def _row(folder: Path, card: Mapping[str, Any]) -> list[str]:
     own, closed, known = loss(card), loss(card, "closed_form"), _gap(folder, card)
-    gap = known if known is not None else (own / closed - 1.0 if own is not None and closed else None)
+    for_j = card.get("settings", {}).get("reward", {}).get("objective", 1.0) > 0.0  # else J is not what it learned for
+    gap = known if known is not None else (own / closed - 1.0 if own is not None and closed and for_j else None)
     to = "" if gap is None else "optimum" if known is not None else "closed form"
     lines = len(card.get("assets", ()))
     holds = f"{lines} lines" if lines > 2 else holds_words(card)

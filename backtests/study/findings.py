@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from backtests.evidence import Word, holm
 from backtests.exposure import CONSTANT, VOLATILITY
-from backtests.figures.words import counted, number, percent
+from backtests.figures.words import counted, listed, number, percent
 from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, EXPOSURE, FAMILIES, LEARNERS
 from backtests.study.running import Study
 from research.errors import DataError
@@ -257,7 +257,12 @@ def sentences(study: Study) -> list[str]:
         "before the tests."
     ]
     if windows < 2:
-        return [*found, "One window gives no interval: play cases of others."]
+        each = standing(study).groupby("case", sort=False)
+        said = [
+            f"{name}: J {listed([f'{r} {number(j)}' for r, j in zip(rows['rule'], rows['J'], strict=True)])}."
+            for name, rows in each
+        ]
+        return [*found, *said, "One window gives no interval: play cases of others."]
     against = {over: ratios(study, over) for over in YARDSTICKS}
     for rule in [rule for rule in TOLD if rule in set(table["rule"])]:
         said = [_said(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index]

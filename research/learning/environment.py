@@ -35,9 +35,21 @@ def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
     return spaces.Box(-1.0, 1.0, (numbers_of(action, lines),), np.float32)
 
 
+def _check(**counts: Any) -> None:
+    """Refuse what is not a whole number above zero. Raises ConfigError."""
+    for name, value in counts.items():
+        if not is_whole(value) or value < 1:
+            raise ConfigError(f"{name} is {value!r}: give a whole number, 1 or more.")
+
+
 def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
-    """(W, m) numbers of what W agents took, (W, m), or of "hold_or_trade" (W,) choices: these become -1 or 1."""
+    """(W, m) numbers of what W agents took, (W, m), or of "hold_or_trade" (W,) choices: these become -1 or 1.
+
+    Raises : PolicyError for a choice that is none.
+    """
     if action == "hold_or_trade":
+        if not np.isin(taken, (0, 1)).all():
+            raise PolicyError(f"a choice is 0, to hold, or 1, to trade: found {np.unique(taken).tolist()}.")
         return (2.0 * taken.reshape(len(taken), -1) - 1.0).astype(np.float32)
     return np.ascontiguousarray(taken, dtype=np.float32)
 
@@ -65,8 +77,9 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         seed: int = 0,
     ) -> None:
         """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
-        if not is_whole(episode) or episode < 1:
-            raise ConfigError(f"episode is {episode!r}: give a whole number of decisions, 1 or more.")
+        _check(episode=episode)
+        if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
+            raise ConfigError(f"kind is {kind!r}: give one of the {len(days.share)} targets of the days, from 0 on.")
         self.days, self.episode, self._left = days, episode, 0
         self._made = (standard, reward or Reward(), reward_scale)
         self._kind = np.array([range(len(days.share))[kind]])
@@ -114,7 +127,8 @@ class RebalancingWorlds(VecEnv):
         seed: int | list[int],
         reward: Reward | None = None,
     ) -> None:
-        """Draw the worlds: days, targets and shares as `days` has them."""
+        """Draw the worlds: days, targets, shares as `days` has them. Raises ConfigError for a number out of range."""
+        _check(worlds=worlds, episode=episode)
         opened = Worlds(days, days.kinds(worlds), episode, seed)
         self._paid, self._episode = Paid(opened, standard, reward or Reward(), reward_scale), episode
         self._left: Rows = np.full(worlds, episode)

@@ -88,6 +88,8 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     for name, known in (("every", SESSIONS), ("action", ACTIONS)):
         if card[name] not in known:
             raise ValueError(f"{name} is {card[name]!r}")
+    if not isinstance(card["seen"], str):
+        raise ValueError(f"seen is {card['seen']!r}, expected a date")
     return LearnedPolicy(
         allocation=_allocation(card["allocation"]),
         every=every,

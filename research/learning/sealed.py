@@ -42,8 +42,8 @@ def read_sealed(folder: Path, mend: str, format_: str = "") -> tuple[dict[str, A
 
     text, numbers = (_bytes(folder / name, mend) for name in (CARD, NUMBERS))
     try:
-        card = json.loads(text)
-    except ValueError as error:
+        card = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{folder / CARD} is not JSON: {error}. {mend}") from error
     if not isinstance(card, dict):
         raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a card of keys and values. {mend}")
@@ -63,6 +63,11 @@ def seal_of(folder: Path) -> str:
         return str(json.loads(_bytes(folder / CARD, "Restore it."))["seal"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / CARD} bears no seal: {error!r}. Restore it.") from error
+
+
+def _no_number(word: str) -> None:
+    """Refuse NaN and infinities, which are no JSON and never saved."""
+    raise ValueError(f"{word} is no number")
 
 
 def _bytes(path: Path, mend: str) -> bytes:

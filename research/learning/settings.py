@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
-from research.arguments import is_whole, one_of
+from research.arguments import is_whole, one_of, refuse
 from research.errors import ConfigError
 from research.learning.actions import ACTIONS, Action
 from research.learning.learners.settings import (
@@ -90,12 +90,22 @@ class Learned:
         if not is_whole(self.patience) or self.patience < 0:
             raise ConfigError(f"patience of Learned is {self.patience!r}: give a whole number, 0 for none.")
         check_within("Learned", "current_share", self.current_share, 0.0, 1.0)
-        if self.every not in SESSIONS:
-            raise ConfigError(f"every of Learned is {self.every!r}: use one of {', '.join(SESSIONS)}.")
+        one_of("every of Learned is", self.every, SESSIONS)
+        for f in fields(self):
+            kind: Any = f.default_factory
+            if isinstance(kind, type) and not isinstance(getattr(self, f.name), kind):
+                refuse(f"{f.name} of Learned is", getattr(self, f.name), f"give {kind.__name__}(…), or leave it out.")
         one_of("by of Learned is", self.by, LEARNERS)
         one_of("action of Learned is", self.action, ACTIONS)
         one_of("device of Learned is", self.device, ("cpu", "cuda"))
         _check_learner(self.by, self.action, self.reward)
+        if self.device == "cuda" and self.by in ("gradient", "cross_entropy"):
+            raise ConfigError(f"device of Learned is 'cuda', and by {self.by!r} learns on the processor: use 'cpu'.")
+        if self.patience and not self.reward.objective:
+            raise ConfigError(
+                f"patience of Learned is {self.patience}: it waits for a lower J, and {self.reward!r} pays nothing for "
+                "that. Leave it out, or give `objective` a weight."
+            )
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
     @property

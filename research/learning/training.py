@@ -2,31 +2,32 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from research.accounting import Costs
+from research.arguments import is_whole
 from research.errors import ConfigError
 from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
+from research.learning.learners.lesson import Lesson, Noted
+from research.learning.network import Network
 from research.learning.policy import LearnedPolicy
 from research.learning.rollouts import closed_form, gauge, in_bands, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report, Told, side_by_side
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
-
-if TYPE_CHECKING:
-    from research.learning.learners.lesson import Lesson, Noted
+from research.market.market import frozen
 
 SCALAR = "J in other worlds, bp a year"  # as TensorBoard calls it
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
@@ -108,21 +109,26 @@ def train(
     workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
     executor : processes of someone else's instead, such as a cluster's. Not threads.
     progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
-    checkpoints : folder in which each seed keeps what it has come to. The same training, killed, goes on from there,
-               and ends with the same bits; at its end the files are deleted.
+    checkpoints : folder in which each seed keeps what it has come to, and what it has learned. The same training,
+               killed, goes on from there, and ends with the same bits; at its end the files are deleted.
     tensorboard : folder in which each seed notes its learning curve as it learns: `tensorboard --logdir <folder>`.
     Raises   : ConfigError and DataError as `training_days` does, before anything is trained.
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
 
-    if workers is not None and workers < 1:
+    if workers is not None and (not is_whole(workers) or workers < 1):
         raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
+    if isinstance(executor, ThreadPoolExecutor):
+        raise ConfigError("executor has threads, which share what stable-baselines3 draws by chance: use processes.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     references = {"closed_form": judge_all(in_bands(days), closed_form(days)), "never": judge_all(days, None)}
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
         lessons = side_by_side(job, spec.seeds, workers, told, executor)
+    if checkpoints is not None:
+        for seed in spec.seeds:
+            _done(checkpoints, seed, spec, days).forget()
 
     standard, reward_scale = gauge(days, spec)
     return Training(
@@ -157,18 +163,31 @@ def _learn(
     tensorboard: str | Path | None,
     seed: int,
     report: Report,
-) -> "Lesson":
+) -> Lesson:
     """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
     days = training_days(spec, market, costs, g, periods_per_year, lag)
-    checkpoint = None if checkpoints is None else Checkpoint(checkpoints, seed, _depends_on(spec, days))
+    done = checkpoint = None
+    if checkpoints is not None:
+        done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
+        if found := done.kept():
+            arrays, record = found
+            report(record["steps"])
+            net = Network(*(frozen(arrays[name]) for name in Network._fields))
+            return Lesson(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
     with _noting(tensorboard, seed) as noted:
         lesson: Lesson = teacher(spec.by)(days, spec, seed, report, checkpoint, noted)
-    if checkpoint is not None:
+    if done is not None and checkpoint is not None:
+        done.keep(lesson.net._asdict(), {name: getattr(lesson, name) for name in ("steps", "losses", "curve")})
         checkpoint.forget()
     return lesson
 
 
-def teacher(by: str) -> Callable[..., "Lesson"]:
+def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
+    """Where what a seed has learned waits for the other seeds."""
+    return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
+
+
+def teacher(by: str) -> Callable[..., Lesson]:
     """What learns from one seed: (days, spec, seed, report, checkpoint, noted) -> its lesson."""
     where = by if by in ("gradient", "cross_entropy") else "reinforcement"
     learn: Callable[..., Lesson] = import_module(f"research.learning.learners.{where}").learn
@@ -176,7 +195,7 @@ def teacher(by: str) -> Callable[..., "Lesson"]:
 
 
 @contextmanager
-def _noting(folder: str | Path | None, seed: int) -> "Iterator[Noted | None]":
+def _noting(folder: str | Path | None, seed: int) -> Iterator[Noted | None]:
     """What writes the points of a learning curve for TensorBoard, if it is to."""
     if folder is None:
         yield None

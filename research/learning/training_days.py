@@ -9,6 +9,7 @@ import numpy as np
 from research.accounting import Costs
 from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
+from research.arguments import is_number, is_whole
 from research.errors import ConfigError, DataError
 from research.learning.actions import Action
 from research.learning.rewards import Moments
@@ -191,12 +192,12 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
             "impact or tax, at which it jumps or ends: learn by 'ppo', or leave them out."
         )
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
-        if not (np.isfinite(value) and value > 0.0):
+        if not is_number(value) or value <= 0.0:
             raise ConfigError(f"{name} is {value!r}: a learner needs a number above zero.")
-    if not 0 <= lag <= SESSIONS[spec.every]:
+    if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.every]:
         raise ConfigError(
-            f"lag is {lag!r}: a learner that decides every {spec.every} books 0 to {SESSIONS[spec.every]} sessions "
-            "later. Change the lag, or `every`."
+            f"lag is {lag!r}: a learner that decides every {spec.every} books a whole number of sessions later, 0 to "
+            f"{SESSIONS[spec.every]}. Change the lag, or `every`."
         )
 
 

@@ -151,7 +151,7 @@ def no_root(world: int) -> PolicyError:
     """Why a world cannot go on, in words."""
     return PolicyError(
         f"world {world} cannot go on: the costs of its trade would take more than the lines that trade are worth. "
-        "Lower the costs."
+        "Lower the costs. (A world has a wealth of 1: tickets and minimums are fractions of NAV.)"
     )
 
 

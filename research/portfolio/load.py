@@ -53,6 +53,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     strategic = _strategic(document, lines)
     market = _desk_market(document, market, lines, basis)
     execution = _execution(document)
+    g, a_year = document.number("g", at_least=0.0, default=5.0), _periods_per_year(document, market)
+    shared = {"g": g, "periods_per_year": float(a_year)}
     portfolio = Portfolio(
         name=name,
         file=str(path),
@@ -67,11 +69,13 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         upper=np.array([line.range[1] for line in lines]),
         costs=read_costs(document, market, [(line.asset, line.asset_class, line.costs) for line in lines]),
         limits=_limits(document, lines),
-        g=document.number("g", at_least=0.0, default=5.0),
-        periods_per_year=_periods_per_year(document, market),
+        g=g,
+        periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
         test_start=_test_start(document, market),
-        policies={name: read_policy(document, ("policies", name), strategic) for name in document.mapping("policies")},
+        policies={
+            name: read_policy(document, ("policies", name), strategic, shared) for name in document.mapping("policies")
+        },
         policy=_policy(document),
         settings={},
         execution=execution,

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NoReturn, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -51,6 +52,7 @@ ALLOCATIONS: dict[str, type] = {
 }
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
     "float": ("not a number", "Write a plain number, such as 0.25."),
     "int": ("not a whole number", "Write one, such as 252."),
@@ -67,15 +69,18 @@ EITHER = {  # what else a setting may be that is a word
 }
 
 
-def read_policy(document: Document, path: KeyPath, strategic: FixedWeights) -> Any:
+def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any] = NOTHING) -> Any:
     """The rule that stands at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, holding its allocation.
 
+    shared : settings of the whole file that a rule goes by too, where it states no other.
     Raises : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
     """
     rule = _named(document, (*path, "rule"), RULES)
     _refuse_points(document, path)
     allocation = _read_allocation(document, (*path, "allocation"), strategic)
-    return _build(document, path, RULES[rule], {"allocation": allocation}, beside=("rule", "allocation"))
+    own = {f.name for f in fields(RULES[rule])} - set(document.mapping(*path))
+    held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in own}
+    return _build(document, path, RULES[rule], held, beside=("rule", "allocation"))
 
 
 def _refuse_points(document: Document, path: KeyPath) -> None:

@@ -497,10 +497,22 @@ def test_a_market_with_dividends_splits_and_bars_is_changed_in_them_too(market: 
 
 @pytest.mark.parametrize("given", ["2019-12-31", "2020-06-19", "2030-01-01"])
 def test_days_outside_the_test_are_refused(market: Market, given: str) -> None:
-    with pytest.raises(ConfigError, match=r"a day to ask about is .*, and the test runs from 2020-01-17 to 2020-06-19"):
+    with pytest.raises(ConfigError, match=r"a day to ask about is .*: give days after 2020-01-17, .* 2020-06-19"):
         look_ahead(POLICIES["week, fixed"], market, COSTS, market.dates[START + 1], days=[given])
 
 
 def test_a_seed_that_is_none_is_refused(market: Market) -> None:
     with pytest.raises(ConfigError, match="seed of look_ahead is -1"):
         look_ahead(POLICIES["week, fixed"], market, COSTS, market.dates[START + 1], seed=-1)
+
+
+def test_days_on_which_nothing_could_be_booked_yet_accuse_nobody(market: Market) -> None:
+    """Cut off there, the market cannot be played at all: that says nothing of a policy."""
+    start, costs = market.dates[-8], Costs.bps(len(market.assets), commission=5)
+    held = Calendar(EqualWeights(), "week")
+    assert not look_ahead(lambda _: held, market, costs, start).found
+    assert not look_ahead(lambda _: held, market, costs, start, lag=5).found
+    with pytest.raises(ConfigError, match="has no day to ask about: begin it earlier"):
+        look_ahead(lambda _: held, market, costs, market.dates[-2])
+    with pytest.raises(ConfigError, match="give days after"):
+        look_ahead(lambda _: held, market, costs, start, days=[market.dates[-8]])

@@ -118,8 +118,21 @@ def test_an_end_is_truncation_and_there_is_nothing_after_it(days, standard):
 
 
 def test_an_episode_of_nothing_is_refused(days, standard):
-    with pytest.raises(ConfigError, match="episode is 0: give a whole number of decisions"):
+    with pytest.raises(ConfigError, match="episode is 0: give a whole number, 1 or more"):
         RebalancingEnv(days, standard, 1e3, episode=0)
+    for given in ({"episode": 0}, {"episode": -3}, {"episode": 2.5}, {"worlds": 0}):
+        with pytest.raises(ConfigError, match=f"{next(iter(given))} is .*: give a whole number, 1 or more"):
+            RebalancingWorlds(days, standard, 1e3, **({"worlds": 2, "episode": 4, "seed": 1} | given))
+    with pytest.raises(ConfigError, match="kind is 5: give one of the 2 targets"):
+        RebalancingEnv(days, standard, 1e3, episode=4, kind=5)
+
+
+def test_a_choice_is_to_hold_or_to_trade(spec, real, costs, standard):
+    days = training_days(replace(spec, action="hold_or_trade"), real, costs, 5.0, 252)
+    env = RebalancingEnv(days, standard, 1e3, episode=2)
+    env.reset(seed=0)
+    with pytest.raises(PolicyError, match="a choice is 0, to hold, or 1, to trade: found"):
+        env.step(2)
 
 
 def test_a_wrapper_of_gymnasium_fits_round_it(days, standard):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import ProcessPoolExecutor
 
 from research.errors import ConfigError, DataError
 from research.learning import LearnedPolicy, Training, train
@@ -44,12 +45,17 @@ def test_processes_side_by_side_learn_the_same_to_the_bit(training, spec, real, 
 
 def test_a_seed_learns_the_same_without_the_others_and_elsewhere(training, spec, real, costs):
     alone = replace(spec, seeds=(2,))
-    with ThreadPoolExecutor(max_workers=1) as executor:
+    with ProcessPoolExecutor(max_workers=1) as executor:
         told = []
         again = train(alone, real, costs, G, YEAR, executor=executor, progress=lambda *progress: told.append(progress))
     assert told == [(spec.whole_steps, spec.whole_steps)]
     for mine, theirs in zip(training.policies[2].net, again.policy.net, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_threads_are_refused_since_they_would_share_what_is_drawn(spec, real, costs):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ConfigError, match="executor has threads"):
+        train(spec, real, costs, G, YEAR, executor=pool)
 
 
 def test_seeds_differ(training):
@@ -113,7 +119,7 @@ def test_the_card_says_what_was_seen_and_what_it_was_worth(training, days, real)
         assert np.diff(feature["shares"]).min(initial=1.0) > 0.0
         assert feature["shares"][-1] == 1.0
         assert feature["importance_error"] > 0.0
-    assert card["observed"]["decisions"] == 156
+    assert card["observed"]["lengths"] == [156, 78, 39, 19, 9]
     assert card["objective"]["costs_bps"]["BTC"] == {"commission": 10.0, "half_spread": 10.0}
     assert [point["steps"] for point in card["curve"]][-1] == card["steps"]
 

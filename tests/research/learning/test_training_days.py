@@ -97,7 +97,9 @@ def test_numbers_out_of_range_are_refused(real, costs, spec):
         with pytest.raises(ConfigError, match="a number above zero"):
             training_days(spec, real, costs, g, year)
     for lag in (-1, 6):
-        with pytest.raises(ConfigError, match=f"lag is {lag}: a learner that decides every week books 0 to 5 sessions"):
+        with pytest.raises(
+            ConfigError, match=f"lag is {lag}: a learner that decides every week books a whole number of"
+        ):
             training_days(spec, real, costs, 5.0, 252, lag)
 
 
@@ -115,3 +117,14 @@ def test_a_world_draws_no_day_on_which_a_line_is_gone() -> None:
     assert learned.scales.target.tolist() == [[0.5, 0.5], [1.0, 0.0]]
     assert learned.first_row.tolist() == [1, 1]
     assert learned.stop_row.tolist() == [900, len(days)]
+
+
+def test_moments_are_those_of_weeks_of_the_last_target_over_cash(days, real):
+    first, stop = days.first_row[-1], days.stop_row[-1]
+    target = days.scales.target[-1]
+    lines = pd.DataFrame(real.returns).mul(target).sum(axis=1) + (1.0 - target.sum()) * real.cash
+    weeks = np.arange(first, stop)[: (stop - first) // 5 * 5].reshape(-1, 5)
+    excess = np.array([np.prod(1.0 + lines[week]) - np.prod(1.0 + real.cash[week]) for week in weeks])
+    below = excess[excess < 0.0]
+    by_hand = excess.mean(), (excess**2).mean(), (below**2).sum() / len(excess)
+    np.testing.assert_allclose(days.moments, by_hand, rtol=1e-9)

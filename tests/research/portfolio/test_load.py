@@ -412,3 +412,12 @@ def test_the_guide_names_the_keys_that_a_file_must_have(write: Any) -> None:
 def test_a_payer_that_is_not_held_is_refused_where_it_is_named(write: Any) -> None:
     with pytest.raises(ConfigError, match=r"policies\.band\.payer: no line of the portfolio .*found 'TLT'"):
         load_portfolio(write(), {"policies.band.lines": "breaching", "policies.band.payer": "TLT"})
+
+
+def test_rules_go_by_the_price_of_tracking_of_the_file_unless_they_state_their_own(write: Any) -> None:
+    rules = (
+        "g: 500\n\npolicies:\n  all: {rule: universal}\n  own: {rule: universal, g: 20}\n"
+        "  region: {rule: no_trade_region}\n"
+    )
+    portfolio = load_portfolio(write("policies:\n", rules))
+    assert [portfolio.policies[name].g for name in ("all", "own", "region")] == [500.0, 20.0, 500.0]

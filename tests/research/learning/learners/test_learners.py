@@ -79,6 +79,31 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, tmp_path):
     np.testing.assert_allclose(points, whole[len(Network._fields) :], rtol=1e-6)
 
 
+def test_a_seed_that_is_done_waits_for_the_others(past, tmp_path):
+    """Killed while the second of two learns: the first is not learned again, and both are the same to the bit."""
+    spec = replace(BY["ppo"], seeds=(3, 4))
+
+    def kill(done, total):
+        if done > 0.75 * total:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(spec, past, COSTS, G, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
+    assert len(list(tmp_path.iterdir())) == 2
+    told = []
+    again = train(
+        spec, past, COSTS, G, YEAR, workers=1, checkpoints=tmp_path, progress=lambda *way: told.append(way[0])
+    )
+    assert told[0] == spec.whole_steps
+    assert told[1] > 1.5 * spec.whole_steps  # nor did the second begin anew
+    whole = train(spec, past, COSTS, G, YEAR, workers=1)
+    assert again.losses == whole.losses
+    for seed in spec.seeds:
+        assert_same(again.policies[seed].net, whole.policies[seed].net)
+        assert again.policies[seed].card == whole.policies[seed].card
+    assert not tmp_path.exists()
+
+
 def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
     """A real one, with the signal that nothing can catch, wherever it is just then."""
     code = (
