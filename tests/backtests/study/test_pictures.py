@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from backtests.figures.real_markets import frontier, frontier_picture, ratio_picture
-from backtests.study import KEPT
+from backtests.study import KEPT, NAMED, all_cases
 from backtests.study.findings import TUNED
+from backtests.study.playing import CALENDARS, FAMILIES, STEPS
 from backtests.study.running import Study
 from research.errors import DataError
 
@@ -53,6 +54,9 @@ def test_the_study_that_is_kept_says_what_it_was_made_from_and_can_be_drawn() ->
     kept = Study.load(KEPT)
     assert re.fullmatch(r"[0-9a-f]{12}", kept.manifest["made_from"]["code"])  # a commit, and nothing on top of it
     assert set(kept.manifest["cases"]) == set(kept.table["case"])
-    assert kept.table["case"].nunique() >= 72
+    assert kept.table["case"].nunique() == len(all_cases()) >= 72
+    assert {"ppo", "universal", *FAMILIES, *CALENDARS} <= set.intersection(*kept.table.groupby("case")["rule"].agg(set))
+    assert (kept.table.query("rule == 'ppo' and cost_multiple == 1").groupby("case")["seed"].nunique() == 5).all()
+    assert set(STEPS) <= set(kept.table[kept.table["case"] == NAMED[0]]["rule"])
     assert "below 1 in" in ratio_picture(kept, "closed form").caption
     assert frontier_picture(kept).data.groupby("rule").size().max() == 3
