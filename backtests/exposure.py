@@ -17,6 +17,7 @@ from research.errors import DataError
 from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
 
+MONTHLY = partial(Calendar, every="month")
 CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 
@@ -28,7 +29,7 @@ def mean_exposure(played: Backtest) -> float:
 def goes_to_cash(
     played: Backtest,
     held: Allocation,
-    rule: Callable[[Allocation], Rule] = partial(Calendar, every="month"),  # noqa: B008  (immutable)
+    rule: Callable[[Allocation], Rule] = MONTHLY,
 ) -> bool:
     """Did a policy hold less in the mean than `held` does by `rule`, and more than nothing?"""
     return 0.0 < mean_exposure(played) < mean_exposure(_beside(played, rule(held)))
@@ -37,7 +38,7 @@ def goes_to_cash(
 def benchmarks(
     played: Backtest,
     held: Allocation,
-    rule: Callable[[Allocation], Rule] = partial(Calendar, every="month"),  # noqa: B008  (immutable)
+    rule: Callable[[Allocation], Rule] = MONTHLY,
     lookback: int = 63,
 ) -> dict[str, Backtest]:
     """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
@@ -50,7 +51,7 @@ def benchmarks(
 def matched(
     played: Backtest,
     held: Allocation,
-    rule: Callable[[Allocation], Rule] = partial(Calendar, every="month"),  # noqa: B008  (immutable)
+    rule: Callable[[Allocation], Rule] = MONTHLY,
     lookback: int = 63,
 ) -> dict[str, Rule]:
     """The rules by name that hold as much of their lines as `played` did, in the mean of the test's closes.

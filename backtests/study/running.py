@@ -229,21 +229,18 @@ def run(
                 made = study(cases, folder, budget, executor=pool, fresh=fresh)
     else:
         made = study(cases, folder, budget, workers=workers, fresh=fresh)
-    found = _together(folder, budget)
-    names_of = {result["case"] for result in found}
-    whole = all(one.name in names_of for one in cases)  # else the code was changed while it was played
-    (Study.of(found) if whole else made).save(folder)
+    _together(folder, budget, made.manifest["made_from"]["code"]).save(folder)
     return made
 
 
-def _together(folder: Path, budget: Budget) -> list[dict[str, Any]]:
-    """All cases of a folder that were made from what is asked for now, whichever call played them."""
+def _together(folder: Path, budget: Budget, code: str) -> Study:
+    """All cases of a folder that were made from what is asked for now, by this code, whichever call played them."""
     found: list[dict[str, Any]] = []
     for one in all_cases():
         if (folder / f"{one.name}.json").exists():
             with suppress(ConfigError):  # of other settings or code: it is no part of this study
-                found += finished(folder, {one: made_from(one, budget)}).values()
-    return found
+                found += finished(folder, {one: made_from(one, budget) | {"code": code}}).values()
+    return Study.of(found)
 
 
 # -- who plays -------------------------------------------------------------------------------------------------------

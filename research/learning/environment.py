@@ -14,8 +14,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.arguments import is_whole
-from research.errors import ConfigError, PolicyError
+from research.arguments import is_whole, refuse
+from research.errors import PolicyError
 from research.learning.actions import numbers_of
 from research.learning.paid import Paid
 from research.learning.rewards import Memory, Reward
@@ -39,7 +39,7 @@ def _check(**counts: Any) -> None:
     """Refuse what is not a whole number above zero. Raises ConfigError."""
     for name, value in counts.items():
         if not is_whole(value) or value < 1:
-            raise ConfigError(f"{name} is {value!r}: give a whole number, 1 or more.")
+            refuse(f"{name} is", value, "give a whole number, 1 or more.")
 
 
 def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
@@ -79,7 +79,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
         _check(episode=episode)
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
-            raise ConfigError(f"kind is {kind!r}: give one of the {len(days.share)} targets of the days, from 0 on.")
+            refuse("kind is", kind, f"give one of the {len(days.share)} targets of the days, from 0 on.")
         self.days, self.episode, self._left = days, episode, 0
         self._made = (standard, reward or Reward(), reward_scale)
         self._kind = np.array([range(len(days.share))[kind]])

@@ -20,8 +20,8 @@ class State(NamedTuple):
     """W worlds at the close of a day. Where a kernel asks for the row of a market or a box, a world gives its number.
 
     kind : (W,) row of `Scales`.  target : (W, n) of that row.  drawn : (W, D) the row of history that each day repeats.
-    strategic : (W, D) return of the strategic portfolio.  today : (W,) column of both.
-    tradable : (W, n) room for which lines can trade at a close.
+    variant : (W,) of the days and costs.  strategic : (W, D) return of the strategic portfolio.
+    today : (W,) column of both.  tradable : (W, n) room for which lines can trade at a close.
     units, prices : (W, n) and cash_units, cash_price, nav : (W,), as the accounting holds them.
     age : (W,) sessions since the last trade.
     """
@@ -29,6 +29,7 @@ class State(NamedTuple):
     kind: Rows
     target: Array
     drawn: Rows
+    variant: Rows
     strategic: Array
     today: Rows
     units: Array
@@ -47,6 +48,7 @@ class State(NamedTuple):
             kind=kind,
             target=target,
             drawn=np.empty((count, days), np.int64),
+            variant=np.empty(count, np.int64),
             strategic=np.empty((count, days)),
             today=np.empty(count, np.int64),
             units=np.empty((count, n)),
@@ -110,6 +112,7 @@ class Worlds:
 
     def open_on(self, which: Rows, drawn: Rows) -> None:
         """Open the worlds `which` on these training days (·, D), in their targets at the close of day LOOKBACK."""
+        self.state.variant[which] = self.days.variant(drawn[:, 0])
         _open(self.state, which, drawn, self.days.history)
 
     def rescale(self) -> None:
@@ -138,10 +141,8 @@ class Worlds:
     def play(self, made: Asked) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when this is asked."""
         days, terms = self.days, np.empty(len(self))
-        pace, rows = (days.g / 2.0, days.sessions, days.lag), len(days.market.dates)
-        refused = _play(
-            self.state, days.history, made, days.tariff, rows, days.variants, *self._room, *pace, terms
-        )  # fmt: skip
+        pace = (days.g / 2.0, days.sessions, days.lag)
+        refused = _play(self.state, days.history, made, days.tariff, *self._room, *pace, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -191,8 +192,6 @@ def _play(
     history: History,
     made: Asked,
     tariff: Tariff,
-    rows: int,
-    variants: int,
     lots: Lots,
     scratch: Scratch,
     trades: Array,
@@ -205,7 +204,7 @@ def _play(
 ) -> int:
     """Ask every world at this close, go on for `sessions` days, and book on day `lag` of them what was asked.
 
-    A lag of 0 books at the close that was seen, as closed forms do.  rows : of history, of each of the variants.
+    A lag of 0 books at the close that was seen, as closed forms do.
 
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
@@ -215,7 +214,7 @@ def _play(
         _see_halts(state, w, history)
         held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.part[w]
         trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
-        due, variant = lag if trades_now else -1, state.drawn[w, 0] // rows % variants
+        due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]
         for day in range(sessions + 1):
             if day > 0:
@@ -227,8 +226,8 @@ def _play(
                 _see_halts(state, w, history)
                 status, state.nav[w], state.cash_units[w], paid, _ = book(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, variant, lots, most, 1.0,
-                    scratch, trades, charges, 0,
+                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, state.variant[w], lots, most,
+                    1.0, scratch, trades, charges, 0,
                 )  # fmt: skip
                 if status == REFUSED:
                     return w

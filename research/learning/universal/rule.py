@@ -52,13 +52,13 @@ class Trained(NamedTuple):
         decisions.
         Zero where trading is free or nothing drifts; a line without variance or target has the narrowest of the others.
         """
-        closed, seen, lines = _seen(target, covariance, cost, g, interval)
+        held, closed, seen, lines = _seen(target, covariance, cost, g, interval)
         widths = closed[None]
         if lines is not None:
             action = np.empty((1, int(seen.sum())))
             answers(self.net, self.standard, lines, weights[None, seen], action)
             widths[0, seen] *= REACH ** action[0]
-        found: Array = np.where(_held(target, covariance), widths, or_narrowest(widths))[0]
+        found: Array = np.where(held, widths, or_narrowest(widths))[0]
         return found
 
 
@@ -73,21 +73,20 @@ class Met(NamedTuple):
     lines: int
 
 
-def _held(target: Array, covariance: Array) -> Mask:
-    """(n,) the lines that are held and of whose risk something is known."""
-    return (np.diag(covariance) > 0.0) & (target != 0.0)
-
-
-def _seen(target: Array, covariance: Array, cost: Array, g: float, interval: float) -> tuple[Array, Mask, Lines | None]:
-    """(n,) closed-form half-widths, (n,) which lines the network is asked for, and how it sees them, if any."""
-    held, widths = _held(target, covariance), np.zeros(len(target))
+def _seen(
+    target: Array, covariance: Array, cost: Array, g: float, interval: float
+) -> tuple[Mask, Array, Mask, Lines | None]:
+    """What the network is asked: (n,) which lines are held and of known risk, (n,) closed-form half-widths, (n,) which
+    of the lines it is asked for, and how it sees them, if any.
+    """
+    held, widths = (np.diag(covariance) > 0.0) & (target != 0.0), np.zeros(len(target))
     known = covariance[np.ix_(held, held)]
     widths[held] = np.maximum(half_widths(target[held], known, cost[held], g), 0.0)  # rounding
     seen = held & (widths > SMALLEST)
     if not seen.any():
-        return widths, seen, None
+        return held, widths, seen, None
     known = covariance[np.ix_(seen, seen)]
-    return widths, seen, lines_of(target[seen], widths[seen], known, cost[seen], interval)
+    return held, widths, seen, lines_of(target[seen], widths[seen], known, cost[seen], interval)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from backtests.cli import main
 from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.study import NAMED, Budget, Study, case, run, study
 from backtests.study.playing import EXPOSURE, MULTIPLES, STEPS, UPDATE, exposed_cases, play
-from backtests.study.running import FIGURES, MANIFEST
+from backtests.study.running import FIGURES, MANIFEST, _together
 from research.errors import ConfigError, DataError
 
 TINY = Budget(steps={"ppo": UPDATE}, seeds=(3, 7))
@@ -109,6 +109,7 @@ def test_what_is_saved_is_all_that_the_folder_has_of_the_study(tmp_path: Path) -
     (tmp_path / f"{NAMES[1]}.json").write_text(json.dumps(other))
     run(NAMES[:1], tmp_path, rules)
     assert set(Study.load(tmp_path).table["case"]) == set(NAMES[:1])  # what other code made is no part of it
+    assert set(_together(tmp_path, rules, "deadbeef").table["case"]) == set(NAMES[1:2])  # and that code's is its own
 
 
 def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None:
