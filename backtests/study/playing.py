@@ -51,8 +51,8 @@ FAMILIES: Mapping[str, Choices] = {
 BETTER_CALENDAR, CLOSED_FORM = "better calendar", "closed form"
 TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
 STEPS = {  # of a seed
-    "ppo": 64 * UPDATE,
-    "gradient": 64 * UPDATE,
+    "ppo": 40 * UPDATE,
+    "gradient": 48 * UPDATE,
     "cross-entropy": 2_000_000,
     "sac": 40_000,
     "dqn": 100_000,

@@ -90,11 +90,12 @@ class ReplaySettings:
 class SACSettings(ReplaySettings):
     """Soft actor-critic as `stable_baselines3.SAC` takes it.
 
-    entropy : what noise is paid, beside rewards whose mean size is a tenth. (Tuned while it learns, as is usual, it
-    begins at one, and the noise never goes: measured.)  The others are as in `ReplaySettings`.
+    entropy : what noise is paid, beside rewards whose mean size is a tenth. (With a fiftieth of this, boxes run into
+    the limits of the action before values are known, and stay there; tuned while it learns, as is usual, it begins at
+    one, and the noise never goes: measured.)  The others are as in `ReplaySettings`.
     """
 
-    entropy: float = 1e-3
+    entropy: float = 0.05
 
     def __post_init__(self) -> None:
         """Check the ranges."""
