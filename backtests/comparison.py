@@ -15,7 +15,7 @@ from backtests.sweeps import Arena
 from backtests.tuning import Tuned, tune
 from research.accounting import Execution
 from research.allocation import Allocation, TargetPath, target_path
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
 from research.market.market import Array
@@ -201,7 +201,7 @@ def compare(
     for done, (name, spec) in enumerate(specs.items()):
         if progress is not None:
             progress(f"fitting {name}", done, len(specs))
-        fitted[name] = fit(spec, portfolio, progress)
+        fitted[name] = fit(name, portfolio, progress, spec)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
     played = {name: play(portfolio, f.policy, name, paths) for name, f in fitted.items()}
     by_seed = {
@@ -322,8 +322,24 @@ def measure_by(portfolio: Portfolio, market: Market) -> Yardstick:
     )
 
 
-def fit(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None = None) -> Fitted:
-    """Make a candidate ready to be played, on the days before the test only."""
+def fit(
+    name: str,
+    portfolio: Portfolio,
+    progress: Progress | None = None,
+    spec: Rule | TunedThreshold | Learned | None = None,
+) -> Fitted:
+    """Make a candidate ready to be played, on the days before the test only.
+
+    spec   : the candidate itself, if it is not the file's of that name.
+    Raises : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
+    """
+    try:
+        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress)
+    except (ConfigError, DataError) as error:
+        raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
+
+
+def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None) -> Fitted:
     if isinstance(spec, TunedThreshold):
         tuned = tune(spec, replace(Arena.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
         return Fitted(tuned.policy, tuned=tuned)

@@ -246,7 +246,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
     with staged(final) as folder:
-        fitted = fit(portfolio.policies[policy], portfolio)
+        fitted = fit(policy, portfolio)
         played = play(portfolio, fitted.policy, policy)
         scored = score(played, measure_by(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)

@@ -152,8 +152,7 @@ def walk_forward(
     days = _checked(portfolio, starts)
     if spec is None:
         one_of("a candidate to walk forward is", name, portfolio.policies)
-    spec = spec if spec is not None else portfolio.policies[name]
-    fits = tuple(fit(spec, replace(portfolio, test_start=start), progress) for start in days)
+    fits = tuple(fit(name, replace(portfolio, test_start=start), progress, spec) for start in days)
     whole = replace(portfolio, test_start=days[0])
     played = play(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
     return WalkForward(name, whole, fits, days, played, score(played, measure_by(whole, whole.market)))

@@ -4,6 +4,7 @@ The same policies and results give the same bytes. Nothing is fetched and nothin
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from backtests.figures.policy.region import region_picture
 from backtests.figures.policy.seeds import seeds_picture
 from backtests.figures.policy.trades import trades_picture
 from backtests.figures.words import MINUS, counted, listed, number, percent
+from backtests.learned.answers import outside
 from backtests.learned.catalog import holds_words, learner_words, saw_words
 from backtests.learned.gap import region_of, why_unknown
 from backtests.learned.results import SHEET, Found, loss, read_policies, with_gaps, write_results
@@ -26,7 +28,9 @@ from backtests.tearsheet import render
 from research.errors import DataError
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift
+from research.learning.files import read_card
 from research.learning.sealed import CARD
+from research.learning.universal.rule import FORMAT
 
 COLUMNS = (
     Row("J_training", "J, training worlds", "bp a year"),
@@ -44,6 +48,25 @@ ANSWERS = {
     "weights": "weights of its own, round the target",
 }
 FEW = 3  # lines that a sentence names
+TERMS = {
+    "J": "What trading costs and what distance from the target costs, bp of NAV a year: the cost, and half of g times "
+    "the squared difference in return to the target. Lower is better.",
+    "Training worlds": "Days of the training period, drawn again in blocks. Those in which a seed is judged are the "
+    "same for all seeds, and none learned in them.",
+    "Closed form": "The no-trade half-widths of small costs (Shreve and Soner 1994; Janeček and Shreve 2004), from "
+    "which the policy starts. Widths and drifts are shown as multiples of them.",
+    "Importance": "How much J rises when a feature is shuffled between worlds at every decision (Breiman 2001, "
+    "section 10).",
+    "Optimum": "The best policy of normal days with the mean and covariance of the training days, by dynamic "
+    "programming. It is known for one or two lines beside cash with proportional costs.",
+    "Drifted": "A feature is farther from its distribution in training than in any single training world. A test "
+    "longer than a world makes this less likely, a shorter one is allowed more.",
+    "Sealed": "Numbers and card bear one hash over both. What a test found is kept beside them.",
+}
+IN_THE_MEAN = (
+    "A learned box may move with the gaps and with the market; here age, volatility and market return are as in "
+    "training in the mean."
+)
 SECTIONS = {
     "learning": "How it learned",
     "doing": "What it does",
@@ -57,8 +80,13 @@ SECTIONS = {
 def write_card(folder: Path) -> Path:
     """Measure what is not yet known of the policies in a folder, and write their page into it; gives its path.
 
+    That of the universal rebalancer is made from its network alone.
     Raises : DataError when there are none, or when one is not as it was saved.
     """
+    if (folder / CARD).exists() and read_card(folder).get("format") == FORMAT:
+        from backtests.learned.universal_sheet import write_universal_card
+
+        return write_universal_card(folder)
     found = read_policies(folder)
     for seed, card in found.cards.items():
         if missing := [name for name in NEEDED if name not in card]:
@@ -95,6 +123,7 @@ def policy_html(name: str, found: Found) -> str:
         gaps=_gaps(found),
         lines=_lines(card),
         seen=_seen(card, results),
+        terms=TERMS,
         settings=settings_text(_settings(card)),
     )
 
@@ -111,7 +140,8 @@ def policy_pictures(found: Found, policy: LearnedPolicy) -> dict[str, Picture]:
     if policy.action == "bands":
         drawn |= {"trades": trades_picture(policy), "regimes": regimes_picture(policy)}
         if len(policy.assets) == 2 and not why_unknown(card):
-            drawn["region"] = region_picture(policy, region_of(policy))
+            half, past = policy.scales.half_width[-1], partial(outside, policy)
+            drawn["region"] = region_picture(policy.assets, half, past, region_of(policy), IN_THE_MEAN)
     return {name: picture for name, picture in drawn.items() if picture is not None}
 
 

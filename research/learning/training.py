@@ -62,7 +62,15 @@ class Training:
         return self.policies[self.chosen]
 
     def save(self, folder: str | Path) -> Path:
-        """Write every seed's policy into `seed-<number>` under `folder`; gives the folder."""
+        """Write every seed's policy into `seed-<number>` under `folder`; gives the folder.
+
+        Raises : ConfigError where the folder has seeds besides: they would be taken for those of this training.
+        """
+        own = {f"seed-{seed}" for seed in self.policies}
+        if others := sorted(path.name for path in Path(folder).glob("seed-*") if path.name not in own):
+            raise ConfigError(
+                f"{folder} holds {', '.join(others)} of another training: give each training a folder of its own."
+            )
         for seed, policy in self.policies.items():
             policy.save(Path(folder) / f"seed-{seed}")
         return Path(folder)
@@ -105,7 +113,8 @@ def train(
 ) -> Training:
     """Train a policy from each seed of `spec` on `market`, which ends with the last training day.
 
-    costs, g, periods_per_year, lag : of the J that it learns for.
+    costs, g, periods_per_year, lag : of the J that it learns for. Worlds begin with a wealth of 1: where amounts are
+               charged, such as tickets, give `costs.simplified(market, nav)`.
     workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
     executor : processes of someone else's instead, such as a cluster's. Not threads.
     progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.

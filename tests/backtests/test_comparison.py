@@ -153,13 +153,13 @@ def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
     returns = market.returns.copy()
     returns[first:] *= -0.9
     other = replace(desk, market=replace(market, returns=returns))
-    tuned, again = (fit(d.policies["tuned"], d) for d in (desk, other))
+    tuned, again = (fit("tuned", d) for d in (desk, other))
     assert tuned.tuned is not None
     assert again.tuned is not None
     assert tuned.policy == again.policy
     assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
     learned = replace(desk.policies["rl"], steps=20_000, seeds=(1,))
-    one, two = (fit(learned, d).training for d in (desk, other))
+    one, two = (fit("rl", d, spec=learned).training for d in (desk, other))
     assert one is not None
     assert two is not None
     assert one.losses == two.losses

@@ -136,7 +136,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
     played = backtest(
         before, Threshold(spec.allocation, 0.02), costs, start=before.dates[listed + session + 1], nav=1e6
     )
-    got = fit(spec, portfolio).tuned
+    got = fit("tuned", portfolio).tuned
     assert got is not None
     found = got.card.tried.set_index("band").loc[0.02, "J"]
     assert found == pytest.approx(losses(played, yardstick).mean(), rel=1e-12)
@@ -146,8 +146,10 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
 
 def test_training_days_that_end_before_the_costs_are_known_are_refused(load: Load) -> None:
     portfolio = load(IMPACT | {"test_start": "1993-03-01"})
-    with pytest.raises(ConfigError, match="end on 1993-02-26, before the spreads and impact of all lines are known"):
-        fit(portfolio.policies["tuned"], portfolio)
+    with pytest.raises(
+        ConfigError, match=r"policies\.tuned .*end on 1993-02-26, before the spreads and impact"
+    ):
+        fit("tuned", portfolio)
 
 
 def test_training_days_that_costs_by_the_day_leave_out_are_a_warning_and_on_record(load: Load, market: Market) -> None:

@@ -83,7 +83,7 @@ def test_a_policy_sees_the_ends_of_the_periods_of_its_own_fold(learned: WalkForw
 def test_a_fold_is_the_policy_that_was_fitted_before_it(portfolio: Portfolio, tuned: WalkForward) -> None:
     """Up to the second start it is the plain comparison of a test that begins with the first, to the bit."""
     first = replace(portfolio, test_start=pd.Timestamp(STARTS[0]))
-    alone = play(first, fit(portfolio.policies["tuned"], first).policy, "alone")
+    alone = play(first, fit("tuned", first).policy, "alone")
     until = int(np.searchsorted(alone.dates, pd.Timestamp(STARTS[1])))
     assert until > 400
     np.testing.assert_array_equal(tuned.played.ledger.nav[:until], alone.ledger.nav[:until])

@@ -1,6 +1,6 @@
 """How J fell along the training: a line a seed, and between the best and the worst of them a band."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -36,10 +36,27 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
         else f"J in worlds of training days that it does not learn on; {number(ends.iloc[0], 3)} bp a year at the end."
     )
     each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
-    return picture("learning", "Learning", caption, f"bp a year. {each}.", data, lambda f: _draw(f, data), HALF)
+    of = ("J in training worlds", "bp a year, over thousand steps")
+    return picture(
+        "learning", "Learning", caption, f"bp a year. {each}.", data, lambda f: _draw(f, data, of, 1e3), HALF
+    )
 
 
-def _draw(f: Format, data: pd.DataFrame) -> Canvas:
+def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
+    """What the universal rebalancer lost in each of its updates, over what the closed form expects to lose there."""
+    data = pd.DataFrame(curve).rename(columns={"updates": "steps", "loss": "J"}).assign(seed=seed, stands=True)
+    last = number(data["J"].iloc[-1], 3)
+    caption = (
+        "J in random markets over what the closed form expects there, means of neighbouring updates; each update meets "
+        f"markets of its own, so that the line is never still. {last} at the end."
+    )
+    of = ("J over what is expected", "over updates")
+    return picture(
+        "learning", "Learning", caption, f"It ends at {last}.", data, lambda f: _draw(f, data, of, 1.0), HALF
+    )
+
+
+def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
     canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"learning-{f.css}")
     plot = f.width - f.left - RIGHT
     right, foot, most = f.left + plot, TITLE + HIGH, max(float(data["steps"].max()), 1.0)
@@ -47,10 +64,10 @@ def _draw(f: Format, data: pd.DataFrame) -> Canvas:
     axes.set_xlim(0.0, most)
     low, high = limits(data["J"].tolist())
     axes.set_ylim(low, high)
-    heading(canvas, f.left, TITLE - 12.0, "J in training worlds", "bp a year, over thousand steps")
+    heading(canvas, f.left, TITLE - 12.0, *of)
     scale(canvas, axes, ticks(low, high), f.left, right)
-    for mark in ticks(0.0, most / 1e3, most=4):
-        canvas.text(f.left + plot * 1e3 * mark / most, foot + 12.0, number(mark, 0), colour="soft", align="center")
+    for mark in ticks(0.0, most / unit, most=4):
+        canvas.text(f.left + plot * unit * mark / most, foot + 12.0, number(mark, 0), colour="soft", align="center")
     by_step = data.groupby("steps")["J"].agg(["min", "max"])
     if not data["stands"].all():
         axes.fill_between(by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0)

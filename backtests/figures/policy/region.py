@@ -1,5 +1,7 @@
 """Where a learned policy of two lines holds, over where holding is best."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -7,8 +9,6 @@ from backtests.figures.canvas import TOKENS, Canvas
 from backtests.figures.optimum.region import FOOT, LINE, POINTS, TITLE, gap_axes, outline
 from backtests.figures.picture import Format, Picture, height_of, picture
 from backtests.figures.words import percent
-from backtests.learned.answers import outside
-from research.learning import LearnedPolicy
 from research.market.market import Array, Mask
 from research.rules.region import Region
 
@@ -16,26 +16,32 @@ FINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal regio
 KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
 
 
-def region_picture(policy: LearnedPolicy, region: Region) -> Picture:
-    """The edge of the learned region of no trade, of the optimal one, and of the closed form's box."""
+def region_picture(
+    lines: Sequence[str], half_width: Array, outside: Callable[[Array], Array], region: Region, said: str
+) -> Picture:
+    """The edge of the learned region of no trade, of the optimal one, and of the closed form's box.
+
+    lines : what the two are called.  half_width : (2,) the closed form's, of NAV.
+    outside : of gaps (m, 2), how far the worst line is outside its learned box (m,); below zero nothing is traded.
+    said : what the caption says of the boxes.
+    """
     around = outline(region)
     reach = AIR * float(np.abs(around).max())
     gaps = np.linspace(-reach, reach, FINE)
     first, second = np.meshgrid(gaps, gaps)
-    past = outside(policy, np.column_stack([first.ravel(), second.ravel()])).reshape(first.shape)
+    past = outside(np.column_stack([first.ravel(), second.ravel()])).reshape(first.shape)
     known = _inside(region, first, second)
     mine = past <= 0.0
     common = float((mine & known).sum() / max((mine | known).sum(), 1))
     caption = (
         f"Inside its edge nothing is traded. The two regions have {percent(common, 0)} of their joint area in common. "
-        "A learned box may move with the gaps and with the market; here age, volatility and market return are as in "
-        "training in the mean."
+        f"{said}"
     )
     data = pd.DataFrame({"first": first.ravel(), "second": second.ravel(), "outside": past.ravel()})
     data["optimal"] = known.ravel()
     return picture(
         "region", "The region in which nothing is traded", caption, f"In common: {percent(common, 0)}.", data,
-        lambda f: _draw(f, policy, around, gaps, past),
+        lambda f: _draw(f, lines, half_width, around, gaps, past),
     )  # fmt: skip
 
 
@@ -47,14 +53,14 @@ def _inside(region: Region, first: Array, second: Array) -> Mask:
     return found
 
 
-def _draw(f: Format, policy: LearnedPolicy, around: Array, gaps: Array, past: Array) -> Canvas:
+def _draw(f: Format, lines: Sequence[str], half_width: Array, around: Array, gaps: Array, past: Array) -> Canvas:
     size = 460.0 if f.is_wide else f.width - f.left - 12.0
     left = f.left + (70.0 if f.is_wide else 0.0)
     canvas = Canvas(f.width, TITLE + size + FOOT + (0.0 if f.is_wide else LINE * 2), f"region-{f.css}")
-    axes = gap_axes(canvas, left, size, POINTS * float(gaps[-1]), policy.assets)
+    axes = gap_axes(canvas, left, size, POINTS * float(gaps[-1]), lines)
     axes.fill(*(POINTS * around).T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
     axes.plot(*(POINTS * around).T, color=TOKENS["sky"], linewidth=KEY["optimal"][1])
-    a, b = POINTS * policy.scales.half_width[-1]
+    a, b = POINTS * half_width
     axes.plot([-a, a, a, -a, -a], [-b, -b, b, b, -b], color=TOKENS["soft"], linewidth=KEY["closed form"][1])
     axes.contour(
         POINTS * gaps, POINTS * gaps, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1]

@@ -129,6 +129,10 @@ def test_a_trained_policy_is_kept_whole(training, tmp_path):
     loaded = LearnedPolicy.load(tmp_path / "seed-2")
     assert loaded.card["targets"] == training.policies[2].card["targets"]
     np.testing.assert_array_equal(loaded.net.weight_2, training.policies[2].net.weight_2)
+    training.save(tmp_path)  # the same seeds again are no others
+    (tmp_path / "seed-9").mkdir()
+    with pytest.raises(ConfigError, match="holds seed-9 of another training"):
+        training.save(tmp_path)
 
 
 def test_the_seed_with_the_median_loss_stands_for_all():

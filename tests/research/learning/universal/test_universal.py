@@ -10,7 +10,7 @@ import torch
 from learned import COSTS, two_lines
 
 from backtests.engine import backtest
-from benchmarks import universal as benchmark
+from backtests.learned import unseen
 from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning import Universal
@@ -245,10 +245,10 @@ def test_a_setting_out_of_range_is_refused(settings, message):
 
 @pytest.mark.slow
 def test_it_is_near_the_known_optimum_in_markets_that_it_never_met_and_not_below_it_beyond_chance():
-    """Six of the benchmark's hundred markets, a fifth of its paths."""
+    """Six of the benchmark's hundred markets, on fewer paths."""
     policy, found = trained(), []
-    for k, problem in enumerate(benchmark.problems(6)):
-        gap = benchmark.gaps(problem, 40, 2 * k, policy.net, policy.standard, beside=False)
+    for k, problem in enumerate(unseen.problems(6)):
+        gap = unseen.gap(problem, policy, 40, 2 * k)
         assert gap["universal"] > -3.0 * gap["error"]
         found.append(gap["universal"])
     assert np.median(found) < 0.02  # the closed form's are 3.6 and 14 %

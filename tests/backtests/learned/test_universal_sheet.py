@@ -1,0 +1,64 @@
+"""The card of the universal rebalancer as a page: its figures against the laboratory's, and how a browser shows it."""
+
+import shutil
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import check_page
+
+from backtests.figures.words import percent
+from backtests.laboratory import play
+from backtests.learned.sheet import write_card
+from backtests.learned.universal_sheet import judged, universal_html, worked_region
+from backtests.learned.unseen import lines_in, median, problems
+from backtests.optimality import WORKED
+from research.learning import Universal
+from research.learning.universal.rule import FOLDER, trained
+from research.rules import OptimalRegion
+
+MARKETS, PATHS = 4, 20
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return universal_html("universal", trained(), MARKETS, PATHS)
+
+
+def test_what_is_judged_is_what_the_rule_does(page: str) -> None:
+    """The rule itself, played by the laboratory week by week through the accounting."""
+    found = judged(trained(), MARKETS, PATHS)
+    assert found["lines"].tolist() == [1, 2, 1, 2]
+    for k, problem in enumerate(problems(2)):
+        laboratory = problem.laboratory(PATHS, k)
+        known = tuple(map(tuple, problem.covariance.tolist()))
+        rule = Universal(problem.holding, problem.g, every=1, periods_per_year=52.0, covariance=known)
+        best = play(laboratory, OptimalRegion(problem.holding, problem.region())).J
+        mine = play(laboratory, rule).J
+        assert mine.mean() / best.mean() - 1.0 == pytest.approx(found["universal"][k], abs=2e-4)
+    value, low, high = median(found["universal"])
+    assert low <= value == np.median(found["universal"]) <= high
+    words = f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}]"
+    assert words in unescape(page)
+
+
+def test_the_learned_region_is_where_the_rule_holds() -> None:
+    lines, data = lines_in(WORKED), worked_region(trained()).data
+    for row in data.sample(40, random_state=1).to_dict("records"):
+        weights = lines.target + np.array([row["first"], row["second"]])
+        widths = trained().widths(lines.target, weights, WORKED.covariance, np.full(2, WORKED.cost), WORKED.g, 1 / 52)
+        assert row["outside"] == pytest.approx((np.abs(weights - lines.target) - widths).max(), abs=1e-12)
+    assert ((data["outside"] <= 0.0) & data["optimal"]).sum() > 0.8 * ((data["outside"] <= 0.0) | data["optimal"]).sum()
+
+
+def test_a_browser_shows_the_page_and_it_is_the_same_again(page: str, tmp_path: Path) -> None:
+    assert page == universal_html("universal", trained(), MARKETS, PATHS)
+    check_page(page, tmp_path)
+
+
+def test_its_folder_gets_its_page_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "universal"
+    shutil.copytree(FOLDER, folder)
+    monkeypatch.setattr("backtests.learned.universal_sheet.universal_html", lambda name, policy: f"of {name}")
+    assert write_card(folder).read_text(encoding="utf-8") == "of universal"
