@@ -7,7 +7,7 @@ three years go before the ten that count.
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
 
 from backtests.laboratory import Laboratory, play, ratio
 from backtests.optimality import WARM_UP, WEEKS, Problem
@@ -29,8 +29,8 @@ def problems(count: int, seed: int = SEED) -> list[Problem]:
         volatility = np.exp(rng.uniform(np.log(0.08), np.log(0.6), n))
         cost, g = (float(np.exp(rng.uniform(np.log(a), np.log(b)))) for a, b in ((1e-4, 5e-3), (1.0, 20.0)))
         correlation = float(rng.uniform(-0.5, 0.9)) if n > 1 else 0.0
-        shape = (tuple(map(float, x)) for x in (target, 0.25 * volatility, volatility))
-        found.append(Problem(*shape, correlation, cost, g))
+        weights, mean, deviation = (tuple(map(float, x)) for x in (target, 0.25 * volatility, volatility))
+        found.append(Problem(weights, mean, deviation, correlation, cost, g))
     return found
 
 
@@ -81,9 +81,10 @@ def gap(
     return {"universal": over.mean, "error": over.error, **others}
 
 
-def median(values: ArrayLike) -> tuple[float, float, float]:
+def median(values: Array | pd.Series) -> tuple[float, float, float]:
     """The median over markets and its 95 % bounds, by bootstrap."""
     from scipy.stats import bootstrap
 
-    drawn = bootstrap((values,), np.median, method="percentile", rng=np.random.default_rng(1)).confidence_interval
-    return float(np.median(values)), float(drawn.low), float(drawn.high)
+    found = np.asarray(values)
+    drawn = bootstrap((found,), np.median, method="percentile", rng=np.random.default_rng(1)).confidence_interval
+    return float(np.median(found)), float(drawn.low), float(drawn.high)

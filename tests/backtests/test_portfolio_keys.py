@@ -146,9 +146,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
 
 def test_training_days_that_end_before_the_costs_are_known_are_refused(load: Load) -> None:
     portfolio = load(IMPACT | {"test_start": "1993-03-01"})
-    with pytest.raises(
-        ConfigError, match=r"policies\.tuned .*end on 1993-02-26, before the spreads and impact"
-    ):
+    with pytest.raises(ConfigError, match=r"policies\.tuned .*end on 1993-02-26, before the spreads and impact"):
         fit("tuned", portfolio)
 
 
