@@ -17,13 +17,13 @@ from numpy.typing import ArrayLike
 from backtests.evidence import Word, holm
 from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.figures.words import counted, listed, number, percent
-from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, EXPOSURE, FAMILIES, LEARNERS
+from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, EXPOSURE, FAMILIES, LEARNERS, UNTAUGHT
 from backtests.study.running import Study
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
-YARDSTICKS = (BETTER_CALENDAR, TUNED, CLOSED_FORM)  # the last is where learners begin
-TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", CLOSED_FORM, "band to edge")  # in sentences
+YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTAUGHT)  # the last is where learners begin
+TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTAUGHT, CLOSED_FORM, "band to edge")
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
 LEVEL = 0.95
 MEASURES = {  # of differences: times, unit, and whether less is better

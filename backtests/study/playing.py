@@ -20,9 +20,11 @@ from backtests.notebook import plain
 from backtests.study.cases import NAMED, Case, all_cases
 from backtests.sweeps import Arena, Choices, threshold
 from backtests.tuning import played, tune
+from research.accounting import Costs
 from research.allocation import Allocation
 from research.arguments import one_of
-from research.learning import Learned, PPOSettings, Reward, Universal, train
+from research.learning import Learned, PPOSettings, Reward, Universal, train, untaught
+from research.market import Market
 from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
 
 MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
@@ -48,10 +50,10 @@ FAMILIES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, check=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), check=CHECKS),
 }
-BETTER_CALENDAR, CLOSED_FORM = "better calendar", "closed form"
+BETTER_CALENDAR, CLOSED_FORM, UNTAUGHT = "better calendar", "closed form", "nothing learned"
 TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
 STEPS = {  # of a seed
-    "ppo": 40 * UPDATE,
+    "ppo": 32 * UPDATE,
     "gradient": 48 * UPDATE,
     "cross-entropy": 2_000_000,
     "sac": 40_000,
@@ -85,11 +87,20 @@ def exposed_cases() -> tuple[Case, ...]:
 
 
 def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
-    """Rules that need no training on the case: never, calendars, and weekly the closed form's and universal boxes."""
+    """Rules that are not tuned: never, calendars, and weekly boxes.
+
+    Those of the closed form are narrowed for weekly checks, from the last year's covariance. Those with which learners
+    begin are not, and come from the covariance of all training days. The universal rebalancer's are its own.
+    """
     region = NoTradeRegion(held, arena.g, check="week", periods_per_year=arena.periods_per_year)
     universal = Universal(held, arena.g, periods_per_year=arena.periods_per_year)
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
-    return {"never": Never(held), **calendars, CLOSED_FORM: region, "universal": universal}
+    boxes: dict[str, Rule] = {
+        CLOSED_FORM: region,
+        UNTAUGHT: untaught(Learned(held, steps=1, every="week"), *_learned_from(arena), lag=arena.lag),
+        "universal": universal,
+    }
+    return {"never": Never(held), **calendars, **boxes}
 
 
 def play(case: Case, budget: Budget) -> dict[str, Any]:
@@ -147,17 +158,21 @@ def spec(held: Allocation, name: str, budget: Budget) -> Learned:
 
 def _learned(arena: Arena, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
     """A row a seed; beside a learner of exposure, a row each for what holds as much in the mean."""
-    before = arena.market.until(arena.start - pd.Timedelta(days=1))
     training = train(
-        spec(arena.strategic, name, budget), before, arena.costs, arena.g, arena.periods_per_year, lag=arena.lag,
-        workers=1, progress=_silent,
-    )  # fmt: skip
+        spec(arena.strategic, name, budget), *_learned_from(arena), lag=arena.lag, workers=1, progress=_silent
+    )
     found = measured(arena, list(training.policies.values()))
     rows = [
         _row(name, seed, seed == training.chosen, multiple, training.losses[seed], figures)
         for seed, figures in zip(training.policies, found, strict=True)
     ]
     return rows + (_as_exposed(arena, training.policies[training.chosen], multiple) if name == EXPOSURE else [])
+
+
+def _learned_from(arena: Arena) -> tuple[Market, Costs, float, float]:
+    """The days before the test, and what J is there."""
+    before = arena.market.until(arena.start - pd.Timedelta(days=1))
+    return before, arena.costs, arena.g, arena.periods_per_year
 
 
 def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ class Study:
     """What was found.
 
     table    : a row a case, rule, seed and cost: `playing.play` has its columns; besides case, universe, window, lines.
-    manifest : what each case was made from and how its rules were chosen, and what it took.
+    manifest : what each case was made from, the settings of learners, how rules were chosen, and what it took.
     """
 
     table: pd.DataFrame
@@ -63,6 +63,7 @@ class Study:
         """Put the files of cases together. Raises ConfigError for none, and for cases of other code or settings."""
         frames, cases = [], {}
         common: dict[str, Any] = {}
+        learners: dict[str, Any] = {}
         for result in results:
             origin = dict(result["made_from"])
             settings, data = origin.pop("settings"), origin.pop("data")
@@ -77,22 +78,17 @@ class Study:
             about = {"case": result["case"], "universe": universe, "window": int(window)}
             frames.append(pd.DataFrame(result["rows"]).assign(**about, lines=len(result["weights"])))
             kept = {name: value for name, value in result.items() if name not in ("case", "made_from", "rows")}
+            learners |= settings["case"]["learners"]
             cases[result["case"]] = kept | {"data": data, **{k: settings["case"][k] for k in ("steps", "seeds")}}
         if not frames:
             raise ConfigError("a study needs one case at least: found none. Name one, such as funds-2-2016.")
         table = pd.concat(frames, ignore_index=True).astype({"seed": "Int64", "training_J": float})
-        return cls(table, {"made_from": common, "cases": cases})
+        return cls(table, {"made_from": common, "learners": learners, "cases": cases})
 
     @property
     def trials(self) -> int:
         """Settings and seeds that were tried on training days, over all cases."""
         return sum(facts["trials"] for facts in self.manifest["cases"].values())
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Core seconds by what they were spent on."""
-        spent = pd.DataFrame([facts["seconds"] for facts in self.manifest["cases"].values()])
-        return {str(name): float(total) for name, total in spent.sum().items()}
 
     def save(self, folder: str | Path) -> Path:
         """Write the table as Parquet, and beside it the manifest with today's date and the machine."""

@@ -72,12 +72,13 @@ def _observed(seen: Array) -> Observed:
     """Of one feature, seen (W, decisions)."""
     values = np.unique(np.quantile(seen, SHARES, method="inverted_cdf"))
     shares = np.searchsorted(np.sort(seen, axis=None), values, side="right") / seen.size
-    known = Observed(values, shares, ())
-    farthest = [
-        max(known.distance(part) for world in seen for part in (world[:length], world[-length:]))
-        for length in lengths(seen.shape[1])
-    ]
-    return known._replace(farthest=tuple(farthest))
+    below = np.cumsum(seen[:, :, None] <= values, axis=1)  # (W, decisions, m), counted from the first decision on
+    below = np.concatenate([np.zeros_like(below[:, :1]), below], axis=1)
+    farthest = []
+    for length in lengths(seen.shape[1]):
+        ends = np.stack([below[:, length], below[:, -1] - below[:, -1 - length]]) / length
+        farthest.append(float(np.abs(ends - shares).max()))
+    return Observed(values, shares, tuple(farthest))
 
 
 def lengths(decisions: int) -> list[int]:

@@ -15,16 +15,18 @@ import numpy as np
 import pandas as pd
 
 from research.accounting import Costs
-from research.arguments import is_whole
+from research.arguments import is_whole, refuse
 from research.errors import ConfigError
+from research.learning.actions import numbers_of
 from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.lesson import Lesson, Noted
-from research.learning.network import Network
+from research.learning.network import Network, network
 from research.learning.policy import LearnedPolicy
 from research.learning.rollouts import closed_form, gauge, in_bands, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report, Told, side_by_side
+from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 from research.market.market import frozen
@@ -142,22 +144,46 @@ def train(
     standard, reward_scale = gauge(days, spec)
     return Training(
         policies={
-            seed: LearnedPolicy(
-                allocation=spec.allocation,
-                every=spec.every,
-                assets=market.assets,
-                seen=market.dates[-1],
-                scales=days.scales,
-                standard=standard,
-                net=lesson.net,
-                card=card(spec, days, seed, lesson, standard, reward_scale, references),
-                action=spec.action,
+            seed: _policy(
+                spec, days, standard, lesson.net, card(spec, days, seed, lesson, standard, reward_scale, references)
             )
             for seed, lesson in zip(spec.seeds, lessons, strict=True)
         },
         losses={seed: lesson.losses[-1] for seed, lesson in zip(spec.seeds, lessons, strict=True)},
         closed_form=references["closed_form"][-1],
         never=references["never"][-1],
+    )
+
+
+def untaught(
+    spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, *, lag: int = 1
+) -> LearnedPolicy:
+    """What a learner of boxes begins with: zero in answer to everything, and so the closed form's boxes of these days.
+
+    Raises : ConfigError for an action that is no box; ConfigError and DataError as `train` does.
+    """
+    if spec.action not in ("bands", "edges"):
+        refuse("action of what is not taught is", spec.action, "only 'bands' and 'edges' begin at the closed form.")
+    days = training_days(spec, market, costs, g, periods_per_year, lag)
+    seen, answers = len(SHARED) + len(market.assets), numbers_of(spec.action, len(market.assets))
+    layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
+    standard = Standard(frozen(np.zeros(seen)), frozen(np.ones(seen)))
+    return _policy(spec, days, standard, network(layers), {})
+
+
+def _policy(
+    spec: Learned, days: TrainingDays, standard: Standard, net: Network, card: Mapping[str, Any]
+) -> LearnedPolicy:
+    return LearnedPolicy(
+        allocation=spec.allocation,
+        every=spec.every,
+        assets=days.market.assets,
+        seen=days.market.dates[-1],
+        scales=days.scales,
+        standard=standard,
+        net=net,
+        card=card,
+        action=spec.action,
     )
 
 

@@ -124,7 +124,7 @@ def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None
 def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: Path) -> None:
     made = study(CASES, whole, TINY, progress=False)
     table = made.table
-    per_case = 10 * len(MULTIPLES) + len(TINY.seeds)  # ten rules; learners at one cost, where a case is not named
+    per_case = 11 * len(MULTIPLES) + len(TINY.seeds)  # eleven rules; learners at one cost, where a case is not named
     assert table.groupby("case").size().tolist() == [per_case] * len(NAMES)
     assert not set(NAMES) & set(NAMED)
     own = table[table["rule"] == "ppo"]
