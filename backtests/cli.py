@@ -121,7 +121,7 @@ def study(
 
     if rules_only and exposure:
         raise ConfigError("--rules-only leaves out what --exposure learns: give one of them.")
-    budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS)
+    budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
     with _kept("cases"):
@@ -171,14 +171,22 @@ def training() -> None:
 def universal(
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 1,
     steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
-    folder: Annotated[Path | None, typer.Option(help="[default: data/policies/universal]", show_default=False)] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="[default: data/policies/universal, for the seed and steps it has]", show_default=False),
+    ] = None,
 ) -> None:
     """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
     from tqdm.auto import tqdm
 
-    from research.learning.universal.course import train_universal
+    from research.learning.universal.course import SEED, UPDATES, train_universal
     from research.learning.universal.rule import FOLDER
 
+    if folder is None and (seed, steps) != (SEED, UPDATES):
+        raise ConfigError(
+            f"seed {seed} and {steps:,} steps would write another network over the one that comes with the workbench "
+            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules play: give --folder."
+        )
     with _kept("updates"), tqdm(total=steps, desc="universal", unit=" updates") as bar:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: bar.update(done - bar.n))
     typer.echo(f"Written to {made}.")

@@ -26,15 +26,6 @@ def mean_exposure(played: Backtest) -> float:
     return float(played.weights.to_numpy()[:-1].sum(axis=1).mean())
 
 
-def goes_to_cash(
-    played: Backtest,
-    held: Allocation,
-    rule: Callable[[Allocation], Rule] = MONTHLY,
-) -> bool:
-    """Did a policy hold less in the mean than `held` does by `rule`, and more than nothing?"""
-    return 0.0 < mean_exposure(played) < mean_exposure(_beside(played, rule(held)))
-
-
 def benchmarks(
     played: Backtest,
     held: Allocation,
@@ -44,8 +35,15 @@ def benchmarks(
     """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
 
     As `matched`, whose rules these are.
+    Raises : DataError as it does, and for a mean exposure that `held` cannot have.
     """
-    return {name: _beside(played, own, name) for name, own in matched(played, held, rule, lookback).items()}
+    rules = matched(played, held, rule, lookback)
+    if not rules:
+        raise DataError(
+            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
+            f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
+        )
+    return {name: _beside(played, own, name) for name, own in rules.items()}
 
 
 def matched(
@@ -56,19 +54,17 @@ def matched(
 ) -> dict[str, Rule]:
     """The rules by name that hold as much of their lines as `played` did, in the mean of the test's closes.
 
+    None where that is nothing, or as much as `held` does by `rule`: only a policy that goes to cash has such rules.
     rule : when both trade.  lookback : returns of which the volatility target takes its volatility.
-    Raises : DataError for a mean exposure that `held` cannot have, and for a backtest with deposits or withdrawals.
+    Raises : DataError for a backtest with deposits or withdrawals.
     """
     if played.flows.any():
         raise DataError(
             f"{played.name} had deposits or withdrawals, whose cash is no choice of its own. Play it without."
         )
-    if not goes_to_cash(played, held, rule):
-        raise DataError(
-            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
-            f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
-        )
     wanted, year = mean_exposure(played), played.periods_per_year
+    if not 0.0 < wanted < mean_exposure(_beside(played, rule(held))):
+        return {}
     held_returns = target_returns(target_path(held, played.market, played.first), played.market, played.first)
     scale = volatility(held_returns, year)
 

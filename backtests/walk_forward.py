@@ -21,7 +21,7 @@ from research.accounting import Hold, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, PolicyError
-from research.learning import Learned, LearnedPolicy
+from research.learning import Learned
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
@@ -43,6 +43,16 @@ class Succession:
     def family(self) -> str:
         """That of all of them."""
         return str(getattr(self.policies[0], "family", ""))
+
+    @property
+    def every(self) -> object:
+        """When all of them are asked, where that is on a calendar; else None."""
+        return getattr(self.policies[0], "every", None)
+
+    @property
+    def turnover_cap(self) -> float | None:
+        """Of all of them, if they have one."""
+        return getattr(self.policies[0], "turnover_cap", None)
 
     def decide(self, view: View) -> Hold | Trade:
         """What the one in force decides. Raises PolicyError before the first start."""
@@ -87,8 +97,7 @@ class WalkForward:
             found.append(f"{self.name} never traded in the test.")
         rows = [int(days.searchsorted(start)) for start in self.starts]
         for name, fitted, within in zip(names, self.fits, map(slice, rows, [*rows[1:], None]), strict=True):
-            if isinstance(fitted.policy, LearnedPolicy):
-                found += warnings_of(fitted.policy, self.played, name, within)
+            found += warnings_of(fitted.policy, self.played, name, within)
         return tuple(found)
 
     def folds(self) -> pd.DataFrame:

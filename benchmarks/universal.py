@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory import play
-from backtests.learned.unseen import closed_form, gap, lines_in, median, problems
+from backtests.learned.unseen import gap, lines_in, median, problems
 from backtests.optimality import WEEKS, Problem
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, View
@@ -43,8 +43,7 @@ def rivals(problem: Problem, paths: int, seed: int) -> dict[str, Rule]:
     width, hold = float(lines_in(problem).half_width.mean()), problem.holding
     bands = np.minimum(BANDS * width, 0.99)
     return {
-        "closed form": closed_form(problem),
-        "closed form, narrowed": NoTradeRegion(hold, **known),  # type: ignore[arg-type]
+        "closed form, narrowed, cash held as well": NoTradeRegion(hold, **known),  # type: ignore[arg-type]
         "quadratic destination, tuned": tuned(
             problem, paths, seed, lambda years: BestPoint(hold, check="day", horizon=years, **known), HORIZONS
         ),

@@ -35,9 +35,10 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
         policy.scales,
     )
     table = pd.DataFrame({"weight": played.weights.to_numpy()[1:, i], "target": targets[:, i]}, played.dates[1:])
+    last, holds = np.cumsum(decides) - 1, made.part == 0.0  # of the answers, on each day
     for name, bound in (("lower", made.lower), ("upper", made.upper)):
-        table.loc[decides, name] = np.where(made.part > 0.0, bound[:, i], np.nan)
-    table[["lower", "upper"]] = table[["lower", "upper"]].ffill()
+        answered = np.where(holds, np.nan, bound[:, i])
+        table[name] = [answered[k] if k >= 0 else np.nan for k in last]
     bookings = played.booked[played.counted[played.booked, i]]
     table["traded"] = np.isin(days, played.ledger.booked[bookings])
     return table

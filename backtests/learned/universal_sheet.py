@@ -17,7 +17,7 @@ from backtests.figures.policy.region import region_picture
 from backtests.figures.words import listed, number, percent
 from backtests.learned.results import SHEET
 from backtests.learned.sheet import ANSWERS, TERMS
-from backtests.learned.unseen import closed_form, gap, lines_in, median, problems
+from backtests.learned.unseen import CLOSED, gap, lines_in, median, problems
 from backtests.optimality import WORKED
 from backtests.tearsheet import render
 from research.learning.learners.threads import one_thread
@@ -27,7 +27,6 @@ from research.learning.universal.rule import Trained, load
 from research.market.market import Array
 
 MARKETS, PATHS = 40, 100  # that it is judged in
-CLOSED = "closed form"
 COUNTS = {"one line": 1, "two lines": 2}
 SECTIONS = {
     "learning": "How it learned",
@@ -82,8 +81,7 @@ def universal_html(name: str, policy: Trained, markets: int = MARKETS, paths: in
 def judged(policy: Trained, markets: int, paths: int) -> pd.DataFrame:
     """A row a market that it never met: its number of lines, and what is above the optimum, see `unseen.gap`."""
     rows = [
-        {"lines": len(problem.target), **gap(problem, policy, paths, k, {CLOSED: closed_form(problem)})}
-        for k, problem in enumerate(problems(markets))
+        {"lines": len(problem.target), **gap(problem, policy, paths, k)} for k, problem in enumerate(problems(markets))
     ]
     return pd.DataFrame(rows)
 

@@ -14,10 +14,11 @@ from backtests.optimality import WARM_UP, WEEKS, Problem
 from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
 from research.market.market import Array
-from research.rules import NoTradeRegion, OptimalRegion, Rule
+from research.rules import OptimalRegion, Rule
 from research.rules.no_trade_region import half_widths
 
 SEED = 77
+CLOSED = "closed form"
 
 
 def problems(count: int, seed: int = SEED) -> list[Problem]:
@@ -41,8 +42,11 @@ def lines_in(problem: Problem) -> Lines:
     return lines_of(target, widths, problem.covariance, cost, 1.0 / WEEKS)
 
 
-def losses(laboratory: Laboratory, lines: Lines, policy: Trained) -> Array:
-    """(W,) J of the network on each path, bp of NAV a year, after the weeks that do not count."""
+def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
+    """(W,) J on each path, bp of NAV a year, after the weeks that do not count.
+
+    policy : whose network makes the boxes; None leaves them as wide as the closed form's, of which it gives multiples.
+    """
     import torch
 
     from research.learning.differentiable import Holdings
@@ -54,17 +58,12 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained) -> Array:
     held = Holdings(torch.from_numpy(target.copy()), torch.from_numpy(1.0 - target.sum(axis=1)))
     worlds = TorchWorlds(held, target, days, laboratory.costs.tariff(), laboratory.g, sessions=1, lag=0)
     aim, half = torch.from_numpy(target), torch.from_numpy(np.tile(lines.half_width, (paths, 1)))
-    actions, terms = np.empty(target.shape), []
+    actions, terms = np.zeros(target.shape), []
     for _ in range(laboratory.days):
-        answers(policy.net, policy.standard, lines, np.ascontiguousarray(worlds.weights.numpy()), actions)
+        if policy is not None:
+            answers(policy.net, policy.standard, lines, np.ascontiguousarray(worlds.weights.numpy()), actions)
         terms.append(worlds.act(boxes_of(torch.from_numpy(actions), aim, half)).numpy())
     return np.array(terms)[WARM_UP * WEEKS :].mean(axis=0) * WEEKS * 1e4
-
-
-def closed_form(problem: Problem) -> NoTradeRegion:
-    """The boxes that the network's widths are multiples of."""
-    known = problem.covariance.tolist()
-    return NoTradeRegion(problem.holding, problem.g, covariance=known, periods_per_year=float(WEEKS), narrowed=False)
 
 
 def gap(
@@ -72,13 +71,14 @@ def gap(
 ) -> dict[str, float]:
     """How far J is above the optimum in one market, as a fraction of it, on paths of this seed.
 
-    Under "universal" that of the network, under "error" its standard error over paths; by name that of rules `beside`.
+    Under "universal" that of the network, under "error" its standard error over paths, under CLOSED that of the closed
+    form's widths in the same boxes; by name that of rules `beside`.
     """
-    laboratory = problem.laboratory(paths, seed)
+    laboratory, lines = problem.laboratory(paths, seed), lines_in(problem)
     best = play(laboratory, OptimalRegion(problem.holding, problem.region())).J
-    over = ratio(losses(laboratory, lines_in(problem), policy), best)
+    over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
     others = {name: ratio(play(laboratory, rule).J, best).mean for name, rule in (beside or {}).items()}
-    return {"universal": over.mean, "error": over.error, **others}
+    return {"universal": over.mean, "error": over.error, CLOSED: plain.mean, **others}
 
 
 def median(values: Array | pd.Series) -> tuple[float, float, float]:

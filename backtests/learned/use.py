@@ -50,7 +50,7 @@ def _views(played: "Backtest", rows: Rows) -> Iterator[View]:
             nav=float(played.ledger.nav[d]),
             nav_history=played.ledger.nav[: d + 1],
             days_since_trade=t - int(played.last_booked[d]),
-            costs=played.costs,
+            costs=played.costs.until(t + 1),
         )
 
 
@@ -68,37 +68,39 @@ def _drift(policy: LearnedPolicy, played: "Backtest", days: slice) -> list[Drift
 
 
 def use_warnings(played: "Backtest") -> tuple[str, ...]:
-    """What must be known of where a policy was used; nothing for one that was not learned, see `warnings_of`."""
-    policy = played.policy
-    if isinstance(policy, Universal):
-        return _unlike(policy, played)
-    return warnings_of(policy, played, played.name) if isinstance(policy, LearnedPolicy) else ()
+    """What must be known of where a policy was used, see `warnings_of`."""
+    return warnings_of(played.policy, played, played.name)
 
 
-def _unlike(policy: Universal, played: "Backtest") -> tuple[str, ...]:
+def _unlike(policy: Universal, played: "Backtest", name: str, days: slice) -> tuple[str, ...]:
     """Was the universal rebalancer asked about portfolios unlike any that it learned from?"""
     market = played.market
-    tested = np.arange(played.first + 1, len(market.dates))
+    tested = np.arange(played.first + 1, len(market.dates))[days]
     asked = tested[scheduled(market.days[tested], policy.every, market.calendar)]
     met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
     drawn, said = trained().card["settings"]["markets"], []
-    for j, name in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
-        low, high = min(drawn[name]), max(drawn[name])
+    for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
+        low, high = min(drawn[what]), max(drawn[what])
         values = met[:, j] if len(met) else np.zeros(0)
         if outside := int(((values < low) | (values > high)).sum()):
             said.append(
-                f"{name.replace('_', ' ')} from {values.min():.3g} to {values.max():.3g} (it learned from {low:g} to "
+                f"{what.replace('_', ' ')} from {values.min():.3g} to {values.max():.3g} (it learned from {low:g} to "
                 f"{high:g}), outside at {outside:,} of {counted(len(met), 'decision')}"
             )
-    return (f"{played.name} met portfolios unlike any that it learned from: {listed(said)}.",) if said else ()
+    return (f"{name} met portfolios unlike any that it learned from: {listed(said)}.",) if said else ()
 
 
-def warnings_of(policy: LearnedPolicy, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:
+def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:
     """What must be known of where a policy was used: on days that it saw, on revised data, in an unlike market.
 
+    Nothing for one that was not learned.
     The engine itself refuses a test that begins before the last day that a policy saw. What its card says is held
     against the test besides.  name : by which it is called.  days : of the test, those on which it was in force.
     """
+    if isinstance(policy, Universal):
+        return _unlike(policy, played, name, days)
+    if not isinstance(policy, LearnedPolicy):
+        return ()
     saw = policy.card.get("saw", {})
     of_days = _of_days(saw, played, name, days) if saw.get("last") else ()
     said = (*of_days, drift_words(name, _drift(policy, played, days)))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from backtests.engine import backtest
-from backtests.exposure import goes_to_cash, matched
+from backtests.exposure import matched
 from backtests.notebook import plain
 from backtests.study.cases import NAMED, Case, all_cases
 from backtests.sweeps import Arena, Choices, threshold
@@ -64,10 +64,15 @@ EXPOSURE_STEPS = {EXPOSURE: 32 * UPDATE}  # of the study of exposure
 
 @dataclass(frozen=True)
 class Budget:
-    """What learners may spend. steps : of a seed, by learner; none is left out.  seeds : one policy from each."""
+    """What learners may spend, and who else plays.
+
+    steps : of a seed, by learner; those that are not in it do not learn.  seeds : one policy from each.
+    rules : do those play that do not learn, or are tuned?
+    """
 
     steps: Mapping[str, int] = field(default_factory=lambda: dict(STEPS))
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    rules: bool = True
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -116,16 +121,17 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
     trials = 0
     for multiple in MULTIPLES:
         here = replace(arena, costs=arena.times(multiple))
-        with _clocked(seconds, "tuned"):
-            tuned = {name: tune(choices, here) for name, choices in FAMILIES.items()}
-            tuned[BETTER_CALENDAR] = tune([Calendar(here.strategic, every) for every in CALENDARS], here)
-            rules = untuned(here.strategic, here) | {name: t.policy for name, t in tuned.items()}
-            rows += [
-                _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
-                for name, figures in zip(rules, measured(here, list(rules.values())), strict=True)
-            ]
-        chosen[f"{multiple:g}"] = {name: _settings(t.card.rule) for name, t in tuned.items()}
-        trials += sum(t.card.trials for t in tuned.values())
+        if budget.rules:
+            with _clocked(seconds, "tuned"):
+                tuned = {name: tune(choices, here) for name, choices in FAMILIES.items()}
+                tuned[BETTER_CALENDAR] = tune([Calendar(here.strategic, every) for every in CALENDARS], here)
+                rules = untuned(here.strategic, here) | {name: t.policy for name, t in tuned.items()}
+                rows += [
+                    _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
+                    for name, figures in zip(rules, measured(here, list(rules.values())), strict=True)
+                ]
+            chosen[f"{multiple:g}"] = {name: _settings(t.card.rule) for name, t in tuned.items()}
+            trials += sum(t.card.trials for t in tuned.values())
         for by in budget.learners(case, multiple):
             with _clocked(seconds, by):
                 rows += _learned(here, by, budget, multiple)
@@ -180,10 +186,8 @@ def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, 
     played = backtest(
         arena.market, learned, arena.costs, start=arena.start, lag=arena.lag, periods_per_year=arena.periods_per_year
     )
-    if not goes_to_cash(played, arena.strategic):
-        return []
     rules = matched(played, arena.strategic)
-    figures = measured(arena, list(rules.values()))
+    figures = measured(arena, list(rules.values())) if rules else []
     return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
 
 

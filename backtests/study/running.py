@@ -168,6 +168,7 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         "steps": {by: steps for by, steps in budget.steps.items() if by in used},
         "learners": {by: spec(FixedWeights(one.weights), by, budget).settings() for by in budget.steps if by in used},
         "seeds": list(budget.seeds) if used else [],
+        "rules": budget.rules,
     }
     common = {
         "cost_bps": COST,

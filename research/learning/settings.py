@@ -99,6 +99,9 @@ class Learned:
         one_of("action of Learned is", self.action, ACTIONS)
         one_of("device of Learned is", self.device, ("cpu", "cuda"))
         _check_learner(self.by, self.action, self.reward)
+        for name in LEARNERS:
+            if name != self.by and (given := getattr(self, name)) != type(given)():
+                raise ConfigError(f"{name} of Learned is {given!r}, and it learns by {self.by!r}: leave that out.")
         if self.device == "cuda" and self.by in ("gradient", "cross_entropy"):
             raise ConfigError(f"device of Learned is 'cuda', and by {self.by!r} learns on the processor: use 'cpu'.")
         if self.patience and not self.reward.objective:

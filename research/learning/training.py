@@ -118,7 +118,7 @@ def train(
     costs, g, periods_per_year, lag : of the J that it learns for. Worlds begin with a wealth of 1: where amounts are
                charged, such as tickets, give `costs.simplified(market, nav)`.
     workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
-    executor : processes of someone else's instead, such as a cluster's. Not threads.
+    executor : processes of someone else's instead, such as a cluster's with one thread a worker. Not threads.
     progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
     checkpoints : folder in which each seed keeps what it has come to, and what it has learned. The same training,
                killed, goes on from there, and ends with the same bits; at its end the files are deleted.

@@ -3,14 +3,34 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import numpy as np
 import torch
 
+from research.errors import ConfigError
+
+BUSY = RLock()  # held while someone learns: what he draws from, all threads of a process share
+
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread, and no checks of distributions; what was set before, and every generator, comes back after."""
+    """One torch thread, and no checks of distributions; what was set before, and every generator, comes back after.
+
+    Raises : ConfigError while another thread of this process is within: each would take the other's numbers.
+    """
+    if not BUSY.acquire(blocking=False):
+        raise ConfigError(
+            "another thread of this process learns already, and both would draw from the same generators: use "
+            "processes, or workers of one thread each."
+        )
+    try:
+        yield from _alone()
+    finally:
+        BUSY.release()
+
+
+def _alone() -> Iterator[None]:
     threads, python = torch.get_num_threads(), random.getstate()
     numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
     checks = torch.distributions.Distribution._validate_args

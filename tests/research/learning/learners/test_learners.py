@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -17,24 +18,22 @@ from research.learning import CrossEntropySettings, DQNSettings, GradientSetting
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.lesson import WORLDS
 from research.learning.learners.settings import LEARNERS
+from research.learning.learners.threads import one_thread
 from research.learning.network import Network
 from research.learning.rollouts import VALIDATING, answer_of, judge
 from research.learning.settings import Learned
 from research.learning.training import SCALAR
 from research.learning.training_days import training_days
 
-QUICK = Learned(
-    TARGET,
-    steps=4_096,
-    seeds=(3,),
-    episode=12,
-    ppo=PPOSettings(worlds=32, rollout=8, batch=64, epochs=2),
-    sac=SACSettings(worlds=8, batch=32, buffer=600),
-    dqn=DQNSettings(worlds=8, batch=32, buffer=600, follow=80),
-    gradient=GradientSettings(worlds=16, decisions=16),
-    cross_entropy=CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8),
-)
-BY = {by: replace(QUICK, by=by, action="hold_or_trade" if by == "dqn" else "bands") for by in LEARNERS}
+QUICK = Learned(TARGET, steps=4_096, seeds=(3,), episode=12)
+OWN = {
+    "ppo": PPOSettings(worlds=32, rollout=8, batch=64, epochs=2),
+    "sac": SACSettings(worlds=8, batch=32, buffer=600),
+    "dqn": DQNSettings(worlds=8, batch=32, buffer=600, follow=80),
+    "gradient": GradientSettings(worlds=16, decisions=16),
+    "cross_entropy": CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8),
+}
+BY = {by: replace(QUICK, by=by, action="hold_or_trade" if by == "dqn" else "bands", **{by: OWN[by]}) for by in LEARNERS}
 
 
 class Killed(Exception):
@@ -192,11 +191,20 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
         ({"patience": -1}, "patience of Learned is -1"),
         ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
         ({"steps": 0}, "steps of Learned is 0: give a whole number, 1 or more"),
+        ({"gradient": OWN["gradient"]}, r"gradient of Learned is GradientSettings\(.*\), and it learns by 'ppo'"),
     ],
 )
 def test_a_learner_that_cannot_learn_the_action_is_refused(changed, said):
     with pytest.raises(ConfigError, match=said):
         replace(QUICK, **changed)
+
+
+def test_two_threads_of_a_process_cannot_learn_at_once(past):
+    with ThreadPoolExecutor(1) as other, one_thread():
+        with one_thread():  # within one thread there is one order of what is drawn
+            pass
+        with pytest.raises(ConfigError, match="another thread of this process learns already"):
+            other.submit(learned, BY["ppo"], past).result()
 
 
 def test_a_device_that_is_not_there_is_refused(past, monkeypatch):
