@@ -1,10 +1,12 @@
 """Learners beside the known optimum, at a small budget; and the optimum itself beside its programme."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from backtests.laboratory import estimate, play
-from backtests.learned.optimality import KnownOptimum, against_the_optimum
+from backtests.learned.optimality import KnownOptimum, against_the_optimum, kept, learners, learners_with_fee
 from backtests.optimality import WORKED
 from research.allocation import FixedWeights
 from research.errors import ConfigError
@@ -47,6 +49,16 @@ def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
     assert one["upper"] > 0.0
     assert one["upper"] < most
     assert one["J"] == pytest.approx(known.best.mean() * (1.0 + one["gap"]))
+
+
+@pytest.mark.parametrize(("market", "specs"), [("plain", learners), ("fee", learners_with_fee)])
+def test_the_kept_seeds_had_the_budgets_of_today(market: str, specs: Callable[..., dict[str, Learned]]) -> None:
+    table = kept(market).query("learner != 'closed form'")
+    for name, spec in specs(TARGET, (1, 2, 3, 4, 5)).items():
+        own = table[table["learner"] == name]
+        assert own["seed"].tolist() == list(spec.seeds)
+        assert set(own["steps"]) == {spec.whole_steps}
+    assert set(table["learner"]) == set(specs(TARGET, (1,)))
 
 
 def test_a_fee_is_refused_where_an_action_would_pay_a_part_of_it() -> None:

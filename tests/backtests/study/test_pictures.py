@@ -1,5 +1,6 @@
 """Pictures of the study say what its table says."""
 
+import json
 import re
 
 import numpy as np
@@ -7,10 +8,11 @@ import pandas as pd
 import pytest
 
 from backtests.figures.real_markets import frontier, frontier_picture, ratio_picture
-from backtests.study import KEPT, NAMED, all_cases
+from backtests.study import KEPT, KEPT_EXPOSURE, NAMED, Budget, all_cases
 from backtests.study.findings import TUNED
-from backtests.study.playing import CALENDARS, FAMILIES, STEPS
+from backtests.study.playing import CALENDARS, EXPOSURE_STEPS, FAMILIES, STEPS, exposed_cases, spec
 from backtests.study.running import Study
+from research.allocation import FixedWeights
 from research.errors import DataError
 
 
@@ -50,7 +52,7 @@ def test_the_frontier_is_a_geometric_mean_at_one_price(made: Study) -> None:
     assert "ppo" not in set(frontier(Study(learned_once, made.manifest))["rule"])
 
 
-def test_the_study_that_is_kept_says_what_it_was_made_from_and_can_be_drawn() -> None:
+def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
     kept = Study.load(KEPT)
     assert re.fullmatch(r"[0-9a-f]{12}", kept.manifest["made_from"]["code"])  # a commit, and nothing on top of it
     assert set(kept.manifest["cases"]) == set(kept.table["case"])
@@ -58,5 +60,17 @@ def test_the_study_that_is_kept_says_what_it_was_made_from_and_can_be_drawn() ->
     assert {"ppo", "universal", *FAMILIES, *CALENDARS} <= set.intersection(*kept.table.groupby("case")["rule"].agg(set))
     assert (kept.table.query("rule == 'ppo' and cost_multiple == 1").groupby("case")["seed"].nunique() == 5).all()
     assert set(STEPS) <= set(kept.table[kept.table["case"] == NAMED[0]]["rule"])
+
+
+def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
+    for folder, steps, named in ((KEPT, STEPS, NAMED[0]), (KEPT_EXPOSURE, EXPOSURE_STEPS, exposed_cases()[0].name)):
+        manifest, budget = Study.load(folder).manifest, Budget(steps)
+        assert manifest["cases"][named]["steps"] == steps
+        learners = {by: spec(FixedWeights((0.6, 0.4)), by, budget).settings() for by in steps}
+        assert manifest["learners"] == json.loads(json.dumps(learners))
+
+
+def test_the_study_that_is_kept_can_be_drawn() -> None:
+    kept = Study.load(KEPT)
     assert "below 1 in" in ratio_picture(kept, "closed form").caption
     assert frontier_picture(kept).data.groupby("rule").size().max() == 3

@@ -2,6 +2,7 @@
 
 import json
 import pickletools
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from learned import COSTS, two_lines
 
+from backtests.cli import main
 from backtests.engine import backtest
 from backtests.learned import unseen
 from research.allocation import HRP, FixedWeights
@@ -16,7 +18,8 @@ from research.errors import ConfigError, DataError
 from research.learning import Universal
 from research.learning.sealed import CARD, NUMBERS, read_sealed, write_sealed
 from research.learning.state import Standard
-from research.learning.universal.course import train_universal
+from research.learning.universal.course import SEED, UPDATES, train_universal
+from research.learning.universal.course import settings as course_settings
 from research.learning.universal.equivariant import MOVING, STANDING, answers, forward
 from research.learning.universal.equivariant import see as see_compiled
 from research.learning.universal.random_markets import draw
@@ -200,6 +203,19 @@ def test_another_version_a_missing_file_and_other_shapes_are_refused(copied, tmp
     (copied / CARD).unlink()
     with pytest.raises(DataError, match=r"card\.json cannot be read"):
         load(copied)
+
+
+def test_what_comes_with_the_workbench_is_what_the_command_makes():
+    card = trained().card
+    assert (card["seed"], card["updates"]) == (SEED, UPDATES)
+    assert card["settings"] == course_settings()
+
+
+def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["rebalance", "train", "universal", "--steps", "10"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "would write another network over the one that comes with the workbench" in capsys.readouterr().err
 
 
 # -- as a rule -------------------------------------------------------------------------------------------------------
