@@ -6,8 +6,8 @@ Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that
 the same measure.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -119,22 +119,17 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    found = {}
-    for rule, pairs in paired(standing(study, multiple), over, "J").items():
-        if not _in_many(pairs["window"]):
-            continue
-        mean = clustered_mean(np.log(pairs["own"] / pairs["other"]), pairs["window"])
-        found[rule] = {
-            "ratio": np.exp(mean.estimate),
-            "lower": np.exp(mean.lower),
-            "upper": np.exp(mean.upper),
-            "lower_in": int((pairs["own"] < pairs["other"]).sum()),
-            "cases": mean.cases,
-            "windows": mean.windows,
-            "seed_spread": seed_spread(study, rule, multiple),
-            "p": mean.p,
-        }
-    return _judged(pd.DataFrame(found).T, lower_is_better=True, favour="ratio", neutral=1.0)
+    rows = standing(study, multiple)
+    logs = _compared(rows, over, "J", lambda own, other: np.log(own / other))
+    below = {rule: int((pairs["own"] < pairs["other"]).sum()) for rule, pairs in paired(rows, over, "J").items()}
+    table = logs.assign(
+        ratio=np.exp(logs["estimate"]),
+        lower=np.exp(logs["lower"]),
+        upper=np.exp(logs["upper"]),
+        lower_in=[below[rule] for rule in logs.index],
+        seed_spread=[seed_spread(study, rule, multiple) for rule in logs.index],
+    )
+    return _judged(table.drop(columns="estimate"), lower_is_better=True, favour="ratio", neutral=1.0)
 
 
 def differences(study: Study, over: str, measure: str, multiple: float = 1.0) -> pd.DataFrame:
@@ -142,7 +137,7 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 
     measure : one of `MEASURES`, in whose unit the numbers are.
     """
-    table = _compared(standing(study, multiple), over, measure)
+    table = _less(standing(study, multiple), over, measure)
     return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
 
 
@@ -153,28 +148,33 @@ def exposure(study: Study) -> pd.DataFrame:
     """
     rows = as_exposed(study)
     found = [
-        _compared(rows[rows["rule"].isin((EXPOSURE, over))], over, measure).assign(over=over, measure=measure)
+        _less(rows[rows["rule"].isin((EXPOSURE, over))], over, measure).assign(over=over, measure=measure)
         for over in (CONSTANT, VOLATILITY)
         for measure in ("sharpe", "max_drawdown")
     ]
     return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
 
 
-def _compared(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
-    """A row a rule of `rows`, as `standing` gives them: the mean difference to `over`, not judged yet."""
-    times, found = MEASURES[measure][0], {}
-    for rule, pairs in paired(rows, over, measure).items():
-        if _in_many(pairs["window"]):
-            mean = clustered_mean(times * (pairs["own"] - pairs["other"]), pairs["window"])
-            found[rule] = {
-                "difference": mean.estimate,
-                "lower": mean.lower,
-                "upper": mean.upper,
-                "cases": mean.cases,
-                "windows": mean.windows,
-                "p": mean.p,
-            }
-    return pd.DataFrame(found).T
+def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
+    """A row a rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
+    times = MEASURES[measure][0]
+    table = _compared(rows, over, measure, lambda own, other: times * (own - other))
+    return table.rename(columns={"estimate": "difference"})
+
+
+def _compared(
+    rows: pd.DataFrame, over: str, measure: str, compare: Callable[[pd.Series, pd.Series], ArrayLike]
+) -> pd.DataFrame:
+    """A row a rule of `rows`, as `standing` gives them, that has cases of two windows with `over`: a `Mean`'s fields.
+
+    compare : of the measure and that of `over`, a case each, what is averaged.
+    """
+    found = {
+        rule: asdict(clustered_mean(compare(pairs["own"], pairs["other"]), pairs["window"]))
+        for rule, pairs in paired(rows, over, measure).items()
+        if _in_many(pairs["window"])
+    }
+    return pd.DataFrame.from_dict(found, orient="index", columns=[f.name for f in fields(Mean)])
 
 
 def _check_windows(study: Study) -> None:
