@@ -104,11 +104,14 @@ def opened(page: str, folder: Path, *options: str) -> list[dict[str, object]]:
     return found
 
 
-def check_page(page: str, folder: Path) -> None:
-    """At every width the page scrolls no way but down, and its drawings stay on it, with words that can be read."""
+def check_page(page: str, folder: Path, drawn: int = 50) -> None:
+    """At every width the page scrolls no way but down, and its drawings stay on it, with words that can be read.
+
+    drawn : how many parts they have at the least.
+    """
     for found in opened(page, folder):
         assert found["scroll"] <= found["room"], found
-        assert found["drawn"] > 50
+        assert found["drawn"] > drawn
         assert found["outside"] == [], found["width"]
         assert found["touching"] == [], found["width"]
         assert found["smallest"] >= 9.0, found["width"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.figures.words import listed, number, percent
-from backtests.learned.results import RESULTS, loss
+from backtests.learned.results import RESULTS, loss, seals_of
 from backtests.run import REPORTS, ROOT
 from backtests.tables import text_table
 from research.errors import DataError
@@ -98,6 +98,8 @@ def _gap(folder: Path, card: Mapping[str, Any]) -> float | None:
     for place in (folder, folder.parent):
         try:
             found = json.loads((place / RESULTS).read_text(encoding="utf-8"))
+            if found["seals"] != seals_of(place):  # measured of others, which were saved here before
+                continue
             return float(found["optimum"]["seeds"][str(card.get("seed"))]["gap"])
         except (OSError, ValueError, KeyError, TypeError):
             continue

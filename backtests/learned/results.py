@@ -119,14 +119,14 @@ def read_policies(folder: Path) -> Found:
         )
     found = {seed: cards[path] for seed, path in sorted(by_seed.items())}
     results = _read_results(folder)
-    if results and results.get("seals") != _seals(folder):
+    if results and results.get("seals") != seals_of(folder):
         raise DataError(f"{folder / RESULTS} is of other policies than those beside it. Delete it, and make it again.")
     return Found(found, by_seed, results.get("stands", _stands(found)), results)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     """Write what was measured beside the cards, with the seals of the policies that it is of."""
-    write_json(folder / RESULTS, {**results, "seals": _seals(folder)})
+    write_json(folder / RESULTS, {**results, "seals": seals_of(folder)})
 
 
 def _own(folder: Path) -> list[Path]:
@@ -134,7 +134,8 @@ def _own(folder: Path) -> list[Path]:
     return [folder] if (folder / CARD).exists() else sorted(folder.glob("seed-*"))
 
 
-def _seals(folder: Path) -> dict[str, str]:
+def seals_of(folder: Path) -> dict[str, str]:
+    """By folder of a seed, the seal that its card bears."""
     return {path.name if path != folder else "": seal_of(path) for path in _own(folder)}
 
 

@@ -212,8 +212,9 @@ def _test_words(results: Mapping[str, Any]) -> str:
 
 def _figures(found: Found) -> Block:
     test = found.results["test"]
+    who = "Every seed" if len(found.results["seeds"]) == len(found.cards) else f"Seed {found.stands} alone"
     caption = (
-        f"Every seed out of sample, net of costs: {test['days']:,} days, {test['first']} to {test['last']}, market "
+        f"{who} out of sample, net of costs: {test['days']:,} days, {test['first']} to {test['last']}, market "
         f"{test['market']}, data {test['fingerprint'][:16]}; seed {found.stands} stands for them"
     )
     seeds = {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NAMED = 3  # features at most in a warning, those that drifted farthest
 
 
+FAR = 2.0  # times the costs of training: those that are further off are other costs
 ALL = slice(None)  # days of a test
 
 
@@ -103,7 +104,8 @@ def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -
         return ()
     saw = policy.card.get("saw", {})
     of_days = _of_days(saw, played, name, days) if saw.get("last") else ()
-    said = (*of_days, drift_words(name, _drift(policy, played, days)))
+    unlike = _other_terms(policy.card.get("objective", {}), played, name)
+    said = (*of_days, unlike, drift_words(name, _drift(policy, played, days)))
     return tuple(words for words in said if words)
 
 
@@ -111,6 +113,19 @@ def _of_days(saw: Mapping[str, Any], played: "Backtest", name: str, days: slice)
     first, last = pd.Timestamp(saw["first"]), pd.Timestamp(saw["last"])
     tested = played.dates[1:][days]
     return _seen_days(first, last, tested, name), _other_past(first, last, saw["fingerprint"], played.market, name)
+
+
+def _other_terms(objective: Mapping[str, Any], played: "Backtest", name: str) -> str:
+    """Costs or a lag that it did not learn with: nothing that it sees tells it of them."""
+    if not objective:
+        return ""
+    learned = float(np.mean([sum(rates.values()) for rates in objective["costs_bps"].values()]))
+    paid, said = 1e4 * float(np.nanmean(played.costs.total)), []
+    if max(learned, paid) > FAR * min(learned, paid):
+        said.append(f"costs of {learned:g} bp a side in the mean, and pays {paid:g}")
+    if objective["lag"] != played.lag:
+        said.append(f"a lag of {counted(objective['lag'], 'session')}, and has {counted(played.lag, 'session')}")
+    return f"{name} learned with {listed(said)}: what it does fits what it learned with." if said else ""
 
 
 def _seen_days(first: pd.Timestamp, last: pd.Timestamp, tested: pd.DatetimeIndex, name: str) -> str:

@@ -19,6 +19,7 @@ from research.learning.training_days import TrainingDays
 from research.market.market import Array
 
 LEAST = 8  # decisions: fewer look like nothing in particular
+NEGLIGIBLE = 0.05  # of distances: where all training worlds are alike, some weeks of four sessions are no other market
 SHARES = np.linspace(0.0, 1.0, 21)  # at which distributions are kept
 
 
@@ -48,8 +49,8 @@ class Drift(NamedTuple):
 
     @property
     def drifted(self) -> bool:
-        """Is it farther off than any training world was?"""
-        return self.distance > self.limit
+        """Is it farther off than any training world was, and by more than holidays in some weeks can do?"""
+        return self.distance > max(self.limit, NEGLIGIBLE)
 
 
 def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[list[Observed], int]:

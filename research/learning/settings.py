@@ -31,7 +31,8 @@ class Learned:
     """A rule that is still to be learned (`train`): at the end of each period a box, as wide as the state asks.
 
     allocation    : what to hold; its target changes only when a line is listed (FixedWeights, EqualWeights).
-    steps         : decisions a seed learns from.  seeds : one policy is trained from each.
+    steps         : decisions a seed learns from, at the least: updates are whole (`whole_steps`).
+    seeds         : one policy is trained from each.
     every         : "day", "week" or "month": it decides at the last session of each.
     block         : mean length of the blocks of days that worlds are made of, sessions: long enough to keep a spell
                     of high volatility together, short enough that a year draws from many.

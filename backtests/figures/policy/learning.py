@@ -29,11 +29,13 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
     data = pd.DataFrame(rows)
     ends = data.groupby("seed")["J"].last()
     caption = (
-        f"J of {counted(len(ends), 'seed')} in worlds of training days that none learns on; at the end it lies between "
+        f"J of {counted(len(ends), 'seed')} in worlds of training days that none learns on, and other ones than those "
+        f"that judge them in the end; at the end it lies between "
         f"{number(ends.min(), 3)} and {number(ends.max(), 3)} bp a year. The band holds all seeds; heavy: the one "
         f"that stands for them, {stands}."
         if len(ends) > 1
-        else f"J in worlds of training days that it does not learn on; {number(ends.iloc[0], 3)} bp a year at the end."
+        else "J in worlds of training days that it does not learn on, and other ones than those that judge it in the "
+        f"end; {number(ends.iloc[0], 3)} bp a year at the end."
     )
     each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
     of = ("J in training worlds", "bp a year, over thousand steps")

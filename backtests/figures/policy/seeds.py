@@ -24,14 +24,14 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     others = sorted(results["others"].items(), key=lambda item: item[1])
     rows += [{"policy": name, "J": J, "J_lower": J, "J_upper": J, "stands": False} for name, J in others]
     data = pd.DataFrame(rows)
-    one = results["seeds"][stands]
+    one, many = results["seeds"][stands], len(results["seeds"]) > 1
     beaten = [f"{sum(r['J'] < J for r in results['seeds'].values()) or 'none'} beat {name}" for name, J in others]
     caption = (
         f"Seed {stands}, with the median J in training worlds, stands for all: {number(one['J'])} bp a year "
         f"[{number(one['J_lower'])}, {number(one['J_upper'])}]. "
         + (f"Of {len(results['seeds'])} seeds {listed(beaten)}. " if others else "")
-        + "Strokes are 95 % intervals of the days drawn again in blocks; the seeds share the days, so that their "
-        "differences are surer than the strokes."
+        + "Strokes are 95 % intervals of the days drawn again in blocks"
+        + ("; the seeds share the days, so that their differences are surer than the strokes." if many else ".")
     )
     alt = "; ".join(f"{r['policy']} {number(r['J'])}" for r in rows)
     return picture(

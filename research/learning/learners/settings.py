@@ -37,6 +37,8 @@ class PPOSettings:
         _check_counts(self, "worlds", "rollout", "batch", "epochs", "hidden")
         for name, most in (("learning_rate", 1.0), ("clip", 1.0), ("gamma", 0.9999), ("gae_lambda", 1.0)):
             check_within("PPOSettings", name, getattr(self, name), 0.0, most)
+        if self.batch < 2:
+            raise ConfigError(f"batch of PPOSettings is {self.batch}: an update compares decisions, give 2 or more.")
         if self.worlds * self.rollout % self.batch:
             raise ConfigError(
                 f"batch of PPOSettings is {self.batch}: give a number that divides the {self.worlds * self.rollout} "

@@ -9,8 +9,8 @@ from learned import COSTS, TARGET, YEAR, carded, two_lines
 
 from backtests.backtest import Backtest
 from backtests.engine import backtest
-from backtests.learned.use import drift_in, observations
-from research.accounting import View
+from backtests.learned.use import drift_in, observations, use_warnings
+from research.accounting import Costs, View
 from research.errors import PolicyError
 from research.learning import LearnedPolicy, Universal
 from research.market import Market
@@ -109,3 +109,22 @@ def test_the_universal_rebalancer_says_where_it_was_never_trained(market: Market
         r"2\.\d+ to [\d.]+ \(it learned from 0\.05 to 2\), outside at 100 of 100 decisions\.",
         said,
     )
+
+
+def test_costs_and_a_lag_that_it_did_not_learn_with_are_said() -> None:
+    """It learned at 10 bp a side, booked a session later; half and twice of that are no other costs."""
+    market = two_lines(900, seed=1)
+    policy = carded(market.until(market.dates[600]))
+
+    def said(bps: float, lag: int = 1) -> list[str]:
+        costs, first = Costs.bps(2, commission=bps), market.dates[601]
+        one = backtest(market, policy, costs, start=first, lag=lag, periods_per_year=YEAR, name="rl")
+        return [words for words in use_warnings(one) if "learned with" in words]
+
+    assert said(10.0) == said(5.0) == said(20.0) == []
+    assert said(200.0) == [
+        "rl learned with costs of 10 bp a side in the mean, and pays 200: what it does fits what it learned with."
+    ]
+    assert said(10.0, lag=0) == [
+        "rl learned with a lag of 1 session, and has no sessions: what it does fits what it learned with."
+    ]
