@@ -208,7 +208,7 @@ def test_the_command_plays_the_named_cases_and_saves_the_study(
     assert not end.value.code
     assert "1 case in 1 window" in capsys.readouterr().out
     read = Study.load(tmp_path / "rules-only")
-    assert read.table["rule"].nunique() == 10
+    assert read.table["rule"].nunique() == 11
     monkeypatch.setattr(sys, "argv", ["rebalance", "study", "funds-2-1999", "--reports", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         main()
