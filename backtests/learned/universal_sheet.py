@@ -45,30 +45,28 @@ MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Sealed")} | {
 
 def write_universal_card(folder: Path) -> Path:
     """Judge the network in a folder, and write its page into it; gives its path. Raises DataError as `load` does."""
-    path = folder / SHEET
-    path.write_text(universal_html(folder.name, load(folder)), encoding="utf-8", newline="\n")
+    path, policy = folder / SHEET, load(folder)
+    path.write_text(universal_html(folder.name, policy, judged(policy)), encoding="utf-8", newline="\n")
     return path
 
 
-def universal_html(name: str, policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> str:
-    """The whole page.  markets, paths : how many it is judged in, of one line and of two in turn; and on, each."""
+def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
+    """The whole page.  found : as `judged` gives it."""
     card = policy.card
-    with one_thread():
-        found = judged(policy, markets, paths)
     return render(
         "policy.html.j2",
         name=name,
         facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
         sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
         lead=f"{name} answers any portfolio with {ANSWERS['bands']}, and was trained on none.",
-        findings=[_words(found, paths)],
+        findings=[_words(found)],
         sheet={"warnings": []},
         learning=[updates_picture(card["curve"], card["seed"])],
         doing=[],
         region=worked_region(policy),
         seeds=None,
         figures=None,
-        gaps=_gaps(found, paths),
+        gaps=_gaps(found),
         lines=_met(card["settings"]),
         seen=None,
         terms=MEANT,
@@ -78,11 +76,13 @@ def universal_html(name: str, policy: Trained, markets: int = MARKETS, paths: in
     )
 
 
-def judged(policy: Trained, markets: int, paths: int) -> pd.DataFrame:
-    """A row a market that it never met: its number of lines, and what is above the optimum, see `unseen.gap`."""
-    rows = [
-        {"lines": len(problem.target), **gap(problem, policy, paths, k)} for k, problem in enumerate(problems(markets))
-    ]
+def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
+    """A row a market that it never met: its `lines` and `paths`, and what is above the optimum, see `unseen.gap`."""
+    with one_thread():
+        rows = [
+            {"lines": len(problem.target), "paths": paths, **gap(problem, policy, paths, k)}
+            for k, problem in enumerate(problems(markets))
+        ]
     return pd.DataFrame(rows)
 
 
@@ -111,17 +111,17 @@ def _facts(card: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _words(found: pd.DataFrame, paths: int) -> str:
+def _words(found: pd.DataFrame) -> str:
     value, low, high = median(found["universal"])
     return (
-        f"In {len(found)} markets of one and two lines that it never met, on {paths:,} paths each, J is "
+        f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
         f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}] and "
         f"{percent(found['universal'].max())} at worst; the closed form's boxes, from which it starts, are "
         f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
     )
 
 
-def _gaps(found: pd.DataFrame, paths: int) -> Block:
+def _gaps(found: pd.DataFrame) -> Block:
     groups = {words: found[found["lines"] == n] for words, n in COUNTS.items()} | {"all": found}
     rows = [
         [words, str(len(part)), _median(part["universal"]), _most(part["universal"]), _median(part[CLOSED]),
@@ -130,8 +130,9 @@ def _gaps(found: pd.DataFrame, paths: int) -> Block:
     ]  # fmt: skip
     error = number(100.0 * found["error"].median(), 1)
     caption = (
-        f"J above the optimum's in markets that it never met, with 95 % of the median over markets; {paths:,} paths of "
-        f"ten years each, which leave one market's figure an error of {error} in the median"
+        f"J above the optimum's in markets that it never met, with 95 % of the median over markets; "
+        f"{found['paths'][0]:,} paths of ten years each, which leave one market's figure an error of {error} in the "
+        "median"
     )
     heads: list[str | tuple[str, str]] = [
         "markets of", "markets", ("universal, median", "%"), ("worst", "%"), ("closed form, median", "%"),

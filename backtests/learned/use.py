@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from backtests.backtest import Backtest
 
 NAMED = 3  # features at most in a warning, those that drifted farthest
-
-
-FAR = 2.0  # times the costs of training: those that are further off are other costs
+FAR = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
 ALL = slice(None)  # days of a test
 
 
@@ -104,7 +102,7 @@ def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -
         return ()
     saw = policy.card.get("saw", {})
     of_days = _of_days(saw, played, name, days) if saw.get("last") else ()
-    unlike = _other_terms(policy.card.get("objective", {}), played, name)
+    unlike = _other_terms(policy.card, played, name)
     said = (*of_days, unlike, drift_words(name, _drift(policy, played, days)))
     return tuple(words for words in said if words)
 
@@ -115,13 +113,15 @@ def _of_days(saw: Mapping[str, Any], played: "Backtest", name: str, days: slice)
     return _seen_days(first, last, tested, name), _other_past(first, last, saw["fingerprint"], played.market, name)
 
 
-def _other_terms(objective: Mapping[str, Any], played: "Backtest", name: str) -> str:
+def _other_terms(card: Mapping[str, Any], played: "Backtest", name: str) -> str:
     """Costs or a lag that it did not learn with: nothing that it sees tells it of them."""
+    objective = card.get("objective", {})
     if not objective:
         return ""
+    far = max(FAR, card.get("settings", {}).get("variation", {}).get("cost", 1.0))
     learned = float(np.mean([sum(rates.values()) for rates in objective["costs_bps"].values()]))
     paid, said = 1e4 * float(np.nanmean(played.costs.total)), []
-    if max(learned, paid) > FAR * min(learned, paid):
+    if max(learned, paid) > far * min(learned, paid):
         said.append(f"costs of {learned:g} bp a side in the mean, and pays {paid:g}")
     if objective["lag"] != played.lag:
         said.append(f"a lag of {counted(objective['lag'], 'session')}, and has {counted(played.lag, 'session')}")

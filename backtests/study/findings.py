@@ -119,14 +119,11 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    rows = standing(study, multiple)
-    logs = _compared(rows, over, "J", lambda own, other: np.log(own / other))
-    below = {rule: int((pairs["own"] < pairs["other"]).sum()) for rule, pairs in paired(rows, over, "J").items()}
+    logs = _compared(standing(study, multiple), over, "J", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
         lower=np.exp(logs["lower"]),
         upper=np.exp(logs["upper"]),
-        lower_in=[below[rule] for rule in logs.index],
         seed_spread=[seed_spread(study, rule, multiple) for rule in logs.index],
     )
     return _judged(table.drop(columns="estimate"), lower_is_better=True, favour="ratio", neutral=1.0)
@@ -159,7 +156,7 @@ def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
     """A row a rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
     times = MEASURES[measure][0]
     table = _compared(rows, over, measure, lambda own, other: times * (own - other))
-    return table.rename(columns={"estimate": "difference"})
+    return table.rename(columns={"estimate": "difference"}).drop(columns="lower_in")
 
 
 def _compared(
@@ -167,14 +164,16 @@ def _compared(
 ) -> pd.DataFrame:
     """A row a rule of `rows`, as `standing` gives them, that has cases of two windows with `over`: a `Mean`'s fields.
 
-    compare : of the measure and that of `over`, a case each, what is averaged.
+    And `lower_in`, the cases in which its measure is the lower one.  compare : of the measure and that of `over`, a
+    case each, what is averaged.
     """
     found = {
         rule: asdict(clustered_mean(compare(pairs["own"], pairs["other"]), pairs["window"]))
+        | {"lower_in": int((pairs["own"] < pairs["other"]).sum())}
         for rule, pairs in paired(rows, over, measure).items()
         if _in_many(pairs["window"])
     }
-    return pd.DataFrame.from_dict(found, orient="index", columns=[f.name for f in fields(Mean)])
+    return pd.DataFrame.from_dict(found, orient="index", columns=[*(f.name for f in fields(Mean)), "lower_in"])
 
 
 def _check_windows(study: Study) -> None:

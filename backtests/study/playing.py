@@ -19,7 +19,7 @@ from backtests.exposure import matched
 from backtests.notebook import plain
 from backtests.study.cases import NAMED, Case, all_cases
 from backtests.sweeps import Arena, Choices, threshold
-from backtests.tuning import played, tune
+from backtests.tuning import Tuned, played, tune
 from research.accounting import Costs
 from research.allocation import Allocation
 from research.arguments import one_of
@@ -123,13 +123,8 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
         here = replace(arena, costs=arena.times(multiple))
         if budget.rules:
             with _clocked(seconds, "tuned"):
-                tuned = {name: tune(choices, here) for name, choices in FAMILIES.items()}
-                tuned[BETTER_CALENDAR] = tune([Calendar(here.strategic, every) for every in CALENDARS], here)
-                rules = untuned(here.strategic, here) | {name: t.policy for name, t in tuned.items()}
-                rows += [
-                    _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
-                    for name, figures in zip(rules, measured(here, list(rules.values())), strict=True)
-                ]
+                found, tuned = _ruled(here, multiple)
+            rows += found
             chosen[f"{multiple:g}"] = {name: _settings(t.card.rule) for name, t in tuned.items()}
             trials += sum(t.card.trials for t in tuned.values())
         for by in budget.learners(case, multiple):
@@ -160,6 +155,18 @@ def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 def spec(held: Allocation, name: str, budget: Budget) -> Learned:
     """A learner of `LEARNERS` before it is trained."""
     return Learned(held, steps=budget.steps[name], seeds=budget.seeds, every="week", **LEARNERS[name])
+
+
+def _ruled(arena: Arena, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
+    """A row for each rule that does not learn; and how those that are tuned were chosen."""
+    tuned = {name: tune(choices, arena) for name, choices in FAMILIES.items()}
+    tuned[BETTER_CALENDAR] = tune([Calendar(arena.strategic, every) for every in CALENDARS], arena)
+    rules = untuned(arena.strategic, arena) | {name: t.policy for name, t in tuned.items()}
+    rows = [
+        _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
+        for name, figures in zip(rules, measured(arena, list(rules.values())), strict=True)
+    ]
+    return rows, tuned
 
 
 def _learned(arena: Arena, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:

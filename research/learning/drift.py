@@ -19,7 +19,7 @@ from research.learning.training_days import TrainingDays
 from research.market.market import Array
 
 LEAST = 8  # decisions: fewer look like nothing in particular
-NEGLIGIBLE = 0.05  # of distances: where all training worlds are alike, some weeks of four sessions are no other market
+NEGLIGIBLE = 0.05  # the least limit: where training worlds are all alike, some weeks with a holiday are no drift
 SHARES = np.linspace(0.0, 1.0, 21)  # at which distributions are kept
 
 
@@ -49,8 +49,8 @@ class Drift(NamedTuple):
 
     @property
     def drifted(self) -> bool:
-        """Is it farther off than any training world was, and by more than holidays in some weeks can do?"""
-        return self.distance > max(self.limit, NEGLIGIBLE)
+        """Is it farther off than any training world was?"""
+        return self.distance > self.limit
 
 
 def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[list[Observed], int]:
@@ -90,8 +90,9 @@ def lengths(decisions: int) -> list[int]:
 def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
     """The drift of each feature, by a policy's card, from what it saw at its decisions: features (D, k), D > 0.
 
-    The limit is that of parts of training worlds of as many decisions, or the next fewer that the card knows. Fewer
-    than the least of them can tell of no drift, nor can a card that knows no such limits: the list is then empty.
+    The limit is that of parts of training worlds of as many decisions, or the next fewer that the card knows, and
+    NEGLIGIBLE at the least. Fewer than the least of them can tell of no drift, nor can a card that knows no such
+    limits: the list is then empty.
     """
     known: Sequence[Mapping[str, Any]] = card.get("features", ())
     lengths = card.get("observed", {}).get("lengths", ())
@@ -102,7 +103,7 @@ def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
         Drift(
             feature["name"],
             Observed(np.array(feature["values"]), np.array(feature["shares"]), ()).distance(features[:, j]),
-            feature["farthest"][place],
+            max(feature["farthest"][place], NEGLIGIBLE),
         )
         for j, feature in enumerate(known)
     ]

@@ -5,6 +5,7 @@ from html import unescape
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from browser import check_page
 
@@ -21,8 +22,13 @@ MARKETS, PATHS = 4, 20
 
 
 @pytest.fixture(scope="module")
-def page() -> str:
-    return universal_html("universal", trained(), MARKETS, PATHS)
+def found() -> pd.DataFrame:
+    return judged(trained(), MARKETS, PATHS)
+
+
+@pytest.fixture(scope="module")
+def page(found: pd.DataFrame) -> str:
+    return universal_html("universal", trained(), found)
 
 
 def test_what_is_judged_is_what_the_rule_does() -> None:
@@ -40,8 +46,7 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
         assert mine.mean() == pytest.approx(worlds.mean(), rel=5e-3)
 
 
-def test_the_page_says_what_was_judged(page: str) -> None:
-    found = judged(trained(), MARKETS, PATHS)
+def test_the_page_says_what_was_judged(page: str, found: pd.DataFrame) -> None:
     assert found["lines"].tolist() == [1, 2, 1, 2]
     value, low, high = median(found["universal"])
     assert low <= value == np.median(found["universal"]) <= high
@@ -59,12 +64,13 @@ def test_the_learned_region_is_where_the_rule_holds() -> None:
 
 
 def test_a_browser_shows_the_page_and_it_is_the_same_again(page: str, tmp_path: Path) -> None:
-    assert page == universal_html("universal", trained(), MARKETS, PATHS)
+    assert page == universal_html("universal", trained(), judged(trained(), MARKETS, PATHS))
     check_page(page, tmp_path, drawn=20)
 
 
 def test_its_folder_gets_its_page_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "universal"
     shutil.copytree(FOLDER, folder)
-    monkeypatch.setattr("backtests.learned.universal_sheet.universal_html", lambda name, policy: f"of {name}")
+    monkeypatch.setattr("backtests.learned.universal_sheet.judged", lambda policy: None)
+    monkeypatch.setattr("backtests.learned.universal_sheet.universal_html", lambda name, policy, found: f"of {name}")
     assert write_card(folder).read_text(encoding="utf-8") == "of universal"

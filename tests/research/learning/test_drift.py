@@ -40,6 +40,15 @@ def test_fewer_decisions_are_held_against_parts_of_training_worlds_of_as_many():
     assert observation_drift(card, ones[:9]) == []
 
 
+def test_what_all_training_worlds_share_may_differ_now_and_then():
+    """Every training week has five sessions; one week in fifty has a holiday, and in another market one in ten."""
+    card = known([5.0], [1.0], [0.0], [10])
+    for short, drifted in ((1, False), (5, True)):
+        (drift,) = observation_drift(card, np.array([[6.0]] * short + [[5.0]] * (50 - short)))
+        assert (drift.distance, drift.limit) == (pytest.approx(short / 50), 0.05)
+        assert drift.drifted is drifted
+
+
 def test_the_limits_are_the_farthest_ends_of_training_worlds_by_hand():
     """Two worlds of 16 decisions: all zeros, and zeros before eight ones; three quarters of all are zero."""
     found = _observed(np.array([[0.0] * 16, [0.0] * 8 + [1.0] * 8]))
