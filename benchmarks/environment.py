@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from benchmarks.learning import PLAIN, TARGET
-from benchmarks.timing import keep, machine, show, versions
+from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs
 from research.allocation import EqualWeights
 from research.learning import Learned
@@ -27,7 +27,8 @@ from research.market import load_market
 
 LAST_DAY, G, YEAR, EPISODE = "2017-12-29", 5.0, 252, 156
 COUNTS, SECONDS, AIM = (64, 256, 1024), 1.0, 10.0  # worlds, of each measurement, million accounting steps a second
-AIMS = {256: 60.0, 1024: 100.0, "ppo": 5.0}  # times DummyVecEnv
+AIMS = {"256 worlds": 60.0, "1024 worlds": 100.0, "PPO, updates included": 5.0}  # times DummyVecEnv
+ROUNDS = 15  # in which both take turns
 WIDTHS = {"closed form's boxes": 0.0, "boxes 8 times as wide": 1.0, "boxes an eighth as wide": -1.0}
 
 
@@ -62,18 +63,25 @@ def steps(days: TrainingDays, count: int, width: float) -> tuple[float, float]:
     return rate(act, count * days.sessions), float(np.mean(traded))
 
 
-def decisions(env: VecEnv) -> float:
-    """Million decisions a second of an environment, drawn by chance."""
+def decides(env: VecEnv) -> Callable[[], object]:
+    """A decision of each world of an environment, drawn by chance."""
     rng, shape = np.random.default_rng(0), (env.num_envs, *env.action_space.shape)
     drawn = rng.uniform(-1.0, 1.0, shape).astype(np.float32)
     env.reset()
-    return rate(lambda: env.step(drawn) and None, env.num_envs)
+    return lambda: env.step(drawn)
 
 
-def learned(model: PPO) -> float:
-    """Thousand decisions a second, updates included."""
-    each = model.n_steps * model.n_envs
-    return 1e3 * rate(lambda: model.learn(each, reset_num_timesteps=False) and None, each)
+def learns(model: PPO) -> Callable[[], object]:
+    """A rollout and its updates."""
+    return lambda: model.learn(model.n_steps * model.n_envs, reset_num_timesteps=False)
+
+
+def beside(ours: Callable[[], object], theirs: Callable[[], object], each: int, rounds: int) -> dict[str, float]:
+    """Thousand decisions a second of ours and theirs, of which a call takes `each`; and the ratio."""
+    times = take_turns({"ours": ours, "dummy": theirs}, rounds)
+    return {name: each / times.median(name) / 1e3 for name in ("ours", "dummy")} | {
+        "times": times.ratio("dummy", "ours")
+    }
 
 
 def main() -> None:
@@ -91,25 +99,25 @@ def main() -> None:
     spec, rows = Learned(TARGET, every="day", block=1), []
     days = PLAIN.days(spec)
     standard, scale = gauge(days, spec)
-    for count in COUNTS[1:]:
-        one = DummyVecEnv([lambda: RebalancingEnv(days, standard, scale, episode=EPISODE)] * count)
-        ours = decisions(RebalancingWorlds(days, standard, scale, worlds=count, episode=EPISODE, seed=1))
-        theirs = decisions(one)
-        word = "short" if ours / theirs < AIMS[count] else ""
-        shown = (f"{1e3 * ours:.0f}", f"{1e3 * theirs:.2f}", f"{ours / theirs:.0f} (aim {AIMS[count]:.0f}) {word}")
-        rows.append((f"{count} worlds", *shown))
-        kept[f"batch, {count}"] = {"ours": ours, "dummy": theirs}
+
+    def dummy(count: int) -> DummyVecEnv:
+        return DummyVecEnv([lambda: RebalancingEnv(days, standard, scale, episode=EPISODE)] * count)
+
     with one_thread():
-        model, _ = model_of(days, spec, seed=1)
-        ours = learned(model)
-        model.set_env(DummyVecEnv([lambda: RebalancingEnv(days, standard, scale, episode=EPISODE)] * spec.ppo.worlds))
-        theirs = learned(model)
-    word = "short" if ours / theirs < AIMS["ppo"] else ""
-    rows.append(
-        ("PPO, updates included", f"{ours:.0f}", f"{theirs:.2f}", f"{ours / theirs:.0f} (aim {AIMS['ppo']:.0f}) {word}")
-    )
-    kept["ppo"] = {"ours": ours / 1e3, "dummy": theirs / 1e3}
-    show("Decisions", ("", "thousand a second", "DummyVecEnv", "times"), rows, ["actions by chance; PPO as it is set"])
+        for count in COUNTS[1:]:
+            batch = RebalancingWorlds(days, standard, scale, worlds=count, episode=EPISODE, seed=1)
+            kept[f"{count} worlds"] = beside(decides(batch), decides(dummy(count)), count, ROUNDS)
+        (model, _), (slow, _) = (model_of(days, spec, seed=1) for _ in range(2))
+        slow.set_env(dummy(spec.ppo.worlds))
+        kept["PPO, updates included"] = beside(learns(model), learns(slow), spec.ppo.update, ROUNDS // 3)
+    for name, aim in AIMS.items():
+        one = kept[name]
+        word = "short" if one["times"] < aim else ""
+        rows.append((name, f"{one['ours']:.0f}", f"{one['dummy']:.2f}", f"{one['times']:.0f} (aim {aim:.0f}) {word}"))
+    show(
+        "Decisions", ("", "thousand a second", "DummyVecEnv", "times"), rows,
+        [f"actions by chance; PPO as it is set; medians of {ROUNDS} rounds, PPO's of {ROUNDS // 3}"],
+    )  # fmt: skip
     keep("environment", {"versions": versions("numpy", "numba", "stable-baselines3"), **kept})
 
 

@@ -93,6 +93,14 @@ def lean(function: F) -> F:
     return cast(F, numba.njit(function, **LEAN))
 
 
+def into(kernel: F) -> F:
+    """What a kernel does, inlined into the one that calls this: where handing arrays over would take half of the time.
+
+    It is kept with that kernel only: on disk two forms of one function have one name.
+    """
+    return cast(F, numba.njit(kernel.py_func, forceinline=True, **(LEAN | {"cache": False})))  # type: ignore[attr-defined]
+
+
 def inlined(function: F) -> F:
     """`lean`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
     return cast(F, numba.njit(function, forceinline=True, **LEAN))

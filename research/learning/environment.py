@@ -150,15 +150,15 @@ class RebalancingWorlds(VecEnv):
         """Play the actions. Raises PolicyError for a reward that is not a number."""
         rewards = self._paid.act(as_numbers(self._paid.worlds.days.action, self._actions)).astype(np.float32)
         self._left -= 1
-        seen, ended = self._paid.see(self._paid.worlds.everyone), np.flatnonzero(self._left == 0)
+        seen, done = self._paid.see(self._paid.worlds.everyone), self._left == 0
         infos: Infos = [NOTHING] * self.num_envs
-        for world in ended:
-            infos[world] = {"terminal_observation": seen[world].copy(), "TimeLimit.truncated": True}
+        (ended,) = done.nonzero()
         if len(ended):
+            for world in ended.tolist():
+                infos[world] = {"terminal_observation": seen[world].copy(), "TimeLimit.truncated": True}
             self._paid.reopen(ended)
             seen[ended] = self._paid.see(ended)
-        done = self._left == 0
-        self._left[ended] = self._episode
+            self._left[ended] = self._episode
         return seen, rewards, done, infos
 
     def close(self) -> None:

@@ -61,6 +61,7 @@ class Reward:
 
 
 TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "differential_downside", "drawdown")
+MINUS_J = Reward()
 
 
 class Moments(NamedTuple):
@@ -93,7 +94,8 @@ class Memory(NamedTuple):
 
     def reopen(self, which: Rows, nav: Array, cash: Array, start: Moments) -> None:
         """Forget, in place, what was of the worlds `which`: they opened anew with these NAV and prices (·,)."""
-        for kept, new in zip(self, Memory.of(nav, cash, start), strict=True):
+        fresh: tuple[Array | float, ...] = (nav, nav, cash, *start)
+        for kept, new in zip(self, fresh, strict=True):
             kept[which] = new
 
 
@@ -102,22 +104,21 @@ def rewarded(reward: Reward, memory: Memory, loss: Array, nav: Array, cash: Arra
 
     nav, cash : (W,) NAV and the price of cash at its end.
     """
-    returns, highest = nav / memory.nav - 1.0, np.maximum(memory.highest, nav)
-    excess = nav / memory.nav - cash / memory.cash
+    now = memory._replace(nav=nav, highest=np.maximum(memory.highest, nav), cash=cash)
+    if reward == MINUS_J:  # nearly always, and a thousand worlds wait for it
+        return -loss, now
+    returns, excess = nav / memory.nav - 1.0, nav / memory.nav - cash / memory.cash
     terms: dict[str, Callable[[], Array]] = {
         "objective": lambda: -loss,
         "log_growth": lambda: np.log1p(returns),
         "utility": lambda: returns - reward.risk_aversion / 2.0 * returns**2,
         "differential_sharpe": lambda: _differential_sharpe(memory.mean, memory.square, excess),
         "differential_downside": lambda: _differential_downside(memory.mean, memory.downside, excess),
-        "drawdown": lambda: -np.maximum(memory.nav / memory.highest - nav / highest, 0.0),
+        "drawdown": lambda: -np.maximum(memory.nav / memory.highest - nav / now.highest, 0.0),
     }
     weights = {name: getattr(reward, name) for name in TERMS}
     total = np.zeros(len(nav)) + sum(weight * terms[name]() for name, weight in weights.items() if weight)
-    memory = memory._replace(nav=nav, highest=highest, cash=cash)
-    if not (reward.differential_sharpe or reward.differential_downside):
-        return total, memory
-    return total, memory._replace(
+    return total, now._replace(
         mean=memory.mean + reward.memory * (excess - memory.mean),
         square=memory.square + reward.memory * (excess**2 - memory.square),
         downside=memory.downside + reward.memory * (np.minimum(excess, 0.0) ** 2 - memory.downside),

@@ -67,7 +67,7 @@ def strategic_returns(target: Array, k: int, returns: Array, cash: Array) -> Arr
     return out
 
 
-@lean
+@inlined
 def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out: Array) -> None:
     """Write what is seen of one portfolio, out (len(SHARED) + n,).
 

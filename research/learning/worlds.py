@@ -7,13 +7,15 @@ import numpy as np
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
-from research.compiled import compiled, inlined, lean
+from research.compiled import compiled, inlined, into, lean
 from research.errors import PolicyError
 from research.learning.actions import Asked, asked
 from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.market.market import Array, Mask
 from research.rules.bands import ask
+
+book_here = into(book)
 
 
 class State(NamedTuple):
@@ -125,7 +127,7 @@ class Worlds:
     def features(self, which: Rows) -> Array:
         """(·, k) what is seen of the worlds `which` at this close, see `observe`."""
         out = np.empty((len(which), len(SHARED) + self.state.units.shape[1]))
-        _look(self.state, which, self.days.scales, out)
+        _look(self.state, which, self.days.scales, self._room[1].weights, out)
         return out
 
     def act(self, numbers: Floats) -> Array:
@@ -174,10 +176,9 @@ def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
         state.today[w], state.age[w] = LOOKBACK - 1, 0
 
 
-@compiled
-def _look(state: State, which: Rows, scales: Scales, out: Array) -> None:
-    """Write what is seen of the worlds `which`, one a row of `out`."""
-    weights = np.empty(state.units.shape[1])
+@lean
+def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array) -> None:
+    """Write what is seen of the worlds `which`, one a row of `out`; their weights pass through `weights` (n,)."""
     for j in range(len(which)):
         w = which[j]
         weigh(state.units[w], state.prices, w, state.nav[w], weights)
@@ -224,7 +225,7 @@ def _play(
                 state.nav[w] = nav
             if day == due:
                 _see_halts(state, w, history)
-                status, state.nav[w], state.cash_units[w], paid, _ = book(
+                status, state.nav[w], state.cash_units[w], paid, _ = book_here(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
                     lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, state.variant[w], lots, most,
                     1.0, scratch, trades, charges, 0,
