@@ -25,7 +25,7 @@ from research.market import Market
 from research.market.calendars import met
 from research.market.market import Array
 from research.rules.corridor import Corridor
-from research.rules.estimates import known_from
+from research.rules.estimates import check_year, known_from
 from research.rules.handled import Handled
 from research.rules.terms import Workspace
 
@@ -60,7 +60,8 @@ def backtest(
     start_weights : (n,) to open in, instead of the first target.
     targets : the allocation's target path on this market, when it is at hand; computed otherwise.
     leverage_limit : the most that the absolute weights of a target or a box may sum to.
-    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it only annualises figures.
+    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it annualises figures, and is that of
+    the policy, if this goes by risk a year.
     Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
     PolicyError, naming the date, for weights that cannot be booked.
     """
@@ -68,6 +69,7 @@ def backtest(
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
     if isinstance(policy, type) or not (hasattr(policy, "decide") or hasattr(policy, "candidates")):
         refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
+    check_year(policy, periods_per_year)
     name = name or type(policy).__name__
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:

@@ -4,7 +4,7 @@ One portfolio goes through all folds: what one policy leaves behind, the next on
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -168,7 +168,9 @@ def walk_forward(
 
 
 def _checked(portfolio: Portfolio, starts: Sequence[str | pd.Timestamp]) -> tuple[pd.Timestamp, ...]:
-    if isinstance(starts, str):
+    if not isinstance(portfolio, Portfolio):
+        refuse("portfolio is", portfolio, "give one, as load_portfolio('my_portfolio.yaml') reads it.")
+    if isinstance(starts, str) or not isinstance(starts, Iterable):
         refuse("starts are", starts, "give a list of first days, such as ['2015-01-02', '2018-01-02'].")
     days = tuple(day("a start of a fold is", start) for start in starts)
     dates = portfolio.market.dates

@@ -3,7 +3,7 @@
 In each function `subject` is the beginning of that sentence, the parameter and its verb, such as "lag is".
 """
 
-import sys
+import math
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import date
@@ -31,9 +31,10 @@ def is_number(value: object) -> bool:
     >>> [is_number(value) for value in (1, 0.5, True, "1", float("nan"))]
     [True, True, False, False, False]
     """
-    if type(value) is float:  # nearly always
-        return abs(value) <= sys.float_info.max
-    return _is_real(value) and bool(abs(value) <= sys.float_info.max)  # type: ignore[arg-type]
+    try:
+        return _is_real(value) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return False
 
 
 def is_whole(value: object) -> bool:

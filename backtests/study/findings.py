@@ -19,6 +19,7 @@ from backtests.exposure import CONSTANT, VOLATILITY
 from backtests.figures.words import counted, listed, number, percent
 from backtests.study.playing import BETTER_CALENDAR, CALENDARS, CLOSED_FORM, EXPOSURE, FAMILIES, LEARNERS, UNTAUGHT
 from backtests.study.running import Study
+from research.arguments import one_of, refuse
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
@@ -87,6 +88,10 @@ def standing(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     hindsight is a bound, which nobody could have known.
     """
     table = study.table
+    if multiple not in (played := sorted(set(table["cost_multiple"]))):
+        refuse(
+            "multiple is", multiple, f"the study was played at {listed([f'{m:g}' for m in played])} times the costs."
+        )
     own = table[(table["cost_multiple"] == multiple) & table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
     families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
     middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
@@ -119,6 +124,7 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
+    _check_over(study, over)
     logs = _compared(standing(study, multiple), over, "J", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
@@ -134,6 +140,8 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 
     measure : one of `MEASURES`, in whose unit the numbers are.
     """
+    _check_over(study, over)
+    one_of("measure is", measure, MEASURES)
     table = _less(standing(study, multiple), over, measure)
     return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
 
@@ -150,6 +158,11 @@ def exposure(study: Study) -> pd.DataFrame:
         for measure in ("sharpe", "max_drawdown")
     ]
     return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
+
+
+def _check_over(study: Study, over: str) -> None:
+    """Refuse what is no rule of the study, and no yardstick of any. Raises ConfigError."""
+    one_of("over is", over, sorted({*study.table["rule"], *YARDSTICKS, HINDSIGHT}))
 
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from research.market import Market
 from research.portfolio import Portfolio
 from research.portfolio.costs import with_asset
 from research.rules import Rule
+from research.rules.estimates import check_year
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +116,10 @@ class Arena:
 
     def policy(self, policy: Rule) -> Rule:
         """A policy as it is played here: `Strategic()` becomes its own target."""
-        if not isinstance(policy.allocation, Strategic):
-            return policy
-        return replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
+        if isinstance(policy.allocation, Strategic):
+            policy = replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
+        check_year(policy, self.periods_per_year)
+        return policy
 
     def holds(self, allocation: Allocation) -> Allocation:
         """An allocation as it is played here."""

@@ -14,7 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.arguments import is_whole, refuse
+from research.arguments import check_positive, is_whole, refuse
 from research.errors import PolicyError
 from research.learning.actions import numbers_of
 from research.learning.paid import Paid
@@ -35,11 +35,20 @@ def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
     return spaces.Box(-1.0, 1.0, (numbers_of(action, lines),), np.float32)
 
 
-def _check(**counts: Any) -> None:
+def _check_counts(**counts: Any) -> None:
     """Refuse what is not a whole number above zero. Raises ConfigError."""
     for name, value in counts.items():
         if not is_whole(value) or value < 1:
             refuse(f"{name} is", value, "give a whole number, 1 or more.")
+
+
+def _check_paid(reward: Any, reward_scale: Any, seed: Any) -> None:
+    """Refuse a reward, a scale or a seed that is none. Raises ConfigError."""
+    if not (reward is None or isinstance(reward, Reward)):
+        refuse("reward is", reward, "give Reward(…), or leave it out.")
+    check_positive(reward_scale=reward_scale)
+    if not all(is_whole(each) and each >= 0 for each in (seed if isinstance(seed, list) else [seed])):
+        refuse("seed is", seed, "give a whole number, 0 or more, or a list of them.")
 
 
 def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
@@ -77,7 +86,8 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         seed: int = 0,
     ) -> None:
         """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
-        _check(episode=episode)
+        _check_counts(episode=episode)
+        _check_paid(reward, reward_scale, seed)
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
             refuse("kind is", kind, f"give one of the {len(days.share)} targets of the days, from 0 on.")
         self.days, self.episode, self._left = days, episode, 0
@@ -128,7 +138,8 @@ class RebalancingWorlds(VecEnv):
         reward: Reward | None = None,
     ) -> None:
         """Draw the worlds: days, targets, shares as `days` has them. Raises ConfigError for a number out of range."""
-        _check(worlds=worlds, episode=episode)
+        _check_counts(worlds=worlds, episode=episode)
+        _check_paid(reward, reward_scale, seed)
         opened = Worlds(days, days.kinds(worlds), episode, seed)
         self._paid, self._episode = Paid(opened, standard, reward or Reward(), reward_scale), episode
         self._left: Rows = np.full(worlds, episode)

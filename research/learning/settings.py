@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
 from research.arguments import is_whole, one_of, refuse
@@ -16,7 +18,7 @@ from research.learning.learners.settings import (
     GradientSettings,
     PPOSettings,
     SACSettings,
-    check_count,
+    check_counts,
     check_within,
 )
 from research.learning.rewards import Reward
@@ -86,11 +88,9 @@ class Learned:
                 f"Learned holds {self.allocation!r}, which is refitted ({refit!r}), and it works with targets that "
                 "change only when a line is listed. Give it FixedWeights or EqualWeights, or use a Threshold."
             )
-        for name in ("steps", "block", "episode"):
-            check_count("Learned", name, getattr(self, name))
-        if not is_whole(self.patience) or self.patience < 0:
-            raise ConfigError(f"patience of Learned is {self.patience!r}: give a whole number, 0 for none.")
-        check_within("Learned", "current_share", self.current_share, 0.0, 1.0)
+        check_counts(self, "steps", "block", "episode")
+        check_counts(self, "patience", least=0)
+        check_within(self, "current_share", 0.0, 1.0)
         one_of("every of Learned is", self.every, SESSIONS)
         for f in fields(self):
             kind: Any = f.default_factory
@@ -143,9 +143,9 @@ def _check_learner(by: str, action: str, reward: Reward) -> None:
 
 
 def _checked_seeds(seeds: Any) -> tuple[int, ...]:
-    given = tuple(seeds) if isinstance(seeds, tuple | list | range) else ()
-    if not given or any(isinstance(s, bool) or not isinstance(s, int) or not 0 <= s < 2**32 for s in given):
-        raise ConfigError(f"seeds of Learned are {seeds!r}: give one whole number or more, each from 0 to 2^32 - 1.")
+    given = tuple(seeds) if isinstance(seeds, tuple | list | range | np.ndarray) else ()
+    if not given or not all(is_whole(s) and 0 <= s < 2**32 for s in given):
+        refuse("seeds of Learned are", seeds, "give one whole number or more, each from 0 to 2^32 - 1.")
     if len(set(given)) < len(given):
-        raise ConfigError(f"seeds of Learned are {given}: the same seed twice is the same policy. Give each once.")
-    return given
+        refuse("seeds of Learned are", given, "the same seed twice is the same policy. Give each once.")
+    return tuple(map(int, given))

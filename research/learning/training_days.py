@@ -9,7 +9,7 @@ import numpy as np
 from research.accounting import Costs
 from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
-from research.arguments import is_number, is_whole
+from research.arguments import is_number, is_whole, refuse
 from research.errors import ConfigError, DataError
 from research.learning.actions import Action
 from research.learning.rewards import Moments
@@ -147,7 +147,7 @@ def training_days(
         tariff=costs.tariff() if len(points) == 1 else _times(costs.tariff(), points[:, 2]),
         g=float(g),
         periods_per_year=float(periods_per_year),
-        lag=lag,
+        lag=int(lag),
         sessions=SESSIONS[spec.every],
         action=spec.action,
         block=spec.block,
@@ -182,6 +182,13 @@ def scales(target: Array, half_width: Array, covariance: Array, volatility: floa
 
 
 def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, lag: int) -> None:
+    for name, given, kind, such_as in (
+        ("spec", spec, Learned, "Learned(EqualWeights())"),
+        ("market", market, Market, "load_market('us_etf_ohlcv')"),
+        ("costs", costs, Costs, "Costs.bps(2, commission=5)"),
+    ):
+        if not isinstance(given, kind):
+            refuse(f"{name} of a training is", given, f"give {kind.__name__}, such as {such_as}.")
     if len(costs.total) != len(market.assets):
         raise ConfigError(
             f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."

@@ -172,7 +172,9 @@ def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoRet
     kind = first["type"].partition("_")[0] if words else ""
     other = EITHER.get("mapping" if first["type"] == "dataclass_type" else kind)
     told = words[0] if words and other else first
-    what, mend = KINDS.get(told["type"].partition("_")[0], (told["msg"], "Correct the value."))
+    what, mend = KINDS.get(
+        told["type"].partition("_")[0], (told["msg"].removeprefix("Value error, "), "Correct the value.")
+    )
     mend = mend.format(**told.get("ctx", {}))
     if words and other:
         mend = f"{mend.removesuffix('.')}, or write {other}."

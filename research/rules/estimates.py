@@ -3,10 +3,23 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arguments import refuse
 from research.market.calendars import last_of
 from research.market.market import Array, Market, Past
 
 Rows = NDArray[np.int64]
+
+
+def check_year(policy: object, periods_per_year: float) -> None:
+    """Refuse a rule, or what it holds, that goes by risk a year of another number of periods. Raises ConfigError."""
+    for own in (policy, getattr(policy, "allocation", None)):
+        risk = getattr(own, "window", 0) > 0 or getattr(own, "covariance", None) is not None
+        if risk and getattr(own, "periods_per_year", periods_per_year) != periods_per_year:
+            refuse(
+                f"periods_per_year of {type(own).__name__} is", getattr(own, "periods_per_year", None),
+                f"its market is played with {periods_per_year:g} a year. Give both the same: 252 for days, 52 for "
+                "weeks, 12 for months.",
+            )  # fmt: skip
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:

@@ -11,10 +11,12 @@ from simulated import world
 from backtests.engine import backtest
 from backtests.sweeps import Arena, Plan, sweep
 from research.accounting import Costs, Hold, Trade, View, Why
-from research.allocation import EqualWeights, TargetPath
+from research.allocation import EqualWeights, TargetPath, VolatilityTarget
 from research.errors import ConfigError, PolicyError
+from research.learning import Universal
 from research.market import Market
 from research.rules import Calendar, Corridor, Threshold, TrackingError
+from research.rules.estimates import check_year
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,22 @@ def test_what_is_of_another_kind_is_refused_in_a_sentence(given: dict[str, objec
     asked = {"costs": Costs.bps(3)} | given
     with pytest.raises(ConfigError, match=said):
         backtest(world(), Threshold(EqualWeights(), 0.005), **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (Universal(EqualWeights(), returns=20), "periods_per_year of Universal is 252.0: its market is played with 52"),
+        (Threshold(EqualWeights(), 0.5, kind="volatility", returns=20), "periods_per_year of Threshold is 252.0"),
+        (Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"), "periods_per_year of VolatilityTarget"),
+    ],
+)
+def test_a_rule_that_goes_by_risk_a_year_has_the_year_of_its_market(rule: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        backtest(world(), rule, Costs.bps(3), periods_per_year=52)
+    with pytest.raises(ConfigError, match=said):
+        Arena.on(world(), Costs.bps(3), EqualWeights(), "2020-03-02", periods_per_year=52).policy(rule)
+    check_year(Threshold(EqualWeights(), 0.02), 52)  # it goes by weights alone
 
 
 def test_a_market_is_not_its_name() -> None:

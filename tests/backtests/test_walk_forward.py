@@ -113,6 +113,14 @@ def test_starts_that_make_no_folds_are_refused(portfolio: Portfolio, starts: tup
         walk_forward(portfolio, "tuned", starts)
 
 
+def test_what_is_no_portfolio_and_no_list_of_days_is_refused(portfolio: Portfolio) -> None:
+    with pytest.raises(ConfigError, match="portfolio is 'global': give one, as load_portfolio"):
+        walk_forward("global", "tuned", STARTS)  # type: ignore[arg-type]
+    for starts in ("2015-01-02", None, 2015):
+        with pytest.raises(ConfigError, match=r"starts are .*: give a list of first days"):
+            walk_forward(portfolio, "tuned", starts)  # type: ignore[arg-type]
+
+
 def test_a_succession_has_no_answer_before_its_first_start(portfolio: Portfolio, tuned: WalkForward) -> None:
     policies = tuple(fitted.policy for fitted in tuned.fits)
     late = Succession(policies[1:], tuned.starts[1:])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
+from research.arguments import is_number, is_whole, refuse
 from research.errors import ConfigError
 
 By = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]
@@ -34,9 +35,9 @@ class PPOSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _check_counts(self, "worlds", "rollout", "batch", "epochs", "hidden")
+        check_counts(self, "worlds", "rollout", "batch", "epochs", "hidden")
         for name, most in (("learning_rate", 1.0), ("clip", 1.0), ("gamma", 0.9999), ("gae_lambda", 1.0)):
-            check_within("PPOSettings", name, getattr(self, name), 0.0, most)
+            check_within(self, name, 0.0, most)
         if self.batch < 2:
             raise ConfigError(f"batch of PPOSettings is {self.batch}: an update compares decisions, give 2 or more.")
         if self.worlds * self.rollout % self.batch:
@@ -44,7 +45,7 @@ class PPOSettings:
                 f"batch of PPOSettings is {self.batch}: give a number that divides the {self.worlds * self.rollout} "
                 f"decisions of a rollout ({self.worlds} worlds x {self.rollout})."
             )
-        check_within("PPOSettings", "log_std", self.log_std, -10.0, 2.0)
+        check_within(self, "log_std", -10.0, 2.0)
 
     @property
     def update(self) -> int:
@@ -73,9 +74,9 @@ class ReplaySettings:
     def __post_init__(self) -> None:
         """Check the ranges."""
         owner = type(self).__name__
-        _check_counts(self, "worlds", "batch", "buffer", "updates", "hidden")
+        check_counts(self, "worlds", "batch", "buffer", "updates", "hidden")
         for name, most in (("learning_rate", 1.0), ("gamma", 0.9999)):
-            check_within(owner, name, getattr(self, name), 0.0, most)
+            check_within(self, name, 0.0, most)
         if self.buffer < self.worlds:
             raise ConfigError(
                 f"buffer of {owner} is {self.buffer}: it holds one decision of each of the {self.worlds} worlds at "
@@ -102,7 +103,7 @@ class SACSettings(ReplaySettings):
     def __post_init__(self) -> None:
         """Check the ranges."""
         super().__post_init__()
-        check_within("SACSettings", "entropy", self.entropy, 0.0, 1.0)
+        check_within(self, "entropy", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class DQNSettings(ReplaySettings):
     def __post_init__(self) -> None:
         """Check the ranges."""
         super().__post_init__()
-        _check_counts(self, "follow")
-        check_within("DQNSettings", "explores", self.explores, 0.0, 1.0)
+        check_counts(self, "follow")
+        check_within(self, "explores", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,8 @@ class GradientSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _check_counts(self, "worlds", "decisions", "hidden")
-        check_within("GradientSettings", "learning_rate", self.learning_rate, 0.0, 1.0)
+        check_counts(self, "worlds", "decisions", "hidden")
+        check_within(self, "learning_rate", 0.0, 1.0)
 
     @property
     def update(self) -> int:
@@ -166,7 +167,7 @@ class CrossEntropySettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        _check_counts(self, "population", "elite", "worlds", "decisions")
+        check_counts(self, "population", "elite", "worlds", "decisions")
         if not 2 <= self.elite < self.population:
             raise ConfigError(
                 f"elite of CrossEntropySettings is {self.elite}: give 2 or more, and fewer than the {self.population} "
@@ -179,18 +180,18 @@ class CrossEntropySettings:
         return self.population * self.worlds * self.decisions
 
 
-def check_count(owner: str, name: str, value: Any) -> None:
-    """Refuse what is not a whole number above zero. Raises ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} of {owner} is {value!r}: give a whole number, 1 or more.")
-
-
-def check_within(owner: str, name: str, value: Any, low: float, high: float) -> None:
-    """Refuse what is not above `low` and at most `high`. Raises ConfigError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
-        raise ConfigError(f"{name} of {owner} is {value!r}: it is more than {low:g} and at most {high:g}.")
-
-
-def _check_counts(settings: Any, *names: str) -> None:
+def check_counts(settings: Any, *names: str, least: int = 1) -> None:
+    """Keep these settings as plain whole numbers. Raises ConfigError for what is none, or less than `least`."""
     for name in names:
-        check_count(type(settings).__name__, name, getattr(settings, name))
+        value = getattr(settings, name)
+        if not is_whole(value) or value < least:
+            refuse(f"{name} of {type(settings).__name__} is", value, f"give a whole number, {least} or more.")
+        object.__setattr__(settings, name, int(value))
+
+
+def check_within(settings: Any, name: str, low: float, high: float) -> None:
+    """Keep a setting as a plain number. Raises ConfigError for what is none, or not above `low` and at most `high`."""
+    value = getattr(settings, name)
+    if not is_number(value) or not low < value <= high:
+        refuse(f"{name} of {type(settings).__name__} is", value, f"it is more than {low:g} and at most {high:g}.")
+    object.__setattr__(settings, name, float(value))

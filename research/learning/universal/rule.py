@@ -123,6 +123,11 @@ class Universal:
             object.__setattr__(self, "covariance", _checked(self.covariance))
 
     @property
+    def window(self) -> int:
+        """Returns that its covariance is of; 0 where that is known."""
+        return self.returns if self.covariance is None else 0
+
+    @property
     def words(self) -> str:
         """What it does, in a few words."""
         return f"past the universal rebalancer's box, to its edge, asked {when(self.every)}"

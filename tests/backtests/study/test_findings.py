@@ -21,7 +21,7 @@ from backtests.study.findings import (
 )
 from backtests.study.playing import EXPOSURE
 from backtests.study.running import Study
-from research.errors import DataError
+from research.errors import ConfigError, DataError
 
 X = np.array([0.3, -0.1, 0.4, 0.2, 0.0, 0.7, -0.2])
 
@@ -88,6 +88,17 @@ def test_a_ratio_is_the_same_in_every_case_here(made: Study) -> None:
     assert found["verdict"] == "better"
     assert seed_spread(made, "ppo") == pytest.approx(0.1)
     assert np.isnan(seed_spread(made, "month"))
+
+
+def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(made: Study) -> None:
+    for ask, said in (
+        (lambda: ratios(made, "tuned"), "over is 'tuned': use one of .*, tuned thresholds"),
+        (lambda: differences(made, TUNED, "Sharpe"), "measure is 'Sharpe': use one of trades, turnover"),
+        (lambda: differences(made, "best", "sharpe"), "over is 'best'"),
+        (lambda: ratios(made, TUNED, multiple=3.0), "multiple is 3.0: the study was played at 1 times the costs"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            ask()
 
 
 def test_what_is_not_significant_is_said_to_be_so(made: Study) -> None:

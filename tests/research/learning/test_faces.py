@@ -1,6 +1,7 @@
 """One kernel, several faces: gymnasium, many worlds, and the engine; and rewards recomputed from its record."""
 
 from dataclasses import replace
+from functools import partial
 
 import gymnasium
 import numpy as np
@@ -125,6 +126,23 @@ def test_an_episode_of_nothing_is_refused(days, standard):
             RebalancingWorlds(days, standard, 1e3, **({"worlds": 2, "episode": 4, "seed": 1} | given))
     with pytest.raises(ConfigError, match="kind is 5: give one of the 2 targets"):
         RebalancingEnv(days, standard, 1e3, episode=4, kind=5)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reward": 3}, "reward is 3: give Reward"),
+        ({"reward_scale": -1.0}, "reward_scale is -1.0: give a finite number above 0"),
+        ({"reward_scale": float("nan")}, "reward_scale is nan"),
+        ({"seed": -1}, "seed is -1: give a whole number, 0 or more"),
+        ({"seed": "a"}, "seed is 'a'"),
+        ({"seed": [1, -2]}, r"seed is \[1, -2\]"),
+    ],
+)
+def test_what_is_no_reward_scale_or_seed_is_refused(given, said, days, standard):
+    for make in (RebalancingEnv, partial(RebalancingWorlds, worlds=2)):
+        with pytest.raises(ConfigError, match=said):
+            make(days, standard, **({"reward_scale": 1e3, "episode": 4, "seed": 1} | given))
 
 
 def test_a_choice_is_to_hold_or_to_trade(spec, real, costs, standard):

@@ -1,7 +1,9 @@
 """What a learned rule takes, and what it refuses."""
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -52,6 +54,16 @@ def test_a_batch_divides_a_rollout():
 
 def test_seeds_may_come_as_a_list():
     assert Learned(EqualWeights(), seeds=[3, 4]).seeds == (3, 4)
+
+
+def test_numbers_of_numpy_are_kept_as_plain_ones():
+    """A card is JSON, which knows none of numpy's."""
+    spec = Learned(
+        EqualWeights(), np.int64(20_000), np.arange(3), current_share=np.float32(0.5),
+        ppo=PPOSettings(worlds=np.int64(512), gamma=np.float64(0.9)),
+    )  # fmt: skip
+    assert spec == Learned(EqualWeights(), 20_000, (0, 1, 2), ppo=PPOSettings(gamma=0.9))
+    assert json.loads(json.dumps(spec.settings())) == spec.settings()
 
 
 def test_a_seed_learns_from_whole_rollouts():

@@ -103,6 +103,16 @@ def test_numbers_out_of_range_are_refused(real, costs, spec):
             training_days(spec, real, costs, 5.0, 252, lag)
 
 
+def test_what_is_no_rule_no_market_and_no_costs_is_refused(real, costs, spec):
+    for given, said in (
+        (("rl", real, costs), r"spec of a training is 'rl': give Learned, such as Learned\(EqualWeights\(\)\)"),
+        ((spec, None, costs), "market of a training is None: give Market"),
+        ((spec, real, 5), "costs of a training is 5: give Costs"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            training_days(*given, 5.0, 252)
+
+
 def test_a_world_draws_no_day_on_which_a_line_is_gone() -> None:
     """B is delisted on row 900: the worlds of the target that holds it draw days 1 to 899, and B moves on them."""
     rng = np.random.default_rng(0)

@@ -206,6 +206,7 @@ def test_every_name_has_an_example() -> None:
         ),
         ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
         ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, part, .*, g, horizon"),
+        ("{rule: learned, ppo: {worlds: -1}}", r"mine\.ppo: worlds of PPOSettings is -1: give a whole number"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],
 )
