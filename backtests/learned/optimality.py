@@ -116,7 +116,7 @@ def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float =
     wide = PPOSettings(worlds=1024, batch=8192)
     made = {
         "ppo, hold or trade": Learned(target, 2_500_000, action="hold_or_trade", ppo=wide),
-        "ppo, gate": Learned(target, 8_000_000, action="gate", ppo=wide),
+        "ppo, gate": Learned(target, 8_000_000, action="gate", ppo=replace(wide, epochs=3)),
         "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", by="dqn"),
         "cross-entropy, gate": Learned(target, 6_000_000, action="gate", by="cross_entropy"),
     }
