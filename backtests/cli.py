@@ -177,18 +177,17 @@ def universal(
     ] = None,
 ) -> None:
     """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
-    from tqdm.auto import tqdm
-
     from research.learning.universal.course import SEED, UPDATES, train_universal
     from research.learning.universal.rule import FOLDER
+    from research.progress import bar
 
     if folder is None and (seed, steps) != (SEED, UPDATES):
         raise ConfigError(
             f"seed {seed} and {steps:,} steps would write another network over the one that comes with the workbench "
             f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules play: give --folder."
         )
-    with _kept("updates"), tqdm(total=steps, desc="universal", unit=" updates") as bar:
-        made = train_universal(seed, steps, folder or FOLDER, lambda done: bar.update(done - bar.n))
+    with _kept("updates"), bar(total=steps, desc="universal", unit=" updates") as shown:
+        made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
     typer.echo(f"Written to {made}.")
 
 

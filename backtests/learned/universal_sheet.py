@@ -15,7 +15,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.policy.learning import updates_picture
 from backtests.figures.policy.region import region_picture
 from backtests.figures.words import listed, number, percent
-from backtests.learned.results import SHEET
+from backtests.learned.results import SHEET, write_results
 from backtests.learned.sheet import ANSWERS, TERMS
 from backtests.learned.unseen import CLOSED, gap, lines_in, median, problems
 from backtests.optimality import WORKED
@@ -25,6 +25,7 @@ from research.learning.state import REACH
 from research.learning.universal.equivariant import answers
 from research.learning.universal.rule import Trained, load
 from research.market.market import Array
+from research.progress import bar
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 COUNTS = {"one line": 1, "two lines": 2}
@@ -44,9 +45,13 @@ MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Sealed")} | {
 
 
 def write_universal_card(folder: Path) -> Path:
-    """Judge the network in a folder, and write its page into it; gives its path. Raises DataError as `load` does."""
+    """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
     path, policy = folder / SHEET, load(folder)
-    path.write_text(universal_html(folder.name, policy, judged(policy)), encoding="utf-8", newline="\n")
+    found = judged(policy)
+    value, low, high = median(found["universal"])
+    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max(), "markets": len(found)}
+    write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
+    path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
     return path
 
 
@@ -79,10 +84,11 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
 def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
     """A row a market that it never met: its `lines` and `paths`, and what is above the optimum, see `unseen.gap`."""
     with one_thread():
-        rows = [
-            {"lines": len(problem.target), "paths": paths, **gap(problem, policy, paths, k)}
-            for k, problem in enumerate(problems(markets))
-        ]
+        rows = []
+        with bar(total=markets, desc="judging", unit=" markets") as done:
+            for k, problem in enumerate(problems(markets)):
+                rows.append({"lines": len(problem.target), "paths": paths, **gap(problem, policy, paths, k)})
+                done.update()
     return pd.DataFrame(rows)
 
 

@@ -40,6 +40,7 @@ from research.errors import ConfigError, DataError
 from research.learning.card import LIBRARIES
 from research.learning.sealed import seal_of
 from research.learning.universal.rule import FOLDER
+from research.progress import bar
 
 FIGURES, MANIFEST = "figures.parquet", "manifest.json"
 KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
@@ -134,22 +135,19 @@ def study(
     fresh    : play all of them anew.
     Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from anything else.
     """
-    from tqdm.auto import tqdm
-
     budget, folder = budget or Budget(), None if folder is None else Path(folder)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
     origins = {one: made_from(one, budget) for one in cases}
     found = {} if fresh or folder is None else finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
-    hidden = True if not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0") else None
-    with tqdm(total=len(cases), initial=len(found), desc="study", unit=" cases", disable=hidden) as bar:
+    with bar(shown=progress, total=len(cases), initial=len(found), desc="study", unit=" cases") as done:
         for one, result in _played(left, budget, workers, executor):
             found[one] = {"made_from": origins[one], **result}
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
                 write_json(folder / f"{one.name}.json", found[one])
-            bar.update()
+            done.update()
     return Study.of(found[one] for one in cases)
 
 

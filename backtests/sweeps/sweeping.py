@@ -1,7 +1,6 @@
 """A sweep: every configuration of a plan played, and the table of what came out."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from backtests.sweeps.results import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from research.errors import ConfigError
 from research.portfolio import ALLOCATIONS, Portfolio
+from research.progress import bar
 
 SHOWN = 200_000  # rows that a notebook's cell makes blocks of
 Where = Portfolio | Arena | Sequence[Portfolio | Arena]
@@ -128,13 +128,11 @@ def play_tables(
     made: Stage, parts: Iterable[Part], workers: int, cluster: str, progress: bool, done: int = 0
 ) -> Iterable[tuple[Part, pa.Table]]:
     """Parts with their rows as they finish, under a progress bar. done : configurations that were finished before."""
-    from tqdm.auto import tqdm
-
-    hidden = True if not progress or os.environ.get("TQDM_DISABLE", "0") not in ("", "0") else None
-    with tqdm(total=len(made.plan), initial=done, unit=" configurations", unit_scale=True, disable=hidden) as bar:
+    count = len(made.plan)
+    with bar(shown=progress, total=count, initial=done, unit=" configurations", unit_scale=True) as told:
         for part, figures in play_all(made, parts, workers=workers, cluster=cluster):
             yield part, rows(made, part, figures)
-            bar.update(part.stop - part.first)
+            told.update(part.stop - part.first)
 
 
 def play_into(folder: Path, made: Stage, done: set[Part], workers: int, cluster: str, progress: bool) -> None:

@@ -1,6 +1,5 @@
 """Training a rule from several seeds on the days before a test, and choosing one before the test is looked at."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 from research.market.market import frozen
+from research.progress import bar
 
 SCALAR = "J in other worlds, bp a year"  # as TensorBoard calls it
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
@@ -254,8 +254,5 @@ def _telling(progress: Progress | None, total: int) -> Iterator[Told]:
     if progress is not None:
         yield lambda done: progress(done, total)
         return
-    from tqdm.auto import tqdm
-
-    hidden = True if os.environ.get("TQDM_DISABLE", "0") not in ("", "0") else None  # None: only where it can be seen
-    with tqdm(total=total, desc="learning", unit=" steps", unit_scale=True, disable=hidden) as bar:
-        yield lambda done: bar.update(done - bar.n)
+    with bar(total=total, desc="learning", unit=" steps", unit_scale=True) as shown:
+        yield lambda done: shown.update(done - shown.n)

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from browser import check_page
 
-from backtests.figures.words import percent
+from backtests.figures.words import number, percent
 from backtests.laboratory import play
+from backtests.learned.catalog import policies_text
 from backtests.learned.sheet import write_card
 from backtests.learned.universal_sheet import judged, universal_html, worked_region
 from backtests.learned.unseen import lines_in, losses, median, problems
@@ -68,9 +69,12 @@ def test_a_browser_shows_the_page_and_it_is_the_same_again(page: str, tmp_path: 
     check_page(page, tmp_path, drawn=20)
 
 
-def test_its_folder_gets_its_page_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_folder_gets_its_page_like_any_other_and_the_list_its_gap(
+    page: str, found: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "universal"
     shutil.copytree(FOLDER, folder)
-    monkeypatch.setattr("backtests.learned.universal_sheet.judged", lambda policy: None)
-    monkeypatch.setattr("backtests.learned.universal_sheet.universal_html", lambda name, policy, found: f"of {name}")
-    assert write_card(folder).read_text(encoding="utf-8") == "of universal"
+    monkeypatch.setattr("backtests.learned.universal_sheet.judged", lambda policy: found)
+    assert write_card(folder).read_text(encoding="utf-8") == page
+    row = policies_text([folder]).splitlines()[3].split()
+    assert row[-2:] == [number(100.0 * found["universal"].median(), 1, signed=True), "optimum"]
