@@ -258,7 +258,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
         write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
         sign(folder, started)
     warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
-    return Made(final, f"{backtest_text(played)}{warned}\n\n{final}")
+    return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
 
 
 def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:

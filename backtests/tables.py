@@ -249,13 +249,14 @@ def backtest_score(played: "Backtest") -> Score:
     return score(played, Yardstick(played.targets, -nowhere, nowhere, 0.0, played.periods_per_year))
 
 
-def backtest_figures(played: "Backtest") -> tuple[list[Row], dict[str, Any]]:
+def backtest_figures(played: "Backtest", scored: Score | None = None) -> tuple[list[Row], dict[str, Any]]:
     """The rows that are shown of one backtest, and the figures that they are taken from.
 
+    scored : its figures by the yardstick of a portfolio, if it has one: those of `JUDGED_ALONE` are then shown too.
     Where several costs were charged, each stands below their sum; where money came or went, so do its sum and the rate
     that the money earned, as far as there is one.
     """
-    figures = backtest_score(played).figures(played.dates)
+    figures = (scored or backtest_score(played)).figures(played.dates)
     rates = played.cost_rates[played.cost_rates != 0.0]
     parts = rates * played.periods_per_year / len(played.net_returns) * BPS
     below: dict[str, Sequence[Row]] = {"cost": COSTS} if len(parts) > 1 else {}
@@ -263,7 +264,7 @@ def backtest_figures(played: "Backtest") -> tuple[list[Row], dict[str, Any]]:
     if found := flow_figures(played):
         figures |= found
         below["growth_gross"] = FLOWS
-    shown = [row for row in ROWS.values() if row.key not in JUDGED_ALONE]
+    shown = [row for row in ROWS.values() if scored is not None or row.key not in JUDGED_ALONE]
     rows = [row for each in shown for row in (each, *below.get(each.key, ()))]
     return [row for row in rows if row.key in figures], figures
 
@@ -296,10 +297,10 @@ def backtest_title(played: "Backtest") -> str:
     )
 
 
-def backtest_text(played: "Backtest") -> str:
-    """The figures of one backtest: for a terminal."""
+def backtest_text(played: "Backtest", scored: Score | None = None) -> str:
+    """The figures of one backtest, by a portfolio's yardstick if it has been `scored`: for a terminal."""
     try:
-        shown, figures = backtest_figures(played)
+        shown, figures = backtest_figures(played, scored)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
         return f"{_wrapped(backtest_title(played))}\n\n{_wrapped(f'No figures: {error}')}"
     rows = [[row.label, row.cell(figures), row.unit] for row in shown]

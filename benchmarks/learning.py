@@ -19,6 +19,7 @@ AIMS = {  # gap and seconds of the median seed
     ("fee", "ppo, hold or trade"): (0.05, 30.0),
     ("fee", "ppo, gate"): (0.025, 60.0),
 }
+DIGITS = {"J": 4, "gap": 4, "lower": 4, "upper": 4, "seconds": 1}
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     ):
         table = against_the_optimum(known, specs)
         FOLDER.mkdir(parents=True, exist_ok=True)
-        table.to_csv(FOLDER / f"{market}.csv", index=False)
+        table.round(DIGITS).to_csv(FOLDER / f"{market}.csv", index=False)
         for name, seeds in table.groupby("learner", sort=False):
             for one in seeds.to_dict("records"):
                 gap = f"{one['gap']:+.2%} [{one['lower']:+.2%}, {one['upper']:+.2%}]"
