@@ -113,7 +113,7 @@ def main() -> None:
     for name, aim in AIMS.items():
         one = kept[name]
         word = "short" if one["times"] < aim else ""
-        rows.append((name, f"{one['ours']:.0f}", f"{one['dummy']:.2f}", f"{one['times']:.0f} (aim {aim:.0f}) {word}"))
+        rows.append((name, f"{one['ours']:.0f}", f"{one['dummy']:.2f}", f"{one['times']:.1f} (aim {aim:.0f}) {word}"))
     show(
         "Decisions", ("", "thousand a second", "DummyVecEnv", "times"), rows,
         [f"actions by chance; PPO as it is set; medians of {ROUNDS} rounds, PPO's of {ROUNDS // 3}"],
