@@ -82,7 +82,7 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    pytest.fail("no chromium on PATH: the sheet is tested in a real browser. Debian: apt-get install chromium fonts-liberation")
+    pytest.fail("no chromium on PATH, in which pages are tested. Debian: apt-get install chromium fonts-liberation")
 
 
 def browse(folder: Path, *options: str) -> str:

@@ -86,9 +86,9 @@ def test_there_is_nothing_to_render_to_set_or_to_call(env):
 def test_a_reward_that_is_not_a_number_stops_the_training(days, standard):
     env = RebalancingWorlds(days, standard, 1e300, worlds=3, episode=4, seed=0, reward=Reward(objective=1e300))
     env.reset()
-    with pytest.raises(PolicyError, match="the reward of world 0 is -inf at step 1, after the action"):
-        with np.errstate(over="ignore"):
-            env.step(np.zeros((3, 8), np.float32))
+    said = "the reward of world 0 is -inf at step 1, after the action"
+    with pytest.raises(PolicyError, match=said), np.errstate(over="ignore"):
+        env.step(np.zeros((3, 8), np.float32))
 
 
 def test_actions_that_are_no_numbers_or_too_few_are_refused(env, days, standard):
