@@ -205,3 +205,7 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.secho("Interrupted; nothing was kept.", fg=typer.colors.RED, err=True)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

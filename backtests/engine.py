@@ -224,18 +224,17 @@ def _check(game: Game, nav: float, opening: Array) -> None:
 def _check_rule(game: Game) -> None:
     """Refuse a rule that could never be asked on these days. Raises ConfigError."""
     rule, days, market = game.policy, len(game.market.dates) - 1 - game.first, game.market
+    if (window := getattr(rule, "window", 0)) > 0 and known_from(market, window) == len(market.dates):
+        raise ConfigError(
+            f"returns of {type(rule).__name__} is {window}, and market {market.name!r} has {len(market.dates) - 1}, "
+            "with no month's end after a whole window: it would never trade. Give a shorter one, or more days."
+        )
     if not isinstance(rule, Handled):
         return
     if rule.cooldown >= days:
         raise ConfigError(
             f"cooldown of {type(rule).__name__} is {rule.cooldown} sessions, and {days} follow the opening trade: it "
             "would never trade. Give a shorter one, or more days."
-        )
-    if rule.window > 0 and known_from(market, rule.window) == len(market.dates):
-        raise ConfigError(
-            f"returns of {type(rule).__name__} is {rule.window}, and market {market.name!r} has "
-            f"{len(market.dates) - 1}, with no month's end after a whole window: it would never trade. Give a shorter "
-            "one, or more days."
         )
     check_schedules(rule, market, game.first)
 

@@ -131,10 +131,7 @@ def drawdown_dates(figures: Mapping[str, Any]) -> str:
 
 def rule_words(policy: Any, strategic: Any = None) -> str:
     """What a ready policy does, in a few words; what it holds, where that is not the `strategic` target."""
-    if getattr(policy, "family", "") == "learned":
-        words = "box learned, asked each " + str(getattr(policy, "every", "week"))
-    else:
-        words = getattr(policy, "words", type(policy).__name__)
+    words = str(getattr(policy, "words", type(policy).__name__))
     allocation = getattr(policy, "allocation", strategic)
     if strategic is None or allocation == strategic:
         return words

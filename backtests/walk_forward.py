@@ -45,6 +45,11 @@ class Succession:
         return str(getattr(self.policies[0], "family", ""))
 
     @property
+    def words(self) -> str:
+        """What all of them do, in a few words."""
+        return str(getattr(self.policies[0], "words", type(self.policies[0]).__name__))
+
+    @property
     def every(self) -> object:
         """When all of them are asked, where that is on a calendar; else None."""
         return getattr(self.policies[0], "every", None)
@@ -159,6 +164,8 @@ def walk_forward(
     Raises : ConfigError for starts that are out of order, or none, or past the data; what fitting raises.
     """
     days = _checked(portfolio, starts)
+    if spec is not None and (isinstance(spec, type) or not hasattr(spec, "allocation")):
+        refuse("spec is", spec, "give a rule, a TunedThreshold or Learned, or leave it out for one of the file's.")
     if spec is None:
         one_of("a candidate to walk forward is", name, portfolio.policies)
     fits = tuple(fit(name, replace(portfolio, test_start=start), progress, spec) for start in days)
@@ -192,4 +199,4 @@ def _account(fitted: Fitted) -> tuple[pd.Timestamp | None, str, float]:
     if fitted.tuned is not None:
         card = fitted.tuned.card
         return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in ("band", "to")), card.J
-    return None, "as given", float("nan")
+    return getattr(fitted.policy, "seen", None), "as given", float("nan")

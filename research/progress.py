@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def bar(*, shown: bool = True, **said: Any) -> "tqdm[Any]":
-    """A tqdm bar that says so; its own variable TQDM_DISABLE counts, which an explicit `disable` would override."""
+    """A tqdm bar of what is `said`, hidden where nobody can see it, where it is not `shown`, and by TQDM_DISABLE."""
     from tqdm.auto import tqdm
 
     silent = not shown or os.environ.get("TQDM_DISABLE", "0") not in ("", "0")

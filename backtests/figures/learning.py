@@ -10,7 +10,7 @@ from backtests.figures.arithmetic import FAR, limits, log_ticks, spread, ticks
 from backtests.figures.canvas import HUES, TOKENS, Canvas
 from backtests.figures.looks import LABEL_GAP, LEAD, Look, fitted_name
 from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
-from backtests.figures.words import counted, even, number
+from backtests.figures.words import counted, even, median_words, number
 from backtests.tuning import Tuned, thresholds_tried
 from research.learning import Training
 
@@ -53,7 +53,8 @@ def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) ->
     if len(data) > 1:
         said = [
             f"Out of sample the seeds' J lie between {number(data['J'].min())} and {number(data['J'].max())} bp a year."
-            f" Seed {stands['seed']}, with the median J on training worlds, stands for {name}: {number(stands['J'])}."
+            f" Seed {stands['seed']}, with {median_words(len(data))} on training worlds, stands for {name}: "
+            f"{number(stands['J'])}."
         ]
     for other, level in marks.items():
         said.append(f"{int((data['J'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")

@@ -13,6 +13,8 @@ from backtests.study.cases import COST, NAMED
 from backtests.study.findings import TUNED, clustered_mean, standing
 from backtests.study.playing import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
 from backtests.study.running import Study
+from research.arguments import one_of
+from research.errors import DataError
 
 TITLE, HIGH, FOOT = 52.0, 300.0, 40.0  # px
 COLOURS = {"stocks": "sky", "funds": "orange"}
@@ -22,9 +24,11 @@ SEED, STANDS = 3.2, 7.0  # size of marks
 def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     """J of a rule over that of a yardstick, a column a case, the lowest first; a dot a seed, the one that stands heavy.
 
-    Raises : DataError, as `clustered_mean` does, for cases of one window alone.
+    Raises : ConfigError for a name that is no rule; DataError, as `clustered_mean` does, for cases of one window alone.
     """
     rows = standing(study)
+    for name, given in (("rule", rule), ("over", over)):
+        one_of(f"{name} is", given, sorted(set(rows["rule"])))
     other = rows[rows["rule"] == over].set_index("case")["J"]
     own = study.table[(study.table["cost_multiple"] == 1.0) & (study.table["rule"] == rule)]
     own = rows[rows["rule"] == rule] if own.empty else own  # what is made of several rules has no rows of its own
@@ -111,6 +115,8 @@ def frontier(study: Study) -> pd.DataFrame:
     Learners are among them that learned in all named cases at all costs; all means are then over those cases. Cases in
     which a rule never traded are left out for all.
     """
+    if missing := set(MULTIPLES) - set(study.table["cost_multiple"]):
+        raise DataError(f"a frontier is of all costs, and the study was not played at {sorted(missing)} times them.")
     rows = pd.concat([standing(study, multiple) for multiple in MULTIPLES], ignore_index=True)
     rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, "never")) & ~rows["rule"].str.startswith("best ")]
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that

@@ -51,6 +51,15 @@ def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> 
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
 
 
+def median_words(seeds: int) -> str:
+    """Which J stands for so many seeds.
+
+    >>> median_words(5), median_words(2)
+    ('the median J', 'the lower J of the two in the middle')
+    """
+    return "the median J" if seeds % 2 else "the lower J of the two in the middle"
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun.
 

@@ -77,12 +77,13 @@ SECTIONS = {
 }
 
 
-def write_card(folder: Path) -> Path:
+def write_card(folder: str | Path) -> Path:
     """Measure what is not yet known of the policies in a folder, and write their page into it; gives its path.
 
     That of the universal rebalancer is made from its network alone.
     Raises : DataError when there are none, or when one is not as it was saved.
     """
+    folder = Path(folder)
     if (folder / CARD).exists() and read_card(folder).get("format") == FORMAT:
         from backtests.learned.universal_sheet import write_universal_card
 

@@ -28,6 +28,7 @@ from research.market.market import Array
 from research.progress import bar
 
 MARKETS, PATHS = 40, 100  # that it is judged in
+DIGITS = 4  # of its gap that are kept: another processor may give other last bits
 COUNTS = {"one line": 1, "two lines": 2}
 SECTIONS = {
     "learning": "How it learned",
@@ -49,7 +50,8 @@ def write_universal_card(folder: Path) -> Path:
     path, policy = folder / SHEET, load(folder)
     found = judged(policy)
     value, low, high = median(found["universal"])
-    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max(), "markets": len(found)}
+    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max()}
+    above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
     write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
     path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
     return path

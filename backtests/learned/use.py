@@ -86,7 +86,17 @@ def _unlike(policy: Universal, played: "Backtest", name: str, days: slice) -> tu
                 f"{what.replace('_', ' ')} from {values.min():.3g} to {values.max():.3g} (it learned from {low:g} to "
                 f"{high:g}), outside at {outside:,} of {counted(len(met), 'decision')}"
             )
-    return (f"{name} met portfolios unlike any that it learned from: {listed(said)}.",) if said else ()
+    unlike = f"{name} met portfolios unlike any that it learned from: {listed(said)}." if said else ""
+    return tuple(words for words in (unlike, _unknown_costs(played, name)) if words)
+
+
+def _unknown_costs(played: "Backtest", name: str) -> str:
+    """What a trade costs besides what the universal rebalancer is told of."""
+    from backtests.tables import CHARGES, charged_words
+
+    told = (CHARGES["commission"], CHARGES["half_spread"])
+    others = [words for words in charged_words(played.costs)[0] if words not in told]
+    return f"{name} is told of commissions and half-spreads; the test charges {listed(others)} too." if others else ""
 
 
 def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:
@@ -114,7 +124,7 @@ def _of_days(saw: Mapping[str, Any], played: "Backtest", name: str, days: slice)
 
 
 def _other_terms(card: Mapping[str, Any], played: "Backtest", name: str) -> str:
-    """Costs or a lag that it did not learn with: nothing that it sees tells it of them."""
+    """Costs, a lag or a year that it did not learn with: nothing that it sees tells it of them."""
     objective = card.get("objective", {})
     if not objective:
         return ""
@@ -125,6 +135,8 @@ def _other_terms(card: Mapping[str, Any], played: "Backtest", name: str) -> str:
         said.append(f"costs of {learned:g} bp a side in the mean, and pays {paid:g}")
     if objective["lag"] != played.lag:
         said.append(f"a lag of {counted(objective['lag'], 'session')}, and has {counted(played.lag, 'session')}")
+    if objective["periods_per_year"] != played.periods_per_year:
+        said.append(f"{objective['periods_per_year']:g} periods a year, and meets {played.periods_per_year:g}")
     return f"{name} learned with {listed(said)}: what it does fits what it learned with." if said else ""
 
 

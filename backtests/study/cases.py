@@ -112,8 +112,8 @@ def all_cases() -> tuple[Case, ...]:
 def case(name: str) -> Case:
     """The case of this name. Raises ConfigError where there is none."""
     by_name = {one.name: one for one in all_cases()}
-    if name not in by_name:
-        near = ", ".join(other for other in by_name if other.rpartition("-")[0] == name.rpartition("-")[0])
+    if not isinstance(name, str) or name not in by_name:
+        near = ", ".join(other for other in by_name if other.rpartition("-")[0] == str(name).rpartition("-")[0])
         raise ConfigError(f"no case of the study is named {name!r}. Use one such as {near or ', '.join(NAMED)}.")
     return by_name[name]
 

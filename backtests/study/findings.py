@@ -87,16 +87,22 @@ def standing(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     The tuned thresholds are that of the three families whose J out of sample is the median; the best calendar in
     hindsight is a bound, which nobody could have known.
     """
+    table = _at(study, multiple)
+    own = table[table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
+    families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
+    middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
+    lowest = calendars.sort_values(["case", "J"]).groupby("case", sort=False).nth(0)
+    return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
+
+
+def _at(study: Study, multiple: float) -> pd.DataFrame:
+    """All rows at one cost. Raises ConfigError for one at which nothing was played."""
     table = study.table
     if multiple not in (played := sorted(set(table["cost_multiple"]))):
         refuse(
             "multiple is", multiple, f"the study was played at {listed([f'{m:g}' for m in played])} times the costs."
         )
-    own = table[(table["cost_multiple"] == multiple) & table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
-    families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
-    middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
-    lowest = calendars.sort_values(["case", "J"]).groupby("case", sort=False).nth(0)
-    return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
+    return table[table["cost_multiple"] == multiple]
 
 
 def as_exposed(study: Study) -> pd.DataFrame:
@@ -108,8 +114,10 @@ def as_exposed(study: Study) -> pd.DataFrame:
 def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
     """By rule: a row a case that has it and the yardstick `over`, columns own, other, window.
 
-    rows : as `standing` gives them.
+    rows : as `standing` gives them.  Raises ConfigError for what is no rule, or no figure, of theirs.
     """
+    one_of("over is", over, sorted(set(rows["rule"])))
+    one_of("measure is", measure, ["J", *MEASURES])
     other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
     return {
         str(rule): own.set_index("case")[[measure]].rename(columns={measure: "own"}).join(other, how="inner")
@@ -124,8 +132,8 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    _check_over(study, over)
-    logs = _compared(standing(study, multiple), over, "J", lambda own, other: np.log(own / other))
+    rows = _with(standing(study, multiple), over)
+    logs = _compared(rows, over, "J", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
         lower=np.exp(logs["lower"]),
@@ -140,9 +148,8 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 
     measure : one of `MEASURES`, in whose unit the numbers are.
     """
-    _check_over(study, over)
     one_of("measure is", measure, MEASURES)
-    table = _less(standing(study, multiple), over, measure)
+    table = _less(_with(standing(study, multiple), over), over, measure)
     return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
 
 
@@ -152,6 +159,8 @@ def exposure(study: Study) -> pd.DataFrame:
     Holm's p and the words allow for all four comparisons. Empty where it was not learned in cases of two windows.
     """
     rows = as_exposed(study)
+    if rows.empty:
+        return pd.DataFrame()
     found = [
         _less(rows[rows["rule"].isin((EXPOSURE, over))], over, measure).assign(over=over, measure=measure)
         for over in (CONSTANT, VOLATILITY)
@@ -160,9 +169,12 @@ def exposure(study: Study) -> pd.DataFrame:
     return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
 
 
-def _check_over(study: Study, over: str) -> None:
-    """Refuse what is no rule of the study, and no yardstick of any. Raises ConfigError."""
-    one_of("over is", over, sorted({*study.table["rule"], *YARDSTICKS, HINDSIGHT}))
+def _with(rows: pd.DataFrame, over: str) -> pd.DataFrame:
+    """The rows, as `standing` gives them. Raises DataError for none, ConfigError where `over` is no rule of theirs."""
+    if rows.empty:
+        raise DataError("all rules of the study go to cash, which J is not for: ask for `exposure`.")
+    one_of("over is", over, sorted(set(rows["rule"])))
+    return rows
 
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
@@ -218,15 +230,23 @@ def _word(p: float, good: bool) -> Word:
 
 def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
     """Standard deviation of log J over the seeds of a case, in the mean of all cases; NaN where there are no seeds."""
-    table = study.table
-    own = table[(table["cost_multiple"] == multiple) & (table["rule"] == rule) & table["seed"].notna()]
+    table = _at(study, multiple)
+    own = table[(table["rule"] == rule) & table["seed"].notna()]
     return float(np.log(own["J"]).groupby(own["case"]).std(ddof=1).mean())
+
+
+def _against_yardsticks(study: Study, multiple: float = 1.0) -> dict[str, pd.DataFrame]:
+    """The ratios over each yardstick that the study has."""
+    rules = set(standing(study, multiple)["rule"])
+    return {over: ratios(study, over, multiple) for over in YARDSTICKS if over in rules}
 
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """A row a rule: J over that of each yardstick, with intervals, and how far the seeds of a case differ."""
     _check_windows(study)
-    tables = {over: ratios(study, over, multiple) for over in YARDSTICKS}
+    tables = _against_yardsticks(study, multiple)
+    if not tables:
+        raise DataError(f"the study has no yardstick: none of {listed(YARDSTICKS)} was played. Ask for `exposure`.")
     said = {
         f"J over {over}": table.apply(
             lambda r: f"{r['ratio']:.2f} [{r['lower']:.2f}, {r['upper']:.2f}], {r['verdict']}", axis=1
@@ -275,7 +295,7 @@ def sentences(study: Study) -> list[str]:
             for name, rows in each
         ]
         return [*found, *said, "One window gives no interval: play cases of others."]
-    against = {over: ratios(study, over) for over in YARDSTICKS}
+    against = _against_yardsticks(study)
     for rule in [rule for rule in TOLD if rule in set(table["rule"])]:
         said = [_said(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index]
         found += said or [f"{rule}: cases of too few windows for an interval."]
@@ -285,10 +305,10 @@ def sentences(study: Study) -> list[str]:
 def _exposed(row: Mapping[Any, Any]) -> str:
     """One comparison of the learned exposure with what holds as much."""
     unit = MEASURES[row["measure"]][1]
-    what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown"}[row["measure"]]
+    what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown (below zero is deeper)"}[row["measure"]]
     return (
         f"{EXPOSURE} less {row['over']} of the same mean: {what} {number(row['difference'], signed=True)}"
-        f"{unit and f' {unit}'} (95 % interval {number(row['lower'])} to {number(row['upper'])}) in "
+        f"{unit and ' points'} (95 % interval {number(row['lower'])} to {number(row['upper'])}) in "
         f"{counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}; {_chance(row['p_holm'])}: "
         f"{row['verdict']}."
     )

@@ -22,7 +22,7 @@ from backtests.sweeps import Arena, Choices, threshold
 from backtests.tuning import Tuned, played, tune
 from research.accounting import Costs
 from research.allocation import Allocation
-from research.arguments import one_of
+from research.arguments import is_whole, one_of, refuse
 from research.learning import Learned, PPOSettings, Reward, Universal, train, untaught
 from research.market import Market
 from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
@@ -75,9 +75,17 @@ class Budget:
     rules: bool = True
 
     def __post_init__(self) -> None:
-        """Check the names."""
-        for name in self.steps:
+        """Check names and numbers. Raises ConfigError."""
+        if not isinstance(self.steps, Mapping):
+            refuse("steps of Budget are", self.steps, "give those of each learner, such as {'ppo': 524_288}.")
+        for name, count in self.steps.items():
             one_of("a learner of Budget is", name, LEARNERS)
+            if not is_whole(count) or count < 1:
+                refuse(f"steps of {name} in Budget are", count, "give a whole number, 1 or more, or leave it out.")
+        if not self.seeds:
+            refuse("seeds of Budget are", self.seeds, "give one whole number or more.")
+        if not self.rules and not self.steps:
+            refuse("steps of Budget are", self.steps, "without rules some learner has to learn.")
 
     def learners(self, case: Case, multiple: float) -> list[str]:
         """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""

@@ -36,6 +36,7 @@ from backtests.study.playing import (
 from backtests.sweeps.crew import RETRIES, check_code, connected, failure_explained
 from backtests.sweeps.results import identity, refuse_other
 from research.allocation import FixedWeights
+from research.arguments import refuse
 from research.errors import ConfigError, DataError
 from research.learning.card import LIBRARIES
 from research.learning.sealed import seal_of
@@ -138,6 +139,8 @@ def study(
     budget, folder = budget or Budget(), None if folder is None else Path(folder)
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
+    if others := [one for one in cases if not isinstance(one, Case)]:
+        refuse("a case is", others[0], "give a Case, as `case('funds-2-2016')` finds it.")
     origins = {one: made_from(one, budget) for one in cases}
     found = {} if fresh or folder is None else finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))

@@ -17,6 +17,7 @@ Zero means the closed form to bands and edges, and the target to weights. A line
 bought. Only bands and edges leave lines alone that have drifted a little.
 """
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -26,6 +27,15 @@ from research.learning.state import NO_CASH, REACH, Floats, Rows, Scales
 from research.market.market import Array
 
 Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]
+LEARNED: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two
+    "bands": "box",
+    "edges": "box",
+    "hold_or_trade": "when to trade",
+    "fraction": "part of the way",
+    "gate": "when and how far",
+    "exposure": "exposure",
+    "weights": "weights",
+}
 ACTIONS: tuple[str, ...] = get_args(Action)
 BANDS, EDGES, HOLD_OR_TRADE, FRACTION, GATE, EXPOSURE, WEIGHTS = range(len(ACTIONS))
 

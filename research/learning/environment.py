@@ -19,7 +19,8 @@ from research.errors import PolicyError
 from research.learning.actions import numbers_of
 from research.learning.paid import Paid
 from research.learning.rewards import Memory, Reward
-from research.learning.state import FARTHEST, Floats, Rows, Standard
+from research.learning.settings import LONGEST
+from research.learning.state import FARTHEST, SHARED, Floats, Rows, Standard
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 
@@ -42,12 +43,28 @@ def _check_counts(**counts: Any) -> None:
             refuse(f"{name} is", value, "give a whole number, 1 or more.")
 
 
-def _check_paid(reward: Any, reward_scale: Any, seed: Any) -> None:
-    """Refuse a reward, a scale or a seed that is none. Raises ConfigError."""
+def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: Any, seed: Any) -> None:
+    """Refuse what no worlds can be made of. Raises ConfigError."""
+    if not isinstance(days, TrainingDays):
+        refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
+    mend, seen = "give that which `gauge` measures on these days.", len(SHARED) + len(days.market.assets)
+    if not isinstance(standard, Standard):
+        refuse("standard is", standard, mend)
+    if standard.mean.shape != (seen,):
+        refuse("features of standard are", standard.mean.size, f"of these days {seen} are seen: {mend}")
+    _check_counts(episode=episode)
+    if episode * days.sessions > LONGEST:
+        refuse("episode is", episode, f"give {LONGEST // days.sessions:,} decisions, a hundred years, at most.")
     if not (reward is None or isinstance(reward, Reward)):
         refuse("reward is", reward, "give Reward(…), or leave it out.")
     check_positive(reward_scale=reward_scale)
-    if not all(is_whole(each) and each >= 0 for each in (seed if isinstance(seed, list) else [seed])):
+    _check_seed(seed)
+
+
+def _check_seed(seed: Any) -> None:
+    """Refuse what is no seed. Raises ConfigError."""
+    streams = seed if isinstance(seed, list) else [seed]
+    if not streams or not all(is_whole(each) and each >= 0 for each in streams):
         refuse("seed is", seed, "give a whole number, 0 or more, or a list of them.")
 
 
@@ -86,8 +103,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         seed: int = 0,
     ) -> None:
         """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
-        _check_counts(episode=episode)
-        _check_paid(reward, reward_scale, seed)
+        _check(days, standard, reward, reward_scale, episode, seed)
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
             refuse("kind is", kind, f"give one of the {len(days.share)} targets of the days, from 0 on.")
         self.days, self.episode, self._left = days, episode, 0
@@ -138,17 +154,28 @@ class RebalancingWorlds(VecEnv):
         reward: Reward | None = None,
     ) -> None:
         """Draw the worlds: days, targets, shares as `days` has them. Raises ConfigError for a number out of range."""
-        _check_counts(worlds=worlds, episode=episode)
-        _check_paid(reward, reward_scale, seed)
+        _check_counts(worlds=worlds)
+        _check(days, standard, reward, reward_scale, episode, seed)
+        self._streams, self._reseeded = seed if isinstance(seed, list) else [seed], False
         opened = Worlds(days, days.kinds(worlds), episode, seed)
         self._paid, self._episode = Paid(opened, standard, reward or Reward(), reward_scale), episode
         self._left: Rows = np.full(worlds, episode)
         sees = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))
 
+    def seed(self, seed: int | None = None) -> list[int | None]:
+        """From the next reset on, be what worlds made with this seed are; None leaves them as they are."""
+        if seed is not None:
+            _check_seed(seed)
+            self._streams, self._reseeded = [*self._streams[:-1], int(seed)], True
+        return [seed] * self.num_envs
+
     def reset(self) -> Floats:
         """Draw every world anew, and stagger the ends of the first episodes."""
         everyone = self._paid.worlds.everyone
+        if self._reseeded:
+            self._paid.worlds.reseed(self._streams)
+            self._reseeded = False
         self._paid.reopen(everyone)
         self._left = 1 + everyone * self._episode // len(everyone)
         return self._paid.see(everyone)
@@ -188,7 +215,7 @@ class RebalancingWorlds(VecEnv):
         for name, values in worlds.state._asdict().items():
             values[...] = arrays[f"state/{name}"]
         self._paid.memory = Memory(*(arrays[f"memory/{name}"].copy() for name in Memory._fields))
-        self._left = arrays["left"].copy()
+        self._left, self._reseeded = arrays["left"].copy(), False
         worlds.generator_state, self._paid.steps = record["generator"], record["steps"]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation
 from research.errors import PolicyError
-from research.learning.actions import Action, asked
+from research.learning.actions import LEARNED, Action, asked
 from research.learning.network import Network, forward
 from research.learning.state import LOOKBACK, Floats, Scales, Standard, observe, standardise, strategic_returns
 from research.market.calendars import last_of
@@ -42,6 +42,11 @@ class LearnedPolicy:
     card: Mapping[str, Any]
     action: Action = "bands"
     family: ClassVar[str] = "learned"
+
+    @property
+    def words(self) -> str:
+        """What it does, in a few words."""
+        return f"{LEARNED[self.action]} learned, asked each {self.every}"
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or trade into the box of its answer; asked at the last scheduled session of its period.

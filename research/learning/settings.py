@@ -26,6 +26,7 @@ from research.learning.variation import Variation
 from research.rules.handled import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
+LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when they open
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,9 @@ class Learned:
         check_counts(self, "patience", least=0)
         check_within(self, "current_share", 0.0, 1.0)
         one_of("every of Learned is", self.every, SESSIONS)
+        if self.episode * SESSIONS[self.every] > LONGEST:
+            most = LONGEST // SESSIONS[self.every]
+            refuse("episode of Learned is", self.episode, f"give {most:,} decisions, a hundred years, at most.")
         for f in fields(self):
             kind: Any = f.default_factory
             if isinstance(kind, type) and not isinstance(getattr(self, f.name), kind):
@@ -143,7 +147,8 @@ def _check_learner(by: str, action: str, reward: Reward) -> None:
 
 
 def _checked_seeds(seeds: Any) -> tuple[int, ...]:
-    given = tuple(seeds) if isinstance(seeds, tuple | list | range | np.ndarray) else ()
+    many = isinstance(seeds, tuple | list | range) or (isinstance(seeds, np.ndarray) and seeds.ndim == 1)
+    given = tuple(seeds) if many else ()
     if not given or not all(is_whole(s) and 0 <= s < 2**32 for s in given):
         refuse("seeds of Learned are", seeds, "give one whole number or more, each from 0 to 2^32 - 1.")
     if len(set(given)) < len(given):

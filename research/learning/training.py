@@ -131,6 +131,11 @@ def train(
         raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
     if isinstance(executor, ThreadPoolExecutor):
         raise ConfigError("executor has threads, which share what stable-baselines3 draws by chance: use processes.")
+    for name, folder in (("checkpoints", checkpoints), ("tensorboard", tensorboard)):
+        if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
+            refuse(f"{name} is", folder, "give the path of a folder, which is made if need be.")
+    if progress is not None and not callable(progress):
+        refuse("progress is", progress, "give a function of the steps done and of all, or leave it out for a bar.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     references = {"closed_form": judge_all(in_bands(days), closed_form(days)), "never": judge_all(days, None)}
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)

@@ -41,6 +41,7 @@ class Variation:
             value = asdict(self)[name]
             if not is_number(value) or not low <= value <= high:
                 refuse(f"{name} of Variation is", value, f"give a number from {low:g}, which leaves it, to {high:g}.")
+            object.__setattr__(self, name, float(value))
 
     @property
     def variants(self) -> int:

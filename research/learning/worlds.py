@@ -108,6 +108,11 @@ class Worlds:
     def generator_state(self, state: dict[str, Any]) -> None:
         self._rng.bit_generator.state = state
 
+    def reseed(self, seed: int | list[int]) -> None:
+        """Become what worlds made with this seed are."""
+        self._rng = np.random.default_rng(seed)
+        self.reopen(self.everyone)
+
     def reopen(self, which: Rows) -> None:
         """Draw other days for the worlds `which`, and open them anew."""
         self.open_on(which, self.days.draw(self._rng, self.state.kind[which], self.state.drawn.shape[1]))

@@ -12,7 +12,8 @@ Rows = NDArray[np.int64]
 
 def check_year(policy: object, periods_per_year: float) -> None:
     """Refuse a rule, or what it holds, that goes by risk a year of another number of periods. Raises ConfigError."""
-    for own in (policy, getattr(policy, "allocation", None)):
+    own: object = policy
+    while own is not None:
         risk = getattr(own, "window", 0) > 0 or getattr(own, "covariance", None) is not None
         if risk and getattr(own, "periods_per_year", periods_per_year) != periods_per_year:
             refuse(
@@ -20,6 +21,7 @@ def check_year(policy: object, periods_per_year: float) -> None:
                 f"its market is played with {periods_per_year:g} a year. Give both the same: 252 for days, 52 for "
                 "weeks, 12 for months.",
             )  # fmt: skip
+        own = getattr(own, "allocation", None)
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:

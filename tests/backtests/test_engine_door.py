@@ -11,7 +11,7 @@ from simulated import world
 from backtests.engine import backtest
 from backtests.sweeps import Arena, Plan, sweep
 from research.accounting import Costs, Hold, Trade, View, Why
-from research.allocation import EqualWeights, TargetPath, VolatilityTarget
+from research.allocation import ConstantExposure, EqualWeights, TargetPath, VolatilityTarget
 from research.errors import ConfigError, PolicyError
 from research.learning import Universal
 from research.market import Market
@@ -103,6 +103,10 @@ def test_what_is_of_another_kind_is_refused_in_a_sentence(given: dict[str, objec
     [
         (Universal(EqualWeights(), returns=20), "periods_per_year of Universal is 252.0: its market is played with 52"),
         (Threshold(EqualWeights(), 0.5, kind="volatility", returns=20), "periods_per_year of Threshold is 252.0"),
+        (
+            Calendar(ConstantExposure(VolatilityTarget(EqualWeights(), 0.1, lookback=20), 0.9), "month"),
+            "periods_per_year of VolatilityTarget is 252.0",
+        ),
         (Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"), "periods_per_year of VolatilityTarget"),
     ],
 )
@@ -112,6 +116,14 @@ def test_a_rule_that_goes_by_risk_a_year_has_the_year_of_its_market(rule: Any, s
     with pytest.raises(ConfigError, match=said):
         Arena.on(world(), Costs.bps(3), EqualWeights(), "2020-03-02", periods_per_year=52).policy(rule)
     check_year(Threshold(EqualWeights(), 0.02), 52)  # it goes by weights alone
+
+
+def test_a_rule_whose_window_is_longer_than_the_market_is_refused() -> None:
+    for rule in (Universal(EqualWeights(), returns=5_000), TrackingError(EqualWeights(), returns=5_000)):
+        with pytest.raises(
+            ConfigError, match=r"is 5000, and market .* has 299, with no month's end after a whole window"
+        ):
+            backtest(world(), rule, Costs.bps(3), start="2020-03-02")
 
 
 def test_a_market_is_not_its_name() -> None:

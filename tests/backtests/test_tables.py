@@ -157,7 +157,7 @@ def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> Non
             "past 25\u202f% of its target or 5 points, to target",
         ),
         (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
-        (SimpleNamespace(family="learned", every="week", allocation=TARGET), "box learned, asked each week"),
+        (SimpleNamespace(words="box learned, asked each week", allocation=TARGET), "box learned, asked each week"),
     ],
 )
 def test_what_a_policy_does_is_said_in_words(policy, words) -> None:

@@ -121,6 +121,11 @@ def test_what_is_no_portfolio_and_no_list_of_days_is_refused(portfolio: Portfoli
             walk_forward(portfolio, "tuned", starts)  # type: ignore[arg-type]
 
 
+def test_a_candidate_that_is_none_is_refused(portfolio: Portfolio) -> None:
+    with pytest.raises(ConfigError, match="spec is 'rl': give a rule, a TunedThreshold or Learned"):
+        walk_forward(portfolio, "rl", STARTS, spec="rl")  # type: ignore[arg-type]
+
+
 def test_a_succession_has_no_answer_before_its_first_start(portfolio: Portfolio, tuned: WalkForward) -> None:
     policies = tuple(fitted.policy for fitted in tuned.fits)
     late = Succession(policies[1:], tuned.starts[1:])

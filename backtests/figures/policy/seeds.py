@@ -9,7 +9,7 @@ from backtests.figures.arithmetic import limits, ticks
 from backtests.figures.canvas import Canvas
 from backtests.figures.looks import fitted_name
 from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.words import even, listed, number
+from backtests.figures.words import even, listed, median_words, number
 
 TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 24.0, 148.0, 44.0  # px
 
@@ -27,8 +27,8 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     one, many = results["seeds"][stands], len(results["seeds"]) > 1
     beaten = [f"{sum(r['J'] < J for r in results['seeds'].values()) or 'none'} beat {name}" for name, J in others]
     caption = (
-        f"Seed {stands}, with the median J in training worlds, stands for all: {number(one['J'])} bp a year "
-        f"[{number(one['J_lower'])}, {number(one['J_upper'])}]. "
+        f"Seed {stands}, with {median_words(len(results['seeds']))} in training worlds, stands for all: "
+        f"{number(one['J'])} bp a year [{number(one['J_lower'])}, {number(one['J_upper'])}]. "
         + (f"Of {len(results['seeds'])} seeds {listed(beaten)}. " if others else "")
         + "Strokes are 95 % intervals of the days drawn again in blocks"
         + ("; the seeds share the days, so that their differences are surer than the strokes." if many else ".")

@@ -186,9 +186,9 @@ def trained() -> Trained:
     return load(FOLDER)
 
 
-def load(folder: Path) -> Trained:
+def load(folder: str | Path) -> Trained:
     """The network in `folder`. Raises DataError when it is missing, of another version, or not as it was written."""
-    card, arrays = read_sealed(folder, MEND, FORMAT)
+    card, arrays = read_sealed(Path(folder), MEND, FORMAT)
     seen, units = len(MOVING) + len(STANDING), int(card["settings"]["hidden"])
     square, row = (units, units), (units,)
     own = ((seen, units), row, square, row, square, square, square, row, (units, 1), (1,))

@@ -116,12 +116,14 @@ def test_costs_and_a_lag_that_it_did_not_learn_with_are_said() -> None:
     market = two_lines(900, seed=1)
     policy = carded(market.until(market.dates[600]))
 
-    def said(bps: float, lag: int = 1, policy: LearnedPolicy = policy) -> list[str]:
+    def said(bps: float, lag: int = 1, policy: LearnedPolicy = policy, year: float = YEAR) -> list[str]:
         costs, first = Costs.bps(2, commission=bps), market.dates[601]
-        one = backtest(market, policy, costs, start=first, lag=lag, periods_per_year=YEAR, name="rl")
+        one = backtest(market, policy, costs, start=first, lag=lag, periods_per_year=year, name="rl")
         return [words for words in use_warnings(one) if "learned with" in words]
 
     assert said(10.0) == said(5.0) == said(20.0) == []
+    (other_year,) = said(10.0, year=12.0)
+    assert other_year.startswith(f"rl learned with {YEAR:g} periods a year, and meets 12: what it does fits")
     varied = replace(policy, card={**policy.card, "settings": {"variation": {"cost": 25.0}}})
     assert said(200.0, policy=varied) == []  # it met as much where costs were varied
     assert said(200.0) == [

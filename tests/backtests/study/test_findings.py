@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from backtests.exposure import CONSTANT, VOLATILITY
+from backtests.figures.real_markets import ratio_picture
 from backtests.study.findings import (
     HINDSIGHT,
     TUNED,
@@ -13,6 +14,7 @@ from backtests.study.findings import (
     clustered_mean,
     differences,
     exposure,
+    paired,
     ratios,
     seed_spread,
     sentences,
@@ -95,6 +97,12 @@ def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(
         (lambda: ratios(made, "tuned"), "over is 'tuned': use one of .*, tuned thresholds"),
         (lambda: differences(made, TUNED, "Sharpe"), "measure is 'Sharpe': use one of trades, turnover"),
         (lambda: differences(made, "best", "sharpe"), "over is 'best'"),
+        (lambda: ratios(made, CONSTANT), "over is 'constant exposure': use one of"),  # it goes to cash: `exposure`
+        (lambda: seed_spread(made, "ppo", 3.0), "multiple is 3.0"),
+        (lambda: paired(standing(made), "tuned", "J"), "over is 'tuned': use one of"),
+        (lambda: paired(standing(made), TUNED, "j"), "measure is 'j': use one of J, trades"),
+        (lambda: ratio_picture(made, "pp0"), "rule is 'pp0': use one of"),
+        (lambda: ratio_picture(made, "ppo", over="x"), "over is 'x': use one of"),
         (lambda: ratios(made, TUNED, multiple=3.0), "multiple is 3.0: the study was played at 1 times the costs"),
     ):
         with pytest.raises(ConfigError, match=said):

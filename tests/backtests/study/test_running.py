@@ -142,6 +142,19 @@ def test_in_a_named_case_all_learn_and_ppo_does_at_all_costs() -> None:
     assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], ["ppo"], []]
     with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
         Budget(steps={"a2c": 1})
+    for given, said in (
+        ({"steps": {"ppo": 0}}, "steps of ppo in Budget are 0: give a whole number, 1 or more"),
+        ({"steps": {"ppo": 1e5}}, "steps of ppo in Budget are 100000.0"),
+        ({"steps": ["ppo"]}, r"steps of Budget are \['ppo'\]: give those of each learner"),
+        ({"seeds": ()}, r"seeds of Budget are \(\): give one whole number or more"),
+        ({"steps": {}, "rules": False}, "without rules some learner has to learn"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            Budget(**given)
+    with pytest.raises(ConfigError, match="a case is 'funds-2-2016': give a Case, as `case"):
+        study(["funds-2-2016"], None, budget)  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="no case of the study is named None"):
+        case(None)  # type: ignore[arg-type]
 
 
 def test_beside_learned_exposure_stands_what_holds_as_much() -> None:

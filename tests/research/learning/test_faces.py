@@ -12,7 +12,8 @@ from learned import any_network, replayed
 from backtests.backtest import Backtest
 from backtests.engine import backtest
 from backtests.scores import Yardstick, losses
-from research.allocation import target_path
+from research.accounting import Costs
+from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
 from research.learning import LearnedPolicy, Reward
 from research.learning.actions import ACTIONS, numbers_of
@@ -126,6 +127,40 @@ def test_an_episode_of_nothing_is_refused(days, standard):
             RebalancingWorlds(days, standard, 1e3, **({"worlds": 2, "episode": 4, "seed": 1} | given))
     with pytest.raises(ConfigError, match="kind is 5: give one of the 2 targets"):
         RebalancingEnv(days, standard, 1e3, episode=4, kind=5)
+
+
+def test_what_was_measured_on_other_days_is_refused(days, standard, spec, real, costs):
+    """Its features would be read from behind its end."""
+    two = training_days(replace(spec, allocation=FixedWeights((0.6, 0.4))), real.select(real.assets[:2]),
+                        Costs.bps(2, commission=5), 5.0, 252)  # fmt: skip
+    for make in (RebalancingEnv, partial(RebalancingWorlds, worlds=2, seed=1)):
+        with pytest.raises(ConfigError, match="features of standard are 15: of these days 9 are seen"):
+            make(two, standard, 1e3, episode=4)
+        with pytest.raises(ConfigError, match="standard is None: give that which `gauge` measures"):
+            make(days, None, 1e3, episode=4)
+        with pytest.raises(ConfigError, match="days are 'x': give TrainingDays"):
+            make("x", standard, 1e3, episode=4)
+        with pytest.raises(ConfigError, match="episode is 100000: give 5,040 decisions, a hundred years, at most"):
+            make(days, standard, 1e3, episode=100_000)
+
+
+def test_a_seed_of_stable_baselines_is_that_of_the_worlds(days, standard):
+    """Worlds that are seeded are those that were made with this seed, however often; its last stream alone changes."""
+
+    def seen(worlds, seed=None):
+        worlds.seed(seed)
+        return np.array([worlds.reset(), *(worlds.step(np.zeros((3, 8), np.float32))[0] for _ in range(3))])
+
+    def made(seed):
+        return RebalancingWorlds(days, standard, 1e3, worlds=3, episode=8, seed=seed)
+
+    one, other = seen(made([2, 5])), made([2, 1])
+    assert not np.array_equal(seen(other), one)
+    for _ in range(2):
+        np.testing.assert_array_equal(seen(other, 5), one)
+    assert not np.array_equal(seen(other), one)  # and on from there
+    with pytest.raises(ConfigError, match="seed is -1"):
+        other.seed(-1)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from research.allocation import HRP, EqualWeights, FixedWeights
 from research.errors import ConfigError
-from research.learning import Learned, PPOSettings
+from research.learning import Learned, PPOSettings, Variation
 
 
 def test_it_takes_targets_that_change_only_by_listing():
@@ -28,6 +28,7 @@ def test_it_takes_targets_that_change_only_by_listing():
         ({"every": "quarter"}, "every of Learned is 'quarter': use one of day, week, month"),
         ({"block": 0}, "block of Learned is 0"),
         ({"episode": -1}, "episode of Learned is -1"),
+        ({"episode": 5_041}, "episode of Learned is 5041: give 5,040 decisions, a hundred years, at most"),
         ({"current_share": 0.0}, "current_share of Learned is 0.0: it is more than 0"),
         ({"current_share": 1.1}, "current_share of Learned is 1.1"),
         ({"seeds": ()}, "one whole number or more"),
@@ -60,10 +61,13 @@ def test_numbers_of_numpy_are_kept_as_plain_ones():
     """A card is JSON, which knows none of numpy's."""
     spec = Learned(
         EqualWeights(), np.int64(20_000), np.arange(3), current_share=np.float32(0.5),
-        ppo=PPOSettings(worlds=np.int64(512), gamma=np.float64(0.9)),
+        variation=Variation(cost=np.float32(2)), ppo=PPOSettings(worlds=np.int64(512), gamma=np.float64(0.9)),
     )  # fmt: skip
-    assert spec == Learned(EqualWeights(), 20_000, (0, 1, 2), ppo=PPOSettings(gamma=0.9))
-    assert json.loads(json.dumps(spec.settings())) == spec.settings()
+    plain = Learned(EqualWeights(), 20_000, (0, 1, 2), variation=Variation(cost=2), ppo=PPOSettings(gamma=0.9))
+    assert spec == plain
+    assert json.dumps(spec.settings()) == json.dumps(plain.settings())
+    with pytest.raises(ConfigError, match=r"seeds of Learned are array\(3\): give one whole number or more"):
+        Learned(EqualWeights(), seeds=np.array(3))
 
 
 def test_a_seed_learns_from_whole_rollouts():
