@@ -75,11 +75,7 @@ def backtest(
     if targets is None:
         targets = _targets(market, policy, first, name)
     if first is None:
-        first = int(np.argmax(targets.row >= 0))
-        if (window := getattr(policy, "window", 0)) > 0 and (known := known_from(market, window)) < len(
-            market.dates
-        ) - 1:
-            first = max(first, known)
+        first = _first_known(market, policy, targets)
     opening = targets.rows[targets.row[first]]
     if start_weights is not None:
         opening = floats("start_weights are", start_weights, "give finite fractions of NAV, one for each line.")
@@ -89,16 +85,7 @@ def backtest(
     _check(game, nav, opening)
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), game.extra_bookings)
     cash_units = _open(game, opening, nav, ledger)
-    triggers: tuple[str, ...]
-    holds: dict[int, Why] | None
-    if _is_corridor(policy) and game.execution.sizing == "fractional":
-        corridor = policy.corridor(market, targets.opened(first), costs)  # type: ignore[attr-defined]
-        _check_corridor(game, corridor)
-        count, holds = _play_compiled(game, corridor, cash_units, ledger), None
-        of = {FLOW: "flow", EXIT: "delisted"}
-        triggers = tuple(of.get(j, corridor.trigger) for j in ledger.part_of[:count].tolist())
-    else:
-        triggers, holds = play_daily(game, cash_units, ledger)
+    triggers, holds = _play(game, cash_units, ledger)
     return Backtest(
         market=market,
         policy=policy,
@@ -135,6 +122,13 @@ def _check_kinds(**given: object) -> None:
     for name, (kind, words) in kinds.items():
         if not isinstance(given[name], kind) or isinstance(given[name], bool):
             refuse(f"{name} is", given[name], f"give {words}.")
+
+
+def _first_known(market: Market, policy: Policy, targets: TargetPath) -> int:
+    """The first row at which there is a target, and a covariance for a rule that goes by one that will be known."""
+    first, window = int(np.argmax(targets.row >= 0)), getattr(policy, "window", 0)
+    known = known_from(market, window) if window > 0 else first
+    return max(first, known) if known < len(market.dates) - 1 else first
 
 
 def _row_before(market: Market, start: pd.Timestamp) -> int:
@@ -283,6 +277,19 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
     if status == REFUSED:
         raise game.refused(t, before)
     return float(cash_units)
+
+
+def _play(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
+    """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
+    if not (_is_corridor(game.policy) and game.execution.sizing == "fractional"):
+        return play_daily(game, cash_units, ledger)
+    corridor = game.policy.corridor(  # type: ignore[attr-defined]
+        game.market, game.targets.opened(game.first), game.costs
+    )
+    _check_corridor(game, corridor)
+    count = _play_compiled(game, corridor, cash_units, ledger)
+    of = {FLOW: "flow", EXIT: "delisted"}
+    return tuple(of.get(j, corridor.trigger) for j in ledger.part_of[:count].tolist()), None
 
 
 def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:

@@ -16,7 +16,7 @@ from backtests.backtest import Backtest
 from backtests.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
 from backtests.learned.use import warnings_of
 from backtests.scores import Score, score
-from backtests.tables import warnings_text
+from backtests.tables import rule_words, warnings_text
 from research.accounting import Hold, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, one_of, refuse
@@ -47,7 +47,7 @@ class Succession:
     @property
     def words(self) -> str:
         """What all of them do, in a few words."""
-        return str(getattr(self.policies[0], "words", type(self.policies[0]).__name__))
+        return rule_words(self.policies[0])
 
     @property
     def every(self) -> object:

@@ -114,8 +114,11 @@ def as_exposed(study: Study) -> pd.DataFrame:
 def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
     """By rule: a row a case that has it and the yardstick `over`, columns own, other, window.
 
-    rows : as `standing` gives them.  Raises ConfigError for what is no rule, or no figure, of theirs.
+    rows : as `standing` gives them.
+    Raises : DataError where there are none, ConfigError for what is no rule, or no figure, of theirs.
     """
+    if rows.empty:
+        raise DataError("all rules of the study go to cash, which J is not for: ask for `exposure`.")
     one_of("over is", over, sorted(set(rows["rule"])))
     one_of("measure is", measure, ["J", *MEASURES])
     other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
@@ -132,8 +135,7 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    rows = _with(standing(study, multiple), over)
-    logs = _compared(rows, over, "J", lambda own, other: np.log(own / other))
+    logs = _compared(standing(study, multiple), over, "J", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
         lower=np.exp(logs["lower"]),
@@ -149,7 +151,7 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
     measure : one of `MEASURES`, in whose unit the numbers are.
     """
     one_of("measure is", measure, MEASURES)
-    table = _less(_with(standing(study, multiple), over), over, measure)
+    table = _less(standing(study, multiple), over, measure)
     return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
 
 
@@ -167,14 +169,6 @@ def exposure(study: Study) -> pd.DataFrame:
         for measure in ("sharpe", "max_drawdown")
     ]
     return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
-
-
-def _with(rows: pd.DataFrame, over: str) -> pd.DataFrame:
-    """The rows, as `standing` gives them. Raises DataError for none, ConfigError where `over` is no rule of theirs."""
-    if rows.empty:
-        raise DataError("all rules of the study go to cash, which J is not for: ask for `exposure`.")
-    one_of("over is", over, sorted(set(rows["rule"])))
-    return rows
 
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from research.learning.learners.settings import (
     check_counts,
     check_within,
 )
-from research.learning.rewards import Reward
+from research.learning.rewards import MINUS_J, Reward
 from research.learning.variation import Variation
 from research.rules.handled import check_allocation
 
@@ -139,7 +139,7 @@ def _check_learner(by: str, action: str, reward: Reward) -> None:
         raise ConfigError(f"by 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'.")
     if by == "sac" and action == "hold_or_trade":
         raise ConfigError("by 'sac' answers with numbers, and action 'hold_or_trade' is a choice: use 'ppo' or 'dqn'.")
-    if by == "gradient" and (action != "bands" or reward != Reward()):
+    if by == "gradient" and (action != "bands" or reward != MINUS_J):
         raise ConfigError(
             f"by 'gradient' descends along J itself, with bands: action is {action!r} and reward {reward!r}. Use "
             "action 'bands' and the default reward, or learn by 'ppo'."

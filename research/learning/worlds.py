@@ -79,7 +79,8 @@ class Worlds:
         self.state = State.empty(kinds, target, LOOKBACK + decisions * days.sessions)
         n = target.shape[1]
         charges, none = np.empty((1, len(COLUMNS), n)), np.empty((0, n))
-        self._room = (Lots.empty(n, 0), Scratch.of(n), np.empty((1, n)), charges, none)
+        self._scratch = Scratch.of(n)
+        self._room = (Lots.empty(n, 0), self._scratch, np.empty((1, n)), charges, none)
         self._rng = np.random.default_rng(seed)
         if drawn is None:
             self.reopen(self.everyone)
@@ -132,7 +133,7 @@ class Worlds:
     def features(self, which: Rows) -> Array:
         """(·, k) what is seen of the worlds `which` at this close, see `observe`."""
         out = np.empty((len(which), len(SHARED) + self.state.units.shape[1]))
-        _look(self.state, which, self.days.scales, self._room[1].weights, out)
+        _look(self.state, which, self.days.scales, self._scratch.weights, out)
         return out
 
     def act(self, numbers: Floats) -> Array:
