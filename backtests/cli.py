@@ -36,7 +36,7 @@ def report(
     reports: Reports = None,
 ) -> None:
     """Compare all candidates of FILE, and write tearsheet, trade list and results as one run."""
-    from backtests.report import make_report
+    from backtests.commands.report import make_report
 
     made = make_report(file, parameter or (), reports)
     typer.echo(made.text)
@@ -49,7 +49,7 @@ def backtest(
     reports: Reports = None,
 ) -> None:
     """Play one policy of FILE through its test, print its summary, and write its results."""
-    from backtests.report import make_backtest
+    from backtests.commands.report import make_backtest
 
     made = make_backtest(file, policy, reports)
     typer.echo(made.text)
@@ -62,7 +62,7 @@ def trades(
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE: by its `policy`, else by the recommendation of its newest whole run."""
-    from backtests.report import trades_now
+    from backtests.commands.report import trades_now
     from research.portfolio import load_portfolio
 
     listed = trades_now(load_portfolio(file), reports=reports)
@@ -81,7 +81,7 @@ def sweep(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever an earlier sweep of FILE left.")] = False,
 ) -> None:
     """Play every configuration of FILE, and write their figures as one run; a killed sweep goes on where it was."""
-    from backtests.sweeps.make import make_sweep
+    from backtests.commands.sweep import make_sweep
 
     with _kept("chunks"):
         made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
@@ -96,7 +96,7 @@ def laboratory(
     reports: Reports = None,
 ) -> None:
     """Play every rule in a market whose best policy is known, and write how far each is above it as one run."""
-    from backtests.laboratory_run import make_laboratory
+    from backtests.commands.laboratory import make_laboratory
 
     made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
     typer.echo(made.text)
@@ -115,9 +115,9 @@ def study(
     fresh: Annotated[bool, typer.Option("--fresh", help="Play anew what an earlier study left.")] = False,
 ) -> None:
     """Play rules and learners on real markets, out of sample; a killed study goes on where it was."""
-    from backtests.run import REPORTS
-    from backtests.study import Budget, run
-    from backtests.study.playing import EXPOSURE_STEPS, STEPS
+    from backtests.real_markets import Budget, run
+    from backtests.real_markets.run_case import EXPOSURE_STEPS, STEPS
+    from backtests.runs.folder import REPORTS
 
     if rules_only and exposure:
         raise ConfigError("--rules-only leaves out what --exposure learns: give one of them.")
@@ -149,11 +149,11 @@ def policies(
 ) -> None:
     """List the learned policies that are shipped or that runs have trained; with FOLDER, write the card of its own."""
     if folder is not None:
-        from backtests.learned.sheet import write_card
+        from backtests.pages.policy_card import write_card
 
         typer.echo(f"Written to {write_card(folder)}.")
         return
-    from backtests.learned.catalog import policies_text, policy_folders
+    from backtests.pages.policy_catalog import policies_text, policy_folders
 
     typer.echo(policies_text(policy_folders(reports)))
 

@@ -16,9 +16,9 @@ from unittest import mock
 import numba
 import numpy as np
 
-from backtests.ladder import play_ladder
-from backtests.lanes import Lane, play_lanes
-from backtests.tally import METRICS
+from backtests.batch.batch import Lane, play_lanes
+from backtests.batch.ladder import play_ladder
+from backtests.batch.streaming_metrics import METRICS
 from benchmarks import with_vectorbt
 from benchmarks.jobs import Job
 from benchmarks.timing import keep, machine, show, versions

@@ -11,8 +11,9 @@ from unittest import mock
 
 import numpy as np
 
-from backtests import engine
-from backtests.backtest import Backtest, Ledger
+from backtests.engine import run as engine
+from backtests.engine.ledger import Ledger
+from backtests.engine.result import Backtest
 from research.accounting import Costs, Policy
 from research.allocation import EqualWeights
 from research.market import Market

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from backtests.laboratory import BLOCK, Laboratory, play
+from backtests.laboratory.simulate import BLOCK, Laboratory, play
 from benchmarks import jobs, with_vectorbt
 from benchmarks.jobs import Job, Played
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions

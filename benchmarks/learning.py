@@ -6,8 +6,8 @@ the same with a fee of 1 bp for every event.
 
 import numpy as np
 
+from backtests.laboratory.study import WORKED
 from backtests.learned.optimality import KnownOptimum, against_the_optimum, learners, learners_with_fee
-from backtests.optimality import WORKED
 from benchmarks.timing import FOLDER, keep, machine, show, versions
 from research.allocation import FixedWeights
 

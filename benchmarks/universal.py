@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from backtests.laboratory import play
-from backtests.learned.unseen import gap, lines_in, median, problems
-from backtests.optimality import WEEKS, Problem
+from backtests.laboratory.simulate import play
+from backtests.laboratory.study import WEEKS, Problem
+from backtests.learned.universal_gap import gap, lines_in, median, problems
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, View
 from research.allocation import FixedWeights

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison import measure_by
+from backtests.comparison.comparison import measure_by
 from backtests.engine import backtest
-from backtests.figures.sweep.cases import METRICS
-from backtests.scores import score
+from backtests.evaluation.scores import score
+from backtests.sweeps.labels import METRICS
 from research.allocation import HRP, Allocation
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtests.figures.arithmetic import Array, time_ticks
-from backtests.figures.canvas import THEN, TOKENS, Canvas
-from backtests.figures.words import even
+from backtests.figures.layout import Array, time_ticks
+from backtests.figures.svg import THEN, TOKENS, Canvas
+from backtests.wording import even
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """The picture as a notebook shows it."""
-        from backtests.tearsheet import picture_html
+        from backtests.pages.tearsheet import picture_html
 
         return picture_html(self)
 

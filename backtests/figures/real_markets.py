@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from backtests.figures.arithmetic import spread
-from backtests.figures.canvas import HUES, Canvas
-from backtests.figures.looks import LABEL_GAP
-from backtests.figures.optimum.logs import Logs, level, upright
+from backtests.figures.layout import spread
+from backtests.figures.log_axis import Logs, level, upright
 from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.words import counted, number
-from backtests.study.cases import COST, NAMED
-from backtests.study.findings import TUNED, clustered_mean, standing
-from backtests.study.playing import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
-from backtests.study.running import Study
+from backtests.figures.styles import LABEL_GAP
+from backtests.figures.svg import HUES, Canvas
+from backtests.real_markets.cases import COST, NAMED
+from backtests.real_markets.findings import TUNED, clustered_mean, standing
+from backtests.real_markets.run_case import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
+from backtests.real_markets.study import Study
+from backtests.wording import counted, number
 from research.arguments import one_of
 from research.errors import DataError
 

@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from backtests.laboratory import Laboratory, ratio
-from backtests.learned.gap import losses
-from backtests.learned.region_played import region_losses
-from backtests.optimality import WEEKS, Problem
+from backtests.laboratory.optimal_region import region_losses
+from backtests.laboratory.simulate import Laboratory, ratio
+from backtests.laboratory.study import WEEKS, Problem
+from backtests.learned.optimality_gap import losses
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arguments import is_number, refuse

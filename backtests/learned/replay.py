@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from backtests.backtest import Backtest
-from backtests.learned.use import observations
+from backtests.engine.result import Backtest
+from backtests.learned.warnings import observations
 from research.arguments import one_of
 from research.errors import ConfigError
 from research.learning import LearnedPolicy

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from backtests.backtest import Backtest
-from backtests.evidence import Resampling, drawn_means
-from backtests.learned.use import drift_in
-from backtests.run import write_json
-from backtests.scores import Score
+from backtests.engine.result import Backtest
+from backtests.evaluation.evidence import Resampling, drawn_means
+from backtests.evaluation.scores import Score
+from backtests.learned.warnings import drift_in
+from backtests.runs.folder import write_json
 from research.errors import DataError
 from research.learning.files import read_card
 from research.learning.sealed import CARD, seal_of
 
 if TYPE_CHECKING:
-    from backtests.comparison import Fitted
+    from backtests.comparison.comparison import Fitted
 
 RESULTS, SHEET = "results.json", "card.html"
 FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
@@ -85,7 +85,7 @@ def results_of(
 
 def with_gaps(found: Found) -> Found:
     """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
-    from backtests.learned.gap import gap_of, region_of, why_unknown
+    from backtests.learned.optimality_gap import gap_of, region_of, why_unknown
     from research.learning import LearnedPolicy
 
     if "optimum" in found.results:

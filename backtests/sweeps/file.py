@@ -27,11 +27,11 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from backtests.sweeps.arena import Arena
+from backtests.batch.streaming_metrics import CVAR
 from backtests.sweeps.axes import LARGEST, Axes, Choices, Range, sample, threshold
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
+from backtests.sweeps.setup import Arena
 from backtests.sweeps.table import Keep
-from backtests.tally import CVAR
 from research.allocation.allocation import check_history
 from research.arguments import is_whole
 from research.errors import ConfigError, DataError

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.figures.sweep.cases import comparable, further_words, policy_axes, today
-from backtests.sweeps.arena import Arena, Stage
+from backtests.evaluation.tables import warnings_text
+from backtests.sweeps.labels import comparable, further_words, policy_axes, today
 from backtests.sweeps.plan import AXES, Part
+from backtests.sweeps.setup import Arena, Stage
 from backtests.sweeps.table import best_first
-from backtests.tables import warnings_text
 from research.market.notes import warnings_in
 
 BEST = 8

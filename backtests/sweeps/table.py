@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from backtests.sweeps.arena import Stage
+from backtests.batch.streaming_metrics import CVAR, METRICS
 from backtests.sweeps.plan import Part
-from backtests.sweeps.play import metrics, play_one
-from backtests.tally import CVAR, METRICS
+from backtests.sweeps.run_part import metrics, play_one
+from backtests.sweeps.setup import Stage
 from research.arguments import is_whole, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array

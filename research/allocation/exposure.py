@@ -1,7 +1,7 @@
 """How much of a portfolio to hold, the rest in cash: always the same share, or less when it is volatile.
 
 They wrap any allocation. Whoever claims to have reduced a drawdown by going to cash is held against them: most of such
-a reduction is only less exposure (`backtests.exposure`).
+a reduction is only less exposure (`backtests.audits.matched_exposure`).
 """
 
 from dataclasses import dataclass

@@ -297,7 +297,7 @@ class Threshold(Handled):
 
 @dataclass(frozen=True)
 class TunedThreshold:
-    """A threshold whose band and destination are still to be chosen on the training days (`backtests.tuning.tune`).
+    """A threshold whose band and destination are still to be chosen on the training days (`comparison.tuning.tune`).
 
     bands : half-widths tried, fraction of NAV; by default ten from 0.5 to 10 points in equal steps of their logarithm.
     to : destinations tried, as fractions of the band: 0 is the target, 1 the edge.

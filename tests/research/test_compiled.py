@@ -17,8 +17,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for room in ("research/accounting", "backtests"):
         (tmp_path / room).mkdir(parents=True)
     (tmp_path / "research/accounting/kernel.py").write_text(KERNEL)
-    (tmp_path / "backtests/engine.py").write_text(KERNEL + "from research.accounting.kernel import twice as callee\n")
-    (tmp_path / "backtests/tables.py").write_text("import pandas\n")
+    (tmp_path / "backtests/engine/run.py").write_text(
+        KERNEL + "from research.accounting.kernel import twice as callee\n"
+    )
+    (tmp_path / "backtests/evaluation/tables.py").write_text("import pandas\n")
     monkeypatch.setattr(compiled, "ROOT", tmp_path)
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
@@ -38,7 +40,7 @@ def test_an_edited_callee_changes_the_stamp(tree: Path) -> None:
 
 def test_a_new_kernel_changes_the_stamp_and_what_is_not_compiled_does_not(tree: Path) -> None:
     before = compiled.kernel_stamp()
-    (tree / "backtests/tables.py").write_text("import pandas as pd\n")
+    (tree / "backtests/evaluation/tables.py").write_text("import pandas as pd\n")
     assert compiled.kernel_stamp() == before
     (tree / "backtests/sweep.py").write_text(KERNEL)
     assert compiled.kernel_stamp() != before

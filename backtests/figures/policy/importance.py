@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.arithmetic import limits, ticks
-from backtests.figures.canvas import TOKENS, Canvas
-from backtests.figures.looks import fitted_name
+from backtests.figures.layout import limits, ticks
 from backtests.figures.picture import HALF, Format, Picture, heading, picture
-from backtests.figures.words import even, listed, number
+from backtests.figures.styles import fitted_name
+from backtests.figures.svg import TOKENS, Canvas
+from backtests.wording import even, listed, number
 
 TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 19.0, 24.0, 164.0, 48.0  # px; SIDE, RIGHT: for names and figures
 SHOWN = 15  # features at most

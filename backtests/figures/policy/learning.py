@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.arithmetic import limits, ticks
-from backtests.figures.canvas import TOKENS, Canvas
-from backtests.figures.looks import LEAD
+from backtests.figures.layout import limits, ticks
 from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
-from backtests.figures.words import counted, number
+from backtests.figures.styles import LEAD
+from backtests.figures.svg import TOKENS, Canvas
+from backtests.wording import counted, number
 
 TITLE, FOOT, HIGH, RIGHT = 30.0, 26.0, 210.0, 112.0  # px; RIGHT: for the label
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from backtests.figures.canvas import TOKENS, Canvas
 from backtests.figures.picture import HALF, Format, Picture, heading, picture
-from backtests.figures.words import number
+from backtests.figures.svg import TOKENS, Canvas
 from backtests.learned.answers import held, own_multiples
+from backtests.wording import number
 from research.learning import LearnedPolicy
 from research.learning.state import REACH, SHARED
 from research.market.market import Array

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from backtests.figures.canvas import TOKENS, Canvas
-from backtests.figures.optimum.region import FOOT, LINE, POINTS, TITLE, gap_axes, outline
+from backtests.figures.laboratory.region import FOOT, LINE, POINTS, TITLE, gap_axes, outline
 from backtests.figures.picture import Format, Picture, height_of, picture
-from backtests.figures.words import percent
+from backtests.figures.svg import TOKENS, Canvas
+from backtests.wording import percent
 from research.market.market import Array, Mask
 from research.rules.region import Region
 

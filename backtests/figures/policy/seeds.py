@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.arithmetic import limits, ticks
-from backtests.figures.canvas import Canvas
-from backtests.figures.looks import fitted_name
+from backtests.figures.layout import limits, ticks
 from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.words import even, listed, median_words, number
+from backtests.figures.styles import fitted_name
+from backtests.figures.svg import Canvas
+from backtests.wording import even, listed, median_words, number
 
 TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 24.0, 148.0, 44.0  # px
 

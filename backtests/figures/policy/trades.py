@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from backtests.figures.arithmetic import limits, ticks
-from backtests.figures.canvas import HUES, Canvas
-from backtests.figures.looks import Look, end_labels
+from backtests.figures.layout import limits, ticks
 from backtests.figures.picture import HALF, Format, Picture, curve, heading, height_of, picture, scale
-from backtests.figures.words import even, listed, number
+from backtests.figures.styles import Look, end_labels
+from backtests.figures.svg import HUES, Canvas
 from backtests.learned.answers import held, traded
+from backtests.wording import even, listed, number
 from research.learning import LearnedPolicy
 
 TITLE, FOOT, HIGH, FARTHEST = 30.0, 40.0, 250.0, 3.0  # px, px, px, half-widths

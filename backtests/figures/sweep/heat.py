@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.figures.canvas import TOKENS, Canvas
-from backtests.figures.looks import LETTER
 from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.sweep.cases import (
+from backtests.figures.styles import LETTER
+from backtests.figures.svg import TOKENS, Canvas
+from backtests.sweeps.analysis import Array, Grid
+from backtests.sweeps.labels import (
     AXES,
     CONDITIONS,
     METRICS,
@@ -24,8 +25,7 @@ from backtests.figures.sweep.cases import (
     lower_is_better,
     with_unit,
 )
-from backtests.figures.sweep.numbers import Array, Grid
-from backtests.figures.words import NARROW_SPACE, counted, listed
+from backtests.wording import NARROW_SPACE, counted, listed
 
 TITLE, FOOT, LEGEND = 48.0, 42.0, 40.0  # px: above and below the cells, and a scale
 ROW, LOW, CELL, TEXT = 34.0, 12.0, 84.0, 12.0  # px: height of a cell, the least and the widest one, its number

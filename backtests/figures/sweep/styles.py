@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from backtests.figures.looks import Look, looks
 from backtests.figures.picture import Format
+from backtests.figures.styles import Look, looks
 
 
 def family_looks(families: Sequence[str]) -> dict[str, Look]:

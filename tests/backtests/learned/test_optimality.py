@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from backtests.laboratory import estimate, play
+from backtests.laboratory.simulate import estimate, play
+from backtests.laboratory.study import WORKED
 from backtests.learned.optimality import KnownOptimum, against_the_optimum, kept, learners, learners_with_fee
-from backtests.optimality import WORKED
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.learning import GradientSettings, Learned

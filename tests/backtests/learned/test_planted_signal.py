@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from learned import YEAR, G
 
-from backtests.backtest import Backtest
+from backtests.audits.matched_exposure import CONSTANT, benchmarks
 from backtests.engine import backtest
-from backtests.exposure import CONSTANT, benchmarks
+from backtests.engine.result import Backtest
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import Learned, Reward, train

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from backtests.batch.streaming_metrics import CVAR, METRICS
 from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.plan import Part
-from backtests.tally import CVAR, METRICS
 from research.allocation import HRP, EqualWeights
 from research.errors import ConfigError, DataError
 from research.rules import Calendar, Never, Threshold, Within

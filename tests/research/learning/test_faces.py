@@ -9,9 +9,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from learned import any_network, replayed
 
-from backtests.backtest import Backtest
 from backtests.engine import backtest
-from backtests.scores import Yardstick, losses
+from backtests.engine.result import Backtest
+from backtests.evaluation.scores import Yardstick, losses
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError

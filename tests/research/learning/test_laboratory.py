@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from learned import COSTS, TARGET, YEAR, G, two_lines
 
+from backtests.comparison.tuning import tune
 from backtests.engine import backtest
-from backtests.scores import Yardstick, losses
+from backtests.evaluation.scores import Yardstick, losses
 from backtests.sweeps import Arena
-from backtests.tuning import tune
 from research.allocation import target_path
 from research.learning import Learned, PPOSettings, train
 from research.learning.learners.reinforcement import learn

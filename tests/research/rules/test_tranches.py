@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from simulated import world
 
-from backtests.backtest import Backtest
 from backtests.engine import backtest
+from backtests.engine.result import Backtest
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.errors import ConfigError

@@ -12,7 +12,7 @@ from learned import COSTS, two_lines
 
 from backtests.cli import main
 from backtests.engine import backtest
-from backtests.learned import unseen
+from backtests.learned import universal_gap as unseen
 from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning import Universal

@@ -1,0 +1,294 @@
+"""Does a policy know what comes after its decisions? It is made and played again where the future is another.
+
+    look_ahead(lambda market: Calendar(HRP(window=252), "month"), market, costs, start="2015-01-02")
+
+For each of several days the market is cut off there, and once more changed in every value after it. Whatever was
+decided and booked up to that day must be the same, to the bit. The policy is *made* from each market too, so that what
+was worked out beforehand on the whole history is found.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from research.accounting import Costs, Hold, Policy, Trade, View
+from research.allocation import Allocation
+from research.arguments import day, is_whole, refuse
+from research.errors import ConfigError
+from research.market import Market
+
+Rows = NDArray[np.int64]
+Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
+
+DAYS = 6  # asked about, where none are given
+CUT, CHANGED = "differs where it ends there", "differs where it goes on otherwise"
+BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LookAhead:
+    """What an audit found.
+
+    policy, market : what was played, in words.
+    table : a row a day: how much had been decided by then, and what differs first, "" for nothing, on the market that
+            ends there and on the one that goes on otherwise.
+    """
+
+    policy: str
+    market: str
+    table: pd.DataFrame
+
+    @property
+    def found(self) -> bool:
+        """Does anything that was decided or booked depend on what came after it?"""
+        return bool((self.table[[CUT, CHANGED]] != "").to_numpy().any())
+
+    @property
+    def verdict(self) -> str:
+        """What it means, in words."""
+        days, decisions = len(self.table), int(self.table["decisions"].iloc[-1])
+        if self.found:
+            differs = self.table[[CUT, CHANGED]]
+            caught = differs[(differs != "").any(axis=1)]
+            first = next(words for words in caught.iloc[0] if words)
+            return (
+                f"It looks ahead. On {len(caught)} of {days} days something that was decided or booked by then depends "
+                f"on what came later; asked on {caught.index[0]:%Y-%m-%d}, what differs first is: {first}."
+            )
+        if not decisions:
+            return f"It traded nothing up to {self.table.index[-1]:%Y-%m-%d}, so that its blindness says little."
+        return (
+            f"It does not look ahead: {decisions:,} decisions to trade, and all that was booked, are the same to the "
+            f"bit, asked on {days} days, whatever came after them."
+        )
+
+    def __repr__(self) -> str:
+        """The verdict over its table."""
+        return f"{self.policy} on {self.market}\n{self.verdict}\n{self.table.to_string()}"
+
+    def _repr_html_(self) -> str:
+        """The verdict over its table."""
+        shown = self.table.replace("", "nothing").rename_axis("asked on").reset_index()
+        return f"<p>{escape(self.verdict)}</p>{shown.to_html(index=False)}"
+
+
+def look_ahead(
+    make: Callable[[Market], Policy],
+    market: Market,
+    costs: Costs,
+    start: str | pd.Timestamp,
+    *,
+    days: Sequence[str | pd.Timestamp] | None = None,
+    lag: int = 1,
+    seed: int = 0,
+) -> LookAhead:
+    """Play what `make` gives on the market as it was, cut off on each of `days`, and changed after each of them.
+
+    make  : gives a policy, with its allocation, from a market. Whatever the policy knows is to be worked out in there.
+    start : first date of the test.  days : in the test, after what its first day asked for can be booked and before its
+            last; by default six, evenly spread.
+    seed  : of what comes after a day instead: returns, prices, volumes, what can be traded, spreads, cash. Dates stay.
+    A policy that fails where the future is another depends on it; what it said stands in the table. One that looks
+    ahead now and then only is found on days on which that matters: ask about many.
+    Raises : ConfigError for days outside the test, and whatever making and playing the policy raises as it was.
+    """
+    if not is_whole(seed) or seed < 0:
+        refuse("seed of look_ahead is", seed, "give a whole number of 0 or more.")
+    policy = make(market)
+    original = _Played.of(policy, market, costs, start, lag)
+    rows = _rows(market, original.result.first + max(lag, 1), days)
+    table = pd.DataFrame(
+        {
+            "decisions": [int((original.result.ledger.asked <= t).sum()) for t in rows],
+            CUT: [
+                _difference(original, make, market.until(market.dates[t]), costs.until(t + 1), start, lag, t)
+                for t in rows
+            ],
+            CHANGED: [
+                _difference(original, make, changed_after(market, t, seed), _dearer(costs, t, seed), start, lag, t)
+                for t in rows
+            ],
+        },
+        index=market.dates[rows],
+    )
+    held = type(getattr(policy, "allocation", None)).__name__
+    return LookAhead(f"{type(policy).__name__} of {held}", repr(market), table)
+
+
+def changed_after(market: Market, t: int, seed: int = 0) -> Market:
+    """The same up to and including row t, on the same dates; every value after it is another, and nobody leaves."""
+    rng, shape, cut = np.random.default_rng([seed, t]), market.shape, market.until(market.dates[t])
+    later, left = np.arange(shape[0])[:, None] > t, market.exits <= t
+    tradable = np.where(later, (rng.random(shape) > 0.2) & ~left, market.tradable)
+    listed = np.maximum.accumulate(tradable, axis=0) & ~(later & left)
+    returns = np.where(later, rng.normal(0.0, 0.05, shape), market.returns) * (tradable | ~later) * listed
+    prices = rng.uniform(1.0, 9.0, shape)
+    panels = {
+        "volumes": rng.uniform(1.0, 9.0, shape),
+        "dividends": np.where(tradable & (rng.random(shape) < 0.02), 0.01, 0.0),
+        "splits": np.ones(shape),
+    }
+    known = {name: getattr(market, name) for name in panels}
+    kept: dict[str, Any] = {k: np.where(later, panels[k], v) for k, v in known.items() if v is not None}
+    bars = {name: np.where(later, BARS[name] * prices, bar) for name, bar in (market.bars or {}).items()}
+    return replace(
+        market,
+        returns=returns,
+        tradable=tradable,
+        instruments=cut.instruments,
+        notes=cut.notes,
+        prices=np.where(later, prices, market.prices),
+        cash=np.where(later[:, 0], rng.uniform(0.0, 1e-3, shape[0]), market.cash),
+        bars=None if market.bars is None else bars,
+        **kept,
+    )
+
+
+def _dearer(costs: Costs, t: int, seed: int) -> Costs:
+    """The same up to and including row t; spreads by the day are others after it."""
+    if costs.half_spread.ndim == 1:
+        return costs
+    spreads = costs.half_spread.copy()
+    spreads[t + 1 :] = np.random.default_rng([seed, t, 1]).uniform(50e-4, 100e-4, spreads[t + 1 :].shape)
+    return replace(costs, half_spread=spreads)
+
+
+def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None) -> list[int]:
+    """The market rows to ask about, after row `first`: where it is cut off there, something can still be booked.
+
+    Raises : ConfigError for a day that is none of them, and for a test without any.
+    """
+    last = len(market.dates) - 1
+    if last - first < 2:
+        raise ConfigError(
+            f"a test to {market.dates[last]:%Y-%m-%d} that books nothing before {market.dates[first]:%Y-%m-%d} has no "
+            "day to ask about: begin it earlier."
+        )
+    if days is None:
+        spread = np.linspace(first, last, DAYS + 2).astype(int)[1:-1]
+        return np.unique(np.maximum(spread, first + 1)).tolist()
+    rows = [market.row(day("a day of look_ahead is", given)) for given in days]
+    outside = [t for t in rows if not first < t < last]
+    if outside or not rows:
+        shown = f"{market.dates[outside[0]]:%Y-%m-%d}" if outside else "none"
+        raise ConfigError(
+            f"a day to ask about is {shown}: give days after {market.dates[first]:%Y-%m-%d}, by when something can "
+            f"have been booked, and before the last of the test, {market.dates[last]:%Y-%m-%d}."
+        )
+    return sorted(rows)
+
+
+# -- what was known, asked for and booked ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A policy that decides day by day, with what it answered: the market row, the box, and the part."""
+
+    policy: Policy
+    allocation: Allocation
+    rows: list[int] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+
+    def decide(self, view: View) -> Hold | Trade:
+        answer = self.policy.decide(view)
+        if isinstance(answer, Trade):
+            self.rows.append(view.past.t)
+            edges = [answer.cash_lower, answer.cash_upper, answer.part]
+            self.boxes.append(np.concatenate([answer.lower, answer.upper, edges]))
+        return answer
+
+
+@dataclass(frozen=True)
+class _Played:
+    """A policy played to the end of a market, with every box that it asked for."""
+
+    result: Backtest
+    answers: Facts
+
+    @classmethod
+    def of(cls, policy: Policy, market: Market, costs: Costs, start: str | pd.Timestamp, lag: int) -> "_Played":
+        if not hasattr(policy, "corridor"):
+            recorded = _Recorded(policy, getattr(policy, "allocation", None))  # type: ignore[arg-type]
+            result = backtest(market, recorded, costs, start=start, lag=lag, name=type(policy).__name__)
+            boxes = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
+            return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), boxes)})
+        result = backtest(market, policy, costs, start=start, lag=lag)
+        corridor = policy.corridor(market, result.targets, costs)
+        days = np.arange(result.first + 1, len(market.dates))
+        asked, row, *boxes = corridor.arrays
+        rates = corridor.terms.rates
+        answers: Facts = {f"box {k} of the corridor": (days, box[row[days]]) for k, box in enumerate(boxes)}
+        answers["days that ask the corridor"] = (days, asked[days])
+        answers["rates of the corridor"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
+        return cls(result, answers)
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        return self.result.decisions()
+
+    def until(self, t: int) -> Facts:
+        """Everything that was known, asked for or booked up to the close of row t: causes before their effects."""
+        result, book = self.result, self.result.ledger
+        days = np.arange(result.first, t + 1)
+        decided, done = book.asked <= t, (book.booked >= 0) & (book.booked <= t)
+        facts: Facts = {"target": (days, result.targets.rows[result.targets.row[days]])}
+        facts |= {name: (rows[rows <= t], values[rows <= t]) for name, (rows, values) in self.answers.items()}
+        told = self.decisions[self.decisions["asked"] <= result.market.dates[t]].copy()
+        told["booked"] = told["booked"].where(told["booked"] <= result.market.dates[t])
+        rows = result.market.dates.get_indexer(pd.DatetimeIndex(told["asked"]))
+        facts |= {f"{name} of the decision": (rows, told[name].to_numpy()) for name in told}
+        for name in ("asked", "line", "size", "allowed"):
+            facts[f"{name} of the booking"] = (book.asked[decided], getattr(book, name)[decided])
+        of_trade = {name: getattr(book, name) for name in ("booked", "trades", "charges", "nav_before")}
+        of_trade |= {"units": book.units[1:], "cash_units": book.cash_units[1:]}
+        facts |= {name: (book.booked[done], values[done]) for name, values in of_trade.items()}
+        closes = {"nav": book.nav, "weights": result.weights.to_numpy()}
+        return facts | {name: (days, values[: len(days)]) for name, values in closes.items()}
+
+
+def _difference(
+    original: _Played,
+    make: Callable[[Market], Policy],
+    other: Market,
+    costs: Costs,
+    start: str | pd.Timestamp,
+    lag: int,
+    t: int,
+) -> str:
+    """What differs first, up to row t, where the policy is made for and played on another market; "" for nothing."""
+    try:
+        theirs = _Played.of(make(other), other, costs, start, lag).until(t)
+    except Exception as error:  # whatever a policy of anyone's raises here, it did not raise it where it first played
+        return f"{type(error).__name__}: {error}"
+    ours = original.until(t)
+    if ours.keys() != theirs.keys():
+        return "the kind of the policy"
+    rows = {name: _first_row(ours[name], theirs[name]) for name in ours}
+    differing = {name: row for name, row in rows.items() if row is not None}
+    if not differing:
+        return ""
+    name = min(differing, key=lambda name: differing[name])
+    return f"{name}, {original.result.market.dates[differing[name]]:%Y-%m-%d}"
+
+
+def _first_row(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> int | None:
+    """The market row of the first value that differs or that only one of them has; None where all are the same."""
+    (rows, mine), (others, theirs) = one, two
+    both = min(len(rows), len(others))
+    a, b = mine[:both], theirs[:both]
+    differs = (a != b) & ~((a != a) & (b != b))  # a missing number, or date, is the same as a missing one
+    apart = (rows[:both] != others[:both]) | differs.any(axis=tuple(range(1, differs.ndim)))
+    if apart.any():
+        k = int(np.argmax(apart))
+        return int(min(rows[k], others[k]))
+    longer = rows if len(rows) > len(others) else others
+    return int(longer[both]) if len(longer) > both else None

@@ -1,0 +1,108 @@
+"""What a policy that goes to cash is held against: as much exposure, always the same, or steered by volatility alone.
+
+Most of a smaller drawdown is only less exposure. So both benchmarks hold as much of the portfolio as the policy did, in
+the mean of the test: that is known afterwards only, and makes them yardsticks and no candidates.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.evaluation.scores import target_returns
+from research.allocation import Allocation, ConstantExposure, VolatilityTarget, target_path
+from research.errors import DataError
+from research.risk import growth, max_drawdown, sharpe, volatility
+from research.rules import Calendar, Rule
+
+MONTHLY = partial(Calendar, every="month")
+CONSTANT, VOLATILITY = "constant exposure", "volatility target"
+
+
+def mean_exposure(played: Backtest) -> float:
+    """What a policy held in its lines in the mean of the test's closes, fraction of NAV."""
+    return float(played.weights.to_numpy()[:-1].sum(axis=1).mean())
+
+
+def benchmarks(
+    played: Backtest,
+    held: Allocation,
+    rule: Callable[[Allocation], Rule] = MONTHLY,
+    lookback: int = 63,
+) -> dict[str, Backtest]:
+    """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
+
+    As `matched`, whose rules these are.
+    Raises : DataError as it does, and for a mean exposure that `held` cannot have.
+    """
+    rules = matched(played, held, rule, lookback)
+    if not rules:
+        raise DataError(
+            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
+            f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
+        )
+    return {name: _beside(played, own, name) for name, own in rules.items()}
+
+
+def matched(
+    played: Backtest,
+    held: Allocation,
+    rule: Callable[[Allocation], Rule] = MONTHLY,
+    lookback: int = 63,
+) -> dict[str, Rule]:
+    """The rules by name that hold as much of their lines as `played` did, in the mean of the test's closes.
+
+    None where that is nothing, or as much as `held` does by `rule`: only a policy that goes to cash has such rules.
+    rule : when both trade.  lookback : returns of which the volatility target takes its volatility.
+    Raises : DataError for a backtest with deposits or withdrawals.
+    """
+    if played.flows.any():
+        raise DataError(
+            f"{played.name} had deposits or withdrawals, whose cash is no choice of its own. Play it without."
+        )
+    wanted, year = mean_exposure(played), played.periods_per_year
+    if not 0.0 < wanted < mean_exposure(_beside(played, rule(held))):
+        return {}
+    held_returns = target_returns(target_path(held, played.market, played.first), played.market, played.first)
+    scale = volatility(held_returns, year)
+
+    def constant(share: float) -> Rule:
+        return rule(ConstantExposure(held, share))
+
+    def steered(level: float) -> Rule:
+        return rule(VolatilityTarget(held, level, lookback=lookback, periods_per_year=year))
+
+    def solved(make: Callable[[float], Rule], low: float, high: float) -> Rule:
+        from scipy.optimize import brentq
+
+        return make(
+            float(brentq(lambda x: mean_exposure(_beside(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
+        )
+
+    return {CONSTANT: solved(constant, 0.0, 1.0), VOLATILITY: solved(steered, 1e-6 * scale, 1e2 * scale)}
+
+
+def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
+    """A row a policy: mean exposure, and what it was worth, net of costs; fractions a year."""
+    found = {}
+    for name, one in {played.name: played, **others}.items():
+        span = float((one.dates[-1] - one.dates[0]).days)
+        found[name] = {
+            "exposure": mean_exposure(one),
+            "growth": growth(one.growth_path, span),
+            "volatility": volatility(one.net_returns, one.periods_per_year),
+            "sharpe": sharpe(one.net_returns, one.market.cash[one.first + 1 :], one.periods_per_year),
+            "max_drawdown": max_drawdown(one.growth_path).depth,
+            "cost_bps": 1e4 * float(one.cost_rate.mean()) * one.periods_per_year,
+        }
+    return pd.DataFrame(found).T
+
+
+def _beside(played: Backtest, policy: Rule, name: str = "") -> Backtest:
+    return backtest(
+        played.market, policy, played.costs, start=played.dates[1], lag=played.lag, nav=played.wealth,
+        execution=played.execution, dividends=played.dividends,  # type: ignore[arg-type]  # one of the two words
+        periods_per_year=played.periods_per_year, name=name,
+    )  # fmt: skip

@@ -1,0 +1,275 @@
+"""The days of a block of lanes, compiled.
+
+On most days no lane of a group trades, so a group goes `DAYS` closes at a time. It is valued at all of these closes as
+if it did not trade, and asked once whether any weight may have left its trigger in between; for that the closes are
+taken relative to the market's mean growth, since only what moves a line against the others moves its weight. A group
+of which this cannot be excluded, or in which something is due, goes through these days one by one (`lane_booking`).
+The sums of `backtests.batch.streaming_metrics` go on for all.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+
+from backtests.batch.booking import play_group
+from backtests.batch.state import ASKED, DAYS, GROUPS, LANES, NONE, Lanes, Panel, State, bools, empty_state
+from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
+from backtests.engine.simd import WIDTH, Mask, Vector, bits, fill, least, load, most, store, where
+from research.compiled import compiled, inlined, lean
+from research.market.market import Array
+
+Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
+
+
+@compiled
+def play_block(
+    panel: Panel,
+    cash: Array,
+    lanes: Lanes,
+    strategic: Array,
+    own: Array,
+    g: float,
+    periods_per_year: float,
+    curves: Array,
+    path: Array,
+    out: Array,
+) -> tuple[int, int]:
+    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1).
+
+    curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
+    """
+    state = empty_state(panel.closes.shape[1])
+    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, out, state)
+
+
+@lean
+def _play_tiles(
+    panel: Panel,
+    cash: Array,
+    lanes: Lanes,
+    strategic: Array,
+    own: Array,
+    g: float,
+    periods_per_year: float,
+    curves: Array,
+    path: Array,
+    out: Array,
+    state: State,
+) -> tuple[int, int]:
+    days, n = panel.tradable.shape
+    begin = _begin(lanes, n, days, state)
+    for tile in range(begin // DAYS, len(panel.least)):
+        t = tile * DAYS
+        length = min(DAYS, days - t)
+        for group in range(GROUPS):
+            first, due = group * WIDTH, state.wake[group] < t + length
+            plays = due
+            if not due:
+                _value(state.units, panel.closes, panel.cash_index, t, first, state.nav)
+                plays = _may_trade(panel, t, tile, first, state) and _is_asked(lanes, group, t, t + length, days, state)
+            before = state.nav
+            if plays:
+                before = state.before
+                lane, row = play_group(panel, lanes, group, t, length, n, not due, state)
+                if row >= 0:
+                    return lane, row
+            _live(state.nav, before, cash, strategic, own, lanes, group, t, length, curves, state)
+        _keep(state.nav, t, length, path)
+    for lane in range(lanes.used):
+        curve, trades = _curve_of(curves, lane), _trades_of(state.trades, lane)
+        finish(
+            curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
+            days - 1 - int(lanes.first[lane]), lanes.span[lane], g, periods_per_year, out[lane],
+        )  # fmt: skip
+    return NONE, NONE
+
+
+@inlined
+def _begin(lanes: Lanes, n: int, days: int, state: State) -> int:
+    """Find when each group wakes, and which of them have one rule, or one target path; gives the first row."""
+    begin = days
+    for group in range(GROUPS):
+        first = group * WIDTH
+        wake = days
+        for lane in range(first, first + WIDTH):
+            state.change[lane] = int(lanes.first[lane])
+            wake = min(wake, state.change[lane])
+            if lanes.at[lane, ASKED] != lanes.at[first, ASKED]:
+                state.alike[group] = False
+            if lanes.path[lane] != lanes.path[first]:
+                state.one_path[group] = False
+        state.wake[group] = wake
+        begin = min(begin, wake)
+    return begin
+
+
+@inlined
+def _is_asked(lanes: Lanes, group: int, t: int, stop: int, days: int, state: State) -> bool:
+    """Is a rule of the group asked on a day before `stop`? Finds the next such day from t on, and remembers it."""
+    if state.review[group] >= stop:
+        return False
+    following, lane, last = days, group * WIDTH, group * WIDTH + WIDTH
+    if state.alike[group]:
+        last = lane + 1
+    while lane < last:
+        asked, day = bools(lanes.at[lane, ASKED], (days,)), max(state.review[group], t)
+        while day < following and not asked[day]:
+            day += 1
+        following, lane = min(following, day), lane + 1
+    state.review[group] = following
+    return following < stop
+
+
+# -- what is done for every group, eight closes at a time ------------------------------------------------------------
+
+
+@inlined
+def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, nav: Array) -> None:
+    """NAV of a group at `DAYS` closes, as if it did not trade: four days' `kernel.wealth` at a time."""
+    n = index.shape[1]
+    stop = n - n % 4
+    zero = fill(0.0)
+    for half in range(0, DAYS, 4):
+        a = b = c = d = zero, zero, zero, zero
+        row = t + half
+        for i in range(0, stop, 4):
+            o = i * LANES + first
+            held = load(units, o), load(units, o + LANES), load(units, o + 2 * LANES), load(units, o + 3 * LANES)
+            a, b = _add(a, held, index, row, i), _add(b, held, index, row + 1, i)
+            c, d = _add(c, held, index, row + 2, i), _add(d, held, index, row + 3, i)
+        cash = load(units, n * LANES + first)
+        _close(a, units, index, cash, cash_index, row, stop, first, nav, half)
+        _close(b, units, index, cash, cash_index, row + 1, stop, first, nav, half + 1)
+        _close(c, units, index, cash, cash_index, row + 2, stop, first, nav, half + 2)
+        _close(d, units, index, cash, cash_index, row + 3, stop, first, nav, half + 3)
+
+
+@inlined
+def _add(
+    sums: Four,
+    held: Four,
+    index: Array,
+    row: int,
+    i: int,
+) -> Four:
+    """Four lines more in the four sums of a day."""
+    return (
+        sums[0] + held[0] * index[row, i],
+        sums[1] + held[1] * index[row, i + 1],
+        sums[2] + held[2] * index[row, i + 2],
+        sums[3] + held[3] * index[row, i + 3],
+    )
+
+
+@inlined
+def _close(
+    sums: Four, units: Array, index: Array, cash: Vector, cash_index: Array, row: int,
+    stop: int, first: int, nav: Array, day: int,
+) -> None:  # fmt: skip
+    """Write the NAV of a day from its four sums, the lines that are left, and cash."""
+    a, b, c, d = sums
+    for i in range(stop, index.shape[1]):
+        a = a + load(units, i * LANES + first) * index[row, i]
+    store(nav, day * LANES + first, ((a + b) + (c + d)) + cash * cash_index[row])
+
+
+@inlined
+def _may_trade(panel: Panel, t: int, tile: int, first: int, state: State) -> bool:
+    """May a line of the group be past a trigger at one of `DAYS` closes? See `lane_booking.refresh_bounds`."""
+    low = high = load(state.nav, first) * panel.scale[t]
+    for day in range(1, DAYS):
+        value = load(state.nav, day * LANES + first) * panel.scale[t + day]
+        low, high = least(low, value), most(high, value)
+    over, under = fill(0.0), fill(np.inf)
+    for i in range(panel.least.shape[1]):
+        over = most(over, load(state.over, i * LANES + first) * panel.most[tile, i])
+        under = least(under, load(state.under, i * LANES + first) * panel.least[tile, i])
+    return bits((over > low) | (under < high) | (low <= 0.0)) != 0
+
+
+@inlined
+def _live(
+    nav: Array, before: Array, cash: Array, strategic: Array, own: Array, lanes: Lanes, group: int, t: int,
+    length: int, curves: Array, state: State,
+) -> None:  # fmt: skip
+    """These days of the group's curves."""
+    first = group * WIDTH
+    row, curve = lanes.path[first], _load_curve(curves, first)
+    begin = load(lanes.first, first)
+    opens = bits((begin >= float(t)) & (begin < float(t + length))) != 0
+    if not state.one_path[group]:
+        for day in range(length):
+            for c in range(WIDTH):
+                state.own[day * WIDTH + c] = own[lanes.path[first + c], t + day]
+    for day in range(length):
+        mine = fill(own[row, t + day]) if state.one_path[group] else load(state.own, day * WIDTH)
+        after = load(nav, day * LANES + first)
+        curve = lived(
+            curve, load(before, day * LANES + first), after, fill(cash[t + day]), fill(strategic[t + day]), mine
+        )
+        if opens:
+            curve = _begun(curve, opened(after), begin == float(t + day))
+    _store_curve(curves, first, curve)
+
+
+@inlined
+def _begun(old: Curve, new: Curve, which: Mask) -> Curve:
+    """The curves, of which these begin."""
+    return Curve(
+        where(which, new.per_nav, old.per_nav), where(which, new.peak, old.peak), where(which, new.low, old.low),
+        where(which, new.low_peak, old.low_peak), where(which, new.net, old.net), where(which, new.net2, old.net2),
+        where(which, new.excess, old.excess), where(which, new.excess2, old.excess2),
+        where(which, new.active, old.active), where(which, new.active2, old.active2), where(which, new.own, old.own),
+        where(which, new.own2, old.own2),
+    )  # fmt: skip
+
+
+@lean
+def _keep(nav: Array, t: int, length: int, path: Array) -> None:
+    """Keep these days of NAV, path (LANES, T), where there is room."""
+    for lane in range(len(path)):
+        for day in range(length):
+            path[lane, t + day] = nav[day * LANES + lane]
+
+
+@inlined
+def _load_curve(a: Array, o: int) -> Curve:
+    w = LANES
+    return Curve(
+        load(a, o), load(a, o + w), load(a, o + 2 * w), load(a, o + 3 * w), load(a, o + 4 * w), load(a, o + 5 * w),
+        load(a, o + 6 * w), load(a, o + 7 * w), load(a, o + 8 * w), load(a, o + 9 * w), load(a, o + 10 * w),
+        load(a, o + 11 * w),
+    )  # fmt: skip
+
+
+@inlined
+def _store_curve(a: Array, o: int, curve: Curve) -> None:
+    w = LANES
+    store(a, o, curve.per_nav)
+    store(a, o + w, curve.peak)
+    store(a, o + 2 * w, curve.low)
+    store(a, o + 3 * w, curve.low_peak)
+    store(a, o + 4 * w, curve.net)
+    store(a, o + 5 * w, curve.net2)
+    store(a, o + 6 * w, curve.excess)
+    store(a, o + 7 * w, curve.excess2)
+    store(a, o + 8 * w, curve.active)
+    store(a, o + 9 * w, curve.active2)
+    store(a, o + 10 * w, curve.own)
+    store(a, o + 11 * w, curve.own2)
+
+
+@inlined
+def _curve_of(a: Array, o: int) -> Curve:
+    """The curve of one lane."""
+    w = LANES
+    return Curve(
+        a[o], a[o + w], a[o + 2 * w], a[o + 3 * w], a[o + 4 * w], a[o + 5 * w], a[o + 6 * w], a[o + 7 * w],
+        a[o + 8 * w], a[o + 9 * w], a[o + 10 * w], a[o + 11 * w],
+    )  # fmt: skip
+
+
+@inlined
+def _trades_of(a: Array, o: int) -> Traded:
+    """The trades of one lane."""
+    return Traded(a[o], a[o + LANES], a[o + 2 * LANES], a[o + 3 * LANES])

@@ -1,0 +1,442 @@
+"""A group of lanes through a few days, one after the other: what is due is booked, then the rules are asked.
+
+All lanes of the group go together, masks say which of them a step is for. The numbers are those of `kernel.book` and
+`corridor.ask`, in the same order for each lane, so that they have the same bits.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+
+from backtests.batch.state import (
+    ASKED,
+    CASH,
+    COST,
+    DAYS,
+    LANES,
+    LOWER,
+    NEVER,
+    NONE,
+    OPENING,
+    RATES,
+    ROW,
+    TARGET,
+    TRIGGER_LOWER,
+    TRIGGER_UPPER,
+    UPPER,
+    Lanes,
+    Panel,
+    State,
+    bools,
+    floats,
+    ints,
+)
+from backtests.batch.streaming_metrics import Traded, more_traded
+from backtests.engine.ledger import TRADED as COUNTED
+from backtests.engine.quiet_days import bounds
+from backtests.engine.simd import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
+from research.accounting.box import DUST
+from research.accounting.kernel import nearest
+from research.accounting.settling import EMPTY
+from research.compiled import inlined
+from research.market.market import Array
+from research.rules.bands import TOLERANCE
+
+ALL = (1 << WIDTH) - 1
+Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count
+
+
+@inlined
+def play_group(
+    panel: Panel, lanes: Lanes, g: int, t: int, length: int, n: int, valued: bool, state: State
+) -> tuple[int, int]:
+    """Play group g through rows t to t + length; gives (lane, row) that cannot go on, or (-1, -1).
+
+    valued : does `state.nav` hold these days as if none traded?
+    """
+    first, trades = g * WIDTH, 0
+    begin, change = load(lanes.first, first), 0
+    for d in range(length):
+        now, o = t + d, d * LANES + first
+        if now >= change:
+            change = _follow_rows(panel, lanes, first, now, n, state)
+        nav = load(state.nav, o) if valued else value_group(state.units, panel.closes, panel.cash_index, now, first)
+        store(state.before, o, nav)
+        store(state.nav, o, nav)
+        alive = begin < float(now)
+        stopped = bits(alive) & ~bits(nav > 0.0)
+        if stopped:
+            return first + _lowest(stopped), now
+        for turn in range(2):  # with a lag, what is due is booked and then the policy looks; without, it looks first
+            booking = bits(load(state.due, first) == float(now))
+            if booking:
+                trades, valued = trades + 1, False
+                refused = _book(panel, lanes, first, booking, now, o, n, state)
+                if refused:
+                    return first + _lowest(refused), now
+            if turn == 1 or not _look(panel, lanes, g, now, o, n, valued, state):
+                break
+    _next_wake(g, t + length, trades, state)
+    if state.wake[g] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
+        refresh_bounds(n, first, state)
+    return NONE, NONE
+
+
+@inlined
+def _lowest(flags: int) -> int:
+    """The lowest bit that is set."""
+    lane = 0
+    while not flags >> lane & 1:
+        lane += 1
+    return lane
+
+
+@inlined
+def _next_wake(g: int, t: int, trades: int, state: State) -> None:
+    """When the group has to be played again: what books on most days is played on without another look."""
+    wake = t if 2 * trades >= DAYS else np.iinfo(np.int64).max
+    for lane in range(g * WIDTH, (g + 1) * WIDTH):
+        wake = min(wake, state.change[lane])
+        if state.again[lane] > 0.0:
+            wake = t
+        if state.due[lane] != NEVER:
+            wake = min(wake, int(state.due[lane]))
+    state.wake[g] = wake
+
+
+# -- rows and boxes --------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _follow_rows(panel: Panel, lanes: Lanes, first: int, now: int, n: int, state: State) -> int:
+    """Hold the triggers of the row in force, and open what opens today; gives the next day on which this is due."""
+    days, following = len(panel.tradable), np.iinfo(np.int64).max
+    for lane in range(first, first + WIDTH):
+        if state.change[lane] <= now:
+            if lanes.first[lane] == now:
+                _prepare_opening(panel, lanes, lane, now, n, state)
+            _next_row(lanes, lane, lane > first and lanes.first[lane - 1] <= now, now, days, n, state)
+        following = min(following, state.change[lane])
+    return following
+
+
+@inlined
+def _next_row(lanes: Lanes, lane: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
+    """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
+
+    after_another : is the lane before this one of the group, and open, so that it knows its own?
+    """
+    at, shape, row = lanes.at[lane], (lanes.rows[lane], n), ints(lanes.at[lane, ROW], (days,))
+    k, following = row[now], now + 1
+    if after_another and lanes.at[lane - 1, ROW] == lanes.at[lane, ROW]:
+        following = state.change[lane - 1]
+    while following < days and row[following] == k:
+        following += 1
+    state.change[lane], state.row[lane] = following, k
+    lower, upper = floats(at[TRIGGER_LOWER], shape), floats(at[TRIGGER_UPPER], shape)
+    cash = floats(at[CASH], (lanes.rows[lane], 4))
+    for i in range(n):
+        state.lower[i * LANES + lane], state.upper[i * LANES + lane] = lower[k, i], upper[k, i]
+    state.lower[n * LANES + lane], state.upper[n * LANES + lane] = cash[k, 0], cash[k, 1]
+
+
+@inlined
+def _hold_boxes(lanes: Lanes, first: int, which: int, n: int, state: State) -> None:
+    """Hold the boxes into which these lanes will trade."""
+    for lane in range(first, first + WIDTH):
+        k = state.row[lane]
+        if which >> (lane - first) & 1 and state.boxed[lane] != k:
+            at, shape = lanes.at[lane], (lanes.rows[lane], n)
+            lower, upper = floats(at[LOWER], shape), floats(at[UPPER], shape)
+            cash = floats(at[CASH], (lanes.rows[lane], 4))
+            for i in range(n):
+                state.box_lower[i * LANES + lane], state.box_upper[i * LANES + lane] = lower[k, i], upper[k, i]
+            state.box_lower[n * LANES + lane], state.box_upper[n * LANES + lane] = cash[k, 2], cash[k, 3]
+            state.boxed[lane] = k
+
+
+@inlined
+def _prepare_opening(panel: Panel, lanes: Lanes, lane: int, now: int, n: int, state: State) -> None:
+    """A wealth of 1 in cash, and the first target as the box into which it is traded today."""
+    goal, rates = floats(lanes.at[lane, OPENING], (n,)), floats(lanes.at[lane, RATES], (2, n))
+    for i in range(n):
+        o = i * LANES + lane
+        state.box_lower[o] = state.box_upper[o] = goal[i]
+        state.rates[o], state.rates[n * LANES + o] = rates[0, i], rates[1, i]
+    o = n * LANES + lane
+    state.box_lower[o] = state.box_upper[o] = lanes.opening_cash[lane]
+    state.units[o], state.due[lane] = 1.0 / panel.cash_index[now], now
+
+
+# -- the rules -------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
+    """Ask the rules of a group's lanes that wait for no booking; does any want to trade?
+
+    fresh : are `state.over` and `state.under` those of the units held? Then they say no at half the price.
+    """
+    first = g * WIDTH
+    idle = bits((load(lanes.first, first) < float(now)) & (load(state.due, first) == NEVER))
+    again = bits(load(state.again, first) > 0.0)
+    looks = idle & (_asked(lanes, first, now, g, len(panel.tradable), state) | again)
+    nav = load(state.nav, o)
+    if not looks or (fresh and not looks & again and not _may_be_past(panel, state, first, now, n, nav)):
+        return False
+    wants = looks & bits(_past(panel, state, first, now, n, nav) > TOLERANCE)
+    store(state.again, first, where(mask(looks), fill(0.0), load(state.again, first)))
+    if not wants:
+        return False
+    store(state.due, first, where(mask(wants), load(lanes.lag, first) + float(now), load(state.due, first)))
+    partly = mask(wants) & (load(lanes.again, first) > 0.0)
+    store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
+    _hold_boxes(lanes, first, wants, n, state)
+    return True
+
+
+@inlined
+def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> bool:
+    """May a line of the group be past a trigger today? See `refresh_bounds`."""
+    price = panel.cash_index[now]
+    over, under = load(state.over, n * LANES + first) * price, load(state.under, n * LANES + first) * price
+    for i in range(n):
+        over = most(over, load(state.over, i * LANES + first) * panel.closes[now, i])
+        under = least(under, load(state.under, i * LANES + first) * panel.closes[now, i])
+    return bits((over > nav) | (under < nav)) != 0
+
+
+@inlined
+def _asked(lanes: Lanes, first: int, now: int, g: int, days: int, state: State) -> int:
+    """Bits of the lanes whose rule is asked today."""
+    if state.alike[g]:
+        return ALL if bools(lanes.at[first, ASKED], (days,))[now] else 0
+    found = 0
+    for c in range(WIDTH):
+        if bools(lanes.at[first + c, ASKED], (days,))[now]:
+            found |= 1 << c
+    return found
+
+
+@inlined
+def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
+    """How far the furthest line is past its trigger: `weigh` and `ask`."""
+    per_nav, total, past = 1.0 / nav, fill(0.0), fill(-np.inf)
+    for i in range(n):
+        o = i * LANES + first
+        weight = (load(state.units, o) * panel.closes[now, i]) * per_nav
+        total = total + weight
+        if panel.tradable[now, i]:
+            past = most(past, most(load(state.lower, o) - weight, weight - load(state.upper, o)))
+    o, weight = n * LANES + first, 1.0 - total
+    return most(past, most(load(state.lower, o) - weight, weight - load(state.upper, o)))
+
+
+@inlined
+def refresh_bounds(n: int, first: int, state: State) -> None:
+    """What the first look compares; see `tiles.bounds`."""
+    for i in range(n + 1):
+        o = i * LANES + first
+        over, under = bounds(load(state.units, o), load(state.lower, o), load(state.upper, o))
+        store(state.over, o, over)
+        store(state.under, o, under)
+
+
+# -- the booking -----------------------------------------------------------------------------------------------------
+
+
+@inlined
+def value_group(units: Array, index: Array, cash_index: Array, t: int, first: int) -> Vector:
+    """NAV of a group at row t: `kernel.wealth`."""
+    n = index.shape[1]
+    stop = n - n % 4
+    a = b = c = d = fill(0.0)
+    for i in range(0, stop, 4):
+        o = i * LANES + first
+        a = a + load(units, o) * index[t, i]
+        b = b + load(units, o + LANES) * index[t, i + 1]
+        c = c + load(units, o + 2 * LANES) * index[t, i + 2]
+        d = d + load(units, o + 3 * LANES) * index[t, i + 3]
+    for i in range(stop, n):
+        a = a + load(units, i * LANES + first) * index[t, i]
+    return ((a + b) + (c + d)) + load(units, n * LANES + first) * cash_index[t]
+
+
+@inlined
+def _book(panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int, n: int, state: State) -> int:
+    """Book what is due today in these lanes of a group, together; gives those that cannot be booked."""
+    which = mask(booking)
+    opens = which & (load(lanes.first, first) == float(now))
+    nav = where(opens, fill(1.0), load(state.nav, o))
+    part = where(opens, fill(1.0), load(lanes.part, first))
+    cash_units, price = load(state.units, n * LANES + first), panel.cash_index[now]
+    store(state.due, first, where(which, fill(NEVER), load(state.due, first)))
+    cash = _clamp(panel, state, first, now, n, nav)
+    inside = least(most(cash, load(state.box_lower, n * LANES + first)), load(state.box_upper, n * LANES + first))
+    far = booking & bits(magnitude(cash - inside) > DUST)
+    for c in range(WIDTH):
+        if far >> c & 1:
+            _find_nearest(panel, lanes, first, c, now, n, state)
+    kept, share, marginal = _aim(state, first, n, part)
+    full = share <= EMPTY
+    kept, share = where(full, fill(0.0), kept), where(full, fill(1.0), share)
+    moves = which & (marginal >= 0.0)
+    refused = bits(moves) & ~bits((nav > 0.0) & (marginal < share))
+    scale = _newton(state, first, n, nav, moves, kept, where(moves, share, fill(1.0)))
+    cash_units, after, paid, bought, sold, lines = _trade(
+        panel, state, first, now, n, nav, moves, scale, cash_units * price
+    )
+    store(state.units, n * LANES + first, where(moves, cash_units, load(state.units, n * LANES + first)))
+    store(state.nav, o, where(moves, after, where(opens, fill(1.0), load(state.nav, o))))
+    trading = bits(moves)
+    if bits(opens):
+        trading = trading & ~bits(opens)
+        store(state.opening, first, where(opens, where(moves, paid, fill(0.0)), load(state.opening, first)))
+        store(state.opening, LANES + first, where(opens, load(state.nav, o), load(state.opening, LANES + first)))
+    _count(state.trades, first, mask(trading), paid, bought, sold, lines, nav)
+    return refused
+
+
+@inlined
+def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> Vector:
+    """Write values and weights, and these clamped into the box; gives what is left to cash."""
+    per_nav, total = 1.0 / nav, fill(0.0)
+    for i in range(n):
+        o, at = i * LANES + first, i * WIDTH
+        value = load(state.units, o) * panel.closes[now, i]
+        weight = value * per_nav
+        inside = weight  # what cannot trade stays where it is
+        if panel.tradable[now, i]:
+            inside = least(most(weight, load(state.box_lower, o)), load(state.box_upper, o))
+        total = total + inside
+        store(state.values, at, value)
+        store(state.held, at, weight)
+        store(state.asked, at, inside)
+    return 1.0 - total
+
+
+@inlined
+def _find_nearest(panel: Panel, lanes: Lanes, first: int, c: int, now: int, n: int, state: State) -> None:
+    """The nearest point where cash cannot take what clamping leaves, for one lane of a group."""
+    lane = first + c
+    at, shape, k, o = lanes.at[lane], (lanes.rows[lane], n), state.boxed[lane], n * LANES + lane
+    lower, upper, target = floats(at[LOWER], shape), floats(at[UPPER], shape), floats(at[TARGET], shape)
+    if lanes.first[lane] == now:
+        k, opening = 0, floats(at[OPENING], (1, n))
+        lower, upper, target = opening, opening, opening
+    for i in range(n):
+        state.weights[i] = state.held[i * WIDTH + c]
+    nearest(
+        state.weights, panel.tradable[now], lower[k], upper[k], target[k], state.box_lower[o], state.box_upper[o],
+        floats(at[COST], (n,)), state.movable, state.goal,
+    )  # fmt: skip
+    for i in range(n):
+        state.asked[i * WIDTH + c] = state.goal[i]
+
+
+@inlined
+def _aim(state: State, first: int, n: int, part: Vector) -> tuple[Vector, Vector, Vector]:
+    """Write what is asked, with `part` of the way and without rounding.
+
+    Gives the value of the lines that keep their units, the share of NAV in the others and in cash, and the others'
+    marginal cost, or -1 where none moves.
+    """
+    kept, share, marginal, moved = fill(0.0), fill(1.0), fill(0.0), fill(0.0)
+    for i in range(n):
+        o, at = i * LANES + first, i * WIDTH
+        held, goal = load(state.held, at), load(state.asked, at)
+        goal = where(magnitude(goal - held) <= DUST, held, goal)
+        goal = where((part < 1.0) & (goal != held), held + part * (goal - held), goal)
+        stays = goal == held
+        size = where(stays, fill(0.0), magnitude(goal))
+        kept = kept + where(stays, load(state.values, at), fill(0.0))
+        share = share - where(stays, held, fill(0.0))
+        marginal = marginal + load(state.rates, o) * size
+        marginal = marginal + load(state.rates, n * LANES + o) * size
+        moved = where(stays, moved, fill(1.0))
+        store(state.asked, at, goal)
+    return kept, share, where(moved > 0.0, marginal, fill(-1.0))
+
+
+@inlined
+def _newton(state: State, first: int, n: int, nav: Vector, moves: Mask, kept: Vector, share: Vector) -> Vector:
+    """The scale at which all wealth is used, by Newton's steps until no lane that moves takes another."""
+    scale, going, steps = (nav - kept) / share, bits(moves), 0
+    while going and steps < 2 * n + 2:
+        gap, slope = kept + share * scale - nav, share
+        for i in range(n):
+            o, at = i * LANES + first, i * WIDTH
+            goal = load(state.asked, at)
+            rate = where(
+                goal == load(state.held, at), fill(0.0), load(state.rates, o) + load(state.rates, n * LANES + o)
+            )
+            trade, change = goal * scale - load(state.values, at), rate * goal
+            gap = gap + rate * magnitude(trade)
+            slope = where(trade > 0.0, slope + change, slope - change)
+        nearer = scale - gap / slope
+        going &= bits(nearer < scale)
+        scale, steps = least(nearer, scale), steps + 1
+    return scale
+
+
+@inlined
+def _trade(
+    panel: Panel, state: State, first: int, now: int, n: int, nav: Vector, moves: Mask, scale: Vector, cash: Vector
+) -> tuple[Vector, Vector, Vector, Vector, Vector, Vector]:
+    """Write the units after the trades; gives units of cash, NAV, charges, buys, sells, and lines that count."""
+    a = b = c = d = paid = bought = sold = lines = fill(0.0)
+    stop, price, counted = n - n % 4, panel.cash_index[now], nav * COUNTED
+    done = cash, paid, bought, sold, lines
+    for i in range(0, stop, 4):
+        done, value = _trade_line(panel, state, first, now, i, n, moves, scale, counted, done)
+        a = a + value
+        done, value = _trade_line(panel, state, first, now, i + 1, n, moves, scale, counted, done)
+        b = b + value
+        done, value = _trade_line(panel, state, first, now, i + 2, n, moves, scale, counted, done)
+        c = c + value
+        done, value = _trade_line(panel, state, first, now, i + 3, n, moves, scale, counted, done)
+        d = d + value
+    for i in range(stop, n):
+        done, value = _trade_line(panel, state, first, now, i, n, moves, scale, counted, done)
+        a = a + value
+    cash, paid, bought, sold, lines = done
+    cash_units = cash / price
+    return cash_units, ((a + b) + (c + d)) + cash_units * price, paid, bought, sold, lines
+
+
+@inlined
+def _trade_line(
+    panel: Panel, state: State, first: int, now: int, i: int, n: int, moves: Mask, scale: Vector, counted: Vector,
+    done: Done,
+) -> tuple[Done, Vector]:  # fmt: skip
+    """Trade line i; gives (cash, charges, buys, sells, lines that count) so far, and the line's value after it."""
+    cash, paid, bought, sold, lines = done
+    o, at, price, zero = i * LANES + first, i * WIDTH, panel.closes[now, i], fill(0.0)
+    goal, held = load(state.asked, at), load(state.units, o)
+    trades, after = goal != load(state.held, at), goal * scale
+    trade = where(trades, after - load(state.values, at), zero)
+    size = magnitude(trade)
+    one, two = load(state.rates, o) * size, load(state.rates, n * LANES + o) * size
+    units = where(trades & moves, after / price, held)
+    store(state.units, o, units)
+    done = (
+        cash - trade - one - two,
+        paid + one + two,
+        bought + most(trade, zero),
+        sold + most(zero - trade, zero),
+        lines + where(size > counted, fill(1.0), zero),
+    )
+    return done, units * price
+
+
+@inlined
+def _count(
+    a: Array, o: int, which: Mask, paid: Vector, bought: Vector, sold: Vector, lines: Vector, nav: Vector
+) -> None:
+    """Add what these lanes traded to their sums."""
+    so_far = Traded(load(a, o), load(a, o + LANES), load(a, o + 2 * LANES), load(a, o + 3 * LANES))
+    sums = more_traded(so_far, paid, bought, sold, lines, nav)
+    store(a, o, where(which, sums.cost, so_far.cost))
+    store(a, o + LANES, where(which, sums.turnover, so_far.turnover))
+    store(a, o + 2 * LANES, where(which, sums.lines, so_far.lines))
+    store(a, o + 3 * LANES, where(which, sums.days, so_far.days))

@@ -1,0 +1,201 @@
+"""What a block of lanes reads and holds: the market, the lanes' own arrays where they lie, and the state of the days.
+
+Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane, so that neighbouring lanes are loaded as one
+`backtests.engine.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
+"""
+
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numba import literal_unroll, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+from numpy.typing import NDArray
+
+from backtests.batch.streaming_metrics import Curve, Traded
+from backtests.engine.quiet_days import DAYS, whole
+from backtests.engine.simd import WIDTH
+from research.compiled import compiled
+from research.market import Market
+from research.market.market import Array, Mask
+
+Rows = NDArray[np.int64]
+
+LANES = 64  # of a block
+GROUPS = LANES // WIDTH
+CURVE, TRADED = len(Curve._fields), len(Traded._fields)
+NONE = -1  # no row
+NEVER = np.inf  # nothing is due
+
+
+class Panel(NamedTuple):
+    """A market as the blocks take it.
+
+    tradable : (T, n).  closes, cash_index : the market's indices, the last row repeated until `DAYS` divides the rows.
+    scale : (rows,) 1 over the mean growth of the lines.
+    least, most : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
+    """
+
+    closes: Array
+    cash_index: Array
+    tradable: Mask
+    scale: Array
+    least: Array
+    most: Array
+
+    @classmethod
+    def of(cls, market: Market) -> "Panel":
+        """The panel of a market."""
+        index, cash_index = whole(market.index), whole(market.cash_index)
+        scale = whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
+        relative = np.column_stack([index, cash_index]) * scale[:, None]
+        tiles = relative.reshape(-1, DAYS, relative.shape[1])
+        return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
+
+
+# -- the lanes -------------------------------------------------------------------------------------------------------
+
+FACTS = 11  # arrays of a lane that are read where they lie
+ASKED, ROW, TARGET, TRIGGER_LOWER, TRIGGER_UPPER, LOWER, UPPER, CASH, RATES, COST, OPENING = range(FACTS)
+
+
+class Lanes(NamedTuple):
+    """The lanes of a block. at : (LANES, FACTS) addresses of their arrays, so that nothing shared is copied."""
+
+    at: Rows
+    rows: Rows  # K of the corridor
+    part: Array
+    again: Array  # does a trade go a part of its way, and is the rule asked again on the next day?
+    opening_cash: Array  # weight of cash after the opening trade
+    lag: Array
+    first: Array  # row of the opening trade
+    span: Array  # calendar days from the first close to the last
+    path: Rows  # row of `own`
+    used: int
+
+
+def _lying_at(kind: Any) -> Any:
+    """A compiled function that gives the C-ordered array of this kind and shape that lies at an address."""
+
+    @intrinsic
+    def view(typing: Any, address: Any, shape: Any) -> Any:
+        array_type = types.Array(kind, len(shape), "C", readonly=True)
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(array_type)(context, builder)
+            sizes = cgutils.unpack_tuple(builder, arguments[1])
+            size = context.get_abi_sizeof(context.get_data_type(kind))
+            strides = [context.get_constant(types.intp, size)]
+            for length in reversed(sizes[1:]):
+                strides.insert(0, builder.mul(strides[0], length))
+            data = builder.inttoptr(arguments[0], context.get_data_type(kind).as_pointer())
+            populate_array(array, data, sizes, strides, strides[-1], meminfo=None)
+            return array._getvalue()
+
+        return array_type(types.int64, shape), code
+
+    return view
+
+
+floats, ints, bools = (_lying_at(kind) for kind in (types.float64, types.int64, types.boolean))
+
+
+def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
+    """Where arrays, each in C order, lie."""
+    assert all(array.flags.c_contiguous for array in arrays)
+    return cast(list[int], _addresses(arrays).tolist())
+
+
+@compiled
+def _addresses(arrays: tuple[np.ndarray, ...]) -> Rows:
+    found, j = np.empty(len(arrays), dtype=np.int64), 0
+    for array in literal_unroll(arrays):
+        found[j] = array.ctypes.data
+        j += 1  # noqa: SIM113  (compiled code unrolls no `enumerate`)
+    return found
+
+
+# -- the state -------------------------------------------------------------------------------------------------------
+
+
+class State(NamedTuple):
+    """What a block holds from day to day.
+
+    units : [n + 1, lane], cash last.  nav, before : [DAYS, lane] after each close's trade and before it.
+    over, under : [n + 1, lane] units over the bound that may be past a trigger; see `lane_booking.refresh_bounds`.
+    lower, upper : [n + 1, lane] triggers of the row in force, cash last.  row : (LANES,) which it is.  change : the
+    next day with another one.  box_lower, box_upper : [n + 1, lane] the box of row `boxed`, cash last.
+    rates : [2 n, lane].  due : (LANES,) day of the booking, or NEVER.  again : is it asked again tomorrow?
+    trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
+    wake : (GROUPS,) day before which nothing is due in a group and no row changes.  review : day before which none of
+    its rules is asked.  alike : are all its lanes of one rule?  one_path : of one target path?
+    values, held, asked : [n, WIDTH] scratch of a booking.  own : [DAYS, WIDTH].  weights, goal, movable : (n,).
+    """
+
+    units: Array
+    nav: Array
+    before: Array
+    over: Array
+    under: Array
+    lower: Array
+    upper: Array
+    row: Rows
+    change: Rows
+    box_lower: Array
+    box_upper: Array
+    boxed: Rows
+    rates: Array
+    due: Array
+    again: Array
+    trades: Array
+    opening: Array
+    wake: Rows
+    review: Rows
+    alike: Mask
+    one_path: Mask
+    values: Array
+    held: Array
+    asked: Array
+    own: Array
+    weights: Array
+    goal: Array
+    movable: Mask
+
+
+@compiled
+def empty_state(n: int) -> State:
+    """The state of a block of n lines before anything has happened: each lane holds one unit of cash."""
+    lines, count = n * LANES, np.int64
+    units = np.zeros(lines + LANES)
+    units[lines:] = 1.0
+    return State(
+        units,
+        np.ones(DAYS * LANES),
+        np.ones(DAYS * LANES),
+        np.zeros(lines + LANES),
+        np.full(lines + LANES, np.inf),
+        np.full(lines + LANES, -np.inf),
+        np.full(lines + LANES, np.inf),
+        np.zeros(LANES, dtype=count),
+        np.zeros(LANES, dtype=count),
+        np.zeros(lines + LANES),
+        np.zeros(lines + LANES),
+        np.full(LANES, NONE),
+        np.zeros(2 * lines),
+        np.full(LANES, NEVER),
+        np.zeros(LANES),
+        np.zeros(TRADED * LANES),
+        np.zeros(2 * LANES),
+        np.zeros(GROUPS, dtype=count),
+        np.zeros(GROUPS, dtype=count),
+        np.ones(GROUPS, dtype=np.bool_),
+        np.ones(GROUPS, dtype=np.bool_),
+        np.zeros(n * WIDTH),
+        np.zeros(n * WIDTH),
+        np.zeros(n * WIDTH),
+        np.zeros(DAYS * WIDTH),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(n, dtype=np.bool_),
+    )

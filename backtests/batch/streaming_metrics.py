@@ -1,0 +1,254 @@
+"""The figures of a path, taken while it is played: the metrics of `backtests.evaluation.scores` without the path.
+
+A lane of a sweep keeps twelve numbers from day to day (`Curve`) and four that only a trade changes (`Traded`). The one
+path's figures come from its ledger through the same compiled functions, so that both have the same bits; they are those
+of `backtests.evaluation.scores.score` to 1e-11. Nothing is divided on a day but 1 by the NAV.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from backtests.engine.ledger import TRADED
+from backtests.engine.result import Backtest
+from backtests.engine.simd import most, where
+from backtests.evaluation.scores import target_returns
+from research.allocation import TargetPath
+from research.compiled import compiled, inlined, lean
+from research.errors import DataError
+from research.market import Market
+from research.market.market import Array
+from research.risk import cvar
+from research.risk.measures import BPS, DAYS_PER_YEAR, STILL
+
+METRICS = (
+    "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "J", "turnover", "cost",
+    "trades", "trading_days", "opening_cost", "nav",
+)  # fmt: skip
+CVAR = "cvar95"  # the one figure that needs the path: only where asked for
+SHARPE = METRICS.index("sharpe")
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Curve(NamedTuple):
+    """What is kept of a path of NAV from day to day.
+
+    per_nav : 1 over the last NAV.  peak : the highest NAV.  low, low_peak : NAV at the deepest fall, and the peak
+    before it.  The others are sums of daily returns and of their squares: net of costs, over cash, and, before costs,
+    over the strategic target and over the policy's own.
+    """
+
+    per_nav: float
+    peak: float
+    low: float
+    low_peak: float
+    net: float
+    net2: float
+    excess: float
+    excess2: float
+    active: float
+    active2: float
+    own: float
+    own2: float
+
+
+class Traded(NamedTuple):
+    """What is kept of trades: sums of cost and of one-way turnover over NAV before them, lines, and days of trading."""
+
+    cost: float
+    turnover: float
+    lines: float
+    days: float
+
+
+@inlined
+def opened(nav: float) -> Curve:
+    """The curve at the close of the opening trade."""
+    return Curve(1.0 / nav, nav, nav, nav, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@inlined
+def lived(curve: Curve, before: float, after: float, cash: float, strategic: float, own: float) -> Curve:
+    """The curve a day later: NAV before and after that day's trade, and the day's returns of cash and both targets."""
+    net = after * curve.per_nav - 1.0
+    gross = before * curve.per_nav - 1.0
+    excess, active, gap = net - cash, gross - strategic, gross - own
+    peak = most(curve.peak, after)
+    deeper = after * curve.low_peak < curve.low * peak
+    return Curve(
+        1.0 / after,
+        peak,
+        where(deeper, after, curve.low),
+        where(deeper, peak, curve.low_peak),
+        curve.net + net,
+        curve.net2 + net * net,
+        curve.excess + excess,
+        curve.excess2 + excess * excess,
+        curve.active + active,
+        curve.active2 + active * active,
+        curve.own + gap,
+        curve.own2 + gap * gap,
+    )
+
+
+@inlined
+def charged(charges: Array) -> float:
+    """Sum of charges (columns, n), line by line."""
+    total = 0.0
+    for i in range(charges.shape[1]):
+        for c in range(len(charges)):
+            total += charges[c, i]
+    return total
+
+
+@inlined
+def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
+    """With one more trade: trades (n,) and charges (columns, n) in currency, nav before it."""
+    bought = sold = 0.0
+    lines = 0
+    for i in range(len(trades)):
+        bought += max(trades[i], 0.0)
+        sold += max(-trades[i], 0.0)
+        lines += abs(trades[i]) > TRADED * nav
+    return more_traded(so_far, charged(charges), bought, sold, lines, nav)
+
+
+@inlined
+def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: float, nav: float) -> Traded:
+    """With one more trade: its cost, buys and sells in currency, the lines that count, and nav before it."""
+    per_nav = 1.0 / nav
+    return Traded(
+        so_far.cost + cost * per_nav,
+        so_far.turnover + most(bought, sold) * per_nav,
+        so_far.lines + lines,
+        so_far.days + where(lines > 0.0, 1.0, 0.0),
+    )
+
+
+@inlined
+def _variance(total: float, squares: float, days: int) -> float:
+    """Of `days` numbers, from their sum and the sum of their squares, ddof 1."""
+    return max(squares - total * total / days, 0.0) / (days - 1)
+
+
+@lean
+def finish(
+    curve: Curve,
+    trades: Traded,
+    first: float,
+    last: float,
+    opening_cost: float,
+    days: int,
+    span: float,
+    g: float,
+    periods_per_year: float,
+    out: Array,
+) -> None:
+    """Write the metrics, out (len(METRICS),), of a path of `days` returns over `span` calendar days.
+
+    first, last : NAV after the opening trade, and at the end.  opening_cost : fraction of the wealth before it.
+    The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: whoever shows it refuses
+    it. Gains are the same where they differ by rounding only: by `STILL`, or by what the two sums over the days may
+    have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
+    """
+    years, root = days / periods_per_year, math.sqrt(periods_per_year)
+    spread = math.sqrt(_variance(curve.excess, curve.excess2, days))
+    rounding = math.sqrt(2.0 * EPS * curve.excess2 * days / (days - 1))
+    out[0] = math.expm1(math.log(last / first) * (DAYS_PER_YEAR / span))
+    out[1] = math.sqrt(_variance(curve.net, curve.net2, days)) * root
+    out[2] = curve.excess / days / spread * root if spread > max(STILL, rounding) else np.nan
+    out[3] = curve.low / curve.low_peak - 1.0
+    out[4] = math.sqrt(_variance(curve.active, curve.active2, days)) * root
+    out[5] = math.sqrt(_variance(curve.own, curve.own2, days)) * root
+    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * g * curve.active2) / days)
+    out[7] = trades.turnover / years
+    out[8] = trades.cost / years * BPS
+    out[9] = trades.lines / years
+    out[10] = trades.days / years
+    out[11] = opening_cost * BPS
+    out[12] = last
+
+
+def target_path_returns(targets: TargetPath, market: Market) -> Array:
+    """(T,) return of the target in force at yesterday's close, rebalanced daily at no cost; zero until there is one."""
+    first = int(np.argmax(targets.row >= 0))
+    returns = np.zeros(len(market.dates))
+    returns[first + 1 :] = target_returns(targets, market, first)
+    return returns
+
+
+def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95: bool = False) -> Array:
+    """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a lane has them, to the bit.
+
+    strategic, own : (T,) returns of the strategic target and of the policy's own (`target_path_returns`).
+    g : price of tracking error.  Raises : DataError where a figure is not defined.
+    """
+    market, first, book = backtest.market, backtest.first, backtest.ledger
+    out = np.empty(len(METRICS) + cvar95)
+    span = float((market.dates[-1] - market.dates[first]).days)
+    of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
+    opening = charged(book.opening_charges) / backtest.wealth
+    path, done = _path(backtest), backtest.booked
+    others = np.setdiff1d(np.flatnonzero(book.booked >= 0), done)
+    on = backtest.wealth_charged
+    aside = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum())
+    aside += float((book.carries[1:].sum(axis=1) / book.nav[:-1]).sum())
+    charges = book.charges[done] * (book.nav_before[done] / on[done])[:, None, None]  # by one, without flows
+    _one_path(
+        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, g,
+        backtest.periods_per_year, out,
+    )  # fmt: skip
+    if cvar95:
+        out[-1] = tail(path[0])
+    return checked(out, f"backtest {backtest.name!r}")
+
+
+def _path(backtest: Backtest) -> tuple[Array, Array]:
+    """(D + 1,) what a wealth of 1 grew to, time-weighted, and (D,) the same at each close before that day's costs."""
+    if backtest.plain:
+        return backtest.ledger.nav / backtest.wealth, backtest.nav_before / backtest.wealth
+    path = backtest.growth_path / backtest.wealth
+    return path, path[:-1] * (1.0 + backtest.gross_returns)
+
+
+@compiled
+def _one_path(
+    nav: Array,
+    nav_before: Array,
+    cash: Array,
+    strategic: Array,
+    own: Array,
+    trades: Array,
+    charges: Array,
+    wealth: Array,
+    opening_cost: float,
+    aside: float,
+    span: float,
+    g: float,
+    periods_per_year: float,
+    out: Array,
+) -> None:
+    """Metrics (out) of a path (D + 1,), its k trades (k, n), charges and wealths, and costs that no trade caused."""
+    curve = opened(nav[0])
+    for t in range(len(cash)):
+        curve = lived(curve, nav_before[t], nav[t + 1], cash[t], strategic[t], own[t])
+    sums = Traded(aside, 0.0, 0.0, 0.0)
+    for j in range(len(trades)):
+        sums = traded(sums, trades[j], charges[j], wealth[j])
+    finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, g, periods_per_year, out)
+
+
+def checked(figures: Array, name: str) -> Array:
+    """The figures (len(METRICS),) or more; raises DataError, naming whose they are, where the Sharpe ratio is none."""
+    if np.isnan(figures[SHARPE]):
+        raise DataError(
+            f"the Sharpe ratio of {name} is not defined: it gains the same on cash every day. Leave out what only "
+            "holds cash or grows at one rate."
+        )
+    return figures
+
+
+def tail(nav: Array) -> float:
+    """`CVAR` of a path of NAV (D + 1,)."""
+    return cvar(nav[1:] * (1.0 / nav[:-1]) - 1.0, 0.95)

@@ -1,0 +1,47 @@
+"""The laboratory as a run: its sheet, its figures and what they were made from, in one folder."""
+
+import hashlib
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backtests.commands.report import Made, sign
+from backtests.evaluation.tables import csv_text
+from backtests.laboratory.study import MARKETS, WORKED, study
+from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
+from backtests.runs.folder import REPORTS, Run, staged, write_json
+from backtests.runs.notebook import plain
+from research.arguments import is_whole, refuse
+
+PATHS, SEED = 1_000, 1
+SHEET, RESULTS, SUMMARY = "laboratory.html", "results.csv", "summary.txt"
+
+
+def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, reports: Path | None = None) -> Made:
+    """Play every rule in the worked market and in its variants, and write what was found.
+
+    paths, seed : of the worlds in which rules are judged; they are tuned in a third as many of the next seed.
+    Raises : ConfigError for a number out of range.
+    """
+    if not (is_whole(paths) and paths >= 6):
+        refuse("paths is", paths, "give a whole number of 6 or more, such as 1000.")
+    started = datetime.now(UTC)
+    settings = plain({"problem": asdict(WORKED), "markets": {n: asdict(m) for n, m in MARKETS.items()}})
+    settings |= {"paths": paths, "seed": seed}
+    first = WORKED.laboratory(paths, seed).market(0).fingerprint
+    run = Run("laboratory", "laboratory", f"seed-{seed}", settings, hashlib.sha256(first.encode()).hexdigest())
+    final = (reports or REPORTS) / run.name
+    with staged(final) as folder:
+        made = study(WORKED, paths, seed, workers)
+        text = laboratory_text(made)
+        origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
+        (folder / SHEET).write_text(laboratory_html(made, origin), encoding="utf-8")
+        (folder / RESULTS).write_text(csv_text(made.table.reset_index()), encoding="utf-8")
+        (folder / "figures").mkdir()
+        for picture in laboratory_pictures(made).values():
+            (folder / "figures" / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")
+        (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.promised}
+        write_json(folder / "manifest.json", run.manifest(**plain(facts)))
+        sign(folder, started)
+    return Made(final, f"{text}\n\n{final}")

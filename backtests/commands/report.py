@@ -1,0 +1,306 @@
+"""The main job: a comparison, its tearsheet and its trade list, written into the folder of a run."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.comparison import (
+    FULL,
+    REFERENCE,
+    Comparison,
+    Fitted,
+    Progress,
+    check_settings,
+    fit,
+    measure_by,
+    play,
+    played_warnings,
+    settings_of,
+)
+from backtests.comparison.tuning import with_seen
+from backtests.engine.result import Backtest
+from backtests.evaluation.scores import Score, score
+from backtests.evaluation.tables import backtest_text, csv_text, warnings_text
+from backtests.learned.results import SHEET, results_of, write_results
+from backtests.pages.policy_card import write_card
+from backtests.pages.tearsheet import write_tearsheet
+from backtests.runs.folder import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
+from backtests.runs.notebook import check_parameters, execute, parse_parameter, plain, progress_file
+from research.accounting import Hold, View, Why
+from research.allocation import Allocation
+from research.errors import ConfigError, DataError
+from research.learning import Learned, LearnedPolicy
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Rule, Threshold, TunedThreshold, Within
+from research.trading import TradeList, trade_list
+
+NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
+PROGRESS, SUMMARY = ".progress", "summary.txt"
+FILES = {
+    NOTEBOOK.name: "the executed notebook",
+    "tearsheet.html": "the tearsheet",
+    "tearsheet.json": "its numbers",
+    "trades.csv": "the trade list",
+    "trades.json": "the trade list",
+    "results.parquet": "daily results",
+    "manifest.json": "what the run was made from",
+    SUMMARY: "what the terminal shows",
+}
+
+
+@dataclass(frozen=True)
+class NoneRecommended:
+    """What stands in for a policy where none is recommended: it holds, and says why."""
+
+    allocation: Allocation
+
+    def decide(self, view: View) -> Hold:
+        """Hold, always."""
+        return Hold(Why("no policy is recommended"))
+
+
+def trades_of(comparison: Comparison, run: str = "") -> TradeList:
+    """Today's trade list of the recommended policy; where none is recommended, a list that holds and says why."""
+    name, portfolio = comparison.recommendation.policy, comparison.portfolio
+    policy: Rule = comparison.recommended or NoneRecommended(portfolio.strategic)
+    return trade_list(portfolio, policy, name=name or "none recommended", run=run_name(run))
+
+
+def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
+    """Write a comparison and its trades into the folder that is being made for `run`; with "" nothing is written.
+
+    run : path of the run's folder. Gives a sentence that says what was done.
+    Raises : DataError when the comparison was made with other settings than the run was started for.
+    """
+    if not run:
+        return "Nothing was written: `run` is empty."
+    record = run_for("report", comparison.portfolio, comparison.settings)
+    folder = partial_of(Path(run))
+    if record.name != Path(run).name:
+        raise DataError(
+            f"the notebook made {record.name}, and the run was started as {Path(run).name}: settings, data or code "
+            "changed in between. Start it again."
+        )
+    write_tearsheet(folder, comparison, trades, record)
+    (folder / SUMMARY).write_text(f"{comparison!r}\n\n{trades!r}\n", encoding="utf-8")
+    trades.to_csv(folder / "trades.csv")
+    trades.to_json(folder / "trades.json")
+    results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
+    marks = {
+        name: comparison.scores[name].J
+        for name, f in comparison.fitted.items()
+        if name == comparison.reference or f.tuned is not None
+    }
+    save_learned(comparison.fitted, comparison.seed_backtests, comparison.seed_scores, marks, folder, record.name)
+    facts = {
+        "recommendation": asdict(comparison.recommendation),
+        "trials": comparison.trials,
+        **fits(comparison.fitted),
+    }
+    write_json(folder / "manifest.json", record.manifest(**plain(facts)))
+    return f"Written into {Path(run).name}."
+
+
+def save_learned(
+    fitted: Mapping[str, Fitted],
+    backtests: Mapping[str, Mapping[int, Backtest]],
+    scores: Mapping[str, Mapping[int, Score]],
+    marks: Mapping[str, float],
+    folder: Path,
+    run: str,
+) -> None:
+    """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
+
+    backtests, scores : by policy and seed.  marks : J of other policies on the same days.  run : its name.
+    """
+    for name, f in fitted.items():
+        if f.training is not None:
+            own = folder / "policies" / name
+            f.training.save(own)
+            write_results(own, plain(results_of(f, backtests[name], scores[name], marks, run)))
+            write_card(own)
+
+
+def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+    """What fitting found, for a manifest: each fitted candidate's own settings, and the seeds of learned ones."""
+    tuned = {name: f.tuned for name, f in fitted.items() if f.tuned is not None}
+    learned = {name: f.training for name, f in fitted.items() if f.training is not None}
+    return {
+        "fitted": {
+            name: {
+                "band": cast(Threshold, t.policy).band,
+                "within": cast(Threshold, t.policy).destination,
+                "from": f"{t.card.first:%Y-%m-%d}",
+                "seen": f"{t.card.seen:%Y-%m-%d}",
+            }
+            for name, t in tuned.items()
+        }
+        | {name: {"seed": t.chosen} for name, t in learned.items()},
+        "seeds": {name: list(t.policies) for name, t in learned.items()},
+        "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
+    }
+
+
+def progress_of(run: str) -> Progress | None:
+    """Where a comparison made for `run` tells how far it is; None, a bar of its own, when there is no run."""
+    return progress_file(partial_of(Path(run)) / PROGRESS) if run else None
+
+
+def save_trades(trades: TradeList, csv: str) -> str:
+    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done."""
+    if not csv:
+        return "Nothing was written: `csv` is empty."
+    trades.to_csv(Path(csv))
+    return f"Written to {csv}."
+
+
+def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
+    """The run of one kind on a portfolio's file, data and these settings."""
+    return Run(kind, Path(portfolio.file).stem, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
+
+
+def run_name(run: str) -> str:
+    """The name of the run whose folder is `run`."""
+    return Path(run).name if run else ""
+
+
+def results(backtests: Mapping[str, Backtest]) -> pd.DataFrame:
+    """A row a policy and close: nav, returns, cost, turnover, and the weight of each line and of cash."""
+    parts = []
+    for name, b in backtests.items():
+        daily = {
+            "net_return": b.net_returns,
+            "gross_return": b.gross_returns,
+            "cost": b.cost_rate,
+            "turnover": b.turnover,
+        }
+        frame = pd.DataFrame({"policy": name, "date": b.dates, "nav": b.ledger.nav})
+        for column, values in daily.items():
+            frame[column] = np.concatenate([[0.0], values])
+        weights = b.weights.add_prefix("weight_").reset_index(drop=True)
+        parts.append(pd.concat([frame, weights, b.cash_weight.rename("weight_cash").reset_index(drop=True)], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run that was made: where, and what the terminal shows of it."""
+
+    folder: Path
+    text: str
+
+
+def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> Made:
+    """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
+
+    given : parameters of the notebook as name=value.
+    """
+    asked = dict(parse_parameter(NOTEBOOK, text) for text in given)
+    for name in ("portfolio", "run"):
+        if name in asked:
+            raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
+    parameters = check_parameters(NOTEBOOK, {**FULL, **asked})
+    portfolio = load_portfolio(file)
+    knobs = {name: int(parameters[name]) for name in FULL}
+    check_settings(portfolio, list(portfolio.policies), REFERENCE, **knobs)
+    run = run_for("report", portfolio, settings_of(portfolio, **knobs))
+    final = (reports or REPORTS) / run.name
+    started = datetime.now(UTC)
+    with staged(final) as folder:
+        paths = {name: os.path.relpath(path, NOTEBOOK.parent) for name, path in (("portfolio", file), ("run", final))}
+        execute(NOTEBOOK, folder / NOTEBOOK.name, {**knobs, **paths}, progress=folder / PROGRESS)
+        (folder / PROGRESS).unlink(missing_ok=True)
+        check_whole(folder, FILES)
+        sign(folder, started)
+        text = (folder / SUMMARY).read_text(encoding="utf-8")
+    return Made(final, f"{text}\n{final}")
+
+
+def sign(folder: Path, started: datetime) -> None:
+    """Write the times of a run into its manifest: the last thing that is written."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    ended = datetime.now(UTC)
+    manifest["times"] = {
+        "started": started.isoformat(timespec="seconds"),
+        "ended": ended.isoformat(timespec="microseconds"),
+        "seconds": round((ended - started).total_seconds(), 1),
+    }
+    write_json(folder / "manifest.json", manifest)
+
+
+def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
+    """Play one policy of a portfolio file through its test, into a run of its own."""
+    portfolio = load_portfolio(file)
+    if policy not in portfolio.policies:
+        raise ConfigError(
+            f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
+        )
+    started = datetime.now(UTC)
+    run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
+    final = (reports or REPORTS) / run.name
+    with staged(final) as folder:
+        fitted = fit(policy, portfolio)
+        played = play(portfolio, fitted.policy, policy)
+        scored = score(played, measure_by(portfolio, portfolio.market))
+        results({policy: played}).to_parquet(folder / "results.parquet", index=False)
+        (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
+        write_json(folder / "summary.json", plain(scored.figures(played.dates)))
+        if fitted.training is not None:
+            seed = fitted.training.chosen
+            save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
+        write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
+        sign(folder, started)
+    warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
+    return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
+
+
+def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
+    """Today's trade list of a portfolio.
+
+    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
+    makes one.
+    """
+    file, found = portfolio.file, newest_run(portfolio, reports or REPORTS)
+    name = policy or portfolio.policy or (found and found[1]["recommendation"]["policy"])
+    if name is None:
+        why = "its newest run recommends none" if found else "there is no whole, full run of the same file and data"
+        raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
+    if name not in portfolio.policies:
+        raise ConfigError(
+            f"policy {name!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
+        )
+    spec, run = portfolio.policies[name], found[0].name if found else ""
+    if not isinstance(spec, TunedThreshold | Learned):
+        return trade_list(portfolio, spec, name=name, run=run)
+    if found is None:
+        raise ConfigError(
+            f"policy {name!r} must be fitted first, and there is no whole, full run of the same file and data. Run: "
+            f"rebalance report {file}"
+        )
+    ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+    return trade_list(portfolio, ready, name=name, run=run)
+
+
+def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole report of the same file and data, with the steps, seeds and draws of a full one."""
+    full = plain(settings_of(portfolio, **FULL))
+    for folder, manifest in past_runs(reports):
+        if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
+            return folder, manifest
+    return None
+
+
+def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Rule:
+    """A fitted policy as a run left it."""
+    if isinstance(spec, TunedThreshold):
+        to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
+        return with_seen(Threshold(spec.allocation, found["band"], to), seen)
+    return LearnedPolicy.load(folder / f"seed-{found['seed']}")

@@ -1,0 +1,94 @@
+"""The sweep of a file as a run of its own: resumable while it lasts, one whole folder when it is done."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from backtests.commands.report import Made, sign
+from backtests.pages.sweep import sweep_html
+from backtests.runs.folder import REPORTS, Run, staged, write_json
+from backtests.runs.notebook import plain
+from backtests.sweeps.file import read_sweep
+from backtests.sweeps.run import fingerprint_of, play_into, prepare, settings_of
+from backtests.sweeps.setup import Stage
+from backtests.sweeps.store import discard, join, unfinished
+from backtests.sweeps.summary import own_conditions, sweep_text
+from backtests.sweeps.table import Keep, kept, paths
+
+RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
+DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
+
+
+def make_sweep(
+    file: Path, *, workers: int = 1, cluster: str = "", reports: Path | None = None, fresh: bool = False
+) -> Made:
+    """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
+
+    fresh : begin anew, even where the same file left an unfinished sweep.
+    Raises : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
+    settings, data or code: nothing is mixed.
+    """
+    started, home = datetime.now(UTC), reports or REPORTS
+    asked = read_sweep(file)
+    made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
+    last = max(arena.market.dates[-1] for arena in made.arenas.values())
+    settings = plain(settings_of(made, asked.settings))
+    run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made))
+    chunks = unfinished_of(file, home)
+    with unfinished(chunks, run, made.fingerprints(), fresh) as done:
+        before = sum(part.stop - part.first for part in done)
+        play_into(chunks, made, done, workers, cluster, progress=True)
+        final = home / run.name
+        with staged(final) as folder:
+            join(chunks, made.plan.parts(), folder / RESULTS)
+            text = publish(made, asked.keep, run, folder)
+            sign(folder, started)
+        discard(chunks)
+    again = f"{before:,} of them were finished before, and not played again.\n\n" if before else ""
+    return Made(final, f"{text}\n\n{again}{final}")
+
+
+def unfinished_of(file: Path, reports: Path) -> Path:
+    """The hidden folder in which a file's unfinished sweep is kept: beside the runs, and no part of one."""
+    return reports / f".{Path(file).stem}.unfinished"
+
+
+def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
+    """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
+
+    Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
+    played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
+    """
+    results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
+    text = sweep_text(made, (batch.to_pandas() for batch in results.iter_batches()))
+    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    numbers = kept(made, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
+    if numbers:
+        paths(made, numbers).to_parquet(folder / PATHS, index=False)
+    facts: dict[str, Any] = {
+        "trials": len(made.plan),
+        "target_paths": made.shared,
+        "data": made.fingerprints(),
+        "kept": list(numbers),
+    }
+    write_json(folder / "manifest.json", run.manifest(**plain(facts)))
+    why = f"it has {len(made.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
+    if len(made.plan) <= DRAWN:
+        try:
+            page = _sheet(made, run, pd.read_parquet(folder / RESULTS))
+            (folder / SHEET).write_text(page, encoding="utf-8")
+            return text
+        except Exception as error:  # whatever it is, it must not cost the hours that were played
+            why = f"it could not be drawn ({type(error).__name__}: {error}); all else is whole"
+    return f"{text}\n\nThere is no page of this sweep: {why}."
+
+
+def _sheet(made: Stage, run: Run, table: pd.DataFrame) -> str:
+    """The page of a sweep. J has lines of equal value where all arenas price tracking error alike."""
+    prices = {arena.g for arena in made.arenas.values()}
+    origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
+    own = {name: own_conditions(arena) for name, arena in made.arenas.items()}
+    return sweep_html(table, title=run.portfolio, g=prices.pop() if len(prices) == 1 else None, run=origin, own=own)

@@ -1,0 +1,5 @@
+"""Many policies on one market: tuned, fitted, compared in pairs, and one of them recommended."""
+
+from backtests.comparison.comparison import Comparison, compare
+
+__all__ = ["Comparison", "compare"]

@@ -1,0 +1,313 @@
+"""Choosing a rule on the past, by the J that the test will use, before the test is looked at.
+
+    arena = Arena.on(market, costs, FixedWeights((0.6, 0.4)), start="2016-01-04")
+    tuned = tune(Choices(threshold, band=(0.01, 0.02, 0.05), to=(0.0, 1.0)), arena)
+    backtest(market, tuned.policy, costs, start=arena.start)
+
+`tune` plays every candidate on the days before the test and keeps the one with the lowest J. What it keeps carries the
+last day that it saw, so that it cannot be played from an earlier one; its card says what was tried, and on what.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from backtests.batch.streaming_metrics import METRICS
+from backtests.sweeps import Arena, Choices, Plan, sweep, threshold
+from backtests.sweeps.plan import CHECKS, Part
+from research.accounting import Flows
+from research.allocation import Allocation
+from research.allocation.allocation import check_history
+from research.arguments import day, is_number, is_whole, refuse
+from research.errors import ConfigError
+from research.market import Market
+from research.portfolio import Portfolio
+from research.rules import Rule, TunedThreshold
+from research.rules.estimates import known_from
+
+Candidates = Choices | TunedThreshold | Sequence[Rule | Choices]
+Measure = Callable[[Arena, Sequence[Rule]], pd.DataFrame]  # a row a candidate: J, and whatever else
+Origin = tuple[Choices, Mapping[str, Any]]  # the grid that a candidate stands on, and its place there
+AXES = ("configuration", "portfolio", "cost_multiple", "lag", "start")  # of a sweep, and the same for all candidates
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class TuningCard:
+    """How a rule was chosen.
+
+    rule : as it was tried.  J : bp a year, on the training days.
+    tried : a row a candidate: its settings, J and what else was measured; `chosen` is true of one.
+    first, seen : first and last training day.  sessions : from the one to the other.
+    possible : the first day that the allocations alone would have allowed; costs that are known later move `first`.
+    cost_multiple : of the costs at which the candidates were played.
+    edges : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it.
+    fingerprint : of the market up to `seen`.
+    """
+
+    rule: Rule
+    J: float
+    tried: pd.DataFrame = field(repr=False)
+    first: pd.Timestamp
+    seen: pd.Timestamp
+    sessions: int
+    possible: pd.Timestamp
+    cost_multiple: float
+    edges: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The rule's fields."""
+        return _values(self.rule)
+
+    @property
+    def trials(self) -> int:
+        """Candidates that were tried: how many the evidence has to allow for."""
+        return len(self.tried)
+
+    @property
+    def moved(self) -> bool:
+        """Were training days left out, since costs were not known on them?"""
+        return self.first > self.possible
+
+    @property
+    def sentence(self) -> str:
+        """All of it in words."""
+        usual = {f.name: f.default for f in fields(self.rule)}  # type: ignore[arg-type]  # a dataclass, like all rules
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name])
+        costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
+        said = (
+            f"{type(self.rule).__name__}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.J:.2f} bp "
+            f"a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to {self.seen:%Y-%m-%d} (data "
+            f"{self.fingerprint[:8]})."
+        )
+        if self.edges:
+            said += f" It lies on the edge of its grid in {' and '.join(self.edges)}: widen it."
+        return said
+
+    def __repr__(self) -> str:
+        """The sentence."""
+        return self.sentence
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The rule that was chosen, which knows the last day that it saw (`with_seen`), and how it was chosen."""
+
+    policy: Rule
+    card: TuningCard
+
+
+def tune(
+    candidates: Candidates,
+    where: Arena | Portfolio,
+    until: str | pd.Timestamp | None = None,
+    *,
+    cost_multiple: float = 1.0,
+    measure: Measure | None = None,
+) -> Tuned:
+    """Measure every candidate on the days up to and including `until`, and keep that of the lowest J.
+
+    candidates : the grid of a rule's settings; or rules and such grids, in a list. A grid that names no allocation is
+    played on the strategic target. Candidates that are equal count once, and all are measured on the same days.
+    where : market, costs, lag and g, or the portfolio that has them.  until : by default the last day before its test.
+    cost_multiple : of the costs, 0 or more.
+    measure : gives the J of candidates from an arena that ends with `until`; by default they are played there
+    (`played`).
+    Of equals the one that trades least is kept, where trades were measured; then the widest band; then the first.
+    Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
+    DataError where it is too early for an allocation's window.
+    """
+    if not isinstance(where, Arena | Portfolio):
+        refuse("where is", where, "give an Arena, such as Arena.on(market, costs, target, start), or a Portfolio.")
+    if measure is not None and not callable(measure):
+        refuse("measure is", measure, "give what measures candidates, such as on_worlds(), or nothing.")
+    arena = where if isinstance(where, Arena) else Arena.of(where)
+    origins = _origins(candidates, arena)
+    rules = list(origins)
+    training, possible = _training(arena, rules, until, cost_multiple)
+    tried = _table(rules, (measure or played)(training, rules))
+    best = _lowest(tried)
+    chosen, market = arena.policy(rules[best]), training.market
+    card = TuningCard(
+        rule=chosen,
+        J=float(tried["J"].iloc[best]),
+        tried=tried.assign(chosen=np.arange(len(tried)) == best),
+        first=training.start,
+        seen=market.dates[-1],
+        sessions=len(market.dates) - market.row(training.start),
+        possible=possible,
+        cost_multiple=cost_multiple,
+        edges=_edges(origins[rules[best]], arena),
+        fingerprint=market.fingerprint,
+    )
+    return Tuned(with_seen(chosen, card.seen), card)
+
+
+def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
+    """Band and destination of every threshold that was tried, half-widths, with its J; `chosen` is true of one."""
+    tried = tuned.card.tried
+    return tried[["band"]].assign(destination=tried["to"] * tried["band"], J=tried["J"], chosen=tried["chosen"])
+
+
+def played(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
+    """The metrics of a sweep, a row a rule, each played on `arena` from its start to its end."""
+    return sweep(arena, Plan(rules), progress=False).table[list(METRICS)]
+
+
+def with_seen(rule: R, seen: pd.Timestamp) -> R:
+    """The same rule, which carries the last day that it saw: the engine refuses to play it from an earlier one.
+
+    Its class is derived from that of `rule`, with `seen` as one more field; a rule that has one keeps the later day.
+    Raises : ConfigError for what is no dataclass.
+    """
+    values, kind = _values(rule), type(rule)
+    made: Any = kind if "seen" in values else _fitted_kind(kind)  # type: ignore[arg-type]  # a class has a hash
+    found: R = made(**values | {"seen": max(seen, values.get("seen", seen))})
+    return found
+
+
+@cache
+def _fitted_kind(kind: Any) -> Any:
+    def reduced(self: Any) -> tuple[Any, ...]:  # a class that is made here has no name by which to unpickle it
+        values = _values(self)
+        seen = values.pop("seen")
+        return with_seen, (kind(**values), seen)
+
+    name, extra = f"Fitted{kind.__name__}", {"__reduce__": reduced, "__doc__": f"A {kind.__name__} that was chosen."}
+    return make_dataclass(
+        name, [("seen", pd.Timestamp)], bases=(kind,), namespace=extra, frozen=True, eq=True, kw_only=True
+    )
+
+
+def _values(rule: Any) -> dict[str, Any]:
+    if not is_dataclass(rule):
+        refuse("a rule to choose is", rule, "it says what it saw as one of its fields: make it a dataclass.")
+    return {f.name: getattr(rule, f.name) for f in fields(rule)}
+
+
+# -- candidates ------------------------------------------------------------------------------------------------------
+
+
+def _origins(candidates: Any, arena: Arena) -> dict[Rule, Origin | None]:
+    """Every candidate once, with its place on its grid, where it has one."""
+    if isinstance(candidates, TunedThreshold):
+        held, bands, to = candidates.allocation, candidates.bands, candidates.to
+        candidates = Choices(threshold, allocation=held, band=bands, to=to)
+    many = [candidates] if isinstance(candidates, Choices) else candidates
+    if isinstance(many, str) or not isinstance(many, Sequence) or not many:
+        refuse("candidates are", candidates, "give Choices of a rule's settings, or a list of rules, one at least.")
+    found: dict[Rule, Origin | None] = {}
+    for one in many:
+        if isinstance(one, Choices):
+            for settings in one.combinations():
+                found.setdefault(CHECKS["policies"](_made((one, settings), arena)), (one, settings))
+        else:
+            found.setdefault(CHECKS["policies"](one), None)
+    return found
+
+
+def _made(origin: Origin, arena: Arena) -> Any:
+    choices, settings = origin
+    return choices.made(*(() if "allocation" in choices.settings else (arena.strategic,)), **settings)
+
+
+def _edges(origin: Origin | None, arena: Arena) -> tuple[str, ...]:
+    """Where a candidate lies at an end of the numbers tried, and the rule takes numbers beyond it: name and value."""
+    if origin is None:
+        return ()
+    choices, settings = origin
+    found = []
+    for name, value in settings.items():
+        numbers = sorted(other for other in choices.settings[name] if is_number(other))  # type: ignore[union-attr]
+        if is_number(value) and len(numbers) > 1 and value in (numbers[0], numbers[-1]):
+            beyond = _beyond(value, numbers[1] if value == numbers[0] else numbers[-2])
+            if _allows((choices, {**settings, name: beyond}), arena):
+                found.append(f"{name} ({value:g})")
+    return tuple(found)
+
+
+def _beyond(end: Any, neighbour: Any) -> Any:
+    """The number after the end of a row of numbers: by one, by the last ratio, or else by the last step."""
+    if is_whole(end) and is_whole(neighbour):
+        return end + (1 if end > neighbour else -1)
+    return end * end / neighbour if end * neighbour > 0 else 2 * end - neighbour
+
+
+def _allows(origin: Origin, arena: Arena) -> bool:
+    try:
+        _made(origin, arena)
+    except ConfigError:
+        return False
+    return True
+
+
+# -- training days ---------------------------------------------------------------------------------------------------
+
+
+def _training(arena: Arena, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Arena, pd.Timestamp]:
+    """The arena up to `until`, from the first day that all candidates can be played on; and that by windows alone."""
+    dates = arena.market.dates
+    last = arena.start - pd.Timedelta(days=1) if until is None else day("until is", until)
+    if not dates[0] <= last <= dates[-1]:
+        raise ConfigError(
+            f"until is {last:%Y-%m-%d}, and the data of {arena.name} runs from {dates[0]:%Y-%m-%d} to "
+            f"{dates[-1]:%Y-%m-%d}: choose a day between the two."
+        )
+    past = arena.market.until(last)
+    if not (is_number(cost_multiple) and cost_multiple >= 0.0):
+        refuse("cost_multiple is", cost_multiple, "give a finite number of at least 0; 1 is today's costs.")
+    costs = arena.times(cost_multiple).until(len(past.dates))
+    complete = max(_first_target(arena.holds(held), past) for held in dict.fromkeys(rule.allocation for rule in rules))
+    estimated = {window for rule in rules if (window := getattr(rule, "window", 0)) > 0}
+    complete = max([complete, *(known_from(past, window) for window in estimated)])
+    first = max(complete, costs.known_from(past))
+    sessions = len(past.dates) - 1 - first
+    if sessions < max(2, arena.lag + 1):
+        late = "all targets" if first == complete else "the spreads and impact of all lines"
+        raise ConfigError(
+            f"the training days end on {past.days[-1]}, before {late} are known for two sessions and a lag of "
+            f"{arena.lag}: start the test later, or give shorter windows or another market."
+        )
+    flows = None
+    if arena.flows is not None:
+        amounts = {when: amount for when, amount in arena.flows.amounts.items() if when <= past.dates[-1]}
+        flows = Flows(amounts, arena.flows.use) if amounts else None
+    training = replace(arena, market=past, costs=costs, start=past.dates[first + 1], flows=flows)
+    return training, past.dates[complete + 1]
+
+
+def _first_target(allocation: Allocation, market: Market) -> int:
+    """The first row at whose close an allocation has its window."""
+    return int(np.argmax(check_history(allocation, market, len(market.dates) - 1)))
+
+
+# -- choosing --------------------------------------------------------------------------------------------------------
+
+
+def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
+    """Settings and figures, a row a candidate. Raises ConfigError for a J that is no number."""
+    if not isinstance(measured, pd.DataFrame):
+        refuse("what measures candidates gave", measured, "it gives a table, with a row for each and a column J.")
+    if "J" not in measured or len(measured) != len(rules):
+        raise ConfigError(
+            f"what measures candidates gave {len(measured)} rows of {', '.join(map(str, measured))} for {len(rules)} "
+            "rules: it gives a row for each, with a column J."
+        )
+    bad = np.flatnonzero(~np.isfinite(measured["J"].to_numpy(dtype=float)))
+    if bad.size:
+        refuse(f"J of {rules[bad[0]]!r} is", float(measured["J"].iloc[bad[0]]), "a candidate needs a finite number.")
+    settings = pd.DataFrame(Plan(rules).columns(Part(0, len(rules)))).drop(columns=list(AXES))
+    return pd.concat([settings, measured.reset_index(drop=True)], axis=1)
+
+
+def _lowest(tried: pd.DataFrame) -> int:
+    """The row of the lowest J; of equals the fewest trades, then the widest band, then the first."""
+    order = {"J": 1.0, "trades": 1.0, "band": -1.0}
+    keys = [sign * tried[name].fillna(0.0).to_numpy(dtype=float) for name, sign in order.items() if name in tried]
+    return int(np.lexsort(keys[::-1])[0])

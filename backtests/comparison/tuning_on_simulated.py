@@ -1,0 +1,108 @@
+"""Laboratory worlds that look like a market's past, to tune rules on: many times its days, and no day of its test.
+
+    tune(Choices(threshold, band=(0.01, 0.02, 0.04), to=(0.0, 1.0)), arena, measure=on_worlds(paths=500, years=10))
+
+The card says what was tried, as for days that were played (`backtests.comparison.tuning`).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.tuning import Measure
+from backtests.laboratory.simulate import Laboratory, estimate, play
+from backtests.sweeps import Arena
+from research.allocation import FixedWeights, target_path
+from research.arguments import check_positive, is_number, is_whole, refuse
+from research.errors import ConfigError
+from research.market import Market
+from research.risk import GBM
+from research.risk.resampling import common_rows
+from research.risk.simulated import staying
+from research.rules import Rule
+from research.rules.handled import Handled
+
+FEWEST = 20  # returns a line, below which moments say nothing
+
+
+def calibrated(market: Market, periods_per_year: float) -> GBM:
+    """Geometric Brownian motion with the market's mean of simple returns, and covariance of log returns.
+
+    Days are those on which all lines were listed.  Raises : ConfigError for fewer than 20 of them.
+    """
+    first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
+    if stop - first < FEWEST:
+        raise ConfigError(
+            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and worlds are "
+            f"calibrated to {FEWEST} at least: leave lines out (market.select), or give a later `until`."
+        )
+    returns = market.returns[first:stop]
+    covariance = np.atleast_2d(np.cov(np.log1p(returns), rowvar=False))
+    return GBM(np.log1p(returns.mean(axis=0)) * periods_per_year, covariance * periods_per_year, periods_per_year)
+
+
+def on_worlds(
+    paths: int = 200, years: float = 10.0, seed: int = 1, *, warm_up: float = 2.0, workers: int = 1
+) -> Measure:
+    """Measure candidates by their mean J over worlds calibrated to the arena that they are tuned on.
+
+    years : of each world that count, after `warm_up` years that do not.  Cash earns its mean return of those days.
+    All candidates are played on the same worlds, whose lines are named and grouped as the arena's are; each row has the
+    standard error of its J beside it.
+    Rules hold the strategic target, and pay its proportional costs, minimums and tickets.
+    """
+    if not (is_whole(paths) and paths >= 2):
+        refuse("paths is", paths, "give a whole number of worlds, 2 or more.")
+    check_positive(years=years)
+    if not (is_number(warm_up) and warm_up >= 0.0):
+        refuse("warm_up is", warm_up, "give years, 0 or more.")
+    if not (is_whole(seed) and seed >= 0):
+        refuse("seed is", seed, "give a whole number, 0 or more.")
+
+    def measure(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
+        target, year = arena.strategic, arena.periods_per_year
+        if not isinstance(target, FixedWeights):
+            refuse("the strategic target is", target, "worlds are calibrated for one of fixed weights.")
+        other = next((rule for rule in rules if arena.holds(rule.allocation) != target), None)
+        if other is not None:
+            refuse(
+                "a candidate for worlds is", other, "there is nothing to estimate in them: hold the strategic target."
+            )
+        longest = max(rule.window if isinstance(rule, Handled) else 0 for rule in rules)
+        if longest and warm_up * year < longest + year / 12.0:  # and the month's end after a whole window
+            least = math.ceil(10.0 * (longest / year + 0.1)) / 10.0
+            refuse("warm_up is", warm_up, f"a rule estimates from {longest} returns: give {least:g} years or more.")
+        first, stop = common_rows(arena.market, np.ones(len(arena.market.assets), dtype=bool))
+        laboratory = Laboratory(
+            model=calibrated(arena.market, year),
+            target=tuple(target_path(target, arena.market).rows[-1].tolist()),
+            costs=arena.costs.simplified(arena.market, arena.nav),
+            g=arena.g,
+            paths=paths,
+            days=round((warm_up + years) * year),
+            seed=seed,
+            warm_up=round(warm_up * year),
+            lag=arena.lag,
+            cash=float(arena.market.cash[first:stop].mean()),
+            instruments=staying(arena.market.instruments),
+            calendar="24/7" if year > 260.0 else None,
+            every={52: "week", 12: "month"}.get(round(year), "day"),
+            periods_per_year=year,
+        )
+        found = [play(laboratory, arena.policy(rule), workers) for rule in rules]
+        rows = [
+            {
+                "J": one.J.mean(),
+                "J_error": estimate(one.J).error,
+                "cost": one.cost.mean(),
+                "tracking": one.tracking.mean(),
+                "turnover": one.turnover.mean(),
+                "trades": one.events.mean(),
+            }
+            for one in found
+        ]
+        return pd.DataFrame(rows)
+
+    return measure

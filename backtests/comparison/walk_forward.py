@@ -1,0 +1,202 @@
+"""Walk-forward: a candidate that is fitted anew at the start of every fold, each time on all that lies before it.
+
+One portfolio goes through all folds: what one policy leaves behind, the next one takes over.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.comparison.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
+from backtests.engine.result import Backtest
+from backtests.evaluation.scores import Score, score
+from backtests.evaluation.tables import rule_words, warnings_text
+from backtests.learned.warnings import warnings_of
+from research.accounting import Hold, Trade, View
+from research.allocation import Allocation
+from research.arguments import day, one_of, refuse
+from research.errors import ConfigError, PolicyError
+from research.learning import Learned
+from research.market.notes import warnings_in
+from research.portfolio import Portfolio
+from research.rules import Rule, TunedThreshold
+
+
+@dataclass(frozen=True, eq=False)
+class Succession:
+    """Policies that follow one another.  starts : the first day of each; it decides up to the next one's."""
+
+    policies: tuple[Rule, ...]
+    starts: tuple[pd.Timestamp, ...]
+
+    @property
+    def allocation(self) -> Allocation:
+        """What all of them hold."""
+        return self.policies[0].allocation
+
+    @property
+    def family(self) -> str:
+        """That of all of them."""
+        return str(getattr(self.policies[0], "family", ""))
+
+    @property
+    def words(self) -> str:
+        """What all of them do, in a few words."""
+        return rule_words(self.policies[0])
+
+    @property
+    def every(self) -> object:
+        """When all of them are asked, where that is on a calendar; else None."""
+        return getattr(self.policies[0], "every", None)
+
+    @property
+    def turnover_cap(self) -> float | None:
+        """Of all of them, if they have one."""
+        return getattr(self.policies[0], "turnover_cap", None)
+
+    def decide(self, view: View) -> Hold | Trade:
+        """What the one in force decides. Raises PolicyError before the first start."""
+        k = bisect_right(self.starts, view.past.date) - 1
+        if k < 0:
+            raise PolicyError(
+                f"a walk-forward from {self.starts[0]:%Y-%m-%d} on is asked on {view.past.date:%Y-%m-%d} and has no "
+                "policy for that day. Start the test later."
+            )
+        return self.policies[k].decide(view)
+
+
+@dataclass(frozen=True, eq=False)
+class WalkForward:
+    """A candidate walked forward through the test of its portfolio.
+
+    portfolio : as it was played.  fits : how each fold's policy came to be.  starts : first day of each fold.
+    played, score : one backtest through all of them, and its figures.
+    """
+
+    name: str
+    portfolio: Portfolio
+    fits: tuple[Fitted, ...]
+    starts: tuple[pd.Timestamp, ...]
+    played: Backtest
+    score: Score
+
+    @property
+    def trials(self) -> int:
+        """Configurations and seeds that were tried in all folds: how many the evidence has to allow for."""
+        return sum(fitted.tried for fitted in self.fits)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must judge: of the data, of how folds were fitted, of learned policies each in its own fold."""
+        days, names = self.played.dates[1:], [f"{self.name}, from {start:%Y-%m-%d}," for start in self.starts]
+        found = [
+            *warnings_in(self.portfolio.market.notes, *self.played.dates[[0, -1]]),
+            *fitted_without(self.portfolio, dict(zip(names, self.fits, strict=True))),
+        ]
+        if not len(self.played.ledger.asked):
+            found.append(f"{self.name} never traded in the test.")
+        rows = [int(days.searchsorted(start)) for start in self.starts]
+        for name, fitted, within in zip(names, self.fits, map(slice, rows, [*rows[1:], None]), strict=True):
+            found += warnings_of(fitted.policy, self.played, name, within)
+        return tuple(found)
+
+    def folds(self) -> pd.DataFrame:
+        """A row a fold: its start, the last day that its policy saw, what was tried and chosen, J before and in it."""
+        days, rows = self.played.dates[1:], []
+        for fitted, start, stop in zip(self.fits, self.starts, [*self.starts[1:], None], strict=True):
+            within = (days >= start) & (days < stop if stop is not None else True)
+            seen, chosen, before = _account(fitted)
+            rows.append(
+                {
+                    "start": start,
+                    "seen": seen,
+                    "tried": fitted.tried,
+                    "chosen": chosen,
+                    "J_training": before,
+                    "J": float(self.score.losses[within].mean()),
+                    "sessions": int(within.sum()),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def tried(self) -> pd.DataFrame:
+        """A row a trial: fold, what was tried (a seed, or settings), and its J on the training days; bp a year."""
+        rows: list[dict[str, Any]] = []
+        for fold, fitted in enumerate(self.fits):
+            if fitted.training is not None:
+                losses = fitted.training.losses.items()
+                rows += [{"fold": fold, "trial": f"seed {seed}", "J_training": loss} for seed, loss in losses]
+            elif fitted.tuned is not None:
+                table = fitted.tuned.card.tried
+                words = table.drop(columns=["J", "chosen"]).astype(str).agg(", ".join, axis=1)
+                rows += [
+                    {"fold": fold, "trial": word, "J_training": j} for word, j in zip(words, table["J"], strict=True)
+                ]
+            else:
+                rows.append({"fold": fold, "trial": "as given", "J_training": np.nan})
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        """The folds, and J over all of them."""
+        return (
+            f"{self.name}, walked forward: J {self.score.J:.2f} bp a year, {self.trials} trials\n"
+            f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
+        )
+
+
+def walk_forward(
+    portfolio: Portfolio,
+    name: str,
+    starts: Sequence[str | pd.Timestamp],
+    *,
+    spec: Rule | TunedThreshold | Learned | None = None,
+    progress: Progress | None = None,
+) -> WalkForward:
+    """Fit candidate `name` of a portfolio at each start, on the days before it, and play all of it through the test.
+
+    starts : the first days of the folds, in order; the test begins with the first of them.
+    spec   : the candidate itself, if it is not one of the file's.
+    Raises : ConfigError for starts that are out of order, or none, or past the data; what fitting raises.
+    """
+    days = _checked(portfolio, starts)
+    if spec is not None and (isinstance(spec, type) or not hasattr(spec, "allocation")):
+        refuse("spec is", spec, "give a rule, a TunedThreshold or Learned, or leave it out for one of the file's.")
+    if spec is None:
+        one_of("a candidate to walk forward is", name, portfolio.policies)
+    fits = tuple(fit(name, replace(portfolio, test_start=start), progress, spec) for start in days)
+    whole = replace(portfolio, test_start=days[0])
+    played = play(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
+    return WalkForward(name, whole, fits, days, played, score(played, measure_by(whole, whole.market)))
+
+
+def _checked(portfolio: Portfolio, starts: Sequence[str | pd.Timestamp]) -> tuple[pd.Timestamp, ...]:
+    if not isinstance(portfolio, Portfolio):
+        refuse("portfolio is", portfolio, "give one, as load_portfolio('my_portfolio.yaml') reads it.")
+    if isinstance(starts, str) or not isinstance(starts, Iterable):
+        refuse("starts are", starts, "give a list of first days, such as ['2015-01-02', '2018-01-02'].")
+    days = tuple(day("a start of a fold is", start) for start in starts)
+    dates = portfolio.market.dates
+    last, first = dates[-1], dates.searchsorted(pd.DatetimeIndex(days))
+    if not days or any(later <= earlier for earlier, later in pairwise(first.tolist())) or days[-1] > last:
+        shown = ", ".join(f"{d:%Y-%m-%d}" for d in days) or "none"
+        raise ConfigError(
+            f"starts are {shown}: give one or more first days of folds, in order, up to "
+            f"{last:%Y-%m-%d}, with a session in each."
+        )
+    return days
+
+
+def _account(fitted: Fitted) -> tuple[pd.Timestamp | None, str, float]:
+    """The last day that a policy saw, what was chosen, and its J there."""
+    if fitted.training is not None:
+        chosen = fitted.training.chosen
+        return fitted.training.policy.seen, f"seed {chosen}", fitted.training.losses[chosen]
+    if fitted.tuned is not None:
+        card = fitted.tuned.card
+        return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in ("band", "to")), card.J
+    return getattr(fitted.policy, "seen", None), "as given", float("nan")

@@ -1,0 +1,471 @@
+"""The days of one backtest, compiled: what happens on its own, what is booked, what the rule asks.
+
+The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
+paid and delisted lines paid out; what is due at the open is booked; the day closes and money comes or goes; what is due
+at the close is booked; the rule looks.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.engine.ledger import EXIT, FLOW, Ledger
+from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
+from backtests.engine.simd import bits, load, store
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
+from research.accounting.tariff import Carry, Lots, Scratch, Tariff
+from research.compiled import inlined, lean
+from research.market.market import Array, Mask
+from research.rules.bands import ask, near, reason
+from research.rules.destinations import remake
+from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, of_amounts, rests
+from research.rules.triggers import answer
+
+Rows = NDArray[np.int64]
+
+OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
+ROUNDING = 1e-12  # of NAV: a session whose volume still allows less allows nothing
+
+
+class Sessions(NamedTuple):
+    """A market as the loop plays it.
+
+    closes : (T, n) worth of a unit at each close.  cash_index : (T,).  tradable : (T, n).
+    opens : (T, n) worth of a unit at each open, or (0, n) where nothing is booked there.
+    income : (T, n) currency paid per unit, or (0, n).  exits : (n,) row at which a line is paid out, T if never.
+    flows : (T,) currency that comes at each close.  years : (T,) since the last close.
+    busy : (T,) is there income, an exit or a flow?  tiles : the closes and cash, as `tiles` has them.
+    buyable, sellable : (n,) may money that comes buy the line, and money that goes sell it?
+    """
+
+    closes: Array
+    cash_index: Array
+    tradable: Mask
+    opens: Array
+    income: Array
+    exits: Rows
+    flows: Array
+    years: Array
+    busy: Mask
+    tiles: Array
+    buyable: Mask
+    sellable: Mask
+
+
+class Desk(NamedTuple):
+    """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
+
+    tariff : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
+    most : (T, n) currency, what a session's volume still allows of each line's orders, or (0, n) without a limit.
+    """
+
+    tariff: Tariff
+    at_close: Tariff
+    carry: Carry
+    lots: Lots
+    most: Array
+    days: int
+    at_open: bool
+    invest_flows: bool
+    lag: int
+
+
+class Asked(NamedTuple):
+    """A decision that is being carried out.
+
+    t, line, size, allowed : when it was asked, and the facts of its `Why`.  k : row of its box.
+    root : its first row in the ledger, -1 before that is written.  left : sessions over which the rest is worked.
+    """
+
+    t: int
+    line: int
+    size: float
+    allowed: float
+    k: int
+    cash_lower: float
+    cash_upper: float
+    root: int
+    left: int
+
+
+@lean
+def invest(
+    sessions: Sessions, tariff: Tariff, lots: Lots, scratch: Scratch, t: int, goal: Array, cash: float, wealth: float,
+    most: Array, trades: Array, charges: Array, ledger: Ledger,
+) -> tuple[int, float]:  # fmt: skip
+    """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
+
+    most : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
+    """
+    for i in range(goal.shape[1]):
+        ledger.units[0, i] = 0.0
+    price = sessions.cash_index[t]
+    status, nav, cash_units, paid, _ = book(
+        ledger.units[0], sessions.closes, t, wealth / price, price, wealth, sessions.tradable, goal, goal, goal, 0,
+        cash, cash, 1.0, tariff, t, lots, most, 1.0, scratch, trades, charges, 0,
+    )  # fmt: skip
+    ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
+    ledger.residual[0] = abs(nav + paid - wealth) / wealth
+    return status, cash_units
+
+
+@lean
+def play(  # noqa: C901  (the order of a day, to be read at one place)
+    sessions: Sessions, rule: CorridorArrays, terms: Terms, desk: Desk, scratch: Scratch, room: Workspace,
+    bounds: Array, first: int, units: Array, cash_units: float, ledger: Ledger,
+) -> tuple[int, int]:  # fmt: skip
+    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
+
+    bounds : (2, n + 1) scratch.
+    """
+    closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
+    count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
+    order = Asked(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
+    t, booked = first + 1, first
+    while t < len(closes):
+        if not (pending or again or desk.carry.some):
+            t = quiet(sessions, rule, t, first, booked, units, cash_units, bounds, ledger)
+            if t == len(closes):
+                break
+        if desk.carry.some:
+            cash_units = hold(sessions, desk, t, nav, units, cash_units, ledger.carries[t - first])
+        if sessions.busy[t]:
+            cash_units, count = events(sessions, desk, scratch, t, units, cash_units, ledger, count)
+        if desk.at_open and pending and t == due:
+            status, nav, cash_units, order, pending = carry_out(
+                sessions, sessions.opens, rule, terms, desk, scratch, room, t, order, units, cash_units, ledger, count
+            )
+            if status == REFUSED:
+                ledger.nav[t - first] = nav
+                return count, t
+            count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
+        nav = wealth(units, closes, t, cash_units, cash_index[t])
+        if sessions.busy[t] and sessions.flows[t] != 0.0:
+            soon = pending and t == due and not rule.makes_boxes and uses_all(desk, order.left, rule.part)
+            status, nav, cash_units, count = take_in(
+                sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
+            )
+            if status == REFUSED:
+                ledger.nav[t - first] = nav
+                return count, t
+        if not nav > 0.0:
+            ledger.nav[t - first] = nav
+            return count, t
+        looks = again or (
+            rule.asked[t] and (pending or _near(rule, units, closes, t, booked, nav, cash_units * cash_index[t]))
+        )
+        turns = 2 if pending or looks else 0  # none on most days
+        for turn in range(turns):  # what is due is booked, then the policy looks; with lag 0 the policy looks first
+            if (turn == 0) == (lag > 0):
+                if pending and t == due and not desk.at_open:
+                    status, nav, cash_units, order, pending = carry_out(
+                        sessions, closes, rule, terms, desk, scratch, room, t, order, units, cash_units, ledger, count
+                    )
+                    if status == REFUSED:
+                        ledger.nav[t - first] = nav
+                        return count, t
+                    count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
+            elif looks and not pending and (again or not rests(rule, t, booked)):
+                pending, order = _look(rule, terms, units, closes, t, nav, sessions.tradable, room, desk.days)
+                due, again = t + lag, pending and rule.again
+        ledger.nav[t - first] = nav
+        ledger.cash[t - first] = cash_units * cash_index[t]
+        t += 1
+    if pending:
+        write_decision(
+            ledger, count, count if order.root < 0 else order.root, order.t, order.line, order.size, order.allowed
+        )
+        write_unbooked(ledger, count, units, cash_units, nav)
+        count += 1
+    return count, -1
+
+
+@inlined
+def quiet(
+    sessions: Sessions, rule: CorridorArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
+    bounds: Array, ledger: Ledger,
+) -> int:  # fmt: skip
+    """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
+    days, k = len(sessions.closes), -1
+    while t < days and not sessions.busy[t]:
+        if t % DAYS == 0 and t + DAYS <= days and _is_still(sessions, rule, t):
+            tile, passing = t // DAYS, DAYS
+            nav8 = value(units, cash_units, sessions.tiles, tile)
+            if rule.asks_more and _is_asked(rule, t):
+                passing = 0
+            elif _is_asked(rule, t) or bits(nav8 <= 0.0):
+                if k != rule.row[t]:
+                    k = rule.row[t]
+                    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash)
+                    write_bounds(units, cash_units, *triggers, k, bounds[0], bounds[1])
+                passing = quiet_days(nav8, sessions.tiles, tile, len(units) + 1, bounds[0], bounds[1])
+            store(ledger.nav, t - first, nav8)
+            store(ledger.cash, t - first, load(sessions.cash_index, t) * cash_units)
+            t += passing
+            if passing == DAYS:
+                continue
+        cash = cash_units * sessions.cash_index[t]
+        nav = wealth(units, sessions.closes, t, cash_units, sessions.cash_index[t])
+        near = rule.asked[t] and _near(rule, units, sessions.closes, t, booked, nav, cash)
+        if near or not nav > 0.0:
+            break
+        ledger.nav[t - first], ledger.cash[t - first] = nav, cash
+        t += 1
+    return t
+
+
+@inlined
+def _is_still(sessions: Sessions, rule: CorridorArrays, t: int) -> bool:
+    """Does nothing come in `DAYS` rows from t on, and is one row of the rule in force?"""
+    moves = 0
+    for d in range(t, t + DAYS):
+        moves |= sessions.busy[d] | (rule.row[d] != rule.row[t])
+    return moves == 0
+
+
+@inlined
+def _is_asked(rule: CorridorArrays, t: int) -> bool:
+    """Is the rule asked in one of `DAYS` rows from t on?"""
+    asked = 0
+    for d in range(t, t + DAYS):
+        asked |= rule.asked[d]
+    return asked != 0
+
+
+@inlined
+def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
+    """May the rule want to trade at row t? Not while it rests. What it asks besides bands is asked in `_look`."""
+    if rule.asks_more:
+        return not rests(rule, t, booked)
+    return near(units, closes, t, nav, cash, rule.trigger_lower, rule.trigger_upper, rule.cash, rule.row[t])
+
+
+@inlined
+def _look(
+    rule: CorridorArrays,
+    terms: Terms,
+    units: Array,
+    closes: Array,
+    t: int,
+    nav: float,
+    tradable: Mask,
+    room: Workspace,
+    days: int,
+) -> tuple[bool, Asked]:
+    """Ask the rule at row t; what a box that it makes is made from is in room."""
+    k, weights = rule.row[t], room.weights
+    cash, low, high = weigh(units, closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
+    if rule.asks_more:
+        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, terms, k, room)
+        return trades, Asked(t, line, size, allowed, k, low, high, -1, days)
+    triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
+    if not ask(weights, cash, tradable, t, *triggers):
+        return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
+    line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
+    return True, Asked(t, line, size, allowed, k, low, high, -1, days)
+
+
+@inlined
+def carry_out(
+    sessions: Sessions, prices: Array, rule: CorridorArrays, terms: Terms, desk: Desk, scratch: Scratch,
+    room: Workspace, t: int, order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
+) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
+    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
+
+    REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
+    """
+    k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, room.box
+    before = wealth(units, prices, t, cash_units, cash_price)
+    # Two calls, since the rows of a corridor are handed over faster than a part of an array that is written to.
+    if rule.makes_boxes:
+        if order.root < 0 or not of_amounts(terms):
+            cash = weigh(units, prices, t, before, room.weights)
+            low, high = remake(room.weights, cash, sessions.tradable, t, rule, terms, k, order.t, room)
+        status, nav, cash_units, paid, unfinished = book(
+            units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
+            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch, ledger.trades,
+            ledger.charges, count,
+        )  # fmt: skip
+    else:
+        status, nav, cash_units, paid, unfinished = book(
+            units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
+            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch, ledger.trades,
+            ledger.charges, count,
+        )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[count], before)
+    whole = not rule.makes_boxes and uses_all(desk, order.left, rule.part)
+    if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
+        status = REFUSED
+    root = count if order.root < 0 else order.root
+    write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
+    write(ledger, count, t, units, cash_units, before, nav, paid)
+    left = Asked(order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1))
+    return status, nav, cash_units, left, unfinished
+
+
+@lean
+def hold(sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, carries: Array) -> float:
+    """Charge for what was held since the close before row t, whose wealth was `nav`; gives cash_units."""
+    cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
+    return (
+        cash_units
+        - accrue(units, sessions.closes, t - 1, cash, nav, years, desk.carry, carries) / sessions.cash_index[t]
+    )
+
+
+@lean
+def events(
+    sessions: Sessions,
+    desk: Desk,
+    scratch: Scratch,
+    t: int,
+    units: Array,
+    cash_units: float,
+    ledger: Ledger,
+    count: int,
+) -> tuple[float, int]:
+    """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written)."""
+    cash_price = sessions.cash_index[t]
+    begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
+    if len(sessions.income) > 0:
+        for i in range(len(units)):
+            income += units[i] * sessions.income[t, i]
+            cash_units += units[i] * sessions.income[t, i] / cash_price
+    for i in range(len(units)):
+        if sessions.exits[i] == t and units[i] != 0.0:
+            before = wealth(units, sessions.closes, t, cash_units, cash_price)
+            cash_units, paid = close_out(
+                units, sessions.closes, t, i, cash_units, cash_price, desk.tariff, desk.lots, scratch.gains,
+                ledger.trades[count], ledger.charges[count],
+            )  # fmt: skip
+            after = wealth(units, sessions.closes, t, cash_units, cash_price)
+            write_decision(ledger, count, EXIT, t, NO_LINE, 0.0, 0.0)
+            write(ledger, count, t, units, cash_units, before, after, paid)
+            count, taxed = count + 1, taxed + paid
+    end = wealth(units, sessions.closes, t, cash_units, cash_price)
+    ledger.residual[0] = max(ledger.residual[0], abs(end + taxed - income - begin) / max(abs(begin), abs(income)))
+    return cash_units, count
+
+
+@lean
+def take_in(
+    sessions: Sessions, target: Array, k: int, desk: Desk, scratch: Scratch, t: int, soon: bool, units: Array,
+    cash_units: float, ledger: Ledger, count: int,
+) -> tuple[int, float, float, int]:  # fmt: skip
+    """Take in the money that comes at the close of row t, or pay it out, and rebalance with it if the desk does so.
+
+    A desk that does not sells what cash cannot pay, and no more.  soon : a decision is booked whole at this close, and
+    uses it.  Gives (status, nav, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold leaves
+    cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by before.
+    """
+    cash_price, flow = sessions.cash_index[t], sessions.flows[t]
+    held = cash_units * cash_price
+    cash_units += flow / cash_price
+    nav = wealth(units, sessions.closes, t, cash_units, cash_price)
+    if not nav > 0.0:
+        return REFUSED, nav, cash_units, count
+    if soon:
+        return NOTHING_MOVED, nav, cash_units, count
+    floor = _aim(target, k)
+    floor = floor if desk.invest_flows else min(floor, 0.0)
+    if not desk.invest_flows and (flow > 0.0 or cash_units * cash_price >= floor * nav):
+        return NOTHING_MOVED, nav, cash_units, count
+    goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
+    box, before = scratch.box, nav
+    status, nav, cash_units, paid, _ = book(
+        units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
+        goal, goal, 1.0, desk.at_close, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
+    )  # fmt: skip
+    use_up(desk.most, t, ledger.trades[count], before)
+    write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
+    write(ledger, count, t, units, cash_units, before, nav, paid)
+    if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
+        status = REFUSED
+    return status, nav, cash_units, count + 1
+
+
+@inlined
+def use_up(most: Array, t: int, trades: Array, nav: float) -> None:
+    """Take the orders (n,) that were booked in session t from what its volume still allows, `most`; all in currency."""
+    if len(most) > 0:
+        for i in range(len(trades)):
+            left = most[t, i] - abs(trades[i])
+            most[t, i] = left if left > ROUNDING * nav else 0.0
+
+
+@inlined
+def uses_all(desk: Desk, left: int, part: float) -> bool:
+    """Is a decision booked whole at the close that it is due at, so that it uses the money of that close itself?
+
+    left : sessions over which what is left of it is worked.  part : of the way to its box that it goes.
+    """
+    return left == 1 and part == 1.0 and not desk.at_open and len(desk.most) == 0
+
+
+@inlined
+def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
+    """Does a withdrawal leave cash (currency) overdrawn by more than `OVERDRAFT` beyond `least`, the weight meant?"""
+    return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
+
+
+@inlined
+def _aim(target: Array, k: int) -> float:
+    """The weight of cash in row k of the targets."""
+    aim = 1.0
+    for i in range(target.shape[1]):
+        aim -= target[k, i]
+    return aim
+
+
+@lean
+def _flow_box(
+    sessions: Sessions, target: Array, k: int, t: int, nav: float, aim: float, units: Array, scratch: Scratch
+) -> float:
+    """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
+
+    As much at most as came or went, and no further than brings cash to `aim`; what the lines that can trade have no
+    room for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
+    """
+    lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
+    cash = weigh(units, sessions.closes, t, nav, scratch.weights)
+    room, flow = 0.0, sessions.flows[t] / nav
+    for i in range(len(units)):
+        weight = scratch.weights[i]
+        aims[i] = target[k, i]
+        lower[i] = min(weight, aims[i]) if flow < 0.0 and sessions.sellable[i] else weight
+        upper[i] = max(weight, aims[i]) if flow > 0.0 and sessions.buyable[i] else weight
+        if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):
+            room += upper[i] - lower[i]
+    goal = max(aim, cash - min(room, flow)) if flow > 0.0 else min(aim, cash + min(room, -flow))
+    return cash if (goal - cash) * flow >= 0.0 else goal
+
+
+@lean
+def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
+    """Write what was asked into row j; `part_of` is the first row of its decision, FLOW or EXIT."""
+    ledger.part_of[j], ledger.asked[j] = part_of, asked
+    ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
+
+
+@lean
+def write(
+    ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, before: float, after: float, paid: float
+) -> None:
+    """Write the state after row j was booked, and keep the largest residual of wealth before = after + charges."""
+    ledger.booked[j] = booked
+    for i in range(len(units)):
+        ledger.units[j + 1, i] = units[i]
+    ledger.cash_units[j + 1] = cash_units
+    ledger.nav_before[j] = before
+    ledger.residual[0] = max(ledger.residual[0], abs(after + paid - before) / before)
+
+
+@lean
+def write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
+    """The data ended before the decision of row j, or what was left of it, could be booked."""
+    for i in range(len(units)):
+        ledger.trades[j, i] = 0.0
+        for c in range(ledger.charges.shape[1]):
+            ledger.charges[j, c, i] = 0.0
+    write(ledger, j, -1, units, cash_units, nav, nav, 0.0)

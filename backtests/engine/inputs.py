@@ -1,0 +1,175 @@
+"""What is played, and by which accounting: the inputs of one backtest as the loops take them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backtests.engine.compiled_loop import OVERDRAFT, Desk, Sessions
+from backtests.engine.quiet_days import tiles_of
+from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting.costs import COLUMNS
+from research.accounting.execution import Dividends, check_flows
+from research.accounting.kernel import charge
+from research.accounting.tariff import Lots, Scratch, Tariff, years_of
+from research.allocation import TargetPath
+from research.errors import ConfigError, PolicyError
+from research.market import Market
+from research.market.market import frozen
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """One policy on one market under one accounting. first : row of the opening trade."""
+
+    market: Market
+    policy: Policy
+    targets: TargetPath
+    costs: Costs
+    first: int
+    lag: int
+    execution: Execution
+    name: str
+    leverage_limit: float
+    sessions: Sessions
+    desk: Desk
+    scratch: Scratch
+
+    @classmethod
+    def of(
+        cls,
+        market: Market,
+        policy: Policy,
+        targets: TargetPath,
+        costs: Costs,
+        first: int,
+        lag: int,
+        execution: Execution,
+        dividends: Dividends,
+        flows: Flows | None,
+        name: str,
+        leverage_limit: float,
+    ) -> "Game":
+        """Check what accounting needs of the market, and lay it out for the loops. Raises ConfigError, DataError."""
+        n, sessions = len(market.assets), _sessions(market, first, execution, dividends, flows)
+        if len(costs.total) != n:
+            raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")
+        _check_targets(market, targets, costs, first)
+        check_flows(execution, flows)
+        if lag >= len(market.dates) - 1 - first:
+            raise ConfigError(
+                f"lag is {lag}, and {len(market.dates) - 1 - first} sessions follow the opening trade: nothing would "
+                "ever be booked. Give a shorter lag, or more days."
+            )
+        if execution.sizing == "units" and np.isnan(market.prices[first:]).all():
+            raise ConfigError(
+                f"market {market.name!r} has returns and no quoted prices, so nothing is bought in whole lots: leave "
+                "sizing at 'fractional'."
+            )
+        if execution.at == "open" and lag < 1:
+            raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
+        taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
+
+        def tariff(at_open: bool) -> Tariff:
+            made = costs.tariff(market, first, execution.minimum_trade, at_open)
+            return made._replace(plain=made.plain and execution.participation is None)
+
+        at_close = tariff(False)
+        purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
+        desk = Desk(
+            tariff=tariff(True) if at_open else at_close,
+            at_close=at_close,
+            carry=costs.carry,
+            lots=Lots.empty(n, purchases if taxed else 0),
+            most=np.array(execution.largest(market, first)),  # writable: bookings use it up
+            days=int(execution.days),
+            at_open=at_open,
+            invest_flows=flows is not None and flows.use == "rebalance",
+            lag=int(lag),
+        )
+        return cls(
+            market, policy, targets, costs, first, lag, execution, name, leverage_limit, sessions, desk, Scratch.of(n)
+        )
+
+    @cached_property
+    def extra_bookings(self) -> int:
+        """Bookings that may come besides one a day: flows, and lines that are delisted."""
+        return int(np.count_nonzero(self.sessions.flows)) + len(self.market.assets)
+
+    def refused(self, t: int, nav: float) -> PolicyError:
+        """Why row t of the market cannot be booked, in words.  nav : before the trade, currency."""
+        where, flow = f"policy {self.name!r} cannot go on at {self.market.dates[t]:%Y-%m-%d}", self.sessions.flows[t]
+        if flow < 0.0:
+            return PolicyError(
+                f"{where}: it cannot pay the withdrawal of {-flow:,.2f}. Wealth without it is {nav:,.2f}, and what can "
+                f"be sold that day leaves cash overdrawn by more than {OVERDRAFT:.0%} of it. Withdraw less, or later."
+            )
+        if not nav > 0.0:
+            return PolicyError(
+                f"{where}: its wealth is {nav:,.2f}, no longer positive. Lower the leverage, the costs of holding or "
+                "the withdrawals; a line that lost everything was all it held."
+            )
+        weights, charges = self.targets.at(t), np.empty((len(COLUMNS), len(self.market.assets)))
+        charge(self.desk.tariff, t, np.abs(weights) * nav, charges)
+        column, i = np.unravel_index(int(np.argmax(charges)), charges.shape)
+        return PolicyError(
+            f"{where}: the costs of its trade would take more than the lines that trade are worth. Of its target, at a "
+            f"wealth of {nav:,.2f}, the largest is the {COLUMNS[int(column)].replace('_', ' ')} of "
+            f"{self.market.assets[int(i)]}: {charges[column, i]:,.2f} on {abs(weights[i]) * nav:,.2f}. Lower the costs "
+            "or the leverage, or start with more."
+        )
+
+
+def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int) -> None:
+    """Refuse targets in several currencies, and short ones whose gains are taxed. Raises ConfigError."""
+    rows = targets.rows[max(int(targets.row[first]), 0) :]
+    held = (rows != 0.0).any(axis=0)
+    currency = market.instruments["currency"].to_numpy()
+    other = held & (currency != currency[int(np.argmax(held))])
+    if other.any():
+        i, j = int(np.argmax(held)), int(np.argmax(other))
+        raise ConfigError(
+            f"{market.assets[i]} is in {currency[i]} and {market.assets[j]} in {currency[j]}: a portfolio has one "
+            "currency. Convert the market first (`research.market.in_currency`)."
+        )
+    if costs.tax is not None and costs.tax.rate > 0.0 and (rows < 0.0).any():
+        k, i = np.argwhere(rows < 0.0)[0]
+        raise ConfigError(
+            f"tax needs long holdings: a target of {market.assets[i]} is {rows[k, i]:.4f}. Leave the tax out, or the "
+            "short line."
+        )
+
+
+def _sessions(market: Market, first: int, execution: Execution, dividends: Dividends, flows: Flows | None) -> Sessions:
+    """The market as the loops play it."""
+    if dividends not in ("reinvest", "cash"):
+        raise ConfigError(f"dividends is {dividends!r}: use 'reinvest' or 'cash'.")
+    paid = dividends == "cash"
+    if paid and market.dividends is None:
+        raise ConfigError(f"market {market.name!r} has no dividends: its returns reinvest them (dividends='reinvest').")
+    empty = np.empty((0, len(market.assets)))
+    income = market.income if paid else empty
+    amounts = np.zeros(len(market.dates)) if flows is None else flows.on(market, first)
+    busy = amounts != 0.0
+    if paid:
+        busy |= (income != 0.0).any(axis=1)
+    left = market.exits[market.exits < len(market.dates)]
+    busy[left] = True
+    opens = empty
+    if execution.at == "open":
+        opens = market.open_price_index if paid else market.open_index
+    which = "price_index" if paid else "index"
+    return Sessions(
+        closes=getattr(market, which),
+        cash_index=market.cash_index,
+        tradable=market.tradable,
+        opens=opens,
+        income=income,
+        exits=market.exits,
+        flows=frozen(amounts),
+        years=frozen(years_of(market.days)),
+        busy=frozen(busy),
+        tiles=tiles_of(market, which),
+        buyable=frozen(np.array([word in ("", "buy_only") for word in market.trading])),
+        sellable=frozen(np.array([word in ("", "sell_only") for word in market.trading])),
+    )

@@ -1,0 +1,85 @@
+"""What a loop writes while it runs: every booking and every day, as arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.accounting.costs import CARRIES, COLUMNS
+from research.market.market import Array
+
+Rows = NDArray[np.int64]
+
+FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
+TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
+
+
+class Ledger(NamedTuple):
+    """What a loop writes. Row j of k bookings, a decision that is worked over several days having several; the arrays
+    are longer while the loop runs.
+
+    part_of : (k,) the first row of the decision that it belongs to, or FLOW or EXIT.
+    asked, booked : (k,) market rows; booked is -1 when the data ended first.
+    line, size, allowed : (k,) facts of `Why`.
+    trades : (k, n) currency, buys positive.  charges : (k, columns, n) currency.
+    nav_before : (k,) wealth before the trade, with money that came or went.
+    units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each booking.
+    nav, cash : (D + 1,) wealth and what of it is cash at each close, the opening trade's first, currency.
+    carries : (D + 1, 4) what holding cost since the last close, currency, in the order of `CARRIES`.
+    opening_trades (n,), opening_charges (columns, n) : currency.
+    residual : (1,) the largest |wealth after + charges - wealth before| of a booking, over wealth before.
+    """
+
+    part_of: Rows
+    asked: Rows
+    booked: Rows
+    line: Rows
+    size: Array
+    allowed: Array
+    trades: Array
+    charges: Array
+    nav_before: Array
+    units: Array
+    cash_units: Array
+    nav: Array
+    cash: Array
+    carries: Array
+    opening_trades: Array
+    opening_charges: Array
+    residual: Array
+
+    @classmethod
+    def empty(cls, days: int, n: int, more: int = 0) -> "Ledger":
+        """Room for the opening trade, for a decision on every one of `days` days, and for `more` bookings."""
+        rows = days + more
+        ledger = cls(
+            part_of=np.empty(rows, dtype=np.int64),
+            asked=np.empty(rows, dtype=np.int64),
+            booked=np.empty(rows, dtype=np.int64),
+            line=np.empty(rows, dtype=np.int64),
+            size=np.empty(rows),
+            allowed=np.empty(rows),
+            trades=np.empty((rows, n)),
+            charges=np.empty((rows, len(COLUMNS), n)),
+            nav_before=np.empty(rows),
+            units=np.empty((rows + 1, n)),
+            cash_units=np.empty(rows + 1),
+            nav=np.empty(days),
+            cash=np.empty(days),
+            carries=np.zeros((days, len(CARRIES))),
+            opening_trades=np.zeros(n),
+            opening_charges=np.zeros((len(COLUMNS), n)),
+            residual=np.zeros(1),
+        )
+        ledger.units[0] = 0.0
+        return ledger
+
+    def cut(self, k: int) -> "Ledger":
+        """The k bookings that were written, read-only."""
+        whole = ("nav", "cash", "carries", "opening_trades", "opening_charges", "residual")
+        kept = {
+            f: v if f in whole else v[: k + (f in ("units", "cash_units"))].copy() for f, v in self._asdict().items()
+        }
+        for values in kept.values():
+            values.flags.writeable = False
+        return Ledger(**kept)

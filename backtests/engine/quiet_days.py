@@ -1,0 +1,92 @@
+"""Days on which nothing is traded, `DAYS` closes at a time: for the loop of one path and for the ladder.
+
+The closes of a *tile* are valued in one register, each in the order of `kernel.wealth`, so with its bits, and compared
+with bounds on units that stand for the weights' triggers. From the first close on of which a trade cannot be excluded,
+the loops go day by day.
+"""
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from backtests.engine.simd import WIDTH, Vector, bits, fill, load, where
+from research.compiled import inlined
+from research.market import Market
+from research.market.market import Array, frozen
+from research.rules.bands import TOLERANCE
+
+DAYS = WIDTH
+_KNOWN: WeakKeyDictionary[Market, dict[str, Array]] = WeakKeyDictionary()
+
+
+def tiles_of(market: Market, which: str = "index") -> Array:
+    """(tiles, n + 1, DAYS) of an index of the market, cash last; the last row stands for days that the market lacks."""
+    known = _KNOWN.setdefault(market, {})
+    if which not in known:
+        rows = np.column_stack([getattr(market, which), market.cash_index])
+        known[which] = frozen(np.ascontiguousarray(whole(rows).reshape(-1, DAYS, rows.shape[1]).transpose(0, 2, 1)))
+    return known[which]
+
+
+def whole(days: Array) -> Array:
+    """The array (T, …) with its last row repeated until `DAYS` divides the rows."""
+    return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
+
+
+@inlined
+def value(units: Array, cash_units: float, tiles: Array, tile: int) -> Vector:
+    """NAV at the closes of a tile, as if nothing were traded."""
+    n = len(units)
+    a = b = c = d = fill(0.0)
+    o, stop = tile * (n + 1) * DAYS, n - n % 4
+    for i in range(0, stop, 4):
+        at = o + i * DAYS
+        a = a + load(tiles, at) * units[i]
+        b = b + load(tiles, at + DAYS) * units[i + 1]
+        c = c + load(tiles, at + 2 * DAYS) * units[i + 2]
+        d = d + load(tiles, at + 3 * DAYS) * units[i + 3]
+    for i in range(stop, n):
+        a = a + load(tiles, o + i * DAYS) * units[i]
+    return ((a + b) + (c + d)) + load(tiles, o + n * DAYS) * cash_units
+
+
+@inlined
+def write_bounds(
+    units: Array, cash_units: float, trigger_lower: Array, trigger_upper: Array, cash: Array, k: int, over: Array,
+    under: Array,
+) -> None:  # fmt: skip
+    """Write what `quiet_days` compares, over and under (n + 1,), for row k of the triggers, cash last."""
+    n = len(units)
+    for i in range(n):
+        over[i], under[i] = bounds(units[i], trigger_lower[k, i], trigger_upper[k, i])
+    over[n], under[n] = bounds(cash_units, cash[k, 0], cash[k, 1])
+
+
+@inlined
+def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]:
+    """Units over the bound whose crossing takes them up, and over that down; of one line, or of one in many lanes.
+
+    A weight is past its upper bound where units x price > upper x NAV; for a positive bound, where units / upper x
+    price > NAV. The bounds are wider by half the tolerance. What a bound of the other sign decides is decided here.
+    """
+    slack = 0.5 * TOLERANCE
+    lower, upper, long = lower - slack, upper + slack, units >= 0.0
+    size = where(long, units, 0.0 - units)
+    outer, inner = where(long, upper, 0.0 - lower), where(long, lower, 0.0 - upper)
+    return where(outer > 0.0, size / outer, np.inf), where(inner > 0.0, size / inner, np.inf)
+
+
+@inlined
+def quiet_days(nav: Vector, tiles: Array, tile: int, lines: int, over: Array, under: Array) -> int:
+    """On how many closes of a tile, from the first on, is no weight past its trigger? nav : `value` there.
+
+    lines : n + 1, with cash.
+    """
+    o, past = tile * lines * DAYS, nav <= 0.0
+    for i in range(lines):
+        price = load(tiles, o + i * DAYS)
+        past = past | (price * over[i] > nav) | (price * under[i] < nav)
+    days, quiet = bits(past), 0
+    while quiet < DAYS and not days >> quiet & 1:
+        quiet += 1
+    return quiet

@@ -1,0 +1,431 @@
+"""The record of one policy played through history: facts as they were booked; all else is derived from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtests.engine.ledger import EXIT, FLOW, TRADED, Ledger, Rows
+from research.accounting import Costs, Execution, Policy, Why
+from research.accounting.costs import CARRIES, COLUMNS
+from research.accounting.kernel import weigh
+from research.allocation import TargetPath
+from research.compiled import compiled
+from research.errors import ConfigError
+from research.market import Market
+from research.market.market import Array, Mask
+from research.risk import money_weighted, nav_path
+from research.rules.corridor import RESTS, UNSEEN, Corridor
+from research.rules.terms import NO_LINE
+
+if TYPE_CHECKING:
+    from vectorbt import Portfolio as VectorbtPortfolio
+
+    from backtests.evaluation.reconciliation import Reconciliation
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """One policy played on one market: what was asked, what was booked, what it cost and why.
+
+    first : market row of the opening trade, the last close before the test.
+    dividends : "reinvest" or "cash".  flows : (D + 1,) money that came at each close, currency.
+    wealth : before the opening trade, currency.
+    periods_per_year : by which its figures are annualised.
+    triggers : (k,) what asked for each booking.
+    holds : reasons to hold by market row, or None when they can be derived (see `decisions`).
+    D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
+    """
+
+    market: Market
+    policy: Policy
+    costs: Costs
+    targets: TargetPath
+    lag: int
+    execution: Execution
+    dividends: str
+    flows: Array
+    first: int
+    wealth: float
+    periods_per_year: float
+    name: str
+    ledger: Ledger
+    triggers: tuple[str, ...]
+    holds: dict[int, Why] | None
+
+    # -- paths -------------------------------------------------------------------------------------------------------
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """(D + 1,) closes, the opening trade's first."""
+        return self.market.dates[self.first :]
+
+    @property
+    def nav(self) -> pd.Series:
+        """(D + 1,) wealth at each close, currency, net of costs."""
+        return pd.Series(self.ledger.nav, index=self.dates, name=self.name)
+
+    @cached_property
+    def booked(self) -> Rows:
+        """Numbers of the bookings of decisions that moved something, in order."""
+        book = self.ledger
+        return np.flatnonzero((book.part_of >= 0) & (book.booked >= 0) & np.any(book.trades != 0.0, axis=1))
+
+    @cached_property
+    def plain(self) -> bool:
+        """Did nothing come, go or cost but the trades of decisions, all booked at closes?"""
+        book = self.ledger
+        still = not self.flows.any() and not book.carries.any() and bool((book.part_of >= 0).all())
+        return still and self.execution.at == "close" and self.dividends == "reinvest"
+
+    @cached_property
+    def index(self) -> Array:
+        """(D + 1, n) worth of a unit at each close: with its dividends, or without those that were paid out."""
+        market = self.market
+        return (market.price_index if self.dividends == "cash" else market.index)[self.first :]
+
+    @cached_property
+    def held(self) -> Rows:
+        """(D + 1,) row of `ledger.units` in force at each close."""
+        steps = np.zeros(len(self.ledger.nav), dtype=np.int64)
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        np.add.at(steps, self.ledger.booked[done] - self.first, 1)
+        return np.cumsum(steps)
+
+    @cached_property
+    def _weights(self) -> tuple[Array, Array]:
+        weights, cash = np.empty(self.index.shape), np.empty(len(self.index))
+        _weights_path(self.index, self.ledger.units, self.held, self.ledger.nav, weights, cash)
+        return weights, cash
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """(D + 1, n) weights at each close, after what was booked that day."""
+        return pd.DataFrame(self._weights[0], index=self.dates, columns=list(self.market.assets))
+
+    @property
+    def cash_weight(self) -> pd.Series:
+        """(D + 1,) weight of cash at each close."""
+        return pd.Series(self._weights[1], index=self.dates, name="cash")
+
+    @cached_property
+    def charges(self) -> Array:
+        """(D,) what the bookings of each test day cost, currency."""
+        daily = np.zeros(len(self.ledger.nav) - 1)
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        np.add.at(daily, self._day_of(done), self.ledger.charges[done].sum(axis=(1, 2)))
+        return daily
+
+    @cached_property
+    def nav_before(self) -> Array:
+        """(D,) wealth at each close without that day's costs and flows."""
+        nav = self.ledger.nav[1:].copy()
+        if self.plain:
+            nav[self._day_of(self.booked)] = self.ledger.nav_before[self.booked]
+            return nav
+        return nav + self.charges + self.ledger.carries[1:].sum(axis=1) - self.flows[1:]
+
+    @cached_property
+    def net_returns(self) -> Array:
+        """(D,) time-weighted return of each test day, net of costs; money that came at its close earned nothing."""
+        return (self.ledger.nav[1:] - self.flows[1:]) / self.ledger.nav[:-1] - 1.0
+
+    @cached_property
+    def gross_returns(self) -> Array:
+        """(D,) return of each test day before its costs."""
+        return self.nav_before / self.ledger.nav[:-1] - 1.0
+
+    @cached_property
+    def growth_path(self) -> Array:
+        """(D + 1,) what the opening wealth grew to, time-weighted: NAV, where no money came or went."""
+        if not self.flows.any():
+            return self.ledger.nav
+        return self.ledger.nav[0] * nav_path(self.net_returns)
+
+    @cached_property
+    def money_weighted(self) -> float:
+        """Annual rate at which the opening wealth and all flows grew to the last NAV, fraction; of 365.25 days."""
+        return money_weighted(self.wealth, self.flows[1:], float(self.ledger.nav[-1]), self.dates)
+
+    @cached_property
+    def cost_rate(self) -> Array:
+        """(D,) cost of each test day, of trading over `wealth_charged`, of holding over yesterday's NAV."""
+        held = self.ledger.carries[1:].sum(axis=1) / self.ledger.nav[:-1]
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done, self.wealth_charged) + held
+
+    @cached_property
+    def wealth_charged(self) -> Array:
+        """(k,) what the costs of each booking are a fraction of: NAV before it, without that close's money.
+
+        So costs are on the wealth that the day's return is on, however much comes or goes.
+        """
+        book = self.ledger
+        after_flow = (book.part_of == FLOW) | ((book.part_of >= 0) & (self.execution.at == "close"))
+        came = after_flow & (book.booked >= 0)
+        wealth = book.nav_before.copy()
+        wealth[came] -= self.flows[book.booked[came] - self.first]
+        return wealth
+
+    @cached_property
+    def cost_rates(self) -> pd.Series:
+        """Each cost by name, summed over the test, over `wealth_charged`, or yesterday's NAV for what holding cost."""
+        book = self.ledger
+        done = np.flatnonzero(book.booked >= 0)
+        traded = (book.charges[done].sum(axis=2) / self.wealth_charged[done, None]).sum(axis=0)
+        held = (book.carries[1:] / book.nav[:-1, None]).sum(axis=0)
+        return pd.Series(np.concatenate([traded, held]), index=[*COLUMNS, *CARRIES])
+
+    @cached_property
+    def turnover(self) -> Array:
+        """(D,) one-way turnover of each test day: the larger of buys and sells over NAV before; of decisions only."""
+        trades = self.ledger.trades
+        one_way = np.maximum(np.maximum(trades, 0).sum(axis=1), np.maximum(-trades, 0).sum(axis=1))
+        return self._per_day(one_way, self.booked, self.ledger.nav_before)
+
+    @property
+    def opening_cost(self) -> float:
+        """Cost of the opening trade over the wealth before it."""
+        return float(self.ledger.opening_charges.sum()) / self.wealth
+
+    def _day_of(self, decisions: Rows) -> Rows:
+        return self.ledger.booked[decisions] - self.first - 1
+
+    def _per_day(self, amounts: Array, bookings: Rows, wealth: Array) -> Array:
+        """(D,) amounts (k,) in currency of these bookings, as fractions of wealth (k,), on their days."""
+        daily = np.zeros(len(self.ledger.nav) - 1)
+        np.add.at(daily, self._day_of(bookings), amounts[bookings] / wealth[bookings])
+        return daily
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def counted(self) -> Mask:
+        """(k, n) trades whose notional exceeds 1e-6 of NAV, of flows and delistings too."""
+        book = self.ledger
+        lost = (book.part_of == EXIT)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
+        counted: Mask = lost | (np.abs(book.trades) > TRADED * book.nav_before[:, None])
+        return counted
+
+    @cached_property
+    def booked_at(self) -> Array:
+        """(k, n) worth of a unit where each booking was made; of what was not booked, at the last close."""
+        prices = self.index[np.where(self.ledger.booked >= 0, self.ledger.booked - self.first, -1)]
+        if self.execution.at == "open":
+            opens = self.market.open_price_index if self.dividends == "cash" else self.market.open_index
+            of_decisions = self.ledger.part_of >= 0
+            prices[of_decisions] = opens[self.ledger.booked[of_decisions]]
+        return prices
+
+    def trades(self) -> pd.DataFrame:
+        """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
+        k, i = np.nonzero(self.counted)
+        book = self.ledger
+        sentences = [self.why(j).sentence(self.market.labels) for j in range(len(book.asked))]
+        after = book.booked[k] - self.first
+        prices = self.booked_at[k, i]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[book.asked[k]],
+                "booked": self.market.dates[book.booked[k]],
+                "asset": np.array(self.market.assets, dtype=object)[i],
+                "side": np.where(book.trades[k, i] > 0, "buy", "sell"),
+                "notional": np.abs(book.trades[k, i]),
+                **{column: book.charges[k, c, i] for c, column in enumerate(COLUMNS)},
+                "weight_before": book.units[k, i] * prices / book.nav_before[k],
+                "weight_after": self._weights[0][after, i],
+                "after_listing": self.after_listing[k],
+                "reason": np.array(sentences, dtype=object)[k] if len(k) else np.array([], dtype=object),
+            }
+        )
+
+    def could_not_trade(self) -> pd.DataFrame:
+        """A row for each booking of a decision and each line that was held or wanted, and could not trade then.
+
+        Such a line keeps its units, at its last mark; the lines that can trade share what it leaves (`nearest`). Where
+        participation limits orders, a line whose volume of the session is zero is one too.
+        weight : at that mark.  target : in force when the decision was made, fraction of NAV.
+        """
+        book = self.ledger
+        done = np.flatnonzero((book.part_of >= 0) & (book.booked >= 0))
+        wanted = self.targets.rows[self.targets.row[book.asked[done]]]
+        stuck = ~self.market.tradable[book.booked[done]]
+        if self.execution.participation is not None:
+            stuck |= self.execution.largest(self.market, self.first)[book.booked[done]] == 0.0
+        kept = stuck & ((book.units[done] != 0.0) | (wanted != 0.0))
+        k, i = np.nonzero(kept)
+        j = done[k]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[book.asked[j]],
+                "booked": self.market.dates[book.booked[j]],
+                "asset": np.array(self.market.assets, dtype=object)[i],
+                "weight": book.units[j, i] * self.index[book.booked[j] - self.first, i] / book.nav_before[j],
+                "target": wanted[k, i],
+            }
+        )
+
+    @cached_property
+    def after_listing(self) -> Mask:
+        """(k,) is this the first decision after a line was listed, which changed the target by itself?"""
+        listed = self.market.listed[np.concatenate([[self.first], self.ledger.asked])]
+        fresh: Mask = (listed[1:] & ~listed[:-1]).any(axis=1)
+        return fresh
+
+    def why(self, decision: int) -> Why:
+        """The reason of a decision to trade."""
+        line = int(self.ledger.line[decision])
+        size, allowed = float(self.ledger.size[decision]), float(self.ledger.allowed[decision])
+        return Why(self.triggers[decision], None if line == NO_LINE else line, size, allowed)
+
+    def decisions(self) -> pd.DataFrame:
+        """A row for each day on which the policy was asked: what it answered, when that was booked, and why.
+
+        gap, allowed : fraction of NAV.  line : "cash", or "" where no line decided.  booked : NaT for a day of holding,
+        and for a trade that the data ended before.
+        """
+        told = {t: (why, -1, False) for t, why in self.hold_reasons.items()}
+        first = np.flatnonzero(self.ledger.part_of == np.arange(len(self.ledger.part_of)))
+        told |= {int(self.ledger.asked[j]): (self.why(j), int(self.ledger.booked[j]), True) for j in first.tolist()}
+        days = sorted(told)
+        whys = [told[t][0] for t in days]
+        rows = np.array([told[t][1] for t in days], dtype=np.int64)
+        names = ["" if why.line is None else [*self.market.labels, "cash"][why.line] for why in whys]
+        return pd.DataFrame(
+            {
+                "asked": self.market.dates[days],
+                "traded": np.array([told[t][2] for t in days], dtype=bool),
+                "booked": self.market.dates[rows].where(rows >= 0),
+                "trigger": [why.trigger for why in whys],
+                "line": names,
+                "gap": [why.size for why in whys],
+                "allowed": [why.allowed for why in whys],
+                "reason": [
+                    why.sentence(self.market.labels, holds=not told[t][2]) for t, why in zip(days, whys, strict=True)
+                ],
+            }
+        )
+
+    @cached_property
+    def _done(self) -> dict[int, int]:
+        """The market row at which each decision was done with, by the row at which it was asked."""
+        book, done = self.ledger, {}
+        for j in np.flatnonzero(book.part_of >= 0):  # the last booking of a decision counts
+            done[int(book.asked[j])] = int(book.booked[j]) if book.booked[j] >= 0 else len(self.market.dates)
+        return done
+
+    @cached_property
+    def last_booked(self) -> NDArray[np.int64]:
+        """(D + 1,) the market row of the last booking of a decision by each close; of the opening trade before any."""
+        book, last = self.ledger, np.full(len(self.ledger.nav), self.first)
+        moved = (book.part_of >= 0) & (book.booked >= 0) & (book.trades != 0.0).any(axis=1)
+        last[book.booked[moved] - self.first] = book.booked[moved]
+        return np.maximum.accumulate(last)
+
+    @cached_property
+    def hold_reasons(self) -> dict[int, Why]:
+        """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
+        if self.holds is not None:
+            return self.holds
+        corridor: Corridor = getattr(self.policy, "corridor")(  # noqa: B009
+            self.market, self.targets.opened(self.first), self.costs
+        )
+        (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
+        last, rest = self.last_booked, corridor.terms.cooldown
+        reasons, again, free = {}, False, self.first + 1
+        for t in range(self.first + 1, len(self.market.dates)):
+            if t in done:
+                again = corridor.compiled.again
+                free = max(done[t] + (self.lag == 0), t + 1)  # a lag of 0 looks, then books
+            elif t < corridor.unseen:
+                reasons[t] = UNSEEN
+            elif t >= free and rest and t - last[t - self.first] <= rest and not again:
+                reasons[t] = RESTS if corridor.asked[t] else Why(corridor.trigger)
+            elif t >= free and (corridor.asked[t] or again):
+                d = t - self.first
+                reasons[t] = corridor.why(weights[d], cash[d], float(navs[d]), self.market.tradable, t, t)
+                again = False
+            elif t >= free:
+                reasons[t] = Why(corridor.trigger)
+        return reasons
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must judge of a learned policy: was it used on days that it saw, or in an unlike market?"""
+        from backtests.learned.warnings import use_warnings
+
+        return use_warnings(self)
+
+    def reconcile(self) -> "Reconciliation":
+        """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""
+        from backtests.evaluation.reconciliation import reconcile
+
+        return reconcile(self)
+
+    def summary(self) -> pd.DataFrame:
+        """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
+        from backtests.evaluation.tables import backtest_table
+
+        return backtest_table(self)
+
+    def __repr__(self) -> str:
+        """The summary, as text."""
+        from backtests.evaluation.tables import backtest_text, warnings_text
+
+        return backtest_text(self) + warnings_text(self.warnings)
+
+    def _repr_html_(self) -> str:
+        """The blocks of the tearsheet that one policy has."""
+        from backtests.pages.tearsheet import backtest_html
+
+        return backtest_html(self)
+
+    def to_vectorbt(self) -> "VectorbtPortfolio":
+        """The booked trades replayed by vectorbt: units at total-return indices, cash a column with its own index.
+
+        Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics
+        follow.
+        """
+        if not self.plain:
+            raise ConfigError(
+                f"backtest {self.name!r} has flows, dividends in cash, delistings, costs of holding or bookings at the "
+                "open, which vectorbt's orders cannot say: `reconcile()` follows its money."
+            )
+        import vectorbt as vbt
+
+        days, n = len(self.ledger.nav), len(self.market.assets)
+        prices = np.column_stack([self.market.index, self.market.cash_index])[self.first :]
+        size, fees = np.zeros((days, n + 1)), np.zeros((days, n + 1))
+        rows = np.concatenate([[0], self.ledger.booked[self.booked] - self.first])
+        trades = np.vstack([self.ledger.opening_trades, self.ledger.trades[self.booked]])
+        charges = np.vstack(
+            [self.ledger.opening_charges.sum(axis=0)[None], self.ledger.charges[self.booked].sum(axis=1)]
+        )
+        size[rows, :n], fees[rows, :n] = trades / prices[rows, :n], charges
+        held = self.ledger.cash_units
+        size[rows, n] = np.concatenate([held[:1], held[self.booked + 1] - held[self.booked]])
+        columns = [*self.market.assets, "cash"]
+        if "cash" in self.market.assets:
+            columns[-1] = "cash account"
+        close, amount, fee = (pd.DataFrame(panel, self.dates, columns) for panel in (prices, size, fees))
+        return vbt.Portfolio.from_orders(
+            close,
+            amount,
+            size_type="amount",
+            fixed_fees=fee,
+            init_cash=self.wealth,
+            group_by=True,
+            cash_sharing=True,
+            call_seq="auto",
+            freq="1D",
+        )
+
+
+@compiled
+def _weights_path(index: Array, units: Array, held: Rows, nav: Array, weights: Array, cash: Array) -> None:
+    """Weights (D + 1, n) and cash (D + 1,) at each close, by the engine's own arithmetic."""
+    for t in range(len(nav)):
+        cash[t] = weigh(units[held[t]], index, t, nav[t], weights[t])

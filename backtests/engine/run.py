@@ -1,0 +1,315 @@
+"""Playing one policy through history: what is played is checked and opened here.
+
+The days are kept by `loop`, compiled, where the policy is a corridor, and by `daily`, in Python, where it is not. What
+a trade is stands in `research.accounting`; when to trade stands in the policy.
+"""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.compiled_loop import invest, play
+from backtests.engine.inputs import Game
+from backtests.engine.ledger import EXIT, FLOW, Ledger
+from backtests.engine.python_loop import play_daily
+from backtests.engine.result import Backtest
+from backtests.engine.whole_lots import open_in_lots
+from research.accounting import Costs, Execution, Flows, Policy, Why
+from research.accounting.execution import Dividends
+from research.accounting.kernel import REFUSED
+from research.allocation import TargetPath, target_path
+from research.arguments import check_positive, day, floats, refuse
+from research.errors import ConfigError, PolicyError
+from research.market import Market
+from research.market.calendars import met
+from research.market.market import Array
+from research.rules.corridor import Corridor
+from research.rules.estimates import check_year, known_from
+from research.rules.handled import Handled
+from research.rules.terms import Workspace
+
+DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
+NEEDED = ("corridor", "decide")  # of a policy that is played compiled
+
+
+def backtest(
+    market: Market,
+    policy: Policy,
+    costs: Costs,
+    *,
+    start: str | pd.Timestamp | None = None,
+    nav: float = 1.0,
+    lag: int = 1,
+    execution: Execution | None = None,
+    dividends: Dividends = "reinvest",
+    flows: Flows | None = None,
+    start_weights: Array | None = None,
+    targets: TargetPath | None = None,
+    leverage_limit: float = 1.0,
+    periods_per_year: float = 252.0,
+    name: str = "",
+) -> Backtest:
+    """Play `policy` on `market` from the close before `start` to the last row.
+
+    start : first date of the test (default: the day after the allocation's first target and the rule's first estimate).
+    nav : wealth before the opening trade, currency.  lag : sessions from a decision to its booking; 0 only to match a
+    peer or a closed form.  execution : how what was decided is booked: at once, at the close, unless it says otherwise.
+    dividends : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash", where
+    they wait for the next trade.  flows : money that comes and goes.
+    start_weights : (n,) to open in, instead of the first target.
+    targets : the allocation's target path on this market, when it is at hand; computed otherwise.
+    leverage_limit : the most that the absolute weights of a target or a box may sum to.
+    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it annualises figures, and is that of
+    the policy, if this goes by risk a year.
+    Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
+    PolicyError, naming the date, for weights that cannot be booked.
+    """
+    check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
+    _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
+    if isinstance(policy, type) or not (hasattr(policy, "decide") or hasattr(policy, "candidates")):
+        refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
+    check_year(policy, periods_per_year)
+    name = name or type(policy).__name__
+    first = None if start is None else _row_before(market, day("start is", start))
+    if targets is None:
+        targets = _targets(market, policy, first, name)
+    if first is None:
+        first = _first_known(market, policy, targets)
+    opening = targets.rows[targets.row[first]]
+    if start_weights is not None:
+        opening = floats("start_weights are", start_weights, "give finite fractions of NAV, one for each line.")
+    game = Game.of(
+        market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
+    )
+    _check(game, nav, opening)
+    ledger = Ledger.empty(len(market.dates) - first, len(market.assets), game.extra_bookings)
+    cash_units = _open(game, opening, nav, ledger)
+    triggers, holds = _play(game, cash_units, ledger)
+    return Backtest(
+        market=market,
+        policy=policy,
+        costs=costs,
+        targets=targets,
+        lag=lag,
+        execution=game.execution,
+        dividends=dividends,
+        flows=game.sessions.flows[first:],
+        first=first,
+        wealth=float(nav),
+        periods_per_year=float(periods_per_year),
+        name=name,
+        ledger=ledger.cut(len(triggers)),
+        triggers=triggers,
+        holds=holds,
+    )
+
+
+# -- before the first day --------------------------------------------------------------------------------------------
+
+
+def _check_kinds(**given: object) -> None:
+    """Refuse what is of another kind than the word says. Raises ConfigError."""
+    kinds: dict[str, tuple[Any, str]] = {
+        "market": (Market, "a Market, as `load_market` gives it"),
+        "costs": (Costs, "`Costs`, such as Costs.bps(len(market.assets), commission=1, half_spread=1)"),
+        "execution": (Execution | None, "an `Execution`, or nothing"),
+        "flows": (Flows | None, "`Flows`, or nothing"),
+        "lag": (Integral, "a whole number of sessions"),
+        "nav": (Real, "a wealth in currency"),
+        "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
+    }
+    for name, (kind, words) in kinds.items():
+        if not isinstance(given[name], kind) or isinstance(given[name], bool):
+            refuse(f"{name} is", given[name], f"give {words}.")
+
+
+def _first_known(market: Market, policy: Policy, targets: TargetPath) -> int:
+    """The first row at which there is a target, and a covariance for a rule that goes by one that will be known."""
+    first, window = int(np.argmax(targets.row >= 0)), getattr(policy, "window", 0)
+    known = known_from(market, window) if window > 0 else first
+    return max(first, known) if known < len(market.dates) - 1 else first
+
+
+def _row_before(market: Market, start: pd.Timestamp) -> int:
+    """Row of the last close before the test."""
+    row = int(market.dates.searchsorted(start, side="left")) - 1
+    if row < 0 or row >= len(market.dates) - 1:
+        raise ConfigError(
+            f"the test starts on {start:%Y-%m-%d}, but the data runs from {market.dates[0]:%Y-%m-%d} to "
+            f"{market.dates[-1]:%Y-%m-%d}: choose a start after the first and not after the last of these dates."
+        )
+    return row
+
+
+def _targets(market: Market, policy: Policy, first: int | None, name: str) -> TargetPath:
+    """The path of the policy's allocation; without a first row, from the first complete window on."""
+    allocation = getattr(policy, "allocation", None)
+    if allocation is None:
+        raise ConfigError(f"policy {name!r} has no allocation: give `targets`, the path of what it should hold.")
+    if first is None and allocation.window > 0:
+        first = min(int(np.argmax(market.listed.any(axis=1))) + allocation.window, len(market.dates) - 1)
+    return target_path(allocation, market, start=first or 0)
+
+
+def _is_corridor(policy: Policy) -> bool:
+    """Is the policy a corridor? A class that overrides `decide` alone is played as it decides, day by day."""
+    places = [next((k for k, c in enumerate(type(policy).__mro__) if name in vars(c)), None) for name in NEEDED]
+    return None not in places and places[0] <= places[1]  # type: ignore[operator]
+
+
+def _check_corridor(game: Game, corridor: Corridor) -> None:
+    """Refuse a corridor for other lines, or one whose boxes ask for more than the leverage limit at least."""
+    if corridor.lower.shape[1] != len(game.market.assets) or len(corridor.asked) != len(game.market.dates):
+        raise PolicyError(
+            f"policy {game.name!r} has a corridor for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, "
+            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make it for this market."
+        )
+    least = np.maximum(np.where(np.isinf(corridor.lower), 0.0, corridor.lower), 0.0)
+    least = least - np.minimum(np.where(np.isinf(corridor.upper), 0.0, corridor.upper), 0.0)
+    k = int(np.argmax(least.sum(axis=1)))
+    if least[k].sum() > game.leverage_limit + 1e-9:
+        i = int(np.argmax(least[k]))
+        raise PolicyError(
+            f"policy {game.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
+            f"past the leverage limit of {game.leverage_limit:g}; the largest is {game.market.assets[i]} with "
+            f"{least[k, i]:.4f}. Lower the weights or raise the limit."
+        )
+
+
+def _check(game: Game, nav: float, opening: Array) -> None:
+    """Refuse what cannot be played."""
+    market, targets, n = game.market, game.targets, len(game.market.assets)
+    if not hasattr(game.policy, "decide"):
+        raise ConfigError(f"policy {game.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
+    if not (nav > 0.0 and np.isfinite(nav)):
+        raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
+    if game.lag < 0:
+        raise ConfigError(f"lag is {game.lag!r}: it counts sessions, 0 or more.")
+    if targets.assets != market.assets or len(targets.row) != len(market.dates):
+        raise ConfigError(
+            f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "
+            f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
+        )
+    _check_rule(game)
+    seen = getattr(game.policy, "seen", None)
+    if seen is not None and market.dates[game.first] < seen:
+        raise PolicyError(
+            f"policy {game.name!r} saw data up to {seen:%Y-%m-%d}, and is to be played from "
+            f"{market.dates[game.first]:%Y-%m-%d}: it knows what comes after. Start the test later, or fit it on "
+            "fewer days."
+        )
+    if targets.row[game.first] < 0:
+        raise ConfigError(f"no target is in force on {market.dates[game.first]:%Y-%m-%d}: start the test later.")
+    if opening.shape != (n,) or not np.isfinite(opening).all():
+        raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each line.")
+    gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
+    k = int(np.argmax(gross))
+    if gross[k] > game.leverage_limit + 1e-9:
+        weights, seen = (opening, game.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
+        i = int(np.argmax(np.abs(weights)))
+        raise PolicyError(
+            f"policy {game.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
+            f"the leverage limit of {game.leverage_limit:g}; the largest is {market.assets[i]} with {weights[i]:.4f}. "
+            "Lower it or raise the limit."
+        )
+
+
+def _check_rule(game: Game) -> None:
+    """Refuse a rule that could never be asked on these days. Raises ConfigError."""
+    rule, days, market = game.policy, len(game.market.dates) - 1 - game.first, game.market
+    if (window := getattr(rule, "window", 0)) > 0 and known_from(market, window) == len(market.dates):
+        raise ConfigError(
+            f"returns of {type(rule).__name__} is {window}, and market {market.name!r} has {len(market.dates) - 1}, "
+            "with no month's end after a whole window: it would never trade. Give a shorter one, or more days."
+        )
+    if not isinstance(rule, Handled):
+        return
+    if rule.cooldown >= days:
+        raise ConfigError(
+            f"cooldown of {type(rule).__name__} is {rule.cooldown} sessions, and {days} follow the opening trade: it "
+            "would never trade. Give a shorter one, or more days."
+        )
+    check_schedules(rule, market, game.first)
+
+
+def check_schedules(rule: Policy, market: Market, first: int) -> None:
+    """Refuse a rule that looks on a schedule of which most sessions are no rows of the market, from row `first` on.
+
+    On rows of every session nothing is counted.  Raises : ConfigError.
+    """
+    days = market.days[first:]
+    if not isinstance(rule, Handled) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
+        return
+    name, fits = type(rule).__name__, "or a schedule that fits the rows, such as 'week' for weekly ones."
+    asked: list[tuple[str, str | int, int, str]] = [
+        (f"{'every' if hasattr(rule, 'every') else 'check'} of {name} is {rule.looks!r}", rule.looks, rule.offset, fits)
+    ]
+    if rule.review is not None:
+        asked.append((f"review of {name} is {rule.review!r}", rule.review, 0, fits))
+    if rule.window > 0:
+        mend = "or a known `covariance` where the rule takes one."
+        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, mend))
+    for said, every, offset, mend in asked:
+        rows, sessions = (0, 0) if every in ("day", 1) else met(days, every, market.calendar, offset)
+        if 2 * rows < sessions:
+            raise ConfigError(
+                f"{said}, and of its {sessions:,} sessions on {market.calendar} from {days[0]} to {days[-1]} only "
+                f"{rows:,} are rows of market {market.name!r}: it would miss the others. Give rows of every session, "
+                f"{mend}"
+            )
+
+
+def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
+    """Invest the wealth in `weights` at the close of the first row, into the ledger; gives units of cash."""
+    sessions, desk, t = game.sessions, game.desk, game.first
+    if game.execution.sizing == "units":
+        price = sessions.cash_index[t]
+        nav, cash_units, paid = open_in_lots(game, weights, before, ledger)
+        ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
+        ledger.residual[0] = abs(nav + paid - before) / before
+        return float(cash_units)
+    anything = desk.at_close._replace(minimum_trade=0.0)
+    status, cash_units = invest(
+        sessions, anything, desk.lots, game.scratch, t, np.array(weights[None]), float(1.0 - weights.sum()),
+        float(before), np.empty((0, len(weights))), ledger.opening_trades[None], ledger.opening_charges[None], ledger,
+    )  # fmt: skip
+    if status == REFUSED:
+        raise game.refused(t, before)
+    return float(cash_units)
+
+
+def _play(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
+    """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
+    if not (_is_corridor(game.policy) and game.execution.sizing == "fractional"):
+        return play_daily(game, cash_units, ledger)
+    corridor = game.policy.corridor(  # type: ignore[attr-defined]
+        game.market, game.targets.opened(game.first), game.costs
+    )
+    _check_corridor(game, corridor)
+    count = _play_compiled(game, corridor, cash_units, ledger)
+    of = {FLOW: "flow", EXIT: "delisted"}
+    return tuple(of.get(j, corridor.trigger) for j in ledger.part_of[:count].tolist()), None
+
+
+def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
+    """Play a corridor; gives the number of bookings."""
+    units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
+    room, rule = Workspace.of(len(units)), corridor.compiled
+    count, stopped = play(
+        game.sessions,
+        rule,
+        corridor.terms,
+        game.desk,
+        game.scratch,
+        room,
+        bounds,
+        game.first,
+        units,
+        cash_units,
+        ledger,
+    )
+    if stopped >= 0:
+        raise game.refused(stopped, float(ledger.nav[stopped - game.first]))
+    return int(count)

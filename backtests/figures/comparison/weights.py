@@ -1,0 +1,248 @@
+"""Weights of every line as they drifted and were traded back, in their bands and ranges: a small picture a line."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.figures.layout import Array, limits, thinned, ticks
+from backtests.figures.picture import (
+    Format,
+    Picture,
+    curve,
+    day_numbers,
+    heading,
+    picture,
+    scale,
+    years,
+)
+from backtests.figures.styles import Look, fitted_name
+from backtests.figures.svg import SMALL, TOKENS, Canvas
+from backtests.wording import counted, listed, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE, HIGH, BELOW, FOOT = (
+    26.0,
+    132.0,
+    20.0,
+    20.0,
+)  # px: above a panel, of it, below it for its trades, and of the dates
+STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs from it
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of a portfolio through the test, in points of NAV; (D + 1,) unless said otherwise.
+
+    before : its weight at each close before what was booked that day; equal to `weight` where nothing was.
+    lower, upper : the band that triggers, or NaN where the rule has none.  bought, sold : rows of its trades.
+    ranged : its range in the file, or None.
+    """
+
+    name: str
+    weight: Array
+    before: Array
+    target: Array
+    lower: Array
+    upper: Array
+    bought: np.ndarray
+    sold: np.ndarray
+    ranged: tuple[float, float] | None
+
+    @property
+    def steady(self) -> bool:
+        """Does the target hardly move?"""
+        return bool(np.ptp(self.target) < 1.0)
+
+
+def weights(played: Backtest, look: Look, lower: Array | None = None, upper: Array | None = None) -> Picture:
+    """Small multiples of one policy. lower, upper : (n,) range of each line, fraction of NAV."""
+    lines = _lines(played, lower, upper)
+    return picture(
+        "weights",
+        f"Weights and drift under {played.name}",
+        _caption(lines, played),
+        _alt(lines),
+        _table(lines, played.dates),
+        lambda f: _draw(f, lines, look, played.dates),
+    )
+
+
+def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[Line]:
+    book, rows = played.ledger, np.arange(played.first, len(played.market.dates))
+    weight = 100.0 * played.weights.to_numpy()
+    before, moved = weight.copy(), played.booked
+    at = book.booked[moved] - played.first
+    before[at] = 100.0 * book.units[moved] * played.market.index[book.booked[moved]] / book.nav_before[moved][:, None]
+    trades = np.zeros_like(weight)
+    trades[at] = np.where(played.counted[moved], book.trades[moved], 0.0)
+    target = 100.0 * played.targets.rows[played.targets.row[rows]]
+    band = _bands(played, rows)
+    return [
+        Line(
+            name=name,
+            weight=weight[:, i],
+            before=before[:, i],
+            target=target[:, i],
+            lower=band[0][:, i],
+            upper=band[1][:, i],
+            bought=np.flatnonzero(trades[:, i] > 0.0),
+            sold=np.flatnonzero(trades[:, i] < 0.0),
+            ranged=None if lower is None or upper is None else (100.0 * float(lower[i]), 100.0 * float(upper[i])),
+        )
+        for i, name in enumerate(played.market.assets)
+    ]
+
+
+def _bands(played: Backtest, rows: np.ndarray) -> tuple[Array, Array]:
+    """(D + 1, n) twice: the weights past which the rule trades, in points; NaN where it has no band, or one of zero."""
+    nothing = np.full((len(rows), len(played.market.assets)), np.nan)
+    if getattr(played.policy, "family", "") not in ("band", "tuned"):
+        return nothing, nothing
+    targets = played.targets.opened(played.first)
+    corridor = played.policy.corridor(played.market, targets, played.costs)  # type: ignore[attr-defined]
+    k = corridor.row[rows]
+    return 100.0 * corridor.trigger_lower[k], 100.0 * corridor.trigger_upper[k]
+
+
+def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:
+    """A row a line and day; weights in fractions."""
+    days, n = dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(dates)
+    traded = []
+    for line in lines:
+        word = np.full(n, "", dtype=object)
+        word[line.bought], word[line.sold] = "buy", "sell"
+        traded.append(word)
+    columns = {
+        c: np.concatenate([getattr(line, c) for line in lines]) / 100.0
+        for c in ("before", "weight", "target", "lower", "upper")
+    }
+    names = {"before": "weight_before_trade", "lower": "band_lower", "upper": "band_upper"}
+    return pd.DataFrame(
+        {"date": np.tile(days, len(lines)), "line": np.repeat(np.array([x.name for x in lines], dtype=object), n)}
+        | {names.get(c, c): values for c, values in columns.items()}
+        | {"traded": np.concatenate(traded)}
+    )
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def _caption(lines: list[Line], played: Backtest) -> str:
+    gaps = [float(np.nanmax(np.abs(line.before - line.target))) for line in lines]
+    widest = lines[int(np.argmax(gaps))]
+    row = int(np.nanargmax(np.abs(widest.before - widest.target)))
+    side = "over" if widest.before[row] > widest.target[row] else "under"
+    strayed = (
+        f"{widest.name} strayed furthest: {number(max(gaps))} points {side} target on {played.dates[row]:%Y-%m-%d}."
+    )
+    most = max(lines, key=lambda line: len(line.bought) + len(line.sold))
+    trades = len(most.bought) + len(most.sold)
+    traded = f"{most.name} was traded most, {counted(trades, 'time')}." if trades else "Nothing was traded."
+    outside = [line.name for line in lines if _outside(line)]
+    left = f"{listed(outside)} left {'its' if len(outside) == 1 else 'their'} range." if outside else ""
+    if not outside and lines[0].ranged:
+        left = "No line left its range."
+    return " ".join(filter(None, [strayed, traded, left]))
+
+
+def _outside(line: Line) -> bool:
+    low, high = line.ranged or (-np.inf, np.inf)
+    return bool(((line.weight < low - 1e-4) | (line.weight > high + 1e-4))[1:].any())
+
+
+def _alt(lines: list[Line]) -> str:
+    each = []
+    for x in lines:
+        held = f"between {number(x.weight.min(), 1)} and {number(x.weight.max(), 1)} points"
+        each.append(
+            f"{x.name} {held}, target {number(x.target[-1], 1)}, bought {len(x.bought)} and sold {len(x.sold)} times"
+        )
+    return f"Weight of each line through the test: {'; '.join(each)}."
+
+
+# -- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> Canvas:
+    columns = min(4 if f.is_wide else 2, len(lines))
+    rows = -(-len(lines) // columns)
+    pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
+    width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
+    canvas = Canvas(f.width, rows * pitch + FOOT, f"weights-{f.css}")
+    grid = _Grid(canvas, look, dates, width, max((high - low) / 2.0 for low, high in map(_ends, lines)))
+    for place, line in enumerate(lines):
+        row, column = divmod(place, columns)
+        grid.panel(line, left + column * (width + left + gap), TITLE + row * pitch, last=place + columns >= len(lines))
+    return canvas
+
+
+def _ends(line: Line) -> tuple[float, float]:
+    """Lowest and highest that a panel shows, points."""
+    band = [v for v in (line.lower, line.upper) if not np.isnan(v).any()]
+    every = [line.weight, line.before, line.target, *band]
+    ranged = line.ranged if line.ranged and line.steady else ()
+    return limits([float(y(v)) for v in every for y in (np.min, np.max)] + list(ranged), margin=0.03)
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Panels of one picture. reach : points from the middle of a panel to its ends, the same for all."""
+
+    canvas: Canvas
+    look: Look
+    dates: pd.DatetimeIndex
+    width: float
+    reach: float
+
+    def panel(self, line: Line, x: float, top: float, last: bool) -> None:
+        """One line: its range as a ground, its target and band as rules, its path, and its trades as strokes below."""
+        canvas, days, width = self.canvas, day_numbers(self.dates), self.width
+        middle = sum(_ends(line)) / 2.0
+        axes = canvas.axes(x, top, width, HIGH)
+        axes.set_xlim(days[0], days[-1])
+        axes.set_ylim(middle - self.reach, middle + self.reach)
+        heading(canvas, x, top - 12.0, fitted_name(line.name, width - 56.0), "% of NAV")
+        if line.ranged:
+            axes.axhspan(*line.ranged, facecolor=TOKENS["wash"], linewidth=0.0, zorder=-3.0)
+        scale(canvas, axes, self._marks(line, middle), x, x + width)
+        base = top + HIGH + BELOW / 2.0
+        years(canvas, axes, self.dates, top, base + STROKE, width, words=last)
+        _steps(axes, days, line.target, "soft", 0.9, "-")
+        if not np.isnan(line.lower).any():
+            for edge in (line.lower, line.upper):
+                _steps(axes, days, edge, "soft", 0.9, (0, (2.0, 2.0)))
+        _path(axes, days, line, self.look, int(width / 1.5))
+        canvas.line([x, x + width], [base, base], colour="rule", width=0.7)
+        for rows, height in ((line.bought, -STROKE), (line.sold, STROKE)):
+            at = x + width * (days[rows] - days[0]) / (days[-1] - days[0])
+            canvas.strokes(at, base, base + height, colour=self.look.colour)
+
+    def _marks(self, line: Line, middle: float) -> list[float]:
+        """What the scale names: a steady target, and the ends of its range or else band that are not too near to it."""
+        if not line.steady:
+            return ticks(middle - self.reach, middle + self.reach, most=4)
+        target, least = float(line.target[-1]), 2.0 * self.reach * SMALL / HIGH
+        ends = line.ranged or (float(line.lower[-1]), float(line.upper[-1]))
+        return [target, *(end for end in ends if abs(end - target) > least)]
+
+
+def _steps(axes: "Axes", days: Array, level: Array, colour: str, width: float, dash: object) -> None:
+    """A level that changes seldom."""
+    changed = np.flatnonzero(np.diff(level) != 0.0)
+    rows = np.unique(np.concatenate([[0], changed, changed + 1, [len(level) - 1]]))
+    curve(axes, days[rows], level[rows], colour, width, dash)
+
+
+def _path(axes: "Axes", days: Array, line: Line, look: Look, buckets: int) -> None:
+    """The weight, upright where it was traded."""
+    kept = thinned(line.weight, buckets)
+    jumps = np.flatnonzero(np.abs(line.weight - line.before) > 0.02)  # points: what can be seen
+    x = np.concatenate([days[kept], days[jumps], days[jumps]])
+    y = np.concatenate([line.weight[kept], line.before[jumps], line.weight[jumps]])
+    order = np.lexsort((np.concatenate([np.ones(len(kept)), np.zeros(len(jumps)), np.ones(len(jumps))]), x))
+    curve(axes, x[order], y[order], look.colour, 1.2, "-")

@@ -1,0 +1,70 @@
+"""How the optimal band and its loss grow with cost: two panels on log scales."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.log_axis import Logs, level, upright
+from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.svg import Canvas
+from backtests.wording import number
+
+TITLE, HIGH, FOOT, GAP = 30.0, 240.0, 44.0, 60.0  # px
+PANELS = (
+    ("half_width", "closed_width", "Half-width", "points of NAV", 100.0, "⅓"),
+    ("loss", "closed_loss", "Loss", "bp a year", 1.0, "⅔"),
+)
+
+
+def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "laws") -> Picture:
+    """Half-width and loss of one line's optimum over cost, with fitted powers.
+
+    table : as `backtests.laboratory.study.laws` gives it.  width, loss : exponents.
+    """
+    caption = (
+        f"Dots: dynamic programming; thin line: the closed form, with nothing fitted; broad line: the fitted power of "
+        f"cost. Exponents: half-width {number(width, 3)} (theory ⅓), loss {number(loss, 3)} (theory ⅔). Ten times the "
+        f"cost makes the band {number(10.0**width, 1)} and the least loss {number(10.0**loss, 1)} times as large."
+    )
+    rows = table.to_dict("records")
+    alt = "; ".join(
+        f"at {1e4 * r['cost']:g} bp {number(100 * r['half_width'])} points and {number(r['loss'])} bp a year"
+        for r in rows
+    )
+    return picture(
+        name, "Two laws", caption, f"One line beside cash, half-width and loss: {alt}.", table,
+        lambda f: _draw(f, table, {"half_width": width, "loss": loss}, name),
+    )  # fmt: skip
+
+
+def _draw(f: Format, table: pd.DataFrame, exponents: dict[str, float], name: str) -> Canvas:
+    one = TITLE + HIGH + FOOT
+    canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"{name}-{f.css}")
+    width = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
+    for k, panel in enumerate(PANELS):
+        left = f.left + k * (width + GAP) if f.is_wide else f.left
+        _panel(canvas, table, panel, exponents[panel[0]], (left, TITLE + (0.0 if f.is_wide else k * one), width))
+    return canvas
+
+
+def _panel(
+    canvas: Canvas, table: pd.DataFrame, panel: tuple[str, str, str, str, float, str], exponent: float,
+    place: tuple[float, float, float],
+) -> None:  # fmt: skip
+    key, closed, label, unit, times, theory = panel
+    left, top, width = place
+    bottom = top + HIGH
+    cost, values = 1e4 * table["cost"].to_numpy(), times * table[key].to_numpy()
+    x = Logs(cost.min() / 1.25, cost.max() * 1.25, left, left + width)
+    y = Logs(values.min() / 1.3, values.max() * 1.3, bottom, top)
+    heading(canvas, left, top - 12.0, label, f"{unit}, over cost")
+    upright(canvas, x, top, bottom)
+    level(canvas, y, left, left + width)
+    canvas.text(left + width / 2.0, bottom + 30.0, "cost a side, bp", colour="soft", align="center")
+    middle = np.exp(np.log(values).mean() + exponent * (np.log(cost) - np.log(cost).mean()))
+    across = [x.at(c) for c in cost]
+    canvas.line(across, [y.at(v) for v in middle], colour="rule", width=7.0, behind=True)
+    canvas.line(across, [y.at(times * v) for v in table[closed]], colour="soft", width=1.0)
+    for at, value in zip(across, values, strict=True):
+        canvas.point(at, y.at(value), colour="wine", size=7.0)
+    canvas.text(left + 14.0, top + 22.0, f"cost to the power {number(exponent, 3)}", bold=True)
+    canvas.text(left + 14.0, top + 40.0, f"theory {theory}", colour="soft")

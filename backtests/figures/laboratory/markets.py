@@ -1,0 +1,70 @@
+"""Where the choice of a rule matters: how far each is above the best, market by market, on one log scale."""
+
+import pandas as pd
+
+from backtests.figures.log_axis import Logs, upright
+from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.svg import HUES, Canvas
+from backtests.wording import number
+
+TITLE, LANE, AIR, FOOT, LINE = 30.0, 8.0, 16.0, 46.0, 19.0  # px; LANE: of a rule within a market's row
+
+
+def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
+    """Gaps over the optimum, or the best rule where none is known, bp a year, a row a market.
+
+    table : columns market, policy, J, gap, verdict, as `backtests.laboratory.study.Study` has them.
+    """
+    each = []
+    for market, rows in table.groupby("market", sort=False):
+        gaps = rows["gap"][rows["verdict"] != "reference"]
+        least, low, high = float(rows["J"].min()), float(gaps.min()), float(gaps.max())
+        each.append(f"{market}: {number(least)}, others {number(low)} to {number(high)} above")
+    caption = (
+        "Each mark is a rule, each row a market, by its cost a side; right of the heavy line a rule loses more than a "
+        f"basis point a year against the best. The best, bp a year, and the others: {'; '.join(each)}. With ten lines "
+        "no optimum is known, and the best rule played, which has no mark there, stands in for it."
+    )
+    alt = "; ".join(
+        f"{r['market']}, {r['policy']}: {number(r['gap'])}"
+        for r in table.to_dict("records") if r["verdict"] != "reference"
+    )  # fmt: skip
+    return picture(
+        name, "Where it matters", caption, f"bp a year above the best. {alt}.", table,
+        lambda f: _draw(f, table[table["verdict"] != "reference"], name),
+    )  # fmt: skip
+
+
+def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
+    rules, markets = (list(dict.fromkeys(table[c])) for c in ("policy", "market"))
+    hues = dict(zip(rules, (*HUES, "ink"), strict=False))
+    row = LANE * len(rules) + AIR
+    columns = 4 if f.is_wide else 2
+    legend = LINE * -(-len(rules) // columns)
+    side = 214.0 if f.is_wide else 10.0
+    label = 0.0 if f.is_wide else 18.0  # a market's name above its row, where there is no room beside it
+    top, high = TITLE + legend + 6.0, (row + label) * len(markets)
+    canvas = Canvas(f.width, top + high + FOOT, f"{name}-{f.css}")
+    heading(canvas, 6.0, 14.0, "Loss against the best", "bp a year, log scale")
+    for k, rule in enumerate(rules):
+        at = 6.0 + (k % columns) * (f.width - 6.0) / columns
+        y = TITLE + LINE * (k // columns + 0.3)
+        canvas.point(at + 5.0, y, colour=hues[rule], size=7.0)
+        canvas.text(at + 16.0, y, rule)
+    low, most = float(table["gap"][table["gap"] > 0.0].min()), float(table["gap"].max())
+    x = Logs(low / 1.3, most * 1.3, side, f.width - 16.0)
+    upright(canvas, x, top, top + high)
+    canvas.line([x.at(1.0)] * 2, [top, top + high], colour="soft", width=1.6, behind=True)
+    canvas.text((side + f.width) / 2.0, top + high + 31.0, "bp a year above the best", colour="soft", align="center")
+    for k, market in enumerate(markets):
+        start = top + k * (row + label)
+        canvas.line([6.0, f.width - 16.0], [start, start], colour="rule", width=0.7, behind=True)
+        if f.is_wide:
+            canvas.text(6.0, start + row / 2.0, market)
+        else:
+            canvas.text(6.0, start + 11.0, market, bold=True)
+        for r in table[table["market"] == market].to_dict("records"):
+            y = start + label + AIR / 2.0 + LANE * (rules.index(r["policy"]) + 0.5)
+            if r["gap"] > 0.0:
+                canvas.point(x.at(r["gap"]), y, colour=hues[r["policy"]], size=7.0)
+    return canvas

@@ -1,0 +1,153 @@
+"""The no-trade region of two lines, and a path that is kept in it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.layout import ticks
+from backtests.figures.picture import Format, Picture, heading, height_of, picture, scale
+from backtests.figures.svg import TOKENS, Canvas
+from backtests.wording import even, number
+from research.market.market import Array
+from research.rules.region import Region
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLE, FOOT, LINE = 30.0, 46.0, 20.0  # px; LINE: of the key
+FINE = 600  # gaps a line, at which the region is traced
+MOVED = 1e-5  # of NAV: less is what the cost of the other line moves a weight by
+POINTS = 100.0
+
+
+def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
+    """Where to hold, and what a path does there.
+
+    region : of two lines.  sample : gaps a week as drifted and as booked, as `laboratory.study.weekly_gaps` gives
+    them.  lines : what the two are called.
+    """
+    way = _moves(sample)
+    trades = int((way > MOVED).sum())
+    both = int((_by_line(sample) > MOVED).all(axis=1).sum())
+    inner = (POINTS * float(sample[f"{which}_after"].abs().max()) for which in ("first", "second"))
+    caption = (
+        f"Shaded: where holding is best; cross: the target. A path of {len(sample) / 52:.0f} years drifts through it "
+        f"week by week; past its edge it is traded to the nearest point that pays, {trades} times here, both lines in "
+        f"{both} of them. It never went back to the target, and was at most {number(next(inner), 1)} and "
+        f"{number(next(inner), 1)} points away after a close. Gaps of one sign add up in risk, so that the region is "
+        "narrow along that diagonal; along the other, one line makes up for the other."
+    )
+    corner = [
+        f"{line} {number(POINTS * float(np.ptp(axis)) / 2.0, 1)}"
+        for line, axis in zip(lines, _held(region), strict=True)
+    ]
+    alt = f"Half the width and half the height of the region, points: {', '.join(corner)}. {trades} trades are drawn."
+    return picture(
+        name, "The region in which nothing is traded", caption, alt, sample,
+        lambda f: _draw(f, region, sample, lines, name),
+    )  # fmt: skip
+
+
+def _by_line(sample: pd.DataFrame) -> Array:
+    found: Array = np.abs(sample[["first", "second"]].to_numpy() - sample[["first_after", "second_after"]].to_numpy())
+    return found
+
+
+def _moves(sample: pd.DataFrame) -> Array:
+    moved: Array = _by_line(sample).sum(axis=1)
+    return moved
+
+
+def _edges(region: Region, first: Array, second: Array) -> tuple[Array, Array, Array, Array]:
+    """Ends of the first gap for each second one, and of the second for each first one, (k,) each."""
+    a = (np.interp(second, region.axes[1], edge[0]) for edge in (region.lower, region.upper))
+    b = (np.interp(first, region.axes[0], edge[1]) for edge in (region.lower, region.upper))
+    return (*a, *b)  # type: ignore[return-value]
+
+
+def outline(region: Region) -> Array:
+    """(k, 2) the edge of the region, a closed curve of gaps: round the set inside both lines' intervals."""
+    first, second = (np.linspace(axis[0], axis[-1], FINE) for axis in region.axes)
+    low, high, lower, upper = _edges(region, first, second)
+    left = np.full(FINE, np.nan)
+    right = np.full(FINE, np.nan)
+    for k, gap in enumerate(second):
+        inside = first[(lower <= gap) & (gap <= upper) & (low[k] <= first) & (first <= high[k])]
+        if len(inside):
+            left[k], right[k] = inside[0], inside[-1]
+    some = ~np.isnan(left)
+    there, back = np.column_stack([right, second])[some], np.column_stack([left, second])[some][::-1]
+    return np.vstack([there, back, there[:1]])
+
+
+def _held(region: Region) -> tuple[Array, Array]:
+    around = outline(region)
+    return around[:, 0], around[:, 1]
+
+
+def _draw(f: Format, region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str) -> Canvas:
+    key = ("hold", "weekly path", "trade", "target")
+    size = 520.0 if f.is_wide else f.width - f.left - 12.0
+    left = f.left + (70.0 if f.is_wide else 0.0)
+    legend = 0.0 if f.is_wide else LINE * 2
+    canvas = Canvas(f.width, TITLE + size + FOOT + legend, f"{name}-{f.css}")
+    around = POINTS * outline(region)
+    seen = POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
+    reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
+    axes = gap_axes(canvas, left, size, reach, lines)
+    axes.fill(*around.T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
+    axes.plot(*around.T, color=TOKENS["sky"], linewidth=1.6)
+    _path(axes, sample)
+    middle = (left + size / 2.0, height_of(canvas, axes, 0.0))
+    canvas.point(*middle, colour="ink", size=13.0, mark="+", ring=2.2)
+    for k, word in enumerate(key):
+        x, y = (left + size + 32.0, TITLE + 14.0 + LINE * k) if f.is_wide else (
+            12.0 + (k % 2) * f.width / 2.0, TITLE + size + FOOT + LINE * (k // 2 + 0.4))  # fmt: skip
+        _key(canvas, word, x, y)
+    return canvas
+
+
+def gap_axes(canvas: Canvas, left: float, size: float, reach: float, lines: Sequence[str]) -> "Axes":
+    """A square of gaps up to `reach` points either way, below a title: the first line's across, the second's up."""
+    axes = canvas.axes(left, TITLE, size, size)
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    heading(canvas, left, TITLE - 12.0, f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
+    marks = ticks(-reach, reach, 7)
+    scale(canvas, axes, marks, left, left + size)
+    for mark, words in zip(marks, even(marks), strict=True):
+        x = left + size * (mark + reach) / (2.0 * reach)
+        canvas.line([x, x], [TITLE, TITLE + size], colour="rule", width=0.7, behind=True)
+        canvas.text(x, TITLE + size + 12.0, words, colour="soft", align="center")
+    canvas.text(left + size / 2.0, TITLE + size + 31.0, f"gap of {lines[0]}, points", colour="soft", align="center")
+    return axes
+
+
+def _path(axes: "object", sample: pd.DataFrame) -> None:
+    """Weeks as thin lines, from what was booked to what it drifted to; trades as heavy ones, with their ends."""
+    drifted, after = (
+        POINTS * sample[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after"))
+    )
+    breaks = np.full((len(drifted) - 1, 2), np.nan)
+    weeks = np.stack([after[:-1], drifted[1:], breaks], axis=1).reshape(-1, 2)
+    axes.plot(*weeks.T, color=TOKENS["soft"], linewidth=0.7, alpha=0.75)  # type: ignore[attr-defined]
+    traded = _moves(sample) > MOVED
+    breaks = np.full((int(traded.sum()), 2), np.nan)
+    ways = np.stack([drifted[traded], after[traded], breaks], axis=1).reshape(-1, 2)
+    axes.plot(*ways.T, color=TOKENS["wine"], linewidth=1.6)  # type: ignore[attr-defined]
+    axes.plot(  # type: ignore[attr-defined]
+        *after[traded].T, color=TOKENS["wine"], linestyle="none", marker="o", markersize=2.6, markeredgewidth=0.0
+    )
+
+
+def _key(canvas: Canvas, word: str, x: float, y: float) -> None:
+    if word == "target":
+        canvas.point(x + 9.0, y, colour="ink", size=11.0, mark="+", ring=2.2)
+    else:
+        look = {"hold": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8)}[word]
+        canvas.line([x, x + 18.0], [y, y], colour=look[0], width=look[1])
+        if word == "trade":
+            canvas.point(x + 18.0, y, colour="wine", size=4.0)
+    canvas.text(x + 26.0, y, {"hold": "edge of the region"}.get(word, word))

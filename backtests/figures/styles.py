@@ -1,0 +1,93 @@
+"""What a policy looks like, in every picture of a sheet: one colour and one dash."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backtests.figures.layout import spread
+from backtests.figures.svg import HUES, SMALL, Canvas
+
+SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)))  # policies that hold the strategic target
+DASHED: tuple[Any, ...] = ((0, (5.5, 2.2)), (0, (6.5, 2.0, 1.3, 2.0)))  # policies that hold another target
+
+LABEL_GAP = 13.5  # px from one label to the next
+LEAD = 20.0  # px from a curve's end to its label
+LETTER = 0.56  # of the size of type: mean width of a letter of a system font
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a policy is drawn: a colour of the page, a dash of matplotlib, a width in px; bold where recommended."""
+
+    colour: str
+    dash: Any = "-"
+    width: float = 1.15
+    bold: bool = False
+
+    @property
+    def face(self) -> str:
+        """What fills its points: nothing but paper where its line is broken, its own colour else."""
+        return "" if self.dash == "-" else "paper"
+
+    @property
+    def border(self) -> str:
+        """Its dash, as a page draws the side of a box."""
+        return "solid" if self.dash == "-" else "dotted" if self.dash == SOLID[1] else "dashed"
+
+
+def looks(other_target: Mapping[str, bool], reference: str, recommended: str | None) -> dict[str, Look]:
+    """By policy, in the order given: the reference in ink, the others in six hues that colour-blind readers tell apart.
+
+    other_target : by policy, whether it holds another target than the strategic one: then it is dashed.
+    After six policies of a kind the hues come again with another dash, so that 24 and the reference look different.
+    """
+    found, count = {}, {False: 0, True: 0}
+    for name, other in other_target.items():
+        k, dashes = count[other], DASHED if other else SOLID
+        bold = name == recommended
+        width = 2.1 if bold else 1.15
+        if name == reference:
+            found[name] = Look("ink", DASHED[0] if other else "-", 2.1 if bold else 1.5, bold)
+            continue
+        found[name] = Look(HUES[k % len(HUES)], dashes[k // len(HUES) % len(dashes)], width, bold)
+        count[other] += 1
+    return found
+
+
+def fitted_name(name: str, room: float, size: float = SMALL) -> str:
+    """A name cut to `room` px, with an ellipsis where something is missing."""
+    most = max(int(room / (LETTER * size)), 3)
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+
+
+def end_labels(
+    canvas: Canvas,
+    styles: Mapping[str, Look],
+    ends: Mapping[str, tuple[float, str]],
+    *,
+    x: float,
+    right: float,
+    top: float,
+    bottom: float,
+    values: bool,
+) -> None:
+    """Name each curve where it ends, with a lead of its own colour and dash.
+
+    ends : by policy, height of the curve's end (px from the top) and the figure to print beside the name.
+    x : where curves end.  right : right edge of the labels.  values : print figures, where there is room for them.
+    """
+    places = spread([y for y, _ in ends.values()], LABEL_GAP, top, bottom)
+    first = x + LEAD
+    figure_room = 4.0 + LETTER * SMALL * max(len(text) for _, text in ends.values()) if values else 0.0
+    for (name, (y, figure)), place in zip(ends.items(), places, strict=True):
+        look = styles[name]
+        canvas.line(
+            [x + 2, x + 5, first - 7, first - 3],
+            [y, y, place, place],
+            colour=look.colour,
+            dash=look.dash,
+            width=look.width,
+        )
+        canvas.text(first, place, fitted_name(name, right - first - figure_room), bold=look.bold)
+        if values:
+            canvas.text(right, place, figure, align="right", colour="ink" if look.bold else "soft", bold=look.bold)

@@ -1,0 +1,1 @@
+"""Rules in simulated markets whose optimum is known."""

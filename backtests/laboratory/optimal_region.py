@@ -1,0 +1,47 @@
+"""The optimal region in the very problem that its programme solves: a fee is paid once an event, whatever is traded.
+
+The accounting charges a ticket an order. Where a rule's trades move all lines, tickets that sum to the fee come to the
+same; the optimum, which may move one line alone, is played here.
+"""
+
+import numpy as np
+
+from backtests.laboratory.simulate import BPS, Laboratory
+from research.compiled import compiled
+from research.market.market import Array
+from research.rules.region import Region, Surfaces, destination, wants
+
+
+def region_losses(laboratory: Laboratory, region: Region) -> Array:
+    """(W,) J of the region on each path of a laboratory, bp of NAV a year, after the days that do not count."""
+    growths = laboratory.model.growths(laboratory.paths, laboratory.days, laboratory.seed)
+    losses = np.empty(laboratory.paths)
+    _play(growths, region.target, region.cost, region.g, region.surfaces, laboratory.warm_up, losses)
+    found: Array = losses / (laboratory.days - laboratory.warm_up) * laboratory.periods_per_year * BPS
+    return found
+
+
+@compiled
+def _play(growths: Array, target: Array, cost: Array, g: float, region: Surfaces, first: int, losses: Array) -> None:
+    """Write (W,) sums of cost + g/2 x active^2 over the days from `first` on; growths (W, D, n)."""
+    n = len(target)
+    gap, to = np.empty(n), np.empty(n)
+    for w in range(len(growths)):
+        gap[:], losses[w] = 0.0, 0.0
+        for t in range(growths.shape[1]):
+            paid = 0.0
+            if wants(gap, region):
+                destination(gap, region, to)
+                paid += region.ticket
+                for i in range(n):
+                    paid += cost[i] * abs(to[i] - gap[i])
+                    gap[i] = to[i]
+            active, nav = 0.0, 1.0
+            for i in range(n):
+                grown = growths[w, t, i] - 1.0
+                active += gap[i] * grown
+                nav += (target[i] + gap[i]) * grown
+            for i in range(n):
+                gap[i] = (target[i] + gap[i]) * growths[w, t, i] / nav - target[i]
+            if t >= first:
+                losses[w] += paid + 0.5 * g * active * active

@@ -1,0 +1,181 @@
+"""Many simulated paths under one rule, compiled: laid out as markets, played by the loop of one path, and measured.
+
+A call plays a block of paths, one after the other, in the room of one.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backtests.engine.compiled_loop import Desk, Sessions, invest, play
+from backtests.engine.ledger import TRADED, Ledger
+from backtests.engine.quiet_days import DAYS
+from research.accounting.kernel import REFUSED
+from research.accounting.tariff import Scratch
+from research.compiled import compiled, lean
+from research.market.market import Array, Mask
+from research.rules.terms import CorridorArrays, Terms, Workspace
+
+FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
+
+
+class Room(NamedTuple):
+    """Where the path at hand is laid out and played; T is its days and one.
+
+    closes (T, n), cash_index (T,), tradable (T, n), tiles (tiles, n + 1, DAYS) : as in `Sessions`, to be written to.
+    units (n,), bounds (2, n + 1), scratch, workspace, ledger : as in `play`.  none : (0, n) orders without a limit.
+    opening_trades (1, n), opening_charges (1, columns, n) : those of the ledger.
+    """
+
+    closes: Array
+    cash_index: Array
+    tradable: Mask
+    tiles: Array
+    units: Array
+    bounds: Array
+    scratch: Scratch
+    workspace: Workspace
+    ledger: Ledger
+    none: Array
+    opening_trades: Array
+    opening_charges: Array
+
+    @classmethod
+    def empty(cls, days: int, n: int) -> "Room":
+        """For paths of `days` days after the first close."""
+        ledger, rows = Ledger.empty(days + 1, n, n), days + 1
+        return cls(
+            closes=np.empty((rows, n)),
+            cash_index=np.empty(rows),
+            tradable=np.ones((rows, n), dtype=np.bool_),
+            tiles=np.empty((-(-rows // DAYS), n + 1, DAYS)),
+            units=np.empty(n),
+            bounds=np.empty((2, n + 1)),
+            scratch=Scratch.of(n),
+            workspace=Workspace.of(n),
+            ledger=ledger,
+            none=np.empty((0, n)),
+            opening_trades=ledger.opening_trades[None],
+            opening_charges=ledger.opening_charges[None],
+        )
+
+    def sessions(self, like: Sessions) -> Sessions:
+        """The path at hand as `play` reads it: the same memory; what is no path's own is that of `like`."""
+        return like._replace(
+            closes=_reading(self.closes),
+            cash_index=_reading(self.cash_index),
+            tradable=_reading(self.tradable),
+            tiles=_reading(self.tiles),
+        )
+
+
+def _reading(values: Array | Mask) -> Any:
+    """The same memory, read-only: what the loop is compiled for."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+@compiled
+def play_block(
+    growths: Array, cash_growths: Array, tradable: Mask, room: Room, sessions: Sessions, rule: CorridorArrays,
+    terms: Terms, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
+    deviation: Array,
+) -> tuple[int, int]:  # fmt: skip
+    """Play and measure W paths of D days, each from a wealth of 1; gives (path, row) of the first that cannot be
+    booked, or (W, -1).
+
+    growths : (W, D, n) 1 + returns.  cash_growths : (W or 1, D).  tradable : (W or 1, D, n).
+    sessions : `room.sessions`.  opening : (1, n) weights.  cash : weight.
+    strategic, warm_up, figures (W, 4), deviation (W, n) : as in `measure`.
+    """
+    units = room.units
+    for w in range(len(growths)):
+        lay_out(growths, cash_growths, w, room)
+        if w == 0 or len(tradable) > 1:
+            halt(tradable, w, room)
+        status, cash_units = invest(
+            sessions, desk.at_close, desk.lots, room.scratch, 0, opening, cash, 1.0, room.none, room.opening_trades,
+            room.opening_charges, room.ledger,
+        )  # fmt: skip
+        if status == REFUSED:
+            room.ledger.nav[0] = 1.0
+            return w, 0
+        for i in range(len(units)):
+            units[i] = room.ledger.units[0, i]
+        count, stopped = play(
+            sessions, rule, terms, desk, room.scratch, room.workspace, room.bounds, 0, units, cash_units, room.ledger
+        )
+        if stopped >= 0:
+            return w, stopped
+        measure(growths, cash_growths, w, room.closes, room.ledger, count, strategic, warm_up, figures, deviation)
+    return len(growths), -1
+
+
+@lean
+def lay_out(growths: Array, cash_growths: Array, w: int, room: Room) -> None:
+    """Compound path w to its indices, and set them as tiles, the last row repeated to the end of its tile."""
+    days, n, c = growths.shape[1], growths.shape[2], min(w, len(cash_growths) - 1)
+    for t in range(len(room.tiles) * DAYS):
+        tile, d = t // DAYS, t % DAYS
+        if t > days:
+            for i in range(n + 1):
+                room.tiles[tile, i, d] = room.tiles[tile, i, d - 1]
+            continue
+        for i in range(n):
+            room.closes[t, i] = 1.0 if t == 0 else room.closes[t - 1, i] * growths[w, t - 1, i]
+            room.tiles[tile, i, d] = room.closes[t, i]
+        room.cash_index[t] = 1.0 if t == 0 else room.cash_index[t - 1] * cash_growths[c, t - 1]
+        room.tiles[tile, n, d] = room.cash_index[t]
+
+
+@lean
+def halt(tradable: Mask, w: int, room: Room) -> None:
+    """Write which lines can trade on each day of path w."""
+    for t in range(tradable.shape[1]):
+        for i in range(tradable.shape[2]):
+            room.tradable[t + 1, i] = tradable[w, t, i]
+
+
+@lean
+def measure(
+    growths: Array, cash_growths: Array, w: int, closes: Array, ledger: Ledger, count: int, strategic: Array,
+    warm_up: int, figures: Array, deviation: Array,
+) -> None:  # fmt: skip
+    """Write what path w came to on the days after `warm_up`, from its ledger of `count` bookings.
+
+    strategic : (n,) weights.  figures[w] : the sums of costs over NAV, of squared active returns, of one-way turnover
+    and of bookings that traded.  deviation[w] : (n,) sums of (weight less strategic weight)^2, after booking.
+    """
+    n, c = growths.shape[2], min(w, len(cash_growths) - 1)
+    cost, squares, turnover, events, cash = 0.0, 0.0, 0.0, 0.0, 1.0
+    for i in range(n):
+        cash -= strategic[i]
+        deviation[w, i] = 0.0
+    j = 0  # bookings so far, and the row of the units that are held
+    for t in range(1, len(closes)):
+        before = ledger.nav[t]
+        if j < count and ledger.booked[j] == t:
+            before = ledger.nav_before[j]
+            if t > warm_up:
+                buys, sells, charged, largest = 0.0, 0.0, 0.0, 0.0
+                for i in range(n):
+                    trade = ledger.trades[j, i]
+                    buys += max(trade, 0.0)
+                    sells -= min(trade, 0.0)
+                    largest = max(largest, abs(trade))
+                    for k in range(ledger.charges.shape[1]):
+                        charged += ledger.charges[j, k, i]
+                cost += charged / before
+                turnover += max(buys, sells) / before
+                events += largest > TRADED * before
+            j += 1
+        if t > warm_up:
+            benchmark, per_nav = cash * cash_growths[c, t - 1], 1.0 / ledger.nav[t]
+            for i in range(n):
+                benchmark += strategic[i] * growths[w, t - 1, i]
+                gap = ledger.units[j, i] * closes[t, i] * per_nav - strategic[i]
+                deviation[w, i] += gap * gap
+            active = before / ledger.nav[t - 1] - benchmark
+            squares += active * active
+    figures[w, 0], figures[w, 1], figures[w, 2], figures[w, 3] = cost, squares, turnover, events

@@ -1,0 +1,291 @@
+"""One rule on thousands of simulated paths: what it costs and how far it strays, with the error of each number.
+
+The paths of one laboratory are the same for every rule, so that two rules differ by what they do and not by their luck.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.inputs import Game
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.evaluation.scores import target_returns
+from backtests.laboratory.paths import FIGURES, Room, play_block
+from research.accounting import Costs, Policy
+from research.allocation import FixedWeights, target_path
+from research.arguments import check_positive, floats, is_number, is_whole, refuse
+from research.errors import ConfigError, PolicyError
+from research.market import Market
+from research.market.market import Array, frozen
+from research.risk import Model, simulated_market
+from research.risk.simulated import cash_and_halts
+from research.rules import Corridor
+
+BLOCK = 8  # paths that are drawn together and played by one call
+BPS = 1e4
+
+
+@dataclass(frozen=True, eq=False)
+class Laboratory:
+    """A law of returns, and what rules are played under in it.
+
+    target   : (n,) strategic weights; cash is the rest.  costs : of a portfolio that opens with a wealth of 1.
+    g        : price of squared tracking, as in `research.risk.daily_loss`.
+    paths, days, seed : how many paths, of how many steps each, drawn from which seed.
+    warm_up  : steps that count in no figure, so that the portfolio has forgotten that it started at its target.
+    lag      : steps from a decision to its booking. Closed forms trade at the close that they see.
+    cash, instruments, calendar, start, every : as in `simulated_market`.
+    periods_per_year : steps a year, by which figures are annualised; those of the model.
+    Raises   : ConfigError for a number out of range.
+    """
+
+    model: Model
+    target: tuple[float, ...]
+    costs: Costs
+    g: float
+    paths: int
+    days: int
+    seed: int
+    warm_up: int = 0
+    lag: int = 0
+    cash: float | None = None
+    instruments: pd.DataFrame | None = None
+    calendar: str | None = None
+    start: str | pd.Timestamp = "2000-01-03"
+    every: str = "day"
+    periods_per_year: float = 252.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers that nothing else checks."""
+        check_positive(periods_per_year=self.periods_per_year)
+        own = getattr(self.model, "periods_per_year", self.periods_per_year)
+        if own != self.periods_per_year:
+            refuse("periods_per_year is", self.periods_per_year, f"give the {own:g} of the model.")
+        weights = floats("target is", self.target, "give weights, fractions of NAV, such as (0.6, 0.4).")
+        n = self.model.growths(1, 1, self.seed).shape[-1]
+        if weights.shape != (n,) or not np.isfinite(weights).all():
+            refuse("target is", self.target, f"give a weight for each of the {n} lines of the model.")
+        object.__setattr__(self, "target", tuple(weights.tolist()))
+        if not (is_number(self.g) and self.g >= 0.0):
+            refuse("g is", self.g, "the price of tracking error is a finite number, 0 or more.")
+        for name, least in (("paths", 2), ("days", 1), ("warm_up", 0)):
+            if not (is_whole(getattr(self, name)) and getattr(self, name) >= least):
+                refuse(f"{name} is", getattr(self, name), f"give a whole number of {least} or more.")
+        if self.warm_up >= self.days:
+            refuse("warm_up is", self.warm_up, f"leave some of the {self.days} days to be measured.")
+
+    def market(self, path: int) -> Market:
+        """One path as a market."""
+        where = {name: getattr(self, name) for name in ("instruments", "calendar", "start", "every")}
+        return simulated_market(self.model, self.days, self.seed, path, self.cash, **where)  # type: ignore[arg-type]
+
+    def backtest(self, rule: Policy, path: int) -> Backtest:
+        """One path under a rule, with all its days."""
+        return backtest(self.market(path), rule, self.costs, lag=self.lag, periods_per_year=self.periods_per_year)
+
+
+class Estimate(NamedTuple):
+    """A mean over independent paths, its standard error, and the bounds that hold it with the confidence asked for."""
+
+    mean: float
+    error: float
+    lower: float
+    upper: float
+
+    def __str__(self) -> str:
+        """Mean and bounds."""
+        return f"{self.mean:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What a rule came to on each path of a laboratory, over the days after its warm-up.
+
+    cost     : (W,) bp of NAV a year.  tracking : (W,) g/2 x mean squared active return, bp a year: the other part of J.
+    turnover : (W,) a year, one-way, fraction of NAV.  events : (W,) bookings a year in which a line was traded.
+    deviation : (W, n) mean square of weight less strategic weight after each close's booking, fraction of NAV squared.
+    """
+
+    laboratory: Laboratory
+    rule: Policy
+    cost: Array
+    tracking: Array
+    turnover: Array
+    events: Array
+    deviation: Array
+
+    @property
+    def J(self) -> Array:
+        """(W,) bp of NAV a year."""
+        return self.cost + self.tracking
+
+    def summary(self, level: float = 0.95) -> pd.DataFrame:
+        """A row a figure: mean over paths, its standard error, and its bounds."""
+        rows = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=list(Estimate._fields))
+
+    def __repr__(self) -> str:
+        """The summary, as text."""
+        return f"{self.rule!r} on {len(self.cost):,} paths\n{self.summary()}"
+
+
+def estimate(values: Array, level: float = 0.95) -> Estimate:
+    """The mean of values (W,), one of each independent path, with Student's bounds.
+
+    >>> round(estimate(np.array([1.0, 2.0, 3.0])).lower, 4)   # 2 - 4.3027 / sqrt(3)
+    -0.4841
+    """
+    from scipy.special import stdtrit
+
+    if not (is_number(level) and 0.0 < level < 1.0):
+        refuse("level is", level, "give a confidence between 0 and 1, such as 0.95.")
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    reach = float(stdtrit(len(values) - 1, 0.5 + 0.5 * level)) * error
+    return Estimate(mean, error, mean - reach, mean + reach)
+
+
+def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
+    """The mean of values (W,) over that of `base` (W,) of the same paths, less 1, with its bounds.
+
+    The error of a ratio of means is that of the mean of value - ratio x base, over the mean of base: Cochran (1977),
+    Sampling Techniques, equation 6.12.
+    """
+    whole, middle = float(np.mean(values) / np.mean(base)), float(np.mean(base))
+    over = estimate(values - whole * base, level)
+    reach, gap = (over.upper - over.lower) / 2.0 / middle, whole - 1.0
+    return Estimate(gap, over.error / middle, gap - reach, gap + reach)
+
+
+def difference(one: Played, other: Played, figure: str = "J", level: float = 0.95) -> Estimate:
+    """How much more of a figure `one` has than `other`, path by path: both were played on the same ones.
+
+    Raises : ConfigError for two that were not, and for a figure that is not one number a path.
+    """
+    if figure not in ("J", *FIGURES):
+        refuse("figure is", figure, f"use one of J, {', '.join(FIGURES)}.")
+    mine, theirs = one.laboratory, other.laboratory
+    for name in ("seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
+        a, b = getattr(mine, name), getattr(theirs, name)
+        if a != b:
+            raise ConfigError(f"{name} is {a!r} for one and {b!r} for the other: play both on the same paths.")
+    if not np.array_equal(mine.model.growths(1, mine.days, mine.seed), theirs.model.growths(1, mine.days, mine.seed)):
+        raise ConfigError("the model of one draws other paths than that of the other: play both on the same paths.")
+    return estimate(getattr(one, figure) - getattr(other, figure), level)
+
+
+def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
+    """Play a rule on every path.
+
+    rule    : any policy with an allocation. Paths are played compiled where it is a corridor that is the same on two
+              of them, and costs depend on the size of a trade alone; otherwise one `backtest` at a time.
+    workers : threads, which take one block of paths after the other; the figures are the same to the bit.
+    Raises  : ConfigError and PolicyError as `backtest` does, naming the path where only some cannot be booked.
+    """
+    if not (is_whole(workers) and workers >= 1):
+        refuse("workers is", workers, "give a whole number of threads, 1 or more.")
+    first = laboratory.backtest(rule, 0)  # refuses what fits no path
+    if laboratory.warm_up < first.first:
+        refuse(
+            "warm_up is",
+            laboratory.warm_up,
+            f"the rule has nothing to go by before step {first.first}: give that or more.",
+        )
+    corridor = _common_corridor(laboratory, rule, first)
+    if corridor is not None:
+        figures, deviation = _by_block(laboratory, rule, first, corridor, workers)
+    else:
+        found = [_measured(laboratory, laboratory.backtest(rule, k)) for k in range(laboratory.paths)]
+        figures, deviation = (np.array(part) for part in zip(*found, strict=True))
+    days, year = laboratory.days - laboratory.warm_up, laboratory.periods_per_year
+    cost, squares, turnover, events = (frozen(figures[:, k] * (year / days)) for k in range(len(FIGURES)))
+    tracking = frozen(0.5 * laboratory.g * BPS * squares)
+    return Played(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
+
+
+def _common_corridor(laboratory: Laboratory, rule: Policy, first: Backtest) -> Corridor | None:
+    """The corridor of all paths, by which the compiled loop can play them; None where there is none.
+
+    A rule that reads returns has another one on the second path than on the first.
+    """
+    costs = laboratory.costs
+    by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
+    once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
+    if not (by_size and once and first.holds is None):
+        return None
+    one, other = (
+        rule.corridor(market, first.targets, costs)  # type: ignore[attr-defined]
+        for market in (first.market, laboratory.market(1))
+    )
+    return one if _is_same(one.compiled, other.compiled) and _is_same(one.terms, other.terms) else None
+
+
+def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return all(
+        _is_same(a, b) if isinstance(a, tuple) else np.array_equal(a, b) for a, b in zip(one, other, strict=True)
+    )
+
+
+# -- compiled --------------------------------------------------------------------------------------------------------
+
+
+def _by_block(
+    laboratory: Laboratory, rule: Policy, first: Backtest, corridor: Corridor, workers: int
+) -> tuple[Array, Array]:
+    """Sums over days (W, figures) and (W, n), as `worlds.measure` has them; `first` is the backtest of the first path.
+
+    Each worker takes every so many-th block of paths, and plays them in a room of its own.
+    """
+    model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
+    figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
+    game = Game.of(
+        first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
+        "reinvest", None, first.name, 1.0,
+    )  # fmt: skip
+    opening, strategic = first.targets.at(0), np.array(laboratory.target)
+    opened = np.array(opening[None]), float(1.0 - opening.sum())
+
+    def play_every(worker: int) -> tuple[int, int, float] | None:
+        """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
+        room = Room.empty(days, n)
+        sessions = room.sessions(game.sessions)
+        for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
+            stop = min(start + BLOCK, laboratory.paths)
+            growths = model.growths(stop - start, days, seed, start)
+            cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
+            w, t = play_block(
+                growths, 1.0 + cash, tradable, room, sessions, corridor.compiled, corridor.terms, game.desk, *opened,
+                strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
+            )  # fmt: skip
+            if t >= 0:
+                return start + w, t, float(room.ledger.nav[t])
+        return None
+
+    with ThreadPoolExecutor(workers) as pool:
+        failed = [found for found in pool.map(play_every, range(workers)) if found]
+    if failed:
+        path, t, nav = min(failed)
+        raise PolicyError(f"on path {path}, {game.refused(t, nav)}")
+    return figures, deviation
+
+
+# -- one at a time ---------------------------------------------------------------------------------------------------
+
+
+def _measured(laboratory: Laboratory, played: Backtest) -> tuple[Array, Array]:
+    """The same sums of one path, from its record."""
+    days, strategic = laboratory.days - laboratory.warm_up, FixedWeights(laboratory.target)
+    active = played.gross_returns - target_returns(target_path(strategic, played.market), played.market, played.first)
+    bookings = played.booked[played.ledger.booked[played.booked] > laboratory.warm_up]
+    sums = (
+        played.cost_rate[-days:].sum(),
+        (active[-days:] ** 2).sum(),
+        played.turnover[-days:].sum(),
+        played.counted[bookings].any(axis=1).sum(),
+    )
+    gaps = played.weights.to_numpy()[-days:] - laboratory.target
+    return np.array(sums), (gaps**2).sum(axis=0)

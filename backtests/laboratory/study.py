@@ -1,0 +1,357 @@
+"""How far rules are above the optimum, in markets whose best policy is known.
+
+The reference is the optimal region itself, played on the same paths as every rule, so that shocks cancel; what its
+programme promises stands beside it. A step is a week: rules look at every one, and trade at the close that they see.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests.laboratory.paths import FIGURES
+from backtests.laboratory.simulate import Laboratory, Played, difference, estimate, play, ratio
+from research.accounting import Costs, Policy
+from research.allocation import FixedWeights
+from research.errors import ConfigError
+from research.market.market import Array
+from research.risk import GBM
+from research.rules import (
+    BestPoint,
+    Calendar,
+    CostBenefit,
+    Never,
+    NoTradeRegion,
+    OptimalRegion,
+    Threshold,
+    TrackingError,
+)
+from research.rules.dynamic_programming import optimal_region
+from research.rules.one_asset import best_half_width, to_edge
+from research.rules.region import Region
+
+OPTIMUM = "optimal region"
+WEEKS = 52  # steps a year
+YEARS, WARM_UP = 10, 3  # that are counted, and that are not
+Rules = Mapping[str, Policy]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Normal lines beside cash that earns nothing, and what a policy is judged by.
+
+    target : of each line, fraction of NAV; cash is the rest.  mean : growth a year above cash, continuously compounded.
+    volatility : a year.  correlation : of any two lines.  cost : a side, fraction of the notional.
+    g : price of squared tracking.
+    """
+
+    target: tuple[float, ...]
+    mean: tuple[float, ...]
+    volatility: tuple[float, ...]
+    correlation: float
+    cost: float
+    g: float = 5.0
+
+    @property
+    def covariance(self) -> Array:
+        """(n, n) a year."""
+        n = len(self.target)
+        alike: Array = self.correlation + (1.0 - self.correlation) * np.eye(n)
+        return alike * np.outer(self.volatility, self.volatility)
+
+    @property
+    def holding(self) -> FixedWeights:
+        """The target, as rules take it."""
+        return FixedWeights(self.target)
+
+    def laboratory(self, paths: int, seed: int) -> Laboratory:
+        """The market in weeks, of which three years go before the ten that count. Raises ConfigError."""
+        costs = Costs.bps(len(self.target), commission=1e4 * self.cost)
+        return Laboratory(
+            GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.g, paths,
+            WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS,
+        )  # fmt: skip
+
+    def region(self, g: float | None = None) -> Region:
+        """The optimum of one or two lines, at this or another price of tracking. Raises ConfigError."""
+        costs = np.full(len(self.target), self.cost)
+        price = self.g if g is None else g
+        return optimal_region(
+            np.array(self.target), np.array(self.mean), self.covariance, costs, price, interval=1.0 / WEEKS
+        )
+
+
+WORKED = Problem((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
+MARKETS: Mapping[str, Problem] = {
+    "1 bp": replace(WORKED, cost=0.0001),
+    "2 bp": replace(WORKED, cost=0.0002),
+    "10 bp": WORKED,
+    "50 bp": replace(WORKED, cost=0.0050),
+    "10 bp, volatility 70 and 90 %": replace(WORKED, volatility=(0.7, 0.9)),
+    "2 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
+    "10 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+}
+
+
+# -- the score -------------------------------------------------------------------------------------------------------
+
+
+def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers: int = 1) -> pd.DataFrame:
+    """How far each rule's J is above that of the optimal region, on common paths: `gaps`, the optimum first.
+
+    laboratory : with lag 0 and steps as long as the region's interval, or the region is not its optimum.
+    Raises     : ConfigError where it is not, or where a rule has the optimum's own name.
+    """
+    if laboratory.lag != 0 or not math.isclose(region.interval * laboratory.periods_per_year, 1.0):
+        raise ConfigError(
+            f"the region is best for decisions every {region.interval:.4g} years that are booked at once; the "
+            f"laboratory has steps of {1.0 / laboratory.periods_per_year:.4g} years and lag {laboratory.lag}."
+        )
+    if OPTIMUM in rules:
+        raise ConfigError(f"a rule is named {OPTIMUM!r}: that is the reference. Give it another name.")
+    best = OptimalRegion(FixedWeights(laboratory.target), region)
+    played = {name: play(laboratory, rule, workers) for name, rule in {OPTIMUM: best, **rules}.items()}
+    return gaps(played, OPTIMUM)
+
+
+def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> pd.DataFrame:
+    """A row a rule: its figures, and how far its J is above the reference's, paired over the paths that they share.
+
+    J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
+    gap, gap_error, gap_lower, gap_upper : J less the reference's, bp a year, its standard error and bounds.
+    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `laboratory.ratio`.
+    verdict : is the gap told apart from zero at this level?
+    """
+    base, rows = played[reference], {}
+    for name, one in played.items():
+        whole, gap, over = estimate(one.J, level), difference(one, base, level=level), ratio(one.J, base.J, level)
+        rows[name] = {
+            "J": whole.mean, "J_lower": whole.lower, "J_upper": whole.upper,
+            **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
+            "gap": gap.mean, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
+            "relative": over.mean, "relative_error": over.error,
+            "relative_lower": over.lower, "relative_upper": over.upper,
+            "verdict": "reference" if name == reference else _verdict(gap.lower, gap.upper),
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+
+
+def _verdict(lower: float, upper: float) -> str:
+    return "above" if lower > 0.0 else "below" if upper < 0.0 else "not told apart"
+
+
+# -- the rules -------------------------------------------------------------------------------------------------------
+
+Make = Callable[..., Policy]
+BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV
+BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
+LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
+HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
+PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # g of the frontier's regions
+
+
+class Family(NamedTuple):
+    """Rules that differ in one or two settings. make : a rule of them.  settings : those tried."""
+
+    make: Make
+    settings: Sequence[tuple[float, ...]]
+
+
+def families(problem: Problem) -> dict[str, Family]:
+    """The families that are tuned, by name; what goes by a covariance is given the market's own."""
+    holding = problem.holding
+    known: dict[str, Any] = {"covariance": problem.covariance.tolist(), "periods_per_year": float(WEEKS)}
+    priced = known | {"g": problem.g}
+    waiting = partial(CostBenefit, holding, **priced)
+    shrunk = partial(TrackingError, holding, **known)
+    best = partial(BestPoint, holding, check="day", **priced)
+    return {
+        "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
+        "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
+        "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
+        "tracking error": Family(
+            lambda limit, part: shrunk(limit=limit, part=part), [(a, b) for a in LIMITS for b in PARTS]
+        ),
+        "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
+    }
+
+
+def untuned(problem: Problem) -> dict[str, Policy]:
+    """Rules as desks use them, and the closed form's own bands: nothing about them is fitted."""
+    holding = problem.holding
+    known: Any = problem.covariance.tolist()
+    return {
+        "never": Never(holding),
+        "every week": Calendar(holding, 1),
+        "every 4 weeks": Calendar(holding, 4),
+        "every 13 weeks": Calendar(holding, 13),
+        "every 52 weeks": Calendar(holding, 52),
+        "5 points to target": Threshold(holding, 0.05),
+        "5 points to edge": Threshold(holding, 0.05, "edge"),
+        "20 % relative": Threshold(holding, 0.20, kind="relative"),
+        "closed form": NoTradeRegion(holding, g=problem.g, covariance=known, periods_per_year=float(WEEKS)),
+    }
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning chose. settings : by family.  trials : rules played in all.  seed, paths : of the worlds."""
+
+    settings: Mapping[str, tuple[float, ...]]
+    trials: int
+    seed: int
+    paths: int
+
+
+def tune(problem: Problem, paths: int, seed: int, workers: int = 1) -> Tuned:
+    """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
+    laboratory, chosen, trials = problem.laboratory(paths, seed), {}, 0
+    for name, family in families(problem).items():
+        losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
+        chosen[name] = family.settings[int(np.argmin(losses))]
+        trials += len(losses)
+    return Tuned(chosen, trials, seed, paths)
+
+
+# -- one line --------------------------------------------------------------------------------------------------------
+
+COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
+LINE, LINE_VOLATILITY, LOOKS = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
+
+
+class Laws(NamedTuple):
+    """How the optimum of one line grows with cost.
+
+    table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
+    width, loss : exponents of cost, by least squares of logarithms; the theory has 1/3 and 2/3.
+    """
+
+    table: pd.DataFrame
+    width: float
+    loss: float
+
+
+def laws(g: float = 5.0) -> Laws:
+    """The optimal band of a 60/40 portfolio's line at several costs, by dynamic programming and in closed form.
+
+    Source: Janecek and Shreve (2004), as `research.rules.one_asset` has it.
+    """
+    rows, interval, drift = [], 1.0 / LOOKS, LINE * LINE_VOLATILITY**2
+    for cost in COSTS:
+        region = optimal_region(
+            np.array([LINE]), np.array([drift]), np.array([[LINE_VOLATILITY**2]]), np.array([cost]), g, interval
+        )
+        h = best_half_width(LINE, cost, g, sigma=LINE_VOLATILITY, interval=interval)
+        closed = 1e4 * to_edge(LINE, LINE_VOLATILITY, h, interval).loss(LINE_VOLATILITY, cost, g)
+        width = float(region.upper[0][0] - region.lower[0][0]) / 2.0
+        rows.append((cost, width, 1e4 * region.value, h, closed))
+    table = pd.DataFrame(rows, columns=["cost", "half_width", "loss", "closed_width", "closed_loss"])
+    logs = np.log(table.to_numpy())
+    width, loss = (float(np.polyfit(logs[:, 0], logs[:, k], 1)[0]) for k in (1, 2))
+    return Laws(table, width, loss)
+
+
+# -- one study -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Every rule in the worked market, and the usual ones in others.
+
+    table : as `gaps` gives it, the optimum first.
+    curves : the same of each family's settings, and of regions that are best at other prices of tracking; with columns
+    policy (the setting) and family.
+    markets : the same a market and rule, with columns policy and market; its reference is the optimum, or where none
+    is known the best rule played.
+    laws : as `laws` gives them.
+    """
+
+    problem: Problem
+    laboratory: Laboratory
+    region: Region
+    tuned: Tuned
+    table: pd.DataFrame
+    curves: pd.DataFrame
+    markets: pd.DataFrame
+    laws: Laws
+
+    @property
+    def promised(self) -> float:
+        """J of the optimum by its programme, bp a year."""
+        return 1e4 * self.region.value
+
+    def sample(self, path: int = 0) -> pd.DataFrame:
+        """One path under the optimum, a row a week that counts: gaps as drifted, gaps as booked; fraction of NAV."""
+        return weekly_gaps(self.laboratory, OptimalRegion(self.problem.holding, self.region), path)
+
+    def __repr__(self) -> str:
+        """A short table and what was found."""
+        from backtests.pages.laboratory import laboratory_text
+
+        return laboratory_text(self)
+
+    def _repr_html_(self) -> str:
+        from backtests.pages.laboratory import laboratory_cell
+
+        return laboratory_cell(self)
+
+
+def study(
+    problem: Problem = WORKED,
+    paths: int = 1_000,
+    seed: int = 1,
+    workers: int = 1,
+    markets: Mapping[str, Problem] = MARKETS,
+) -> Study:
+    """Tune in worlds of the next seed, then play every rule in those of this one. Raises ConfigError."""
+    laboratory, region = problem.laboratory(paths, seed), problem.region()
+    tuned = tune(problem, max(paths // 3, 2), seed + 1, workers)
+    tried = families(problem)
+    rules = untuned(problem) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
+    table = optimality_gap(laboratory, rules, region, workers)
+    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(problem.holding, problem.region(g)) for g in PRICES}
+    part = tuned.settings["tracking error"][1]
+    drawn = {
+        name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
+        for name, f in tried.items()
+    }
+    curves = []
+    for family, members in {"optimal region": optima, **drawn}.items():
+        one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
+        curves.append(one.reset_index().assign(family=family))
+    across = [
+        usual(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name) for name, one in markets.items()
+    ]
+    settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
+    return Study(problem, laboratory, region, tuned, table, settings, elsewhere, laws())
+
+
+def setting_words(setting: tuple[float, ...]) -> str:
+    """A setting as it is named in `Study.curves`."""
+    return ", ".join(f"{value:g}" for value in setting)
+
+
+def usual(problem: Problem, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+    """`gaps` of the untuned rules that trade, and not each week; above the best of them where no optimum is known."""
+    laboratory, rules = problem.laboratory(paths, seed), untuned(problem)
+    rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
+    if len(problem.target) <= 2:
+        return optimality_gap(laboratory, rules, problem.region(), workers)
+    played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
+    return gaps(played, min(played, key=lambda name: float(played[name].J.mean())))
+
+
+def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
+    """Gaps of two lines on one path: columns first, second as drifted; first_after, second_after as booked."""
+    record, target = laboratory.backtest(rule, path), np.array(laboratory.target)
+    after = record.weights.to_numpy()
+    grown = after[:-1] * (1.0 + record.market.returns[record.first + 1 :])
+    cash = 1.0 - after[:-1].sum(axis=1)
+    drifted = grown / (grown.sum(axis=1) + cash * (1.0 + record.market.cash[record.first + 1 :]))[:, None]
+    kept = slice(laboratory.warm_up, None)
+    both = np.hstack([drifted - target, after[1:] - target])[kept]
+    return pd.DataFrame(both, columns=["first", "second", "first_after", "second_after"])

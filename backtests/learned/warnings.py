@@ -1,0 +1,173 @@
+"""What a learned policy met in a backtest, held against what it learned from; and what a reader must be told of it."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.wording import counted, listed, number
+from research.accounting import View
+from research.learning import LearnedPolicy
+from research.learning.drift import Drift, observation_drift
+from research.learning.state import Rows
+from research.learning.universal.rule import Universal, trained
+from research.market import Market
+from research.market.calendars import last_of, scheduled
+from research.market.market import Array
+
+if TYPE_CHECKING:
+    from backtests.engine.result import Backtest
+
+NAMED = 3  # features at most in a warning, those that drifted farthest
+FAR = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
+ALL = slice(None)  # days of a test
+
+
+def observations(policy: LearnedPolicy, played: "Backtest", days: slice = ALL) -> Array:
+    """(D, k) what a policy saw at the last session of each of its periods, see `LearnedPolicy.features`.
+
+    days : of the test, those on which it was in force.
+    """
+    market = played.market
+    tested = np.arange(played.first + 1, len(market.dates))[days]
+    asked = tested[last_of(market.days[tested], policy.every, market.calendar)]
+    seen = [policy.features(view) for view in _views(played, asked)]
+    return np.array(seen).reshape(len(asked), len(policy.standard.mean))
+
+
+def _views(played: "Backtest", rows: Rows) -> Iterator[View]:
+    """What a policy saw at these rows of the market (D,)."""
+    market, first, weights = played.market, played.first, played.weights.to_numpy()
+    for t in rows.tolist():
+        d = t - first
+        yield View(
+            past=market.past(t),
+            target=played.targets.at(t),
+            weights=weights[d],
+            cash_weight=float(played.cash_weight.iloc[d]),
+            nav=float(played.ledger.nav[d]),
+            nav_history=played.ledger.nav[: d + 1],
+            days_since_trade=t - int(played.last_booked[d]),
+            costs=played.costs.until(t + 1),
+        )
+
+
+def drift_in(played: "Backtest") -> list[Drift]:
+    """How far each feature of a learned policy has drifted from its training; empty where its card cannot tell."""
+    policy = played.policy
+    return _drift(policy, played, ALL) if isinstance(policy, LearnedPolicy) else []
+
+
+def _drift(policy: LearnedPolicy, played: "Backtest", days: slice) -> list[Drift]:
+    if "observed" not in policy.card:
+        return []
+    seen = observations(policy, played, days)
+    return observation_drift(policy.card, seen) if len(seen) else []
+
+
+def use_warnings(played: "Backtest") -> tuple[str, ...]:
+    """What must be known of where a policy was used, see `warnings_of`."""
+    return warnings_of(played.policy, played, played.name)
+
+
+def _unlike(policy: Universal, played: "Backtest", name: str, days: slice) -> tuple[str, ...]:
+    """Was the universal rebalancer asked about portfolios unlike any that it learned from?"""
+    market = played.market
+    tested = np.arange(played.first + 1, len(market.dates))[days]
+    asked = tested[scheduled(market.days[tested], policy.every, market.calendar)]
+    met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
+    drawn, said = trained().card["settings"]["markets"], []
+    for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
+        low, high = min(drawn[what]), max(drawn[what])
+        values = met[:, j] if len(met) else np.zeros(0)
+        if outside := int(((values < low) | (values > high)).sum()):
+            said.append(
+                f"{what.replace('_', ' ')} from {values.min():.3g} to {values.max():.3g} (it learned from {low:g} to "
+                f"{high:g}), outside at {outside:,} of {counted(len(met), 'decision')}"
+            )
+    unlike = f"{name} met portfolios unlike any that it learned from: {listed(said)}." if said else ""
+    return tuple(words for words in (unlike, _unknown_costs(played, name)) if words)
+
+
+def _unknown_costs(played: "Backtest", name: str) -> str:
+    """What a trade costs besides what the universal rebalancer is told of."""
+    from backtests.evaluation.tables import CHARGES, charged_words
+
+    told = (CHARGES["commission"], CHARGES["half_spread"])
+    others = [words for words in charged_words(played.costs)[0] if words not in told]
+    return f"{name} is told of commissions and half-spreads; the test charges {listed(others)} too." if others else ""
+
+
+def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:
+    """What must be known of where a policy was used: on days that it saw, on revised data, in an unlike market.
+
+    Nothing for one that was not learned.
+    The engine itself refuses a test that begins before the last day that a policy saw. What its card says is held
+    against the test besides.  name : by which it is called.  days : of the test, those on which it was in force.
+    """
+    if isinstance(policy, Universal):
+        return _unlike(policy, played, name, days)
+    if not isinstance(policy, LearnedPolicy):
+        return ()
+    saw = policy.card.get("saw", {})
+    of_days = _of_days(saw, played, name, days) if saw.get("last") else ()
+    unlike = _other_terms(policy.card, played, name)
+    said = (*of_days, unlike, drift_words(name, _drift(policy, played, days)))
+    return tuple(words for words in said if words)
+
+
+def _of_days(saw: Mapping[str, Any], played: "Backtest", name: str, days: slice) -> tuple[str, str]:
+    first, last = pd.Timestamp(saw["first"]), pd.Timestamp(saw["last"])
+    tested = played.dates[1:][days]
+    return _seen_days(first, last, tested, name), _other_past(first, last, saw["fingerprint"], played.market, name)
+
+
+def _other_terms(card: Mapping[str, Any], played: "Backtest", name: str) -> str:
+    """Costs, a lag or a year that it did not learn with: nothing that it sees tells it of them."""
+    objective = card.get("objective", {})
+    if not objective:
+        return ""
+    far = max(FAR, card.get("settings", {}).get("variation", {}).get("cost", 1.0))
+    learned = float(np.mean([sum(rates.values()) for rates in objective["costs_bps"].values()]))
+    paid, said = 1e4 * float(np.nanmean(played.costs.total)), []
+    if max(learned, paid) > far * min(learned, paid):
+        said.append(f"costs of {learned:g} bp a side in the mean, and pays {paid:g}")
+    if objective["lag"] != played.lag:
+        said.append(f"a lag of {counted(objective['lag'], 'session')}, and has {counted(played.lag, 'session')}")
+    if objective["periods_per_year"] != played.periods_per_year:
+        said.append(f"{objective['periods_per_year']:g} periods a year, and meets {played.periods_per_year:g}")
+    return f"{name} learned with {listed(said)}: what it does fits what it learned with." if said else ""
+
+
+def _seen_days(first: pd.Timestamp, last: pd.Timestamp, tested: pd.DatetimeIndex, name: str) -> str:
+    among = int(((first <= tested) & (tested <= last)).sum())
+    if not among:
+        return ""
+    return (
+        f"{name} learned from the days {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {among:,} of the test's "
+        f"{len(tested):,} are among them: its figures are not all out of sample."
+    )
+
+
+def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, market: Market, name: str) -> str:
+    """The market has the very days that it learned from, and something else on them."""
+    if market.dates[0] != first or market.dates[-1] < last:
+        return ""
+    now = market.until(last).fingerprint
+    if now == fingerprint:
+        return ""
+    return (
+        f"{name} learned from data {fingerprint[:8]}, and on the days {first:%Y-%m-%d} to {last:%Y-%m-%d} "
+        f"market {market.name!r} has {now[:8]}: it was revised since, or is another."
+    )
+
+
+def drift_words(name: str, drifts: list[Drift]) -> str:
+    """That a policy met a market unlike its training, and in what; nothing where it did not."""
+    past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
+    if not past:
+        return ""
+    each = [f"{d.feature} ({number(d.distance)}, no training world above {number(d.limit)})" for d in past[:NAMED]]
+    more = [f"{len(past) - NAMED} more"] if len(past) > NAMED else []
+    return f"{name} met a market unlike its training, by the distance of what it saw from there: {listed(each + more)}."

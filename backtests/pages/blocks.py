@@ -1,0 +1,427 @@
+"""What the blocks of a sheet say: a comparison, and the trades that follow, as the words and cells of a page."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from backtests.evaluation.tables import (
+    CHARGES,
+    FLOWS,
+    GROUPS,
+    ROWS,
+    WEALTH,
+    Row,
+    charged_words,
+    comparison_figures,
+    distinguished,
+    drawdown_dates,
+    finding,
+    rule_words,
+)
+from backtests.figures.comparison.costs import cost_table, costs
+from backtests.figures.comparison.evidence import SHOWN, differences
+from backtests.figures.comparison.learning import curves, seeds, tuning
+from backtests.figures.comparison.timeline import timeline
+from backtests.figures.comparison.weights import weights
+from backtests.figures.comparison.years import calendar, year_table
+from backtests.figures.picture import Picture
+from backtests.figures.styles import Look, looks
+from backtests.wording import counted, listed, number, percent
+from research.accounting import Costs
+from research.accounting.costs import CARRIES, COLUMNS, USUAL
+
+if TYPE_CHECKING:
+    from backtests.comparison.comparison import Comparison
+    from research.trading import TradeList
+
+Block = dict[str, Any]
+
+BOLD_RULE = (
+    "Bold: the best policy of a row, where every other can be told apart from it (paired bootstrap, Holm-adjusted over "
+    "all others, 5 %). A row without intervals has no bold. Below a figure stands its interval."
+)
+WEIGHTS_WORDS = (
+    "The ground is the range of the file, the rule across it the target, the dotted lines the band past which the rule "
+    "trades, where it has one. Below each panel a stroke up is a purchase, a stroke down a sale."
+)
+PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
+SETTING = 112  # letters of a setting on one line
+COST_COLUMNS = (
+    *(Row(column, column.replace("half_", "half-").replace("_", " "), "bp a year") for column in (*COLUMNS, *CARRIES)),
+    ROWS["cost"],
+    ROWS["opening_cost"],
+    ROWS["tracking_error"],
+    Row("tracking_penalty", "its part of J", "bp a year"),
+    Row("J", "J", "bp a year"),
+)
+SEED_COLUMNS = (
+    Row("J_training", "J, training worlds", "bp a year"),
+    Row("J", "J, out of sample", "bp a year"),
+    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
+)
+
+
+def page_styles(comparison: "Comparison") -> dict[str, Look]:
+    """What each policy looks like, in every picture and table."""
+    strategic = comparison.portfolio.strategic
+    other = {name: getattr(f.policy, "allocation", strategic) != strategic for name, f in comparison.fitted.items()}
+    return looks(other, comparison.reference, comparison.recommendation.policy)
+
+
+def first_screen(comparison: "Comparison") -> Block:
+    """Title, verdict, growth, table, differences and warnings: what a notebook's cell shows too."""
+    styles, dates = page_styles(comparison), comparison.backtests[comparison.reference].dates
+    portfolio, reference = comparison.portfolio, comparison.reference
+    count = len(comparison.scores)
+    return {
+        "title": portfolio.name,
+        "subtitle": f"{counted(count, 'policy', 'policies')}, {_span(dates)}, net of costs",
+        "reference": reference,
+        "recommendation": comparison.recommendation.sentence,
+        "colour": styles[comparison.recommendation.policy].colour if comparison.recommendation.policy else "soft",
+        "finding": finding(comparison),
+        "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
+        "columns": _columns(comparison, styles),
+        "groups": _groups(comparison),
+        "table_caption": "Out of sample and net of costs unless it says gross.",
+        "interval_words": f"with {percent(comparison.evidence.level, 0)} intervals",
+        "bold_rule": BOLD_RULE,
+        "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in comparison.recommendation.broken.items()),
+        "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
+        "differences": _differences(comparison, styles),
+        "differences_caption": (
+            f"Each policy less {reference}, on the same days. Below a difference stands its interval "
+            f"({percent(comparison.evidence.level, 0)}), which does not depend on how many are compared; p and word "
+            f"are adjusted (Holm) for {count - 1}."
+        ),
+        "difference_picture": differences(comparison.evidence, styles) if count > 1 else None,
+        "warnings": comparison.warnings,
+    }
+
+
+def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
+    chosen, strategic = comparison.recommendation.policy, comparison.portfolio.strategic
+    marks = {comparison.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
+    if chosen == comparison.reference:
+        marks[chosen] = "reference, recommended"
+    return [
+        {
+            "name": name,
+            "rule": rule_words(f.policy, strategic),
+            "look": styles[name],
+            "mark": marks.get(name, ""),
+            "chosen": name == chosen,
+        }
+        for name, f in comparison.fitted.items()
+    ]
+
+
+def _groups(comparison: "Comparison") -> list[Block]:
+    """The rows of the table, in groups; the last group is about who may be recommended."""
+    without = {row.key: float("nan") for row in FLOWS}
+    figures = {name: without | found for name, found in comparison_figures(comparison).items()}
+    flows = FLOWS if any(played.flows.any() for played in comparison.backtests.values()) else ()
+    groups = [
+        {"name": name, "rows": [_row(comparison, row, figures) for row in (*rows, *flows * (name == WEALTH))]}
+        for name, rows in GROUPS.items()
+    ]
+    made = comparison.recommendation
+    kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in figures]
+    among = [
+        {
+            "words": "–" if n not in made.p else "yes" if n in made.members else "no",
+            "below": [_p_words(made.p[n])] if n in made.p else [],
+            "best": False,
+        }
+        for n in figures
+    ]
+    rows = [
+        {"label": "Keeps the limits", "unit": "", "cells": kept},
+        {"label": "In the confidence set", "unit": "90 %", "cells": among},
+    ]
+    return [*groups, {"name": "Standing", "rows": rows}]
+
+
+def _row(comparison: "Comparison", row: Row, figures: Mapping[str, Mapping[str, Any]]) -> Block:
+    best = distinguished(comparison.evidence, row.metric) if row.metric else None
+    own = comparison.evidence.figures(row.metric) if row.metric else {}
+    cells = []
+    for name, by_key in figures.items():
+        below: list[str] = []
+        if name in own:
+            below = [interval(row.times * own[name].lower, row.times * own[name].upper, row.digits)]
+        elif row.key == "max_drawdown":
+            below = drawdown_dates(by_key).replace(" to", ",to").split(",")
+        cells.append({"words": row.cell(by_key), "below": below, "best": name == best})
+    return {"label": row.label, "unit": row.unit, "cells": cells}
+
+
+def _p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
+def interval(low: float, high: float, digits: int) -> str:
+    """An interval in words."""
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
+    found = {metric: comparison.evidence.differences(metric) for metric in SHOWN}
+    rows = []
+    for name in found["J"]:
+        cells = []
+        for metric, shown in SHOWN.items():
+            d, times, digits = found[metric][name], shown.times, shown.digits
+            cells.append(
+                {
+                    "words": number(times * d.estimate, digits, signed=True),
+                    "p": f"{d.p_holm:.3f}",
+                    "verdict": d.verdict,
+                    "below": interval(times * d.lower, times * d.upper, digits),
+                }
+            )
+        rows.append(
+            {"name": name, "look": styles[name], "cells": cells, "chosen": name == comparison.recommendation.policy}
+        )
+    return rows
+
+
+# -- the rest of the sheet -------------------------------------------------------------------------------------------
+
+
+def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mapping[str, str]) -> Block:
+    """Every block of a tearsheet. run : name and words of what identifies the run."""
+    first, styles = first_screen(comparison), page_styles(comparison)
+    played, portfolio, yardstick = comparison.backtests, comparison.portfolio, comparison.yardstick
+    chosen = comparison.recommendation.policy
+    shown = chosen or comparison.reference
+    by_year = year_table(played)
+    returns = {str(name): {str(year): value for year, value in by_year[name].items()} for name in by_year}
+    year_columns = [Row(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
+    cost = cost_table(played, comparison.scores, yardstick.periods_per_year)
+    fits = fitted_pictures(comparison, styles)
+    before = played[comparison.reference].dates[0]
+    return first | {
+        "facts": _facts(comparison, run),
+        "weights": weights(played[shown], styles[shown], yardstick.lower, yardstick.upper),
+        "weights_words": WEIGHTS_WORDS,
+        "years": calendar(by_year, styles, comparison.reference),
+        "year_table": figures_table(
+            "Return of each calendar year, net of costs; the first and the last may be parts of years",
+            "policy",
+            year_columns,
+            returns,
+            styles,
+            chosen,
+        ),
+        "costs": costs(cost, styles, yardstick.g, portfolio.limits.tracking_error),
+        "cost_table": figures_table(
+            "Each cost by its name, and what distance from the strategic target adds to J",
+            "policy",
+            [row for row in COST_COLUMNS if row.key in cost],
+            _by_name(cost, "policy"),
+            styles,
+            chosen,
+        ),
+        "fits": fits,
+        "seed_tables": _seed_tables(comparison),
+        "last_training_day": f"{before:%Y-%m-%d}",
+        "trades": trades,
+        "candidates": _candidates(comparison, styles),
+        "conventions": _conventions(comparison),
+        "settings": settings_text(comparison.settings),
+        "sections": _sections(first, bool(fits), trades is not None),
+    }
+
+
+def pictures(sheet: Block) -> list[Picture]:
+    """Every picture of a sheet, in order."""
+    names = ("growth", "difference_picture", "weights", "years", "costs")
+    return [picture for picture in (*(sheet[name] for name in names), *sheet["fits"]) if picture is not None]
+
+
+def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
+    names = {
+        "table": "Figures",
+        "differences": f"Differences to {first['reference']}",
+        "weights": "Weights",
+        "years": "Years",
+        "costs": "Costs",
+        "fitting": "Fitting",
+        "trades": "Trades",
+        "conventions": "Conventions",
+        "settings": "Settings",
+    }
+    there = {"differences": bool(first["differences"]), "fitting": fits, "trades": trades}
+    return [{"id": key, "name": name} for key, name in names.items() if there.get(key, True)]
+
+
+def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
+    portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
+    assets, total = portfolio.market.assets, 1e4 * portfolio.costs.total
+    low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
+    later = {0: "at the same one", 1: "at the next"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
+    rates, limit = low if low == high else f"{low} to {high}", portfolio.limits.tracking_error
+    others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
+    besides = f", and besides {listed(others)}" if others else ""
+    facts = {
+        "Universe": f"{counted(len(assets), 'line')}: {listed(assets, most=12)}; in {portfolio.basis}",
+        "Test": f"{_span(dates)}, {len(dates) - 1:,} days; whatever is fitted, on the days before",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, booked {later}",
+        "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
+        + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
+        "Accounting": comparison.accounting,
+        **run,
+    }
+    return [{"name": name, "words": words} for name, words in facts.items()]
+
+
+def _span(dates: pd.DatetimeIndex) -> str:
+    return f"{dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
+
+
+def table(
+    caption: str,
+    heads: Sequence[str | tuple[str, str]],
+    rows: Iterable[Sequence[str]],
+    *,
+    texts: Sequence[int] = (),
+    styles: Mapping[str, Look] | None = None,
+    chosen: str | None = None,
+) -> Block:
+    """A plain table: heads with units, rows of words.
+
+    texts : columns set left.  styles : of the policies in column 0.  chosen : the row to mark, by its column 0.
+    """
+    titled = [head if isinstance(head, tuple) else (head, "") for head in heads]
+    return {
+        "caption": caption,
+        "heads": [{"words": words, "unit": unit} for words, unit in titled],
+        "text": [k in texts for k in range(len(titled))],
+        "rows": [
+            {"cells": list(row), "look": (styles or {}).get(row[0]), "chosen": row[0] == chosen and chosen is not None}
+            for row in rows
+        ],
+    }
+
+
+def figures_table(
+    caption: str,
+    head: str,
+    columns: Sequence[Row],
+    records: Mapping[str, Mapping[str, Any]],
+    styles: Mapping[str, Look] | None = None,
+    chosen: str | None = None,
+) -> Block:
+    """A table of figures: a row a record, by its name in column 0; a column a `Row`."""
+    heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
+    rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
+    return table(caption, heads, rows, styles=styles, chosen=chosen)
+
+
+def _by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:
+    return {str(record[column]): {str(k): v for k, v in record.items()} for record in frame.to_dict("records")}
+
+
+def fitted_pictures(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Picture]:
+    """How each fitted candidate was found."""
+    by_seed, scores = comparison.seeds(), comparison.scores
+    tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
+    learned = {name: f.training for name, f in comparison.fitted.items() if f.training is not None}
+    marks = {name: scores[name].J for name in (comparison.reference, *tuned)}
+    found: list[Picture | None] = []
+    for k, (name, training) in enumerate(learned.items(), start=1):
+        own = by_seed[by_seed["policy"] == name]
+        found.append(seeds(name, f"seeds_{k}", own, training, marks, styles))
+        found.append(curves(name, f"learning_{k}", training, styles[name]))
+    found += [tuning(name, f"tuning_{k}", found_by) for k, (name, found_by) in enumerate(tuned.items(), start=1)]
+    return [picture for picture in found if picture is not None]
+
+
+def _seed_tables(comparison: "Comparison") -> list[Block]:
+    tables, by_seed = [], comparison.seeds()
+    for name in comparison.seed_scores:
+        own = by_seed[by_seed["policy"] == name]
+        stands = str(own.loc[own["stands"], "seed"].iloc[0])
+        caption = f"{name}: every seed, out of sample; seed {stands} stands for them"
+        tables.append(figures_table(caption, "seed", SEED_COLUMNS, _by_name(own, "seed"), chosen=stands))
+    return tables
+
+
+def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
+    portfolio, broken = comparison.portfolio, comparison.recommendation.broken
+    rows = [
+        [
+            name,
+            portfolio.policies[name].family,
+            rule_words(f.policy, portfolio.strategic),
+            str(f.tried),
+            listed(broken[name]) if name in broken else "kept",
+        ]
+        for name, f in comparison.fitted.items()
+    ]
+    return table(
+        "The candidates, and the class by which the simplest is found",
+        ["policy", "class", "what it does", "tried", "limits"],
+        rows,
+        texts=[1, 2, 4],
+        styles=styles,
+        chosen=comparison.recommendation.policy,
+    )
+
+
+# -- conventions and settings ----------------------------------------------------------------------------------------
+
+
+def _cost_words(costs: Costs) -> str:
+    """What a file charges, and over what it is counted."""
+    traded, held = charged_words(costs)
+    said = f"On each side of a trade, over NAV before it: {listed(traded)}." if traded else "Trading costs nothing."
+    return f"{said} Of holding, over NAV at the close before: {listed(held)}." if held else said
+
+
+def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
+    """Numbers in the words of `conventions.html.j2`."""
+    yardstick, evidence, limits = comparison.yardstick, comparison.evidence, comparison.portfolio.limits
+    return {
+        "year": f"{yardstick.periods_per_year:g}",
+        "g": f"{yardstick.g:g}",
+        "one_percent": f"{0.5 * yardstick.g:g}",
+        "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
+        "outside": percent(limits.max_days_outside, 0),
+        "days": f"{evidence.days:,}",
+        "draws": f"{evidence.resampling.reps:,}",
+        "block": f"{evidence.resampling.block}",
+        "level": percent(evidence.level, 0),
+        "cost": _cost_words(comparison.portfolio.costs),
+        "flows": any(played.flows.any() for played in comparison.backtests.values()),
+        "notes": " ".join(comparison.notes),
+    }
+
+
+def settings_text(settings: Mapping[str, Any], indent: int = 0) -> str:
+    """Settings as a desk would write them: a line a key, what fits on a line in braces.
+
+    >>> print(settings_text({"g": 5.0, "lines": {"SPY": {"target": 0.25, "range": [0.2, 0.3]}}, "policy": None}))
+    g: 5
+    lines: {SPY: {target: 0.25, range: [0.2, 0.3]}}
+    policy: none
+    """
+    lines = []
+    for name, value in settings.items():
+        line = f"{' ' * indent}{name}: {_on_a_line(value)}"
+        if isinstance(value, Mapping) and len(line) > SETTING:
+            line = f"{' ' * indent}{name}:\n{settings_text(value, indent + 2)}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _on_a_line(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_on_a_line(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_on_a_line, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

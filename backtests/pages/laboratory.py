@@ -1,0 +1,222 @@
+"""The sheet of the laboratory: one page without any URL on what rules lose against the best one, and its pictures.
+
+The same study gives the same bytes. Nothing is fetched and nothing runs.
+"""
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.evaluation.tables import WIDTH, text_table
+from backtests.figures.laboratory.ladder import ladder_picture
+from backtests.figures.laboratory.laws import laws_picture
+from backtests.figures.laboratory.markets import markets_picture
+from backtests.figures.laboratory.region import region_picture
+from backtests.figures.picture import Picture
+from backtests.figures.sweep.cost_tracking import plane
+from backtests.figures.sweep.styles import family_looks
+from backtests.laboratory.study import OPTIMUM, WARM_UP, YEARS, Study, setting_words
+from backtests.pages.blocks import Block, interval, table
+from backtests.wording import NARROW_SPACE, listed, number, percent
+
+SHOWN_YEARS = 5  # of the path in the region
+NOTHING = 1e-6  # bp a year: weekly trading to target tracks to rounding
+NEAR = 1.0  # bp a year
+CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
+SECTIONS = {
+    "ladder": ("How far is each rule from the best?", "On the same paths, so that luck cancels."),
+    "frontier": ("All rules on one plane", "Left is cheaper, down is closer to the target. J adds the two."),
+    "region": ("What the best policy does", "A region in which it holds, and no target to go back to."),
+    "laws": ("How the best grows with cost", "Width and loss are powers of the cost."),
+    "markets": (
+        "Where the choice of a rule matters",
+        "The same rules at other costs, volatilities and numbers of lines.",
+    ),
+}
+
+
+def frontier_table(study: Study) -> pd.DataFrame:
+    """Every rule with cost and gap, as `plane` takes it: settings of the families, single rules beside them."""
+    curves = study.curves[study.curves["family"].isin(CURVES)].copy()
+    chosen = {family: setting_words(given) for family, given in study.tuned.settings.items()}
+    curves["point"] = [_point(r["family"], r["policy"], chosen) for r in curves.to_dict("records")]
+    curves["policy"] = [f"{family}, {point}" for family, point in zip(curves["family"], curves["point"], strict=True)]
+    single = study.table.drop(index=[name for name in study.table.index if _is_on_a_curve(name)]).reset_index()
+    single["family"] = ["calendar" if name.startswith("every ") else name for name in single["policy"]]
+    single["point"] = [name.removeprefix("every ").removeprefix("tuned ") for name in single["policy"]]
+    rows = pd.concat([curves, single], ignore_index=True)
+    rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > NOTHING)].reset_index(drop=True)
+    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.problem.g * 1e4))
+    shown = rows[["policy", "family", "point", "cost", "J"]]
+    return shown.assign(target="", gap=gap, efficient=rows["family"] == OPTIMUM, drawn=True)
+
+
+def _is_on_a_curve(name: str) -> bool:
+    return name == OPTIMUM or name.removeprefix("tuned ") in CURVES or name.startswith("5 points ")
+
+
+def _point(family: str, setting: str, chosen: Mapping[str, str]) -> str:
+    """What names a setting on its curve: a price of tracking, or a band or limit in per cent."""
+    if family == OPTIMUM:
+        return setting.replace("g = ", "g ")
+    words = f"{100.0 * float(setting.split(', ')[0]):g}{NARROW_SPACE}%"
+    return f"{words} tuned" if chosen[family] == setting else words
+
+
+def laboratory_pictures(study: Study) -> dict[str, Picture]:
+    """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
+    rows = frontier_table(study)
+    looks = family_looks(list(dict.fromkeys(map(str, rows["family"]))))
+    drawn = plane(rows, looks, study.problem.g, name="frontier")
+    weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
+    return {
+        "ladder": ladder_picture(study.table, OPTIMUM),
+        "frontier": replace(drawn, title="Every rule on one plane", caption=_frontier_caption(study)),
+        "region": region_picture(study.region, study.sample().head(weeks), ("the first line", "the second line")),
+        "laws": laws_picture(*study.laws),
+        "markets": markets_picture(study.markets),
+    }
+
+
+def _frontier_caption(study: Study) -> str:
+    figures = records(study)
+    part = study.tuned.settings["tracking error"][1]
+    return (
+        "The curve of optimal regions, each solved for another price g of tracking, is the limit: at its own g each "
+        "has the lowest J of all rules that see the same weeks. Ringed: the lowest J here. Settings marked tuned had "
+        "the lowest J in worlds of another seed; of the tracking-error trigger those are drawn that go "
+        f"{percent(part, 0)} of the way. Off the scale: weekly trading ({number(figures['every week']['cost'])} bp of "
+        f"cost, no gap after any close) and never trading (no cost, J {number(figures['never']['J'], 0)} over these "
+        f"{YEARS} years, and more over longer ones)."
+    )
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def records(study: Study) -> dict[str, dict[str, Any]]:
+    """The figures of each rule by its name, the lowest J first."""
+    rows = study.table.sort_values("J", kind="stable").reset_index().to_dict("records")
+    return {str(r["policy"]): {str(k): v for k, v in r.items()} for r in rows}
+
+
+def lead(study: Study) -> str:
+    """What was found, in a sentence."""
+    figures = records(study)
+    near = next(name for name in figures if name != OPTIMUM)
+    nearest, weekly = figures[near]["relative"], figures["every week"]["relative"]
+    return (
+        f"The best policy loses {number(figures[OPTIMUM]['J'])} bp a year in this market; the nearest rule, {near}, "
+        f"{percent(nearest)} more; trading every week {percent(weekly, 0)} more."
+    )
+
+
+def findings(study: Study) -> list[str]:
+    """What else is to be known, sentences that are made from the figures."""
+    figures = records(study)
+    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not told apart"))
+    told = f"{listed(unclear)} cannot be told apart from it" if unclear else "each is told apart from it"
+    best = figures[OPTIMUM]
+    return [
+        f"Below the optimum, beyond chance: {listed(below)}."
+        if below
+        else f"No rule is below the optimum beyond chance; {told}.",
+        f"Played, the optimum loses {number(best['J'], 3)} bp a year {_bounds(best, 'J', 1.0, 3)}; its programme "
+        f"promises {number(study.promised, 3)}.",
+        cheap_words(study),
+    ]
+
+
+def cheap_words(study: Study) -> str:
+    """What the rules lose where trading is cheapest among the worked market's variants."""
+    market = next(iter(dict.fromkeys(study.markets["market"])))
+    rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")].sort_values(
+        "gap", kind="stable"
+    )
+    near, rest = rows[rows["gap"] <= NEAR], rows[rows["gap"] > NEAR]
+    named = [f"{r['policy']} ({number(r['gap'])})" for r in near.to_dict("records")]
+    beyond = [f"{r['policy']} ({number(r['gap'])})" for r in rest.to_dict("records")]
+    words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the best"
+    return f"{words}; not {listed(beyond, last='nor')}." if beyond else f"{words}: all that were played."
+
+
+def result_table(study: Study) -> Block:
+    """The table of the sheet: a rule a row, the best first."""
+    rows = []
+    for name, r in records(study).items():
+        played = name != OPTIMUM
+        gap = f"{number(r['gap'], 3)} {_bounds(r, 'gap', 1.0, 3)}" if played else "–"
+        over = f"{number(100.0 * r['relative'], 1)} {_bounds(r, 'relative', 100.0, 1)}" if played else "–"
+        losses = [number(r[c], 3) for c in ("J", "cost", "tracking")]
+        rows.append([name, *losses, number(100.0 * r["turnover"], 1), number(r["events"], 1), gap, over, r["verdict"]])
+    heads: list[str | tuple[str, str]] = [
+        "rule", ("J", "bp a year"), ("cost", "bp a year"), ("tracking", "bp a year"), ("turnover", "% a year"),
+        ("trades", "a year"), ("above the best", "bp a year"), ("above the best", "%"), "told apart?",
+    ]  # fmt: skip
+    tuned = study.tuned
+    caption = (
+        f"{study.laboratory.paths:,} common paths of {YEARS} years; differences are paired, with 95 % bounds. Tuned: "
+        f"the best of {tuned.trials} trials in all, in {tuned.paths:,} worlds of seed {tuned.seed}"
+    )
+    return table(caption, heads, rows, texts=[8], chosen=OPTIMUM)
+
+
+def _bounds(figures: Mapping[str, Any], name: str, times: float, digits: int) -> str:
+    return interval(times * figures[f"{name}_lower"], times * figures[f"{name}_upper"], digits)
+
+
+def laboratory_text(study: Study) -> str:
+    """A short table and what was found, for a terminal."""
+    rows = [
+        ["rule", "J", "cost", "tracking", "trades", "above the best", ""],
+        ["", "bp/year", "bp/year", "bp/year", "/year", "%", ""],
+    ]
+    for name, r in records(study).items():
+        over = f"{number(100.0 * r['relative'], 1)} {_bounds(r, 'relative', 100.0, 1)}" if name != OPTIMUM else ""
+        losses = [number(r[c]) for c in ("J", "cost", "tracking")]
+        rows.append([name, *losses, number(r["events"], 1), over, r["verdict"]])
+    said = [lead(study), *findings(study)]
+    return f"{text_table(rows, left=1, words=True)}\n\n" + "\n".join(textwrap.fill(words, WIDTH) for words in said)
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
+    """The whole page. run : what identifies the run, in words by name."""
+    from backtests.pages.tearsheet import render
+
+    problem, lab = study.problem, study.laboratory
+    facts = {
+        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in problem.volatility])}, "
+        f"correlation {problem.correlation:g}, growth above cash {listed([percent(m) for m in problem.mean])}",
+        "Target": f"{listed([percent(w, 0) for w in problem.target])}, the rest cash",
+        "Costs": f"{1e4 * problem.cost:g} bp of notional a side, no tickets",
+        "Judged by": f"J at g = {problem.g:g}; decided each week, booked at the close that was seen",
+        "Paths": f"{lab.paths:,} of {YEARS} years, after {WARM_UP} that count in nothing; seed {lab.seed}",
+        **(run or {}),
+    }
+    drawn = laboratory_pictures(study)
+    sections = [
+        {"id": name, "title": title, "words": words, "picture": drawn[name]}
+        for name, (title, words) in SECTIONS.items()
+    ]
+    return render(
+        "laboratory.html.j2",
+        facts=[{"name": name, "words": words} for name, words in facts.items()],
+        lead=lead(study),
+        findings=findings(study),
+        sections=sections,
+        result=result_table(study),
+    )
+
+
+def laboratory_cell(study: Study) -> str:
+    """What the page says without its pictures, as a block of HTML that brings its own style."""
+    from backtests.pages.tearsheet import render
+
+    return render("laboratory_cell.html.j2", lead=lead(study), findings=findings(study), result=result_table(study))

@@ -1,0 +1,287 @@
+"""The card of a learned policy as a page: one file without any URL, made from its sealed cards and what was measured.
+
+The same policies and results give the same bytes. Nothing is fetched and nothing runs.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backtests.evaluation.tables import ROWS, Row
+from backtests.figures.picture import Picture
+from backtests.figures.policy.importance import importance_picture
+from backtests.figures.policy.learning import learning_picture
+from backtests.figures.policy.regimes import regimes_picture
+from backtests.figures.policy.region import region_picture
+from backtests.figures.policy.seeds import seeds_picture
+from backtests.figures.policy.trades import trades_picture
+from backtests.learned.answers import outside
+from backtests.learned.optimality_gap import region_of, why_unknown
+from backtests.learned.results import SHEET, Found, loss, read_policies, with_gaps, write_results
+from backtests.pages.blocks import Block, figures_table, settings_text, table
+from backtests.pages.policy_catalog import holds_words, learner_words, saw_words
+from backtests.pages.tearsheet import render
+from backtests.wording import MINUS, counted, listed, number, percent
+from research.errors import DataError
+from research.learning import LearnedPolicy
+from research.learning.drift import Drift
+from research.learning.files import read_card
+from research.learning.sealed import CARD
+from research.learning.universal.rule import FORMAT
+
+COLUMNS = (
+    Row("J_training", "J, training worlds", "bp a year"),
+    Row("J", "J, out of sample", "bp a year"),
+    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
+)
+NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
+ANSWERS = {
+    "bands": "a box round the target, as wide as the state asks",
+    "edges": "a box round the target, each edge as far as the state asks",
+    "hold_or_trade": "to hold, or to trade to the target",
+    "fraction": "how much of the way to the target to go",
+    "gate": "whether to trade, and how much of the way to the target",
+    "exposure": "how much of the target to hold; cash takes the rest",
+    "weights": "weights of its own, round the target",
+}
+FEW = 3  # lines that a sentence names
+TERMS = {
+    "J": "What trading costs and what distance from the target costs, bp of NAV a year: the cost, and half of g times "
+    "the squared difference in return to the target. Lower is better.",
+    "Training worlds": "Days of the training period, drawn again in blocks. Those in which a seed is judged are the "
+    "same for all seeds, and none learned in them.",
+    "Closed form": "The no-trade half-widths of small costs (Shreve and Soner 1994; Janeček and Shreve 2004), from "
+    "which the policy starts. Widths and drifts are shown as multiples of them.",
+    "Importance": "How much J rises when a feature is shuffled between worlds at every decision (Breiman 2001, "
+    "section 10).",
+    "Optimum": "The best policy of normal days with the mean and covariance of the training days, by dynamic "
+    "programming. It is known for one or two lines beside cash with proportional costs.",
+    "Drifted": "A feature is farther from its distribution in training than in any single training world. A test "
+    "longer than a world makes this less likely, a shorter one is allowed more.",
+    "Sealed": "Numbers and card bear one hash over both. What a test found is kept beside them.",
+}
+IN_THE_MEAN = (
+    "A learned box may move with the gaps and with the market; here age, volatility and market return are as in "
+    "training in the mean."
+)
+SECTIONS = {
+    "learning": "How it learned",
+    "doing": "What it does",
+    "test": "Out of sample",
+    "saw": "What it saw",
+    "conventions": "How to read it",
+    "settings": "Settings",
+}
+
+
+def write_card(folder: str | Path) -> Path:
+    """Measure what is not yet known of the policies in a folder, and write their page into it; gives its path.
+
+    That of the universal rebalancer is made from its network alone.
+    Raises : DataError when there are none, or when one is not as it was saved.
+    """
+    folder = Path(folder)
+    if (folder / CARD).exists() and read_card(folder).get("format") == FORMAT:
+        from backtests.pages.universal_card import write_universal_card
+
+        return write_universal_card(folder)
+    found = read_policies(folder)
+    for seed, card in found.cards.items():
+        if missing := [name for name in NEEDED if name not in card]:
+            raise DataError(
+                f"the card in {found.folders[seed]} does not have {listed(missing)}, as those of a page must. Read its "
+                f"{CARD} itself, or train the policy again."
+            )
+    found = with_gaps(found)
+    write_results(folder, found.results)
+    name = folder.name if not folder.name.startswith("seed-") else f"{folder.parent.name}, {folder.name}"
+    path = folder / SHEET
+    path.write_text(policy_html(name, found), encoding="utf-8", newline="\n")
+    return path
+
+
+def policy_html(name: str, found: Found) -> str:
+    """The whole page of the policies of one name.  found : with their gaps, see `with_gaps`."""
+    card, results = found.cards[found.stands], found.results
+    policy = LearnedPolicy.load(found.folders[found.stands])
+    drawn = policy_pictures(found, policy)
+    return render(
+        "policy.html.j2",
+        name=name,
+        facts=[{"name": k, "words": v} for k, v in _facts(card, found).items()],
+        sections=[{"id": key, "name": words} for key, words in SECTIONS.items() if key != "test" or "test" in results],
+        lead=_lead(name, found),
+        findings=[gap_words(found), _test_words(results)],
+        sheet={"warnings": results.get("warnings", [])},
+        learning=[drawn[k] for k in ("learning", "importance") if k in drawn],
+        doing=[drawn[k] for k in ("trades", "regimes") if k in drawn],
+        region=drawn.get("region"),
+        seeds=drawn.get("seeds"),
+        figures=_figures(found) if "test" in results else None,
+        gaps=_gaps(found),
+        lines=_lines(card),
+        seen=_seen(card, results),
+        terms=TERMS,
+        settings=settings_text(_settings(card)),
+    )
+
+
+def policy_pictures(found: Found, policy: LearnedPolicy) -> dict[str, Picture]:
+    """Those that can be drawn: learning, importance, trades, regimes, region, seeds."""
+    card = found.cards[found.stands]
+    worlds = card.get("observed", {}).get("importance_worlds", 0)
+    drawn = {
+        "learning": learning_picture(found.cards, found.stands),
+        "importance": importance_picture(card.get("features", ()), found.stands, worlds),
+        "seeds": seeds_picture(found.results) if "test" in found.results else None,
+    }
+    if policy.action == "bands":
+        drawn |= {"trades": trades_picture(policy), "regimes": regimes_picture(policy)}
+        if len(policy.assets) == 2 and not why_unknown(card):
+            half, past = policy.scales.half_width[-1], partial(outside, policy)
+            drawn["region"] = region_picture(policy.assets, half, past, region_of(policy), IN_THE_MEAN)
+    return {name: picture for name, picture in drawn.items() if picture is not None}
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def _facts(card: Mapping[str, Any], found: Found) -> dict[str, str]:
+    objective, versions = card["objective"], card["versions"]
+    costs = [sum(rates.values()) for rates in objective["costs_bps"].values()]
+    low, high = f"{min(costs):g}", f"{max(costs):g}"
+    more = [name.replace("_", " ") for name in objective.get("costs", {}) if name not in ("commission", "half_spread")]
+    return {
+        "Holds": holds_words(card),
+        "Decides": f"each {card['every']}; booked {counted(objective['lag'], 'session')} later",
+        "Answers": ANSWERS[card["action"]],
+        "Learned": f"{learner_words(card)}, {card['steps']:,} decisions a seed; "
+        f"{counted(len(found.cards), 'seed')}: {listed([str(seed) for seed in found.cards])}",
+        "Saw": f"{saw_words(card)}; market {card['saw']['market']}, data {card['saw']['fingerprint'][:16]}",
+        "Costs": listed([f"{low if low == high else f'{low} to {high}'} bp of notional a side", *more]),
+        "Judged by": f"J at g = {objective['g']:g}",
+        "Made with": listed([f"{library} {version}" for library, version in versions.items()]),
+    }
+
+
+def _lead(name: str, found: Found) -> str:
+    card = found.cards[found.stands]
+    own, closed = loss(card), loss(card, "closed_form")
+    lines = card["targets"][-1]["target"]
+    held = holds_words(card) if len(lines) <= FEW else f"the target of {len(lines)} lines"
+    said = f"{name} answers with {ANSWERS[card['action']]}; it holds {held}, learned by {learner_words(card)}"
+    if own is None:
+        return f"{said}."
+    beside = "" if not closed else f", {_over(own / closed - 1.0)} the closed form's boxes"
+    return f"{said}. In worlds of training days it loses {number(own)} bp a year{beside}."
+
+
+def _over(gap: float) -> str:
+    return f"{percent(abs(gap))} {'above' if gap > 0.0 else 'below'}"
+
+
+def gap_words(found: Found) -> str:
+    """How far it is above the optimum, or why that is not known."""
+    optimum = found.results.get("optimum", {})
+    if "unknown" in optimum:
+        return f"How far it is above the best policy is not known: {optimum['unknown']}."
+    one = optimum.get("seeds", {}).get(str(found.stands))
+    if one is None:
+        return ""
+    return (
+        f"On {one['paths']:,} normal paths with the moments of its training days it is {percent(one['gap'], 2)} above "
+        f"the optimum [{percent(one['lower'], 2)}, {percent(one['upper'], 2)}]; the closed form's boxes are "
+        f"{percent(one['closed_form'] / one['optimum'] - 1.0, 2)} above."
+    )
+
+
+def _test_words(results: Mapping[str, Any]) -> str:
+    if "test" not in results:
+        return "No test beside it: it was not played out of sample, or its results were not kept here."
+    test, one = results["test"], results["seeds"][str(results["stands"])]
+    return (
+        f"Out of sample, {test['first']} to {test['last']}, J is {number(one['J'])} bp a year "
+        f"[{number(one['J_lower'])}, {number(one['J_upper'])}]."
+    )
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _figures(found: Found) -> Block:
+    test = found.results["test"]
+    who = "Every seed" if len(found.results["seeds"]) == len(found.cards) else f"Seed {found.stands} alone"
+    caption = (
+        f"{who} out of sample, net of costs: {test['days']:,} days, {test['first']} to {test['last']}, market "
+        f"{test['market']}, data {test['fingerprint'][:16]}; seed {found.stands} stands for them"
+    )
+    seeds = {
+        str(seed): found.results["seeds"][str(seed)] for seed in found.cards if str(seed) in found.results["seeds"]
+    }
+    return figures_table(caption, "seed", COLUMNS, seeds, chosen=str(found.stands))
+
+
+def _gaps(found: Found) -> Block | None:
+    seeds = found.results.get("optimum", {}).get("seeds")
+    if not seeds:
+        return None
+    rows = [
+        [seed, *(number(r[k], 3) for k in ("J", "optimum", "closed_form")),
+         f"{number(100.0 * r['gap'])} [{number(100.0 * r['lower'])}, {number(100.0 * r['upper'])}]"]
+        for seed, r in sorted(seeds.items(), key=lambda item: int(item[0]))
+    ]  # fmt: skip
+    heads: list[str | tuple[str, str]] = [
+        "seed", ("J", "bp a year"), ("of the optimum", "bp a year"), ("of the closed form", "bp a year"),
+        ("above the optimum", "%"),
+    ]  # fmt: skip
+    caption = "On the same simulated paths, with 95 % bounds of the paired gap"
+    return table(caption, heads, rows, chosen=str(found.stands))
+
+
+def _lines(card: Mapping[str, Any]) -> Block:
+    today, costs = card["targets"][-1], card["objective"]["costs_bps"]
+    rows = [
+        [asset, number(100.0 * today["target"][asset], 1), number(100.0 * today["half_width"][asset]),
+         number(100.0 * np.sqrt(today["variance"][asset]), 1), number(sum(costs[asset].values()), 1)]
+        for asset in card["assets"]
+        if asset in today["target"]
+    ]  # fmt: skip
+    caption = (
+        f"The last of {counted(len(card['targets']), 'target')}, measured on {today['days']:,} days from "
+        f"{today['first_day']} on; {percent(today['share_of_worlds'], 0)} of its worlds hold it"
+    )
+    heads: list[str | tuple[str, str]] = [
+        "line", ("target", "% of NAV"), ("closed-form half-width", "points"), ("volatility", "% a year"),
+        ("cost", "bp a side"),
+    ]  # fmt: skip
+    return table(caption, heads, rows)
+
+
+def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
+    """What it saw in training and how far the test is from it."""
+    if "lengths" not in card.get("observed", {}):
+        return None
+    drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}
+    rows = []
+    for feature in card["features"]:
+        values, shares, drift = feature["values"], feature["shares"], drifts.get(feature["name"])
+        ends = (f"{values[int(np.searchsorted(shares, part))]:.3g}".replace("-", MINUS) for part in (0.05, 0.5, 0.95))
+        met = [] if drift is None else [number(drift.distance), "drifted" if drift.drifted else "alike"]
+        rows.append([feature["name"], *ends, number(feature["farthest"][0]), *met])
+    heads: list[str | tuple[str, str]] = [
+        "feature", "5 %", "median", "95 %", "farthest training world", *(("test", "word") if drifts else ()),
+    ]  # fmt: skip
+    caption = (
+        "What it saw in training worlds; and the largest difference of shares below a value (Kolmogorov and Smirnov) "
+        "from there, 0 to 1, of the farthest single world"
+        f"{' and of the test' if drifts else ''}"
+    )
+    return table(caption, heads, rows, texts=[6])
+
+
+def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("settings", "allocation", "every", "seed", "steps", "saw", "objective", "format", "versions")
+    return {name: card[name] for name in kept if name in card}

@@ -1,0 +1,283 @@
+"""The sheet of a sweep: one page without any URL, and its pictures for a notebook.
+
+The same table gives the same bytes. Nothing is fetched and nothing runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.evaluation.tables import Row
+from backtests.figures.picture import Picture
+from backtests.figures.sweep.cost_tracking import plane
+from backtests.figures.sweep.heat import heat
+from backtests.figures.sweep.ladders import cost_ladder, lag_ladder
+from backtests.figures.sweep.sample import binned, scatter
+from backtests.figures.sweep.start_dates import start_fan
+from backtests.figures.sweep.styles import family_looks, policy_looks
+from backtests.pages.blocks import Block, figures_table
+from backtests.sweeps.analysis import frontier, grid, rank_range
+from backtests.sweeps.findings import Findings, facts
+from backtests.sweeps.labels import METRICS, at, conditions_words, in_order
+
+__all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "sweep_html", "sweep_pictures"]
+
+BEST = 12  # rows of the table of the best
+MOST = 60  # values of an axis that a map has room for
+MAPS = (("band", "to"), ("band", "cost_multiple"), ("every", "cost_multiple"), ("band", "window"), ("window", "every"))
+LAGGED = ("J", "tracking_error", "growth")
+STARTED = ("J", "growth")
+COLUMNS = ("J", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
+PICTURES = {
+    **{f"map_{k}": f"map {k}" for k in range(1, len(MAPS) + 1)},
+    "frontier": "frontier",
+    "cost_ladder": "cost ladder",
+    "lag_ladder": "lag ladder",
+    "start_fan": "start-date fan",
+}
+LADDERS = {"cost_ladder": "cost_multiple", "lag_ladder": "lag", "start_fan": "start"}
+SECTIONS = {
+    "sample": ("What did the sample find?", "Configurations that have no condition in common cannot be ranked."),
+    "map": ("Where is the best?", "Each cell a configuration, or the mean of several: the caption says which."),
+    "frontier": ("What does it cost to stay near the target?", "Down and left is better in both."),
+    "cost_ladder": ("Does the ranking survive other costs?", "The best of each family, where costs were a multiple."),
+    "lag_ladder": ("Does it survive slower orders?", "The best of each family, booked later after its decision."),
+    "start_fan": ("Was it luck with the first day?", "The best of each family, started on other days."),
+}
+
+
+def sweep_html(
+    table: pd.DataFrame,
+    *,
+    title: str = "Sweep",
+    g: float | None = None,
+    run: Mapping[str, str] | None = None,
+    own: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
+    """The whole page of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
+
+    table : a row a configuration, as a sweep writes it.  title : of the page.  g : price of tracking error in J, for
+    lines of equal J, where all portfolios share it.  run : what identifies the run, in words by name.
+    own : by portfolio, its own lag and start, at which its policies are compared where they were played there.
+    Raises : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is not finite.
+    """
+    from backtests.pages.tearsheet import render
+
+    table = in_order(table)
+    parts = [
+        _part(Findings(rows, trials=len(table), own=(own or {}).get(name)), name, g, k)
+        for k, (name, rows) in enumerate(_by_portfolio(table).items())
+    ]
+    found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
+    return render("sweep.html.j2", title=title, facts=found, parts=parts)
+
+
+def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """What a page says of a sweep without its pictures, as a block of HTML that brings its own style."""
+    from backtests.pages.tearsheet import render
+
+    table = in_order(table)
+    found = {
+        name: Findings(rows, trials=len(table), own=(own or {}).get(name))
+        for name, rows in _by_portfolio(table).items()
+    }
+    parts = [_words(findings, name) for name, findings in found.items()]
+    return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
+
+
+def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    if "portfolio" not in table or table.empty:
+        return {"": table}
+    return {str(name): own for name, own in table.groupby("portfolio", sort=False)}
+
+
+def _part(found: Findings, name: str, g: float | None, k: int) -> Block:
+    """What the page says of one portfolio."""
+    drawn = _pictures(found, g, f"_{k + 1}" if k else "")
+    sections = []
+    for section, (heading, words) in SECTIONS.items():
+        own = [p for key, p in drawn.items() if key.startswith(section)]
+        if own:
+            sections.append({"id": f"{section}{k or ''}", "title": heading, "words": words, "pictures": own})
+    missing = [f"No {PICTURES[name]}: {why}." for name, why in drawn.why.items() if name in LADDERS]
+    return {**_words(found, name), "sections": sections, "missing": missing}
+
+
+def _words(found: Findings, name: str) -> Block:
+    """What is said of one portfolio, and its table."""
+    return {
+        "name": name,
+        "lead": found.lead,
+        "flips": found.headline,
+        "words": found.by_family,
+        "warnings": found.warnings,
+        "best": best_table(found) if found.common else bins_table(found),
+        "table": "The best" if found.common else "By bins",
+    }
+
+
+@dataclass(frozen=True)
+class NoPicture:
+    """A picture that a sweep has not the values for: what it shows is why."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        """Why there is none, in a sentence."""
+        return f"No {PICTURES[self.name]}: {self.why}."
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<p><em>{escape(str(self))}</em></p>"
+
+
+class Pictures(dict[str, Picture]):
+    """The pictures of a sweep by name; asked for one that it has not the values for, it gives the reason why.
+
+    why : by name, of those that are missing.
+    """
+
+    def __init__(self, drawn: Mapping[str, Picture], why: Mapping[str, str]) -> None:
+        super().__init__(drawn)
+        self.why = dict(why)
+
+    def __missing__(self, name: str) -> Any:
+        """Why there is no such picture. Raises KeyError for a name that no picture has."""
+        if name not in self.why:
+            raise KeyError(name)
+        return NoPicture(name, self.why[name])
+
+
+def sweep_pictures(
+    table: pd.DataFrame, *, g: float | None = None, key: str = "", own: Mapping[str, Any] | None = None
+) -> Pictures:
+    """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
+
+    map_1, map_2, … : J over two parameters.  frontier.  cost_ladder.  lag_ladder.  start_fan.  sample : in place of all
+    of them, where policies were played under no common condition.
+    key : put behind the names of the pictures, where a page has those of several portfolios.
+    own : lag and start of the portfolio itself (`Findings`).
+    """
+    return _pictures(Findings(table, own=own), g, key)
+
+
+def _pictures(found: Findings, g: float | None, key: str) -> Pictures:
+    if not found.common:
+        why = dict.fromkeys(PICTURES, "the policies were played under no common condition")
+        return Pictures({"sample": scatter(found.table, found.metric, f"sample{key}")}, why)
+    looks = family_looks(found.families)
+    styles = policy_looks(found.rivals, looks)
+    drawn = _maps(found, key)
+    points = frontier(found.table, found.now)
+    if (points["drawn"] & (points["cost"] > 0.0) & (points["gap"] > 0.0)).sum() > 1:
+        drawn["frontier"] = plane(points, looks, g, conditions_words(found.now), f"frontier{key}")
+    costs = found.ladder("cost_multiple")
+    if costs is not None:
+        given = (found.cost_by_start(), found.others("cost_multiple"), f"cost_ladder{key}", found.lowest(costs.index))
+        drawn["cost_ladder"] = cost_ladder(costs, styles, found.metric, *given)
+    lags = {metric: found.ladder("lag", metric) for metric in LAGGED}
+    lagged = {metric: values for metric, values in lags.items() if values is not None}
+    if lagged:
+        drawn["lag_ladder"] = lag_ladder(lagged, styles, found.others("lag"), f"lag_ladder{key}")
+    starts = {metric: found.ladder("start", metric) for metric in STARTED}
+    started = {metric: values for metric, values in starts.items() if values is not None}
+    if started:
+        drawn["start_fan"] = start_fan(started, styles, found.others("start"), f"start_fan{key}")
+    return Pictures(drawn, {name: _why(found, name) for name in PICTURES if name not in drawn})
+
+
+def _why(found: Findings, name: str) -> str:
+    """Why a picture is not there."""
+    if name == "frontier":
+        return "fewer than two policies have both a cost and a gap to the target"
+    if name not in LADDERS:
+        return "the sweep has no further two parameters with several values each, played with one another"
+    shared = "policies do not share its values"
+    return shared if found.varies(LADDERS[name]) else "the sweep has one value of it"
+
+
+def _maps(found: Findings, key: str) -> dict[str, Picture]:
+    """J over pairs of parameters of which the sweep has at least two values, and not too many.
+
+    What the two do not fix is held where the best of their rows has it, and averaged over starts.
+    """
+    drawn: dict[str, Picture] = {}
+    here = {c: v for c, v in found.now.items() if c != "start"}
+    for x, y in MAPS:
+        own = _with_values(found.table, x, y)
+        held = {c: v for c, v in here.items() if c not in (x, y)}
+        rows = _under(own, held)
+        for axis in ("allocation", "window", "to"):
+            if axis not in (x, y) and axis in rows and len(rows[axis].dropna().unique()) > 1:
+                here_now = _under(rows, here)
+                here_now = here_now if len(here_now) else rows
+                best = here_now.iloc[int(here_now[found.metric].to_numpy().argmin())]
+                held[axis] = best[axis]
+                rows = rows[rows[axis] == best[axis]]
+        counts = [len(rows[axis].unique()) if axis in rows else 0 for axis in (x, y)]
+        cells = len(rows.drop_duplicates([x, y])) if min(counts) > 1 else 0
+        if min(counts) > 1 and max(counts) <= MOST and 2 * cells > counts[0] * counts[1]:  # and not mostly holes
+            name = f"map_{len(drawn) + 1}"
+            drawn[name] = heat(grid(own, x, y, found.metric, held), name + key)
+    return drawn
+
+
+def _under(table: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows under these conditions, of which there may be none."""
+    kept = np.ones(len(table), dtype=bool)
+    for axis, value in conditions.items():
+        kept &= (table[axis] == value).to_numpy()
+    return table[kept]
+
+
+def _with_values(table: pd.DataFrame, *axes: str) -> pd.DataFrame:
+    """Rows that have a value of each of the axes: a fixed target has no window, a calendar no band."""
+    kept = table if all(axis in table for axis in axes) else table[:0]
+    for axis in (axis for axis in axes if axis in kept):
+        kept = kept[kept[axis].notna() & (kept[axis] != "") & ((kept[axis] != 0) | (axis != "window"))]
+    return kept
+
+
+def best_table(found: Findings) -> Block:
+    """The best policies under the conditions that pictures take for granted, with their ranks under all others."""
+    rows = at(found.table, found.now).sort_values(found.metric, kind="stable").head(BEST)
+    rank = rank_range(found.table, found.metric)
+    records: dict[str, dict[str, Any]] = {}
+    for record in rows.to_dict("records"):
+        name = str(record["policy"])
+        ends = rank.loc[name] if name in rank.index else {"best": float("nan"), "worst": float("nan")}
+        records[name] = {str(k): v for k, v in record.items()} | {"first": ends["best"], "last": ends["worst"]}
+    shown = [replace(METRICS[key], label=METRICS[key].label.partition(", cost")[0]) for key in COLUMNS if key in rows]
+    if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
+        shown = [row for row in shown if row.key != "tracking_error_own"]
+    ends_shown = [Row("first", "Best rank", "anywhere", digits=0), Row("last", "Worst rank", "anywhere", digits=0)]
+    looks = family_looks(found.families)
+    styles = {str(r["policy"]): looks[r["family"]] for r in rows.to_dict("records")}
+    return figures_table(
+        f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
+        "ranks over all costs, lags and starts under which every policy was played",
+        "policy",
+        [*shown, *ends_shown],
+        records,
+        styles,
+        found.shown[0],
+    )
+
+
+def bins_table(found: Findings) -> Block:
+    """The metric of a sample by bins of band and cost: nothing of it is ranked."""
+    row = METRICS[found.metric]
+    shown = [Row("count", "Configurations", "", digits=0)]
+    words = {"low": "lowest", "median": "median", "high": "highest"}
+    label = row.label.partition(",")[0]
+    shown += [replace(row, key=key, label=f"{label}, {word}") for key, word in words.items()]
+    records = {
+        r["name"]: {str(k): v for k, v in r.items()} for r in binned(found.table, found.metric).to_dict("records")
+    }
+    return figures_table("All configurations, by band and cost: not a ranking", "bin", shown, records)

@@ -1,0 +1,205 @@
+"""The tearsheet: one page without any URL, its numbers as JSON, a CSV behind each figure; and its blocks for notebooks.
+
+The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from backtests.comparison.tuning import thresholds_tried
+from backtests.evaluation.tables import backtest_figures, backtest_title, comparison_figures, csv_text, distinguished
+from backtests.figures.comparison.costs import cost_table
+from backtests.figures.comparison.timeline import timeline
+from backtests.figures.comparison.weights import weights
+from backtests.figures.comparison.years import year_table
+from backtests.figures.picture import Picture
+from backtests.figures.styles import Look
+from backtests.figures.svg import DARK, LIGHT
+from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
+from research.errors import DataError
+from research.rules import Threshold
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from backtests.comparison.comparison import Comparison
+    from backtests.engine.result import Backtest
+    from research.trading import TradeList
+
+ALONE = Look("sky", width=1.5)  # a policy by itself
+
+
+class Origin(Protocol):
+    """What a sheet says of the run that it belongs to; `backtests.runs.folder.Run` is one."""
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the data, hex."""
+
+    @property
+    def code(self) -> str:
+        """Version of the code."""
+
+
+def write_tearsheet(folder: Path, comparison: "Comparison", trades: "TradeList | None", run: Origin) -> None:
+    """Write tearsheet.html, tearsheet.json and figures/<name>.csv into `folder`, which exists."""
+    sheet = whole_sheet(comparison, trades, _identity(run))
+    (folder / "figures").mkdir(exist_ok=True)
+    for picture in pictures(sheet):
+        _write(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+    numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
+    _write(folder / "tearsheet.json", json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    _write(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
+
+
+def comparison_html(comparison: "Comparison") -> str:
+    """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
+    return render("comparison.html.j2", sheet=first_screen(comparison))
+
+
+def backtest_html(played: "Backtest") -> str:
+    """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
+    return render(
+        "backtest.html.j2",
+        title=backtest_title(played),
+        growth=timeline({played.name: played}, {played.name: ALONE}, played.name, played.periods_per_year),
+        weights=weights(played, ALONE),
+        weights_words=WEIGHTS_WORDS,
+        figures=_alone(played),
+        accounting=played.reconcile().verdict,
+    )
+
+
+def picture_html(picture: Picture) -> str:
+    """One picture with its caption as a block of HTML that brings its own style."""
+    return render("picture.html.j2", picture=picture)
+
+
+def _alone(played: "Backtest") -> Block:
+    """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
+    try:
+        shown, figures = backtest_figures(played)
+    except DataError as error:  # too short, or it never moves: it shows itself all the same
+        return table(f"No figures: {error}", [], [])
+    rows = [[row.label, row.cell(figures), row.unit] for row in shown]
+    return table("Net of costs unless it says gross", ["figure", "value", "unit"], rows, texts=[2])
+
+
+def _identity(run: Origin) -> dict[str, str]:
+    return {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def sheet_numbers(
+    comparison: "Comparison", trades: "TradeList | None", run: Origin, drawn: list[Picture]
+) -> dict[str, Any]:
+    """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from."""
+    made, evidence, dates = (
+        comparison.recommendation,
+        comparison.evidence,
+        comparison.backtests[comparison.reference].dates,
+    )
+    year = comparison.yardstick.periods_per_year
+    tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
+    content = {
+        "run": {"name": run.name, "data_fingerprint": run.fingerprint, "code": run.code},
+        "portfolio": comparison.portfolio.name,
+        "lines": list(comparison.portfolio.market.assets),
+        "test": {"first": f"{dates[1]:%Y-%m-%d}", "last": f"{dates[-1]:%Y-%m-%d}", "days": len(dates) - 1},
+        "reference": comparison.reference,
+        "recommendation": {
+            "policy": made.policy,
+            "sentence": made.sentence,
+            "members": made.members,
+            "p": made.p,
+            "broken": made.broken,
+        },
+        "trials": comparison.trials,
+        "accounting": comparison.accounting,
+        "figures": comparison_figures(comparison),
+        "evidence": evidence.summary().reset_index().to_dict("records"),
+        "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
+        "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
+        "costs": cost_table(comparison.backtests, comparison.scores, year).to_dict("records"),
+        "seeds": comparison.seeds().to_dict("records"),
+        "tuned": {
+            n: {
+                "band": cast(Threshold, t.policy).band,
+                "destination": cast(Threshold, t.policy).destination,
+                "first": f"{t.card.first:%Y-%m-%d}",
+                "last": f"{t.card.seen:%Y-%m-%d}",
+                "tried": thresholds_tried(t).drop(columns="chosen").to_dict("records"),
+            }
+            for n, t in tuned.items()
+        },
+        "trades": None if trades is None else _trade_numbers(trades),
+        "warnings": comparison.warnings,
+        "settings": comparison.settings,
+        "pictures": {
+            p.name: {"title": p.title, "caption": p.caption, "alt": p.alt, "csv": f"figures/{p.name}.csv"}
+            for p in drawn
+        },
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _trade_numbers(trades: "TradeList") -> dict[str, Any]:
+    tables = {"orders": trades.orders, "held": trades.held, "would_trade": trades.would_trade}
+    return {
+        "headline": trades.headline,
+        "facts": trades.facts,
+        **{name: frame.to_dict("records") for name, frame in tables.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON types; a number that is none as null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return value if isinstance(value, bool | int | str | None) else str(value)
+
+
+# -- rendering -------------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def render(template: str, **content: Any) -> str:
+    """A template of the house with its style and `content`."""
+    from markupsafe import Markup
+
+    themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
+    css = _templates().get_template("sheet.css.j2").render(light=themes[0], dark=themes[1])
+    page = _templates().get_template(template)
+    return page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("backtests.pages", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

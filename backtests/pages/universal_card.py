@@ -1,0 +1,180 @@
+"""The card of the universal rebalancer as a page: how it learned, and how near the optimum it is in unseen markets.
+
+The same network gives the same bytes. Nothing is fetched and nothing runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.figures.picture import Picture
+from backtests.figures.policy.learning import updates_picture
+from backtests.figures.policy.region import region_picture
+from backtests.laboratory.study import WORKED
+from backtests.learned.results import SHEET, write_results
+from backtests.learned.universal_gap import CLOSED, gap, lines_in, median, problems
+from backtests.pages.blocks import Block, settings_text, table
+from backtests.pages.policy_card import ANSWERS, TERMS
+from backtests.pages.tearsheet import render
+from backtests.wording import listed, number, percent
+from research.learning.learners.threads import one_thread
+from research.learning.state import REACH
+from research.learning.universal.equivariant import answers
+from research.learning.universal.rule import Trained, load
+from research.market.market import Array
+from research.progress import bar
+
+MARKETS, PATHS = 40, 100  # that it is judged in
+DIGITS = 4  # of its gap that are kept: another processor may give other last bits
+COUNTS = {"one line": 1, "two lines": 2}
+SECTIONS = {
+    "learning": "How it learned",
+    "doing": "What it does",
+    "saw": "What it saw",
+    "conventions": "How to read it",
+    "settings": "Settings",
+}
+MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Sealed")} | {
+    "Optimum": "The best policy of normal weeks by dynamic programming, for one or two lines beside cash with "
+    "proportional costs. It knows the growth of each line as well; the network and the closed form know risk and cost.",
+    "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side, g 1 to 20, drawn at random; "
+    "all policies of a market are played on the same paths.",
+}
+
+
+def write_universal_card(folder: Path) -> Path:
+    """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
+    path, policy = folder / SHEET, load(folder)
+    found = judged(policy)
+    value, low, high = median(found["universal"])
+    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max()}
+    above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
+    write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
+    path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
+    return path
+
+
+def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
+    """The whole page.  found : as `judged` gives it."""
+    card = policy.card
+    return render(
+        "policy.html.j2",
+        name=name,
+        facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
+        sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
+        lead=f"{name} answers any portfolio with {ANSWERS['bands']}, and was trained on none.",
+        findings=[_words(found)],
+        sheet={"warnings": []},
+        learning=[updates_picture(card["curve"], card["seed"])],
+        doing=[],
+        region=worked_region(policy),
+        seeds=None,
+        figures=None,
+        gaps=_gaps(found),
+        lines=_met(card["settings"]),
+        seen=None,
+        terms=MEANT,
+        settings=settings_text(
+            {key: card[key] for key in ("settings", "seed", "updates", "saw", "format", "versions")}
+        ),
+    )
+
+
+def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
+    """A row a market that it never met: its `lines` and `paths`, and what is above the optimum, see `unseen.gap`."""
+    with one_thread():
+        rows = []
+        with bar(total=markets, desc="judging", unit=" markets") as done:
+            for k, problem in enumerate(problems(markets)):
+                rows.append({"lines": len(problem.target), "paths": paths, **gap(problem, policy, paths, k)})
+                done.update()
+    return pd.DataFrame(rows)
+
+
+def worked_region(policy: Trained) -> Picture:
+    """Where it holds in the worked market of the laboratory, over where holding is best."""
+    lines = lines_in(WORKED)
+
+    def outside(gaps: Array) -> Array:
+        action = np.empty(gaps.shape)
+        answers(policy.net, policy.standard, lines, lines.target + gaps, action)
+        found: Array = (np.abs(gaps) - REACH**action * lines.half_width).max(axis=1)
+        return found
+
+    said = f"The market is the laboratory's: two lines and cash, {1e4 * WORKED.cost:g} bp a side, weekly decisions."
+    return region_picture(("the first line", "the second line"), lines.half_width, outside, WORKED.region(), said)
+
+
+def _facts(card: Mapping[str, Any]) -> dict[str, str]:
+    least, most = (f(card["settings"]["markets"]["lines"]) for f in (min, max))
+    return {
+        "Holds": f"any target of {least} to {most} lines, with cash or without",
+        "Answers": ANSWERS["bands"],
+        "Learned": f"{card['updates']:,} updates, each in markets of its own; seed {card['seed']}",
+        "Saw": card["saw"]["markets"],
+        "Made with": listed([f"{library} {version}" for library, version in card["versions"].items()]),
+    }
+
+
+def _words(found: pd.DataFrame) -> str:
+    value, low, high = median(found["universal"])
+    return (
+        f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
+        f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}] and "
+        f"{percent(found['universal'].max())} at worst; the closed form's boxes, from which it starts, are "
+        f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
+    )
+
+
+def _gaps(found: pd.DataFrame) -> Block:
+    groups = {words: found[found["lines"] == n] for words, n in COUNTS.items()} | {"all": found}
+    rows = [
+        [words, str(len(part)), _median(part["universal"]), _most(part["universal"]), _median(part[CLOSED]),
+         _most(part[CLOSED])]
+        for words, part in groups.items() if len(part)
+    ]  # fmt: skip
+    error = number(100.0 * found["error"].median(), 1)
+    caption = (
+        f"J above the optimum's in markets that it never met, with 95 % of the median over markets; "
+        f"{found['paths'][0]:,} paths of ten years each, which leave one market's figure an error of {error} in the "
+        "median"
+    )
+    heads: list[str | tuple[str, str]] = [
+        "markets of", "markets", ("universal, median", "%"), ("worst", "%"), ("closed form, median", "%"),
+        ("worst", "%"),
+    ]  # fmt: skip
+    return table(caption, heads, rows, chosen="all")
+
+
+def _median(values: pd.Series) -> str:
+    value, low, high = (number(100.0 * x, 1) for x in median(values))
+    return f"{value} [{low}, {high}]"
+
+
+def _most(values: pd.Series) -> str:
+    return number(100.0 * values.max(), 1)
+
+
+def _met(settings: Mapping[str, Any]) -> Block:
+    """What the random markets of its training were like."""
+    markets = settings["markets"]
+    ranges: dict[str, Sequence[float]] = {
+        "lines": markets["lines"],
+        "drift of a gap between decisions, half-widths": markets["drift_between_decisions_over_half_width"],
+        "half-width over target": markets["half_width_over_target"],
+        "cost a side, bp": [1e4 * x for x in markets["cost_a_side"]],
+        "decisions of a world": settings["decisions_of_a_world"],
+    }
+    rows = [[words, f"{min(values):g}", f"{max(values):g}"] for words, values in ranges.items()]
+    shares = [
+        f"{percent(markets[key], 0)} {words}"
+        for key, words in (
+            ("share_without_cash", "hold no cash"),
+            ("share_with_hedges", "have lines that hedge"),
+            ("share_with_fat_tails", "have fat tails"),
+        )
+    ]
+    return table(f"Random markets that it was trained in; {listed(shares)}", ["of a market", "least", "most"], rows)

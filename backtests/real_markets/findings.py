@@ -1,0 +1,330 @@
+"""What the study says: every rule against a yardstick over all cases, with intervals clustered by window.
+
+Cases of one window share their market and are no independent draws: so a mean over cases is given the interval of
+Liang and Zeger, in which only windows are independent, with Student's t of one degree less than there are windows.
+Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that are held against the same yardstick by
+the same measure.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from backtests.audits.matched_exposure import CONSTANT, VOLATILITY
+from backtests.evaluation.evidence import Word, holm
+from backtests.real_markets.run_case import (
+    BETTER_CALENDAR,
+    CALENDARS,
+    CLOSED_FORM,
+    EXPOSURE,
+    FAMILIES,
+    LEARNERS,
+    UNTAUGHT,
+)
+from backtests.real_markets.study import Study
+from backtests.wording import counted, listed, number, percent
+from research.arguments import one_of, refuse
+from research.errors import DataError
+
+TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
+YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTAUGHT)  # the last is where learners begin
+TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTAUGHT, CLOSED_FORM, "band to edge")
+AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
+LEVEL = 0.95
+MEASURES = {  # of differences: times, unit, and whether less is better
+    "trades": (1.0, "lines a year", True),
+    "turnover": (100.0, "% a year", True),
+    "tracking_error": (100.0, "% a year", True),
+    "sharpe": (1.0, "", False),
+    "max_drawdown": (100.0, "%", False),
+}
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over cases, its interval at 95 %, and the two-sided p of zero; of how many cases in how many windows."""
+
+    estimate: float
+    lower: float
+    upper: float
+    p: float
+    cases: int
+    windows: int
+
+
+def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
+    """The mean of `values` (N,), where only those of different `clusters` (N,) are independent.
+
+    Its variance is G / (G - 1) x the sum over G clusters of (the sum of a cluster's residuals)^2 / N^2; the interval is
+    Student's, with G - 1 degrees of freedom. With a value a cluster it is the plain interval of a mean.
+    Source : Liang and Zeger (1986), Longitudinal Data Analysis Using Generalized Linear Models; the degrees of freedom
+    are those of Cameron and Miller (2015), A Practitioner's Guide to Cluster-Robust Inference, section VI.
+    Raises : DataError for fewer than two clusters, and for values that are not finite.
+
+    >>> found = clustered_mean([1.0, 3.0], [2013, 2016])
+    >>> found.estimate, round(found.lower, 3), round(found.upper, 3), round(found.p, 3)
+    (2.0, -10.706, 14.706, 0.295)
+    """
+    from scipy.stats import t as student
+
+    x, names = np.asarray(values, dtype=float), np.asarray(clusters)
+    groups, place = np.unique(names, return_inverse=True)
+    if len(groups) < 2:
+        raise DataError(f"an interval needs cases of two windows at least: found {groups.tolist()}. Play more cases.")
+    if not np.isfinite(x).all():
+        raise DataError(f"value {int(np.argmin(np.isfinite(x)))} of a mean is no finite number. Leave its case out.")
+    residuals = np.bincount(place, x - x.mean())
+    degrees = len(groups) - 1
+    error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
+    mean, reach = float(x.mean()), float(student.ppf(0.5 + LEVEL / 2.0, degrees)) * error
+    p = float(2.0 * student.sf(abs(mean) / error, degrees)) if error > 0.0 else float(mean == 0.0)
+    return Mean(mean, mean - reach, mean + reach, p, len(x), len(groups))
+
+
+# -- the yardsticks ----------------------------------------------------------------------------------------------------
+
+
+def standing(study: Study, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a case and rule at one cost: of seeds the one that stands for them, and what is made of several rules.
+
+    Rules that go to cash are left out: `as_exposed` has them.
+    The tuned thresholds are that of the three families whose J out of sample is the median; the best calendar in
+    hindsight is a bound, which nobody could have known.
+    """
+    table = _at(study, multiple)
+    own = table[table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
+    families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
+    middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
+    lowest = calendars.sort_values(["case", "J"]).groupby("case", sort=False).nth(0)
+    return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
+
+
+def _at(study: Study, multiple: float) -> pd.DataFrame:
+    """All rows at one cost. Raises ConfigError for one at which nothing was played."""
+    table = study.table
+    if multiple not in (played := sorted(set(table["cost_multiple"]))):
+        refuse(
+            "multiple is", multiple, f"the study was played at {listed([f'{m:g}' for m in played])} times the costs."
+        )
+    return table[table["cost_multiple"] == multiple]
+
+
+def as_exposed(study: Study) -> pd.DataFrame:
+    """A row a case and rule that goes to cash: the learned exposure, and what holds as much in the mean."""
+    table = study.table
+    return table[(table["cost_multiple"] == 1.0) & table["stands"] & table["rule"].isin(AS_EXPOSED)]
+
+
+def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
+    """By rule: a row a case that has it and the yardstick `over`, columns own, other, window.
+
+    rows : as `standing` gives them.
+    Raises : DataError where there are none, ConfigError for what is no rule, or no figure, of theirs.
+    """
+    if rows.empty:
+        raise DataError("all rules of the study go to cash, which J is not for: ask for `exposure`.")
+    one_of("over is", over, sorted(set(rows["rule"])))
+    one_of("measure is", measure, ["J", *MEASURES])
+    other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
+    return {
+        str(rule): own.set_index("case")[[measure]].rename(columns={measure: "own"}).join(other, how="inner")
+        for rule, own in rows.groupby("rule", sort=False)
+        if rule != over
+    }
+
+
+def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: its J over that of `over`, geometric mean over cases, with interval, p, Holm's p and a word.
+
+    lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
+    case, in the mean of the cases; NaN for rules without seeds.
+    """
+    logs = _compared(standing(study, multiple), over, "J", lambda own, other: np.log(own / other))
+    table = logs.assign(
+        ratio=np.exp(logs["estimate"]),
+        lower=np.exp(logs["lower"]),
+        upper=np.exp(logs["upper"]),
+        seed_spread=[seed_spread(study, rule, multiple) for rule in logs.index],
+    )
+    return _judged(table.drop(columns="estimate"), lower_is_better=True, favour="ratio", neutral=1.0)
+
+
+def differences(study: Study, over: str, measure: str, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: its turnover, trades, tracking error, Sharpe ratio or drawdown less that of `over`.
+
+    measure : one of `MEASURES`, in whose unit the numbers are.
+    """
+    one_of("measure is", measure, MEASURES)
+    table = _less(standing(study, multiple), over, measure)
+    return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
+
+
+def exposure(study: Study) -> pd.DataFrame:
+    """The learned exposure's Sharpe ratio and drawdown less those of each benchmark of as much, with intervals.
+
+    Holm's p and the words allow for all four comparisons. Empty where it was not learned in cases of two windows.
+    """
+    rows = as_exposed(study)
+    if rows.empty:
+        return pd.DataFrame()
+    found = [
+        _less(rows[rows["rule"].isin((EXPOSURE, over))], over, measure).assign(over=over, measure=measure)
+        for over in (CONSTANT, VOLATILITY)
+        for measure in ("sharpe", "max_drawdown")
+    ]
+    return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
+
+
+def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
+    """A row a rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
+    times = MEASURES[measure][0]
+    table = _compared(rows, over, measure, lambda own, other: times * (own - other))
+    return table.rename(columns={"estimate": "difference"}).drop(columns="lower_in")
+
+
+def _compared(
+    rows: pd.DataFrame, over: str, measure: str, compare: Callable[[pd.Series, pd.Series], ArrayLike]
+) -> pd.DataFrame:
+    """A row a rule of `rows`, as `standing` gives them, that has cases of two windows with `over`: a `Mean`'s fields.
+
+    And `lower_in`, the cases in which its measure is the lower one.  compare : of the measure and that of `over`, a
+    case each, what is averaged.
+    """
+    found = {
+        rule: asdict(clustered_mean(compare(pairs["own"], pairs["other"]), pairs["window"]))
+        | {"lower_in": int((pairs["own"] < pairs["other"]).sum())}
+        for rule, pairs in paired(rows, over, measure).items()
+        if _in_many(pairs["window"])
+    }
+    return pd.DataFrame.from_dict(found, orient="index", columns=[*(f.name for f in fields(Mean)), "lower_in"])
+
+
+def _check_windows(study: Study) -> None:
+    """Raise DataError for cases of one window alone: they give no interval."""
+    if not _in_many(study.table["window"]):
+        found = ", ".join(sorted(set(study.table["case"])))
+        raise DataError(f"an interval needs cases of two windows at least: found {found}. Play a case of another one.")
+
+
+def _in_many(windows: pd.Series) -> bool:
+    """Are there two windows at least, so that there is an interval?"""
+    return len(set(windows)) > 1
+
+
+def _judged(table: pd.DataFrame, *, lower_is_better: bool, favour: str, neutral: float) -> pd.DataFrame:
+    """With Holm's p and the word that follows from it."""
+    if table.empty:
+        return table
+    adjusted, below = holm(table["p"]), table[favour] < neutral
+    words = [_word(p, good) for p, good in zip(adjusted, below == lower_is_better, strict=True)]
+    return table.assign(p_holm=adjusted, verdict=words).astype({"cases": int, "windows": int})
+
+
+def _word(p: float, good: bool) -> Word:
+    if p > 1.0 - LEVEL:
+        return "cannot be told apart"
+    return "better" if good else "worse"
+
+
+def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
+    """Standard deviation of log J over the seeds of a case, in the mean of all cases; NaN where there are no seeds."""
+    table = _at(study, multiple)
+    own = table[(table["rule"] == rule) & table["seed"].notna()]
+    return float(np.log(own["J"]).groupby(own["case"]).std(ddof=1).mean())
+
+
+def _against_yardsticks(study: Study, multiple: float = 1.0) -> dict[str, pd.DataFrame]:
+    """The ratios over each yardstick that the study has."""
+    rules = set(standing(study, multiple)["rule"])
+    return {over: ratios(study, over, multiple) for over in YARDSTICKS if over in rules}
+
+
+def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: J over that of each yardstick, with intervals, and how far the seeds of a case differ."""
+    _check_windows(study)
+    tables = _against_yardsticks(study, multiple)
+    if not tables:
+        raise DataError(f"the study has no yardstick: none of {listed(YARDSTICKS)} was played. Ask for `exposure`.")
+    said = {
+        f"J over {over}": table.apply(
+            lambda r: f"{r['ratio']:.2f} [{r['lower']:.2f}, {r['upper']:.2f}], {r['verdict']}", axis=1
+        )
+        for over, table in tables.items()
+        if len(table)
+    }
+    both = pd.concat(tables.values())
+    once = both[~both.index.duplicated()]
+    spread = once["seed_spread"].map(lambda value: percent(value) if np.isfinite(value) else "–")
+    return pd.DataFrame({**said, "cases": once["cases"], "spread of seeds": spread}).reindex(once.index).fillna("–")
+
+
+def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> pd.DataFrame:
+    """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star."""
+    _check_windows(study)
+    columns = {}
+    for measure, (_, unit, _) in MEASURES.items():
+        table = differences(study, over, measure, multiple)
+        digits = 2 if measure in ("tracking_error", "sharpe") else 1
+        columns[f"{measure.replace('_', ' ')}{', ' * bool(unit)}{unit}"] = table.apply(
+            lambda r, digits=digits: (
+                f"{number(r['difference'], digits, signed=True)} [{number(r['lower'], digits)}, "
+                f"{number(r['upper'], digits)}]{'*' * (r['verdict'] != 'cannot be told apart')}"
+            ),
+            axis=1,
+        )
+    return pd.DataFrame(columns)
+
+
+# -- in words --------------------------------------------------------------------------------------------------------
+
+
+def sentences(study: Study) -> list[str]:
+    """What was played, and J of learners and their rivals against each yardstick; what cannot be told apart is said."""
+    table = study.table
+    windows, cases = len(set(table["window"])), len(set(table["case"]))
+    found = [
+        f"{counted(cases, 'case')} in {counted(windows, 'window')}, {study.trials:,} settings and seeds tried on days "
+        "before the tests."
+    ]
+    if windows < 2:
+        each = standing(study).groupby("case", sort=False)
+        said = [
+            f"{name}: J {listed([f'{r} {number(j)}' for r, j in zip(rows['rule'], rows['J'], strict=True)])}."
+            for name, rows in each
+        ]
+        return [*found, *said, "One window gives no interval: play cases of others."]
+    against = _against_yardsticks(study)
+    for rule in [rule for rule in TOLD if rule in set(table["rule"])]:
+        said = [_said(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index]
+        found += said or [f"{rule}: cases of too few windows for an interval."]
+    return found + [_exposed(row) for row in exposure(study).to_dict("records")]
+
+
+def _exposed(row: Mapping[Any, Any]) -> str:
+    """One comparison of the learned exposure with what holds as much."""
+    unit = MEASURES[row["measure"]][1]
+    what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown (below zero is deeper)"}[row["measure"]]
+    return (
+        f"{EXPOSURE} less {row['over']} of the same mean: {what} {number(row['difference'], signed=True)}"
+        f"{unit and ' points'} (95 % interval {number(row['lower'])} to {number(row['upper'])}) in "
+        f"{counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}; {_chance(row['p_holm'])}: "
+        f"{row['verdict']}."
+    )
+
+
+def _said(rule: str, over: str, row: Any) -> str:
+    """One comparison: what a reader must know to judge it."""
+    ratio, low, high = (number(row[end]) for end in ("ratio", "lower", "upper"))
+    of = f"{row['lower_in']:.0f} of {counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}"
+    return (
+        f"{rule} over {over}: J is {ratio} times as large (95 % interval {low} to {high}), lower in {of}; "
+        f"{_chance(row['p_holm'])}: {row['verdict']}."
+    )
+
+
+def _chance(p: float) -> str:
+    return f"p {'below 0.001' if p < 0.001 else number(p, 3)} after Holm"

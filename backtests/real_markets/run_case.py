@@ -1,0 +1,230 @@
+"""One case, played: every rule tuned or trained on the days before its window, then measured in it.
+
+All rules look at most once a day, learners once a week. Three families of thresholds are tuned, each on the grid that
+stands here; calendars are tuned alike, which gives the better of them on training days. What a rule was chosen by is
+beside what it was worth. One learner chooses how much to hold at all, for the Sharpe ratio: beside it stand a constant
+exposure and a volatility target that held as much in the mean.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from backtests.audits.matched_exposure import matched
+from backtests.comparison.tuning import Tuned, played, tune
+from backtests.engine.run import backtest
+from backtests.real_markets.cases import NAMED, Case, all_cases
+from backtests.runs.notebook import plain
+from backtests.sweeps import Arena, Choices, threshold
+from research.accounting import Costs
+from research.allocation import Allocation
+from research.arguments import is_whole, one_of, refuse
+from research.learning import Learned, PPOSettings, Reward, Universal, train, untaught
+from research.market import Market
+from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
+
+MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
+UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
+EXPOSURE = "learned exposure"
+LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
+    "ppo": {},
+    "gradient": {"by": "gradient"},
+    "cross-entropy": {"by": "cross_entropy"},
+    "sac": {"by": "sac"},
+    "dqn": {"by": "dqn", "action": "hold_or_trade"},
+    EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
+}
+EVERYWHERE = ("ppo",)  # trained in every case, and at all costs in the named ones, where alone the others are
+EXPOSED = ("stocks-10a", "funds-9")  # whose cases, of every window, are those of the study of exposure
+
+BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
+ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
+CHECKS = ("day", "week")
+CALENDARS: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
+FAMILIES: Mapping[str, Choices] = {
+    "band to target": Choices(threshold, band=BANDS, to=0.0, check=CHECKS),
+    "band to edge": Choices(threshold, band=BANDS, to=1.0, check=CHECKS),
+    "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), check=CHECKS),
+}
+BETTER_CALENDAR, CLOSED_FORM, UNTAUGHT = "better calendar", "closed form", "nothing learned"
+TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
+STEPS = {  # of a seed
+    "ppo": 32 * UPDATE,
+    "gradient": 48 * UPDATE,
+    "cross-entropy": 2_000_000,
+    "sac": 40_000,
+    "dqn": 100_000,
+}
+EXPOSURE_STEPS = {EXPOSURE: 32 * UPDATE}  # of the study of exposure
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What learners may spend, and who else plays.
+
+    steps : of a seed, by learner; those that are not in it do not learn.  seeds : one policy from each.
+    rules : do those play that do not learn, or are tuned?
+    """
+
+    steps: Mapping[str, int] = field(default_factory=lambda: dict(STEPS))
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    rules: bool = True
+
+    def __post_init__(self) -> None:
+        """Check names and numbers. Raises ConfigError."""
+        if not isinstance(self.steps, Mapping):
+            refuse("steps of Budget are", self.steps, "give those of each learner, such as {'ppo': 524_288}.")
+        for name, count in self.steps.items():
+            one_of("a learner of Budget is", name, LEARNERS)
+            if not is_whole(count) or count < 1:
+                refuse(f"steps of {name} in Budget are", count, "give a whole number, 1 or more, or leave it out.")
+        if not self.seeds:
+            refuse("seeds of Budget are", self.seeds, "give one whole number or more.")
+        if not self.rules and not self.steps:
+            refuse("steps of Budget are", self.steps, "without rules some learner has to learn.")
+
+    def learners(self, case: Case, multiple: float) -> list[str]:
+        """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""
+        usual, named = multiple == 1.0, case.name in NAMED
+        where = {EXPOSURE: usual and case in exposed_cases()} | dict.fromkeys(EVERYWHERE, usual or named)
+        return [by for by in self.steps if where.get(by, usual and named)]
+
+
+def exposed_cases() -> tuple[Case, ...]:
+    """The cases of the study of exposure: a portfolio of many lines in each window."""
+    return tuple(one for one in all_cases() if one.name.rpartition("-")[0] in EXPOSED)
+
+
+def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
+    """Rules that are not tuned: never, calendars, and weekly boxes.
+
+    Those of the closed form are narrowed for weekly checks, from the last year's covariance. Those with which learners
+    begin are not, and come from the covariance of all training days. The universal rebalancer's are its own.
+    """
+    region = NoTradeRegion(held, arena.g, check="week", periods_per_year=arena.periods_per_year)
+    universal = Universal(held, arena.g, periods_per_year=arena.periods_per_year)
+    calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
+    boxes: dict[str, Rule] = {
+        CLOSED_FORM: region,
+        UNTAUGHT: untaught(Learned(held, steps=1, every="week"), *_learned_from(arena), lag=arena.lag),
+        "universal": universal,
+    }
+    return {"never": Never(held), **calendars, **boxes}
+
+
+def play(case: Case, budget: Budget) -> dict[str, Any]:
+    """Everything that is known of a case, in plain JSON values: a row a rule, seed and cost under `rows`.
+
+    A row has the rule, its seed (None where it has none), whether it `stands` for its rule (of seeds, the one with the
+    median J on training worlds), the cost's multiple, J where it was chosen (of tuned rules on the training days, of
+    learners in worlds made of them), and the metrics of a sweep out of sample.
+    `trials` counts what was tried on training days, `seconds` what it took of a core.
+    """
+    arena, rows, seconds = case.arena, [], dict.fromkeys(("tuned", *budget.steps), 0.0)
+    chosen: dict[str, dict[str, Any]] = {}
+    trials = 0
+    for multiple in MULTIPLES:
+        here = replace(arena, costs=arena.times(multiple))
+        if budget.rules:
+            with _clocked(seconds, "tuned"):
+                found, tuned = _ruled(here, multiple)
+            rows += found
+            chosen[f"{multiple:g}"] = {name: _settings(t.card.rule) for name, t in tuned.items()}
+            trials += sum(t.card.trials for t in tuned.values())
+        for by in budget.learners(case, multiple):
+            with _clocked(seconds, by):
+                rows += _learned(here, by, budget, multiple)
+            trials += len(budget.seeds)
+    market = arena.market
+    test = market.dates[market.dates >= case.start]
+    return plain(
+        {
+            "case": case.name,
+            "weights": dict(case.weights),
+            "training": [f"{market.dates[0]:%Y-%m-%d}", f"{market.dates[market.dates < case.start][-1]:%Y-%m-%d}"],
+            "test": [f"{test[0]:%Y-%m-%d}", f"{test[-1]:%Y-%m-%d}"],
+            "chosen": chosen,
+            "trials": trials,
+            "seconds": seconds,
+            "rows": rows,
+        }
+    )
+
+
+def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """The metrics of a sweep by name, for each rule."""
+    return played(arena, rules).to_dict("records")  # type: ignore[return-value]  # of columns that are words
+
+
+def spec(held: Allocation, name: str, budget: Budget) -> Learned:
+    """A learner of `LEARNERS` before it is trained."""
+    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, every="week", **LEARNERS[name])
+
+
+def _ruled(arena: Arena, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
+    """A row for each rule that does not learn; and how those that are tuned were chosen."""
+    tuned = {name: tune(choices, arena) for name, choices in FAMILIES.items()}
+    tuned[BETTER_CALENDAR] = tune([Calendar(arena.strategic, every) for every in CALENDARS], arena)
+    rules = untuned(arena.strategic, arena) | {name: t.policy for name, t in tuned.items()}
+    rows = [
+        _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
+        for name, figures in zip(rules, measured(arena, list(rules.values())), strict=True)
+    ]
+    return rows, tuned
+
+
+def _learned(arena: Arena, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
+    """A row a seed; beside a learner of exposure, a row each for what holds as much in the mean."""
+    training = train(
+        spec(arena.strategic, name, budget), *_learned_from(arena), lag=arena.lag, workers=1, progress=_silent
+    )
+    found = measured(arena, list(training.policies.values()))
+    rows = [
+        _row(name, seed, seed == training.chosen, multiple, training.losses[seed], figures)
+        for seed, figures in zip(training.policies, found, strict=True)
+    ]
+    return rows + (_as_exposed(arena, training.policies[training.chosen], multiple) if name == EXPOSURE else [])
+
+
+def _learned_from(arena: Arena) -> tuple[Market, Costs, float, float]:
+    """The days before the test, and what J is there."""
+    before = arena.market.until(arena.start - pd.Timedelta(days=1))
+    return before, arena.costs, arena.g, arena.periods_per_year
+
+
+def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, Any]]:
+    """A row for each rule that holds as much as `learned` does; none where it never goes to cash, or nowhere else."""
+    played = backtest(
+        arena.market, learned, arena.costs, start=arena.start, lag=arena.lag, periods_per_year=arena.periods_per_year
+    )
+    rules = matched(played, arena.strategic)
+    figures = measured(arena, list(rules.values())) if rules else []
+    return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
+
+
+def _row(
+    rule: str, seed: int | None, stands: bool, multiple: float, training_J: float | None, figures: Mapping[str, float]
+) -> dict[str, Any]:
+    about = {"rule": rule, "seed": seed, "stands": stands, "cost_multiple": multiple, "training_J": training_J}
+    return about | dict(figures)
+
+
+def _settings(rule: Any) -> dict[str, Any]:
+    """What was chosen of a rule."""
+    return {name: getattr(rule, name) for name in TRIED if hasattr(rule, name)}
+
+
+def _silent(done: int, total: int) -> None:
+    """Told how far a training is; the study tells how many cases are done."""
+
+
+@contextmanager
+def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Add what the block takes of a core."""
+    began = time.process_time()
+    yield
+    seconds[name] += time.process_time() - began

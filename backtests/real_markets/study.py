@@ -1,0 +1,290 @@
+"""The study: every case played, each kept in a file of its own as it finishes, so that a killed study goes on.
+
+A case is one file, written whole or not at all, which says what it was made from: settings, data, code and libraries.
+Files that were made from just that are done; any other is refused, and told is what differs.
+"""
+
+import json
+import os
+import platform
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.real_markets.cases import COST, LAG, PERIODS, Case, G, all_cases, case
+from backtests.real_markets.run_case import CALENDARS, EXPOSURE, FAMILIES, MULTIPLES, Budget, exposed_cases, play, spec
+from backtests.runs.folder import ROOT, Run, code_version, write_json
+from backtests.sweeps.executors import RETRIES, check_code, connected, failure_explained
+from backtests.sweeps.store import identity, refuse_other
+from research.allocation import FixedWeights
+from research.arguments import refuse
+from research.errors import ConfigError, DataError
+from research.learning.card import LIBRARIES
+from research.learning.sealed import seal_of
+from research.learning.universal.rule import FOLDER
+from research.progress import bar
+
+FIGURES, MANIFEST = "figures.parquet", "manifest.json"
+KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
+KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
+WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What was found.
+
+    table    : a row a case, rule, seed and cost: `playing.play` has its columns; besides case, universe, window, lines.
+    manifest : what each case was made from, the settings of learners, how rules were chosen, and what it took.
+    """
+
+    table: pd.DataFrame
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, results: Iterable[Mapping[str, Any]]) -> "Study":
+        """Put the files of cases together. Raises ConfigError for none, and for cases of other code or settings."""
+        frames, cases = [], {}
+        common: dict[str, Any] = {}
+        learners: dict[str, Any] = {}
+        for result in results:
+            origin = dict(result["made_from"])
+            settings, data = origin.pop("settings"), origin.pop("data")
+            origin["settings"] = settings["study"]
+            if common and origin != common:
+                raise ConfigError(
+                    f"case {result['case']} was made from other code or settings than the cases before it: found "
+                    f"{origin}. Play all of them from one."
+                )
+            common = origin
+            universe, _, window = result["case"].split("-")
+            about = {"case": result["case"], "universe": universe, "window": int(window)}
+            frames.append(pd.DataFrame(result["rows"]).assign(**about, lines=len(result["weights"])))
+            kept = {name: value for name, value in result.items() if name not in ("case", "made_from", "rows")}
+            learners |= settings["case"]["learners"]
+            cases[result["case"]] = kept | {"data": data, **{k: settings["case"][k] for k in ("steps", "seeds")}}
+        if not frames:
+            raise ConfigError("a study needs one case at least: found none. Name one, such as funds-2-2016.")
+        table = pd.concat(frames, ignore_index=True).astype({"seed": "Int64", "training_J": float})
+        return cls(table, {"made_from": common, "learners": learners, "cases": cases})
+
+    @property
+    def trials(self) -> int:
+        """Settings and seeds that were tried on training days, over all cases."""
+        return sum(facts["trials"] for facts in self.manifest["cases"].values())
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the table as Parquet, and beside it the manifest with today's date and the machine."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.table.to_parquet(folder / FIGURES, compression="zstd", index=False)
+        made = {"made": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{os.cpu_count()} cores, {platform.machine()}"}
+        write_json(folder / MANIFEST, made | dict(self.manifest))
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Study":
+        """What `save` wrote. Raises DataError where it is not whole."""
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            return cls(pd.read_parquet(folder / FIGURES), manifest)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{folder} holds no whole study ({error}). Make it with `rebalance study`.") from error
+
+    def __repr__(self) -> str:
+        """What was found, in sentences."""
+        from backtests.real_markets.findings import sentences
+
+        return "\n".join(sentences(self))
+
+
+def study(
+    cases: Sequence[Case],
+    folder: str | Path | None,
+    budget: Budget | None = None,
+    *,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: bool = True,
+    fresh: bool = False,
+) -> Study:
+    """Play every case that `folder` does not hold yet, keep each as it finishes, and put all together.
+
+    folder   : None keeps nothing.
+    workers  : processes of our own, a case each.
+    executor : someone else's processes instead, such as a cluster's, of one thread each.
+    fresh    : play all of them anew.
+    Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from anything else.
+    """
+    budget, folder = budget or Budget(), None if folder is None else Path(folder)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
+    if others := [one for one in cases if not isinstance(one, Case)]:
+        refuse("a case is", others[0], "give a Case, as `case('funds-2-2016')` finds it.")
+    origins = {one: made_from(one, budget) for one in cases}
+    found = {} if fresh or folder is None else finished(folder, origins)
+    left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
+    with bar(shown=progress, total=len(cases), initial=len(found), desc="study", unit=" cases") as done:
+        for one, result in _played(left, budget, workers, executor):
+            found[one] = {"made_from": origins[one], **result}
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_json(folder / f"{one.name}.json", found[one])
+            done.update()
+    return Study.of(found[one] for one in cases)
+
+
+def weight(one: Case, budget: Budget) -> int:
+    """Roughly what a case takes: those that learn most go first, so that no worker ends long after the others."""
+    return sum(len(budget.learners(one, multiple)) for multiple in MULTIPLES) * 100 + len(one.weights)
+
+
+def made_from(one: Case, budget: Budget) -> dict[str, Any]:
+    """What the result of a case depends on: settings, data, code and libraries, as it reads back from JSON."""
+    learned = {f"{multiple:g}": budget.learners(one, multiple) for multiple in MULTIPLES}
+    used = {by for learners in learned.values() for by in learners}
+    own = {
+        **asdict(one),
+        "learned": learned,
+        "steps": {by: steps for by, steps in budget.steps.items() if by in used},
+        "learners": {by: spec(FixedWeights(one.weights), by, budget).settings() for by in budget.steps if by in used},
+        "seeds": list(budget.seeds) if used else [],
+        "rules": budget.rules,
+    }
+    common = {
+        "cost_bps": COST,
+        "g": G,
+        "lag": LAG,
+        "periods_per_year": PERIODS,
+        "multiples": list(MULTIPLES),
+        "calendars": list(CALENDARS),
+        "families": {name: repr(choices) for name, choices in FAMILIES.items()},
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "universal": seal_of(FOLDER),
+    }
+    market = one.market
+    settings = {"case": own, "study": common}
+    run = Run("study", one.name, f"{market.dates[-1]:%Y-%m-%d}", settings, market.fingerprint)
+    return identity(run, {one.universe: market.fingerprint})
+
+
+def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Case, dict[str, Any]]:
+    """The cases that a folder holds. Raises ConfigError where one was made from anything else."""
+    found = {}
+    for one, origin in origins.items():
+        file = folder / f"{one.name}.json"
+        if file.exists():
+            try:
+                result = json.loads(file.read_text(encoding="utf-8"))
+                made = result["made_from"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(
+                    f"{file} holds no result of a case: {error!r}. Delete it, and it is played anew."
+                ) from error
+            refuse_other(file, made, origin)
+            found[one] = result
+    return found
+
+
+def run(
+    names: Sequence[str], folder: Path, budget: Budget, *, workers: int = 1, cluster: str = "", fresh: bool = False
+) -> Study:
+    """Play the cases of these names, or all where none is named, and save all that their folder has of the study.
+
+    cluster : address of a Dask scheduler, whose workers have one thread each.
+    Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
+    """
+    cases = [case(name) for name in names] or list(exposed_cases() if EXPOSURE in budget.steps else all_cases())
+    if cluster:
+        with connected(cluster) as client:
+            if max(client.nthreads().values()) > 1:
+                raise ConfigError(
+                    f"the workers at {cluster} have several threads, and learners share what is drawn by chance "
+                    f"between threads. Start them with one each: dask worker {cluster} --nthreads 1 --nworkers 2"
+                )
+            pool = client.get_executor(retries=RETRIES, pure=False)
+            with failure_explained(client, cluster):
+                made = study(cases, folder, budget, executor=pool, fresh=fresh)
+    else:
+        made = study(cases, folder, budget, workers=workers, fresh=fresh)
+    _together(folder, budget, made.manifest["made_from"]["code"]).save(folder)
+    return made
+
+
+def _together(folder: Path, budget: Budget, code: str) -> Study:
+    """All cases of a folder that were made from what is asked for now, by this code, whichever call played them."""
+    found: list[dict[str, Any]] = []
+    for one in all_cases():
+        if (folder / f"{one.name}.json").exists():
+            with suppress(ConfigError):  # of other settings or code: it is no part of this study
+                found += finished(folder, {one: made_from(one, budget) | {"code": code}}).values()
+    return Study.of(found)
+
+
+# -- who plays -------------------------------------------------------------------------------------------------------
+
+
+def _played(
+    cases: Sequence[Case], budget: Budget, workers: int, executor: Executor | None
+) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Cases with their results, as they finish."""
+    if executor is not None:
+        yield from _as_they_finish(executor, cases, budget)
+    elif workers == 1 or len(cases) < 2:
+        yield from ((one, play(one, budget)) for one in cases)
+    else:
+        with _own_processes(workers) as pool:
+            yield from _as_they_finish(pool, cases, budget)
+
+
+def _as_they_finish(pool: Executor, cases: Sequence[Case], budget: Budget) -> Iterator[tuple[Case, dict[str, Any]]]:
+    running: dict[Future[dict[str, Any]], Case] = {}
+    try:
+        running = {pool.submit(_play_there, one, budget, code_version()): one for one in cases}
+        for future in as_completed(running):
+            yield running[future], future.result()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _play_there(one: Case, budget: Budget, code: str) -> dict[str, Any]:
+    check_code(code)
+    return play(one, budget)
+
+
+@contextmanager
+def _own_processes(workers: int) -> Iterator[Executor]:
+    """Processes that end with this one, even where it is killed."""
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
+
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=_belong_to, initargs=(os.getpid(),))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=True, kill_workers=True)
+        raise
+    pool.shutdown(wait=True)
+
+
+def _belong_to(parent: int) -> None:
+    """Leave interrupts to the first process, and end when it is gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch, daemon=True).start()

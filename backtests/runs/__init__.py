@@ -1,0 +1,1 @@
+"""A run: its folder, its manifest, and the notebook that is executed into it."""

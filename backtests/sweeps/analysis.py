@@ -1,0 +1,315 @@
+"""The numbers behind the pictures of a sweep: pure functions of its table.
+
+`cases.policies` has named the rows; a *ladder* is a table of one metric, a row a level of one condition, a column a
+policy.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from backtests.sweeps.labels import CALENDARS, CONDITIONS, at, lower_is_better, policies, policy_axes, targets, today
+from backtests.wording import listed
+from research.errors import ConfigError
+
+Array = NDArray[np.float64]
+
+EULER = 0.5772156649015329
+BAND = (0.1, 0.9)  # quantiles between which a fan is filled
+
+
+# -- two parameters --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One metric over two parameters.
+
+    means : a row a value of `y`, a column a value of `x`; NaN where the sweep has none.  counts : configurations a
+    cell.  chosen : the parameters that were held, and where.  averaged : those that were averaged, with the number of
+    their values.  deviation : of the best cell from start to start, standard deviation (ddof 1); 0 where there is one.
+    """
+
+    metric: str
+    x: str
+    y: str
+    means: pd.DataFrame = field(repr=False)
+    counts: pd.DataFrame = field(repr=False)
+    chosen: Mapping[str, Any]
+    averaged: Mapping[str, int]
+    deviation: float
+
+    @property
+    def best(self) -> tuple[int, int]:
+        """Row and column of the best cell; of equals, the first."""
+        cells = self.means.to_numpy()
+        sign = 1.0 if lower_is_better(self.metric) else -1.0
+        row, column = divmod(int(np.nanargmin(sign * cells)), cells.shape[1])
+        return row, column
+
+    def near(self, share: float = 0.1) -> int:
+        """How many cells are within `share` of the best one's value, the best included."""
+        cells, best = self.means.to_numpy(), float(self.means.to_numpy()[self.best])
+        return int((np.abs(cells - best) <= share * abs(best) * (1.0 + 1e-12)).sum())
+
+
+def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> Grid:
+    """One metric over the parameters `x` and `y`; of the others, those `chosen` are held, the rest averaged.
+
+    Rows without a value of `x` or `y` (a calendar has no band) are left out, and so are bands of groups where there are
+    bands of lines.
+    Raises : ConfigError for an axis or a value that the sweep does not have, or fewer than two cells.
+    """
+    for name in (x, y, metric):
+        if name not in table:
+            raise ConfigError(f"the sweep has no column {name!r}: it has {listed([str(c) for c in table])}.")
+    held = dict(chosen or {})
+    rows = at(table, held)
+    rows = rows[~(_empty(rows[x]) | _empty(rows[y]))]
+    if "band" in (x, y) and (rows["rule"] == "threshold").any():
+        rows = rows[rows["rule"] != "group_threshold"]
+    if len(rows.drop_duplicates([x, y])) < 2 or x == y:
+        raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
+    means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
+    calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
+    if x == "every":  # in their own order, and not by name
+        means, counts = means[calendars], counts[calendars]
+    elif y == "every":
+        means, counts = means.loc[calendars], counts.loc[calendars]
+    others = [c for c in (*policy_axes(table), *CONDITIONS) if c not in (x, y) and c not in held]
+    averaged = {c: n for c in others if (n := len(rows[c].unique())) > 1}
+    found = Grid(metric, x, y, means, counts.fillna(0).astype(int), held, averaged, 0.0)
+    row, column = found.best
+    own = rows[(rows[y] == means.index[row]) & (rows[x] == means.columns[column])].groupby("start")[metric].mean()
+    deviation = float(own.std(ddof=1)) if "start" in averaged and len(own) > 1 else 0.0
+    return replace(found, deviation=deviation)
+
+
+def _empty(values: pd.Series) -> pd.Series:
+    return values.isna() | (values == "")
+
+
+# -- the frontier of gap against cost --------------------------------------------------------------------------------
+
+
+def efficient(cost: ArrayLike, gap: ArrayLike) -> NDArray[np.bool_]:
+    """(P,) which points no other one beats in one of the two and equals or beats in the other.
+
+    >>> efficient([0.0, 1.0, 1.0, 2.0], [9.0, 3.0, 4.0, 3.0]).tolist()
+    [True, True, False, False]
+    """
+    c, g = np.asarray(cost, dtype=float), np.asarray(gap, dtype=float)
+    kept = np.ones(len(c), dtype=bool)
+    for k in range(len(c)):
+        kept[k] = not (((c <= c[k]) & (g <= g[k])) & ((c < c[k]) | (g < g[k]))).any()
+    return kept
+
+
+def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Every policy between cost and gap to the target it tracks: a row a policy, at `chosen` (default: today's).
+
+    Columns: policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a year), gap
+    (to that target, fraction a year), J, efficient (among those with its target: gaps to different targets cannot be
+    compared), drawn (has the strategic target, or where no policy has it that of the lowest J).
+    A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
+    """
+    rows = policies(table).loc[at(table, chosen or today(table)).index]
+    calendar = rows["every"].map({name: k for k, name in enumerate(CALENDARS)})
+    rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
+    points = [
+        name if band != band else f"{100.0 * band:.3g}%"
+        for name, band in zip(rows["policy"].str.split().str[-1], rows["band"], strict=True)
+    ]
+    target = targets(rows).to_numpy()
+    own = rows["tracking_error_own"] if "tracking_error_own" in rows else rows["tracking_error"]
+    cost, gap = rows["cost"].to_numpy(), np.where(target == "", rows["tracking_error"], own)
+    kept = np.zeros(len(rows), dtype=bool)
+    for name in np.unique(target):
+        kept[target == name] = efficient(cost[target == name], gap[target == name])
+    shown = "" if (target == "").any() else target[int(rows["J"].to_numpy().argmin())]
+    return pd.DataFrame(
+        {
+            "policy": rows["policy"].to_numpy(),
+            "family": rows["family"].to_numpy(),
+            "target": target,
+            "point": points,
+            "cost": cost,
+            "gap": gap,
+            "J": rows["J"].to_numpy(),
+            "efficient": kept,
+            "drawn": target == shown,
+        }
+    )
+
+
+# -- ladders ---------------------------------------------------------------------------------------------------------
+
+
+def ladder(table: pd.DataFrame, along: str, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """One metric of every policy along a condition: a row a level, rising; a column a policy.
+
+    chosen : values of the other conditions (default: today's).  A policy that was not played at every level is left
+    out: its rank would not be comparable.
+    Raises : ConfigError when no policy was played at every one of two levels or more.
+    """
+    held = {c: v for c, v in (today(table) | dict(chosen or {})).items() if c != along}
+    rows = policies(table).loc[at(table, held).index]
+    wide = rows.pivot_table(index=along, columns="policy", values=metric, sort=False).sort_index()
+    wide = wide.loc[:, wide.notna().all()]
+    if wide.empty or len(wide) < 2:
+        raise ConfigError(f"no policy was played at each of two levels of {along}: its ladder has nothing to compare.")
+    return wide
+
+
+def shortlist(table: pd.DataFrame, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """The best policy of each family at the conditions `chosen` (default: today's), best first: rows of the table."""
+    rows = policies(table).loc[at(table, today(table) | dict(chosen or {})).index]
+    order = rows.sort_values(metric, ascending=lower_is_better(metric), kind="stable")
+    return order.drop_duplicates("family")
+
+
+def leaders(ladder: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+    """Who is best from which level to which, by linear interpolation between the levels: columns policy, first, last.
+
+    A policy that is best twice has two rows. Policies that are equal at a level change places only where one falls
+    behind.
+    """
+    sign = 1.0 if lower_is_better(metric) else -1.0
+    x, y = ladder.index.to_numpy(dtype=float), sign * ladder.to_numpy()
+    lead = _first_of_equals(y, 0)
+    spans: list[list[Any]] = [[lead, x[0], x[-1]]]
+    for k in range(len(x) - 1):
+        at_share = 0.0
+        while True:
+            before, after = y[k] - y[k, lead], y[k + 1] - y[k + 1, lead]
+            passing = np.flatnonzero(after < 0.0)
+            if not len(passing):
+                break
+            share = np.clip(before[passing] / (before[passing] - after[passing]), at_share, 1.0)
+            soonest = passing[share <= share.min() + 1e-12]
+            at_share, lead = float(share.min()), int(soonest[np.argmin(after[soonest])])
+            spans[-1][2] = x[k] + at_share * (x[k + 1] - x[k])
+            spans.append([lead, spans[-1][2], x[-1]])
+    kept = [s for s in spans if s[2] > s[1] or len(spans) == 1]
+    return pd.DataFrame(
+        {
+            "policy": [ladder.columns[s[0]] for s in kept],
+            "first": [float(s[1]) for s in kept],
+            "last": [float(s[2]) for s in kept],
+        }
+    )
+
+
+def span_at(spans: pd.DataFrame, level: float) -> int:
+    """Row of `leaders` that holds at a level; where one span ends and another begins, the later one."""
+    return max(int((spans["first"] <= level).sum()) - 1, 0)
+
+
+def _first_of_equals(y: Array, k: int) -> int:
+    """The lowest at row k; of equals the one that is lowest at the next row where they differ."""
+    tied = np.flatnonzero(y[k] == y[k].min())
+    while len(tied) > 1 and k + 1 < len(y):
+        k += 1
+        tied = tied[y[k, tied] == y[k, tied].min()]
+    return int(tied[0])
+
+
+def break_evens(ladder: pd.DataFrame, one: str, other: str) -> list[float]:
+    """Levels at which two policies are equal and past which their order is the other, by linear interpolation."""
+    x, gap = ladder.index.to_numpy(dtype=float), (ladder[one] - ladder[other]).to_numpy()
+    found, last = [], 0  # the last row at which they differed
+    for k in range(1, len(x)):
+        if gap[k] == 0.0:
+            continue
+        if gap[last] * gap[k] < 0.0:
+            share = gap[k - 1] / (gap[k - 1] - gap[k])  # where they met at a level, that level
+            found.append(float(x[k - 1] + share * (x[k] - x[k - 1])))
+        last = k
+    return found
+
+
+def rank_range(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+    """Best and worst rank of each policy over all conditions under which all were played: columns best, worst."""
+    rows = policies(table)
+    wide = rows.pivot_table(index=list(CONDITIONS), columns="policy", values=metric, sort=False)
+    rank = ranks(wide[wide.notna().all(axis=1)], metric)
+    return pd.DataFrame({"best": rank.min(), "worst": rank.max()})
+
+
+def ranks(ladder: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+    """Rank of each policy at each level, 1 the best; equals share the better rank."""
+    return ladder.rank(axis=1, method="min", ascending=lower_is_better(metric)).astype(int)
+
+
+# -- starts, and luck ------------------------------------------------------------------------------------------------
+
+
+def spreads(ladder: pd.DataFrame) -> pd.DataFrame:
+    """How a metric scatters over the levels: a row a policy; columns least, low, median, high, most (`BAND`'s ends)."""
+    quantiles = {"least": 0.0, "low": BAND[0], "median": 0.5, "high": BAND[1], "most": 1.0}
+    return pd.DataFrame({name: ladder.quantile(q) for name, q in quantiles.items()})
+
+
+def wins(ladder: pd.DataFrame, metric: str = "J") -> pd.Series:
+    """At how many levels each policy is the best (equals share): a row a policy."""
+    return (ranks(ladder, metric) == 1).sum()
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What picking the best at one start was worth at the others.
+
+    starts : how many.  policies : among how many it was picked.  distinct : how many policies were picked at some
+    start.  rank : mean rank at the other starts of what was picked; 1 would be no flattery, (policies + 1) / 2 chance.
+    loss : mean of a picked policy's metric at the other starts less that of the best there, in the metric's unit.
+    """
+
+    starts: int
+    policies: int
+    distinct: int
+    rank: float
+    loss: float
+
+
+def picked(ladder: pd.DataFrame, metric: str = "J") -> Picked:
+    """Pick the best policy at each start, and look it up at every other start. Raises ConfigError for one start."""
+    if len(ladder) < 2:
+        raise ConfigError("one start cannot say what luck was: sweep over two at least.")
+    sign = 1.0 if lower_is_better(metric) else -1.0
+    values, rank = sign * ladder.to_numpy(), ranks(ladder, metric).to_numpy()
+    chosen = values.argmin(axis=1)
+    others = ~np.eye(len(ladder), dtype=bool)
+    behind = values - values.min(axis=1, keepdims=True)
+    return Picked(
+        starts=len(ladder),
+        policies=ladder.shape[1],
+        distinct=len(np.unique(chosen)),
+        rank=float(np.mean([rank[others[k], c].mean() for k, c in enumerate(chosen)])),
+        loss=float(np.mean([behind[others[k], c].mean() for k, c in enumerate(chosen)])),
+    )
+
+
+def luck_of_the_best(trials: int) -> float:
+    """Standard errors by which the best of so many equally good, independent trials is expected to look too good.
+
+    Source : Bailey and López de Prado (2014), The Deflated Sharpe Ratio, equation 1 with unit variance: an
+    approximation, exact as trials grow. Trials that resemble one another count for fewer, so it is an upper bound.
+
+    >>> round(luck_of_the_best(1000), 2)
+    3.26
+    """
+    if trials < 2:
+        return 0.0
+    normal = NormalDist()
+    return (1.0 - EULER) * normal.inv_cdf(1.0 - 1.0 / trials) + EULER * normal.inv_cdf(1.0 - 1.0 / (trials * math.e))
+
+
+def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
+    """Values of an axis, rising."""
+    return sorted(table[axis].dropna().unique())

@@ -1,0 +1,285 @@
+"""Where the configurations of a sweep are played: markets with their costs, and the target paths that they share."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.inputs import Game
+from backtests.engine.run import check_schedules
+from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
+from research.accounting import Costs, Execution, Flows
+from research.accounting.execution import Dividends
+from research.allocation import Allocation, TargetPath, target_path
+from research.arguments import day
+from research.errors import ConfigError, DataError
+from research.market import Market
+from research.portfolio import Portfolio
+from research.portfolio.costs import with_asset
+from research.rules import Rule
+from research.rules.estimates import check_year
+
+
+@dataclass(frozen=True, eq=False)
+class Arena:
+    """A market, what trading on it costs, and what its policies are judged by.
+
+    name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
+    start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
+    nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
+    g : price of tracking error in J.  execution, dividends : how decisions are booked, and what becomes of dividends.
+    flows : money that comes and goes, or None.
+    """
+
+    name: str
+    market: Market
+    costs: Costs
+    strategic: Allocation
+    start: pd.Timestamp
+    lag: int = 1
+    nav: float = 1.0
+    g: float = 5.0
+    periods_per_year: float = 252.0
+    execution: Execution = field(default_factory=Execution)
+    dividends: Dividends = "reinvest"
+    flows: Flows | None = None
+
+    @classmethod
+    def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
+        """An arena on a bare market. others : any other field, by its name."""
+        given = {"name": market.name or "market"} | others
+        return cls(market=market, costs=costs, strategic=strategic, start=day("start is", start), **given)
+
+    @classmethod
+    def of(cls, portfolio: Portfolio) -> "Arena":
+        """The desk of a portfolio file, called by the name of the file."""
+        return cls(
+            name=Path(portfolio.file).stem,
+            market=portfolio.market,
+            costs=portfolio.costs,
+            strategic=portfolio.strategic,
+            start=portfolio.test_start,
+            lag=portfolio.lag,
+            g=portfolio.g,
+            periods_per_year=portfolio.periods_per_year,
+            execution=portfolio.execution,
+            dividends=portfolio.dividends,
+            flows=portfolio.flows,
+        ).scaled_to(portfolio.nav)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that is played here but the data, as plain JSON values; spreads by the day by their sha256."""
+        costs = self.costs.settings
+        if self.costs.half_spread.ndim > 1:
+            costs |= {"half_spread": hashlib.sha256(self.costs.half_spread.tobytes()).hexdigest()}
+        plain = {name: getattr(self, name) for name in ("lag", "nav", "g", "periods_per_year", "dividends")}
+        told = {"strategic": repr(self.strategic), "execution": repr(self.execution)}
+        flows = {} if self.flows is None else {"flows": self.flows.settings}
+        return {"costs": costs, "start": f"{self.start:%Y-%m-%d}", **plain, **told, **flows}
+
+    @property
+    def scales(self) -> bool:
+        """Is everything proportional to wealth, and booked at the close at once? Then lanes can play it."""
+        market = self.market
+        events = self.flows is not None or self.dividends == "cash" or bool((market.exits < len(market.dates)).any())
+        return self.costs.proportional and self.execution == Execution() and not events
+
+    def scaled_to(self, nav: float) -> "Arena":
+        """The same for this wealth, where wealth makes a difference; for a wealth of 1 where it does not."""
+        return replace(self, nav=1.0 if self.scales else nav)
+
+    def first(self, start: pd.Timestamp | None) -> int:
+        """Market row of the last close before a test. Raises ConfigError for a start that leaves no two days."""
+        day, dates = start or self.start, self.market.dates
+        row = int(dates.searchsorted(day, side="left")) - 1
+        if not 0 <= row < len(dates) - 2:
+            raise ConfigError(
+                f"a test of {self.name} starts on {day:%Y-%m-%d}, and its market runs from {dates[0]:%Y-%m-%d} to "
+                f"{dates[-1]:%Y-%m-%d}: choose a start after the first of these dates, with two sessions at least."
+            )
+        return row
+
+    def lagged(self, lag: int, first: int) -> int:
+        """A lag, of a test whose opening trade is at row `first`. Raises ConfigError for one as long as that test."""
+        if lag >= (sessions := len(self.market.dates) - 1 - first):
+            raise ConfigError(
+                f"a lag of {lag} sessions does not fit into the test of {self.name} that opens on "
+                f"{self.market.dates[first]:%Y-%m-%d} and has {sessions}: nothing would ever be booked. Give a shorter "
+                "one."
+            )
+        return lag
+
+    def policy(self, policy: Rule) -> Rule:
+        """A policy as it is played here: `Strategic()` becomes its own target."""
+        if isinstance(policy.allocation, Strategic):
+            policy = replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
+        check_year(policy, self.periods_per_year)
+        return policy
+
+    def holds(self, allocation: Allocation) -> Allocation:
+        """An allocation as it is played here."""
+        return self.strategic if isinstance(allocation, Strategic) else allocation
+
+    def times(self, multiple: float) -> Costs:
+        """Its costs, those of trading times a multiple. Raises ConfigError where one is then no cost."""
+        try:
+            return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
+        except ConfigError as error:
+            said = with_asset(str(error), self.market.assets)
+            raise ConfigError(f"costs of {self.name} times {multiple:g}: {said}") from error
+
+
+Start = pd.Timestamp | None
+Shared = Mapping[tuple[str, Allocation, Start], TargetPath]  # by arena, allocation and start as a plan names them
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """All that a worker needs to play any part of a plan; it is sent there once.
+
+    firsts : by arena and start, the market row of the opening trade.
+    paths : by arena, allocation and start, the target path; many of them are the same object.
+    strategic : by arena, the path that J is measured against.  cvar95 : is that figure asked for besides?
+    """
+
+    plan: Plan
+    arenas: Mapping[str, Arena]
+    firsts: Mapping[tuple[str, Start], int]
+    paths: Shared
+    strategic: Mapping[str, TargetPath]
+    cvar95: bool = False
+
+    @property
+    def shared(self) -> int:
+        """Distinct target paths that were computed for all configurations."""
+        return len({id(path) for path in self.paths.values()})
+
+    def arena(self, configuration: Configuration) -> Arena:
+        """Where a configuration is played."""
+        return self.arenas[configuration.portfolio]
+
+    def targets(self, configuration: Configuration) -> TargetPath:
+        """The target path of a configuration."""
+        return self.paths[configuration.portfolio, configuration.policy.allocation, configuration.start]
+
+    def first(self, configuration: Configuration) -> int:
+        """Market row of the opening trade of a configuration."""
+        return self.firsts[configuration.portfolio, configuration.start]
+
+    def fingerprints(self) -> dict[str, str]:
+        """The data's fingerprint by arena."""
+        return {arena.name: arena.market.fingerprint for arena in self.arenas.values()}
+
+
+def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False) -> Stage:
+    """Bring a plan and its arenas together: everything is checked, and every target path computed once.
+
+    Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data, costs that
+    are none, a lag, an execution or dividends that do not go together, and a schedule that the rows of a market do not
+    fit; DataError for a start before an allocation's first complete window, and for quotes, volumes and spreads that
+    are missing where costs or execution need them.
+    """
+    many = [arenas] if isinstance(arenas, Portfolio | Arena) else list(arenas)
+    known = [arena if isinstance(arena, Arena) else Arena.of(arena) for arena in many]
+    by_name = {arena.name: arena for arena in known}
+    if not known or len(by_name) < len(known):
+        raise ConfigError(f"a sweep needs arenas of different names: found {[arena.name for arena in known]}.")
+    if plan.portfolios == ("",):
+        plan = replace(plan, portfolios=tuple(by_name)) if plan.picks is None else _everywhere(plan, known)
+    for name in plan.portfolios:
+        if name not in by_name:
+            raise ConfigError(f"portfolio {name!r} of a plan is not among the arenas: they are {', '.join(by_name)}.")
+    used = {name: by_name[name] for name in plan.portfolios}
+    for arena in used.values():
+        arena.times(max(plan.cost_multiples))  # says which cost is too high
+    firsts = {(name, start): arena.first(start) for name, arena in used.items() for start in plan.days}
+    strategic = {name: target_path(arena.strategic, arena.market) for name, arena in used.items()}
+    _check_games(used, plan, firsts, strategic)
+    for name, arena in used.items():
+        earliest = min(row for (of, _), row in firsts.items() if of == name)
+        for policy in plan.policies:
+            check_schedules(policy, arena.market, earliest)
+    return Stage(
+        plan=plan,
+        arenas=used,
+        firsts=firsts,
+        paths=_share(used, plan, firsts),
+        strategic=strategic,
+        cvar95=cvar95,
+    )
+
+
+def _check_games(
+    arenas: Mapping[str, Arena],
+    plan: Plan,
+    firsts: Mapping[tuple[str, Start], int],
+    strategic: Mapping[str, TargetPath],
+) -> None:
+    """Lay out a game for each arena, start, smallest and largest lag: what its market lacks is said first.
+
+    Raises : ConfigError and DataError of `Game.of`, naming the arena.
+    """
+    for (name, start), lags in _lags(plan).items():
+        arena = arenas[name]
+        given = [arena.lag if lag is None else lag for lag in lags]
+        for lag in {min(given), max(given)}:
+            try:
+                Game.of(
+                    arena.market, plan.policies[0], strategic[name], arena.costs, firsts[name, start], lag,
+                    arena.execution, arena.dividends, arena.flows, name, 1.0,
+                )  # fmt: skip
+            except (ConfigError, DataError) as error:
+                raise type(error)(f"{name} from {start or arena.start:%Y-%m-%d} at a lag of {lag}: {error}") from error
+
+
+def _lags(plan: Plan) -> dict[tuple[str, Start], set[int | None]]:
+    """The lags of each (portfolio, start) of a plan."""
+    if plan.picks is None:
+        return {(name, start): set(plan.lags) for name in plan.portfolios for start in plan.days}
+    found: dict[tuple[str, Start], set[int | None]] = {}
+    for p, s, k in np.unique(plan.picks[:, [0, 2, 3]], axis=0).tolist():
+        found.setdefault((plan.portfolios[p], plan.days[s]), set()).add(plan.lags[k])
+    return found
+
+
+def _everywhere(plan: Plan, arenas: Sequence[Arena]) -> Plan:
+    """Picks that name no portfolio, on the only arena there is."""
+    if len(arenas) > 1:
+        names = ", ".join(arena.name for arena in arenas)
+        raise ConfigError(f"a list or sample names no portfolio, and there are several: {names}. Name one in each.")
+    return replace(plan, portfolios=(arenas[0].name,))
+
+
+def _share(arenas: Mapping[str, Arena], plan: Plan, firsts: Mapping[tuple[str, Start], int]) -> Shared:
+    """The target paths of a plan, each computed once and shared by all rules, costs, lags and, where it can be, starts.
+
+    A path holds for a later start too: from there on the targets in force are the same, except where the path begins
+    between two refits and the first target was therefore computed on a day that the later start would not have chosen.
+    """
+    wanted: dict[tuple[str, Allocation], list[Start]] = {}
+    for portfolio, allocation, start in _cases(plan):
+        wanted.setdefault((portfolio, allocation), []).append(start)
+    paths: dict[tuple[str, Allocation, Start], TargetPath] = {}
+    for (portfolio, allocation), starts in wanted.items():
+        market, held = arenas[portfolio].market, arenas[portfolio].holds(allocation)
+        rows = {start: firsts[portfolio, start] for start in starts}
+        earliest = min(rows.values())
+        longest = target_path(held, market, start=earliest)
+        for start, row in rows.items():
+            off_schedule = longest.row[row] == 0 and longest.seen[0] == earliest < row
+            paths[portfolio, allocation, start] = target_path(held, market, start=row) if off_schedule else longest
+    return paths
+
+
+def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, Start]]:
+    """Every (portfolio, allocation, start) of a plan, once."""
+    if plan.picks is None:
+        held = dict.fromkeys(policy.allocation for policy in plan.policies)
+        return [(p, a, s) for p in plan.portfolios for a in held for s in plan.days]
+    found = np.unique(plan.picks[:, :3], axis=0).tolist()
+    return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.days[s]) for p, k, s in found)

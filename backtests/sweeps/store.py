@@ -1,0 +1,201 @@
+"""The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
+
+An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Each chunk is written
+under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other
+settings, data, code or libraries are never mixed in: the folder is refused, and told is what differs. Each chunk bears
+the sha256 of the `run.json` that it was made under, without which it counts for nothing; what is deleted goes chunks
+first and `run.json` last, and the lock stays as long as somebody may hold it.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtests.runs.folder import Run, write_json
+from backtests.sweeps.plan import Part
+from research.errors import ConfigError, DataError
+
+RUN, LOCK = "run.json", ".lock"
+EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
+CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
+SHOWN = 6  # of the settings that differ
+
+
+@contextmanager
+def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
+    """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
+
+    run : what the sweep is made from.  data : fingerprint by arena.  fresh : begin anew, whatever is there.
+    Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
+    Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "w") as lock:  # never deleted while the folder stays: another process would lock a new one
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"another process is sweeping into {folder}. Wait for it to end.") from error
+        if os.fstat(lock.fileno()).st_nlink == 0:  # the other process ended, and took the folder with it
+            raise ConfigError(f"another process was just sweeping into {folder}. Start it again.")
+        if fresh:
+            clear(folder)
+        made_from = identity(run, data)
+        if (folder / RUN).exists():
+            refuse_other(folder, json.loads((folder / RUN).read_text(encoding="utf-8")), made_from)
+        else:
+            clear(folder)  # nobody knows what chunks without it were made from
+            write_json(folder / RUN, made_from)
+        try:
+            yield finished(folder)
+        except BaseException:
+            if not any(CHUNK.fullmatch(path.name) for path in folder.iterdir()):
+                clear(folder)
+                if [path.name for path in folder.iterdir()] == [LOCK]:
+                    discard(folder)
+            raise
+
+
+def clear(folder: Path) -> None:
+    """Delete what a sweep left in its folder but for the lock: chunks first, so that none stays without `run.json`."""
+    for path in folder.iterdir():
+        if CHUNK.fullmatch(path.name.removeprefix(".").removesuffix(".draft")):
+            path.unlink()
+    (folder / RUN).unlink(missing_ok=True)
+
+
+def discard(folder: Path) -> None:
+    """Delete the folder of a finished sweep, which the caller holds. It stays where another got in meanwhile."""
+    clear(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
+    """What results are made from, as it reads back from JSON."""
+    versions = {name: version(name) for name in EXACT}
+    facts = {"kind": run.kind, "settings": run.settings, "data": dict(data), "code": run.code, "versions": versions}
+    read_back: dict[str, Any] = json.loads(json.dumps(facts))
+    return read_back
+
+
+def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise ConfigError, naming what differs, unless results were made from what is wanted."""
+    differ = list(_differences(found, wanted))
+    if differ:
+        told = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
+        more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+        raise ConfigError(
+            f"{folder} holds results that were made from something else: {'; '.join(told)}{more}. Go back to what they "
+            "were made from to finish them, or delete it (`--fresh` does) to begin anew."
+        )
+
+
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, value, value) of each place where nested mappings differ."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*was, *now]):
+            yield from _differences(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif was != now:
+        yield path, was, now
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+# -- chunks ----------------------------------------------------------------------------------------------------------
+
+
+def chunk_of(part: Part) -> str:
+    """The file name of a part's chunk."""
+    return f"{part.first:09}-{part.stop:09}.parquet"
+
+
+def finished(folder: Path) -> set[Part]:
+    """The parts whose chunks are whole, and were made from what `run.json` says. Raises DataError for a broken one."""
+    found = [path for path in folder.iterdir() if CHUNK.fullmatch(path.name)]
+    wanted = _made_from(folder) if found else b""
+    return {Part(*map(int, path.stem.split("-"))) for path in found if _stamp(_schema(path)) == wanted}
+
+
+def write_chunk(folder: Path, part: Part, table: pa.Table) -> None:
+    """Write the rows of a part, whole or not at all, with the sha256 of the `run.json` that they are made under."""
+    draft = folder / f".{chunk_of(part)}.draft"
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: _made_from(folder)})
+    with open(draft, "wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / chunk_of(part))
+
+
+def read_chunk(folder: Path, part: Part) -> pa.Table:
+    """The rows of a part. Raises DataError when they are not all there, or were made from something else."""
+    path = folder / chunk_of(part)
+    with _readable(path):
+        table = pq.read_table(path)
+    if _stamp(table.schema) != _made_from(folder):
+        raise DataError(
+            f"the chunk {path} was made from something else than {RUN} beside it says: found "
+            f"{_stamp(table.schema).decode()!r}. Delete it, and start the sweep again."
+        )
+    metadata = {key: value for key, value in table.schema.metadata.items() if key != STAMP}
+    table = table.replace_schema_metadata(metadata or None)
+    if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
+        raise DataError(f"the chunk {path} holds other rows than its name says. Delete it, and start the sweep again.")
+    return table
+
+
+def _made_from(folder: Path) -> bytes:
+    """sha256, hex, of what chunks are made from here. Raises DataError where nothing says what that is."""
+    try:
+        return hashlib.sha256((folder / RUN).read_bytes()).hexdigest().encode()
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} has no {RUN}, which says what its chunks are made from: found none. Start the sweep again."
+        ) from error
+
+
+def _stamp(schema: pa.Schema) -> bytes:
+    """What the chunk of this schema says that it was made from."""
+    found: bytes = (schema.metadata or {}).get(STAMP, b"")
+    return found
+
+
+def _schema(path: Path) -> pa.Schema:
+    with _readable(path):
+        return pq.read_schema(path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise DataError, naming the chunk, where it cannot be read."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"the chunk {path} cannot be read: {error}. Delete it, and start the sweep again.") from error
+
+
+def join(folder: Path, parts: Iterable[Part], file: Path) -> None:
+    """All chunks as one Parquet file, in the order of the configurations; one chunk is in memory at a time."""
+    writer = None
+    try:
+        for part in parts:
+            table = read_chunk(folder, part)
+            writer = writer or pq.ParquetWriter(file, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()

@@ -1,0 +1,518 @@
+"""No decision depends on what comes after it: every policy, on a market that ends, or that goes on otherwise.
+
+A policy joins by one line in `POLICIES`, and a rule or an allocation that is exported and not among them fails a test.
+What is changed after day t: returns, prices, volumes, what can be traded, and cash; the dates stay, so that a calendar
+that read the next row instead of the exchange's schedule would be caught by the shorter market.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from types import ModuleType
+
+import numpy as np
+import pytest
+from typing_extensions import is_protocol
+
+from backtests.audits.look_ahead import CHANGED, CUT, LookAhead, changed_after, look_ahead
+from backtests.comparison.tuning import tune
+from backtests.engine import backtest
+from backtests.sweeps import Arena
+from research import allocation, learning, rules
+from research.accounting import Costs, Hold, Policy, Trade, View, Why
+from research.allocation import (
+    HRP,
+    ConstantExposure,
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    MinimumVariance,
+    RegimeExposure,
+    TargetPath,
+    VolatilityTarget,
+)
+from research.errors import ConfigError, PolicyError
+from research.forecast import Regimes, history
+from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
+from research.learning.actions import ACTIONS, Action
+from research.learning.state import SHARED
+from research.market import SHUMWAY, Market, delist, instruments_table
+from research.market.calendars import last_of
+from research.rules import (
+    BestPoint,
+    Calendar,
+    Corridor,
+    CostBenefit,
+    GroupThreshold,
+    Never,
+    NoTradeRegion,
+    OptimalRegion,
+    Rule,
+    Threshold,
+    TrackingError,
+    TunedThreshold,
+    Within,
+)
+from research.rules.bands import band_rows
+from research.rules.dynamic_programming import optimal_region
+
+DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
+LISTED = START + 20  # the session on which the last line is listed
+LEFT = START + 45  # the session on which the fourth line leaves, where one does; its last price is six sessions older
+FIXED = FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
+
+Make = Callable[[Market], Rule]
+
+
+def tuned(market: Market) -> Rule:
+    """Tuned on the days before the test, for the J of the test."""
+    spec = TunedThreshold(FIXED, bands=(0.005, 0.02, 0.05), to=(0.0, 1.0))
+    return tune(spec, Arena.on(market, COSTS, FIXED, market.dates[START + 1])).policy
+
+
+def regimes(market: Market) -> Regimes:
+    """Those of the first line, some days before the test; its noise has no regimes: theirs are stated."""
+    spread, seen = float(history(market.past(START - 5), "A").std()), market.dates[START - 5]
+    return Regimes("A", (0.0, 0.0), (0.7 * spread, 1.5 * spread), (0.95, 0.8), seen)
+
+
+TRAINED: dict[tuple[str, str], LearnedPolicy] = {}
+
+
+def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
+    """Trained, very little, on the days before the test; for a target that the listing does not change.
+
+    The days that it is trained on are the same in every world of the battery, to the last bit: so it is trained once.
+    """
+    before = market.until(market.dates[START])
+    key = before.fingerprint, action
+    if key not in TRAINED:
+        little = PPOSettings(worlds=16, rollout=4, batch=32, epochs=1, hidden=8)
+        held = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.0))
+        spec = Learned(held, steps=64, seeds=(1,), ppo=little, action=action)
+        policy = train(spec, before, COSTS, 5.0, 252, workers=1).policy
+        if action == "hold_or_trade":  # so little training leaves it at holding, where it begins
+            policy = replace(policy, net=policy.net._replace(bias_2=-policy.net.bias_2))
+        TRAINED[key] = policy
+    return TRAINED[key]
+
+
+POLICIES: dict[str, Make] = {
+    "never, equal": lambda market: Never(EqualWeights()),
+    "week, fixed": lambda market: Calendar(FIXED, "week"),
+    "month, fixed, in halves": lambda market: Calendar(FIXED, "month", part=0.5),
+    "month, inverse volatility": lambda market: Calendar(InverseVolatility(window=20, refit="week"), "month"),
+    "month, HRP": lambda market: Calendar(HRP(window=30, refit="month"), "month"),
+    "month, part of equal": lambda market: Calendar(ConstantExposure(EqualWeights(), 0.6), "month"),
+    "month, volatility": lambda market: Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"),
+    "week, regimes": lambda market: Calendar(RegimeExposure(FIXED, regimes(market)), "week"),
+    "band, HRP": lambda market: Threshold(HRP(window=30, refit="month"), 0.01),
+    "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, refit="month"), 0.01, "edge"),
+    "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
+    "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", part=0.5),
+    "friday or band, resting": lambda market: Threshold(
+        FIXED, 0.02, check="friday", review="month", cooldown=2, turnover_cap=0.02
+    ),
+    "volatilities, one pays": lambda market: Threshold(
+        FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
+    ),
+    "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
+    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, part=0.5),
+    "cost and benefit": lambda market: CostBenefit(EqualWeights(), g=20.0, horizon=1.0, returns=30),
+    "no-trade region": lambda market: NoTradeRegion(FIXED, g=50.0, returns=30),
+    "best point": lambda market: BestPoint(FIXED, g=100.0, horizon=1.0, check="week", returns=30),
+    "optimal": lambda market: OptimalRegion(TWO, REGION),
+    "tuned": tuned,
+    "learned": learned,
+    **{f"learned, {action}": partial(learned, action=action) for action in ACTIONS if action != "bands"},
+    "universal": lambda market: Universal(FIXED, g=50.0, returns=30),
+    "universal, HRP": lambda market: Universal(HRP(window=30, refit="month"), every="day", returns=30),
+}
+
+TWO = FixedWeights((0.4, 0.3))
+REGION = optimal_region(
+    (0.4, 0.3), mean=np.zeros(2), covariance=np.eye(2) * 0.018**2 * 252, cost=np.full(2, 1e-3), g=50.0, interval=1 / 252
+)
+COSTS = Costs.bps(LINES, commission=[1, 2, 3, 4, 5], half_spread=1)
+
+
+def costs_on(market: Market, by_day: bool = False) -> Costs:
+    """Of the lines of the market; with spreads by the day, or without."""
+    days, n = market.shape
+    if not by_day:
+        return Costs(COSTS.commission[:n], COSTS.half_spread[:n])
+    spreads = np.random.default_rng(10).uniform(0.5e-4, 5e-4, (DAYS, LINES))
+    return Costs(COSTS.commission[:n], spreads[:days, :n])
+
+
+def its_lines(name: str, market: Market) -> Market:
+    """The market that a policy of the battery is played on: an optimal region knows two lines."""
+    return market.select(["A", "B"]) if name == "optimal" else market
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    """Five lines with quotes and volumes, the last listed during the test, halts here and there, cash with interest."""
+    import exchange_calendars as xcals
+
+    rng = np.random.default_rng(9)
+    sessions = xcals.get_calendar("XNYS", start="2019-01-01", end="2021-12-31").sessions[:DAYS]
+    tradable = rng.random((DAYS, LINES)) > 0.02
+    tradable[0], tradable[:LISTED, 4], tradable[LISTED, 4] = True, False, True
+    tradable[0, 4] = False
+    returns = np.where(tradable, rng.normal(0.0, 0.01, (DAYS, 1)) + rng.normal(0.0, 0.015, (DAYS, LINES)), 0.0)
+    names = ("A", "B", "C", "D", "E")
+    return Market(
+        dates=sessions,
+        assets=names,
+        returns=returns,
+        tradable=tradable,
+        cash=rng.uniform(0.0, 2e-4, DAYS),
+        instruments=instruments_table(names, asset_class=["stock", "stock", "bond", "bond", "stock"]),
+        prices=np.where(tradable, 50.0 * np.cumprod(1.0 + returns, axis=0), np.nan),
+        volumes=rng.uniform(1e5, 1e6, (DAYS, LINES)),
+        name="look-ahead",
+    )
+
+
+@pytest.fixture(scope="module")
+def leaving(market: Market) -> Market:
+    """The same, but the fourth line is halted and then delisted during the test."""
+    silent = (np.arange(DAYS)[:, None] > LEFT - 6) & (np.arange(LINES) == 3)
+    halted = replace(
+        market,
+        tradable=market.tradable & ~silent,
+        returns=np.where(silent, 0.0, market.returns),
+        prices=np.where(silent, np.nan, market.prices),
+    )
+    return delist(halted, "D", market.dates[LEFT], SHUMWAY)
+
+
+# -- the battery -----------------------------------------------------------------------------------------------------
+
+
+def audited(make: Make, market: Market, rows: list[int], lag: int = 1, by_day: bool = False) -> LookAhead:
+    """The audit of the house, on rows of the market."""
+    start, asked = market.dates[START + 1], [market.dates[t] for t in rows]
+    return look_ahead(make, market, costs_on(market, by_day), start, days=asked, lag=lag)
+
+
+def assert_blind(make: Make, market: Market, rows: list[int], lag: int = 1, by_day: bool = False) -> None:
+    """What `make` gives decides the same up to each of the rows, whatever comes after it."""
+    audit = audited(make, market, rows, lag, by_day)
+    assert len(audit.table) == len(rows)
+    assert not audit.found, audit
+
+
+@pytest.fixture(scope="module")
+def days(market: Market) -> list[int]:
+    """A plain day, the day before a listing and the day of it, the next last session of a month, a late day."""
+    month_ends = np.flatnonzero(last_of(market.days, "month", market.calendar))
+    assert not market.listed[LISTED - 1, 4]
+    assert market.listed[LISTED, 4]
+    return [START + 13, LISTED - 1, LISTED, int(month_ends[month_ends > LISTED][0]), START + 70]
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("name", POLICIES)
+def test_no_decision_depends_on_what_comes_after_it(market: Market, days: list[int], name: str, lag: int) -> None:
+    assert_blind(POLICIES[name], its_lines(name, market), days, lag)
+
+
+@pytest.mark.parametrize("name", ["no-trade region", "cost and benefit", "best point", "classes", "universal"])
+def test_no_decision_depends_on_a_spread_that_is_to_come(market: Market, days: list[int], name: str) -> None:
+    assert_blind(POLICIES[name], market, days, by_day=True)
+
+
+@pytest.mark.parametrize("name", [name for name in POLICIES if not name.startswith("learned")])
+def test_no_decision_depends_on_an_exit_that_is_to_come(leaving: Market, name: str) -> None:
+    """In the halt, on the day before the exit, on the day of it, and after it: nobody knew, and all follow it."""
+    assert leaving.exits[3] == LEFT
+    assert_blind(POLICIES[name], its_lines(name, leaving), [LEFT - 3, LEFT - 1, LEFT, LEFT + 10])
+
+
+def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:
+    """It knows the targets that it was trained on, and was not trained for one without the line."""
+    assert_blind(POLICIES["learned"], leaving.until(leaving.dates[LEFT - 1]), [LEFT - 3])
+    with pytest.raises(PolicyError, match="for a target that it was not trained for"):
+        backtest(leaving, POLICIES["learned"](leaving), COSTS, start=leaving.dates[START + 1])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_of_the_battery_but_one_decides_something(market: Market, name: str) -> None:
+    """Blindness is easy for one that never trades: all but `Never` do, before the earliest day that is looked at."""
+    mine = its_lines(name, market)
+    played = backtest(mine, POLICIES[name](mine), costs_on(mine), start=mine.dates[START + 1])
+    assert (played.ledger.asked <= START + 70).any() == (name != "never, equal")
+
+
+def test_what_comes_after_is_really_another(market: Market) -> None:
+    """The battery would find nothing if nothing were changed: each panel differs after t on nearly all days."""
+    other = changed_after(market, LISTED)
+    for panel in ("returns", "prices", "volumes", "cash"):
+        mine, theirs = getattr(market, panel)[LISTED + 1 :], getattr(other, panel)[LISTED + 1 :]
+        assert (mine != theirs).mean() > 0.75, panel
+    assert (market.tradable[LISTED + 1 :] != other.tradable[LISTED + 1 :]).any()
+    rule, later = Calendar(FIXED, "week"), slice(LISTED + 1 - START, None)
+    nav, changed = (backtest(w, rule, COSTS, start=w.dates[START + 1]).ledger.nav[later] for w in (market, other))
+    assert not np.isclose(nav, changed).any()
+
+
+# -- everyone takes part ---------------------------------------------------------------------------------------------
+
+
+def exported(room: ModuleType, *methods: str) -> set[type]:
+    """Classes that a room exports and that have one of the methods."""
+    classes = [getattr(room, name) for name in room.__all__ if inspect.isclass(getattr(room, name))]
+    return {c for c in classes if any(hasattr(c, method) for method in methods) and not is_protocol(c)}
+
+
+def test_every_exported_policy_and_allocation_is_in_the_battery(market: Market) -> None:
+    """A rule that is still to be tuned takes part as what tuning gives; so its maker must name it."""
+    policies = [make(market) for make in POLICIES.values()]
+    played = {
+        TunedThreshold if isinstance(policy, Threshold) and hasattr(policy, "seen") else type(policy)
+        for policy in policies
+    }
+    held = {type(policy.allocation) for policy in policies}
+    assert exported(rules, "decide", "candidates") | exported(learning, "decide") == played
+    assert exported(allocation, "target") == held
+
+
+# -- whoever looks ahead is caught -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Peeks:
+    """Holds what rises on the next day, by reaching behind its view of the past."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        world = view.past._market
+        ahead = world.returns[min(view.past.t + 1, len(world.dates) - 1)]
+        return Trade.to(np.eye(LINES)[int(np.argmax(ahead))], Why("peeks"))
+
+
+@dataclass(frozen=True)
+class Foresees:
+    """A corridor whose target is made from the mean return of all days, later ones too."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        raise NotImplementedError
+
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
+        best = np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))]
+        rows = band_rows(best[None], 0.01, 0.0)
+        days = len(market.dates)
+        return Corridor(np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, part=1.0, trigger="foresees")
+
+
+@dataclass(frozen=True)
+class NextRow:
+    """Trades when the next row of the data is in another month: it does not know the exchange's schedule."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        days, t = view.past._market.dates, view.past.t
+        last = t + 1 < len(days) and days[t + 1].month != days[t].month
+        return Trade.to(view.target, Why("month")) if last else Hold(Why("month"))
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """Trades when tomorrow's volume is low."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        volumes, t = view.past._market.volumes, view.past.t
+        assert volumes is not None
+        low = t + 1 < len(volumes) and volumes[t + 1, 0] < 100.0
+        return Trade.to(view.target, Why("volume")) if low else Hold(Why("volume"))
+
+
+@dataclass(frozen=True)
+class Insider:
+    """Holds nothing of a line from the day on which it is halted for good, by reading when it will be delisted."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        doomed = view.past._market.instruments["delisted"].notna().to_numpy()
+        return Trade.to(np.where(doomed, 0.0, view.target), Why("insider"))
+
+
+@dataclass(frozen=True)
+class WholeSample:
+    """An allocation that keeps to equal weights, and leaves out the line that will have the worst return of all."""
+
+    refit: str = "month"
+    window: int = 0
+
+    def target(self, past: object) -> np.ndarray:
+        worst = int(np.argmin(past._market.returns[:, :4].sum(axis=0)))
+        return np.where(np.arange(LINES) == worst, 0.0, 0.2)
+
+
+@pytest.mark.parametrize("cheat", [Peeks(), Foresees(), NextRow(), Volumes(), Calendar(WholeSample(), "week")])
+def test_a_policy_that_looks_ahead_is_caught(market: Market, days: list[int], cheat: Policy) -> None:
+    """Whoever looks a day ahead is caught on the day that it happens to decide something: on one of five at least."""
+
+    audit = audited(lambda _: cheat, market, days)
+    assert audit.found
+    assert audit.verdict.startswith("It looks ahead.")
+
+
+@dataclass(frozen=True, eq=False)
+class Prophet(LearnedPolicy):
+    """A learned policy to whom the market's return of the next day is shown as if it were that of the last month."""
+
+    def features(self, view: View) -> np.ndarray:
+        seen, world = super().features(view), view.past._market
+        seen[SHARED.index("market return")] = 10.0 * world.returns[min(view.past.t + 1, len(world.dates) - 1)].mean()
+        return seen
+
+
+def test_a_learner_that_sees_the_future_is_caught(market: Market) -> None:
+    """On the last day of one of two weeks; the same without the gift passes."""
+    weeks = list(range(START + 60, START + 70))
+
+    def gifted(market: Market) -> Prophet:
+        policy = learned(market, "fraction")
+        return Prophet(**{f.name: getattr(policy, f.name) for f in fields(policy)})
+
+    assert_blind(lambda market: learned(market, "fraction"), market, weeks)
+    with pytest.raises(AssertionError):
+        assert_blind(gifted, market, weeks)
+
+
+def test_who_reads_of_an_exit_that_is_to_come_is_caught(leaving: Market) -> None:
+    assert audited(lambda _: Insider(), leaving, [LEFT - 10]).found
+
+
+# -- the audit as anyone calls it ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Careless:
+    """Reads the next row, and fails where there is none."""
+
+    allocation: FixedWeights = FIXED
+
+    def decide(self, view: View) -> Hold | Trade:
+        rises = view.past._market.returns[view.past.t + 1, 0] > 0.0 if view.past.t < DAYS - 1 else False
+        return Trade.to(view.target, Why("rises")) if rises else Hold(Why("rises"))
+
+
+@dataclass(frozen=True, eq=False)
+class Tilted:
+    """Made from a whole market: leaves out, from the first day on, the line whose panel has the least mean of all."""
+
+    worst: int
+    refit: str = "month"
+    window: int = 0
+
+    @classmethod
+    def by(cls, panel: np.ndarray) -> Calendar:
+        return Calendar(cls(int(np.argmin(panel[:, :4].mean(axis=0)))), "month")
+
+    def target(self, past: object) -> np.ndarray:
+        return np.where(np.arange(LINES) == self.worst, 0.0, 0.2)
+
+
+def test_days_are_spread_over_the_test_where_none_are_given(market: Market) -> None:
+    audit = look_ahead(POLICIES["week, fixed"], market, COSTS, market.dates[START + 1])
+    rows = market.dates.get_indexer(audit.table.index)
+    assert len(rows) == 6
+    assert rows[0] > START
+    assert rows[-1] < DAYS - 1
+    assert np.ptp(np.diff(rows)) <= 1
+    assert not audit.found
+    played = backtest(market, POLICIES["week, fixed"](market), COSTS, start=market.dates[START + 1])
+    assert audit.table["decisions"].tolist() == [(played.ledger.asked <= t).sum() for t in rows]
+    assert audit.verdict == (
+        f"It does not look ahead: {audit.table['decisions'].iloc[-1]} decisions to trade, and all that was booked, are "
+        "the same to the bit, asked on 6 days, whatever came after them."
+    )
+    assert audit.verdict in repr(audit)
+    assert audit.verdict in audit._repr_html_()
+
+
+def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: Market) -> None:
+    """The target of the first day already knows: that is what differs first, before any trade or wealth."""
+    audit = look_ahead(lambda world: Tilted.by(world.returns), market, COSTS, market.dates[START + 1])
+    said = {words for words in audit.table[[CUT, CHANGED]].to_numpy().ravel()}
+    assert said - {""} == {f"target, {market.dates[START]:%Y-%m-%d}"}
+    assert f"what differs first is: target, {market.dates[START]:%Y-%m-%d}." in audit.verdict
+
+
+@pytest.mark.parametrize("panel", ["prices", "volumes", "tradable", "cash"])
+def test_every_panel_is_changed_for_the_policy_that_is_made(market: Market, panel: str) -> None:
+    """On the market that goes on otherwise alone: one that reads any panel's future while it is made is found."""
+
+    def make(world: Market) -> Calendar:
+        values = np.nan_to_num(getattr(world, panel)[START + 20 :].astype(float))
+        return Calendar(FixedWeights((0.5 + 0.1 * (np.mean(values) % 1.0), *[0.1] * 4)), "month")
+
+    asked = [market.dates[START + 30]]
+    audit = look_ahead(make, market, COSTS, market.dates[START + 1], days=asked)
+    assert audit.table[CHANGED].tolist() != [""]
+
+
+def test_a_policy_that_fails_where_the_future_is_missing_depends_on_it(market: Market) -> None:
+    audit = look_ahead(lambda _: Careless(), market, COSTS, market.dates[START + 1], days=[market.dates[START + 30]])
+    assert audit.table[CUT].item().startswith("IndexError: index 293 is out of bounds")
+    assert audit.found
+
+
+def test_one_that_trades_nothing_is_not_praised(market: Market) -> None:
+    audit = look_ahead(POLICIES["never, equal"], market, COSTS, market.dates[START + 1])
+    assert not audit.found
+    assert audit.verdict.startswith("It traded nothing up to ")
+
+
+def test_a_market_with_dividends_splits_and_bars_is_changed_in_them_too(market: Market) -> None:
+    bars = {name: np.nan_to_num(market.prices, nan=5.0) for name in ("open", "high", "low")}
+    paying = replace(market, dividends=np.zeros(market.shape), splits=np.full(market.shape, 1.0), bars=bars)
+    other, later = changed_after(paying, LISTED, seed=3), slice(LISTED + 1, None)
+    assert other.dividends is not None
+    assert other.bars is not None
+    assert other.dividends[later].any()
+    assert not other.dividends[: LISTED + 1].any()
+    for name, bar in bars.items():
+        assert (other.bars[name][later] != bar[later]).all()
+        assert (other.bars[name][: LISTED + 1] == bar[: LISTED + 1]).all()
+    assert (
+        changed_after(paying, LISTED, seed=3).fingerprint
+        == other.fingerprint
+        != changed_after(paying, LISTED).fingerprint
+    )
+    assert other.until(other.dates[LISTED]).fingerprint == paying.until(paying.dates[LISTED]).fingerprint
+
+
+@pytest.mark.parametrize("given", ["2019-12-31", "2020-06-19", "2030-01-01"])
+def test_days_outside_the_test_are_refused(market: Market, given: str) -> None:
+    with pytest.raises(ConfigError, match=r"a day to ask about is .*: give days after 2020-01-17, .* 2020-06-19"):
+        look_ahead(POLICIES["week, fixed"], market, COSTS, market.dates[START + 1], days=[given])
+
+
+def test_a_seed_that_is_none_is_refused(market: Market) -> None:
+    with pytest.raises(ConfigError, match="seed of look_ahead is -1"):
+        look_ahead(POLICIES["week, fixed"], market, COSTS, market.dates[START + 1], seed=-1)
+
+
+def test_days_on_which_nothing_could_be_booked_yet_accuse_nobody(market: Market) -> None:
+    """Cut off there, the market cannot be played at all: that says nothing of a policy."""
+    start, costs = market.dates[-8], Costs.bps(len(market.assets), commission=5)
+    held = Calendar(EqualWeights(), "week")
+    assert not look_ahead(lambda _: held, market, costs, start).found
+    assert not look_ahead(lambda _: held, market, costs, start, lag=5).found
+    with pytest.raises(ConfigError, match="has no day to ask about: begin it earlier"):
+        look_ahead(lambda _: held, market, costs, market.dates[-2])
+    with pytest.raises(ConfigError, match="give days after"):
+        look_ahead(lambda _: held, market, costs, start, days=[market.dates[-8]])

@@ -1,0 +1,223 @@
+"""A lane is the one path, to the bit: whatever rule, lag, costs, start and target it has, and whatever neighbours."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulated import world
+
+from backtests.batch.batch import LANES, Lane, play_lanes
+from backtests.batch.streaming_metrics import METRICS, tally, target_path_returns
+from backtests.engine import backtest
+from research.accounting import Costs
+from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
+from research.errors import ConfigError, DataError, PolicyError
+from research.market import Market, load_market
+from research.market.delisting import delist
+from research.rules import Calendar, Never, Threshold, Within
+from research.rules.rules import Rule
+
+G = 5.0
+MakeMarket = Callable[..., Market]
+Configuration = tuple[Rule, Costs, int, int]  # rule, costs, lag, row of the opening trade
+
+
+def differences(market: Market, configurations: list[Configuration], **how: object) -> list[str]:
+    """The metrics in which a lane and its own backtest differ by a bit or more."""
+    paths: dict[Allocation, TargetPath] = {}
+    for rule, *_ in configurations:
+        if rule.allocation not in paths:
+            paths[rule.allocation] = target_path(rule.allocation, market, start=rule.allocation.window)
+    strategic = target_path(EqualWeights(), market)
+    corridors = {id(rule): rule.corridor(market, paths[rule.allocation]) for rule, *_ in configurations}
+    lanes = [Lane(corridors[id(r)], paths[r.allocation], c, lag, first) for r, c, lag, first in configurations]
+    found = play_lanes(market, lanes, strategic, G, 252.0, **how)  # type: ignore[arg-type]
+    reference = target_path_returns(strategic, market)
+    wrong = []
+    for j, (rule, costs, lag, first) in enumerate(configurations):
+        targets = paths[rule.allocation]
+        played = backtest(market, rule, costs, start=market.dates[first + 1], lag=lag, targets=targets)
+        own = target_path_returns(targets, market)
+        expected = tally(played, reference, own, G, cvar95=bool(how.get("cvar95")))
+        wrong += [f"{j} {rule}: column {k}" for k in np.flatnonzero(found[j] != expected)]
+    return wrong
+
+
+def rules(allocation: Allocation) -> list[Rule]:
+    return [
+        Never(allocation),
+        Calendar(allocation, "day"),
+        Calendar(allocation, "week", part=0.5),
+        Calendar(allocation, "month"),
+        Threshold(allocation, 0.0),
+        Threshold(allocation, 0.005),
+        Threshold(allocation, 0.01, "edge"),
+        Threshold(allocation, 0.02, "edge", part=0.3),
+        Threshold(allocation, 0.03, Within(0.01)),
+        Threshold(allocation, 0.02, part=0.5),
+    ]
+
+
+@st.composite
+def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
+    n, days, seed = draw(st.integers(1, 7)), draw(st.integers(12, 90)), draw(st.integers(0, 2**16))
+    rng = np.random.default_rng(seed)
+    listed = [0, *rng.integers(0, 8, n - 1)]
+    lines = rng.integers(1, n, 8) if n > 1 else []  # the first always trades, so that no lane stands still
+    halted = [(int(t), int(i)) for t, i in zip(rng.integers(9, days, 8), lines, strict=False)]
+    wild = draw(st.sampled_from([0.005, 0.02, 0.08]))
+    returns = rng.normal(3e-4, wild, (days, n)).clip(-0.6, 0.6)
+    return make_market(returns, rng.uniform(0, 2e-4, days), listed, halted if draw(st.booleans()) else ())
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
+    market = data.draw(markets(make_market))
+    n = len(market.assets)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    fixed = FixedWeights(tuple(rng.dirichlet(np.ones(n)) * data.draw(st.sampled_from([1.0, 0.8]))))
+    everything = rules(EqualWeights()) + rules(fixed)
+    configurations = [
+        (
+            everything[rng.integers(len(everything))],
+            Costs.bps(n, commission=rng.uniform(0, 50, n) * rng.integers(0, 2), half_spread=rng.integers(0, 3) * 5.0),
+            lag,
+            int(rng.integers(0, len(market.dates) - max(lag, 1) - 2)),
+        )
+        for lag in rng.choice([0, 1, 2, 5], data.draw(st.sampled_from([1, 5, LANES + 3]))).tolist()
+    ]
+    assert differences(market, configurations) == []
+
+
+def test_estimated_targets_with_refits_listings_and_halts(halting: Market) -> None:
+    allocations = [HRP(window=30, refit="week"), InverseVolatility(window=20, refit="month")]
+    configurations = [
+        (rule, Costs.bps(3, commission=cost), lag, first)
+        for allocation in allocations
+        for rule in rules(allocation)
+        for cost, lag, first in ((0.0, 1, 45), (10.0, 0, 60), ([1.0, 20.0, 50.0], 5, 100))
+    ]
+    assert differences(halting, configurations, cvar95=True) == []
+
+
+def test_twenty_stocks_over_many_years_on_two_threads() -> None:
+    market = load_market("sp500_20").until("2000-12-29")
+    configurations: list[Configuration] = [
+        (rule, Costs.bps(20, commission=cost), lag, 1)
+        for rule in (Threshold(EqualWeights(), 0.01), Threshold(EqualWeights(), 0.03, "edge"), Calendar(EqualWeights()))
+        for cost in (0.0, 10.0, 50.0)
+        for lag in (0, 1, 2, 5)
+    ] + [
+        (Threshold(HRP(window=252), 0.02), Costs.bps(20, commission=5.0), lag, 300 + 100 * lag) for lag in (0, 1, 2, 5)
+    ] * 8
+    assert differences(market, configurations, workers=2) == []
+
+
+def test_neighbours_do_not_matter() -> None:
+    market = world(200, 3)
+    targets = target_path(EqualWeights(), market)
+    lanes = [
+        Lane(
+            Threshold(EqualWeights(), band).corridor(market, targets),
+            targets,
+            Costs.bps(3, commission=10),
+            lag,
+            lag * 7,
+        )
+        for band in np.geomspace(0.001, 0.05, 20)
+        for lag in (0, 1, 2, 5)
+    ]
+    together = play_lanes(market, lanes, targets, G, 252.0)
+    alone = np.concatenate([play_lanes(market, [lane], targets, G, 252.0) for lane in lanes])
+    assert together.shape == (80, len(METRICS))
+    assert (together == alone).all()
+    assert (together == play_lanes(market, lanes[::-1], targets, G, 252.0)[::-1]).all()
+
+
+# -- at the door -----------------------------------------------------------------------------------------------------
+
+
+def lane(market: Market, allocation: Allocation | None = None, **how: object) -> Lane:
+    targets = target_path(allocation or EqualWeights(), market)
+    how = {"costs": Costs.bps(len(market.assets), commission=10)} | how
+    return Lane(Threshold(allocation or EqualWeights(), 0.01).corridor(market, targets), targets, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "words"),
+    [
+        ({"lag": -1}, ConfigError, "lag of lane 1 is -1"),
+        ({"lag": 99_999}, ConfigError, "lag of lane 1 is 99999, and .* nothing would ever be booked"),
+        ({"first": 99}, ConfigError, "lane 1 opens in row 99"),
+        ({"first": -1}, ConfigError, "lane 1 opens in row -1"),
+        ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "lane 1 .* not all proportional"),
+        ({"costs": Costs.bps(2)}, PolicyError, "lane 1 .* its costs have 2 lines and the market 3"),
+        ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "lane 1 .* gross weights of 1.5"),
+    ],
+)
+def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type[ValueError], words: str) -> None:
+    market = world(100, 3)
+    with pytest.raises(error, match=words):
+        play_lanes(market, [lane(market), lane(market, **how)], target_path(EqualWeights(), market), G, 252.0)  # type: ignore[arg-type]
+
+
+def test_market_with_a_delisting_is_refused() -> None:
+    market = world(100, 3)
+    tradable, returns = market.tradable.copy(), market.returns.copy()
+    tradable[69:, 0], returns[69:, 0] = False, 0.0
+    market = delist(replace(market, tradable=tradable, returns=returns), "A", "2020-03-10", -0.3)
+    targets = target_path(EqualWeights(), market)
+    lanes = [Lane(Never(EqualWeights()).corridor(market, targets), targets, Costs.bps(len(market.assets)))]
+    with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: lanes book no exits"):
+        play_lanes(market, lanes, targets, G, 252.0)
+
+
+def test_corridor_for_another_market_is_refused() -> None:
+    market, other = world(100, 3), world(101, 3)
+    stray = Lane(lane(other).corridor, lane(market).targets, Costs.bps(3))
+    with pytest.raises(PolicyError, match=r"lane 0 .* 101 days"):
+        play_lanes(market, [stray], stray.targets, G, 252.0)
+
+
+def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
+    """Weights of 2 and -1.4 at costs of 40 % leave no root; the same portfolio without costs is played."""
+    market = world(60, 2, seed=2)
+    long_short = FixedWeights((2.0, -1.4))
+    targets = target_path(long_short, market)
+    corridor = Threshold(long_short, 0.001).corridor(market, targets)
+    good, bad = (Lane(corridor, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
+    strategic = target_path(EqualWeights(), market)
+    play_lanes(market, [good], strategic, G, 252.0, leverage_limit=4.0)
+    words = f"lane 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"
+    with pytest.raises(PolicyError, match=re.compile(words, re.DOTALL)):
+        play_lanes(market, [*[good] * 70, bad], strategic, G, 252.0, leverage_limit=4.0)
+
+
+def test_ruin_names_its_day() -> None:
+    """A short line that rises by half each day eats up the wealth on the third day of the test."""
+    market = world(20, 2, cash=0.0)
+    returns = np.zeros((20, 2))
+    returns[1:, 1] = 0.5
+    market = type(market)(
+        market.dates, market.assets, returns, market.tradable, market.cash, market.instruments, market.prices,
+        calendar="24/7",
+    )  # fmt: skip
+    allocation = FixedWeights((1.0, -0.5))
+    targets = target_path(allocation, market)
+    ruined = Lane(Never(allocation).corridor(market, targets), targets, Costs.bps(2))
+    with pytest.raises(PolicyError, match=f"lane 0 cannot go on at {market.dates[3]:%Y-%m-%d}"):
+        play_lanes(market, [ruined], target_path(EqualWeights(), market), G, 252.0, leverage_limit=2.0)
+
+
+def test_lane_that_only_holds_cash_has_no_sharpe_ratio() -> None:
+    market = world(60, 2)
+    allocation = FixedWeights((0.0, 0.0))
+    targets = target_path(allocation, market)
+    still = Lane(Never(allocation).corridor(market, targets), targets, Costs.bps(2))
+    with pytest.raises(DataError, match="Sharpe ratio of lane 0"):
+        play_lanes(market, [still], target_path(EqualWeights(), market), G, 252.0)

@@ -1,0 +1,201 @@
+"""The main job as a user runs it: the command line, a real kernel, real files; and what happens when it is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
+REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
+QUICK = ["-p", "rl_steps=20000", "-p", "rl_seeds=1", "-p", "draws=200"]
+CARD = "policies/rl/card.html"
+SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
+
+
+def rebalance(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*REBALANCE, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one whole run of the main portfolio."""
+    folder = tmp_path_factory.mktemp("reports")
+    done = rebalance("report", FILE, *QUICK, "--reports", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def run_in(reports: Path, kind: str = "report") -> Path:
+    """The one run of a kind."""
+    (found,) = [p for p in reports.iterdir() if json.loads((p / "manifest.json").read_text())["kind"] == kind]
+    return found
+
+
+def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None:
+    run = run_in(reports)
+    assert not [p.name for p in reports.iterdir() if p.name.startswith(".")]
+    assert not [p.name for p in run.iterdir() if p.name.startswith(".")]
+    assert set(SHOWN) <= {p.name for p in run.iterdir()}
+    assert run.name.startswith("global_multi_asset-2022-12-29-")
+
+
+def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
+    run = run_in(reports)
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["run"] == run.name
+    assert manifest["settings"]["rl_steps"] == 20000
+    assert manifest["settings"]["draws"] == 200
+    assert manifest["trials"] == 7 + 40 + 1  # as the file gives them, tuned candidates, one seed
+    assert manifest["seeds"] == {"rl": [1]}
+    assert manifest["cards"] == {"rl": CARD}
+    assert len(manifest["fingerprint"]) == 64
+    assert {"numpy", "torch", "arch"} <= set(manifest["versions"])
+    assert set(manifest["times"]) == {"started", "ended", "seconds"}
+
+
+def test_the_same_run_gives_the_same_bytes(reports: Path) -> None:
+    run = run_in(reports)
+    shown = [*SHOWN, CARD, "policies/rl/results.json"]
+    before = {name: (run / name).read_bytes() for name in shown}
+    assert rebalance("report", FILE, *QUICK, "--reports", reports).returncode == 0
+    assert run_in(reports) == run
+    assert [name for name in shown if (run / name).read_bytes() != before[name]] == []
+
+
+def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
+    run = run_in(reports)
+    found = json.loads((run / "policies" / "rl" / "results.json").read_text())
+    manifest, sheet = (json.loads((run / name).read_text()) for name in ("manifest.json", "tearsheet.json"))
+    assert found["run"] == run.name
+    assert found["test"]["fingerprint"] == manifest["fingerprint"]
+    assert (found["test"]["first"], found["test"]["last"], found["test"]["days"]) == ("2015-01-02", "2022-12-29", 2013)
+    (seed,) = sheet["seeds"]
+    assert found["seeds"]["1"]["J"] == seed["J"]
+    assert f"{seed['J']:.2f} bp a year" in (run / CARD).read_text()
+    drift = {one["feature"]: one["distance"] for one in found["drift"]}
+    assert drift["volatility regime"] > 0.2  # of returns alone, whatever was learned: wilder than 2013 and 2014
+    told = [warned.replace("rl, seed 1", "rl") for warned in found["warnings"]]
+    assert [warned for warned in told if warned not in sheet["warnings"]] == []
+    listed = rebalance("policies", "--reports", reports)
+    assert str(run / "policies" / "rl") in listed.stdout
+
+
+def test_the_results_hold_every_policys_daily_path(reports: Path) -> None:
+    results = pd.read_parquet(run_in(reports) / "results.parquet")
+    days = results.groupby("policy").size()
+    assert set(days) == {2014}
+    assert len(days) == 9
+    one = results[results["policy"] == "quarterly"]
+    weights = one[[c for c in one if c.startswith("weight_")]]
+    assert (weights.sum(axis=1) - 1.0).abs().max() < 1e-12
+    grown = (1.0 + one["net_return"].iloc[1:]).prod()
+    assert grown == pytest.approx(one["nav"].iloc[-1] / one["nav"].iloc[0], rel=1e-12)
+
+
+def few(folder: Path, *names: str) -> Path:
+    """The main portfolio with some of its candidates only."""
+    content = yaml.safe_load(FILE.read_text())
+    content["policies"] = {name: content["policies"][name] for name in names}
+    file = folder / "desk.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def test_todays_trades_follow_the_recommendation_of_the_newest_full_run(tmp_path: Path) -> None:
+    file, reports = few(tmp_path, "never", "quarterly", "tuned"), tmp_path / "reports"
+    assert rebalance("report", file, "-p", "draws=200", "--reports", reports).returncode == 0
+    quick = rebalance("trades", file, "--reports", reports)
+    assert quick.returncode == 2, "a quick look steers no desk"
+    assert rebalance("report", file, "--reports", reports).returncode == 0
+    (run,) = [
+        p for p in reports.iterdir() if json.loads((p / "manifest.json").read_text())["settings"]["draws"] == 10_000
+    ]
+    done = rebalance("trades", file, "--reports", reports)
+    assert done.returncode == 0, done.stderr
+    assert "by policy 'tuned'" in done.stdout
+    assert run.name in done.stdout
+    assert done.stdout.strip() in (run / "summary.txt").read_text()
+
+
+def test_every_line_of_the_trades_traces_back_to_policy_run_and_data(reports: Path) -> None:
+    run = run_in(reports)
+    manifest = json.loads((run / "manifest.json").read_text())
+    trades = pd.read_csv(run / "trades.csv")
+    assert set(trades["run"]) == {run.name}
+    assert set(trades["data"]) == {manifest["fingerprint"]}
+    assert set(trades["policy"]) == {manifest["recommendation"]["policy"]}
+
+
+def test_without_a_run_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
+    done = rebalance("trades", FILE, "--reports", tmp_path)
+    assert done.returncode == 2
+    assert "there is no whole, full run of the same file and data" in done.stderr
+    assert f"rebalance report {FILE}" in done.stderr.replace("\n", " ")
+
+
+def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
+    text = FILE.read_text() + "\npolicy: quarterly\n"
+    file = tmp_path / "desk.yaml"
+    file.write_text(text)
+    done = rebalance("trades", file, "--reports", tmp_path, "--csv", tmp_path / "list.csv")
+    assert done.returncode == 0, done.stderr
+    assert "'quarterly'" in done.stdout
+    assert pd.read_csv(tmp_path / "list.csv").loc[0, "side"] == "sell"
+
+
+def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
+    done = rebalance("backtest", FILE, "--policy", "tuned", "--reports", tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = run_in(tmp_path, "backtest")
+    summary = json.loads((run / "summary.json").read_text())
+    fitted = json.loads((run / "manifest.json").read_text())["fitted"]["tuned"]
+    assert 0.0 < summary["J"] < 5.0
+    assert fitted["band"] > fitted["within"]
+    assert run.name in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["report", "nowhere.yaml"], "nowhere.yaml"),
+        (["report", str(FILE), "-p", "rl_stesp=3"], "rl_stesp"),
+        (["report", str(FILE), "-p", "draws=many"], "draws"),
+        (["report", str(FILE), "-p", "run=x"], "set by the command itself"),
+        (["backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path, words: list[str], said: str) -> None:
+    done = rebalance(*words, "--reports", tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    file = few(tmp_path, "never", "quarterly", "threshold")
+    reports = tmp_path / "reports"
+    words = [*REBALANCE, "report", str(file), "-p", "draws=200", "--reports", str(reports)]
+    first = subprocess.Popen(
+        words, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(reports.glob(".*.partial/.progress")):  # the notebook is in the middle of its comparison
+        assert first.poll() is None
+        time.sleep(0.02)
+    second = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert "being made by another process" in second.stderr
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert [p.name for p in reports.iterdir() if not p.name.startswith(".")] == []
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == 0
+    assert json.loads((run_in(reports) / "manifest.json").read_text())["run"] == run_in(reports).name
+    assert [p.name for p in reports.iterdir() if p.name.startswith(".")] == []

@@ -1,0 +1,182 @@
+"""Policies of the main portfolio on the same days: paired, judged by the stated rule, each blind to the others."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.comparison.comparison import Comparison, compare, fit, recommend
+from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.scores import Score
+from research.errors import ConfigError
+from research.portfolio import load_portfolio
+from research.risk import Drawdown
+
+FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
+FEW = ["never", "monthly", "quarterly", "threshold"]
+
+
+@pytest.fixture(scope="module")
+def few() -> Comparison:
+    return compare(load_portfolio(FILE), only=FEW, draws=500)
+
+
+@pytest.fixture(scope="module")
+def more() -> Comparison:
+    return compare(load_portfolio(FILE), only=[*FEW, "tuned", "hrp_threshold"], draws=500)
+
+
+def test_a_policy_more_changes_no_other_policys_figures_or_intervals(few: Comparison, more: Comparison) -> None:
+    for name in FEW:
+        assert few.table()[name].equals(more.table()[name])
+        assert np.array_equal(few.backtests[name].ledger.nav, more.backtests[name].ledger.nav)
+        for metric in ("J", "growth", "sharpe"):
+            assert few.evidence.figures(metric)[name] == more.evidence.figures(metric)[name]
+    for metric in ("J", "growth", "sharpe"):
+        for name, difference in few.evidence.differences(metric).items():
+            other = more.evidence.differences(metric)[name]
+            same = ("estimate", "lower", "upper", "p")
+            assert [getattr(difference, f) for f in same] == [getattr(other, f) for f in same]
+
+
+def test_all_policies_share_market_days_costs_and_start(more: Comparison) -> None:
+    assert {b.first for b in more.backtests.values()} == {more.backtests["never"].first}
+    assert {len(b.ledger.nav) for b in more.backtests.values()} == {2014}
+    assert f"{more.backtests['never'].dates[0]:%Y-%m-%d}" == "2014-12-31"
+    assert len({id(b.costs) for b in more.backtests.values()}) == 1
+
+
+def test_policies_with_the_same_allocation_share_one_target_path(more: Comparison) -> None:
+    assert len({id(more.backtests[name].targets) for name in [*FEW, "tuned"]}) == 1
+
+
+def test_trials_count_every_configuration_that_was_tried(few: Comparison, more: Comparison) -> None:
+    assert few.trials == 4
+    assert more.trials == 4 + 40 + 1
+
+
+def test_hrp_is_judged_against_the_strategic_target_and_is_not_eligible(more: Comparison) -> None:
+    assert "hrp_threshold" in more.recommendation.broken
+    s = more.scores["hrp_threshold"]
+    assert s.tracking_error > 0.05 > 0.01 > s.tracking_error_own
+
+
+def test_the_tuned_threshold_is_fitted_on_the_days_before_the_test(more: Comparison) -> None:
+    assert f"{more.fitted['tuned'].tuned.policy.seen:%Y-%m-%d}" == "2014-12-31"  # type: ignore[union-attr]
+
+
+def test_an_unknown_candidate_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="'quaterly' is not among the candidates"):
+        compare(load_portfolio(FILE), only=["never", "quaterly"])
+    with pytest.raises(ConfigError, match="'quarterly' is not among the candidates"):
+        compare(load_portfolio(FILE), only=["never", "monthly"])
+
+
+# -- the recommendation ----------------------------------------------------------------------------------------------
+
+DAYS = 500
+QUICK = Resampling(reps=500)
+
+
+def scored(j: float, seed: int, *, error: float = 0.005, outside: float = 0.0) -> Score:
+    """A score with noisy daily losses whose mean is J."""
+    noise = np.random.default_rng(seed).normal(0.0, 1.0, DAYS)
+    losses = j + noise - noise.mean()
+    zero = {name: 0.0 for name in ("growth", "growth_gross", "volatility", "sharpe", "cvar95", "turnover", "trades",
+                                   "trading_days", "cost", "opening_cost", "tracking_error_own")}  # fmt: skip
+    flat = Drawdown(0.0, 0, 0, 0)
+    return Score(**zero, drawdown=flat, J=j, tracking_error=error, days_outside=outside, losses=losses)
+
+
+def desk(**families: str) -> SimpleNamespace:
+    limits = SimpleNamespace(tracking_error=0.015, max_days_outside=0.05)
+    return SimpleNamespace(limits=limits, policies={n: SimpleNamespace(family=f) for n, f in families.items()})
+
+
+def test_among_equals_the_simplest_family_is_recommended_not_the_lowest_loss() -> None:
+    scores = {"learned": scored(1.00, 1), "band": scored(1.02, 2), "quarterly": scored(1.05, 3)}
+    found = recommend(desk(learned="learned", band="band", quarterly="calendar"), scores, QUICK)  # type: ignore[arg-type]
+    assert set(found.members) == {"learned", "band", "quarterly"}
+    assert found.policy == "quarterly"
+    assert "1.00 of learned, is in the same set" in found.sentence
+
+
+def test_within_a_family_the_lowest_loss_is_recommended() -> None:
+    scores = {"monthly": scored(1.06, 1), "quarterly": scored(1.02, 2), "band": scored(1.00, 3)}
+    found = recommend(desk(monthly="calendar", quarterly="calendar", band="band"), scores, QUICK)  # type: ignore[arg-type]
+    assert found.policy == "quarterly"
+
+
+def test_a_simpler_policy_that_is_clearly_worse_is_not_recommended() -> None:
+    scores = {"quarterly": scored(3.0, 1), "band": scored(1.0, 2)}
+    found = recommend(desk(quarterly="calendar", band="band"), scores, QUICK)  # type: ignore[arg-type]
+    assert found.policy == "band"
+    assert found.members == ("band",)
+    assert found.p["quarterly"] < 0.1
+
+
+def test_a_policy_past_a_limit_is_not_eligible_however_good() -> None:
+    scores = {"never": scored(0.1, 1, error=0.02), "outside": scored(0.1, 2, outside=0.06), "band": scored(1.0, 3)}
+    found = recommend(desk(never="never", outside="band", band="band"), scores, QUICK)  # type: ignore[arg-type]
+    assert found.policy == "band"
+    assert found.broken == {
+        "never": ("tracking error 2.00% past the limit of 1.50%",),
+        "outside": ("a line outside its range on 6.0% of days, 5.0% allowed",),
+    }
+
+
+def test_when_no_policy_keeps_the_limits_none_is_recommended_and_each_broken_limit_is_named() -> None:
+    scores = {"never": scored(0.1, 1, error=0.02), "band": scored(1.0, 3, error=0.03, outside=0.5)}
+    found = recommend(desk(never="never", band="band"), scores, QUICK)  # type: ignore[arg-type]
+    assert found.policy is None
+    for said in ("never", "2.00%", "band", "3.00%", "50.0%"):
+        assert said in found.sentence
+
+
+def test_growth_and_sharpe_never_select() -> None:
+    plain = {"quarterly": scored(1.0, 1), "band": scored(1.02, 2)}
+    rich = plain | {"band": replace(plain["band"], growth=9.0, sharpe=9.0)}
+    policies = desk(quarterly="calendar", band="band")
+    assert recommend(policies, plain, QUICK) == recommend(policies, rich, QUICK)  # type: ignore[arg-type]
+
+
+# -- what fitting may see --------------------------------------------------------------------------------------------
+
+
+def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
+    """The candidate's own way to its training days, on a market whose test days are turned upside down."""
+    desk = load_portfolio(FILE)
+    market, first = desk.market, desk.market.row(desk.test_start - pd.Timedelta(days=1)) + 1
+    returns = market.returns.copy()
+    returns[first:] *= -0.9
+    other = replace(desk, market=replace(market, returns=returns))
+    tuned, again = (fit("tuned", d) for d in (desk, other))
+    assert tuned.tuned is not None
+    assert again.tuned is not None
+    assert tuned.policy == again.policy
+    assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
+    learned = replace(desk.policies["rl"], steps=20_000, seeds=(1,))
+    one, two = (fit("rl", d, spec=learned).training for d in (desk, other))
+    assert one is not None
+    assert two is not None
+    assert one.losses == two.losses
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rl_seeds": -1}, "rl_seeds is -1"),
+        ({"rl_seeds": 10}, "has 5"),
+        ({"rl_steps": -1}, "rl_steps is -1"),
+        ({"draws": 50}, "50"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused_before_anything_is_fitted(settings: dict[str, int], said: str) -> None:
+    def never_called(stage: str, done: int, total: int) -> None:
+        raise AssertionError(f"{stage} was begun")
+
+    with pytest.raises(ConfigError, match=said):
+        compare(load_portfolio(FILE), progress=never_called, **settings)  # type: ignore[arg-type]

@@ -1,0 +1,69 @@
+"""What a reader must judge of the data stands below a backtest and below a sweep, as below a report."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from backtests.commands.report import make_backtest
+from backtests.commands.sweep import make_sweep
+
+PORTFOLIO = """\
+name: Halted
+market: {file: prices.csv, calendar: XNYS, missing: halt}
+basis: USD
+cash: 0
+last_trade: 2020-12-31
+lines:
+  AA: {asset_class: stock, target: 0.6, range: [0.4, 0.8], holdings: 600_000}
+  BB: {asset_class: stock, target: 0.4, range: [0.2, 0.6], holdings: 400_000}
+costs: {stock: {commission_bps: 1, half_spread_bps: 1}}
+test_start: 2020-03-02
+policies: {quarterly: {rule: calendar, every: quarter}, wide: {rule: threshold, band: 0.9}}
+"""
+
+
+HOLIDAYS = ("2020-01-20", "2020-02-17", "2020-04-10", "2020-05-25", "2020-07-03", "2020-09-07", "2020-11-26",
+            "2020-12-25")  # fmt: skip
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A portfolio of two lines, the second halted in June, without a return of cash."""
+    days = pd.bdate_range("2020-01-02", "2020-12-31")
+    prices = pd.DataFrame({"AA": 100.0, "BB": 50.0}, index=pd.Index(days, name="date"))
+    prices["AA"] += pd.Series(range(len(days)), index=days) % 7
+    prices["BB"] += pd.Series(range(len(days)), index=days) % 5
+    prices.loc["2020-06-08":"2020-06-12", "BB"] = float("nan")  # type: ignore[misc]  # dates slice a DatetimeIndex
+    sessions = prices.drop(pd.to_datetime(HOLIDAYS))
+    sessions.to_csv(tmp_path / "prices.csv")
+    (tmp_path / "desk.yaml").write_text(PORTFOLIO)
+    return tmp_path / "desk.yaml"
+
+
+def flat(text: str) -> str:
+    """Without line breaks, which depend on the width of a terminal."""
+    return " ".join(text.split())
+
+
+def test_a_backtest_warns_of_a_halt_of_cash_that_earns_nothing_and_of_a_policy_that_never_traded(desk: Path) -> None:
+    text = flat(make_backtest(desk, "wide", desk.parent / "reports").text)
+    assert "Warning: BB" in text
+    assert "2020-06-08 to 2020-06-12" in text
+    assert "Warning: wide never traded in the test." in text
+    assert text.count("Warning: ") == 3
+    assert "never traded" not in make_backtest(desk, "quarterly", desk.parent / "reports").text
+
+
+def test_a_sweep_warns_of_the_same_data_and_keeps_it_in_its_summary(desk: Path) -> None:
+    file = desk.parent / "bands.yaml"
+    axes = "portfolio: desk.yaml\nrules: {calendar: {every: [month, quarter]}}\n"
+    file.write_text(axes + "starts: [2020-03-02, 2020-09-01]\n")
+    made = make_sweep(file, reports=desk.parent / "reports")
+    kept = (made.folder / "summary.txt").read_text()
+    assert kept.count("Warning: ") == 2
+    assert "2020-06-08 to 2020-06-12" in flat(kept)
+    assert kept.strip() in made.text
+    file.write_text(axes + "starts: 2020-09-01\n")
+    later = make_sweep(file, reports=desk.parent / "reports").text
+    assert later.count("Warning: ") == 1, "no sweep warns of days before its first"

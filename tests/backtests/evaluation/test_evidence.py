@@ -1,0 +1,409 @@
+"""Evidence against arch itself, closed forms and simulated truth: intervals cover, words are earned, nothing leaks."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from backtests.evaluation import evidence as module
+from backtests.evaluation.evidence import (
+    Evidence,
+    Resampling,
+    confidence_set,
+    drawn_means,
+    half_width,
+    holm,
+    paired_evidence,
+    two_sided_p,
+)
+from research.errors import ConfigError, DataError
+
+METRICS = ("J", "growth", "sharpe")
+FEW = Resampling(reps=500, seed=3)
+
+
+def made(policies: int, days: int = 400, seed: int = 0) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Names, losses and returns of policies that share a market, and cash."""
+    rng = np.random.default_rng(seed)
+    market = 0.0004 + 0.01 * rng.standard_normal((days, 1))
+    returns = market + 0.001 * rng.standard_normal((days, policies))
+    losses = 5.0 * rng.standard_exponential((days, policies))
+    return [f"p{i}" for i in range(policies)], losses, returns, np.full(days, 0.00005)
+
+
+def weighed(names, losses, returns, cash, resampling: Resampling = FEW, **changed) -> Evidence:
+    settings = {"reference": names[0], "span_days": len(cash) * 365.25 / 252, "periods_per_year": 252}
+    return paired_evidence(names, losses, returns, cash, resampling=resampling, **(settings | changed))
+
+
+# the draws
+
+
+def test_rows_are_those_of_arch() -> None:
+    from arch.bootstrap import StationaryBootstrap
+
+    settings = Resampling(block=20, reps=module.BATCH + 3, seed=11)
+    ours = np.concatenate(list(settings.rows(60)))
+    theirs = [data[0][0] for data in StationaryBootstrap(20, np.arange(60), seed=11).bootstrap(settings.reps)]
+    assert (ours == np.array(theirs)).all()
+
+
+def test_intervals_are_those_of_arch() -> None:
+    """One pair, every metric, by arch's own conf_int and plain formulas over resampled rows."""
+    from arch.bootstrap import StationaryBootstrap
+
+    names, losses, returns, cash = made(2)
+    days = len(cash)
+    found = weighed(names, losses, returns, cash, span_days=600)
+
+    def figures(losses, returns, cash):
+        excess = returns - cash[:, None]
+        growth = np.prod(1 + returns, axis=0) ** (365.25 / 600) - 1
+        sharpe = excess.mean(axis=0) / excess.std(axis=0, ddof=1) * np.sqrt(252)
+        return np.array([losses.mean(axis=0), growth, sharpe])
+
+    def differences(*data):
+        return figures(*data) @ [-1.0, 1.0]
+
+    def arch_interval(statistic):
+        bootstrap = StationaryBootstrap(20, losses, returns, cash, seed=FEW.seed)
+        return bootstrap.conf_int(statistic, FEW.reps, method="percentile", size=0.95)
+
+    own = arch_interval(lambda *data: figures(*data)[:, 1])
+    bootstrap = StationaryBootstrap(20, losses, returns, cash, seed=FEW.seed)
+    drawn, estimated = bootstrap.apply(differences, FEW.reps), differences(losses, returns, cash)
+    far = np.quantile(np.abs(drawn - estimated), 0.95, axis=0)
+    tail = (1 + (np.abs(drawn - estimated) >= np.abs(estimated)).sum(axis=0)) / (FEW.reps + 1)
+    for m, metric in enumerate(METRICS):
+        figure, difference = found.figures(metric)["p1"], found.differences(metric)["p1"]
+        assert [figure.lower, figure.upper] == pytest.approx(own[:, m], rel=1e-9)
+        between = [estimated[m] - far[m], estimated[m] + far[m]]
+        assert [difference.lower, difference.upper] == pytest.approx(between, rel=1e-9)
+        assert difference.estimate == pytest.approx(estimated[m], rel=1e-9)
+        assert difference.p == pytest.approx(tail[m], rel=1e-12)
+        assert figure.estimate == pytest.approx(figures(losses, returns, cash)[m, 1], rel=1e-10)
+    assert found.days == days
+
+
+def test_the_draws_have_the_variance_of_politis_and_romano() -> None:
+    """Given the data: (c0 + 2 sum (1 - i/T) (1 - 1/block)^i c_i) / T with circular autocovariances (1994, Lemma 1)."""
+    days, block = 300, 10
+    rng = np.random.default_rng(5)
+    x = np.zeros(days)
+    for t in range(1, days):
+        x[t] = 0.6 * x[t - 1] + rng.standard_normal()
+    x -= x.mean()
+    lags = np.arange(days)
+    circular = np.array([x @ np.roll(x, -i) for i in lags]) / days
+    weights = np.where(lags == 0, 1.0, 2.0 * (1 - lags / days) * (1 - 1 / block) ** lags)
+    exact = weights @ circular / days
+    drawn = drawn_means(x[:, None], Resampling(block=block, reps=10_000, seed=1))
+    assert np.mean(drawn**2) == pytest.approx(exact, rel=0.05)  # 10,000 draws know a variance to 1.4 %
+    assert exact > 2.0 * circular[0] / days  # and days that hang together are not taken for independent ones
+
+
+def test_draws_do_not_depend_on_how_many_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = made(3)[1]
+    whole = drawn_means(columns, FEW)
+    monkeypatch.setattr(module, "BATCH", 7)
+    assert (drawn_means(columns, FEW) == whole).all()
+
+
+# the figures
+
+
+def test_a_policy_more_changes_no_bit_of_the_others() -> None:
+    names, losses, returns, cash = made(13)
+    alone = weighed(names, losses, returns, cash)
+    for chosen in ([0], [0, 1], [5, 0, 2], [12, 11, 0, 1, 2, 3, 4]):
+        fewer = weighed([names[i] for i in chosen], losses[:, chosen], returns[:, chosen], cash, reference="p0")
+        for metric in METRICS:
+            figures, differences = alone.figures(metric), alone.differences(metric)
+            assert all(figures[name] == figure for name, figure in fewer.figures(metric).items())
+            for name, found in fewer.differences(metric).items():
+                whole = differences[name]
+                assert (found.estimate, found.lower, found.upper, found.p) == (
+                    whole.estimate,
+                    whole.lower,
+                    whole.upper,
+                    whole.p,
+                )
+
+
+def test_estimates_are_the_measures_of_the_table() -> None:
+    from research.risk import growth, nav_path, sharpe
+
+    names, losses, returns, cash = made(2)
+    found = weighed(names, losses, returns, cash, span_days=580)
+    assert found.figures("J")["p1"].estimate == pytest.approx(losses[:, 1].mean(), rel=1e-14)
+    assert found.figures("growth")["p1"].estimate == growth(nav_path(returns[:, 1]), 580)
+    assert found.figures("sharpe")["p1"].estimate == sharpe(returns[:, 1], cash, 252)
+
+
+def test_another_reference_turns_the_differences_round() -> None:
+    found = weighed(*made(3))
+    there, back = found.differences("growth")["p2"], found.against("p2").differences("growth")["p0"]
+    assert back.estimate == -there.estimate
+    assert (back.lower, back.upper, back.p) == pytest.approx((-there.upper, -there.lower, there.p), rel=1e-12)
+
+
+def test_the_standard_error_of_a_sharpe_difference_has_its_closed_form() -> None:
+    """Var = (2 - 2ρ + (S1² + S2² - 2·S1·S2·ρ²) / 2) / T on independent normal days (Memmel 2003)."""
+    days, rho, sharpes = 4_000, 0.8, np.array([0.05, 0.15])
+    rng = np.random.default_rng(2)
+    normal = rng.multivariate_normal([0.0, 0.0], [[1.0, rho], [rho, 1.0]], size=days)
+    normal = (normal - normal.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(normal.T)).T)
+    exact = normal @ np.linalg.cholesky([[1.0, rho], [rho, 1.0]]).T  # the sample has these moments exactly
+    returns = 0.01 * (exact + sharpes)
+    found = weighed(["one", "two"], returns**2, returns, np.zeros(days), Resampling(block=1, reps=10_000),
+                    periods_per_year=1)  # fmt: skip
+    closed = np.sqrt((2 - 2 * rho + 0.5 * (sharpes @ sharpes - 2 * sharpes.prod() * rho**2)) / days)
+    difference = found.differences("sharpe")["two"]
+    assert difference.estimate == pytest.approx(0.10, rel=1e-3)
+    assert (difference.upper - difference.lower) / (2 * 1.959964) == pytest.approx(closed, rel=0.05)
+    assert found.draws["sharpe"].std(axis=0) == pytest.approx(np.sqrt((1 + sharpes**2 / 2) / days), rel=0.05)
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    """Of 300 independent policies 95 %: three standard errors of that are 4 %, and short samples cost 2 % more."""
+    policies, days, mu, sigma = 300, 500, 0.0004, 0.01
+    rng = np.random.default_rng(8)
+    logs = mu + sigma * rng.standard_normal((days, policies))
+    losses = rng.standard_exponential((days, policies))
+    mean = np.exp(mu + sigma**2 / 2) - 1
+    deviation = np.exp(mu + sigma**2 / 2) * np.sqrt(np.expm1(sigma**2))
+    truth = {"J": 1.0, "growth": np.expm1(mu * 252), "sharpe": mean / deviation * np.sqrt(252)}
+    names = [f"p{i}" for i in range(policies)]
+    found = weighed(names, losses, np.expm1(logs), np.zeros(days), Resampling(block=5, reps=1_000))
+    for metric in METRICS:
+        covered = np.mean([f.lower <= truth[metric] <= f.upper for f in found.figures(metric).values()])
+        assert 0.89 <= covered <= 0.985, metric
+
+
+# the words
+
+
+def test_equal_columns_cannot_be_told_apart() -> None:
+    _, losses, returns, cash = made(2)
+    twins = [0, 1, 0]
+    found = weighed(["a", "b", "a again"], losses[:, twins], returns[:, twins], cash)
+    for metric in METRICS:
+        twin = found.differences(metric)["a again"]
+        assert (twin.estimate, twin.lower, twin.upper, twin.p, twin.p_holm) == (0.0, 0.0, 0.0, 1.0, 1.0)
+        assert twin.verdict == "cannot be told apart"
+
+
+def test_rounding_is_no_evidence() -> None:
+    """A policy that differs in the last bit of each day, always the same way, is the same policy."""
+    _, losses, returns, cash = made(1)
+    found = weighed(["a", "a, rounded up"], np.hstack([losses, np.nextafter(losses, np.inf)]),
+                    np.hstack([returns, returns + 1e-16]), cash)  # fmt: skip
+    for metric in METRICS:
+        assert found.differences(metric)["a, rounded up"].p == 1.0
+
+
+def test_a_planted_difference_is_found_in_its_direction() -> None:
+    _, losses, returns, cash = made(3)
+    losses = losses[:, [0, 0, 0]] + [0.0, -1.0, 1.0] + 0.5 * np.sin(np.arange(400.0))[:, None] * [0, 1, 1]
+    returns = (
+        returns[:, [0]] + np.array([0.0, 0.0003, -0.0003]) + 0.0005 * np.cos(np.arange(400.0))[:, None] * [0, 1, 1]
+    )
+    found = weighed(["base", "good", "bad"], losses, returns, cash)
+    for metric in METRICS:
+        differences = found.differences(metric)
+        assert [differences[name].verdict for name in ("good", "bad")] == ["better", "worse"], metric
+    assert found.differences("J")["good"].estimate < 0 < found.differences("growth")["good"].estimate
+
+
+def test_noise_is_seldom_called_a_difference() -> None:
+    """60 comparisons of six equal policies: Holm allows a false word in 5 % of them; 8 of 60 is 3 deviations off."""
+    spoken = dict.fromkeys(METRICS, 0)
+    plain = 0
+    for seed in range(60):
+        found = weighed(*made(6, days=300, seed=100 + seed), Resampling(block=5, reps=300))
+        for metric in METRICS:
+            differences = found.differences(metric).values()
+            spoken[metric] += any(d.verdict != "cannot be told apart" for d in differences)
+            plain += sum(d.p <= 0.05 for d in differences)
+    assert max(spoken.values()) <= 8
+    assert 20 <= plain <= 90  # 45 of the 900 plain tests are expected to err: these intervals are not too wide either
+
+
+@settings(deadline=None)
+@given(arrays(float, st.integers(1, 6), elements=st.floats(0.0, 1.0)))
+def test_holm_is_the_closure_of_bonferroni(p: np.ndarray) -> None:
+    """A hypothesis falls when every intersection with it does: max over sets S that hold i of |S|·min of p over S."""
+    sets = [list(s) for size in range(1, len(p) + 1) for s in combinations(range(len(p)), size)]
+    closed = [max(min(1.0, len(s) * p[s].min()) for s in sets if i in s) for i in range(len(p))]
+    assert holm(p) == pytest.approx(closed, abs=1e-15)
+
+
+def test_the_words_pay_for_the_number_compared() -> None:
+    names, losses, returns, cash = made(2)
+    losses[:, 1] = losses[:, 0] - 0.35 - 3.0 * np.random.default_rng(4).standard_normal(400)
+    pair = weighed(names, losses, returns, cash).differences("J")["p1"]
+    extra = made(12, seed=5)[1]
+    many = weighed(
+        [*names, *(f"q{i}" for i in range(12))], np.hstack([losses, extra]), np.hstack([returns, extra * 1e-3]), cash
+    ).differences("J")["p1"]
+    assert pair.verdict == "better"
+    assert many.verdict == "cannot be told apart"
+    assert (many.lower, many.upper, many.p) == (pair.lower, pair.upper, pair.p)
+    assert many.p_holm > pair.p_holm == pair.p
+
+
+@settings(deadline=None)
+@given(
+    arrays(float, st.integers(100, 300), elements=st.integers(-3, 60).map(float)),
+    st.integers(-5, 65).map(float),
+    st.sampled_from([0.90, 0.95]),
+)
+def test_p_and_the_interval_tell_one_story(draws: np.ndarray, estimate: float, level: float) -> None:
+    half = half_width(draws[:, None], [estimate], level)[0]
+    p = two_sided_p(draws[:, None], [estimate])[0]
+    outside = bool(abs(estimate) > half)
+    assert outside or p > 1 - level
+    assert not outside or p <= 1 - level + 2 / (len(draws) + 1)
+
+
+def test_the_table_has_a_row_for_each_metric_and_policy() -> None:
+    found = weighed(*made(3))
+    table = found.summary()
+    assert list(table.index) == [(metric, name) for metric in METRICS for name in ("p0", "p1", "p2")]
+    assert table.loc[("J", "p0"), "verdict"] == "reference"
+    assert table.loc[("J", "p2"), "difference_upper"] == found.differences("J")["p2"].upper
+    assert table.loc[("sharpe", "p2"), "upper"] == found.figures("sharpe")["p2"].upper
+    assert table.notna().all(axis=None)
+    assert "compared with 'p0'" in repr(found)
+
+
+def test_what_was_found_cannot_be_written_over() -> None:
+    found = weighed(*made(2))
+    with pytest.raises(ValueError, match="read-only"):
+        found.draws["J"][0, 0] = 0.0
+    with pytest.raises(ValueError, match="read-only"):
+        confidence_set(made(2)[1], resampling=FEW).p[0] = 1.0
+
+
+def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> None:
+    values = np.array([1.0, 2.0])
+    found = Evidence(("a", "b"), "a", {"J": values}, {"J": np.ones((3, 2))}, 100, FEW)
+    values[0] = 9.0
+    assert found.estimates["J"].tolist() == [1.0, 2.0]
+
+
+# the confidence set
+
+
+def test_the_confidence_set_holds_the_best_and_drops_the_worst() -> None:
+    rng = np.random.default_rng(1)
+    losses = np.array([1.0, 1.0, 1.6, 2.0]) + rng.standard_normal((500, 4))
+    found = confidence_set(losses, resampling=FEW)
+    assert found.included.tolist() == [True, True, False, False]
+    assert found.p.max() == 1.0
+    assert found.p[2:].max() <= 0.10
+
+
+def test_the_confidence_set_loses_the_best_no_oftener_than_it_says() -> None:
+    """60 worlds with two best of four: both stay in at least 90 %; 48 of 60 is 2.6 deviations below."""
+    kept = dropped = 0
+    for seed in range(60):
+        losses = np.array([1.0, 1.0, 1.5, 1.5]) + np.random.default_rng(seed).standard_normal((200, 4))
+        included = confidence_set(losses, resampling=Resampling(block=5, reps=200)).included
+        kept += included[:2].all()
+        dropped += not included[2:].any()
+    assert kept >= 48
+    assert dropped >= 48
+
+
+def test_the_confidence_set_is_that_of_arch_where_no_two_are_alike() -> None:
+    from arch.bootstrap import MCS
+
+    losses = made(5)[1] + np.linspace(0, 1.5, 5)
+    test = MCS(losses, 0.10, reps=FEW.reps, block_size=20, method="R", bootstrap="stationary", seed=FEW.seed)
+    test.compute()
+    found = confidence_set(losses, resampling=FEW)
+    assert found.p.tolist() == test.pvalues["Pvalue"].sort_index().tolist()
+    assert np.flatnonzero(found.included).tolist() == test.included
+    assert not found.included.all()
+
+
+def test_policies_that_are_alike_share_the_answer_and_change_no_other() -> None:
+    losses = made(4)[1] + np.linspace(0, 1.5, 4)
+    plain = confidence_set(losses, resampling=FEW)
+    twins = [3, 0, 1, 0, 2, 3]
+    found = confidence_set(losses[:, twins] + [0.0, 0.0, 0.0, 1e-13, 0.0, 0.0], resampling=FEW)
+    again = confidence_set(losses[:, [3, 0, 1, 2]], resampling=FEW)
+    assert found.p.tolist() == again.p[[0, 1, 2, 1, 3, 0]].tolist()
+    assert found.included.tolist() == plain.included[twins].tolist()
+
+
+def test_one_that_is_worse_by_the_same_every_day_is_out() -> None:
+    losses = made(2)[1]
+    shifted = np.hstack([losses + 0.001, losses[:, :1]])
+    found = confidence_set(shifted, resampling=FEW)
+    assert found.p[0] == 0.0
+    assert found.p[2] == confidence_set(shifted[:, 1:], resampling=FEW).p[1]
+
+
+def test_constant_losses_and_equal_means_have_an_answer() -> None:
+    constant = np.ones((100, 3)) * [2.0, 1.0, 3.0]
+    assert confidence_set(constant, resampling=FEW).included.tolist() == [False, True, False]
+    assert confidence_set(np.zeros((100, 3)), resampling=FEW).p.tolist() == [1.0, 1.0, 1.0]
+    turns = np.tile([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]], (25, 1))
+    assert confidence_set(turns, resampling=FEW).included.all()
+
+
+def test_a_policy_alone_is_its_own_set() -> None:
+    found = confidence_set(made(1)[1], resampling=FEW)
+    assert found.included.tolist() == [True]
+    assert found.p.tolist() == [1.0]
+
+
+# the door
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"losses": made(3)[1]}, "shape"),
+        ({"cash": np.zeros(399)}, "same days"),
+        ({"returns": np.full((400, 2), np.nan)}, "returns of 'p0' in row 0"),
+        ({"returns": np.full((400, 2), -1.0)}, "'p0'.*loss of everything"),
+        ({"returns": np.zeros((400, 2))}, "'p0'.*Sharpe ratio is not defined"),
+        ({"returns": np.eye(400, 2) * 0.01}, "does not move on some draws"),
+        ({"resampling": Resampling(block=201)}, "400 days are too few"),
+    ],
+)
+def test_data_that_cannot_be_compared_is_refused(changed: dict, says: str) -> None:
+    given_data = dict(zip(("names", "losses", "returns", "cash"), made(2), strict=True)) | changed
+    with pytest.raises(DataError, match=says):
+        weighed(**given_data)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: weighed(*made(2), reference="p7"),
+        lambda: weighed(["p", "p"], *made(2)[1:]),
+        lambda: weighed(*made(2), level=95),
+        lambda: weighed(*made(2), span_days=0),
+        lambda: weighed(*made(2), periods_per_year=0),
+        lambda: confidence_set(made(2)[1], size=10),
+        lambda: Resampling(block=0),
+        lambda: Resampling(reps=99),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(call) -> None:
+    with pytest.raises(ConfigError):
+        call()
+
+
+def test_a_confidence_set_refuses_what_it_cannot_judge() -> None:
+    with pytest.raises(DataError, match="39 days are too few"):
+        confidence_set(np.ones((39, 2)))
+    with pytest.raises(DataError, match="column 1 in row 2"):
+        confidence_set(np.where(np.arange(200).reshape(100, 2) == 5, np.inf, 1.0))

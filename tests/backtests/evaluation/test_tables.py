@@ -1,0 +1,182 @@
+"""Tables and text: figures in their units, best only where it can be told apart, and no formula in a CSV."""
+
+import io
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import world
+
+from backtests.comparison.comparison import Comparison, compare
+from backtests.engine import backtest
+from backtests.evaluation.evidence import Resampling, paired_evidence
+from backtests.evaluation.scores import score
+from backtests.evaluation.tables import (
+    ROWS,
+    backtest_table,
+    comparison_text,
+    csv_text,
+    distinguished,
+    finding,
+    rule_words,
+)
+from research.accounting import Costs, Flows
+from research.allocation import HRP, FixedWeights
+from research.portfolio import load_portfolio
+from research.rules import Calendar, Never, Threshold, Within
+
+TARGET = FixedWeights((0.6, 0.4))
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
+    return compare(portfolio, only=["never", "quarterly", "threshold"], draws=300)
+
+
+def weighed(losses: list[float]) -> "paired_evidence":
+    """Policies a, b, c … whose daily losses are these, with a little noise of their own."""
+    rng = np.random.default_rng(1)
+    days, names = 400, [chr(97 + k) for k in range(len(losses))]
+    daily = np.abs(np.array(losses) + 0.5 * rng.standard_normal((days, len(losses))))
+    returns = 0.01 * rng.standard_normal((days, 1)) + 1e-4 * rng.standard_normal((days, len(losses)))
+    settings = {"reference": names[-1], "span_days": 579.0, "periods_per_year": 252}
+    return paired_evidence(names, daily, returns, np.zeros(days), resampling=Resampling(reps=300), **settings)
+
+
+def test_the_best_is_named_only_where_every_other_can_be_told_apart() -> None:
+    assert distinguished(weighed([1.0, 2.0, 3.0]), "J") == "a"
+    assert distinguished(weighed([1.0, 1.0, 3.0]), "J") is None
+    assert distinguished(weighed([3.0, 1.0, 2.0]), "J") == "b"
+    assert distinguished(weighed([1.0]), "J") is None
+
+
+def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
+    assert max(map(len, comparison_text(comparison).splitlines())) <= 110
+    long = "a policy with a name that nobody would want to type more than once in a whole life"
+    renamed = {("quarterly" if n == "quarterly" else f"{n} {long}"): v for n, v in comparison.scores.items()}
+    portfolio = replace(comparison.portfolio, policies={n: comparison.portfolio.policies["never"] for n in renamed})
+    longer = replace(
+        comparison,
+        portfolio=portfolio,
+        scores=renamed,
+        fitted=dict(zip(renamed, comparison.fitted.values(), strict=True)),
+        backtests=dict(zip(renamed, comparison.backtests.values(), strict=True)),
+        evidence=replace(comparison.evidence, names=tuple(renamed)),
+    )
+    assert max(map(len, comparison_text(longer).splitlines())) <= 110
+
+
+def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> None:
+    text = comparison_text(comparison)
+    for name, s in comparison.scores.items():
+        line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(kept|broken)$", line))
+        assert f"{s.J:.2f}" in line
+        assert f"{100 * s.growth:.2f}" in line
+    difference = comparison.evidence.differences("J")["threshold"]
+    assert f"[{difference.lower:.2f}, {difference.upper:.2f}]".replace("-", "−") in text
+    assert difference.verdict in text
+    assert comparison.recommendation.sentence[:60] in text
+    assert f"{comparison.trials} configurations were tried" in " ".join(text.split())
+
+
+def test_the_finding_counts_what_can_be_told_apart(comparison) -> None:
+    words = [d.verdict for d in comparison.evidence.differences("J").values()]
+    apart = len(words) - words.count("cannot be told apart")
+    assert finding(comparison).startswith(f"{apart or 'None'} of 2 candidates can be told apart from quarterly in J")
+
+
+def test_a_backtest_shows_its_own_figures(comparison) -> None:
+    played = comparison.backtests["threshold"]
+    table = backtest_table(played)
+    s = score(played, comparison.yardstick)
+    assert table.loc["Growth", "value"] == pytest.approx(100.0 * s.growth)
+    assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s.tracking_error_own)
+    assert table.loc["Cost", "unit"] == "bp a year"
+    assert ROWS["J"].label not in table.index
+    assert played.summary().equals(table)
+    assert "not recovered" in repr(played) or "recovered 20" in repr(played)
+
+
+def test_each_of_several_costs_stands_below_their_sum_and_none_that_was_not_charged() -> None:
+    costs = Costs(np.full(3, 1e-4), np.zeros(3), ticket=np.full(3, 1e-5), management_fee=0.01)
+    played = backtest(world(), Calendar(FixedWeights((0.4, 0.3, 0.3)), "month"), costs)
+    table, years = played.summary(), 299 / 252
+    named = [label for label in table.index if label.startswith("Cost")]
+    assert named == ["Cost", "Cost, commission", "Cost, ticket", "Cost, management fee"]
+    assert table.loc["Cost, ticket", "value"] == pytest.approx(played.cost_rates["ticket"] / years * 1e4, rel=1e-12)
+    assert table.loc[named[1:], "value"].sum() == pytest.approx(table.loc["Cost", "value"], rel=1e-12)
+    assert "Cost, management fee" in repr(played)
+    assert "Cost, management fee" in played._repr_html_()
+
+
+def test_one_kind_of_cost_and_no_flows_are_no_further_rows() -> None:
+    rule = Calendar(FixedWeights((0.4, 0.3, 0.3)), "month")
+    shown = backtest(world(), rule, Costs.bps(3, commission=10)).summary().index
+    assert [label for label in shown if label.startswith("Cost")] == ["Cost"]
+    assert not {"Growth, money-weighted", "Money that came and went"} & set(shown)
+
+
+def test_flows_are_shown_with_what_the_money_earned() -> None:
+    market = world()
+    flows = Flows({market.dates[50]: 30.0, market.dates[200]: -10.0})
+    played = backtest(market, Never(FixedWeights((0.4, 0.3, 0.3))), Costs.bps(3), nav=100.0, flows=flows)
+    table = played.summary()
+    assert table.loc["Money that came and went", "value"] == 20.0
+    assert table.loc["Growth, money-weighted", "value"] == pytest.approx(100.0 * played.money_weighted, rel=1e-12)
+    assert table.loc["Growth, money-weighted", "value"] != pytest.approx(table.loc["Growth", "value"], rel=1e-3)
+
+
+def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> None:
+    market = make_market(np.zeros((4, 2)))
+    played = backtest(market, Never(TARGET), Costs.bps(2), start=market.dates[1], name="still")
+    assert "No figures: " in repr(played)
+    assert "still: never trades" in repr(played)
+    assert "No figures: " in played._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (Never(TARGET), "never trades"),
+        (Calendar(TARGET, "month"), "each month, to target"),
+        (Calendar(TARGET, "week", part=0.5), "each week, to target, 50\u202f% of the way"),
+        (Threshold(TARGET, 0.02), "past 2 points, to target"),
+        (Threshold(TARGET, 0.02, check="month"), "past 2 points, to target, checked each month"),
+        (Threshold(TARGET, 0.0215, to="edge"), "past 2.15 points, to the edge"),
+        (Threshold(TARGET, 0.02, to=Within(0.0175)), "past 2 points, to within 1.75"),
+        (
+            Threshold(TARGET, 0.2, to=Within(0.1), kind="relative"),
+            "past 20\u202f% of its target, to within 10\u202f% of its target",
+        ),
+        (
+            Threshold(TARGET, 0.25, kind="relative", cap=0.05),
+            "past 25\u202f% of its target or 5 points, to target",
+        ),
+        (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
+        (SimpleNamespace(words="box learned, asked each week", allocation=TARGET), "box learned, asked each week"),
+    ],
+)
+def test_what_a_policy_does_is_said_in_words(policy, words) -> None:
+    assert rule_words(policy, TARGET) == words
+
+
+HOSTILE = ["=cmd()", "+1", "-1+2", "@SUM(A1)", "\tx", "\rx"]
+
+
+@pytest.mark.parametrize("cell", HOSTILE)
+def test_text_that_looks_like_a_formula_is_quoted_and_numbers_stay_numbers(cell) -> None:
+    written = csv_text(pd.DataFrame({cell: [cell, "SPY"], "number": [-1.5, 2.0]}))
+    back = pd.read_csv(io.StringIO(written), lineterminator="\n")
+    assert back.columns[0] == f"'{cell}"
+    assert back.iloc[0, 0] == f"'{cell}"
+    assert back["number"].tolist() == [-1.5, 2.0]
+
+
+def test_a_csv_holds_numbers_to_twelve_digits() -> None:
+    values = np.random.default_rng(0).normal(size=50)
+    back = pd.read_csv(io.StringIO(csv_text(pd.DataFrame({"x": values}))))
+    assert back["x"].to_numpy() == pytest.approx(values, rel=1e-11)

@@ -1,0 +1,262 @@
+"""The score against the optimum: what others measured, what no rule may do, and the page and run that tell of it."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import Elements, check_page, check_themes
+from scipy.stats import ttest_rel
+
+from backtests.commands.laboratory import make_laboratory
+from backtests.figures.laboratory.region import outline
+from backtests.laboratory.simulate import play
+from backtests.laboratory.study import (
+    MARKETS,
+    OPTIMUM,
+    WORKED,
+    Study,
+    families,
+    gaps,
+    laws,
+    optimality_gap,
+    setting_words,
+    study,
+    tune,
+    untuned,
+)
+from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
+from research.errors import ConfigError
+from research.rules import OptimalRegion
+from research.rules.region import wants
+
+PATHS = 240
+FEW = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten lines")}
+
+
+@cache
+def studied() -> Study:
+    return study(paths=PATHS, workers=2, markets=FEW)
+
+
+# -- the score -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "above"),
+    [("every week", 3.15), ("every 4 weeks", 1.18), ("every 13 weeks", 0.58), ("every 52 weeks", 1.39),
+     ("tuned tracking error", 0.08)],
+)  # fmt: skip
+def test_rules_are_above_the_optimum_by_what_others_measured(rule: str, above: float) -> None:
+    """Another programme and another simulation of the same market, rounded to a per cent."""
+    row = studied().table.loc[rule]
+    assert abs(row["relative"] - above) < 4.0 * row["relative_error"] + 0.01
+    assert row["relative_error"] < 0.04
+
+
+def test_played_the_optimum_loses_what_its_programme_promises() -> None:
+    made = studied()
+    row, error = made.table.loc[OPTIMUM], np.std(made_optimum().J, ddof=1) / np.sqrt(PATHS)
+    assert made.promised == pytest.approx(1.373, rel=0.002)
+    assert error < 0.012 * made.promised
+    assert abs(row["J"] - made.promised) < 4.0 * error
+
+
+def test_no_rule_is_below_the_optimum_beyond_chance() -> None:
+    made = studied()
+    known = made.markets[made.markets["market"] == "1 bp"]
+    for rows in (made.table, made.curves, known):
+        played = rows[rows["gap_error"] > 0.0]
+        assert (played["gap"] > -4.0 * played["gap_error"]).all()
+        assert len(played) > 6
+    assert (made.table["verdict"] == "below").sum() == 0
+    assert (made.table["relative_error"].drop("never") < 0.04).all()
+
+
+def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
+    """Cost and tracking of the frontier, priced anew: none of the others is lower by more than its noise."""
+    rows = studied().curves
+    rows = rows[rows["family"] == OPTIMUM]
+    for given in rows["policy"]:
+        price = float(given.removeprefix("g = ")) / WORKED.g
+        loss = rows["cost"] + price * rows["tracking"]
+        assert loss.min() > 0.99 * loss[rows["policy"] == given].item()
+
+
+@cache
+def made_optimum():
+    made = studied()
+    return play(made.laboratory, OptimalRegion(WORKED.holding, made.region))
+
+
+def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out() -> None:
+    base = made_optimum()
+    one = play(base.laboratory, untuned(WORKED)["closed form"])
+    row = gaps({"best": base, "one": one}, "best").loc["one"]
+    bounds = ttest_rel(one.J, base.J).confidence_interval(0.95)
+    assert (row["gap_lower"], row["gap_upper"]) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
+    assert row["relative"] == pytest.approx(one.J.mean() / base.J.mean() - 1.0, rel=1e-9)
+    sums = np.array([one.J.sum(), base.J.sum()])[:, None] - np.array([one.J, base.J])
+    without = sums[0] / sums[1]
+    jackknife = np.sqrt((PATHS - 1) / PATHS * ((without - without.mean()) ** 2).sum())
+    assert row["relative_error"] == pytest.approx(jackknife, rel=0.02)
+    assert row["verdict"] == "above"
+    assert gaps({"best": one, "one": base}, "best").loc["one", "verdict"] == "below"
+    same = gaps({"best": base, "one": replace(base)}, "best").loc["one"]
+    assert (same["gap"], same["verdict"]) == (0.0, "not told apart")
+
+
+def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> None:
+    found, tried = tune(WORKED, 20, seed=2), families(WORKED)
+    assert found.trials == sum(len(family.settings) for family in tried.values())
+    laboratory = WORKED.laboratory(20, 2)
+    for name in ("band to edge", "best point"):
+        losses = {s: play(laboratory, tried[name].make(*s)).J.mean() for s in tried[name].settings}
+        assert found.settings[name] == min(losses, key=lambda s: losses[s])
+    assert studied().tuned.seed != studied().laboratory.seed
+
+
+def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
+    rows = studied().markets
+    rows = rows[rows["market"] == "10 bp, ten lines"].set_index("policy")
+    assert OPTIMUM not in rows.index
+    assert rows["J"].idxmin() == rows.index[rows["verdict"] == "reference"].item()
+    assert (rows["gap"] >= 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "message"),
+    [
+        ({"lag": 1}, {}, "the region is best for decisions every 0.01923 years .* lag 1"),
+        ({}, {OPTIMUM: untuned(WORKED)["never"]}, "a rule is named 'optimal region'"),
+    ],
+)
+def test_a_score_that_would_not_be_one_is_refused(changes, rules, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        optimality_gap(replace(WORKED.laboratory(6, 1), **changes), rules, studied().region)
+
+
+# -- what the pictures show ------------------------------------------------------------------------------------------
+
+
+def test_the_best_band_grows_with_the_cube_root_of_cost_and_its_loss_with_the_two_thirds() -> None:
+    found = laws()
+    assert (found.width, found.loss) == pytest.approx((1 / 3, 2 / 3), abs=0.01)
+    np.testing.assert_allclose(found.table["half_width"], found.table["closed_width"], rtol=0.003)
+    np.testing.assert_allclose(found.table["loss"], found.table["closed_loss"], rtol=0.008)
+
+
+def test_a_path_of_gaps_drifts_by_its_returns_and_trades_where_the_region_says() -> None:
+    made, weeks = studied(), studied().sample(3)
+    before, after = (weeks[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after")))
+    assert len(weeks) == 520
+    target, warm = np.array(WORKED.target), made.laboratory.warm_up
+    grown = (target + after[:-1]) * (1.0 + made.laboratory.market(3).returns[warm + 2 :])
+    drifted = grown / (grown.sum(axis=1) + 1.0 - (target + after[:-1]).sum(axis=1))[:, None] - target
+    np.testing.assert_allclose(before[1:], drifted, atol=1e-12)
+    asked = np.array([wants(gap, made.region.surfaces) for gap in before])
+    moved = np.abs(after - before).sum(axis=1) > 1e-9
+    assert asked.tolist() == moved.tolist()
+    assert 50 < asked.sum() < 400
+
+
+def test_inside_the_outline_nothing_is_traded_and_outside_everything_is() -> None:
+    region = studied().region
+    around = outline(region)
+    for gap in around[::7]:
+        assert not wants(0.97 * gap, region.surfaces)
+        assert wants(1.03 * gap, region.surfaces)
+
+
+# -- the page and the run --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return laboratory_html(studied(), {"Run": "a run"})
+
+
+def test_the_page_has_no_address_and_every_element_is_closed(page: str) -> None:
+    found = Elements(page)
+    assert "http" not in page
+    assert found.open == []
+    assert found.crossed == []
+    named = [attributes["id"] for _, attributes in found.found if "id" in attributes]
+    assert len(named) == len(set(named))
+
+
+def test_the_page_leads_with_the_nearest_rule_and_its_figure(page: str) -> None:
+    over = studied().table["relative"].drop(OPTIMUM)
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)
+    assert lead is not None
+    assert f"the nearest rule, {over.idxmin()}, {100 * over.min():.1f}" in lead[1]
+
+
+def test_the_cheap_market_is_told_as_it_was_measured(page: str) -> None:
+    rows = studied().markets
+    rows = rows[(rows["market"] == "1 bp") & (rows["verdict"] != "reference")].set_index("policy")["gap"]
+    said = re.search(r"At 1 bp a side(.*?)are within 1 bp a year of the best; not (.*?)\.</p>", page, re.DOTALL)
+    assert said is not None
+    for rule, gap in rows.items():
+        assert f"{rule} ({gap:.2f})" in said[1 if gap <= 1.0 else 2]
+
+
+def test_a_study_shows_the_verdict_and_the_table_of_its_page(page: str) -> None:
+    block = studied()._repr_html_()
+    for part in (r'<p class="lead">.*?</p>', r"<tbody>.*?</tbody>"):
+        (shown,) = re.findall(part, block, re.DOTALL)
+        assert shown in page
+    assert "http" not in block
+
+
+def test_pictures_hold_every_rule_that_has_a_place_on_them() -> None:
+    drawn = laboratory_pictures(studied())
+    assert list(drawn) == ["ladder", "frontier", "region", "laws", "markets"]
+    assert set(drawn["ladder"].data["policy"]) == set(studied().table.index) - {OPTIMUM}
+    plane = drawn["frontier"].data
+    assert (plane[["cost", "gap"]] > 0.0).all().all()
+    assert plane.loc[plane["J"].idxmin(), "policy"] == "optimal region, g 5"
+    for family, setting in studied().tuned.settings.items():
+        curve = studied().curves
+        assert setting_words(setting) in set(curve.loc[curve["family"] == family, "policy"])
+
+
+def test_a_browser_shows_it_at_every_width_and_no_label_covers_another(page: str, tmp_path: Path) -> None:
+    check_page(page, tmp_path)
+
+
+def test_it_follows_the_theme_of_the_reader(page: str, tmp_path: Path) -> None:
+    check_themes(page, tmp_path)
+
+
+def test_a_terminal_gets_lines_that_fit() -> None:
+    assert max(map(len, laboratory_text(studied()).splitlines())) <= 110
+
+
+def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path) -> None:
+    made = make_laboratory(paths=12, reports=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [made.folder.name]
+    before = {p: p.read_bytes() for p in made.folder.rglob("*") if p.is_file() and p.name != "manifest.json"}
+    assert {str(p.relative_to(made.folder)) for p in before} == {
+        "laboratory.html", "results.csv", "summary.txt",
+        *(f"figures/{name}.csv" for name in ("ladder", "frontier", "region", "laws", "markets")),
+    }  # fmt: skip
+    again = make_laboratory(paths=12, workers=2, reports=tmp_path)
+    assert again.folder == made.folder
+    assert {p: p.read_bytes() for p in before} == before
+    manifest = json.loads((made.folder / "manifest.json").read_text())
+    assert (manifest["kind"], manifest["trials"], manifest["settings"]["paths"]) == ("laboratory", 67, 12)
+    assert pd.read_csv(made.folder / "results.csv")["policy"].tolist()[0] == OPTIMUM
+
+
+def test_the_command_refuses_too_few_paths_in_a_sentence() -> None:
+    rebalance = [sys.executable, "-c", "from backtests.cli import main; main()"]
+    done = subprocess.run([*rebalance, "laboratory", "--paths", "3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "paths is 3: give a whole number of 6 or more, such as 1000."

@@ -1,0 +1,142 @@
+"""Whoever plays a sweep, its table has the same bits; and a worker that dies is survived."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from distributed import LocalCluster
+
+import backtests.sweeps.executors as crew
+import backtests.sweeps.run as sweeping
+from backtests.sweeps import Arena, Axes, Plan, Strategic, sweep
+from backtests.sweeps.executors import play_all
+from backtests.sweeps.plan import Part
+from backtests.sweeps.run_part import play
+from backtests.sweeps.setup import Stage, stage
+from backtests.sweeps.store import write_chunk
+from research.errors import ConfigError, DataError
+from research.market.market import Array
+from research.rules import Threshold
+
+PARTS = [Part(k, k + 16) for k in range(0, 16 * 40, 16)]
+
+
+@pytest.fixture(scope="module")
+def made(arena: Arena) -> Stage:
+    """640 configurations, in 40 parts."""
+    return stage(arena, Plan([Threshold(Strategic(), b / 1000) for b in range(1, 41)], [k / 4 for k in range(16)]))
+
+
+@pytest.fixture(scope="module")
+def alone(made: Stage) -> dict[Part, bytes]:
+    """Every part as one process plays it, one after the other."""
+    return {part: figures.tobytes() for part, figures in play_all(made, PARTS)}
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    """A scheduler here, and two workers that are processes of their own."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as found:
+        yield found
+
+
+def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
+    return {part: figures.tobytes() for part, figures in played}
+
+
+def test_threads_give_the_same_bits(made: Stage, alone: dict[Part, bytes]) -> None:
+    assert crew.compiled(made)
+    assert bits(play_all(made, PARTS, workers=2)) == alone
+
+
+def test_processes_give_the_same_bits(made: Stage, alone: dict[Part, bytes]) -> None:
+    assert bits(crew._in_processes(made, PARTS, 2)) == alone
+
+
+def test_what_python_plays_is_played_by_processes(arena: Arena) -> None:
+    class Unknown(Threshold):
+        """A policy that lanes do not know, of a class that only this process can import."""
+
+    plan = Plan([Unknown(arena.strategic, 0.01), Unknown(arena.strategic, 0.02)], [1.0, 2.0])
+    assert not crew.compiled(stage(arena, plan))
+    one, two = (sweep(arena, plan, workers=w, progress=False).table for w in (1, 2))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_a_worker_killed_in_mid_sweep_is_survived_to_the_bit(
+    made: Stage, alone: dict[Part, bytes], cluster: LocalCluster
+) -> None:
+    played = play_all(made, PARTS, cluster=cluster.scheduler_address)
+    first, figures = next(played)
+    victim = next(iter(cluster.workers.values())).pid
+    os.kill(victim, signal.SIGKILL)  # most parts are not even on their way
+    assert {first: figures.tobytes()} | bits(played) == alone
+
+
+def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
+    arena: Arena, tmp_path: Path, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan([Threshold(Strategic(), b / 10_000) for b in range(1, 401)], [k / 4 for k in range(16)])
+
+    def and_close(folder: Path, part: Part, table: pa.Table) -> None:
+        write_chunk(folder, part, table)
+        if cluster.status.name == "running":
+            cluster.close()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crew, "PATIENCE", 5.0)
+        patch.setattr(sweeping, "write_chunk", and_close)
+        with pytest.raises(ConfigError, match=r"went away.*start the same again, and it goes on") as error:
+            sweep(arena, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
+    assert cluster.scheduler_address in str(error.value)
+    before = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("0*")}
+    assert 0 < len(before) < len(list(plan.parts()))
+    table = sweep(arena, plan, folder=tmp_path, progress=False).table
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in before} == before
+    pd.testing.assert_frame_equal(table, sweep(arena, plan, progress=False).table, check_exact=True)
+
+
+def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalCluster) -> None:
+    """Distributed's executor unpacks a result that it lost, "too many values": seen once in many runs."""
+    with crew.connected(cluster.scheduler_address) as client:
+        with pytest.raises(ValueError, match=r"^too many values"), crew.failure_explained(client, "here"):
+            raise ValueError("too many values")  # the cluster is there: it is the task's own
+        cluster.close()
+        with pytest.raises(ConfigError, match="cluster at here went away"), crew.failure_explained(client, "here"):
+            raise ValueError("too many values")
+        with pytest.raises(DataError, match="row 3"), crew.failure_explained(client, "here"):
+            raise DataError("row 3 of prices")  # what a task has to say is said
+
+
+def test_what_a_part_raises_on_a_worker_is_raised_here(arena: Arena, cluster: LocalCluster) -> None:
+    plan = Plan([Threshold(Strategic(), 0.01)], lags=[0, 1], starts=["2020-10-20"])
+    calm = Arena.on(arena.market, arena.costs, type(arena.strategic)((0.0, 0.0, 0.0)), arena.start, name="cash")
+    with pytest.raises(DataError, match="Sharpe ratio"):
+        sweep(calm, plan, cluster=cluster.scheduler_address, progress=False)
+
+
+def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
+    with pytest.raises(ConfigError, match=r"runs code .*, and the work was begun with other\. Check out the same"):
+        crew._play_there(made, "other", PARTS[0])
+    assert play(made, PARTS[0]).tobytes() == crew._play_there(made, crew._code_here(), PARTS[0]).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"workers": 0}, "workers is 0"),
+        ({"workers": 1.5}, "workers is 1.5"),
+        ({"cluster": "tcp://127.0.0.1:1"}, "no cluster answers at 'tcp://127.0.0.1:1'.*dask scheduler"),
+        ({"cluster": "nonsense://a"}, "no cluster answers at 'nonsense://a'"),
+    ],
+)
+def test_a_crew_that_is_none_is_refused(
+    arena: Arena, axes: Axes, given: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "PATIENCE", 1.0)
+    with pytest.raises(ConfigError, match=said):
+        sweep(arena, axes, progress=False, **given)  # type: ignore[arg-type]
