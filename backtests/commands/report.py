@@ -124,7 +124,7 @@ def save_learned(
         if f.training is not None:
             own = folder / "policies" / name
             f.training.save(own)
-            write_results(own, plain(results_of(f, backtests[name], scores[name], marks, run)))
+            write_results(own, plain(results_of(f.training, backtests[name], scores[name], marks, run)))
             write_card(own)
 
 

@@ -12,7 +12,9 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.evidence import Evidence, Resampling, confidence_set, paired_evidence
 from backtests.evaluation.scores import Score, Yardstick, score, table
+from backtests.evaluation.tables import finding
 from backtests.sweeps import Arena
+from backtests.views import view
 from research.accounting import Execution
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError, DataError
@@ -157,21 +159,15 @@ class Comparison:
 
     def answer(self) -> str:
         """The answer in words, with its doubt."""
-        from backtests.evaluation.tables import finding
-
-        return f"**{self.recommendation.sentence}** {finding(self)}"
+        return f"**{self.recommendation.sentence}** {finding(self.evidence, self.trials)}"
 
     def __repr__(self) -> str:
         """The table, the differences in J and the recommendation, as text."""
-        from backtests.evaluation.tables import comparison_text
-
-        return comparison_text(self)
+        return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
         """The blocks of the tearsheet."""
-        from backtests.pages.tearsheet import comparison_html
-
-        return comparison_html(self)
+        return str(view(self, "html"))
 
 
 def compare(

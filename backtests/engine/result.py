@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.ledger import EXIT, FLOW, TRADED, Ledger, Rows
+from backtests.engine.reconciliation import Reconciliation
+from backtests.views import view
 from research.accounting import Costs, Execution, Policy, Why
 from research.accounting.costs import CARRIES, COLUMNS
 from research.accounting.kernel import weigh
@@ -23,8 +25,6 @@ from research.rules.terms import NO_LINE
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
-
-    from backtests.evaluation.reconciliation import Reconciliation
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,33 +355,26 @@ class Backtest:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must judge of a learned policy: was it used on days that it saw, or in an unlike market?"""
-        from backtests.learned.warnings import use_warnings
+        found: tuple[str, ...] = view(self, "warnings")
+        return found
 
-        return use_warnings(self)
-
-    def reconcile(self) -> "Reconciliation":
+    def reconcile(self) -> Reconciliation:
         """Where the money went, for every day and every line: start + gains + income - each cost + flows = end."""
-        from backtests.evaluation.reconciliation import reconcile
-
-        return reconcile(self)
+        found: Reconciliation = view(self, "reconciliation")
+        return found
 
     def summary(self) -> pd.DataFrame:
         """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
-        from backtests.evaluation.tables import backtest_table
-
-        return backtest_table(self)
+        table: pd.DataFrame = view(self, "summary")
+        return table
 
     def __repr__(self) -> str:
         """The summary, as text."""
-        from backtests.evaluation.tables import backtest_text, warnings_text
-
-        return backtest_text(self) + warnings_text(self.warnings)
+        return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
         """The blocks of the tearsheet that one policy has."""
-        from backtests.pages.tearsheet import backtest_html
-
-        return backtest_html(self)
+        return str(view(self, "html"))
 
     def to_vectorbt(self) -> "VectorbtPortfolio":
         """The booked trades replayed by vectorbt: units at total-return indices, cash a column with its own index.

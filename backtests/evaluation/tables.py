@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import METRICS, Evidence
 from backtests.evaluation.scores import Score, Yardstick, score
 from backtests.wording import counted, listed, number
@@ -16,10 +17,6 @@ from research.accounting.costs import CARRIES, COLUMNS
 from research.errors import DataError
 from research.risk.measures import BPS
 from research.trading.formats import no_formula
-
-if TYPE_CHECKING:
-    from backtests.comparison.comparison import Comparison
-    from backtests.engine.result import Backtest
 
 WIDTH = 110  # columns of a terminal
 
@@ -139,16 +136,16 @@ def rule_words(policy: Any, strategic: Any = None) -> str:
     return f"{type(allocation).__name__}{f' of {window} days' if window else ''}; {words}"
 
 
-def finding(comparison: "Comparison") -> str:
+def finding(evidence: Evidence, trials: int) -> str:
     """How many of the candidates can be told apart from the reference in J, and how many things were tried."""
-    found, reference = comparison.evidence.differences("J"), comparison.reference
+    found, reference = evidence.differences("J"), evidence.reference
     if not found:
         return f"{reference} stands alone: there is nothing to compare it with."
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     apart = sum(map(len, words.values()))
     said = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
     count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in J"
-    tried = f"{comparison.trials:,} configurations were tried to get here."
+    tried = f"{trials:,} configurations were tried to get here."
     return f"{count} (5 %, Holm-adjusted){': ' + said if said else ''}. {tried}"
 
 
@@ -162,43 +159,12 @@ def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
     return [CHARGES[k] for k in found if k not in CARRIES], [CHARGES[k] for k in found if k in CARRIES]
 
 
-def comparison_figures(comparison: "Comparison") -> dict[str, dict[str, Any]]:
+def comparison_figures(scores: Mapping[str, Score], played: Mapping[str, Backtest]) -> dict[str, dict[str, Any]]:
     """The figures of each policy by name, with those of money that came and went where there was some."""
-    played = comparison.backtests
-    return {name: s.figures(played[name].dates) | flow_figures(played[name]) for name, s in comparison.scores.items()}
+    return {name: s.figures(played[name].dates) | flow_figures(played[name]) for name, s in scores.items()}
 
 
 # -- text ------------------------------------------------------------------------------------------------------------
-
-
-def comparison_text(comparison: "Comparison") -> str:
-    """Key figures a policy, differences to the reference in J with their words, and what follows: for a terminal."""
-    portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
-    broken = comparison.recommendation.broken
-    head = ["policy", *SHORT.values(), "limits"]
-    units = ["", *(ROWS[key].unit.replace(" a ", "/") for key in SHORT), ""]
-    rows = []
-    for name, s in comparison.scores.items():
-        figures = s.figures(comparison.backtests[name].dates)
-        rows.append([name, *(ROWS[key].cell(figures) for key in SHORT), "broken" if name in broken else "kept"])
-    differences = [
-        [name, number(d.estimate, signed=True), f"[{number(d.lower)}, {number(d.upper)}]", f"{d.p_holm:.3f}", d.verdict]
-        for name, d in comparison.evidence.differences("J").items()
-    ]
-    blocks = [
-        f"{portfolio.name}: {len(comparison.scores)} policies from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, "
-        f"{len(dates) - 1:,} days, net of costs",
-        text_table([head, units, *rows], left=1),
-        f"J less {comparison.reference}'s, bp a year (lower is better)",
-        text_table(
-            [["policy", "difference", f"{comparison.evidence.level:.0%} interval", "Holm p", ""], *differences],
-            left=1,
-            words=True,
-        ),
-        f"{finding(comparison)}\n{comparison.recommendation.sentence}",
-    ]
-    text = "\n\n".join("\n".join(_wrapped(line) for line in block.splitlines()) for block in blocks)
-    return text + warnings_text(comparison.warnings)
 
 
 def warnings_text(warnings: Iterable[str]) -> str:
@@ -207,7 +173,7 @@ def warnings_text(warnings: Iterable[str]) -> str:
     >>> warnings_text(["Cash earns nothing."]), warnings_text([])
     ('\\n\\nWarning: Cash earns nothing.', '')
     """
-    said = "\n".join(_wrapped(f"Warning: {warning}") for warning in warnings)
+    said = "\n".join(wrapped(f"Warning: {warning}") for warning in warnings)
     return f"\n\n{said}" if said else ""
 
 
@@ -230,7 +196,7 @@ def _cut(name: str, room: int) -> str:
     return name if len(name) <= room else f"{name[: room - 1]}…"
 
 
-def _wrapped(line: str) -> str:
+def wrapped(line: str) -> str:
     """A sentence on lines that fit; a row of a table as it is."""
     import textwrap
 
@@ -240,13 +206,13 @@ def _wrapped(line: str) -> str:
 # -- a backtest by itself --------------------------------------------------------------------------------------------
 
 
-def backtest_score(played: "Backtest") -> Score:
+def backtest_score(played: Backtest) -> Score:
     """Figures of one backtest against its own target. Those of `JUDGED_ALONE` mean nothing without a portfolio."""
     nowhere = np.full(len(played.market.assets), np.inf)
     return score(played, Yardstick(played.targets, -nowhere, nowhere, 0.0, played.periods_per_year))
 
 
-def backtest_figures(played: "Backtest", scored: Score | None = None) -> tuple[list[Row], dict[str, Any]]:
+def backtest_figures(played: Backtest, scored: Score | None = None) -> tuple[list[Row], dict[str, Any]]:
     """The rows that are shown of one backtest, and the figures that they are taken from.
 
     scored : its figures by the yardstick of a portfolio, if it has one: those of `JUDGED_ALONE` are then shown too.
@@ -266,7 +232,7 @@ def backtest_figures(played: "Backtest", scored: Score | None = None) -> tuple[l
     return [row for row in rows if row.key in figures], figures
 
 
-def flow_figures(played: "Backtest") -> dict[str, float]:
+def flow_figures(played: Backtest) -> dict[str, float]:
     """The figures of `FLOWS`, as far as there are any: none where no money came or went."""
     if not played.flows.any():
         return {}
@@ -276,7 +242,7 @@ def flow_figures(played: "Backtest") -> dict[str, float]:
     return found
 
 
-def backtest_table(played: "Backtest") -> pd.DataFrame:
+def backtest_table(played: Backtest) -> pd.DataFrame:
     """A row a figure: value in the unit beside it, net of costs unless it says gross."""
     rows, figures = backtest_figures(played)
     return pd.DataFrame(
@@ -285,7 +251,7 @@ def backtest_table(played: "Backtest") -> pd.DataFrame:
     )
 
 
-def backtest_title(played: "Backtest") -> str:
+def backtest_title(played: Backtest) -> str:
     """What was played, on which days, at what delay."""
     dates = played.dates
     return (
@@ -294,15 +260,20 @@ def backtest_title(played: "Backtest") -> str:
     )
 
 
-def backtest_text(played: "Backtest", scored: Score | None = None) -> str:
+def backtest_text(played: Backtest, scored: Score | None = None) -> str:
     """The figures of one backtest, by a portfolio's yardstick if it has been `scored`: for a terminal."""
     try:
         shown, figures = backtest_figures(played, scored)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
-        return f"{_wrapped(backtest_title(played))}\n\n{_wrapped(f'No figures: {error}')}"
+        return f"{wrapped(backtest_title(played))}\n\n{wrapped(f'No figures: {error}')}"
     rows = [[row.label, row.cell(figures), row.unit] for row in shown]
     rows.append(["Drawdown from", "", drawdown_dates(figures)])
-    return f"{_wrapped(backtest_title(played))}\n\n{text_table(rows, left=1, words=True)}"
+    return f"{wrapped(backtest_title(played))}\n\n{text_table(rows, left=1, words=True)}"
+
+
+def backtest_text_with_warnings(played: Backtest) -> str:
+    """The figures of one backtest by itself, and what a reader must judge of it."""
+    return backtest_text(played) + warnings_text(played.warnings)
 
 
 # -- files -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pandas as pd
 
 from backtests.figures.layout import Array, time_ticks
 from backtests.figures.svg import THEN, TOKENS, Canvas
+from backtests.views import view
 from backtests.wording import even
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """The picture as a notebook shows it."""
-        from backtests.pages.tearsheet import picture_html
-
-        return picture_html(self)
+        return str(view(self, "html"))
 
 
 def picture(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from backtests.laboratory.paths import FIGURES
 from backtests.laboratory.simulate import Laboratory, Played, difference, estimate, play, ratio
+from backtests.views import view
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
 from research.errors import ConfigError
@@ -290,14 +291,10 @@ class Study:
 
     def __repr__(self) -> str:
         """A short table and what was found."""
-        from backtests.pages.laboratory import laboratory_text
-
-        return laboratory_text(self)
+        return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
-        from backtests.pages.laboratory import laboratory_cell
-
-        return laboratory_cell(self)
+        return str(view(self, "html"))
 
 
 def study(

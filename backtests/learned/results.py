@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from backtests.evaluation.scores import Score
 from backtests.learned.warnings import drift_in
 from backtests.runs.folder import write_json
 from research.errors import DataError
-from research.learning.files import read_card
+from research.learning.policy import read_card
 from research.learning.sealed import CARD, seal_of
-
-if TYPE_CHECKING:
-    from backtests.comparison.comparison import Fitted
+from research.learning.training import Training
 
 RESULTS, SHEET = "results.json", "card.html"
 FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
@@ -42,7 +40,7 @@ class Found(NamedTuple):
 
 
 def results_of(
-    fitted: "Fitted",
+    training: Training,
     played: Mapping[int, Backtest],
     scores: Mapping[int, Score],
     marks: Mapping[str, float],
@@ -50,11 +48,10 @@ def results_of(
 ) -> dict[str, Any]:
     """What a test found of a learned policy, as plain JSON values.
 
+    training : of its seeds.
     played, scores : by seed, the one that stands for them all among them.  run : that they belong to.
     marks : J of other policies on the same days.
     """
-    training = fitted.training
-    assert training is not None
     one = played[training.chosen]
     draws = drawn_means(np.column_stack([score.losses for score in scores.values()]), DRAWS)
     lower, upper = np.quantile(draws, [0.025, 0.975], axis=0)

@@ -1,11 +1,13 @@
 """What a learned policy met in a backtest, held against what it learned from; and what a reader must be told of it."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from backtests.engine.result import Backtest
+from backtests.evaluation.tables import CHARGES, charged_words
 from backtests.wording import counted, listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy
@@ -16,15 +18,12 @@ from research.market import Market
 from research.market.calendars import last_of, scheduled
 from research.market.market import Array
 
-if TYPE_CHECKING:
-    from backtests.engine.result import Backtest
-
 NAMED = 3  # features at most in a warning, those that drifted farthest
 FAR = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
 ALL = slice(None)  # days of a test
 
 
-def observations(policy: LearnedPolicy, played: "Backtest", days: slice = ALL) -> Array:
+def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> Array:
     """(D, k) what a policy saw at the last session of each of its periods, see `LearnedPolicy.features`.
 
     days : of the test, those on which it was in force.
@@ -36,7 +35,7 @@ def observations(policy: LearnedPolicy, played: "Backtest", days: slice = ALL) -
     return np.array(seen).reshape(len(asked), len(policy.standard.mean))
 
 
-def _views(played: "Backtest", rows: Rows) -> Iterator[View]:
+def _views(played: Backtest, rows: Rows) -> Iterator[View]:
     """What a policy saw at these rows of the market (D,)."""
     market, first, weights = played.market, played.first, played.weights.to_numpy()
     for t in rows.tolist():
@@ -53,25 +52,25 @@ def _views(played: "Backtest", rows: Rows) -> Iterator[View]:
         )
 
 
-def drift_in(played: "Backtest") -> list[Drift]:
+def drift_in(played: Backtest) -> list[Drift]:
     """How far each feature of a learned policy has drifted from its training; empty where its card cannot tell."""
     policy = played.policy
     return _drift(policy, played, ALL) if isinstance(policy, LearnedPolicy) else []
 
 
-def _drift(policy: LearnedPolicy, played: "Backtest", days: slice) -> list[Drift]:
+def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[Drift]:
     if "observed" not in policy.card:
         return []
     seen = observations(policy, played, days)
     return observation_drift(policy.card, seen) if len(seen) else []
 
 
-def use_warnings(played: "Backtest") -> tuple[str, ...]:
+def use_warnings(played: Backtest) -> tuple[str, ...]:
     """What must be known of where a policy was used, see `warnings_of`."""
     return warnings_of(played.policy, played, played.name)
 
 
-def _unlike(policy: Universal, played: "Backtest", name: str, days: slice) -> tuple[str, ...]:
+def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tuple[str, ...]:
     """Was the universal rebalancer asked about portfolios unlike any that it learned from?"""
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
@@ -90,16 +89,14 @@ def _unlike(policy: Universal, played: "Backtest", name: str, days: slice) -> tu
     return tuple(words for words in (unlike, _unknown_costs(played, name)) if words)
 
 
-def _unknown_costs(played: "Backtest", name: str) -> str:
+def _unknown_costs(played: Backtest, name: str) -> str:
     """What a trade costs besides what the universal rebalancer is told of."""
-    from backtests.evaluation.tables import CHARGES, charged_words
-
     told = (CHARGES["commission"], CHARGES["half_spread"])
     others = [words for words in charged_words(played.costs)[0] if words not in told]
     return f"{name} is told of commissions and half-spreads; the test charges {listed(others)} too." if others else ""
 
 
-def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -> tuple[str, ...]:
+def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> tuple[str, ...]:
     """What must be known of where a policy was used: on days that it saw, on revised data, in an unlike market.
 
     Nothing for one that was not learned.
@@ -117,13 +114,13 @@ def warnings_of(policy: Any, played: "Backtest", name: str, days: slice = ALL) -
     return tuple(words for words in said if words)
 
 
-def _of_days(saw: Mapping[str, Any], played: "Backtest", name: str, days: slice) -> tuple[str, str]:
+def _of_days(saw: Mapping[str, Any], played: Backtest, name: str, days: slice) -> tuple[str, str]:
     first, last = pd.Timestamp(saw["first"]), pd.Timestamp(saw["last"])
     tested = played.dates[1:][days]
     return _seen_days(first, last, tested, name), _other_past(first, last, saw["fingerprint"], played.market, name)
 
 
-def _other_terms(card: Mapping[str, Any], played: "Backtest", name: str) -> str:
+def _other_terms(card: Mapping[str, Any], played: Backtest, name: str) -> str:
     """Costs, a lag or a year that it did not learn with: nothing that it sees tells it of them."""
     objective = card.get("objective", {})
     if not objective:

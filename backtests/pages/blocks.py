@@ -80,7 +80,7 @@ def first_screen(comparison: "Comparison") -> Block:
         "reference": reference,
         "recommendation": comparison.recommendation.sentence,
         "colour": styles[comparison.recommendation.policy].colour if comparison.recommendation.policy else "soft",
-        "finding": finding(comparison),
+        "finding": finding(comparison.evidence, comparison.trials),
         "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
@@ -120,7 +120,9 @@ def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block
 def _groups(comparison: "Comparison") -> list[Block]:
     """The rows of the table, in groups; the last group is about who may be recommended."""
     without = {row.key: float("nan") for row in FLOWS}
-    figures = {name: without | found for name, found in comparison_figures(comparison).items()}
+    figures = {
+        name: without | found for name, found in comparison_figures(comparison.scores, comparison.backtests).items()
+    }
     flows = FLOWS if any(played.flows.any() for played in comparison.backtests.values()) else ()
     groups = [
         {"name": name, "rows": [_row(comparison, row, figures) for row in (*rows, *flows * (name == WEALTH))]}

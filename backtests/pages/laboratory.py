@@ -21,6 +21,7 @@ from backtests.figures.sweep.cost_tracking import plane
 from backtests.figures.sweep.styles import family_looks
 from backtests.laboratory.study import OPTIMUM, WARM_UP, YEARS, Study, setting_words
 from backtests.pages.blocks import Block, interval, table
+from backtests.pages.render import render
 from backtests.wording import NARROW_SPACE, listed, number, percent
 
 SHOWN_YEARS = 5  # of the path in the region
@@ -188,8 +189,6 @@ def laboratory_text(study: Study) -> str:
 
 def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     """The whole page. run : what identifies the run, in words by name."""
-    from backtests.pages.tearsheet import render
-
     problem, lab = study.problem, study.laboratory
     facts = {
         "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in problem.volatility])}, "
@@ -217,6 +216,4 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
 
 def laboratory_cell(study: Study) -> str:
     """What the page says without its pictures, as a block of HTML that brings its own style."""
-    from backtests.pages.tearsheet import render
-
     return render("laboratory_cell.html.j2", lead=lead(study), findings=findings(study), result=result_table(study))

@@ -22,13 +22,15 @@ from backtests.learned.answers import outside
 from backtests.learned.optimality_gap import region_of, why_unknown
 from backtests.learned.results import SHEET, Found, loss, read_policies, with_gaps, write_results
 from backtests.pages.blocks import Block, figures_table, settings_text, table
+from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.policy_catalog import holds_words, learner_words, saw_words
-from backtests.pages.tearsheet import render
+from backtests.pages.render import render
+from backtests.pages.universal_card import write_universal_card
 from backtests.wording import MINUS, counted, listed, number, percent
 from research.errors import DataError
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift
-from research.learning.files import read_card
+from research.learning.policy import read_card
 from research.learning.sealed import CARD
 from research.learning.universal.rule import FORMAT
 
@@ -38,31 +40,7 @@ COLUMNS = (
     *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
-ANSWERS = {
-    "bands": "a box round the target, as wide as the state asks",
-    "edges": "a box round the target, each edge as far as the state asks",
-    "hold_or_trade": "to hold, or to trade to the target",
-    "fraction": "how much of the way to the target to go",
-    "gate": "whether to trade, and how much of the way to the target",
-    "exposure": "how much of the target to hold; cash takes the rest",
-    "weights": "weights of its own, round the target",
-}
 FEW = 3  # lines that a sentence names
-TERMS = {
-    "J": "What trading costs and what distance from the target costs, bp of NAV a year: the cost, and half of g times "
-    "the squared difference in return to the target. Lower is better.",
-    "Training worlds": "Days of the training period, drawn again in blocks. Those in which a seed is judged are the "
-    "same for all seeds, and none learned in them.",
-    "Closed form": "The no-trade half-widths of small costs (Shreve and Soner 1994; Janeček and Shreve 2004), from "
-    "which the policy starts. Widths and drifts are shown as multiples of them.",
-    "Importance": "How much J rises when a feature is shuffled between worlds at every decision (Breiman 2001, "
-    "section 10).",
-    "Optimum": "The best policy of normal days with the mean and covariance of the training days, by dynamic "
-    "programming. It is known for one or two lines beside cash with proportional costs.",
-    "Drifted": "A feature is farther from its distribution in training than in any single training world. A test "
-    "longer than a world makes this less likely, a shorter one is allowed more.",
-    "Sealed": "Numbers and card bear one hash over both. What a test found is kept beside them.",
-}
 IN_THE_MEAN = (
     "A learned box may move with the gaps and with the market; here age, volatility and market return are as in "
     "training in the mean."
@@ -85,8 +63,6 @@ def write_card(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     if (folder / CARD).exists() and read_card(folder).get("format") == FORMAT:
-        from backtests.pages.universal_card import write_universal_card
-
         return write_universal_card(folder)
     found = read_policies(folder)
     for seed, card in found.cards.items():

@@ -9,7 +9,7 @@ from backtests.learned.results import RESULTS, loss, seals_of
 from backtests.runs.folder import REPORTS, ROOT
 from backtests.wording import listed, number, percent
 from research.errors import DataError
-from research.learning.files import read_card
+from research.learning.policy import read_card
 from research.learning.sealed import CARD
 
 SHIPPED = ROOT / "data" / "policies"

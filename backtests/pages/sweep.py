@@ -20,9 +20,12 @@ from backtests.figures.sweep.sample import binned, scatter
 from backtests.figures.sweep.start_dates import start_fan
 from backtests.figures.sweep.styles import family_looks, policy_looks
 from backtests.pages.blocks import Block, figures_table
+from backtests.pages.render import render
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import METRICS, at, conditions_words, in_order
+from backtests.sweeps.run import Sweep
+from backtests.sweeps.summary import own_conditions
 
 __all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "sweep_html", "sweep_pictures"]
 
@@ -65,8 +68,6 @@ def sweep_html(
     own : by portfolio, its own lag and start, at which its policies are compared where they were played there.
     Raises : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is not finite.
     """
-    from backtests.pages.tearsheet import render
-
     table = in_order(table)
     parts = [
         _part(Findings(rows, trials=len(table), own=(own or {}).get(name)), name, g, k)
@@ -78,8 +79,6 @@ def sweep_html(
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:
     """What a page says of a sweep without its pictures, as a block of HTML that brings its own style."""
-    from backtests.pages.tearsheet import render
-
     table = in_order(table)
     found = {
         name: Findings(rows, trials=len(table), own=(own or {}).get(name))
@@ -87,6 +86,12 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     }
     parts = [_words(findings, name) for name, findings in found.items()]
     return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
+
+
+def sweep_cell_of(made: Sweep) -> str:
+    """The cell of a sweep that was made here, ranked by the conditions of its portfolios."""
+    own = {name: own_conditions(arena) for name, arena in made.stage.arenas.items()}
+    return sweep_cell(made.table, title=", ".join(own), own=own)
 
 
 def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

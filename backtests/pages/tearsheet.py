@@ -5,11 +5,12 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
+from backtests.comparison.comparison import Comparison
 from backtests.comparison.tuning import thresholds_tried
+from backtests.engine.result import Backtest
 from backtests.evaluation.tables import backtest_figures, backtest_title, comparison_figures, csv_text, distinguished
 from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import timeline
@@ -17,17 +18,11 @@ from backtests.figures.comparison.weights import weights
 from backtests.figures.comparison.years import year_table
 from backtests.figures.picture import Picture
 from backtests.figures.styles import Look
-from backtests.figures.svg import DARK, LIGHT
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
+from backtests.pages.render import render
 from research.errors import DataError
 from research.rules import Threshold
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from backtests.comparison.comparison import Comparison
-    from backtests.engine.result import Backtest
-    from research.trading import TradeList
+from research.trading import TradeList
 
 ALONE = Look("sky", width=1.5)  # a policy by itself
 
@@ -48,7 +43,7 @@ class Origin(Protocol):
         """Version of the code."""
 
 
-def write_tearsheet(folder: Path, comparison: "Comparison", trades: "TradeList | None", run: Origin) -> None:
+def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
     """Write tearsheet.html, tearsheet.json and figures/<name>.csv into `folder`, which exists."""
     sheet = whole_sheet(comparison, trades, _identity(run))
     (folder / "figures").mkdir(exist_ok=True)
@@ -59,12 +54,12 @@ def write_tearsheet(folder: Path, comparison: "Comparison", trades: "TradeList |
     _write(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
 
 
-def comparison_html(comparison: "Comparison") -> str:
+def comparison_html(comparison: Comparison) -> str:
     """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
     return render("comparison.html.j2", sheet=first_screen(comparison))
 
 
-def backtest_html(played: "Backtest") -> str:
+def backtest_html(played: Backtest) -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
     return render(
         "backtest.html.j2",
@@ -82,7 +77,7 @@ def picture_html(picture: Picture) -> str:
     return render("picture.html.j2", picture=picture)
 
 
-def _alone(played: "Backtest") -> Block:
+def _alone(played: Backtest) -> Block:
     """The figures of a backtest that belongs to no comparison; why there are none, where they are not defined."""
     try:
         shown, figures = backtest_figures(played)
@@ -100,7 +95,7 @@ def _identity(run: Origin) -> dict[str, str]:
 
 
 def sheet_numbers(
-    comparison: "Comparison", trades: "TradeList | None", run: Origin, drawn: list[Picture]
+    comparison: Comparison, trades: TradeList | None, run: Origin, drawn: list[Picture]
 ) -> dict[str, Any]:
     """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from."""
     made, evidence, dates = (
@@ -125,7 +120,7 @@ def sheet_numbers(
         },
         "trials": comparison.trials,
         "accounting": comparison.accounting,
-        "figures": comparison_figures(comparison),
+        "figures": comparison_figures(comparison.scores, comparison.backtests),
         "evidence": evidence.summary().reset_index().to_dict("records"),
         "bold": {metric: distinguished(evidence, metric) for metric in evidence.estimates},
         "years": {name: values.to_dict() for name, values in year_table(comparison.backtests).items()},
@@ -153,7 +148,7 @@ def sheet_numbers(
     return plain
 
 
-def _trade_numbers(trades: "TradeList") -> dict[str, Any]:
+def _trade_numbers(trades: TradeList) -> dict[str, Any]:
     tables = {"orders": trades.orders, "held": trades.held, "would_trade": trades.would_trade}
     return {
         "headline": trades.headline,
@@ -180,26 +175,3 @@ def _plain(value: Any) -> Any:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def render(template: str, **content: Any) -> str:
-    """A template of the house with its style and `content`."""
-    from markupsafe import Markup
-
-    themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
-    css = _templates().get_template("sheet.css.j2").render(light=themes[0], dark=themes[1])
-    page = _templates().get_template(template)
-    return page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
-
-
-@cache
-def _templates() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("backtests.pages", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

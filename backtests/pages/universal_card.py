@@ -17,8 +17,8 @@ from backtests.laboratory.study import WORKED
 from backtests.learned.results import SHEET, write_results
 from backtests.learned.universal_gap import CLOSED, gap, lines_in, median, problems
 from backtests.pages.blocks import Block, settings_text, table
-from backtests.pages.policy_card import ANSWERS, TERMS
-from backtests.pages.tearsheet import render
+from backtests.pages.card_words import ANSWERS, TERMS
+from backtests.pages.render import render
 from backtests.wording import listed, number, percent
 from research.learning.learners.threads import one_thread
 from research.learning.state import REACH

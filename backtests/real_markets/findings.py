@@ -328,3 +328,8 @@ def _said(rule: str, over: str, row: Any) -> str:
 
 def _chance(p: float) -> str:
     return f"p {'below 0.001' if p < 0.001 else number(p, 3)} after Holm"
+
+
+def study_text(study: Study) -> str:
+    """What was found, a sentence a line."""
+    return "\n".join(sentences(study))

@@ -26,6 +26,7 @@ from backtests.real_markets.run_case import CALENDARS, EXPOSURE, FAMILIES, MULTI
 from backtests.runs.folder import ROOT, Run, code_version, write_json
 from backtests.sweeps.executors import RETRIES, check_code, connected, failure_explained
 from backtests.sweeps.store import identity, refuse_other
+from backtests.views import view
 from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.errors import ConfigError, DataError
@@ -104,9 +105,7 @@ class Study:
 
     def __repr__(self) -> str:
         """What was found, in sentences."""
-        from backtests.real_markets.findings import sentences
-
-        return "\n".join(sentences(self))
+        return str(view(self, "text"))
 
 
 def study(

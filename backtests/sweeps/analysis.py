@@ -14,14 +14,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from backtests.sweeps.labels import CALENDARS, CONDITIONS, at, lower_is_better, policies, policy_axes, targets, today
-from backtests.wording import listed
+from backtests.sweeps.labels import (
+    CALENDARS,
+    CONDITIONS,
+    METRICS,
+    at,
+    figure,
+    lower_is_better,
+    policies,
+    policy_axes,
+    targets,
+    today,
+    with_unit,
+)
+from backtests.wording import listed, number, percent
 from research.errors import ConfigError
 
 Array = NDArray[np.float64]
 
 EULER = 0.5772156649015329
 BAND = (0.1, 0.9)  # quantiles between which a fan is filled
+MOST = percent(BAND[1] - BAND[0], 0)  # of the starts are in the fan
+FEW = 10  # starts: with fewer their values are told, and no quantile of them
 
 
 # -- two parameters --------------------------------------------------------------------------------------------------
@@ -313,3 +327,53 @@ def luck_of_the_best(trials: int) -> float:
 def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
     """Values of an axis, rising."""
     return sorted(table[axis].dropna().unique())
+
+
+# -- in words ----------------------------------------------------------------------------------------------------------
+
+
+def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str]:
+    """Where the best policy changes as costs move away from the level `now`: a sentence for each side, the nearest.
+
+    ladder : rows are cost multiples.
+
+    >>> flips(pd.DataFrame({"monthly": [1.0, 3.0], "yearly": [2.0, 2.5]}, index=[1.0, 5.0]))
+    ["Past 3.67 × today's costs, yearly beats monthly."]
+    """
+    spans = leaders(ladder, metric)
+    k = span_at(spans, now)
+    said = []
+    if k + 1 < len(spans):
+        at = number(float(spans["first"].iloc[k + 1]))
+        said.append(f"Past {at} × today's costs, {spans['policy'].iloc[k + 1]} beats {spans['policy'].iloc[k]}.")
+    if k > 0:
+        at = number(float(spans["first"].iloc[k]))
+        said.append(f"Below {at} × today's costs, {spans['policy'].iloc[k - 1]} beats {spans['policy'].iloc[k]}.")
+    return said
+
+
+def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
+    """What the first day decides, in words. ladder : rows are starts, columns policies, the one in question first."""
+    own, label = str(ladder.columns[0]), METRICS[metric].label.partition(",")[0]
+    row = spreads(ladder).T.to_dict()[own]
+    times = METRICS[metric].times
+    if len(ladder) < FEW:
+        each = [figure(metric, v) for v in ladder[own].iloc[:-1]] + [with_unit(metric, ladder[own].iloc[-1])]
+        said = f"Started on each of {len(ladder)} days, the {label} of {own} is {listed(each)}."
+    else:
+        said = (
+            f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
+            f"{figure(metric, row['low'])} and {with_unit(metric, row['high'])} in {MOST} of cases."
+        )
+    if ladder.shape[1] < 2:
+        return said
+    sign = 1.0 if lower_is_better(metric) else -1.0
+    second = str((sign * ladder.median().drop(own)).idxmin())
+    lead = times * sign * (ladder[second] - ladder[own])
+    ahead, middle = int((lead > 0.0).sum()), float(lead.median())
+    least = "lowest" if lower_is_better(metric) else "highest"
+    return (
+        f"{said} It has the {least} of these at {wins(ladder, metric)[own]} of {len(ladder)} starts; {second}, the "
+        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {figure(metric, abs(middle) / times)} in the median, "
+        f"and is behind at {ahead}."
+    )

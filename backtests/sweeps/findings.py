@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.figures.sweep.ladders import flips
-from backtests.figures.sweep.start_dates import luck
-from backtests.sweeps.analysis import ladder, leaders, levels, luck_of_the_best, picked, shortlist, span_at
+from backtests.sweeps.analysis import flips, ladder, leaders, levels, luck, luck_of_the_best, picked, shortlist, span_at
 from backtests.sweeps.labels import (
     METRICS,
     at,

@@ -18,6 +18,7 @@ from backtests.sweeps.run_part import CORRIDORS, play_one
 from backtests.sweeps.setup import Arena, Stage, stage
 from backtests.sweeps.store import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
+from backtests.views import view
 from research.errors import ConfigError
 from research.portfolio import ALLOCATIONS, Portfolio
 from research.progress import bar
@@ -70,13 +71,7 @@ class Sweep:
 
     def _repr_html_(self) -> str | None:
         """The page's verdicts, warnings and best; of a sweep that is too large for a page there is the text alone."""
-        from backtests.pages.sweep import sweep_cell
-        from backtests.sweeps.summary import own_conditions
-
-        if len(self.table) > SHOWN:
-            return None
-        own = {name: own_conditions(arena) for name, arena in self.stage.arenas.items()}
-        return sweep_cell(self.table, title=", ".join(own), own=own)
+        return None if len(self.table) > SHOWN else str(view(self, "html"))
 
 
 def sweep(

@@ -1,7 +1,8 @@
 """Where money moves: costs, the self-financing step, the day in its order; and what a policy sees and may answer."""
 
-from research.accounting.costs import Costs, Impact, Tax
+from research.accounting.costs import Costs, Tax
 from research.accounting.execution import Execution, Flows
+from research.accounting.impact import Impact
 from research.accounting.view import CASH, Hold, Policy, Trade, View, Why
 
 __all__ = ["CASH", "Costs", "Execution", "Flows", "Hold", "Impact", "Policy", "Tax", "Trade", "View", "Why"]

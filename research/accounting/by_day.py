@@ -1,18 +1,16 @@
 """Costs that depend on the day: spreads and impact on each day of a market, at its closes or as known at its opens."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from research.accounting.impact import Impact
 from research.errors import DataError
 from research.market import Market
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
 from research.market.market import Array
-
-if TYPE_CHECKING:
-    from research.accounting.costs import Impact
 
 
 class Panel(NamedTuple):
@@ -23,7 +21,7 @@ class Panel(NamedTuple):
     shorter: str
 
 
-def panels_of(market: Market, half_spread: Array, model: "Impact | None") -> list[Panel]:
+def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[Panel]:
     """Half-spread, where it is by the day; mean volume (currency a day) and volatility (a day), where there is impact.
 
     Lines without impact have 1 for both.  Raises : DataError for a market without volumes.
@@ -58,7 +56,7 @@ def known_from(market: Market, panels: Sequence[Panel]) -> int:
 
 
 def on_each_day(
-    market: Market, first: int, half_spread: Array, model: "Impact | None", at_open: bool
+    market: Market, first: int, half_spread: Array, model: Impact | None, at_open: bool
 ) -> tuple[Array, Array]:
     """Half-spreads, fraction of notional, (T, n) or as given, and what notional^p costs, currency^(1 - p), (T, n).
 

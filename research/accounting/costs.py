@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from research.accounting.by_day import known_from, on_each_day, panels_of, refuse_missing
+from research.accounting.impact import Impact
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.arguments import floats, is_number, is_whole, one_of, refuse
 from research.errors import ConfigError, DataError
@@ -25,38 +26,6 @@ MENDS = {  # the costs that are an array, and what each of them is
     "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
 }
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
-
-
-@dataclass(frozen=True)
-class Impact:
-    """What our own trade moves the price by: cost = coefficient x volatility x notional x (notional / volume)^(p - 1).
-
-    coefficient : without unit, about 1; one for all lines, or one a line.
-    exponent : p, more than 1; 1.5 is the 3/2-power law.
-    volume_window, volatility_window : sessions of the trailing means that volume (currency a day) and volatility (a
-    day) are taken from, up to and including the day of the trade.
-    Source : Grinold and Kahn (2000), Active Portfolio Management, chapter 16; Boyd et al. (2017), Multi-Period Trading
-    via Convex Optimization, equation 2.2.
-    """
-
-    coefficient: float | tuple[float, ...] = 1.0
-    exponent: float = 1.5
-    volume_window: int = 21
-    volatility_window: int = 63
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        subject, mend = "coefficient of impact is", "give a number that is at least 0, or one a line."
-        each = floats(subject, self.coefficient, mend)
-        if each.ndim > 1 or not (np.isfinite(each) & (each >= 0.0)).all():
-            refuse(subject, self.coefficient, mend)
-        object.__setattr__(self, "coefficient", tuple(each.tolist()) if each.ndim else float(each))
-        if not (is_number(self.exponent) and 1.0 < self.exponent <= 3.0):
-            refuse("exponent of impact is", self.exponent, "it is more than 1 and at most 3.")
-        for name, least in (("volume_window", 1), ("volatility_window", 2)):
-            window = getattr(self, name)
-            if not (is_whole(window) and window >= least):
-                refuse(f"{name} of impact is", window, f"give a whole number of sessions, {least} at least.")
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,17 @@
 """The conventions of a market, checked when it is made: what breaks one is named by asset, date and value."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from research.errors import DataError
+from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
-
-if TYPE_CHECKING:
-    from research.market.market import Market
 
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends", "splits")  # the arrays of shape (T, n)
 BARS = ("open", "high", "low")
 
 
-def check_labels(market: "Market") -> None:
+def check_labels(market: MarketData) -> None:
     """Refuse dates, names and instruments that do not fit each other."""
     where = f"market {market.name!r}"
     if not isinstance(market.dates, pd.DatetimeIndex):
@@ -46,7 +42,7 @@ def check_labels(market: "Market") -> None:
         )
 
 
-def check_shapes(market: "Market") -> None:
+def check_shapes(market: MarketData) -> None:
     """Refuse arrays that are not dates by assets."""
     where, bars = f"market {market.name!r}", market.bars or {}
     for name, values in {**{name: getattr(market, name) for name in PANELS}, **bars}.items():
@@ -58,7 +54,7 @@ def check_shapes(market: "Market") -> None:
         raise DataError(f"bars of {where} are called {', '.join(bars)}: use {', '.join(BARS)}.")
 
 
-def check_values(market: "Market") -> None:
+def check_values(market: MarketData) -> None:
     """Refuse values that no market can have, and exits that do not agree with what was traded and returned."""
 
     def refuse(bad: np.ndarray, what: str, values: np.ndarray, mend: str) -> None:
@@ -92,7 +88,7 @@ def check_values(market: "Market") -> None:
         refuse(bars["high"] < bars["low"], "high below low", bars["high"], "Correct the source.")
 
 
-def missing_from(market: "Market", values: np.ndarray, first: int) -> tuple[int, int] | None:
+def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[int, int] | None:
     """The first row and line, from row `first` on, where a line that can trade has none of `values` (T, n); or None."""
     missing = np.isnan(values) & market.tradable
     missing[:first] = False
@@ -102,7 +98,7 @@ def missing_from(market: "Market", values: np.ndarray, first: int) -> tuple[int,
     return t, i
 
 
-def _check_exits(market: "Market") -> bool:
+def _check_exits(market: MarketData) -> bool:
     """Is there an exit in the data? Each must agree with what the line traded and returned, or DataError names it."""
     where, table = f"in market {market.name!r}", market.instruments
     leaving = np.flatnonzero(market.exits < len(market.dates)).tolist()

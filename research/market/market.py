@@ -1,7 +1,7 @@
 """A market: what happened to n assets on one calendar of T dates. Money moves on its returns alone."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Real
@@ -14,59 +14,26 @@ from numpy.typing import NDArray
 
 from research.errors import ConfigError, DataError
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
-from research.market.instruments import checked_instruments, exit_rows, instruments_table
+from research.market.data import Array, MarketData, Mask, frozen
+from research.market.instruments import checked_instruments, instruments_table
 from research.market.notes import Day, Note
 from research.market.units import dividend_yields, growth_of_price, open_over_close
 
 __all__ = ["Array", "Market", "Mask", "Past", "frozen", "instruments_table"]
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, eq=False)
-class Market:
+class Market(MarketData):
     """What happened, on one calendar of T dates and n assets.
 
     A line that leaves the market is halted, marked at its last price, until the date on which `instruments` says that
     it is delisted. On the first session on or after that date it returns `delisting_return` on its mark and cannot be
     traded; from that row on it is not listed, and after it it returns nothing.
 
-    dates       : (T,) sessions, increasing, without time or zone.
-    assets      : n names.
-    returns     : (T, n) total simple return since the previous close, fraction; 0 where not listed or halted; above
-                  -1, which only a delisting may reach.
-    tradable    : (T, n) listed, quoted and not halted that day.
-    cash        : (T,) simple return of cash since the previous session, fraction.
-    instruments : (n, ·) table by asset: asset_class, sector, currency, lot (units), adjustment of its prices, delisted
-                  (date) and delisting_return (fraction on the last mark): both, or neither for a line that stays.
-    prices      : (T, n) quoted close, currency per unit, or NaN: for lots, tickets and volumes only.
-    volumes     : (T, n) units a day, or None.
-    dividends   : (T, n) the income part of `returns` on its ex-date, currency per unit as quoted that day, 0 where
-                  none; or None.
-    splits      : (T, n) units after for one unit before, on the day from which quotes are per unit after; 1 where
-                  none; or None.
-    bars        : {"open" | "high" | "low": (T, n)}, or None.
-    calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
-    name        : what a report calls this market.
-    notes       : what a reader must know of the data; a plain sentence becomes a `Note` about the whole market.
-    Raises      : DataError naming the asset, the date and the value that break a convention.
+    Its parts are those of `MarketData`: dates, assets, returns, tradable, cash, instruments, prices, and, where there
+    are any, volumes, dividends, splits, bars and notes.
+    Raises : DataError naming the asset, the date and the value that break a convention.
     """
-
-    dates: pd.DatetimeIndex
-    assets: tuple[str, ...]
-    returns: Array
-    tradable: Mask
-    cash: Array
-    instruments: pd.DataFrame
-    prices: Array
-    volumes: Array | None = None
-    dividends: Array | None = None
-    splits: Array | None = None
-    bars: Mapping[str, Array] | None = None
-    calendar: str = "XNYS"
-    name: str = ""
-    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the conventions and make the arrays read-only."""
@@ -90,24 +57,6 @@ class Market:
         return Market, tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in values)
 
     # -- sizes and derived arrays ------------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """T dates and n assets."""
-        return len(self.dates), len(self.assets)
-
-    @cached_property
-    def listed(self) -> Mask:
-        """(T, n) from the first tradable row of each asset up to its exit: until then a gap is a halt."""
-        listed = np.maximum.accumulate(self.tradable, axis=0)
-        if (self.exits < len(listed)).any():
-            listed &= np.arange(len(listed))[:, None] < self.exits
-        return frozen(listed)
-
-    @cached_property
-    def exits(self) -> NDArray[np.int64]:
-        """(n,) row on which the delisting of each asset is booked, T where the data has none."""
-        return frozen(exit_rows(self.instruments, self.days))
 
     @cached_property
     def asset_class(self) -> tuple[str, ...]:
@@ -134,14 +83,6 @@ class Market:
         """Rows on which the set of listed lines changes, by a listing or an exit, in order."""
         listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
-
-    @cached_property
-    def index(self) -> Array:
-        """(T, n) total-return index, 1 at the first row: what a unit is worth inside the engine.
-
-        Zero from a delisting on that leaves nothing: such a unit is worthless and is not traded any more.
-        """
-        return frozen(np.cumprod(1.0 + self.returns, axis=0))
 
     @cached_property
     def price_index(self) -> Array:
@@ -191,11 +132,6 @@ class Market:
     def cash_index(self) -> Array:
         """(T,) value of one unit of cash with its interest, 1 before the first row's interest."""
         return frozen(np.cumprod(1.0 + self.cash))
-
-    @cached_property
-    def days(self) -> NDArray[np.datetime64]:
-        """(T,) the dates as numpy days."""
-        return frozen(self.dates.to_numpy().astype("datetime64[D]"))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -383,17 +319,6 @@ class Past:
         """(n,) assets whose last `window` returns are all known: listed today and at the close before the window."""
         before = self.t - window
         return np.zeros(len(self.assets), dtype=bool) if before < 0 else frozen(self.listed[before] & self.listed[-1])
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """The array, C-ordered and read-only; a copy when someone could still write to it, be it through its base."""
-    owner: object = array
-    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
-        owner = owner.base
-    if owner is not None or not array.flags.c_contiguous:
-        array = array.copy(order="C")
-        array.flags.writeable = False
-    return array
 
 
 def _value_bytes(values: np.ndarray | None) -> bytes:

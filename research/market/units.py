@@ -4,20 +4,13 @@ A dividend and a quote are per unit of their own day, so after that day's split:
 `split` units, and is worth split × (close + dividend) at the close of an ex-date.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from numpy.typing import NDArray
 
 from research.errors import DataError
-
-if TYPE_CHECKING:
-    from research.market.market import Market
-
-Array = NDArray[np.float64]
+from research.market.data import Array, MarketData
 
 
-def dividend_yields(market: "Market") -> Array:
+def dividend_yields(market: MarketData) -> Array:
     """(T, n) dividend over the mark of the same unit at the close before, fraction; zero where none is paid.
 
     It is dividend × split / previous quote, the splits of a halt before it included. The mark of a halt is that quote
@@ -46,7 +39,7 @@ def dividend_yields(market: "Market") -> Array:
     return yields
 
 
-def growth_of_price(market: "Market", yields: Array) -> Array:
+def growth_of_price(market: MarketData, yields: Array) -> Array:
     """(T, n) what a unit grows by when its dividends are paid out: 1 + return - yield.
 
     Raises : DataError for a dividend of the whole unit or more.
@@ -63,7 +56,7 @@ def growth_of_price(market: "Market", yields: Array) -> Array:
     return growth
 
 
-def open_over_close(market: "Market", dividends: Array | float) -> Array:
+def open_over_close(market: MarketData, dividends: Array | float) -> Array:
     """(T, n) (open + dividend) / (close + dividend); 1 where a line does not trade and stays at its mark.
 
     dividends : (T, n) per unit where the unit holds them at the open already; zero where they are paid out.

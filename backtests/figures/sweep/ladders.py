@@ -12,7 +12,7 @@ from backtests.figures.picture import Format, Picture, curve, heading, height_of
 from backtests.figures.styles import LABEL_GAP, Look, end_labels
 from backtests.figures.svg import Canvas
 from backtests.figures.sweep.styles import roomy
-from backtests.sweeps.analysis import Array, break_evens, leaders, ranks, span_at
+from backtests.sweeps.analysis import Array, break_evens, leaders, ranks
 from backtests.sweeps.labels import METRICS, axis_value, figure, lower_is_better
 from backtests.wording import listed, number
 
@@ -21,29 +21,6 @@ if TYPE_CHECKING:
 
 TITLE, FOOT, HIGH, RANK = 30.0, 44.0, 190.0, 22.0  # px; RANK: a rank's row
 AIR = 0.02  # of the levels' span, at either end
-
-
-# -- words that a sheet says too -------------------------------------------------------------------------------------
-
-
-def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str]:
-    """Where the best policy changes as costs move away from the level `now`: a sentence for each side, the nearest.
-
-    ladder : rows are cost multiples.
-
-    >>> flips(pd.DataFrame({"monthly": [1.0, 3.0], "yearly": [2.0, 2.5]}, index=[1.0, 5.0]))
-    ["Past 3.67 × today's costs, yearly beats monthly."]
-    """
-    spans = leaders(ladder, metric)
-    k = span_at(spans, now)
-    said = []
-    if k + 1 < len(spans):
-        at = number(float(spans["first"].iloc[k + 1]))
-        said.append(f"Past {at} × today's costs, {spans['policy'].iloc[k + 1]} beats {spans['policy'].iloc[k]}.")
-    if k > 0:
-        at = number(float(spans["first"].iloc[k]))
-        said.append(f"Below {at} × today's costs, {spans['policy'].iloc[k - 1]} beats {spans['policy'].iloc[k]}.")
-    return said
 
 
 # -- costs -----------------------------------------------------------------------------------------------------------

@@ -9,13 +9,11 @@ from backtests.figures.layout import far, limits, ticks
 from backtests.figures.picture import Format, Picture, curve, day_numbers, heading, height_of, picture, scale, years
 from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import TOKENS, Canvas
-from backtests.sweeps.analysis import BAND, spreads, wins
-from backtests.sweeps.labels import METRICS, axis_value, figure, lower_is_better, with_unit
-from backtests.wording import even, listed, number, percent
+from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
+from backtests.sweeps.labels import METRICS, axis_value, figure
+from backtests.wording import even, listed, number
 
 TITLE, HIGH, GAP, ROW, FOOT = 30.0, 150.0, 52.0, 21.0, 24.0  # px; GAP: between curves and rows
-FEW = 10  # starts: with fewer their values are told, and no quantile of them
-MOST = percent(BAND[1] - BAND[0], 0)  # of the starts are in the fan
 FILL = 0.16  # strength of the fan
 
 
@@ -45,33 +43,6 @@ def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     ]
     table = each[0].assign(**{metric: frame[metric].to_numpy() for metric, frame in zip(ladders, each, strict=True)})
     return table.assign(start=table["start"].dt.strftime("%Y-%m-%d"))
-
-
-def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
-    """What the first day decides, in words. ladder : rows are starts, columns policies, the one in question first."""
-    own, label = str(ladder.columns[0]), METRICS[metric].label.partition(",")[0]
-    row = spreads(ladder).T.to_dict()[own]
-    times = METRICS[metric].times
-    if len(ladder) < FEW:
-        each = [figure(metric, v) for v in ladder[own].iloc[:-1]] + [with_unit(metric, ladder[own].iloc[-1])]
-        said = f"Started on each of {len(ladder)} days, the {label} of {own} is {listed(each)}."
-    else:
-        said = (
-            f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
-            f"{figure(metric, row['low'])} and {with_unit(metric, row['high'])} in {MOST} of cases."
-        )
-    if ladder.shape[1] < 2:
-        return said
-    sign = 1.0 if lower_is_better(metric) else -1.0
-    second = str((sign * ladder.median().drop(own)).idxmin())
-    lead = times * sign * (ladder[second] - ladder[own])
-    ahead, middle = int((lead > 0.0).sum()), float(lead.median())
-    least = "lowest" if lower_is_better(metric) else "highest"
-    return (
-        f"{said} It has the {least} of these at {wins(ladder, metric)[own]} of {len(ladder)} starts; {second}, the "
-        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {figure(metric, abs(middle) / times)} in the median, "
-        f"and is behind at {ahead}."
-    )
 
 
 def _caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:

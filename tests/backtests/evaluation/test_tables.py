@@ -11,13 +11,13 @@ import pytest
 from simulated import world
 
 from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
 from backtests.evaluation.evidence import Resampling, paired_evidence
 from backtests.evaluation.scores import score
 from backtests.evaluation.tables import (
     ROWS,
     backtest_table,
-    comparison_text,
     csv_text,
     distinguished,
     finding,
@@ -86,7 +86,9 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
 def test_the_finding_counts_what_can_be_told_apart(comparison) -> None:
     words = [d.verdict for d in comparison.evidence.differences("J").values()]
     apart = len(words) - words.count("cannot be told apart")
-    assert finding(comparison).startswith(f"{apart or 'None'} of 2 candidates can be told apart from quarterly in J")
+    assert finding(comparison.evidence, comparison.trials).startswith(
+        f"{apart or 'None'} of 2 candidates can be told apart from quarterly in J"
+    )
 
 
 def test_a_backtest_shows_its_own_figures(comparison) -> None:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from backtests.figures.layout import free_places
 from backtests.figures.sweep.cost_tracking import plane
 from backtests.figures.sweep.heat import rings, strength
-from backtests.figures.sweep.ladders import flips
 from backtests.figures.sweep.styles import family_looks
 from backtests.sweeps.analysis import (
     break_evens,
     efficient,
+    flips,
     frontier,
     grid,
     ladder,

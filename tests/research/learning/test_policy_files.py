@@ -11,7 +11,7 @@ from learned import untrained
 from research.allocation import EqualWeights
 from research.errors import ConfigError, DataError
 from research.learning import LearnedPolicy
-from research.learning.files import read_card
+from research.learning.policy import read_card
 from research.learning.sealed import CARD, NUMBERS
 
 

@@ -1,0 +1,35 @@
+"""A comparison as text, for a terminal."""
+
+from backtests.comparison.comparison import Comparison
+from backtests.evaluation.tables import ROWS, SHORT, finding, text_table, warnings_text, wrapped
+from backtests.wording import number
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Key figures a policy, differences to the reference in J with their words, and what follows: for a terminal."""
+    portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
+    broken = comparison.recommendation.broken
+    head = ["policy", *SHORT.values(), "limits"]
+    units = ["", *(ROWS[key].unit.replace(" a ", "/") for key in SHORT), ""]
+    rows = []
+    for name, s in comparison.scores.items():
+        figures = s.figures(comparison.backtests[name].dates)
+        rows.append([name, *(ROWS[key].cell(figures) for key in SHORT), "broken" if name in broken else "kept"])
+    differences = [
+        [name, number(d.estimate, signed=True), f"[{number(d.lower)}, {number(d.upper)}]", f"{d.p_holm:.3f}", d.verdict]
+        for name, d in comparison.evidence.differences("J").items()
+    ]
+    blocks = [
+        f"{portfolio.name}: {len(comparison.scores)} policies from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, "
+        f"{len(dates) - 1:,} days, net of costs",
+        text_table([head, units, *rows], left=1),
+        f"J less {comparison.reference}'s, bp a year (lower is better)",
+        text_table(
+            [["policy", "difference", f"{comparison.evidence.level:.0%} interval", "Holm p", ""], *differences],
+            left=1,
+            words=True,
+        ),
+        f"{finding(comparison.evidence, comparison.trials)}\n{comparison.recommendation.sentence}",
+    ]
+    text = "\n\n".join("\n".join(wrapped(line) for line in block.splitlines()) for block in blocks)
+    return text + warnings_text(comparison.warnings)

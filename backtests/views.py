@@ -1,0 +1,32 @@
+"""The one door through which a record finds what rooms above its own make of it: its text, its page, its warnings.
+
+A record must not import its page, or every room would know every other. Its methods ask here by name, as pandas finds
+the backend of `DataFrame.plot`; the module that answers is imported when it is first asked for. A new record or page
+takes a line of `VIEWS`.
+"""
+
+from importlib import import_module
+from typing import Any
+
+VIEWS = {  # record, view: module, function of the record
+    ("engine.result.Backtest", "html"): "pages.tearsheet:backtest_html",
+    ("engine.result.Backtest", "text"): "evaluation.tables:backtest_text_with_warnings",
+    ("engine.result.Backtest", "summary"): "evaluation.tables:backtest_table",
+    ("engine.result.Backtest", "reconciliation"): "evaluation.reconciliation:reconcile",
+    ("engine.result.Backtest", "warnings"): "learned.warnings:use_warnings",
+    ("comparison.comparison.Comparison", "html"): "pages.tearsheet:comparison_html",
+    ("comparison.comparison.Comparison", "text"): "comparison.text:comparison_text",
+    ("figures.picture.Picture", "html"): "pages.tearsheet:picture_html",
+    ("laboratory.study.Study", "html"): "pages.laboratory:laboratory_cell",
+    ("laboratory.study.Study", "text"): "pages.laboratory:laboratory_text",
+    ("real_markets.study.Study", "text"): "real_markets.findings:study_text",
+    ("sweeps.run.Sweep", "html"): "pages.sweep:sweep_cell_of",
+}
+HERE = __name__.rpartition(".")[0]
+
+
+def view(record: object, kind: str) -> Any:
+    """What `VIEWS` says is made of a record under this name."""
+    cls = type(record)
+    module, function = VIEWS[f"{cls.__module__}.{cls.__qualname__}".removeprefix(f"{HERE}."), kind].split(":")
+    return getattr(import_module(f"{HERE}.{module}"), function)(record)

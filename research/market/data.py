@@ -1,0 +1,97 @@
+"""What a market is made of: its arrays and tables by name, and when each of its lines is listed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.market.instruments import exit_rows
+from research.market.notes import Note
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """The array, C-ordered and read-only; a copy when someone could still write to it, be it through its base."""
+    owner: object = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    if owner is not None or not array.flags.c_contiguous:
+        array = array.copy(order="C")
+        array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class MarketData:
+    """The parts of a `Market`, which checks them and says what they mean.
+
+    dates       : (T,) sessions, increasing, without time or zone.
+    assets      : n names.
+    returns     : (T, n) total simple return since the previous close, fraction; 0 where not listed or halted; above
+                  -1, which only a delisting may reach.
+    tradable    : (T, n) listed, quoted and not halted that day.
+    cash        : (T,) simple return of cash since the previous session, fraction.
+    instruments : (n, ·) table by asset: asset_class, sector, currency, lot (units), adjustment of its prices, delisted
+                  (date) and delisting_return (fraction on the last mark): both, or neither for a line that stays.
+    prices      : (T, n) quoted close, currency per unit, or NaN: for lots, tickets and volumes only.
+    volumes     : (T, n) units a day, or None.
+    dividends   : (T, n) the income part of `returns` on its ex-date, currency per unit as quoted that day, 0 where
+                  none; or None.
+    splits      : (T, n) units after for one unit before, on the day from which quotes are per unit after; 1 where
+                  none; or None.
+    bars        : {"open" | "high" | "low": (T, n)}, or None.
+    calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
+    name        : what a report calls this market.
+    notes       : what a reader must know of the data; a plain sentence becomes a `Note` about the whole market.
+    """
+
+    dates: pd.DatetimeIndex
+    assets: tuple[str, ...]
+    returns: Array
+    tradable: Mask
+    cash: Array
+    instruments: pd.DataFrame
+    prices: Array
+    volumes: Array | None = None
+    dividends: Array | None = None
+    splits: Array | None = None
+    bars: Mapping[str, Array] | None = None
+    calendar: str = "XNYS"
+    name: str = ""
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """T dates and n assets."""
+        return len(self.dates), len(self.assets)
+
+    @cached_property
+    def days(self) -> NDArray[np.datetime64]:
+        """(T,) the dates as numpy days."""
+        return frozen(self.dates.to_numpy().astype("datetime64[D]"))
+
+    @cached_property
+    def exits(self) -> NDArray[np.int64]:
+        """(n,) row on which the delisting of each asset is booked, T where the data has none."""
+        return frozen(exit_rows(self.instruments, self.days))
+
+    @cached_property
+    def listed(self) -> Mask:
+        """(T, n) from the first tradable row of each asset up to its exit: until then a gap is a halt."""
+        listed = np.maximum.accumulate(self.tradable, axis=0)
+        if (self.exits < len(listed)).any():
+            listed &= np.arange(len(listed))[:, None] < self.exits
+        return frozen(listed)
+
+    @cached_property
+    def index(self) -> Array:
+        """(T, n) total-return index, 1 at the first row: what a unit is worth inside the engine.
+
+        Zero from a delisting on that leaves nothing: such a unit is worthless and is not traded any more.
+        """
+        return frozen(np.cumprod(1.0 + self.returns, axis=0))
