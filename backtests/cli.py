@@ -18,7 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes as long to import as all the rest
-    help="When, how far and toward what to rebalance a portfolio, and how sure we are.",
+    help="Portfolio rebalancing research: when, how far and toward what to rebalance, with evidence.",
 )
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[

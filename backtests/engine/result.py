@@ -364,7 +364,7 @@ class Backtest:
         return found
 
     def summary(self) -> pd.DataFrame:
-        """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
+        """A row a figure: value and unit, net of costs unless labelled gross; tracking error is to its own target."""
         table: pd.DataFrame = view(self, "summary")
         return table
 

@@ -243,7 +243,7 @@ def flow_figures(played: Backtest) -> dict[str, float]:
 
 
 def backtest_table(played: Backtest) -> pd.DataFrame:
-    """A row a figure: value in the unit beside it, net of costs unless it says gross."""
+    """A row a figure: value in the unit beside it, net of costs unless labelled gross."""
     rows, figures = backtest_figures(played)
     return pd.DataFrame(
         {"value": [row.value(figures) for row in rows], "unit": [row.unit for row in rows]},

@@ -130,7 +130,7 @@ def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict
 
 
 def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], told: Told | None = None) -> pd.DataFrame:
-    """A row a learner and seed, and one of the closed form's boxes where an event has no fee.
+    """A row a learner and seed, and one of the closed-form bands where an event has no fee.
 
     J : bp a year.  gap, lower, upper : J over the optimum's on the same paths, less 1, and 95 % bounds.
     steps, seconds : decisions that it learned from, and the processor's seconds that it took.

@@ -78,7 +78,7 @@ def region_of(policy: LearnedPolicy) -> Region:
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
-    """Play a policy, the closed form's boxes and the optimal region on the same paths."""
+    """Play a policy, the closed-form bands and the optimal region on the same paths."""
     laboratory = _laboratory(policy, paths)
     best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, check=policy.every)).J  # type: ignore[arg-type]
     days = _days(policy, laboratory)

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 Block = dict[str, Any]
 
 BOLD_RULE = (
-    "Bold: the best policy of a row, where every other can be told apart from it (paired bootstrap, Holm-adjusted over "
-    "all others, 5 %). A row without intervals has no bold. Below a figure stands its interval."
+    "Bold: the best policy of a row when it differs significantly from every other (paired bootstrap, Holm-adjusted "
+    "over all others, 5 %). A row without intervals has no bold figure. The interval stands below each figure."
 )
 WEIGHTS_WORDS = (
-    "The ground is the range of the file, the rule across it the target, the dotted lines the band past which the rule "
-    "trades, where it has one. Below each panel a stroke up is a purchase, a stroke down a sale."
+    "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
+    "rule trades, if it has one. Bars below each panel: purchases up, sales down."
 )
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
@@ -52,12 +52,12 @@ COST_COLUMNS = (
     ROWS["cost"],
     ROWS["opening_cost"],
     ROWS["tracking_error"],
-    Row("tracking_penalty", "its part of J", "bp a year"),
+    Row("tracking_penalty", "tracking component of loss", "bp a year"),
     Row("J", "J", "bp a year"),
 )
 SEED_COLUMNS = (
-    Row("J_training", "J, training worlds", "bp a year"),
-    Row("J", "J, out of sample", "bp a year"),
+    Row("J_training", "loss, simulated training paths", "bp a year"),
+    Row("J", "loss, out of sample", "bp a year"),
     *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
 )
 
@@ -84,16 +84,16 @@ def first_screen(comparison: "Comparison") -> Block:
         "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
-        "table_caption": "Out of sample and net of costs unless it says gross.",
+        "table_caption": "Out of sample and net of costs unless labelled gross.",
         "interval_words": f"with {percent(comparison.evidence.level, 0)} intervals",
         "bold_rule": BOLD_RULE,
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in comparison.recommendation.broken.items()),
         "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
         "differences": _differences(comparison, styles),
         "differences_caption": (
-            f"Each policy less {reference}, on the same days. Below a difference stands its interval "
-            f"({percent(comparison.evidence.level, 0)}), which does not depend on how many are compared; p and word "
-            f"are adjusted (Holm) for {count - 1}."
+            f"Each policy minus {reference}, on the same days. The interval below a difference "
+            f"({percent(comparison.evidence.level, 0)}) does not depend on how many policies are compared; p-values "
+            f"and verdicts are Holm-adjusted for {count - 1} comparisons."
         ),
         "difference_picture": differences(comparison.evidence, styles) if count > 1 else None,
         "warnings": comparison.warnings,
@@ -139,10 +139,10 @@ def _groups(comparison: "Comparison") -> list[Block]:
         for n in figures
     ]
     rows = [
-        {"label": "Keeps the limits", "unit": "", "cells": kept},
+        {"label": "Within limits", "unit": "", "cells": kept},
         {"label": "In the confidence set", "unit": "90 %", "cells": among},
     ]
-    return [*groups, {"name": "Standing", "rows": rows}]
+    return [*groups, {"name": "Eligibility", "rows": rows}]
 
 
 def _row(comparison: "Comparison", row: Row, figures: Mapping[str, Mapping[str, Any]]) -> Block:
@@ -210,7 +210,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "weights_words": WEIGHTS_WORDS,
         "years": calendar(by_year, styles, comparison.reference),
         "year_table": figures_table(
-            "Return of each calendar year, net of costs; the first and the last may be parts of years",
+            "Calendar-year returns, net of costs; the first and the last year may be incomplete",
             "policy",
             year_columns,
             returns,
@@ -219,7 +219,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         ),
         "costs": costs(cost, styles, yardstick.g, portfolio.limits.tracking_error),
         "cost_table": figures_table(
-            "Each cost by its name, and what distance from the strategic target adds to J",
+            "Each cost component, and what tracking error to the strategic target adds to the loss",
             "policy",
             [row for row in COST_COLUMNS if row.key in cost],
             _by_name(cost, "policy"),
@@ -263,16 +263,16 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     assets, total = portfolio.market.assets, 1e4 * portfolio.costs.total
     low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
-    later = {0: "at the same one", 1: "at the next"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
+    later = {0: "at the same close", 1: "at the next close"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
     rates, limit = low if low == high else f"{low} to {high}", portfolio.limits.tracking_error
     others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
     besides = f", and besides {listed(others)}" if others else ""
     facts = {
-        "Universe": f"{counted(len(assets), 'line')}: {listed(assets, most=12)}; in {portfolio.basis}",
-        "Test": f"{_span(dates)}, {len(dates) - 1:,} days; whatever is fitted, on the days before",
-        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, booked {later}",
-        "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
-        + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
+        "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
+        "Test": f"{_span(dates)}, {len(dates) - 1:,} days; everything fitted uses only earlier days",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
+        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.yardstick.g:g}; tracking error "
+        + (f"at most {percent(limit)}" if limit is not None else "without limit"),
         "Accounting": comparison.accounting,
         **run,
     }
@@ -346,7 +346,7 @@ def _seed_tables(comparison: "Comparison") -> list[Block]:
     for name in comparison.seed_scores:
         own = by_seed[by_seed["policy"] == name]
         stands = str(own.loc[own["stands"], "seed"].iloc[0])
-        caption = f"{name}: every seed, out of sample; seed {stands} stands for them"
+        caption = f"{name}: every seed, out of sample; seed {stands} is the selected (median) seed"
         tables.append(figures_table(caption, "seed", SEED_COLUMNS, _by_name(own, "seed"), chosen=stands))
     return tables
 
@@ -359,13 +359,13 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
             portfolio.policies[name].family,
             rule_words(f.policy, portfolio.strategic),
             str(f.tried),
-            listed(broken[name]) if name in broken else "kept",
+            listed(broken[name]) if name in broken else "within limits",
         ]
         for name, f in comparison.fitted.items()
     ]
     return table(
-        "The candidates, and the class by which the simplest is found",
-        ["policy", "class", "what it does", "tried", "limits"],
+        "Candidates by complexity class",
+        ["policy", "class", "rule", "configurations tried", "limits"],
         rows,
         texts=[1, 2, 4],
         styles=styles,

@@ -29,13 +29,22 @@ NOTHING = 1e-6  # bp a year: weekly trading to target tracks to rounding
 NEAR = 1.0  # bp a year
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 SECTIONS = {
-    "ladder": ("How far is each rule from the best?", "On the same paths, so that luck cancels."),
-    "frontier": ("All rules on one plane", "Left is cheaper, down is closer to the target. J adds the two."),
-    "region": ("What the best policy does", "A region in which it holds, and no target to go back to."),
-    "laws": ("How the best grows with cost", "Width and loss are powers of the cost."),
+    "ladder": (
+        "How far is each rule from the optimum?",
+        "On the same simulated paths, so that sampling noise cancels.",
+    ),
+    "frontier": (
+        "Cost against tracking error, all rules",
+        "Left is cheaper, down is closer to the target. The loss J adds the two.",
+    ),
+    "region": (
+        "The optimal no-trade region",
+        "The optimal policy holds inside the region; outside it trades to the region's edge, not to the target.",
+    ),
+    "laws": ("How the optimum scales with cost", "Width and loss are power laws of the cost."),
     "markets": (
-        "Where the choice of a rule matters",
-        "The same rules at other costs, volatilities and numbers of lines.",
+        "Where the choice of rule matters",
+        "The same rules at other costs, volatilities and numbers of assets.",
     ),
 }
 
@@ -120,7 +129,7 @@ def findings(study: Study) -> list[str]:
     """What else is to be known, sentences that are made from the figures."""
     figures = records(study)
     below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not told apart"))
-    told = f"{listed(unclear)} cannot be told apart from it" if unclear else "each is told apart from it"
+    told = f"{listed(unclear)} do not differ significantly from it" if unclear else "each differs significantly from it"
     best = figures[OPTIMUM]
     return [
         f"Below the optimum, beyond chance: {listed(below)}."
@@ -156,7 +165,7 @@ def result_table(study: Study) -> Block:
         rows.append([name, *losses, number(100.0 * r["turnover"], 1), number(r["events"], 1), gap, over, r["verdict"]])
     heads: list[str | tuple[str, str]] = [
         "rule", ("J", "bp a year"), ("cost", "bp a year"), ("tracking", "bp a year"), ("turnover", "% a year"),
-        ("trades", "a year"), ("above the best", "bp a year"), ("above the best", "%"), "told apart?",
+        ("trades", "a year"), ("above the best", "bp a year"), ("above the best", "%"), "significant?",
     ]  # fmt: skip
     tuned = study.tuned
     caption = (

@@ -16,7 +16,7 @@ SHIPPED = ROOT / "data" / "policies"
 TAUGHT_BY = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
     "J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was made, "
-    "else\nabove the closed form's boxes in the same worlds."
+    "else\nabove the closed-form bands in the same worlds."
 )
 HEADS = ["policy", "learner", "holds", "saw", "seed", "J", "gap", "to the"]
 UNITS = ["", "", "", "", "", "bp/year", "%", ""]

@@ -44,12 +44,21 @@ PICTURES = {
 }
 LADDERS = {"cost_ladder": "cost_multiple", "lag_ladder": "lag", "start_fan": "start"}
 SECTIONS = {
-    "sample": ("What did the sample find?", "Configurations that have no condition in common cannot be ranked."),
-    "map": ("Where is the best?", "Each cell a configuration, or the mean of several: the caption says which."),
-    "frontier": ("What does it cost to stay near the target?", "Down and left is better in both."),
-    "cost_ladder": ("Does the ranking survive other costs?", "The best of each family, where costs were a multiple."),
-    "lag_ladder": ("Does it survive slower orders?", "The best of each family, booked later after its decision."),
-    "start_fan": ("Was it luck with the first day?", "The best of each family, started on other days."),
+    "sample": ("What does the sample show?", "Configurations that have no condition in common cannot be ranked."),
+    "map": (
+        "Where is the best setting?",
+        "Each cell is one configuration, or the mean of several: the caption says which.",
+    ),
+    "frontier": ("What does low tracking error cost?", "Down and left is better in both."),
+    "cost_ladder": (
+        "Does the ranking survive other costs?",
+        "The best policy of each family at multiples of today's costs.",
+    ),
+    "lag_ladder": (
+        "Does it survive slower execution?",
+        "The best policy of each family, executed more sessions after its decision.",
+    ),
+    "start_fan": ("Does it depend on the start date?", "The best policy of each family, started on other days."),
 }
 
 

@@ -84,7 +84,7 @@ def _alone(played: Backtest) -> Block:
     except DataError as error:  # too short, or it never moves: it shows itself all the same
         return table(f"No figures: {error}", [], [])
     rows = [[row.label, row.cell(figures), row.unit] for row in shown]
-    return table("Net of costs unless it says gross", ["figure", "value", "unit"], rows, texts=[2])
+    return table("Net of costs unless labelled gross", ["figure", "value", "unit"], rows, texts=[2])
 
 
 def _identity(run: Origin) -> dict[str, str]:

@@ -31,13 +31,13 @@ MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
 COUNTS = {"one line": 1, "two lines": 2}
 SECTIONS = {
-    "learning": "How it learned",
-    "doing": "What it does",
-    "saw": "What it saw",
-    "conventions": "How to read it",
+    "learning": "Training",
+    "doing": "Decisions",
+    "saw": "Training data",
+    "conventions": "Definitions",
     "settings": "Settings",
 }
-MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Sealed")} | {
+MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Checksummed")} | {
     "Optimum": "The best policy of normal weeks by dynamic programming, for one or two lines beside cash with "
     "proportional costs. It knows the growth of each line as well; the network and the closed form know risk and cost.",
     "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side, g 1 to 20, drawn at random; "
@@ -124,7 +124,7 @@ def _words(found: pd.DataFrame) -> str:
     return (
         f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
         f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}] and "
-        f"{percent(found['universal'].max())} at worst; the closed form's boxes, from which it starts, are "
+        f"{percent(found['universal'].max())} at worst; the closed-form bands, from which it starts, are "
         f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
     )
 

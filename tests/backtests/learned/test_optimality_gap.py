@@ -25,7 +25,7 @@ def policy() -> LearnedPolicy:
 
 
 def still(one: LearnedPolicy) -> LearnedPolicy:
-    """The same with a network that answers zero: the closed form's boxes."""
+    """The same with a network that answers zero: the closed-form bands."""
     return replace(one, net=network([np.zeros_like(array) for array in one.net[:6]]))
 
 
