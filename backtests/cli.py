@@ -186,7 +186,7 @@ def universal(
             f"seed {seed} and {steps:,} steps would write another network over the one that comes with the workbench "
             f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules play: give --folder."
         )
-    with _kept("updates"), bar(total=steps, desc="universal", unit=" updates") as shown:
+    with _kept("updates"), bar(steps, "universal", "updates") as shown:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
     typer.echo(f"Written to {made}.")
 

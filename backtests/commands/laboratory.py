@@ -12,6 +12,7 @@ from backtests.pages.laboratory import laboratory_html, laboratory_pictures, lab
 from backtests.runs.folder import REPORTS, Run, staged, write_json
 from backtests.runs.notebook import plain
 from research.arguments import is_whole, refuse
+from research.progress import bar
 
 PATHS, SEED = 1_000, 1
 SHEET, RESULTS, SUMMARY = "laboratory.html", "results.csv", "summary.txt"
@@ -35,7 +36,8 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         made = study(WORKED, paths, seed, workers)
         text = laboratory_text(made)
         origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
-        (folder / SHEET).write_text(laboratory_html(made, origin), encoding="utf-8")
+        with bar(None, "drawing the page"):
+            (folder / SHEET).write_text(laboratory_html(made, origin), encoding="utf-8")
         (folder / RESULTS).write_text(csv_text(made.table.reset_index()), encoding="utf-8")
         (folder / "figures").mkdir()
         for picture in laboratory_pictures(made).values():

@@ -16,7 +16,6 @@ from backtests.comparison.comparison import (
     REFERENCE,
     Comparison,
     Fitted,
-    Progress,
     check_settings,
     fit,
     measure_by,
@@ -32,12 +31,13 @@ from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
-from backtests.runs.notebook import check_parameters, execute, parse_parameter, plain, progress_file
+from backtests.runs.notebook import check_parameters, execute, parse_parameter, plain
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
+from research.progress import bar
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
@@ -88,7 +88,15 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
             f"the notebook made {record.name}, and the run was started as {Path(run).name}: settings, data or code "
             "changed in between. Start it again."
         )
-    write_tearsheet(folder, comparison, trades, record)
+    with bar(None, "drawing the tearsheet") as told:
+        write_tearsheet(folder, comparison, trades, record)
+        told.stage("writing results")
+        _write_results(comparison, trades, record, folder)
+    return f"Written into {Path(run).name}."
+
+
+def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
+    """Everything but the tearsheet, the manifest last."""
     (folder / SUMMARY).write_text(f"{comparison!r}\n\n{trades!r}\n", encoding="utf-8")
     trades.to_csv(folder / "trades.csv")
     trades.to_json(folder / "trades.json")
@@ -105,7 +113,6 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
         **fits(comparison.fitted),
     }
     write_json(folder / "manifest.json", record.manifest(**plain(facts)))
-    return f"Written into {Path(run).name}."
 
 
 def save_learned(
@@ -146,11 +153,6 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
         "seeds": {name: list(t.policies) for name, t in learned.items()},
         "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
     }
-
-
-def progress_of(run: str) -> Progress | None:
-    """Where a comparison made for `run` tells how far it is; None, a bar of its own, when there is no run."""
-    return progress_file(partial_of(Path(run)) / PROGRESS) if run else None
 
 
 def save_trades(trades: TradeList, csv: str) -> str:
@@ -237,7 +239,8 @@ def sign(folder: Path, started: datetime) -> None:
 
 def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own."""
-    portfolio = load_portfolio(file)
+    with bar(None, "reading prices"):
+        portfolio = load_portfolio(file)
     if policy not in portfolio.policies:
         raise ConfigError(
             f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
@@ -245,9 +248,11 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     started = datetime.now(UTC)
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
-    with staged(final) as folder:
-        fitted = fit(policy, portfolio)
+    with staged(final) as folder, bar(None, f"fitting {policy}") as told:
+        fitted = fit(policy, portfolio, told.stage)
+        told.stage(f"playing {policy}", 0, 0)
         played = play(portfolio, fitted.policy, policy)
+        told.stage("writing results")
         scored = score(played, measure_by(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")

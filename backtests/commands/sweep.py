@@ -17,6 +17,7 @@ from backtests.sweeps.setup import Stage
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
+from research.progress import bar
 
 RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
 DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
@@ -32,8 +33,10 @@ def make_sweep(
     settings, data or code: nothing is mixed.
     """
     started, home = datetime.now(UTC), reports or REPORTS
-    asked = read_sweep(file)
-    made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
+    with bar(None, "reading prices") as told:
+        asked = read_sweep(file)
+        told.stage("preparing the sweep")
+        made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     last = max(arena.market.dates[-1] for arena in made.arenas.values())
     settings = plain(settings_of(made, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made))
@@ -42,7 +45,7 @@ def make_sweep(
         before = sum(part.stop - part.first for part in done)
         play_into(chunks, made, done, workers, cluster, progress=True)
         final = home / run.name
-        with staged(final) as folder:
+        with staged(final) as folder, bar(None, "writing results and their page"):
             join(chunks, made.plan.parts(), folder / RESULTS)
             text = publish(made, asked.keep, run, folder)
             sign(folder, started)

@@ -23,6 +23,7 @@ from research.market import Market
 from research.market.market import Array
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
+from research.progress import bar
 from research.rules import Rule, TunedThreshold
 
 FAMILIES = ("never", "calendar", "band", "tuned", "learned")  # from the simplest to the least simple
@@ -185,26 +186,40 @@ def compare(
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
     reference : the policy to which differences are taken.  only : names of the candidates to compare (default: all).
     rl_steps, rl_seeds : training steps a seed and number of seeds of learned candidates; 0 takes the file's.
-    draws : of the bootstrap.  progress : told what is being done, and how far it is.
+    draws : of the bootstrap.  progress : told what is being done, and how far it is; without it a bar is shown.
     Raises : ConfigError for an unknown name or a reference that is not among the candidates.
     """
     names = list(portfolio.policies) if only is None else list(only)
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
-    market = portfolio.market
-    yardstick = measure_by(portfolio, market)
+    with bar(len(names), "comparing", shown=progress is None) as told:
+        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, progress or told.stage)
+
+
+def _compared(
+    portfolio: Portfolio,
+    names: Sequence[str],
+    reference: str,
+    rl_steps: int,
+    rl_seeds: int,
+    draws: int,
+    tell: Progress,
+) -> Comparison:
+    yardstick = measure_by(portfolio, portfolio.market)
     specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
-    fitted = {}
+    fitted, played = {}, {}
     for done, (name, spec) in enumerate(specs.items()):
-        if progress is not None:
-            progress(f"fitting {name}", done, len(specs))
-        fitted[name] = fit(name, portfolio, progress, spec)
+        tell(f"fitting {name}", done, len(specs))
+        fitted[name] = fit(name, portfolio, tell, spec)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
-    played = {name: play(portfolio, f.policy, name, paths) for name, f in fitted.items()}
-    by_seed = {
-        name: {seed: play(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in f.seeds.items()}
-        for name, f in fitted.items()
-        if f.seeds
-    }
+    by_seed: dict[str, dict[int, Backtest]] = {}
+    for done, (name, f) in enumerate(fitted.items()):
+        tell(f"playing {name}", done, len(specs))
+        played[name] = play(portfolio, f.policy, name, paths)
+        if f.seeds:
+            by_seed[name] = {
+                seed: play(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in f.seeds.items()
+            }
+    tell("pairing policies by bootstrap", 0, 0)
     scores = {name: score(b, yardstick) for name, b in played.items()}
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return Comparison(

@@ -20,6 +20,7 @@ from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.market.market import Array
+from research.progress import bar
 from research.risk import GBM
 from research.rules import (
     BestPoint,
@@ -210,11 +211,15 @@ class Tuned:
 
 def tune(problem: Problem, paths: int, seed: int, workers: int = 1) -> Tuned:
     """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
-    laboratory, chosen, trials = problem.laboratory(paths, seed), {}, 0
-    for name, family in families(problem).items():
-        losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
-        chosen[name] = family.settings[int(np.argmin(losses))]
-        trials += len(losses)
+    laboratory, chosen, tried = problem.laboratory(paths, seed), {}, families(problem)
+    trials = sum(len(family.settings) for family in tried.values())
+    with bar(trials, "tuning", "rules") as told:
+        for name, family in tried.items():
+            losses = []
+            for given in family.settings:
+                losses.append(float(play(laboratory, family.make(*given), workers).J.mean()))
+                told.update()
+            chosen[name] = family.settings[int(np.argmin(losses))]
     return Tuned(chosen, trials, seed, paths)
 
 
@@ -309,20 +314,23 @@ def study(
     tuned = tune(problem, max(paths // 3, 2), seed + 1, workers)
     tried = families(problem)
     rules = untuned(problem) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
-    table = optimality_gap(laboratory, rules, region, workers)
     optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(problem.holding, problem.region(g)) for g in PRICES}
     part = tuned.settings["tracking error"][1]
     drawn = {
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
         for name, f in tried.items()
     }
-    curves = []
-    for family, members in {"optimal region": optima, **drawn}.items():
-        one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
-        curves.append(one.reset_index().assign(family=family))
-    across = [
-        usual(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name) for name, one in markets.items()
-    ]
+    curves, across = [], []
+    with bar(2 + len(drawn) + len(markets), "playing the rules") as told:
+        table = optimality_gap(laboratory, rules, region, workers)
+        for family, members in {"optimal region": optima, **drawn}.items():
+            told.stage(f"playing each {family}", told.n + 1)
+            one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
+            curves.append(one.reset_index().assign(family=family))
+        for name, one_market in markets.items():
+            told.stage(f"playing in the market of {name}", told.n + 1)
+            found = usual(one_market, max(paths // 2, 2), seed, workers)
+            across.append(found.reset_index().assign(market=name))
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
     return Study(problem, laboratory, region, tuned, table, settings, elsewhere, laws())
 

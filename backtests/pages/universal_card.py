@@ -87,7 +87,7 @@ def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.Da
     """A row a market that it never met: its `lines` and `paths`, and what is above the optimum, see `unseen.gap`."""
     with one_thread():
         rows = []
-        with bar(total=markets, desc="judging", unit=" markets") as done:
+        with bar(markets, "judging", "markets") as done:
             for k, problem in enumerate(problems(markets)):
                 rows.append({"lines": len(problem.target), "paths": paths, **gap(problem, policy, paths, k)})
                 done.update()

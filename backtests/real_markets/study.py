@@ -131,10 +131,14 @@ def study(
         raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
     if others := [one for one in cases if not isinstance(one, Case)]:
         refuse("a case is", others[0], "give a Case, as `case('funds-2-2016')` finds it.")
-    origins = {one: made_from(one, budget) for one in cases}
+    with bar(len(cases), "reading markets", "cases", shown=progress) as told:
+        origins = {}
+        for one in cases:
+            origins[one] = made_from(one, budget)
+            told.update()
     found = {} if fresh or folder is None else finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
-    with bar(shown=progress, total=len(cases), initial=len(found), desc="study", unit=" cases") as done:
+    with bar(len(cases), "study", "cases", done=len(found), shown=progress) as done:
         for one, result in _played(left, budget, workers, executor):
             found[one] = {"made_from": origins[one], **result}
             if folder is not None:

@@ -124,7 +124,7 @@ def play_tables(
 ) -> Iterable[tuple[Part, pa.Table]]:
     """Parts with their rows as they finish, under a progress bar. done : configurations that were finished before."""
     count = len(made.plan)
-    with bar(shown=progress, total=count, initial=done, unit=" configurations", unit_scale=True) as told:
+    with bar(count, "sweep", "configurations", done=done, shown=progress) as told:
         for part, figures in play_all(made, parts, workers=workers, cluster=cluster):
             yield part, rows(made, part, figures)
             told.update(part.stop - part.first)

@@ -259,5 +259,5 @@ def _telling(progress: Progress | None, total: int) -> Iterator[Told]:
     if progress is not None:
         yield lambda done: progress(done, total)
         return
-    with bar(total=total, desc="learning", unit=" steps", unit_scale=True) as shown:
+    with bar(total, "learning", "steps") as shown:
         yield lambda done: shown.update(done - shown.n)
