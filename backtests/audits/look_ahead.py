@@ -24,6 +24,7 @@ from research.allocation import Allocation
 from research.arguments import day, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Market
+from research.rules.protocol import compiled_rule, held_by, short_name
 
 Rows = NDArray[np.int64]
 Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
@@ -119,8 +120,7 @@ def look_ahead(
         },
         index=market.dates[rows],
     )
-    held = type(getattr(policy, "allocation", None)).__name__
-    return LookAhead(f"{type(policy).__name__} of {held}", repr(market), table)
+    return LookAhead(f"{short_name(policy)} of {short_name(held_by(policy))}", repr(market), table)
 
 
 def changed_after(market: Market, t: int, seed: int = 0) -> Market:
@@ -194,7 +194,7 @@ class _Recorded:
     """A policy that decides day by day, with what it answered: the market row, the box, and the part."""
 
     policy: Policy
-    allocation: Allocation
+    allocation: Allocation | None
     rows: list[int] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
 
@@ -216,13 +216,14 @@ class _Played:
 
     @classmethod
     def of(cls, policy: Policy, market: Market, costs: Costs, start: str | pd.Timestamp, lag: int) -> "_Played":
-        if not hasattr(policy, "corridor"):
-            recorded = _Recorded(policy, getattr(policy, "allocation", None))  # type: ignore[arg-type]
-            result = backtest(market, recorded, costs, start=start, lag=lag, name=type(policy).__name__)
-            boxes = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
-            return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), boxes)})
+        rule = compiled_rule(policy)
+        if rule is None:
+            recorded = _Recorded(policy, held_by(policy))
+            result = backtest(market, recorded, costs, start=start, lag=lag, name=short_name(policy))
+            answered = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
+            return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), answered)})
         result = backtest(market, policy, costs, start=start, lag=lag)
-        corridor = policy.corridor(market, result.targets, costs)
+        corridor = rule.corridor(market, result.targets, costs)
         days = np.arange(result.first + 1, len(market.dates))
         asked, row, *boxes = corridor.arrays
         rates = corridor.terms.rates

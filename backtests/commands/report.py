@@ -23,7 +23,7 @@ from backtests.comparison.comparison import (
     played_warnings,
     settings_of,
 )
-from backtests.comparison.tuning import with_seen
+from backtests.comparison.tuning import with_last_day
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.tables import backtest_text, csv_text, warnings_text
@@ -307,5 +307,5 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
     """A fitted policy as a run left it."""
     if isinstance(spec, TunedThreshold):
         to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
-        return with_seen(Threshold(spec.allocation, found["band"], to), seen)
+        return with_last_day(Threshold(spec.allocation, found["band"], to), seen)
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")

@@ -15,7 +15,7 @@ from backtests.evaluation.scores import Score, Yardstick, score, table
 from backtests.evaluation.tables import finding
 from backtests.sweeps import Arena
 from backtests.views import view
-from research.accounting import Execution
+from research.accounting import Execution, Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy, Training, train
@@ -25,8 +25,8 @@ from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.progress import bar
 from research.rules import Rule, TunedThreshold
+from research.rules.protocol import complexity, held_by, traits
 
-FAMILIES = ("never", "calendar", "band", "tuned", "learned")  # from the simplest to the least simple
 REFERENCE = "quarterly"
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
 FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
@@ -247,7 +247,7 @@ def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtest
     first, last = next(iter(backtests.values())).dates[[0, -1]]
     found = [*warnings_in(portfolio.market.notes, first, last), *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
-        if not len(played.ledger.asked) and portfolio.policies[name].family != "never":
+        if not len(played.ledger.asked) and traits(portfolio.policies[name]).family != "never":
             found.append(f"{name} never traded in the test.")
         found.extend(played.warnings)
     return found
@@ -362,12 +362,15 @@ def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progres
     return Fitted(spec)
 
 
-def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, TargetPath] | None = None) -> Backtest:
+def play(
+    portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
+) -> Backtest:
     """Play one ready policy through the test of `portfolio`. `paths` keeps the target paths that others can share."""
     paths = {} if paths is None else paths
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
-    if policy.allocation not in paths:
-        paths[policy.allocation] = target_path(policy.allocation, portfolio.market, start=first)
+    held = held_by(policy, portfolio.strategic)
+    if held not in paths:
+        paths[held] = target_path(held, portfolio.market, start=first)
     return backtest(
         portfolio.market,
         policy,
@@ -378,7 +381,7 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         execution=portfolio.execution,
         dividends=portfolio.dividends,
         flows=portfolio.flows,
-        targets=paths[policy.allocation],
+        targets=paths[held],
         periods_per_year=portfolio.periods_per_year,
         name=name,
     )
@@ -418,7 +421,7 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
         np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
     )
     members = tuple(name for name, held in zip(eligible, chosen_from.included, strict=True) if held)
-    best = min(members, key=lambda name: (FAMILIES.index(portfolio.policies[name].family), scores[name].J))
+    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name].J))
     return Recommendation(
         best,
         members,

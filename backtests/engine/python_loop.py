@@ -27,6 +27,7 @@ from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
 from research.errors import PolicyError
 from research.market.market import Array
+from research.rules.protocol import traits
 from research.rules.terms import NO_LINE
 from research.trading.decision import asked_once
 from research.trading.sizing import Position
@@ -178,13 +179,13 @@ def _fill(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, led
 def _asked_again(game: Game, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
     """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
 
-    As a trade list asks it: a rule that is asked on a calendar, or `asked_once`, is not asked again.
+    As a trade list asks it: a rule with a `desk_schedule`, or `asked_once`, is not asked again.
     """
 
     def ask(position: Position, again: bool) -> Trade | None:
         if not again:
             return trade
-        if asked_once(game.policy, trade) or getattr(game.policy, "every", None) is not None:
+        if asked_once(game.policy, trade) or traits(game.policy).desk_schedule is not None:
             return None
         filled = replace(view, weights=position.weights, cash_weight=position.cash_weight, nav=position.nav)
         answer = game.policy.decide(filled)

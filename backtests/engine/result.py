@@ -20,7 +20,8 @@ from research.errors import ConfigError
 from research.market import Market
 from research.market.market import Array, Mask
 from research.risk import money_weighted, nav_path
-from research.rules.corridor import RESTS, UNSEEN, Corridor
+from research.rules.corridor import RESTS, UNSEEN
+from research.rules.protocol import compiled_rule, short_name
 from research.rules.terms import NO_LINE
 
 if TYPE_CHECKING:
@@ -224,7 +225,9 @@ class Backtest:
         """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
         k, i = np.nonzero(self.counted)
         book = self.ledger
-        sentences = [self.why(j).sentence(self.market.labels) for j in range(len(book.asked))]
+        sentences = [
+            self.why(j).sentence(self.market.labels, rule=short_name(self.policy)) for j in range(len(book.asked))
+        ]
         after = book.booked[k] - self.first
         prices = self.booked_at[k, i]
         return pd.DataFrame(
@@ -304,7 +307,8 @@ class Backtest:
                 "gap": [why.size for why in whys],
                 "allowed": [why.allowed for why in whys],
                 "reason": [
-                    why.sentence(self.market.labels, holds=not told[t][2]) for t, why in zip(days, whys, strict=True)
+                    why.sentence(self.market.labels, holds=not told[t][2], rule=short_name(self.policy))
+                    for t, why in zip(days, whys, strict=True)
                 ],
             }
         )
@@ -330,9 +334,9 @@ class Backtest:
         """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
         if self.holds is not None:
             return self.holds
-        corridor: Corridor = getattr(self.policy, "corridor")(  # noqa: B009
-            self.market, self.targets.opened(self.first), self.costs
-        )
+        rule = compiled_rule(self.policy)
+        assert rule is not None  # what is played day by day records its reasons
+        corridor = rule.corridor(self.market, self.targets.opened(self.first), self.costs)
         (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
         last, rest = self.last_booked, corridor.terms.cooldown
         reasons, again, free = {}, False, self.first + 1

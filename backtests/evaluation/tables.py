@@ -16,6 +16,7 @@ from research.accounting import Costs
 from research.accounting.costs import CARRIES, COLUMNS
 from research.errors import DataError
 from research.risk.measures import BPS
+from research.rules.protocol import long_name
 from research.trading.formats import no_formula
 
 WIDTH = 110  # columns of a terminal
@@ -123,17 +124,7 @@ def drawdown_dates(figures: Mapping[str, Any]) -> str:
     return f"{figures['drawdown_peak']} to {figures['drawdown_trough']}, {end}"
 
 
-# -- what policies are, and what was found, in words -----------------------------------------------------------------
-
-
-def rule_words(policy: Any, strategic: Any = None) -> str:
-    """What a ready policy does, in a few words; what it holds, where that is not the `strategic` target."""
-    words = str(getattr(policy, "words", type(policy).__name__))
-    allocation = getattr(policy, "allocation", strategic)
-    if strategic is None or allocation == strategic:
-        return words
-    window = getattr(allocation, "window", 0)
-    return f"{type(allocation).__name__}{f' of {window} days' if window else ''}; {words}"
+# -- what was found, in words ----------------------------------------------------------------------------------------
 
 
 def finding(evidence: Evidence, trials: int) -> str:
@@ -255,7 +246,7 @@ def backtest_title(played: Backtest) -> str:
     """What was played, on which days, at what delay."""
     dates = played.dates
     return (
-        f"{played.name}: {rule_words(played.policy)}; {len(played.market.assets)} lines, {dates[1]:%Y-%m-%d} to "
+        f"{played.name}: {long_name(played.policy)}; {len(played.market.assets)} lines, {dates[1]:%Y-%m-%d} to "
         f"{dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, booked {counted(played.lag, 'session')} later"
     )
 

@@ -25,6 +25,7 @@ from research.market.market import Array, frozen
 from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
 from research.rules import Corridor
+from research.rules.protocol import compiled_rule
 
 BLOCK = 8  # paths that are drawn together and played by one call
 BPS = 1e4
@@ -212,15 +213,12 @@ def _common_corridor(laboratory: Laboratory, rule: Policy, first: Backtest) -> C
 
     A rule that reads returns has another one on the second path than on the first.
     """
-    costs = laboratory.costs
+    costs, found = laboratory.costs, compiled_rule(rule)
     by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
     once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
-    if not (by_size and once and first.holds is None):
+    if found is None or not (by_size and once and first.holds is None):
         return None
-    one, other = (
-        rule.corridor(market, first.targets, costs)  # type: ignore[attr-defined]
-        for market in (first.market, laboratory.market(1))
-    )
+    one, other = (found.corridor(market, first.targets, costs) for market in (first.market, laboratory.market(1)))
     return one if _is_same(one.compiled, other.compiled) and _is_same(one.terms, other.terms) else None
 
 

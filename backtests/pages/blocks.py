@@ -17,7 +17,6 @@ from backtests.evaluation.tables import (
     distinguished,
     drawdown_dates,
     finding,
-    rule_words,
 )
 from backtests.figures.comparison.costs import cost_table, costs
 from backtests.figures.comparison.evidence import SHOWN, differences
@@ -30,6 +29,7 @@ from backtests.figures.styles import Look, looks
 from backtests.wording import counted, listed, number, percent
 from research.accounting import Costs
 from research.accounting.costs import CARRIES, COLUMNS, USUAL
+from research.rules.protocol import held_by, long_name, traits
 
 if TYPE_CHECKING:
     from backtests.comparison.comparison import Comparison
@@ -65,7 +65,7 @@ SEED_COLUMNS = (
 def page_styles(comparison: "Comparison") -> dict[str, Look]:
     """What each policy looks like, in every picture and table."""
     strategic = comparison.portfolio.strategic
-    other = {name: getattr(f.policy, "allocation", strategic) != strategic for name, f in comparison.fitted.items()}
+    other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
     return looks(other, comparison.reference, comparison.recommendation.policy)
 
 
@@ -108,7 +108,7 @@ def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block
     return [
         {
             "name": name,
-            "rule": rule_words(f.policy, strategic),
+            "rule": long_name(f.policy, strategic),
             "look": styles[name],
             "mark": marks.get(name, ""),
             "chosen": name == chosen,
@@ -356,8 +356,8 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
     rows = [
         [
             name,
-            portfolio.policies[name].family,
-            rule_words(f.policy, portfolio.strategic),
+            traits(portfolio.policies[name]).family,
+            long_name(f.policy, portfolio.strategic),
             str(f.tried),
             listed(broken[name]) if name in broken else "within limits",
         ]

@@ -9,7 +9,7 @@ exposure and a volatility target that held as much in the mean.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -215,7 +215,8 @@ def _row(
 
 def _settings(rule: Any) -> dict[str, Any]:
     """What was chosen of a rule."""
-    return {name: getattr(rule, name) for name in TRIED if hasattr(rule, name)}
+    own = {f.name for f in fields(rule)}
+    return {name: getattr(rule, name) for name in TRIED if name in own}
 
 
 def _silent(done: int, total: int) -> None:

@@ -27,7 +27,7 @@ from research.errors import ConfigError
 from research.market.market import Array
 from research.portfolio.document import did_you_mean
 from research.rules import Threshold, Within
-from research.rules.handled import Every
+from research.rules.protocol import Schedule
 
 Kind = Literal["sobol", "random"]
 KINDS = ("sobol", "random")
@@ -114,10 +114,10 @@ def threshold(
     band: float = 0.02,
     to: float = 0.0,
     part: float = 1.0,
-    check: Every = "day",
+    check: Schedule = "day",
     kind: Literal["absolute", "relative", "volatility"] = "absolute",
     cap: float | None = None,
-    review: Every | None = None,
+    review: Schedule | None = None,
     lines: Literal["all", "breaching"] = "all",
     payer: str = "pro_rata",
     returns: int = 252,

@@ -17,7 +17,7 @@ from typing import Any
 
 from backtests.runs.folder import code_version
 from backtests.sweeps.plan import Part
-from backtests.sweeps.run_part import CORRIDORS, play
+from backtests.sweeps.run_part import is_plain, play
 from backtests.sweeps.setup import Stage
 from research.errors import ConfigError, DataError, PolicyError
 from research.market.market import Array
@@ -50,7 +50,7 @@ def play_all(stage: Stage, parts: Iterable[Part], *, workers: int = 1, cluster: 
 def compiled(stage: Stage) -> bool:
     """Is all of a plan played in lanes, which do without Python's lock?"""
     arenas, policies = stage.arenas.values(), stage.plan.policies
-    return all(arena.scales for arena in arenas) and all(type(p) in CORRIDORS for p in policies)
+    return all(arena.scales for arena in arenas) and all(map(is_plain, policies))
 
 
 def _in_threads(stage: Stage, parts: Iterable[Part], workers: int) -> Played:

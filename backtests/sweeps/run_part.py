@@ -13,15 +13,14 @@ from backtests.sweeps.setup import Arena, Stage
 from research.accounting import Costs, Policy
 from research.errors import ConfigError, DataError, PolicyError
 from research.market.market import Array
-from research.rules import Calendar, Never, NoTradeRegion, Threshold
 from research.rules.corridor import Corridor
-
-CORRIDORS = (Never, Calendar, Threshold, NoTradeRegion)  # what lanes play, where it is a band round each line
+from research.rules.protocol import compiled_rule, fitted_until
 
 
 def is_plain(policy: Policy) -> bool:
     """Can the policy be played in lanes? Any other is played by itself."""
-    return type(policy) in CORRIDORS and policy.plain  # type: ignore[attr-defined]
+    rule = compiled_rule(policy)
+    return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
 
 
 def metrics(stage: Stage) -> tuple[str, ...]:
@@ -84,11 +83,12 @@ def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration
     lanes = []
     for c in configurations:
         targets = stage.targets(c)
-        weighs = isinstance(c.policy, NoTradeRegion)  # its band depends on the costs
-        key = (id(c.policy), id(targets), c.cost_multiple if weighs else None)  # the plan holds one object of each
+        rule = compiled_rule(arena.policy(c.policy))
+        assert rule is not None  # `is_plain` said so
+        weighed = c.cost_multiple if rule.depends_on_costs else None
+        key = (id(c.policy), id(targets), weighed)  # the plan holds one object of each
         if key not in corridors:
-            policy = arena.policy(c.policy)
-            corridors[key] = policy.corridor(arena.market, targets, arena.times(c.cost_multiple))  # type: ignore[attr-defined]
+            corridors[key] = rule.corridor(arena.market, targets, arena.times(c.cost_multiple))
         if c.cost_multiple not in costs:
             costs[c.cost_multiple] = arena.times(c.cost_multiple)
         lag = arena.lag if c.lag is None else c.lag

@@ -6,7 +6,7 @@ and its path is computed once and handed to every policy that uses it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
 
 
+@runtime_checkable
 class Allocation(Protocol):
     """What to hold.
 

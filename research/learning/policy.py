@@ -20,6 +20,7 @@ from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
 from research.market.market import Array, frozen
 from research.rules.corridor import decide_in
+from research.rules.protocol import FittedRule, Schedule
 
 FORMAT = "learned rebalancing policy, 2"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
@@ -28,7 +29,7 @@ SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedPolicy:
+class LearnedPolicy(FittedRule):
     """What the state asks for, by its action, at the last session of every period; made by `train`.
 
     allocation : what to hold.  every : the period.  assets : the lines, in the market's order.
@@ -47,10 +48,20 @@ class LearnedPolicy:
     net: Network
     card: Mapping[str, Any]
     action: Action = "bands"
-    family: ClassVar[str] = "learned"
+    family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     @property
-    def words(self) -> str:
+    def fitted_until(self) -> pd.Timestamp:  # type: ignore[override]
+        """The last date that it learned from."""
+        return self.seen
+
+    @property
+    def desk_schedule(self) -> Schedule:
+        """Its period: a desk trades once the end of one was missed."""
+        return self.every  # type: ignore[return-value]  # as its settings checked it
+
+    @property
+    def long_name(self) -> str:
         """What it does, in a few words."""
         return f"{LEARNED[self.action]} learned, asked each {self.every}"
 

@@ -24,13 +24,14 @@ from research.learning.learners.settings import (
 from research.learning.rewards import MINUS_J, Reward
 from research.learning.variation import Variation
 from research.rules.handled import check_allocation
+from research.rules.protocol import UnfittedRule
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
 LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when they open
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(UnfittedRule):
     """A rule that is still to be learned (`train`): at the end of each period a box, as wide as the state asks.
 
     allocation    : what to hold; its target changes only when a line is listed (FixedWeights, EqualWeights).
@@ -78,12 +79,12 @@ class Learned:
     gradient: GradientSettings = field(default_factory=GradientSettings)
     cross_entropy: CrossEntropySettings = field(default_factory=CrossEntropySettings)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "learned"
+    family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings and keep the seeds immutable."""
         check_allocation(self)
-        refit = getattr(self.allocation, "refit", None)
+        refit = self.allocation.refit
         if refit != LISTING:
             raise ConfigError(
                 f"Learned holds {self.allocation!r}, which is refitted ({refit!r}), and it works with targets that "

@@ -10,7 +10,8 @@ from research.arguments import is_number, one_of, refuse
 from research.errors import ConfigError
 from research.market.market import Array
 from research.rules.bands import band_rows, own_sides
-from research.rules.handled import Bounds, Every, Handled, Known, checked, said
+from research.rules.handled import Bounds, Handled, Known, checked, said
+from research.rules.protocol import Schedule
 from research.rules.terms import Terms
 from research.rules.within import To, check_destination, goes, half_width
 
@@ -31,10 +32,9 @@ class GroupThreshold(Handled):
     band: float = 0.05
     to: To = "target"
     lines: float | None = None
-    check: Every = "day"
-    family: ClassVar[str] = "band"
+    check: Schedule = "day"
+    family: ClassVar[str] = "band"  # type: ignore[misc]
     trigger: ClassVar[str] = "group"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -46,7 +46,7 @@ class GroupThreshold(Handled):
         self._check()
 
     @property
-    def looks(self) -> Every:
+    def looks(self) -> Schedule:
         """When it checks."""
         return self.check
 

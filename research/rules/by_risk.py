@@ -13,9 +13,10 @@ from research.market.calendars import WEEKDAYS
 from research.market.market import Array, Mask
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest, own_sides
-from research.rules.handled import Bounds, Every, Handled, Known, Square, check_window, checked, said
+from research.rules.handled import Bounds, Handled, Known, Square, check_window, checked, said
 from research.rules.no_trade_region import half_widths, relative_variance
 from research.rules.one_asset import OVERSHOOT
+from research.rules.protocol import Schedule
 from research.rules.region import Region
 from research.rules.terms import BEST, REGION, Terms
 
@@ -31,15 +32,14 @@ class ByRisk(Handled):
     number of them a year; or it is known, as `covariance` (n, n) a year, as in a laboratory.
     """
 
-    check: Every = "day"
+    check: Schedule = "day"
     returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
     covariance: Square | None = None  # type: ignore[misc]
-    family: ClassVar[str] = "band"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
+    family: ClassVar[str] = "band"  # type: ignore[misc]
 
     @property
-    def looks(self) -> Every:
+    def looks(self) -> Schedule:
         """When it checks."""
         return self.check
 
@@ -181,9 +181,9 @@ class NoTradeRegion(ByRisk):
         return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
 
     @property
-    def plain(self) -> bool:  # type: ignore[override]
-        """Is it a band round each line and no more, as lanes play it?"""
-        return super(ByRisk, self).plain
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more?"""
+        return self.is_unlimited
 
     @property
     def interval(self) -> float:
@@ -213,7 +213,7 @@ class BestPoint(ByRisk):
     allocation: Allocation
     g: float = 5.0
     horizon: float = 0.25
-    check: Every = field(default="month", kw_only=True)
+    check: Schedule = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"
 
     def __post_init__(self) -> None:
@@ -253,10 +253,9 @@ class OptimalRegion(Handled):
 
     allocation: Allocation
     region: Region
-    check: Every = "day"
-    family: ClassVar[str] = "band"
+    check: Schedule = "day"
+    family: ClassVar[str] = "band"  # type: ignore[misc]
     trigger: ClassVar[str] = "optimal"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -265,7 +264,7 @@ class OptimalRegion(Handled):
         self._check()
 
     @property
-    def looks(self) -> Every:
+    def looks(self) -> Schedule:
         """When it checks."""
         return self.check
 

@@ -1,29 +1,24 @@
 """What all rules have in common: when they look, how far a trade goes at once, and which lines may be traded."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
-from research.allocation import TargetPath
+from research.allocation import Allocation, TargetPath
 from research.arguments import is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Array, Market, Mask, Past
 from research.rules.corridor import UNSEEN, Corridor, restricted
 from research.rules.estimates import covariance_now, covariances
+from research.rules.protocol import CompiledRule, Holding, Schedule
 from research.rules.terms import PLAIN, Terms
 
-Every = (
-    Literal[
-        "day", "week", "month", "quarter", "year", "monday", "tuesday", "wednesday", "thursday", "friday",
-    ]
-    | int
-)  # fmt: skip
 Bounds = dict[str, Array]  # the rows of a corridor by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
 MOST = 100_000  # returns of a covariance: no market has more
@@ -50,7 +45,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handled(ABC):
+class Handled(CompiledRule):
     """A rule that is a corridor.
 
     part : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
@@ -61,8 +56,8 @@ class Handled(ABC):
     """
 
     part: float = 1.0
-    cooldown: int = 0
-    turnover_cap: float | None = None
+    cooldown: int = 0  # type: ignore[misc]  # settings here, nothing in most rules
+    turnover_cap: float | None = None  # type: ignore[misc]
     offset: int = 0
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     trigger: ClassVar[str] = "band"
@@ -72,8 +67,13 @@ class Handled(ABC):
 
     @property
     @abstractmethod
-    def looks(self) -> Every:
+    def looks(self) -> Schedule:
         """When it looks: at every close, or as `research.market.calendars.scheduled` says."""
+
+    @property
+    def schedule_setting(self) -> str:
+        """The name of the setting that says when it looks."""
+        return "check"
 
     @property
     @abstractmethod
@@ -81,19 +81,14 @@ class Handled(ABC):
         """When it trades and where to, in a few words, without what all rules have."""
 
     @property
-    def review(self) -> Every | None:
-        """A calendar besides, of days that are the rule's reviews."""
-        return None
-
-    @property
-    def window(self) -> int:
-        """Returns that its covariance is of; with 0 it needs none."""
-        return 0
-
-    @property
     def periods_per_year(self) -> float:
         """Of the market, where there is a window."""
         return 252.0
+
+    @property
+    def risk_periods_per_year(self) -> float | None:
+        """Those of the covariance that it goes by."""
+        return self.periods_per_year if self.window > 0 or self.covariance is not None else None
 
     @property
     def covariance(self) -> Square | None:
@@ -117,13 +112,17 @@ class Handled(ABC):
         )
 
     @property
-    def plain(self) -> bool:
-        """Is it a band round each line and no more, as lanes play it?"""
+    def is_unlimited(self) -> bool:
+        """Has it neither a cooldown nor a turnover cap?"""
         return self.cooldown == 0 and self.turnover_cap is None
 
+    def uncapped(self) -> "Handled | None":
+        """The same rule without its turnover cap; None where it has none."""
+        return None if self.turnover_cap is None else replace(self, turnover_cap=None)
+
     @property
-    def words(self) -> str:
-        """What it does, in a few words."""
+    def long_name(self) -> str:
+        """When it trades and where to, in a few words."""
         words = [self.does]
         if self.part < 1.0:
             words.append(f"{said(self.part)}\u202f% of the way")
@@ -153,8 +152,8 @@ class Handled(ABC):
                 return Hold(UNSEEN)
             covariance, then = found[0][None], found[1]
         review = view.reviewed
-        if self.review is not None and not review:
-            review = bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
+        if self.review_schedule is not None and not review:
+            review = bool(scheduled(past.days[-1:], self.review_schedule, past.calendar)[0])
         if not (view.unfinished or review or self._asked(past.days[-1:], past.calendar)[0]):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
@@ -168,8 +167,8 @@ class Handled(ABC):
         """The rule as arrays.  costs : what rules that weigh a trade against its cost, or rank lines by it, go by."""
         asked = self._asked(market.days, market.calendar)
         n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
-        if self.review is not None:
-            review = scheduled(market.days, self.review, market.calendar)
+        if self.review_schedule is not None:
+            review = scheduled(market.days, self.review_schedule, market.calendar)
         found, ends, which = self._given(n), np.zeros(1, dtype=np.int64), np.zeros(len(market.dates), dtype=np.int64)
         if self.window > 0:
             found, ends, which = covariances(market, self.window, self.periods_per_year)
@@ -222,9 +221,9 @@ class Handled(ABC):
                 "give a fraction of NAV above 0, at most 1, or nothing.",
             )
         try:
-            check_schedule(self.looks, self.offset, "every" if hasattr(self, "every") else "check")
-            if self.review is not None:
-                check_schedule(self.review, name="review")
+            check_schedule(self.looks, self.offset, self.schedule_setting)
+            if self.review_schedule is not None:
+                check_schedule(self.review_schedule, name="review")
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
 
@@ -234,7 +233,7 @@ def said(fraction: float) -> str:
     return f"{round(100.0 * fraction, 2):g}"
 
 
-def when(every: Every, offset: int = 0) -> str:
+def when(every: Schedule, offset: int = 0) -> str:
     """A schedule in words.
 
     >>> when("month", -1), when(10)
@@ -253,9 +252,8 @@ def checked(rule: Handled) -> str:
 
 def check_allocation(owner: object) -> None:
     """Check that what a rule is to hold is an allocation. Raises ConfigError."""
-    held = getattr(owner, "allocation", None)
-    has = all(hasattr(held, name) for name in ("refit", "window", "target"))
-    if isinstance(held, type) or not has:
+    held = owner.allocation if isinstance(owner, Holding) else None
+    if isinstance(held, type) or not isinstance(held, Allocation):
         mend = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
         refuse(f"allocation of {type(owner).__name__} is", held, mend)
 

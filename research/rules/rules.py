@@ -1,13 +1,13 @@
 """When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.accounting.costs import Costs
-from research.accounting.view import Hold, Policy, View, Why
+from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
 from research.arguments import check_real, refuse
 from research.errors import ConfigError
@@ -15,30 +15,23 @@ from research.market.calendars import check_schedule
 from research.market.market import Array, Market, Mask, Past
 from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.corridor import Corridor, restricted
-from research.rules.handled import Bounds, Every, Handled, Known, check_allocation, check_window, checked, said, when
+from research.rules.handled import Bounds, Handled, Known, check_allocation, check_window, checked, said, when
+from research.rules.protocol import CompiledRule, Schedule, UnfittedRule
 from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, TRANCHES, Terms
 from research.rules.tranches import at_phase, drifted, phases
 from research.rules.within import To, Within, check_destination, goes, half_width
 
 
-class Rule(Policy, Protocol):
-    """A policy that is played on the targets of an allocation: when and how far to trade, and what to hold."""
-
-    @property
-    def allocation(self) -> Allocation:
-        """What to hold."""
-        ...
-
-
 @dataclass(frozen=True)
-class Never:
+class Never(CompiledRule):
     """Buy the first target and hold it."""
 
     allocation: Allocation
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "never"
-    plain: ClassVar[bool] = True
-    words: ClassVar[str] = "never trades"
+    family: ClassVar[str] = "never"  # type: ignore[misc]
+    has_plain_bands: ClassVar[bool] = True  # type: ignore[misc]
+    depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
+    long_name: ClassVar[str] = "never trades"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check what it holds."""
@@ -69,9 +62,10 @@ class Calendar(Handled):
     """
 
     allocation: Allocation
-    every: Every = "quarter"
-    tranches: int = field(default=1, kw_only=True)
-    family: ClassVar[str] = "calendar"
+    every: Schedule = "quarter"
+    tranches: int = field(default=1, kw_only=True)  # type: ignore[misc]  # a setting here, one in most rules
+    family: ClassVar[str] = "calendar"  # type: ignore[misc]
+    depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
     trigger: ClassVar[str] = "calendar"
     again: ClassVar[bool] = False  # part of the way on each of its days: its box is one point, and never reached
 
@@ -84,9 +78,24 @@ class Calendar(Handled):
             refuse("part of Calendar is", self.part, f"its {self.tranches} tranches go all the way, one at a time.")
 
     @property
-    def looks(self) -> Every:
+    def looks(self) -> Schedule:
         """Its calendar."""
         return self.every
+
+    @property
+    def schedule_setting(self) -> str:
+        """The name of the setting that says when it looks."""
+        return "every"
+
+    @property
+    def desk_schedule(self) -> Schedule:
+        """Its calendar: a desk trades once a day of it was missed."""
+        return self.every
+
+    @property
+    def desk_offsets(self) -> tuple[int, ...]:
+        """The phases of its tranches."""
+        return self.offsets
 
     @property
     def does(self) -> str:
@@ -100,9 +109,9 @@ class Calendar(Handled):
         return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
 
     @property
-    def plain(self) -> bool:
-        """Is it a band round each line and no more, as lanes play it?"""
-        return super().plain and self.tranches == 1
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more?"""
+        return self.is_unlimited and self.tranches == 1
 
     def rows(self, known: Known) -> Bounds:
         """A band of zero."""
@@ -181,15 +190,16 @@ class Threshold(Handled):
     allocation: Allocation
     band: float = 0.02
     to: To = "target"
-    check: Every = "day"
+    check: Schedule = "day"
     kind: Literal["absolute", "relative", "volatility"] = "absolute"
     cap: float | None = None
-    review: Every | None = None  # type: ignore[misc]  # a setting here, nothing in most rules
+    review: Schedule | None = None
     lines: Literal["all", "breaching"] = "all"
     payer: str = "pro_rata"
     returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
-    family: ClassVar[str] = "band"
+    family: ClassVar[str] = "band"  # type: ignore[misc]
+    depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the band, its destination and how it is traded."""
@@ -231,19 +241,24 @@ class Threshold(Handled):
             )
 
     @property
-    def looks(self) -> Every:
+    def looks(self) -> Schedule:
         """When it checks."""
         return self.check
 
     @property
-    def window(self) -> int:  # type: ignore[override]
+    def review_schedule(self) -> Schedule | None:
+        """The schedule of its reviews."""
+        return self.review
+
+    @property
+    def window(self) -> int:
         """Returns that it estimates from: only a band of volatilities does."""
         return self.returns if self.kind == "volatility" else 0
 
     @property
-    def plain(self) -> bool:
-        """Is it a band round each line and no more?"""
-        return super().plain and self.lines == "all"
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more?"""
+        return self.is_unlimited and self.lines == "all"
 
     @property
     def destination(self) -> float:
@@ -296,7 +311,7 @@ class Threshold(Handled):
 
 
 @dataclass(frozen=True)
-class TunedThreshold:
+class TunedThreshold(UnfittedRule):
     """A threshold whose band and destination are still to be chosen on the training days (`comparison.tuning.tune`).
 
     bands : half-widths tried, fraction of NAV; by default ten from 0.5 to 10 points in equal steps of their logarithm.
@@ -308,7 +323,7 @@ class TunedThreshold:
     bands: tuple[float, ...] = tuple(round(float(b), 6) for b in np.geomspace(0.005, 0.10, 10))
     to: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "tuned"
+    family: ClassVar[str] = "tuned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check what is tried, by making all of it."""
@@ -321,7 +336,7 @@ class TunedThreshold:
         self.candidates()
 
     def candidates(self) -> list[Threshold]:
-        """Every band with every destination."""
+        """Schedule band with every destination."""
         return [self._candidate(band, part) for band in self.bands for part in self.to]
 
     def _candidate(self, band: float, part: float) -> Threshold:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from research.arguments import is_whole, refuse
 from research.market.calendars import scheduled
 from research.market.market import Array, Market, Mask, Past
-from research.rules.handled import Every
+from research.rules.protocol import Schedule
 
 SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
 
 
-def phases(every: Every, tranches: int) -> tuple[int, ...]:
+def phases(every: Schedule, tranches: int) -> tuple[int, ...]:
     """(tranches,) sessions from the last of a period to each phase, evenly spread. Raises ConfigError.
 
     >>> phases("quarter", 3)
@@ -29,7 +29,7 @@ def phases(every: Every, tranches: int) -> tuple[int, ...]:
     return tuple(length * k // tranches for k in range(tranches))
 
 
-def at_phase(days: NDArray[np.datetime64], every: Every, calendar: str, offsets: tuple[int, ...]) -> Mask:
+def at_phase(days: NDArray[np.datetime64], every: Schedule, calendar: str, offsets: tuple[int, ...]) -> Mask:
     """(tranches, T) is each day a phase of the tranche?"""
     return np.array([scheduled(days, every, calendar, offset) for offset in offsets])
 

@@ -8,6 +8,7 @@ from research.market.calendars import due
 from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.corridor import RESTS
+from research.rules.protocol import traits
 from research.trading.sizing import Position
 
 BEGUN = Why("begun")  # what is left is asked for at the next close
@@ -19,20 +20,21 @@ def decision(
     """The policy's answer at the portfolio's last close.
 
     target : (n,) in force, fraction of NAV.  again : orders of the same list were filled at this close already.
-    A rule that is asked on a calendar (it has `every`) is due when one of its sessions lies after the last trade and
-    not after this close: the view then calls it unfinished, so that it answers on whatever day this is. A rule that
-    goes only a part of the way, or up to a turnover cap, is asked once a close. A band with a `review` is reviewed
-    likewise.
+    A rule with a `desk_schedule` is due when one of its sessions lies after the last trade and not after this close:
+    the view then calls it unfinished, so that it answers on whatever day this is. A rule that goes only a part of the
+    way, or up to a turnover cap, is asked once a close. A `review_schedule` is caught up with likewise.
     Raises : PolicyError for a box that cannot be booked.
     """
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
-    review = getattr(policy, "review", None)
-    every, offsets = getattr(policy, "every", None), getattr(policy, "offsets", (0,))
-    if every is not None and not any(due(last_trade, today, every, market.calendar, offset) for offset in offsets):
+    promised = traits(policy)
+    review, schedule = promised.review_schedule, promised.desk_schedule
+    if schedule is not None and not any(
+        due(last_trade, today, schedule, market.calendar, offset) for offset in promised.desk_offsets
+    ):
         return Hold(Why("calendar"))
     since = int((market.days > last_trade).sum())
-    if 0 < getattr(policy, "cooldown", 0) >= since:
+    if 0 < promised.cooldown >= since:
         return Hold(RESTS)
     answer = policy.decide(
         View(
@@ -44,7 +46,7 @@ def decision(
             nav_history=np.array([position.nav]),
             days_since_trade=since,
             costs=portfolio.costs,
-            unfinished=every is not None,
+            unfinished=schedule is not None,
             reviewed=review is not None and due(last_trade, today, review, market.calendar),
         )
     )
@@ -58,4 +60,4 @@ def decision(
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
     """Does a trade go a part of its way, or up to a cap, so that it is asked for once at a close?"""
-    return trade.part < 1.0 or getattr(policy, "turnover_cap", None) is not None
+    return trade.part < 1.0 or traits(policy).turnover_cap is not None

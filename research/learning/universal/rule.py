@@ -27,8 +27,9 @@ from research.rules.bands import band_rows, or_narrowest
 from research.rules.by_risk import CHECKS
 from research.rules.corridor import UNSEEN, decide_in
 from research.rules.estimates import covariance_now
-from research.rules.handled import Every, Square, check_allocation, check_window, when
+from research.rules.handled import Square, check_allocation, check_window, when
 from research.rules.no_trade_region import half_widths
+from research.rules.protocol import RuleTraits, Schedule
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
@@ -90,7 +91,7 @@ def _seen(
 
 
 @dataclass(frozen=True)
-class Universal:
+class Universal(RuleTraits):
     """A box round each line's target, as wide as the universal rebalancer has it for the weights of the day.
 
     allocation : what to hold.  g : price of squared tracking.
@@ -103,12 +104,12 @@ class Universal:
 
     allocation: Allocation
     g: float = 5.0
-    every: Every = "week"
+    every: Schedule = "week"
     returns: int = 252
     periods_per_year: float = 252.0
     covariance: Square | None = None
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "learned"
+    family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -128,7 +129,17 @@ class Universal:
         return self.returns if self.covariance is None else 0
 
     @property
-    def words(self) -> str:
+    def risk_periods_per_year(self) -> float:
+        """Those of its covariance."""
+        return self.periods_per_year
+
+    @property
+    def desk_schedule(self) -> Schedule:
+        """When it decides: a desk trades once a day of it was missed."""
+        return self.every
+
+    @property
+    def long_name(self) -> str:
         """What it does, in a few words."""
         return f"past the universal rebalancer's box, to its edge, asked {when(self.every)}"
 

@@ -65,7 +65,7 @@ def test_hrp_is_judged_against_the_strategic_target_and_is_not_eligible(more: Co
 
 
 def test_the_tuned_threshold_is_fitted_on_the_days_before_the_test(more: Comparison) -> None:
-    assert f"{more.fitted['tuned'].tuned.policy.seen:%Y-%m-%d}" == "2014-12-31"  # type: ignore[union-attr]
+    assert f"{more.fitted['tuned'].tuned.policy.fitted_until:%Y-%m-%d}" == "2014-12-31"  # type: ignore[union-attr]
 
 
 def test_an_unknown_candidate_is_refused_by_name() -> None:

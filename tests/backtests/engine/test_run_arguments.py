@@ -15,12 +15,12 @@ from research.allocation import ConstantExposure, EqualWeights, TargetPath, Vola
 from research.errors import ConfigError, PolicyError
 from research.learning import Universal
 from research.market import Market
-from research.rules import Calendar, Corridor, Threshold, TrackingError
+from research.rules import Calendar, CompiledRule, Corridor, Threshold, TrackingError
 from research.rules.estimates import check_year
 
 
 @dataclass(frozen=True)
-class Changed:
+class Changed(CompiledRule):
     """A threshold whose corridor is tampered with."""
 
     changes: dict[str, Any]
@@ -29,7 +29,7 @@ class Changed:
     def decide(self, view: View) -> Hold | Trade:
         raise AssertionError("played compiled")
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
+    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
         whole = Threshold(self.allocation, 0.01).corridor(market, targets)
         return replace(whole, **{name: change(getattr(whole, name)) for name, change in self.changes.items()})
 

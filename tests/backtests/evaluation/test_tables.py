@@ -2,8 +2,7 @@
 
 import io
 import re
-from dataclasses import replace
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,12 +20,12 @@ from backtests.evaluation.tables import (
     csv_text,
     distinguished,
     finding,
-    rule_words,
 )
-from research.accounting import Costs, Flows
-from research.allocation import HRP, FixedWeights
+from research.accounting import Costs, Flows, Hold, View
+from research.allocation import HRP, Allocation, FixedWeights
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold, Within
+from research.rules.protocol import long_name
 
 TARGET = FixedWeights((0.6, 0.4))
 
@@ -140,6 +139,17 @@ def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> Non
     assert "No figures: " in played._repr_html_()
 
 
+@dataclass(frozen=True)
+class Own:
+    """A user's own rule."""
+
+    allocation: Allocation = TARGET
+    words: str = "of something else"
+
+    def decide(self, view: View) -> Hold:
+        return Hold()
+
+
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
@@ -159,11 +169,12 @@ def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> Non
             "past 25\u202f% of its target or 5 points, to target",
         ),
         (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
-        (SimpleNamespace(words="box learned, asked each week", allocation=TARGET), "box learned, asked each week"),
+        (Own(), "Own"),
+        (Own(HRP(window=63)), "HRP of 63 days; Own"),
     ],
 )
 def test_what_a_policy_does_is_said_in_words(policy, words) -> None:
-    assert rule_words(policy, TARGET) == words
+    assert long_name(policy, TARGET) == words
 
 
 HOSTILE = ["=cmd()", "+1", "-1+2", "@SUM(A1)", "\tx", "\rx"]

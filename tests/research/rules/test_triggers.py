@@ -301,7 +301,7 @@ def test_a_payer_pays_for_cash_that_is_past_its_band_too(market: Market) -> None
 
 
 def test_a_band_of_zero_goes_to_target_in_words_too(market: Market) -> None:
-    assert rule_of(Threshold, np.array([1.0]), 0.0).words == "past 0 points, to target"
+    assert rule_of(Threshold, np.array([1.0]), 0.0).long_name == "past 0 points, to target"
 
 
 @pytest.mark.parametrize(

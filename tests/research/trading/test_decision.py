@@ -11,7 +11,8 @@ from research.accounting import Hold, Trade, View, Why
 from research.allocation import FixedWeights
 from research.errors import PolicyError
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import Calendar, Threshold
+from research.rules import Calendar, RuleTraits, Threshold
+from research.rules.protocol import Schedule
 from research.trading import trade_list
 
 
@@ -84,8 +85,8 @@ def test_calendar_is_due_on_the_scheduled_session_itself(desk: Any) -> None:
 
 def test_rule_with_a_schedule_of_its_own_is_due_like_a_calendar(two: Portfolio) -> None:
     @dataclass
-    class Weekly(Spy):
-        every: str = "week"
+    class Weekly(Spy, RuleTraits):
+        desk_schedule: Schedule | None = "week"
 
     policy = Weekly(two.strategic)
     assert trade_list(traded_on(two, "2022-12-23"), policy).reason == "no review is due today"
@@ -112,8 +113,8 @@ def test_rule_is_asked_again_of_what_its_orders_leave(two: Portfolio) -> None:
 
 def test_scheduled_rule_is_asked_once(two: Portfolio) -> None:
     @dataclass
-    class Weekly(Trader):
-        every: str = "week"
+    class Weekly(Trader, RuleTraits):
+        desk_schedule: Schedule | None = "week"
 
     policy = Weekly(two.strategic)
     trade_list(two, policy)
