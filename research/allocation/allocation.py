@@ -21,11 +21,15 @@ Rows = NDArray[np.int64]
 
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
+EXACT = 1e-9  # a sum of weights that misses 1 by less is 1
+FIVE_DECIMALS = 5e-6  # a line: what rounding its weight to five decimals, as PyPortfolioOpt does, moves at most
 
 
 @runtime_checkable
 class Allocation(Protocol):
     """What to hold.
+
+    A target may miss a sum of 1 by what rounding to five decimals leaves: `target_path` then scales it to 1.
 
     refit  : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
              "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves the market,
@@ -57,6 +61,8 @@ class TargetPath:
     row        : (T,) which of them is in force at each close, -1 before the first.
     seen       : (K,) market row of the last date that each of them saw.
     allocation : what gave them, as it prints itself.
+    rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where none
+                 was scaled.
     Raises     : PolicyError when a target is in force before the last date that it saw.
     """
 
@@ -65,6 +71,7 @@ class TargetPath:
     row: Rows
     seen: Rows
     allocation: str = ""
+    rounded: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that no target looks ahead, and make the arrays read-only."""
@@ -96,7 +103,10 @@ class TargetPath:
     def __repr__(self) -> str:
         """One line: whose targets, how many, and the market rows that they are in force for."""
         span = f"row {self.seen[0]} to {len(self.row) - 1}" if len(self.seen) else "no row"
-        return f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}"
+        scaled = f"; sums rounded to five decimals, up to {self.rounded:.5f} off, scaled to 1" if self.rounded else ""
+        return (
+            f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}{scaled}"
+        )
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
@@ -104,7 +114,10 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 
     start   : first row at whose close a target is needed. The one in force there is that of the last refit date not
               after it; earlier refits are skipped. If no line had a complete window then, it is asked at `start`.
-    Returns : a TargetPath; a target computed at row t is in force from the close of t on.
+    Returns : a TargetPath; a target computed at row t is in force from the close of t on. A target whose weights sum to
+              1 but for rounding to five decimals, 5e-6 a line at most (PyPortfolioOpt's `clean_weights` sums to
+              0.99999 or 1.00001), is divided by its sum, and `TargetPath.rounded` says by how much it was off: the
+              difference is neither leverage nor a target for cash.
     Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown refit or a `start`
               outside the market; PolicyError for a target that is not n finite numbers.
     """
@@ -121,7 +134,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
     rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
-    return TargetPath(market.assets, rows, row, asked, repr(allocation))
+    rows, rounded = _scaled(rows)
+    return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded)
 
 
 def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
@@ -166,6 +180,15 @@ def check_unlisted(owner: str, how: str) -> None:
     """Raise ConfigError unless `how` is one of the ways in which a line that is not listed is treated."""
     if how not in UNLISTED:
         raise ConfigError(f"unlisted of {owner} is {how!r}. Use one of {', '.join(UNLISTED)}.")
+
+
+def _scaled(rows: Array) -> tuple[Array, float]:
+    """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was."""
+    sums = rows.sum(axis=1)
+    off = np.abs(sums - 1.0)
+    rounded = (off > EXACT) & (off <= FIVE_DECIMALS * rows.shape[1] + EXACT)
+    whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
+    return whole, float(off[rounded].max(initial=0.0))
 
 
 def _refit_rows(allocation: Allocation, market: Market) -> Rows:
