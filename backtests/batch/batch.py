@@ -110,8 +110,8 @@ def check_settings(g: float, periods_per_year: float, leverage_limit: float, wor
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
 
 
-def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float, *, priced: bool = True) -> None:
-    """Refuse what cannot be played, each shared object once.  priced : do the lanes pay their own costs?"""
+def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
+    """Refuse what cannot be played, each shared object once."""
     seen: set[int] = set()
     days = len(market.dates)
     if (market.exits < days).any():
@@ -133,7 +133,7 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float, *,
                 f"lag of lane {number} is {lane.lag}, and {days - 1 - lane.first} sessions follow its opening trade: "
                 "nothing would ever be booked. Give a shorter lag, or more days."
             )
-        for owner in (lane.corridor, lane.targets, lane.costs)[: 3 if priced else 2]:
+        for owner in (lane.corridor, lane.targets, lane.costs):
             if id(owner) not in seen:
                 seen.add(id(owner))
                 found = misfit(owner, market, leverage_limit)

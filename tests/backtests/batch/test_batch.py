@@ -166,6 +166,25 @@ def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type
         play_lanes(market, [lane(market), lane(market, **how)], target_path(EqualWeights(), market), G, 252.0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"g": float("nan")}, "g is nan: the price of tracking error"),
+        ({"g": -5.0}, "g is -5.0"),
+        ({"periods_per_year": 0}, "periods_per_year is 0"),
+        ({"workers": 0}, "workers is 0: give a whole number of threads"),
+        ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
+    market, rule = world(60, 2), Threshold(EqualWeights(), 0.01)
+    targets = target_path(rule.allocation, market)
+    lanes = [Lane(rule.corridor(market, targets), targets, Costs.bps(2))]
+    given = {"g": 5.0, "periods_per_year": 252.0} | settings
+    with pytest.raises(ConfigError, match=message):
+        play_lanes(market, lanes, targets, **given)
+
+
 def test_market_with_a_delisting_is_refused() -> None:
     market = world(100, 3)
     tradable, returns = market.tradable.copy(), market.returns.copy()
