@@ -236,10 +236,10 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
         return
     name, fits = short_name(rule), "or a schedule that fits the rows, such as 'week' for weekly ones."
     asked: list[tuple[str, str | int, int, str]] = [
-        (f"{rule.schedule_setting} of {name} is {rule.looks!r}", rule.looks, rule.offset, fits)
+        (f"schedule of {name} is {rule.schedule!r}", rule.schedule, rule.offset, fits)
     ]
     if rule.review_schedule is not None:
-        asked.append((f"review of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
+        asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
     if rule.window > 0:
         mend = "or a known `covariance` where the rule takes one."
         asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, mend))

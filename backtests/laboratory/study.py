@@ -170,7 +170,7 @@ def families(problem: Problem) -> dict[str, Family]:
     priced = known | {"g": problem.g}
     waiting = partial(CostBenefit, holding, **priced)
     shrunk = partial(TrackingError, holding, **known)
-    best = partial(BestPoint, holding, check="day", **priced)
+    best = partial(BestPoint, holding, schedule="day", **priced)
     return {
         "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
         "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),

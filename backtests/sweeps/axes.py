@@ -114,10 +114,10 @@ def threshold(
     band: float = 0.02,
     to: float = 0.0,
     part: float = 1.0,
-    check: Schedule = "day",
+    schedule: Schedule = "day",
     kind: Literal["absolute", "relative", "volatility"] = "absolute",
     cap: float | None = None,
-    review: Schedule | None = None,
+    review_schedule: Schedule | None = None,
     lines: Literal["all", "breaching"] = "all",
     payer: str = "pro_rata",
     returns: int = 252,
@@ -136,7 +136,7 @@ def threshold(
         refuse("to is", to, "give a fraction of the band from 0, the target, to 1, its edge.")
     aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
     return Threshold(
-        allocation, band, aim, check, kind, cap, review, lines, payer, returns, periods_per_year,
+        allocation, band, aim, schedule, kind, cap, review_schedule, lines, payer, returns, periods_per_year,
         part=part, cooldown=cooldown, turnover_cap=turnover_cap, offset=offset,
     )  # fmt: skip
 

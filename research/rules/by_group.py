@@ -24,7 +24,7 @@ class GroupThreshold(Handled):
     to : all lines to "target"; or the nearest point with every group, and cash, inside its band, at its "edge" or
     `Within` a narrower one: the cheapest lines of a group move, lines of equal cost by one distance.
     lines : half-width of a band for each line besides, which triggers as well; none by default.
-    check : when it looks, as `Threshold` has it.
+    schedule : when it is asked, as `Threshold` has it.
     """
 
     allocation: Allocation
@@ -32,7 +32,7 @@ class GroupThreshold(Handled):
     band: float = 0.05
     to: To = "target"
     lines: float | None = None
-    check: Schedule = "day"
+    schedule: Schedule = "day"  # type: ignore[misc]
     family: ClassVar[str] = "band"  # type: ignore[misc]
     trigger: ClassVar[str] = "group"
 
@@ -44,11 +44,6 @@ class GroupThreshold(Handled):
                 refuse(f"{name} of GroupThreshold is", width, "a half-width is 0 to 1, of NAV (0.02 is two points).")
         check_destination(self, self.to, self.band)
         self._check()
-
-    @property
-    def looks(self) -> Schedule:
-        """When it checks."""
-        return self.check
 
     @property
     def destination(self) -> float:

@@ -27,21 +27,16 @@ CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEK
 class ByRisk(Handled):
     """A rule that goes by a covariance.
 
-    check : when it looks, as `Threshold` has it.
+    schedule : when it is asked, as `Threshold` has it.
     returns, periods_per_year : the covariance is that of so many returns, estimated at each month's end, times this
     number of them a year; or it is known, as `covariance` (n, n) a year, as in a laboratory.
     """
 
-    check: Schedule = "day"
+    schedule: Schedule = "day"  # type: ignore[misc]
     returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
     covariance: Square | None = None  # type: ignore[misc]
     family: ClassVar[str] = "band"  # type: ignore[misc]
-
-    @property
-    def looks(self) -> Schedule:
-        """When it checks."""
-        return self.check
 
     @property
     def window(self) -> int:
@@ -188,9 +183,9 @@ class NoTradeRegion(ByRisk):
     @property
     def interval(self) -> float:
         """Years from one check to the next."""
-        if isinstance(self.check, int):
-            return self.check / self.periods_per_year
-        return 1.0 / CHECKS.get(self.check, self.periods_per_year)
+        if isinstance(self.schedule, int):
+            return self.schedule / self.periods_per_year
+        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
         """(h,) half-widths of the h lines that are held."""
@@ -213,7 +208,7 @@ class BestPoint(ByRisk):
     allocation: Allocation
     g: float = 5.0
     horizon: float = 0.25
-    check: Schedule = field(default="month", kw_only=True)
+    schedule: Schedule = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"
 
     def __post_init__(self) -> None:
@@ -248,12 +243,12 @@ class OptimalRegion(Handled):
     """Trade as dynamic programming has it: into the optimal region of one or two lines beside cash.
 
     region : as `research.rules.dynamic_programming.optimal_region` gives it, for the target of the allocation.
-    check : when it looks; the region is best where that is as often as the region's own interval.
+    schedule : when it is asked; the region is best where that is as often as the region's own interval.
     """
 
     allocation: Allocation
     region: Region
-    check: Schedule = "day"
+    schedule: Schedule = "day"  # type: ignore[misc]
     family: ClassVar[str] = "band"  # type: ignore[misc]
     trigger: ClassVar[str] = "optimal"
 
@@ -262,11 +257,6 @@ class OptimalRegion(Handled):
         if not isinstance(self.region, Region):
             refuse("region of OptimalRegion is", self.region, "give what `optimal_region` gives.")
         self._check()
-
-    @property
-    def looks(self) -> Schedule:
-        """When it checks."""
-        return self.check
 
     @property
     def does(self) -> str:

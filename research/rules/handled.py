@@ -1,4 +1,4 @@
-"""What all rules have in common: when they look, how far a trade goes at once, and which lines may be traded."""
+"""What all rules have in common: when they are asked, how far a trade goes at once, and which lines may be traded."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ MOST = 100_000  # returns of a covariance: no market has more
 class Known(NamedTuple):
     """What the K rows of a corridor are made from, as known when each came into force.
 
-    target : (K, n).  review : (K,) is the day of the row one of `Handled.review`?
+    target : (K, n).  review : (K,) is the day of the row one of its `review_schedule`?
     covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
     rates : (R, n) cost a side, fraction of the notional, on each day or on all.
     rates_then : (K, n) on the day on which the row's covariance was estimated, or the first.
@@ -52,7 +52,8 @@ class Handled(CompiledRule):
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
     turnover_cap : the most to trade at once, one-way, before costs, fraction of NAV: the largest moves first, whole,
     the last in part; what is left waits for the next day on which the rule is asked. Of it too `part` is gone in a day.
-    offset : sessions from the days on which it looks to those on which it does (`research.market.calendars.scheduled`).
+    offset : sessions from the days of its schedule to those on which it is asked
+    (`research.market.calendars.scheduled`).
     """
 
     part: float = 1.0
@@ -67,13 +68,8 @@ class Handled(CompiledRule):
 
     @property
     @abstractmethod
-    def looks(self) -> Schedule:
-        """When it looks: at every close, or as `research.market.calendars.scheduled` says."""
-
-    @property
-    def schedule_setting(self) -> str:
-        """The name of the setting that says when it looks."""
-        return "check"
+    def schedule(self) -> Schedule:
+        """When it is asked: at every close, or as `research.market.calendars.scheduled` says."""
 
     @property
     @abstractmethod
@@ -140,11 +136,11 @@ class Handled(CompiledRule):
         return today if isinstance(today, Hold) else today.answer(view)
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
-        """(T,) days on which it looks."""
-        return scheduled(days, self.looks, calendar, self.offset)
+        """(T,) days on which it is asked."""
+        return scheduled(days, self.schedule, calendar, self.offset)
 
     def _today(self, view: View) -> Hold | Corridor:
-        """The corridor of one day, or why it does not look."""
+        """The corridor of one day, or why it is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
@@ -221,9 +217,9 @@ class Handled(CompiledRule):
                 "give a fraction of NAV above 0, at most 1, or nothing.",
             )
         try:
-            check_schedule(self.looks, self.offset, self.schedule_setting)
+            check_schedule(self.schedule, self.offset, "schedule")
             if self.review_schedule is not None:
-                check_schedule(self.review_schedule, name="review")
+                check_schedule(self.review_schedule, name="review_schedule")
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
 
@@ -233,13 +229,13 @@ def said(fraction: float) -> str:
     return f"{round(100.0 * fraction, 2):g}"
 
 
-def when(every: Schedule, offset: int = 0) -> str:
+def when(schedule: Schedule, offset: int = 0) -> str:
     """A schedule in words.
 
     >>> when("month", -1), when(10)
     ('each month, 1 session before', 'every 10 sessions')
     """
-    words = f"every {every} sessions" if is_whole(every) else f"each {every}"
+    words = f"every {schedule} sessions" if is_whole(schedule) else f"each {schedule}"
     if offset:
         words += f", {abs(offset)} session{'s' if abs(offset) > 1 else ''} {'after' if offset > 0 else 'before'}"
     return words
@@ -247,7 +243,7 @@ def when(every: Schedule, offset: int = 0) -> str:
 
 def checked(rule: Handled) -> str:
     """When a rule checks, in words; nothing where it does at every close."""
-    return "" if rule.looks == "day" else f", checked {when(rule.looks, rule.offset)}"
+    return "" if rule.schedule == "day" else f", checked {when(rule.schedule, rule.offset)}"
 
 
 def check_allocation(owner: object) -> None:

@@ -53,7 +53,7 @@ class Calendar(Handled):
     """Trade to target on a calendar.
 
     part : how much of the way to go, on each of its days alone.
-    every : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
+    schedule : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
     period; what the others hold is the target of today, drifted since their last phase or the opening trade. With 1,
@@ -62,7 +62,7 @@ class Calendar(Handled):
     """
 
     allocation: Allocation
-    every: Schedule = "quarter"
+    schedule: Schedule = "quarter"  # type: ignore[misc]
     tranches: int = field(default=1, kw_only=True)  # type: ignore[misc]  # a setting here, one in most rules
     family: ClassVar[str] = "calendar"  # type: ignore[misc]
     depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
@@ -73,24 +73,14 @@ class Calendar(Handled):
         """Check the settings."""
         self._check()
         for phase in self.offsets:
-            check_schedule(self.every, phase)
+            check_schedule(self.schedule, phase)
         if self.tranches > 1 and self.part < 1.0:
             refuse("part of Calendar is", self.part, f"its {self.tranches} tranches go all the way, one at a time.")
 
     @property
-    def looks(self) -> Schedule:
-        """Its calendar."""
-        return self.every
-
-    @property
-    def schedule_setting(self) -> str:
-        """The name of the setting that says when it looks."""
-        return "every"
-
-    @property
     def desk_schedule(self) -> Schedule:
         """Its calendar: a desk trades once a day of it was missed."""
-        return self.every
+        return self.schedule
 
     @property
     def desk_offsets(self) -> tuple[int, ...]:
@@ -101,12 +91,12 @@ class Calendar(Handled):
     def does(self) -> str:
         """When, and to target."""
         spread = f" in {self.tranches} tranches" if self.tranches > 1 else ""
-        return f"{when(self.every, self.offset)}{spread}, to target"
+        return f"{when(self.schedule, self.offset)}{spread}, to target"
 
     @property
     def offsets(self) -> tuple[int, ...]:
         """Sessions from the calendar's day to each tranche's."""
-        return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
+        return tuple(self.offset + phase for phase in phases(self.schedule, self.tranches))
 
     @property
     def has_plain_bands(self) -> bool:
@@ -124,7 +114,7 @@ class Calendar(Handled):
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) the phases of all tranches."""
-        some: Mask = np.any(at_phase(days, self.every, calendar, self.offsets), axis=0)
+        some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
         return some
 
     def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
@@ -152,7 +142,7 @@ class Calendar(Handled):
 
     def _since(self, world: Market | Past, opened: int) -> NDArray[np.int64]:
         """(tranches, T) row of each tranche's last phase by each day, or of the opening trade, -1 before the first."""
-        at = at_phase(world.days, self.every, world.calendar, self.offsets)
+        at = at_phase(world.days, self.schedule, world.calendar, self.offsets)
         return np.maximum(np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1), opened)
 
     def _with_mixes(
@@ -172,10 +162,10 @@ class Threshold(Handled):
     fraction of each line's target, so that 0.2 of a target of 60 points is twelve; of kind "volatility", relative too,
     but counted in each line's own volatility: 0.5 lets a line of 20 % a year drift by a tenth of its target.
     to : "target", the band's "edge", or `Within` a narrower band of the same kind.
-    check : when it looks: at every close, or on a calendar, as `Calendar` has it (calendar and band).
+    schedule : when it is asked: at every close, or on a calendar, as `Calendar` has it (calendar and band).
     kind, cap : see band; the cap is the most that a half-width that is not absolute may be, fraction of NAV: whichever
     of the two is tighter.
-    review : a calendar on which it trades to target whatever the band says (calendar or band).
+    review_schedule : a schedule on which it trades to target whatever the band says (calendar or band).
     lines : "all" move into their box, to the nearest point; or only the "breaching" ones do, and `payer` pays for it:
     the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro rata.
     returns, periods_per_year : how many returns volatilities are of, estimated at each month's end, and how many a year
@@ -190,10 +180,10 @@ class Threshold(Handled):
     allocation: Allocation
     band: float = 0.02
     to: To = "target"
-    check: Schedule = "day"
+    schedule: Schedule = "day"  # type: ignore[misc]
     kind: Literal["absolute", "relative", "volatility"] = "absolute"
     cap: float | None = None
-    review: Schedule | None = None
+    review_schedule: Schedule | None = None  # type: ignore[misc]
     lines: Literal["all", "breaching"] = "all"
     payer: str = "pro_rata"
     returns: int = 252
@@ -241,16 +231,6 @@ class Threshold(Handled):
             )
 
     @property
-    def looks(self) -> Schedule:
-        """When it checks."""
-        return self.check
-
-    @property
-    def review_schedule(self) -> Schedule | None:
-        """The schedule of its reviews."""
-        return self.review
-
-    @property
     def window(self) -> int:
         """Returns that it estimates from: only a band of volatilities does."""
         return self.returns if self.kind == "volatility" else 0
@@ -275,7 +255,7 @@ class Threshold(Handled):
         if self.lines == "breaching":
             payer = {"pro_rata": "the others", "cash": "cash"}.get(self.payer, self.payer)
             words += f", only the lines past it, paid by {payer}"
-        review = f", and {when(self.review)} to target" if self.review is not None else ""
+        review = f", and {when(self.review_schedule)} to target" if self.review_schedule is not None else ""
         return words + checked(self) + review
 
     def rows(self, known: Known) -> Bounds:

@@ -41,7 +41,7 @@ class Own(Bare):
     every: str = "fortnight"
     check: int = -1
     review: str = "none"
-    refit: str = "never"
+    schedule: str = "never"
     schedule: str = "noon"
     window: str = "the last day of March"
     covariance: str = "sample"
@@ -155,7 +155,7 @@ def test_it_is_swept_and_its_settings_stand_under_its_own_name() -> None:
     table = sweep(arena, plan, progress=False).table
     own = table[table["rule"] == "Own"]
     assert len(own) == 4
-    assert set(own["every"]) == {""}
+    assert set(own["calendar"]) == {""}
     assert own["band"].isna().all()
     assert set(own["Own.lot"]) == {1.0, 2.0}
     assert own["J"].tolist()[:2] == table[table["rule"] == "Bare"]["J"].tolist()

@@ -95,7 +95,7 @@ def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataOb
 
 
 def test_estimated_targets_with_refits_listings_and_halts(halting: Market) -> None:
-    allocations = [HRP(window=30, refit="week"), InverseVolatility(window=20, refit="month")]
+    allocations = [HRP(window=30, schedule="week"), InverseVolatility(window=20, schedule="month")]
     configurations = [
         (rule, Costs.bps(3, commission=cost), lag, first)
         for allocation in allocations

@@ -59,7 +59,7 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "5/25": lambda a: Threshold(a, 0.25, kind="relative", cap=0.02),
     "Daryanani": lambda a: Threshold(a, 0.1, Within(0.05), kind="relative"),
     "volatility": lambda a: Threshold(a, 0.4, kind="volatility", returns=40),
-    "band or month": lambda a: Threshold(a, 0.02, review="month"),
+    "band or month": lambda a: Threshold(a, 0.02, review_schedule="month"),
     "resting": lambda a: Threshold(a, 0.01, cooldown=7),
     "capped": lambda a: Threshold(a, 0.015, turnover_cap=0.01),
     "breaching, pro rata": lambda a: Threshold(a, 0.015, lines="breaching"),
@@ -72,7 +72,7 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "cost and benefit": lambda a: CostBenefit(a, g=10.0, horizon=0.5, returns=40),
     "no-trade region": lambda a: NoTradeRegion(a, g=50.0, returns=40),
     "no-trade region, to target": lambda a: NoTradeRegion(a, g=20.0, to="target", returns=40),
-    "best point": lambda a: BestPoint(a, g=100.0, horizon=1.0, check="week", returns=40),
+    "best point": lambda a: BestPoint(a, g=100.0, horizon=1.0, schedule="week", returns=40),
     "universal": lambda a: Universal(a, g=50.0, returns=40),
 }
 ESTIMATES = {
@@ -297,7 +297,7 @@ ODD = {
     "a target of zero": FixedWeights((0.5, 0.3, 0.2, 0.0, 0.0)),
     "all in one": FixedWeights((1.0, 0.0, 0.0, 0.0, 0.0)),
     "all in cash but one": FixedWeights((0.1, 0.0, 0.0, 0.0, 0.0)),
-    "an estimate": InverseVolatility(window=20, refit="month"),
+    "an estimate": InverseVolatility(window=20, schedule="month"),
     "all equal": EqualWeights(),
 }
 
@@ -621,7 +621,7 @@ def test_a_locked_line_keeps_no_tranche_from_its_phase(tranches: int) -> None:
 
 
 def test_sums_of_groups_are_the_same_day_by_day_where_targets_change(by_day: Callable[[Policy], Policy]) -> None:
-    rule = GroupThreshold(InverseVolatility(window=40, refit="week"), "sector", 0.01, "edge")
+    rule = GroupThreshold(InverseVolatility(window=40, schedule="week"), "sector", 0.01, "edge")
     market = made(noise("edges of groups"))
     fast, slow = (backtest(market, p, Costs.bps(5, commission=3)) for p in (rule, by_day(rule)))
     assert len(fast.ledger.asked) > 5

@@ -181,7 +181,7 @@ RULES: dict[str, Policy] = {
     "never": Never(FIVE),
     "day": Calendar(FIVE, "day"),
     "week": Calendar(EqualWeights(), "week"),
-    "month": Calendar(InverseVolatility(window=20, refit="week"), "month"),
+    "month": Calendar(InverseVolatility(window=20, schedule="week"), "month"),
     "quarter": Calendar(FIVE, "quarter"),
     "year": Calendar(FIVE, "year"),
     "month, a third of the way": Calendar(FIVE, "month", part=1 / 3),
@@ -189,16 +189,16 @@ RULES: dict[str, Policy] = {
     "band of zero": Threshold(EqualWeights(), 0.0),
     "edge": Threshold(FIVE, 0.02, "edge"),
     "within": Threshold(EqualWeights(), 0.02, Within(0.0175)),
-    "edge of an estimate": Threshold(InverseVolatility(window=20, refit="month"), 0.01, "edge"),
+    "edge of an estimate": Threshold(InverseVolatility(window=20, schedule="month"), 0.01, "edge"),
     "edge, half of the way": Threshold(FIVE, 0.02, "edge", part=0.5),
     "a quarter in three tranches": Calendar(FIVE, "quarter", tranches=3),
     "a month of an estimate in four tranches": Calendar(
-        InverseVolatility(window=20, refit="month"), "month", tranches=4, offset=-1
+        InverseVolatility(window=20, schedule="month"), "month", tranches=4, offset=-1
     ),
     "wednesdays": Calendar(FIVE, "wednesday"),
     "every 17 sessions, two later": Calendar(FIVE, 17, offset=2),
-    "band or month": Threshold(FIVE, 0.03, "edge", review="month"),
-    "band in a second week's session": Threshold(EqualWeights(), 0.01, check="week", offset=1),
+    "band or month": Threshold(FIVE, 0.03, "edge", review_schedule="month"),
+    "band in a second week's session": Threshold(EqualWeights(), 0.01, schedule="week", offset=1),
     "rests": Threshold(FIVE, 0.005, cooldown=7),
     "rests, half of the way": Threshold(FIVE, 0.01, "edge", part=0.5, cooldown=3),
     "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, returns=20),
@@ -212,16 +212,16 @@ RULES: dict[str, Policy] = {
     "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
     "tracking error": TrackingError(FIVE, 0.008, returns=20),
     "tracking error of an estimate, shrunk": TrackingError(
-        InverseVolatility(window=20, refit="month"), 0.01, returns=30, part=0.4, cooldown=2
+        InverseVolatility(window=20, schedule="month"), 0.01, returns=30, part=0.4, cooldown=2
     ),
     "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, returns=20),
-    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, check="week", returns=20),
+    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, schedule="week", returns=20),
     "best point of an estimate, capped": BestPoint(
-        InverseVolatility(window=20, refit="month"), g=20.0, horizon=1.0, check=10, returns=30, turnover_cap=0.03
+        InverseVolatility(window=20, schedule="month"), g=20.0, horizon=1.0, schedule=10, returns=30, turnover_cap=0.03
     ),
     "no-trade region": NoTradeRegion(FIVE, g=50.0, returns=20),
     "no-trade region by the week, to target": NoTradeRegion(
-        EqualWeights(), g=20.0, to="target", check="week", returns=20, turnover_cap=0.02
+        EqualWeights(), g=20.0, to="target", schedule="week", returns=20, turnover_cap=0.02
     ),
 }
 
@@ -422,7 +422,7 @@ HALVES_OF_FOUR = FixedWeights((0.5, 0.5, 0.0, 0.0))
 
 
 def test_without_a_start_the_test_begins_after_the_first_complete_window(noise: Market) -> None:
-    result = backtest(noise, Never(InverseVolatility(window=30, refit="month")), Costs.bps(4))
+    result = backtest(noise, Never(InverseVolatility(window=30, schedule="month")), Costs.bps(4))
     assert result.first == 30
     assert result.targets.seen[0] == 30
 
@@ -437,7 +437,7 @@ def test_a_portfolio_opens_in_given_weights(noise: Market) -> None:
 def test_the_path_of_targets_may_be_handed_on(noise: Market) -> None:
     from research.allocation import target_path
 
-    rule = Calendar(InverseVolatility(window=30, refit="month"), "month")
+    rule = Calendar(InverseVolatility(window=30, schedule="month"), "month")
     targets = target_path(rule.allocation, noise, start=60)
     given = backtest(noise, rule, Costs.bps(4, commission=1), start=noise.dates[61], targets=targets)
     made = backtest(noise, rule, Costs.bps(4, commission=1), start=noise.dates[61])
@@ -518,7 +518,7 @@ def test_a_test_outside_the_data_is_refused(noise: Market, start: str) -> None:
 def test_a_test_before_the_first_target_is_refused(noise: Market) -> None:
     from research.allocation import target_path
 
-    rule = Never(InverseVolatility(window=30, refit="month"))
+    rule = Never(InverseVolatility(window=30, schedule="month"))
     with pytest.raises(DataError, match="too short"):
         backtest(noise, rule, Costs.bps(4), start=noise.dates[10])
     targets = target_path(rule.allocation, noise, start=60)
@@ -688,7 +688,7 @@ def shortfalls(make_market: MakeMarket, policy: Policy) -> tuple[float, float, f
         Calendar(FixedWeights((0.4, 0.3, 0.2, 0.0)), "week"),
         Threshold(FixedWeights((0.25,) * 4), 0.01),
         Threshold(FixedWeights((0.4, 0.3, 0.2, 0.0)), 0.005, "edge"),
-        Calendar(InverseVolatility(window=10, refit="week"), "week"),
+        Calendar(InverseVolatility(window=10, schedule="week"), "week"),
     ],
     ids=["never", "week", "band", "edge", "estimate"],
 )

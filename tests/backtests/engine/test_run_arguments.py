@@ -150,13 +150,13 @@ MONTHS = thinned(pd.date_range("2015-01-01", "2024-12-31", freq="BME"))
     ("rule", "said"),
     [
         # By hand: a month's last weekday is a Friday in 25 of the 59 months from January 2020 to November 2024.
-        (Calendar(EQUAL, "month"), "every of Calendar is 'month', and of its 59 sessions on 24/5 from 2020-01-03 to "
+        (Calendar(EQUAL, "month"), "schedule of Calendar is 'month', and of its 59 sessions on 24/5 from 2020-01-03 to "
          "2024-12-27 only 25 are rows of market 'thinned': it would miss the others. Give rows of every session, or a "
          "schedule that fits the rows, such as 'week'"),
-        (Calendar(EQUAL, "monday"), "every of Calendar is 'monday', and of its 260 sessions"),
-        (Calendar(EQUAL, "week", offset=1), "every of Calendar is 'week', and"),
-        (Threshold(EQUAL, 0.02, check="month"), "check of Threshold is 'month', and"),
-        (Threshold(EQUAL, 0.02, review="quarter"), "review of Threshold is 'quarter', and"),
+        (Calendar(EQUAL, "monday"), "schedule of Calendar is 'monday', and of its 260 sessions"),
+        (Calendar(EQUAL, "week", offset=1), "schedule of Calendar is 'week', and"),
+        (Threshold(EQUAL, 0.02, schedule="month"), "schedule of Threshold is 'month', and"),
+        (Threshold(EQUAL, 0.02, review_schedule="quarter"), "review_schedule of Threshold is 'quarter', and"),
         (TrackingError(EQUAL, returns=20), "returns of TrackingError is 20, counted anew at each month's end, and"),
     ],
     ids=repr,

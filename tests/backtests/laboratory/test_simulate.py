@@ -29,7 +29,7 @@ RULES = {
     "edge": Threshold(HALF, 0.01, "edge"),
     "target": Threshold(HALF, 0.01),
     "within": Threshold(HALF, 0.01, Within(0.004), part=0.7),
-    "relative": Threshold(HALF, 0.05, kind="relative", check="week"),
+    "relative": Threshold(HALF, 0.05, kind="relative", schedule="week"),
 }
 PLAIN = Costs.bps(2, commission=5, half_spread=[5, 1])
 TICKETS = Costs(np.full(2, 1e-3), np.zeros(2), ticket=np.full(2, 2e-5))  # of a wealth of 1
@@ -117,7 +117,7 @@ class AsDecided(Threshold):
 class Winner:
     """All in the line that did best so far."""
 
-    refit = "month"
+    schedule = "month"
     window = 0
 
     def target(self, past):

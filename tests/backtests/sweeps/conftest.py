@@ -25,7 +25,7 @@ def axes() -> Axes:
     return Axes(
         rules=(
             Choices(Never),
-            Choices(Calendar, every="month"),
+            Choices(Calendar, schedule="month"),
             Choices(threshold, band=0.01, to=(0.0, 0.5)),
         ),
         allocations=(Choices(Strategic), Choices(HRP, window=(20, 40))),

@@ -91,10 +91,10 @@ class Counted:
 
     asked: list[object]
     window: int = 20
-    refit: str = "month"
+    schedule: str = "month"
 
     def __hash__(self) -> int:
-        return hash((self.window, self.refit))
+        return hash((self.window, self.schedule))
 
     def target(self, past: Past) -> Array:
         self.asked.append(past.date)
@@ -115,7 +115,7 @@ def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(aren
 
 def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(arena: Arena) -> None:
     held = Strategic()
-    policies = [Threshold(held, 0.25, "edge", check=check) for check in ("day", "month")]
+    policies = [Threshold(held, 0.25, "edge", schedule=check) for check in ("day", "month")]
     policies += [Threshold(held, 0.25, "edge", kind="relative", cap=cap) for cap in (None, 0.05)]
     policies += [Threshold(held, 0.25, "edge", part=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
     swept = sweep(arena, Plan(policies), progress=False)

@@ -134,10 +134,19 @@ def test_forty_thresholds_are_tried_by_default() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calendar(EQUAL, "fortnight"), "Calendar: every is 'fortnight': no such calendar period"),
-        (lambda: Threshold(EQUAL, review="fortnight"), "Threshold: review is 'fortnight': no such calendar period"),
-        (lambda: Threshold(EQUAL, check="wensday"), "Threshold: check is 'wensday': .* Did you mean 'wednesday'?"),
-        (lambda: Threshold(EQUAL, review=0), "Threshold: review is 0: a number of sessions is 1 to 100,000"),
+        (lambda: Calendar(EQUAL, "fortnight"), "Calendar: schedule is 'fortnight': no such calendar period"),
+        (
+            lambda: Threshold(EQUAL, review_schedule="fortnight"),
+            "Threshold: review_schedule is 'fortnight': no such calendar period",
+        ),
+        (
+            lambda: Threshold(EQUAL, schedule="wensday"),
+            "Threshold: schedule is 'wensday': .* Did you mean 'wednesday'?",
+        ),
+        (
+            lambda: Threshold(EQUAL, review_schedule=0),
+            "Threshold: review_schedule is 0: a number of sessions is 1 to 100,000",
+        ),
         (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
         (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
         (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),
@@ -151,7 +160,7 @@ def test_forty_thresholds_are_tried_by_default() -> None:
         (lambda: Threshold(EQUAL, 0.02, 0.01), "to of Threshold is 0.01: use 'target', 'edge' or Within"),
         (lambda: Threshold(EQUAL, 0.02, part="all"), "part of Threshold is 'all': it is more than 0"),
         (lambda: Calendar(EQUAL, "month", part="all"), "part of Calendar is 'all': it is more than 0"),
-        (lambda: Calendar(EQUAL, 0), "every is 0: "),
+        (lambda: Calendar(EQUAL, 0), "schedule is 0: "),
         (lambda: Within("x"), "half_width is 'x': give a plain number"),
         (
             lambda: TunedThreshold(EQUAL, bands=()),

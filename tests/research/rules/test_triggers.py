@@ -152,7 +152,7 @@ def test_a_no_trade_region_has_the_closed_form_as_its_band(
     target, cost = np.array([0.4, 0.3, 0.2, 0.05]), np.array([30.0, 20.0, 60.0, 10.0]) * 1e-4
     costs = Costs(cost, np.zeros(4))
     wide = half_widths(target, covariance, cost, 2.0)
-    rule = rule_of(NoTradeRegion, target, 2.0, check=check, narrowed=False, returns=WINDOW)
+    rule = rule_of(NoTradeRegion, target, 2.0, schedule=check, narrowed=False, returns=WINDOW)
     trigger, box, _ = corridor_rows(rule, market, costs)
     np.testing.assert_allclose(trigger, wide, rtol=1e-9)
     np.testing.assert_array_equal(trigger, box)
@@ -197,7 +197,7 @@ def test_the_best_point_is_that_of_the_programme(market: Market, covariance: Arr
     for target, weights in cases(3, 4, 20, 0.03) + cases(5, 4, 20, 0.0005):
         has_cash = target.sum() < 0.95
         weights = weights if has_cash else weights / weights.sum()
-        rule = rule_of(BestPoint, target, 40.0, 1.0, check="day", returns=WINDOW)
+        rule = rule_of(BestPoint, target, 40.0, 1.0, schedule="day", returns=WINDOW)
         answer = rule.decide(see(market, target, weights, costs))
         given = (weights, target, covariance, cost, 40.0, 0.0, 1.0, (0.0, 1.0 if has_cash else 0.0))
         best = best_weights(*given)
@@ -224,7 +224,7 @@ def test_a_best_point_goes_short_and_borrows_as_its_target_does(
 ) -> None:
     """Where tracking is dear it is the target, up to the widest gap that is worth no trade."""
     aim, now, cost = np.array(target), np.array(weights), np.full(4, 1e-4)
-    rule = BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, check="day", returns=WINDOW)
+    rule = BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, schedule="day", returns=WINDOW)
     answer = rule.decide(see(market, aim, now, Costs(cost, np.zeros(4))))
     assert isinstance(answer, Trade)
     goal = np.where(np.isfinite(answer.lower), answer.lower, now)
@@ -394,7 +394,7 @@ def test_spreads_by_the_day_are_those_of_the_month_end(market: Market, covarianc
 
 def test_a_review_of_a_band_without_end_is_a_calendar(market: Market) -> None:
     target = np.array([0.4, 0.3, 0.2, 0.1])
-    rule = rule_of(Threshold, target, np.inf, review="month")
+    rule = rule_of(Threshold, target, np.inf, review_schedule="month")
     path = target_path(rule.allocation, market)
     found = rule.corridor(market, path)
     reviews = market.dates[found.trigger_upper[found.row, 0] == target[0]]

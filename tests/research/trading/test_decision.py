@@ -72,7 +72,7 @@ def test_a_calendar_in_tranches_is_due_at_the_phase_of_each(two: Portfolio, last
 @pytest.mark.parametrize(("last_trade", "due"), [("2022-09-29", True), ("2022-09-30", False)])
 def test_a_review_that_was_missed_is_caught_up(two: Portfolio, last_trade: str, due: bool) -> None:
     """The band of 20 points holds by itself; the quarter ended on 30 September."""
-    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review="quarter"))
+    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review_schedule="quarter"))
     assert got.holds == (not due)
     assert got.reason.startswith("review due") == due
 
