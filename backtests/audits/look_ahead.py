@@ -191,7 +191,7 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A policy that decides day by day, with what it answered: the market row, the box, and the part."""
+    """A policy that decides day by day, with what it answered: the market row, the box, and the fraction of the way."""
 
     policy: Policy
     allocation: Allocation | None
@@ -202,7 +202,7 @@ class _Recorded:
         answer = self.policy.decide(view)
         if isinstance(answer, Trade):
             self.rows.append(view.past.t)
-            edges = [answer.cash_lower, answer.cash_upper, answer.part]
+            edges = [answer.cash_lower, answer.cash_upper, answer.fraction]
             self.boxes.append(np.concatenate([answer.lower, answer.upper, edges]))
         return answer
 

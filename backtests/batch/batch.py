@@ -223,7 +223,7 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
     lanes = Lanes(
         at=np.array([at for at, _ in facts], dtype=np.int64),
         rows=np.array([len(lane.corridor.target) for lane in full]),
-        part=np.array([lane.corridor.part for lane in full], dtype=float),
+        part=np.array([lane.corridor.fraction for lane in full], dtype=float),
         again=np.array([lane.corridor.compiled.again for lane in full], dtype=float),
         opening_cash=np.array([cash for _, cash in facts]),
         lag=np.array([lane.lag for lane in full], dtype=float),

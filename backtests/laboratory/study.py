@@ -176,7 +176,7 @@ def families(problem: Problem) -> dict[str, Family]:
         "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
         "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
         "tracking error": Family(
-            lambda limit, part: shrunk(limit=limit, part=part), [(a, b) for a in LIMITS for b in PARTS]
+            lambda limit, fraction: shrunk(limit=limit, fraction=fraction), [(a, b) for a in LIMITS for b in PARTS]
         ),
         "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
     }

@@ -48,10 +48,10 @@ CALENDARS: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter"
 FAMILIES: Mapping[str, Choices] = {
     "band to target": Choices(threshold, band=BANDS, to=0.0, schedule=CHECKS),
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
-    "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), schedule=CHECKS),
+    "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
 BETTER_CALENDAR, CLOSED_FORM, UNTAUGHT = "better calendar", "closed form", "nothing learned"
-TRIED = ("schedule", "band", "to", "limit", "part")  # settings that some grid has
+TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
     "gradient": 48 * UPDATE,

@@ -60,8 +60,8 @@ class Choices:
 
     Raises : ConfigError for what is neither a class nor a function, and for a setting that it has not.
 
-    >>> Choices(Threshold, band=(0.01, 0.02), part=0.5)
-    Choices(Threshold, band=(0.01, 0.02), part=(0.5,))
+    >>> Choices(Threshold, band=(0.01, 0.02), fraction=0.5)
+    Choices(Threshold, band=(0.01, 0.02), fraction=(0.5,))
     """
 
     def __init__(self, make: Callable[..., Any], **settings: Any) -> None:
@@ -113,7 +113,7 @@ def threshold(
     allocation: Allocation,
     band: float = 0.02,
     to: float = 0.0,
-    part: float = 1.0,
+    fraction: float = 1.0,
     schedule: Schedule = "day",
     kind: Literal["absolute", "relative", "volatility"] = "absolute",
     cap: float | None = None,
@@ -137,7 +137,7 @@ def threshold(
     aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
     return Threshold(
         allocation, band, aim, schedule, kind, cap, review_schedule, lines, payer, returns, periods_per_year,
-        part=part, cooldown=cooldown, turnover_cap=turnover_cap, offset=offset,
+        fraction=fraction, cooldown=cooldown, turnover_cap=turnover_cap, offset=offset,
     )  # fmt: skip
 
 

@@ -160,7 +160,8 @@ def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
 def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
     """The settings of a policy besides the usual, of those that are `varied`, in words.
 
-    >>> further_words({"rule": "threshold", "schedule": "month", "part": 0.5, "cap": float("nan")}, ["schedule", "cap"])
+    >>> record = {"rule": "threshold", "schedule": "month", "fraction": 0.5, "cap": float("nan")}
+    >>> further_words(record, ["schedule", "cap"])
     ', schedule month'
 
     What most rules leave as it is, such as no cooldown, is not said.

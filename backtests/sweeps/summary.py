@@ -133,7 +133,7 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
 
     >>> policy_name({"rule": "threshold", "band": 0.02, "to": 0.5, "allocation": "hrp", "window": 252})
     'threshold 2 % to 0.5 of it, hrp 252'
-    >>> policy_name({"rule": "calendar", "calendar": "month", "allocation": "strategic", "part": 0.5}, ["part"])
+    >>> policy_name({"rule": "calendar", "calendar": "month", "allocation": "strategic", "fraction": 0.5}, ["fraction"])
     'every month, part 0.5'
     >>> policy_name({"rule": "learned", "calendar": "week", "allocation": "strategic"})
     'learned, each week'

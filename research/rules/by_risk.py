@@ -71,7 +71,7 @@ class TrackingError(ByRisk):
 
     limit : a year, fraction of NAV: 0.01 is one per cent a year.
     Where a halt or a restricted line keeps a trade from the target, the gaps are to where it would go instead.
-    With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
+    With `fraction` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
     """
 
     allocation: Allocation

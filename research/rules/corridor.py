@@ -25,7 +25,7 @@ class Corridor:
     target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is
     outside its trigger, and then into the box [lower, upper]. A line whose box has an infinite bound moves only where
     the other bound moves it.  cash : (K, 4) the same four numbers for cash.
-    part : how much of the way to the box; `again` : if not all, is the rule asked again on the next day?
+    fraction : how much of the way to the box; `again` : if not all, is the rule asked again on the next day?
     trigger : what its reasons call it.  terms : what it asks besides.
     unseen : rows at the beginning on which it has nothing to go by yet.
     """
@@ -38,7 +38,7 @@ class Corridor:
     lower: Array
     upper: Array
     cash: Array
-    part: float
+    fraction: float
     trigger: str
     terms: Terms = PLAIN
     unseen: int = 0
@@ -74,8 +74,8 @@ class Corridor:
     def compiled(self) -> CorridorArrays:
         """All of it but the terms, as the kernels of one path take it."""
         terms = self.terms
-        again = self.part < 1.0 and self.again
-        return CorridorArrays(*self.arrays, float(self.part), again, terms.some, terms.makes_boxes, terms.cooldown)
+        again = self.fraction < 1.0 and self.again
+        return CorridorArrays(*self.arrays, float(self.fraction), again, terms.some, terms.makes_boxes, terms.cooldown)
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
         """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
@@ -95,14 +95,14 @@ class Corridor:
             return Hold(why)
         if not self.terms.makes_boxes:
             low, high = self.cash[k, 2:].tolist()
-            return Trade(self.lower[k], self.upper[k], why, low, high, self.part, self.again)
+            return Trade(self.lower[k], self.upper[k], why, low, high, self.fraction, self.again)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
             state = (weights, cash_weight, tradable[None], 0)
             low, high = remake(*state, self.compiled, self.terms, k, past.t, room)
             lower, upper, _ = room.box.copy()
             later = None if of_amounts(self.terms) else by_then
-            return Trade(lower, upper, why, low, high, self.part, self.again, later)
+            return Trade(lower, upper, why, low, high, self.fraction, self.again, later)
 
         return replace(by_then(view.weights, view.cash_weight, view.tradable), by_then=by_then)
 
@@ -110,11 +110,11 @@ class Corridor:
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
 
-def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float, again: bool = True) -> Hold | Trade:
+def decide_in(rows: dict[str, Array], view: View, trigger: str, fraction: float, again: bool = True) -> Hold | Trade:
     """Ask one row of a corridor (K = 1) of a view: the decision, with its reason."""
     asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
     rows = restricted(rows, view.past)
-    return Corridor(asked, row, **rows, part=part, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
+    return Corridor(asked, row, **rows, fraction=fraction, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
 
 
 def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:

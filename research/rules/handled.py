@@ -48,15 +48,16 @@ class Known(NamedTuple):
 class Handled(CompiledRule):
     """A rule that is a corridor.
 
-    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
+    fraction : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
     turnover_cap : the most to trade at once, one-way, before costs, fraction of NAV: the largest moves first, whole,
-    the last in part; what is left waits for the next day on which the rule is asked. Of it too `part` is gone in a day.
+    the last in part; what is left waits for the next day on which the rule is asked. Of it too `fraction` is gone in a
+    day.
     offset : sessions from the days of its schedule to those on which it is asked
     (`research.market.calendars.scheduled`).
     """
 
-    part: float = 1.0
+    fraction: float = 1.0
     cooldown: int = 0  # type: ignore[misc]  # settings here, nothing in most rules
     turnover_cap: float | None = None  # type: ignore[misc]
     offset: int = 0
@@ -120,8 +121,8 @@ class Handled(CompiledRule):
     def long_name(self) -> str:
         """When it trades and where to, in a few words."""
         words = [self.does]
-        if self.part < 1.0:
-            words.append(f"{said(self.part)}\u202f% of the way")
+        if self.fraction < 1.0:
+            words.append(f"{said(self.fraction)}\u202f% of the way")
         if self.turnover_cap is not None:
             words.append(f"{said(self.turnover_cap)}\u202f% of NAV at once")
         if self.cooldown:
@@ -189,7 +190,7 @@ class Handled(CompiledRule):
         if any(known.market.trading):
             terms = terms._replace(some=True, restricted=True)
         of = {"terms": terms, "unseen": unseen, "again": self.again}
-        return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, **of)  # type: ignore[arg-type]
+        return Corridor(asked, row, **rows, fraction=self.fraction, trigger=self.trigger, **of)  # type: ignore[arg-type]
 
     def _given(self, n: int) -> Array:
         """(1, n, n) the covariance that is known, or (0, n, n). Raises ConfigError for one of other lines."""
@@ -206,8 +207,8 @@ class Handled(CompiledRule):
         """Check what all rules have. Raises ConfigError, naming the rule."""
         name = type(self).__name__
         check_allocation(self)
-        if not (is_number(self.part) and 0.0 < self.part <= 1.0):
-            refuse(f"part of {name} is", self.part, "it is more than 0 and at most 1 (1 goes all the way).")
+        if not (is_number(self.fraction) and 0.0 < self.fraction <= 1.0):
+            refuse(f"fraction of {name} is", self.fraction, "it is more than 0 and at most 1 (1 goes all the way).")
         if not (is_whole(self.cooldown) and self.cooldown >= 0):
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and 0.0 < self.turnover_cap <= 1.0):

@@ -45,14 +45,14 @@ class Never(CompiledRule):
         """The rule as arrays: it is asked on no day."""
         asked = np.zeros(len(market.dates), dtype=bool)
         rows = band_rows(targets.rows, 1.0, 1.0)
-        return Corridor(asked, targets.row, **rows, part=1.0, trigger="never")  # type: ignore[arg-type]
+        return Corridor(asked, targets.row, **rows, fraction=1.0, trigger="never")  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Calendar(Handled):
     """Trade to target on a calendar.
 
-    part : how much of the way to go, on each of its days alone.
+    fraction : how much of the way to go, on each of its days alone.
     schedule : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
@@ -74,8 +74,10 @@ class Calendar(Handled):
         self._check()
         for phase in self.offsets:
             check_schedule(self.schedule, phase)
-        if self.tranches > 1 and self.part < 1.0:
-            refuse("part of Calendar is", self.part, f"its {self.tranches} tranches go all the way, one at a time.")
+        if self.tranches > 1 and self.fraction < 1.0:
+            refuse(
+                "fraction of Calendar is", self.fraction, f"its {self.tranches} tranches go all the way, one at a time."
+            )
 
     @property
     def desk_schedule(self) -> Schedule:
@@ -317,10 +319,10 @@ class TunedThreshold(UnfittedRule):
 
     def candidates(self) -> list[Threshold]:
         """Schedule band with every destination."""
-        return [self._candidate(band, part) for band in self.bands for part in self.to]
+        return [self._candidate(band, share) for band in self.bands for share in self.to]
 
-    def _candidate(self, band: float, part: float) -> Threshold:
+    def _candidate(self, band: float, share: float) -> Threshold:
         try:
-            return Threshold(self.allocation, band, Within(band * part))
+            return Threshold(self.allocation, band, Within(band * share))
         except ConfigError as error:
-            raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {part!r} of it: {error}") from error
+            raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {share!r} of it: {error}") from error

@@ -60,4 +60,4 @@ def decision(
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
     """Does a trade go a part of its way, or up to a cap, so that it is asked for once at a close?"""
-    return trade.part < 1.0 or traits(policy).turnover_cap is not None
+    return trade.fraction < 1.0 or traits(policy).turnover_cap is not None

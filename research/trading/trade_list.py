@@ -339,4 +339,4 @@ def _wanted(
             return whole, CAP
     if traits(policy).tranches > 1:
         return _to_target(portfolio, target, answer.why), TRANCHES
-    return answer, PART if answer.part < 1.0 else OTHERS
+    return answer, PART if answer.fraction < 1.0 else OTHERS

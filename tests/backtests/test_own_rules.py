@@ -39,6 +39,8 @@ class Own(Bare):
 
     allocation: Allocation = EQUAL
     every: str = "fortnight"
+    part: int = 7
+    fraction: int = 7
     check: int = -1
     review: str = "none"
     schedule: str = "never"

@@ -164,7 +164,7 @@ class Universal(RuleTraits):
         rows = band_rows(target[None], around, around)
         cash = rows["cash"].copy()
         cash[:, :2] = -np.inf, np.inf
-        return decide_in(rows | {"cash": cash}, view, "learned", part=1.0)
+        return decide_in(rows | {"cash": cash}, view, "learned", fraction=1.0)
 
     def met(self, view: View) -> Met | None:
         """What the portfolio of a close is like; None where nothing is asked of the network."""

@@ -103,7 +103,7 @@ def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
 POLICIES: dict[str, Make] = {
     "never, equal": lambda market: Never(EqualWeights()),
     "week, fixed": lambda market: Calendar(FIXED, "week"),
-    "month, fixed, in halves": lambda market: Calendar(FIXED, "month", part=0.5),
+    "month, fixed, in halves": lambda market: Calendar(FIXED, "month", fraction=0.5),
     "month, inverse volatility": lambda market: Calendar(InverseVolatility(window=20, schedule="week"), "month"),
     "month, HRP": lambda market: Calendar(HRP(window=30, schedule="month"), "month"),
     "month, part of equal": lambda market: Calendar(ConstantExposure(EqualWeights(), 0.6), "month"),
@@ -112,7 +112,7 @@ POLICIES: dict[str, Make] = {
     "band, HRP": lambda market: Threshold(HRP(window=30, schedule="month"), 0.01),
     "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, schedule="month"), 0.01, "edge"),
     "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
-    "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", part=0.5),
+    "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", fraction=0.5),
     "friday or band, resting": lambda market: Threshold(
         FIXED, 0.02, schedule="friday", review_schedule="month", cooldown=2, turnover_cap=0.02
     ),
@@ -120,7 +120,7 @@ POLICIES: dict[str, Make] = {
         FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
     ),
     "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
-    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, part=0.5),
+    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
     "cost and benefit": lambda market: CostBenefit(EqualWeights(), g=20.0, horizon=1.0, returns=30),
     "no-trade region": lambda market: NoTradeRegion(FIXED, g=50.0, returns=30),
     "best point": lambda market: BestPoint(FIXED, g=100.0, horizon=1.0, schedule="week", returns=30),
@@ -311,7 +311,9 @@ class Foresees(CompiledRule):
         best = np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))]
         rows = band_rows(best[None], 0.01, 0.0)
         days = len(market.dates)
-        return Corridor(np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, part=1.0, trigger="foresees")
+        return Corridor(
+            np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, fraction=1.0, trigger="foresees"
+        )
 
 
 @dataclass(frozen=True)

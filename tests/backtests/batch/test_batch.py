@@ -51,14 +51,14 @@ def rules(allocation: Allocation) -> list[Rule]:
     return [
         Never(allocation),
         Calendar(allocation, "day"),
-        Calendar(allocation, "week", part=0.5),
+        Calendar(allocation, "week", fraction=0.5),
         Calendar(allocation, "month"),
         Threshold(allocation, 0.0),
         Threshold(allocation, 0.005),
         Threshold(allocation, 0.01, "edge"),
-        Threshold(allocation, 0.02, "edge", part=0.3),
+        Threshold(allocation, 0.02, "edge", fraction=0.3),
         Threshold(allocation, 0.03, Within(0.01)),
-        Threshold(allocation, 0.02, part=0.5),
+        Threshold(allocation, 0.02, fraction=0.5),
     ]
 
 

@@ -275,8 +275,8 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
         (Choices(threshold, band=0.01), {"band": 0.01}, ()),  # it was not chosen
         (Choices(threshold, band=0.01, to=(0.0, 1.0)), {"destination": 0.0}, ()),
         (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)", "to (0.25)")),
-        (Choices(Threshold, band=0.01, part=(0.5, 0.75, 1.0)), {"part": 1.0}, ()),
-        (Choices(Threshold, band=0.01, part=(0.5, 0.75, 1.0)), {"part": 0.5}, ("part (0.5)",)),
+        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 1.0}, ()),
+        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 0.5}, ("fraction (0.5)",)),
         (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
         ([Threshold(HELD, 0.01), Threshold(HELD, 0.02)], {"band": 0.02}, ()),  # nor has a list
     ],

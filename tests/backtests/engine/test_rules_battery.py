@@ -570,7 +570,7 @@ def test_what_was_halted_on_the_first_of_three_days_is_traded_on_the_others() ->
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_a_part_of_the_way_is_a_part_of_what_a_cap_allows(lag: int) -> None:
-    rule = Threshold(FIVE, 0.02, part=0.5, turnover_cap=0.005)
+    rule = Threshold(FIVE, 0.02, fraction=0.5, turnover_cap=0.005)
     result = backtest(made(noise("band")), rule, Costs.bps(5), lag=lag)
     assert result.turnover.max() == pytest.approx(0.0025, abs=1e-9)
 
@@ -598,7 +598,7 @@ def test_cash_without_a_target_takes_nothing_that_the_next_day_would_spend_again
 def test_a_calendar_that_goes_half_way_does_so_on_its_days_alone(by_day: Callable[[Policy], Policy]) -> None:
     """A threshold is asked again until it holds; a calendar's box is one point, and it would be asked for ever."""
     market = made(noise("calendar"))
-    rule = Calendar(FIVE, "month", part=0.5)
+    rule = Calendar(FIVE, "month", fraction=0.5)
     whole, half, slow = (backtest(market, r, Costs.bps(5)) for r in (Calendar(FIVE, "month"), rule, by_day(rule)))
     np.testing.assert_array_equal(half.ledger.asked, whole.ledger.asked)
     np.testing.assert_array_equal(half.ledger.nav, slow.ledger.nav)

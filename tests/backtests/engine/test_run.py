@@ -132,9 +132,9 @@ def test_half_of_the_way_is_gone_on_each_of_two_days(make_market: MakeMarket, pl
     With a band of 3 points it is still 5 points over on the second day, and goes to 0.525; then it is inside.
     """
     market = make_market(np.array([[0.0, 0.0], [0.2, -0.2], [0.0, 0.0], [0.0, 0.0]]))
-    wide = play(market, Threshold(HALVES, 0.08, part=0.5), Costs.bps(2), lag=0)
+    wide = play(market, Threshold(HALVES, 0.08, fraction=0.5), Costs.bps(2), lag=0)
     assert wide.weights["A00"].tolist() == pytest.approx([0.5, 0.55, 0.55, 0.55], abs=1e-15)
-    narrow = play(market, Threshold(HALVES, 0.03, part=0.5), Costs.bps(2), lag=0)
+    narrow = play(market, Threshold(HALVES, 0.03, fraction=0.5), Costs.bps(2), lag=0)
     assert narrow.weights["A00"].tolist() == pytest.approx([0.5, 0.55, 0.525, 0.525], abs=1e-15)
 
 
@@ -144,7 +144,7 @@ def test_a_calendar_that_goes_part_of_the_way_does_so_once_a_month(
     """Half of the way at each month's end, rows 20 and 39 from 31 January 2018 on: it is never quite there."""
     returns = np.zeros((60, 2))
     returns[3] = [0.2, -0.2]
-    result = play(make_market(returns), Calendar(HALVES, "month", part=0.5), Costs.bps(2))
+    result = play(make_market(returns), Calendar(HALVES, "month", fraction=0.5), Costs.bps(2))
     assert result.ledger.asked.tolist() == [20, 39]
     left = result.weights["A00"].to_numpy()[[20, 21, 39, 40]] - 0.5
     assert left == pytest.approx([0.1, 0.05, 0.05, 0.025], abs=1e-14)
@@ -184,13 +184,13 @@ RULES: dict[str, Policy] = {
     "month": Calendar(InverseVolatility(window=20, schedule="week"), "month"),
     "quarter": Calendar(FIVE, "quarter"),
     "year": Calendar(FIVE, "year"),
-    "month, a third of the way": Calendar(FIVE, "month", part=1 / 3),
+    "month, a third of the way": Calendar(FIVE, "month", fraction=1 / 3),
     "band": Threshold(FIVE, 0.02),
     "band of zero": Threshold(EqualWeights(), 0.0),
     "edge": Threshold(FIVE, 0.02, "edge"),
     "within": Threshold(EqualWeights(), 0.02, Within(0.0175)),
     "edge of an estimate": Threshold(InverseVolatility(window=20, schedule="month"), 0.01, "edge"),
-    "edge, half of the way": Threshold(FIVE, 0.02, "edge", part=0.5),
+    "edge, half of the way": Threshold(FIVE, 0.02, "edge", fraction=0.5),
     "a quarter in three tranches": Calendar(FIVE, "quarter", tranches=3),
     "a month of an estimate in four tranches": Calendar(
         InverseVolatility(window=20, schedule="month"), "month", tranches=4, offset=-1
@@ -200,19 +200,19 @@ RULES: dict[str, Policy] = {
     "band or month": Threshold(FIVE, 0.03, "edge", review_schedule="month"),
     "band in a second week's session": Threshold(EqualWeights(), 0.01, schedule="week", offset=1),
     "rests": Threshold(FIVE, 0.005, cooldown=7),
-    "rests, half of the way": Threshold(FIVE, 0.01, "edge", part=0.5, cooldown=3),
+    "rests, half of the way": Threshold(FIVE, 0.01, "edge", fraction=0.5, cooldown=3),
     "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, returns=20),
     "only what is past, pro rata": Threshold(FIVE, 0.01, lines="breaching"),
     "only what is past, by cash": Threshold(FIVE, 0.01, "edge", lines="breaching", payer="cash"),
     "only what is past, by a line": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
     "a capped band": Threshold(EqualWeights(), 0.01, turnover_cap=0.01),
-    "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, part=0.5),
+    "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, fraction=0.5),
     "groups": GroupThreshold(FIVE, "asset_class", 0.02),
     "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),
     "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
     "tracking error": TrackingError(FIVE, 0.008, returns=20),
     "tracking error of an estimate, shrunk": TrackingError(
-        InverseVolatility(window=20, schedule="month"), 0.01, returns=30, part=0.4, cooldown=2
+        InverseVolatility(window=20, schedule="month"), 0.01, returns=30, fraction=0.4, cooldown=2
     ),
     "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, returns=20),
     "best point": BestPoint(FIVE, g=50.0, horizon=1.0, schedule="week", returns=20),
@@ -248,7 +248,7 @@ REGION = {"mean": np.zeros(2), "covariance": np.eye(2) * VARIANCE, "g": 5.0, "in
 OF_TWO: dict[str, Policy] = {
     "optimal": OptimalRegion(TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), **REGION)),
     "optimal with a ticket, half of the way": OptimalRegion(
-        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=2e-5, **REGION), part=0.5
+        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=2e-5, **REGION), fraction=0.5
     ),
 }
 
@@ -590,7 +590,7 @@ def test_a_policy_sees_the_close_and_nothing_that_it_could_change(noise: Market)
         def decide(self, view: View) -> Hold | Trade:
             seen.append(view)
             if view.past.t == 3:
-                return Trade(view.target, view.target, Why("once", CASH, 0.5, 0.25), part=0.5)
+                return Trade(view.target, view.target, Why("once", CASH, 0.5, 0.25), fraction=0.5)
             return Hold(Why("waits"))
 
     result = backtest(noise, Looks(), Costs.bps(4, commission=1))

@@ -25,10 +25,10 @@ HALF = FixedWeights((0.5, 0.3))
 RULES = {
     "never": Never(HALF),
     "week": Calendar(HALF, "week"),
-    "month, part of the way": Calendar(HALF, "month", part=0.5),
+    "month, part of the way": Calendar(HALF, "month", fraction=0.5),
     "edge": Threshold(HALF, 0.01, "edge"),
     "target": Threshold(HALF, 0.01),
-    "within": Threshold(HALF, 0.01, Within(0.004), part=0.7),
+    "within": Threshold(HALF, 0.01, Within(0.004), fraction=0.7),
     "relative": Threshold(HALF, 0.05, kind="relative", schedule="week"),
 }
 PLAIN = Costs.bps(2, commission=5, half_spread=[5, 1])

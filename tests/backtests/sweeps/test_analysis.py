@@ -76,12 +76,18 @@ def test_bands_of_groups_are_called_so_and_are_not_mixed_with_those_of_lines() -
 def test_what_varies_is_in_the_name_and_what_does_not_is_not() -> None:
     held = table(row("never"), row("never", allocation="hrp", window=252), row("never", allocation="hrp", window=504))
     assert policies(held)["policy"].tolist() == ["never", "hrp 252: never", "hrp 504: never"]
-    parted = table(row("never", part=1.0), row("calendar", part=1.0), row("calendar", part=0.5))
-    assert policies(parted)["policy"].tolist() == ["never, part 1", "quarterly, part 1", "quarterly, part 0.5"]
+    parted = table(row("never", fraction=1.0), row("calendar", fraction=1.0), row("calendar", fraction=0.5))
+    assert policies(parted)["policy"].tolist() == [
+        "never, fraction 1",
+        "quarterly, fraction 1",
+        "quarterly, fraction 0.5",
+    ]
 
 
 def test_no_two_policies_share_a_name() -> None:
-    many = [row(band=b, to=to, part=p) for b in (0.0025, 0.01, 0.0999) for to in (0.0, 0.3, 1.0) for p in (0.5, 1.0)]
+    many = [
+        row(band=b, to=to, fraction=p) for b in (0.0025, 0.01, 0.0999) for to in (0.0, 0.3, 1.0) for p in (0.5, 1.0)
+    ]
     assert policies(table(*many))["policy"].is_unique
 
 

@@ -49,7 +49,7 @@ def test_axes_are_combined(tmp_path: Path) -> None:
     text = """
 rules:
   never:
-  calendar: {schedule: [month, year], part: 0.5}
+  calendar: {schedule: [month, year], fraction: 0.5}
   threshold: {band: [0.01, 0.02], to: [target, 0.5, 1]}
 allocations:
   strategic:
@@ -66,7 +66,7 @@ cvar95: true
     policies = found.plan.policies
     held = policies[0].allocation
     assert list(policies[:6]) == [
-        Never(held), Calendar(held, "month", part=0.5), Calendar(held, "year", part=0.5), Threshold(held, 0.01),
+        Never(held), Calendar(held, "month", fraction=0.5), Calendar(held, "year", fraction=0.5), Threshold(held, 0.01),
         Threshold(held, 0.01, Within(0.005)), Threshold(held, 0.01, "edge"),
     ]  # fmt: skip
     assert [p.allocation for p in policies[9::9]] == [EqualWeights(), HRP(60, "week"), HRP(120, "week")]
@@ -157,7 +157,10 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             "rules: {calendar: {schedule: fortnight}}\n",
             r"schedule: not one of its words \(.*line 2\): found 'fortnight'. Use 'day'",
         ),
-        ("rules: {calendar: {schedule: month, part: 0}}\n", r"rules.calendar \(.*line 2\): part of Calendar is 0"),
+        (
+            "rules: {calendar: {schedule: month, fraction: 0}}\n",
+            r"rules.calendar \(.*line 2\): fraction of Calendar is 0",
+        ),
         (RULES + "allocations: {hrp: {window: [1, 20]}}\n", r"allocations.hrp \(.*line 3\): window of HRP is 1"),
         (RULES + "allocations: {hpr: {window: 20}}\n", "unknown allocation of a sweep .*Did you mean 'hrp'"),
         (RULES + "allocations: {strategic: {window: 20}}\n", "allocations.strategic.window: unknown key"),

@@ -74,15 +74,17 @@ def test_a_setting_that_one_policy_has_and_another_leaves_out_is_a_further_colum
     five = partial(Threshold, Strategic(), 0.25, kind="relative")
     columns = Plan([five(), five(cap=0.05), Never(Strategic())]).columns(Part(0, 3))
     np.testing.assert_array_equal(columns["cap"], [np.nan, 0.05, np.nan])
-    assert not {"kind", "schedule", "part"} & set(columns), "all that have them have the same"
+    assert not {"kind", "schedule", "fraction"} & set(columns), "all that have them have the same"
     assert "cap" not in Plan([five(), Never(Strategic())]).columns(Part(0, 2))
 
 
 def test_a_setting_that_varies_besides_is_a_further_column() -> None:
-    plan = Plan([Calendar(HRP(linkage="ward"), part=0.5), Calendar(HRP(linkage="single"), part=0.5), Never(HELD)])
+    plan = Plan(
+        [Calendar(HRP(linkage="ward"), fraction=0.5), Calendar(HRP(linkage="single"), fraction=0.5), Never(HELD)]
+    )
     columns = plan.columns(Part(0, 3))
     assert columns["linkage"].tolist() == ["ward", "single", ""]
-    assert "part" not in columns
+    assert "fraction" not in columns
 
 
 def test_a_destination_is_one_value_of_the_axis_whatever_the_band() -> None:

@@ -117,7 +117,7 @@ def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(arena:
     held = Strategic()
     policies = [Threshold(held, 0.25, "edge", schedule=check) for check in ("day", "month")]
     policies += [Threshold(held, 0.25, "edge", kind="relative", cap=cap) for cap in (None, 0.05)]
-    policies += [Threshold(held, 0.25, "edge", part=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
+    policies += [Threshold(held, 0.25, "edge", fraction=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
     swept = sweep(arena, Plan(policies), progress=False)
     labels = [line[: line.index("  ")] for line in repr(swept).splitlines()[-len(policies) :]]
     assert len(set(labels)) == len(policies)

@@ -28,7 +28,7 @@ STRATEGIC = FixedWeights((0.6, 0.4))
 
 EXAMPLES = {
     "{rule: never}": Never(STRATEGIC),
-    "{rule: calendar, schedule: month, part: 0.5}": Calendar(STRATEGIC, "month", part=0.5),
+    "{rule: calendar, schedule: month, fraction: 0.5}": Calendar(STRATEGIC, "month", fraction=0.5),
     "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
     "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
     "{rule: calendar, schedule: 10, offset: -1, cooldown: 3}": Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
@@ -41,7 +41,9 @@ EXAMPLES = {
     "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
         STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
     ),
-    "{rule: tracking_error, limit: 0.02, returns: 63, part: 0.5}": TrackingError(STRATEGIC, 0.02, returns=63, part=0.5),
+    "{rule: tracking_error, limit: 0.02, returns: 63, fraction: 0.5}": TrackingError(
+        STRATEGIC, 0.02, returns=63, fraction=0.5
+    ),
     "{rule: cost_benefit, g: 3, horizon: 0.5, schedule: week}": CostBenefit(STRATEGIC, 3.0, 0.5, schedule="week"),
     "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
     "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
@@ -213,7 +215,7 @@ def test_every_name_has_an_example() -> None:
             r"mine\.schedule: not one of its words .*found 'fortnight'\. Use 'day'",
         ),
         ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
-        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, part, .*, g, horizon"),
+        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, g, horizon"),
         ("{rule: learned, ppo: {worlds: -1}}", r"mine\.ppo: worlds of PPOSettings is -1: give a whole number"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],

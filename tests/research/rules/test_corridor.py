@@ -125,7 +125,7 @@ def test_a_line_without_target_that_is_held_is_named() -> None:
 
 def test_a_corridor_cannot_be_written_to() -> None:
     asked, row = np.ones(3, dtype=bool), np.zeros(3, dtype=np.int64)
-    corridor = Corridor(asked, row, **rows(0.5, 0.3), part=1.0, trigger="band")
+    corridor = Corridor(asked, row, **rows(0.5, 0.3), fraction=1.0, trigger="band")
     asked[0] = False
     assert corridor.asked.all()
     for array in corridor.arrays:

@@ -24,7 +24,7 @@ def corridor(
     rows = {"target": target, "trigger_lower": target - trigger, "trigger_upper": target + trigger}
     rows |= {"lower": lower, "upper": upper, "cash": np.array([-INF, INF, *cash])}
     day = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
-    return Corridor(*day, **{k: v[None] for k, v in rows.items()}, part=1.0, trigger="made", terms=made)
+    return Corridor(*day, **{k: v[None] for k, v in rows.items()}, fraction=1.0, trigger="made", terms=made)
 
 
 def goal_of(weights: Array, rule: Corridor, tradable: Mask | None = None) -> Array:

@@ -82,7 +82,7 @@ def test_timing_luck_falls_and_turnover_stays() -> None:
     [
         ({"tranches": 0}, "tranches of Calendar is 0: give a whole number from 1 to 21"),
         ({"tranches": 22}, "tranches of Calendar is 22"),
-        ({"tranches": 2, "part": 0.5}, "part of Calendar is 0.5: its 2 tranches go all the way"),
+        ({"tranches": 2, "fraction": 0.5}, "fraction of Calendar is 0.5: its 2 tranches go all the way"),
         ({"tranches": 2, "offset": 15}, "offset is 25"),
     ],
 )

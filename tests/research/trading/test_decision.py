@@ -145,7 +145,7 @@ def test_target_is_the_one_in_force_and_not_one_of_today() -> None:
 
 
 def test_part_of_the_way_is_asked_once_a_close(two: Portfolio) -> None:
-    half = Threshold(two.strategic, 0.02, part=0.5)
+    half = Threshold(two.strategic, 0.02, fraction=0.5)
     first = trade_list(two, half)
     assert first.sized.after.weights[0] == pytest.approx(0.55, abs=0.002)
     again = trade_list(first.after(), half)
