@@ -223,13 +223,13 @@ class _Played:
             answered = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
             return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), answered)})
         result = backtest(market, policy, costs, start=start, lag=lag)
-        corridor = rule.corridor(market, result.targets, costs)
+        bands = rule.no_trade_bands(market, result.targets, costs)
         days = np.arange(result.first + 1, len(market.dates))
-        asked, row, *boxes = corridor.arrays
-        rates = corridor.terms.rates
-        answers: Facts = {f"box {k} of the corridor": (days, box[row[days]]) for k, box in enumerate(boxes)}
-        answers["days that ask the corridor"] = (days, asked[days])
-        answers["rates of the corridor"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
+        asked, row, *boxes = bands.arrays
+        rates = bands.options.rates
+        answers: Facts = {f"box {k} of the bands": (days, box[row[days]]) for k, box in enumerate(boxes)}
+        answers["days on which the rule is asked"] = (days, asked[days])
+        answers["rates of the bands"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
         return cls(result, answers)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The days of one backtest in Python, for policies that have no corridor, and for orders in whole lots.
+"""The days of one backtest in Python, for policies that give no no-trade bands, and for orders in whole lots.
 
 The same days in the same order as `loop.play`, through the same compiled steps, and so to the same bits.
 """
@@ -28,7 +28,7 @@ from research.accounting.view import check_trade, leverage_of
 from research.errors import PolicyError
 from research.market.market import Array
 from research.rules.protocol import traits
-from research.rules.terms import NO_LINE
+from research.rules.rule_options import NO_LINE
 from research.trading.decision import asked_once
 from research.trading.sizing import Position
 

@@ -1,8 +1,8 @@
 """What a sweep plays: configurations, numbered in an order in which neighbours share the most.
 
 A plan holds its axes and not its configurations: number i is decoded when it is asked for, so that ten million of them
-take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares a
-corridor stands side by side.
+take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares
+no-trade bands stands side by side.
 """
 
 import hashlib

@@ -19,7 +19,7 @@ from research.learning.state import LOOKBACK, SHARED, Floats, Scales, Standard, 
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
 from research.market.market import Array, frozen
-from research.rules.corridor import decide_in
+from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
 
 FORMAT = "learned rebalancing policy, 2"

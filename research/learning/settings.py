@@ -23,8 +23,8 @@ from research.learning.learners.settings import (
 )
 from research.learning.rewards import MINUS_J, Reward
 from research.learning.variation import Variation
-from research.rules.handled import check_allocation
 from research.rules.protocol import UnfittedRule
+from research.rules.standard_rule import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
 LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when they open

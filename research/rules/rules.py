@@ -13,13 +13,22 @@ from research.arguments import check_real, refuse
 from research.errors import ConfigError
 from research.market.calendars import check_schedule
 from research.market.market import Array, Market, Mask, Past
+from research.rules.band_destination import To, Within, check_destination, goes, half_width
 from research.rules.bands import band_rows, cash_of, or_narrowest
-from research.rules.corridor import Corridor, restricted
-from research.rules.handled import Bounds, Handled, Known, check_allocation, check_window, checked, said, when
+from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Schedule, UnfittedRule
-from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, TRANCHES, Terms
+from research.rules.rule_options import BREACHING, BY_CASH, PRO_RATA, TRANCHES, RuleOptions
+from research.rules.standard_rule import (
+    Bounds,
+    Estimates,
+    StandardRule,
+    check_allocation,
+    check_window,
+    checked,
+    said,
+    when,
+)
 from research.rules.tranches import at_phase, drifted, phases
-from research.rules.within import To, Within, check_destination, goes, half_width
 
 
 @dataclass(frozen=True)
@@ -41,15 +50,15 @@ class Never(CompiledRule):
         """Hold, always."""
         return Hold(Why("never"))
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays: it is asked on no day."""
         asked = np.zeros(len(market.dates), dtype=bool)
         rows = band_rows(targets.rows, 1.0, 1.0)
-        return Corridor(asked, targets.row, **rows, fraction=1.0, trigger="never")  # type: ignore[arg-type]
+        return NoTradeBands(asked, targets.row, **rows, fraction=1.0, trigger="never")  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Calendar(Handled):
+class Calendar(StandardRule):
     """Trade to target on a calendar.
 
     fraction : how much of the way to go, on each of its days alone.
@@ -105,23 +114,23 @@ class Calendar(Handled):
         """Are its arrays a band round each line and no more?"""
         return self.is_unlimited and self.tranches == 1
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """A band of zero."""
-        return band_rows(known.target, 0.0, 0.0)
+        return band_rows(estimates.target, 0.0, 0.0)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """What it asks and makes besides."""
-        terms = super().terms(known)
-        return terms._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else terms
+        options = super().options(estimates)
+        return options._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else options
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) the phases of all tranches."""
         some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
         return some
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays; in tranches with a row more for each phase."""
-        made = super().corridor(market, targets, costs)
+        made = super().no_trade_bands(market, targets, costs)
         if self.tranches == 1:
             return made
         opened = int(np.argmax(targets.row >= 0))
@@ -131,8 +140,8 @@ class Calendar(Handled):
         row[asked] = len(made.target) + np.arange(len(asked))
         return self._with_mixes(made, np.array(mixes).reshape(-1, len(market.assets)), row, made.row[asked], market)
 
-    def _today(self, view: View) -> Hold | Corridor:
-        """The corridor of one day."""
+    def _today(self, view: View) -> Hold | NoTradeBands:
+        """The no-trade bands of one day."""
         made, t = super()._today(view), view.past.t
         if self.tranches == 1 or isinstance(made, Hold):
             return made
@@ -148,16 +157,16 @@ class Calendar(Handled):
         return np.maximum(np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1), opened)
 
     def _with_mixes(
-        self, made: Corridor, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past
-    ) -> Corridor:
-        """The corridor with rows more, which trade to the mixes (j, n); `of` (j,) : rows of the targets in force."""
+        self, made: NoTradeBands, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past
+    ) -> NoTradeBands:
+        """The bands with rows more, which trade to the mixes (j, n); `of` (j,) : rows of the targets in force."""
         more = restricted(band_rows(mixes, 0.0, 0.0) | {"target": made.target[of]}, world)
         rows = {name: np.concatenate([getattr(made, name), more[name]]) for name in more}
         return replace(made, row=row, **rows)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Threshold(Handled):
+class Threshold(StandardRule):
     """Trade when some weight has left its band, back into a box round the target.
 
     band : half-width: of kind "absolute", fraction of NAV, so that 0.02 is two percentage points; of kind "relative",
@@ -260,32 +269,34 @@ class Threshold(Handled):
         review = f", and {when(self.review_schedule)} to target" if self.review_schedule is not None else ""
         return words + checked(self) + review
 
-    def rows(self, known: Known) -> Bounds:
-        """The rows of the rule's corridor: on a review the band is zero, and so is the box."""
-        review = known.review[:, None]
-        trigger, box = (np.where(review, 0.0, self._half_widths(known, band)) for band in (self.band, self.destination))
-        return band_rows(known.target, trigger, box)
+    def rows(self, estimates: Estimates) -> Bounds:
+        """The rows of the no-trade bands: on a review the band is zero, and so is the box."""
+        review = estimates.review[:, None]
+        trigger, box = (
+            np.where(review, 0.0, self._half_widths(estimates, band)) for band in (self.band, self.destination)
+        )
+        return band_rows(estimates.target, trigger, box)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """Which lines move, and who pays."""
-        terms = super().terms(known)
+        options = super().options(estimates)
         if self.lines == "all":
-            return terms
-        payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(known.market.assets)}
+            return options
+        payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(estimates.market.assets)}
         if self.payer not in payers:
             raise ConfigError(
                 f"payer of {type(self).__name__} is {self.payer!r}: use 'pro_rata', 'cash' or a line of the market "
-                f"({', '.join(known.market.assets)})."
+                f"({', '.join(estimates.market.assets)})."
             )
-        return terms._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
+        return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
-    def _half_widths(self, known: Known, band: float) -> Array:
+    def _half_widths(self, estimates: Estimates, band: float) -> Array:
         """(K, n + 1) half-widths, that of cash last, fraction of NAV, where the band or the destination is `band`."""
-        lines = np.abs(np.column_stack([known.target, cash_of(known.target)]))
+        lines = np.abs(np.column_stack([estimates.target, cash_of(estimates.target)]))
         if self.kind == "absolute":
             return np.full(lines.shape, band)
         if self.kind == "volatility":
-            volatility = np.sqrt(np.diagonal(known.covariance, axis1=1, axis2=2))
+            volatility = np.sqrt(np.diagonal(estimates.covariance, axis1=1, axis2=2))
             lines[:, :-1] *= volatility
             lines[:, -1] = 0.0  # cash has none of its own
         widths = band * or_narrowest(lines)

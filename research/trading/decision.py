@@ -7,7 +7,7 @@ from research.accounting.view import check_trade, leverage_of
 from research.market.calendars import due
 from research.market.market import Array
 from research.portfolio import Portfolio
-from research.rules.corridor import RESTS
+from research.rules.no_trade_bands import RESTS
 from research.rules.protocol import traits
 from research.trading.sizing import Position
 

@@ -16,7 +16,7 @@ from research.errors import ConfigError
 from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.bands import band_rows
-from research.rules.corridor import restricted
+from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import formats, page
 from research.trading.decision import decision

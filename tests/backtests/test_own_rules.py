@@ -62,6 +62,8 @@ class Own(Bare):
     payer: str = "the bank"
     plain: str = "yes"
     corridor: str = "of a house"
+    no_trade_bands: str = "none"
+    options: str = "many"
     lot: float = 1.0
 
 

@@ -24,12 +24,12 @@ from research.market.market import Array, Mask, Past, frozen
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest
-from research.rules.by_risk import CHECKS
-from research.rules.corridor import UNSEEN, decide_in
 from research.rules.estimates import covariance_now
-from research.rules.handled import Square, check_allocation, check_window, when
+from research.rules.no_trade_bands import UNSEEN, decide_in
 from research.rules.no_trade_region import half_widths
 from research.rules.protocol import RuleTraits, Schedule
+from research.rules.risk_rules import CHECKS
+from research.rules.standard_rule import Square, check_allocation, check_window, when
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"

@@ -43,10 +43,10 @@ from research.rules import (
     BestPoint,
     Calendar,
     CompiledRule,
-    Corridor,
     CostBenefit,
     GroupThreshold,
     Never,
+    NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
     Rule,
@@ -300,18 +300,18 @@ class Peeks:
 
 @dataclass(frozen=True)
 class Foresees(CompiledRule):
-    """A corridor whose target is made from the mean return of all days, later ones too."""
+    """No-trade bands whose target is made from the mean return of all days, later ones too."""
 
     allocation: FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         best = np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))]
         rows = band_rows(best[None], 0.01, 0.0)
         days = len(market.dates)
-        return Corridor(
+        return NoTradeBands(
             np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, fraction=1.0, trigger="foresees"
         )
 

@@ -20,10 +20,10 @@ from research.rules import (
     BestPoint,
     Calendar,
     CompiledRule,
-    Corridor,
     CostBenefit,
     GroupThreshold,
     Never,
+    NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
     Threshold,
@@ -42,7 +42,7 @@ DATES = "2018-01-02"
 
 @pytest.fixture(params=["compiled", "by day"])
 def play(request: pytest.FixtureRequest, by_day: ByDay) -> Callable[..., Backtest]:
-    """`backtest`, once with the policy's corridor and once without."""
+    """`backtest`, once with the policy's no-trade bands and once without."""
 
     def play(market: Market, policy: Policy, costs: Costs, **more: object) -> Backtest:
         return backtest(market, policy if request.param == "compiled" else by_day(policy), costs, **more)
@@ -270,7 +270,7 @@ def test_an_optimal_region_is_played_both_ways_to_the_bit(
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 @pytest.mark.parametrize("name", RULES)
-def test_a_corridor_and_its_rule_asked_day_by_day_are_equal_to_the_bit(
+def test_no_trade_bands_and_their_rule_asked_day_by_day_are_equal_to_the_bit(
     make_market: MakeMarket, by_day: ByDay, name: str, lag: int
 ) -> None:
     market, costs, rule = (
@@ -331,9 +331,9 @@ class OnDays(CompiledRule):
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
-        days = self.calendar.corridor(market, targets).asked
-        return dataclasses.replace(self.rule.corridor(market, targets), asked=days)
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
+        days = self.calendar.no_trade_bands(market, targets).asked
+        return dataclasses.replace(self.rule.no_trade_bands(market, targets), asked=days)
 
 
 @pytest.mark.parametrize("to", ["target", "edge", Within(0.0)])

@@ -1,4 +1,4 @@
-"""An arena of three lines in a simulated market, and axes that make every kind of corridor on it."""
+"""An arena of three lines in a simulated market, and axes that make every kind of no-trade bands on it."""
 
 import numpy as np
 import pytest

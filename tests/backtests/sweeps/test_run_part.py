@@ -65,7 +65,7 @@ def test_a_part_does_not_depend_on_where_a_plan_is_cut(arena: Arena, axes: Axes,
 
 @dataclass(frozen=True)
 class Weekday:
-    """A policy without a corridor."""
+    """A policy without no-trade bands."""
 
     rule: Threshold
 
@@ -77,7 +77,7 @@ class Weekday:
         return self.rule.decide(view)  # type: ignore[arg-type]
 
 
-def test_a_policy_without_a_corridor_gives_the_same_row(arena: Arena, equal_bits: Equal) -> None:
+def test_a_policy_without_no_trade_bands_gives_the_same_row(arena: Arena, equal_bits: Equal) -> None:
     rule = Threshold(arena.strategic, 0.01, "edge")
     table = sweep(arena, Plan([rule, Weekday(rule)]), progress=False).table  # type: ignore[list-item]
     assert table["rule"].tolist() == ["threshold", "Weekday"]

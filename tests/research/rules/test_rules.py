@@ -9,7 +9,7 @@ from research.errors import ConfigError
 from research.market import Market, instruments_table
 from research.portfolio import RULES
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
-from research.rules.handled import Known
+from research.rules.standard_rule import Estimates
 
 EQUAL = EqualWeights()
 
@@ -31,16 +31,16 @@ def summer() -> Market:
     )
 
 
-def known(target: list[list[float]]) -> Known:
+def known(target: list[list[float]]) -> Estimates:
     """Targets, and nothing else that a plain band needs."""
     rows = np.array(target)
     none = np.zeros((0, *[rows.shape[1]] * 2))
-    return Known(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
+    return Estimates(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
 
 
 def asked(rule: Never | Calendar | Threshold, market: Market) -> list[str]:
-    corridor = rule.corridor(market, target_path(EQUAL, market))
-    return market.dates[corridor.asked].strftime("%m-%d").tolist()
+    bands = rule.no_trade_bands(market, target_path(EQUAL, market))
+    return market.dates[bands.asked].strftime("%m-%d").tolist()
 
 
 def test_a_calendar_asks_the_exchange_and_not_the_next_row(summer: Market) -> None:

@@ -14,18 +14,18 @@ from research.arguments import is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Array, Market, Mask, Past
-from research.rules.corridor import UNSEEN, Corridor, restricted
 from research.rules.estimates import covariance_now, covariances
+from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Holding, Schedule
-from research.rules.terms import PLAIN, Terms
+from research.rules.rule_options import PLAIN, RuleOptions
 
-Bounds = dict[str, Array]  # the rows of a corridor by name, as `bands.band_rows` gives them
+Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
 MOST = 100_000  # returns of a covariance: no market has more
 
 
-class Known(NamedTuple):
-    """What the K rows of a corridor are made from, as known when each came into force.
+class Estimates(NamedTuple):
+    """What the K rows of no-trade bands are made from, as known when each came into force.
 
     target : (K, n).  review : (K,) is the day of the row one of its `review_schedule`?
     covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
@@ -45,8 +45,8 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handled(CompiledRule):
-    """A rule that is a corridor.
+class StandardRule(CompiledRule):
+    """A rule of the workbench, which gives its decisions as no-trade bands.
 
     fraction : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
@@ -93,10 +93,10 @@ class Handled(CompiledRule):
         return None
 
     @abstractmethod
-    def rows(self, known: Known) -> Bounds:
-        """The rows of its corridor."""
+    def rows(self, estimates: Estimates) -> Bounds:
+        """The rows of its no-trade bands."""
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """What it asks and makes besides."""
         capped = self.turnover_cap is not None
         return PLAIN._replace(
@@ -104,8 +104,8 @@ class Handled(CompiledRule):
             makes_boxes=capped,
             cooldown=self.cooldown,
             turnover_cap=float(self.turnover_cap) if self.turnover_cap is not None else np.inf,
-            rates=known.rates,
-            tickets=known.tickets,
+            rates=estimates.rates,
+            tickets=estimates.tickets,
         )
 
     @property
@@ -113,7 +113,7 @@ class Handled(CompiledRule):
         """Has it neither a cooldown nor a turnover cap?"""
         return self.cooldown == 0 and self.turnover_cap is None
 
-    def uncapped(self) -> "Handled | None":
+    def uncapped(self) -> "StandardRule | None":
         """The same rule without its turnover cap; None where it has none."""
         return None if self.turnover_cap is None else replace(self, turnover_cap=None)
 
@@ -140,8 +140,8 @@ class Handled(CompiledRule):
         """(T,) days on which it is asked."""
         return scheduled(days, self.schedule, calendar, self.offset)
 
-    def _today(self, view: View) -> Hold | Corridor:
-        """The corridor of one day, or why it is not asked."""
+    def _today(self, view: View) -> Hold | NoTradeBands:
+        """The no-trade bands of one day, or why it is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
@@ -155,12 +155,12 @@ class Handled(CompiledRule):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
-        known = Known(
+        estimates = Estimates(
             view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past
         )
-        return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known)
+        return self._bands(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), estimates)
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays.  costs : what rules that weigh a trade against its cost, or rank lines by it, go by."""
         asked = self._asked(market.days, market.calendar)
         n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
@@ -173,7 +173,7 @@ class Handled(CompiledRule):
         row, of, reviewed, measured = _rows_of(targets, review, which)
         costs = Costs.bps(n) if costs is None else costs
         rates = costs.per_side
-        known = Known(
+        estimates = Estimates(
             targets.rows[of],
             reviewed,
             found[measured] if len(found) else found,
@@ -183,14 +183,14 @@ class Handled(CompiledRule):
             market,
         )
         unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else len(which)
-        return self._corridor((asked | review) & (which >= 0), row, known, unseen)
+        return self._bands((asked | review) & (which >= 0), row, estimates, unseen)
 
-    def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
-        rows, terms = restricted(self.rows(known), known.market), self.terms(known)
-        if any(known.market.trading):
-            terms = terms._replace(some=True, restricted=True)
-        of = {"terms": terms, "unseen": unseen, "again": self.again}
-        return Corridor(asked, row, **rows, fraction=self.fraction, trigger=self.trigger, **of)  # type: ignore[arg-type]
+    def _bands(self, asked: Mask, row: NDArray[np.int64], estimates: Estimates, unseen: int = 0) -> NoTradeBands:
+        rows, options = restricted(self.rows(estimates), estimates.market), self.options(estimates)
+        if any(estimates.market.trading):
+            options = options._replace(some=True, restricted=True)
+        of = {"options": options, "unseen": unseen, "again": self.again}
+        return NoTradeBands(asked, row, **rows, fraction=self.fraction, trigger=self.trigger, **of)  # type: ignore[arg-type]
 
     def _given(self, n: int) -> Array:
         """(1, n, n) the covariance that is known, or (0, n, n). Raises ConfigError for one of other lines."""
@@ -242,7 +242,7 @@ def when(schedule: Schedule, offset: int = 0) -> str:
     return words
 
 
-def checked(rule: Handled) -> str:
+def checked(rule: StandardRule) -> str:
     """When a rule checks, in words; nothing where it does at every close."""
     return "" if rule.schedule == "day" else f", checked {when(rule.schedule, rule.offset)}"
 
