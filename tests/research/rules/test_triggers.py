@@ -21,7 +21,7 @@ from research.rules import (
     TrackingError,
     Within,
 )
-from research.rules.best_point import best_weights
+from research.rules.best_weights import best_weights
 from research.rules.no_trade_region import half_widths
 from research.rules.one_asset import OVERSHOOT, best_half_width
 from research.rules.region import Region, destination
