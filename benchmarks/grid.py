@@ -45,17 +45,17 @@ def grid(market: Market) -> tuple[list[Lane], TargetPath]:
     rates = [Costs.bps(n, commission=bps) for bps in BPS]
     lanes = []
     for (allocation, targets), band in product(zip(allocations, paths, strict=True), BANDS):
-        corridor = Threshold(allocation, float(band)).corridor(market, targets)
-        lanes += [Lane(corridor, targets, costs, lag) for lag, costs in product(LAGS, rates)]
+        bands = Threshold(allocation, float(band)).no_trade_bands(market, targets)
+        lanes += [Lane(bands, targets, costs, lag) for lag, costs in product(LAGS, rates)]
     return lanes, paths[0]
 
 
 def same_lanes(market: Market, rule: Rule, count: int) -> tuple[list[Lane], TargetPath]:
     """One rule at `count` costs."""
     targets = target_path(rule.allocation, market)
-    corridor = rule.corridor(market, targets)
+    bands = rule.no_trade_bands(market, targets)
     costs = [Costs.bps(len(market.assets), commission=bps) for bps in BPS]
-    return [Lane(corridor, targets, costs[j % len(costs)], 0) for j in range(count)], targets
+    return [Lane(bands, targets, costs[j % len(costs)], 0) for j in range(count)], targets
 
 
 def processor(call: Callable[[], object], rounds: int = 3) -> float:
@@ -127,7 +127,7 @@ def vectorbt_seconds(market: Market, targets: TargetPath, count: int = 20) -> tu
             played = with_vectorbt.from_order_func(job, close)
             seconds.append(time.process_time() - before)
         if rate == 0.0:
-            lane = Lane(Threshold(EqualWeights(), band).corridor(market, targets), targets, job.costs, 0)
+            lane = Lane(Threshold(EqualWeights(), band).no_trade_bands(market, targets), targets, job.costs, 0)
             ours = play_lanes(market, [lane], targets, G, YEAR)[0, METRICS.index("nav")]
             gaps.append(abs(float(played.value().iloc[-1]) / ours - 1.0))
     if not max(gaps) < SAME:

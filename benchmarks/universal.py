@@ -45,7 +45,7 @@ def rivals(problem: Problem, paths: int, seed: int) -> dict[str, Rule]:
     return {
         "closed form, narrowed, cash held as well": NoTradeRegion(hold, **known),  # type: ignore[arg-type]
         "quadratic destination, tuned": tuned(
-            problem, paths, seed, lambda years: BestPoint(hold, check="day", horizon=years, **known), HORIZONS
+            problem, paths, seed, lambda years: BestPoint(hold, schedule="day", horizon=years, **known), HORIZONS
         ),
         "threshold to edge, tuned": tuned(problem, paths, seed, lambda band: Threshold(hold, band, "edge"), bands),
         "threshold to target, tuned": tuned(problem, paths, seed, lambda band: Threshold(hold, band), bands),

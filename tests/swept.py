@@ -19,10 +19,10 @@ from research.rules import Calendar, Never, Threshold
 
 def rules(allocation: Allocation, bands: Sequence[float]) -> Iterable[tuple[Any, dict[str, Any]]]:
     """Policies, each with its columns."""
-    none = {"every": "", "band": np.nan, "to": np.nan}
+    none = {"calendar": "", "band": np.nan, "to": np.nan}
     yield Never(allocation), none | {"rule": "never"}
     for every in ("week", "month", "quarter"):
-        yield Calendar(allocation, every), none | {"rule": "calendar", "every": every}  # type: ignore[arg-type]
+        yield Calendar(allocation, every), none | {"rule": "calendar", "calendar": every}  # type: ignore[arg-type]
     for band, to in product(bands, (0.0, 1.0)):
         policy = Threshold(allocation, band, to="edge" if to else "target")
         yield policy, none | {"rule": "threshold", "band": band, "to": to}

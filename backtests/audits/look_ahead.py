@@ -191,7 +191,7 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A policy that decides day by day, with what it answered: the market row, the box, and the part."""
+    """A policy that decides day by day, with what it answered: the market row, the box, and the fraction of the way."""
 
     policy: Policy
     allocation: Allocation | None
@@ -202,7 +202,7 @@ class _Recorded:
         answer = self.policy.decide(view)
         if isinstance(answer, Trade):
             self.rows.append(view.past.t)
-            edges = [answer.cash_lower, answer.cash_upper, answer.part]
+            edges = [answer.cash_lower, answer.cash_upper, answer.fraction]
             self.boxes.append(np.concatenate([answer.lower, answer.upper, edges]))
         return answer
 
@@ -223,13 +223,13 @@ class _Played:
             answered = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
             return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), answered)})
         result = backtest(market, policy, costs, start=start, lag=lag)
-        corridor = rule.corridor(market, result.targets, costs)
+        bands = rule.no_trade_bands(market, result.targets, costs)
         days = np.arange(result.first + 1, len(market.dates))
-        asked, row, *boxes = corridor.arrays
-        rates = corridor.terms.rates
-        answers: Facts = {f"box {k} of the corridor": (days, box[row[days]]) for k, box in enumerate(boxes)}
-        answers["days that ask the corridor"] = (days, asked[days])
-        answers["rates of the corridor"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
+        asked, row, *boxes = bands.arrays
+        rates = bands.options.rates
+        answers: Facts = {f"box {k} of the bands": (days, box[row[days]]) for k, box in enumerate(boxes)}
+        answers["days on which the rule is asked"] = (days, asked[days])
+        answers["rates of the bands"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
         return cls(result, answers)
 
     @cached_property

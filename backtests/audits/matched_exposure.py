@@ -17,7 +17,7 @@ from research.errors import DataError
 from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
 
-MONTHLY = partial(Calendar, every="month")
+MONTHLY = partial(Calendar, schedule="month")
 CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 

@@ -39,13 +39,15 @@ class SmoothedExposure:
 
     allocation: Allocation
     turbulent: Array
-    refit: Every = "week"
+    schedule: Every = "week"
 
     @classmethod
-    def on(cls, market: Market, allocation: Allocation, regimes: Regimes, refit: Every = "week") -> "SmoothedExposure":
+    def on(
+        cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: Every = "week"
+    ) -> "SmoothedExposure":
         """Smoothed over the whole `market`."""
         turbulent = on_dates(market, regimes.line, regimes.smoothed_knowing_the_future)
-        return cls(allocation, frozen(turbulent.to_numpy()), refit)
+        return cls(allocation, frozen(turbulent.to_numpy()), schedule)
 
     @property
     def window(self) -> int:
@@ -58,7 +60,7 @@ class SmoothedExposure:
 
     def __repr__(self) -> str:
         """Without its numbers."""
-        return f"SmoothedExposure({self.allocation!r}, refit={self.refit!r})"
+        return f"SmoothedExposure({self.allocation!r}, schedule={self.schedule!r})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

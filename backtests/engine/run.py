@@ -1,7 +1,7 @@
 """Playing one policy through history: what is played is checked and opened here.
 
-The days are kept by `loop`, compiled, where the policy is a corridor, and by `daily`, in Python, where it is not. What
-a trade is stands in `research.accounting`; when to trade stands in the policy.
+The days are kept by `loop`, compiled, where the policy gives no-trade bands, and by `daily`, in Python, where it does
+not. What a trade is stands in `research.accounting`; when to trade stands in the policy.
 """
 
 from numbers import Integral, Real
@@ -25,11 +25,11 @@ from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.calendars import met
 from research.market.market import Array
-from research.rules.corridor import Corridor
 from research.rules.estimates import check_year, known_from
-from research.rules.handled import Handled
+from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
-from research.rules.terms import Workspace
+from research.rules.rule_options import Workspace
+from research.rules.standard_rule import StandardRule
 
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
@@ -153,15 +153,15 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
     return target_path(allocation, market, start=first or 0)
 
 
-def _check_corridor(game: Game, corridor: Corridor) -> None:
-    """Refuse a corridor for other lines, or one whose boxes ask for more than the leverage limit at least."""
-    if corridor.lower.shape[1] != len(game.market.assets) or len(corridor.asked) != len(game.market.dates):
+def _check_bands(game: Game, bands: NoTradeBands) -> None:
+    """Refuse no-trade bands for other lines, or those whose boxes ask for more than the leverage limit at least."""
+    if bands.lower.shape[1] != len(game.market.assets) or len(bands.asked) != len(game.market.dates):
         raise PolicyError(
-            f"policy {game.name!r} has a corridor for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, "
-            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make it for this market."
+            f"policy {game.name!r} has no-trade bands for {bands.lower.shape[1]} lines and {len(bands.asked)} days, "
+            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make them for this market."
         )
-    least = np.maximum(np.where(np.isinf(corridor.lower), 0.0, corridor.lower), 0.0)
-    least = least - np.minimum(np.where(np.isinf(corridor.upper), 0.0, corridor.upper), 0.0)
+    least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
+    least = least - np.minimum(np.where(np.isinf(bands.upper), 0.0, bands.upper), 0.0)
     k = int(np.argmax(least.sum(axis=1)))
     if least[k].sum() > game.leverage_limit + 1e-9:
         i = int(np.argmax(least[k]))
@@ -232,14 +232,14 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     On rows of every session nothing is counted.  Raises : ConfigError.
     """
     days = market.days[first:]
-    if not isinstance(rule, Handled) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
+    if not isinstance(rule, StandardRule) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
     name, fits = short_name(rule), "or a schedule that fits the rows, such as 'week' for weekly ones."
     asked: list[tuple[str, str | int, int, str]] = [
-        (f"{rule.schedule_setting} of {name} is {rule.looks!r}", rule.looks, rule.offset, fits)
+        (f"schedule of {name} is {rule.schedule!r}", rule.schedule, rule.offset, fits)
     ]
     if rule.review_schedule is not None:
-        asked.append((f"review of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
+        asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
     if rule.window > 0:
         mend = "or a known `covariance` where the rule takes one."
         asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, mend))
@@ -277,21 +277,21 @@ def _play(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...
     rule = compiled_rule(game.policy)
     if rule is None or game.execution.sizing != "fractional":
         return play_daily(game, cash_units, ledger)
-    corridor = rule.corridor(game.market, game.targets.opened(game.first), game.costs)
-    _check_corridor(game, corridor)
-    count = _play_compiled(game, corridor, cash_units, ledger)
+    bands = rule.no_trade_bands(game.market, game.targets.opened(game.first), game.costs)
+    _check_bands(game, bands)
+    count = _play_compiled(game, bands, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
-    return tuple(of.get(j, corridor.trigger) for j in ledger.part_of[:count].tolist()), None
+    return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None
 
 
-def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
-    """Play a corridor; gives the number of bookings."""
+def _play_compiled(game: Game, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
+    """Play no-trade bands; gives the number of bookings."""
     units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
-    room, rule = Workspace.of(len(units)), corridor.compiled
+    room, rule = Workspace.of(len(units)), bands.compiled
     count, stopped = play(
         game.sessions,
         rule,
-        corridor.terms,
+        bands.options,
         game.desk,
         game.scratch,
         room,

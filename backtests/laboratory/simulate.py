@@ -24,7 +24,7 @@ from research.market import Market
 from research.market.market import Array, frozen
 from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
-from research.rules import Corridor
+from research.rules import NoTradeBands
 from research.rules.protocol import compiled_rule
 
 BLOCK = 8  # paths that are drawn together and played by one call
@@ -182,7 +182,7 @@ def difference(one: Played, other: Played, figure: str = "J", level: float = 0.9
 def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     """Play a rule on every path.
 
-    rule    : any policy with an allocation. Paths are played compiled where it is a corridor that is the same on two
+    rule    : any policy with an allocation. Paths are played compiled where its no-trade bands are the same on two
               of them, and costs depend on the size of a trade alone; otherwise one `backtest` at a time.
     workers : threads, which take one block of paths after the other; the figures are the same to the bit.
     Raises  : ConfigError and PolicyError as `backtest` does, naming the path where only some cannot be booked.
@@ -196,9 +196,9 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
             laboratory.warm_up,
             f"the rule has nothing to go by before step {first.first}: give that or more.",
         )
-    corridor = _common_corridor(laboratory, rule, first)
-    if corridor is not None:
-        figures, deviation = _by_block(laboratory, rule, first, corridor, workers)
+    bands = _common_bands(laboratory, rule, first)
+    if bands is not None:
+        figures, deviation = _by_block(laboratory, rule, first, bands, workers)
     else:
         found = [_measured(laboratory, laboratory.backtest(rule, k)) for k in range(laboratory.paths)]
         figures, deviation = (np.array(part) for part in zip(*found, strict=True))
@@ -208,18 +208,18 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     return Played(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
 
-def _common_corridor(laboratory: Laboratory, rule: Policy, first: Backtest) -> Corridor | None:
-    """The corridor of all paths, by which the compiled loop can play them; None where there is none.
+def _common_bands(laboratory: Laboratory, rule: Policy, first: Backtest) -> NoTradeBands | None:
+    """The no-trade bands of all paths, by which the compiled loop can play them; None where there are none.
 
-    A rule that reads returns has another one on the second path than on the first.
+    A rule that reads returns has others on the second path than on the first.
     """
     costs, found = laboratory.costs, compiled_rule(rule)
     by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
     once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
     if found is None or not (by_size and once and first.holds is None):
         return None
-    one, other = (found.corridor(market, first.targets, costs) for market in (first.market, laboratory.market(1)))
-    return one if _is_same(one.compiled, other.compiled) and _is_same(one.terms, other.terms) else None
+    one, other = (found.no_trade_bands(market, first.targets, costs) for market in (first.market, laboratory.market(1)))
+    return one if _is_same(one.compiled, other.compiled) and _is_same(one.options, other.options) else None
 
 
 def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
@@ -232,7 +232,7 @@ def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 
 
 def _by_block(
-    laboratory: Laboratory, rule: Policy, first: Backtest, corridor: Corridor, workers: int
+    laboratory: Laboratory, rule: Policy, first: Backtest, bands: NoTradeBands, workers: int
 ) -> tuple[Array, Array]:
     """Sums over days (W, figures) and (W, n), as `worlds.measure` has them; `first` is the backtest of the first path.
 
@@ -256,7 +256,7 @@ def _by_block(
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             w, t = play_block(
-                growths, 1.0 + cash, tradable, room, sessions, corridor.compiled, corridor.terms, game.desk, *opened,
+                growths, 1.0 + cash, tradable, room, sessions, bands.compiled, bands.options, game.desk, *opened,
                 strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
             )  # fmt: skip
             if t >= 0:

@@ -170,13 +170,13 @@ def families(problem: Problem) -> dict[str, Family]:
     priced = known | {"g": problem.g}
     waiting = partial(CostBenefit, holding, **priced)
     shrunk = partial(TrackingError, holding, **known)
-    best = partial(BestPoint, holding, check="day", **priced)
+    best = partial(BestPoint, holding, schedule="day", **priced)
     return {
         "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
         "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
         "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
         "tracking error": Family(
-            lambda limit, part: shrunk(limit=limit, part=part), [(a, b) for a in LIMITS for b in PARTS]
+            lambda limit, fraction: shrunk(limit=limit, fraction=fraction), [(a, b) for a in LIMITS for b in PARTS]
         ),
         "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
     }

@@ -93,7 +93,7 @@ class KnownOptimum:
                 f"with a fee of an event action {spec.action!r} would pay only for the lines that it trades: use one "
                 f"of {', '.join(ALL_LINES)}."
             )
-        one_by_one = replace(spec, every="day", block=1)
+        one_by_one = replace(spec, schedule="day", block=1)
         return training_days(one_by_one, self.weeks, self.laboratory.costs, self.problem.g, WEEKS, lag=0)
 
 

@@ -73,14 +73,14 @@ def region_of(policy: LearnedPolicy) -> Region:
         model.covariance,  # type: ignore[attr-defined]
         lab.costs.total,
         objective["g"],
-        interval=SESSIONS[policy.every] / objective["periods_per_year"],
+        interval=SESSIONS[policy.schedule] / objective["periods_per_year"],
     )
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
     """Play a policy, the closed-form bands and the optimal region on the same paths."""
     laboratory = _laboratory(policy, paths)
-    best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, check=policy.every)).J  # type: ignore[arg-type]
+    best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, schedule=policy.schedule)).J  # type: ignore[arg-type]
     days = _days(policy, laboratory)
     found = losses(laboratory, days, answer_of(policy.net, policy.standard))
     plain = losses(laboratory, in_bands(days), closed_form(days))
@@ -134,7 +134,7 @@ def _laboratory(policy: LearnedPolicy, paths: int) -> Laboratory:
 
 def _days(policy: LearnedPolicy, laboratory: Laboratory) -> TrainingDays:
     """What the worlds of a laboratory go by: its costs, and all that the policy measures gaps by."""
-    spec = Learned(FixedWeights(laboratory.target), every=policy.every)  # type: ignore[arg-type]
+    spec = Learned(FixedWeights(laboratory.target), schedule=policy.schedule)  # type: ignore[arg-type]
     market = replace(laboratory, days=TRAINED_ON, warm_up=0).market(0)
     days = training_days(spec, market, laboratory.costs, laboratory.g, laboratory.periods_per_year, lag=0)
     own = policy.scales

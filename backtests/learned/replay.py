@@ -25,7 +25,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
     one_of("line is", line, market.assets)
     i, first = market.assets.index(line), played.first
     days = np.arange(first + 1, len(market.dates))
-    decides = last_of(market.days[first + 1 :], policy.every, market.calendar)
+    decides = last_of(market.days[first + 1 :], policy.schedule, market.calendar)
     targets = np.array([played.targets.at(int(t)) for t in days])
     same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
     made = asked(

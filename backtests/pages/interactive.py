@@ -120,7 +120,7 @@ def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
     With more than 30 values only some are named.
     """
     column = table[axis].where(table[axis] != "")
-    values = sorted(column.dropna().unique(), key=list(CALENDARS).index if axis == "every" else None)
+    values = sorted(column.dropna().unique(), key=list(CALENDARS).index if axis == "calendar" else None)
     place = {value: k for k, value in enumerate(values)}
     step = -(-len(values) // 30)
     named = [(k, axis_value(axis, value)) for value, k in place.items() if k % step == 0]

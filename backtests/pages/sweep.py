@@ -31,7 +31,13 @@ __all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "swe
 
 BEST = 12  # rows of the table of the best
 MOST = 60  # values of an axis that a map has room for
-MAPS = (("band", "to"), ("band", "cost_multiple"), ("every", "cost_multiple"), ("band", "window"), ("window", "every"))
+MAPS = (
+    ("band", "to"),
+    ("band", "cost_multiple"),
+    ("calendar", "cost_multiple"),
+    ("band", "window"),
+    ("window", "calendar"),
+)
 LAGGED = ("J", "tracking_error", "growth")
 STARTED = ("J", "growth")
 COLUMNS = ("J", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")

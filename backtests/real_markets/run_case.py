@@ -46,12 +46,12 @@ ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
 CHECKS = ("day", "week")
 CALENDARS: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
 FAMILIES: Mapping[str, Choices] = {
-    "band to target": Choices(threshold, band=BANDS, to=0.0, check=CHECKS),
-    "band to edge": Choices(threshold, band=BANDS, to=1.0, check=CHECKS),
-    "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), check=CHECKS),
+    "band to target": Choices(threshold, band=BANDS, to=0.0, schedule=CHECKS),
+    "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
+    "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
 BETTER_CALENDAR, CLOSED_FORM, UNTAUGHT = "better calendar", "closed form", "nothing learned"
-TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
+TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
     "gradient": 48 * UPDATE,
@@ -105,12 +105,12 @@ def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
     Those of the closed form are narrowed for weekly checks, from the last year's covariance. Those with which learners
     begin are not, and come from the covariance of all training days. The universal rebalancer's are its own.
     """
-    region = NoTradeRegion(held, arena.g, check="week", periods_per_year=arena.periods_per_year)
+    region = NoTradeRegion(held, arena.g, schedule="week", periods_per_year=arena.periods_per_year)
     universal = Universal(held, arena.g, periods_per_year=arena.periods_per_year)
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
-        UNTAUGHT: untaught(Learned(held, steps=1, every="week"), *_learned_from(arena), lag=arena.lag),
+        UNTAUGHT: untaught(Learned(held, steps=1, schedule="week"), *_learned_from(arena), lag=arena.lag),
         "universal": universal,
     }
     return {"never": Never(held), **calendars, **boxes}
@@ -162,7 +162,7 @@ def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 
 def spec(held: Allocation, name: str, budget: Budget) -> Learned:
     """A learner of `LEARNERS` before it is trained."""
-    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, every="week", **LEARNERS[name])
+    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, schedule="week", **LEARNERS[name])
 
 
 def _ruled(arena: Arena, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:

@@ -92,9 +92,9 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping
         raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
     calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
-    if x == "every":  # in their own order, and not by name
+    if x == "calendar":  # in their own order, and not by name
         means, counts = means[calendars], counts[calendars]
-    elif y == "every":
+    elif y == "calendar":
         means, counts = means.loc[calendars], counts.loc[calendars]
     others = [c for c in (*policy_axes(table), *CONDITIONS) if c not in (x, y) and c not in held]
     averaged = {c: n for c in others if (n := len(rows[c].unique())) > 1}
@@ -134,7 +134,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
     A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
     """
     rows = policies(table).loc[at(table, chosen or today(table)).index]
-    calendar = rows["every"].map({name: k for k, name in enumerate(CALENDARS)})
+    calendar = rows["calendar"].map({name: k for k, name in enumerate(CALENDARS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
         name if band != band else f"{100.0 * band:.3g}%"

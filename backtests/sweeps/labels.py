@@ -25,7 +25,7 @@ OWN = ("strategic", "fixed")  # allocations that need no name: the first of them
 AXES: Mapping[str, str] = {
     "portfolio": "portfolio",
     "rule": "rule",
-    "every": "calendar",
+    "calendar": "calendar",
     "band": "band, % of NAV",
     "to": "destination, share of the band",
     "allocation": "allocation",
@@ -38,7 +38,7 @@ CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "q
 AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
 ORDER = ("never", "calendar", "threshold")  # of families in a legend
 USUAL = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata"}  # in most rules
-SINGLE = ("rule", "every", "band", "allocation")  # axes that make no family of their values, or always do
+SINGLE = ("rule", "calendar", "band", "allocation")  # axes that make no family of their values, or always do
 HANDFUL = 8  # values of an axis that make families of their own; what has more was drawn
 DRAWN = ", drawn"  # ends the name of a family with such an axis
 
@@ -115,7 +115,7 @@ def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], o
 
 
 def _name(record: Mapping[str, Any]) -> str:
-    rule, band, every = record["rule"], record.get("band", np.nan), record.get("every", "")
+    rule, band, every = record["rule"], record.get("band", np.nan), record.get("calendar", "")
     if rule == "calendar":
         return CALENDARS.get(str(every), f"each {every}")
     if band == band:
@@ -160,12 +160,13 @@ def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
 def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
     """The settings of a policy besides the usual, of those that are `varied`, in words.
 
-    >>> further_words({"rule": "threshold", "check": "month", "part": 0.5, "cap": float("nan")}, ["check", "cap"])
-    ', check month'
+    >>> record = {"rule": "threshold", "schedule": "month", "fraction": 0.5, "cap": float("nan")}
+    >>> further_words(record, ["schedule", "cap"])
+    ', schedule month'
 
     What most rules leave as it is, such as no cooldown, is not said.
     """
-    known = ("rule", "every", "band", "to", "allocation", "window")
+    known = ("rule", "calendar", "band", "to", "allocation", "window")
     kept = {c: v for c, v in record.items() if c in varied and c not in known}
     further = {c: v for c, v in kept.items() if v == v and v not in ("", USUAL.get(c))}
     return "".join(f", {c} {axis_value(c, v)}" for c, v in further.items())

@@ -1,8 +1,8 @@
 """What a sweep plays: configurations, numbered in an order in which neighbours share the most.
 
 A plan holds its axes and not its configurations: number i is decoded when it is asked for, so that ten million of them
-take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares a
-corridor stands side by side.
+take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares
+no-trade bands stands side by side.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Strategic:
     """The strategic target of whichever portfolio a policy is played on: what a sweep's policies hold by default."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    refit: ClassVar[str] = "listing"
+    schedule: ClassVar[str] = "listing"
     window: ClassVar[int] = 0
 
     def target(self, past: Past) -> Array:
@@ -262,10 +262,11 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
     elif isinstance(policy, NoTradeRegion):
         to = 1.0 if policy.to == "edge" else 0.0
     own = not isinstance(policy, RuleTraits)
-    settings = _settings(policy, ("allocation",) if own else ("allocation", "every", "band", "to"))
+    of_column = () if own else ("band", "to") if promised.desk_schedule is None else ("band", "to", "schedule")
+    settings = _settings(policy, ("allocation", *of_column))
     return {
         "rule": rule_key(policy) or (short_name(policy) if own else promised.family),
-        "every": str("" if promised.desk_schedule is None else promised.desk_schedule),
+        "calendar": str("" if promised.desk_schedule is None else promised.desk_schedule),
         "band": band,
         "to": to,
         "allocation": names.get(kind, kind),

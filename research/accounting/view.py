@@ -167,8 +167,8 @@ class Trade:
     lower, upper : (n,) fraction of NAV. To a target: equal. A line to leave alone: -inf and inf.
     cash_lower, cash_upper : the box of cash, [0, 0] when the target holds none.
     why : the reason; without one it is reported that the rule decided so.
-    part : how much of the way to the nearest point of the box to go today, in (0, 1].
-    again : is the policy asked again on the next day where `part` is less than 1?
+    fraction : how much of the way to the nearest point of the box to go today, in (0, 1].
+    again : is the policy asked again on the next day where `fraction` is less than 1?
     by_then : what the box becomes for the weights (n,) and cash as drifted to the booking, and the lines (n,) that can
     trade then, where it depends on them.
     """
@@ -178,7 +178,7 @@ class Trade:
     why: Why = NO_REASON
     cash_lower: float = 0.0
     cash_upper: float = 0.0
-    part: float = 1.0
+    fraction: float = 1.0
     again: bool = True
     by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
@@ -223,10 +223,10 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
             f"{where} returned a box with lower {trade.lower[i]:.6f} above upper {trade.upper[i]:.6f} for {names[i]}: "
             "order its bounds."
         )
-    if not (0.0 < trade.part <= 1.0 and trade.cash_lower <= trade.cash_upper):
+    if not (0.0 < trade.fraction <= 1.0 and trade.cash_lower <= trade.cash_upper):
         raise PolicyError(
-            f"{where} returned part {trade.part} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: part lies in "
-            "(0, 1] and the box is ordered."
+            f"{where} returned fraction {trade.fraction} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: "
+            "fraction lies in (0, 1] and the box is ordered."
         )
     lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (trade.lower, trade.upper))
     least = np.maximum(lower, 0.0) - np.minimum(upper, 0.0)

@@ -1,7 +1,7 @@
 """What an allocation is, and the path of targets that it gives a market.
 
-A target depends on the past alone, not on holdings, rule or cost: so an allocation is asked on its refit dates only,
-and its path is computed once and handed to every policy that uses it.
+A target depends on the past alone, not on holdings, rule or cost: so an allocation is asked on the days of its schedule
+only, and its path is computed once and handed to every policy that uses it.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ class Allocation(Protocol):
 
     A target may miss a sum of 1 by what rounding to five decimals leaves: `target_path` then scales it to 1.
 
-    refit  : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
+    schedule : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
              "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves the market,
              for the target in force would hold what is gone.
     window : returns that it needs; 0 for none.
     """
 
     @property
-    def refit(self) -> str:
+    def schedule(self) -> str:
         """When it is asked."""
         ...
 
@@ -110,15 +110,15 @@ class TargetPath:
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
-    """The path of targets of `allocation` on `market`, ready at the close of row `start` and asked on refit dates only.
+    """The path of targets of `allocation` on `market`, asked on the days of its schedule only.
 
-    start   : first row at whose close a target is needed. The one in force there is that of the last refit date not
-              after it; earlier refits are skipped. If no line had a complete window then, it is asked at `start`.
+    start   : first row at whose close a target is needed. The one in force there is that of the schedule's last day not after
+              it; earlier days are skipped. If no line had a complete window then, it is asked at `start`.
     Returns : a TargetPath; a target computed at row t is in force from the close of t on. A target whose weights sum to
               1 but for rounding to five decimals, 5e-6 a line at most (PyPortfolioOpt's `clean_weights` sums to
               0.99999 or 1.00001), is divided by its sum, and `TargetPath.rounded` says by how much it was off: the
               difference is neither leverage nor a target for cash.
-    Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown refit or a `start`
+    Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown schedule or a `start`
               outside the market; PolicyError for a target that is not n finite numbers.
     """
     sessions = len(market.dates)
@@ -193,14 +193,14 @@ def _scaled(rows: Array) -> tuple[Array, float]:
 
 def _refit_rows(allocation: Allocation, market: Market) -> Rows:
     """Rows at whose close the allocation is due to be asked; for "listing" the first row is one."""
-    if allocation.refit == LISTING:
+    if allocation.schedule == LISTING:
         return np.union1d(0, market.listings)
-    if allocation.refit not in EVERY:
+    if allocation.schedule not in EVERY:
         raise ConfigError(
-            f"refit of {allocation!r} is {allocation.refit!r}. Use one of {', '.join((LISTING, *EVERY))}."
+            f"schedule of {allocation!r} is {allocation.schedule!r}. Use one of {', '.join((LISTING, *EVERY))}."
         )
     exits = market.exits[market.exits < len(market.dates)]
-    return np.union1d(np.flatnonzero(last_of(market.days, allocation.refit, market.calendar)), exits)
+    return np.union1d(np.flatnonzero(last_of(market.days, allocation.schedule, market.calendar)), exits)
 
 
 def _complete(allocation: Allocation, market: Market) -> Mask:

@@ -33,9 +33,9 @@ class ConstantExposure:
             refuse("exposure of ConstantExposure is", self.exposure, "give a share from 0 to 1, such as 0.6.")
 
     @property
-    def refit(self) -> str:
+    def schedule(self) -> str:
         """When the other one is asked."""
-        return self.allocation.refit
+        return self.allocation.schedule
 
     @property
     def window(self) -> int:
@@ -54,7 +54,7 @@ class VolatilityTarget:
     volatility : a year, such as 0.10.  most : share of the target, at the most; 1 borrows nothing.
     lookback : returns of which the volatility is taken, each with the weights of today; a line without so many counts
                as if it moved with the others.
-    refit : "day", "week", "month", "quarter" or "year".
+    schedule : "day", "week", "month", "quarter" or "year".
     Raises : ConfigError for settings outside these; when asked, DataError where the target did not move, or no line
              of it has its whole window.
     Source : Moreira and Muir (2017), Volatility-Managed Portfolios, Journal of Finance 72(4); with volatility, as desks
@@ -64,7 +64,7 @@ class VolatilityTarget:
     allocation: Allocation
     volatility: float
     lookback: int = 63
-    refit: Every = "month"
+    schedule: Every = "month"
     most: float = 1.0
     periods_per_year: float = 252.0
 
@@ -72,7 +72,7 @@ class VolatilityTarget:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("VolatilityTarget", self.lookback, self.refit)
+        check_estimate("VolatilityTarget", self.lookback, self.schedule)
         numbers = {name: getattr(self, name) for name in ("volatility", "most", "periods_per_year")}
         check_positive(**{f"{name} of VolatilityTarget": value for name, value in numbers.items()})
 

@@ -24,18 +24,18 @@ class FunctionAllocation:
     function : of a frame (window, k) of simple returns, dates down and the names of the k lines with a complete window
                across; gives their weights, fraction of NAV: by name (a mapping or a Series; zero for a line that is not
                named), or (k,) in the order of the columns. Cash is the rest.
-    window   : returns, at least 2.      refit : "day", "week", "month", "quarter" or "year".
+    window   : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
     Raises   : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary, and
                PolicyError, naming function and date, for weights of unknown names or of another form.
     """
 
     function: Callable[[pd.DataFrame], Any]
     window: int = 252
-    refit: Every = "month"
+    schedule: Every = "month"
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("FunctionAllocation", self.window, self.refit)
+        check_estimate("FunctionAllocation", self.window, self.schedule)
         if not callable(self.function):
             raise ConfigError(
                 f"function of FunctionAllocation is {self.function!r}. Give a function of a frame of returns, such as "
@@ -44,7 +44,7 @@ class FunctionAllocation:
 
     def __repr__(self) -> str:
         """The function by its name, so that the same allocation prints the same text in every process."""
-        return f"FunctionAllocation({self._name}, window={self.window}, refit={self.refit!r})"
+        return f"FunctionAllocation({self._name}, window={self.window}, schedule={self.schedule!r})"
 
     def target(self, past: Past) -> Array:
         """(n,) the function's weights for the lines with a complete window; zero for the others."""

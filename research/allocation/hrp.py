@@ -38,7 +38,7 @@ ORDERS = ("optimal", "pypfopt")
 class HRP:
     """Hierarchical risk parity on the sample covariance of a window of returns.
 
-    window   : returns, at least 2.      refit : "day", "week", "month", "quarter" or "year".
+    window   : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
     linkage  : "single" (the paper's), "complete", "average", "weighted" or "ward".
     distance : "correlation" (the libraries') or "columns" (the paper's).
     order    : "optimal", blind to the order of columns, or "pypfopt", which is not.
@@ -47,7 +47,7 @@ class HRP:
     """
 
     window: int = 252
-    refit: Every = "month"
+    schedule: Every = "month"
     linkage: Linkage = "single"
     distance: Distance = "correlation"
     order: Order = "optimal"
@@ -56,7 +56,7 @@ class HRP:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("HRP", self.window, self.refit)
+        check_estimate("HRP", self.window, self.schedule)
         _check_choices(self.linkage, self.distance, self.order)
 
     def target(self, past: Past) -> Array:

@@ -17,19 +17,19 @@ class RegimeExposure:
     """Another allocation's target, times the probability that today is calm, as known today; the rest is cash.
 
     regimes : of one line of the market, fitted before.
-    refit   : "day", "week", "month", "quarter" or "year".
-    Raises  : ConfigError for another refit; when asked, PolicyError on a date that the regimes were fitted after.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises  : ConfigError for another schedule; when asked, PolicyError on a date that the regimes were fitted after.
     Source  : Ang and Bekaert (2004), How Regimes Affect Asset Allocation, Financial Analysts Journal 60(2): their
               switch between stocks and cash, by degrees.
     """
 
     allocation: Allocation
     regimes: Regimes
-    refit: Every = "week"
+    schedule: Every = "week"
 
     def __post_init__(self) -> None:
         """Check the schedule."""
-        one_of("refit of RegimeExposure is", self.refit, EVERY)
+        one_of("schedule of RegimeExposure is", self.schedule, EVERY)
 
     @property
     def window(self) -> int:

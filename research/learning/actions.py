@@ -41,7 +41,7 @@ BANDS, EDGES, HOLD_OR_TRADE, FRACTION, GATE, EXPOSURE, WEIGHTS = range(len(ACTIO
 
 
 class Asked(NamedTuple):
-    """What W portfolios are asked: lower and upper (W, n), cash (W, 4) as a `Corridor` holds it, part (W,) in [0, 1].
+    """What W portfolios are asked: lower and upper (W, n), cash (W, 4) as in `NoTradeBands`, part (W,) in [0, 1].
 
     A part of zero is to hold.
     """

@@ -19,7 +19,7 @@ from research.learning.state import LOOKBACK, SHARED, Floats, Scales, Standard, 
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
 from research.market.market import Array, frozen
-from research.rules.corridor import decide_in
+from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
 
 FORMAT = "learned rebalancing policy, 2"
@@ -32,7 +32,7 @@ SAME = 1e-9  # of NAV: two targets that differ by less are one
 class LearnedPolicy(FittedRule):
     """What the state asks for, by its action, at the last session of every period; made by `train`.
 
-    allocation : what to hold.  every : the period.  assets : the lines, in the market's order.
+    allocation : what to hold.  schedule : the period.  assets : the lines, in the market's order.
     seen     : the last date that it learned from; it decides from there on.
     scales, standard, net : what it measures gaps by, what it standardises features by, and its network.
     card     : what it saw, how it was trained and what it was worth there, in plain JSON values.
@@ -40,7 +40,7 @@ class LearnedPolicy(FittedRule):
     """
 
     allocation: Allocation
-    every: str
+    schedule: str
     assets: tuple[str, ...]
     seen: pd.Timestamp
     scales: Scales
@@ -58,12 +58,12 @@ class LearnedPolicy(FittedRule):
     @property
     def desk_schedule(self) -> Schedule:
         """Its period: a desk trades once the end of one was missed."""
-        return self.every  # type: ignore[return-value]  # as its settings checked it
+        return self.schedule  # type: ignore[return-value]  # as its settings checked it
 
     @property
     def long_name(self) -> str:
         """What it does, in a few words."""
-        return f"{LEARNED[self.action]} learned, asked each {self.every}"
+        return f"{LEARNED[self.action]} learned, asked each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or trade into the box of its answer; asked at the last scheduled session of its period.
@@ -72,7 +72,7 @@ class LearnedPolicy(FittedRule):
                  trained for.
         """
         self._check(view)
-        if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
+        if not (view.unfinished or last_of(view.past.days[-1:], self.schedule, view.past.calendar)[0]):
             return Hold(Why("learned"))
         kind = np.array([self._kind(view)])
         lower, upper, cash, part = asked(self.action, self.answer(view)[None], kind, self.scales)
@@ -108,7 +108,7 @@ class LearnedPolicy(FittedRule):
     def __repr__(self) -> str:
         """One line: what it holds, when it decides, its seed, and what it saw."""
         return (
-            f"LearnedPolicy({self.allocation!r}, every={self.every!r}, seed={self.card.get('seed')}, "
+            f"LearnedPolicy({self.allocation!r}, schedule={self.schedule!r}, seed={self.card.get('seed')}, "
             f"seen={self.seen:%Y-%m-%d})"
         )
 
@@ -154,7 +154,7 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
         **policy.card,
         "format": FORMAT,
         "allocation": _allocation_settings(policy.allocation),
-        "every": policy.every,
+        "every": policy.schedule,
         "action": policy.action,
         "assets": list(policy.assets),
         "seen": f"{policy.seen:%Y-%m-%d}",
@@ -211,7 +211,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
         raise ValueError(f"seen is {card['seen']!r}, expected a date")
     return LearnedPolicy(
         allocation=_allocation(card["allocation"]),
-        every=every,
+        schedule=every,
         assets=assets,
         seen=pd.Timestamp(card["seen"]),
         scales=measured,

@@ -23,8 +23,8 @@ from research.learning.learners.settings import (
 )
 from research.learning.rewards import MINUS_J, Reward
 from research.learning.variation import Variation
-from research.rules.handled import check_allocation
 from research.rules.protocol import UnfittedRule
+from research.rules.standard_rule import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
 LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when they open
@@ -37,7 +37,7 @@ class Learned(UnfittedRule):
     allocation    : what to hold; its target changes only when a line is listed (FixedWeights, EqualWeights).
     steps         : decisions a seed learns from, at the least: updates are whole (`whole_steps`).
     seeds         : one policy is trained from each.
-    every         : "day", "week" or "month": it decides at the last session of each.
+    schedule      : "day", "week" or "month": it decides at the last session of each.
     block         : mean length of the blocks of days that worlds are made of, sessions: long enough to keep a spell
                     of high volatility together, short enough that a year draws from many.
     current_share : of the worlds, those that hold the lines listed on the last training day. The others hold what was
@@ -63,7 +63,7 @@ class Learned(UnfittedRule):
     allocation: Allocation
     steps: int = 1_500_000
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    every: Literal["day", "week", "month"] = "week"
+    schedule: Literal["day", "week", "month"] = "week"
     block: int = 40
     current_share: float = 0.5
     variation: Variation = field(default_factory=Variation)
@@ -84,18 +84,18 @@ class Learned(UnfittedRule):
     def __post_init__(self) -> None:
         """Check the settings and keep the seeds immutable."""
         check_allocation(self)
-        refit = self.allocation.refit
-        if refit != LISTING:
+        schedule = self.allocation.schedule
+        if schedule != LISTING:
             raise ConfigError(
-                f"Learned holds {self.allocation!r}, which is refitted ({refit!r}), and it works with targets that "
+                f"Learned holds {self.allocation!r}, which is refitted ({schedule!r}), and it works with targets that "
                 "change only when a line is listed. Give it FixedWeights or EqualWeights, or use a Threshold."
             )
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
         check_within(self, "current_share", 0.0, 1.0)
-        one_of("every of Learned is", self.every, SESSIONS)
-        if self.episode * SESSIONS[self.every] > LONGEST:
-            most = LONGEST // SESSIONS[self.every]
+        one_of("schedule of Learned is", self.schedule, SESSIONS)
+        if self.episode * SESSIONS[self.schedule] > LONGEST:
+            most = LONGEST // SESSIONS[self.schedule]
             refuse("episode of Learned is", self.episode, f"give {most:,} decisions, a hundred years, at most.")
         for f in fields(self):
             kind: Any = f.default_factory

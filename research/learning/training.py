@@ -181,7 +181,7 @@ def _policy(
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
-        every=spec.every,
+        schedule=spec.schedule,
         assets=days.market.assets,
         seen=days.market.dates[-1],
         scales=days.scales,

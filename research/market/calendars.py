@@ -50,7 +50,7 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
     raise _unknown(every)
 
 
-def check_schedule(every: str | int, offset: int = 0, name: str = "every") -> None:
+def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") -> None:
     """Refuse what is no schedule (see `scheduled`). Raises ConfigError, naming the parameter and its value.
 
     name : of the parameter that is the schedule.
@@ -127,7 +127,7 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calenda
     return bool(scheduled(since, every, calendar, offset).any()) if len(since) else False
 
 
-def _unknown(every: object, name: str = "every") -> ConfigError:
+def _unknown(every: object, name: str = "schedule") -> ConfigError:
     near = get_close_matches(str(every).lower(), OFFSETS, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(

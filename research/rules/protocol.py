@@ -19,7 +19,7 @@ from research.allocation import Allocation, TargetPath
 from research.market.market import Market
 
 if TYPE_CHECKING:
-    from research.rules.corridor import Corridor
+    from research.rules.no_trade_bands import NoTradeBands
 
 Schedule = (
     Literal[
@@ -133,7 +133,7 @@ class CompiledRule(RuleTraits, ABC):
         """Hold, or the box to bring the weights into: the same decision as that of the arrays."""
 
     @abstractmethod
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> "Corridor":
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> "NoTradeBands":
         """The rule as arrays on this market.
 
         market  : T days of n lines.
@@ -171,7 +171,9 @@ def compiled_rule(policy: object) -> CompiledRule | None:
     if not isinstance(policy, CompiledRule):
         return None
     order = type(policy).__mro__
-    arrays, decision = (next(k for k, c in enumerate(order) if name in vars(c)) for name in ("corridor", "decide"))
+    arrays, decision = (
+        next(k for k, c in enumerate(order) if name in vars(c)) for name in ("no_trade_bands", "decide")
+    )
     return policy if arrays <= decision else None
 
 

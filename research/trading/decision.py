@@ -7,7 +7,7 @@ from research.accounting.view import check_trade, leverage_of
 from research.market.calendars import due
 from research.market.market import Array
 from research.portfolio import Portfolio
-from research.rules.corridor import RESTS
+from research.rules.no_trade_bands import RESTS
 from research.rules.protocol import traits
 from research.trading.sizing import Position
 
@@ -60,4 +60,4 @@ def decision(
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
     """Does a trade go a part of its way, or up to a cap, so that it is asked for once at a close?"""
-    return trade.part < 1.0 or traits(policy).turnover_cap is not None
+    return trade.fraction < 1.0 or traits(policy).turnover_cap is not None

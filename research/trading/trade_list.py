@@ -16,7 +16,7 @@ from research.errors import ConfigError
 from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.bands import band_rows
-from research.rules.corridor import restricted
+from research.rules.no_trade_bands import restricted
 from research.rules.protocol import held_by, short_name, traits
 from research.trading import formats, page
 from research.trading.decision import decision
@@ -339,4 +339,4 @@ def _wanted(
             return whole, CAP
     if traits(policy).tranches > 1:
         return _to_target(portfolio, target, answer.why), TRANCHES
-    return answer, PART if answer.part < 1.0 else OTHERS
+    return answer, PART if answer.fraction < 1.0 else OTHERS

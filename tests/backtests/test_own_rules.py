@@ -39,9 +39,11 @@ class Own(Bare):
 
     allocation: Allocation = EQUAL
     every: str = "fortnight"
+    part: int = 7
+    fraction: int = 7
     check: int = -1
     review: str = "none"
-    refit: str = "never"
+    schedule: str = "never"
     schedule: str = "noon"
     window: str = "the last day of March"
     covariance: str = "sample"
@@ -60,6 +62,8 @@ class Own(Bare):
     payer: str = "the bank"
     plain: str = "yes"
     corridor: str = "of a house"
+    no_trade_bands: str = "none"
+    options: str = "many"
     lot: float = 1.0
 
 
@@ -155,7 +159,7 @@ def test_it_is_swept_and_its_settings_stand_under_its_own_name() -> None:
     table = sweep(arena, plan, progress=False).table
     own = table[table["rule"] == "Own"]
     assert len(own) == 4
-    assert set(own["every"]) == {""}
+    assert set(own["calendar"]) == {""}
     assert own["band"].isna().all()
     assert set(own["Own.lot"]) == {1.0, 2.0}
     assert own["J"].tolist()[:2] == table[table["rule"] == "Bare"]["J"].tolist()

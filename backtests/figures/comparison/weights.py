@@ -105,9 +105,9 @@ def _bands(played: Backtest, rows: np.ndarray) -> tuple[Array, Array]:
     rule = compiled_rule(played.policy)
     if rule is None or rule.family not in ("band", "tuned"):
         return nothing, nothing
-    corridor = rule.corridor(played.market, played.targets.opened(played.first), played.costs)
-    k = corridor.row[rows]
-    return 100.0 * corridor.trigger_lower[k], 100.0 * corridor.trigger_upper[k]
+    bands = rule.no_trade_bands(played.market, played.targets.opened(played.first), played.costs)
+    k = bands.row[rows]
+    return 100.0 * bands.trigger_lower[k], 100.0 * bands.trigger_upper[k]
 
 
 def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:

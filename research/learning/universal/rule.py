@@ -24,12 +24,12 @@ from research.market.market import Array, Mask, Past, frozen
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest
-from research.rules.by_risk import CHECKS
-from research.rules.corridor import UNSEEN, decide_in
 from research.rules.estimates import covariance_now
-from research.rules.handled import Square, check_allocation, check_window, when
+from research.rules.no_trade_bands import UNSEEN, decide_in
 from research.rules.no_trade_region import half_widths
 from research.rules.protocol import RuleTraits, Schedule
+from research.rules.risk_rules import CHECKS
+from research.rules.standard_rule import Square, check_allocation, check_window, when
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
@@ -95,7 +95,7 @@ class Universal(RuleTraits):
     """A box round each line's target, as wide as the universal rebalancer has it for the weights of the day.
 
     allocation : what to hold.  g : price of squared tracking.
-    every      : when it decides, as `Calendar` has it; the boxes are made for as long as that is.
+    schedule   : when it decides, as `Calendar` has it; the boxes are made for as long as that is.
     returns, periods_per_year, covariance : what it knows of risk, as `NoTradeRegion` has it.
     Costs are each line's commission and half-spread on the day. Of a line without its whole window nothing is known: it
     has the narrowest box of the others. Cash trades for nothing, and takes what the lines' boxes leave.
@@ -104,7 +104,7 @@ class Universal(RuleTraits):
 
     allocation: Allocation
     g: float = 5.0
-    every: Schedule = "week"
+    schedule: Schedule = "week"
     returns: int = 252
     periods_per_year: float = 252.0
     covariance: Square | None = None
@@ -117,7 +117,7 @@ class Universal(RuleTraits):
         check_positive(**{"g of Universal": self.g})
         check_window(self, "returns", self.returns, self.periods_per_year)
         try:
-            check_schedule(self.every)
+            check_schedule(self.schedule, name="schedule")
         except ConfigError as error:
             raise ConfigError(f"Universal: {error}") from error
         if self.covariance is not None:
@@ -136,24 +136,24 @@ class Universal(RuleTraits):
     @property
     def desk_schedule(self) -> Schedule:
         """When it decides: a desk trades once a day of it was missed."""
-        return self.every
+        return self.schedule
 
     @property
     def long_name(self) -> str:
         """What it does, in a few words."""
-        return f"past the universal rebalancer's box, to its edge, asked {when(self.every)}"
+        return f"past the universal rebalancer's box, to its edge, asked {when(self.schedule)}"
 
     @property
     def interval(self) -> float:
         """Years from one decision to the next."""
-        if isinstance(self.every, int):
-            return self.every / self.periods_per_year
-        return 1.0 / CHECKS.get(self.every, self.periods_per_year)
+        if isinstance(self.schedule, int):
+            return self.schedule / self.periods_per_year
+        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def decide(self, view: View) -> Hold | Trade:
         """Trade to the edge of the box when a line is outside it."""
         past, target = view.past, view.target
-        if not (view.unfinished or scheduled(past.days[-1:], self.every, past.calendar)[0]):
+        if not (view.unfinished or scheduled(past.days[-1:], self.schedule, past.calendar)[0]):
             return Hold(Why("learned"))
         covariance = self._known(past)
         if covariance is None:
@@ -164,7 +164,7 @@ class Universal(RuleTraits):
         rows = band_rows(target[None], around, around)
         cash = rows["cash"].copy()
         cash[:, :2] = -np.inf, np.inf
-        return decide_in(rows | {"cash": cash}, view, "learned", part=1.0)
+        return decide_in(rows | {"cash": cash}, view, "learned", fraction=1.0)
 
     def met(self, view: View) -> Met | None:
         """What the portfolio of a close is like; None where nothing is asked of the network."""

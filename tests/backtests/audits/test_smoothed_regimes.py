@@ -101,7 +101,7 @@ def test_a_smoothed_exposure_is_another_one_on_a_market_that_ends_earlier(claim:
     t += market.row(claim.probabilities.index[0])
     cut = SmoothedExposure.on(market.until(market.dates[t]), held, claim.regimes)
     assert abs(whole.target(market.past(t))[0] - cut.target(market.past(t))[0]) > 0.3
-    assert repr(whole) == "SmoothedExposure(FixedWeights(weights=(0.6, 0.4), unlisted='pro_rata'), refit='week')"
+    assert repr(whole) == "SmoothedExposure(FixedWeights(weights=(0.6, 0.4), unlisted='pro_rata'), schedule='week')"
     assert whole.window == held.window
 
 

@@ -20,7 +20,7 @@ from research.rules import Calendar, Never, Threshold, Within
 POLICIES = [
     Never(FixedWeights((0.5, 0.3, 0.1))),
     Calendar(FixedWeights((0.5, 0.3, 0.2)), "month"),
-    Calendar(EqualWeights(), "week", part=0.5),
+    Calendar(EqualWeights(), "week", fraction=0.5),
     Threshold(EqualWeights(), 0.01),
     Threshold(FixedWeights((0.2, 0.3, 0.4)), 0.01, "edge"),
     Threshold(FixedWeights((0.2, 0.3, 0.4)), 0.02, Within(0.005)),

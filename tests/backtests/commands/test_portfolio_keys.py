@@ -40,7 +40,7 @@ costs:
 test_start: {START}
 policies:
   band: {{rule: threshold, band: 0.02, to: edge}}
-  quarterly: {{rule: calendar, every: quarter}}
+  quarterly: {{rule: calendar, schedule: quarter}}
   tuned: {{rule: tuned, bands: [0.02, 0.05], to: [0.0]}}
 """
 EDGE = Threshold(FixedWeights((0.6, 0.4)), 0.02, "edge")

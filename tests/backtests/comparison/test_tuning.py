@@ -75,7 +75,7 @@ def test_candidate_with_the_lowest_j_is_kept(market: Market) -> None:
 def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     """Grids and rules of several allocations, all on the days on which the last of them has its window."""
     past = market.until(market.dates[499])
-    rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, refit="month"), 0.02)]
+    rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, schedule="month"), 0.02)]
     card = tune([GRID, *rules], desk(market, costs)).card
     every = [threshold(HELD, band, to) for band in (0.01, 0.02, 0.04, 0.08) for to in (0.0, 0.5, 1.0)]
     expected = [by_hand(rule, past, costs, start=61) for rule in [*every, *rules]]
@@ -275,9 +275,9 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
         (Choices(threshold, band=0.01), {"band": 0.01}, ()),  # it was not chosen
         (Choices(threshold, band=0.01, to=(0.0, 1.0)), {"destination": 0.0}, ()),
         (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)", "to (0.25)")),
-        (Choices(Threshold, band=0.01, part=(0.5, 0.75, 1.0)), {"part": 1.0}, ()),
-        (Choices(Threshold, band=0.01, part=(0.5, 0.75, 1.0)), {"part": 0.5}, ("part (0.5)",)),
-        (Choices(Calendar, every=("week", "month")), {"every": "month"}, ()),  # words have no edge
+        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 1.0}, ()),
+        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 0.5}, ("fraction (0.5)",)),
+        (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
         ([Threshold(HELD, 0.01), Threshold(HELD, 0.02)], {"band": 0.02}, ()),  # nor has a list
     ],
 )

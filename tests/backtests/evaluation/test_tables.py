@@ -155,9 +155,9 @@ class Own:
     [
         (Never(TARGET), "never trades"),
         (Calendar(TARGET, "month"), "each month, to target"),
-        (Calendar(TARGET, "week", part=0.5), "each week, to target, 50\u202f% of the way"),
+        (Calendar(TARGET, "week", fraction=0.5), "each week, to target, 50\u202f% of the way"),
         (Threshold(TARGET, 0.02), "past 2 points, to target"),
-        (Threshold(TARGET, 0.02, check="month"), "past 2 points, to target, checked each month"),
+        (Threshold(TARGET, 0.02, schedule="month"), "past 2 points, to target, checked each month"),
         (Threshold(TARGET, 0.0215, to="edge"), "past 2.15 points, to the edge"),
         (Threshold(TARGET, 0.02, to=Within(0.0175)), "past 2 points, to within 1.75"),
         (

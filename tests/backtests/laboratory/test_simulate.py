@@ -18,18 +18,18 @@ from research.allocation import HRP, FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
 from research.risk import GBM, StationaryBootstrap
 from research.rules import Calendar, Never, Threshold
+from research.rules.band_destination import Within
 from research.rules.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
-from research.rules.within import Within
 
 HALF = FixedWeights((0.5, 0.3))
 RULES = {
     "never": Never(HALF),
     "week": Calendar(HALF, "week"),
-    "month, part of the way": Calendar(HALF, "month", part=0.5),
+    "month, part of the way": Calendar(HALF, "month", fraction=0.5),
     "edge": Threshold(HALF, 0.01, "edge"),
     "target": Threshold(HALF, 0.01),
-    "within": Threshold(HALF, 0.01, Within(0.004), part=0.7),
-    "relative": Threshold(HALF, 0.05, kind="relative", check="week"),
+    "within": Threshold(HALF, 0.01, Within(0.004), fraction=0.7),
+    "relative": Threshold(HALF, 0.05, kind="relative", schedule="week"),
 }
 PLAIN = Costs.bps(2, commission=5, half_spread=[5, 1])
 TICKETS = Costs(np.full(2, 1e-3), np.zeros(2), ticket=np.full(2, 2e-5))  # of a wealth of 1
@@ -117,14 +117,14 @@ class AsDecided(Threshold):
 class Winner:
     """All in the line that did best so far."""
 
-    refit = "month"
+    schedule = "month"
     window = 0
 
     def target(self, past):
         return np.eye(2)[int(np.argmax(past.returns.sum(axis=0)))]
 
 
-def test_a_policy_without_a_corridor_has_the_same_figures():
+def test_a_policy_without_no_trade_bands_has_the_same_figures():
     laboratory = small(paths=3, days=60, warm_up=10)
     compiled, slow = (play(laboratory, kind(HALF, 0.01, "edge")) for kind in (Threshold, AsDecided))
     for name in ("cost", "tracking", "turnover", "events", "deviation"):
@@ -132,7 +132,7 @@ def test_a_policy_without_a_corridor_has_the_same_figures():
     assert compiled.events.max() > 0
 
 
-def test_a_rule_that_reads_returns_is_played_with_the_corridor_of_each_path():
+def test_a_rule_that_reads_returns_is_played_with_the_bands_of_each_path():
     for rule in (
         Calendar(Winner(), "month"),
         Calendar(HALF, "month", tranches=3),

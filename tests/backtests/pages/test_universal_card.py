@@ -41,7 +41,7 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
     for k, problem in list(enumerate(problems(MARKETS)))[2:]:
         laboratory = problem.laboratory(PATHS, k)
         known = tuple(map(tuple, problem.covariance.tolist()))
-        rule = Universal(problem.holding, problem.g, every=1, periods_per_year=52.0, covariance=known)
+        rule = Universal(problem.holding, problem.g, schedule=1, periods_per_year=52.0, covariance=known)
         mine, worlds = play(laboratory, rule).J, losses(laboratory, lines_in(problem), trained())
         assert np.isclose(mine, worlds, rtol=1e-6).mean() > 0.5
         assert mine.mean() == pytest.approx(worlds.mean(), rel=5e-3)

@@ -44,7 +44,7 @@ EVERY_ALLOCATION = [
     InverseVolatility(window=60),
     MinimumVariance(window=60),
     HRP(window=60),
-    HRP(window=60, refit="week", linkage="ward", distance="columns"),
+    HRP(window=60, schedule="week", linkage="ward", distance="columns"),
     HRP(window=60, order="pypfopt"),
     ConstantExposure(InverseVolatility(window=60), 0.6),
     VolatilityTarget(EqualWeights(), 0.1, lookback=60),
@@ -57,7 +57,7 @@ EVERY_ALLOCATION = [
 class Recorder:
     """An allocation that notes the row of every question and answers with it, or with what it is given."""
 
-    refit: str = "month"
+    schedule: str = "month"
     window: int = 0
     answer: object = None
     asked: list = field(default_factory=list, repr=False)
@@ -90,10 +90,10 @@ def test_the_last_row_of_the_data_is_no_refit_date_unless_a_period_ends_there(ma
     assert str(may_30.dates[target_path(Recorder("month"), may_30, start=30).seen[-1]].date()) == "2018-04-30"
 
 
-@pytest.mark.parametrize(("refit", "asked"), [("day", 125), ("week", 27), ("quarter", 3), ("year", 1)])
-def test_every_calendar_period_is_a_refit_schedule(quiet, refit, asked):
+@pytest.mark.parametrize(("schedule", "asked"), [("day", 125), ("week", 27), ("quarter", 3), ("year", 1)])
+def test_every_calendar_period_is_a_refit_schedule(quiet, schedule, asked):
     # The start, then: every session; 26 Fridays, or what stood for them; March 29 and June 29; no end of a year.
-    assert len(target_path(Recorder(refit), quiet, start=0).seen) == asked
+    assert len(target_path(Recorder(schedule), quiet, start=0).seen) == asked
 
 
 def test_a_target_is_in_force_from_the_close_that_it_saw_until_the_next(quiet):
@@ -284,7 +284,7 @@ def test_a_start_outside_the_market_is_refused(quiet, start):
 
 
 def test_an_unknown_schedule_is_refused(quiet):
-    with pytest.raises(ConfigError, match=r"refit of Recorder.*'fortnight'.*listing, day, week, month"):
+    with pytest.raises(ConfigError, match=r"schedule of Recorder.*'fortnight'.*listing, day, week, month"):
         target_path(Recorder("fortnight"), quiet)
 
 

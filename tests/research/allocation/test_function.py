@@ -80,7 +80,7 @@ def test_weights_that_are_not_finite_are_refused_where_all_are(noisy):
     [
         ({"function": "hrp"}, "function of FunctionAllocation is 'hrp'. Give a function"),
         ({"window": 1}, "window of FunctionAllocation is 1"),
-        ({"refit": "hourly"}, "refit of FunctionAllocation is 'hourly'. Use one of day"),
+        ({"schedule": "hourly"}, "schedule of FunctionAllocation is 'hourly'. Use one of day"),
     ],
 )
 def test_other_settings_are_refused(settings, words):
@@ -90,5 +90,5 @@ def test_other_settings_are_refused(settings, words):
 
 def test_it_prints_its_function_by_name():
     assert repr(FunctionAllocation(inverse_volatility, 60)) == (
-        "FunctionAllocation(inverse_volatility, window=60, refit='month')"
+        "FunctionAllocation(inverse_volatility, window=60, schedule='month')"
     )

@@ -72,7 +72,7 @@ def test_a_calendar_in_tranches_is_due_at_the_phase_of_each(two: Portfolio, last
 @pytest.mark.parametrize(("last_trade", "due"), [("2022-09-29", True), ("2022-09-30", False)])
 def test_a_review_that_was_missed_is_caught_up(two: Portfolio, last_trade: str, due: bool) -> None:
     """The band of 20 points holds by itself; the quarter ended on 30 September."""
-    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review="quarter"))
+    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review_schedule="quarter"))
     assert got.holds == (not due)
     assert got.reason.startswith("review due") == due
 
@@ -145,7 +145,7 @@ def test_target_is_the_one_in_force_and_not_one_of_today() -> None:
 
 
 def test_part_of_the_way_is_asked_once_a_close(two: Portfolio) -> None:
-    half = Threshold(two.strategic, 0.02, part=0.5)
+    half = Threshold(two.strategic, 0.02, fraction=0.5)
     first = trade_list(two, half)
     assert first.sized.after.weights[0] == pytest.approx(0.55, abs=0.002)
     again = trade_list(first.after(), half)
