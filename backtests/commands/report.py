@@ -30,8 +30,8 @@ from backtests.evaluation.tables import backtest_text, csv_text, warnings_text
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
-from backtests.runs.notebook import check_parameters, execute, parse_parameter, plain
+from backtests.runs.folder import REPORTS, Run, check_whole, partial_of, past_runs, staged, write_json
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter, plain
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
@@ -41,10 +41,9 @@ from research.progress import bar
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
-NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
 PROGRESS, SUMMARY = ".progress", "summary.txt"
 FILES = {
-    NOTEBOOK.name: "the executed notebook",
+    COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
     "tearsheet.json": "its numbers",
     "trades.csv": "the trade list",
@@ -204,11 +203,11 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
 
     given : parameters of the notebook as name=value.
     """
-    asked = dict(parse_parameter(NOTEBOOK, text) for text in given)
-    for name in ("portfolio", "run"):
+    asked = dict(parse_parameter(COMPARING, text) for text in given)
+    for name in SET_BY_REPORT:
         if name in asked:
             raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
-    parameters = check_parameters(NOTEBOOK, {**FULL, **asked})
+    parameters = check_parameters(COMPARING, {**FULL, **asked})
     portfolio = load_portfolio(file)
     knobs = {name: int(parameters[name]) for name in FULL}
     check_settings(portfolio, list(portfolio.policies), REFERENCE, **knobs)
@@ -216,8 +215,8 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
     with staged(final) as folder:
-        paths = {name: os.path.relpath(path, NOTEBOOK.parent) for name, path in (("portfolio", file), ("run", final))}
-        execute(NOTEBOOK, folder / NOTEBOOK.name, {**knobs, **paths}, progress=folder / PROGRESS)
+        paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
+        execute(COMPARING, folder / COMPARING.name, {**knobs, **paths}, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)

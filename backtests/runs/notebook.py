@@ -13,6 +13,8 @@ from research.errors import ConfigError, DataError
 from research.progress import TOLD_IN, bar
 
 Plain = bool | int | float | str
+COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
+SET_BY_REPORT = ("portfolio", "run")  # its parameters that the command sets itself
 
 
 def parameters_of(notebook: Path) -> dict[str, Plain]:
@@ -21,12 +23,8 @@ def parameters_of(notebook: Path) -> dict[str, Plain]:
     Raises ConfigError when there is no such cell or more than one (papermill would go on with the wrong values), or
     when it holds anything but plain literals, one a line.
     """
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    tagged = [c for c in cells if c["cell_type"] == "code" and "parameters" in c["metadata"].get("tags", [])]
-    if len(tagged) != 1:
-        raise ConfigError(f"{notebook.name} has {len(tagged)} cells tagged `parameters`: it must have one.")
     found: dict[str, Plain] = {}
-    for statement in ast.parse("".join(tagged[0]["source"])).body:
+    for statement in ast.parse(_parameters_cell(notebook)).body:
         try:
             (target,) = statement.targets  # type: ignore[attr-defined]
             found[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
@@ -36,6 +34,20 @@ def parameters_of(notebook: Path) -> dict[str, Plain]:
                 "literals, one a line."
             ) from error
     return found
+
+
+def explained(notebook: Path) -> dict[str, str]:
+    """What stands behind each parameter of a notebook, as a comment on its line."""
+    lines = [line.partition("  # ") for line in _parameters_cell(notebook).splitlines()]
+    return {name: comment for name, (_, _, comment) in zip(parameters_of(notebook), lines, strict=True)}
+
+
+def _parameters_cell(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [c for c in cells if c["cell_type"] == "code" and "parameters" in c["metadata"].get("tags", [])]
+    if len(tagged) != 1:
+        raise ConfigError(f"{notebook.name} has {len(tagged)} cells tagged `parameters`: it must have one.")
+    return "".join(tagged[0]["source"])
 
 
 def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, Plain]:
