@@ -15,8 +15,8 @@ from backtests.audits.look_ahead import LookAhead, look_ahead
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, beside
 from backtests.comparison.comparison import evidence_between, measure_by, play
 from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import losses
 from backtests.evaluation.evidence import Difference, Evidence, Resampling
-from backtests.evaluation.scores import losses
 from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import Every
@@ -114,11 +114,10 @@ class Claim:
 
     def answer(self, smoothed: LookAhead, filtered: LookAhead) -> str:
         """The answer in words, with its doubt.  smoothed, filtered : what the audit found of each policy."""
-        whole = self.evidence.figures("sharpe")[WHOLE].estimate
+        whole = self.evidence.figures("sharpe")[WHOLE].value
         of = self.differences
         worth = [
-            f"{percent(of[name].estimate / whole, signed=True)} ({_in_words(of[name])})"
-            for name in (SMOOTHED, FILTERED)
+            f"{percent(of[name].value / whole, signed=True)} ({_in_words(of[name])})" for name in (SMOOTHED, FILTERED)
         ]
         foresight = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         seen = ["looks ahead" if audit.found else "does not look ahead" for audit in (smoothed, filtered)]
@@ -179,7 +178,7 @@ def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -
 
 
 def _told(difference: Difference) -> dict[str, str]:
-    estimate, *ends = (number(x, signed=True) for x in (difference.estimate, difference.lower, difference.upper))
+    estimate, *ends = (number(x, signed=True) for x in (difference.value, difference.lower, difference.upper))
     chances = {"p": number(difference.p, 4), "p, Holm": number(difference.p_holm, 4)}
     return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
 

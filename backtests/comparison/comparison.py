@@ -10,9 +10,10 @@ import pandas as pd
 from backtests.comparison.tuning import Tuned, tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Yardstick
 from backtests.evaluation.evidence import Evidence, Resampling, confidence_set, paired_evidence
-from backtests.evaluation.scores import Score, Yardstick, score, table
-from backtests.evaluation.tables import finding
+from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.words import finding
 from backtests.sweeps import Arena
 from backtests.views import view
 from research.accounting import Execution, Policy
@@ -155,7 +156,7 @@ class Comparison:
         days = len(self.backtests[self.reference].net_returns)
         return (
             f"{len(self.fitted)} policies, {days:,} days, data {self.portfolio.market.fingerprint[:8]}, J of "
-            f"{self.reference} {self.scores[self.reference].J:.2f} bp a year"
+            f"{self.reference} {self.scores[self.reference]['J']:.2f} bp a year"
         )
 
     def answer(self) -> str:
@@ -421,7 +422,7 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
         np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
     )
     members = tuple(name for name, held in zip(eligible, chosen_from.included, strict=True) if held)
-    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name].J))
+    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name]["J"]))
     return Recommendation(
         best,
         members,
@@ -434,20 +435,22 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
 def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
     """The limits that a policy broke in the test, in words."""
     limits, found = portfolio.limits, []
-    if limits.tracking_error is not None and s.tracking_error > limits.tracking_error:
-        found.append(f"tracking error {s.tracking_error:.2%} past the limit of {limits.tracking_error:.2%}")
-    if s.days_outside > limits.max_days_outside:
-        found.append(f"a line outside its range on {s.days_outside:.1%} of days, {limits.max_days_outside:.1%} allowed")
+    if limits.tracking_error is not None and s["tracking_error"] > limits.tracking_error:
+        found.append(f"tracking error {s['tracking_error']:.2%} past the limit of {limits.tracking_error:.2%}")
+    if s["days_outside"] > limits.max_days_outside:
+        found.append(
+            f"a line outside its range on {s['days_outside']:.1%} of days, {limits.max_days_outside:.1%} allowed"
+        )
     return tuple(found)
 
 
 def _sentence(best: str, members: tuple[str, ...], eligible: Sequence[str], scores: Mapping[str, Score]) -> str:
-    lowest = min(eligible, key=lambda name: scores[name].J)
-    tail = f"Its J is {scores[best].J:.2f} bp a year"
+    lowest = min(eligible, key=lambda name: scores[name]["J"])
+    tail = f"Its J is {scores[best]['J']:.2f} bp a year"
     if best == lowest:
         tail += ", the lowest of the eligible"
     else:
-        tail += f"; the lowest, {scores[lowest].J:.2f} of {lowest}, is in the same set"
+        tail += f"; the lowest, {scores[lowest]['J']:.2f} of {lowest}, is in the same set"
     if len(members) == 1:
         return f"Use {best}: it is alone in the 90 % confidence set of {len(eligible)} eligible policies. {tail}."
     return (

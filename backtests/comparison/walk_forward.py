@@ -15,8 +15,8 @@ import pandas as pd
 from backtests.comparison.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.tables import warnings_text
 from backtests.learned.warnings import warnings_of
+from backtests.text_tables import warnings_text
 from research.accounting import Hold, Policy, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, one_of, refuse
@@ -145,7 +145,7 @@ class WalkForward:
     def __repr__(self) -> str:
         """The folds, and J over all of them."""
         return (
-            f"{self.name}, walked forward: J {self.score.J:.2f} bp a year, {self.trials} trials\n"
+            f"{self.name}, walked forward: J {self.score['J']:.2f} bp a year, {self.trials} trials\n"
             f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
         )
 

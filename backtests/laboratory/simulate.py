@@ -6,7 +6,7 @@ The paths of one laboratory are the same for every rule, so that two rules diffe
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ import pandas as pd
 from backtests.engine.inputs import Game
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
+from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.paths import FIGURES, Room, play_block
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
@@ -90,19 +91,6 @@ class Laboratory:
         return backtest(self.market(path), rule, self.costs, lag=self.lag, periods_per_year=self.periods_per_year)
 
 
-class Estimate(NamedTuple):
-    """A mean over independent paths, its standard error, and the bounds that hold it with the confidence asked for."""
-
-    mean: float
-    error: float
-    lower: float
-    upper: float
-
-    def __str__(self) -> str:
-        """Mean and bounds."""
-        return f"{self.mean:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
-
-
 @dataclass(frozen=True, eq=False)
 class Played:
     """What a rule came to on each path of a laboratory, over the days after its warm-up.
@@ -127,8 +115,9 @@ class Played:
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """A row a figure: mean over paths, its standard error, and its bounds."""
-        rows = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=list(Estimate._fields))
+        found = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
+        rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])
 
     def __repr__(self) -> str:
         """The summary, as text."""
@@ -145,9 +134,14 @@ def estimate(values: Array, level: float = 0.95) -> Estimate:
 
     if not (is_number(level) and 0.0 < level < 1.0):
         refuse("level is", level, "give a confidence between 0 and 1, such as 0.95.")
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    mean, error = float(np.mean(values)), _error(values)
     reach = float(stdtrit(len(values) - 1, 0.5 + 0.5 * level)) * error
-    return Estimate(mean, error, mean - reach, mean + reach)
+    return Estimate(mean, mean - reach, mean + reach, level, error)
+
+
+def _error(values: Array) -> float:
+    """Standard error of the mean of values (W,)."""
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
@@ -157,9 +151,10 @@ def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
     Sampling Techniques, equation 6.12.
     """
     whole, middle = float(np.mean(values) / np.mean(base)), float(np.mean(base))
-    over = estimate(values - whole * base, level)
+    residuals = values - whole * base
+    over = estimate(residuals, level)
     reach, gap = (over.upper - over.lower) / 2.0 / middle, whole - 1.0
-    return Estimate(gap, over.error / middle, gap - reach, gap + reach)
+    return Estimate(gap, gap - reach, gap + reach, level, _error(residuals) / middle)
 
 
 def difference(one: Played, other: Played, figure: str = "J", level: float = 0.95) -> Estimate:

@@ -132,10 +132,10 @@ def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> p
     for name, one in played.items():
         whole, gap, over = estimate(one.J, level), difference(one, base, level=level), ratio(one.J, base.J, level)
         rows[name] = {
-            "J": whole.mean, "J_lower": whole.lower, "J_upper": whole.upper,
+            "J": whole.value, "J_lower": whole.lower, "J_upper": whole.upper,
             **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
-            "gap": gap.mean, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
-            "relative": over.mean, "relative_error": over.error,
+            "gap": gap.value, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
+            "relative": over.value, "relative_error": over.error,
             "relative_lower": over.lower, "relative_upper": over.upper,
             "verdict": "reference" if name == reference else _verdict(gap.lower, gap.upper),
         }  # fmt: skip

@@ -158,7 +158,7 @@ def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], to
 def _gap(found: Array, best: Array) -> dict[str, float]:
     """J, and its gap to the optimum's."""
     over = ratio(found, best)
-    return {"J": float(found.mean()), "gap": over.mean, "lower": over.lower, "upper": over.upper}
+    return {"J": float(found.mean()), "gap": over.value, "lower": over.lower, "upper": over.upper}
 
 
 def kept(market: str) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
     plain = losses(laboratory, in_bands(days), closed_form(days))
     gap = ratio(found, best)
     J, optimum, closed = (float(one.mean()) for one in (found, best, plain))
-    return Gap(J, optimum, closed, gap.mean, gap.lower, gap.upper, paths)
+    return Gap(J, optimum, closed, gap.value, gap.lower, gap.upper, paths)
 
 
 def losses(laboratory: Laboratory, days: TrainingDays, answer: Answer) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.simulate import Laboratory, play, ratio
 from backtests.laboratory.study import WARM_UP, WEEKS, Problem
 from research.learning.universal.equivariant import Lines, answers, lines_of
@@ -77,14 +78,14 @@ def gap(
     laboratory, lines = problem.laboratory(paths, seed), lines_in(problem)
     best = play(laboratory, OptimalRegion(problem.holding, problem.region())).J
     over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
-    others = {name: ratio(play(laboratory, rule).J, best).mean for name, rule in (beside or {}).items()}
-    return {"universal": over.mean, "error": over.error, CLOSED: plain.mean, **others}
+    others = {name: ratio(play(laboratory, rule).J, best).value for name, rule in (beside or {}).items()}
+    return {"universal": over.value, "error": over.error, CLOSED: plain.value, **others}
 
 
-def median(values: Array | pd.Series) -> tuple[float, float, float]:
-    """The median over markets and its 95 % bounds, by bootstrap."""
+def median(values: Array | pd.Series) -> Estimate:
+    """The median over markets and its 95 % interval, by bootstrap."""
     from scipy.stats import bootstrap
 
     found = np.asarray(values)
     drawn = bootstrap((found,), np.median, method="percentile", rng=np.random.default_rng(1)).confidence_interval
-    return float(np.median(found)), float(drawn.low), float(drawn.high)
+    return Estimate(float(np.median(found)), float(drawn.low), float(drawn.high), 0.95)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.tables import CHARGES, charged_words
+from backtests.evaluation.words import CHARGES, charged_words
 from backtests.wording import counted, listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backtests.evaluation.tables import ROWS, Row
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.picture import Picture
 from backtests.figures.policy.importance import importance_picture
 from backtests.figures.policy.learning import learning_picture
@@ -35,12 +36,13 @@ from research.learning.sealed import CARD
 from research.learning.universal.rule import FORMAT
 
 COLUMNS = (
-    Row("J_training", "loss, simulated training paths", "bp a year"),
-    Row("J", "loss, out of sample", "bp a year"),
-    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
+    METRICS["J_training"],
+    METRICS["J"].labelled("loss, out of sample"),
+    *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
 FEW = 3  # lines that a sentence names
+LEVEL = 0.95  # of the intervals in `results.json`
 IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
@@ -180,7 +182,7 @@ def _test_words(results: Mapping[str, Any]) -> str:
     test, one = results["test"], results["seeds"][str(results["stands"])]
     return (
         f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['J'])} bp a year "
-        f"[{number(one['J_lower'])}, {number(one['J_upper'])}]."
+        f"{Estimate(one['J'], one['J_lower'], one['J_upper'], LEVEL).interval()}."
     )
 
 
@@ -206,7 +208,7 @@ def _gaps(found: Found) -> Block | None:
         return None
     rows = [
         [seed, *(number(r[k], 3) for k in ("J", "optimum", "closed_form")),
-         f"{number(100.0 * r['gap'])} [{number(100.0 * r['lower'])}, {number(100.0 * r['upper'])}]"]
+         Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()]
         for seed, r in sorted(seeds.items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
     heads: list[str | tuple[str, str]] = [

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.evaluation.tables import text_table
 from backtests.learned.results import RESULTS, loss, seals_of
 from backtests.runs.folder import REPORTS, ROOT
+from backtests.text_tables import text_table
 from backtests.wording import listed, number, percent
 from research.errors import DataError
 from research.learning.policy import read_card
@@ -47,7 +47,7 @@ def policies_text(folders: Iterable[Path]) -> str:
 
 def _grouped(rows: list[list[str]], groups: list[Path]) -> str:
     """A table with the folder of each group of rows above them: what the command takes to write their card."""
-    heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, words=True).splitlines()
+    heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, last_left=True).splitlines()
     shown = [heads, units]
     for k, line in enumerate(lines):
         if k == 0 or groups[k] != groups[k - 1]:

@@ -49,8 +49,8 @@ def write_universal_card(folder: Path) -> Path:
     """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
     path, policy = folder / SHEET, load(folder)
     found = judged(policy)
-    value, low, high = median(found["universal"])
-    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max()}
+    middle = median(found["universal"])
+    above = {"gap": middle.value, "lower": middle.lower, "upper": middle.upper, "worst": found["universal"].max()}
     above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
     write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
     path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
@@ -120,10 +120,10 @@ def _facts(card: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _words(found: pd.DataFrame) -> str:
-    value, low, high = median(found["universal"])
+    above = median(found["universal"])
     return (
         f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
-        f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}] and "
+        f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}] and "
         f"{percent(found['universal'].max())} at worst; the closed-form bands, from which it starts, are "
         f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
     )
@@ -150,8 +150,7 @@ def _gaps(found: pd.DataFrame) -> Block:
 
 
 def _median(values: pd.Series) -> str:
-    value, low, high = (number(100.0 * x, 1) for x in median(values))
-    return f"{value} [{low}, {high}]"
+    return median(values).times(100.0).text(1)
 
 
 def _most(values: pd.Series) -> str:

@@ -18,7 +18,7 @@ from backtests.audits.matched_exposure import matched
 from backtests.comparison.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.real_markets.cases import NAMED, Case, all_cases
-from backtests.runs.notebook import plain
+from backtests.runs.formats import plain_json
 from backtests.sweeps import Arena, Choices, threshold
 from research.accounting import Costs
 from research.allocation import Allocation
@@ -141,7 +141,7 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
             trials += len(budget.seeds)
     market = arena.market
     test = market.dates[market.dates >= case.start]
-    return plain(
+    return plain_json(
         {
             "case": case.name,
             "weights": dict(case.weights),

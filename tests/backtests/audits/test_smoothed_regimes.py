@@ -71,7 +71,7 @@ def test_differences_are_those_of_the_sharpe_ratios_net_of_costs(claim: Claim) -
     found = claim.differences
     assert set(found) == set(ratios) - {WHOLE}
     for name, difference in found.items():
-        assert difference.estimate == pytest.approx(ratios[name] - ratios[WHOLE], abs=1e-8)
+        assert difference.value == pytest.approx(ratios[name] - ratios[WHOLE], abs=1e-8)
     assert claim.evidence.resampling == Resampling(reps=200)
     table = claim.table()
     assert table.index.tolist() == list(claim.backtests)
@@ -87,10 +87,10 @@ def test_the_audit_catches_the_smoothed_policy_and_passes_the_filtered_one(claim
     assert filtered.table["decisions"].iloc[-1] > 100
     words = claim.answer(smoothed, filtered)
     assert "the first looks ahead and the second does not look ahead" in words
-    whole = claim.evidence.figures("sharpe")[WHOLE].estimate
-    share = 100.0 * claim.differences[SMOOTHED].estimate / whole
+    whole = claim.evidence.figures("sharpe")[WHOLE].value
+    share = 100.0 * claim.differences[SMOOTHED].value / whole
     assert f"{share:+.1f}".replace("-", "−") in words
-    foresight = claim.differences[SMOOTHED].estimate - claim.differences[FILTERED].estimate
+    foresight = claim.differences[SMOOTHED].value - claim.differences[FILTERED].value
     assert f"is worth {foresight:+.2f}, 95 % interval" in words
 
 

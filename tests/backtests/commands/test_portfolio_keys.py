@@ -11,7 +11,7 @@ from backtests.commands.report import fits
 from backtests.comparison.comparison import compare, fit, measure_by, play, training_days
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.scores import losses
+from backtests.evaluation.benchmark import losses
 from backtests.pages.tearsheet import sheet_numbers
 from backtests.runs.folder import Run
 from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold

@@ -10,7 +10,9 @@ from laws import bootstrap, garch, gbm, merton
 from scipy.stats import ttest_rel
 from simulated import world
 
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.scores import score
 from backtests.laboratory import simulate as module
 from backtests.laboratory.simulate import Laboratory, difference, estimate, play
 from research.accounting import Costs
@@ -244,7 +246,7 @@ def test_closed_forms_would_notice_a_cost_that_is_charged_twice(sixty):
 def test_bounds_are_those_of_students_paired_t():
     one, other = (play(small(), RULES[name]) for name in ("edge", "target"))
     found, theirs = difference(one, other, "turnover", level=0.9), ttest_rel(one.turnover, other.turnover)
-    assert found.mean == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
+    assert found.value == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
     assert found[2:] == pytest.approx(theirs.confidence_interval(0.9), rel=1e-9)
     assert found.mean / found.error == pytest.approx(theirs.statistic, rel=1e-9)
 
@@ -253,7 +255,8 @@ def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):
     shorter = replace(sixty, paths=200)
     one, other = (play(shorter, Threshold(ONE, h, "edge")) for h in (H, 1.1 * H))
     assert difference(one, other).error < 0.35 * estimate(one.J).error
-    assert difference(one, one) == (0.0, 0.0, 0.0, 0.0)
+    assert difference(one, one) == Estimate(0.0, 0.0, 0.0, 0.95)
+    assert difference(one, one).error == 0.0
 
 
 def test_the_summary_has_a_row_a_figure():

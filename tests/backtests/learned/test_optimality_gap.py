@@ -9,7 +9,7 @@ import pytest
 from learned import carded, two_lines
 
 from backtests.engine import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
 from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_unknown
 from backtests.pages.policy_catalog import holds_words
 from research.learning import LearnedPolicy

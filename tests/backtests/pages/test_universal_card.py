@@ -49,9 +49,9 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
 
 def test_the_page_says_what_was_judged(page: str, found: pd.DataFrame) -> None:
     assert found["lines"].tolist() == [1, 2, 1, 2]
-    value, low, high = median(found["universal"])
-    assert low <= value == np.median(found["universal"]) <= high
-    words = f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}]"
+    above = median(found["universal"])
+    assert above.lower <= above.value == np.median(found["universal"]) <= above.upper
+    words = f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}]"
     assert words in unescape(page)
 
 

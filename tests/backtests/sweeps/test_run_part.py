@@ -8,7 +8,8 @@ import pytest
 
 from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_returns
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.scores import score
 from backtests.sweeps import Arena, Axes, Choices, Plan, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
 from backtests.sweeps.plan import Configuration, Part
