@@ -37,7 +37,7 @@ check: setup  ## run the checks of form, walls and types alone, as .pre-commit-c
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks
 
-setup: .venv/.ready  ## make .venv from the lock; nothing to do when it is up to date
+setup: .venv/.ready .cache/compiled  ## make .venv from the lock and compile; nothing to do when both are up to date
 
 format: setup  ## put code and notebooks into the house's form
 	$(BIN)/ruff check --fix .
@@ -65,6 +65,11 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/.ready 2>/dev/null),
 endif
 .venv/.ready: requirements.lock pyproject.toml
 	@.ci/setup
+
+# Kernels are compiled ahead of use. After an edit that changes none of them, this finds all of them at hand.
+.cache/compiled: .venv/.ready $(shell find research backtests -name '*.py')
+	@$(BIN)/rebalance compile
+	@touch $@
 
 .venv/.bench .venv/.docs: .venv/.%: requirements-%.lock .venv/.ready
 	$(BIN)/python -m pip install --quiet --no-deps --no-input --disable-pip-version-check -r $<

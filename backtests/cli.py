@@ -1,4 +1,5 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory | study | policies | train`.
+"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory | study | policies | train |
+compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -162,6 +163,16 @@ def study(
     with _kept("cases"):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
     typer.echo(f"{made!r}\n\n{folder}")
+
+
+@app.command(name="compile")
+def compile_now() -> None:
+    """Compile what report, backtest and trades need on this machine; what is compiled already is only checked."""
+    with _starting():
+        from backtests.commands.compile_kernels import compile_kernels
+
+    compiled = compile_kernels()
+    typer.echo("Compiled for this machine." if compiled else "Compiled code is at hand: nothing to do.")
 
 
 def _starting() -> bar:
