@@ -1,4 +1,4 @@
-"""What a policy sees at one close, and what it may answer: hold, or a box to bring the weights into."""
+"""What a policy sees at one close, and what it may answer: hold, or a box to trade into."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from research.errors import PolicyError
 from research.market.market import Array, Mask, Past
 
 CASH = -1  # the number of the cash line in a `Why`
-TOLERANCE = 1e-6  # of NAV: a gap that is past what is allowed by less is no reason to trade, but rounding
-DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
+TOLERANCE = 1e-6  # of NAV: a gap that exceeds its limit by less is rounding, and no reason to trade
+DECIMALS = range(2, 7)  # of points, in print
 WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
@@ -35,13 +35,18 @@ PLAIN = {  # what a trigger says when no line is behind it
 class View:
     """What a policy sees at one close.
 
-    past : the market up to and including this close.  target : (n,) in force today, fraction of NAV; cash is the rest.
-    weights : (n,) as drifted to this close, after what was booked today.  cash_weight : the rest.  nav : currency.
-    nav_history : (days so far,) NAV at each close from the opening trade on, the last of them today's.
+    past             : the market up to and including this close.
+    target           : (n,) target in force today, fraction of NAV; cash is the rest.
+    weights          : (n,) as drifted to this close, after the trades booked today, fraction of NAV.
+    cash_weight      : weight of cash, fraction of NAV.
+    nav              : net asset value, currency.
+    nav_history      : (days so far,) NAV at each close from the opening trade to today, currency.
     days_since_trade : sessions since the last booked trade, the opening trade included.
-    unfinished : the last trade went only part of the way, and the rule is asked again.
-    reviewed : is a review of the rule due, though it may lie before today? A desk that is not asked daily catches up.
-    opened : row of `past` of the opening trade, or -1 where it is not known, as of a desk.
+    costs            : what trading and holding cost, up to today.
+    unfinished       : true if the last trade went only a fraction of the way and the rule is asked again.
+    reviewed         : true if a session of the rule's review schedule passed since the last trade: a desk that is not
+                       asked daily catches up.
+    opened           : row of `past` of the opening trade; -1 where it is not known, as for a desk.
     """
 
     past: Past
@@ -58,20 +63,22 @@ class View:
 
     @property
     def tradable(self) -> Mask:
-        """(n,) lines that can trade at this close."""
+        """(n,) true for lines that can trade at this close."""
         today: Mask = self.past.tradable[-1]
         return today
 
 
 @dataclass(frozen=True)
 class Why:
-    """The four facts behind a decision.
+    """The reason of a decision, in four facts.
 
     trigger : "calendar", "band", "learned", "never", …; or a reason in the words of a user's rule.
-    line : number of the line with the widest gap, `CASH` for cash, one of `Market.labels` for a group, or None.
-    size : its weight less its target, fraction of NAV.  allowed : the gap that the rule allows, fraction of NAV.
-    Of "tracking_error" they are a year, ex ante; of "cost_benefit" what waiting is expected to lose, and what trading
-    costs, fractions of NAV.
+    line    : number of the line with the widest gap, `CASH` for cash, the number of a group in `Market.labels`, or
+              None where no single line is behind the decision.
+    size    : weight of the line less its target, fraction of NAV.
+    allowed : the gap that the rule allows, fraction of NAV.
+    With the trigger "tracking_error" size and allowed are ex-ante tracking errors a year; with "cost_benefit" they are
+    the expected loss of waiting and the cost of trading, fraction of NAV.
     """
 
     trigger: str
@@ -115,12 +122,12 @@ class Why:
 
     @property
     def _left(self) -> str:
-        """The gap that a trade into a region leaves."""
+        """The gap that remains after a trade into a region, in words."""
         return f"{self._points(self.allowed, self._decimals)} {'over' if self.allowed > 0 else 'under'}"
 
     @property
     def _measured(self) -> str:
-        """The reason where no line is behind it, but the whole portfolio."""
+        """The reason in words where it is a figure of the whole portfolio."""
         if self.trigger == "cost_benefit":
             more = "more" if self.size > self.allowed else "no more"
             lost, paid = (f"{x * 1e4:.{self._digits}f}" for x in (self.size, self.allowed))
@@ -130,13 +137,13 @@ class Why:
 
     @property
     def _digits(self) -> int:
-        """Decimals of basis points by which two sums can be told apart: two, or as many as it takes."""
+        """Decimals of basis points at which size and allowed differ in print: two, or more where they are close."""
         apart = (d for d in DECIMALS if f"{self.size * 1e4:.{d}f}" != f"{self.allowed * 1e4:.{d}f}")
         return next(apart, DECIMALS[0])
 
     @property
     def _decimals(self) -> int:
-        """By which the gap and what is allowed can be told apart: two, or as many as it takes."""
+        """Decimals of points at which size and allowed differ in print: two, or more where they are close."""
         if 0.0 <= abs(self.size) - abs(self.allowed) <= TOLERANCE:
             return DECIMALS[0]
         apart = (d for d in DECIMALS if self._points(self.size, d) != self._points(self.allowed, d))
@@ -162,15 +169,16 @@ class Hold:
 
 @dataclass(frozen=True, eq=False)
 class Trade:
-    """A box to bring the weights into.
+    """A box to trade into.
 
-    lower, upper : (n,) fraction of NAV. To a target: equal. A line to leave alone: -inf and inf.
-    cash_lower, cash_upper : the box of cash, [0, 0] when the target holds none.
-    why : the reason; without one it is reported that the rule decided so.
-    fraction : how much of the way to the nearest point of the box to go today, in (0, 1].
-    again : is the policy asked again on the next day where `fraction` is less than 1?
-    by_then : what the box becomes for the weights (n,) and cash as drifted to the booking, and the lines (n,) that can
-    trade then, where it depends on them.
+    lower, upper           : (n,) bounds of the weights, fraction of NAV: equal for a trade to a target; -inf and inf
+                             for a line that is not to be traded.
+    why                    : the reason; without one it is reported that the rule decided so.
+    cash_lower, cash_upper : bounds of the weight of cash; [0, 0] if the target holds none.
+    fraction               : fraction of the way to the nearest point of the box that is traded today, in (0, 1].
+    again                  : is the policy asked again on the next day where `fraction` is below 1?
+    by_then                : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by
+                             then, and the lines (n,) that can trade then; None if the box does not depend on them.
     """
 
     lower: Array
@@ -184,7 +192,10 @@ class Trade:
 
     @classmethod
     def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":
-        """Trade to these weights (n,); cash is the rest."""
+        """A trade to these weights (n,), fraction of NAV; cash is the rest.
+
+        why : the reason; without one it is reported that the rule decided so.
+        """
         cash = round(1.0 - float(np.sum(weights)), 12)
         return cls(weights, weights, why, cash_lower=cash, cash_upper=cash)
 
@@ -194,17 +205,28 @@ class Policy(Protocol):
     """When, how far and toward what to trade."""
 
     def decide(self, view: View) -> Hold | Trade:
-        """Hold, or the box to bring the weights into."""
+        """Hold, or the box to trade into."""
         ...
 
 
 def leverage_of(trade: Trade, weights: Array, limit: float) -> float:
-    """The leverage limit of a trade from weights (n,): one that is made on them may leave lines where they are."""
+    """The leverage limit of a trade from weights (n,), fraction of NAV.
+
+    A trade whose box depends on the weights may leave lines where they are: their own leverage is then allowed too.
+    """
     return limit if trade.by_then is None else max(limit, float(np.abs(weights).sum()))
 
 
 def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence[str], leverage_limit: float) -> None:
-    """Refuse a box that cannot be booked. Raises PolicyError naming the policy, the date and the worst offender."""
+    """Refuse a box that cannot be booked.
+
+    trade          : the answer of a policy.
+    n              : number of lines.
+    policy, date   : named in the error.
+    names          : n names of the lines.
+    leverage_limit : limit of the sum of absolute weights that the box asks for at least.
+    Raises         : PolicyError, naming the policy, the date and the line that is furthest off.
+    """
     where = f"policy {policy!r} on {date:%Y-%m-%d}"
     for side, bound, wrong in (("lower", trade.lower, np.inf), ("upper", trade.upper, -np.inf)):
         if np.shape(bound) != (n,):

@@ -112,9 +112,8 @@ class TargetPath:
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
     """The path of targets of `allocation` on `market`, asked on the days of its schedule only.
 
-    start   : first row at whose close a target is needed. The target in force there is that of the last day of the
-              schedule not after it; earlier days are skipped. If no line had a complete window then, it is asked at
-              `start`.
+    start   : first row at whose close a target is needed. The one in force there is that of the last day of the
+              schedule up to it. If no line had a complete window then, the allocation is asked at `start`.
     Returns : a TargetPath; a target computed at row t is in force from the close of t on. A target whose weights sum to
               1 but for rounding to five decimals, 5e-6 a line at most (PyPortfolioOpt's `clean_weights` sums to
               0.99999 or 1.00001), is divided by its sum, and `TargetPath.rounded` says by how much it was off: the

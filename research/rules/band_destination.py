@@ -1,4 +1,4 @@
-"""Where a trade that a band triggers goes: to the target, to the band's edge, or within a narrower band."""
+"""The destination of a trade that a band triggers: the target, the edge of the band, or a narrower band."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
@@ -10,13 +10,16 @@ from research.rules.standard_rule import said
 
 @dataclass(frozen=True)
 class Within:
-    """A destination: the nearest point with every line within `half_width` of its target, of the kind of its band."""
+    """A destination: the nearest point at which each line is within `half_width` of its target.
+
+    half_width : in the unit of the band that it belongs to.
+    """
 
     half_width: float
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
-        """Check that it is a number; the band that it must lie within is the rule's."""
+        """Check that it is a number; the rule checks that it is not wider than its band."""
         check_real("half_width", self.half_width)
 
 
@@ -24,14 +27,18 @@ To: TypeAlias = Literal["target", "edge"] | Within
 
 
 def half_width(to: To, band: float) -> float:
-    """Half-width of the box that a trade of a band goes into, of the kind of the band."""
+    """Half-width of the box into which a band of half-width `band` trades, in the unit of the band."""
     if isinstance(to, Within):
         return to.half_width
     return band if to == "edge" else 0.0
 
 
 def goes(destination: float, band: float, unit: str = "") -> str:
-    """Where a trade of a band goes, in words."""
+    """The destination of a band, in words.
+
+    destination, band : half-widths of the box and of the band, in the same unit.
+    unit              : text behind the number.
+    """
     return {band: "to the edge", 0.0: "to target"}.get(destination, f"to within {said(destination)}{unit}")
 
 

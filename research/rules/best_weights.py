@@ -25,11 +25,15 @@ def best_weights(
 ) -> Array:
     """The weights to trade to today: the best point of the no-trade region, (n,), checked.
 
-    weights, target : (n,) fraction of NAV.  covariance : (n, n) a year.  cost : (n,) a side, fraction.
-    kappa : g x years for which the gap is held.  lower, upper : (n,) or one number; equal to the weight of a line that
-    cannot trade.  cash : its (lower, upper).
-    Raises : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no best
-    point is found, as with a covariance that is not positive semidefinite.
+    weights      : (n,) as drifted, fraction of NAV.
+    target       : (n,) fraction of NAV.
+    covariance   : (n, n) a year.
+    cost         : (n,) a side, fraction of the notional.
+    kappa        : g x years for which the gap is held.
+    lower, upper : (n,) or one number, fraction of NAV; both are the weight of a line that cannot trade.
+    cash         : its (lower, upper), fraction of NAV.
+    Raises       : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no
+                   best point is found, as with a covariance that is not positive semidefinite.
 
     One line at 70% whose target is 60%, of volatility 16%: held for a year at g = 2, it is sold down to a distance of
     cost / (kappa sigma^2) = 0.01953.
@@ -95,7 +99,7 @@ def _checked(
     upper: Array | float,
     cash: tuple[float, float],
 ) -> tuple[Array, Array, Array, Array, Array, Array, tuple[float, float]]:
-    """The arguments as the kernel takes them. Raises as `best_weights` does."""
+    """The arguments as the kernel takes them: arrays (n,) and (n, n) in C order. Raises as `best_weights` does."""
     n = np.size(weights)
     w, p, c, cov = (
         _finite(name, value, shape)
@@ -126,7 +130,7 @@ def _finite(name: str, value: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _box(what: str, lower: Array | float, upper: Array | float, n: int) -> tuple[Array, Array]:
-    """Both bounds, (n,). Raises PolicyError where one is missing or they are crossed."""
+    """The bounds (n,), (n,) of `n` lines or of cash. Raises PolicyError where one is missing or they are crossed."""
     low, high = (
         np.array(np.broadcast_to(floats(f"a bound of {what} is", side, "give numbers."), (n,)))
         for side in (lower, upper)

@@ -58,7 +58,7 @@ def optimal_region(
     *,
     ticket: float = 0.0,
 ) -> Region:
-    """The policy of least cost and tracking in the long run, and its loss.
+    """The policy with the least long-run loss, trading costs and tracking penalty, and this loss.
 
     target     : (n,) fraction of NAV, n = 1 or 2, each above 0; cash is the rest, and is above 0 too.
     mean       : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
@@ -101,7 +101,9 @@ def optimal_region(
 
 
 class _Problem(NamedTuple):
-    """What is asked, with the drift (n,) of the log returns of an interval, and a column of `mix` a source of risk."""
+    """The problem: its settings, the drift (n,) of the log returns of an interval, and one column of `mix` (n, n) for
+    each source of risk.
+    """
 
     target: Array
     drift: Array
@@ -170,7 +172,7 @@ def _shock(problem: _Problem) -> Array:
 
 
 def _held(problem: _Problem, solution: _Solution) -> tuple[Array, Array]:
-    """(n,), (n,) the least and the largest gap of each line at which holding is best."""
+    """(n,) least and (n,) largest gap of each line at which holding is best, fraction of NAV."""
     gaps = _points(solution.axes)[solution.advantage.ravel() <= problem.ticket]
     return gaps.min(axis=0), gaps.max(axis=0)
 
@@ -294,7 +296,7 @@ def _stationary(step: Callable[[Array], Array], values: Array, mend: str) -> tup
 
 
 def _mend(problem: _Problem) -> str:
-    """What to do where no policy is found."""
+    """The error for a problem of which no policy is found."""
     if len(problem.target) == 2:
         (first, between), (_, second) = problem.covariance
         if abs(correlation := between / np.sqrt(first * second)) > ALIKE:

@@ -1,4 +1,4 @@
-"""The covariance that a rule goes by: of the last days, taken anew at each month's end, as known on that day."""
+"""The covariance that a rule uses: estimated at each month's end from the last returns known on that day."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,11 @@ Rows = NDArray[np.int64]
 
 
 def check_year(policy: object, periods_per_year: float) -> None:
-    """Refuse a rule, or what it holds, that goes by risk a year of another number of periods. Raises ConfigError."""
+    """Refuse a rule, or an allocation in it, that annualises risk by another number of periods. Raises ConfigError.
+
+    policy           : any policy.
+    periods_per_year : of the market on which it is played.
+    """
     own: object = policy
     while own is not None:
         given = own.periods_per_year if isinstance(own, VolatilityTarget) else traits(own).risk_periods_per_year
@@ -27,7 +31,7 @@ def check_year(policy: object, periods_per_year: float) -> None:
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
-    """(n, n) sample covariance a year of the last `window` returns; zeros for a line without all of them."""
+    """(n, n) sample covariance a year of the last `window` returns; zeros for a line that lacks one of them."""
     lines = np.flatnonzero(past.complete(window))
     found = np.zeros((len(past.assets), len(past.assets)))
     if len(lines):
@@ -37,7 +41,13 @@ def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
 
 
 def covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:
-    """(M, n, n) the covariance of each month's end, (M,) its row, and (T,) which is in force, -1 before the first."""
+    """The covariance of each month's end, and which of them is in force on each day.
+
+    market           : T days of n lines.
+    window           : returns of an estimate.
+    periods_per_year : by which it is annualised.
+    Returns          : (M, n, n) a year; (M,) row of the market of each; (T,) number in force, -1 before the first.
+    """
     ends = _ends(market.past(len(market.dates) - 1), window)
     found = [covariance_of(market.past(int(t)), window, periods_per_year) for t in ends]
     row = np.searchsorted(ends, np.arange(len(market.dates)), side="right") - 1
@@ -45,7 +55,7 @@ def covariances(market: Market, window: int, periods_per_year: float) -> tuple[A
 
 
 def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Array, int] | None:
-    """(n, n) the covariance in force at the last day of `past`, and its row; None before the first."""
+    """(n, n) covariance a year in force on the last day of `past`, and the row it is of; None before the first."""
     ends = _ends(past, window)
     if not len(ends):
         return None
@@ -53,13 +63,13 @@ def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Ar
 
 
 def known_from(market: Market, window: int) -> int:
-    """The first row at which a covariance is in force; the number of rows where there is none."""
+    """The first row of the market with a covariance in force; the number of rows if there is none."""
     ends = _ends(market.past(len(market.dates) - 1), window)
     return int(ends[0]) if len(ends) else len(market.dates)
 
 
 def _ends(past: Past, window: int) -> Rows:
-    """Rows of the months' ends on which some line has its whole window."""
+    """Rows of the months' ends on which at least one line has its whole window."""
     ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
     known = past.listed[np.maximum(ends - window, 0)] & past.listed[ends]
     return ends[(ends >= window) & known.any(axis=1)]

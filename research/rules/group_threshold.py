@@ -1,4 +1,4 @@
-"""Bands round groups of lines: asset classes or sectors, with a band for each line besides or without."""
+"""No-trade bands round groups of lines, asset classes or sectors; each line may have a band too."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -20,11 +20,14 @@ from research.rules.standard_rule import Bounds, Estimates, StandardRule, checke
 class GroupThreshold(StandardRule):
     """Trade when the weight of a group, or of cash, has left its band.
 
-    by : "asset_class" or "sector" of the lines.  band : half-width round each group's target, fraction of NAV.
-    to : all lines to "target"; or the nearest point with every group, and cash, inside its band, at its "edge" or
-    `Within` a narrower one: the cheapest lines of a group move, lines of equal cost by one distance.
-    lines : half-width of a band for each line besides, which triggers as well; none by default.
+    by       : how lines are grouped, by "asset_class" or "sector".
+    band     : half-width round each group's target, fraction of NAV.
+    to       : "target" trades all lines to their targets. "edge" and `Within` trade to the nearest point at which each
+               group, and cash, is inside its band or a narrower one: the cheapest lines of a group move, and lines of
+               equal cost move by the same distance.
+    lines    : half-width of a band round each line, which triggers too, fraction of NAV; None for no such band.
     schedule : when it is asked, as `Threshold` has it.
+    Raises   : ConfigError for a setting out of range.
     """
 
     allocation: Allocation
@@ -52,14 +55,14 @@ class GroupThreshold(StandardRule):
 
     @property
     def does(self) -> str:
-        """Past what, and where to."""
+        """The bands and the destination, in words."""
         of = {"asset_class": "class", "sector": "sector"}[self.by]
         lines = "" if self.lines is None else f", or {said(self.lines)} of a line"
         into = goes(self.destination, self.band)
         return f"past {said(self.band)} points of a {of}{lines}, {into}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Bands of the lines, as wide as can be where none are asked for; and that of cash."""
+        """The bands of the lines and of cash; without a band for lines theirs are infinite."""
         target = estimates.target
         trigger = np.full((len(target), target.shape[1] + 1), np.inf if self.lines is None else self.lines)
         trigger[:, -1] = self.band
@@ -77,7 +80,7 @@ class GroupThreshold(StandardRule):
         return box
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The bounds of the groups."""
+        """The bounds of the groups' weights. Raises ConfigError for a line without a group."""
         names = getattr(estimates.market, self.by)
         groups = tuple(dict.fromkeys(names))
         if "" in groups:

@@ -1,4 +1,4 @@
-"""A rule as arrays: which days it is asked, its triggers and its boxes; and the one question that is asked of it."""
+"""A rule on one market as arrays: the days on which it is asked, its no-trade bands, and where it trades to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -19,15 +19,22 @@ RESTS, UNSEEN = Why("cooldown"), Why("window")
 
 @dataclass(frozen=True, eq=False)
 class NoTradeBands:
-    """A rule on one market, as arrays, so that it can be played compiled.
+    """A rule on one market as arrays, so that it can be played compiled. Bounds are fractions of NAV.
 
-    asked : (T,) days on which the rule is asked.  row : (T,) which of the K rows below is in force at each close.
-    target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is
-    outside its trigger, and then into the box [lower, upper]. A line whose box has an infinite bound moves only where
-    the other bound moves it.  cash : (K, 4) the same four numbers for cash.
-    fraction : how much of the way to the box; `again` : if not all, is the rule asked again on the next day?
-    trigger : what its reasons call it.  options : what it asks besides.
-    unseen : rows at the beginning on which it has nothing to go by yet.
+    asked         : (T,) true on the days on which the rule is asked.
+    row           : (T,) which of the K rows below is in force at each close.
+    target        : (K, n) targets.
+    trigger_lower : (K, n) the rule trades when a weight is below,
+    trigger_upper : (K, n) or above its no-trade band.
+    lower, upper  : (K, n) the box that it trades into. A line whose box has an infinite bound moves only where the
+                    other bound moves it.
+    cash          : (K, 4) the same four bounds for cash.
+    fraction      : fraction of the way to the box that a trade goes in a day.
+    trigger       : name of the trigger in the reasons.
+    options       : what the rule asks and makes beyond these rows.
+    unseen        : number of rows at the beginning on which there is no estimate yet.
+    again         : is the rule asked again on the day after a trade that went a fraction of the way?
+    Raises        : PolicyError for arrays of unequal shape, and for bounds that are crossed or missing.
     """
 
     asked: Mask
@@ -68,13 +75,13 @@ class NoTradeBands:
 
     @property
     def arrays(self) -> tuple[Mask, NDArray[np.int64], Array, Array, Array, Array, Array, Array]:
-        """The arrays in their order, as the lanes take them."""
+        """The arrays in the order in which the batch engine takes them."""
         triggers = (self.trigger_lower, self.trigger_upper)
         return self.asked, self.row, self.target, *triggers, self.lower, self.upper, self.cash
 
     @cached_property
     def compiled(self) -> BandArrays:
-        """All of it but the options, as the kernels of one path take it."""
+        """All but the options, as the kernels of one path take it."""
         options = self.options
         again = self.fraction < 1.0 and self.again
         return BandArrays(
@@ -82,13 +89,20 @@ class NoTradeBands:
         )
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
-        """The reason of a decision at row t of `tradable`, by row `row` of the bands' days."""
+        """The reason of a decision.
+
+        weights     : (n,) as drifted, fraction of NAV.
+        cash_weight : the rest.
+        nav         : currency.
+        tradable    : (T', n) which lines can trade; `t` is the row of the day in it.
+        row         : row of the day among the T days of the bands.
+        """
         k, room = int(self.row[row]), Workspace.of(len(weights))
         _, line, size, allowed = answer(weights, cash_weight, nav, tradable, t, self.compiled, self.options, k, room)
         return self._why(line, size, allowed)
 
     def answer(self, view: View) -> Hold | Trade:
-        """Ask the bands of one day, that of a view: the decision, with its reason."""
+        """The decision on the day of a view, with its reason. The bands are those of this one day (K = 1)."""
         if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
         past, k, room = view.past, int(self.row[0]), Workspace.of(len(view.weights))
@@ -115,16 +129,26 @@ class NoTradeBands:
 
 
 def decide_in(rows: dict[str, Array], view: View, trigger: str, fraction: float, again: bool = True) -> Hold | Trade:
-    """Ask one row of no-trade bands (K = 1) of a view: the decision, with its reason."""
+    """The decision of one row of no-trade bands on the day of a view, with its reason.
+
+    rows     : target, trigger_lower, trigger_upper, lower, upper (1, n) and cash (1, 4) by name, fraction of NAV.
+    view     : the close.
+    trigger  : name of the trigger in the reason.
+    fraction : fraction of the way to the box that a trade goes in a day.
+    again    : is the policy asked again on the day after a trade that went a fraction of the way?
+    Raises   : PolicyError where no trade has a counterpart.
+    """
     asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
     rows = restricted(rows, view.past)
     return NoTradeBands(asked, row, **rows, fraction=fraction, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
 
 
 def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:
-    """The rows where lines that may only be sold, or bought, or are locked, neither trigger nor move the other way.
+    """The same rows for a market with restricted lines: such a line triggers and moves only where it may trade.
 
-    Raises : PolicyError where nothing is left to trade against.
+    rows   : bounds (K, n) and (K, 4) by name, fraction of NAV.
+    market : says of each line whether it may be bought and sold.
+    Raises : PolicyError where no line may trade both ways and cash may not change: no trade has a counterpart.
     """
     trading = market.trading
     if not any(trading):

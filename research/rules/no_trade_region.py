@@ -1,4 +1,4 @@
-"""The closed-form half-width of a no-trade region: how far a line may drift before a trade mends more than it costs."""
+"""The closed-form half-width of a no-trade region: how far a line may drift before a trade saves more than it costs."""
 
 import numpy as np
 
@@ -8,9 +8,11 @@ from research.market.market import Array
 def half_widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:
     """Each line's own asymptotic half-width h_i = (3 c_i w_i^2 var(r_i - r_p) / (2 g S_ii))^(1/3), fraction of NAV.
 
-    target : (n,) weights w; cash is the rest, without risk.  covariance : (n, n) S of returns in excess of cash, in
-    any one unit of time: the ratio has none.  cost : (n,) c, marginal cost a side, fraction.  g : price of squared
-    tracking.
+    target     : (n,) weights w, fraction of NAV; cash is the rest, without risk.
+    covariance : (n, n) S of returns in excess of cash, in any one unit of time: the ratio has none.
+    cost       : (n,) c, marginal cost a side, fraction of the notional.
+    g          : price of squared tracking.
+
     r_p is the return of the target portfolio, so var(r_i - r_p) is the variance with which drift widens the line's gap.
     Source: Shreve and Soner (1994); Janecek and Shreve (2004), for one line; taken line by line.
 
@@ -22,7 +24,11 @@ def half_widths(target: Array, covariance: Array, cost: Array, g: float) -> Arra
 
 
 def relative_variance(target: Array, covariance: Array) -> Array:
-    """(n,) var(r_i - r_p) of each line against the target portfolio, in the covariance's unit of time."""
+    """(n,) var(r_i - r_p), the variance of each line's return less that of the target portfolio.
+
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) of returns, in any unit of time; the result has the same.
+    """
     to_portfolio = covariance @ target
     variance: Array = np.diag(covariance) - 2.0 * to_portfolio + float(target @ to_portfolio)
     return variance

@@ -1,4 +1,4 @@
-"""One risky line beside cash: how wide a band should be, and what each rule turns over and strays, in closed form.
+"""One risky line beside cash in closed form: the best width of a band, and turnover and deviation of each rule.
 
 p : target weight of the line; b = p(1 - p) is what one per cent of its return moves its weight by.
 sigma : volatility a year of its return in excess of cash.  h : half-width of a band, fraction of NAV.
@@ -23,7 +23,7 @@ OVERSHOOT = 0.5826  # -zeta(1/2) / sqrt(2 pi)
 
 
 class Stray(NamedTuple):
-    """What a rule does in the long run.
+    """Turnover and deviation of a rule in the long run.
 
     turnover : a year, fraction of NAV.  deviation : mean square, of NAV squared.
     """
@@ -32,15 +32,24 @@ class Stray(NamedTuple):
     deviation: float
 
     def loss(self, sigma: float, cost: float, g: float) -> float:
-        """J a year, fraction of NAV: cost (a side, fraction of the notional) and g / 2 x squared tracking error."""
+        """The loss J a year, fraction of NAV: trading costs and g / 2 x squared tracking error.
+
+        sigma : volatility a year of the line in excess of cash.
+        cost  : a side, fraction of the notional.
+        g     : price of squared tracking.
+        """
         return cost * self.turnover + 0.5 * g * sigma**2 * self.deviation
 
 
 def best_half_width(p: float, cost: float, g: float, *, sigma: float = 0.0, interval: float = 0.0) -> float:
-    """h* = (3 cost b^2 / (2 g))^(1/3) of a band that is traded to its edge, less what checks at intervals overshoot.
+    """The best half-width h* = (3 cost b^2 / (2 g))^(1/3) of a band that is traded to its edge, fraction of NAV.
 
-    cost : a side, fraction of the notional.  g : price of squared tracking.  sigma : only needed with an interval.
-    Raises : ConfigError for numbers out of range, and where the checks are so far apart that no band is left.
+    p        : target weight of the line, between 0 and 1.
+    cost     : a side, fraction of the notional.
+    g        : price of squared tracking.
+    sigma    : volatility a year; only needed with an interval.
+    interval : years between two checks; the overshoot between them is taken off the width.
+    Raises   : ConfigError for numbers out of range, and where the checks are so far apart that no band is left.
 
     >>> round(best_half_width(0.6, cost=0.001, g=2.0), 4)
     0.0351
@@ -53,17 +62,31 @@ def best_half_width(p: float, cost: float, g: float, *, sigma: float = 0.0, inte
 
 
 def to_edge(p: float, sigma: float, h: float, interval: float = 0.0) -> Stray:
-    """A band of h, traded to its edge."""
+    """Turnover and deviation of a band of half-width h that is traded to its edge.
+
+    p        : target weight of the line, between 0 and 1.
+    sigma    : volatility a year.
+    h        : fraction of NAV.
+    interval : years between two checks, 0 without pause.
+    Raises   : ConfigError for numbers out of range.
+    """
     return _band(p, sigma, h, interval, 2.0, 3.0)
 
 
 def to_target(p: float, sigma: float, h: float, interval: float = 0.0) -> Stray:
-    """A band of h, traded to the target."""
+    """Turnover and deviation of a band of half-width h that is traded to the target; parameters as in `to_edge`."""
     return _band(p, sigma, h, interval, 1.0, 6.0)
 
 
 def reviewed(p: float, sigma: float, interval: float, watched: float = 0.0) -> Stray:
-    """Traded to target at each review, `interval` years apart. watched : years between two looks at the deviation."""
+    """Turnover and deviation of a calendar that is traded to target.
+
+    p        : target weight of the line, between 0 and 1.
+    sigma    : volatility a year.
+    interval : years between two trades.
+    watched  : years between two measurements of the deviation, 0 without pause.
+    Raises   : ConfigError for numbers out of range.
+    """
     check_positive(sigma=sigma, interval=interval)
     _check_interval("watched", watched)
     speed = (_slope(p) * sigma) ** 2

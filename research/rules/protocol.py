@@ -189,11 +189,13 @@ def complexity(policy: object) -> int:
 
 
 @overload
-def held_by(policy: object) -> Allocation | None: ...
+def held_by(policy: object) -> Allocation | None:
+    """What a policy holds; None where it names nothing."""
 
 
 @overload
-def held_by(policy: object, otherwise: Allocation) -> Allocation: ...
+def held_by(policy: object, otherwise: Allocation) -> Allocation:
+    """What a policy holds; `otherwise` where it names nothing."""
 
 
 def held_by(policy: object, otherwise: Allocation | None = None) -> Allocation | None:

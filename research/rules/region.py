@@ -1,7 +1,8 @@
-"""A region in which to hold, and where to trade from outside of it: what a rule needs while it runs.
+"""An optimal no-trade region of one or two lines as arrays: where trading is worth its cost, and where a trade goes.
 
-A gap d is weight less target, a number a line. A region knows two things: where trading is worth its fees, and which
-intervals a trade brings the gaps into. The interval of either line depends on the gap of the other.
+A gap is a weight less its target, one number a line. A region holds two things: the gaps from which a trade saves more
+than it costs, and the intervals into which a trade brings the gaps. The interval of one line depends on the gap of the
+other.
 """
 
 from dataclasses import dataclass
@@ -40,13 +41,17 @@ class Surfaces(NamedTuple):
 class Region:
     """An optimal policy of one or two lines beside cash, and the problem that it solves.
 
-    target : (n,) fraction of NAV.  cost : (n,) a side, fraction of the notional.  ticket : fraction of NAV for an
-    event.  interval : years between two decisions.  g : price of squared tracking.
-    value : loss a year of the policy in the long run, fraction of NAV.
-    axes : for each line its (m,) gaps on the grid.
-    advantage : (m,) or (m, m) what a trade from a gap saves before the ticket, fraction of NAV: hold up to the ticket.
-    lower, upper : for each line the interval that a trade brings its gap into, fraction of NAV; of two lines (m,), at
-    the other's gaps on the grid, of one line (1,).
+    target       : (n,) fraction of NAV.
+    cost         : (n,) a side, fraction of the notional.
+    ticket       : fraction of NAV that an event costs, whatever is traded.
+    interval     : years between two decisions.
+    g            : price of squared tracking.
+    value        : loss a year of the policy in the long run, fraction of NAV.
+    axes         : for each line its (m,) gaps on the grid, fraction of NAV.
+    advantage    : (m,) or (m, m) what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket the
+                   policy holds.
+    lower, upper : for each line the interval into which a trade brings its gap, fraction of NAV: of two lines (m,), one
+                   for each gap of the other line on the grid; of one line (1,).
     """
 
     target: Array

@@ -1,4 +1,4 @@
-"""Rules that weigh the gaps by their risk: a tracking error, waiting against cost, and the closed-form band."""
+"""Rules that weigh gaps by their risk: tracking error, cost against benefit, closed-form and optimal regions."""
 
 import math
 from dataclasses import dataclass, field
@@ -25,11 +25,12 @@ CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEK
 
 @dataclass(frozen=True, kw_only=True)
 class RiskRule(StandardRule):
-    """A rule that goes by a covariance.
+    """The base of rules that use a covariance.
 
-    schedule : when it is asked, as `Threshold` has it.
-    returns, periods_per_year : the covariance is that of so many returns, estimated at each month's end, times this
-    number of them a year; or it is known, as `covariance` (n, n) a year, as in a laboratory.
+    schedule         : when the rule is asked, as `Threshold` has it.
+    returns          : number of returns from which the covariance is estimated at each month's end.
+    periods_per_year : returns a year, by which the estimate is annualised.
+    covariance       : (n, n) a year where it is known, as in a laboratory; it is then not estimated.
     """
 
     schedule: Schedule = "day"  # type: ignore[misc]
@@ -40,11 +41,11 @@ class RiskRule(StandardRule):
 
     @property
     def window(self) -> int:
-        """Returns that it estimates from: none where the covariance is known."""
+        """Returns from which the covariance is estimated; 0 where it is given."""
         return self.returns if self.covariance is None else 0
 
     def _with_unknown(self, estimates: Estimates) -> Array:
-        """(K, n, n) the covariance where a line without its whole window is as risky as the riskiest, and by itself."""
+        """(K, n, n) covariance a year; a line without its whole window is uncorrelated, with the largest variance."""
         if self.window == 0:
             return estimates.covariance
         variance = np.diagonal(estimates.covariance, axis1=1, axis2=2)
@@ -53,7 +54,7 @@ class RiskRule(StandardRule):
         return covariance
 
     def _check(self) -> None:
-        """Check what all of them have. Raises ConfigError."""
+        """Check the settings that all these rules have. Raises ConfigError."""
         super()._check()
         check_window(self, "returns", self.returns, self.periods_per_year)
         if self.covariance is not None:
@@ -87,15 +88,15 @@ class TrackingError(RiskRule):
 
     @property
     def does(self) -> str:
-        """When, and where to."""
+        """When the rule trades and where to, in words."""
         return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """No line has a band of its own."""
+        """Rows without bands round single lines: only the options trigger."""
         return _without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """Its limit."""
+        """The limit of the tracking error, and the covariance that measures it."""
         covariance = self._with_unknown(estimates)
         return super().options(estimates)._replace(some=True, tracking_error=float(self.limit), covariance=covariance)
 
@@ -122,15 +123,15 @@ class CostBenefit(RiskRule):
 
     @property
     def does(self) -> str:
-        """When, and where to."""
+        """When the rule trades and where to, in words."""
         return f"where waiting loses more than trading costs, to target{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """No line has a band of its own."""
+        """Rows without bands round single lines: only the options trigger."""
         return _without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """What waiting and trading cost."""
+        """What the cost of waiting is measured by: g / 2 x horizon, and the covariance."""
         patience, covariance = 0.5 * self.g * self.horizon, self._with_unknown(estimates)
         return super().options(estimates)._replace(some=True, patience=patience, covariance=covariance)
 
@@ -162,11 +163,11 @@ class NoTradeRegion(RiskRule):
 
     @property
     def does(self) -> str:
-        """When, and where to."""
+        """When the rule trades and where to, in words."""
         return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """A band of its own for each line."""
+        """The closed-form band of each line."""
         widths = np.zeros((len(estimates.target), estimates.target.shape[1] + 1))
         held = np.zeros(widths.shape, dtype=bool)
         held[:, :-1] = (np.diagonal(estimates.covariance, axis1=1, axis2=2) > 0.0) & (estimates.target != 0.0)
@@ -182,13 +183,19 @@ class NoTradeRegion(RiskRule):
 
     @property
     def interval(self) -> float:
-        """Years from one check to the next."""
+        """Years from one day of the schedule to the next."""
         if isinstance(self.schedule, int):
             return self.schedule / self.periods_per_year
         return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
-        """(h,) half-widths of the h lines that are held."""
+        """(h,) half-widths of the h lines that are held, fraction of NAV.
+
+        target     : (n,) fraction of NAV.
+        covariance : (n, n) a year.
+        rates      : (n,) cost a side, fraction of the notional.
+        held       : (n,) lines with a target and a variance.
+        """
         covariance, target = covariance[np.ix_(held, held)], target[held]
         widths = half_widths(target, covariance, rates[held], self.g)
         if self.narrowed:
@@ -218,11 +225,13 @@ class BestPoint(RiskRule):
 
     @property
     def does(self) -> str:
-        """When, and where to."""
+        """When the rule trades and where to, in words."""
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Each line on its own side of zero, cash between nothing, or what the target borrows, and all."""
+        """Bounds of the programme: long lines stay long, short lines short; cash lies between 0, or what the target
+        borrows, and all of NAV.
+        """
         rows = _without_bands(estimates.target)
         cash = rows["cash"].copy()
         aim = cash[:, 2]
@@ -230,7 +239,7 @@ class BestPoint(RiskRule):
         return rows | own_sides(estimates.target) | {"cash": cash}
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The programme."""
+        """The quadratic programme that gives the destination: kappa = g x horizon, and the covariance."""
         return (
             super()
             .options(estimates)
@@ -242,7 +251,7 @@ class BestPoint(RiskRule):
 
 @dataclass(frozen=True)
 class OptimalRegion(StandardRule):
-    """Trade as dynamic programming has it: into the optimal region of one or two lines beside cash.
+    """Trade into the optimal no-trade region of one or two lines beside cash, as dynamic programming gives it.
 
     region : as `research.rules.dynamic_programming.optimal_region` gives it, for the target of the allocation.
     schedule : when it is asked; the region is best where that is as often as the region's own interval.
@@ -262,11 +271,11 @@ class OptimalRegion(StandardRule):
 
     @property
     def does(self) -> str:
-        """When, and where to."""
+        """When the rule trades and where to, in words."""
         return f"into the optimal region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """No line has a band of its own. Raises PolicyError where the region is of another target."""
+        """Rows without bands round single lines. Raises PolicyError where the region is of another target."""
         wrong = estimates.target.shape[1:] != self.region.target.shape
         if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=1e-9):
             raise PolicyError(
@@ -278,7 +287,7 @@ class OptimalRegion(StandardRule):
         return _without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The region."""
+        """The region, which triggers and gives the destination."""
         return (
             super().options(estimates)._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
         )
@@ -290,7 +299,7 @@ def _spread(target: Array, covariance: Array) -> Array:
 
 
 def _without_bands(target: Array) -> Bounds:
-    """Bounds that trade to target, and that nothing but the terms triggers."""
+    """Rows that trade to the targets (K, n), and that only the options of the rule trigger."""
     rows, far = band_rows(target, 0.0, 0.0), np.full(target.shape, np.inf)
     cash = rows["cash"].copy()
     cash[:, :2] = -np.inf, np.inf

@@ -61,7 +61,7 @@ class Never(CompiledRule):
 class Calendar(StandardRule):
     """Trade to target on a calendar.
 
-    fraction : how much of the way to go, on each of its days alone.
+    fraction : fraction of the way to the target that a trade goes; the rule is not asked again before its next day.
     schedule : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
@@ -100,7 +100,7 @@ class Calendar(StandardRule):
 
     @property
     def does(self) -> str:
-        """When, and to target."""
+        """Its schedule, in words."""
         spread = f" in {self.tranches} tranches" if self.tranches > 1 else ""
         return f"{when(self.schedule, self.offset)}{spread}, to target"
 
@@ -115,21 +115,21 @@ class Calendar(StandardRule):
         return self.is_unlimited and self.tranches == 1
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """A band of zero."""
+        """The rows of a band of zero: every gap triggers, and the trade goes to the target."""
         return band_rows(estimates.target, 0.0, 0.0)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """What it asks and makes besides."""
+        """The options of all rules; in tranches the amounts of a trade are decided."""
         options = super().options(estimates)
         return options._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else options
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
-        """(T,) the phases of all tranches."""
+        """(T,) true on the phases of all tranches."""
         some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
         return some
 
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
-        """The rule as arrays; in tranches with a row more for each phase."""
+        """The rule as arrays; in tranches each phase has a row of its own."""
         made = super().no_trade_bands(market, targets, costs)
         if self.tranches == 1:
             return made
@@ -141,7 +141,7 @@ class Calendar(StandardRule):
         return self._with_mixes(made, np.array(mixes).reshape(-1, len(market.assets)), row, made.row[asked], market)
 
     def _today(self, view: View) -> Hold | NoTradeBands:
-        """The no-trade bands of one day."""
+        """The no-trade bands of this day; `Hold` with the reason on a day that is none of its schedule."""
         made, t = super()._today(view), view.past.t
         if self.tranches == 1 or isinstance(made, Hold):
             return made
@@ -152,14 +152,21 @@ class Calendar(StandardRule):
         return self._with_mixes(made, mix[None], np.ones(1, dtype=np.int64), made.row, view.past)
 
     def _since(self, world: Market | Past, opened: int) -> NDArray[np.int64]:
-        """(tranches, T) row of each tranche's last phase by each day, or of the opening trade, -1 before the first."""
+        """(tranches, T) row of each tranche's last phase by each day; before it that of the opening trade, or -1."""
         at = at_phase(world.days, self.schedule, world.calendar, self.offsets)
         return np.maximum(np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1), opened)
 
     def _with_mixes(
         self, made: NoTradeBands, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past
     ) -> NoTradeBands:
-        """The bands with rows more, which trade to the mixes (j, n); `of` (j,) : rows of the targets in force."""
+        """The same bands with j rows more, each of which trades to a mix of tranches.
+
+        made  : the bands without tranches.
+        mixes : (j, n) weights, fraction of NAV.
+        row   : (T,) row in force, of the old rows and the new ones.
+        of    : (j,) row of `made` whose target is in force for each mix.
+        world : the lines, and which of them may be traded.
+        """
         more = restricted(band_rows(mixes, 0.0, 0.0) | {"target": made.target[of]}, world)
         rows = {name: np.concatenate([getattr(made, name), more[name]]) for name in more}
         return replace(made, row=row, **rows)  # type: ignore[arg-type]
@@ -258,7 +265,7 @@ class Threshold(StandardRule):
 
     @property
     def does(self) -> str:
-        """Past what, and where to."""
+        """The band and the destination, in words."""
         of = {"relative": "target", "volatility": "volatility times its target"}
         unit = f"\u202f% of its {of[self.kind]}" if self.kind in of else ""
         limit = f" or {said(self.cap)} points" if self.cap is not None else ""
@@ -270,7 +277,7 @@ class Threshold(StandardRule):
         return words + checked(self) + review
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """The rows of the no-trade bands: on a review the band is zero, and so is the box."""
+        """The rows of its bands; on a day of the review schedule band and box are zero, which trades to target."""
         review = estimates.review[:, None]
         trigger, box = (
             np.where(review, 0.0, self._half_widths(estimates, band)) for band in (self.band, self.destination)
@@ -278,7 +285,7 @@ class Threshold(StandardRule):
         return band_rows(estimates.target, trigger, box)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """Which lines move, and who pays."""
+        """Which lines a trade moves, and which lines fund it. Raises ConfigError for a payer that is no line."""
         options = super().options(estimates)
         if self.lines == "all":
             return options
@@ -291,7 +298,7 @@ class Threshold(StandardRule):
         return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
     def _half_widths(self, estimates: Estimates, band: float) -> Array:
-        """(K, n + 1) half-widths, that of cash last, fraction of NAV, where the band or the destination is `band`."""
+        """(K, n + 1) half-widths where the band, of the rule's kind, is `band`; fraction of NAV, that of cash last."""
         lines = np.abs(np.column_stack([estimates.target, cash_of(estimates.target)]))
         if self.kind == "absolute":
             return np.full(lines.shape, band)

@@ -1,4 +1,4 @@
-"""What all rules have in common: when they are asked, how far a trade goes at once, and which lines may be traded."""
+"""What the shipped rules share: schedule, fraction of the way, cooldown, turnover cap, and how they become arrays."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -25,14 +25,15 @@ MOST = 100_000  # returns of a covariance: no market has more
 
 
 class Estimates(NamedTuple):
-    """What the K rows of no-trade bands are made from, as known when each came into force.
+    """What the K rows of no-trade bands are made from, as it was known when each row came into force.
 
-    target : (K, n).  review : (K,) is the day of the row one of its `review_schedule`?
-    covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
-    rates : (R, n) cost a side, fraction of the notional, on each day or on all.
-    rates_then : (K, n) on the day on which the row's covariance was estimated, or the first.
-    tickets : (n,) currency an order.
-    market : names and classes of the lines, and which of them may trade.
+    target     : (K, n) fraction of NAV.
+    review     : (K,) true where the days of the row are those of the rule's `review_schedule`.
+    covariance : (K, n, n) a year; (0, n, n) for a rule that needs none.
+    rates      : (R, n) cost a side, fraction of the notional; R is the number of days, or 1 for all days.
+    rates_then : (K, n) cost a side on the day on which the row's covariance was estimated; without one, on the first.
+    tickets    : (n,) currency an order.
+    market     : names and classes of the lines, and which of them may be traded.
     """
 
     target: Array
@@ -46,15 +47,16 @@ class Estimates(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class StandardRule(CompiledRule):
-    """A rule of the workbench, which gives its decisions as no-trade bands.
+    """The base of the shipped rules: settings that all of them have, and their decisions as no-trade bands.
 
-    fraction : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
-    cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
-    turnover_cap : the most to trade at once, one-way, before costs, fraction of NAV: the largest moves first, whole,
-    the last in part; what is left waits for the next day on which the rule is asked. Of it too `fraction` is gone in a
-    day.
-    offset : sessions from the days of its schedule to those on which it is asked
-    (`research.market.calendars.scheduled`).
+    fraction     : fraction of the way to the box that a trade goes in a day, above 0 and at most 1. Below 1 the rule is
+                   asked again on the next day, until it holds.
+    cooldown     : sessions after a booked trade, the opening trade included, on which the rule is not asked.
+    turnover_cap : limit of what is traded at once, one-way, before costs, fraction of NAV. The largest moves are made
+                   first; the last one is cut. The rest waits for the next day on which the rule is asked. `fraction`
+                   applies to the capped trade too.
+    offset       : sessions from the days of the schedule to the days on which the rule is asked
+                   (`research.market.calendars.scheduled`).
     """
 
     fraction: float = 1.0
@@ -63,41 +65,41 @@ class StandardRule(CompiledRule):
     offset: int = 0
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     trigger: ClassVar[str] = "band"
-    again: ClassVar[bool] = True  # is it asked again where it went a part of its way?
+    again: ClassVar[bool] = True  # is it asked again on the day after a trade that went a fraction of the way?
 
     # -- what each rule says -----------------------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def schedule(self) -> Schedule:
-        """When it is asked: at every close, or as `research.market.calendars.scheduled` says."""
+        """The days on which the rule is asked (`research.market.calendars.scheduled`); "day" is every close."""
 
     @property
     @abstractmethod
     def does(self) -> str:
-        """When it trades and where to, in a few words, without what all rules have."""
+        """When the rule trades and where to, in a few words, without the settings that all rules have."""
 
     @property
     def periods_per_year(self) -> float:
-        """Of the market, where there is a window."""
+        """Returns a year of the market that the covariance is estimated from."""
         return 252.0
 
     @property
     def risk_periods_per_year(self) -> float | None:
-        """Those of the covariance that it goes by."""
+        """Periods a year by which the rule annualises its covariance; None for a rule without one."""
         return self.periods_per_year if self.window > 0 or self.covariance is not None else None
 
     @property
     def covariance(self) -> Square | None:
-        """(n, n) a year, where it is known and not estimated."""
+        """(n, n) covariance a year that is given; None where the rule estimates it or needs none."""
         return None
 
     @abstractmethod
     def rows(self, estimates: Estimates) -> Bounds:
-        """The rows of its no-trade bands."""
+        """The rows of the rule's no-trade bands: arrays (K, n) and (K, 4) by name, fraction of NAV."""
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """What it asks and makes besides."""
+        """The rule's options beyond its bands."""
         capped = self.turnover_cap is not None
         return PLAIN._replace(
             some=capped or self.cooldown > 0,
@@ -110,7 +112,7 @@ class StandardRule(CompiledRule):
 
     @property
     def is_unlimited(self) -> bool:
-        """Has it neither a cooldown nor a turnover cap?"""
+        """True for a rule without cooldown and without turnover cap."""
         return self.cooldown == 0 and self.turnover_cap is None
 
     def uncapped(self) -> "StandardRule | None":
@@ -119,7 +121,7 @@ class StandardRule(CompiledRule):
 
     @property
     def long_name(self) -> str:
-        """When it trades and where to, in a few words."""
+        """When the rule trades and where to, in a few words, with the settings that are not the default."""
         words = [self.does]
         if self.fraction < 1.0:
             words.append(f"{said(self.fraction)}\u202f% of the way")
@@ -132,16 +134,16 @@ class StandardRule(CompiledRule):
     # -- what follows ------------------------------------------------------------------------------------------------
 
     def decide(self, view: View) -> Hold | Trade:
-        """Ask the rule of one close."""
+        """Hold, or the box to trade into at this close."""
         today = self._today(view)
         return today if isinstance(today, Hold) else today.answer(view)
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
-        """(T,) days on which it is asked."""
+        """(T,) true on the days on which the rule is asked."""
         return scheduled(days, self.schedule, calendar, self.offset)
 
     def _today(self, view: View) -> Hold | NoTradeBands:
-        """The no-trade bands of one day, or why it is not asked."""
+        """The no-trade bands of this day (K = 1); `Hold` with the reason on a day on which the rule is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
@@ -161,7 +163,13 @@ class StandardRule(CompiledRule):
         return self._bands(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), estimates)
 
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
-        """The rule as arrays.  costs : what rules that weigh a trade against its cost, or rank lines by it, go by."""
+        """The rule as arrays on a market of T days and n lines.
+
+        market  : the days, and the returns that a covariance is estimated from.
+        targets : the path of the allocation's targets on this market.
+        costs   : used by rules that weigh a trade against its cost, or rank lines by cost; by default trading is free.
+        Raises  : ConfigError for a given covariance of other lines; PolicyError where no trade has a counterpart.
+        """
         asked = self._asked(market.days, market.calendar)
         n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
         if self.review_schedule is not None:
@@ -193,7 +201,7 @@ class StandardRule(CompiledRule):
         return NoTradeBands(asked, row, **rows, fraction=self.fraction, trigger=self.trigger, **of)  # type: ignore[arg-type]
 
     def _given(self, n: int) -> Array:
-        """(1, n, n) the covariance that is known, or (0, n, n). Raises ConfigError for one of other lines."""
+        """(1, n, n) the given covariance; (0, n, n) without one. Raises ConfigError for one of other lines."""
         if self.covariance is None:
             return np.empty((0, n, n))
         if len(self.covariance) != n:
@@ -204,7 +212,7 @@ class StandardRule(CompiledRule):
         return np.array([self.covariance], dtype=float)
 
     def _check(self) -> None:
-        """Check what all rules have. Raises ConfigError, naming the rule."""
+        """Check the settings that all rules have. Raises ConfigError, naming the rule."""
         name = type(self).__name__
         check_allocation(self)
         if not (is_number(self.fraction) and 0.0 < self.fraction <= 1.0):
@@ -226,12 +234,19 @@ class StandardRule(CompiledRule):
 
 
 def said(fraction: float) -> str:
-    """In hundredths."""
+    """A fraction in per cent, or in percentage points, without a unit.
+
+    >>> said(0.0175)
+    '1.75'
+    """
     return f"{round(100.0 * fraction, 2):g}"
 
 
 def when(schedule: Schedule, offset: int = 0) -> str:
     """A schedule in words.
+
+    schedule : a period, a weekday, or a number of sessions.
+    offset   : sessions from the days of the schedule.
 
     >>> when("month", -1), when(10)
     ('each month, 1 session before', 'every 10 sessions')
@@ -243,12 +258,12 @@ def when(schedule: Schedule, offset: int = 0) -> str:
 
 
 def checked(rule: StandardRule) -> str:
-    """When a rule checks, in words; nothing where it does at every close."""
+    """The schedule of a rule in words, to end a sentence; "" for a rule that is asked at every close."""
     return "" if rule.schedule == "day" else f", checked {when(rule.schedule, rule.offset)}"
 
 
 def check_allocation(owner: object) -> None:
-    """Check that what a rule is to hold is an allocation. Raises ConfigError."""
+    """Check that the `allocation` of a rule is one. Raises ConfigError."""
     held = owner.allocation if isinstance(owner, Holding) else None
     if isinstance(held, type) or not isinstance(held, Allocation):
         mend = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
@@ -256,7 +271,13 @@ def check_allocation(owner: object) -> None:
 
 
 def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:
-    """Check what a covariance is estimated from. Raises ConfigError."""
+    """Check the settings from which a covariance is estimated. Raises ConfigError, naming the rule.
+
+    owner            : the rule.
+    setting          : name of the setting that gives the window.
+    window           : returns, 2 to 100,000.
+    periods_per_year : returns a year, above 0.
+    """
     name = type(owner).__name__
     if not (is_whole(window) and 2 <= window <= MOST):
         refuse(f"{setting} of {name} is", window, f"give a whole number of returns, 2 to {MOST:,}, such as 252.")
@@ -267,7 +288,14 @@ def check_window(owner: object, setting: str, window: int, periods_per_year: flo
 def _rows_of(
     targets: TargetPath, review: Mask, which: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask, NDArray[np.int64]]:
-    """(T,) the row in force, a row for each combination of target, review and covariance; and these of each row."""
+    """The K different combinations of target, review and covariance, and which of them is in force on each day.
+
+    targets : path of T days.
+    review  : (T,) true on the days of the review schedule.
+    which   : (T,) number of the covariance in force, -1 before the first.
+    Returns : (T,) the row in force; and of each of the K rows the number of its target, whether it is of a review, and
+              the number of its covariance, (K,) each.
+    """
     if not review.any() and (which == which[0]).all():
         rows = len(targets.rows)
         return targets.row, np.arange(rows), np.zeros(rows, dtype=bool), np.full(rows, which[0])

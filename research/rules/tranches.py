@@ -17,7 +17,11 @@ SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a pe
 
 
 def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
-    """(tranches,) sessions from the last of a period to each phase, evenly spread. Raises ConfigError.
+    """(tranches,) sessions from the last session of a period to the phase of each tranche, evenly spread.
+
+    schedule : the period, or a number of sessions.
+    tranches : number of tranches.
+    Raises   : ConfigError for no tranche, and for more than the period has sessions.
 
     >>> phases("quarter", 3)
     (0, 21, 42)
@@ -30,14 +34,23 @@ def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
 
 
 def at_phase(days: NDArray[np.datetime64], schedule: Schedule, calendar: str, offsets: tuple[int, ...]) -> Mask:
-    """(tranches, T) is each day a phase of the tranche?"""
+    """(tranches, T) true where the day is a phase of the tranche.
+
+    days     : (T,) dates of the market.
+    schedule : the period, or a number of sessions.
+    calendar : name of the exchange calendar.
+    offsets  : (tranches,) sessions from the days of the schedule to each phase.
+    """
     return np.array([scheduled(days, schedule, calendar, offset) for offset in offsets])
 
 
 def drifted(target: Array, world: Market | Past, since: NDArray[np.int64], t: int) -> Array:
-    """(n,) the mean weights at row t of tranches that held `target` (n,) after the close of each row of `since`.
+    """(n,) mean weight of all tranches at row t, after each has drifted since its last phase, fraction of NAV.
 
-    A tranche whose row is -1, or t itself, holds the target.
+    target : (n,) weights of a tranche after its phase, fraction of its value.
+    world  : returns of the lines and of cash.
+    since  : (tranches,) row of each tranche's last phase; a tranche whose row is -1, or t, holds the target.
+    t      : row of the market.
     """
     total = np.zeros(len(target))
     for row in since:
