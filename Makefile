@@ -1,6 +1,7 @@
 # The workbench's commands: `make help` lists them. Everything they write stays in this folder.
 
 BIN := .venv/bin
+COVERAGE = --cov --cov-report=term  # of `make test`; `make test COVERAGE=` goes without
 
 # Jupyter takes the kernel of .venv, and whatever likes to write to a home writes to .cache instead.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -24,7 +25,7 @@ report: setup  ## play every policy of the example portfolio and write its repor
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
 test: check  ## run every check: form, walls, types, tests, notebooks; print the coverage of branches
-	$(BIN)/pytest -n logical --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest -n logical --dist loadfile $(COVERAGE)
 	$(BIN)/pytest --nbval-lax notebooks
 
 check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
