@@ -17,7 +17,7 @@ import osqp
 from scipy import sparse
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.market.market import Array
+from research.arrays import Array
 from research.rules.best_point import best_point, best_weights, saving_left, scratch_for
 
 SIZES, ROOMS, KAPPAS = (20, 100, 500), (0.0, 0.05), (5.0, 30.0, 300.0)

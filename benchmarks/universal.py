@@ -16,11 +16,11 @@ from backtests.learned.universal_gap import gap, lines_in, median, problems
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, View
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.learning import Universal
 from research.learning.learners.threads import one_thread
 from research.learning.universal.rule import trained
 from research.market import Market, instruments_table
-from research.market.market import Array
 from research.rules import BestPoint, NoTradeRegion, Rule, Threshold
 from research.rules.estimates import covariance_of
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from research.accounting import Costs
 from research.allocation import Allocation, FixedWeights, target_path
+from research.arrays import frozen
 from research.learning import Learned, LearnedPolicy, PPOSettings
 from research.learning.card import card
 from research.learning.learners.lesson import Lesson
@@ -16,7 +17,6 @@ from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays, scales, training_days
 from research.learning.worlds import Worlds
 from research.market import Market, instruments_table
-from research.market.market import frozen
 
 TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 

@@ -15,17 +15,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from research.accounting import Costs, Hold, Policy, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, is_whole, refuse
+from research.arrays import Rows
 from research.errors import ConfigError
 from research.market import Market
 
-Rows = NDArray[np.int64]
 Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
 
 DAYS = 6  # asked about, where none are given

@@ -20,9 +20,9 @@ from backtests.evaluation.scores import losses
 from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import Every
+from research.arrays import Array, frozen
 from research.forecast import Regimes, fit_regimes, history
 from research.market import Market, Past
-from research.market.market import Array, frozen
 from research.portfolio import Portfolio
 from research.rules import Calendar
 

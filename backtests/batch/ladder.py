@@ -18,9 +18,9 @@ from backtests.engine.quiet_days import tiles_of
 from backtests.engine.simd import WIDTH
 from research.accounting import Costs
 from research.allocation import TargetPath
+from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array
 from research.rules.corridor import Corridor
 
 

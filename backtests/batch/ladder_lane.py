@@ -23,7 +23,6 @@ from backtests.batch.state import (
     TRIGGER_UPPER,
     Lanes,
     Panel,
-    Rows,
     bools,
     floats,
     ints,
@@ -48,8 +47,8 @@ from backtests.engine.simd import (
 )
 from research.accounting.box import DUST
 from research.accounting.kernel import wealth, weigh
+from research.arrays import Array, Mask, Rows
 from research.compiled import compiled, inlined, lean
-from research.market.market import Array, Mask
 from research.rules.bands import ask, near
 
 STAGE = 1_024  # days that all lanes play, then the next

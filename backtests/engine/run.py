@@ -21,10 +21,10 @@ from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED
 from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
+from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.calendars import met
-from research.market.market import Array
 from research.rules.corridor import Corridor
 from research.rules.estimates import check_year, known_from
 from research.rules.handled import Handled

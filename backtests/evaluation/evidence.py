@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.errors import ConfigError, DataError
-from research.market.market import frozen
 from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR, STILL
 
-Array = NDArray[np.float64]
 Word = Literal["better", "worse", "cannot be told apart"]
 
 BATCH = 512  # draws held at once: 8 MB for 2,014 days

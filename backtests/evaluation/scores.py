@@ -8,8 +8,8 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from research.allocation import TargetPath
+from research.arrays import Array
 from research.market import Market
-from research.market.market import Array
 from research.risk import (
     Drawdown,
     cvar,

@@ -7,8 +7,8 @@ same; the optimum, which may move one line alone, is played here.
 import numpy as np
 
 from backtests.laboratory.simulate import BPS, Laboratory
+from research.arrays import Array
 from research.compiled import compiled
-from research.market.market import Array
 from research.rules.region import Region, Surfaces, destination, wants
 
 

@@ -19,9 +19,9 @@ from backtests.laboratory.paths import FIGURES, Room, play_block
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, floats, is_number, is_whole, refuse
+from research.arrays import Array, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array, frozen
 from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
 from research.rules import Corridor

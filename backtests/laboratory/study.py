@@ -18,8 +18,8 @@ from backtests.laboratory.simulate import Laboratory, Played, difference, estima
 from backtests.views import view
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.risk import GBM
 from research.rules import (
     BestPoint,

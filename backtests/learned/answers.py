@@ -7,10 +7,10 @@ up for it in proportion to their targets.
 
 import numpy as np
 
+from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.rollouts import answer_of
 from research.learning.state import LOOKBACK, REACH, SHARED, observe
-from research.market.market import Array
 
 HELD = ("age", "volatility regime", "market return")  # features that gaps do not decide
 

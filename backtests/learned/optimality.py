@@ -19,6 +19,7 @@ from backtests.learned.optimality_gap import losses
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arguments import is_number, refuse
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.learning import Learned, PPOSettings
 from research.learning.learners.lesson import Lesson
@@ -26,7 +27,6 @@ from research.learning.rollouts import answer_of, closed_form, gauge, in_bands
 from research.learning.training import teacher
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
-from research.market.market import Array
 from research.market.tables import DATA
 from research.rules.dynamic_programming import optimal_region
 from research.rules.region import Region

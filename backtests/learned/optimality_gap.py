@@ -13,13 +13,13 @@ import numpy as np
 from backtests.laboratory.simulate import Laboratory, play, ratio
 from research.accounting import Costs
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.learning import Learned, LearnedPolicy
 from research.learning.rollouts import Answer, answer_of, closed_form, in_bands
 from research.learning.settings import SESSIONS
 from research.learning.state import LOOKBACK, NO_CASH
 from research.learning.training_days import History, TrainingDays, training_days
 from research.learning.worlds import Worlds
-from research.market.market import Array
 from research.risk import GBM
 from research.rules import OptimalRegion
 from research.rules.dynamic_programming import optimal_region

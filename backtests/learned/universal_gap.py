@@ -11,9 +11,9 @@ import pandas as pd
 
 from backtests.laboratory.simulate import Laboratory, play, ratio
 from backtests.laboratory.study import WARM_UP, WEEKS, Problem
+from research.arrays import Array
 from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
-from research.market.market import Array
 from research.rules import OptimalRegion, Rule
 from research.rules.no_trade_region import half_widths
 

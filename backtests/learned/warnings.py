@@ -10,13 +10,12 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.tables import CHARGES, charged_words
 from backtests.wording import counted, listed, number
 from research.accounting import View
+from research.arrays import Array, Rows
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift, observation_drift
-from research.learning.state import Rows
 from research.learning.universal.rule import Universal, trained
 from research.market import Market
 from research.market.calendars import last_of, scheduled
-from research.market.market import Array
 
 NAMED = 3  # features at most in a warning, those that drifted farthest
 FAR = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs

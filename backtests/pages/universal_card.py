@@ -20,11 +20,11 @@ from backtests.pages.blocks import Block, settings_text, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.render import render
 from backtests.wording import listed, number, percent
+from research.arrays import Array
 from research.learning.learners.threads import one_thread
 from research.learning.state import REACH
 from research.learning.universal.equivariant import answers
 from research.learning.universal.rule import Trained, load
-from research.market.market import Array
 from research.progress import bar
 
 MARKETS, PATHS = 40, 100  # that it is judged in

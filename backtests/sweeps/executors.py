@@ -19,8 +19,8 @@ from backtests.runs.folder import code_version
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import CORRIDORS, play
 from backtests.sweeps.setup import Stage
+from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
-from research.market.market import Array
 
 AHEAD = 3  # parts a worker that are on their way
 RETRIES = 3  # of a part whose worker died

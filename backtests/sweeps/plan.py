@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.arguments import day, floats, is_number, is_whole, refuse
+from research.arrays import Array, frozen
 from research.errors import ConfigError
 from research.market import Past
-from research.market.market import Array, frozen
 from research.portfolio import ALLOCATIONS, RULES
 from research.rules import GroupThreshold, NoTradeRegion, Rule, Threshold
 

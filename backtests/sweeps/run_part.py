@@ -11,8 +11,8 @@ from backtests.engine.run import backtest
 from backtests.sweeps.plan import Configuration, Part
 from backtests.sweeps.setup import Arena, Stage
 from research.accounting import Costs, Policy
+from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
-from research.market.market import Array
 from research.rules import Calendar, Never, NoTradeRegion, Threshold
 from research.rules.corridor import Corridor
 

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
-from research.market.market import Array, Mask, frozen
 
 Unlisted = Literal["pro_rata", "cash"]
-Rows = NDArray[np.int64]
 
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")

@@ -10,10 +10,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
 from research.market.calendars import EVERY
-from research.market.market import Array
 
 Every = Literal["day", "week", "month", "quarter", "year"]
 

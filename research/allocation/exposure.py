@@ -10,9 +10,9 @@ from typing import ClassVar
 from research.allocation.allocation import Allocation
 from research.allocation.estimated import STILL, Every, check_estimate
 from research.arguments import check_positive, refuse
+from research.arrays import Array
 from research.errors import DataError
 from research.market import Past
-from research.market.market import Array
 
 
 @dataclass(frozen=True)

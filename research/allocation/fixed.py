@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
+from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Past
-from research.market.market import Array
 
 
 @dataclass(frozen=True)

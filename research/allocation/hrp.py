@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.allocation.estimated import Every, check_estimate, complete_returns, placed
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
-from research.market.market import Array
 
 Linkage = Literal["single", "complete", "average", "weighted", "ward"]
 Distance = Literal["correlation", "columns"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from research.allocation.allocation import Allocation
 from research.allocation.estimated import Every
 from research.arguments import one_of
+from research.arrays import Array
 from research.errors import PolicyError
 from research.forecast import Regimes, history
 from research.market import Past
 from research.market.calendars import EVERY
-from research.market.market import Array
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arguments import is_number, refuse
+from research.arrays import Array
 from research.errors import DataError
 from research.market import Past
-from research.market.market import Array
 
 FEWEST = 250  # returns, below which the rare regime is hardly met
 FARTHEST = 700.0  # log of the largest odds that one day may give: beyond it a float overflows

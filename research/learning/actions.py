@@ -22,9 +22,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from research.arrays import Array, Floats, Rows
 from research.compiled import inlined, lean
-from research.learning.state import NO_CASH, REACH, Floats, Rows, Scales
-from research.market.market import Array
+from research.learning.state import NO_CASH, REACH, Scales
 
 Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]
 LEARNED: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from research.arrays import Array
 from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
 from research.learning.rollouts import Answer, answer_of
 from research.learning.settings import Learned
 from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays
-from research.market.market import Array
 
 if TYPE_CHECKING:
     from research.learning.learners.lesson import Lesson

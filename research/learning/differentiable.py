@@ -17,9 +17,9 @@ from torch import Tensor
 from research.accounting.box import DUST, nearest
 from research.accounting.kernel import REFUSED, settle
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array
 from research.compiled import compiled
 from research.learning.worlds import no_root
-from research.market.market import Array
 
 STAYS, LOWER, UPPER, LEVEL = range(4)  # where the nearest point puts a line: left alone, at a bound, moved with others
 

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.arrays import Array, Floats
 from research.learning.rollouts import WORLDS, Answer, judged
-from research.learning.state import Floats
 from research.learning.training_days import TrainingDays
-from research.market.market import Array
 
 LEAST = 8  # decisions: fewer look like nothing in particular
 NEGLIGIBLE = 0.05  # the least limit: where training worlds are all alike, some weeks with a holiday are no drift

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from research.arguments import check_positive, is_whole, refuse
+from research.arrays import Floats, Rows
 from research.errors import PolicyError
 from research.learning.actions import numbers_of
 from research.learning.paid import Paid
 from research.learning.rewards import MINUS_J, Memory, Reward
 from research.learning.settings import LONGEST
-from research.learning.state import FARTHEST, SHARED, Floats, Rows, Standard
+from research.learning.state import FARTHEST, SHARED, Standard
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 

@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array, Floats
 from research.learning.rollouts import Answer, judged
-from research.learning.state import Floats
 from research.learning.training_days import TrainingDays
-from research.market.market import Array
 
 WORLDS = 128  # that are judged, and among which a feature is shuffled
 SEED = 0  # of the shuffles

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Floats, frozen
 from research.compiled import compiled
-from research.learning.state import Floats
-from research.market.market import frozen
 
 Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 

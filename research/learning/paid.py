@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from research.arrays import Array, Floats, Rows
 from research.errors import PolicyError
 from research.learning.actions import numbers_of
 from research.learning.rewards import Memory, Reward, rewarded
-from research.learning.state import Floats, Rows, Standard, standardise
+from research.learning.state import Standard, standardise
 from research.learning.worlds import Worlds
-from research.market.market import Array
 
 
 class Paid:

@@ -10,15 +10,15 @@ import pandas as pd
 
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights
+from research.arrays import Array, Floats, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.learning.actions import ACTIONS, LEARNED, Action, asked, numbers_of
 from research.learning.network import Network, forward, network
 from research.learning.sealed import read_sealed, write_sealed
 from research.learning.settings import SESSIONS
-from research.learning.state import LOOKBACK, SHARED, Floats, Scales, Standard, observe, standardise, strategic_returns
+from research.learning.state import LOOKBACK, SHARED, Scales, Standard, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
-from research.market.market import Array, frozen
 from research.rules.corridor import decide_in
 
 FORMAT = "learned rebalancing policy, 2"

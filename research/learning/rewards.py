@@ -11,9 +11,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from research.arguments import is_number
+from research.arrays import Array, Rows
 from research.errors import ConfigError
-from research.learning.state import Rows
-from research.market.market import Array
 
 LEAST_SPREAD = 1e-12  # of squared returns: below it a ratio of Sharpe has nothing to divide by, and is not paid
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from research.arrays import Array, Floats, frozen
 from research.learning.network import Network, forward
 from research.learning.rewards import Memory, rewarded
 from research.learning.settings import Learned
-from research.learning.state import SHARED, Floats, Standard, standardise
+from research.learning.state import SHARED, Standard, standardise
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
-from research.market.market import Array, frozen
 
 Answer = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
 

@@ -3,13 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from research.arrays import Array, Floats
 from research.compiled import compiled, inlined, lean
-from research.market.market import Array
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 SHARED = (
     "tracking error",  # ex ante, a year

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from research.accounting.tariff import Tariff
+from research.arrays import Array
 from research.learning.differentiable import Boxes, Holdings, step
 from research.learning.state import NO_CASH, REACH
-from research.market.market import Array
 from research.rules.bands import TOLERANCE
 
 TINY = 1e-20  # added to a square under a root, whose slope at zero is infinite

@@ -15,6 +15,7 @@ import pandas as pd
 
 from research.accounting import Costs
 from research.arguments import is_whole, refuse
+from research.arrays import frozen
 from research.errors import ConfigError
 from research.learning.actions import numbers_of
 from research.learning.card import card, versions
@@ -28,7 +29,6 @@ from research.learning.side_by_side import Report, Told, side_by_side
 from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
-from research.market.market import frozen
 from research.progress import bar
 
 SCALAR = "J in other worlds, bp a year"  # as TensorBoard calls it

@@ -10,14 +10,14 @@ from research.accounting import Costs
 from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
 from research.arguments import is_number, is_whole, refuse
+from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError
 from research.learning.actions import Action
 from research.learning.rewards import Moments
 from research.learning.settings import SESSIONS, Learned
-from research.learning.state import NO_CASH, Rows, Scales
+from research.learning.state import NO_CASH, Scales
 from research.learning.variation import varied
 from research.market import Market
-from research.market.market import Array, Mask, frozen
 from research.risk.resampling import common_rows, resampled
 from research.rules.no_trade_region import half_widths
 

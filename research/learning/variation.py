@@ -12,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from research.arguments import is_number, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market import Market
-from research.market.market import Array, Mask
 
 VARIANTS = 32
 STILL = 1e-12  # of the largest eigenvalue: a direction in which nothing moves

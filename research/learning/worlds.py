@@ -7,12 +7,12 @@ import numpy as np
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, into, lean
 from research.errors import PolicyError
 from research.learning.actions import Asked, asked
-from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, observe, strategic_return
+from research.learning.state import LOOKBACK, SHARED, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
-from research.market.market import Array, Mask
 from research.rules.bands import ask
 
 book_here = into(book)

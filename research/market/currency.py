@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from research.arrays import Array, Mask
 from research.errors import DataError
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.market.notes import Note
 
 FX = "fx"  # the asset class of an exchange rate

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.market.market import Array, Market
+from research.market.market import Market
 
 Method = Literal["corwin_schultz", "abdi_ranaldo"]
 ROOT = np.sqrt(2.0)

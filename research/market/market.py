@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
-from research.market.data import Array, MarketData, Mask, frozen
+from research.market.data import MarketData
 from research.market.instruments import checked_instruments, instruments_table
 from research.market.notes import Day, Note
 from research.market.units import dividend_yields, growth_of_price, open_over_close
 
-__all__ = ["Array", "Market", "Mask", "Past", "frozen", "instruments_table"]
+__all__ = ["Market", "Past", "instruments_table"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError
 from research.market.calendars import Days, sessions
 from research.market.cash import bill_cash
 from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.market.notes import Note, counted
 from research.market.tables import Table, read_table, table_of
 

@@ -6,8 +6,9 @@ A dividend and a quote are per unit of their own day, so after that day's split:
 
 import numpy as np
 
+from research.arrays import Array
 from research.errors import DataError
-from research.market.data import Array, MarketData
+from research.market.data import MarketData
 
 
 def dividend_yields(market: MarketData) -> Array:

@@ -7,10 +7,10 @@ from typing import Any, get_args
 import numpy as np
 
 from research.accounting import Costs, Impact, Tax
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.liquidity import Method, half_spread
-from research.market.market import Array
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.strict_yaml import KeyPath, dotted
 

@@ -9,8 +9,8 @@ import pandas as pd
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
+from research.arrays import Array, Mask, frozen
 from research.market import Market
-from research.market.market import Array, Mask, frozen
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Array
 from research.errors import ConfigError
-
-Array = NDArray[np.float64]
 
 ROUNDING = 1e-10  # how far below zero rounding may leave an eigenvalue of correlations
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from research.arrays import Array
 from research.errors import ConfigError, DataError
-
-Array = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
 BPS = 1e4

@@ -15,16 +15,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.arguments import floats, is_number, refuse
+from research.arrays import Array, Rows, frozen
 from research.compiled import compiled
 from research.errors import ConfigError
-from research.market.market import Array, frozen
 from research.risk.covariances import taken_apart
 from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, fill_normals, stream
 
-Rows = NDArray[np.int64]
 Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
 UNITY = 1e-9  # how far from one a row of probabilities may sum
 

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.arguments import is_number, refuse
+from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
 from research.errors import DataError
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.risk.streams import BLOCKS, STARTS, check_batch, stream
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from research.arguments import day, is_number, is_whole, one_of, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import EVERY, last_of, sessions
 from research.market.instruments import instruments_table
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.risk.models import Model
 from research.risk.resampling import StationaryBootstrap
 from research.risk.streams import check_batch

@@ -3,8 +3,8 @@
 import numpy as np
 
 from research.arguments import is_whole, refuse
+from research.arrays import Array
 from research.compiled import compiled
-from research.market.market import Array
 
 NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIMES, BLOCKS, STARTS = range(6)  # what a stream is drawn for
 

@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arguments import check_positive, floats, refuse
+from research.arrays import Array
 from research.compiled import inlined, lean
 from research.errors import PolicyError
-from research.market.market import Array
 
 SYMMETRIC = 1e-9  # of the largest variance, by which two covariances of the same lines may differ
 ROUNDING = 1e-12  # fraction of NAV: less is no trade, and no miss of the budget

@@ -7,8 +7,8 @@ import numpy as np
 
 from research.allocation import Allocation
 from research.arguments import is_number, one_of, refuse
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.rules.bands import band_rows, own_sides
 from research.rules.handled import Bounds, Every, Handled, Known, checked, said
 from research.rules.terms import Terms

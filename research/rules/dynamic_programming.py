@@ -27,9 +27,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from research.arguments import check_positive, floats, is_number, refuse
+from research.arrays import Array
 from research.compiled import compiled
 from research.errors import ConfigError
-from research.market.market import Array
 from research.risk.covariances import taken_apart
 from research.rules.no_trade_region import half_widths
 from research.rules.region import Region

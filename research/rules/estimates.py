@@ -1,13 +1,11 @@
 """The covariance that a rule goes by: of the last days, taken anew at each month's end, as known on that day."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.arguments import refuse
+from research.arrays import Array, Rows
 from research.market.calendars import last_of
-from research.market.market import Array, Market, Past
-
-Rows = NDArray[np.int64]
+from research.market.market import Market, Past
 
 
 def check_year(policy: object, periods_per_year: float) -> None:

@@ -11,9 +11,10 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import TargetPath
 from research.arguments import is_number, is_whole, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
-from research.market.market import Array, Market, Mask, Past
+from research.market.market import Market, Past
 from research.rules.corridor import UNSEEN, Corridor, restricted
 from research.rules.estimates import covariance_now, covariances
 from research.rules.terms import PLAIN, Terms

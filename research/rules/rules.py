@@ -10,9 +10,10 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, Policy, View, Why
 from research.allocation import Allocation, TargetPath
 from research.arguments import check_real, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule
-from research.market.market import Array, Market, Mask, Past
+from research.market.market import Market, Past
 from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.corridor import Corridor, restricted
 from research.rules.handled import Bounds, Every, Handled, Known, check_allocation, check_window, checked, said, when

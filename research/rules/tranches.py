@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arguments import is_whole, refuse
+from research.arrays import Array, Mask
 from research.market.calendars import scheduled
-from research.market.market import Array, Market, Mask, Past
+from research.market.market import Market, Past
 from research.rules.handled import Every
 
 SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5

@@ -4,8 +4,8 @@ import numpy as np
 
 from research.accounting import Hold, Policy, Trade, View, Why
 from research.accounting.view import check_trade, leverage_of
+from research.arrays import Array
 from research.market.calendars import due
-from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.corridor import RESTS
 from research.trading.sizing import Position

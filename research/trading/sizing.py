@@ -14,9 +14,9 @@ from research.accounting import Trade
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import REFUSED, book, charge, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market import Market
-from research.market.market import Array, Mask, frozen
 from research.portfolio import Portfolio
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from research.accounting import Hold, Policy, Trade, Why
 from research.accounting.costs import CHARGED
 from research.allocation import TargetPath, target_path
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.corridor import restricted

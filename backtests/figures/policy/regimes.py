@@ -7,9 +7,9 @@ from backtests.figures.picture import HALF, Format, Picture, heading, picture
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.learned.answers import held, own_multiples
 from backtests.wording import number
+from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.state import REACH, SHARED
-from research.market.market import Array
 
 TITLE, ROW, FOOT, SIDE = 48.0, 34.0, 44.0, 92.0  # px
 DRIFTS = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # half-widths

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from research.arrays import Floats
 from research.learning.learners.settings import ReplaySettings
 from research.learning.settings import Learned
-from research.learning.state import Floats
 
 WARM_UP = 20  # decisions of each world that are drawn by chance before a learner that remembers begins
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array, Rows
 from research.learning.actions import numbers_of
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.lesson import Lesson, Noted, Watch
@@ -19,10 +20,9 @@ from research.learning.paid import Paid
 from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
-from research.learning.state import SHARED, Rows, Standard
+from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
-from research.market.market import Array
 
 SPREAD = 0.5  # standard deviation of each parameter in the first generation
 NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon

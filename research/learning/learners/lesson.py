@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from research.arrays import Floats
 from research.learning.network import Network
 from research.learning.rollouts import VALIDATING, answer_of, judge
 from research.learning.settings import Learned
-from research.learning.state import Floats, Standard
+from research.learning.state import Standard
 from research.learning.training_days import TrainingDays
 
 Noted = Callable[[int, float], None]  # told steps and J of a point of a learning curve

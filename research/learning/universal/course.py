@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from research.arguments import is_whole, refuse
+from research.arrays import frozen
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.sealed import write_sealed
 from research.learning.state import REACH, Standard
@@ -16,7 +17,6 @@ from research.learning.universal import random_markets, training
 from research.learning.universal.equivariant import MOVING, STANDING
 from research.learning.universal.rule import FOLDER, FORMAT
 from research.learning.universal.training import Progress, advance, begin, network_of
-from research.market.market import frozen
 
 SEED, UPDATES = 1, 1_600
 EVERY, POINTS = 10, 24  # updates between two checkpoints; points of the card's curve

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.learning.network import layer, squash
 from research.learning.state import FARTHEST, NO_CASH, Standard
-from research.market.market import Array, frozen
 
 MOVING = (  # what changes from close to close
     "drift",  # half-widths, without its sign

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array
 from research.learning.universal.equivariant import Lines, lines_of
-from research.market.market import Array
 from research.risk.covariances import taken_apart
 from research.rules.no_trade_region import half_widths, relative_variance
 

@@ -15,12 +15,13 @@ import numpy as np
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation
 from research.arguments import check_positive, floats, refuse
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
 from research.learning.sealed import read_sealed
 from research.learning.state import REACH, Standard
 from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
 from research.market.calendars import check_schedule, scheduled
-from research.market.market import Array, Mask, Past, frozen
+from research.market.market import Past
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest

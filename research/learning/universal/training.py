@@ -15,13 +15,13 @@ from torch import Tensor
 
 from research.accounting import Costs
 from research.accounting.tariff import Tariff
+from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
 from research.learning.learners.threads import one_thread
 from research.learning.state import FARTHEST, Standard
 from research.learning.torch_worlds import TINY, Days, TorchWorlds, boxes_of
 from research.learning.universal.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
 from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
-from research.market.market import Array, frozen
 
 HIDDEN = 32  # units of each layer
 LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient

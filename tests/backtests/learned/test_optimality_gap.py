@@ -12,11 +12,11 @@ from backtests.engine import backtest
 from backtests.evaluation.scores import target_returns
 from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_unknown
 from backtests.pages.policy_catalog import holds_words
+from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.network import network
 from research.learning.rollouts import answer_of
 from research.market import instruments_table
-from research.market.market import Array
 
 
 @cache

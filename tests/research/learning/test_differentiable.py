@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from research.accounting import Costs
 from research.accounting.kernel import book
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array
 from research.errors import PolicyError
 from research.learning.differentiable import Boxes, Holdings, step
-from research.market.market import Array
 
 WORLDS, N = 40, 4
 

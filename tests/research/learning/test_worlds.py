@@ -11,11 +11,11 @@ from backtests.evaluation.scores import Yardstick, losses
 from research.accounting import View
 from research.accounting.kernel import weigh
 from research.allocation import target_path
+from research.arrays import frozen
 from research.learning.rollouts import answer_of
 from research.learning.state import LOOKBACK
 from research.learning.training_days import scales, training_days
 from research.learning.worlds import Worlds
-from research.market.market import frozen
 
 WEEKS = 60
 

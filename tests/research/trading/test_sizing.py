@@ -13,7 +13,7 @@ from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, book
 from research.accounting.tariff import Lots, Scratch
 from research.allocation import FixedWeights
-from research.market.market import Array, frozen
+from research.arrays import Array, frozen
 from research.portfolio import Portfolio
 from research.rules import Calendar, Never, Threshold, Within
 from research.trading import TradeList, trade_list
