@@ -18,7 +18,7 @@ from research.arguments import check_positive, is_whole, refuse
 from research.arrays import Floats, Rows
 from research.errors import PolicyError
 from research.learning.actions import numbers_of
-from research.learning.paid import Paid
+from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import MINUS_J, Memory, Reward
 from research.learning.settings import LONGEST
 from research.learning.state import FARTHEST, SHARED, Standard
@@ -112,29 +112,29 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         self._kind = np.array([range(len(days.share))[kind]])
         self.observation_space = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         self.action_space = action_space(days.action, len(days.market.assets))  # type: ignore[assignment]
-        self._paid = self._opened(seed)
+        self._rewarded = self._opened(seed)
 
-    def _opened(self, seed: int) -> Paid:
-        return Paid(Worlds(self.days, self._kind, self.episode, seed), *self._made)
+    def _opened(self, seed: int) -> RewardedWorlds:
+        return RewardedWorlds(Worlds(self.days, self._kind, self.episode, seed), *self._made)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         """Open the world anew, on other days; a seed says on which."""
         super().reset(seed=seed)
         if seed is None:
-            self._paid.reopen(self._paid.worlds.everyone)
+            self._rewarded.reopen(self._rewarded.worlds.everyone)
         else:
-            self._paid = self._opened(seed)
+            self._rewarded = self._opened(seed)
         self._left = self.episode
-        return self._paid.see(self._paid.worlds.everyone)[0], {}
+        return self._rewarded.see(self._rewarded.worlds.everyone)[0], {}
 
     def step(self, action: NDArray[Any]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """Decide once. Raises PolicyError where no episode has begun, or a reward is not a number."""
         if self._left == 0:
             raise PolicyError("the episode is over, or none has begun: call reset.")
-        reward = self._paid.act(as_numbers(self.days.action, np.asarray(action)[None]))
+        reward = self._rewarded.act(as_numbers(self.days.action, np.asarray(action)[None]))
         self._left -= 1
-        seen = self._paid.see(self._paid.worlds.everyone)[0]
-        return seen, float(reward[0]), False, self._left == 0, {"nav": float(self._paid.worlds.nav[0])}
+        seen = self._rewarded.see(self._rewarded.worlds.everyone)[0]
+        return seen, float(reward[0]), False, self._left == 0, {"nav": float(self._rewarded.worlds.nav[0])}
 
 
 class RebalancingWorlds(VecEnv):
@@ -159,7 +159,7 @@ class RebalancingWorlds(VecEnv):
         _check(days, standard, reward, reward_scale, episode, seed)
         self._streams, self._reseeded = seed if isinstance(seed, list) else [seed], False
         opened = Worlds(days, days.kinds(worlds), episode, seed)
-        self._paid, self._episode = Paid(opened, standard, reward or MINUS_J, reward_scale), episode
+        self._rewarded, self._episode = RewardedWorlds(opened, standard, reward or MINUS_J, reward_scale), episode
         self._left: Rows = np.full(worlds, episode)
         sees = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))
@@ -173,13 +173,13 @@ class RebalancingWorlds(VecEnv):
 
     def reset(self) -> Floats:
         """Draw every world anew, and stagger the ends of the first episodes."""
-        everyone = self._paid.worlds.everyone
+        everyone = self._rewarded.worlds.everyone
         if self._reseeded:
-            self._paid.worlds.reseed(self._streams)
+            self._rewarded.worlds.reseed(self._streams)
             self._reseeded = False
-        self._paid.reopen(everyone)
+        self._rewarded.reopen(everyone)
         self._left = 1 + everyone * self._episode // len(everyone)
-        return self._paid.see(everyone)
+        return self._rewarded.see(everyone)
 
     def step_async(self, actions: NDArray[Any]) -> None:
         """Keep the actions (W, m), or choices (W,), for `step_wait`."""
@@ -187,16 +187,16 @@ class RebalancingWorlds(VecEnv):
 
     def step_wait(self) -> tuple[Floats, Floats, NDArray[np.bool_], Infos]:
         """Play the actions. Raises PolicyError for a reward that is not a number."""
-        rewards = self._paid.act(as_numbers(self._paid.worlds.days.action, self._actions)).astype(np.float32)
+        rewards = self._rewarded.act(as_numbers(self._rewarded.worlds.days.action, self._actions)).astype(np.float32)
         self._left -= 1
-        seen, done = self._paid.see(self._paid.worlds.everyone), self._left == 0
+        seen, done = self._rewarded.see(self._rewarded.worlds.everyone), self._left == 0
         infos: Infos = [NOTHING] * self.num_envs
         (ended,) = done.nonzero()
         if len(ended):
             for world in ended.tolist():
                 infos[world] = {"terminal_observation": seen[world].copy(), "TimeLimit.truncated": True}
-            self._paid.reopen(ended)
-            seen[ended] = self._paid.see(ended)
+            self._rewarded.reopen(ended)
+            seen[ended] = self._rewarded.see(ended)
             self._left[ended] = self._episode
         return seen, rewards, done, infos
 
@@ -205,19 +205,22 @@ class RebalancingWorlds(VecEnv):
 
     def snapshot(self) -> tuple[Arrays, dict[str, Any]]:
         """All that the worlds are at this close, arrays and plain values, for `restore`."""
-        worlds = self._paid.worlds
+        worlds = self._rewarded.worlds
         arrays = {f"state/{name}": values.copy() for name, values in worlds.state._asdict().items()}
-        arrays |= {f"memory/{name}": values.copy() for name, values in self._paid.memory._asdict().items()}
-        return arrays | {"left": self._left.copy()}, {"generator": worlds.generator_state, "steps": self._paid.steps}
+        arrays |= {f"memory/{name}": values.copy() for name, values in self._rewarded.memory._asdict().items()}
+        return arrays | {"left": self._left.copy()}, {
+            "generator": worlds.generator_state,
+            "steps": self._rewarded.steps,
+        }
 
     def restore(self, arrays: Arrays, record: dict[str, Any]) -> None:
         """Become what `snapshot` gave."""
-        worlds = self._paid.worlds
+        worlds = self._rewarded.worlds
         for name, values in worlds.state._asdict().items():
             values[...] = arrays[f"state/{name}"]
-        self._paid.memory = Memory(*(arrays[f"memory/{name}"].copy() for name in Memory._fields))
+        self._rewarded.memory = Memory(*(arrays[f"memory/{name}"].copy() for name in Memory._fields))
         self._left, self._reseeded = arrays["left"].copy(), False
-        worlds.generator_state, self._paid.steps = record["generator"], record["steps"]
+        worlds.generator_state, self._rewarded.steps = record["generator"], record["steps"]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
         """The attribute, once for each world asked for; there is nothing to render."""

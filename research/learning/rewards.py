@@ -98,7 +98,7 @@ class Memory(NamedTuple):
             kept[which] = new
 
 
-def rewarded(reward: Reward, memory: Memory, loss: Array, nav: Array, cash: Array) -> tuple[Array, Memory]:
+def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cash: Array) -> tuple[Array, Memory]:
     """(W,) rewards of a decision that cost `loss` (W,) of J, and what is remembered.
 
     nav, cash : (W,) NAV and the price of cash at its end.

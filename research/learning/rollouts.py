@@ -7,7 +7,7 @@ import numpy as np
 
 from research.arrays import Array, Floats, frozen
 from research.learning.network import Network, forward
-from research.learning.rewards import Memory, rewarded
+from research.learning.rewards import Memory, compute_rewards
 from research.learning.settings import Learned
 from research.learning.state import SHARED, Standard, standardise
 from research.learning.training_days import TrainingDays
@@ -38,7 +38,7 @@ def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
     for _ in range(spec.episode):
         features.append(worlds.features(worlds.everyone))
         loss = worlds.act(still(features[-1]))
-        paid, memory = rewarded(spec.reward, memory, loss, worlds.nav, worlds.cash)
+        paid, memory = compute_rewards(spec.reward, memory, loss, worlds.nav, worlds.cash)
         rewards.append(paid)
     seen = np.array(features)
     held = np.ones(seen.shape[1:], dtype=bool)

@@ -16,7 +16,7 @@ from research.learning.actions import numbers_of
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.lesson import Lesson, Noted, Watch
 from research.learning.network import Network, network
-from research.learning.paid import Paid
+from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
@@ -108,10 +108,10 @@ def _earned(
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
-    paid, answers = Paid(worlds, standard, spec.reward, scale), [answer_of(net, standard) for net in nets]
+    rewarded, answers = RewardedWorlds(worlds, standard, spec.reward, scale), [answer_of(net, standard) for net in nets]
     total = np.zeros(count)
     for _ in range(own.decisions):
         seen = np.split(worlds.features(worlds.everyone), count)
         numbers = np.concatenate([answer(own_seen) for answer, own_seen in zip(answers, seen, strict=True)])
-        total += paid.act(numbers).reshape(count, -1).mean(axis=1)
+        total += rewarded.act(numbers).reshape(count, -1).mean(axis=1)
     return total / own.decisions

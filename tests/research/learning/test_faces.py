@@ -18,7 +18,7 @@ from research.errors import ConfigError, PolicyError
 from research.learning import LearnedPolicy, Reward
 from research.learning.actions import ACTIONS, numbers_of
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
-from research.learning.paid import Paid
+from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import TERMS, Moments
 from research.learning.rollouts import answer_of
 from research.learning.state import LOOKBACK
@@ -68,7 +68,7 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
     many._paid.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
     many._left[:] = WEEKS
     market = replayed(days, world)
-    paid, nav, rewards, batched = Paid(world, standard, ALL, 1.0), [], [], []
+    paid, nav, rewards, batched = RewardedWorlds(world, standard, ALL, 1.0), [], [], []
     for week in range(WEEKS):
         numbers = answer(world.features(world.everyone))
         if week == 0 and action in STAYS:  # a world decides at its opening, and a backtest after it

@@ -5,12 +5,12 @@ import numpy as np
 from research.arrays import Array, Floats, Rows
 from research.errors import PolicyError
 from research.learning.actions import numbers_of
-from research.learning.rewards import Memory, Reward, rewarded
+from research.learning.rewards import Memory, Reward, compute_rewards
 from research.learning.state import Standard, standardise
 from research.learning.worlds import Worlds
 
 
-class Paid:
+class RewardedWorlds:
     """Worlds and what they remember for rewards: what every learner by trial plays in."""
 
     def __init__(self, worlds: Worlds, standard: Standard, reward: Reward, scale: float) -> None:
@@ -49,7 +49,7 @@ class Paid:
                 "learner that answers so has diverged; lower its learning rate."
             )
         loss = self.worlds.act(numbers)
-        rewards, self.memory = rewarded(self._reward, self.memory, loss, self.worlds.nav, self.worlds.cash)
+        rewards, self.memory = compute_rewards(self._reward, self.memory, loss, self.worlds.nav, self.worlds.cash)
         rewards *= self._scale
         self.steps += 1
         if not np.isfinite(rewards).all():
