@@ -10,7 +10,7 @@ from research.allocation import Allocation, FixedWeights, target_path
 from research.arrays import frozen
 from research.learning import Learned, LearnedPolicy, PPOSettings
 from research.learning.card import card
-from research.learning.learners.lesson import Lesson
+from research.learning.learners.learning_curve import SeedResult
 from research.learning.network import Network, network
 from research.learning.rollouts import gauge
 from research.learning.state import SHARED, Standard
@@ -44,8 +44,8 @@ def carded(market: Market, seed: int = 0) -> LearnedPolicy:
     days = training_days(spec, market, COSTS, G, YEAR)
     standard, scale = gauge(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
-    lesson = Lesson(net, 5_000, [2.5 + 0.05 * seed], curve)
-    told = card(spec, days, seed, lesson, standard, scale, {"closed_form": [3.0], "never": [60.0]})
+    result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve)
+    told = card(spec, days, seed, result, standard, scale, {"closed_form": [3.0], "never": [60.0]})
     return LearnedPolicy(TARGET, "week", market.assets, market.dates[-1], days.scales, standard, net, told)
 
 

@@ -22,9 +22,9 @@ from research.arguments import is_number, refuse
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.learning import Learned, PPOSettings
-from research.learning.learners.lesson import Lesson
+from research.learning.learners.learning_curve import SeedResult
 from research.learning.rollouts import answer_of, closed_form, gauge, in_bands
-from research.learning.training import teacher
+from research.learning.training import learner_of
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
 from research.market.tables import DATA
@@ -147,10 +147,10 @@ def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], to
             if told is not None:
                 told(name, seed)
             begun = time.process_time()
-            lesson: Lesson = teacher(spec.by)(days, spec, seed, lambda steps: None)
+            result: SeedResult = learner_of(spec.by)(days, spec, seed, lambda steps: None)
             seconds = time.process_time() - begun
-            found = losses(known.laboratory, days, answer_of(lesson.net, standard))
-            own = {"steps": lesson.steps, "seconds": seconds}
+            found = losses(known.laboratory, days, answer_of(result.net, standard))
+            own = {"steps": result.steps, "seconds": seconds}
             rows.append({"learner": name, "seed": seed, **_gap(found, known.best), **own})
     return pd.DataFrame(rows)
 

@@ -23,7 +23,7 @@ from backtests.sweeps import Arena, Choices, threshold
 from research.accounting import Costs
 from research.allocation import Allocation
 from research.arguments import is_whole, one_of, refuse
-from research.learning import Learned, PPOSettings, Reward, Universal, train, untaught
+from research.learning import Learned, PPOSettings, Reward, Universal, train, untrained
 from research.market import Market
 from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
 
@@ -50,7 +50,7 @@ FAMILIES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, check=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), check=CHECKS),
 }
-BETTER_CALENDAR, CLOSED_FORM, UNTAUGHT = "better calendar", "closed form", "nothing learned"
+BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "nothing learned"
 TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
@@ -110,7 +110,7 @@ def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
-        UNTAUGHT: untaught(Learned(held, steps=1, every="week"), *_learned_from(arena), lag=arena.lag),
+        UNTRAINED: untrained(Learned(held, steps=1, every="week"), *_learned_from(arena), lag=arena.lag),
         "universal": universal,
     }
     return {"never": Never(held), **calendars, **boxes}

@@ -14,7 +14,7 @@ from research.learning.state import SHARED, Standard
 from research.learning.training_days import TrainingDays
 
 if TYPE_CHECKING:
-    from research.learning.learners.lesson import Lesson
+    from research.learning.learners.learning_curve import SeedResult
 
 LIBRARIES = ("numpy", "stable-baselines3", "torch")
 
@@ -23,13 +23,13 @@ def card(
     spec: Learned,
     days: TrainingDays,
     seed: int,
-    lesson: "Lesson",
+    result: "SeedResult",
     standard: Standard,
     reward_scale: float,
     references: dict[str, list[float]],
 ) -> dict[str, Any]:
     """The card of one seed. references : name -> J of another rule for each target, bp of NAV a year."""
-    market, answer = days.market, answer_of(lesson.net, standard)
+    market, answer = days.market, answer_of(result.net, standard)
     return {
         "saw": {
             "market": market.name,
@@ -52,11 +52,11 @@ def card(
         "action": spec.action,
         "settings": spec.settings(),
         "seed": seed,
-        "steps": lesson.steps,
+        "steps": result.steps,
         **_features(days, answer, standard),
         "long_run_volatility": days.scales.volatility * float(np.sqrt(days.periods_per_year)),
-        "targets": [_target(days, k, {"learned": lesson.losses, **references}) for k in range(len(days.share))],
-        "curve": [{"steps": steps, "J": loss} for steps, loss in lesson.curve],
+        "targets": [_target(days, k, {"learned": result.losses, **references}) for k in range(len(days.share))],
+        "curve": [{"steps": steps, "J": loss} for steps, loss in result.curve],
         "versions": versions(),
     }
 

@@ -20,7 +20,7 @@ from research.errors import ConfigError
 from research.learning.actions import numbers_of
 from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted
+from research.learning.learners.learning_curve import PointLogger, SeedResult
 from research.learning.network import Network, network
 from research.learning.policy import LearnedPolicy
 from research.learning.rollouts import closed_form, gauge, in_bands, judge_all
@@ -141,7 +141,7 @@ def train(
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
-        lessons = side_by_side(job, spec.seeds, workers, told, executor)
+        results = side_by_side(job, spec.seeds, workers, told, executor)
     if checkpoints is not None:
         for seed in spec.seeds:
             _done(checkpoints, seed, spec, days).forget()
@@ -150,17 +150,17 @@ def train(
     return Training(
         policies={
             seed: _policy(
-                spec, days, standard, lesson.net, card(spec, days, seed, lesson, standard, reward_scale, references)
+                spec, days, standard, result.net, card(spec, days, seed, result, standard, reward_scale, references)
             )
-            for seed, lesson in zip(spec.seeds, lessons, strict=True)
+            for seed, result in zip(spec.seeds, results, strict=True)
         },
-        losses={seed: lesson.losses[-1] for seed, lesson in zip(spec.seeds, lessons, strict=True)},
+        losses={seed: result.losses[-1] for seed, result in zip(spec.seeds, results, strict=True)},
         closed_form=references["closed_form"][-1],
         never=references["never"][-1],
     )
 
 
-def untaught(
+def untrained(
     spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, *, lag: int = 1
 ) -> LearnedPolicy:
     """What a learner of boxes begins with: zero in answer to everything, and so the closed form's boxes of these days.
@@ -203,7 +203,7 @@ def _learn(
     tensorboard: str | Path | None,
     seed: int,
     report: Report,
-) -> Lesson:
+) -> SeedResult:
     """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     done = checkpoint = None
@@ -213,13 +213,13 @@ def _learn(
             arrays, record = found
             report(record["steps"])
             net = Network(*(frozen(arrays[name]) for name in Network._fields))
-            return Lesson(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
-    with _noting(tensorboard, seed) as noted:
-        lesson: Lesson = teacher(spec.by)(days, spec, seed, report, checkpoint, noted)
+            return SeedResult(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
+    with _curve_logger(tensorboard, seed) as log:
+        result: SeedResult = learner_of(spec.by)(days, spec, seed, report, checkpoint, log)
     if done is not None and checkpoint is not None:
-        done.keep(lesson.net._asdict(), {name: getattr(lesson, name) for name in ("steps", "losses", "curve")})
+        done.keep(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve")})
         checkpoint.forget()
-    return lesson
+    return result
 
 
 def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
@@ -227,15 +227,15 @@ def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> C
     return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
 
 
-def teacher(by: str) -> Callable[..., Lesson]:
+def learner_of(by: str) -> Callable[..., SeedResult]:
     """What learns from one seed: (days, spec, seed, report, checkpoint, noted) -> its lesson."""
     where = by if by in ("gradient", "cross_entropy") else "reinforcement"
-    learn: Callable[..., Lesson] = import_module(f"research.learning.learners.{where}").learn
+    learn: Callable[..., SeedResult] = import_module(f"research.learning.learners.{where}").learn
     return learn
 
 
 @contextmanager
-def _noting(folder: str | Path | None, seed: int) -> Iterator[Noted | None]:
+def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger | None]:
     """What writes the points of a learning curve for TensorBoard, if it is to."""
     if folder is None:
         yield None

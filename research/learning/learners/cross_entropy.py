@@ -14,7 +14,7 @@ import numpy as np
 from research.arrays import Array, Rows
 from research.learning.actions import numbers_of
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted, Watch
+from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.network import Network, network
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
@@ -34,19 +34,19 @@ def learn(
     seed: int,
     report: Report,
     checkpoint: Checkpoint | None = None,
-    noted: Noted | None = None,
-) -> Lesson:
+    log: PointLogger | None = None,
+) -> SeedResult:
     """Learn from one seed: the same seed, settings and days give the same network, to the bit."""
     own, gauged, shape = spec.cross_entropy, gauge(days, spec), Shape.of(spec.action, len(days.market.assets))
-    rng, watch = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), Watch(days, gauged[0], spec, noted)
+    rng, curve = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), LearningCurve(days, gauged[0], spec, log)
     mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
     found = None if checkpoint is None else checkpoint.kept()
     if found is not None:
         arrays, record = found
         mean, spread, steps = arrays.pop("mean"), arrays.pop("spread"), record["steps"]
         rng.bit_generator.state = record["generator"]
-        watch.go_on(arrays, record["curve"])
-    while watch.look(steps, shape.network(mean)):
+        curve.restore(arrays, record["curve"])
+    while curve.judge_when_due(steps, shape.network(mean)):
         drawn = mean + spread * rng.standard_normal((own.population, len(mean)))
         nets = [shape.network(one) for one in drawn]
         earned = _earned(days, spec, nets, gauged, [CROSS_ENTROPY_LEARNS, seed, 1 + steps])
@@ -55,10 +55,10 @@ def learn(
         mean, spread = best.mean(axis=0), best.std(axis=0) + NOISE * max(1.0 - steps / spec.whole_steps, 0.0)
         report(steps)
         if checkpoint is not None and steps < spec.whole_steps:
-            record = {"steps": steps, "generator": rng.bit_generator.state, "curve": watch.curve}
-            checkpoint.keep({"mean": mean, "spread": spread, **watch.kept}, record)
-    net = watch.chosen(shape.network(mean))
-    return Lesson(net, steps, judge_all(days, answer_of(net, gauged[0])), watch.curve)
+            record = {"steps": steps, "generator": rng.bit_generator.state, "curve": curve.points}
+            checkpoint.keep({"mean": mean, "spread": spread, **curve.best_arrays}, record)
+    net = curve.final_network(shape.network(mean))
+    return SeedResult(net, steps, judge_all(days, answer_of(net, gauged[0])), curve.points)
 
 
 class Shape(NamedTuple):

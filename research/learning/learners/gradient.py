@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted, Watch
+from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.states import Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network, network
@@ -49,15 +49,15 @@ def learn(
     seed: int,
     report: Report,
     checkpoint: Checkpoint | None = None,
-    noted: Noted | None = None,
-) -> Lesson:
+    log: PointLogger | None = None,
+) -> SeedResult:
     """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit."""
     own = spec.gradient
     with one_thread():
         torch.manual_seed(seed)
         standard, _ = gauge(days, spec)
         net = _perceptron(len(standard.mean), own.hidden, days.scales.target.shape[1])
-        rng, watch = np.random.default_rng([GRADIENT_LEARNS, seed]), Watch(days, standard, spec, noted)
+        rng, curve = np.random.default_rng([GRADIENT_LEARNS, seed]), LearningCurve(days, standard, spec, log)
         updates = spec.whole_steps // own.update
         descent = torch.optim.Adam(net.parameters(), lr=own.learning_rate)
         parts: dict[str, Stateful] = {"net": net, "adam": descent}
@@ -66,8 +66,8 @@ def learn(
             arrays, record = found
             restore(parts, arrays, record["words"])
             rng.bit_generator.state, update = record["generator"], record["update"]
-            watch.go_on(arrays, record["curve"])
-        while watch.look(update * own.update, _arrays(net)):
+            curve.restore(arrays, record["curve"])
+        while curve.judge_when_due(update * own.update, _arrays(net)):
             descent.param_groups[0]["lr"] = own.learning_rate * (1.0 - update / updates)
             descent.zero_grad()
             loss = _loss(days, net, standard, _drawn(days, own.worlds, own.decisions, rng), own.decisions)
@@ -77,10 +77,10 @@ def learn(
             report(update * own.update)
             if checkpoint is not None and update < updates:
                 arrays, words = states_of(parts)
-                record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": watch.curve}
-                checkpoint.keep(arrays | watch.kept, record)
-        learned = watch.chosen(_arrays(net))
-    return Lesson(learned, update * own.update, judge_all(days, answer_of(learned, standard)), watch.curve)
+                record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": curve.points}
+                checkpoint.keep(arrays | curve.best_arrays, record)
+        learned = curve.final_network(_arrays(net))
+    return SeedResult(learned, update * own.update, judge_all(days, answer_of(learned, standard)), curve.points)
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:

@@ -15,7 +15,7 @@ from research.errors import ConfigError
 from research.learning.environment import RebalancingWorlds
 from research.learning.learners import dqn, ppo, sac
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted, Watch
+from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.states import Arrays, Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
 from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, answer_of, gauge, judge_all
@@ -35,25 +35,25 @@ def learn(
     seed: int,
     report: Report,
     checkpoint: Checkpoint | None = None,
-    noted: Noted | None = None,
-) -> Lesson:
+    log: PointLogger | None = None,
+) -> SeedResult:
     """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit.
 
     checkpoint : where what it has come to is kept, and gone on from.
     """
     with one_thread():
         model, standard = model_of(days, spec, seed)
-        watch, learner = Watch(days, standard, spec, noted), MODULES[spec.by]
+        curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.by]
         if checkpoint is not None:
-            _go_on(model, watch, checkpoint)
-        while watch.look(model.num_timesteps, learner.actor(model)):
+            _go_on(model, curve, checkpoint)
+        while curve.judge_when_due(model.num_timesteps, learner.actor(model)):
             left = spec.whole_steps - model.num_timesteps
             model.learn(min(left, _piece(spec)), reset_num_timesteps=False)
             report(model.num_timesteps)
             if checkpoint is not None and model.num_timesteps < spec.whole_steps:
-                checkpoint.keep(*_state(model, watch))
-        net = watch.chosen(learner.actor(model))
-    return Lesson(net, model.num_timesteps, judge_all(days, answer_of(net, standard)), watch.curve)
+                checkpoint.keep(*_state(model, curve))
+        net = curve.final_network(learner.actor(model))
+    return SeedResult(net, model.num_timesteps, judge_all(days, answer_of(net, standard)), curve.points)
 
 
 def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, Standard]:
@@ -82,7 +82,7 @@ def _piece(spec: Learned) -> int:
 # -- what it has come to ---------------------------------------------------------------------------------------------
 
 
-def _state(model: BaseAlgorithm, watch: Watch) -> tuple[Arrays, dict[str, Any]]:
+def _state(model: BaseAlgorithm, curve: LearningCurve) -> tuple[Arrays, dict[str, Any]]:
     """All that the next piece depends on."""
     worlds, worlds_record = _worlds(model).snapshot()
     arrays, words = states_of(_parts(model))
@@ -90,12 +90,12 @@ def _state(model: BaseAlgorithm, watch: Watch) -> tuple[Arrays, dict[str, Any]]:
     if model._last_obs is not None:
         arrays["seen"] = np.asarray(model._last_obs)
         arrays["starts"] = np.asarray(model._last_episode_starts)
-    arrays |= watch.kept
+    arrays |= curve.best_arrays
     kind, numpy, place, has, cached = np.random.get_state()  # noqa: NPY002  (stable-baselines3 draws from it)
     arrays |= {"torch": torch.random.get_rng_state().numpy(), "numpy": np.asarray(numpy)}
     record = {
         "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
-        "curve": watch.curve,
+        "curve": curve.points,
         "worlds": worlds_record,
         "words": words,
         "numpy": [kind, place, has, cached],
@@ -106,7 +106,7 @@ def _state(model: BaseAlgorithm, watch: Watch) -> tuple[Arrays, dict[str, Any]]:
     return arrays, record
 
 
-def _go_on(model: BaseAlgorithm, watch: Watch, checkpoint: Checkpoint) -> None:
+def _go_on(model: BaseAlgorithm, curve: LearningCurve, checkpoint: Checkpoint) -> None:
     """Become what a checkpoint says, if there is one."""
     found = checkpoint.kept()
     if found is None:
@@ -120,7 +120,7 @@ def _go_on(model: BaseAlgorithm, watch: Watch, checkpoint: Checkpoint) -> None:
         model.replay_buffer.pos, model.replay_buffer.full = record["replay"]  # type: ignore[attr-defined]
     if "seen" in arrays:
         model._last_obs, model._last_episode_starts = arrays["seen"], arrays["starts"]
-    watch.go_on(arrays, record["curve"])
+    curve.restore(arrays, record["curve"])
     for name, value in record["counts"].items():
         setattr(model, name, value)
     kind, place, has, cached = record["numpy"]

@@ -16,7 +16,7 @@ from research.learning.state import REACH, Standard
 from research.learning.universal import random_markets, training
 from research.learning.universal.equivariant import MOVING, STANDING
 from research.learning.universal.rule import FOLDER, FORMAT
-from research.learning.universal.training import Progress, advance, begin, network_of
+from research.learning.universal.training import TrainingState, advance, begin, network_of
 
 SEED, UPDATES = 1, 1_600
 EVERY, POINTS = 10, 24  # updates between two checkpoints; points of the card's curve
@@ -39,13 +39,13 @@ def train_universal(
     if folder.exists() and not folder.is_dir():
         refuse("folder of the universal rebalancer is", str(folder), "which is a file: give a folder.")
     checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])
-    progress = _kept(checkpoint, seed, updates) or begin(seed, updates)
-    report(progress.done)
-    while progress.done < updates:
-        progress = advance(progress, EVERY, report)
-        _keep(progress, checkpoint)
-    arrays = network_of(progress)._asdict() | {f"feature_{k}": v for k, v in progress.standard._asdict().items()}
-    write_sealed(folder, _card(progress), arrays)
+    state = _kept(checkpoint, seed, updates) or begin(seed, updates)
+    report(state.done)
+    while state.done < updates:
+        state = advance(state, EVERY, report)
+        _keep(state, checkpoint)
+    arrays = network_of(state)._asdict() | {f"feature_{k}": v for k, v in state.standard._asdict().items()}
+    write_sealed(folder, _card(state), arrays)
     checkpoint.forget()
     return folder
 
@@ -76,14 +76,14 @@ def versions() -> dict[str, str]:
     return {library: version(library) for library in ("numpy", "torch")}
 
 
-def _card(progress: Progress) -> dict[str, Any]:
+def _card(state: TrainingState) -> dict[str, Any]:
     """What the policy says of itself."""
-    points = np.array_split(progress.curve, min(POINTS, len(progress.curve)))
+    points = np.array_split(state.curve, min(POINTS, len(state.curve)))
     ends = np.cumsum([len(point) for point in points])
     return {
         "format": FORMAT,
-        "seed": progress.seed,
-        "updates": progress.updates,
+        "seed": state.seed,
+        "updates": state.updates,
         "saw": {"markets": "simulated ones only, drawn at random", "last": None},
         "action": f"half-widths of the boxes: the closed form's x {REACH:g}^action, action in [-1, 1]",
         "settings": settings(),
@@ -92,14 +92,14 @@ def _card(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _keep(progress: Progress, checkpoint: Checkpoint) -> None:
+def _keep(state: TrainingState, checkpoint: Checkpoint) -> None:
     """Write a training under way."""
-    remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(progress, what).items()}
-    features = {f"feature_{k}": v for k, v in progress.standard._asdict().items()}
-    checkpoint.keep({**remembered, **features, "curve": progress.curve}, {"done": progress.done})
+    remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(state, what).items()}
+    features = {f"feature_{k}": v for k, v in state.standard._asdict().items()}
+    checkpoint.keep({**remembered, **features, "curve": state.curve}, {"done": state.done})
 
 
-def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> Progress | None:
+def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> TrainingState | None:
     """The training under way, where there is one. Raises DataError where it is not whole."""
     found = checkpoint.kept()
     if found is None:
@@ -110,4 +110,4 @@ def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> Progress | None:
         for what in REMEMBERED
     )
     standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
-    return Progress(seed, updates, int(record["done"]), standard, weights, mean, square, arrays["curve"])
+    return TrainingState(seed, updates, int(record["done"]), standard, weights, mean, square, arrays["curve"])

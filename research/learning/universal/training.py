@@ -31,7 +31,7 @@ LEARNS, GAUGES = 11, 12  # streams of random markets, each apart from the others
 GAUGED = 24  # batches that features are standardised by
 
 
-class Apprentice(torch.nn.Module):
+class TrainableNetwork(torch.nn.Module):
     """The network while it learns; it begins at action zero, the closed form."""
 
     def __init__(self, standard: Standard) -> None:
@@ -65,7 +65,7 @@ class Apprentice(torch.nn.Module):
         return arrays_of({name: np.ascontiguousarray(value.detach().numpy()) for name, value in weights.items()})
 
 
-class Progress(NamedTuple):
+class TrainingState(NamedTuple):
     """A training under way, after so many updates: all that the rest of it depends on.
 
     standard : what features are standardised by.  weights : the network's parameters by name; mean and square, what
@@ -82,22 +82,22 @@ class Progress(NamedTuple):
     curve: Array
 
 
-def begin(seed: int, updates: int) -> Progress:
+def begin(seed: int, updates: int) -> TrainingState:
     """A training of so many updates before the first of them."""
     with one_thread():
         torch.manual_seed(seed)
         standard = _gauged(seed)
-        weights = _copied(Apprentice(standard).named_parameters())
+        weights = _copied(TrainableNetwork(standard).named_parameters())
     nothing = {name: np.zeros_like(value) for name, value in weights.items()}
-    return Progress(seed, updates, 0, standard, weights, nothing, nothing, np.empty(0))
+    return TrainingState(seed, updates, 0, standard, weights, nothing, nothing, np.empty(0))
 
 
-def advance(progress: Progress, updates: int, report: Callable[[int], object]) -> Progress:
+def advance(progress: TrainingState, updates: int, report: Callable[[int], object]) -> TrainingState:
     """So many updates more, or to the end; in one thread, so that the same training gives the same bits."""
     seed, whole, done = progress.seed, progress.updates, progress.done
     until = min(done + updates, whole)
     with one_thread():
-        net = Apprentice(progress.standard)
+        net = TrainableNetwork(progress.standard)
         net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
         descent = torch.optim.Adam(net.parameters())
         if done:
@@ -116,17 +116,17 @@ def advance(progress: Progress, updates: int, report: Callable[[int], object]) -
         state = {name: descent.state[value] for name, value in net.named_parameters()}
         mean, square = (_copied((name, s[key]) for name, s in state.items()) for key in ("exp_avg", "exp_avg_sq"))
         weights, curve = _copied(net.named_parameters()), np.append(progress.curve, losses)
-    return Progress(seed, whole, until, progress.standard, weights, mean, square, curve)
+    return TrainingState(seed, whole, until, progress.standard, weights, mean, square, curve)
 
 
-def network_of(progress: Progress) -> Equivariant:
+def network_of(progress: TrainingState) -> Equivariant:
     """The network as it is played."""
-    net = Apprentice(progress.standard)
+    net = TrainableNetwork(progress.standard)
     net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
     return net.arrays()
 
 
-def _memory(descent: torch.optim.Adam, net: Apprentice, progress: Progress) -> dict[str, Any]:
+def _memory(descent: torch.optim.Adam, net: TrainableNetwork, progress: TrainingState) -> dict[str, Any]:
     """What Adam remembers, as it reads it."""
     whole = descent.state_dict()
     whole["state"] = {
@@ -195,7 +195,7 @@ def see(one: Batch, weights: Tensor) -> Tensor:
     return torch.cat([moving, one.standing], dim=2)
 
 
-def loss(net: Apprentice, one: Batch) -> Tensor:
+def loss(net: TrainableNetwork, one: Batch) -> Tensor:
     """What the worlds lose a decision, over what the closed form expects of each; with its gradient."""
     markets = one.markets
     worlds = TorchWorlds(

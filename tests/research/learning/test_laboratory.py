@@ -55,7 +55,7 @@ def test_it_finds_its_way_from_boxes_three_times_too_wide(past):
     days = training_days(spec, past, COSTS, G, YEAR)
     measured = days.scales
     wide = scales(measured.target, 3.0 * measured.half_width, measured.covariance, measured.volatility)
-    lesson = learn(replace(days, scales=wide), spec, 1, lambda done: None)
+    result = learn(replace(days, scales=wide), spec, 1, lambda done: None)
     optimal = judge(days, 0, closed_form(days))
-    assert lesson.curve[0][1] > 2.3 * optimal
-    assert lesson.losses[0] < 1.2 * optimal
+    assert result.curve[0][1] > 2.3 * optimal
+    assert result.losses[0] < 1.2 * optimal

@@ -101,13 +101,13 @@ def test_its_slope_is_that_of_finite_differences(lab):
 def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
     """A few seconds of descent are below the closed form, from its boxes on; one seed is one policy, to the bit."""
     told: list[int] = []
-    lesson = learn(lab, SPEC, 1, told.append)
-    assert told[-1] == lesson.steps == SPEC.whole_steps
-    assert lesson.curve[0][1] == pytest.approx(judge(lab, 0, closed_form(lab), 128, VALIDATING), rel=1e-9)
-    assert lesson.losses[0] < 0.995 * judge(lab, 0, closed_form(lab))
+    result = learn(lab, SPEC, 1, told.append)
+    assert told[-1] == result.steps == SPEC.whole_steps
+    assert result.curve[0][1] == pytest.approx(judge(lab, 0, closed_form(lab), 128, VALIDATING), rel=1e-9)
+    assert result.losses[0] < 0.995 * judge(lab, 0, closed_form(lab))
     again, other = (learn(lab, SPEC, seed, told.append) for seed in (1, 2))
-    assert all((one == two).all() for one, two in zip(lesson.net, again.net, strict=True))
-    assert (lesson.net.weight_0 != other.net.weight_0).any()
+    assert all((one == two).all() for one, two in zip(result.net, again.net, strict=True))
+    assert (result.net.weight_0 != other.net.weight_0).any()
 
 
 def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_path):

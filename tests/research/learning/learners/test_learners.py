@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from research.errors import ConfigError, DataError
 from research.learning import CrossEntropySettings, DQNSettings, GradientSettings, PPOSettings, SACSettings, train
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import WORLDS
+from research.learning.learners.learning_curve import WORLDS
 from research.learning.learners.settings import LEARNERS
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network

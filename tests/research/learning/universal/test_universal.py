@@ -24,7 +24,7 @@ from research.learning.universal.equivariant import MOVING, STANDING, answers, f
 from research.learning.universal.equivariant import see as see_compiled
 from research.learning.universal.random_markets import draw
 from research.learning.universal.rule import FORMAT, Trained, load, trained
-from research.learning.universal.training import Apprentice, advance, batch_of, begin, loss, network_of, see
+from research.learning.universal.training import TrainableNetwork, advance, batch_of, begin, loss, network_of, see
 from research.rules.no_trade_region import half_widths
 
 SEEN = len(MOVING) + len(STANDING)
@@ -89,7 +89,7 @@ def test_lines_without_target_risk_or_cost_have_the_widths_of_the_closed_form_ru
 def test_torch_sees_and_answers_what_the_kernel_does(n):
     one = batch_of(draw(np.random.default_rng(n), n, 12, 3, 0.4))
     torch.manual_seed(n)
-    net = Apprentice(Standard(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
+    net = TrainableNetwork(Standard(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
     weights, standard = one.markets.opening, Standard(*(x.numpy() for x in net.standard))
     seen = see(one, torch.from_numpy(weights))
@@ -110,7 +110,7 @@ def test_torch_sees_and_answers_what_the_kernel_does(n):
 def test_its_slope_is_that_of_finite_differences():
     one = batch_of(draw(np.random.default_rng(5), 3, 8, 12, 0.6))
     torch.manual_seed(2)
-    net = Apprentice(Standard(np.zeros(SEEN), np.ones(SEEN)))
+    net = TrainableNetwork(Standard(np.zeros(SEEN), np.ones(SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
     loss(net, one).backward()
     for weight in (net.layer_0.weight, net.own.weight, net.most.weight, net.layer_3.weight):
@@ -129,7 +129,7 @@ def test_its_slope_is_that_of_finite_differences():
 
 def test_an_untrained_network_is_the_closed_form():
     target, weights, covariance, cost = a_portfolio()
-    new = Trained(Apprentice(Standard(np.zeros(SEEN), np.ones(SEEN))).arrays(), trained().standard, {})
+    new = Trained(TrainableNetwork(Standard(np.zeros(SEEN), np.ones(SEEN))).arrays(), trained().standard, {})
     found = new.widths(target, weights, covariance, cost, 5.0, 1 / 52)
     np.testing.assert_array_equal(found, half_widths(target, covariance, cost, 5.0))
 
