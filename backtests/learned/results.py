@@ -17,8 +17,8 @@ from backtests.evaluation.scores import Score
 from backtests.learned.warnings import drift_in
 from backtests.runs.folder import write_json
 from research.errors import DataError
+from research.learning.checksummed import CARD, checksum_of
 from research.learning.policy import read_card
-from research.learning.sealed import CARD, seal_of
 from research.learning.training import Training
 
 RESULTS, SHEET = "results.json", "card.html"
@@ -116,14 +116,14 @@ def read_policies(folder: Path) -> Found:
         )
     found = {seed: cards[path] for seed, path in sorted(by_seed.items())}
     results = _read_results(folder)
-    if results and results.get("seals") != seals_of(folder):
+    if results and results.get("seals") != checksums_of(folder):
         raise DataError(f"{folder / RESULTS} is of other policies than those beside it. Delete it, and make it again.")
     return Found(found, by_seed, results.get("stands", _stands(found)), results)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     """Write what was measured beside the cards, with the seals of the policies that it is of."""
-    write_json(folder / RESULTS, {**results, "seals": seals_of(folder)})
+    write_json(folder / RESULTS, {**results, "seals": checksums_of(folder)})
 
 
 def _own(folder: Path) -> list[Path]:
@@ -131,9 +131,9 @@ def _own(folder: Path) -> list[Path]:
     return [folder] if (folder / CARD).exists() else sorted(folder.glob("seed-*"))
 
 
-def seals_of(folder: Path) -> dict[str, str]:
+def checksums_of(folder: Path) -> dict[str, str]:
     """By folder of a seed, the seal that its card bears."""
-    return {path.name if path != folder else "": seal_of(path) for path in _own(folder)}
+    return {path.name if path != folder else "": checksum_of(path) for path in _own(folder)}
 
 
 def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:

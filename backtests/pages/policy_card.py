@@ -29,9 +29,9 @@ from backtests.pages.universal_card import write_universal_card
 from backtests.wording import MINUS, counted, listed, number, percent
 from research.errors import DataError
 from research.learning import LearnedPolicy
+from research.learning.checksummed import CARD
 from research.learning.drift import Drift
 from research.learning.policy import read_card
-from research.learning.sealed import CARD
 from research.learning.universal.rule import FORMAT
 
 COLUMNS = (

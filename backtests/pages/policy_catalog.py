@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from backtests.evaluation.tables import text_table
-from backtests.learned.results import RESULTS, loss, seals_of
+from backtests.learned.results import RESULTS, checksums_of, loss
 from backtests.runs.folder import REPORTS, ROOT
 from backtests.wording import listed, number, percent
 from research.errors import DataError
+from research.learning.checksummed import CARD
 from research.learning.policy import read_card
-from research.learning.sealed import CARD
 
 SHIPPED = ROOT / "data" / "policies"
 TAUGHT_BY = {"ppo": "PPO", "gradient": "the gradient"}
@@ -98,7 +98,7 @@ def _gap(folder: Path, card: Mapping[str, Any]) -> float | None:
     for place in (folder, folder.parent):
         try:
             found = json.loads((place / RESULTS).read_text(encoding="utf-8"))
-            if found["seals"] != seals_of(place):  # measured of others, which were saved here before
+            if found["seals"] != checksums_of(place):  # measured of others, which were saved here before
                 continue
             return float(found["optimum"]["seeds"][str(card.get("seed"))]["gap"])
         except (OSError, ValueError, KeyError, TypeError):

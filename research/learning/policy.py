@@ -13,8 +13,8 @@ from research.allocation import Allocation, EqualWeights, FixedWeights
 from research.arrays import Array, Floats, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.learning.actions import ACTIONS, LEARNED, Action, asked, numbers_of
+from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.network import Network, forward, network
-from research.learning.sealed import read_sealed, write_sealed
 from research.learning.settings import SESSIONS
 from research.learning.state import LOOKBACK, SHARED, Scales, Standard, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
@@ -148,12 +148,12 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
         "assets": list(policy.assets),
         "seen": f"{policy.seen:%Y-%m-%d}",
     }
-    return write_sealed(folder, card, arrays)
+    return write_checksummed(folder, card, arrays)
 
 
 def _load(folder: Path) -> LearnedPolicy:
     """The policy in `folder`. Raises DataError when a file is missing, of another format, or not as it was saved."""
-    card, arrays = read_sealed(folder, MEND, FORMAT)
+    card, arrays = read_checksummed(folder, MEND, FORMAT)
     try:
         return _policy(card, arrays)
     except (IndexError, KeyError, TypeError, ValueError) as error:
@@ -162,7 +162,7 @@ def _load(folder: Path) -> LearnedPolicy:
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The card of a policy of any format, whose seal is whole. Raises DataError as `load` does."""
-    return read_sealed(folder, MEND)[0]
+    return read_checksummed(folder, MEND)[0]
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:

@@ -10,8 +10,8 @@ import numpy as np
 
 from research.arguments import is_whole, refuse
 from research.arrays import frozen
+from research.learning.checksummed import write_checksummed
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.sealed import write_sealed
 from research.learning.state import REACH, Standard
 from research.learning.universal import random_markets, training
 from research.learning.universal.equivariant import MOVING, STANDING
@@ -45,7 +45,7 @@ def train_universal(
         state = advance(state, EVERY, report)
         _keep(state, checkpoint)
     arrays = network_of(state)._asdict() | {f"feature_{k}": v for k, v in state.standard._asdict().items()}
-    write_sealed(folder, _card(state), arrays)
+    write_checksummed(folder, _card(state), arrays)
     checkpoint.forget()
     return folder
 

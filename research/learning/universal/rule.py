@@ -17,7 +17,7 @@ from research.allocation import Allocation
 from research.arguments import check_positive, floats, refuse
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
-from research.learning.sealed import read_sealed
+from research.learning.checksummed import read_checksummed
 from research.learning.state import REACH, Standard
 from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
 from research.market.calendars import check_schedule, scheduled
@@ -189,7 +189,7 @@ def trained() -> Trained:
 
 def load(folder: str | Path) -> Trained:
     """The network in `folder`. Raises DataError when it is missing, of another version, or not as it was written."""
-    card, arrays = read_sealed(Path(folder), MEND, FORMAT)
+    card, arrays = read_checksummed(Path(folder), MEND, FORMAT)
     seen, units = len(MOVING) + len(STANDING), int(card["settings"]["hidden"])
     square, row = (units, units), (units,)
     own = ((seen, units), row, square, row, square, square, square, row, (units, 1), (1,))

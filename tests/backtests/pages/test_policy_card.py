@@ -23,8 +23,8 @@ from backtests.pages.policy_catalog import policies_text, policy_folders
 from research.allocation import FixedWeights, target_path
 from research.errors import DataError
 from research.learning import Training
+from research.learning.checksummed import CARD
 from research.learning.network import network
-from research.learning.sealed import CARD
 from research.learning.state import REACH
 
 SEEDS, SEEN, SESSIONS = (1, 2, 3), 1_500, 2_500

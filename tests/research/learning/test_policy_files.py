@@ -11,8 +11,8 @@ from learned import untrained
 from research.allocation import EqualWeights
 from research.errors import ConfigError, DataError
 from research.learning import LearnedPolicy
+from research.learning.checksummed import CARD, NUMBERS
 from research.learning.policy import read_card
-from research.learning.sealed import CARD, NUMBERS
 
 
 @pytest.fixture

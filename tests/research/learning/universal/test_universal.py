@@ -16,7 +16,7 @@ from backtests.learned import universal_gap as unseen
 from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning import Universal
-from research.learning.sealed import CARD, NUMBERS, read_sealed, write_sealed
+from research.learning.checksummed import CARD, NUMBERS, read_checksummed, write_checksummed
 from research.learning.state import Standard
 from research.learning.universal.course import SEED, UPDATES, train_universal
 from research.learning.universal.course import settings as course_settings
@@ -172,7 +172,7 @@ def test_a_seed_or_a_length_that_is_none_is_refused(seed, steps, tmp_path):
 def copied(tmp_path):
     policy = trained()
     features = {f"feature_{k}": v for k, v in policy.standard._asdict().items()}
-    return write_sealed(tmp_path / "copy", policy.card, policy.net._asdict() | features)
+    return write_checksummed(tmp_path / "copy", policy.card, policy.net._asdict() | features)
 
 
 def test_what_is_loaded_is_what_was_written_and_no_code(copied):
@@ -194,9 +194,9 @@ def test_numbers_that_were_changed_are_refused(copied, spoil):
 
 
 def test_another_version_a_missing_file_and_other_shapes_are_refused(copied, tmp_path):
-    card, arrays = read_sealed(copied, "", FORMAT)
+    card, arrays = read_checksummed(copied, "", FORMAT)
     with pytest.raises(DataError, match=r"bias_3 in .* has the shape \(2,\), expected \(1,\) finite numbers"):
-        load(write_sealed(tmp_path / "wide", card, arrays | {"bias_3": np.zeros(2)}))
+        load(write_checksummed(tmp_path / "wide", card, arrays | {"bias_3": np.zeros(2)}))
     (copied / CARD).write_text(json.dumps(card | {"format": "universal rebalancer, 99"}))
     with pytest.raises(DataError, match="format 'universal rebalancer, 99', expected"):
         load(copied)

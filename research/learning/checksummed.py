@@ -18,12 +18,12 @@ from research.errors import DataError
 NUMBERS, CARD = "policy.safetensors", "card.json"
 
 
-def write_sealed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
     """Write both into `folder`; the same values give the same bytes."""
     from safetensors.numpy import save as to_bytes
 
     numbers = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()})
-    text = json.dumps({**card, "seal": _seal(card, numbers)}, indent=2, sort_keys=True, allow_nan=False)
+    text = json.dumps({**card, "seal": _checksum(card, numbers)}, indent=2, sort_keys=True, allow_nan=False)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in ((NUMBERS, numbers), (CARD, (text + "\n").encode())):
         beside = folder / f".{name}.{os.getpid()}"
@@ -32,7 +32,7 @@ def write_sealed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str, np.
     return folder
 
 
-def read_sealed(folder: Path, mend: str, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_checksummed(folder: Path, mend: str, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The card and the numbers. Raises DataError for a missing file, another format, or what is not as it was saved.
 
     mend : what to do then.  format_ : of the card, where only one can be read.
@@ -49,7 +49,7 @@ def read_sealed(folder: Path, mend: str, format_: str = "") -> tuple[dict[str, A
         raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a card of keys and values. {mend}")
     if format_ and card.get("format") != format_:
         raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {format_!r}. {mend}")
-    if card.pop("seal", None) != _seal(card, numbers):
+    if card.pop("seal", None) != _checksum(card, numbers):
         raise DataError(f"{folder} is not as it was saved: {CARD} and {NUMBERS} do not bear its seal. {mend}")
     try:
         return card, dict(from_bytes(numbers))
@@ -57,7 +57,7 @@ def read_sealed(folder: Path, mend: str, format_: str = "") -> tuple[dict[str, A
         raise DataError(f"{folder / NUMBERS} cannot be read: {error}. {mend}") from error
 
 
-def seal_of(folder: Path) -> str:
+def checksum_of(folder: Path) -> str:
     """The seal that its card bears: another network or card has another. Raises DataError where there is none."""
     try:
         return str(json.loads(_bytes(folder / CARD, "Restore it."))["seal"])
@@ -77,7 +77,7 @@ def _bytes(path: Path, mend: str) -> bytes:
         raise DataError(f"{path} cannot be read: {error.strerror}. {mend}") from error
 
 
-def _seal(card: Mapping[str, Any], numbers: bytes) -> str:
+def _checksum(card: Mapping[str, Any], numbers: bytes) -> str:
     """sha256 over the card's values and the numbers: it breaks when either file is changed, cut, or exchanged."""
     text = json.dumps(card, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode() + b"\0" + numbers).hexdigest()
