@@ -34,19 +34,19 @@ def benchmarks(
 ) -> dict[str, Backtest]:
     """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
 
-    As `matched`, whose rules these are.
+    As `matched_rules`, whose rules these are.
     Raises : DataError as it does, and for a mean exposure that `held` cannot have.
     """
-    rules = matched(played, held, rule, lookback)
+    rules = matched_rules(played, held, rule, lookback)
     if not rules:
         raise DataError(
             f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
             f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
         )
-    return {name: _beside(played, own, name) for name, own in rules.items()}
+    return {name: _backtest_of(played, own, name) for name, own in rules.items()}
 
 
-def matched(
+def matched_rules(
     played: Backtest,
     held: Allocation,
     rule: Callable[[Allocation], Rule] = MONTHLY,
@@ -63,7 +63,7 @@ def matched(
             f"{played.name} had deposits or withdrawals, whose cash is no choice of its own. Play it without."
         )
     wanted, year = mean_exposure(played), played.periods_per_year
-    if not 0.0 < wanted < mean_exposure(_beside(played, rule(held))):
+    if not 0.0 < wanted < mean_exposure(_backtest_of(played, rule(held))):
         return {}
     held_returns = target_returns(target_path(held, played.market, played.first), played.market, played.first)
     scale = volatility(held_returns, year)
@@ -78,13 +78,13 @@ def matched(
         from scipy.optimize import brentq
 
         return make(
-            float(brentq(lambda x: mean_exposure(_beside(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
+            float(brentq(lambda x: mean_exposure(_backtest_of(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
         )
 
     return {CONSTANT: solved(constant, 0.0, 1.0), VOLATILITY: solved(steered, 1e-6 * scale, 1e2 * scale)}
 
 
-def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
+def exposure_table(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
     """A row a policy: mean exposure, and what it was worth, net of costs; fractions a year."""
     found = {}
     for name, one in {played.name: played, **others}.items():
@@ -100,7 +100,7 @@ def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
     return pd.DataFrame(found).T
 
 
-def _beside(played: Backtest, policy: Rule, name: str = "") -> Backtest:
+def _backtest_of(played: Backtest, policy: Rule, name: str = "") -> Backtest:
     return backtest(
         played.market, policy, played.costs, start=played.dates[1], lag=played.lag, nav=played.wealth,
         execution=played.execution, dividends=played.dividends,  # type: ignore[arg-type]  # one of the two words

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.audits.look_ahead import LookAhead, look_ahead
-from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, beside
+from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
 from backtests.comparison.comparison import evidence_between, measure_by, play
 from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import Difference, Evidence, Resampling
@@ -62,7 +62,7 @@ class SmoothedExposure:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Claim:
+class SmoothedRegimeCheck:
     """What a portfolio was worth by smoothed and by filtered regimes, on the same days, net of costs.
 
     makers    : the policies by regimes, by name: each from a market.
@@ -72,7 +72,7 @@ class Claim:
 
     portfolio: Portfolio
     regimes: Regimes
-    makers: Mapping[str, Callable[[Market], Calendar]]
+    policies: Mapping[str, Callable[[Market], Calendar]]
     backtests: Mapping[str, Backtest]
     evidence: Evidence
 
@@ -93,7 +93,7 @@ class Claim:
 
     def table(self) -> pd.DataFrame:
         """A row a policy, in words, a year: exposure, wealth, cost; and its Sharpe ratio less that of `WHOLE`."""
-        figures = beside(self.backtests[WHOLE], {k: v for k, v in self.backtests.items() if k != WHOLE})
+        figures = exposure_table(self.backtests[WHOLE], {k: v for k, v in self.backtests.items() if k != WHOLE})
         told = {
             "exposure %": [number(100.0 * value, 1) for value in figures["exposure"]],
             "growth %": [number(100.0 * value) for value in figures["growth"]],
@@ -108,7 +108,7 @@ class Claim:
     def audit(self, name: str) -> LookAhead:
         """Does the policy by smoothed, or by filtered, regimes look ahead?"""
         desk = self.portfolio
-        return look_ahead(self.makers[name], desk.market, desk.costs, desk.test_start, lag=desk.lag)
+        return look_ahead(self.policies[name], desk.market, desk.costs, desk.test_start, lag=desk.lag)
 
     def answer(self, smoothed: LookAhead, filtered: LookAhead) -> str:
         """The answer in words, with its doubt.  smoothed, filtered : what the audit found of each policy."""
@@ -118,13 +118,13 @@ class Claim:
             f"{percent(of[name].estimate / whole, signed=True)} ({_in_words(of[name])})"
             for name in (SMOOTHED, FILTERED)
         ]
-        foresight = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
+        difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         seen = ["looks ahead" if audit.found else "does not look ahead" for audit in (smoothed, filtered)]
         first, last = self.backtests[WHOLE].dates[[1, -1]]
         return (
             f"**Smoothed over the future, the regimes of {self.regimes.line} move the Sharpe ratio of "
             f"{self.portfolio.name} by {worth[0]}; filtered, as anyone could have known them, by {worth[1]}.** "
-            f"Foresight alone, the one less the other, is worth {_in_words(foresight)}. The audit says that the first "
+            f"Foresight alone, the one less the other, is worth {_in_words(difference)}. The audit says that the first "
             f"{seen[0]} and the second {seen[1]}. The doubt: one portfolio, one line's regimes, one law, one test, "
             f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, and intervals that say how little a test of this length can show of "
             "either policy. That a policy does not look ahead makes it honest, not good; and the audit asks about some "
@@ -132,13 +132,13 @@ class Claim:
         )
 
 
-def compare_foresight(
+def check_smoothed_regimes(
     portfolio: Portfolio,
     line: str,
     fitted_until: str | pd.Timestamp,
     every: Every = "week",
     draws: int = 10_000,
-) -> Claim:
+) -> SmoothedRegimeCheck:
     """Play the strategic target of `portfolio` always invested, and with an exposure by the regimes of `line`.
 
     fitted_until : the last date that the regimes are fitted on, a period `every` or more before the test. From then on
@@ -152,13 +152,13 @@ def compare_foresight(
     def rule(allocation: Allocation) -> Calendar:
         return Calendar(allocation, every)
 
-    makers: dict[str, Callable[[Market], Calendar]] = {
+    policies: dict[str, Callable[[Market], Calendar]] = {
         SMOOTHED: lambda market: rule(SmoothedExposure.on(market, held, regimes, every)),
         FILTERED: lambda _: rule(RegimeExposure(held, regimes, every)),
     }
 
     played = {WHOLE: play(portfolio, rule(held), WHOLE)}
-    for name, make in makers.items():
+    for name, make in policies.items():
         played[name] = play(portfolio, make(market), name)
         yardsticks = benchmarks(played[name], held, rule)
         how = name.partition(", ")[2]
@@ -166,7 +166,7 @@ def compare_foresight(
     yardstick = measure_by(portfolio, market)
     lost = [losses(one, yardstick) for one in played.values()]
     evidence = evidence_between(played, lost, WHOLE, Resampling(reps=draws))
-    return Claim(portfolio, regimes, makers, played, evidence)
+    return SmoothedRegimeCheck(portfolio, regimes, policies, played, evidence)
 
 
 def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -> pd.Series:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from backtests.audits.matched_exposure import matched
+from backtests.audits.matched_exposure import matched_rules
 from backtests.comparison.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.real_markets.cases import NAMED, Case, all_cases
@@ -201,7 +201,7 @@ def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, 
     played = backtest(
         arena.market, learned, arena.costs, start=arena.start, lag=arena.lag, periods_per_year=arena.periods_per_year
     )
-    rules = matched(played, arena.strategic)
+    rules = matched_rules(played, arena.strategic)
     figures = measured(arena, list(rules.values())) if rules else []
     return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
 
