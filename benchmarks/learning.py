@@ -6,13 +6,13 @@ the same with a fee of 1 bp for every event.
 
 import numpy as np
 
-from backtests.laboratory.study import WORKED
+from backtests.laboratory.study import BASE_CASE
 from backtests.learned.optimality import KnownOptimum, against_the_optimum, learners, learners_with_fee
 from benchmarks.timing import FOLDER, keep, machine, show, versions
 from research.allocation import FixedWeights
 
-SEEDS, TARGET = (1, 2, 3, 4, 5), FixedWeights(WORKED.target)
-PLAIN, WITH_FEE = KnownOptimum(WORKED), KnownOptimum(WORKED, fee=1e-4)
+SEEDS, TARGET = (1, 2, 3, 4, 5), FixedWeights(BASE_CASE.target)
+PLAIN, WITH_FEE = KnownOptimum(BASE_CASE), KnownOptimum(BASE_CASE, fee=1e-4)
 AIMS = {  # gap and seconds of the median seed
     ("plain", "gradient, bands"): (0.005, 20.0),
     ("plain", "ppo, bands"): (0.02, 30.0),

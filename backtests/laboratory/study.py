@@ -42,7 +42,7 @@ Rules = Mapping[str, Policy]
 
 
 @dataclass(frozen=True)
-class Problem:
+class SimulatedMarket:
     """Normal lines beside cash that earns nothing, and what a policy is judged by.
 
     target : of each line, fraction of NAV; cash is the rest.  mean : growth a year above cash, continuously compounded.
@@ -86,15 +86,15 @@ class Problem:
         )
 
 
-WORKED = Problem((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
-MARKETS: Mapping[str, Problem] = {
-    "1 bp": replace(WORKED, cost=0.0001),
-    "2 bp": replace(WORKED, cost=0.0002),
-    "10 bp": WORKED,
-    "50 bp": replace(WORKED, cost=0.0050),
-    "10 bp, volatility 70 and 90 %": replace(WORKED, volatility=(0.7, 0.9)),
-    "2 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
-    "10 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+BASE_CASE = SimulatedMarket((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
+MARKETS: Mapping[str, SimulatedMarket] = {
+    "1 bp": replace(BASE_CASE, cost=0.0001),
+    "2 bp": replace(BASE_CASE, cost=0.0002),
+    "10 bp": BASE_CASE,
+    "50 bp": replace(BASE_CASE, cost=0.0050),
+    "10 bp, volatility 70 and 90 %": replace(BASE_CASE, volatility=(0.7, 0.9)),
+    "2 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
+    "10 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
 }
 
 
@@ -162,11 +162,11 @@ class Family(NamedTuple):
     settings: Sequence[tuple[float, ...]]
 
 
-def families(problem: Problem) -> dict[str, Family]:
+def families(market: SimulatedMarket) -> dict[str, Family]:
     """The families that are tuned, by name; what goes by a covariance is given the market's own."""
-    holding = problem.holding
-    known: dict[str, Any] = {"covariance": problem.covariance.tolist(), "periods_per_year": float(WEEKS)}
-    priced = known | {"g": problem.g}
+    holding = market.holding
+    known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
+    priced = known | {"g": market.g}
     waiting = partial(CostBenefit, holding, **priced)
     shrunk = partial(TrackingError, holding, **known)
     best = partial(BestPoint, holding, check="day", **priced)
@@ -181,10 +181,10 @@ def families(problem: Problem) -> dict[str, Family]:
     }
 
 
-def untuned(problem: Problem) -> dict[str, Policy]:
+def untuned(market: SimulatedMarket) -> dict[str, Policy]:
     """Rules as desks use them, and the closed form's own bands: nothing about them is fitted."""
-    holding = problem.holding
-    known: Any = problem.covariance.tolist()
+    holding = market.holding
+    known: Any = market.covariance.tolist()
     return {
         "never": Never(holding),
         "every week": Calendar(holding, 1),
@@ -194,7 +194,7 @@ def untuned(problem: Problem) -> dict[str, Policy]:
         "5 points to target": Threshold(holding, 0.05),
         "5 points to edge": Threshold(holding, 0.05, "edge"),
         "20 % relative": Threshold(holding, 0.20, kind="relative"),
-        "closed form": NoTradeRegion(holding, g=problem.g, covariance=known, periods_per_year=float(WEEKS)),
+        "closed form": NoTradeRegion(holding, g=market.g, covariance=known, periods_per_year=float(WEEKS)),
     }
 
 
@@ -208,10 +208,10 @@ class Tuned:
     paths: int
 
 
-def tune(problem: Problem, paths: int, seed: int, workers: int = 1) -> Tuned:
+def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> Tuned:
     """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
-    laboratory, chosen, trials = problem.laboratory(paths, seed), {}, 0
-    for name, family in families(problem).items():
+    laboratory, chosen, trials = market.laboratory(paths, seed), {}, 0
+    for name, family in families(market).items():
         losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
         chosen[name] = family.settings[int(np.argmin(losses))]
         trials += len(losses)
@@ -271,7 +271,7 @@ class Study:
     laws : as `laws` gives them.
     """
 
-    problem: Problem
+    market: SimulatedMarket
     laboratory: Laboratory
     region: Region
     tuned: Tuned
@@ -287,7 +287,7 @@ class Study:
 
     def sample(self, path: int = 0) -> pd.DataFrame:
         """One path under the optimum, a row a week that counts: gaps as drifted, gaps as booked; fraction of NAV."""
-        return weekly_gaps(self.laboratory, OptimalRegion(self.problem.holding, self.region), path)
+        return weekly_gaps(self.laboratory, OptimalRegion(self.market.holding, self.region), path)
 
     def __repr__(self) -> str:
         """A short table and what was found."""
@@ -298,19 +298,19 @@ class Study:
 
 
 def study(
-    problem: Problem = WORKED,
+    market: SimulatedMarket = BASE_CASE,
     paths: int = 1_000,
     seed: int = 1,
     workers: int = 1,
-    markets: Mapping[str, Problem] = MARKETS,
+    markets: Mapping[str, SimulatedMarket] = MARKETS,
 ) -> Study:
     """Tune in worlds of the next seed, then play every rule in those of this one. Raises ConfigError."""
-    laboratory, region = problem.laboratory(paths, seed), problem.region()
-    tuned = tune(problem, max(paths // 3, 2), seed + 1, workers)
-    tried = families(problem)
-    rules = untuned(problem) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
+    laboratory, region = market.laboratory(paths, seed), market.region()
+    tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
+    tried = families(market)
+    rules = untuned(market) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
     table = optimality_gap(laboratory, rules, region, workers)
-    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(problem.holding, problem.region(g)) for g in PRICES}
+    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(market.holding, market.region(g)) for g in PRICES}
     part = tuned.settings["tracking error"][1]
     drawn = {
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
@@ -324,7 +324,7 @@ def study(
         usual(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name) for name, one in markets.items()
     ]
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
-    return Study(problem, laboratory, region, tuned, table, settings, elsewhere, laws())
+    return Study(market, laboratory, region, tuned, table, settings, elsewhere, laws())
 
 
 def setting_words(setting: tuple[float, ...]) -> str:
@@ -332,12 +332,12 @@ def setting_words(setting: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in setting)
 
 
-def usual(problem: Problem, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+def usual(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
     """`gaps` of the untuned rules that trade, and not each week; above the best of them where no optimum is known."""
-    laboratory, rules = problem.laboratory(paths, seed), untuned(problem)
+    laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
-    if len(problem.target) <= 2:
-        return optimality_gap(laboratory, rules, problem.region(), workers)
+    if len(market.target) <= 2:
+        return optimality_gap(laboratory, rules, market.region(), workers)
     played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
     return gaps(played, min(played, key=lambda name: float(played[name].J.mean())))
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from backtests.laboratory.optimal_region import region_losses
 from backtests.laboratory.simulate import Laboratory, ratio
-from backtests.laboratory.study import WEEKS, Problem
+from backtests.laboratory.study import WEEKS, SimulatedMarket
 from backtests.learned.optimality_gap import losses
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -45,7 +45,7 @@ class KnownOptimum:
     fee : of an event, fraction of NAV.  paths, seed : ten years each, and what they are drawn from.
     """
 
-    problem: Problem
+    market: SimulatedMarket
     fee: float = 0.0
     paths: int = 1_000
     seed: int = 7
@@ -53,17 +53,17 @@ class KnownOptimum:
     @cached_property
     def laboratory(self) -> Laboratory:
         """The paths. A trade of all lines pays the fee: a ticket of an equal share of it for each."""
-        lines = len(self.problem.target)
-        costs = Costs.bps(lines, commission=1e4 * self.problem.cost)
+        lines = len(self.market.target)
+        costs = Costs.bps(lines, commission=1e4 * self.market.cost)
         return replace(
-            self.problem.laboratory(self.paths, self.seed),
+            self.market.laboratory(self.paths, self.seed),
             costs=replace(costs, ticket=np.full(lines, self.fee / lines)) if self.fee else costs,
         )
 
     @cached_property
     def region(self) -> Region:
         """The optimum."""
-        p = self.problem
+        p = self.market
         cost = np.full(len(p.target), p.cost)
         return optimal_region(
             np.array(p.target), np.array(p.mean), p.covariance, cost, p.g, interval=1.0 / WEEKS, ticket=self.fee
@@ -94,7 +94,7 @@ class KnownOptimum:
                 f"of {', '.join(ALL_LINES)}."
             )
         one_by_one = replace(spec, every="day", block=1)
-        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.problem.g, WEEKS, lag=0)
+        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.market.g, WEEKS, lag=0)
 
 
 def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.simulate import Laboratory, play, ratio
-from backtests.laboratory.study import WARM_UP, WEEKS, Problem
+from backtests.laboratory.study import WARM_UP, WEEKS, SimulatedMarket
 from research.arrays import Array
 from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
@@ -21,7 +21,7 @@ SEED = 77
 CLOSED = "closed form"
 
 
-def problems(count: int, seed: int = SEED) -> list[Problem]:
+def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
     """Markets of one line and of two in turn: volatility 8 to 60 %, correlation -0.5 to 0.9, 1 to 50 bp, g 1 to 20."""
     rng, found = np.random.default_rng(seed), []
     for k in range(count):
@@ -31,15 +31,15 @@ def problems(count: int, seed: int = SEED) -> list[Problem]:
         cost, g = (float(np.exp(rng.uniform(np.log(a), np.log(b)))) for a, b in ((1e-4, 5e-3), (1.0, 20.0)))
         correlation = float(rng.uniform(-0.5, 0.9)) if n > 1 else 0.0
         weights, mean, deviation = (tuple(map(float, x)) for x in (target, 0.25 * volatility, volatility))
-        found.append(Problem(weights, mean, deviation, correlation, cost, g))
+        found.append(SimulatedMarket(weights, mean, deviation, correlation, cost, g))
     return found
 
 
-def lines_in(problem: Problem) -> Lines:
+def lines_in(market: SimulatedMarket) -> Lines:
     """What the network sees of a market."""
-    target, cost = np.array(problem.target), np.full(len(problem.target), problem.cost)
-    widths = half_widths(target, problem.covariance, cost, problem.g)
-    return lines_of(target, widths, problem.covariance, cost, 1.0 / WEEKS)
+    target, cost = np.array(market.target), np.full(len(market.target), market.cost)
+    widths = half_widths(target, market.covariance, cost, market.g)
+    return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
 
 
 def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
@@ -67,15 +67,15 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
 
 
 def gap(
-    problem: Problem, policy: Trained, paths: int, seed: int, beside: Mapping[str, Rule] | None = None
+    market: SimulatedMarket, policy: Trained, paths: int, seed: int, beside: Mapping[str, Rule] | None = None
 ) -> dict[str, float]:
     """How far J is above the optimum in one market, as a fraction of it, on paths of this seed.
 
     Under "universal" that of the network, under "error" its standard error over paths, under CLOSED that of the closed
     form's widths in the same boxes; by name that of rules `beside`.
     """
-    laboratory, lines = problem.laboratory(paths, seed), lines_in(problem)
-    best = play(laboratory, OptimalRegion(problem.holding, problem.region())).J
+    laboratory, lines = market.laboratory(paths, seed), lines_in(market)
+    best = play(laboratory, OptimalRegion(market.holding, market.region())).J
     over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
     others = {name: ratio(play(laboratory, rule).J, best).mean for name, rule in (beside or {}).items()}
     return {"universal": over.mean, "error": over.error, CLOSED: plain.mean, **others}

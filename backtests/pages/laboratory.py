@@ -51,7 +51,7 @@ def frontier_table(study: Study) -> pd.DataFrame:
     single["point"] = [name.removeprefix("every ").removeprefix("tuned ") for name in single["policy"]]
     rows = pd.concat([curves, single], ignore_index=True)
     rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > NOTHING)].reset_index(drop=True)
-    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.problem.g * 1e4))
+    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.market.g * 1e4))
     shown = rows[["policy", "family", "point", "cost", "J"]]
     return shown.assign(target="", gap=gap, efficient=rows["family"] == OPTIMUM, drawn=True)
 
@@ -72,7 +72,7 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
     rows = frontier_table(study)
     looks = family_looks(list(dict.fromkeys(map(str, rows["family"]))))
-    drawn = plane(rows, looks, study.problem.g, name="frontier")
+    drawn = plane(rows, looks, study.market.g, name="frontier")
     weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
@@ -189,13 +189,13 @@ def laboratory_text(study: Study) -> str:
 
 def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     """The whole page. run : what identifies the run, in words by name."""
-    problem, lab = study.problem, study.laboratory
+    market, lab = study.market, study.laboratory
     facts = {
-        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in problem.volatility])}, "
-        f"correlation {problem.correlation:g}, growth above cash {listed([percent(m) for m in problem.mean])}",
-        "Target": f"{listed([percent(w, 0) for w in problem.target])}, the rest cash",
-        "Costs": f"{1e4 * problem.cost:g} bp of notional a side, no tickets",
-        "Judged by": f"J at g = {problem.g:g}; decided each week, booked at the close that was seen",
+        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in market.volatility])}, "
+        f"correlation {market.correlation:g}, growth above cash {listed([percent(m) for m in market.mean])}",
+        "Target": f"{listed([percent(w, 0) for w in market.target])}, the rest cash",
+        "Costs": f"{1e4 * market.cost:g} bp of notional a side, no tickets",
+        "Judged by": f"J at g = {market.g:g}; decided each week, booked at the close that was seen",
         "Paths": f"{lab.paths:,} of {YEARS} years, after {WARM_UP} that count in nothing; seed {lab.seed}",
         **(run or {}),
     }

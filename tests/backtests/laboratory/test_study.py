@@ -18,9 +18,9 @@ from backtests.commands.laboratory import make_laboratory
 from backtests.figures.laboratory.region import outline
 from backtests.laboratory.simulate import play
 from backtests.laboratory.study import (
+    BASE_CASE,
     MARKETS,
     OPTIMUM,
-    WORKED,
     Study,
     families,
     gaps,
@@ -84,7 +84,7 @@ def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
     rows = studied().curves
     rows = rows[rows["family"] == OPTIMUM]
     for given in rows["policy"]:
-        price = float(given.removeprefix("g = ")) / WORKED.g
+        price = float(given.removeprefix("g = ")) / BASE_CASE.g
         loss = rows["cost"] + price * rows["tracking"]
         assert loss.min() > 0.99 * loss[rows["policy"] == given].item()
 
@@ -92,12 +92,12 @@ def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
 @cache
 def made_optimum():
     made = studied()
-    return play(made.laboratory, OptimalRegion(WORKED.holding, made.region))
+    return play(made.laboratory, OptimalRegion(BASE_CASE.holding, made.region))
 
 
 def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out() -> None:
     base = made_optimum()
-    one = play(base.laboratory, untuned(WORKED)["closed form"])
+    one = play(base.laboratory, untuned(BASE_CASE)["closed form"])
     row = gaps({"best": base, "one": one}, "best").loc["one"]
     bounds = ttest_rel(one.J, base.J).confidence_interval(0.95)
     assert (row["gap_lower"], row["gap_upper"]) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
@@ -113,9 +113,9 @@ def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out()
 
 
 def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> None:
-    found, tried = tune(WORKED, 20, seed=2), families(WORKED)
+    found, tried = tune(BASE_CASE, 20, seed=2), families(BASE_CASE)
     assert found.trials == sum(len(family.settings) for family in tried.values())
-    laboratory = WORKED.laboratory(20, 2)
+    laboratory = BASE_CASE.laboratory(20, 2)
     for name in ("band to edge", "best point"):
         losses = {s: play(laboratory, tried[name].make(*s)).J.mean() for s in tried[name].settings}
         assert found.settings[name] == min(losses, key=lambda s: losses[s])
@@ -134,12 +134,12 @@ def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
     ("changes", "rules", "message"),
     [
         ({"lag": 1}, {}, "the region is best for decisions every 0.01923 years .* lag 1"),
-        ({}, {OPTIMUM: untuned(WORKED)["never"]}, "a rule is named 'optimal region'"),
+        ({}, {OPTIMUM: untuned(BASE_CASE)["never"]}, "a rule is named 'optimal region'"),
     ],
 )
 def test_a_score_that_would_not_be_one_is_refused(changes, rules, message) -> None:
     with pytest.raises(ConfigError, match=message):
-        optimality_gap(replace(WORKED.laboratory(6, 1), **changes), rules, studied().region)
+        optimality_gap(replace(BASE_CASE.laboratory(6, 1), **changes), rules, studied().region)
 
 
 # -- what the pictures show ------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_a_path_of_gaps_drifts_by_its_returns_and_trades_where_the_region_says()
     made, weeks = studied(), studied().sample(3)
     before, after = (weeks[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after")))
     assert len(weeks) == 520
-    target, warm = np.array(WORKED.target), made.laboratory.warm_up
+    target, warm = np.array(BASE_CASE.target), made.laboratory.warm_up
     grown = (target + after[:-1]) * (1.0 + made.laboratory.market(3).returns[warm + 2 :])
     drifted = grown / (grown.sum(axis=1) + 1.0 - (target + after[:-1]).sum(axis=1))[:, None] - target
     np.testing.assert_allclose(before[1:], drifted, atol=1e-12)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from backtests.laboratory.simulate import estimate, play
-from backtests.laboratory.study import WORKED
+from backtests.laboratory.study import BASE_CASE
 from backtests.learned.optimality import KnownOptimum, against_the_optimum, kept, learners, learners_with_fee
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.learning import GradientSettings, Learned
 from research.rules import OptimalRegion
 
-TARGET = FixedWeights(WORKED.target)
-PLAIN, WITH_FEE = KnownOptimum(WORKED, paths=300, seed=11), KnownOptimum(WORKED, fee=1e-4, paths=300, seed=11)
+TARGET = FixedWeights(BASE_CASE.target)
+PLAIN, WITH_FEE = KnownOptimum(BASE_CASE, paths=300, seed=11), KnownOptimum(BASE_CASE, fee=1e-4, paths=300, seed=11)
 
 
 def test_the_optimum_is_that_of_the_laboratory() -> None:
