@@ -224,7 +224,7 @@ COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of 
 LINE, LINE_VOLATILITY, LOOKS = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
 
 
-class Laws(NamedTuple):
+class ScalingLaws(NamedTuple):
     """How the optimum of one line grows with cost.
 
     table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
@@ -236,7 +236,7 @@ class Laws(NamedTuple):
     loss: float
 
 
-def laws(g: float = 5.0) -> Laws:
+def scaling_laws(g: float = 5.0) -> ScalingLaws:
     """The optimal band of a 60/40 portfolio's line at several costs, by dynamic programming and in closed form.
 
     Source: Janecek and Shreve (2004), as `research.rules.one_asset` has it.
@@ -253,7 +253,7 @@ def laws(g: float = 5.0) -> Laws:
     table = pd.DataFrame(rows, columns=["cost", "half_width", "loss", "closed_width", "closed_loss"])
     logs = np.log(table.to_numpy())
     width, loss = (float(np.polyfit(logs[:, 0], logs[:, k], 1)[0]) for k in (1, 2))
-    return Laws(table, width, loss)
+    return ScalingLaws(table, width, loss)
 
 
 # -- one study -------------------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ class Study:
     policy (the setting) and family.
     markets : the same a market and rule, with columns policy and market; its reference is the optimum, or where none
     is known the best rule played.
-    laws : as `laws` gives them.
+    laws : as `scaling_laws` gives them.
     """
 
     market: SimulatedMarket
@@ -278,7 +278,7 @@ class Study:
     table: pd.DataFrame
     curves: pd.DataFrame
     markets: pd.DataFrame
-    laws: Laws
+    scaling_laws: ScalingLaws
 
     @property
     def promised(self) -> float:
@@ -324,7 +324,7 @@ def study(
         usual(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name) for name, one in markets.items()
     ]
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
-    return Study(market, laboratory, region, tuned, table, settings, elsewhere, laws())
+    return Study(market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws())
 
 
 def setting_words(setting: tuple[float, ...]) -> str:

@@ -78,7 +78,7 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
         "ladder": ladder_picture(study.table, OPTIMUM),
         "frontier": replace(drawn, title="Every rule on one plane", caption=_frontier_caption(study)),
         "region": region_picture(study.region, study.sample().head(weeks), ("the first line", "the second line")),
-        "laws": laws_picture(*study.laws),
+        "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
     }
 

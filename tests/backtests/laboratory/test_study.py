@@ -24,8 +24,8 @@ from backtests.laboratory.study import (
     Study,
     families,
     gaps,
-    laws,
     optimality_gap,
+    scaling_laws,
     setting_words,
     study,
     tune,
@@ -146,7 +146,7 @@ def test_a_score_that_would_not_be_one_is_refused(changes, rules, message) -> No
 
 
 def test_the_best_band_grows_with_the_cube_root_of_cost_and_its_loss_with_the_two_thirds() -> None:
-    found = laws()
+    found = scaling_laws()
     assert (found.width, found.loss) == pytest.approx((1 / 3, 2 / 3), abs=0.01)
     np.testing.assert_allclose(found.table["half_width"], found.table["closed_width"], rtol=0.003)
     np.testing.assert_allclose(found.table["loss"], found.table["closed_loss"], rtol=0.008)
