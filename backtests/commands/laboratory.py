@@ -41,7 +41,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         for picture in laboratory_pictures(made).values():
             (folder / "figures" / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.promised}
+        facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
         write_json(folder / "manifest.json", run.manifest(**plain(facts)))
         sign(folder, started)
     return Made(final, f"{text}\n\n{final}")

@@ -103,7 +103,7 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Played:
+class SimulationResult:
     """What a rule came to on each path of a laboratory, over the days after its warm-up.
 
     cost     : (W,) bp of NAV a year.  tracking : (W,) g/2 x mean squared active return, bp a year: the other part of J.
@@ -161,7 +161,7 @@ def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
     return Estimate(gap, over.error / middle, gap - reach, gap + reach)
 
 
-def difference(one: Played, other: Played, figure: str = "J", level: float = 0.95) -> Estimate:
+def difference(one: SimulationResult, other: SimulationResult, figure: str = "J", level: float = 0.95) -> Estimate:
     """How much more of a figure `one` has than `other`, path by path: both were played on the same ones.
 
     Raises : ConfigError for two that were not, and for a figure that is not one number a path.
@@ -178,7 +178,7 @@ def difference(one: Played, other: Played, figure: str = "J", level: float = 0.9
     return estimate(getattr(one, figure) - getattr(other, figure), level)
 
 
-def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
+def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationResult:
     """Play a rule on every path.
 
     rule    : any policy with an allocation. Paths are played compiled where it is a corridor that is the same on two
@@ -204,7 +204,7 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     days, year = laboratory.days - laboratory.warm_up, laboratory.periods_per_year
     cost, squares, turnover, events = (frozen(figures[:, k] * (year / days)) for k in range(len(FIGURES)))
     tracking = frozen(0.5 * laboratory.g * BPS * squares)
-    return Played(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
+    return SimulationResult(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
 
 def _common_corridor(laboratory: Laboratory, rule: Policy, first: Backtest) -> Corridor | None:

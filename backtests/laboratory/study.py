@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.paths import FIGURES
-from backtests.laboratory.simulate import Laboratory, Played, difference, estimate, play, ratio
+from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
 from backtests.views import view
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
@@ -119,7 +119,7 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
     return gaps(played, OPTIMUM)
 
 
-def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> pd.DataFrame:
+def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
     """A row a rule: its figures, and how far its J is above the reference's, paired over the paths that they share.
 
     J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
@@ -142,12 +142,12 @@ def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> p
 
 
 def _verdict(lower: float, upper: float) -> str:
-    return "above" if lower > 0.0 else "below" if upper < 0.0 else "not told apart"
+    return "above" if lower > 0.0 else "below" if upper < 0.0 else "not significant"
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
 
-Make = Callable[..., Policy]
+MakeRule = Callable[..., Policy]
 BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV
 BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
 LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
@@ -158,7 +158,7 @@ PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # g of the fron
 class Family(NamedTuple):
     """Rules that differ in one or two settings. make : a rule of them.  settings : those tried."""
 
-    make: Make
+    make: MakeRule
     settings: Sequence[tuple[float, ...]]
 
 
@@ -199,7 +199,7 @@ def untuned(market: SimulatedMarket) -> dict[str, Policy]:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TunedSettings:
     """What tuning chose. settings : by family.  trials : rules played in all.  seed, paths : of the worlds."""
 
     settings: Mapping[str, tuple[float, ...]]
@@ -208,20 +208,20 @@ class Tuned:
     paths: int
 
 
-def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> Tuned:
+def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> TunedSettings:
     """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
     laboratory, chosen, trials = market.laboratory(paths, seed), {}, 0
     for name, family in families(market).items():
         losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
         chosen[name] = family.settings[int(np.argmin(losses))]
         trials += len(losses)
-    return Tuned(chosen, trials, seed, paths)
+    return TunedSettings(chosen, trials, seed, paths)
 
 
 # -- one line --------------------------------------------------------------------------------------------------------
 
 COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
-LINE, LINE_VOLATILITY, LOOKS = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
+LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
 
 
 class ScalingLaws(NamedTuple):
@@ -241,7 +241,7 @@ def scaling_laws(g: float = 5.0) -> ScalingLaws:
 
     Source: Janecek and Shreve (2004), as `research.rules.one_asset` has it.
     """
-    rows, interval, drift = [], 1.0 / LOOKS, LINE * LINE_VOLATILITY**2
+    rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
     for cost in COSTS:
         region = optimal_region(
             np.array([LINE]), np.array([drift]), np.array([[LINE_VOLATILITY**2]]), np.array([cost]), g, interval
@@ -274,14 +274,14 @@ class Study:
     market: SimulatedMarket
     laboratory: Laboratory
     region: Region
-    tuned: Tuned
+    tuned: TunedSettings
     table: pd.DataFrame
     curves: pd.DataFrame
     markets: pd.DataFrame
     scaling_laws: ScalingLaws
 
     @property
-    def promised(self) -> float:
+    def computed_loss(self) -> float:
         """J of the optimum by its programme, bp a year."""
         return 1e4 * self.region.value
 
@@ -321,7 +321,8 @@ def study(
         one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
         curves.append(one.reset_index().assign(family=family))
     across = [
-        usual(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name) for name, one in markets.items()
+        untuned_gaps(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name)
+        for name, one in markets.items()
     ]
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
     return Study(market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws())
@@ -332,7 +333,7 @@ def setting_words(setting: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in setting)
 
 
-def usual(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
     """`gaps` of the untuned rules that trade, and not each week; above the best of them where no optimum is known."""
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}

@@ -119,7 +119,7 @@ def lead(study: Study) -> str:
 def findings(study: Study) -> list[str]:
     """What else is to be known, sentences that are made from the figures."""
     figures = records(study)
-    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not told apart"))
+    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not significant"))
     told = f"{listed(unclear)} cannot be told apart from it" if unclear else "each is told apart from it"
     best = figures[OPTIMUM]
     return [
@@ -127,7 +127,7 @@ def findings(study: Study) -> list[str]:
         if below
         else f"No rule is below the optimum beyond chance; {told}.",
         f"Played, the optimum loses {number(best['J'], 3)} bp a year {_bounds(best, 'J', 1.0, 3)}; its programme "
-        f"promises {number(study.promised, 3)}.",
+        f"promises {number(study.computed_loss, 3)}.",
         cheap_words(study),
     ]
 
