@@ -47,7 +47,7 @@ class Gap:
     paths: int
 
 
-def why_unknown(card: Mapping[str, Any]) -> str:
+def why_no_optimum(card: Mapping[str, Any]) -> str:
     """Why no optimum is known for a policy's last target, in words; nothing where one is."""
     today = card["targets"][-1]
     if len(today["target"]) > 2 or len(card["assets"]) != len(today["target"]):

@@ -82,13 +82,13 @@ def results_of(
 
 def with_gaps(found: Found) -> Found:
     """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
-    from backtests.learned.optimality_gap import gap_of, region_of, why_unknown
+    from backtests.learned.optimality_gap import gap_of, region_of, why_no_optimum
     from research.learning import LearnedPolicy
 
     if "optimum" in found.results:
         return found
     policies = {seed: LearnedPolicy.load(folder) for seed, folder in found.folders.items()}
-    why = why_unknown(found.cards[found.stands])
+    why = why_no_optimum(found.cards[found.stands])
     if why:
         return found._replace(results=found.results | {"optimum": {"unknown": why}})
     region = region_of(policies[found.stands])

@@ -10,7 +10,7 @@ from learned import carded, two_lines
 
 from backtests.engine import backtest
 from backtests.evaluation.scores import target_returns
-from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_unknown
+from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_no_optimum
 from backtests.pages.policy_catalog import holds_words
 from research.arrays import Array
 from research.learning import LearnedPolicy
@@ -69,9 +69,9 @@ def test_lines_keep_their_order_on_the_way_through_a_file(tmp_path: Path) -> Non
 def test_where_no_optimum_is_known_the_reason_is() -> None:
     card = policy().card
     today = dict(card["targets"][-1])
-    assert why_unknown({**card, "assets": ["A", "B"]}) == ""
+    assert why_no_optimum({**card, "assets": ["A", "B"]}) == ""
     full = {**card, "targets": [today | {"target": {"A": 0.6, "B": 0.4}}]}
     more = {**card, "targets": [today | {"target": {"A": 0.3, "B": 0.3, "C": 0.3}}]}
     dear = {**card, "objective": card["objective"] | {"proportional": False}}
     for other, words in ((full, "beside cash"), (more, "one or two lines"), (dear, "costs are proportional")):
-        assert words in why_unknown({"assets": list(other["targets"][-1]["target"]), **other})
+        assert words in why_no_optimum({"assets": list(other["targets"][-1]["target"]), **other})

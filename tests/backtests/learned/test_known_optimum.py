@@ -7,7 +7,7 @@ import pytest
 
 from backtests.laboratory.simulate import estimate, play
 from backtests.laboratory.study import BASE_CASE
-from backtests.learned.optimality import KnownOptimum, against_the_optimum, kept, learners, learners_with_fee
+from backtests.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee, shipped
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.learning import GradientSettings, Learned
@@ -45,7 +45,7 @@ def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
     known: KnownOptimum, spec: Learned, most: float
 ) -> None:
     """A part of the benchmark's budget, on unseen paths; with 95 %."""
-    one = against_the_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
+    one = gaps_to_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
     assert one["upper"] > 0.0
     assert one["upper"] < most
     assert one["J"] == pytest.approx(known.best.mean() * (1.0 + one["gap"]))
@@ -53,7 +53,7 @@ def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
 
 @pytest.mark.parametrize(("market", "specs"), [("plain", learners), ("fee", learners_with_fee)])
 def test_the_kept_seeds_had_the_budgets_of_today(market: str, specs: Callable[..., dict[str, Learned]]) -> None:
-    table = kept(market).query("learner != 'closed form'")
+    table = shipped(market).query("learner != 'closed form'")
     for name, spec in specs(TARGET, (1, 2, 3, 4, 5)).items():
         own = table[table["learner"] == name]
         assert own["seed"].tolist() == list(spec.seeds)

@@ -32,10 +32,10 @@ from research.rules.dynamic_programming import optimal_region
 from research.rules.region import Region
 
 TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
-KEPT = DATA / "studies" / "known_optimum"
+SHIPPED = DATA / "studies" / "known_optimum"
 ALL_LINES = ("hold_or_trade", "fraction", "gate", "exposure", "weights")  # actions whose trades move every line
 
-Told = Callable[[str, int], None]  # told which learner learns, and from which seed
+OnStart = Callable[[str, int], None]  # told which learner learns, and from which seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,9 @@ def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict
     return {name: replace(s, steps=max(int(s.steps * share), 1), seeds=tuple(seeds)) for name, s in made.items()}
 
 
-def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], told: Told | None = None) -> pd.DataFrame:
+def gaps_to_optimum(
+    known: KnownOptimum, learners: Mapping[str, Learned], on_start: OnStart | None = None
+) -> pd.DataFrame:
     """A row a learner and seed, and one of the closed form's boxes where an event has no fee.
 
     J : bp a year.  gap, lower, upper : J over the optimum's on the same paths, less 1, and 95 % bounds.
@@ -144,8 +146,8 @@ def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], to
         days = known.days(spec)
         standard, _ = gauge(days, spec)
         for seed in spec.seeds:
-            if told is not None:
-                told(name, seed)
+            if on_start is not None:
+                on_start(name, seed)
             begun = time.process_time()
             result: SeedResult = learner_of(spec.by)(days, spec, seed, lambda steps: None)
             seconds = time.process_time() - begun
@@ -161,20 +163,20 @@ def _gap(found: Array, best: Array) -> dict[str, float]:
     return {"J": float(found.mean()), "gap": over.mean, "lower": over.lower, "upper": over.upper}
 
 
-def kept(market: str) -> pd.DataFrame:
+def shipped(market: str) -> pd.DataFrame:
     """The table of five seeds of each learner at the full budget that comes with the workbench: "plain" or "fee".
 
     `python -m benchmarks.learning` makes it again, and prints where.
     """
-    path = KEPT / f"{market}.csv"
+    path = SHIPPED / f"{market}.csv"
     try:
         return pd.read_csv(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}. Restore it from the repository.") from error
 
 
-def words(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
-    """What two tables of `against_the_optimum` say, without fees and with one: learners by their median."""
+def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
+    """What two tables of `gaps_to_optimum` say, without fees and with one: learners by their median."""
     said = []
     for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
         gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")
