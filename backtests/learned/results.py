@@ -26,7 +26,7 @@ FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "t
 DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
 
 
-class Found(NamedTuple):
+class SavedPolicies(NamedTuple):
     """Policies of one folder.
 
     cards : by seed, the card of each.  folders : of the same.  stands : the seed that stands for them all.
@@ -35,7 +35,7 @@ class Found(NamedTuple):
 
     cards: Mapping[int, dict[str, Any]]
     folders: Mapping[int, Path]
-    stands: int
+    representative: int
     results: dict[str, Any]
 
 
@@ -80,7 +80,7 @@ def results_of(
     }
 
 
-def with_gaps(found: Found) -> Found:
+def with_optimality_gaps(found: SavedPolicies) -> SavedPolicies:
     """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
     from backtests.learned.optimality_gap import gap_of, region_of, why_no_optimum
     from research.learning import LearnedPolicy
@@ -88,15 +88,15 @@ def with_gaps(found: Found) -> Found:
     if "optimum" in found.results:
         return found
     policies = {seed: LearnedPolicy.load(folder) for seed, folder in found.folders.items()}
-    why = why_no_optimum(found.cards[found.stands])
+    why = why_no_optimum(found.cards[found.representative])
     if why:
         return found._replace(results=found.results | {"optimum": {"unknown": why}})
-    region = region_of(policies[found.stands])
+    region = region_of(policies[found.representative])
     gaps = {str(seed): asdict(gap_of(policy, region)) for seed, policy in policies.items()}
     return found._replace(results=found.results | {"optimum": {"seeds": gaps}})
 
 
-def read_policies(folder: Path) -> Found:
+def read_policies(folder: Path) -> SavedPolicies:
     """The policies of a folder.
 
     Raises : DataError when there are none, when one is not as it was saved, when they are not of one training, or when
@@ -118,7 +118,7 @@ def read_policies(folder: Path) -> Found:
     results = _read_results(folder)
     if results and results.get("seals") != checksums_of(folder):
         raise DataError(f"{folder / RESULTS} is of other policies than those beside it. Delete it, and make it again.")
-    return Found(found, by_seed, results.get("stands", _stands(found)), results)
+    return SavedPolicies(found, by_seed, results.get("stands", _representative(found)), results)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
@@ -143,7 +143,7 @@ def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
     return None if value is None else float(value)
 
 
-def _stands(cards: Mapping[int, Mapping[str, Any]]) -> int:
+def _representative(cards: Mapping[int, Mapping[str, Any]]) -> int:
     """The seed with the median J, as `Training.chosen` has it."""
     order = sorted(cards, key=lambda seed: (loss(cards[seed]) or 0.0, seed))
     return order[(len(order) - 1) // 2]

@@ -210,7 +210,7 @@ def test_policies_of_two_trainings_and_results_of_others_are_refused(run: Path, 
     with pytest.raises(DataError, match="holds policies of more than one training, or a seed twice: seed-1, seed-2"):
         read_policies(mixed)
     shutil.rmtree(mixed / "seed-4")
-    assert read_policies(mixed).stands == 2
+    assert read_policies(mixed).representative == 2
     carded(two_lines(SESSIONS, seed=1).until(two_lines(SESSIONS, seed=1).dates[SEEN]), 0).save(mixed / "seed-0")
     with pytest.raises(DataError, match=r"results\.json is of other policies than those beside it"):
         read_policies(mixed)
