@@ -249,15 +249,15 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     if rule.review is not None:
         asked.append((f"review of {name} is {rule.review!r}", rule.review, 0, fits))
     if rule.window > 0:
-        mend = "or a known `covariance` where the rule takes one."
-        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, mend))
-    for said, every, offset, mend in asked:
+        fix = "or a known `covariance` where the rule takes one."
+        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, fix))
+    for said, every, offset, fix in asked:
         rows, sessions = (0, 0) if every in ("day", 1) else met(days, every, market.calendar, offset)
         if 2 * rows < sessions:
             raise ConfigError(
                 f"{said}, and of its {sessions:,} sessions on {market.calendar} from {days[0]} to {days[-1]} only "
                 f"{rows:,} are rows of market {market.name!r}: it would miss the others. Give rows of every session, "
-                f"{mend}"
+                f"{fix}"
             )
 
 

@@ -305,11 +305,11 @@ def _each(name: str, values: list[Any]) -> list[Any]:
     return [made[value] for value in values]
 
 
-def _whole_numbers(subject: str, given: Any, mend: str) -> NDArray[np.int64]:
-    numbers = given if isinstance(given, np.ndarray) and given.dtype.kind == "i" else floats(subject, given, mend)
+def _whole_numbers(subject: str, given: Any, fix: str) -> NDArray[np.int64]:
+    numbers = given if isinstance(given, np.ndarray) and given.dtype.kind == "i" else floats(subject, given, fix)
     whole = np.asarray(numbers, dtype=np.int64)
     if (whole != numbers).any():
-        refuse(subject, given, mend)
+        refuse(subject, given, fix)
     return whole
 
 

@@ -249,10 +249,10 @@ class Costs:
 
 def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     """(n,) fractions of notional, from basis points. Raises ConfigError."""
-    mend = f"give basis points, one number for all lines or {n}, one a line."
-    each = floats(subject, bps, mend)
+    fix = f"give basis points, one number for all lines or {n}, one a line."
+    each = floats(subject, bps, fix)
     if each.shape not in ((), (1,), (n,)):
-        refuse(subject, bps, mend)
+        refuse(subject, bps, fix)
     return np.broadcast_to(each * BPS, (n,))
 
 

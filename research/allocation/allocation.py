@@ -190,10 +190,10 @@ def _too_short(allocation: Allocation, market: Market, start: int, complete: Mas
     """What is known at `start`, and the first row after it with a whole window, if there is one."""
     known = max(start - int(np.argmax(market.listed.any(axis=1))), 0)
     ready = start + int(np.argmax(complete[start:]))
-    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
+    fix = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
     return DataError(
         f"market {market.name!r} is too short for {allocation!r}: it needs {allocation.window} returns on "
-        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {mend}or "
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {fix}or "
         "give the market a longer history."
     )
 

@@ -32,29 +32,29 @@ def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str
     return folder
 
 
-def read_checksummed(folder: Path, mend: str, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The card and the numbers. Raises DataError for a missing file, another format, or what is not as it was saved.
 
-    mend : what to do then.  format_ : of the card, where only one can be read.
+    fix : what to do then.  format_ : of the card, where only one can be read.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
-    text, numbers = (_bytes(folder / name, mend) for name in (CARD, NUMBERS))
+    text, numbers = (_bytes(folder / name, fix) for name in (CARD, NUMBERS))
     try:
         card = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{folder / CARD} is not JSON: {error}. {mend}") from error
+        raise DataError(f"{folder / CARD} is not JSON: {error}. {fix}") from error
     if not isinstance(card, dict):
-        raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a card of keys and values. {mend}")
+        raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a card of keys and values. {fix}")
     if format_ and card.get("format") != format_:
-        raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {format_!r}. {mend}")
+        raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {format_!r}. {fix}")
     if card.pop("seal", None) != _checksum(card, numbers):
-        raise DataError(f"{folder} is not as it was saved: {CARD} and {NUMBERS} do not bear its seal. {mend}")
+        raise DataError(f"{folder} is not as it was saved: {CARD} and {NUMBERS} do not bear its seal. {fix}")
     try:
         return card, dict(from_bytes(numbers))
     except SafetensorError as error:
-        raise DataError(f"{folder / NUMBERS} cannot be read: {error}. {mend}") from error
+        raise DataError(f"{folder / NUMBERS} cannot be read: {error}. {fix}") from error
 
 
 def checksum_of(folder: Path) -> str:
@@ -70,11 +70,11 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
-def _bytes(path: Path, mend: str) -> bytes:
+def _bytes(path: Path, fix: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. {mend}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. {fix}") from error
 
 
 def _checksum(card: Mapping[str, Any], numbers: bytes) -> str:

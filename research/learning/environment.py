@@ -48,11 +48,11 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     """Refuse what no worlds can be made of. Raises ConfigError."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
-    mend, seen = "give that which `gauge` measures on these days.", len(SHARED) + len(days.market.assets)
+    fix, seen = "give that which `gauge` measures on these days.", len(SHARED) + len(days.market.assets)
     if not isinstance(standard, Standard):
-        refuse("standard is", standard, mend)
+        refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):
-        refuse("features of standard are", standard.mean.size, f"of these days {seen} are seen: {mend}")
+        refuse("features of standard are", standard.mean.size, f"of these days {seen} are seen: {fix}")
     _check_counts(episode=episode)
     if episode * days.sessions > LONGEST:
         refuse("episode is", episode, f"give {LONGEST // days.sessions:,} decisions, a hundred years, at most.")

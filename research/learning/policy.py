@@ -23,7 +23,7 @@ from research.rules.corridor import decide_in
 
 FORMAT = "learned rebalancing policy, 2"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
-MEND = "Restore the folder as it was saved, or train the policy again."
+FIX = "Restore the folder as it was saved, or train the policy again."
 SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 
@@ -153,16 +153,16 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
 
 def _load(folder: Path) -> LearnedPolicy:
     """The policy in `folder`. Raises DataError when a file is missing, of another format, or not as it was saved."""
-    card, arrays = read_checksummed(folder, MEND, FORMAT)
+    card, arrays = read_checksummed(folder, FIX, FORMAT)
     try:
         return _policy(card, arrays)
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder} holds no policy that can be played: {error!r}. {MEND}") from error
+        raise DataError(f"{folder} holds no policy that can be played: {error!r}. {FIX}") from error
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The card of a policy of any format, whose seal is whole. Raises DataError as `load` does."""
-    return read_checksummed(folder, MEND)[0]
+    return read_checksummed(folder, FIX)[0]
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:

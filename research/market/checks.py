@@ -57,12 +57,12 @@ def check_shapes(market: MarketData) -> None:
 def check_values(market: MarketData) -> None:
     """Refuse values that no market can have, and exits that do not agree with what was traded and returned."""
 
-    def refuse(bad: np.ndarray, what: str, values: np.ndarray, mend: str) -> None:
+    def refuse(bad: np.ndarray, what: str, values: np.ndarray, fix: str) -> None:
         if bad.any():
             t, *line = np.argwhere(bad)[0]
             whose = f" for {market.assets[line[0]]}" if line else ""
             found = float(values[(t, *line)])
-            raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {mend}")
+            raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {fix}")
 
     finite = "Correct the source: it is finite and above"
     exit_day = np.arange(len(market.dates))[:, None] == market.exits if _check_exits(market) else np.False_

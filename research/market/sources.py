@@ -57,7 +57,7 @@ def market_from_frame(
     missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
               last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
               asset that left the market stays halted until the instruments say that it is delisted.
-    Raises  : DataError naming source, row, column, date, value and mend; ConfigError for an unknown calendar or option.
+    Raises  : DataError naming source, row, column, date, value and fix; ConfigError for an unknown calendar or option.
 
     >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
     >>> prices = pd.DataFrame({"OLD": [100.0, 101.0, 100.0], "NEW": [np.nan, 50.0, 51.0]}, index=days)
@@ -200,12 +200,12 @@ def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tupl
         empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
         raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
     gone = np.arange(len(quoted))[:, None] >= exits
-    mend = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
-    prices.refuse(gone & quoted, "price of a line that is delisted", mend)
+    fix = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
+    prices.refuse(gone & quoted, "price of a line that is delisted", fix)
     gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted & ~gone
     if missing == "error":
-        mend = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
-        prices.refuse(gaps, "price missing", mend)
+        fix = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
+        prices.refuse(gaps, "price missing", fix)
     return quoted, tuple(_halt(prices, i, gaps[:, i]) for i in np.flatnonzero(gaps.any(axis=0)).tolist())
 
 

@@ -46,11 +46,11 @@ class Table:
         """Where a row stands, in words."""
         return _row(self.source, self.line, t)
 
-    def refuse(self, bad: NDArray[np.bool_], what: str, mend: str) -> None:
+    def refuse(self, bad: NDArray[np.bool_], what: str, fix: str) -> None:
         """Raise DataError for the first cell of `bad` (T, n), with the value found there."""
         if bad.any():
             t, i = np.argwhere(bad)[0].tolist()
-            raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {mend}")
+            raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}")
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(T, len(names)) the columns of these names; NaN for a name that the table does not have."""
@@ -168,13 +168,13 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         raise DataError(
             f"a date carries a zone in {row(0)}: found {labels[0]}. Use dates.tz_localize(None), without a zone."
         )
-    for bad, what, mend in (
+    for bad, what, fix in (
         (dates.isna(), "not a date", "Write dates as YYYY-MM-DD, and remove blank lines."),
         (dates != dates.normalize(), "a date carries a time", "Give one row a session, dated without a time."),
     ):
         if bad.any():
             t = int(np.argmax(bad))
-            raise DataError(f"{what} in {row(t)}: found {labels[t]!s:.40}. {mend}")
+            raise DataError(f"{what} in {row(t)}: found {labels[t]!s:.40}. {fix}")
     days = dates.to_numpy().astype("datetime64[D]")
     late = np.flatnonzero(days[1:] <= days[:-1]) + 1
     if len(late):

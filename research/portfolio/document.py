@@ -31,11 +31,11 @@ class Document:
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
-    def refuse(self, path: KeyPath, what: str, found: object, mend: str) -> NoReturn:
-        """Raise ConfigError: what is wrong, at which key of which file and line, the value found, how to mend it."""
+    def refuse(self, path: KeyPath, what: str, found: object, fix: str) -> NoReturn:
+        """Raise ConfigError: what is wrong, at which key of which file and line, the value found, how to fix it."""
         text = repr(found)
         shown = text if len(text) <= 120 else f"{text[:117]}..."
-        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown}. {mend}")
+        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown}. {fix}")
 
     def place(self, path: KeyPath) -> str:
         """The file, and the line of a key or of the nearest key above it, in words."""

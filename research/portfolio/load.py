@@ -1,4 +1,4 @@
-"""From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to mend it."""
+"""From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to fix it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -41,7 +41,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
 
     overrides : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
                 None removes a key.
-    Raises    : ConfigError that names file, line, key, value and mend, for whatever the file gets wrong.
+    Raises    : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
 
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
@@ -119,8 +119,8 @@ def _market(document: Document) -> Market:
     path = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
     source = document.text(*path)
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
-        mend = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
-        document.refuse(path, "unknown market", source, mend)
+        fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
+        document.refuse(path, "unknown market", source, fix)
     try:
         return load_market(source if source in EMBEDDED else folder / source, **options)
     except (DataError, ConfigError) as error:
@@ -141,8 +141,8 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
     market = market.select([line.asset for line in lines])
     for asset, currency in zip(market.assets, market.instruments["currency"], strict=True):
         if currency != basis:
-            mend = "Give the portfolio and its lines one currency: none is converted."
-            document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, mend)
+            fix = "Give the portfolio and its lines one currency: none is converted."
+            document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, fix)
     instruments = market.instruments.assign(
         asset_class=[line.asset_class for line in lines],
         sector=[line.sector for line in lines],
@@ -219,9 +219,9 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
     stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
     if len(stated) != 1:
         what = f"states {' and '.join(stated)}" if stated else "states neither shares nor holdings"
-        mend = "State exactly one: `shares:` in units, or `holdings:` in currency."
+        fix = "State exactly one: `shares:` in units, or `holdings:` in currency."
         line = document.mapping(*path)
-        document.refuse(path, what, {key: line[key] for key in stated} or line, mend)
+        document.refuse(path, what, {key: line[key] for key in stated} or line, fix)
     amount = document.number(*path, stated[0], at_least=0.0)
     if stated == ["holdings"]:
         return np.nan, amount
@@ -234,15 +234,15 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
 
 def _range(document: Document, path: KeyPath, target: float) -> tuple[float, float]:
     found = document.value(*path)
-    mend = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
+    fix = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
     numbers = isinstance(found, list) and all(isinstance(b, int | float) and not isinstance(b, bool) for b in found)
     if not numbers or len(found) != 2:
-        document.refuse(path, "not two numbers", found, mend)
+        document.refuse(path, "not two numbers", found, fix)
     lower, upper = map(float, found)
     if not 0.0 <= lower <= upper <= 1.0:
-        document.refuse(path, "not an interval between 0 and 1", found, mend)
+        document.refuse(path, "not an interval between 0 and 1", found, fix)
     if not lower <= target <= upper:
-        document.refuse(path, f"does not contain the target, {target:g}", found, mend)
+        document.refuse(path, f"does not contain the target, {target:g}", found, fix)
     return lower, upper
 
 
@@ -320,24 +320,24 @@ def _dividends(document: Document, market: Market) -> Dividends:
     if found not in ("reinvest", "cash"):
         document.refuse(("dividends",), "unknown treatment of dividends", found, "Use reinvest or cash.")
     if found == "cash" and market.dividends is None:
-        mend = "Use reinvest: its returns contain them already."
-        document.refuse(("dividends",), f"market {market.name!r} has no dividends", found, mend)
+        fix = "Use reinvest: its returns contain them already."
+        document.refuse(("dividends",), f"market {market.name!r} has no dividends", found, fix)
     return found  # type: ignore[return-value]
 
 
 def _last_trade(document: Document, market: Market) -> pd.Timestamp:
     day, last = document.day("last_trade"), market.dates[-1]
     if day > last:
-        mend = f"Give a day that is not after {last:%Y-%m-%d}, or a market that goes on."
-        document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", mend)
+        fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market that goes on."
+        document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
     return day
 
 
 def _test_start(document: Document, market: Market) -> pd.Timestamp:
     day, first, last = document.day("test_start"), market.dates[0], market.dates[-1]
     if not first < day <= last:
-        mend = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
-        document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", mend)
+        fix = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
+        document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", fix)
     return day
 
 
@@ -352,8 +352,8 @@ def _periods_per_year(document: Document, market: Market) -> int:
             f"not the frequency of market {market.name!r}, which has {a_year:.1f} rows a year from "
             f"{market.dates[0]:%Y-%m-%d} to {market.dates[-1]:%Y-%m-%d}"
         )
-        mend = f"Write `periods_per_year: {max(round(a_year), 1)}`, or give a market with {stated} rows a year."
-        document.refuse(("periods_per_year",), what, stated, mend)
+        fix = f"Write `periods_per_year: {max(round(a_year), 1)}`, or give a market with {stated} rows a year."
+        document.refuse(("periods_per_year",), what, stated, fix)
     return stated
 
 

@@ -53,7 +53,7 @@ ALLOCATIONS: dict[str, type] = {
 
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
+KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to fix it
     "float": ("not a number", "Write a plain number, such as 0.25."),
     "int": ("not a whole number", "Write one, such as 252."),
     "bool": ("not true or false", "Write true or false."),
@@ -172,13 +172,13 @@ def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoRet
     kind = first["type"].partition("_")[0] if words else ""
     other = EITHER.get("mapping" if first["type"] == "dataclass_type" else kind)
     told = words[0] if words and other else first
-    what, mend = KINDS.get(
+    what, fix = KINDS.get(
         told["type"].partition("_")[0], (told["msg"].removeprefix("Value error, "), "Correct the value.")
     )
-    mend = mend.format(**told.get("ctx", {}))
+    fix = fix.format(**told.get("ctx", {}))
     if words and other:
-        mend = f"{mend.removesuffix('.')}, or write {other}."
-    document.refuse((*path, *map(str, first["loc"])), what, first["input"], mend)
+        fix = f"{fix.removesuffix('.')}, or write {other}."
+    document.refuse((*path, *map(str, first["loc"])), what, first["input"], fix)
 
 
 @cache

@@ -49,10 +49,10 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     return volatility, (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
-def _refuse_pair(bad: NDArray[np.bool_], covariance: Array, what: str, mend: str) -> None:
+def _refuse_pair(bad: NDArray[np.bool_], covariance: Array, what: str, fix: str) -> None:
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
         raise ConfigError(
             f"{what}: lines {i} and {j}, of variances {covariance[i, i]:.6g} and {covariance[j, j]:.6g}, have the "
-            f"covariances {covariance[i, j]:.6g} and {covariance[j, i]:.6g}. {mend}"
+            f"covariances {covariance[i, j]:.6g} and {covariance[j, i]:.6g}. {fix}"
         )

@@ -550,10 +550,10 @@ def _checked(
 
 
 def _finite(name: str, value: Array, shape: tuple[int, ...]) -> Array:
-    mend = f"give finite numbers of shape {shape}."
-    found = np.ascontiguousarray(floats(f"{name} is", value, mend))
+    fix = f"give finite numbers of shape {shape}."
+    found = np.ascontiguousarray(floats(f"{name} is", value, fix))
     if found.shape != shape or not np.isfinite(found).all():
-        refuse(f"{name} is", value, mend)
+        refuse(f"{name} is", value, fix)
     return found
 
 

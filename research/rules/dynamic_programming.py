@@ -268,10 +268,10 @@ def _running_least(values: Array, step: float) -> Array:
 # -- the long run ----------------------------------------------------------------------------------------------------
 
 
-def _stationary(step: Callable[[Array], Array], values: Array, mend: str) -> tuple[Array, float]:
+def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tuple[Array, float]:
     """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount.
 
-    mend : what to do where there are none. Raises ConfigError.
+    fix : what to do where there are none. Raises ConfigError.
     """
     images: list[Array] = []
     changes: list[Array] = []
@@ -289,7 +289,7 @@ def _stationary(step: Callable[[Array], Array], values: Array, mend: str) -> tup
         values = _combined(images, changes)
     raise ConfigError(
         f"optimal_region has found no policy in {STEPS} steps: its loss an interval is between {least:.3g} and "
-        f"{most:.3g} of NAV. {mend}"
+        f"{most:.3g} of NAV. {fix}"
     )
 
 

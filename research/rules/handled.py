@@ -257,8 +257,8 @@ def check_allocation(owner: object) -> None:
     held = getattr(owner, "allocation", None)
     has = all(hasattr(held, name) for name in ("refit", "window", "target"))
     if isinstance(held, type) or not has:
-        mend = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
-        refuse(f"allocation of {type(owner).__name__} is", held, mend)
+        fix = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
+        refuse(f"allocation of {type(owner).__name__} is", held, fix)
 
 
 def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:

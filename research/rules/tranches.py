@@ -25,8 +25,8 @@ def phases(every: Every, tranches: int) -> tuple[int, ...]:
     """
     length = every if isinstance(every, int) else SESSIONS.get(every, 5)
     if not (is_whole(tranches) and 1 <= tranches <= length):
-        mend = f"give a whole number from 1 to {length}, the sessions of every {every!r}."
-        refuse("tranches of Calendar is", tranches, mend)
+        fix = f"give a whole number from 1 to {length}, the sessions of every {every!r}."
+        refuse("tranches of Calendar is", tranches, fix)
     return tuple(length * k // tranches for k in range(tranches))
 
 

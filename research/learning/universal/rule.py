@@ -33,7 +33,7 @@ from research.rules.no_trade_region import half_widths
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
-MEND = "Restore the folder from the repository, or make it again with `rebalance train universal`."
+FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
 SMALLEST = 1e-9  # of NAV: a closed-form half-width below it is none
 
@@ -189,7 +189,7 @@ def trained() -> Trained:
 
 def load(folder: str | Path) -> Trained:
     """The network in `folder`. Raises DataError when it is missing, of another version, or not as it was written."""
-    card, arrays = read_checksummed(Path(folder), MEND, FORMAT)
+    card, arrays = read_checksummed(Path(folder), FIX, FORMAT)
     seen, units = len(MOVING) + len(STANDING), int(card["settings"]["hidden"])
     square, row = (units, units), (units,)
     own = ((seen, units), row, square, row, square, square, square, row, (units, 1), (1,))
@@ -198,7 +198,7 @@ def load(folder: str | Path) -> Trained:
         found = arrays.get(name)
         if found is None or found.shape != shape or not np.isfinite(found).all():
             what = None if found is None else found.shape
-            raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {MEND}")
+            raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {FIX}")
     standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
     return Trained(arrays_of(arrays), standard, card)
 
