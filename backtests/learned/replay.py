@@ -8,7 +8,7 @@ from backtests.learned.warnings import observations
 from research.arguments import one_of
 from research.errors import ConfigError
 from research.learning import LearnedPolicy
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.learning.rollouts import answer_of
 from research.market.calendars import last_of
 
@@ -28,7 +28,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
     decides = last_of(market.days[first + 1 :], policy.every, market.calendar)
     targets = np.array([played.targets.at(int(t)) for t in days])
     same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
-    made = asked(
+    made = decode_actions(
         policy.action,
         answer_of(policy.net, policy.standard)(observations(policy, played)),
         same.argmin(axis=1),

@@ -40,7 +40,7 @@ ACTIONS: tuple[str, ...] = get_args(Action)
 BANDS, EDGES, HOLD_OR_TRADE, FRACTION, GATE, EXPOSURE, WEIGHTS = range(len(ACTIONS))
 
 
-class Asked(NamedTuple):
+class DecodedActions(NamedTuple):
     """What W portfolios are asked: lower and upper (W, n), cash (W, 4) as a `Corridor` holds it, part (W,) in [0, 1].
 
     A part of zero is to hold.
@@ -52,47 +52,47 @@ class Asked(NamedTuple):
     part: Array
 
     @classmethod
-    def empty(cls, worlds: int, lines: int) -> "Asked":
+    def empty(cls, worlds: int, lines: int) -> "DecodedActions":
         """Room for so many portfolios of so many lines."""
         box = np.empty((worlds, lines))
         return cls(box, box.copy(), np.empty((worlds, 4)), np.empty(worlds))
 
 
-def numbers_of(action: str, lines: int) -> int:
+def action_size(action: str, lines: int) -> int:
     """How many numbers an action takes for so many lines."""
     return {"bands": lines, "edges": 2 * lines, "gate": 2, "weights": lines + 1}.get(action, 1)
 
 
-def asked(action: str, numbers: Floats, kinds: Rows, scales: Scales) -> Asked:
+def decode_actions(action: str, numbers: Floats, kinds: Rows, scales: Scales) -> DecodedActions:
     """What the numbers (W, m) of an action mean for targets kinds (W,), rows of `scales`."""
-    made = Asked.empty(len(numbers), scales.target.shape[1])
-    ask_of(ACTIONS.index(action), numbers, kinds, scales, made)
-    return made
+    decoded = DecodedActions.empty(len(numbers), scales.target.shape[1])
+    decode_into(ACTIONS.index(action), numbers, kinds, scales, decoded)
+    return decoded
 
 
 @lean
-def ask_of(code: int, numbers: Floats, kinds: Rows, scales: Scales, made: Asked) -> None:
+def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded: DecodedActions) -> None:
     """Write what the numbers (W, m) of action `code` mean. Cash triggers nothing, see `_widths`."""
     for w in range(len(numbers)):
-        made.cash[w, 0], made.cash[w, 1], made.part[w] = -np.inf, np.inf, 1.0
+        decoded.cash[w, 0], decoded.cash[w, 1], decoded.part[w] = -np.inf, np.inf, 1.0
         own = numbers[w]
         if code in (BANDS, EDGES):
-            _widths(own, w, kinds[w], scales, made)
+            _widths(own, w, kinds[w], scales, decoded)
         elif code == WEIGHTS:
-            _tilt(own, w, kinds[w], scales, made)
+            _tilt(own, w, kinds[w], scales, decoded)
         else:
             share = _half(own, 0) if code == EXPOSURE else 1.0
-            _point(share, w, kinds[w], scales, made)
+            _point(share, w, kinds[w], scales, decoded)
         if code == HOLD_OR_TRADE:
-            made.part[w] = 1.0 if own[0] > 0.0 else 0.0
+            decoded.part[w] = 1.0 if own[0] > 0.0 else 0.0
         elif code == FRACTION:
-            made.part[w] = min(max(np.float64(own[0]), 0.0), 1.0)
+            decoded.part[w] = min(max(np.float64(own[0]), 0.0), 1.0)
         elif code == GATE:
-            made.part[w] = _half(own, 1) if own[0] > 0.0 else 0.0
+            decoded.part[w] = _half(own, 1) if own[0] > 0.0 else 0.0
 
 
 @inlined
-def _widths(own: Floats, w: int, k: int, scales: Scales, made: Asked) -> None:
+def _widths(own: Floats, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
     """A box round each target, cut to [0, 1].
 
     The box of cash is whatever the lines' boxes leave to it, or [0, 0] when the target holds none: it trades for
@@ -102,38 +102,38 @@ def _widths(own: Floats, w: int, k: int, scales: Scales, made: Asked) -> None:
     for i in range(n):
         target, half, down = scales.target[k, i], scales.half_width[k, i], _multiple(own, i)
         up = down if len(own) == n else _multiple(own, n + i)
-        made.lower[w, i], made.upper[w, i] = max(target - half * down, 0.0), min(target + half * up, 1.0)
-        least += made.lower[w, i]
-        most += made.upper[w, i]
+        decoded.lower[w, i], decoded.upper[w, i] = max(target - half * down, 0.0), min(target + half * up, 1.0)
+        least += decoded.lower[w, i]
+        most += decoded.upper[w, i]
     if _cash(k, scales) == 0.0:
-        made.cash[w, 2] = made.cash[w, 3] = 0.0
+        decoded.cash[w, 2] = decoded.cash[w, 3] = 0.0
     else:
-        made.cash[w, 2], made.cash[w, 3] = max(1.0 - most, 0.0), 1.0 - least
+        decoded.cash[w, 2], decoded.cash[w, 3] = max(1.0 - most, 0.0), 1.0 - least
 
 
 @inlined
-def _point(share: float, w: int, k: int, scales: Scales, made: Asked) -> None:
+def _point(share: float, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
     """So much of the target; cash takes the rest."""
     held = 0.0
     for i in range(scales.target.shape[1]):
-        made.lower[w, i] = made.upper[w, i] = share * scales.target[k, i]
-        held += made.lower[w, i]
-    made.cash[w, 2] = made.cash[w, 3] = _cash(k, scales) if share == 1.0 else 1.0 - held
+        decoded.lower[w, i] = decoded.upper[w, i] = share * scales.target[k, i]
+        held += decoded.lower[w, i]
+    decoded.cash[w, 2] = decoded.cash[w, 3] = _cash(k, scales) if share == 1.0 else 1.0 - held
 
 
 @inlined
-def _tilt(own: Floats, w: int, k: int, scales: Scales, made: Asked) -> None:
+def _tilt(own: Floats, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
     """Weights in proportion to target x 8^number, those of cash too."""
     n = scales.target.shape[1]
     cash = _cash(k, scales) * _multiple(own, n)
     total = cash
     for i in range(n):
-        made.lower[w, i] = scales.target[k, i] * _multiple(own, i)
-        total += made.lower[w, i]
+        decoded.lower[w, i] = scales.target[k, i] * _multiple(own, i)
+        total += decoded.lower[w, i]
     for i in range(n):
-        made.lower[w, i] /= total
-        made.upper[w, i] = made.lower[w, i]
-    made.cash[w, 2] = made.cash[w, 3] = cash / total
+        decoded.lower[w, i] /= total
+        decoded.upper[w, i] = decoded.lower[w, i]
+    decoded.cash[w, 2] = decoded.cash[w, 3] = cash / total
 
 
 @inlined

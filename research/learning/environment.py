@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from research.arguments import check_positive, is_whole, refuse
 from research.arrays import Floats, Rows
 from research.errors import PolicyError
-from research.learning.actions import numbers_of
+from research.learning.actions import action_size
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import MINUS_J, Memory, Reward
 from research.learning.settings import LONGEST
@@ -34,7 +34,7 @@ def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
     """Numbers in [-1, 1], or for "hold_or_trade" a choice: 0 to hold, 1 to trade."""
     if action == "hold_or_trade":
         return spaces.Discrete(2)
-    return spaces.Box(-1.0, 1.0, (numbers_of(action, lines),), np.float32)
+    return spaces.Box(-1.0, 1.0, (action_size(action, lines),), np.float32)
 
 
 def _check_counts(**counts: Any) -> None:

@@ -12,7 +12,7 @@ from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights
 from research.arrays import Array, Floats, frozen
 from research.errors import ConfigError, DataError, PolicyError
-from research.learning.actions import ACTIONS, LEARNED, Action, asked, numbers_of
+from research.learning.actions import ACTIONS, LEARNED, Action, action_size, decode_actions
 from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.network import Network, forward, network
 from research.learning.settings import SESSIONS
@@ -64,7 +64,7 @@ class LearnedPolicy:
         if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
             return Hold(Why("learned"))
         kind = np.array([self._kind(view)])
-        lower, upper, cash, part = asked(self.action, self.answer(view)[None], kind, self.scales)
+        lower, upper, cash, part = decode_actions(self.action, self.answer(view)[None], kind, self.scales)
         if part[0] == 0.0:
             return Hold(Why("learned"))
         rows = {"target": self.scales.target[kind], "trigger_lower": lower, "trigger_upper": upper, "cash": cash}
@@ -170,7 +170,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     *layers, bounded = (arrays[name] for name in Network._fields)
     net = network(layers, bool(bounded[0]))
     n, seen = len(assets), len(SHARED) + len(assets)
-    m = numbers_of(card["action"], n)
+    m = action_size(card["action"], n)
     volatility = float(arrays["volatility"][0])
     measured = scales_of(arrays["target"], arrays["half_width"], arrays["covariance"], volatility)
     standard = Standard(frozen(arrays["mean"]), frozen(arrays["deviation"]))

@@ -4,7 +4,7 @@ import numpy as np
 
 from research.arrays import Array, Floats, Rows
 from research.errors import PolicyError
-from research.learning.actions import numbers_of
+from research.learning.actions import action_size
 from research.learning.rewards import Memory, Reward, compute_rewards
 from research.learning.state import Standard, standardise
 from research.learning.worlds import Worlds
@@ -37,7 +37,7 @@ class RewardedWorlds:
         Raises : PolicyError for numbers of another shape, and for one of them or a reward that is not finite: it names
                  world, step and action.
         """
-        wanted = len(self.worlds), numbers_of(self.worlds.days.action, self.worlds.state.units.shape[1])
+        wanted = len(self.worlds), action_size(self.worlds.days.action, self.worlds.state.units.shape[1])
         if numbers.shape != wanted:
             raise PolicyError(
                 f"actions have the shape {numbers.shape}, and {self.worlds.days.action!r} takes {wanted}: a row each."

@@ -53,7 +53,7 @@ class TorchWorlds:
 
     def act(self, boxes: Boxes) -> Tensor:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, in these boxes: `worlds._play`."""
-        boxes, terms = asked(self.weights, boxes), torch.zeros(len(self.age), dtype=torch.float64)
+        boxes, terms = requested_boxes(self.weights, boxes), torch.zeros(len(self.age), dtype=torch.float64)
         for session in range(self.sessions + 1):
             if session > 0:
                 before = self.held.nav
@@ -95,7 +95,7 @@ def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:
     return Boxes(lower, upper, least, torch.where(none, 0.0, 1.0 - lower.sum(dim=1)))
 
 
-def asked(weights: Tensor, boxes: Boxes) -> Boxes:
+def requested_boxes(weights: Tensor, boxes: Boxes) -> Boxes:
     """The same boxes, without ends in worlds where no line is outside its own: these ask for nothing."""
     past = torch.maximum(boxes.lower - weights, weights - boxes.upper).amax(dim=1) > TOLERANCE
     ends = ((boxes.lower, -np.inf), (boxes.upper, np.inf), (boxes.cash_lower, -np.inf), (boxes.cash_upper, np.inf))

@@ -17,7 +17,7 @@ from research.accounting import Costs
 from research.arguments import is_whole, refuse
 from research.arrays import frozen
 from research.errors import ConfigError
-from research.learning.actions import numbers_of
+from research.learning.actions import action_size
 from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import PointLogger, SeedResult
@@ -170,7 +170,7 @@ def untrained(
     if spec.action not in ("bands", "edges"):
         refuse("action of what is not taught is", spec.action, "only 'bands' and 'edges' begin at the closed form.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
-    seen, answers = len(SHARED) + len(market.assets), numbers_of(spec.action, len(market.assets))
+    seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
     standard = Standard(frozen(np.zeros(seen)), frozen(np.ones(seen)))
     return _policy(spec, days, standard, network(layers), {})

@@ -10,7 +10,7 @@ from research.accounting.tariff import Lots, Scratch, Tariff
 from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, into, lean
 from research.errors import PolicyError
-from research.learning.actions import Asked, asked
+from research.learning.actions import DecodedActions, decode_actions
 from research.learning.state import LOOKBACK, SHARED, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.rules.bands import ask
@@ -138,15 +138,15 @@ class Worlds:
 
     def act(self, numbers: Floats) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, by numbers (W, m) of the action."""
-        return self.play(asked(self.days.action, numbers, self.state.kind, self.days.scales))
+        return self.play(decode_actions(self.days.action, numbers, self.state.kind, self.days.scales))
 
     def hold(self) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when nothing is traded."""
-        nothing = Asked.empty(*self.state.units.shape)
+        nothing = DecodedActions.empty(*self.state.units.shape)
         nothing.part[:] = 0.0
         return self.play(nothing)
 
-    def play(self, made: Asked) -> Array:
+    def play(self, made: DecodedActions) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when this is asked."""
         days, terms = self.days, np.empty(len(self))
         pace = (days.g / 2.0, days.sessions, days.lag)
@@ -197,7 +197,7 @@ def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array)
 def _play(
     state: State,
     history: History,
-    made: Asked,
+    made: DecodedActions,
     tariff: Tariff,
     lots: Lots,
     scratch: Scratch,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, Rows
-from research.learning.actions import numbers_of
+from research.learning.actions import action_size
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.network import Network, network
@@ -70,7 +70,7 @@ class Shape(NamedTuple):
     @classmethod
     def of(cls, action: str, lines: int) -> "Shape":
         """All lines answer alike; their upper edges, cash, and how far to go answer for themselves."""
-        group = np.zeros(numbers_of(action, lines), dtype=np.int64)
+        group = np.zeros(action_size(action, lines), dtype=np.int64)
         group[1 if action == "gate" else lines :] = 1
         return cls(lines, group)
 

@@ -16,7 +16,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
 from research.learning import LearnedPolicy, Reward
-from research.learning.actions import ACTIONS, numbers_of
+from research.learning.actions import ACTIONS, action_size
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import TERMS, Moments
@@ -56,7 +56,7 @@ def from_the_record(played: Backtest, spec, start: Moments) -> np.ndarray:
 def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, real, costs, standard):
     spec = replace(spec, action=action, episode=WEEKS)
     days = training_days(spec, real, costs, 5.0, 252, lag)
-    net = any_network(8, seed=5, answers=numbers_of(action, 8))
+    net = any_network(8, seed=5, answers=action_size(action, 8))
     answer = answer_of(net, standard)
     one = RebalancingEnv(days, standard, 1.0, episode=WEEKS, reward=ALL)
     seen, _ = one.reset(seed=7)

@@ -10,7 +10,7 @@ from backtests.engine import backtest
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
 from research.errors import PolicyError
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.market import Market, instruments_table
 
 WEIGHTS = FixedWeights((0.4, 0.3, 0.2))
@@ -87,7 +87,7 @@ def test_it_trades_to_the_edges_of_its_box_and_then_holds(market, policy):
     seen = view(market, friday)
     trade = policy.decide(seen)
     kind = np.array([int(np.argmax(policy.scales.target[:, 2] > 0.0))])
-    lower, upper, cash, _ = asked("bands", policy.answer(seen)[None], kind, policy.scales)
+    lower, upper, cash, _ = decode_actions("bands", policy.answer(seen)[None], kind, policy.scales)
     np.testing.assert_array_equal(trade.lower, lower[0])
     np.testing.assert_array_equal(trade.upper, upper[0])
     assert (trade.cash_lower, trade.cash_upper, trade.part) == (cash[0, 2], cash[0, 3], 1.0)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.learning.state import (
     FARTHEST,
     LOOKBACK,
@@ -32,7 +32,7 @@ def seen(weights, recent=(0.01, -0.01), age=7, kind=0):
 
 
 def box(actions, kind=0, measured=TWO):
-    made = asked("bands", np.array([actions], dtype=np.float32), np.array([kind]), measured)
+    made = decode_actions("bands", np.array([actions], dtype=np.float32), np.array([kind]), measured)
     return made.lower[0], made.upper[0], made.cash[0]
 
 

@@ -10,7 +10,7 @@ from learned import COSTS, TARGET, YEAR, G, two_lines
 from backtests.engine import backtest
 from research.errors import ConfigError
 from research.learning import GradientSettings, Learned, LearnedPolicy, train
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.learning.learners.gradient import _drawn, _loss, _perceptron, learn
 from research.learning.rollouts import VALIDATING, closed_form, gauge, judge
 from research.learning.state import LOOKBACK
@@ -74,7 +74,7 @@ def test_features_and_boxes_are_those_of_the_worlds(lab):
     ours = observe(tensors[0], tensors[1], tensors[2], covariance, age, calm, trend).numpy()
     np.testing.assert_allclose(ours, features, rtol=1e-9, atol=1e-9)
     action = np.random.default_rng(2).uniform(-1.2, 1.2, (32, 2)).astype(np.float32)
-    lower, upper, cash, _ = asked("bands", action, state.kind, scales)
+    lower, upper, cash, _ = decode_actions("bands", action, state.kind, scales)
     made = boxes_of(torch.from_numpy(action.astype(float)), tensors[1], tensors[2])
     for found, expected in zip(made, (lower, upper, cash[:, 2], cash[:, 3]), strict=True):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
