@@ -9,7 +9,7 @@ import numpy as np
 
 from research.arrays import Array
 from research.learning import LearnedPolicy
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.learning.state import LOOKBACK, REACH, SHARED, observe
 
 HELD = ("age", "volatility regime", "market return")  # features that gaps do not decide
@@ -29,7 +29,7 @@ def multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -
         seen[:, SHARED.index(name)] = policy.standard.mean[SHARED.index(name)]
     if regime is not None:
         seen[:, SHARED.index("volatility regime")] = regime
-    actions = answer_of(policy.net, policy.standard)(seen).astype(float)
+    actions = action_function(policy.net, policy.standard)(seen).astype(float)
     found: Array = REACH ** np.clip(actions, -1.0, 1.0)
     return found
 

@@ -23,7 +23,7 @@ from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.learning import Learned, PPOSettings
 from research.learning.learners.learning_curve import SeedResult
-from research.learning.rollouts import answer_of, closed_form, gauge, in_bands
+from research.learning.rollouts import action_function, closed_form, measure_scaling, with_band_actions
 from research.learning.training import learner_of
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
@@ -140,18 +140,18 @@ def gaps_to_optimum(
     rows = []
     if not known.fee:
         days = known.days(next(iter(learners.values())))
-        found = losses(known.laboratory, in_bands(days), closed_form(days))
+        found = losses(known.laboratory, with_band_actions(days), closed_form(days))
         rows.append({"learner": "closed form", "seed": 0, **_gap(found, known.best), "steps": 0, "seconds": 0.0})
     for name, spec in learners.items():
         days = known.days(spec)
-        standard, _ = gauge(days, spec)
+        standard, _ = measure_scaling(days, spec)
         for seed in spec.seeds:
             if on_start is not None:
                 on_start(name, seed)
             begun = time.process_time()
             result: SeedResult = learner_of(spec.by)(days, spec, seed, lambda steps: None)
             seconds = time.process_time() - begun
-            found = losses(known.laboratory, days, answer_of(result.net, standard))
+            found = losses(known.laboratory, days, action_function(result.net, standard))
             own = {"steps": result.steps, "seconds": seconds}
             rows.append({"learner": name, "seed": seed, **_gap(found, known.best), **own})
     return pd.DataFrame(rows)

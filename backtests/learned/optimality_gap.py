@@ -15,7 +15,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.learning import Learned, LearnedPolicy
-from research.learning.rollouts import Answer, answer_of, closed_form, in_bands
+from research.learning.rollouts import ActionFunction, action_function, closed_form, with_band_actions
 from research.learning.settings import SESSIONS
 from research.learning.state import LOOKBACK, NO_CASH
 from research.learning.training_days import History, TrainingDays, training_days
@@ -82,14 +82,14 @@ def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
     laboratory = _laboratory(policy, paths)
     best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, check=policy.every)).J  # type: ignore[arg-type]
     days = _days(policy, laboratory)
-    found = losses(laboratory, days, answer_of(policy.net, policy.standard))
-    plain = losses(laboratory, in_bands(days), closed_form(days))
+    found = losses(laboratory, days, action_function(policy.net, policy.standard))
+    plain = losses(laboratory, with_band_actions(days), closed_form(days))
     gap = ratio(found, best)
     J, optimum, closed = (float(one.mean()) for one in (found, best, plain))
     return Gap(J, optimum, closed, gap.mean, gap.lower, gap.upper, paths)
 
 
-def losses(laboratory: Laboratory, days: TrainingDays, answer: Answer) -> Array:
+def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -> Array:
     """(W,) J of an answer on each path of a laboratory, bp of NAV a year, after the steps that do not count."""
     returns = laboratory.model.returns(laboratory.paths, laboratory.days, laboratory.seed)
     before = days.history.returns[:LOOKBACK]  # what is seen at the opening, and forgotten by the time that counts
@@ -97,7 +97,9 @@ def losses(laboratory: Laboratory, days: TrainingDays, answer: Answer) -> Array:
     drawn = np.empty((laboratory.paths, LOOKBACK + laboratory.days), dtype=np.int64)
     drawn[:, :LOOKBACK] = np.arange(LOOKBACK)
     drawn[:, LOOKBACK:] = LOOKBACK + np.arange(returns.shape[0] * returns.shape[1]).reshape(returns.shape[:2])
-    theirs = replace(days.unvaried, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
+    theirs = replace(
+        days.without_variation, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool))
+    )
     decisions = laboratory.days // days.sessions
     last = np.full(laboratory.paths, len(days.share) - 1)
     worlds = Worlds(theirs, last, decisions, laboratory.seed, drawn[:, : LOOKBACK + decisions * days.sessions])

@@ -9,7 +9,7 @@ from research.arguments import one_of
 from research.errors import ConfigError
 from research.learning import LearnedPolicy
 from research.learning.actions import decode_actions
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.market.calendars import last_of
 
 
@@ -30,7 +30,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
     same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
     made = decode_actions(
         policy.action,
-        answer_of(policy.net, policy.standard)(observations(policy, played)),
+        action_function(policy.net, policy.standard)(observations(policy, played)),
         same.argmin(axis=1),
         policy.scales,
     )

@@ -8,9 +8,9 @@ import numpy as np
 from research.arrays import Array
 from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
-from research.learning.rollouts import Answer, answer_of
+from research.learning.rollouts import ActionFunction, action_function
 from research.learning.settings import Learned
-from research.learning.state import SHARED, Standard
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def card(
     days: TrainingDays,
     seed: int,
     result: "SeedResult",
-    standard: Standard,
+    standard: FeatureScaling,
     reward_scale: float,
     references: dict[str, list[float]],
 ) -> dict[str, Any]:
     """The card of one seed. references : name -> J of another rule for each target, bp of NAV a year."""
-    market, answer = days.market, answer_of(result.net, standard)
+    market, answer = days.market, action_function(result.net, standard)
     return {
         "saw": {
             "market": market.name,
@@ -66,7 +66,7 @@ def versions() -> dict[str, str]:
     return {library: version(library) for library in LIBRARIES}
 
 
-def _features(days: TrainingDays, answer: Answer, standard: Standard) -> dict[str, Any]:
+def _features(days: TrainingDays, answer: ActionFunction, standard: FeatureScaling) -> dict[str, Any]:
     """What it sees: how each feature is standardised, its distribution in training worlds, and what it is worth."""
     names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]
     seen, decisions = observed(days, answer)

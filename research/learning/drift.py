@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.arrays import Array, Floats
-from research.learning.rollouts import WORLDS, Answer, judged
+from research.learning.rollouts import WORLDS, ActionFunction, evaluate_paths
 from research.learning.training_days import TrainingDays
 
 LEAST = 8  # decisions: fewer look like nothing in particular
@@ -52,7 +52,7 @@ class Drift(NamedTuple):
         return self.distance > self.limit
 
 
-def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[list[Observed], int]:
+def observed(days: TrainingDays, answer: ActionFunction, worlds: int = WORLDS) -> tuple[list[Observed], int]:
     """The distribution of each feature under an answer, in worlds as varied as those of training, with today's lines.
 
     Gives besides how many decisions each world has.
@@ -63,7 +63,7 @@ def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[
         kept.append(seen)
         return answer(seen)
 
-    judged(days, len(days.share) - 1, noting, worlds)
+    evaluate_paths(days, len(days.share) - 1, noting, worlds)
     seen = np.stack(kept, axis=1)  # (W, decisions, k)
     return [_observed(seen[:, :, j]) for j in range(seen.shape[2])], seen.shape[1]
 

@@ -21,7 +21,7 @@ from research.learning.actions import action_size
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import MINUS_J, Memory, Reward
 from research.learning.settings import LONGEST
-from research.learning.state import FARTHEST, SHARED, Standard
+from research.learning.state import FARTHEST, SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 
@@ -48,8 +48,8 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     """Refuse what no worlds can be made of. Raises ConfigError."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
-    fix, seen = "give that which `gauge` measures on these days.", len(SHARED) + len(days.market.assets)
-    if not isinstance(standard, Standard):
+    fix, seen = "give that which `measure_scaling` measures on these days.", len(SHARED) + len(days.market.assets)
+    if not isinstance(standard, FeatureScaling):
         refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):
         refuse("features of standard are", standard.mean.size, f"of these days {seen} are seen: {fix}")
@@ -95,7 +95,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
     def __init__(
         self,
         days: TrainingDays,
-        standard: Standard,
+        standard: FeatureScaling,
         reward_scale: float,
         *,
         episode: int,
@@ -146,7 +146,7 @@ class RebalancingWorlds(VecEnv):
     def __init__(
         self,
         days: TrainingDays,
-        standard: Standard,
+        standard: FeatureScaling,
         reward_scale: float,
         *,
         worlds: int,

@@ -16,7 +16,7 @@ from research.learning.actions import ACTIONS, LEARNED, Action, action_size, dec
 from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.network import Network, forward, network
 from research.learning.settings import SESSIONS
-from research.learning.state import LOOKBACK, SHARED, Scales, Standard, observe, standardise, strategic_returns
+from research.learning.state import LOOKBACK, SHARED, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
 from research.rules.corridor import decide_in
@@ -43,7 +43,7 @@ class LearnedPolicy:
     assets: tuple[str, ...]
     seen: pd.Timestamp
     scales: Scales
-    standard: Standard
+    standard: FeatureScaling
     net: Network
     card: Mapping[str, Any]
     action: Action = "bands"
@@ -173,7 +173,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     m = action_size(card["action"], n)
     volatility = float(arrays["volatility"][0])
     measured = scales_of(arrays["target"], arrays["half_width"], arrays["covariance"], volatility)
-    standard = Standard(frozen(arrays["mean"]), frozen(arrays["deviation"]))
+    standard = FeatureScaling(frozen(arrays["mean"]), frozen(arrays["deviation"]))
     units = net.weight_1.shape
     shapes = {
         **dict(

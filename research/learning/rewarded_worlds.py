@@ -6,14 +6,14 @@ from research.arrays import Array, Floats, Rows
 from research.errors import PolicyError
 from research.learning.actions import action_size
 from research.learning.rewards import Memory, Reward, compute_rewards
-from research.learning.state import Standard, standardise
+from research.learning.state import FeatureScaling, standardise
 from research.learning.worlds import Worlds
 
 
 class RewardedWorlds:
     """Worlds and what they remember for rewards: what every learner by trial plays in."""
 
-    def __init__(self, worlds: Worlds, standard: Standard, reward: Reward, scale: float) -> None:
+    def __init__(self, worlds: Worlds, standard: FeatureScaling, reward: Reward, scale: float) -> None:
         """Pay `reward` times `scale`."""
         self.worlds, self.memory = worlds, Memory.of(worlds.nav, worlds.cash, worlds.days.moments)
         self.steps = 0

@@ -37,7 +37,7 @@ class Scales(NamedTuple):
     volatility: float
 
 
-class Standard(NamedTuple):
+class FeatureScaling(NamedTuple):
     """What features are standardised by: mean and deviation, both (k,); fixed before training."""
 
     mean: Array
@@ -111,7 +111,7 @@ def _moments(values: Array) -> tuple[float, float]:
 
 
 @lean
-def standardise(features: Array, standard: Standard, out: Floats) -> None:
+def standardise(features: Array, standard: FeatureScaling, out: Floats) -> None:
     """Write features (W, k) in standard deviations from their mean, clipped, into out (W, k)."""
     for w in range(len(features)):
         for j in range(features.shape[1]):

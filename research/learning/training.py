@@ -23,10 +23,10 @@ from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import PointLogger, SeedResult
 from research.learning.network import Network, network
 from research.learning.policy import LearnedPolicy
-from research.learning.rollouts import closed_form, gauge, in_bands, judge_all
+from research.learning.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report, Told, side_by_side
-from research.learning.state import SHARED, Standard
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 from research.progress import bar
@@ -137,7 +137,10 @@ def train(
     if progress is not None and not callable(progress):
         refuse("progress is", progress, "give a function of the steps done and of all, or leave it out for a bar.")
     days = training_days(spec, market, costs, g, periods_per_year, lag)
-    references = {"closed_form": judge_all(in_bands(days), closed_form(days)), "never": judge_all(days, None)}
+    references = {
+        "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
+        "never": evaluate_targets(days, None),
+    }
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
@@ -146,7 +149,7 @@ def train(
         for seed in spec.seeds:
             _done(checkpoints, seed, spec, days).forget()
 
-    standard, reward_scale = gauge(days, spec)
+    standard, reward_scale = measure_scaling(days, spec)
     return Training(
         policies={
             seed: _policy(
@@ -172,12 +175,12 @@ def untrained(
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
-    standard = Standard(frozen(np.zeros(seen)), frozen(np.ones(seen)))
+    standard = FeatureScaling(frozen(np.zeros(seen)), frozen(np.ones(seen)))
     return _policy(spec, days, standard, network(layers), {})
 
 
 def _policy(
-    spec: Learned, days: TrainingDays, standard: Standard, net: Network, card: Mapping[str, Any]
+    spec: Learned, days: TrainingDays, standard: FeatureScaling, net: Network, card: Mapping[str, Any]
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,

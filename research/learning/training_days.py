@@ -69,7 +69,7 @@ class TrainingDays:
     variants: int = 1
 
     @property
-    def unvaried(self) -> "TrainingDays":
+    def without_variation(self) -> "TrainingDays":
         """The same, as the days were."""
         if self.variants == 1:
             return self

@@ -17,10 +17,10 @@ from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.network import Network, network
 from research.learning.rewarded_worlds import RewardedWorlds
-from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
+from research.learning.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
-from research.learning.state import SHARED, Standard
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 
@@ -37,7 +37,7 @@ def learn(
     log: PointLogger | None = None,
 ) -> SeedResult:
     """Learn from one seed: the same seed, settings and days give the same network, to the bit."""
-    own, gauged, shape = spec.cross_entropy, gauge(days, spec), Shape.of(spec.action, len(days.market.assets))
+    own, gauged, shape = spec.cross_entropy, measure_scaling(days, spec), Shape.of(spec.action, len(days.market.assets))
     rng, curve = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), LearningCurve(days, gauged[0], spec, log)
     mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
     found = None if checkpoint is None else checkpoint.kept()
@@ -46,7 +46,7 @@ def learn(
         mean, spread, steps = arrays.pop("mean"), arrays.pop("spread"), record["steps"]
         rng.bit_generator.state = record["generator"]
         curve.restore(arrays, record["curve"])
-    while curve.judge_when_due(steps, shape.network(mean)):
+    while curve.evaluate_when_due(steps, shape.network(mean)):
         drawn = mean + spread * rng.standard_normal((own.population, len(mean)))
         nets = [shape.network(one) for one in drawn]
         earned = _earned(days, spec, nets, gauged, [CROSS_ENTROPY_LEARNS, seed, 1 + steps])
@@ -58,7 +58,7 @@ def learn(
             record = {"steps": steps, "generator": rng.bit_generator.state, "curve": curve.points}
             checkpoint.keep({"mean": mean, "spread": spread, **curve.best_arrays}, record)
     net = curve.final_network(shape.network(mean))
-    return SeedResult(net, steps, judge_all(days, answer_of(net, gauged[0])), curve.points)
+    return SeedResult(net, steps, evaluate_targets(days, action_function(net, gauged[0])), curve.points)
 
 
 class Shape(NamedTuple):
@@ -102,13 +102,16 @@ class Shape(NamedTuple):
 
 
 def _earned(
-    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[Standard, float], seed: list[int]
+    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[FeatureScaling, float], seed: list[int]
 ) -> Array:
     """(P,) mean reward of a decision of each network, all in the same worlds."""
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
-    rewarded, answers = RewardedWorlds(worlds, standard, spec.reward, scale), [answer_of(net, standard) for net in nets]
+    rewarded, answers = (
+        RewardedWorlds(worlds, standard, spec.reward, scale),
+        [action_function(net, standard) for net in nets],
+    )
     total = np.zeros(count)
     for _ in range(own.decisions):
         seen = np.split(worlds.features(worlds.everyone), count)

@@ -2,7 +2,7 @@
 
 The network's boxes are booked in `torch_worlds` week after week, and the daily terms of J that follow are
 differentiated by its weights. Nothing is explored, and no value is estimated. Costs are proportional; a line that halts
-on a day of the past trades in these worlds, and is judged (`rollouts.judge`) in worlds where it does not.
+on a day of the past trades in these worlds, and is judged (`rollouts.evaluate`) in worlds where it does not.
 Source: Buehler et al. (2019), Deep Hedging, Quantitative Finance 19(8), sections 4 and 5.
 """
 
@@ -18,10 +18,10 @@ from research.learning.learners.learning_curve import LearningCurve, PointLogger
 from research.learning.learners.states import Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network, network
-from research.learning.rollouts import GRADIENT_LEARNS, answer_of, gauge, judge_all
+from research.learning.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
-from research.learning.state import CALMEST, FARTHEST, LOOKBACK, Standard
+from research.learning.state import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
 from research.learning.training_days import TrainingDays
 
@@ -55,7 +55,7 @@ def learn(
     own = spec.gradient
     with one_thread():
         torch.manual_seed(seed)
-        standard, _ = gauge(days, spec)
+        standard, _ = measure_scaling(days, spec)
         net = _perceptron(len(standard.mean), own.hidden, days.scales.target.shape[1])
         rng, curve = np.random.default_rng([GRADIENT_LEARNS, seed]), LearningCurve(days, standard, spec, log)
         updates = spec.whole_steps // own.update
@@ -67,7 +67,7 @@ def learn(
             restore(parts, arrays, record["words"])
             rng.bit_generator.state, update = record["generator"], record["update"]
             curve.restore(arrays, record["curve"])
-        while curve.judge_when_due(update * own.update, _arrays(net)):
+        while curve.evaluate_when_due(update * own.update, _arrays(net)):
             descent.param_groups[0]["lr"] = own.learning_rate * (1.0 - update / updates)
             descent.zero_grad()
             loss = _loss(days, net, standard, _drawn(days, own.worlds, own.decisions, rng), own.decisions)
@@ -80,7 +80,9 @@ def learn(
                 record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": curve.points}
                 checkpoint.keep(arrays | curve.best_arrays, record)
         learned = curve.final_network(_arrays(net))
-    return SeedResult(learned, update * own.update, judge_all(days, answer_of(learned, standard)), curve.points)
+    return SeedResult(
+        learned, update * own.update, evaluate_targets(days, action_function(learned, standard)), curve.points
+    )
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:
@@ -117,7 +119,9 @@ def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Gener
     )
 
 
-def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, drawn: Drawn, decisions: int) -> Tensor:
+def _loss(
+    days: TrainingDays, net: torch.nn.Sequential, standard: FeatureScaling, drawn: Drawn, decisions: int
+) -> Tensor:
     """J over all worlds and decisions, bp of NAV a year, with its gradient."""
     scales, kind = days.scales, drawn.kind
     tariff = days.tariff._replace(rates=days.tariff.rates[drawn.variant], total=days.tariff.total[drawn.variant])

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from research.arrays import Floats
 from research.learning.network import Network
-from research.learning.rollouts import VALIDATING, answer_of, judge
+from research.learning.rollouts import VALIDATION, action_function, evaluate
 from research.learning.settings import Learned
-from research.learning.state import Standard
+from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays
 
 PointLogger = Callable[[int, float], None]  # told steps and J of a point of a learning curve
@@ -31,17 +31,19 @@ class SeedResult(NamedTuple):
 class LearningCurve:
     """The learning curve of a seed: J at even distances of steps, before the first one and after the last."""
 
-    def __init__(self, days: TrainingDays, standard: Standard, spec: Learned, log: PointLogger | None = None) -> None:
+    def __init__(
+        self, days: TrainingDays, standard: FeatureScaling, spec: Learned, log: PointLogger | None = None
+    ) -> None:
         """Of a seed that has learned nothing yet.  log : is told each point as it is judged."""
         self.points: list[tuple[int, float]] = []
         self.best: Network | None = None
         self._days, self._standard, self._spec, self._log = days, standard, spec, log
 
-    def judge_when_due(self, steps: int, net: Network) -> bool:
+    def evaluate_when_due(self, steps: int, net: Network) -> bool:
         """Judge the network if it is time to; is there anything left to learn?"""
         whole = self._spec.whole_steps
         if steps >= whole or steps * (POINTS - 1) >= whole * len(self.points):
-            self._judge(steps, net)
+            self._evaluate(steps, net)
         return steps < whole and not self._has_stopped
 
     def final_network(self, net: Network) -> Network:
@@ -64,9 +66,9 @@ class LearningCurve:
         patience, losses = self._spec.patience, [loss for _, loss in self.points]
         return patience > 0 and len(losses) > patience and min(losses[-patience:]) > min(losses[:-patience])
 
-    def _judge(self, steps: int, net: Network) -> None:
+    def _evaluate(self, steps: int, net: Network) -> None:
         kind = len(self._days.share) - 1
-        loss = judge(self._days, kind, answer_of(net, self._standard), WORLDS, VALIDATING)
+        loss = evaluate(self._days, kind, action_function(net, self._standard), WORLDS, VALIDATION)
         if loss <= min((j for _, j in self.points), default=loss):
             self.best = net
         self.points.append((steps, loss))

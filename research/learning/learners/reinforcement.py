@@ -18,10 +18,10 @@ from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.states import Arrays, Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
-from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, answer_of, gauge, judge_all
+from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
 from research.learning.side_by_side import Report
-from research.learning.state import Standard
+from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays
 
 MODULES: dict[str, ModuleType] = {"ppo": ppo, "sac": sac, "dqn": dqn}
@@ -46,21 +46,21 @@ def learn(
         curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.by]
         if checkpoint is not None:
             _go_on(model, curve, checkpoint)
-        while curve.judge_when_due(model.num_timesteps, learner.actor(model)):
+        while curve.evaluate_when_due(model.num_timesteps, learner.actor(model)):
             left = spec.whole_steps - model.num_timesteps
             model.learn(min(left, _piece(spec)), reset_num_timesteps=False)
             report(model.num_timesteps)
             if checkpoint is not None and model.num_timesteps < spec.whole_steps:
                 checkpoint.keep(*_state(model, curve))
         net = curve.final_network(learner.actor(model))
-    return SeedResult(net, model.num_timesteps, judge_all(days, answer_of(net, standard)), curve.points)
+    return SeedResult(net, model.num_timesteps, evaluate_targets(days, action_function(net, standard)), curve.points)
 
 
-def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, Standard]:
+def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, FeatureScaling]:
     """A model that has learned nothing yet, in its worlds; and what these are standardised by."""
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device of Learned is 'cuda', and torch finds no such device here: use 'cpu'.")
-    standard, scale = gauge(days, spec)
+    standard, scale = measure_scaling(days, spec)
     stream = PPO_LEARNS if spec.by == "ppo" else REPLAY_LEARNS
     worlds = RebalancingWorlds(
         days, standard, scale, worlds=spec.own.worlds, episode=spec.episode, seed=[stream, seed], reward=spec.reward

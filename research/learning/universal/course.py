@@ -12,7 +12,7 @@ from research.arguments import is_whole, refuse
 from research.arrays import frozen
 from research.learning.checksummed import write_checksummed
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.state import REACH, Standard
+from research.learning.state import REACH, FeatureScaling
 from research.learning.universal import random_markets, training
 from research.learning.universal.equivariant import MOVING, STANDING
 from research.learning.universal.rule import FOLDER, FORMAT
@@ -109,5 +109,5 @@ def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> TrainingState | No
         {name.removeprefix(f"{what}."): v for name, v in arrays.items() if name.startswith(f"{what}.")}
         for what in REMEMBERED
     )
-    standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
+    standard = FeatureScaling(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
     return TrainingState(seed, updates, int(record["done"]), standard, weights, mean, square, arrays["curve"])

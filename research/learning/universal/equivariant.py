@@ -18,7 +18,7 @@ import numpy as np
 from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.learning.network import layer, squash
-from research.learning.state import FARTHEST, NO_CASH, Standard
+from research.learning.state import FARTHEST, NO_CASH, FeatureScaling
 
 MOVING = (  # what changes from close to close
     "drift",  # half-widths, without its sign
@@ -141,7 +141,7 @@ def see(lines: Lines, weights: Array, out: Array) -> None:
 
 
 @compiled
-def forward(net: Equivariant, standard: Standard, seen: Array, out: Array) -> None:
+def forward(net: Equivariant, standard: FeatureScaling, seen: Array, out: Array) -> None:
     """Write the actions out (n,) of what is seen (n, features), standardised here: log to base 8 of multiples of h."""
     n = len(seen)
     inputs, hidden = np.empty(seen.shape[1]), np.empty(len(net.bias_0))
@@ -170,7 +170,7 @@ def forward(net: Equivariant, standard: Standard, seen: Array, out: Array) -> No
 
 
 @compiled
-def answers(net: Equivariant, standard: Standard, lines: Lines, weights: Array, out: Array) -> None:
+def answers(net: Equivariant, standard: FeatureScaling, lines: Lines, weights: Array, out: Array) -> None:
     """Write the actions out (W, n) of W portfolios of the same lines with weights (W, n)."""
     seen = np.empty((weights.shape[1], len(MOVING) + lines.standing.shape[1]))
     for w in range(len(weights)):

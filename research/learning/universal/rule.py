@@ -18,7 +18,7 @@ from research.arguments import check_positive, floats, refuse
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
 from research.learning.checksummed import read_checksummed
-from research.learning.state import REACH, Standard
+from research.learning.state import REACH, FeatureScaling
 from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Past
@@ -42,7 +42,7 @@ class Trained(NamedTuple):
     """The network, what its features are standardised by, and the card that says how it was trained."""
 
     net: Equivariant
-    standard: Standard
+    standard: FeatureScaling
     card: Mapping[str, Any]
 
     def widths(self, target: Array, weights: Array, covariance: Array, cost: Array, g: float, interval: float) -> Array:
@@ -199,7 +199,7 @@ def load(folder: str | Path) -> Trained:
         if found is None or found.shape != shape or not np.isfinite(found).all():
             what = None if found is None else found.shape
             raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {FIX}")
-    standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
+    standard = FeatureScaling(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
     return Trained(arrays_of(arrays), standard, card)
 
 

@@ -18,7 +18,7 @@ from research.accounting.tariff import Tariff
 from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
 from research.learning.learners.threads import one_thread
-from research.learning.state import FARTHEST, Standard
+from research.learning.state import FARTHEST, FeatureScaling
 from research.learning.torch_worlds import TINY, Days, TorchWorlds, boxes_of
 from research.learning.universal.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
 from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
@@ -34,7 +34,7 @@ GAUGED = 24  # batches that features are standardised by
 class TrainableNetwork(torch.nn.Module):
     """The network while it learns; it begins at action zero, the closed form."""
 
-    def __init__(self, standard: Standard) -> None:
+    def __init__(self, standard: FeatureScaling) -> None:
         super().__init__()
         self.layer_0 = torch.nn.Linear(len(MOVING) + len(STANDING), HIDDEN)
         self.layer_1 = torch.nn.Linear(HIDDEN, HIDDEN)
@@ -75,7 +75,7 @@ class TrainingState(NamedTuple):
     seed: int
     updates: int
     done: int
-    standard: Standard
+    standard: FeatureScaling
     weights: dict[str, Array]
     mean: dict[str, Array]
     square: dict[str, Array]
@@ -140,13 +140,13 @@ def _memory(descent: torch.optim.Adam, net: TrainableNetwork, progress: Training
     return whole
 
 
-def _gauged(seed: int) -> Standard:
+def _gauged(seed: int) -> FeatureScaling:
     """Mean and deviation of each feature at random openings."""
     drawn = (batch([GAUGES, seed, k]) for k in range(GAUGED))
     seen = [see(one, torch.from_numpy(one.markets.opening)).flatten(0, 1).numpy() for one in drawn]
     mean = np.mean([x.mean(axis=0) for x in seen], axis=0)
     deviation = np.sqrt(np.mean([((x - mean) ** 2).mean(axis=0) for x in seen], axis=0))
-    return Standard(frozen(mean), frozen(deviation))
+    return FeatureScaling(frozen(mean), frozen(deviation))
 
 
 def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from backtests.pages.policy_catalog import holds_words
 from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.network import network
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.market import instruments_table
 
 
@@ -31,7 +31,7 @@ def still(one: LearnedPolicy) -> LearnedPolicy:
 
 def test_paths_are_played_as_the_engine_plays_them() -> None:
     lab = _laboratory(policy(), 2)
-    found = losses(lab, _days(policy(), lab), answer_of(policy().net, policy().standard))
+    found = losses(lab, _days(policy(), lab), action_function(policy().net, policy().standard))
     for path in range(2):
         market = lab.market(path)
         same = replace(policy(), seen=market.dates[0], assets=market.assets)

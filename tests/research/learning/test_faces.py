@@ -20,7 +20,7 @@ from research.learning.actions import ACTIONS, action_size
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import TERMS, Moments
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.learning.state import LOOKBACK
 from research.learning.training_days import training_days
 from research.learning.worlds import Worlds
@@ -57,7 +57,7 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
     spec = replace(spec, action=action, episode=WEEKS)
     days = training_days(spec, real, costs, 5.0, 252, lag)
     net = any_network(8, seed=5, answers=action_size(action, 8))
-    answer = answer_of(net, standard)
+    answer = action_function(net, standard)
     one = RebalancingEnv(days, standard, 1.0, episode=WEEKS, reward=ALL)
     seen, _ = one.reset(seed=7)
     many = RebalancingWorlds(days, standard, 1.0, worlds=3, episode=WEEKS, seed=7, reward=ALL)
@@ -136,7 +136,7 @@ def test_what_was_measured_on_other_days_is_refused(days, standard, spec, real, 
     for make in (RebalancingEnv, partial(RebalancingWorlds, worlds=2, seed=1)):
         with pytest.raises(ConfigError, match="features of standard are 15: of these days 9 are seen"):
             make(two, standard, 1e3, episode=4)
-        with pytest.raises(ConfigError, match="standard is None: give that which `gauge` measures"):
+        with pytest.raises(ConfigError, match="standard is None: give that which `measure_scaling` measures"):
             make(days, None, 1e3, episode=4)
         with pytest.raises(ConfigError, match="days are 'x': give TrainingDays"):
             make("x", standard, 1e3, episode=4)

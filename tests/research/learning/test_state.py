@@ -10,7 +10,7 @@ from research.learning.state import (
     FARTHEST,
     LOOKBACK,
     SHARED,
-    Standard,
+    FeatureScaling,
     observe,
     standardise,
     strategic_returns,
@@ -74,7 +74,7 @@ def test_the_strategic_portfolio_holds_cash_beside_its_lines():
 
 
 def test_what_lies_far_out_looks_alike():
-    standard = Standard(np.array([1.0, 0.0]), np.array([2.0, 1.0]))
+    standard = FeatureScaling(np.array([1.0, 0.0]), np.array([2.0, 1.0]))
     out = np.empty((2, 2), np.float32)
     standardise(np.array([[3.0, 99.0], [1.0, -99.0]]), standard, out)
     assert out.tolist() == [[1.0, FARTHEST], [0.0, -FARTHEST]]

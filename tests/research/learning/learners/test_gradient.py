@@ -12,7 +12,7 @@ from research.errors import ConfigError
 from research.learning import GradientSettings, Learned, LearnedPolicy, train
 from research.learning.actions import decode_actions
 from research.learning.learners.gradient import _drawn, _loss, _perceptron, learn
-from research.learning.rollouts import VALIDATING, closed_form, gauge, judge
+from research.learning.rollouts import VALIDATION, closed_form, evaluate, measure_scaling
 from research.learning.state import LOOKBACK
 from research.learning.torch_worlds import boxes_of, observe
 from research.learning.training_days import training_days
@@ -43,9 +43,9 @@ def network_of(days, seed: int = 0) -> torch.nn.Sequential:
 
 @pytest.mark.parametrize("lag", [0, 1, 5])
 def test_the_loss_is_the_j_of_the_worlds(lab, lag):
-    """The same days, the same network: what gradients are taken of is what `worlds` books and `judge` measures."""
+    """The same days, the same network: what gradients are taken of is what `worlds` books and `evaluate` measures."""
     lab = replace(lab, lag=lag)
-    standard, _ = gauge(lab, SPEC)
+    standard, _ = measure_scaling(lab, SPEC)
     net, drawn = network_of(lab), _drawn(lab, 64, 20, np.random.default_rng(3))
     with torch.no_grad():
         ours = float(_loss(lab, net, standard, drawn, 20))
@@ -82,7 +82,7 @@ def test_features_and_boxes_are_those_of_the_worlds(lab):
 
 def test_its_slope_is_that_of_finite_differences(lab):
     """Of a world of eight weeks, by weights of every layer; a weight is moved by so little that no trade appears."""
-    standard, _ = gauge(lab, SPEC)
+    standard, _ = measure_scaling(lab, SPEC)
     net, drawn = network_of(lab, 4), _drawn(lab, 16, 8, np.random.default_rng(5))
     _loss(lab, net, standard, drawn, 8).backward()
     for layer in (0, 2, 4):
@@ -103,8 +103,8 @@ def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
     told: list[int] = []
     result = learn(lab, SPEC, 1, told.append)
     assert told[-1] == result.steps == SPEC.whole_steps
-    assert result.curve[0][1] == pytest.approx(judge(lab, 0, closed_form(lab), 128, VALIDATING), rel=1e-9)
-    assert result.losses[0] < 0.995 * judge(lab, 0, closed_form(lab))
+    assert result.curve[0][1] == pytest.approx(evaluate(lab, 0, closed_form(lab), 128, VALIDATION), rel=1e-9)
+    assert result.losses[0] < 0.995 * evaluate(lab, 0, closed_form(lab))
     again, other = (learn(lab, SPEC, seed, told.append) for seed in (1, 2))
     assert all((one == two).all() for one, two in zip(result.net, again.net, strict=True))
     assert (result.net.weight_0 != other.net.weight_0).any()

@@ -20,7 +20,7 @@ from research.learning.learners.learning_curve import WORLDS
 from research.learning.learners.settings import LEARNERS
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network
-from research.learning.rollouts import VALIDATING, answer_of, judge
+from research.learning.rollouts import VALIDATION, action_function, evaluate
 from research.learning.settings import Learned
 from research.learning.training import SCALAR
 from research.learning.training_days import training_days
@@ -159,7 +159,7 @@ def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps,
     dear = replace(COSTS, ticket=np.full(2, 0.5e-4))
     spec = Learned(TARGET, steps=steps, seeds=(1,), by=by, action=action)
     days = training_days(spec, past, dear, G, YEAR)
-    trades = judge(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
+    trades = evaluate(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
     training = train(spec, past, dear, G, YEAR, workers=1)
     assert training.losses[1] < 0.75 * min(trades, training.never)
 
@@ -172,7 +172,7 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
     assert policy.card["steps"] < spec.whole_steps
     assert min(curve[-2:]) > min(curve[:-2])
     days = training_days(spec, past, COSTS, G, YEAR)
-    kept = judge(days, 0, answer_of(policy.net, policy.standard), WORLDS, VALIDATING)
+    kept = evaluate(days, 0, action_function(policy.net, policy.standard), WORLDS, VALIDATION)
     assert kept == pytest.approx(min(curve), rel=1e-12)
     whole = train(replace(spec, patience=0), past, COSTS, G, YEAR, workers=1).policy
     assert [point["J"] for point in whole.card["curve"]][: len(curve)] == curve

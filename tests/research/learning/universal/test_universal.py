@@ -17,7 +17,7 @@ from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning import Universal
 from research.learning.checksummed import CARD, NUMBERS, read_checksummed, write_checksummed
-from research.learning.state import Standard
+from research.learning.state import FeatureScaling
 from research.learning.universal.course import SEED, UPDATES, train_universal
 from research.learning.universal.course import settings as course_settings
 from research.learning.universal.equivariant import MOVING, STANDING, answers, forward
@@ -89,9 +89,9 @@ def test_lines_without_target_risk_or_cost_have_the_widths_of_the_closed_form_ru
 def test_torch_sees_and_answers_what_the_kernel_does(n):
     one = batch_of(draw(np.random.default_rng(n), n, 12, 3, 0.4))
     torch.manual_seed(n)
-    net = TrainableNetwork(Standard(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
+    net = TrainableNetwork(FeatureScaling(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
-    weights, standard = one.markets.opening, Standard(*(x.numpy() for x in net.standard))
+    weights, standard = one.markets.opening, FeatureScaling(*(x.numpy() for x in net.standard))
     seen = see(one, torch.from_numpy(weights))
     with torch.no_grad():
         expected = net(seen).clamp(-1.0, 1.0).numpy()
@@ -110,7 +110,7 @@ def test_torch_sees_and_answers_what_the_kernel_does(n):
 def test_its_slope_is_that_of_finite_differences():
     one = batch_of(draw(np.random.default_rng(5), 3, 8, 12, 0.6))
     torch.manual_seed(2)
-    net = TrainableNetwork(Standard(np.zeros(SEEN), np.ones(SEEN)))
+    net = TrainableNetwork(FeatureScaling(np.zeros(SEEN), np.ones(SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
     loss(net, one).backward()
     for weight in (net.layer_0.weight, net.own.weight, net.most.weight, net.layer_3.weight):
@@ -129,7 +129,7 @@ def test_its_slope_is_that_of_finite_differences():
 
 def test_an_untrained_network_is_the_closed_form():
     target, weights, covariance, cost = a_portfolio()
-    new = Trained(TrainableNetwork(Standard(np.zeros(SEEN), np.ones(SEEN))).arrays(), trained().standard, {})
+    new = Trained(TrainableNetwork(FeatureScaling(np.zeros(SEEN), np.ones(SEEN))).arrays(), trained().standard, {})
     found = new.widths(target, weights, covariance, cost, 5.0, 1 / 52)
     np.testing.assert_array_equal(found, half_widths(target, covariance, cost, 5.0))
 
