@@ -18,8 +18,8 @@ from backtests.figures.policy.regimes import regimes_picture
 from backtests.figures.policy.region import region_picture
 from backtests.figures.policy.seeds import seeds_picture
 from backtests.figures.policy.trades import trades_picture
-from backtests.learned.answers import outside
 from backtests.learned.optimality_gap import region_of, why_no_optimum
+from backtests.learned.partial_dependence import distance_outside
 from backtests.learned.results import SHEET, SavedPolicies, loss, read_policies, with_optimality_gaps, write_results
 from backtests.pages.blocks import Block, figures_table, settings_text, table
 from backtests.pages.card_words import ANSWERS, TERMS
@@ -117,7 +117,7 @@ def policy_pictures(found: SavedPolicies, policy: LearnedPolicy) -> dict[str, Pi
     if policy.action == "bands":
         drawn |= {"trades": trades_picture(policy), "regimes": regimes_picture(policy)}
         if len(policy.assets) == 2 and not why_no_optimum(card):
-            half, past = policy.scales.half_width[-1], partial(outside, policy)
+            half, past = policy.scales.half_width[-1], partial(distance_outside, policy)
             drawn["region"] = region_picture(policy.assets, half, past, region_of(policy), IN_THE_MEAN)
     return {name: picture for name, picture in drawn.items() if picture is not None}
 

@@ -16,7 +16,7 @@ from backtests.comparison.comparison import Fitted
 from backtests.engine import backtest
 from backtests.evaluation.evidence import drawn_means
 from backtests.evaluation.scores import Yardstick, score
-from backtests.learned.answers import multiples, outside, traded
+from backtests.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
 from backtests.learned.results import DRAWS, RESULTS, read_policies, results_of, write_results
 from backtests.pages.policy_card import policy_pictures, write_card
 from backtests.pages.policy_catalog import policies_text, policy_folders
@@ -70,12 +70,12 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge() -> None:
     arrays[-1][:] = 0.5
     policy = replace(policy, net=network(arrays))
     edge = REACH**0.5
-    np.testing.assert_allclose(multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
+    np.testing.assert_allclose(width_multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
     drifts = np.array([-4.0, -2.0, 0.0, 2.0, 4.0])
-    np.testing.assert_allclose(traded(policy, 0, drifts), [4.0 - edge, 0.0, 0.0, 0.0, edge - 4.0], rtol=1e-6)
+    np.testing.assert_allclose(trade_sizes(policy, 0, drifts), [4.0 - edge, 0.0, 0.0, 0.0, edge - 4.0], rtol=1e-6)
     width = policy.scales.half_width[-1]
     gaps = np.array([[edge * width[0], 0.0], [0.0, -2.0 * edge * width[1]]])
-    np.testing.assert_allclose(outside(policy, gaps), [0.0, edge * width[1]], atol=1e-8)
+    np.testing.assert_allclose(distance_outside(policy, gaps), [0.0, edge * width[1]], atol=1e-8)
 
 
 # -- the page --------------------------------------------------------------------------------------------------------

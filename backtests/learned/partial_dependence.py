@@ -15,7 +15,7 @@ from research.learning.state import LOOKBACK, REACH, SHARED, observe
 HELD = ("age", "volatility regime", "market return")  # features that gaps do not decide
 
 
-def multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -> Array:
+def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -> Array:
     """(m, n) width of each line's box, in closed-form half-widths, at gaps (m, n) from the last target, of NAV.
 
     regime : value of the feature "volatility regime", or None for its mean in training.
@@ -34,7 +34,7 @@ def multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -
     return found
 
 
-def alone(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
+def single_line_gaps(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
     """(m, n) gaps when one line has drifted by so many closed-form half-widths (m,) by its own return."""
     target, width = policy.scales.target[-1], policy.scales.half_width[-1]
     others = -target / (1.0 - target[line]) if target[line] < 1.0 else np.zeros(len(target))
@@ -43,25 +43,25 @@ def alone(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
     return found
 
 
-def own_multiples(policy: LearnedPolicy, line: int, drifts: Array, regime: float | None = None) -> Array:
-    """(m,) width of a line's own box when it alone has drifted, see `alone`."""
-    found: Array = multiples(policy, alone(policy, line, drifts), regime)[:, line]
+def own_width_multiples(policy: LearnedPolicy, line: int, drifts: Array, regime: float | None = None) -> Array:
+    """(m,) width of a line's own box when it alone has drifted, see `single_line_gaps`."""
+    found: Array = width_multiples(policy, single_line_gaps(policy, line, drifts), regime)[:, line]
     return found
 
 
-def traded(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
+def trade_sizes(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
     """(m,) what is traded of a line that has drifted alone, to the edge of its box, in closed-form half-widths."""
-    found: Array = np.maximum(np.abs(drifts) - own_multiples(policy, line, drifts), 0.0) * -np.sign(drifts)
+    found: Array = np.maximum(np.abs(drifts) - own_width_multiples(policy, line, drifts), 0.0) * -np.sign(drifts)
     return found
 
 
-def held(policy: LearnedPolicy) -> list[int]:
+def held_lines(policy: LearnedPolicy) -> list[int]:
     """The lines of the last target, the heaviest first."""
     target = policy.scales.target[-1]
     return [int(i) for i in np.argsort(-target, kind="stable") if target[i] > 0.0]
 
 
-def outside(policy: LearnedPolicy, gaps: Array) -> Array:
+def distance_outside(policy: LearnedPolicy, gaps: Array) -> Array:
     """(m,) how far the worst line is outside its box, of NAV; below zero where nothing is traded. gaps : (m, n)."""
-    found: Array = (np.abs(gaps) - multiples(policy, gaps) * policy.scales.half_width[-1]).max(axis=1)
+    found: Array = (np.abs(gaps) - width_multiples(policy, gaps) * policy.scales.half_width[-1]).max(axis=1)
     return found
