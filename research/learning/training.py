@@ -22,10 +22,10 @@ from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import PointLogger, SeedResult
 from research.learning.network import Network, network
+from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
 from research.learning.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report, Told, side_by_side
 from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
@@ -144,7 +144,7 @@ def train(
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
-        results = side_by_side(job, spec.seeds, workers, told, executor)
+        results = run_seeds(job, spec.seeds, workers, told, executor)
     if checkpoints is not None:
         for seed in spec.seeds:
             _done(checkpoints, seed, spec, days).forget()
@@ -257,7 +257,7 @@ def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
 
 
 @contextmanager
-def _telling(progress: Progress | None, total: int) -> Iterator[Told]:
+def _telling(progress: Progress | None, total: int) -> Iterator[TotalProgress]:
     """What is told the steps done: the caller's own function, or a bar."""
     if progress is not None:
         yield lambda done: progress(done, total)

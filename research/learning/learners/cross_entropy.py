@@ -16,10 +16,10 @@ from research.learning.actions import action_size
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.network import Network, network
+from research.learning.parallel_seeds import Report
 from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report
 from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds

@@ -18,9 +18,9 @@ from research.learning.learners.learning_curve import LearningCurve, PointLogger
 from research.learning.learners.states import Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network, network
+from research.learning.parallel_seeds import Report
 from research.learning.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report
 from research.learning.state import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
 from research.learning.training_days import TrainingDays

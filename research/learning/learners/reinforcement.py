@@ -18,9 +18,9 @@ from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.states import Arrays, Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
+from research.learning.parallel_seeds import Report
 from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report
 from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays
 
