@@ -177,7 +177,7 @@ def universal(
     ] = None,
 ) -> None:
     """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
-    from research.learning.universal.course import SEED, UPDATES, train_universal
+    from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
     from research.learning.universal.rule import FOLDER
     from research.progress import bar
 

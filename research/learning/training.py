@@ -147,7 +147,7 @@ def train(
         results = run_seeds(job, spec.seeds, workers, told, executor)
     if checkpoints is not None:
         for seed in spec.seeds:
-            _done(checkpoints, seed, spec, days).forget()
+            _done(checkpoints, seed, spec, days).delete()
 
     standard, reward_scale = measure_scaling(days, spec)
     return Training(
@@ -212,7 +212,7 @@ def _learn(
     done = checkpoint = None
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
-        if found := done.kept():
+        if found := done.load():
             arrays, record = found
             report(record["steps"])
             net = Network(*(frozen(arrays[name]) for name in Network._fields))
@@ -220,8 +220,8 @@ def _learn(
     with _curve_logger(tensorboard, seed) as log:
         result: SeedResult = learner_of(spec.by)(days, spec, seed, report, checkpoint, log)
     if done is not None and checkpoint is not None:
-        done.keep(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve")})
-        checkpoint.forget()
+        done.save(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve")})
+        checkpoint.delete()
     return result
 
 

@@ -28,18 +28,18 @@ class Checkpoint:
         key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode() + _sources()).hexdigest()
         self.path = Path(folder) / f"{key[:16]}-seed-{seed}.safetensors"
 
-    def keep(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
+    def save(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
         """Write it whole, or not at all."""
-        from safetensors.numpy import save
+        from safetensors.numpy import save as to_bytes
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"record": json.dumps({"format": FORMAT, **record})}
-        whole = save({name: np.ascontiguousarray(values) for name, values in arrays.items()}, header)
+        whole = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()}, header)
         beside = self.path.with_suffix(f".{os.getpid()}.part")
         beside.write_bytes(whole)
         beside.replace(self.path)
 
-    def kept(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """The arrays and the record, or nothing where there is none. Raises DataError for a file that is not whole."""
         from safetensors import SafetensorError, safe_open
 
@@ -55,7 +55,7 @@ class Checkpoint:
             raise DataError(f"{self.path} has the format {record.get('format')!r}, expected {FORMAT!r}. Delete it.")
         return arrays, record
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """Delete it, and its folder if nothing else is in it: what it was kept for is done."""
         for left in self.path.parent.glob(f"{self.path.stem}.*"):
             left.unlink(missing_ok=True)

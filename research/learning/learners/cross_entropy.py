@@ -40,7 +40,7 @@ def learn(
     own, gauged, shape = spec.cross_entropy, measure_scaling(days, spec), Shape.of(spec.action, len(days.market.assets))
     rng, curve = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), LearningCurve(days, gauged[0], spec, log)
     mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
-    found = None if checkpoint is None else checkpoint.kept()
+    found = None if checkpoint is None else checkpoint.load()
     if found is not None:
         arrays, record = found
         mean, spread, steps = arrays.pop("mean"), arrays.pop("spread"), record["steps"]
@@ -56,7 +56,7 @@ def learn(
         report(steps)
         if checkpoint is not None and steps < spec.whole_steps:
             record = {"steps": steps, "generator": rng.bit_generator.state, "curve": curve.points}
-            checkpoint.keep({"mean": mean, "spread": spread, **curve.best_arrays}, record)
+            checkpoint.save({"mean": mean, "spread": spread, **curve.best_arrays}, record)
     net = curve.final_network(shape.network(mean))
     return SeedResult(net, steps, evaluate_targets(days, action_function(net, gauged[0])), curve.points)
 

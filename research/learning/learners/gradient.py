@@ -61,7 +61,7 @@ def learn(
         updates = spec.whole_steps // own.update
         descent = torch.optim.Adam(net.parameters(), lr=own.learning_rate)
         parts: dict[str, Stateful] = {"net": net, "adam": descent}
-        update, found = 0, None if checkpoint is None else checkpoint.kept()
+        update, found = 0, None if checkpoint is None else checkpoint.load()
         if found is not None:
             arrays, record = found
             restore(parts, arrays, record["words"])
@@ -78,7 +78,7 @@ def learn(
             if checkpoint is not None and update < updates:
                 arrays, words = states_of(parts)
                 record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": curve.points}
-                checkpoint.keep(arrays | curve.best_arrays, record)
+                checkpoint.save(arrays | curve.best_arrays, record)
         learned = curve.final_network(_arrays(net))
     return SeedResult(
         learned, update * own.update, evaluate_targets(days, action_function(learned, standard)), curve.points

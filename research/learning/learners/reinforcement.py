@@ -45,13 +45,13 @@ def learn(
         model, standard = model_of(days, spec, seed)
         curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.by]
         if checkpoint is not None:
-            _go_on(model, curve, checkpoint)
+            _restore(model, curve, checkpoint)
         while curve.evaluate_when_due(model.num_timesteps, learner.actor(model)):
             left = spec.whole_steps - model.num_timesteps
             model.learn(min(left, _piece(spec)), reset_num_timesteps=False)
             report(model.num_timesteps)
             if checkpoint is not None and model.num_timesteps < spec.whole_steps:
-                checkpoint.keep(*_state(model, curve))
+                checkpoint.save(*_state(model, curve))
         net = curve.final_network(learner.actor(model))
     return SeedResult(net, model.num_timesteps, evaluate_targets(days, action_function(net, standard)), curve.points)
 
@@ -106,9 +106,9 @@ def _state(model: BaseAlgorithm, curve: LearningCurve) -> tuple[Arrays, dict[str
     return arrays, record
 
 
-def _go_on(model: BaseAlgorithm, curve: LearningCurve, checkpoint: Checkpoint) -> None:
+def _restore(model: BaseAlgorithm, curve: LearningCurve, checkpoint: Checkpoint) -> None:
     """Become what a checkpoint says, if there is one."""
-    found = checkpoint.kept()
+    found = checkpoint.load()
     if found is None:
         return
     arrays, record = found

@@ -138,13 +138,13 @@ def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
 
 def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
     one = Checkpoint(tmp_path, 1, {"g": 5.0})
-    assert one.kept() is None
-    one.keep({"a": np.ones(3)}, {"steps": 4})
-    arrays, record = one.kept()
+    assert one.load() is None
+    one.save({"a": np.ones(3)}, {"steps": 4})
+    arrays, record = one.load()
     assert (arrays["a"].tolist(), record["steps"]) == ([1.0] * 3, 4)
     one.path.write_bytes(one.path.read_bytes()[:-5])
     with pytest.raises(DataError, match="Delete it, and the seed begins anew"):
-        one.kept()
+        one.load()
 
 
 # -- what they learn -------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from research.errors import ConfigError, DataError
 from research.learning import Universal
 from research.learning.checksummed import CARD, NUMBERS, read_checksummed, write_checksummed
 from research.learning.state import FeatureScaling
-from research.learning.universal.course import SEED, UPDATES, train_universal
-from research.learning.universal.course import settings as course_settings
+from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
+from research.learning.universal.checkpointed_training import settings as course_settings
 from research.learning.universal.equivariant import MOVING, STANDING, answers, forward
 from research.learning.universal.equivariant import see as see_compiled
 from research.learning.universal.random_markets import draw

@@ -39,14 +39,14 @@ def train_universal(
     if folder.exists() and not folder.is_dir():
         refuse("folder of the universal rebalancer is", str(folder), "which is a file: give a folder.")
     checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])
-    state = _kept(checkpoint, seed, updates) or begin(seed, updates)
+    state = _load(checkpoint, seed, updates) or begin(seed, updates)
     report(state.done)
     while state.done < updates:
         state = advance(state, EVERY, report)
-        _keep(state, checkpoint)
+        _save(state, checkpoint)
     arrays = network_of(state)._asdict() | {f"feature_{k}": v for k, v in state.standard._asdict().items()}
     write_checksummed(folder, _card(state), arrays)
-    checkpoint.forget()
+    checkpoint.delete()
     return folder
 
 
@@ -92,16 +92,16 @@ def _card(state: TrainingState) -> dict[str, Any]:
     }
 
 
-def _keep(state: TrainingState, checkpoint: Checkpoint) -> None:
+def _save(state: TrainingState, checkpoint: Checkpoint) -> None:
     """Write a training under way."""
     remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(state, what).items()}
     features = {f"feature_{k}": v for k, v in state.standard._asdict().items()}
-    checkpoint.keep({**remembered, **features, "curve": state.curve}, {"done": state.done})
+    checkpoint.save({**remembered, **features, "curve": state.curve}, {"done": state.done})
 
 
-def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> TrainingState | None:
+def _load(checkpoint: Checkpoint, seed: int, updates: int) -> TrainingState | None:
     """The training under way, where there is one. Raises DataError where it is not whole."""
-    found = checkpoint.kept()
+    found = checkpoint.load()
     if found is None:
         return None
     arrays, record = found
