@@ -100,13 +100,13 @@ class KnownOptimum:
 def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
     """The learners of a market without fees, each with its budget in steps, or a share of it."""
     made = {
-        "gradient, bands": Learned(target, 1_500_000, by="gradient"),
+        "gradient, bands": Learned(target, 1_500_000, learner="gradient"),
         "ppo, bands": Learned(target, 1_500_000),
         "ppo, fraction": Learned(target, 1_500_000, action="fraction"),
         "ppo, hold or trade": Learned(target, 1_500_000, action="hold_or_trade"),
         "ppo, weights": Learned(target, 1_500_000, action="weights"),
-        "sac, bands": Learned(target, 300_000, by="sac"),
-        "cross-entropy, bands": Learned(target, 3_000_000, by="cross_entropy"),
+        "sac, bands": Learned(target, 300_000, learner="sac"),
+        "cross-entropy, bands": Learned(target, 3_000_000, learner="cross_entropy"),
     }
     return _of(made, seeds, share)
 
@@ -117,8 +117,8 @@ def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float =
     made = {
         "ppo, hold or trade": Learned(target, 2_500_000, action="hold_or_trade", ppo=wide),
         "ppo, gate": Learned(target, 8_000_000, action="gate", ppo=replace(wide, epochs=3)),
-        "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", by="dqn"),
-        "cross-entropy, gate": Learned(target, 6_000_000, action="gate", by="cross_entropy"),
+        "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", learner="dqn"),
+        "cross-entropy, gate": Learned(target, 6_000_000, action="gate", learner="cross_entropy"),
     }
     return _of(made, seeds, share)
 
@@ -149,7 +149,7 @@ def gaps_to_optimum(
             if on_start is not None:
                 on_start(name, seed)
             begun = time.process_time()
-            result: SeedResult = learner_of(spec.by)(days, spec, seed, lambda steps: None)
+            result: SeedResult = learner_of(spec.learner)(days, spec, seed, lambda steps: None)
             seconds = time.process_time() - begun
             found = losses(known.laboratory, days, action_function(result.net, standard))
             own = {"steps": result.steps, "seconds": seconds}

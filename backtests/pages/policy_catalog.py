@@ -13,7 +13,7 @@ from research.learning.checksummed import CARD
 from research.learning.policy import read_card
 
 SHIPPED = ROOT / "data" / "policies"
-TAUGHT_BY = {"ppo": "PPO", "gradient": "the gradient"}
+LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
     "J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was made, "
     "else\nabove the closed form's boxes in the same worlds."
@@ -68,9 +68,9 @@ def holds_words(card: Mapping[str, Any]) -> str:
 
 
 def learner_words(card: Mapping[str, Any]) -> str:
-    """What taught it."""
-    by = card.get("settings", {}).get("by")
-    return TAUGHT_BY.get(by, by) if by else "–"
+    """The name of its learner."""
+    name = card.get("settings", {}).get("learner")
+    return LEARNER_NAMES.get(name, name) if name else "–"
 
 
 def saw_words(card: Mapping[str, Any]) -> str:

@@ -32,10 +32,10 @@ UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of 
 EXPOSURE = "learned exposure"
 LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
     "ppo": {},
-    "gradient": {"by": "gradient"},
-    "cross-entropy": {"by": "cross_entropy"},
-    "sac": {"by": "sac"},
-    "dqn": {"by": "dqn", "action": "hold_or_trade"},
+    "gradient": {"learner": "gradient"},
+    "cross-entropy": {"learner": "cross_entropy"},
+    "sac": {"learner": "sac"},
+    "dqn": {"learner": "dqn", "action": "hold_or_trade"},
     EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
 }
 EVERYWHERE = ("ppo",)  # trained in every case, and at all costs in the named ones, where alone the others are

@@ -12,10 +12,10 @@ from research.errors import ConfigError
 from research.learning.actions import ACTIONS, Action
 from research.learning.learners.settings import (
     LEARNERS,
-    By,
     CrossEntropySettings,
     DQNSettings,
     GradientSettings,
+    LearnerName,
     PPOSettings,
     SACSettings,
     check_counts,
@@ -48,7 +48,7 @@ class Learned:
     action        : what it decides, see `research.learning.actions`. Where costs are proportional only boxes come near
                     the optimum; with a ticket, to hold or to trade, and how far.
     reward        : what it learns for; it is judged by J whatever that is.
-    by            : the learner (`research.learning.learners`): "ppo", "sac" and "dqn" by trial and reward;
+    learner       : the learner (`research.learning.learners`): "ppo", "sac" and "dqn" by trial and reward;
                     "gradient" through the accounting itself, for bands, where costs are proportional; "cross_entropy"
                     by drawing a few parameters, the control that any other has to beat.
     patience      : points of the learning curve, of twelve in all, without a new lowest J, after which a seed stops
@@ -69,7 +69,7 @@ class Learned:
     episode: int = 156
     action: Action = "bands"
     reward: Reward = field(default_factory=Reward)
-    by: By = "ppo"
+    learner: LearnerName = "ppo"
     patience: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     ppo: PPOSettings = field(default_factory=PPOSettings)
@@ -100,15 +100,19 @@ class Learned:
             kind: Any = f.default_factory
             if isinstance(kind, type) and not isinstance(getattr(self, f.name), kind):
                 refuse(f"{f.name} of Learned is", getattr(self, f.name), f"give {kind.__name__}(…), or leave it out.")
-        one_of("by of Learned is", self.by, LEARNERS)
+        one_of("learner of Learned is", self.learner, LEARNERS)
         one_of("action of Learned is", self.action, ACTIONS)
         one_of("device of Learned is", self.device, ("cpu", "cuda"))
-        _check_learner(self.by, self.action, self.reward)
+        _check_learner(self.learner, self.action, self.reward)
         for name in LEARNERS:
-            if name != self.by and (given := getattr(self, name)) != type(given)():
-                raise ConfigError(f"{name} of Learned is {given!r}, and it learns by {self.by!r}: leave that out.")
-        if self.device == "cuda" and self.by in ("gradient", "cross_entropy"):
-            raise ConfigError(f"device of Learned is 'cuda', and by {self.by!r} learns on the processor: use 'cpu'.")
+            if name != self.learner and (given := getattr(self, name)) != type(given)():
+                raise ConfigError(
+                    f"{name} of Learned is {given!r}, and its learner is {self.learner!r}: leave that out."
+                )
+        if self.device == "cuda" and self.learner in ("gradient", "cross_entropy"):
+            raise ConfigError(
+                f"device of Learned is 'cuda', and learner {self.learner!r} learns on the processor: use 'cpu'."
+            )
         if self.patience and not self.reward.objective:
             raise ConfigError(
                 f"patience of Learned is {self.patience}: it waits for a lower J, and {self.reward!r} pays nothing for "
@@ -117,32 +121,36 @@ class Learned:
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
     @property
-    def own(self) -> Any:
+    def learner_settings(self) -> Any:
         """The settings of the learner in use."""
-        return getattr(self, self.by)
+        return getattr(self, self.learner)
 
     @property
     def whole_steps(self) -> int:
         """Decisions that a seed really learns from: whole updates."""
-        return -(-self.steps // self.own.update) * self.own.update
+        return -(-self.steps // self.learner_settings.update) * self.learner_settings.update
 
     def settings(self) -> dict[str, Any]:
         """Every setting but the allocation, as plain JSON values; of the learners only those of the one in use."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", *LEARNERS)}
-        nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.by)}
+        nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.learner)}
         return own | {"seeds": list(self.seeds), **nested}
 
 
 def _check_learner(by: str, action: str, reward: Reward) -> None:
     """Refuse what a learner cannot learn. Raises ConfigError."""
     if by == "dqn" and action != "hold_or_trade":
-        raise ConfigError(f"by 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'.")
+        raise ConfigError(
+            f"learner 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'."
+        )
     if by == "sac" and action == "hold_or_trade":
-        raise ConfigError("by 'sac' answers with numbers, and action 'hold_or_trade' is a choice: use 'ppo' or 'dqn'.")
+        raise ConfigError(
+            "learner 'sac' answers with numbers, and action 'hold_or_trade' is a choice: use 'ppo' or 'dqn'."
+        )
     if by == "gradient" and (action != "bands" or reward != MINUS_J):
         raise ConfigError(
-            f"by 'gradient' descends along J itself, with bands: action is {action!r} and reward {reward!r}. Use "
-            "action 'bands' and the default reward, or learn by 'ppo'."
+            f"learner 'gradient' descends along J itself, with bands: action is {action!r} and reward {reward!r}. Use "
+            "action 'bands' and the default reward, or learner 'ppo'."
         )
 
 

@@ -218,7 +218,7 @@ def _learn(
             net = Network(*(frozen(arrays[name]) for name in Network._fields))
             return SeedResult(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
     with _curve_logger(tensorboard, seed) as log:
-        result: SeedResult = learner_of(spec.by)(days, spec, seed, report, checkpoint, log)
+        result: SeedResult = learner_of(spec.learner)(days, spec, seed, report, checkpoint, log)
     if done is not None and checkpoint is not None:
         done.save(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve")})
         checkpoint.delete()

@@ -193,10 +193,10 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
         raise ConfigError(
             f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."
         )
-    if spec.by == "gradient" and not costs.proportional:
+    if spec.learner == "gradient" and not costs.proportional:
         raise ConfigError(
             "a policy is learned by the gradient where all costs are proportional, and these have minimums, tickets, "
-            "impact or tax, at which it jumps or ends: learn by 'ppo', or leave them out."
+            "impact or tax, at which it jumps or ends: use learner 'ppo', or leave them out."
         )
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:

@@ -15,12 +15,12 @@ WARM_UP = 20  # decisions of each world that are drawn by chance before a learne
 
 def done(model: BaseAlgorithm, spec: Learned) -> float:
     """Share of the steps before the update that comes, whose own decisions are counted already."""
-    return (model.num_timesteps - spec.own.update) / spec.whole_steps
+    return (model.num_timesteps - spec.learner_settings.update) / spec.whole_steps
 
 
 def let_rate_fall(model: BaseAlgorithm, spec: Learned) -> None:
     """Make its learning rate fall linearly to zero over all steps, in however many pieces it learns."""
-    model.lr_schedule = lambda _: spec.own.learning_rate * (1.0 - done(model, spec))
+    model.lr_schedule = lambda _: spec.learner_settings.learning_rate * (1.0 - done(model, spec))
 
 
 def remembering(own: ReplaySettings) -> dict[str, Any]:

@@ -20,13 +20,13 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
     model = DQN(
         "MlpPolicy",
         worlds,
-        target_update_interval=own.follow,
+        target_update_interval=own.target_update,
         seed=seed,
         device=spec.device,
         **remembering(own),
     )
     let_rate_fall(model, spec)
-    least = own.explores
+    least = own.exploration
     model.exploration_schedule = lambda _: max(1.0 - done(model, spec) / EXPLORES * (1.0 - least), least)
     return model
 

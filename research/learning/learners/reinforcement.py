@@ -43,7 +43,7 @@ def learn(
     """
     with one_thread():
         model, standard = model_of(days, spec, seed)
-        curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.by]
+        curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.learner]
         if checkpoint is not None:
             _restore(model, curve, checkpoint)
         while curve.evaluate_when_due(model.num_timesteps, learner.actor(model)):
@@ -61,11 +61,17 @@ def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorith
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device of Learned is 'cuda', and torch finds no such device here: use 'cpu'.")
     standard, scale = measure_scaling(days, spec)
-    stream = PPO_LEARNS if spec.by == "ppo" else REPLAY_LEARNS
+    stream = PPO_LEARNS if spec.learner == "ppo" else REPLAY_LEARNS
     worlds = RebalancingWorlds(
-        days, standard, scale, worlds=spec.own.worlds, episode=spec.episode, seed=[stream, seed], reward=spec.reward
+        days,
+        standard,
+        scale,
+        worlds=spec.learner_settings.worlds,
+        episode=spec.episode,
+        seed=[stream, seed],
+        reward=spec.reward,
     )
-    model: BaseAlgorithm = MODULES[spec.by].model_of(worlds, spec, seed)
+    model: BaseAlgorithm = MODULES[spec.learner].model_of(worlds, spec, seed)
     model._update_info_buffer = _told_nothing  # type: ignore[method-assign]
     return model, standard
 
@@ -76,7 +82,7 @@ def _told_nothing(infos: list[Any], dones: Any = None) -> None:
 
 def _piece(spec: Learned) -> int:
     """Decisions of a piece."""
-    return max(spec.whole_steps // PIECES // spec.own.update, 1) * spec.own.update
+    return max(spec.whole_steps // PIECES // spec.learner_settings.update, 1) * spec.learner_settings.update
 
 
 # -- what it has come to ---------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, get_args
 from research.arguments import is_number, is_whole, refuse
 from research.errors import ConfigError
 
-By = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]
-LEARNERS: tuple[str, ...] = get_args(By)
+LearnerName = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]
+LEARNERS: tuple[str, ...] = get_args(LearnerName)
 
 
 @dataclass(frozen=True)
@@ -110,18 +110,18 @@ class SACSettings(ReplaySettings):
 class DQNSettings(ReplaySettings):
     """Deep Q-learning as `stable_baselines3.DQN` takes it, for actions that are a choice.
 
-    explores : share of decisions that are drawn by chance; it falls to this, linearly, over the first fifth of steps.
-    follow   : decisions after which the target network follows.  The others are as in `ReplaySettings`.
+    exploration : share of decisions drawn by chance at the end; it falls to this linearly over the first fifth of steps.
+    target_update : decisions after which the target network follows.  The others are as in `ReplaySettings`.
     """
 
-    explores: float = 0.05
-    follow: int = 12_800
+    exploration: float = 0.05
+    target_update: int = 12_800
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         super().__post_init__()
-        check_counts(self, "follow")
-        check_within(self, "explores", 0.0, 1.0)
+        check_counts(self, "target_update")
+        check_within(self, "exploration", 0.0, 1.0)
 
 
 @dataclass(frozen=True)

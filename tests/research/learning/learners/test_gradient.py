@@ -20,7 +20,7 @@ from research.learning.worlds import Worlds
 from research.risk.resampling import resampled
 
 QUICK = GradientSettings(worlds=64)
-SPEC = Learned(TARGET, steps=24 * QUICK.update, seeds=(1,), by="gradient", gradient=QUICK)
+SPEC = Learned(TARGET, steps=24 * QUICK.update, seeds=(1,), learner="gradient", gradient=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -130,5 +130,5 @@ def test_costs_that_jump_are_refused(market):
 def test_a_setting_out_of_range_is_refused(changed):
     with pytest.raises(ConfigError, match=f"{next(iter(changed))} of GradientSettings"):
         GradientSettings(**changed)
-    with pytest.raises(ConfigError, match="by of Learned is 'magic': use one of ppo, sac, dqn, gradient"):
-        replace(SPEC, by="magic")
+    with pytest.raises(ConfigError, match="learner of Learned is 'magic': use one of ppo, sac, dqn, gradient"):
+        replace(SPEC, learner="magic")

@@ -29,11 +29,14 @@ QUICK = Learned(TARGET, steps=4_096, seeds=(3,), episode=12)
 OWN = {
     "ppo": PPOSettings(worlds=32, rollout=8, batch=64, epochs=2),
     "sac": SACSettings(worlds=8, batch=32, buffer=600),
-    "dqn": DQNSettings(worlds=8, batch=32, buffer=600, follow=80),
+    "dqn": DQNSettings(worlds=8, batch=32, buffer=600, target_update=80),
     "gradient": GradientSettings(worlds=16, decisions=16),
     "cross_entropy": CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8),
 }
-BY = {by: replace(QUICK, by=by, action="hold_or_trade" if by == "dqn" else "bands", **{by: OWN[by]}) for by in LEARNERS}
+BY = {
+    by: replace(QUICK, learner=by, action="hold_or_trade" if by == "dqn" else "bands", **{by: OWN[by]})
+    for by in LEARNERS
+}
 
 
 class Killed(Exception):
@@ -157,7 +160,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
 def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
     """Neither to trade every week nor never: it loses less than three quarters of the better of the two."""
     dear = replace(COSTS, ticket=np.full(2, 0.5e-4))
-    spec = Learned(TARGET, steps=steps, seeds=(1,), by=by, action=action)
+    spec = Learned(TARGET, steps=steps, seeds=(1,), learner=by, action=action)
     days = training_days(spec, past, dear, G, YEAR)
     trades = evaluate(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
     training = train(spec, past, dear, G, YEAR, workers=1)
@@ -184,9 +187,12 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"by": "dqn"}, "by 'dqn' chooses among a few things to do, and action is 'bands': use 'hold_or_trade'"),
-        ({"by": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is a choice: use 'ppo' or 'dqn'"),
-        ({"by": "gradient", "action": "gate"}, "by 'gradient' descends along J itself, with bands"),
+        (
+            {"learner": "dqn"},
+            "learner 'dqn' chooses among a few things to do, and action is 'bands': use 'hold_or_trade'",
+        ),
+        ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is a choice: use 'ppo' or 'dqn'"),
+        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' descends along J itself, with bands"),
         ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
         ({"patience": -1}, "patience of Learned is -1"),
         ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
@@ -224,7 +230,7 @@ def test_a_window_longer_than_the_history_is_refused(past):
     ("settings", "said"),
     [
         (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: it holds one decision of each of the 64 worlds"),
-        (lambda: DQNSettings(explores=2.0), "explores of DQNSettings is 2.0"),
+        (lambda: DQNSettings(exploration=2.0), "exploration of DQNSettings is 2.0"),
         (lambda: CrossEntropySettings(elite=24), "elite of CrossEntropySettings is 24: give 2 or more, and fewer"),
         (lambda: CrossEntropySettings(worlds=0), "worlds of CrossEntropySettings is 0"),
     ],
