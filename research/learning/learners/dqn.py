@@ -3,7 +3,13 @@
 from stable_baselines3 import DQN
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.learning.learners.baselines import done, layers_of, let_rate_fall, of_a_choice, remembering
+from research.learning.learners.stable_baselines import (
+    fraction_done,
+    layers_of,
+    preference_layers,
+    replay_options,
+    set_falling_rate,
+)
 from research.learning.network import Network, network
 from research.learning.settings import Learned
 
@@ -23,14 +29,14 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
         target_update_interval=own.target_update,
         seed=seed,
         device=spec.device,
-        **remembering(own),
+        **replay_options(own),
     )
-    let_rate_fall(model, spec)
+    set_falling_rate(model, spec)
     least = own.exploration
-    model.exploration_schedule = lambda _: max(1.0 - done(model, spec) / EXPLORES * (1.0 - least), least)
+    model.exploration_schedule = lambda _: max(1.0 - fraction_done(model, spec) / EXPLORES * (1.0 - least), least)
     return model
 
 
 def actor(model: DQN) -> Network:
     """The network whose answer is by how much trading is preferred to holding."""
-    return network(of_a_choice(layers_of(model, LAYERS)))
+    return network(preference_layers(layers_of(model, LAYERS)))

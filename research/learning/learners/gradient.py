@@ -15,8 +15,8 @@ from torch import Tensor
 
 from research.learning.learners.checkpoint import Checkpoint
 from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
-from research.learning.learners.states import Stateful, restore, states_of
 from research.learning.learners.threads import one_thread
+from research.learning.learners.torch_state import Stateful, restore, states_of
 from research.learning.network import Network, network
 from research.learning.parallel_seeds import Report
 from research.learning.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling

@@ -4,7 +4,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.learning.learners.baselines import layers_of, let_rate_fall, of_a_choice
+from research.learning.learners.stable_baselines import layers_of, preference_layers, set_falling_rate
 from research.learning.network import Network, network
 from research.learning.rewards import MINUS_J
 from research.learning.rollouts import REWARD
@@ -46,7 +46,7 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
         seed=seed,
         device=spec.device,
     )
-    let_rate_fall(model, spec)
+    set_falling_rate(model, spec)
     if spec.reward == MINUS_J:
         model.policy.value_net.bias.data.fill_(-REWARD / (1.0 - own.gamma))
     if chooses:
@@ -57,4 +57,4 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
 def actor(model: PPO) -> Network:
     """The network that gives the mean action of a model; of a choice, by how much trading is preferred to holding."""
     layers = layers_of(model, LAYERS)
-    return network(of_a_choice(layers) if model.policy.action_space.shape == () else layers)
+    return network(preference_layers(layers) if model.policy.action_space.shape == () else layers)

@@ -3,7 +3,7 @@
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.learning.learners.baselines import layers_of, let_rate_fall, remembering
+from research.learning.learners.stable_baselines import layers_of, replay_options, set_falling_rate
 from research.learning.network import Network, network
 from research.learning.settings import Learned
 
@@ -22,9 +22,9 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> SAC:
         ent_coef=own.entropy,
         seed=seed,
         device=spec.device,
-        **remembering(own),
+        **replay_options(own),
     )
-    let_rate_fall(model, spec)
+    set_falling_rate(model, spec)
     return model
 
 

@@ -110,8 +110,9 @@ class SACSettings(ReplaySettings):
 class DQNSettings(ReplaySettings):
     """Deep Q-learning as `stable_baselines3.DQN` takes it, for actions that are a choice.
 
-    exploration : share of decisions drawn by chance at the end; it falls to this linearly over the first fifth of steps.
-    target_update : decisions after which the target network follows.  The others are as in `ReplaySettings`.
+    exploration   : share of random decisions, to which it falls linearly over the first fifth of the steps.
+    target_update : decisions between two updates of the target network.
+    The others are as in `ReplaySettings`.
     """
 
     exploration: float = 0.05

@@ -13,17 +13,17 @@ from research.learning.settings import Learned
 WARM_UP = 20  # decisions of each world that are drawn by chance before a learner that remembers begins
 
 
-def done(model: BaseAlgorithm, spec: Learned) -> float:
+def fraction_done(model: BaseAlgorithm, spec: Learned) -> float:
     """Share of the steps before the update that comes, whose own decisions are counted already."""
     return (model.num_timesteps - spec.learner_settings.update) / spec.whole_steps
 
 
-def let_rate_fall(model: BaseAlgorithm, spec: Learned) -> None:
+def set_falling_rate(model: BaseAlgorithm, spec: Learned) -> None:
     """Make its learning rate fall linearly to zero over all steps, in however many pieces it learns."""
-    model.lr_schedule = lambda _: spec.learner_settings.learning_rate * (1.0 - done(model, spec))
+    model.lr_schedule = lambda _: spec.learner_settings.learning_rate * (1.0 - fraction_done(model, spec))
 
 
-def remembering(own: ReplaySettings) -> dict[str, Any]:
+def replay_options(own: ReplaySettings) -> dict[str, Any]:
     """What stable-baselines3 is told of a learner that remembers."""
     return {
         "learning_rate": own.learning_rate,
@@ -43,7 +43,7 @@ def layers_of(model: BaseAlgorithm, names: Sequence[str]) -> list[Floats]:
     return [array for layer in names for array in (state[f"{layer}.weight"].T, state[f"{layer}.bias"])]
 
 
-def of_a_choice(layers: Sequence[Floats]) -> list[Floats]:
+def preference_layers(layers: Sequence[Floats]) -> list[Floats]:
     """The same layers, where the last answers by how much trading is preferred to holding."""
     *before, weight, bias = layers
     return [*before, weight[:, 1:] - weight[:, :1], bias[1:] - bias[:1]]
