@@ -1,7 +1,7 @@
-"""What a policy that goes to cash is held against: as much exposure, always the same, or steered by volatility alone.
+"""Benchmarks of the same mean exposure as a policy: constant exposure, and a volatility target.
 
-Most of a smaller drawdown is only less exposure. So both benchmarks hold as much of the portfolio as the policy did, in
-the mean of the test: that is known afterwards only, and makes them yardsticks and no candidates.
+A smaller drawdown is mostly less exposure. Both benchmarks hold the policy's mean exposure in the test. That is known
+only afterwards, so they are benchmarks and not candidates.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 
 def mean_exposure(played: Backtest) -> float:
-    """What a policy held in its lines in the mean of the test's closes, fraction of NAV."""
+    """The mean weight of a policy's assets at the closes of the test, fraction of NAV."""
     return float(played.weights.to_numpy()[:-1].sum(axis=1).mean())
 
 
@@ -32,10 +32,13 @@ def benchmarks(
     rule: Callable[[Allocation], Rule] = MONTHLY,
     lookback: int = 63,
 ) -> dict[str, Backtest]:
-    """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
+    """Backtests by name of the rules of `matched_rules`, with market, days and costs of `played`.
 
-    As `matched_rules`, whose rules these are.
-    Raises : DataError as it does, and for a mean exposure that `held` cannot have.
+    played   : the policy's backtest.
+    held     : the portfolio to hold.
+    rule     : when both trade.
+    lookback : returns from which the volatility target estimates volatility.
+    Raises   : DataError as `matched_rules` does, and where there are no such rules.
     """
     rules = matched_rules(played, held, rule, lookback)
     if not rules:
@@ -52,11 +55,15 @@ def matched_rules(
     rule: Callable[[Allocation], Rule] = MONTHLY,
     lookback: int = 63,
 ) -> dict[str, Rule]:
-    """The rules by name that hold as much of their lines as `played` did, in the mean of the test's closes.
+    """The rules by name that hold the mean exposure of `played` at the closes of the test.
 
-    None where that is nothing, or as much as `held` does by `rule`: only a policy that goes to cash has such rules.
-    rule : when both trade.  lookback : returns of which the volatility target takes its volatility.
-    Raises : DataError for a backtest with deposits or withdrawals.
+    Empty where that is nothing, or as much as `held` has by `rule`: only a policy that goes to cash has such
+    benchmarks.
+    played   : the policy's backtest.
+    held     : the portfolio to hold.
+    rule     : when both trade.
+    lookback : returns from which the volatility target estimates volatility.
+    Raises   : DataError for a backtest with deposits or withdrawals.
     """
     if played.flows.any():
         raise DataError(
@@ -85,7 +92,7 @@ def matched_rules(
 
 
 def exposure_table(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
-    """A row a policy: mean exposure, and what it was worth, net of costs; fractions a year."""
+    """A row a policy: mean exposure, growth, volatility, Sharpe ratio, drawdown and cost, net of costs, a year."""
     found = {}
     for name, one in {played.name: played, **others}.items():
         span = float((one.dates[-1] - one.dates[0]).days)

@@ -1,7 +1,8 @@
-"""How far rules are above the optimum, in markets whose best policy is known.
+"""How far rules are above the optimum, in simulated markets with a known optimal policy.
 
-The reference is the optimal region itself, played on the same paths as every rule, so that shocks cancel; what its
-programme promises stands beside it. A step is a week: rules look at every one, and trade at the close that they see.
+The reference is the optimal region itself, played on the same paths as every rule, so that random shocks cancel; the
+loss that its dynamic programme computes is shown too. A step is a week: rules decide at every step, and trade at the
+close that they see.
 """
 
 import math
@@ -43,11 +44,14 @@ Rules = Mapping[str, Policy]
 
 @dataclass(frozen=True)
 class SimulatedMarket:
-    """Normal lines beside cash that earns nothing, and what a policy is judged by.
+    """Assets with normal log-returns and cash without interest, with target, cost and tracking penalty.
 
-    target : of each line, fraction of NAV; cash is the rest.  mean : growth a year above cash, continuously compounded.
-    volatility : a year.  correlation : of any two lines.  cost : a side, fraction of the notional.
-    g : price of squared tracking.
+    target      : of each asset, fraction of NAV; cash is the rest.
+    mean        : of each asset, growth a year above cash, continuously compounded, fraction.
+    volatility  : of each asset, a year, fraction.
+    correlation : of any two assets.
+    cost        : a side, fraction of the notional.
+    g           : tracking penalty.
     """
 
     target: tuple[float, ...]
@@ -59,18 +63,18 @@ class SimulatedMarket:
 
     @property
     def covariance(self) -> Array:
-        """(n, n) a year."""
+        """(n, n) covariance a year."""
         n = len(self.target)
         alike: Array = self.correlation + (1.0 - self.correlation) * np.eye(n)
         return alike * np.outer(self.volatility, self.volatility)
 
     @property
     def holding(self) -> FixedWeights:
-        """The target, as rules take it."""
+        """The target as an allocation."""
         return FixedWeights(self.target)
 
     def laboratory(self, paths: int, seed: int) -> Laboratory:
-        """The market in weeks, of which three years go before the ten that count. Raises ConfigError."""
+        """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError."""
         costs = Costs.bps(len(self.target), commission=1e4 * self.cost)
         return Laboratory(
             GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.g, paths,
@@ -78,7 +82,7 @@ class SimulatedMarket:
         )  # fmt: skip
 
     def region(self, g: float | None = None) -> Region:
-        """The optimum of one or two lines, at this or another price of tracking. Raises ConfigError."""
+        """The optimal region for one or two assets, at this or another tracking penalty g. Raises ConfigError."""
         costs = np.full(len(self.target), self.cost)
         price = self.g if g is None else g
         return optimal_region(
@@ -102,10 +106,13 @@ MARKETS: Mapping[str, SimulatedMarket] = {
 
 
 def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers: int = 1) -> pd.DataFrame:
-    """How far each rule's J is above that of the optimal region, on common paths: `gaps`, the optimum first.
+    """The table `gaps` of rules and of the optimal region, which is its first row and its reference.
 
-    laboratory : with lag 0 and steps as long as the region's interval, or the region is not its optimum.
-    Raises     : ConfigError where it is not, or where a rule has the optimum's own name.
+    laboratory : lag must be 0 and steps as long as the region's interval, or the region is not its optimum.
+    rules      : by name.
+    region     : the optimal region.
+    workers    : number of threads.
+    Raises     : ConfigError where it is not, or where a rule has the name of the optimum.
     """
     if laboratory.lag != 0 or not math.isclose(region.interval * laboratory.periods_per_year, 1.0):
         raise ConfigError(
@@ -120,12 +127,12 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
 
 
 def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
-    """A row a rule: its figures, and how far its J is above the reference's, paired over the paths that they share.
+    """A row a rule: its figures, and its J compared with the reference's, paired over their common paths.
 
     J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
     gap, gap_error, gap_lower, gap_upper : J less the reference's, bp a year, its standard error and bounds.
-    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `laboratory.ratio`.
-    verdict : is the gap told apart from zero at this level?
+    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `simulate.ratio`.
+    verdict : "above" or "below" where the bounds of the gap exclude zero, else "not significant"; or "reference".
     """
     base, rows = played[reference], {}
     for name, one in played.items():
@@ -156,14 +163,18 @@ PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # g of the fron
 
 
 class Family(NamedTuple):
-    """Rules that differ in one or two settings. make : a rule of them.  settings : those tried."""
+    """Rules that differ in one or two settings.
+
+    make     : gives the rule of a setting.
+    settings : those that are tried.
+    """
 
     make: MakeRule
     settings: Sequence[tuple[float, ...]]
 
 
 def families(market: SimulatedMarket) -> dict[str, Family]:
-    """The families that are tuned, by name; what goes by a covariance is given the market's own."""
+    """The families that are tuned, by name; rules that use a covariance are given the market's own."""
     holding = market.holding
     known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
     priced = known | {"g": market.g}
@@ -182,7 +193,7 @@ def families(market: SimulatedMarket) -> dict[str, Family]:
 
 
 def untuned(market: SimulatedMarket) -> dict[str, Policy]:
-    """Rules as desks use them, and the closed form's own bands: nothing about them is fitted."""
+    """Common rules, and the closed form's own bands, by name: nothing about them is fitted."""
     holding = market.holding
     known: Any = market.covariance.tolist()
     return {
@@ -200,7 +211,12 @@ def untuned(market: SimulatedMarket) -> dict[str, Policy]:
 
 @dataclass(frozen=True)
 class TunedSettings:
-    """What tuning chose. settings : by family.  trials : rules played in all.  seed, paths : of the worlds."""
+    """The result of tuning.
+
+    settings : by family, the best.
+    trials   : number of rules tried in all.
+    seed, paths : of the simulated paths.
+    """
 
     settings: Mapping[str, tuple[float, ...]]
     trials: int
@@ -209,7 +225,13 @@ class TunedSettings:
 
 
 def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> TunedSettings:
-    """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
+    """The setting of each family with the lowest J on simulated paths; rules are evaluated on paths of another seed.
+
+    market  : the simulated market.
+    paths   : number of paths.
+    seed    : of the paths.
+    workers : number of threads.
+    """
     laboratory, chosen, trials = market.laboratory(paths, seed), {}, 0
     for name, family in families(market).items():
         losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
@@ -225,10 +247,10 @@ LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatilit
 
 
 class ScalingLaws(NamedTuple):
-    """How the optimum of one line grows with cost.
+    """How band and loss of one asset's optimum grow with cost.
 
     table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
-    width, loss : exponents of cost, by least squares of logarithms; the theory has 1/3 and 2/3.
+    width, loss : exponents of cost, by least squares of logarithms; in theory 1/3 and 2/3.
     """
 
     table: pd.DataFrame
@@ -237,9 +259,10 @@ class ScalingLaws(NamedTuple):
 
 
 def scaling_laws(g: float = 5.0) -> ScalingLaws:
-    """The optimal band of a 60/40 portfolio's line at several costs, by dynamic programming and in closed form.
+    """The optimal band of the asset of a 60/40 portfolio at several costs, by dynamic programming and in closed form.
 
-    Source: Janecek and Shreve (2004), as `research.rules.one_asset` has it.
+    g      : tracking penalty.
+    Source : Janecek and Shreve (2004), as in `research.rules.one_asset`.
     """
     rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
     for cost in COSTS:
@@ -261,14 +284,14 @@ def scaling_laws(g: float = 5.0) -> ScalingLaws:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Every rule in the worked market, and the usual ones in others.
+    """Every rule in the base case, and common rules in other markets.
 
-    table : as `gaps` gives it, the optimum first.
-    curves : the same of each family's settings, and of regions that are best at other prices of tracking; with columns
-    policy (the setting) and family.
-    markets : the same a market and rule, with columns policy and market; its reference is the optimum, or where none
-    is known the best rule played.
-    laws : as `scaling_laws` gives them.
+    table  : as `gaps` gives it, the optimum first.
+    curves : the same for each setting of each family, and for regions that are optimal at other tracking penalties;
+             with columns policy (the setting) and family.
+    markets : the same for each market and rule, with columns policy and market; the reference is the optimum, or where
+              none is known the best rule.
+    scaling_laws : as `scaling_laws` gives them.
     """
 
     market: SimulatedMarket
@@ -282,15 +305,18 @@ class Study:
 
     @property
     def computed_loss(self) -> float:
-        """J of the optimum by its programme, bp a year."""
+        """J of the optimum as its dynamic programme computes it, bp of NAV a year."""
         return 1e4 * self.region.value
 
     def sample(self, path: int = 0) -> pd.DataFrame:
-        """One path under the optimum, a row a week that counts: gaps as drifted, gaps as booked; fraction of NAV."""
+        """One path under the optimum, a row a week after the warm-up.
+
+        Gaps before and after booking, fraction of NAV.
+        """
         return weekly_gaps(self.laboratory, OptimalRegion(self.market.holding, self.region), path)
 
     def __repr__(self) -> str:
-        """A short table and what was found."""
+        """A short table and the findings."""
         return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
@@ -304,7 +330,15 @@ def study(
     workers: int = 1,
     markets: Mapping[str, SimulatedMarket] = MARKETS,
 ) -> Study:
-    """Tune in worlds of the next seed, then play every rule in those of this one. Raises ConfigError."""
+    """Tune on paths of the next seed, then play every rule on paths of this seed.
+
+    market  : the base case.
+    paths   : number of paths.
+    seed    : of the paths.
+    workers : number of threads.
+    markets : other markets by name.
+    Raises  : ConfigError for a number out of range.
+    """
     laboratory, region = market.laboratory(paths, seed), market.region()
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
     tried = families(market)
@@ -329,12 +363,19 @@ def study(
 
 
 def setting_words(setting: tuple[float, ...]) -> str:
-    """A setting as it is named in `Study.curves`."""
+    """A setting as `Study.curves` names it."""
     return ", ".join(f"{value:g}" for value in setting)
 
 
 def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
-    """`gaps` of the untuned rules that trade, and not each week; above the best of them where no optimum is known."""
+    """The table `gaps` of the untuned rules that trade, but not every week.
+
+    The reference is the optimum, or where none is known the best of the rules.
+    market  : the simulated market.
+    paths   : number of paths.
+    seed    : of the paths.
+    workers : number of threads.
+    """
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
     if len(market.target) <= 2:
@@ -344,7 +385,10 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
-    """Gaps of two lines on one path: columns first, second as drifted; first_after, second_after as booked."""
+    """Gaps of two assets on one path, fraction of NAV: first, second before booking.
+
+    First_after, second_after after it.
+    """
     record, target = laboratory.backtest(rule, path), np.array(laboratory.target)
     after = record.weights.to_numpy()
     grown = after[:-1] * (1.0 + record.market.returns[record.first + 1 :])

@@ -1,7 +1,7 @@
-"""Learners in a market whose best policy is known: how far above it each seed ends, on paths that none of them saw.
+"""Learners in a market whose optimal policy is known: each seed's loss above the optimum, on out-of-sample paths.
 
-Every learner learns from the same forty thousand weeks of the market's law, drawn from a seed of its own. What it
-learned and the optimum are then played on the same other paths, so that shocks cancel.
+Every learner trains on the same forty thousand simulated weeks. Its policy and the optimum are then played on the same
+other paths, so that random shocks cancel in their difference.
 """
 
 import time
@@ -40,9 +40,12 @@ OnStart = Callable[[str, int], None]  # told which learner learns, and from whic
 
 @dataclass(frozen=True, eq=False)
 class KnownOptimum:
-    """A problem, weekly decisions at the close that is seen, and the paths on which policies are held against its best.
+    """A simulated market with weekly decisions, traded at the close that is seen, and the paths for comparison.
 
-    fee : of an event, fraction of NAV.  paths, seed : ten years each, and what they are drawn from.
+    market : the simulated market.
+    fee    : of an event, fraction of NAV.
+    paths  : number of paths, of ten years each.
+    seed   : of the paths.
     """
 
     market: SimulatedMarket
@@ -52,7 +55,7 @@ class KnownOptimum:
 
     @cached_property
     def laboratory(self) -> Laboratory:
-        """The paths. A trade of all lines pays the fee: a ticket of an equal share of it for each."""
+        """The paths and costs. A trade of all assets pays the fee: an equal share is the ticket of each asset."""
         lines = len(self.market.target)
         costs = Costs.bps(lines, commission=1e4 * self.market.cost)
         return replace(
@@ -62,7 +65,7 @@ class KnownOptimum:
 
     @cached_property
     def region(self) -> Region:
-        """The optimum."""
+        """The optimal no-trade region."""
         p = self.market
         cost = np.full(len(p.target), p.cost)
         return optimal_region(
@@ -71,12 +74,12 @@ class KnownOptimum:
 
     @cached_property
     def best(self) -> Array:
-        """(W,) J of the optimum on each path, bp a year."""
+        """(W,) J of the optimum on each path, bp of NAV a year."""
         return region_losses(self.laboratory, self.region)
 
     @cached_property
     def weeks(self) -> Market:
-        """What is learned from: weeks of the law, as days of a calendar without holidays."""
+        """The simulated weeks of training, as days of a calendar without holidays."""
         returns = self.laboratory.model.returns(1, TRAINED_ON, LEARNED_FROM)[0]
         days = np.arange(np.datetime64("1901-01-04"), np.datetime64("2100-01-01"))
         names = tuple("ABCDEFGHIJ"[: returns.shape[1]])
@@ -87,7 +90,10 @@ class KnownOptimum:
         )  # fmt: skip
 
     def days(self, spec: Learned) -> TrainingDays:
-        """What a learner learns from. Raises ConfigError for an action whose trades would pay a part of a fee."""
+        """The training days of a learner.
+
+        Raises : ConfigError for an action whose trades would pay only part of the fee.
+        """
         if self.fee and spec.action not in ALL_LINES:
             raise ConfigError(
                 f"with a fee of an event action {spec.action!r} would pay only for the lines that it trades: use one "
@@ -98,7 +104,12 @@ class KnownOptimum:
 
 
 def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
-    """The learners of a market without fees, each with its budget in steps, or a share of it."""
+    """The learners of a market without fees, by name.
+
+    target : what to hold.
+    seeds  : one policy is trained for each.
+    share  : fraction of each learner's training budget, above 0 and at most 1.
+    """
     made = {
         "gradient, bands": Learned(target, 1_500_000, learner="gradient"),
         "ppo, bands": Learned(target, 1_500_000),
@@ -112,7 +123,7 @@ def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> 
 
 
 def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
-    """Those of a market where every event has a fee."""
+    """The learners of a market with a fee for every event, by name; parameters as in `learners`."""
     wide = PPOSettings(worlds=1024, batch=8192)
     made = {
         "ppo, hold or trade": Learned(target, 2_500_000, action="hold_or_trade", ppo=wide),
@@ -132,10 +143,13 @@ def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict
 def gaps_to_optimum(
     known: KnownOptimum, learners: Mapping[str, Learned], on_start: OnStart | None = None
 ) -> pd.DataFrame:
-    """A row a learner and seed, and one of the closed form's boxes where an event has no fee.
+    """A row for each learner and seed, and without a fee one for the closed form's boxes.
 
-    J : bp a year.  gap, lower, upper : J over the optimum's on the same paths, less 1, and 95 % bounds.
-    steps, seconds : decisions that it learned from, and the processor's seconds that it took.
+    Columns : J, bp of NAV a year; gap, lower, upper: J over the optimum's on the same paths, less 1, and its 95 %
+              bounds; steps, decisions of the training; seconds, its processor time.
+    known    : market, fee and paths.
+    learners : settings by name.
+    on_start : receives learner and seed before each training.
     """
     rows = []
     if not known.fee:
@@ -158,15 +172,16 @@ def gaps_to_optimum(
 
 
 def _gap(found: Array, best: Array) -> dict[str, float]:
-    """J, and its gap to the optimum's."""
+    """J, bp of NAV a year, and its relative gap to the optimum's."""
     over = ratio(found, best)
     return {"J": float(found.mean()), "gap": over.mean, "lower": over.lower, "upper": over.upper}
 
 
 def shipped(market: str) -> pd.DataFrame:
-    """The table of five seeds of each learner at the full budget that comes with the workbench: "plain" or "fee".
+    """The shipped results of five seeds of each learner at the full budget, for market "plain" or "fee".
 
-    `python -m benchmarks.learning` makes it again, and prints where.
+    `python -m benchmarks.learning` computes them again and prints where it writes them.
+    Raises : DataError for a file that cannot be read.
     """
     path = SHIPPED / f"{market}.csv"
     try:
@@ -176,7 +191,7 @@ def shipped(market: str) -> pd.DataFrame:
 
 
 def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
-    """What two tables of `gaps_to_optimum` say, without fees and with one: learners by their median."""
+    """Two tables of `gaps_to_optimum` in words, without and with a fee: learners in the order of their median gaps."""
     said = []
     for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
         gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")

@@ -1,7 +1,7 @@
-"""How far a learned policy is above the optimum, where that is known: one or two lines beside cash, plain costs.
+"""The gap of a learned policy to the optimum where that is known: one or two assets and cash, proportional costs.
 
-Policy and optimal region are played on the same normal days, whose mean and covariance are those that the policy's card
-has of its training days. Both decide at the end of each period and trade at the close that they see.
+Policy and optimal region are played on the same normal days, whose mean and covariance are those of the policy's
+training days. Both decide at the end of each period and trade at the close that they see.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,11 @@ TRAINED_ON = 600  # days that the worlds' settings are measured on; what is meas
 
 @dataclass(frozen=True)
 class Gap:
-    """J of a policy over that of the optimum, on the same paths; bp of NAV a year.
+    """J of a policy over that of the optimum on the same paths.
 
-    J, optimum, closed_form : means over paths, the last of the closed form's own boxes.
+    J, optimum, closed_form : means over paths, bp of NAV a year; the last of the closed form's own boxes.
     gap, lower, upper : J over the optimum's, less 1, and its 95 % bounds.
+    paths : number of paths.
     """
 
     J: float
@@ -48,7 +49,7 @@ class Gap:
 
 
 def why_no_optimum(card: Mapping[str, Any]) -> str:
-    """Why no optimum is known for a policy's last target, in words; nothing where one is."""
+    """The reason why no optimum is known for a policy's last target, in words; "" where one is known."""
     today = card["targets"][-1]
     if len(today["target"]) > 2 or len(card["assets"]) != len(today["target"]):
         return "it is known for one or two lines, and this policy has more"
@@ -64,7 +65,10 @@ def why_no_optimum(card: Mapping[str, Any]) -> str:
 
 
 def region_of(policy: LearnedPolicy) -> Region:
-    """The optimal region of the policy's problem: its last target, as often as it decides. Raises ConfigError."""
+    """The optimal region for the policy's last target and interval between decisions.
+
+    Raises : ConfigError as `optimal_region` does.
+    """
     lab = _laboratory(policy, 2)
     objective, model = policy.card["objective"], lab.model
     return optimal_region(
@@ -78,7 +82,7 @@ def region_of(policy: LearnedPolicy) -> Region:
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
-    """Play a policy, the closed form's boxes and the optimal region on the same paths."""
+    """The gap of a policy and of the closed form's boxes to the optimal region, on the same paths."""
     laboratory = _laboratory(policy, paths)
     best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, check=policy.every)).J  # type: ignore[arg-type]
     days = _days(policy, laboratory)
@@ -90,7 +94,12 @@ def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
 
 
 def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -> Array:
-    """(W,) J of an answer on each path of a laboratory, bp of NAV a year, after the steps that do not count."""
+    """(W,) J of a policy on each path of a laboratory after its warm-up, bp of NAV a year.
+
+    laboratory : the paths.
+    days       : targets, half-widths and covariances that features are measured in.
+    answer     : the policy.
+    """
     returns = laboratory.model.returns(laboratory.paths, laboratory.days, laboratory.seed)
     before = days.history.returns[:LOOKBACK]  # what is seen at the opening, and forgotten by the time that counts
     rows = np.concatenate([before, returns.reshape(-1, returns.shape[-1])])
@@ -135,7 +144,7 @@ def _laboratory(policy: LearnedPolicy, paths: int) -> Laboratory:
 
 
 def _days(policy: LearnedPolicy, laboratory: Laboratory) -> TrainingDays:
-    """What the worlds of a laboratory go by: its costs, and all that the policy measures gaps by."""
+    """The training days of a laboratory: its costs, with the policy's own scales."""
     spec = Learned(FixedWeights(laboratory.target), every=policy.every)  # type: ignore[arg-type]
     market = replace(laboratory, days=TRAINED_ON, warm_up=0).market(0)
     days = training_days(spec, market, laboratory.costs, laboratory.g, laboratory.periods_per_year, lag=0)

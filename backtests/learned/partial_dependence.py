@@ -1,8 +1,8 @@
-"""What a learned policy would answer: how wide its boxes are, and what it trades, at gaps that we choose.
+"""Partial dependence of a learned policy: the widths of its boxes and the size of its trades at chosen gaps.
 
-What is not chosen is as it was in training in the mean: the age of the last trade, the market's return and, where it is
-not what we ask about, its volatility. A line's gap is taken to come from its own return: the other lines and cash make
-up for it in proportion to their targets.
+All other features are at their training means: the age of the last trade, the market's return and, where it is not
+chosen, its volatility. An asset's gap comes from its own return: the other assets and cash offset it in proportion to
+their targets.
 """
 
 import numpy as np
@@ -16,9 +16,11 @@ HELD = ("age", "volatility regime", "market return")  # features that gaps do no
 
 
 def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = None) -> Array:
-    """(m, n) width of each line's box, in closed-form half-widths, at gaps (m, n) from the last target, of NAV.
+    """(m, n) width of each asset's box as a multiple of the closed-form half-width.
 
-    regime : value of the feature "volatility regime", or None for its mean in training.
+    policy : with action "bands".
+    gaps   : (m, n) weights less the last target, fraction of NAV.
+    regime : value of the feature "volatility regime"; None for its training mean.
     """
     scales, last = policy.scales, len(policy.scales.target) - 1
     seen = np.empty((len(gaps), len(policy.standard.mean)))
@@ -35,7 +37,12 @@ def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = N
 
 
 def single_line_gaps(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
-    """(m, n) gaps when one line has drifted by so many closed-form half-widths (m,) by its own return."""
+    """(m, n) gaps, fraction of NAV, after one asset drifted by its own return.
+
+    policy : its last target and half-widths are used.
+    line   : index of the asset.
+    drifts : (m,) drifts of the asset, in closed-form half-widths.
+    """
     target, width = policy.scales.target[-1], policy.scales.half_width[-1]
     others = -target / (1.0 - target[line]) if target[line] < 1.0 else np.zeros(len(target))
     others[line] = 1.0
@@ -44,24 +51,35 @@ def single_line_gaps(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
 
 
 def own_width_multiples(policy: LearnedPolicy, line: int, drifts: Array, regime: float | None = None) -> Array:
-    """(m,) width of a line's own box when it alone has drifted, see `single_line_gaps`."""
+    """(m,) width of an asset's own box, as a multiple of the closed-form half-width, after it alone drifted.
+
+    policy : with action "bands".
+    line   : index of the asset.
+    drifts : (m,) drifts of the asset, in closed-form half-widths.
+    regime : value of the feature "volatility regime"; None for its training mean.
+    """
     found: Array = width_multiples(policy, single_line_gaps(policy, line, drifts), regime)[:, line]
     return found
 
 
 def trade_sizes(policy: LearnedPolicy, line: int, drifts: Array) -> Array:
-    """(m,) what is traded of a line that has drifted alone, to the edge of its box, in closed-form half-widths."""
+    """(m,) signed trade, in closed-form half-widths, of an asset to the edge of its box after it alone drifted.
+
+    policy : with action "bands".
+    line   : index of the asset.
+    drifts : (m,) drifts of the asset, in closed-form half-widths.
+    """
     found: Array = np.maximum(np.abs(drifts) - own_width_multiples(policy, line, drifts), 0.0) * -np.sign(drifts)
     return found
 
 
 def held_lines(policy: LearnedPolicy) -> list[int]:
-    """The lines of the last target, the heaviest first."""
+    """Indices of the assets in the last target, the largest weight first."""
     target = policy.scales.target[-1]
     return [int(i) for i in np.argsort(-target, kind="stable") if target[i] > 0.0]
 
 
 def distance_outside(policy: LearnedPolicy, gaps: Array) -> Array:
-    """(m,) how far the worst line is outside its box, of NAV; below zero where nothing is traded. gaps : (m, n)."""
+    """(m,) largest distance of an asset from its box at gaps (m, n), fraction of NAV; negative without a trade."""
     found: Array = (np.abs(gaps) - width_multiples(policy, gaps) * policy.scales.half_width[-1]).max(axis=1)
     return found

@@ -1,4 +1,4 @@
-"""A stretch of a learned policy's backtest again: what it held, what it answered, and what was booked."""
+"""A learned policy's backtest day by day: its weight, its boxes, and its trades."""
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ from research.market.calendars import last_of
 
 
 def replay(played: Backtest, line: str) -> pd.DataFrame:
-    """A row a day: `weight` of a line after booking, `target`, and of the last answer `lower` and `upper`; `traded`.
+    """A row a day for one asset: `weight` after booking, `target`, `lower` and `upper` of the last box, and `traded`.
 
-    Where the answer was to hold there are no bounds (NaN).
-    Raises : ConfigError for a line that is not in the market, and for a backtest of another policy.
+    Weights are fractions of NAV; bounds are NaN where the last decision was to hold.
+    Raises : ConfigError for an asset that is not in the market, and for a backtest of a policy that was not learned.
     """
     policy, market = played.policy, played.market
     if not isinstance(policy, LearnedPolicy):

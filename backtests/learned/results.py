@@ -1,4 +1,4 @@
-"""What backtests measured of a learned policy: `results.json` beside its sealed cards, and all that is read from there.
+"""The results of a learned policy in backtests: `results.json` beside its cards, and how both are read.
 
 A folder of policies has a folder `seed-<number>` for each seed, or is itself the folder of one policy.
 """
@@ -27,10 +27,12 @@ DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
 
 
 class SavedPolicies(NamedTuple):
-    """Policies of one folder.
+    """The policies of one folder.
 
-    cards : by seed, the card of each.  folders : of the same.  stands : the seed that stands for them all.
-    results : what backtests measured, empty where nothing was.
+    cards   : by seed, the model card.
+    folders : by seed, where the policy is.
+    representative : the seed with the median J, which represents all seeds.
+    results : what backtests measured; empty without a test.
     """
 
     cards: Mapping[int, dict[str, Any]]
@@ -46,11 +48,13 @@ def results_of(
     marks: Mapping[str, float],
     run: str,
 ) -> dict[str, Any]:
-    """What a test found of a learned policy, as plain JSON values.
+    """What a test measured of a learned policy, as plain JSON values.
 
     training : of its seeds.
-    played, scores : by seed, the one that stands for them all among them.  run : that they belong to.
-    marks : J of other policies on the same days.
+    played   : by seed, its backtest; the representative seed must be among them.
+    scores   : of the same backtests.
+    marks    : by name, J of other policies on the same days, bp of NAV a year.
+    run      : id of the run that they belong to.
     """
     one = played[training.chosen]
     draws = drawn_means(np.column_stack([score.losses for score in scores.values()]), DRAWS)
@@ -81,7 +85,7 @@ def results_of(
 
 
 def with_optimality_gaps(found: SavedPolicies) -> SavedPolicies:
-    """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
+    """The same policies with each seed's gap to the optimum, or why there is none; known gaps are kept."""
     from backtests.learned.optimality_gap import gap_of, region_of, why_no_optimum
     from research.learning import LearnedPolicy
 
@@ -99,8 +103,8 @@ def with_optimality_gaps(found: SavedPolicies) -> SavedPolicies:
 def read_policies(folder: Path) -> SavedPolicies:
     """The policies of a folder.
 
-    Raises : DataError when there are none, when one is not as it was saved, when they are not of one training, or when
-             what was measured is that of others.
+    Raises : DataError when there are none, when a checksum does not match, when they are of several trainings, or when
+             the results belong to other policies.
     """
     own = _own(folder)
     if not own:
@@ -122,29 +126,29 @@ def read_policies(folder: Path) -> SavedPolicies:
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
-    """Write what was measured beside the cards, with the seals of the policies that it is of."""
+    """Write the results beside the cards, with the checksums of the policies that they belong to."""
     write_json(folder / RESULTS, {**results, "seals": checksums_of(folder)})
 
 
 def _own(folder: Path) -> list[Path]:
-    """The folders of policies of one name: itself, or those of its seeds."""
+    """The folders of the policies of one name: the folder itself, or those of its seeds."""
     return [folder] if (folder / CARD).exists() else sorted(folder.glob("seed-*"))
 
 
 def checksums_of(folder: Path) -> dict[str, str]:
-    """By folder of a seed, the seal that its card bears."""
+    """By the name of each seed's folder, the checksum on its card."""
     return {path.name if path != folder else "": checksum_of(path) for path in _own(folder)}
 
 
 def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
-    """J in training worlds with the last target, bp of NAV a year, of the policy or another rule; None if not known."""
+    """J of a rule on a card, in simulated paths of the last target, bp of NAV a year; None if not known."""
     targets = card.get("targets") or [{}]
     value = targets[-1].get("J", {}).get(rule)
     return None if value is None else float(value)
 
 
 def _representative(cards: Mapping[int, Mapping[str, Any]]) -> int:
-    """The seed with the median J, as `Training.chosen` has it."""
+    """The seed with the median J, as in `Training.chosen`."""
     order = sorted(cards, key=lambda seed: (loss(cards[seed]) or 0.0, seed))
     return order[(len(order) - 1) // 2]
 

@@ -1,7 +1,7 @@
-"""The universal rebalancer in markets that it never met: how far it is above the known optimum.
+"""The universal rebalancer in markets that it was not trained on: its gap to the known optimum.
 
-One line or two beside cash, weekly decisions at the close that is seen. No two markets have the same paths, of which
-three years go before the ten that count.
+One or two assets and cash, weekly decisions at the close that is seen. Each market has its own paths; three years are
+played before the ten that count.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ CLOSED = "closed form"
 
 
 def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
-    """Markets of one line and of two in turn: volatility 8 to 60 %, correlation -0.5 to 0.9, 1 to 50 bp, g 1 to 20."""
+    """Random markets with one and two assets in turn.
+
+    Volatility is 8 to 60 %, correlation -0.5 to 0.9, cost 1 to 50 bp, g 1 to 20.
+    """
     rng, found = np.random.default_rng(seed), []
     for k in range(count):
         n = 1 + k % 2
@@ -36,16 +39,18 @@ def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
 
 
 def lines_in(market: SimulatedMarket) -> Lines:
-    """What the network sees of a market."""
+    """A market's portfolio as the network sees it."""
     target, cost = np.array(market.target), np.full(len(market.target), market.cost)
     widths = half_widths(target, market.covariance, cost, market.g)
     return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
 
 
 def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
-    """(W,) J on each path, bp of NAV a year, after the weeks that do not count.
+    """(W,) J on each path after the warm-up, bp of NAV a year.
 
-    policy : whose network makes the boxes; None leaves them as wide as the closed form's, of which it gives multiples.
+    laboratory : the paths.
+    lines      : the portfolio as the network sees it.
+    policy     : its network gives the boxes; None for the closed form's boxes.
     """
     import torch
 
@@ -69,10 +74,15 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
 def gap(
     market: SimulatedMarket, policy: Trained, paths: int, seed: int, beside: Mapping[str, Rule] | None = None
 ) -> dict[str, float]:
-    """How far J is above the optimum in one market, as a fraction of it, on paths of this seed.
+    """The relative gap of J to the optimum in one market, by rule.
 
-    Under "universal" that of the network, under "error" its standard error over paths, under CLOSED that of the closed
-    form's widths in the same boxes; by name that of rules `beside`.
+    Keys are "universal" for the network, "error" for its standard error over paths, CLOSED for the closed form's
+    widths in the same boxes, and the names of the other rules.
+    market : the simulated market.
+    policy : the network.
+    paths  : number of paths.
+    seed   : of the paths.
+    beside : other rules by name.
     """
     laboratory, lines = market.laboratory(paths, seed), lines_in(market)
     best = play(laboratory, OptimalRegion(market.holding, market.region())).J
@@ -82,7 +92,7 @@ def gap(
 
 
 def median(values: Array | pd.Series) -> tuple[float, float, float]:
-    """The median over markets and its 95 % bounds, by bootstrap."""
+    """The median of values (markets,), in their own unit, and its 95 % bounds by bootstrap."""
     from scipy.stats import bootstrap
 
     found = np.asarray(values)

@@ -1,4 +1,4 @@
-"""The same decision, learned: in resampled worlds where money moves by the accounting step, and kept with a card."""
+"""Learned rebalancing rules: trained in simulated paths with the accounting's own costs, saved with a model card."""
 
 from research.learning.learners.settings import (
     CrossEntropySettings,

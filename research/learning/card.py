@@ -1,4 +1,4 @@
-"""What a learned policy says of itself: what it saw, how it was trained, what it was worth there. Plain JSON values."""
+"""The model card of a learned policy as plain JSON values: training data, settings, and its loss in simulated paths."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,16 @@ def card(
     reward_scale: float,
     references: dict[str, list[float]],
 ) -> dict[str, Any]:
-    """The card of one seed. references : name -> J of another rule for each target, bp of NAV a year."""
+    """The model card of one seed.
+
+    spec         : settings of the training.
+    days         : the training days.
+    seed         : of the training.
+    result       : what the seed learned.
+    standard     : how features are scaled.
+    reward_scale : factor of every reward.
+    references   : by name, J of another rule for each target, bp of NAV a year.
+    """
     market, answer = days.market, action_function(result.net, standard)
     return {
         "saw": {
@@ -62,12 +71,12 @@ def card(
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that training depends on."""
+    """By name, the versions of the libraries on which a training depends."""
     return {library: version(library) for library in LIBRARIES}
 
 
 def _features(days: TrainingDays, answer: ActionFunction, standard: FeatureScaling) -> dict[str, Any]:
-    """What it sees: how each feature is standardised, its distribution in training worlds, and what it is worth."""
+    """Each feature's scaling, its distribution in simulated paths, and its importance."""
     names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]
     seen, decisions = observed(days, answer)
     worth = importance(days, answer, len(names))
@@ -88,7 +97,7 @@ def _features(days: TrainingDays, answer: ActionFunction, standard: FeatureScali
 
 
 def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[str, Any]:
-    """What was measured for one set of lines, and J in bp of NAV a year in worlds that hold them."""
+    """One target: what was measured on its training days, and J in its simulated paths, bp of NAV a year."""
     market, scales = days.market, days.scales
     rows = slice(days.first_row[k], days.stop_row[k])
     excess = (market.returns[rows] - market.cash[rows, None]).mean(axis=0)

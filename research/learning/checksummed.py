@@ -1,7 +1,7 @@
-"""A folder with numbers (safetensors) and a card (JSON) under one seal. Reading them runs no code from either.
+"""A folder with arrays (safetensors) and a card (JSON) under one checksum. Reading it runs no code from either file.
 
-Each file is written beside its place and takes its name when it is whole; where only one of the two was written, the
-seal says so. What else lies in the folder stays.
+Each file is written under a temporary name and renamed when complete. If only one of the two was replaced, the
+checksum does not match. Other files in the folder are left alone. The card keeps the checksum under its key "seal".
 """
 
 import hashlib
@@ -19,7 +19,11 @@ NUMBERS, CARD = "policy.safetensors", "card.json"
 
 
 def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write both into `folder`; the same values give the same bytes."""
+    """Write card and arrays into `folder`, and give it back; the same values give the same bytes.
+
+    card   : JSON values.
+    arrays : by name, of any shape and unit.
+    """
     from safetensors.numpy import save as to_bytes
 
     numbers = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()})
@@ -33,9 +37,12 @@ def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str
 
 
 def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The card and the numbers. Raises DataError for a missing file, another format, or what is not as it was saved.
+    """The card and the arrays of a folder; arrays by name, of any shape and unit.
 
-    fix : what to do then.  format_ : of the card, where only one can be read.
+    fix     : sentence that ends each error and tells the reader what to do.
+    format_ : the only format of a card that is accepted; "" accepts all.
+    Raises  : DataError for a file that is missing or cannot be read, another format, or a checksum that does not
+              match.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
@@ -58,7 +65,10 @@ def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[st
 
 
 def checksum_of(folder: Path) -> str:
-    """The seal that its card bears: another network or card has another. Raises DataError where there is none."""
+    """The checksum in the card of `folder`; it changes with any change of card or arrays.
+
+    Raises : DataError where the card is missing or has none.
+    """
     try:
         return str(json.loads(_bytes(folder / CARD, "Restore it."))["seal"])
     except (ValueError, KeyError, TypeError) as error:
@@ -66,7 +76,7 @@ def checksum_of(folder: Path) -> str:
 
 
 def _no_number(word: str) -> None:
-    """Refuse NaN and infinities, which are no JSON and never saved."""
+    """Raise ValueError for NaN and infinities, which JSON does not have."""
     raise ValueError(f"{word} is no number")
 
 
@@ -78,6 +88,6 @@ def _bytes(path: Path, fix: str) -> bytes:
 
 
 def _checksum(card: Mapping[str, Any], numbers: bytes) -> str:
-    """sha256 over the card's values and the numbers: it breaks when either file is changed, cut, or exchanged."""
+    """sha256 over the card's values and the arrays' bytes: it changes when either file is edited, cut or exchanged."""
     text = json.dumps(card, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode() + b"\0" + numbers).hexdigest()

@@ -1,7 +1,7 @@
-"""The worlds as learners take them: many at once for stable-baselines3, and one for whatever speaks gymnasium.
+"""The simulated paths as reinforcement-learning environments: many at once for stable-baselines3, one for gymnasium.
 
-Both are imported here: import this module where it is used. The third face, through which gradients flow, is
-`torch_worlds`.
+stable-baselines3 and gymnasium are imported here: import this module only where it is used. `torch_worlds` is the
+third form, through which gradients flow.
 """
 
 from collections.abc import Mapping
@@ -31,21 +31,21 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})  # is told of a world that goe
 
 
 def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
-    """Numbers in [-1, 1], or for "hold_or_trade" a choice: 0 to hold, 1 to trade."""
+    """The space of an action for `lines` assets: numbers in [-1, 1]; for "hold_or_trade" 0 to hold and 1 to trade."""
     if action == "hold_or_trade":
         return spaces.Discrete(2)
     return spaces.Box(-1.0, 1.0, (action_size(action, lines),), np.float32)
 
 
 def _check_counts(**counts: Any) -> None:
-    """Refuse what is not a whole number above zero. Raises ConfigError."""
+    """Raise ConfigError for a count that is not a whole number above zero."""
     for name, value in counts.items():
         if not is_whole(value) or value < 1:
             refuse(f"{name} is", value, "give a whole number, 1 or more.")
 
 
 def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: Any, seed: Any) -> None:
-    """Refuse what no worlds can be made of. Raises ConfigError."""
+    """Raise ConfigError for arguments from which no environment can be made."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
     fix, seen = "give that which `measure_scaling` measures on these days.", len(SHARED) + len(days.market.assets)
@@ -63,16 +63,19 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
 
 
 def _check_seed(seed: Any) -> None:
-    """Refuse what is no seed. Raises ConfigError."""
+    """Raise ConfigError for a seed that is not a whole number, 0 or more, or a list of them."""
     streams = seed if isinstance(seed, list) else [seed]
     if not streams or not all(is_whole(each) and each >= 0 for each in streams):
         refuse("seed is", seed, "give a whole number, 0 or more, or a list of them.")
 
 
 def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
-    """(W, m) numbers of what W agents took, (W, m), or of "hold_or_trade" (W,) choices: these become -1 or 1.
+    """The numbers of the actions of W agents.
 
-    Raises : PolicyError for a choice that is none.
+    action  : its kind, one of `ACTIONS`.
+    taken   : (W, m) numbers, dimensionless; for "hold_or_trade" (W,) choices, 0 or 1.
+    Returns : (W, m) numbers; a choice becomes -1 or 1.
+    Raises  : PolicyError for a choice other than 0 and 1.
     """
     if action == "hold_or_trade":
         if not np.isin(taken, (0, 1)).all():
@@ -82,12 +85,13 @@ def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
 
 
 class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
-    """One world of the training days. A step is one decision: the box, its booking, and the days to the next decision.
+    """One simulated path as a gymnasium environment. A step is one decision: the trade, and the days to the next
+    decision.
 
     observation : (k,) standardised features.
     action      : see `research.learning.actions`; for "hold_or_trade" 0 or 1.
-    reward      : of the decision, times `reward_scale`; info["nav"] is the wealth after it, 1 at the opening.
-    An episode ends by truncation, after `episode` decisions. kind : the target that it holds, the last by default.
+    reward      : of the decision, times `reward_scale`; info["nav"] is the NAV after it, 1 at the start.
+    An episode ends by truncation, after `episode` decisions.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
@@ -103,7 +107,17 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         kind: int = -1,
         seed: int = 0,
     ) -> None:
-        """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
+        """An environment that waits for `reset`.
+
+        days         : the training days.
+        standard     : how features are scaled.
+        reward_scale : factor of every reward.
+        episode      : decisions in an episode.
+        reward       : of a decision; minus J by default.
+        kind         : index of the target that the portfolio holds, the last by default.
+        seed         : of the days that are drawn.
+        Raises       : ConfigError for an argument out of range.
+        """
         _check(days, standard, reward, reward_scale, episode, seed)
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
             refuse("kind is", kind, f"give one of the {len(days.share)} targets of the days, from 0 on.")
@@ -118,7 +132,12 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         return RewardedWorlds(Worlds(self.days, self._kind, self.episode, seed), *self._made)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Open the world anew, on other days; a seed says on which."""
+        """Start an episode on newly drawn days.
+
+        seed    : of the days; None goes on with the generator.
+        options : ignored.
+        Returns : (k,) standardised features, and an empty info.
+        """
         super().reset(seed=seed)
         if seed is None:
             self._rewarded.reopen(self._rewarded.worlds.everyone)
@@ -128,7 +147,13 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         return self._rewarded.see(self._rewarded.worlds.everyone)[0], {}
 
     def step(self, action: NDArray[Any]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Decide once. Raises PolicyError where no episode has begun, or a reward is not a number."""
+        """Make one decision.
+
+        action  : (m,) numbers in [-1, 1], or 0 or 1 for "hold_or_trade".
+        Returns : (k,) standardised features, the reward, False, whether the episode was truncated, and the NAV as
+                  info.
+        Raises  : PolicyError before `reset` and after the end of an episode, and as `RewardedWorlds.act` does.
+        """
         if self._left == 0:
             raise PolicyError("the episode is over, or none has begun: call reset.")
         reward = self._rewarded.act(as_numbers(self.days.action, np.asarray(action)[None]))
@@ -138,9 +163,9 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
 
 
 class RebalancingWorlds(VecEnv):
-    """W worlds at once, each as `RebalancingEnv` has one: days, targets and their shares are those of `days`.
+    """W simulated paths at once as a vector environment of stable-baselines3; each is as in `RebalancingEnv`.
 
-    Episodes end by truncation, after `episode` decisions; the first ones sooner, each world at another step.
+    Episodes end by truncation, after `episode` decisions. First episodes are shorter, so that their ends are spread.
     """
 
     def __init__(
@@ -154,7 +179,17 @@ class RebalancingWorlds(VecEnv):
         seed: int | list[int],
         reward: Reward | None = None,
     ) -> None:
-        """Draw the worlds: days, targets, shares as `days` has them. Raises ConfigError for a number out of range."""
+        """Draw the paths, with targets in the shares of `days`.
+
+        days         : the training days.
+        standard     : how features are scaled.
+        reward_scale : factor of every reward.
+        worlds       : number of paths, W.
+        episode      : decisions in an episode.
+        seed         : of the days that are drawn.
+        reward       : of a decision; minus J by default.
+        Raises       : ConfigError for an argument out of range.
+        """
         _check_counts(worlds=worlds)
         _check(days, standard, reward, reward_scale, episode, seed)
         self._streams, self._reseeded = seed if isinstance(seed, list) else [seed], False
@@ -165,14 +200,14 @@ class RebalancingWorlds(VecEnv):
         super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """From the next reset on, be what worlds made with this seed are; None leaves them as they are."""
+        """Use this seed from the next reset on; None changes nothing."""
         if seed is not None:
             _check_seed(seed)
             self._streams, self._reseeded = [*self._streams[:-1], int(seed)], True
         return [seed] * self.num_envs
 
     def reset(self) -> Floats:
-        """Draw every world anew, and stagger the ends of the first episodes."""
+        """Draw every path anew and spread the ends of the first episodes; gives (W, k) standardised features."""
         everyone = self._rewarded.worlds.everyone
         if self._reseeded:
             self._rewarded.worlds.reseed(self._streams)
@@ -182,11 +217,16 @@ class RebalancingWorlds(VecEnv):
         return self._rewarded.see(everyone)
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Keep the actions (W, m), or choices (W,), for `step_wait`."""
+        """Store the actions (W, m), or choices (W,), for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Floats, Floats, NDArray[np.bool_], Infos]:
-        """Play the actions. Raises PolicyError for a reward that is not a number."""
+        """Make the stored decisions.
+
+        Returns : (W, k) standardised features, (W,) rewards, (W,) whether an episode ended, and an info for each path.
+                  Where an episode ended, the features are those of the next one's start.
+        Raises  : PolicyError as `RewardedWorlds.act` does.
+        """
         rewards = self._rewarded.act(as_numbers(self._rewarded.worlds.days.action, self._actions)).astype(np.float32)
         self._left -= 1
         seen, done = self._rewarded.see(self._rewarded.worlds.everyone), self._left == 0
@@ -201,10 +241,10 @@ class RebalancingWorlds(VecEnv):
         return seen, rewards, done, infos
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""
 
     def snapshot(self) -> tuple[Arrays, dict[str, Any]]:
-        """All that the worlds are at this close, arrays and plain values, for `restore`."""
+        """The state of all paths for `restore`: arrays by name, and JSON values."""
         worlds = self._rewarded.worlds
         arrays = {f"state/{name}": values.copy() for name, values in worlds.state._asdict().items()}
         arrays |= {f"memory/{name}": values.copy() for name, values in self._rewarded.memory._asdict().items()}
@@ -214,7 +254,7 @@ class RebalancingWorlds(VecEnv):
         }
 
     def restore(self, arrays: Arrays, record: dict[str, Any]) -> None:
-        """Become what `snapshot` gave."""
+        """Go back to a state that `snapshot` gave."""
         worlds = self._rewarded.worlds
         for name, values in worlds.state._asdict().items():
             values[...] = arrays[f"state/{name}"]
@@ -223,18 +263,18 @@ class RebalancingWorlds(VecEnv):
         worlds.generator_state, self._rewarded.steps = record["generator"], record["steps"]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The attribute, once for each world asked for; there is nothing to render."""
+        """The attribute, once for each of the paths `indices`; no path can be rendered."""
         value = None if attr_name == "render_mode" else getattr(self, attr_name)
         return [value for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> NoReturn:
-        """Raises PolicyError: all worlds share their settings."""
+        """Raise PolicyError: all paths share their settings."""
         raise PolicyError(f"{attr_name} is shared by all worlds: make other worlds.")
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> NoReturn:
-        """Raises PolicyError: a world has no methods of its own."""
+        """Raise PolicyError: a path has no methods of its own."""
         raise PolicyError(f"{method_name} is not a method of a world: call it on all of them.")
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
-        """No world is wrapped."""
+        """False for each of the paths `indices`."""
         return [False for _ in self._get_indices(indices)]

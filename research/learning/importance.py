@@ -1,4 +1,4 @@
-"""What each feature is worth to a learned policy: how much J rises when it tells of another world."""
+"""Permutation importance: how much J of a learned policy rises when a feature is shuffled between simulated paths."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ SEED = 0  # of the shuffles
 
 
 class Importance(NamedTuple):
-    """What J rises by, bp of NAV a year, when features are shuffled, one at a time.
+    """The rise of J when one of k features is shuffled, bp of NAV a year.
 
-    rise : (k,) mean over worlds.  error : (k,) its standard error; the worlds' days are the same with and without.
+    rise  : (k,) mean over paths.
+    error : (k,) its standard error; paths are the same with and without the shuffle.
     """
 
     rise: Array
@@ -23,12 +24,16 @@ class Importance(NamedTuple):
 
 
 def importance(days: TrainingDays, answer: ActionFunction, features: int, worlds: int = WORLDS) -> Importance:
-    """The importance of each of so many features, in judged worlds that hold the lines of the last training day.
+    """The importance of each feature, in paths of the last target as the training days were.
 
-    At every decision the worlds exchange what the feature tells them, by a permutation of their own; the policy goes on
-    from where that leads it. A feature that stands for another one as well is worth little by itself.
-    Source : Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but
-             many are useful, section 3.
+    At every decision the paths exchange the values of one feature by a random permutation; the policy goes on from
+    where that leads it. A feature that is correlated with another has little importance by itself.
+    days     : the training days.
+    answer   : the policy.
+    features : their number, k.
+    worlds   : number of paths.
+    Source   : Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but
+               many are useful, section 3.
     """
     days, kind = days.without_variation, len(days.share) - 1
     whole = evaluate_paths(days, kind, answer, worlds)
@@ -38,7 +43,7 @@ def importance(days: TrainingDays, answer: ActionFunction, features: int, worlds
 
 
 def _shuffled(answer: ActionFunction, feature: int) -> ActionFunction:
-    """An answer to what is seen, but for one feature, which is that of another world."""
+    """The same policy, but one feature is taken from another path."""
     rng = np.random.default_rng([SEED, feature])
 
     def misled(seen: Array) -> Floats:

@@ -1,4 +1,4 @@
-"""Seeds side by side in processes: the same results however many there are, progress of all together, a clean stop."""
+"""Seeds in parallel processes: the same results for any number of processes, one progress bar, a clean stop."""
 
 import os
 import signal
@@ -21,18 +21,21 @@ POLL_SECONDS = 0.2  # seconds between two looks at the progress
 
 
 class Stopped(RuntimeError):
-    """A job was told to stop before its end."""
+    """A job was stopped before its end."""
 
 
 def run_seeds(
     job: Job[T], seeds: Sequence[int], workers: int, progress: TotalProgress, executor: Executor | None = None
 ) -> list[T]:
-    """The results of `job` for every seed, in their order.
+    """The results of `job` for every seed, in the order of the seeds.
 
-    workers : processes of our own; with one, all happens in this process.
-    executor : someone else's processes instead, such as a cluster's; progress is then told a whole seed at a time. (Not
-               threads: stable-baselines3 draws from generators that all threads of a process share.)
-    Whatever ends this early, an interrupt too, stops the processes before it goes on.
+    Whatever ends this early, an interrupt too, stops all processes first.
+    job      : function of a seed and of a report of its steps.
+    seeds    : of the jobs.
+    workers  : processes of our own; with 1 everything runs in this process.
+    progress : receives the number of steps of all jobs together.
+    executor : processes of another pool instead, such as a cluster's; progress then counts whole seeds. (Not threads:
+               stable-baselines3 draws from generators that all threads of a process share.)
     """
     if executor is not None:
         return _elsewhere(job, seeds, progress, executor)
@@ -94,7 +97,7 @@ def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, progress: Tot
 
 
 def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
-    """The job in a process of its own: it writes its steps on the board, and ends when told to, or orphaned."""
+    """Run the job in its own process: it writes its steps to the counters, and ends when told to stop or orphaned."""
     board = np.memmap(path, np.int64, "r+")
 
     def report(steps: int) -> None:
@@ -108,13 +111,13 @@ def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
 
 
 def _ignore_interrupts() -> None:
-    """An interrupt from the keyboard reaches every process: the first one answers for all."""
+    """Ignore keyboard interrupts in workers: every process receives them, and the parent stops them all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _shared_counters(seeds: int) -> Iterator[str]:
-    """A file of counters that processes share: the steps of each seed, and at the end whether to stop."""
+    """A file of counters that processes share: the steps of each seed, and last a flag to stop."""
     with tempfile.TemporaryDirectory(prefix="learning-") as folder:
         path = Path(folder) / "steps"
         np.zeros(seeds + 1, np.int64).tofile(path)

@@ -1,4 +1,4 @@
-"""A rule that was learned: what it saw, what it answers, and how it is kept."""
+"""A learned policy: its decision, its network and scaling, and how it is saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,13 +29,17 @@ SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 @dataclass(frozen=True, eq=False)
 class LearnedPolicy:
-    """What the state asks for, by its action, at the last session of every period; made by `train`.
+    """A policy network that decides at the last session of every period; `train` makes it.
 
-    allocation : what to hold.  every : the period.  assets : the lines, in the market's order.
-    seen     : the last date that it learned from; it decides from there on.
-    scales, standard, net : what it measures gaps by, what it standardises features by, and its network.
-    card     : what it saw, how it was trained and what it was worth there, in plain JSON values.
-    action   : what its answer means, one of `research.learning.actions`.
+    allocation : what to hold.
+    every      : the period.
+    assets     : the assets, in the market's order.
+    seen       : the last day that it was trained on; it does not decide before that day.
+    scales     : targets, half-widths and covariances that its features are measured in.
+    standard   : how features are scaled.
+    net        : its network.
+    card       : its model card, plain JSON values: training data, settings, and its loss in simulated paths.
+    action     : what its numbers mean, one of `research.learning.actions`.
     """
 
     allocation: Allocation
@@ -55,9 +59,9 @@ class LearnedPolicy:
         return f"{LEARNED[self.action]} learned, asked each {self.every}"
 
     def decide(self, view: View) -> Hold | Trade:
-        """Hold, or trade into the box of its answer; asked at the last scheduled session of its period.
+        """Hold, or trade into the box that the network gives; it is due at the last session of its period.
 
-        Raises : PolicyError on a date before the last that it saw, for other lines, or for a target that it was not
+        Raises : PolicyError before the last day of its training, for other assets, and for a target that it was not
                  trained for.
         """
         self._check(view)
@@ -71,14 +75,14 @@ class LearnedPolicy:
         return decide_in(rows | {"lower": lower, "upper": upper}, view, "learned", float(part[0]), again=False)
 
     def features(self, view: View) -> Array:
-        """(k,) what it sees of a view, as its card names it."""
+        """(k,) the features of a view before scaling, in the order and units of `research.learning.state`."""
         past, kind, out = view.past, self._kind(view), np.empty(len(self.standard.mean))
         recent = strategic_returns(self.scales.target, kind, past.returns[-LOOKBACK:], past.cash[-LOOKBACK:])
         observe(view.weights, recent, view.days_since_trade, self.scales, kind, out)
         return out
 
     def answer(self, view: View) -> Floats:
-        """(m,) the numbers that it answers, as `research.learning.actions` reads them."""
+        """(m,) the numbers of its action on a view, as `research.learning.actions` reads them."""
         seen = np.empty((1, len(self.standard.mean)), np.float32)
         standardise(self.features(view)[None], self.standard, seen)
         numbers = np.empty((1, len(self.net.bias_2)), np.float32)
@@ -86,16 +90,22 @@ class LearnedPolicy:
         return numbers[0]
 
     def save(self, folder: str | Path) -> Path:
-        """Write `policy.safetensors` and `card.json` into `folder`, made where it is missing; gives the folder."""
+        """Write `policy.safetensors` and `card.json` into `folder`, created if missing, and give the folder.
+
+        Raises : ConfigError for an allocation that cannot be saved without its code.
+        """
         return _save(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> "LearnedPolicy":
-        """The policy that `save` wrote: numbers and text, and no code. Raises DataError when they are not whole."""
+        """The policy in a folder that `save` wrote; no code is run from it.
+
+        Raises : DataError for a file that is missing, damaged, or of another format.
+        """
         return _load(Path(folder))
 
     def __repr__(self) -> str:
-        """One line: what it holds, when it decides, its seed, and what it saw."""
+        """One line: what it holds, when it decides, its seed, and the last day of its training."""
         return (
             f"LearnedPolicy({self.allocation!r}, every={self.every!r}, seed={self.card.get('seed')}, "
             f"seen={self.seen:%Y-%m-%d})"
@@ -115,7 +125,7 @@ class LearnedPolicy:
             )
 
     def _kind(self, view: View) -> int:
-        """The row of its scales that belongs to the target in force."""
+        """The row of its scales for the target in force."""
         same = np.abs(self.scales.target - view.target).max(axis=1) < SAME
         if not same.any():
             strange = np.flatnonzero((view.target != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
@@ -132,7 +142,7 @@ class LearnedPolicy:
 
 
 def _save(policy: LearnedPolicy, folder: Path) -> Path:
-    """Write a policy as `folder`; the same policy gives the same bytes."""
+    """Write a policy into `folder`; the same policy gives the same bytes."""
     arrays = {
         **policy.net._asdict(),
         **policy.standard._asdict(),
@@ -152,7 +162,7 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
 
 
 def _load(folder: Path) -> LearnedPolicy:
-    """The policy in `folder`. Raises DataError when a file is missing, of another format, or not as it was saved."""
+    """The policy in `folder`. Raises DataError for a file that is missing, damaged, or of another format."""
     card, arrays = read_checksummed(folder, FIX, FORMAT)
     try:
         return _policy(card, arrays)
@@ -161,7 +171,7 @@ def _load(folder: Path) -> LearnedPolicy:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a policy of any format, whose seal is whole. Raises DataError as `load` does."""
+    """The card of a policy of any format, its checksum verified. Raises DataError as `LearnedPolicy.load` does."""
     return read_checksummed(folder, FIX)[0]
 
 

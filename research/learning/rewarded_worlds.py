@@ -1,4 +1,4 @@
-"""Worlds that pay a reward for every decision."""
+"""Simulated paths that pay a reward for every decision."""
 
 import numpy as np
 
@@ -11,31 +11,37 @@ from research.learning.worlds import Worlds
 
 
 class RewardedWorlds:
-    """Worlds and what they remember for rewards: what every learner by trial plays in."""
+    """W simulated paths with the memory that rewards need: the environment of learners by trial and error."""
 
     def __init__(self, worlds: Worlds, standard: FeatureScaling, reward: Reward, scale: float) -> None:
-        """Pay `reward` times `scale`."""
+        """Pay a reward in these paths.
+
+        worlds   : the paths.
+        standard : how features are scaled.
+        reward   : the reward of a decision.
+        scale    : factor of every reward.
+        """
         self.worlds, self.memory = worlds, Memory.of(worlds.nav, worlds.cash, worlds.days.moments)
         self.steps = 0
         self._standard, self._reward, self._scale = standard, reward, scale
 
     def reopen(self, which: Rows) -> None:
-        """Draw other days for the worlds `which`, and open them anew."""
+        """Draw new days for the paths with numbers `which` (·,), and start these anew."""
         self.worlds.reopen(which)
         worlds = self.worlds
         self.memory.reopen(which, worlds.nav[which], worlds.cash[which], worlds.days.moments)
 
     def see(self, which: Rows) -> Floats:
-        """(·, k) standardised features of the worlds `which`."""
+        """(·, k) standardised features of the paths with numbers `which` (·,)."""
         out = np.empty((len(which), len(self._standard.mean)), np.float32)
         standardise(self.worlds.features(which), self._standard, out)
         return out
 
     def act(self, numbers: Floats) -> Array:
-        """(W,) rewards of numbers (W, m).
+        """(W,) rewards of the actions `numbers` (W, m), which are in [-1, 1] as in `research.learning.actions`.
 
-        Raises : PolicyError for numbers of another shape, and for one of them or a reward that is not finite: it names
-                 world, step and action.
+        Raises : PolicyError for numbers of another shape, and for a number or a reward that is not finite; it names
+                 path, step and action.
         """
         wanted = len(self.worlds), action_size(self.worlds.days.action, self.worlds.state.units.shape[1])
         if numbers.shape != wanted:

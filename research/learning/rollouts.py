@@ -1,4 +1,4 @@
-"""Worlds played out: the J that an answer earns in them, and what features and rewards are standardised by."""
+"""Simulated paths under a policy: J of the policy, and the scaling of features and rewards."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,14 +23,15 @@ REWARD = 0.1  # mean size of the closed form's rewards: a return over a hundred 
 
 
 def with_band_actions(days: TrainingDays) -> TrainingDays:
-    """The same days, where the action is a box of the closed form's widths at zero."""
+    """The same days with action "bands": at zero, the closed form's boxes."""
     return replace(days, action="bands")
 
 
 def measure_scaling(days: TrainingDays, spec: Learned) -> tuple[FeatureScaling, float]:
-    """Mean and deviation of each feature under the closed form, and what makes the mean size of its rewards REWARD.
+    """How features are scaled, and the factor that makes the mean absolute reward of the closed form equal to REWARD.
 
-    A line's own drift is taken from the worlds that hold the line.
+    Both are measured in paths under the closed form. An asset's own drift is measured only in paths that hold the
+    asset.
     """
     worlds = Worlds(with_band_actions(days), days.kinds(WORLDS), spec.episode, [SCALING])
     still, memory = closed_form(days), Memory.of(worlds.nav, worlds.cash, days.moments)
@@ -50,12 +51,12 @@ def measure_scaling(days: TrainingDays, spec: Learned) -> tuple[FeatureScaling, 
 
 
 def closed_form(days: TrainingDays) -> ActionFunction:
-    """The closed form's own boxes, `with_band_actions`."""
+    """The closed form's own boxes, as an action of kind "bands"; see `with_band_actions`."""
     return lambda features: np.zeros((len(features), days.scales.target.shape[1]), np.float32)
 
 
 def action_function(net: Network, standard: FeatureScaling) -> ActionFunction:
-    """The actions of a network."""
+    """The function from features (W, k) to the numbers of the action (W, m) of a network."""
 
     def answer(features: Array) -> Floats:
         seen = np.empty(features.shape, np.float32)
@@ -70,9 +71,14 @@ def action_function(net: Network, standard: FeatureScaling) -> ActionFunction:
 def evaluate(
     days: TrainingDays, kind: int, answer: ActionFunction | None, worlds: int = WORLDS, stream: int = EVALUATION
 ) -> float:
-    """J of an answer, bp of NAV a year, in worlds of one kind, in draws that no learner met; without one, of holding.
+    """J of a policy, bp of NAV a year, in simulated paths of one target that no learner trained on.
 
-    The days drawn are the same for every answer, and as they were.  stream : where they are drawn from.
+    The days drawn are the same for every policy, without variation.
+    days   : the training days.
+    kind   : index of the target.
+    answer : the policy; None holds throughout.
+    worlds : number of paths.
+    stream : of random days, from which the paths are drawn.
     """
     return days.annual(evaluate_paths(days.without_variation, kind, answer, worlds, stream))
 
@@ -80,7 +86,15 @@ def evaluate(
 def evaluate_paths(
     days: TrainingDays, kind: int, answer: ActionFunction | None, worlds: int = WORLDS, stream: int = EVALUATION
 ) -> Array:
-    """(worlds,) daily terms of J in each of the worlds of `evaluate`, a decision; varied where `days` are."""
+    """(worlds,) mean daily terms of J a decision, fraction of NAV, in each path of `evaluate`; with the variation of
+    `days`.
+
+    days   : the training days.
+    kind   : index of the target.
+    answer : the policy; None holds throughout.
+    worlds : number of paths.
+    stream : of random days, from which the paths are drawn.
+    """
     decisions = -(-SESSIONS // days.sessions)
     played = Worlds(days, np.full(worlds, kind), decisions, [stream, kind])
     terms = np.zeros(worlds)
@@ -90,5 +104,5 @@ def evaluate_paths(
 
 
 def evaluate_targets(days: TrainingDays, answer: ActionFunction | None) -> list[float]:
-    """J of an answer for each target, see `evaluate`."""
+    """J of a policy for each target, bp of NAV a year, see `evaluate`."""
     return [evaluate(days, kind, answer) for kind in range(len(days.share))]

@@ -1,4 +1,4 @@
-"""What a learned rule is before it is trained: its target, its budget, its worlds."""
+"""The settings of a learned rule before it is trained: target, training budget, simulated paths, learner."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
@@ -31,30 +31,31 @@ LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when t
 
 @dataclass(frozen=True)
 class Learned:
-    """A rule that is still to be learned (`train`): at the end of each period a box, as wide as the state asks.
+    """The settings of a rule that `train` learns. Decisions are at the end of each period.
 
-    allocation    : what to hold; its target changes only when a line is listed (FixedWeights, EqualWeights).
-    steps         : decisions a seed learns from, at the least: updates are whole (`whole_steps`).
-    seeds         : one policy is trained from each.
+    allocation    : what to hold; its target changes only when an asset is listed (FixedWeights, EqualWeights).
+    steps         : minimum number of decisions that a seed learns from; updates are whole, see `whole_steps`.
+    seeds         : one policy is trained for each.
     every         : "day", "week" or "month": it decides at the last session of each.
-    block         : mean length of the blocks of days that worlds are made of, sessions: long enough to keep a spell
-                    of high volatility together, short enough that a year draws from many.
-    current_share : of the worlds, those that hold the lines listed on the last training day. The others hold what was
-                    listed at earlier times, in proportion to the days on which it was: so a learner meets regimes
-                    that the youngest line has not lived through.
-    variation     : how far volatilities, correlations and costs of the worlds lie from those of the training days, by
-                    default not at all. Whatever it learned in, it is judged in worlds as the days were.
-    episode       : decisions until a world is drawn anew; its end is truncation, not ruin.
-    action        : what it decides, see `research.learning.actions`. Where costs are proportional only boxes come near
-                    the optimum; with a ticket, to hold or to trade, and how far.
-    reward        : what it learns for; it is judged by J whatever that is.
-    learner       : the learner (`research.learning.learners`): "ppo", "sac" and "dqn" by trial and reward;
-                    "gradient" through the accounting itself, for bands, where costs are proportional; "cross_entropy"
-                    by drawing a few parameters, the control that any other has to beat.
-    patience      : points of the learning curve, of twelve in all, without a new lowest J, after which a seed stops
-                    and keeps the network of the lowest; 0 never stops, and keeps the last.
-    device        : "cpu", where a seed repeats to the bit, or "cuda", where stable-baselines3's networks are: these are
-                    so small that it is slower.
+    block         : mean length of the blocks of days that paths are made of, sessions: long enough for volatility
+                    clusters, short enough that a year draws many.
+    current_share : share of the paths with the assets listed on the last training day. The others hold what was listed
+                    earlier, in proportion to the days on which it was: so training sees regimes from before the
+                    youngest asset.
+    variation     : range of volatilities, correlations and costs of the training paths around those of the training
+                    days, by default none. Evaluation uses the training days as they were.
+    episode       : decisions until a path is drawn anew; its end is truncation, not ruin.
+    action        : what is decided, see `research.learning.actions`. With proportional costs only boxes come near the
+                    optimum; with fixed costs a trade/hold gate and a fraction do.
+    reward        : what training maximises; evaluation is always by J.
+    learner       : "ppo", "sac" or "dqn" (reinforcement learning), "gradient" (through the accounting itself, for
+                    bands with proportional costs), or "cross_entropy" (random search over a few parameters, the
+                    baseline that the others must beat); see `research.learning.learners`.
+    patience      : early stopping: a seed stops after so many of the twelve points of its learning curve without a new
+                    lowest J, and keeps the network of the lowest. 0 never stops, and keeps the last network.
+    device        : of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is slower
+                    for networks this small.
+    ppo, sac, dqn, gradient, cross_entropy : settings of each learner; give only those of the learner in use.
     Raises        : ConfigError for a setting out of range, an allocation that is refitted, or a learner that cannot
                     learn the action.
     """
@@ -127,18 +128,18 @@ class Learned:
 
     @property
     def whole_steps(self) -> int:
-        """Decisions that a seed really learns from: whole updates."""
+        """Decisions that a seed learns from: `steps`, rounded up to whole updates."""
         return -(-self.steps // self.learner_settings.update) * self.learner_settings.update
 
     def settings(self) -> dict[str, Any]:
-        """Every setting but the allocation, as plain JSON values; of the learners only those of the one in use."""
+        """Every setting but the allocation, as plain JSON values; of the learners' settings only those in use."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", *LEARNERS)}
         nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.learner)}
         return own | {"seeds": list(self.seeds), **nested}
 
 
 def _check_learner(by: str, action: str, reward: Reward) -> None:
-    """Refuse what a learner cannot learn. Raises ConfigError."""
+    """Raise ConfigError for an action or reward that a learner cannot learn."""
     if by == "dqn" and action != "hold_or_trade":
         raise ConfigError(
             f"learner 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'."

@@ -1,4 +1,4 @@
-"""Training a rule from several seeds on the days before a test, and choosing one before the test is looked at."""
+"""Training of a rule from several seeds on the days before a test, and the choice of one seed before the test."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -37,10 +37,11 @@ Progress = Callable[[int, int], None]  # told the steps that all seeds have done
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A policy from each seed, and what it is worth in worlds of training days that no seed learned on.
+    """A policy for each seed, and J in simulated paths of the training days that no seed trained on.
 
-    policies : by seed.  losses : J by seed, bp of NAV a year, holding the lines of the last training day.
-    closed_form, never : J of the closed form's boxes, and of never trading, in the same worlds.
+    policies : by seed.
+    losses   : by seed, J with the assets of the last training day, bp of NAV a year.
+    closed_form, never : J of the closed form's boxes, and of never trading, in the same paths.
     """
 
     policies: Mapping[int, LearnedPolicy]
@@ -60,13 +61,13 @@ class Training:
 
     @property
     def policy(self) -> LearnedPolicy:
-        """The policy that stands for all seeds."""
+        """The policy of the median seed, which represents all seeds."""
         return self.policies[self.chosen]
 
     def save(self, folder: str | Path) -> Path:
-        """Write every seed's policy into `seed-<number>` under `folder`; gives the folder.
+        """Write each seed's policy into `seed-<number>` under `folder`, and give the folder.
 
-        Raises : ConfigError where the folder has seeds besides: they would be taken for those of this training.
+        Raises : ConfigError where the folder holds other seeds, which would be taken for seeds of this training.
         """
         own = {f"seed-{seed}" for seed in self.policies}
         if others := sorted(path.name for path in Path(folder).glob("seed-*") if path.name not in own):
@@ -78,7 +79,7 @@ class Training:
         return Path(folder)
 
     def summary(self) -> pd.DataFrame:
-        """A row a policy: its J, bp of NAV a year, how far that is above the closed form's, and which one is chosen."""
+        """A row a policy: J, bp of NAV a year, its fraction above the closed form's, and whether it is chosen."""
         losses = {"never": self.never, "closed form": self.closed_form}
         losses |= {f"seed {seed}": loss for seed, loss in self.losses.items()}
         table = pd.DataFrame({"J": losses})
@@ -87,7 +88,7 @@ class Training:
         return table
 
     def __repr__(self) -> str:
-        """The summary, as it is read."""
+        """The summary as text."""
         table = self.summary()
         shown = pd.DataFrame(
             {
@@ -113,17 +114,24 @@ def train(
     checkpoints: str | Path | None = None,
     tensorboard: str | Path | None = None,
 ) -> Training:
-    """Train a policy from each seed of `spec` on `market`, which ends with the last training day.
+    """Train a policy for each seed of `spec`.
 
-    costs, g, periods_per_year, lag : of the J that it learns for. Worlds begin with a wealth of 1: where amounts are
-               charged, such as tickets, give `costs.simplified(market, nav)`.
-    workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
-    executor : processes of someone else's instead, such as a cluster's with one thread a worker. Not threads.
-    progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
-    checkpoints : folder in which each seed keeps what it has come to, and what it has learned. The same training,
-               killed, goes on from there, and ends with the same bits; at its end the files are deleted.
-    tensorboard : folder in which each seed notes its learning curve as it learns: `tensorboard --logdir <folder>`.
-    Raises   : ConfigError and DataError as `training_days` does, before anything is trained.
+    spec     : settings of the rule and of its training.
+    market   : the training days; it ends with the last of them.
+    costs    : of J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
+               `costs.simplified(market, nav)`.
+    g        : tracking penalty of J.
+    periods_per_year : sessions a year, by which J is annualised.
+    lag      : sessions from a decision to its booking.
+    workers  : processes (default: one per core); their number does not change the result by a bit.
+    executor : another pool of processes instead, such as a cluster's with one thread a worker. Not threads.
+    progress : receives the steps that all seeds have done together, and their total; by default a bar is shown on a
+               terminal and in a notebook.
+    checkpoints : folder in which each seed saves its state. The same call resumes there after an interruption, and
+                  ends with the same bits; the files are deleted at the end.
+    tensorboard : folder in which each seed logs its learning curve: `tensorboard --logdir <folder>`.
+    Raises   : ConfigError and DataError as `training_days` does, and ConfigError for `workers`, `executor`, `progress`
+               or a folder of another kind, before training starts.
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
 
@@ -166,9 +174,11 @@ def train(
 def untrained(
     spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, *, lag: int = 1
 ) -> LearnedPolicy:
-    """What a learner of boxes begins with: zero in answer to everything, and so the closed form's boxes of these days.
+    """The policy that a learner of boxes starts with: its action is always zero, the closed form's boxes of these days.
 
-    Raises : ConfigError for an action that is no box; ConfigError and DataError as `train` does.
+    spec, market, costs, g, periods_per_year, lag : as in `train`.
+    Raises : ConfigError for an action other than "bands" and "edges"; ConfigError and DataError as `training_days`
+             does.
     """
     if spec.action not in ("bands", "edges"):
         refuse("action of what is not taught is", spec.action, "only 'bands' and 'edges' begin at the closed form.")
@@ -207,7 +217,7 @@ def _learn(
     seed: int,
     report: Report,
 ) -> SeedResult:
-    """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
+    """Train one seed in any process; the training days are measured again, so that they need not be sent."""
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     done = checkpoint = None
     if checkpoints is not None:
@@ -226,12 +236,12 @@ def _learn(
 
 
 def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
-    """Where what a seed has learned waits for the other seeds."""
+    """The checkpoint that keeps a finished seed until all seeds are done."""
     return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
 
 
 def learner_of(by: str) -> Callable[..., SeedResult]:
-    """What learns from one seed: (days, spec, seed, report, checkpoint, noted) -> its lesson."""
+    """The training function of a learner: (days, spec, seed, report, checkpoint, log) -> SeedResult."""
     where = by if by in ("gradient", "cross_entropy") else "reinforcement"
     learn: Callable[..., SeedResult] = import_module(f"research.learning.learners.{where}").learn
     return learn
@@ -239,7 +249,7 @@ def learner_of(by: str) -> Callable[..., SeedResult]:
 
 @contextmanager
 def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger | None]:
-    """What writes the points of a learning curve for TensorBoard, if it is to."""
+    """A function that writes points of a learning curve for TensorBoard, or None without a folder."""
     if folder is None:
         yield None
         return
@@ -250,7 +260,7 @@ def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger 
 
 
 def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
-    """All that a seed's training depends on, as plain JSON values: what is kept of another one is not gone on with."""
+    """All that the training of a seed depends on, as JSON values: a checkpoint of another training is not resumed."""
     objective = [days.g, days.periods_per_year, days.lag, days.costs.settings]
     settings = {name: value for name, value in spec.settings().items() if name != "seeds"}
     return [days.market.fingerprint, repr(spec.allocation), settings, objective, versions()]
@@ -258,7 +268,7 @@ def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
 
 @contextmanager
 def _telling(progress: Progress | None, total: int) -> Iterator[TotalProgress]:
-    """What is told the steps done: the caller's own function, or a bar."""
+    """A function that receives the steps done: the caller's own, or one that moves a bar."""
     if progress is not None:
         yield lambda done: progress(done, total)
         return

@@ -1,6 +1,6 @@
-"""What a training has come to, on disk: it goes on from there when it was killed, and ends with the same bits.
+"""The state of a training on disk: after an interruption the training resumes from it, and ends with the same bits.
 
-Numbers in safetensors, the rest as JSON in its header: reading one runs no code from it.
+Arrays are safetensors and the rest is JSON in their header: reading a checkpoint runs no code from it.
 """
 
 import hashlib
@@ -21,15 +21,20 @@ ROOM = Path(__file__).parents[2]
 
 
 class Checkpoint:
-    """One file for one seed of one training, named by all that it depends on: settings, data, and the code itself."""
+    """One file for one seed of one training. Its name depends on settings, data and the code itself."""
 
     def __init__(self, folder: str | Path, seed: int, depends_on: Any) -> None:
-        """Keep it in `folder`, which is made when there is something to keep.  depends_on : plain JSON values."""
+        """A checkpoint in `folder`, which is created with the first save.
+
+        folder     : where the file is.
+        seed       : of the training.
+        depends_on : JSON values on which the training depends.
+        """
         key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode() + _sources()).hexdigest()
         self.path = Path(folder) / f"{key[:16]}-seed-{seed}.safetensors"
 
     def save(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
-        """Write it whole, or not at all."""
+        """Write arrays of any shape and unit by name, and JSON values; the file is replaced as a whole."""
         from safetensors.numpy import save as to_bytes
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +45,10 @@ class Checkpoint:
         beside.replace(self.path)
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """The arrays and the record, or nothing where there is none. Raises DataError for a file that is not whole."""
+        """The arrays, of any shape and unit, and the record; None where none was saved.
+
+        Raises : DataError for a file that is damaged or of another format.
+        """
         from safetensors import SafetensorError, safe_open
 
         if not self.path.exists():
@@ -56,7 +64,7 @@ class Checkpoint:
         return arrays, record
 
     def delete(self) -> None:
-        """Delete it, and its folder if nothing else is in it: what it was kept for is done."""
+        """Delete the file, and its folder if that is empty."""
         for left in self.path.parent.glob(f"{self.path.stem}.*"):
             left.unlink(missing_ok=True)
         with suppress(OSError):

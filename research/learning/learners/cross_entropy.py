@@ -1,7 +1,8 @@
-"""The cross-entropy method: draw parameters, keep the best, draw again from where these lie. It needs no gradient.
+"""The cross-entropy method: draw parameters, keep the best, draw again around these. It needs no gradient.
 
-What it draws is small on purpose: a score that is linear in what all lines share, bent twice by a hyperbolic tangent,
-the same for every line. It is the control: a learner that does no better than these few numbers has learned no more.
+The policy is small on purpose: a score that is linear in the features shared by all assets, bent by two hyperbolic
+tangents, and the same for every asset. It is the baseline: a learner that is no better has learned no more than these
+few numbers.
 Source: Rubinstein (1999), The cross-entropy method for combinatorial and continuous optimization; with the decreasing
 noise of Szita and Lorincz (2006), Learning Tetris using the noisy cross-entropy method, section 3, which they add to
 the variance and which is added to the standard deviation here.
@@ -36,7 +37,15 @@ def learn(
     checkpoint: Checkpoint | None = None,
     log: PointLogger | None = None,
 ) -> SeedResult:
-    """Learn from one seed: the same seed, settings and days give the same network, to the bit."""
+    """Train one seed; the same seed, settings and days give the same network, to the bit.
+
+    days       : the training days.
+    spec       : settings of the rule and of its training.
+    seed       : of the random draws.
+    report     : receives the number of steps done.
+    checkpoint : where the state is saved, and resumed from.
+    log        : receives the points of the learning curve.
+    """
     own, gauged, shape = spec.cross_entropy, measure_scaling(days, spec), Shape.of(spec.action, len(days.market.assets))
     rng, curve = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), LearningCurve(days, gauged[0], spec, log)
     mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
@@ -62,27 +71,31 @@ def learn(
 
 
 class Shape(NamedTuple):
-    """Of a policy of few parameters.  group : (m,) the numbers of an action of the same group have the same answer."""
+    """The form of a small policy: `lines` assets, and the group (m,) of each number of an action.
+
+    Numbers of one group are equal.
+    """
 
     lines: int
     group: Rows
 
     @classmethod
     def of(cls, action: str, lines: int) -> "Shape":
-        """All lines answer alike; their upper edges, cash, and how far to go answer for themselves."""
+        """One shared score for all assets; upper edges, cash, and the fraction to trade have outputs of their own."""
         group = np.zeros(action_size(action, lines), dtype=np.int64)
         group[1 if action == "gate" else lines :] = 1
         return cls(lines, group)
 
     @property
     def parameters(self) -> int:
-        """How many there are: a weight for all that is shared, three to bend it, and two a group."""
+        """The number of parameters: a weight per shared feature, three for the two tangents, and two per group."""
         return len(SHARED) + 3 + 2 * (int(self.group.max()) + 1)
 
     def start(self, action: str) -> Array:
-        """(p,) the closed form's boxes or the target; where to trade is a choice, only when tracking error is high.
+        """(p,) first mean of the parameters, dimensionless: the closed form's boxes, or the target.
 
-        From zero nearly all that is drawn trades always or never, and the best of these is never.
+        For actions with a choice, trade only when tracking error is high. From zero nearly all candidates trade always
+        or never, and the best of these is never.
         """
         values = np.zeros(self.parameters)
         if action in ("hold_or_trade", "fraction", "gate"):
@@ -92,7 +105,7 @@ class Shape(NamedTuple):
         return values
 
     def network(self, values: Array) -> Network:
-        """The network of one unit a layer that parameters (p,) are."""
+        """The network, with one unit a layer, of parameters (p,), dimensionless."""
         first, bent, answer = np.split(values, [len(SHARED), len(SHARED) + 3])
         own = np.zeros((len(SHARED) + self.lines, 1))
         own[: len(SHARED), 0] = first
@@ -104,7 +117,7 @@ class Shape(NamedTuple):
 def _earned(
     days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[FeatureScaling, float], seed: list[int]
 ) -> Array:
-    """(P,) mean reward of a decision of each network, all in the same worlds."""
+    """(P,) mean reward a decision of each network, all in the same paths."""
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))

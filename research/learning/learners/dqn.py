@@ -1,4 +1,4 @@
-"""Deep Q-learning, as stable-baselines3 has it. It is imported here: import this late."""
+"""Deep Q-learning of stable-baselines3, which is imported here: import this module only where it is used."""
 
 from stable_baselines3 import DQN
 from stable_baselines3.common.vec_env import VecEnv
@@ -18,7 +18,7 @@ EXPLORES = 0.2  # of the steps, in which the share of decisions that are drawn b
 
 
 def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
-    """A model that has learned nothing yet.
+    """An untrained model.
 
     Source: Mnih et al. (2015), Human-level control through deep reinforcement learning, Nature 518.
     """
@@ -38,5 +38,5 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
 
 
 def actor(model: DQN) -> Network:
-    """The network whose answer is by how much trading is preferred to holding."""
+    """The network whose output is the preference of trading over holding."""
     return network(preference_layers(layers_of(model, LAYERS)))

@@ -1,4 +1,4 @@
-"""What one seed learned, whatever taught it, and how its learning is watched."""
+"""The result of training one seed, and the learning curve that is recorded on the way."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,11 +15,12 @@ POINTS, WORLDS = 12, 128  # of a learning curve, and the worlds of each of its p
 
 
 class SeedResult(NamedTuple):
-    """What one seed learned.
+    """What training one seed gave.
 
-    net : its network.  steps : that it learned from, whole updates.
-    losses : J for each target, bp of NAV a year, in worlds of training days that no seed learned on.
-    curve : (steps, J) along the way, with the last target, in worlds that no seed learned on or is judged in.
+    net    : its network.
+    steps  : decisions that it learned from.
+    losses : J for each target, bp of NAV a year, in paths that no seed trained on.
+    curve  : (steps, J) during training, for the last target, in paths that no seed trained on or is evaluated in.
     """
 
     net: Network
@@ -29,34 +30,40 @@ class SeedResult(NamedTuple):
 
 
 class LearningCurve:
-    """The learning curve of a seed: J at even distances of steps, before the first one and after the last."""
+    """The learning curve of a seed: J at even intervals of steps, the first and last included; with early stopping."""
 
     def __init__(
         self, days: TrainingDays, standard: FeatureScaling, spec: Learned, log: PointLogger | None = None
     ) -> None:
-        """Of a seed that has learned nothing yet.  log : is told each point as it is judged."""
+        """An empty curve.
+
+        days     : the training days.
+        standard : how features are scaled.
+        spec     : settings of the rule and of its training.
+        log      : receives each point (steps, J).
+        """
         self.points: list[tuple[int, float]] = []
         self.best: Network | None = None
         self._days, self._standard, self._spec, self._log = days, standard, spec, log
 
     def evaluate_when_due(self, steps: int, net: Network) -> bool:
-        """Judge the network if it is time to; is there anything left to learn?"""
+        """Add a point to the curve if one is due at these steps; gives whether training goes on."""
         whole = self._spec.whole_steps
         if steps >= whole or steps * (POINTS - 1) >= whole * len(self.points):
             self._evaluate(steps, net)
         return steps < whole and not self._has_stopped
 
     def final_network(self, net: Network) -> Network:
-        """The network that a seed is left with, if this is the last one."""
+        """The network that a seed keeps at its end: with early stopping the best one, else `net`."""
         return self.best if self._spec.patience and self.best is not None else net
 
     @property
     def best_arrays(self) -> dict[str, Floats]:
-        """The best network, as a checkpoint keeps it."""
+        """The arrays of the best network by name, (inputs, units) or (units,), dimensionless; empty without one."""
         return {} if self.best is None else {f"best/{name}": values for name, values in self.best._asdict().items()}
 
     def restore(self, arrays: Mapping[str, Any], curve: Sequence[Sequence[float]]) -> None:
-        """Be as far as a checkpoint says."""
+        """Restore the curve, and the best network if the arrays hold one, from a checkpoint."""
         self.points = [(int(steps), float(loss)) for steps, loss in curve]
         if f"best/{Network._fields[0]}" in arrays:
             self.best = Network(*(arrays[f"best/{name}"] for name in Network._fields))

@@ -1,6 +1,6 @@
-"""Learning by trial and reward: PPO, SAC and DQN of stable-baselines3, in pieces, so that it can be gone on with.
+"""Reinforcement learning with PPO, SAC and DQN of stable-baselines3, in pieces, so that training can be resumed.
 
-It and torch are imported here: import this late.
+stable-baselines3 and torch are imported here: import this module only where it is used.
 """
 
 import random
@@ -37,9 +37,15 @@ def learn(
     checkpoint: Checkpoint | None = None,
     log: PointLogger | None = None,
 ) -> SeedResult:
-    """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit.
+    """Train one seed in one thread; the same seed, settings and days give the same network, to the bit.
 
-    checkpoint : where what it has come to is kept, and gone on from.
+    days       : the training days.
+    spec       : settings of the rule and of its training.
+    seed       : of the random draws.
+    report     : receives the number of steps done.
+    checkpoint : where the state is saved, and resumed from.
+    log        : receives the points of the learning curve.
+    Raises     : ConfigError where no "cuda" device is found.
     """
     with one_thread():
         model, standard = model_of(days, spec, seed)
@@ -57,7 +63,10 @@ def learn(
 
 
 def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, FeatureScaling]:
-    """A model that has learned nothing yet, in its worlds; and what these are standardised by."""
+    """An untrained model in its paths, and the scaling of its features.
+
+    Raises : ConfigError where no "cuda" device is found.
+    """
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device of Learned is 'cuda', and torch finds no such device here: use 'cpu'.")
     standard, scale = measure_scaling(days, spec)
@@ -77,11 +86,11 @@ def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorith
 
 
 def _told_nothing(infos: list[Any], dones: Any = None) -> None:
-    """In place of a search of every world's info for what `Monitor` would tell: none is there, and it is slow."""
+    """Replace the search of every path's info for results of `Monitor`: there are none, and it is slow."""
 
 
 def _piece(spec: Learned) -> int:
-    """Decisions of a piece."""
+    """Decisions of one piece of the training."""
     return max(spec.whole_steps // PIECES // spec.learner_settings.update, 1) * spec.learner_settings.update
 
 
@@ -89,7 +98,7 @@ def _piece(spec: Learned) -> int:
 
 
 def _state(model: BaseAlgorithm, curve: LearningCurve) -> tuple[Arrays, dict[str, Any]]:
-    """All that the next piece depends on."""
+    """All that the next piece depends on: arrays by name, and JSON values."""
     worlds, worlds_record = _worlds(model).snapshot()
     arrays, words = states_of(_parts(model))
     arrays |= worlds | {f"replay/{name}": values for name, values in _replay(model).items()}
@@ -113,7 +122,7 @@ def _state(model: BaseAlgorithm, curve: LearningCurve) -> tuple[Arrays, dict[str
 
 
 def _restore(model: BaseAlgorithm, curve: LearningCurve, checkpoint: Checkpoint) -> None:
-    """Become what a checkpoint says, if there is one."""
+    """Restore the state of a checkpoint, if there is one."""
     found = checkpoint.load()
     if found is None:
         return
@@ -145,7 +154,7 @@ def _worlds(model: BaseAlgorithm) -> RebalancingWorlds:
 
 
 def _parts(model: BaseAlgorithm) -> dict[str, Stateful]:
-    """What has a state of its own: networks and optimisers."""
+    """The parts with a state of their own: networks and optimisers."""
     owners = {"policy": model.policy, **{name: getattr(model.policy, name, None) for name in ("actor", "critic")}}
     parts: dict[str, Stateful] = {"policy": model.policy}
     for name, owner in owners.items():
@@ -155,7 +164,7 @@ def _parts(model: BaseAlgorithm) -> dict[str, Stateful]:
 
 
 def _replay(model: BaseAlgorithm) -> Arrays:
-    """What is remembered of earlier decisions."""
+    """The arrays of the replay buffer by name; empty where there is none."""
     buffer = getattr(model, "replay_buffer", None)
     names = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
     return {} if buffer is None else {name: getattr(buffer, name) for name in names if hasattr(buffer, name)}

@@ -1,4 +1,4 @@
-"""Soft actor-critic, as stable-baselines3 has it. It is imported here: import this late."""
+"""Soft actor-critic of stable-baselines3, which is imported here: import this module only where it is used."""
 
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
@@ -11,7 +11,7 @@ LAYERS = ("actor.latent_pi.0", "actor.latent_pi.2", "actor.mu")
 
 
 def model_of(worlds: VecEnv, spec: Learned, seed: int) -> SAC:
-    """A model that has learned nothing yet.
+    """An untrained model.
 
     Source: Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications.
     """

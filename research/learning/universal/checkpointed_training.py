@@ -1,4 +1,7 @@
-"""The universal rebalancer, made again from its seed: a training that survives a kill, and ends in one folder."""
+"""The whole training of the universal rebalancer from a seed.
+
+It resumes after an interruption, and writes one folder.
+"""
 
 import json
 from collections.abc import Callable
@@ -26,11 +29,15 @@ REMEMBERED = ("weights", "mean", "square")
 def train_universal(
     seed: int = SEED, updates: int = UPDATES, folder: Path = FOLDER, report: Callable[[int], object] = lambda done: None
 ) -> Path:
-    """Train from a seed, and write network and card into `folder`; gives the folder.
+    """Train from a seed, write network and card into `folder`, and give the folder.
 
-    Every so many updates the training is kept in a hidden folder beside it: the same call goes on from there after a
-    kill, and ends with the same bytes. report : is told how many updates are done.
-    Raises : ConfigError for a seed or a number of updates that is none.
+    The state is saved in a hidden folder beside it: the same call resumes after an interruption, and ends with the
+        same bytes.
+    seed    : of the training.
+    updates : of the network's weights.
+    folder  : where the policy is written.
+    report  : receives the number of updates done.
+    Raises  : ConfigError for a seed or a number of updates out of range, and for a `folder` that is a file.
     """
     if not (is_whole(seed) and 0 <= seed < 2**32):
         refuse("seed of the universal rebalancer is", seed, "give a whole number from 0 to 2^32 - 1.")
@@ -51,7 +58,7 @@ def train_universal(
 
 
 def settings() -> dict[str, Any]:
-    """What a training depends on besides its seed and length, as plain JSON values."""
+    """What a training depends on besides its seed and number of updates, as plain JSON values."""
     found = {
         "markets": {
             "lines": random_markets.LINES,
@@ -72,12 +79,12 @@ def settings() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that a training depends on."""
+    """By name, the versions of the libraries on which a training depends."""
     return {library: version(library) for library in ("numpy", "torch")}
 
 
 def _card(state: TrainingState) -> dict[str, Any]:
-    """What the policy says of itself."""
+    """The model card."""
     points = np.array_split(state.curve, min(POINTS, len(state.curve)))
     ends = np.cumsum([len(point) for point in points])
     return {
@@ -93,14 +100,14 @@ def _card(state: TrainingState) -> dict[str, Any]:
 
 
 def _save(state: TrainingState, checkpoint: Checkpoint) -> None:
-    """Write a training under way."""
+    """Save the state of a training."""
     remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(state, what).items()}
     features = {f"feature_{k}": v for k, v in state.standard._asdict().items()}
     checkpoint.save({**remembered, **features, "curve": state.curve}, {"done": state.done})
 
 
 def _load(checkpoint: Checkpoint, seed: int, updates: int) -> TrainingState | None:
-    """The training under way, where there is one. Raises DataError where it is not whole."""
+    """The saved state of a training, or None. Raises DataError for a damaged file."""
     found = checkpoint.load()
     if found is None:
         return None

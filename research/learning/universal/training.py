@@ -1,9 +1,11 @@
-"""The universal rebalancer is trained once, by the gradient of what it loses in random markets. torch is imported here.
+"""The training of the universal rebalancer by the gradient of its loss in random markets. torch is imported here.
 
-Each update plays worlds of one number of lines from random openings, in torch, and follows the gradient of cost and
-tracking, over what the closed form expects of each world. What a gap at the end will still cost counts too, as the
-closed form has it: a line that is watched without end loses c h (3/4 y^2 - 1/8 y^4) more for having drifted y h from
-its target (the solution of a^2 V''/2 + g S x^2/2 = l with V'(0) = 0, V'(h) = c, h as `no_trade_region` has it).
+Each update plays, in torch, paths of one number of assets from random starts. It follows the gradient of cost and
+tracking penalty, divided by the closed form's expected loss of each path. The loss includes the future cost of the
+gaps
+at the end, by the closed form: an asset that is monitored forever loses c h (3/4 y^2 - 1/8 y^4) more for having
+    drifted y h from its target (the solution of a^2 V''/2 + g S x^2/2 = l with V'(0) = 0, V'(h) = c, h as in
+    `no_trade_region`).
 """
 
 from collections.abc import Callable, Iterable
@@ -32,7 +34,7 @@ GAUGED = 24  # batches that features are standardised by
 
 
 class TrainableNetwork(torch.nn.Module):
-    """The network while it learns; it begins at action zero, the closed form."""
+    """The network during training; at the start its action is zero, the closed form."""
 
     def __init__(self, standard: FeatureScaling) -> None:
         super().__init__()
@@ -46,7 +48,7 @@ class TrainableNetwork(torch.nn.Module):
         self.standard = tuple(torch.from_numpy(np.array(x)) for x in standard)
 
     def forward(self, seen: Tensor) -> Tensor:
-        """(W, n) actions of what is seen (W, n, features), as `equivariant.forward` has them."""
+        """(W, n) actions of features (W, n, features), as in `equivariant.forward`."""
         mean, deviation = self.standard
         inputs = ((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
         lines = torch.tanh(self.layer_1(torch.tanh(self.layer_0(inputs))))
@@ -55,7 +57,7 @@ class TrainableNetwork(torch.nn.Module):
         return action
 
     def arrays(self) -> Equivariant:
-        """The network as it is played."""
+        """The network as a saved policy uses it."""
         weights = {
             "weight_0": self.layer_0.weight.T, "bias_0": self.layer_0.bias,
             "weight_1": self.layer_1.weight.T, "bias_1": self.layer_1.bias,
@@ -66,10 +68,12 @@ class TrainableNetwork(torch.nn.Module):
 
 
 class TrainingState(NamedTuple):
-    """A training under way, after so many updates: all that the rest of it depends on.
+    """The state of a training after `done` updates: all that the rest of it depends on.
 
-    standard : what features are standardised by.  weights : the network's parameters by name; mean and square, what
-    Adam remembers of the gradient of each.  curve : the loss of each update, over what the closed form expects.
+    standard : how features are scaled.
+    weights  : the network's parameters by name.
+    mean, square : Adam's moments of the gradient of each parameter.
+    curve    : (done,) loss of each update over the closed form's expected loss.
     """
 
     seed: int
@@ -83,7 +87,7 @@ class TrainingState(NamedTuple):
 
 
 def begin(seed: int, updates: int) -> TrainingState:
-    """A training of so many updates before the first of them."""
+    """The state of a training of `updates` updates before the first of them."""
     with one_thread():
         torch.manual_seed(seed)
         standard = _gauged(seed)
@@ -93,7 +97,12 @@ def begin(seed: int, updates: int) -> TrainingState:
 
 
 def advance(progress: TrainingState, updates: int, report: Callable[[int], object]) -> TrainingState:
-    """So many updates more, or to the end; in one thread, so that the same training gives the same bits."""
+    """The state after more updates, at most to the end; in one thread, so that the same training gives the same bits.
+
+    progress : the state before.
+    updates  : to make.
+    report   : receives the number of updates done.
+    """
     seed, whole, done = progress.seed, progress.updates, progress.done
     until = min(done + updates, whole)
     with one_thread():
@@ -120,14 +129,14 @@ def advance(progress: TrainingState, updates: int, report: Callable[[int], objec
 
 
 def network_of(progress: TrainingState) -> Equivariant:
-    """The network as it is played."""
+    """The network as a saved policy uses it."""
     net = TrainableNetwork(progress.standard)
     net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
     return net.arrays()
 
 
 def _memory(descent: torch.optim.Adam, net: TrainableNetwork, progress: TrainingState) -> dict[str, Any]:
-    """What Adam remembers, as it reads it."""
+    """The state of Adam in its own format."""
     whole = descent.state_dict()
     whole["state"] = {
         k: {
@@ -141,7 +150,7 @@ def _memory(descent: torch.optim.Adam, net: TrainableNetwork, progress: Training
 
 
 def _gauged(seed: int) -> FeatureScaling:
-    """Mean and deviation of each feature at random openings."""
+    """Mean and standard deviation of each feature at random starts."""
     drawn = (batch([GAUGES, seed, k]) for k in range(GAUGED))
     seen = [see(one, torch.from_numpy(one.markets.opening)).flatten(0, 1).numpy() for one in drawn]
     mean = np.mean([x.mean(axis=0) for x in seen], axis=0)
@@ -154,7 +163,7 @@ def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
 
 
 class Batch(NamedTuple):
-    """Worlds of one update as torch plays them: `Lines` as tensors, and what each world is expected to lose a step."""
+    """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss a step of each path."""
 
     markets: RandomMarkets
     target: Tensor
@@ -166,7 +175,7 @@ class Batch(NamedTuple):
 
 
 def batch(seed: list[int]) -> Batch:
-    """Random worlds; the same seed gives the same bits."""
+    """Random paths; the same seed gives the same bits."""
     rng = np.random.default_rng(seed)
     n, drift = int(rng.choice(LINES)), float(np.exp(rng.uniform(*np.log(DRIFT))))
     decisions = int(np.clip(CROSSINGS / drift**2, SHORTEST, LONGEST))
@@ -174,7 +183,7 @@ def batch(seed: list[int]) -> Batch:
 
 
 def batch_of(markets: RandomMarkets) -> Batch:
-    """These worlds, for torch."""
+    """These paths as tensors."""
     lines = [torch.from_numpy(x) for x in markets.lines]
     variance = torch.diagonal(lines[2], dim1=1, dim2=2)
     together = torch.exp(lines[4][:, 0, STANDING.index("drifts together")])
@@ -183,7 +192,7 @@ def batch_of(markets: RandomMarkets) -> Batch:
 
 
 def see(one: Batch, weights: Tensor) -> Tensor:
-    """(W, n, features) what is seen, as `equivariant.see` has it."""
+    """(W, n, features) features of weights (W, n), fraction of NAV, as in `equivariant.see`."""
     gap, variance = weights - one.target, torch.diagonal(one.covariance, dim1=1, dim2=2)
     toward = torch.einsum("wij,wj->wi", one.covariance, gap)
     price = (one.counter * toward).sum(dim=1, keepdim=True)
@@ -196,7 +205,7 @@ def see(one: Batch, weights: Tensor) -> Tensor:
 
 
 def loss(net: TrainableNetwork, one: Batch) -> Tensor:
-    """What the worlds lose a decision, over what the closed form expects of each; with its gradient."""
+    """The mean loss a decision over the closed form's expected loss, a scalar of shape (), with its gradient."""
     markets = one.markets
     worlds = TorchWorlds(
         Holdings(torch.from_numpy(markets.opening), torch.from_numpy(1.0 - markets.opening.sum(axis=1))),
@@ -216,13 +225,13 @@ def _days(markets: RandomMarkets) -> Days:
 
 
 def _tariff(cost: Array) -> Tariff:
-    """Costs (W, n) of each world: a commission, and nothing else."""
+    """Costs (W, n) of each path: a commission and no other cost."""
     plain = Costs.bps(cost.shape[1]).tariff()
     return plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost)
 
 
 def _still_to_pay(one: Batch, weights: Tensor) -> Tensor:
-    """(W,) what the gaps will still cost, fraction of NAV: each line by itself, or all together where that is less."""
+    """(W,) future cost of the gaps, fraction of NAV: of each asset by itself, or of all together where that is less."""
     gap, cost = weights - one.target, torch.from_numpy(one.markets.cost)
     inside = torch.minimum(torch.maximum(gap, -one.half), one.half)
     y, variance = inside / one.half, torch.diagonal(one.covariance, dim1=1, dim2=2)
