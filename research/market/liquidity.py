@@ -1,6 +1,6 @@
-"""What the data says of the cost of trading: dollar volume, volatility, and the spread within daily bars.
+"""Estimates of liquidity from market data: dollar volume, volatility, and the spread from daily bars.
 
-Everything trails: row t is known at the close of t, and NaN where it is not known.
+Everything is trailing: row t is known at the close of t, and NaN where it is not known.
 """
 
 from typing import Literal

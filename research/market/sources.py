@@ -41,10 +41,12 @@ def market_from_frame(
 ) -> Market:
     """A market from a wide table of prices: dates down, assets across, empty before an asset is listed.
 
+    All tables are on the dates of `prices`.
     prices : total-return (dividend-adjusted) prices, from which the returns are taken; raw ones leave dividends out.
     quotes : prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It may be
              `prices` itself.
-    volumes : units a day.  bars : "open", "high", "low", each like `quotes`.  All on the dates of `prices`.
+    volumes : units a day.
+    bars : "open", "high", "low", each like `quotes`.
     dividends : currency per unit as quoted on the ex-date, so after that day's split; empty where none.
     splits : units after for one unit before, on the day from which quotes are per unit after; empty where none. Quotes
              that are adjusted for splits come without them, and with dividends adjusted alike. A return that differs
@@ -57,6 +59,7 @@ def market_from_frame(
     missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
               last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
               asset that left the market stays halted until the instruments say that it is delisted.
+    name : what a report calls the market.
     Raises  : DataError naming source, row, column, date, value and fix; ConfigError for an unknown calendar or option.
 
     >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
@@ -93,10 +96,13 @@ def market_from_file(
     missing: Missing = "error",
     name: str | None = None,
 ) -> Market:
-    """A market from wide CSV or Parquet files: dates in the first column, one column an asset. See `market_from_frame`.
+    """A market from wide CSV or Parquet files: dates in the first column, one column an asset.
 
+    path : file of the prices.
     quotes, volumes, dividends, splits : files of the same form and dates; `quotes` may be `path` itself.
-    name : what a report calls the market; the file's name when not given.
+    cash, instruments, calendar, missing : as in `market_from_frame`.
+    name : what a report calls the market; by default the file's name.
+    Raises : as `market_from_frame`.
     """
     return assemble(
         read_table(path),
@@ -128,7 +134,14 @@ def assemble(
     notes: tuple[Note, ...] = (),
     scheduled: bool = False,
 ) -> Market:
-    """A market from checked tables, see `market_from_frame`; `scheduled` spares embedded data the calendar check."""
+    """A market from checked tables; `scheduled` spares embedded data the check of their calendar.
+
+    prices, quotes, volumes, bars, dividends, splits, cash, instruments, calendar, missing, name : as in
+    `market_from_frame`.
+    notes     : about the data, before those found here.
+    scheduled : the dates are known to be sessions of the calendar.
+    Raises    : as `market_from_frame`.
+    """
     if volumes is not None:
         volumes.refuse(volumes.cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
     for table in (prices, quotes, *(bars or {}).values()):

@@ -1,4 +1,4 @@
-"""The door for wide tables: dates down, names across, one number a cell. What is wrong is named, and never repaired."""
+"""Wide tables as input: dates down, names across, one number a cell. Errors are named and never repaired."""
 
 import re
 import warnings
@@ -53,7 +53,7 @@ class Table:
             raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}")
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """(T, len(names)) the columns of these names; NaN for a name that the table does not have."""
+        """(T, n) the columns of these `names`, in the table's unit; NaN for a name that the table does not have."""
         columns = [self.cells[:, self.names.index(n)] if n in self.names else np.nan for n in names]
         return np.column_stack([np.broadcast_to(column, len(self.days)) for column in columns])
 

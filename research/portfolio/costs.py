@@ -50,9 +50,12 @@ def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:
 
 
 def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> Costs:
-    """Each line's costs: those of its class, unless it gives its own.
+    """Each line's costs: those of its class, unless it has its own.
 
-    market : of the lines.  lines : asset, class, and the costs that stand below the line.
+    document : the portfolio file.
+    market   : of the lines.
+    lines    : asset, class, and the costs that the file gives for the line.
+    Raises   : ConfigError for costs that are missing or out of range.
     """
     classes: dict[str, dict[str, Any]] = {}
     for name in document.mapping("costs"):

@@ -1,4 +1,4 @@
-"""The money that comes and goes in the backtests of a portfolio file: by the calendar, or on given days."""
+"""Cash flows in the backtests of a portfolio file: on a schedule, or on given days."""
 
 from typing import get_args
 
@@ -15,7 +15,10 @@ KEYS = ("every", "amount", "dates", "use")
 
 
 def read_flows(document: Document, market: Market, execution: Execution) -> Flows | None:
-    """What stands under `flows`, {every: month, amount: ...} or {dates: {2015-03-31: ...}}, with its `use`, or None."""
+    """The cash flows under `flows`, {every: month, amount: ...} or {dates: {2015-03-31: ...}}, with its `use`, or None.
+
+    Raises : ConfigError for a key or value that is wrong.
+    """
     if "flows" not in document.tree:
         return None
     if not (found := document.tree["flows"]):

@@ -1,4 +1,4 @@
-"""From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to fix it."""
+"""From a desk's YAML file to a `Portfolio`; every error names the file, the key, the value found and how to fix it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -191,7 +191,7 @@ def _trading(document: Document, path: KeyPath) -> str:
 
 
 def _check_restrictions(document: Document, lines: list[_Line], cash: float) -> None:
-    """Refuse lines that are held back from their ranges by what they may not trade, alone or together."""
+    """Raise ConfigError for lines whose restrictions keep them, alone or together, from their ranges."""
     if not any(line.trading for line in lines):
         return
     nav = cash + fsum(line.holdings for line in lines)
@@ -262,7 +262,10 @@ def _lot(document: Document, path: KeyPath, of_market: float) -> float:
 
 
 def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
-    """The targets of the lines, which add up to 1 with that of cash: what is left out by mistake is not cash's."""
+    """The targets of the lines.
+
+    With that of cash they must sum to 1, so that nothing left out by mistake becomes cash.
+    """
     invested = fsum(line.target for line in lines)
     total = invested + document.number("target_cash", at_least=0.0, at_most=1.0, default=0.0)
     if abs(total - 1.0) > ROUNDING:
@@ -274,7 +277,7 @@ def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
 
 
 def _check_payers(document: Document, portfolio: Portfolio) -> None:
-    """Refuse a policy whose trades a line that is not held is to pay for."""
+    """Raise ConfigError for a policy whose funding line the portfolio does not have."""
     payers = ("pro_rata", "cash", *portfolio.market.assets)
     for name, policy in portfolio.policies.items():
         payer = getattr(policy, "payer", "pro_rata")
@@ -302,7 +305,7 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
 
 
 def _execution(document: Document) -> Execution:
-    """How backtests book: at once at the close, in fractions, unless the file says otherwise."""
+    """How backtests book: at the close, in fractions, unless the file says otherwise."""
     if not document.has("execution"):
         return Execution()
     document.check_keys(("execution",), tuple(f.name for f in fields(Execution)))
@@ -342,7 +345,7 @@ def _test_start(document: Document, market: Market) -> pd.Timestamp:
 
 
 def _periods_per_year(document: Document, market: Market) -> int:
-    """Periods a year, refused where the market has more or fewer rows a year: every annual figure would be wrong."""
+    """Periods a year. Raises ConfigError where the market has another number of rows a year."""
     stated = document.whole("periods_per_year", at_least=1, default=252)
     rows, days = len(market.days) - 1, int((market.days[-1] - market.days[0]).astype("int64"))
     expected = stated * days / YEAR

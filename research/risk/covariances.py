@@ -1,4 +1,4 @@
-"""A covariance taken apart: volatilities, and a root of the correlations by which independent normals are mixed."""
+"""A covariance split into volatilities and a root of the correlations, which mixes independent normals."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ ROUNDING = 1e-10  # how far below zero rounding may leave an eigenvalue of corre
 def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     """Volatilities v (n,) and a root R (n, n) of the correlations: (v·R)(v·R)' is the covariance, v·R = v[:, None] * R.
 
-    R is symmetric and positive semi-definite, and only one such root exists: no library's choice of signs or of order
-    enters a path, and a singular covariance has one too.
-    name : what messages call the covariance, such as "covariance of GBM".
-    Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite, naming lines by number.
+    R is symmetric and positive semi-definite, and only one such root exists: a path depends on no library's choice of
+    signs or order, and a singular covariance has a root too.
+    covariance : (n, n), in any unit.
+    name   : of the covariance in messages, such as "covariance of GBM".
+    Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite; it names lines by
+             number.
 
     >>> v, R = taken_apart(np.array([[0.04, 0.03], [0.03, 0.0625]]), "covariance")
     >>> v.tolist(), np.round(R @ R.T, 12).tolist()

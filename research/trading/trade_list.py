@@ -66,7 +66,7 @@ class TradeList:
 
     @property
     def headline(self) -> str:
-        """The list in a line."""
+        """The list in one line."""
         if self.empty:
             return f"No trade: {self.reason}{'' if self.holds else '; no order of that can be sent'}."
         sides = [
@@ -81,7 +81,7 @@ class TradeList:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What every line of the list traces back to."""
+        """Portfolio, file, policy, run, data and date of the list."""
         return {
             "portfolio": self.portfolio.name,
             "file": Path(self.portfolio.file).name,
@@ -115,7 +115,7 @@ class TradeList:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the file has and the list does without: tax, since what was paid for a holding is not known; flows."""
+        """What the file has and the list ignores: tax, since purchase prices are not known, and cash flows."""
         tax = self.portfolio.costs.tax
         found = {
             "tax on gains": tax is not None and tax.rate > 0.0,
@@ -124,7 +124,7 @@ class TradeList:
         return tuple(name for name, there in found.items() if there)
 
     def after(self) -> Portfolio:
-        """The portfolio once the orders are filled at these prices and costs: its last trade is today's."""
+        """The portfolio after the orders at these prices and costs; its last trade is today's."""
         if self.empty:
             return self.portfolio
         held = self.sized.after
@@ -193,7 +193,7 @@ class TradeList:
         }
 
     def _why_kept(self, i: int) -> str:
-        """Why line `i` stays where it is although the rule trades."""
+        """Why line `i` is not traded although the rule trades."""
         sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
         wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
         if not position.tradable[i]:
@@ -207,7 +207,7 @@ class TradeList:
         return f"a buy of {amount:,.2f} {basis} was cut: cash would go below zero"
 
     def _why_still(self, i: int) -> str:
-        """Why the exact step leaves line `i` where it is."""
+        """Why the exact step does not trade line `i`."""
         (lower, upper), goal = (bound[i] for bound in self.wanted), self.sized.goal[i]
         if max(lower - goal, goal - upper) > self.sized.slack:
             return self.limit[1]
@@ -221,7 +221,7 @@ class TradeList:
         return "left alone by this rule" if np.isinf([lower, upper]).all() else "inside its box"
 
     def _aim(self, sized: Orders, i: int) -> str:
-        """Where an order takes line `i`, in words."""
+        """The purpose of the order of line `i`, in words."""
         (lower, upper), before, goal = (bound[i] for bound in self.wanted), sized.position.weights[i], sized.goal[i]
         buys = bool(sized.units[i] > 0.0)
         outside = max(lower - goal, goal - upper) > sized.slack
@@ -272,12 +272,15 @@ class TradeList:
 def trade_list(
     portfolio: Portfolio, policy: Policy, name: str = "", *, run: str = "", targets: TargetPath | None = None
 ) -> TradeList:
-    """What `policy` asks of the portfolio at its last close, from its holdings and that close's prices.
+    """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
-    name    : of the policy; by default as the portfolio calls it, or its class.  run : id of a run that recommends it.
-    targets : the path of the allocation's targets on the portfolio's market, when it is at hand.
+    portfolio : the desk's file.
+    policy  : that decides.
+    name    : of the policy; by default as in the portfolio's file, else its class.
+    run     : id of a run that recommends it.
+    targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
     Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
-              booked.
+              traded into.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -317,7 +320,7 @@ def trade_list(
 
 
 def _to_target(portfolio: Portfolio, target: Array, why: Why) -> Trade:
-    """The box of trading to target, as far as the lines may be traded."""
+    """The trade to target, as far as restrictions of the lines allow."""
     rows = restricted(band_rows(target[None], 0.0, 0.0), portfolio.market)
     cash = rows["cash"][0]
     return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3])
