@@ -179,7 +179,7 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
     if last - first < 2:
         raise ConfigError(
             f"a test to {market.dates[last]:%Y-%m-%d} that books nothing before {market.dates[first]:%Y-%m-%d} has no "
-            "day to ask about: begin it earlier."
+            "day to check: start it earlier."
         )
     if days is None:
         spread = np.linspace(first, last, DAYS + 2).astype(int)[1:-1]
@@ -189,8 +189,9 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
     if outside or not rows:
         shown = f"{market.dates[outside[0]]:%Y-%m-%d}" if outside else "none"
         raise ConfigError(
-            f"a day to ask about is {shown}: give days after {market.dates[first]:%Y-%m-%d}, by when something can "
-            f"have been booked, and before the last of the test, {market.dates[last]:%Y-%m-%d}."
+            f"a day to check is {shown}: give days after {market.dates[first]:%Y-%m-%d}, when a first "
+            "booking is possible, "
+            f"and before the last day of the test, {market.dates[last]:%Y-%m-%d}."
         )
     return sorted(rows)
 

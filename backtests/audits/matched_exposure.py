@@ -43,8 +43,8 @@ def benchmarks(
     rules = matched_rules(played, held, rule, lookback)
     if not rules:
         raise DataError(
-            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
-            f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
+            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its assets on average: nothing, "
+            f"or as much as {held!r}, so no benchmark has its exposure. Compare a policy that goes to cash."
         )
     return {name: _backtest_of(played, own, name) for name, own in rules.items()}
 
@@ -67,7 +67,8 @@ def matched_rules(
     """
     if played.flows.any():
         raise DataError(
-            f"{played.name} had deposits or withdrawals, whose cash is no choice of its own. Play it without."
+            f"{played.name} had deposits or withdrawals, whose cash the policy did not choose. Run the "
+            "backtest without them."
         )
     wanted, year = mean_exposure(played), played.periods_per_year
     if not 0.0 < wanted < mean_exposure(_backtest_of(played, rule(held))):

@@ -69,19 +69,19 @@ class Laboratory:
         check_positive(periods_per_year=self.periods_per_year)
         own = getattr(self.model, "periods_per_year", self.periods_per_year)
         if own != self.periods_per_year:
-            refuse("periods_per_year is", self.periods_per_year, f"give the {own:g} of the model.")
+            refuse("periods_per_year is", self.periods_per_year, f"give {own:g}, as the model has.")
         weights = floats("target is", self.target, "give weights, fractions of NAV, such as (0.6, 0.4).")
         n = self.model.growths(1, 1, self.seed).shape[-1]
         if weights.shape != (n,) or not np.isfinite(weights).all():
             refuse("target is", self.target, f"give a weight for each of the {n} lines of the model.")
         object.__setattr__(self, "target", tuple(weights.tolist()))
         if not (is_number(self.g) and self.g >= 0.0):
-            refuse("g is", self.g, "the price of tracking error is a finite number, 0 or more.")
+            refuse("g is", self.g, "give a finite number, 0 or more.")
         for name, least in (("paths", 2), ("days", 1), ("warm_up", 0)):
             if not (is_whole(getattr(self, name)) and getattr(self, name) >= least):
                 refuse(f"{name} is", getattr(self, name), f"give a whole number of {least} or more.")
         if self.warm_up >= self.days:
-            refuse("warm_up is", self.warm_up, f"leave some of the {self.days} days to be measured.")
+            refuse("warm_up is", self.warm_up, f"give fewer than the {self.days} days, so that some are measured.")
 
     def market(self, path: int) -> Market:
         """One path as a market."""
@@ -185,9 +185,11 @@ def difference(one: SimulationResult, other: SimulationResult, figure: str = "J"
     for name in ("seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
         a, b = getattr(mine, name), getattr(theirs, name)
         if a != b:
-            raise ConfigError(f"{name} is {a!r} for one and {b!r} for the other: play both on the same paths.")
+            raise ConfigError(
+                f"{name} is {a!r} for one result and {b!r} for the other: simulate both rules on the same paths."
+            )
     if not np.array_equal(mine.model.growths(1, mine.days, mine.seed), theirs.model.growths(1, mine.days, mine.seed)):
-        raise ConfigError("the model of one draws other paths than that of the other: play both on the same paths.")
+        raise ConfigError("the two models draw different paths: simulate both rules with the same model.")
     return estimate(getattr(one, figure) - getattr(other, figure), level)
 
 
@@ -208,7 +210,7 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationRe
         refuse(
             "warm_up is",
             laboratory.warm_up,
-            f"the rule has nothing to go by before step {first.first}: give that or more.",
+            f"the rule has too little history before step {first.first}: give {first.first} or more.",
         )
     corridor = _common_corridor(laboratory, rule, first)
     if corridor is not None:

@@ -116,11 +116,11 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
     """
     if laboratory.lag != 0 or not math.isclose(region.interval * laboratory.periods_per_year, 1.0):
         raise ConfigError(
-            f"the region is best for decisions every {region.interval:.4g} years that are booked at once; the "
-            f"laboratory has steps of {1.0 / laboratory.periods_per_year:.4g} years and lag {laboratory.lag}."
+            f"the region is optimal for decisions every {region.interval:.4g} years with lag 0, but the laboratory has "
+            f"steps of {1.0 / laboratory.periods_per_year:.4g} years and lag {laboratory.lag}. Give both the same."
         )
     if OPTIMUM in rules:
-        raise ConfigError(f"a rule is named {OPTIMUM!r}: that is the reference. Give it another name.")
+        raise ConfigError(f"a rule is named {OPTIMUM!r}, which is the name of the reference. Give it another name.")
     best = OptimalRegion(FixedWeights(laboratory.target), region)
     played = {name: play(laboratory, rule, workers) for name, rule in {OPTIMUM: best, **rules}.items()}
     return gaps(played, OPTIMUM)

@@ -96,7 +96,8 @@ class KnownOptimum:
         """
         if self.fee and spec.action not in ALL_LINES:
             raise ConfigError(
-                f"with a fee of an event action {spec.action!r} would pay only for the lines that it trades: use one "
+                f"with a fee for each event, action {spec.action!r} would pay only for the assets that it "
+                "trades: use one "
                 f"of {', '.join(ALL_LINES)}."
             )
         one_by_one = replace(spec, every="day", block=1)
@@ -136,7 +137,7 @@ def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float =
 
 def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict[str, Learned]:
     if not (is_number(share) and 0.0 < share <= 1.0):
-        refuse("share is", share, "give more than 0 and at most 1 of the budgets.")
+        refuse("share is", share, "give a fraction of the budgets, above 0 and at most 1.")
     return {name: replace(s, steps=max(int(s.steps * share), 1), seeds=tuple(seeds)) for name, s in made.items()}
 
 

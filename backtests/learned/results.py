@@ -108,7 +108,10 @@ def read_policies(folder: Path) -> SavedPolicies:
     """
     own = _own(folder)
     if not own:
-        raise DataError(f"no learned policy in {folder}: it has neither {CARD} nor folders seed-<number>.")
+        raise DataError(
+            f"no learned policy in {folder}: it has neither {CARD} nor folders seed-<number>. "
+            "Train a policy and save it there."
+        )
     cards = {path: read_card(path) for path in own}
     by_seed = {int(card.get("seed", 0)): path for path, card in cards.items()}
     same = ("saw", "settings", "objective")
@@ -121,7 +124,10 @@ def read_policies(folder: Path) -> SavedPolicies:
     found = {seed: cards[path] for seed, path in sorted(by_seed.items())}
     results = _read_results(folder)
     if results and results.get("seals") != checksums_of(folder):
-        raise DataError(f"{folder / RESULTS} is of other policies than those beside it. Delete it, and make it again.")
+        raise DataError(
+            f"{folder / RESULTS} belongs to other policies than those in its folder. Delete "
+            "it and run the report again."
+        )
     return SavedPolicies(found, by_seed, results.get("stands", _representative(found)), results)
 
 
@@ -160,7 +166,9 @@ def _read_results(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}. Delete it, or make the report again.") from error
+        raise DataError(f"{path} is not JSON: {error}. Delete it and run the report again.") from error
     if not isinstance(found, dict):
-        raise DataError(f"{path} is a {type(found).__name__}, expected keys and values. Make the report again.")
+        raise DataError(
+            f"{path} is a {type(found).__name__}, expected a JSON object. Delete it and run the report again."
+        )
     return found

@@ -53,11 +53,13 @@ def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[st
     except (ValueError, RecursionError) as error:
         raise DataError(f"{folder / CARD} is not JSON: {error}. {fix}") from error
     if not isinstance(card, dict):
-        raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a card of keys and values. {fix}")
+        raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a JSON object. {fix}")
     if format_ and card.get("format") != format_:
         raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {format_!r}. {fix}")
     if card.pop("seal", None) != _checksum(card, numbers):
-        raise DataError(f"{folder} is not as it was saved: {CARD} and {NUMBERS} do not bear its seal. {fix}")
+        raise DataError(
+            f"{folder} was changed after it was saved: {CARD} and {NUMBERS} do not match the checksum. {fix}"
+        )
     try:
         return card, dict(from_bytes(numbers))
     except SafetensorError as error:
@@ -70,14 +72,14 @@ def checksum_of(folder: Path) -> str:
     Raises : DataError where the card is missing or has none.
     """
     try:
-        return str(json.loads(_bytes(folder / CARD, "Restore it."))["seal"])
+        return str(json.loads(_bytes(folder / CARD, "Restore the file."))["seal"])
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / CARD} bears no seal: {error!r}. Restore it.") from error
+        raise DataError(f"{folder / CARD} has no checksum under 'seal': {error!r}. Restore the file.") from error
 
 
 def _no_number(word: str) -> None:
     """Raise ValueError for NaN and infinities, which JSON does not have."""
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _bytes(path: Path, fix: str) -> bytes:

@@ -48,14 +48,17 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     """Raise ConfigError for arguments from which no environment can be made."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
-    fix, seen = "give that which `measure_scaling` measures on these days.", len(SHARED) + len(days.market.assets)
+    fix, seen = (
+        "give the FeatureScaling that `measure_scaling` returns for these days.",
+        len(SHARED) + len(days.market.assets),
+    )
     if not isinstance(standard, FeatureScaling):
         refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):
-        refuse("features of standard are", standard.mean.size, f"of these days {seen} are seen: {fix}")
+        refuse("features of standard are", standard.mean.size, f"these days have {seen}: {fix}")
     _check_counts(episode=episode)
     if episode * days.sessions > LONGEST:
-        refuse("episode is", episode, f"give {LONGEST // days.sessions:,} decisions, a hundred years, at most.")
+        refuse("episode is", episode, f"give at most {LONGEST // days.sessions:,} decisions, a hundred years.")
     if not (reward is None or isinstance(reward, Reward)):
         refuse("reward is", reward, "give Reward(…), or leave it out.")
     check_positive(reward_scale=reward_scale)
@@ -79,7 +82,7 @@ def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
     """
     if action == "hold_or_trade":
         if not np.isin(taken, (0, 1)).all():
-            raise PolicyError(f"a choice is 0, to hold, or 1, to trade: found {np.unique(taken).tolist()}.")
+            raise PolicyError(f"each action must be 0 (hold) or 1 (trade): found {np.unique(taken).tolist()}.")
         return (2.0 * taken.reshape(len(taken), -1) - 1.0).astype(np.float32)
     return np.ascontiguousarray(taken, dtype=np.float32)
 
@@ -120,7 +123,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         """
         _check(days, standard, reward, reward_scale, episode, seed)
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
-            refuse("kind is", kind, f"give one of the {len(days.share)} targets of the days, from 0 on.")
+            refuse("kind is", kind, f"give the index of one of the {len(days.share)} targets, from 0.")
         self.days, self.episode, self._left = days, episode, 0
         self._made = (standard, reward or MINUS_J, reward_scale)
         self._kind = np.array([range(len(days.share))[kind]])
@@ -155,7 +158,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         Raises  : PolicyError before `reset` and after the end of an episode, and as `RewardedWorlds.act` does.
         """
         if self._left == 0:
-            raise PolicyError("the episode is over, or none has begun: call reset.")
+            raise PolicyError("the episode has ended or not started: call reset().")
         reward = self._rewarded.act(as_numbers(self.days.action, np.asarray(action)[None]))
         self._left -= 1
         seen = self._rewarded.see(self._rewarded.worlds.everyone)[0]
@@ -269,11 +272,11 @@ class RebalancingWorlds(VecEnv):
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> NoReturn:
         """Raise PolicyError: all paths share their settings."""
-        raise PolicyError(f"{attr_name} is shared by all worlds: make other worlds.")
+        raise PolicyError(f"{attr_name} is shared by all paths and cannot be set: create other RebalancingWorlds.")
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> NoReturn:
         """Raise PolicyError: a path has no methods of its own."""
-        raise PolicyError(f"{method_name} is not a method of a world: call it on all of them.")
+        raise PolicyError(f"{method_name} is not a method of a single path: call it on the RebalancingWorlds.")
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
         """False for each of the paths `indices`."""

@@ -115,13 +115,13 @@ class LearnedPolicy:
         past = view.past
         if past.date < self.seen:
             raise PolicyError(
-                f"a learned policy that saw data up to {self.seen:%Y-%m-%d} is asked on {past.date:%Y-%m-%d}: it knows "
-                "what came after. Start the test later, or train on fewer days."
+                f"a learned policy that was trained on data up to {self.seen:%Y-%m-%d} cannot decide on "
+                f"{past.date:%Y-%m-%d}: it has seen later days. Start the test later, or train on fewer days."
             )
         if past.assets != self.assets:
             raise PolicyError(
-                f"a learned policy for {', '.join(self.assets)} is asked about {', '.join(past.assets)}. Select its "
-                "lines, in this order, or train another."
+                f"a learned policy for {', '.join(self.assets)} cannot decide for {', '.join(past.assets)}. Select its "
+                "assets, in this order, or train another policy."
             )
 
     def _kind(self, view: View) -> int:
@@ -130,9 +130,9 @@ class LearnedPolicy:
         if not same.any():
             strange = np.flatnonzero((view.target != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
             names = ", ".join(self.assets[i] for i in strange)
-            why = f"it never held {names}" if names else "its own are others"
+            why = f"its targets do not hold {names}" if names else "it was trained for other weights"
             raise PolicyError(
-                f"a learned policy is asked on {view.past.date:%Y-%m-%d} for a target that it was not trained for: "
+                f"a learned policy was not trained for the target on {view.past.date:%Y-%m-%d}: "
                 f"{why}. Train it for this target, on days on which all its lines are listed."
             )
         return int(np.argmax(same))
@@ -167,7 +167,7 @@ def _load(folder: Path) -> LearnedPolicy:
     try:
         return _policy(card, arrays)
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder} holds no policy that can be played: {error!r}. {FIX}") from error
+        raise DataError(f"{folder} holds no valid policy: {error!r}. {FIX}") from error
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -225,8 +225,9 @@ def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
     kind = next((name for name, cls in ALLOCATIONS.items() if type(allocation) is cls), None)
     if kind is None:
         raise ConfigError(
-            f"a learned policy can be saved with one of {', '.join(c.__name__ for c in ALLOCATIONS.values())}, and it "
-            f"holds {allocation!r}: another allocation would need its code to be run when it is loaded."
+            "a learned policy can be saved only with one of "
+            f"{', '.join(c.__name__ for c in ALLOCATIONS.values())}, but it "
+            f"holds {allocation!r}, whose code would have to run when it is loaded. Use one of these allocations."
         )
     settings: dict[str, Any] = {"kind": kind, "unlisted": allocation.unlisted}  # type: ignore[attr-defined]
     if isinstance(allocation, FixedWeights):

@@ -46,13 +46,14 @@ class RewardedWorlds:
         wanted = len(self.worlds), action_size(self.worlds.days.action, self.worlds.state.units.shape[1])
         if numbers.shape != wanted:
             raise PolicyError(
-                f"actions have the shape {numbers.shape}, and {self.worlds.days.action!r} takes {wanted}: a row each."
+                f"actions have the shape {numbers.shape}: give {wanted}, one row of "
+                f"{self.worlds.days.action!r} for each world."
             )
         if not np.isfinite(numbers).all():
             w = int(np.argmin(np.isfinite(numbers).all(axis=1)))
             raise PolicyError(
-                f"the action of world {w} at step {self.steps + 1} is {numbers[w].tolist()}: give finite numbers. A "
-                "learner that answers so has diverged; lower its learning rate."
+                f"the action of world {w} at step {self.steps + 1} is {numbers[w].tolist()}: give finite numbers. The "
+                "learner has probably diverged: lower its learning rate."
             )
         loss = self.worlds.act(numbers)
         rewards, self.memory = compute_rewards(self._reward, self.memory, loss, self.worlds.nav, self.worlds.cash)

@@ -56,7 +56,7 @@ class Reward:
                 raise ConfigError(f"{name} of Reward is {value!r}: give a finite number, 0 or more.")
             object.__setattr__(self, name, float(value))
         if not 0.0 < self.memory <= 1.0:
-            raise ConfigError(f"memory of Reward is {self.memory!r}: it is more than 0 and at most 1.")
+            raise ConfigError(f"memory of Reward is {self.memory!r}: give a number above 0 and at most 1.")
         if not any(getattr(self, name) for name in TERMS):
             raise ConfigError(f"no term of Reward has a weight: give one to {', '.join(TERMS)}.")
 

@@ -87,8 +87,8 @@ class Learned:
         refit = getattr(self.allocation, "refit", None)
         if refit != LISTING:
             raise ConfigError(
-                f"Learned holds {self.allocation!r}, which is refitted ({refit!r}), and it works with targets that "
-                "change only when a line is listed. Give it FixedWeights or EqualWeights, or use a Threshold."
+                f"Learned holds {self.allocation!r}, which is refitted ({refit!r}), but a learned rule needs a target "
+                "that changes only when a line is listed. Use FixedWeights or EqualWeights, or another rule."
             )
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
@@ -96,7 +96,7 @@ class Learned:
         one_of("every of Learned is", self.every, SESSIONS)
         if self.episode * SESSIONS[self.every] > LONGEST:
             most = LONGEST // SESSIONS[self.every]
-            refuse("episode of Learned is", self.episode, f"give {most:,} decisions, a hundred years, at most.")
+            refuse("episode of Learned is", self.episode, f"give at most {most:,} decisions, a hundred years.")
         for f in fields(self):
             kind: Any = f.default_factory
             if isinstance(kind, type) and not isinstance(getattr(self, f.name), kind):
@@ -108,16 +108,16 @@ class Learned:
         for name in LEARNERS:
             if name != self.learner and (given := getattr(self, name)) != type(given)():
                 raise ConfigError(
-                    f"{name} of Learned is {given!r}, and its learner is {self.learner!r}: leave that out."
+                    f"{name} of Learned is {given!r}, but its learner is {self.learner!r}: leave {name} out."
                 )
         if self.device == "cuda" and self.learner in ("gradient", "cross_entropy"):
             raise ConfigError(
-                f"device of Learned is 'cuda', and learner {self.learner!r} learns on the processor: use 'cpu'."
+                f"device of Learned is 'cuda', but learner {self.learner!r} runs on the CPU only: use 'cpu'."
             )
         if self.patience and not self.reward.objective:
             raise ConfigError(
-                f"patience of Learned is {self.patience}: it waits for a lower J, and {self.reward!r} pays nothing for "
-                "that. Leave it out, or give `objective` a weight."
+                f"patience of Learned is {self.patience}: early stopping watches J, but {self.reward!r} gives J no "
+                "weight. Leave patience out, or give `objective` a weight."
             )
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
@@ -141,16 +141,14 @@ class Learned:
 def _check_learner(by: str, action: str, reward: Reward) -> None:
     """Raise ConfigError for an action or reward that a learner cannot learn."""
     if by == "dqn" and action != "hold_or_trade":
-        raise ConfigError(
-            f"learner 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'."
-        )
+        raise ConfigError(f"learner 'dqn' needs a discrete action, but action is {action!r}: use 'hold_or_trade'.")
     if by == "sac" and action == "hold_or_trade":
         raise ConfigError(
-            "learner 'sac' answers with numbers, and action 'hold_or_trade' is a choice: use 'ppo' or 'dqn'."
+            "learner 'sac' needs continuous actions, but 'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'."
         )
     if by == "gradient" and (action != "bands" or reward != MINUS_J):
         raise ConfigError(
-            f"learner 'gradient' descends along J itself, with bands: action is {action!r} and reward {reward!r}. Use "
+            f"learner 'gradient' minimises J directly and needs bands: action is {action!r} and reward {reward!r}. Use "
             "action 'bands' and the default reward, or learner 'ppo'."
         )
 
@@ -159,7 +157,7 @@ def _checked_seeds(seeds: Any) -> tuple[int, ...]:
     many = isinstance(seeds, tuple | list | range) or (isinstance(seeds, np.ndarray) and seeds.ndim == 1)
     given = tuple(seeds) if many else ()
     if not given or not all(is_whole(s) and 0 <= s < 2**32 for s in given):
-        refuse("seeds of Learned are", seeds, "give one whole number or more, each from 0 to 2^32 - 1.")
+        refuse("seeds of Learned are", seeds, "give at least one whole number, each from 0 to 2^32 - 1.")
     if len(set(given)) < len(given):
-        refuse("seeds of Learned are", given, "the same seed twice is the same policy. Give each once.")
+        refuse("seeds of Learned are", given, "a repeated seed gives the same policy. Give each seed once.")
     return tuple(map(int, given))

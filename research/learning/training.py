@@ -72,7 +72,7 @@ class Training:
         own = {f"seed-{seed}" for seed in self.policies}
         if others := sorted(path.name for path in Path(folder).glob("seed-*") if path.name not in own):
             raise ConfigError(
-                f"{folder} holds {', '.join(others)} of another training: give each training a folder of its own."
+                f"{folder} holds {', '.join(others)} of another training: save each training in its own folder."
             )
         for seed, policy in self.policies.items():
             policy.save(Path(folder) / f"seed-{seed}")
@@ -136,14 +136,22 @@ def train(
     from joblib import cpu_count  # type: ignore[import-untyped]
 
     if workers is not None and (not is_whole(workers) or workers < 1):
-        raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
+        raise ConfigError(
+            f"workers is {workers!r}: give a whole number of processes, 1 or more, or None for one per core."
+        )
     if isinstance(executor, ThreadPoolExecutor):
-        raise ConfigError("executor has threads, which share what stable-baselines3 draws by chance: use processes.")
+        raise ConfigError(
+            "executor has threads, which share the random generators of stable-baselines3: use processes."
+        )
     for name, folder in (("checkpoints", checkpoints), ("tensorboard", tensorboard)):
         if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
-            refuse(f"{name} is", folder, "give the path of a folder, which is made if need be.")
+            refuse(f"{name} is", folder, "give the path of a folder; it is created if missing.")
     if progress is not None and not callable(progress):
-        refuse("progress is", progress, "give a function of the steps done and of all, or leave it out for a bar.")
+        refuse(
+            "progress is",
+            progress,
+            "give a function of steps done and total steps, or leave it out for a progress bar.",
+        )
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     references = {
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
@@ -181,7 +189,9 @@ def untrained(
              does.
     """
     if spec.action not in ("bands", "edges"):
-        refuse("action of what is not taught is", spec.action, "only 'bands' and 'edges' begin at the closed form.")
+        refuse(
+            "action of an untrained policy is", spec.action, "use 'bands' or 'edges', which start at the closed form."
+        )
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]

@@ -145,7 +145,7 @@ def training_days(
     if spec.block > stop[-1] - first[-1]:
         raise ConfigError(
             f"block of Learned is {spec.block} days, and market {market.name!r} has {stop[-1] - first[-1]} on which "
-            "all lines of its last target were listed: a window of history cannot be longer. Give a shorter block."
+            "all lines of its last target were listed: a block cannot be longer. Give a shorter block."
         )
     targets, in_force, first, stop = targets[enough], in_force[enough], first[enough], stop[enough]
     spans = [slice(*rows) for rows in zip(first.tolist(), stop.tolist(), strict=True)]
@@ -224,15 +224,16 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
         )
     if spec.learner == "gradient" and not costs.proportional:
         raise ConfigError(
-            "a policy is learned by the gradient where all costs are proportional, and these have minimums, tickets, "
-            "impact or tax, at which it jumps or ends: use learner 'ppo', or leave them out."
+            "learner 'gradient' needs proportional costs, but these have minimums, tickets, impact or "
+            "tax, at which the "
+            "gradient is not defined: use learner 'ppo', or leave these costs out."
         )
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
-            raise ConfigError(f"{name} is {value!r}: a learner needs a number above zero.")
+            raise ConfigError(f"{name} is {value!r}: give a number above zero.")
     if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.every]:
         raise ConfigError(
-            f"lag is {lag!r}: a learner that decides every {spec.every} books a whole number of sessions later, 0 to "
+            f"lag is {lag!r}: a learner that decides every {spec.every} needs a whole number of sessions, 0 to "
             f"{SESSIONS[spec.every]}. Change the lag, or `every`."
         )
 
@@ -246,8 +247,9 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
             i = int(np.argmin(target))
             found = f"they sum to {target.sum():.4f}" if target[i] >= 0.0 else f"{market.assets[i]} has {target[i]:.4f}"
             raise ConfigError(
-                f"weights of {path.allocation}: {found}. The boxes of a learned rule lie between 0 and 1: give weights "
-                "that are long and sum to 1 at most."
+                f"weights of {path.allocation}: {found}. A learned rule needs long weights that sum to at "
+                "most 1: change "
+                "the weights."
             )
         sessions = int((path.row == k).sum())
         if targets and np.array_equal(targets[-1], target):  # the line that was listed is one that it does not hold
@@ -256,7 +258,9 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
             targets.append(target)
             in_force.append(sessions)
     if not targets:
-        raise ConfigError(f"{path.allocation} holds nothing in market {market.name!r}: there is nothing to learn.")
+        raise ConfigError(
+            f"{path.allocation} holds nothing in market {market.name!r}: give it a target with at least one weight."
+        )
     return np.array(targets), np.array(in_force)
 
 
@@ -268,9 +272,9 @@ def _covariance(market: Market, held: Mask, span: slice) -> Array:
     still = held & (np.diag(covariance) <= 0.0)
     if still.any():
         raise DataError(
-            f"{market.assets[int(np.argmax(still))]} does not move from {market.dates[span][0]:%Y-%m-%d} to "
-            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its "
-            "returns."
+            f"{market.assets[int(np.argmax(still))]} has constant returns from {market.dates[span][0]:%Y-%m-%d} to "
+            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct "
+            "its returns."
         )
     return covariance
 

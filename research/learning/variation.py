@@ -43,7 +43,7 @@ class Variation:
         for name, low, high in (("volatility", 1.0, 4.0), ("correlation", 0.0, 0.9), ("cost", 1.0, 10.0)):
             value = asdict(self)[name]
             if not is_number(value) or not low <= value <= high:
-                refuse(f"{name} of Variation is", value, f"give a number from {low:g}, which leaves it, to {high:g}.")
+                refuse(f"{name} of Variation is", value, f"give a number from {low:g} (no variation) to {high:g}.")
             object.__setattr__(self, name, float(value))
 
     @property
@@ -94,7 +94,7 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
         t, i = divmod(int(np.argmin(made)), len(moves))
         raise ConfigError(
             f"with volatility times {factor:.2f}, {market.assets[moves[i]]} would lose {-made[t, i]:.0%} on "
-            f"{market.dates[first + t]:%Y-%m-%d}, when it lost {-own[t, i]:.0%}: lower the volatility or the "
+            f"{market.dates[first + t]:%Y-%m-%d}, where it really lost {-own[t, i]:.0%}: lower the volatility or the "
             "correlation of Variation."
         )
     out[days, moves] = made

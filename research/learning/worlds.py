@@ -178,8 +178,8 @@ class Worlds:
 def no_root(world: int) -> PolicyError:
     """The error of a path whose trade costs more than the assets traded are worth."""
     return PolicyError(
-        f"world {world} cannot go on: the costs of its trade would take more than the lines that trade are worth. "
-        "Lower the costs. (A world has a wealth of 1: tickets and minimums are fractions of NAV.)"
+        f"simulated path {world} stopped: the costs of its trade exceed the value of the assets traded. "
+        "Lower the costs. (A path starts with a NAV of 1: tickets and minimums are fractions of NAV.)"
     )
 
 

@@ -26,7 +26,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     variance = np.diag(covariance)
     if (variance < 0.0).any():
         i = int(np.argmin(variance))
-        raise ConfigError(f"{name} gives line {i} the variance {variance[i]:.6g}: a variance is zero or more.")
+        raise ConfigError(f"{name} gives line {i} the variance {variance[i]:.6g}: give zero or more.")
     volatility = np.sqrt(variance)
     most = np.outer(volatility, volatility)
     _refuse_pair(
@@ -45,7 +45,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
         i, j = (int(k) for k in np.unravel_index(np.argmin(pull), pull.shape))
         raise ConfigError(
             f"{name} is not positive semi-definite: the smallest eigenvalue of its correlations is {values[0]:.6g}, "
-            f"and the correlation {correlation[i, j]:.6g} of lines {i} and {j} has the largest part in that. Correct "
+            f"and the correlation {correlation[i, j]:.6g} of lines {i} and {j} contributes most. Correct "
             "the pair, or shrink all correlations toward zero."
         )
     return volatility, (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T

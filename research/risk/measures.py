@@ -77,7 +77,7 @@ def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike)
     if np.sign(short(log_rates[0])) * np.sign(short(log_rates[1])) > 0:
         raise DataError(
             f"no annual rate turns {start:,.2f} and flows of {amounts[1:].sum():,.2f} into {end:,.2f} over "
-            f"{left[0]:.2f} years: take a longer time, and look at the flows."
+            f"{left[0]:.2f} years: check the flows, or take a longer period."
         )
     return float(np.expm1(brentq(short, *log_rates, xtol=1e-14)))
 
@@ -247,9 +247,9 @@ def daily_loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: f
     [2.5, 2.0]
     """
     c, a = _pair(cost, "cost", active, "active returns", at_least=1)
-    _refuse(c < 0.0, c, "cost", "is negative: a cost leaves wealth, so it is zero or more")
+    _refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(g) and g >= 0.0):
-        raise ConfigError(f"g prices tracking error and is zero or more: found {g!r}. Correct g in the portfolio file.")
+        raise ConfigError(f"the tracking penalty g must be zero or more: found {g!r}. Correct g in the portfolio file.")
     return _per_year(periods_per_year) * BPS * (c + 0.5 * g * a**2)
 
 

@@ -58,9 +58,15 @@ class Checkpoint:
                 record = json.loads((file.metadata() or {})["record"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise DataError(f"{self.path} is no checkpoint: {error}. Delete it, and the seed begins anew.") from error
+            raise DataError(
+                f"{self.path} is not a readable checkpoint: {error}. Delete it; the seed then "
+                "starts from the beginning."
+            ) from error
         if record.get("format") != FORMAT:
-            raise DataError(f"{self.path} has the format {record.get('format')!r}, expected {FORMAT!r}. Delete it.")
+            raise DataError(
+                f"{self.path} has the format {record.get('format')!r}, expected {FORMAT!r}. "
+                "Delete it; the seed then starts from the beginning."
+            )
         return arrays, record
 
     def delete(self) -> None:

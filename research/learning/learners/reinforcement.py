@@ -68,7 +68,7 @@ def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorith
     Raises : ConfigError where no "cuda" device is found.
     """
     if spec.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device of Learned is 'cuda', and torch finds no such device here: use 'cpu'.")
+        raise ConfigError("device of Learned is 'cuda', but torch finds no CUDA device: use 'cpu'.")
     standard, scale = measure_scaling(days, spec)
     stream = PPO_LEARNS if spec.learner == "ppo" else REPLAY_LEARNS
     worlds = RebalancingWorlds(

@@ -42,7 +42,9 @@ class PPOSettings:
         for name, most in (("learning_rate", 1.0), ("clip", 1.0), ("gamma", 0.9999), ("gae_lambda", 1.0)):
             check_within(self, name, 0.0, most)
         if self.batch < 2:
-            raise ConfigError(f"batch of PPOSettings is {self.batch}: an update compares decisions, give 2 or more.")
+            raise ConfigError(
+                f"batch of PPOSettings is {self.batch}: give 2 or more, since an update compares decisions."
+            )
         if self.worlds * self.rollout % self.batch:
             raise ConfigError(
                 f"batch of PPOSettings is {self.batch}: give a number that divides the {self.worlds * self.rollout} "
@@ -87,8 +89,7 @@ class ReplaySettings:
             check_within(self, name, 0.0, most)
         if self.buffer < self.worlds:
             raise ConfigError(
-                f"buffer of {owner} is {self.buffer}: it holds one decision of each of the {self.worlds} worlds at "
-                "least."
+                f"buffer of {owner} is {self.buffer}: give {self.worlds} or more, one decision for each world."
             )
 
     @property
@@ -216,5 +217,5 @@ def check_within(settings: Any, name: str, low: float, high: float) -> None:
     """
     value = getattr(settings, name)
     if not is_number(value) or not low < value <= high:
-        refuse(f"{name} of {type(settings).__name__} is", value, f"it is more than {low:g} and at most {high:g}.")
+        refuse(f"{name} of {type(settings).__name__} is", value, f"give a number above {low:g} and at most {high:g}.")
     object.__setattr__(settings, name, float(value))

@@ -21,7 +21,7 @@ def one_thread() -> Iterator[None]:
     """
     if not BUSY.acquire(blocking=False):
         raise ConfigError(
-            "another thread of this process learns already, and both would draw from the same generators: use "
+            "another thread of this process is training, and both would draw from the same random generators: use "
             "processes, or workers of one thread each."
         )
     try:

@@ -42,7 +42,7 @@ def train_universal(
     if not (is_whole(seed) and 0 <= seed < 2**32):
         refuse("seed of the universal rebalancer is", seed, "give a whole number from 0 to 2^32 - 1.")
     if not (is_whole(updates) and updates >= 1):
-        refuse("steps of the universal rebalancer are", updates, "give a whole number of updates, 1 or more.")
+        refuse("updates of the universal rebalancer are", updates, "give a whole number, 1 or more.")
     if folder.exists() and not folder.is_dir():
         refuse("folder of the universal rebalancer is", str(folder), "which is a file: give a folder.")
     checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])

@@ -185,7 +185,7 @@ class Universal:
             refuse(
                 f"covariance of Universal is for {len(self.covariance)} lines, and the market has",
                 len(past.assets),
-                "give one row and column a line.",
+                "give one row and one column for each line.",
             )
         return np.array(self.covariance)
 
@@ -220,6 +220,6 @@ def _checked(covariance: Any) -> Square:
     name = "covariance of Universal"
     square = floats(f"{name} is", covariance, "give a number for each two lines, a year.")
     if square.ndim != 2 or square.shape[0] != square.shape[1] or not np.isfinite(square).all():
-        refuse(f"{name} is", covariance, "give as many rows as columns, a line each, of finite numbers.")
+        refuse(f"{name} is", covariance, "give finite numbers, with one row and one column for each line.")
     taken_apart(square, name)
     return tuple(tuple(map(float, row)) for row in square)

@@ -133,7 +133,7 @@ def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "rules", "message"),
     [
-        ({"lag": 1}, {}, "the region is best for decisions every 0.01923 years .* lag 1"),
+        ({"lag": 1}, {}, "the region is optimal for decisions every 0.01923 years .* lag 1"),
         ({}, {OPTIMUM: untuned(BASE_CASE)["never"]}, "a rule is named 'optimal region'"),
     ],
 )

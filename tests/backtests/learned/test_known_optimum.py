@@ -62,5 +62,5 @@ def test_the_kept_seeds_had_the_budgets_of_today(market: str, specs: Callable[..
 
 
 def test_a_fee_is_refused_where_an_action_would_pay_a_part_of_it() -> None:
-    with pytest.raises(ConfigError, match="action 'bands' would pay only for the lines that it trades"):
+    with pytest.raises(ConfigError, match="action 'bands' would pay only for the assets that it trades"):
         WITH_FEE.days(Learned(TARGET))

@@ -158,9 +158,9 @@ def test_a_broken_folder_is_named_and_hides_no_other(tmp_path: Path) -> None:
     card = json.loads((saved[0] / CARD).read_text())
     (saved[0] / CARD).write_text(json.dumps(card | {"seen": "1900-01-01"}))
     text = policies_text(policy_folders(tmp_path, tmp_path))
-    assert f"{saved[0]} is not as it was saved" in text
+    assert f"{saved[0]} was changed after it was saved" in text
     assert f"{saved[1]}\n" in text
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         write_card(saved[0])
 
 
@@ -212,5 +212,5 @@ def test_policies_of_two_trainings_and_results_of_others_are_refused(run: Path, 
     shutil.rmtree(mixed / "seed-4")
     assert read_policies(mixed).representative == 2
     carded(two_lines(SESSIONS, seed=1).until(two_lines(SESSIONS, seed=1).dates[SEEN]), 0).save(mixed / "seed-0")
-    with pytest.raises(DataError, match=r"results\.json is of other policies than those beside it"):
+    with pytest.raises(DataError, match=r"results\.json belongs to other policies than those in its folder"):
         read_policies(mixed)

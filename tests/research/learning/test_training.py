@@ -143,7 +143,7 @@ def test_what_is_not_taught_has_the_closed_forms_boxes(spec, real, costs):
         days, closed_form(days)
     )
     np.testing.assert_array_equal(policy.scales.half_width, days.scales.half_width)
-    with pytest.raises(ConfigError, match="only 'bands' and 'edges' begin at the closed form"):
+    with pytest.raises(ConfigError, match="use 'bands' or 'edges', which start at the closed form"):
         untrained(replace(spec, action="gate"), real, costs, G, YEAR)
 
 

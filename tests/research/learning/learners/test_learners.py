@@ -146,7 +146,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
     arrays, record = one.load()
     assert (arrays["a"].tolist(), record["steps"]) == ([1.0] * 3, 4)
     one.path.write_bytes(one.path.read_bytes()[:-5])
-    with pytest.raises(DataError, match="Delete it, and the seed begins anew"):
+    with pytest.raises(DataError, match="Delete it; the seed then starts from the beginning"):
         one.load()
 
 
@@ -189,10 +189,10 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
     [
         (
             {"learner": "dqn"},
-            "learner 'dqn' chooses among a few things to do, and action is 'bands': use 'hold_or_trade'",
+            "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'",
         ),
-        ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is a choice: use 'ppo' or 'dqn'"),
-        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' descends along J itself, with bands"),
+        ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'"),
+        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises J directly and needs bands"),
         ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
         ({"patience": -1}, "patience of Learned is -1"),
         ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
@@ -209,7 +209,7 @@ def test_two_threads_of_a_process_cannot_learn_at_once(past):
     with ThreadPoolExecutor(1) as other, one_thread():
         with one_thread():  # within one thread there is one order of what is drawn
             pass
-        with pytest.raises(ConfigError, match="another thread of this process learns already"):
+        with pytest.raises(ConfigError, match="another thread of this process is training"):
             other.submit(learned, BY["ppo"], past).result()
 
 
@@ -217,7 +217,7 @@ def test_a_device_that_is_not_there_is_refused(past, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # wherever the test runs
-    with pytest.raises(ConfigError, match="device of Learned is 'cuda', and torch finds no such device here"):
+    with pytest.raises(ConfigError, match="device of Learned is 'cuda', but torch finds no CUDA device"):
         train(replace(BY["ppo"], device="cuda"), past, COSTS, G, YEAR, workers=1)
 
 
@@ -229,7 +229,7 @@ def test_a_window_longer_than_the_history_is_refused(past):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: it holds one decision of each of the 64 worlds"),
+        (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: give 64 or more"),
         (lambda: DQNSettings(exploration=2.0), "exploration of DQNSettings is 2.0"),
         (lambda: CrossEntropySettings(elite=24), "elite of CrossEntropySettings is 24: give 2 or more, and fewer"),
         (lambda: CrossEntropySettings(worlds=0), "worlds of CrossEntropySettings is 0"),

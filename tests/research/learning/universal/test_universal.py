@@ -189,7 +189,7 @@ def test_numbers_that_were_changed_are_refused(copied, spoil):
     content = bytearray((copied / NUMBERS).read_bytes())
     content[-5] ^= 1
     (copied / NUMBERS).write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         load(copied)
 
 
