@@ -14,7 +14,7 @@ export NPM_CONFIG_CACHE := $(CURDIR)/.cache/npm
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help report test lab setup lock bench format clean
+.PHONY: help report test check lab setup lock bench docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -23,14 +23,16 @@ help:  ## list the commands
 report: setup  ## play every policy of the example portfolio and write its report
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
-test: setup  ## run every check: form, walls, types, tests, notebooks
+test: check  ## run every check: form, walls, types, tests, notebooks; print the coverage of branches
+	$(BIN)/pytest -n logical --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest --nbval-lax notebooks
+
+check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-id --keep-count --verify $(wildcard notebooks/*.ipynb)
-	$(BIN)/pytest -n logical --dist loadfile
-	$(BIN)/pytest --nbval-lax notebooks
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks
@@ -45,12 +47,15 @@ format: setup  ## put code and notebooks into the house's form
 bench: setup .venv/.bench  ## measure against the peers
 	$(BIN)/python -m benchmarks
 
-lock:  ## resolve pyproject.toml anew into requirements.lock and requirements-bench.lock
+docs: setup .venv/.docs  ## build the site of the guide and the reference: site/index.html
+	$(BIN)/mkdocs build
+
+lock:  ## resolve pyproject.toml anew into requirements*.lock; with KEEP=1 add to them and change no version
 	python3.11 -m venv .cache/lock
-	.cache/lock/bin/python .ci/lock.py
+	.cache/lock/bin/python .ci/lock.py $(if $(KEEP),--keep)
 
 clean:  ## delete caches; .venv and reports stay
-	rm -rf .cache data/cache
+	rm -rf .cache data/cache site
 	find research backtests tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # .ready is touched last, by a set-up that reached its end, and holds the folder's own path: a copy of the folder, or one
@@ -61,6 +66,6 @@ endif
 .venv/.ready: requirements.lock pyproject.toml
 	@.ci/setup
 
-.venv/.bench: requirements-bench.lock .venv/.ready
-	$(BIN)/python -m pip install --quiet --no-deps --no-input --disable-pip-version-check -r requirements-bench.lock
+.venv/.bench .venv/.docs: .venv/.%: requirements-%.lock .venv/.ready
+	$(BIN)/python -m pip install --quiet --no-deps --no-input --disable-pip-version-check -r $<
 	@touch $@

@@ -6,19 +6,22 @@ Each imports what is heavy when it runs.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from backtests.runs.folder import code_version
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
 from research.errors import ConfigError, DataError, PolicyError
+from research.progress import bar
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes as long to import as all the rest
-    help="When, how far and toward what to rebalance a portfolio, and how sure we are.",
+    help="Portfolio rebalancing research: when, how far and toward what to rebalance, with evidence.",
 )
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
@@ -26,7 +29,30 @@ Reports = Annotated[
 ]
 
 
-@app.command()
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version and code, and exit.")
+    ] = False,
+) -> None:
+    """Options of the command line itself."""
+
+
+def _parameters() -> str:
+    """The parameters that a report can be given, a line each, as its notebook explains them."""
+    if not COMPARING.exists():  # not in a checkout
+        return ""
+    lines = [f"  {name:<10} {said}" for name, said in explained(COMPARING).items() if name not in SET_BY_REPORT]
+    return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: as it stands
+
+
+@app.command(epilog=_parameters())
 def report(
     file: File,
     parameter: Annotated[
@@ -36,7 +62,8 @@ def report(
     reports: Reports = None,
 ) -> None:
     """Compare all candidates of FILE, and write tearsheet, trade list and results as one run."""
-    from backtests.commands.report import make_report
+    with _starting():
+        from backtests.commands.report import make_report
 
     made = make_report(file, parameter or (), reports)
     typer.echo(made.text)
@@ -49,7 +76,8 @@ def backtest(
     reports: Reports = None,
 ) -> None:
     """Play one policy of FILE through its test, print its summary, and write its results."""
-    from backtests.commands.report import make_backtest
+    with _starting():
+        from backtests.commands.report import make_backtest
 
     made = make_backtest(file, policy, reports)
     typer.echo(made.text)
@@ -62,10 +90,14 @@ def trades(
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE: by its `policy`, else by the recommendation of its newest whole run."""
-    from backtests.commands.report import trades_now
-    from research.portfolio import load_portfolio
+    with _starting():
+        from backtests.commands.report import trades_now
+        from research.portfolio import load_portfolio
 
-    listed = trades_now(load_portfolio(file), reports=reports)
+    with bar(None, "reading prices") as told:
+        portfolio = load_portfolio(file)
+        told.stage("making the trade list")
+        listed = trades_now(portfolio, reports=reports)
     typer.echo(repr(listed))
     if csv is not None:
         listed.to_csv(csv)
@@ -81,7 +113,8 @@ def sweep(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever an earlier sweep of FILE left.")] = False,
 ) -> None:
     """Play every configuration of FILE, and write their figures as one run; a killed sweep goes on where it was."""
-    from backtests.commands.sweep import make_sweep
+    with _starting():
+        from backtests.commands.sweep import make_sweep
 
     with _kept("chunks"):
         made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
@@ -96,7 +129,8 @@ def laboratory(
     reports: Reports = None,
 ) -> None:
     """Play every rule in a market whose best policy is known, and write how far each is above it as one run."""
-    from backtests.commands.laboratory import make_laboratory
+    with _starting():
+        from backtests.commands.laboratory import make_laboratory
 
     made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
     typer.echo(made.text)
@@ -115,9 +149,10 @@ def study(
     fresh: Annotated[bool, typer.Option("--fresh", help="Play anew what an earlier study left.")] = False,
 ) -> None:
     """Play rules and learners on real markets, out of sample; a killed study goes on where it was."""
-    from backtests.real_markets import Budget, run
-    from backtests.real_markets.run_case import EXPOSURE_STEPS, STEPS
-    from backtests.runs.folder import REPORTS
+    with _starting():
+        from backtests.real_markets import Budget, run
+        from backtests.real_markets.run_case import EXPOSURE_STEPS, STEPS
+        from backtests.runs.folder import REPORTS
 
     if rules_only and exposure:
         raise ConfigError("--rules-only leaves out what --exposure learns: give one of them.")
@@ -127,6 +162,11 @@ def study(
     with _kept("cases"):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
     typer.echo(f"{made!r}\n\n{folder}")
+
+
+def _starting() -> bar:
+    """Shown while what a command needs is imported, should that take long."""
+    return bar(None, "starting")
 
 
 @contextmanager
@@ -149,13 +189,19 @@ def policies(
 ) -> None:
     """List the learned policies that are shipped or that runs have trained; with FOLDER, write the card of its own."""
     if folder is not None:
-        from backtests.pages.policy_card import write_card
+        with _starting():
+            from backtests.pages.policy_card import write_card
 
-        typer.echo(f"Written to {write_card(folder)}.")
+        with bar(None, "drawing the card"):
+            written = write_card(folder)
+        typer.echo(f"Written to {written}.")
         return
-    from backtests.pages.policy_catalog import policies_text, policy_folders
+    with _starting():
+        from backtests.pages.policy_catalog import policies_text, policy_folders
 
-    typer.echo(policies_text(policy_folders(reports)))
+    with bar(None, "reading policies"):
+        listed = policies_text(policy_folders(reports))
+    typer.echo(listed)
 
 
 train = typer.Typer(no_args_is_help=True, help="Train a policy that comes with the workbench anew.")
@@ -177,16 +223,16 @@ def universal(
     ] = None,
 ) -> None:
     """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
-    from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
-    from research.learning.universal.rule import FOLDER
-    from research.progress import bar
+    with _starting():
+        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
+        from research.learning.universal.rule import FOLDER
 
     if folder is None and (seed, steps) != (SEED, UPDATES):
         raise ConfigError(
             f"seed {seed} and {steps:,} steps would write another network over the one that comes with the workbench "
             f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules play: give --folder."
         )
-    with _kept("updates"), bar(total=steps, desc="universal", unit=" updates") as shown:
+    with _kept("updates"), bar(steps, "universal", "updates") as shown:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
     typer.echo(f"Written to {made}.")
 

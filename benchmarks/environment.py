@@ -96,7 +96,7 @@ def main() -> None:
             kept[f"{name}, {count}"] = {"million_steps": million, "traded": traded}
     show("Accounting steps, 20 stocks", ("", "million a second", "of weeks trade", ""), rows, [])
 
-    spec, rows = Learned(TARGET, every="day", block=1), []
+    spec, rows = Learned(TARGET, schedule="day", block=1), []
     days = PLAIN.days(spec)
     standard, scale = measure_scaling(days, spec)
 

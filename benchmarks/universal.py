@@ -45,7 +45,7 @@ def rivals(market: SimulatedMarket, paths: int, seed: int) -> dict[str, Rule]:
     return {
         "closed form, narrowed, cash held as well": NoTradeRegion(hold, **known),  # type: ignore[arg-type]
         "quadratic destination, tuned": tuned(
-            market, paths, seed, lambda years: BestPoint(hold, check="day", horizon=years, **known), HORIZONS
+            market, paths, seed, lambda years: BestPoint(hold, schedule="day", horizon=years, **known), HORIZONS
         ),
         "threshold to edge, tuned": tuned(market, paths, seed, lambda band: Threshold(hold, band, "edge"), bands),
         "threshold to target, tuned": tuned(market, paths, seed, lambda band: Threshold(hold, band), bands),
@@ -74,9 +74,14 @@ def fifty() -> tuple[View, Universal, tuple[Array, ...]]:
 def summed(found: list[dict[str, float]], name: str) -> tuple[str, ...]:
     """Median, its 95 % interval over markets, the worst, and how many are past the aim."""
     values = np.array([one[name] for one in found])
-    middle, low, high = median(values)
+    above = median(values)
     past = int((values > AIM).sum())
-    return name, f"{middle:+.1%} [{low:+.1%}, {high:+.1%}]", f"{values.max():+.1%}", f"{past} of {len(values)}"
+    return (
+        name,
+        f"{above.value:+.1%} [{above.lower:+.1%}, {above.upper:+.1%}]",
+        f"{values.max():+.1%}",
+        f"{past} of {len(values)}",
+    )
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def made_up(market: Market, allocation: Allocation, seen: int, half_width: float
     features = np.zeros(len(SHARED) + lines)
     return LearnedPolicy(
         allocation=allocation,
-        every="week",
+        schedule="week",
         assets=market.assets,
         seen=market.dates[seen],
         scales=scales(targets, widths, covariance, 0.01),

@@ -10,19 +10,21 @@ import pandas as pd
 
 from backtests.comparison.comparison import measure_by
 from backtests.engine import backtest
+from backtests.evaluation.backtest_figures import GROUPS
 from backtests.evaluation.scores import score
-from backtests.sweeps.labels import METRICS
 from research.allocation import HRP, Allocation
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold
 
+COLUMNS = tuple(m for group in GROUPS.values() for m in group if m not in ("growth_gross", "cvar95"))
+
 
 def rules(allocation: Allocation, bands: Sequence[float]) -> Iterable[tuple[Any, dict[str, Any]]]:
     """Policies, each with its columns."""
-    none = {"every": "", "band": np.nan, "to": np.nan}
+    none = {"calendar": "", "band": np.nan, "to": np.nan}
     yield Never(allocation), none | {"rule": "never"}
     for every in ("week", "month", "quarter"):
-        yield Calendar(allocation, every), none | {"rule": "calendar", "every": every}  # type: ignore[arg-type]
+        yield Calendar(allocation, every), none | {"rule": "calendar", "calendar": every}  # type: ignore[arg-type]
     for band, to in product(bands, (0.0, 1.0)):
         policy = Threshold(allocation, band, to="edge" if to else "target")
         yield policy, none | {"rule": "threshold", "band": band, "to": to}
@@ -60,5 +62,5 @@ def swept(
                 "allocation": name,
                 "window": window,
             }
-            rows.append(about | conditions | {m: figures[m] for m in METRICS if m in figures and m != "cvar95"})
+            rows.append(about | conditions | {m: figures[m] for m in (*COLUMNS, "nav")})
     return pd.DataFrame(rows)

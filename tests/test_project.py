@@ -23,6 +23,7 @@ FIXED_BY_THE_USER = {
     *("papermill", "nbval", "pytest", "skfolio", "stable-baselines3", "gymnasium", "arch"),
 }
 INSTALLERS = {"pip", "setuptools", "wheel"}
+BEYOND = ("bench", "docs")  # extras with a lock of their own
 
 
 def locked(name: str = "requirements.lock") -> dict[str, str]:
@@ -57,15 +58,23 @@ def test_lock_satisfies_every_direct_dependency() -> None:
         assert wanted.specifier.contains(version), f"{wanted} is locked at {version}: run `make lock`"
 
 
-def test_bench_lock_adds_to_the_lock_and_contradicts_nothing() -> None:
-    lock, bench = locked(), locked("requirements-bench.lock")
-    assert not lock.keys() & bench.keys()
-    for text in PROJECT["optional-dependencies"]["bench"]:
+@pytest.mark.parametrize("extra", BEYOND)
+def test_lock_of_an_extra_adds_to_the_lock_and_contradicts_nothing(extra: str) -> None:
+    lock, beyond = locked(), locked(f"requirements-{extra}.lock")
+    assert not lock.keys() & beyond.keys()
+    for text in PROJECT["optional-dependencies"][extra]:
         wanted = Requirement(text)
-        assert wanted.specifier.contains((lock | bench)[canonicalize_name(wanted.name)])
+        assert wanted.specifier.contains((lock | beyond)[canonicalize_name(wanted.name)])
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-bench.lock"])
+def test_locks_of_the_extras_agree() -> None:
+    bench, docs = (locked(f"requirements-{extra}.lock") for extra in BEYOND)
+    assert {name: bench[name] for name in bench.keys() & docs.keys()} == {
+        name: docs[name] for name in bench.keys() & docs.keys()
+    }
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", *(f"requirements-{extra}.lock" for extra in BEYOND)])
 def test_lock_holds_plain_versions_only(name: str) -> None:
     for package, version in locked(name).items():
         assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{package}=={version} ({name}): no local part, no range"
@@ -85,7 +94,8 @@ def test_environment_is_the_lock() -> None:
     }
     assert differ == {}, "(locked, installed) differ: run `make setup`"
     asked_for = {canonicalize_name(wanted.name) for one in found.values() for wanted in in_force(one)}
-    known = {*locked(), *locked("requirements-bench.lock"), *asked_for, *INSTALLERS}
+    beyond = {name for extra in BEYOND for name in locked(f"requirements-{extra}.lock")}
+    known = {*locked(), *beyond, *asked_for, *INSTALLERS}
     assert set(found) - known == {canonicalize_name(PROJECT["name"])}, (
         "installed by hand? Remove .venv and run `make setup`"
     )

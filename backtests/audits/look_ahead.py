@@ -24,6 +24,7 @@ from research.arguments import day, is_whole, refuse
 from research.arrays import Rows
 from research.errors import ConfigError
 from research.market import Market
+from research.rules.protocol import compiled_rule, held_by, short_name
 
 Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
 
@@ -125,8 +126,7 @@ def look_ahead(
         },
         index=market.dates[rows],
     )
-    held = type(getattr(policy, "allocation", None)).__name__
-    return LookAhead(f"{type(policy).__name__} of {held}", repr(market), table)
+    return LookAhead(f"{short_name(policy)} of {short_name(held_by(policy))}", repr(market), table)
 
 
 def changed_after(market: Market, t: int, seed: int = 0) -> Market:
@@ -201,10 +201,10 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A policy that decides day by day, with what it answered: the market row, the box, and the part."""
+    """A policy that decides day by day, with what it answered: the market row, the box, and the fraction of the way."""
 
     policy: Policy
-    allocation: Allocation
+    allocation: Allocation | None
     rows: list[int] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
 
@@ -212,7 +212,7 @@ class _Recorded:
         answer = self.policy.decide(view)
         if isinstance(answer, Trade):
             self.rows.append(view.past.t)
-            edges = [answer.cash_lower, answer.cash_upper, answer.part]
+            edges = [answer.cash_lower, answer.cash_upper, answer.fraction]
             self.boxes.append(np.concatenate([answer.lower, answer.upper, edges]))
         return answer
 
@@ -226,19 +226,20 @@ class _Played:
 
     @classmethod
     def of(cls, policy: Policy, market: Market, costs: Costs, start: str | pd.Timestamp, lag: int) -> "_Played":
-        if not hasattr(policy, "corridor"):
-            recorded = _Recorded(policy, getattr(policy, "allocation", None))  # type: ignore[arg-type]
-            result = backtest(market, recorded, costs, start=start, lag=lag, name=type(policy).__name__)
-            boxes = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
-            return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), boxes)})
+        rule = compiled_rule(policy)
+        if rule is None:
+            recorded = _Recorded(policy, held_by(policy))
+            result = backtest(market, recorded, costs, start=start, lag=lag, name=short_name(policy))
+            answered = np.array(recorded.boxes).reshape(len(recorded.rows), 2 * len(market.assets) + 3)
+            return cls(result, {"answer": (np.array(recorded.rows, dtype=np.int64), answered)})
         result = backtest(market, policy, costs, start=start, lag=lag)
-        corridor = policy.corridor(market, result.targets, costs)
+        bands = rule.no_trade_bands(market, result.targets, costs)
         days = np.arange(result.first + 1, len(market.dates))
-        asked, row, *boxes = corridor.arrays
-        rates = corridor.terms.rates
-        answers: Facts = {f"box {k} of the corridor": (days, box[row[days]]) for k, box in enumerate(boxes)}
-        answers["days that ask the corridor"] = (days, asked[days])
-        answers["rates of the corridor"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
+        asked, row, *boxes = bands.arrays
+        rates = bands.options.rates
+        answers: Facts = {f"box {k} of the bands": (days, box[row[days]]) for k, box in enumerate(boxes)}
+        answers["days on which the rule is asked"] = (days, asked[days])
+        answers["rates of the bands"] = (days, rates[days]) if len(rates) > 1 else (days[: len(rates)], rates)
         return cls(result, answers)
 
     @cached_property

@@ -11,13 +11,13 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
 from research.allocation import Allocation, ConstantExposure, VolatilityTarget, target_path
 from research.errors import DataError
 from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
 
-MONTHLY = partial(Calendar, every="month")
+MONTHLY = partial(Calendar, schedule="month")
 CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 

@@ -15,8 +15,8 @@ from backtests.audits.look_ahead import LookAhead, look_ahead
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
 from backtests.comparison.comparison import evidence_between, measure_by, play
 from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import losses
 from backtests.evaluation.evidence import Difference, Evidence, Resampling
-from backtests.evaluation.scores import losses
 from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import Every
@@ -38,24 +38,26 @@ class SmoothedExposure:
 
     allocation : the portfolio to hold when calm.
     turbulent  : (T,) probability of turbulence on each day of one market, smoothed over all of its days.
-    refit      : when targets are made.
+    schedule   : when targets are made.
     """
 
     allocation: Allocation
     turbulent: Array
-    refit: Every = "week"
+    schedule: Every = "week"
 
     @classmethod
-    def on(cls, market: Market, allocation: Allocation, regimes: Regimes, refit: Every = "week") -> "SmoothedExposure":
+    def on(
+        cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: Every = "week"
+    ) -> "SmoothedExposure":
         """The allocation with probabilities smoothed over the whole `market`.
 
         market     : of T days.
         allocation : the portfolio to hold when calm.
         regimes    : the fitted regime model.
-        refit      : when targets are made.
+        schedule   : when targets are made.
         """
         turbulent = on_dates(market, regimes.line, regimes.smoothed_knowing_the_future)
-        return cls(allocation, frozen(turbulent.to_numpy()), refit)
+        return cls(allocation, frozen(turbulent.to_numpy()), schedule)
 
     @property
     def window(self) -> int:
@@ -68,7 +70,7 @@ class SmoothedExposure:
 
     def __repr__(self) -> str:
         """Its settings without the probabilities."""
-        return f"SmoothedExposure({self.allocation!r}, refit={self.refit!r})"
+        return f"SmoothedExposure({self.allocation!r}, schedule={self.schedule!r})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,11 +132,10 @@ class SmoothedRegimeCheck:
 
         smoothed, filtered : the look-ahead test of each policy.
         """
-        whole = self.evidence.figures("sharpe")[WHOLE].estimate
+        whole = self.evidence.figures("sharpe")[WHOLE].value
         of = self.differences
         worth = [
-            f"{percent(of[name].estimate / whole, signed=True)} ({_in_words(of[name])})"
-            for name in (SMOOTHED, FILTERED)
+            f"{percent(of[name].value / whole, signed=True)} ({_in_words(of[name])})" for name in (SMOOTHED, FILTERED)
         ]
         difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         seen = ["looks ahead" if audit.found else "does not look ahead" for audit in (smoothed, filtered)]
@@ -203,7 +204,7 @@ def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -
 
 
 def _told(difference: Difference) -> dict[str, str]:
-    estimate, *ends = (number(x, signed=True) for x in (difference.estimate, difference.lower, difference.upper))
+    estimate, *ends = (number(x, signed=True) for x in (difference.value, difference.lower, difference.upper))
     chances = {"p": number(difference.p, 4), "p, Holm": number(difference.p_holm, 4)}
     return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
 

@@ -22,18 +22,18 @@ from research.arguments import check_positive, is_number, is_whole, refuse
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.rules.corridor import Corridor
+from research.rules.no_trade_bands import NoTradeBands
 
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """One configuration: a corridor on the targets of its allocation, at these costs.
+    """One configuration: no-trade bands on the targets of its allocation, at these costs.
 
     lag : sessions from a decision to its booking.  first : market row of the opening trade.
     Lanes that share an object share its memory; neighbours that are alike are played fastest.
     """
 
-    corridor: Corridor
+    bands: NoTradeBands
     targets: TargetPath
     costs: Costs
     lag: int = 1
@@ -110,8 +110,8 @@ def check_settings(g: float, periods_per_year: float, leverage_limit: float, wor
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
 
 
-def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float, *, priced: bool = True) -> None:
-    """Refuse what cannot be played, each shared object once.  priced : do the lanes pay their own costs?"""
+def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float) -> None:
+    """Refuse what cannot be played, each shared object once."""
     seen: set[int] = set()
     days = len(market.dates)
     if (market.exits < days).any():
@@ -133,7 +133,7 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float, *,
                 f"lag of lane {number} is {lane.lag}, and {days - 1 - lane.first} sessions follow its opening trade: "
                 "nothing would ever be booked. Give a shorter lag, or more days."
             )
-        for owner in (lane.corridor, lane.targets, lane.costs)[: 3 if priced else 2]:
+        for owner in (lane.bands, lane.targets, lane.costs):
             if id(owner) not in seen:
                 seen.add(id(owner))
                 found = misfit(owner, market, leverage_limit)
@@ -141,7 +141,7 @@ def check_lanes(market: Market, lanes: Sequence[Lane], leverage_limit: float, *,
                     raise PolicyError(f"lane {number} cannot be played on market {market.name!r}: {found}")
 
 
-def misfit(owner: Corridor | TargetPath | Costs, market: Market, leverage_limit: float) -> str:
+def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_limit: float) -> str:
     """Why this cannot be played on the market, or nothing."""
     days, n = market.shape
     if isinstance(owner, Costs):
@@ -154,11 +154,11 @@ def misfit(owner: Corridor | TargetPath | Costs, market: Market, leverage_limit:
         return _past(np.abs(owner.rows).sum(axis=1).max(), leverage_limit, "its targets ask")
     if owner.lower.shape[1] != n or len(owner.asked) != days or len(owner.row) != days:
         return (
-            f"its corridor is for {owner.lower.shape[1]} lines and {len(owner.asked)} days, the market has {n} and "
-            f"{days}: make it for this market."
+            f"its no-trade bands are for {owner.lower.shape[1]} lines and {len(owner.asked)} days, the market has {n} "
+            f"and {days}: make them for this market."
         )
-    if owner.terms.some:
-        return "its corridor asks or makes more than a box round each line: use `backtest`, one at a time."
+    if owner.options.some:
+        return "its rule asks or makes more than a box round each line: use `backtest`, one at a time."
     least = (np.maximum(owner.lower, 0.0) - np.minimum(owner.upper, 0.0)).sum(axis=1)
     return _past(least.max(), leverage_limit, "its boxes ask")
 
@@ -222,9 +222,9 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
     first = np.array([lane.first for lane in full])
     lanes = Lanes(
         at=np.array([at for at, _ in facts], dtype=np.int64),
-        rows=np.array([len(lane.corridor.target) for lane in full]),
-        part=np.array([lane.corridor.part for lane in full], dtype=float),
-        again=np.array([lane.corridor.compiled.again for lane in full], dtype=float),
+        rows=np.array([len(lane.bands.target) for lane in full]),
+        part=np.array([lane.bands.fraction for lane in full], dtype=float),
+        again=np.array([lane.bands.compiled.again for lane in full], dtype=float),
         opening_cash=np.array([cash for _, cash in facts]),
         lag=np.array([lane.lag for lane in full], dtype=float),
         first=first.astype(float),
@@ -237,10 +237,10 @@ def lanes_of(market: Market, members: Sequence[Lane], paths: Paths, shared: dict
 
 def _facts(lane: Lane, shared: dict[Any, Any]) -> tuple[list[int], float]:
     """Where the arrays of a lane lie, in the order of the facts, and the weight of cash in its opening trade."""
-    key = id(lane.corridor), id(lane.targets), id(lane.costs), lane.first
+    key = id(lane.bands), id(lane.targets), id(lane.costs), lane.first
     if key not in shared:
         opening, cash = _opening(lane.targets, lane.first, shared)
-        shared[key] = [*_addresses(lane.corridor, shared), *_addresses(lane.costs, shared), opening], cash
+        shared[key] = [*_addresses(lane.bands, shared), *_addresses(lane.costs, shared), opening], cash
     return shared[key]  # type: ignore[no-any-return]
 
 
@@ -253,10 +253,10 @@ def _opening(targets: TargetPath, first: int, shared: dict[Any, Any]) -> tuple[i
     return shared[key]  # type: ignore[no-any-return]
 
 
-def _addresses(owner: Corridor | Costs, shared: dict[Any, Any]) -> list[int]:
-    """Where the arrays of a corridor or of costs lie."""
+def _addresses(owner: NoTradeBands | Costs, shared: dict[Any, Any]) -> list[int]:
+    """Where the arrays of no-trade bands or of costs lie."""
     if id(owner) not in shared:
-        arrays = owner.arrays if isinstance(owner, Corridor) else (owner.tariff().rates, owner.total)
+        arrays = owner.arrays if isinstance(owner, NoTradeBands) else (owner.tariff().rates, owner.total)
         # the arrays live as long as their addresses: those of the first thread, where two come at once
         shared.setdefault(id(owner), (addresses(arrays), arrays))
     return shared[id(owner)][0]  # type: ignore[no-any-return]

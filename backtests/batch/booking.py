@@ -1,7 +1,7 @@
 """A group of lanes through a few days, one after the other: what is due is booked, then the rules are asked.
 
 All lanes of the group go together, masks say which of them a step is for. The numbers are those of `kernel.book` and
-`corridor.ask`, in the same order for each lane, so that they have the same bits.
+`bands.ask`, in the same order for each lane, so that they have the same bits.
 """
 
 from typing import TypeAlias

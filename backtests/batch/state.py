@@ -61,7 +61,7 @@ class Lanes(NamedTuple):
     """The lanes of a block. at : (LANES, FACTS) addresses of their arrays, so that nothing shared is copied."""
 
     at: Rows
-    rows: Rows  # K of the corridor
+    rows: Rows  # K of the no-trade bands
     part: Array
     again: Array  # does a trade go a part of its way, and is the rule asked again on the next day?
     opening_cash: Array  # weight of cash after the opening trade

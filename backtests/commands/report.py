@@ -16,7 +16,6 @@ from backtests.comparison.comparison import (
     REFERENCE,
     Comparison,
     Fitted,
-    Progress,
     check_settings,
     fit,
     measure_by,
@@ -24,27 +23,29 @@ from backtests.comparison.comparison import (
     played_warnings,
     settings_of,
 )
-from backtests.comparison.tuning import with_seen
+from backtests.comparison.tuning import with_last_day
 from backtests.engine.result import Backtest
+from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.tables import backtest_text, csv_text, warnings_text
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import REPORTS, ROOT, Run, check_whole, partial_of, past_runs, staged, write_json
-from backtests.runs.notebook import check_parameters, execute, parse_parameter, plain, progress_file
+from backtests.runs.folder import REPORTS, Run, check_whole, partial_of, past_runs, staged, write_json
+from backtests.runs.formats import csv_text, plain_json
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter
+from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
+from research.progress import bar
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
-NOTEBOOK = ROOT / "notebooks" / "compare_policies.ipynb"
 PROGRESS, SUMMARY = ".progress", "summary.txt"
 FILES = {
-    NOTEBOOK.name: "the executed notebook",
+    COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
     "tearsheet.json": "its numbers",
     "trades.csv": "the trade list",
@@ -88,13 +89,21 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
             f"the notebook made {record.name}, and the run was started as {Path(run).name}: settings, data or code "
             "changed in between. Start it again."
         )
-    write_tearsheet(folder, comparison, trades, record)
+    with bar(None, "drawing the tearsheet") as told:
+        write_tearsheet(folder, comparison, trades, record)
+        told.stage("writing results")
+        _write_results(comparison, trades, record, folder)
+    return f"Written into {Path(run).name}."
+
+
+def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
+    """Everything but the tearsheet, the manifest last."""
     (folder / SUMMARY).write_text(f"{comparison!r}\n\n{trades!r}\n", encoding="utf-8")
     trades.to_csv(folder / "trades.csv")
     trades.to_json(folder / "trades.json")
     results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
     marks = {
-        name: comparison.scores[name].J
+        name: comparison.scores[name]["J"]
         for name, f in comparison.fitted.items()
         if name == comparison.reference or f.tuned is not None
     }
@@ -104,8 +113,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
         "trials": comparison.trials,
         **fits(comparison.fitted),
     }
-    write_json(folder / "manifest.json", record.manifest(**plain(facts)))
-    return f"Written into {Path(run).name}."
+    write_json(folder / "manifest.json", record.manifest(**plain_json(facts)))
 
 
 def save_learned(
@@ -124,7 +132,7 @@ def save_learned(
         if f.training is not None:
             own = folder / "policies" / name
             f.training.save(own)
-            write_results(own, plain(results_of(f.training, backtests[name], scores[name], marks, run)))
+            write_results(own, plain_json(results_of(f.training, backtests[name], scores[name], marks, run)))
             write_card(own)
 
 
@@ -146,11 +154,6 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
         "seeds": {name: list(t.policies) for name, t in learned.items()},
         "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
     }
-
-
-def progress_of(run: str) -> Progress | None:
-    """Where a comparison made for `run` tells how far it is; None, a bar of its own, when there is no run."""
-    return progress_file(partial_of(Path(run)) / PROGRESS) if run else None
 
 
 def save_trades(trades: TradeList, csv: str) -> str:
@@ -202,11 +205,11 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
 
     given : parameters of the notebook as name=value.
     """
-    asked = dict(parse_parameter(NOTEBOOK, text) for text in given)
-    for name in ("portfolio", "run"):
+    asked = dict(parse_parameter(COMPARING, text) for text in given)
+    for name in SET_BY_REPORT:
         if name in asked:
             raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
-    parameters = check_parameters(NOTEBOOK, {**FULL, **asked})
+    parameters = check_parameters(COMPARING, {**FULL, **asked})
     portfolio = load_portfolio(file)
     knobs = {name: int(parameters[name]) for name in FULL}
     check_settings(portfolio, list(portfolio.policies), REFERENCE, **knobs)
@@ -214,8 +217,8 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
     with staged(final) as folder:
-        paths = {name: os.path.relpath(path, NOTEBOOK.parent) for name, path in (("portfolio", file), ("run", final))}
-        execute(NOTEBOOK, folder / NOTEBOOK.name, {**knobs, **paths}, progress=folder / PROGRESS)
+        paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
+        execute(COMPARING, folder / COMPARING.name, {**knobs, **paths}, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
@@ -237,7 +240,8 @@ def sign(folder: Path, started: datetime) -> None:
 
 def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own."""
-    portfolio = load_portfolio(file)
+    with bar(None, "reading prices"):
+        portfolio = load_portfolio(file)
     if policy not in portfolio.policies:
         raise ConfigError(
             f"policy {policy!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
@@ -245,17 +249,21 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     started = datetime.now(UTC)
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
-    with staged(final) as folder:
-        fitted = fit(policy, portfolio)
+    with staged(final) as folder, bar(None, f"fitting {policy}") as told:
+        fitted = fit(policy, portfolio, told.stage)
+        told.stage(f"playing {policy}", 0, 0)
         played = play(portfolio, fitted.policy, policy)
+        told.stage("writing results")
         scored = score(played, measure_by(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
-        write_json(folder / "summary.json", plain(scored.figures(played.dates)))
+        write_json(folder / "summary.json", plain_json(scored.figures(played.dates)))
         if fitted.training is not None:
             seed = fitted.training.chosen
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
-        write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
+        write_json(
+            folder / "manifest.json", run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})}))
+        )
         sign(folder, started)
     warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
     return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
@@ -291,7 +299,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one."""
-    full = plain(settings_of(portfolio, **FULL))
+    full = plain_json(settings_of(portfolio, **FULL))
     for folder, manifest in past_runs(reports):
         if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
             return folder, manifest
@@ -302,5 +310,5 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
     """A fitted policy as a run left it."""
     if isinstance(spec, TunedThreshold):
         to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
-        return with_seen(Threshold(spec.allocation, found["band"], to), seen)
+        return with_last_day(Threshold(spec.allocation, found["band"], to), seen)
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")

@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 from backtests.commands.report import Made, sign
 from backtests.pages.sweep import sweep_html
 from backtests.runs.folder import REPORTS, Run, staged, write_json
-from backtests.runs.notebook import plain
+from backtests.runs.formats import plain_json
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, play_into, prepare, settings_of
 from backtests.sweeps.setup import Stage
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
+from research.progress import bar
 
 RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
 DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
@@ -32,17 +33,19 @@ def make_sweep(
     settings, data or code: nothing is mixed.
     """
     started, home = datetime.now(UTC), reports or REPORTS
-    asked = read_sweep(file)
-    made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
+    with bar(None, "reading prices") as told:
+        asked = read_sweep(file)
+        told.stage("preparing the sweep")
+        made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     last = max(arena.market.dates[-1] for arena in made.arenas.values())
-    settings = plain(settings_of(made, asked.settings))
+    settings = plain_json(settings_of(made, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made))
     chunks = unfinished_of(file, home)
     with unfinished(chunks, run, made.fingerprints(), fresh) as done:
         before = sum(part.stop - part.first for part in done)
         play_into(chunks, made, done, workers, cluster, progress=True)
         final = home / run.name
-        with staged(final) as folder:
+        with staged(final) as folder, bar(None, "writing results and their page"):
             join(chunks, made.plan.parts(), folder / RESULTS)
             text = publish(made, asked.keep, run, folder)
             sign(folder, started)
@@ -74,7 +77,7 @@ def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
         "data": made.fingerprints(),
         "kept": list(numbers),
     }
-    write_json(folder / "manifest.json", run.manifest(**plain(facts)))
+    write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
     why = f"it has {len(made.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
     if len(made.plan) <= DRAWN:
         try:

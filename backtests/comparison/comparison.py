@@ -10,12 +10,13 @@ import pandas as pd
 from backtests.comparison.tuning import Tuned, tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Yardstick
 from backtests.evaluation.evidence import Evidence, Resampling, confidence_set, paired_evidence
-from backtests.evaluation.scores import Score, Yardstick, score, table
-from backtests.evaluation.tables import finding
+from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.words import finding
 from backtests.sweeps import Arena
 from backtests.views import view
-from research.accounting import Execution
+from research.accounting import Execution, Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.arrays import Array
 from research.errors import ConfigError, DataError
@@ -23,9 +24,10 @@ from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
+from research.progress import bar
 from research.rules import Rule, TunedThreshold
+from research.rules.protocol import complexity, held_by, traits
 
-FAMILIES = ("never", "calendar", "band", "tuned", "learned")  # from the simplest to the least simple
 REFERENCE = "quarterly"
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
 FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
@@ -154,7 +156,7 @@ class Comparison:
         days = len(self.backtests[self.reference].net_returns)
         return (
             f"{len(self.fitted)} policies, {days:,} days, data {self.portfolio.market.fingerprint[:8]}, J of "
-            f"{self.reference} {self.scores[self.reference].J:.2f} bp a year"
+            f"{self.reference} {self.scores[self.reference]['J']:.2f} bp a year"
         )
 
     def answer(self) -> str:
@@ -185,26 +187,40 @@ def compare(
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
     reference : the policy to which differences are taken.  only : names of the candidates to compare (default: all).
     rl_steps, rl_seeds : training steps a seed and number of seeds of learned candidates; 0 takes the file's.
-    draws : of the bootstrap.  progress : told what is being done, and how far it is.
+    draws : of the bootstrap.  progress : told what is being done, and how far it is; without it a bar is shown.
     Raises : ConfigError for an unknown name or a reference that is not among the candidates.
     """
     names = list(portfolio.policies) if only is None else list(only)
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
-    market = portfolio.market
-    yardstick = measure_by(portfolio, market)
+    with bar(len(names), "comparing", shown=progress is None) as told:
+        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, progress or told.stage)
+
+
+def _compared(
+    portfolio: Portfolio,
+    names: Sequence[str],
+    reference: str,
+    rl_steps: int,
+    rl_seeds: int,
+    draws: int,
+    tell: Progress,
+) -> Comparison:
+    yardstick = measure_by(portfolio, portfolio.market)
     specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
-    fitted = {}
+    fitted, played = {}, {}
     for done, (name, spec) in enumerate(specs.items()):
-        if progress is not None:
-            progress(f"fitting {name}", done, len(specs))
-        fitted[name] = fit(name, portfolio, progress, spec)
+        tell(f"fitting {name}", done, len(specs))
+        fitted[name] = fit(name, portfolio, tell, spec)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
-    played = {name: play(portfolio, f.policy, name, paths) for name, f in fitted.items()}
-    by_seed = {
-        name: {seed: play(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in f.seeds.items()}
-        for name, f in fitted.items()
-        if f.seeds
-    }
+    by_seed: dict[str, dict[int, Backtest]] = {}
+    for done, (name, f) in enumerate(fitted.items()):
+        tell(f"playing {name}", done, len(specs))
+        played[name] = play(portfolio, f.policy, name, paths)
+        if f.seeds:
+            by_seed[name] = {
+                seed: play(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in f.seeds.items()
+            }
+    tell("pairing policies by bootstrap", 0, 0)
     scores = {name: score(b, yardstick) for name, b in played.items()}
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return Comparison(
@@ -232,7 +248,7 @@ def played_warnings(portfolio: Portfolio, fitted: Mapping[str, Fitted], backtest
     first, last = next(iter(backtests.values())).dates[[0, -1]]
     found = [*warnings_in(portfolio.market.notes, first, last), *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
-        if not len(played.ledger.asked) and portfolio.policies[name].family != "never":
+        if not len(played.ledger.asked) and traits(portfolio.policies[name]).family != "never":
             found.append(f"{name} never traded in the test.")
         found.extend(played.warnings)
     return found
@@ -347,12 +363,15 @@ def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progres
     return Fitted(spec)
 
 
-def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, TargetPath] | None = None) -> Backtest:
+def play(
+    portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
+) -> Backtest:
     """Play one ready policy through the test of `portfolio`. `paths` keeps the target paths that others can share."""
     paths = {} if paths is None else paths
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
-    if policy.allocation not in paths:
-        paths[policy.allocation] = target_path(policy.allocation, portfolio.market, start=first)
+    held = held_by(policy, portfolio.strategic)
+    if held not in paths:
+        paths[held] = target_path(held, portfolio.market, start=first)
     return backtest(
         portfolio.market,
         policy,
@@ -363,7 +382,7 @@ def play(portfolio: Portfolio, policy: Rule, name: str, paths: dict[Allocation, 
         execution=portfolio.execution,
         dividends=portfolio.dividends,
         flows=portfolio.flows,
-        targets=paths[policy.allocation],
+        targets=paths[held],
         periods_per_year=portfolio.periods_per_year,
         name=name,
     )
@@ -403,7 +422,7 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
         np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
     )
     members = tuple(name for name, held in zip(eligible, chosen_from.included, strict=True) if held)
-    best = min(members, key=lambda name: (FAMILIES.index(portfolio.policies[name].family), scores[name].J))
+    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name]["J"]))
     return Recommendation(
         best,
         members,
@@ -416,20 +435,22 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
 def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
     """The limits that a policy broke in the test, in words."""
     limits, found = portfolio.limits, []
-    if limits.tracking_error is not None and s.tracking_error > limits.tracking_error:
-        found.append(f"tracking error {s.tracking_error:.2%} past the limit of {limits.tracking_error:.2%}")
-    if s.days_outside > limits.max_days_outside:
-        found.append(f"a line outside its range on {s.days_outside:.1%} of days, {limits.max_days_outside:.1%} allowed")
+    if limits.tracking_error is not None and s["tracking_error"] > limits.tracking_error:
+        found.append(f"tracking error {s['tracking_error']:.2%} past the limit of {limits.tracking_error:.2%}")
+    if s["days_outside"] > limits.max_days_outside:
+        found.append(
+            f"a line outside its range on {s['days_outside']:.1%} of days, {limits.max_days_outside:.1%} allowed"
+        )
     return tuple(found)
 
 
 def _sentence(best: str, members: tuple[str, ...], eligible: Sequence[str], scores: Mapping[str, Score]) -> str:
-    lowest = min(eligible, key=lambda name: scores[name].J)
-    tail = f"Its J is {scores[best].J:.2f} bp a year"
+    lowest = min(eligible, key=lambda name: scores[name]["J"])
+    tail = f"Its J is {scores[best]['J']:.2f} bp a year"
     if best == lowest:
         tail += ", the lowest of the eligible"
     else:
-        tail += f"; the lowest, {scores[lowest].J:.2f} of {lowest}, is in the same set"
+        tail += f"; the lowest, {scores[lowest]['J']:.2f} of {lowest}, is in the same set"
     if len(members) == 1:
         return f"Use {best}: it is alone in the 90 % confidence set of {len(eligible)} eligible policies. {tail}."
     return (

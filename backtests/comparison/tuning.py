@@ -26,8 +26,9 @@ from research.arguments import day, is_number, is_whole, refuse
 from research.errors import ConfigError
 from research.market import Market
 from research.portfolio import Portfolio
-from research.rules import Rule, TunedThreshold
+from research.rules import FittedRule, Rule, TunedThreshold
 from research.rules.estimates import known_from
+from research.rules.protocol import fitted_until, short_name, traits
 
 Candidates = Choices | TunedThreshold | Sequence[Rule | Choices]
 Measure = Callable[[Arena, Sequence[Rule]], pd.DataFrame]  # a row a candidate: J, and whatever else
@@ -82,7 +83,7 @@ class TuningCard:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name])
         costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
         said = (
-            f"{type(self.rule).__name__}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.J:.2f} bp "
+            f"{short_name(self.rule)}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.J:.2f} bp "
             f"a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to {self.seen:%Y-%m-%d} (data "
             f"{self.fingerprint[:8]})."
         )
@@ -97,7 +98,7 @@ class TuningCard:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """The rule that was chosen, which knows the last day that it saw (`with_seen`), and how it was chosen."""
+    """The rule that was chosen, which knows the last day that it was chosen on (`with_last_day`), and how it was."""
 
     policy: Rule
     card: TuningCard
@@ -146,7 +147,7 @@ def tune(
         edges=_edges(origins[rules[best]], arena),
         fingerprint=market.fingerprint,
     )
-    return Tuned(with_seen(chosen, card.seen), card)
+    return Tuned(with_last_day(chosen, card.seen), card)
 
 
 def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
@@ -160,15 +161,16 @@ def played(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
     return sweep(arena, Plan(rules), progress=False).table[list(METRICS)]
 
 
-def with_seen(rule: R, seen: pd.Timestamp) -> R:
-    """The same rule, which carries the last day that it saw: the engine refuses to play it from an earlier one.
+def with_last_day(rule: R, day: pd.Timestamp) -> R:
+    """The same rule, which knows the last day that it was chosen on: the engine refuses to play it from an earlier one.
 
-    Its class is derived from that of `rule`, with `seen` as one more field; a rule that has one keeps the later day.
+    Its class is derived from that of `rule`, with `fitted_until` as one more field; a rule that was chosen before keeps
+    the later day.
     Raises : ConfigError for what is no dataclass.
     """
-    values, kind = _values(rule), type(rule)
-    made: Any = kind if "seen" in values else _fitted_kind(kind)  # type: ignore[arg-type]  # a class has a hash
-    found: R = made(**values | {"seen": max(seen, values.get("seen", seen))})
+    values, kind, before = _values(rule), type(rule), fitted_until(rule)
+    made: Any = _fitted_kind(kind) if before is None else kind  # type: ignore[arg-type]  # a class has a hash
+    found: R = made(**values | {"fitted_until": day if before is None else max(day, before)})
     return found
 
 
@@ -176,13 +178,12 @@ def with_seen(rule: R, seen: pd.Timestamp) -> R:
 def _fitted_kind(kind: Any) -> Any:
     def reduced(self: Any) -> tuple[Any, ...]:  # a class that is made here has no name by which to unpickle it
         values = _values(self)
-        seen = values.pop("seen")
-        return with_seen, (kind(**values), seen)
+        day = values.pop("fitted_until")
+        return with_last_day, (kind(**values), day)
 
     name, extra = f"Fitted{kind.__name__}", {"__reduce__": reduced, "__doc__": f"A {kind.__name__} that was chosen."}
-    return make_dataclass(
-        name, [("seen", pd.Timestamp)], bases=(kind,), namespace=extra, frozen=True, eq=True, kw_only=True
-    )
+    own, bases = [("fitted_until", pd.Timestamp)], (kind, FittedRule)
+    return make_dataclass(name, own, bases=bases, namespace=extra, frozen=True, eq=True, kw_only=True)
 
 
 def _values(rule: Any) -> dict[str, Any]:
@@ -263,8 +264,8 @@ def _training(arena: Arena, rules: Sequence[Rule], until: Any, cost_multiple: fl
     if not (is_number(cost_multiple) and cost_multiple >= 0.0):
         refuse("cost_multiple is", cost_multiple, "give a finite number of at least 0; 1 is today's costs.")
     costs = arena.times(cost_multiple).until(len(past.dates))
-    complete = max(_first_target(arena.holds(held), past) for held in dict.fromkeys(rule.allocation for rule in rules))
-    estimated = {window for rule in rules if (window := getattr(rule, "window", 0)) > 0}
+    complete = max(_first_target(held, past) for held in dict.fromkeys(map(arena.held, rules)))
+    estimated = {window for rule in rules if (window := traits(rule).window) > 0}
     complete = max([complete, *(known_from(past, window) for window in estimated)])
     first = max(complete, costs.known_from(past))
     sessions = len(past.dates) - 1 - first

@@ -22,7 +22,7 @@ from research.risk import GBM
 from research.risk.resampling import common_rows
 from research.risk.simulated import staying
 from research.rules import Rule
-from research.rules.handled import Handled
+from research.rules.protocol import traits
 
 FEWEST = 20  # returns a line, below which moments say nothing
 
@@ -65,12 +65,12 @@ def on_worlds(
         target, year = arena.strategic, arena.periods_per_year
         if not isinstance(target, FixedWeights):
             refuse("the strategic target is", target, "worlds are calibrated for one of fixed weights.")
-        other = next((rule for rule in rules if arena.holds(rule.allocation) != target), None)
+        other = next((rule for rule in rules if arena.held(rule) != target), None)
         if other is not None:
             refuse(
                 "a candidate for worlds is", other, "there is nothing to estimate in them: hold the strategic target."
             )
-        longest = max(rule.window if isinstance(rule, Handled) else 0 for rule in rules)
+        longest = max(traits(rule).window for rule in rules)
         if longest and warm_up * year < longest + year / 12.0:  # and the month's end after a whole window
             least = math.ceil(10.0 * (longest / year + 0.1)) / 10.0
             refuse("warm_up is", warm_up, f"a rule estimates from {longest} returns: give {least:g} years or more.")

@@ -15,49 +15,50 @@ import pandas as pd
 from backtests.comparison.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.tables import rule_words, warnings_text
 from backtests.learned.warnings import warnings_of
-from research.accounting import Hold, Trade, View
+from backtests.text_tables import warnings_text
+from research.accounting import Hold, Policy, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, one_of, refuse
 from research.errors import ConfigError, PolicyError
 from research.learning import Learned
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
-from research.rules import Rule, TunedThreshold
+from research.rules import Rule, RuleTraits, TunedThreshold, UnfittedRule
+from research.rules.protocol import Schedule, fitted_until, held_by, long_name, traits
 
 
 @dataclass(frozen=True, eq=False)
-class Succession:
+class Succession(RuleTraits):
     """Policies that follow one another.  starts : the first day of each; it decides up to the next one's."""
 
     policies: tuple[Rule, ...]
     starts: tuple[pd.Timestamp, ...]
 
     @property
-    def allocation(self) -> Allocation:
-        """What all of them hold."""
-        return self.policies[0].allocation
+    def allocation(self) -> Allocation | None:
+        """What all of them hold; None for the target that they are given."""
+        return held_by(self.policies[0])
 
     @property
     def family(self) -> str:
         """That of all of them."""
-        return str(getattr(self.policies[0], "family", ""))
+        return traits(self.policies[0]).family
 
     @property
-    def words(self) -> str:
+    def long_name(self) -> str:
         """What all of them do, in a few words."""
-        return rule_words(self.policies[0])
+        return long_name(self.policies[0])
 
     @property
-    def every(self) -> object:
-        """When all of them are asked, where that is on a calendar; else None."""
-        return getattr(self.policies[0], "every", None)
+    def desk_schedule(self) -> Schedule | None:
+        """When all of them are asked, where that is on a schedule."""
+        return traits(self.policies[0]).desk_schedule
 
     @property
     def turnover_cap(self) -> float | None:
         """Of all of them, if they have one."""
-        return getattr(self.policies[0], "turnover_cap", None)
+        return traits(self.policies[0]).turnover_cap
 
     def decide(self, view: View) -> Hold | Trade:
         """What the one in force decides. Raises PolicyError before the first start."""
@@ -144,7 +145,7 @@ class WalkForward:
     def __repr__(self) -> str:
         """The folds, and J over all of them."""
         return (
-            f"{self.name}, walked forward: J {self.score.J:.2f} bp a year, {self.trials} trials\n"
+            f"{self.name}, walked forward: J {self.score['J']:.2f} bp a year, {self.trials} trials\n"
             f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
         )
 
@@ -164,7 +165,7 @@ def walk_forward(
     Raises : ConfigError for starts that are out of order, or none, or past the data; what fitting raises.
     """
     days = _checked(portfolio, starts)
-    if spec is not None and (isinstance(spec, type) or not hasattr(spec, "allocation")):
+    if spec is not None and (isinstance(spec, type) or not isinstance(spec, Policy | UnfittedRule)):
         refuse("spec is", spec, "give a rule, a TunedThreshold or Learned, or leave it out for one of the file's.")
     if spec is None:
         one_of("a candidate to walk forward is", name, portfolio.policies)
@@ -199,4 +200,4 @@ def _account(fitted: Fitted) -> tuple[pd.Timestamp | None, str, float]:
     if fitted.tuned is not None:
         card = fitted.tuned.card
         return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in ("band", "to")), card.J
-    return getattr(fitted.policy, "seen", None), "as given", float("nan")
+    return fitted_until(fitted.policy), "as given", float("nan")

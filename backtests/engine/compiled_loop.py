@@ -16,7 +16,7 @@ from research.arrays import Array, Mask, Rows
 from research.compiled import inlined, lean
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
-from research.rules.terms import NO_LINE, CorridorArrays, Terms, Workspace, of_amounts, rests
+from research.rules.rule_options import NO_LINE, BandArrays, RuleOptions, Workspace, of_amounts, rests
 from research.rules.triggers import answer
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
@@ -107,7 +107,7 @@ def invest(
 
 @lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: CorridorArrays, terms: Terms, desk: Desk, scratch: Scratch, room: Workspace,
+    sessions: Sessions, rule: BandArrays, terms: RuleOptions, desk: Desk, scratch: Scratch, room: Workspace,
     bounds: Array, first: int, units: Array, cash_units: float, ledger: Ledger,
 ) -> tuple[int, int]:  # fmt: skip
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
@@ -178,7 +178,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
 
 @inlined
 def quiet(
-    sessions: Sessions, rule: CorridorArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
+    sessions: Sessions, rule: BandArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
     bounds: Array, ledger: Ledger,
 ) -> int:  # fmt: skip
     """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
@@ -211,7 +211,7 @@ def quiet(
 
 
 @inlined
-def _is_still(sessions: Sessions, rule: CorridorArrays, t: int) -> bool:
+def _is_still(sessions: Sessions, rule: BandArrays, t: int) -> bool:
     """Does nothing come in `DAYS` rows from t on, and is one row of the rule in force?"""
     moves = 0
     for d in range(t, t + DAYS):
@@ -220,7 +220,7 @@ def _is_still(sessions: Sessions, rule: CorridorArrays, t: int) -> bool:
 
 
 @inlined
-def _is_asked(rule: CorridorArrays, t: int) -> bool:
+def _is_asked(rule: BandArrays, t: int) -> bool:
     """Is the rule asked in one of `DAYS` rows from t on?"""
     asked = 0
     for d in range(t, t + DAYS):
@@ -229,7 +229,7 @@ def _is_asked(rule: CorridorArrays, t: int) -> bool:
 
 
 @inlined
-def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
+def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, nav: float, cash: float) -> bool:
     """May the rule want to trade at row t? Not while it rests. What it asks besides bands is asked in `_look`."""
     if rule.asks_more:
         return not rests(rule, t, booked)
@@ -238,8 +238,8 @@ def _near(rule: CorridorArrays, units: Array, closes: Array, t: int, booked: int
 
 @inlined
 def _look(
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     units: Array,
     closes: Array,
     t: int,
@@ -263,7 +263,7 @@ def _look(
 
 @inlined
 def carry_out(
-    sessions: Sessions, prices: Array, rule: CorridorArrays, terms: Terms, desk: Desk, scratch: Scratch,
+    sessions: Sessions, prices: Array, rule: BandArrays, terms: RuleOptions, desk: Desk, scratch: Scratch,
     room: Workspace, t: int, order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
 ) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
@@ -272,7 +272,7 @@ def carry_out(
     """
     k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, room.box
     before = wealth(units, prices, t, cash_units, cash_price)
-    # Two calls, since the rows of a corridor are handed over faster than a part of an array that is written to.
+    # Two calls, since the rows of no-trade bands are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(terms):
             cash = weigh(units, prices, t, before, room.weights)

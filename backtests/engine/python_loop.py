@@ -1,4 +1,4 @@
-"""The days of one backtest in Python, for policies that have no corridor, and for orders in whole lots.
+"""The days of one backtest in Python, for policies that give no no-trade bands, and for orders in whole lots.
 
 The same days in the same order as `loop.play`, through the same compiled steps, and so to the same bits.
 """
@@ -27,7 +27,8 @@ from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
 from research.errors import PolicyError
-from research.rules.terms import NO_LINE
+from research.rules.protocol import traits
+from research.rules.rule_options import NO_LINE
 from research.trading.decision import asked_once
 from research.trading.sizing import Position
 
@@ -82,7 +83,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                 ledger.nav[t - game.first] = held.nav
                 view = _view(game, held, t, ledger.nav[: t - game.first + 1], unfinished)
                 answer = game.policy.decide(view)
-                unfinished = isinstance(answer, Trade) and answer.part < 1.0 and answer.again
+                unfinished = isinstance(answer, Trade) and answer.fraction < 1.0 and answer.again
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
@@ -119,7 +120,7 @@ def _flow(game: Game, held: _Book, t: int, pending: _Pending | None, ledger: Led
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
     soon = False
     if pending is not None and pending.due == t and not pending.made:
-        soon = uses_all(game.desk, pending.left, float(pending.trade.part))
+        soon = uses_all(game.desk, pending.left, float(pending.trade.fraction))
     aims = (game.targets.rows, int(game.targets.row[t]), game.desk, game.scratch, t, soon)
     state = (held.units, held.cash_units, ledger, held.count)
     status, held.nav, held.cash_units, count = take_in(game.sessions, *aims, *state)
@@ -143,12 +144,12 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
     lower, upper, target = (np.array(row, dtype=float)[None] for row in (trade.lower, trade.upper, pending.target))
     status, held.nav, held.cash_units, paid, unfinished = book(
         held.units, prices, t, held.cash_units, game.sessions.cash_index[t], before, game.sessions.tradable, lower,
-        upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part), desk.tariff, t,
+        upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction), desk.tariff, t,
         desk.lots, desk.most, 1.0 / pending.left, game.scratch, ledger.trades, ledger.charges, held.count,
     )  # fmt: skip
     use_up(desk.most, t, ledger.trades[held.count], before)
     flow, least, cash = game.sessions.flows[t], float(trade.cash_lower), held.cash_units * game.sessions.cash_index[t]
-    whole = not pending.made and uses_all(desk, pending.left, float(trade.part))
+    whole = not pending.made and uses_all(desk, pending.left, float(trade.fraction))
     if status == REFUSED or (whole and is_overdrawn(flow, least, cash, held.nav)):
         raise game.refused(t, held.nav)
     pending.root = held.count if pending.root < 0 else pending.root
@@ -178,13 +179,13 @@ def _fill(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, led
 def _asked_again(game: Game, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
     """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
 
-    As a trade list asks it: a rule that is asked on a calendar, or `asked_once`, is not asked again.
+    As a trade list asks it: a rule with a `desk_schedule`, or `asked_once`, is not asked again.
     """
 
     def ask(position: Position, again: bool) -> Trade | None:
         if not again:
             return trade
-        if asked_once(game.policy, trade) or getattr(game.policy, "every", None) is not None:
+        if asked_once(game.policy, trade) or traits(game.policy).desk_schedule is not None:
             return None
         filled = replace(view, weights=position.weights, cash_weight=position.cash_weight, nav=position.nav)
         answer = game.policy.decide(filled)

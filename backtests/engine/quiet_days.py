@@ -1,8 +1,8 @@
-"""Days on which nothing is traded, `DAYS` closes at a time: for the loop of one path and for the ladder.
+"""Days on which nothing is traded, `DAYS` closes at a time: for the loop of one path.
 
 The closes of a *tile* are valued in one register, each in the order of `kernel.wealth`, so with its bits, and compared
 with bounds on units that stand for the weights' triggers. From the first close on of which a trade cannot be excluded,
-the loops go day by day.
+the loop goes day by day.
 """
 
 from weakref import WeakKeyDictionary

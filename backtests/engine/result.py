@@ -20,8 +20,9 @@ from research.compiled import compiled
 from research.errors import ConfigError
 from research.market import Market
 from research.risk import money_weighted, nav_path
-from research.rules.corridor import RESTS, UNSEEN, Corridor
-from research.rules.terms import NO_LINE
+from research.rules.no_trade_bands import RESTS, UNSEEN
+from research.rules.protocol import compiled_rule, short_name
+from research.rules.rule_options import NO_LINE
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
@@ -224,7 +225,9 @@ class Backtest:
         """A row for each line traded: dates asked and booked, asset, notional, each cost, weights, and the reason."""
         k, i = np.nonzero(self.counted)
         book = self.ledger
-        sentences = [self.why(j).sentence(self.market.labels) for j in range(len(book.asked))]
+        sentences = [
+            self.why(j).sentence(self.market.labels, rule=short_name(self.policy)) for j in range(len(book.asked))
+        ]
         after = book.booked[k] - self.first
         prices = self.booked_at[k, i]
         return pd.DataFrame(
@@ -304,7 +307,8 @@ class Backtest:
                 "gap": [why.size for why in whys],
                 "allowed": [why.allowed for why in whys],
                 "reason": [
-                    why.sentence(self.market.labels, holds=not told[t][2]) for t, why in zip(days, whys, strict=True)
+                    why.sentence(self.market.labels, holds=not told[t][2], rule=short_name(self.policy))
+                    for t, why in zip(days, whys, strict=True)
                 ],
             }
         )
@@ -327,29 +331,29 @@ class Backtest:
 
     @cached_property
     def hold_reasons(self) -> dict[int, Why]:
-        """Why the policy held, by market row: as recorded, or derived from its corridor and the weights that it saw."""
+        """Why the policy held, by market row: as recorded, or derived from its bands and the weights that it saw."""
         if self.holds is not None:
             return self.holds
-        corridor: Corridor = getattr(self.policy, "corridor")(  # noqa: B009
-            self.market, self.targets.opened(self.first), self.costs
-        )
+        rule = compiled_rule(self.policy)
+        assert rule is not None  # what is played day by day records its reasons
+        bands = rule.no_trade_bands(self.market, self.targets.opened(self.first), self.costs)
         (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
-        last, rest = self.last_booked, corridor.terms.cooldown
+        last, rest = self.last_booked, bands.options.cooldown
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):
             if t in done:
-                again = corridor.compiled.again
+                again = bands.compiled.again
                 free = max(done[t] + (self.lag == 0), t + 1)  # a lag of 0 looks, then books
-            elif t < corridor.unseen:
+            elif t < bands.unseen:
                 reasons[t] = UNSEEN
             elif t >= free and rest and t - last[t - self.first] <= rest and not again:
-                reasons[t] = RESTS if corridor.asked[t] else Why(corridor.trigger)
-            elif t >= free and (corridor.asked[t] or again):
+                reasons[t] = RESTS if bands.asked[t] else Why(bands.trigger)
+            elif t >= free and (bands.asked[t] or again):
                 d = t - self.first
-                reasons[t] = corridor.why(weights[d], cash[d], float(navs[d]), self.market.tradable, t, t)
+                reasons[t] = bands.why(weights[d], cash[d], float(navs[d]), self.market.tradable, t, t)
                 again = False
             elif t >= free:
-                reasons[t] = Why(corridor.trigger)
+                reasons[t] = Why(bands.trigger)
         return reasons
 
     @cached_property
@@ -364,7 +368,7 @@ class Backtest:
         return found
 
     def summary(self) -> pd.DataFrame:
-        """A row a figure: value and unit, net of costs unless it says gross; tracking is to its own costless target."""
+        """A row a figure: value and unit, net of costs unless labelled gross; tracking error is to its own target."""
         table: pd.DataFrame = view(self, "summary")
         return table
 

@@ -1,7 +1,7 @@
 """Playing one policy through history: what is played is checked and opened here.
 
-The days are kept by `loop`, compiled, where the policy is a corridor, and by `daily`, in Python, where it is not. What
-a trade is stands in `research.accounting`; when to trade stands in the policy.
+The days are kept by `loop`, compiled, where the policy gives no-trade bands, and by `daily`, in Python, where it does
+not. What a trade is stands in `research.accounting`; when to trade stands in the policy.
 """
 
 from numbers import Integral, Real
@@ -25,13 +25,13 @@ from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.calendars import met
-from research.rules.corridor import Corridor
 from research.rules.estimates import check_year, known_from
-from research.rules.handled import Handled
-from research.rules.terms import Workspace
+from research.rules.no_trade_bands import NoTradeBands
+from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
+from research.rules.rule_options import Workspace
+from research.rules.standard_rule import StandardRule
 
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
-NEEDED = ("corridor", "decide")  # of a policy that is played compiled
 
 
 def backtest(
@@ -68,10 +68,10 @@ def backtest(
     """
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
-    if isinstance(policy, type) or not (hasattr(policy, "decide") or hasattr(policy, "candidates")):
+    if isinstance(policy, type) or not isinstance(policy, Policy | UnfittedRule):
         refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
     check_year(policy, periods_per_year)
-    name = name or type(policy).__name__
+    name = name or short_name(policy)
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:
         targets = _targets(market, policy, first, name)
@@ -127,7 +127,7 @@ def _check_kinds(**given: object) -> None:
 
 def _first_known(market: Market, policy: Policy, targets: TargetPath) -> int:
     """The first row at which there is a target, and a covariance for a rule that goes by one that will be known."""
-    first, window = int(np.argmax(targets.row >= 0)), getattr(policy, "window", 0)
+    first, window = int(np.argmax(targets.row >= 0)), traits(policy).window
     known = known_from(market, window) if window > 0 else first
     return max(first, known) if known < len(market.dates) - 1 else first
 
@@ -145,7 +145,7 @@ def _row_before(market: Market, start: pd.Timestamp) -> int:
 
 def _targets(market: Market, policy: Policy, first: int | None, name: str) -> TargetPath:
     """The path of the policy's allocation; without a first row, from the first complete window on."""
-    allocation = getattr(policy, "allocation", None)
+    allocation = held_by(policy)
     if allocation is None:
         raise ConfigError(f"policy {name!r} has no allocation: give `targets`, the path of what it should hold.")
     if first is None and allocation.window > 0:
@@ -153,21 +153,15 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
     return target_path(allocation, market, start=first or 0)
 
 
-def _is_corridor(policy: Policy) -> bool:
-    """Is the policy a corridor? A class that overrides `decide` alone is played as it decides, day by day."""
-    places = [next((k for k, c in enumerate(type(policy).__mro__) if name in vars(c)), None) for name in NEEDED]
-    return None not in places and places[0] <= places[1]  # type: ignore[operator]
-
-
-def _check_corridor(game: Game, corridor: Corridor) -> None:
-    """Refuse a corridor for other lines, or one whose boxes ask for more than the leverage limit at least."""
-    if corridor.lower.shape[1] != len(game.market.assets) or len(corridor.asked) != len(game.market.dates):
+def _check_bands(game: Game, bands: NoTradeBands) -> None:
+    """Refuse no-trade bands for other lines, or those whose boxes ask for more than the leverage limit at least."""
+    if bands.lower.shape[1] != len(game.market.assets) or len(bands.asked) != len(game.market.dates):
         raise PolicyError(
-            f"policy {game.name!r} has a corridor for {corridor.lower.shape[1]} lines and {len(corridor.asked)} days, "
-            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make it for this market."
+            f"policy {game.name!r} has no-trade bands for {bands.lower.shape[1]} lines and {len(bands.asked)} days, "
+            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make them for this market."
         )
-    least = np.maximum(np.where(np.isinf(corridor.lower), 0.0, corridor.lower), 0.0)
-    least = least - np.minimum(np.where(np.isinf(corridor.upper), 0.0, corridor.upper), 0.0)
+    least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
+    least = least - np.minimum(np.where(np.isinf(bands.upper), 0.0, bands.upper), 0.0)
     k = int(np.argmax(least.sum(axis=1)))
     if least[k].sum() > game.leverage_limit + 1e-9:
         i = int(np.argmax(least[k]))
@@ -181,7 +175,7 @@ def _check_corridor(game: Game, corridor: Corridor) -> None:
 def _check(game: Game, nav: float, opening: Array) -> None:
     """Refuse what cannot be played."""
     market, targets, n = game.market, game.targets, len(game.market.assets)
-    if not hasattr(game.policy, "decide"):
+    if isinstance(game.policy, UnfittedRule):
         raise ConfigError(f"policy {game.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
     if not (nav > 0.0 and np.isfinite(nav)):
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
@@ -193,10 +187,10 @@ def _check(game: Game, nav: float, opening: Array) -> None:
             f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
         )
     _check_rule(game)
-    seen = getattr(game.policy, "seen", None)
-    if seen is not None and market.dates[game.first] < seen:
+    last_day = fitted_until(game.policy)
+    if last_day is not None and market.dates[game.first] < last_day:
         raise PolicyError(
-            f"policy {game.name!r} saw data up to {seen:%Y-%m-%d}, and is to be played from "
+            f"policy {game.name!r} saw data up to {last_day:%Y-%m-%d}, and is to be played from "
             f"{market.dates[game.first]:%Y-%m-%d}: it knows what comes after. Start the test later, or fit it on "
             "fewer days."
         )
@@ -219,16 +213,14 @@ def _check(game: Game, nav: float, opening: Array) -> None:
 def _check_rule(game: Game) -> None:
     """Refuse a rule that could never be asked on these days. Raises ConfigError."""
     rule, days, market = game.policy, len(game.market.dates) - 1 - game.first, game.market
-    if (window := getattr(rule, "window", 0)) > 0 and known_from(market, window) == len(market.dates):
+    if (window := traits(rule).window) > 0 and known_from(market, window) == len(market.dates):
         raise ConfigError(
-            f"returns of {type(rule).__name__} is {window}, and market {market.name!r} has {len(market.dates) - 1}, "
+            f"returns of {short_name(rule)} is {window}, and market {market.name!r} has {len(market.dates) - 1}, "
             "with no month's end after a whole window: it would never trade. Give a shorter one, or more days."
         )
-    if not isinstance(rule, Handled):
-        return
-    if rule.cooldown >= days:
+    if (cooldown := traits(rule).cooldown) > 0 and cooldown >= days:
         raise ConfigError(
-            f"cooldown of {type(rule).__name__} is {rule.cooldown} sessions, and {days} follow the opening trade: it "
+            f"cooldown of {short_name(rule)} is {cooldown} sessions, and {days} follow the opening trade: it "
             "would never trade. Give a shorter one, or more days."
         )
     check_schedules(rule, market, game.first)
@@ -240,14 +232,14 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     On rows of every session nothing is counted.  Raises : ConfigError.
     """
     days = market.days[first:]
-    if not isinstance(rule, Handled) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
+    if not isinstance(rule, StandardRule) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
-    name, fits = type(rule).__name__, "or a schedule that fits the rows, such as 'week' for weekly ones."
+    name, fits = short_name(rule), "or a schedule that fits the rows, such as 'week' for weekly ones."
     asked: list[tuple[str, str | int, int, str]] = [
-        (f"{'every' if hasattr(rule, 'every') else 'check'} of {name} is {rule.looks!r}", rule.looks, rule.offset, fits)
+        (f"schedule of {name} is {rule.schedule!r}", rule.schedule, rule.offset, fits)
     ]
-    if rule.review is not None:
-        asked.append((f"review of {name} is {rule.review!r}", rule.review, 0, fits))
+    if rule.review_schedule is not None:
+        asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
     if rule.window > 0:
         fix = "or a known `covariance` where the rule takes one."
         asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, fix))
@@ -282,25 +274,24 @@ def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
 
 def _play(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
     """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
-    if not (_is_corridor(game.policy) and game.execution.sizing == "fractional"):
+    rule = compiled_rule(game.policy)
+    if rule is None or game.execution.sizing != "fractional":
         return play_daily(game, cash_units, ledger)
-    corridor = game.policy.corridor(  # type: ignore[attr-defined]
-        game.market, game.targets.opened(game.first), game.costs
-    )
-    _check_corridor(game, corridor)
-    count = _play_compiled(game, corridor, cash_units, ledger)
+    bands = rule.no_trade_bands(game.market, game.targets.opened(game.first), game.costs)
+    _check_bands(game, bands)
+    count = _play_compiled(game, bands, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
-    return tuple(of.get(j, corridor.trigger) for j in ledger.part_of[:count].tolist()), None
+    return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None
 
 
-def _play_compiled(game: Game, corridor: Corridor, cash_units: float, ledger: Ledger) -> int:
-    """Play a corridor; gives the number of bookings."""
+def _play_compiled(game: Game, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
+    """Play no-trade bands; gives the number of bookings."""
     units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
-    room, rule = Workspace.of(len(units)), corridor.compiled
+    room, rule = Workspace.of(len(units)), bands.compiled
     count, stopped = play(
         game.sessions,
         rule,
-        corridor.terms,
+        bands.options,
         game.desk,
         game.scratch,
         room,

@@ -154,25 +154,6 @@ def _either(sign: str) -> Any:
 least, most = _either("<"), _either(">")
 
 
-def _joined(name: str, *begin: float) -> Any:
-    """One number from all lanes, by an operation of the compiler's."""
-
-    @intrinsic
-    def joined(typing: Any, value: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            kind = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()] * len(begin) + [FLOATS])
-            made = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.{name}.v{WIDTH}f64")
-            given = [ir.Constant(ir.DoubleType(), number) for number in begin]
-            return builder.call(made, [*given, *arguments], fastmath=(*FLAGS, *(["reassoc"] if begin else [])))
-
-        return types.float64(VECTOR), code
-
-    return joined
-
-
-lowest, highest, total = _joined("fmin"), _joined("fmax"), _joined("fadd", -0.0)  # `total` in an order of its own
-
-
 @intrinsic
 def magnitude(typing: Any, value: Any) -> Any:
     """Absolute value in each lane."""

@@ -37,7 +37,7 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     )
     stands = data[data["stands"]].sort_values("ratio", ignore_index=True)
     mean = clustered_mean(np.log(stands["ratio"]), stands["window"])
-    middle, low, high = (float(np.exp(value)) for value in (mean.estimate, mean.lower, mean.upper))
+    middle, low, high = (float(np.exp(value)) for value in (mean.value, mean.lower, mean.upper))
     below = int((stands["ratio"] < 1.0).sum())
     seeds = data["seed"].nunique()
     caption = (

@@ -14,7 +14,7 @@ from research.accounting.kernel import REFUSED
 from research.accounting.tariff import Scratch
 from research.arrays import Array, Mask
 from research.compiled import compiled, lean
-from research.rules.terms import CorridorArrays, Terms, Workspace
+from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 
@@ -78,8 +78,8 @@ def _reading(values: Array | Mask) -> Any:
 
 @compiled
 def play_block(
-    growths: Array, cash_growths: Array, tradable: Mask, room: Room, sessions: Sessions, rule: CorridorArrays,
-    terms: Terms, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
+    growths: Array, cash_growths: Array, tradable: Mask, room: Room, sessions: Sessions, rule: BandArrays,
+    terms: RuleOptions, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
     deviation: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Play and measure W paths of D days, each from a wealth of 1; gives (path, row) of the first that cannot be

@@ -6,7 +6,7 @@ All rules of a laboratory are played on the same paths, so that their difference
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ import pandas as pd
 from backtests.engine.inputs import Game
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
+from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.paths import FIGURES, Room, play_block
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
@@ -24,7 +25,8 @@ from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
-from research.rules import Corridor
+from research.rules import NoTradeBands
+from research.rules.protocol import compiled_rule
 
 BLOCK = 8  # paths that are drawn together and played by one call
 BPS = 1e4
@@ -93,19 +95,6 @@ class Laboratory:
         return backtest(self.market(path), rule, self.costs, lag=self.lag, periods_per_year=self.periods_per_year)
 
 
-class Estimate(NamedTuple):
-    """The mean over independent paths, its standard error, and its confidence bounds."""
-
-    mean: float
-    error: float
-    lower: float
-    upper: float
-
-    def __str__(self) -> str:
-        """Mean and bounds."""
-        return f"{self.mean:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
-
-
 @dataclass(frozen=True, eq=False)
 class SimulationResult:
     """The figures of a rule on W paths of a laboratory after their warm-up.
@@ -132,8 +121,9 @@ class SimulationResult:
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """A row a figure: mean over paths, standard error, and bounds at confidence `level`."""
-        rows = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=list(Estimate._fields))
+        found = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
+        rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])
 
     def __repr__(self) -> str:
         """The summary, as text."""
@@ -152,9 +142,14 @@ def estimate(values: Array, level: float = 0.95) -> Estimate:
 
     if not (is_number(level) and 0.0 < level < 1.0):
         refuse("level is", level, "give a confidence between 0 and 1, such as 0.95.")
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    mean, error = float(np.mean(values)), _error(values)
     reach = float(stdtrit(len(values) - 1, 0.5 + 0.5 * level)) * error
-    return Estimate(mean, error, mean - reach, mean + reach)
+    return Estimate(mean, mean - reach, mean + reach, level, error)
+
+
+def _error(values: Array) -> float:
+    """Standard error of the mean of values (W,)."""
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
@@ -165,9 +160,10 @@ def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
     Raises : ConfigError for a `level` that is not between 0 and 1.
     """
     whole, middle = float(np.mean(values) / np.mean(base)), float(np.mean(base))
-    over = estimate(values - whole * base, level)
+    residuals = values - whole * base
+    over = estimate(residuals, level)
     reach, gap = (over.upper - over.lower) / 2.0 / middle, whole - 1.0
-    return Estimate(gap, over.error / middle, gap - reach, gap + reach)
+    return Estimate(gap, gap - reach, gap + reach, level, _error(residuals) / middle)
 
 
 def difference(one: SimulationResult, other: SimulationResult, figure: str = "J", level: float = 0.95) -> Estimate:
@@ -197,7 +193,7 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationRe
     """The figures of a rule on every path.
 
     laboratory : the paths, the target and the costs.
-    rule    : any policy with an allocation. Paths are played by compiled code if the rule's arrays are the same on two
+    rule    : any policy with an allocation. Paths are played by compiled code if the rule's bands are the same on two
               paths, and costs depend on trade sizes only; else each path is one `backtest`.
     workers : number of threads, each of which takes one block of paths after the other; figures are the same to the
               bit.
@@ -212,9 +208,9 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationRe
             laboratory.warm_up,
             f"the rule has too little history before step {first.first}: give {first.first} or more.",
         )
-    corridor = _common_corridor(laboratory, rule, first)
-    if corridor is not None:
-        figures, deviation = _by_block(laboratory, rule, first, corridor, workers)
+    bands = _common_bands(laboratory, rule, first)
+    if bands is not None:
+        figures, deviation = _by_block(laboratory, rule, first, bands, workers)
     else:
         found = [_measured(laboratory, laboratory.backtest(rule, k)) for k in range(laboratory.paths)]
         figures, deviation = (np.array(part) for part in zip(*found, strict=True))
@@ -224,21 +220,18 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationRe
     return SimulationResult(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
 
-def _common_corridor(laboratory: Laboratory, rule: Policy, first: Backtest) -> Corridor | None:
-    """The rule's arrays if they are the same on all paths, so that the compiled loop can play them; else None.
+def _common_bands(laboratory: Laboratory, rule: Policy, first: Backtest) -> NoTradeBands | None:
+    """The rule's no-trade bands if they are the same on all paths, so that the compiled loop can play them; else None.
 
-    The arrays of a rule that reads returns differ between the first two paths.
+    The bands of a rule that reads returns differ between the first two paths.
     """
-    costs = laboratory.costs
+    costs, found = laboratory.costs, compiled_rule(rule)
     by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
     once = len(first.targets.rows) == 1 and first.first == 0  # the target was given before there were returns
-    if not (by_size and once and first.holds is None):
+    if found is None or not (by_size and once and first.holds is None):
         return None
-    one, other = (
-        rule.corridor(market, first.targets, costs)  # type: ignore[attr-defined]
-        for market in (first.market, laboratory.market(1))
-    )
-    return one if _is_same(one.compiled, other.compiled) and _is_same(one.terms, other.terms) else None
+    one, other = (found.no_trade_bands(market, first.targets, costs) for market in (first.market, laboratory.market(1)))
+    return one if _is_same(one.compiled, other.compiled) and _is_same(one.options, other.options) else None
 
 
 def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
@@ -251,7 +244,7 @@ def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 
 
 def _by_block(
-    laboratory: Laboratory, rule: Policy, first: Backtest, corridor: Corridor, workers: int
+    laboratory: Laboratory, rule: Policy, first: Backtest, bands: NoTradeBands, workers: int
 ) -> tuple[Array, Array]:
     """Sums over days (W, figures) and (W, n) as `paths.measure` has them; `first` is the backtest of the first path.
 
@@ -275,7 +268,7 @@ def _by_block(
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             w, t = play_block(
-                growths, 1.0 + cash, tradable, room, sessions, corridor.compiled, corridor.terms, game.desk, *opened,
+                growths, 1.0 + cash, tradable, room, sessions, bands.compiled, bands.options, game.desk, *opened,
                 strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
             )  # fmt: skip
             if t >= 0:

@@ -21,6 +21,7 @@ from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.errors import ConfigError
+from research.progress import bar
 from research.risk import GBM
 from research.rules import (
     BestPoint,
@@ -138,10 +139,10 @@ def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 
     for name, one in played.items():
         whole, gap, over = estimate(one.J, level), difference(one, base, level=level), ratio(one.J, base.J, level)
         rows[name] = {
-            "J": whole.mean, "J_lower": whole.lower, "J_upper": whole.upper,
+            "J": whole.value, "J_lower": whole.lower, "J_upper": whole.upper,
             **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
-            "gap": gap.mean, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
-            "relative": over.mean, "relative_error": over.error,
+            "gap": gap.value, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
+            "relative": over.value, "relative_error": over.error,
             "relative_lower": over.lower, "relative_upper": over.upper,
             "verdict": "reference" if name == reference else _verdict(gap.lower, gap.upper),
         }  # fmt: skip
@@ -180,20 +181,20 @@ def families(market: SimulatedMarket) -> dict[str, Family]:
     priced = known | {"g": market.g}
     waiting = partial(CostBenefit, holding, **priced)
     shrunk = partial(TrackingError, holding, **known)
-    best = partial(BestPoint, holding, check="day", **priced)
+    best = partial(BestPoint, holding, schedule="day", **priced)
     return {
         "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
         "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
         "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
         "tracking error": Family(
-            lambda limit, part: shrunk(limit=limit, part=part), [(a, b) for a in LIMITS for b in PARTS]
+            lambda limit, fraction: shrunk(limit=limit, fraction=fraction), [(a, b) for a in LIMITS for b in PARTS]
         ),
         "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
     }
 
 
 def untuned(market: SimulatedMarket) -> dict[str, Policy]:
-    """Common rules, and the closed form's own bands, by name: nothing about them is fitted."""
+    """Common rules, and the closed-form bands, by name: nothing about them is fitted."""
     holding = market.holding
     known: Any = market.covariance.tolist()
     return {
@@ -232,11 +233,15 @@ def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> Tu
     seed    : of the paths.
     workers : number of threads.
     """
-    laboratory, chosen, trials = market.laboratory(paths, seed), {}, 0
-    for name, family in families(market).items():
-        losses = [float(play(laboratory, family.make(*given), workers).J.mean()) for given in family.settings]
-        chosen[name] = family.settings[int(np.argmin(losses))]
-        trials += len(losses)
+    laboratory, chosen, tried = market.laboratory(paths, seed), {}, families(market)
+    trials = sum(len(family.settings) for family in tried.values())
+    with bar(trials, "tuning", "rules") as told:
+        for name, family in tried.items():
+            losses = []
+            for given in family.settings:
+                losses.append(float(play(laboratory, family.make(*given), workers).J.mean()))
+                told.update()
+            chosen[name] = family.settings[int(np.argmin(losses))]
     return TunedSettings(chosen, trials, seed, paths)
 
 
@@ -343,21 +348,23 @@ def study(
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
     tried = families(market)
     rules = untuned(market) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
-    table = optimality_gap(laboratory, rules, region, workers)
     optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(market.holding, market.region(g)) for g in PRICES}
     part = tuned.settings["tracking error"][1]
     drawn = {
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
         for name, f in tried.items()
     }
-    curves = []
-    for family, members in {"optimal region": optima, **drawn}.items():
-        one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
-        curves.append(one.reset_index().assign(family=family))
-    across = [
-        untuned_gaps(one, max(paths // 2, 2), seed, workers).reset_index().assign(market=name)
-        for name, one in markets.items()
-    ]
+    curves, across = [], []
+    with bar(2 + len(drawn) + len(markets), "playing the rules") as told:
+        table = optimality_gap(laboratory, rules, region, workers)
+        for family, members in {"optimal region": optima, **drawn}.items():
+            told.stage(f"playing each {family}", told.n + 1)
+            one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
+            curves.append(one.reset_index().assign(family=family))
+        for name, one_market in markets.items():
+            told.stage(f"playing in the market of {name}", told.n + 1)
+            found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers)
+            across.append(found.reset_index().assign(market=name))
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
     return Study(market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws())
 

@@ -100,7 +100,7 @@ class KnownOptimum:
                 "trades: use one "
                 f"of {', '.join(ALL_LINES)}."
             )
-        one_by_one = replace(spec, every="day", block=1)
+        one_by_one = replace(spec, schedule="day", block=1)
         return training_days(one_by_one, self.weeks, self.laboratory.costs, self.market.g, WEEKS, lag=0)
 
 
@@ -144,7 +144,7 @@ def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict
 def gaps_to_optimum(
     known: KnownOptimum, learners: Mapping[str, Learned], on_start: OnStart | None = None
 ) -> pd.DataFrame:
-    """A row for each learner and seed, and without a fee one for the closed form's boxes.
+    """A row for each learner and seed, and without a fee one for the closed-form bands.
 
     Columns : J, bp of NAV a year; gap, lower, upper: J over the optimum's on the same paths, less 1, and its 95 %
               bounds; steps, decisions of the training; seconds, its processor time.
@@ -175,7 +175,7 @@ def gaps_to_optimum(
 def _gap(found: Array, best: Array) -> dict[str, float]:
     """J, bp of NAV a year, and its relative gap to the optimum's."""
     over = ratio(found, best)
-    return {"J": float(found.mean()), "gap": over.mean, "lower": over.lower, "upper": over.upper}
+    return {"J": float(found.mean()), "gap": over.value, "lower": over.lower, "upper": over.upper}
 
 
 def shipped(market: str) -> pd.DataFrame:

@@ -34,7 +34,7 @@ TRAINED_ON = 600  # days that the worlds' settings are measured on; what is meas
 class Gap:
     """J of a policy over that of the optimum on the same paths.
 
-    J, optimum, closed_form : means over paths, bp of NAV a year; the last of the closed form's own boxes.
+    J, optimum, closed_form : means over paths, bp of NAV a year; the last of the closed-form bands.
     gap, lower, upper : J over the optimum's, less 1, and its 95 % bounds.
     paths : number of paths.
     """
@@ -77,20 +77,20 @@ def region_of(policy: LearnedPolicy) -> Region:
         model.covariance,  # type: ignore[attr-defined]
         lab.costs.total,
         objective["g"],
-        interval=SESSIONS[policy.every] / objective["periods_per_year"],
+        interval=SESSIONS[policy.schedule] / objective["periods_per_year"],
     )
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
-    """The gap of a policy and of the closed form's boxes to the optimal region, on the same paths."""
+    """The gap of a policy and of the closed-form bands to the optimal region, on the same paths."""
     laboratory = _laboratory(policy, paths)
-    best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, check=policy.every)).J  # type: ignore[arg-type]
+    best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, schedule=policy.schedule)).J  # type: ignore[arg-type]
     days = _days(policy, laboratory)
     found = losses(laboratory, days, action_function(policy.net, policy.standard))
     plain = losses(laboratory, with_band_actions(days), closed_form(days))
     gap = ratio(found, best)
     J, optimum, closed = (float(one.mean()) for one in (found, best, plain))
-    return Gap(J, optimum, closed, gap.mean, gap.lower, gap.upper, paths)
+    return Gap(J, optimum, closed, gap.value, gap.lower, gap.upper, paths)
 
 
 def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -> Array:
@@ -145,7 +145,7 @@ def _laboratory(policy: LearnedPolicy, paths: int) -> Laboratory:
 
 def _days(policy: LearnedPolicy, laboratory: Laboratory) -> TrainingDays:
     """The training days of a laboratory: its costs, with the policy's own scales."""
-    spec = Learned(FixedWeights(laboratory.target), every=policy.every)  # type: ignore[arg-type]
+    spec = Learned(FixedWeights(laboratory.target), schedule=policy.schedule)  # type: ignore[arg-type]
     market = replace(laboratory, days=TRAINED_ON, warm_up=0).market(0)
     days = training_days(spec, market, laboratory.costs, laboratory.g, laboratory.periods_per_year, lag=0)
     own = policy.scales

@@ -25,7 +25,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
     one_of("line is", line, market.assets)
     i, first = market.assets.index(line), played.first
     days = np.arange(first + 1, len(market.dates))
-    decides = last_of(market.days[first + 1 :], policy.every, market.calendar)
+    decides = last_of(market.days[first + 1 :], policy.schedule, market.calendar)
     targets = np.array([played.targets.at(int(t)) for t in days])
     same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
     made = decode_actions(
@@ -35,7 +35,7 @@ def replay(played: Backtest, line: str) -> pd.DataFrame:
         policy.scales,
     )
     table = pd.DataFrame({"weight": played.weights.to_numpy()[1:, i], "target": targets[:, i]}, played.dates[1:])
-    last, holds = np.cumsum(decides) - 1, made.part == 0.0  # of the answers, on each day
+    last, holds = np.cumsum(decides) - 1, made.fraction == 0.0  # of the answers, on each day
     for name, bound in (("lower", made.lower), ("upper", made.upper)):
         answered = np.where(holds, np.nan, bound[:, i])
         table[name] = [answered[k] if k >= 0 else np.nan for k in last]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.simulate import Laboratory, play, ratio
 from backtests.laboratory.study import WARM_UP, WEEKS, SimulatedMarket
 from research.arrays import Array
@@ -50,7 +51,7 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
 
     laboratory : the paths.
     lines      : the portfolio as the network sees it.
-    policy     : its network gives the boxes; None for the closed form's boxes.
+    policy     : its network gives the boxes; None for the closed-form bands.
     """
     import torch
 
@@ -76,8 +77,8 @@ def gap(
 ) -> dict[str, float]:
     """The relative gap of J to the optimum in one market, by rule.
 
-    Keys are "universal" for the network, "error" for its standard error over paths, CLOSED for the closed form's
-    widths in the same boxes, and the names of the other rules.
+    Keys are "universal" for the network, "error" for its standard error over paths, CLOSED for the closed-form widths
+    in the same boxes, and the names of the other rules.
     market : the simulated market.
     policy : the network.
     paths  : number of paths.
@@ -87,14 +88,14 @@ def gap(
     laboratory, lines = market.laboratory(paths, seed), lines_in(market)
     best = play(laboratory, OptimalRegion(market.holding, market.region())).J
     over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
-    others = {name: ratio(play(laboratory, rule).J, best).mean for name, rule in (beside or {}).items()}
-    return {"universal": over.mean, "error": over.error, CLOSED: plain.mean, **others}
+    others = {name: ratio(play(laboratory, rule).J, best).value for name, rule in (beside or {}).items()}
+    return {"universal": over.value, "error": over.error, CLOSED: plain.value, **others}
 
 
-def median(values: Array | pd.Series) -> tuple[float, float, float]:
+def median(values: Array | pd.Series) -> Estimate:
     """The median of values (markets,), in their own unit, and its 95 % bounds by bootstrap."""
     from scipy.stats import bootstrap
 
     found = np.asarray(values)
     drawn = bootstrap((found,), np.median, method="percentile", rng=np.random.default_rng(1)).confidence_interval
-    return float(np.median(found)), float(drawn.low), float(drawn.high)
+    return Estimate(float(np.median(found)), float(drawn.low), float(drawn.high), 0.95)

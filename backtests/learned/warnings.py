@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.tables import CHARGES, charged_words
+from backtests.evaluation.words import CHARGES, charged_words
 from backtests.wording import counted, listed, number
 from research.accounting import View
 from research.arrays import Array, Rows
@@ -31,7 +31,7 @@ def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> 
     """
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
-    asked = tested[last_of(market.days[tested], policy.every, market.calendar)]
+    asked = tested[last_of(market.days[tested], policy.schedule, market.calendar)]
     seen = [policy.features(view) for view in _views(played, asked)]
     return np.array(seen).reshape(len(asked), len(policy.standard.mean))
 
@@ -75,7 +75,7 @@ def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tupl
     """Warn where the universal rebalancer met portfolios outside the ranges of its training."""
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
-    asked = tested[scheduled(market.days[tested], policy.every, market.calendar)]
+    asked = tested[scheduled(market.days[tested], policy.schedule, market.calendar)]
     met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
     drawn, said = trained().card["settings"]["markets"], []
     for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):

@@ -5,20 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from backtests.evaluation.tables import (
-    CHARGES,
-    FLOWS,
-    GROUPS,
-    ROWS,
-    WEALTH,
-    Row,
-    charged_words,
-    comparison_figures,
-    distinguished,
-    drawdown_dates,
-    finding,
-    rule_words,
-)
+from backtests.evaluation.backtest_figures import FLOWS, WEALTH, comparison_figures, drawdown_dates, metric_groups
+from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
+from backtests.evaluation.words import CHARGES, charged_words, distinguished, finding
 from backtests.figures.comparison.costs import cost_table, costs
 from backtests.figures.comparison.evidence import SHOWN, differences
 from backtests.figures.comparison.learning import curves, seeds, tuning
@@ -27,9 +16,10 @@ from backtests.figures.comparison.weights import weights
 from backtests.figures.comparison.years import calendar, year_table
 from backtests.figures.picture import Picture
 from backtests.figures.styles import Look, looks
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import counted, listed, percent
 from research.accounting import Costs
-from research.accounting.costs import CARRIES, COLUMNS, USUAL
+from research.accounting.costs import USUAL
+from research.rules.protocol import held_by, long_name, traits
 
 if TYPE_CHECKING:
     from backtests.comparison.comparison import Comparison
@@ -38,34 +28,34 @@ if TYPE_CHECKING:
 Block = dict[str, Any]
 
 BOLD_RULE = (
-    "Bold: the best policy of a row, where every other can be told apart from it (paired bootstrap, Holm-adjusted over "
-    "all others, 5 %). A row without intervals has no bold. Below a figure stands its interval."
+    "Bold: the best policy of a row when it differs significantly from every other (paired bootstrap, Holm-adjusted "
+    "over all others, 5 %). A row without intervals has no bold figure. The interval stands below each figure."
 )
 WEIGHTS_WORDS = (
-    "The ground is the range of the file, the rule across it the target, the dotted lines the band past which the rule "
-    "trades, where it has one. Below each panel a stroke up is a purchase, a stroke down a sale."
+    "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
+    "rule trades, if it has one. Bars below each panel: purchases up, sales down."
 )
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
-    *(Row(column, column.replace("half_", "half-").replace("_", " "), "bp a year") for column in (*COLUMNS, *CARRIES)),
-    ROWS["cost"],
-    ROWS["opening_cost"],
-    ROWS["tracking_error"],
-    Row("tracking_penalty", "its part of J", "bp a year"),
-    Row("J", "J", "bp a year"),
+    *(part.labelled(part.short) for part in COST_PARTS.values()),
+    METRICS["cost"],
+    METRICS["opening_cost"],
+    METRICS["tracking_error"],
+    METRICS["tracking_penalty"],
+    METRICS["J"].labelled("J"),
 )
 SEED_COLUMNS = (
-    Row("J_training", "J, training worlds", "bp a year"),
-    Row("J", "J, out of sample", "bp a year"),
-    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
+    METRICS["J_training"],
+    METRICS["J"].labelled("loss, out of sample"),
+    *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
 )
 
 
 def page_styles(comparison: "Comparison") -> dict[str, Look]:
     """What each policy looks like, in every picture and table."""
     strategic = comparison.portfolio.strategic
-    other = {name: getattr(f.policy, "allocation", strategic) != strategic for name, f in comparison.fitted.items()}
+    other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
     return looks(other, comparison.reference, comparison.recommendation.policy)
 
 
@@ -84,16 +74,16 @@ def first_screen(comparison: "Comparison") -> Block:
         "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
-        "table_caption": "Out of sample and net of costs unless it says gross.",
+        "table_caption": "Out of sample and net of costs unless labelled gross.",
         "interval_words": f"with {percent(comparison.evidence.level, 0)} intervals",
         "bold_rule": BOLD_RULE,
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in comparison.recommendation.broken.items()),
         "metrics": [{"label": shown.label, "unit": shown.unit} for shown in SHOWN.values()],
         "differences": _differences(comparison, styles),
         "differences_caption": (
-            f"Each policy less {reference}, on the same days. Below a difference stands its interval "
-            f"({percent(comparison.evidence.level, 0)}), which does not depend on how many are compared; p and word "
-            f"are adjusted (Holm) for {count - 1}."
+            f"Each policy minus {reference}, on the same days. The interval below a difference "
+            f"({percent(comparison.evidence.level, 0)}) does not depend on how many policies are compared; p-values "
+            f"and verdicts are Holm-adjusted for {count - 1} comparisons."
         ),
         "difference_picture": differences(comparison.evidence, styles) if count > 1 else None,
         "warnings": comparison.warnings,
@@ -108,7 +98,7 @@ def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block
     return [
         {
             "name": name,
-            "rule": rule_words(f.policy, strategic),
+            "rule": long_name(f.policy, strategic),
             "look": styles[name],
             "mark": marks.get(name, ""),
             "chosen": name == chosen,
@@ -125,8 +115,8 @@ def _groups(comparison: "Comparison") -> list[Block]:
     }
     flows = FLOWS if any(played.flows.any() for played in comparison.backtests.values()) else ()
     groups = [
-        {"name": name, "rows": [_row(comparison, row, figures) for row in (*rows, *flows * (name == WEALTH))]}
-        for name, rows in GROUPS.items()
+        {"name": name, "rows": [_row(comparison, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
+        for name, metrics in metric_groups().items()
     ]
     made = comparison.recommendation
     kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in figures]
@@ -139,33 +129,29 @@ def _groups(comparison: "Comparison") -> list[Block]:
         for n in figures
     ]
     rows = [
-        {"label": "Keeps the limits", "unit": "", "cells": kept},
+        {"label": "Within limits", "unit": "", "cells": kept},
         {"label": "In the confidence set", "unit": "90 %", "cells": among},
     ]
-    return [*groups, {"name": "Standing", "rows": rows}]
+    return [*groups, {"name": "Eligibility", "rows": rows}]
 
 
-def _row(comparison: "Comparison", row: Row, figures: Mapping[str, Mapping[str, Any]]) -> Block:
-    best = distinguished(comparison.evidence, row.metric) if row.metric else None
-    own = comparison.evidence.figures(row.metric) if row.metric else {}
+def _row(comparison: "Comparison", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
+    compared = metric.key in comparison.evidence.estimates
+    best = distinguished(comparison.evidence, metric.key) if compared else None
+    own = comparison.evidence.figures(metric.key) if compared else {}
     cells = []
     for name, by_key in figures.items():
         below: list[str] = []
         if name in own:
-            below = [interval(row.times * own[name].lower, row.times * own[name].upper, row.digits)]
-        elif row.key == "max_drawdown":
+            below = [own[name].times(metric.factor).interval(metric.digits)]
+        elif metric.key == "max_drawdown":
             below = drawdown_dates(by_key).replace(" to", ",to").split(",")
-        cells.append({"words": row.cell(by_key), "below": below, "best": name == best})
-    return {"label": row.label, "unit": row.unit, "cells": cells}
+        cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
+    return {"label": metric.label, "unit": metric.unit, "cells": cells}
 
 
 def _p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
-
-
-def interval(low: float, high: float, digits: int) -> str:
-    """An interval in words."""
-    return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
 def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
@@ -174,13 +160,13 @@ def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[B
     for name in found["J"]:
         cells = []
         for metric, shown in SHOWN.items():
-            d, times, digits = found[metric][name], shown.times, shown.digits
+            d = found[metric][name]
             cells.append(
                 {
-                    "words": number(times * d.estimate, digits, signed=True),
+                    "words": shown.text(d.value, signed=True),
                     "p": f"{d.p_holm:.3f}",
                     "verdict": d.verdict,
-                    "below": interval(times * d.lower, times * d.upper, digits),
+                    "below": d.times(shown.factor).interval(shown.digits),
                 }
             )
         rows.append(
@@ -200,7 +186,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
     shown = chosen or comparison.reference
     by_year = year_table(played)
     returns = {str(name): {str(year): value for year, value in by_year[name].items()} for name in by_year}
-    year_columns = [Row(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
+    year_columns = [Column(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
     cost = cost_table(played, comparison.scores, yardstick.periods_per_year)
     fits = fitted_pictures(comparison, styles)
     before = played[comparison.reference].dates[0]
@@ -210,7 +196,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         "weights_words": WEIGHTS_WORDS,
         "years": calendar(by_year, styles, comparison.reference),
         "year_table": figures_table(
-            "Return of each calendar year, net of costs; the first and the last may be parts of years",
+            "Calendar-year returns, net of costs; the first and the last year may be incomplete",
             "policy",
             year_columns,
             returns,
@@ -219,7 +205,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         ),
         "costs": costs(cost, styles, yardstick.g, portfolio.limits.tracking_error),
         "cost_table": figures_table(
-            "Each cost by its name, and what distance from the strategic target adds to J",
+            "Each cost component, and what tracking error to the strategic target adds to the loss",
             "policy",
             [row for row in COST_COLUMNS if row.key in cost],
             _by_name(cost, "policy"),
@@ -263,16 +249,16 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     assets, total = portfolio.market.assets, 1e4 * portfolio.costs.total
     low, high = (f"{round(float(v), 2):g}" for v in (total.min(), total.max()))
-    later = {0: "at the same one", 1: "at the next"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
+    later = {0: "at the same close", 1: "at the next close"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
     rates, limit = low if low == high else f"{low} to {high}", portfolio.limits.tracking_error
     others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
     besides = f", and besides {listed(others)}" if others else ""
     facts = {
-        "Universe": f"{counted(len(assets), 'line')}: {listed(assets, most=12)}; in {portfolio.basis}",
-        "Test": f"{_span(dates)}, {len(dates) - 1:,} days; whatever is fitted, on the days before",
-        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, booked {later}",
-        "Judged by": f"J at g = {comparison.yardstick.g:g}; tracking error "
-        + (f"at most {percent(limit)}" if limit is not None else "without a limit"),
+        "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
+        "Test": f"{_span(dates)}, {len(dates) - 1:,} days; everything fitted uses only earlier days",
+        "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
+        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.yardstick.g:g}; tracking error "
+        + (f"at most {percent(limit)}" if limit is not None else "without limit"),
         "Accounting": comparison.accounting,
         **run,
     }
@@ -311,12 +297,12 @@ def table(
 def figures_table(
     caption: str,
     head: str,
-    columns: Sequence[Row],
+    columns: Sequence[Column],
     records: Mapping[str, Mapping[str, Any]],
     styles: Mapping[str, Look] | None = None,
     chosen: str | None = None,
 ) -> Block:
-    """A table of figures: a row a record, by its name in column 0; a column a `Row`."""
+    """A table of figures: a row a record, by its name in column 0; a column a `Column`."""
     heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
     rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
     return table(caption, heads, rows, styles=styles, chosen=chosen)
@@ -331,7 +317,7 @@ def fitted_pictures(comparison: "Comparison", styles: Mapping[str, Look]) -> lis
     by_seed, scores = comparison.seeds(), comparison.scores
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in comparison.fitted.items() if f.training is not None}
-    marks = {name: scores[name].J for name in (comparison.reference, *tuned)}
+    marks = {name: scores[name]["J"] for name in (comparison.reference, *tuned)}
     found: list[Picture | None] = []
     for k, (name, training) in enumerate(learned.items(), start=1):
         own = by_seed[by_seed["policy"] == name]
@@ -346,7 +332,7 @@ def _seed_tables(comparison: "Comparison") -> list[Block]:
     for name in comparison.seed_scores:
         own = by_seed[by_seed["policy"] == name]
         stands = str(own.loc[own["stands"], "seed"].iloc[0])
-        caption = f"{name}: every seed, out of sample; seed {stands} stands for them"
+        caption = f"{name}: every seed, out of sample; seed {stands} is the selected (median) seed"
         tables.append(figures_table(caption, "seed", SEED_COLUMNS, _by_name(own, "seed"), chosen=stands))
     return tables
 
@@ -356,16 +342,16 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
     rows = [
         [
             name,
-            portfolio.policies[name].family,
-            rule_words(f.policy, portfolio.strategic),
+            traits(portfolio.policies[name]).family,
+            long_name(f.policy, portfolio.strategic),
             str(f.tried),
-            listed(broken[name]) if name in broken else "kept",
+            listed(broken[name]) if name in broken else "within limits",
         ]
         for name, f in comparison.fitted.items()
     ]
     return table(
-        "The candidates, and the class by which the simplest is found",
-        ["policy", "class", "what it does", "tried", "limits"],
+        "Candidates by complexity class",
+        ["policy", "class", "rule", "configurations tried", "limits"],
         rows,
         texts=[1, 2, 4],
         styles=styles,

@@ -3,7 +3,6 @@
 The same study gives the same bytes. Nothing is fetched and nothing runs.
 """
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import WIDTH, text_table
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.laboratory.ladder import ladder_picture
 from backtests.figures.laboratory.laws import laws_picture
 from backtests.figures.laboratory.markets import markets_picture
@@ -20,22 +20,34 @@ from backtests.figures.picture import Picture
 from backtests.figures.sweep.cost_tracking import plane
 from backtests.figures.sweep.styles import family_looks
 from backtests.laboratory.study import OPTIMUM, WARM_UP, YEARS, Study, setting_words
-from backtests.pages.blocks import Block, interval, table
+from backtests.pages.blocks import Block, table
 from backtests.pages.render import render
+from backtests.text_tables import text_table, wrapped
 from backtests.wording import NARROW_SPACE, listed, number, percent
 
 SHOWN_YEARS = 5  # of the path in the region
 NOTHING = 1e-6  # bp a year: weekly trading to target tracks to rounding
 NEAR = 1.0  # bp a year
+LEVEL = 0.95  # of the intervals of a study
+LOSSES = ("J", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 SECTIONS = {
-    "ladder": ("How far is each rule from the best?", "On the same paths, so that luck cancels."),
-    "frontier": ("All rules on one plane", "Left is cheaper, down is closer to the target. J adds the two."),
-    "region": ("What the best policy does", "A region in which it holds, and no target to go back to."),
-    "laws": ("How the best grows with cost", "Width and loss are powers of the cost."),
+    "ladder": (
+        "How far is each rule from the optimum?",
+        "On the same simulated paths, so that sampling noise cancels.",
+    ),
+    "frontier": (
+        "Cost against tracking error, all rules",
+        "Left is cheaper, down is closer to the target. The loss J adds the two.",
+    ),
+    "region": (
+        "The optimal no-trade region",
+        "The optimal policy holds inside the region; outside it trades to the region's edge, not to the target.",
+    ),
+    "laws": ("How the optimum scales with cost", "Width and loss are power laws of the cost."),
     "markets": (
-        "Where the choice of a rule matters",
-        "The same rules at other costs, volatilities and numbers of lines.",
+        "Where the choice of rule matters",
+        "The same rules at other costs, volatilities and numbers of assets.",
     ),
 }
 
@@ -120,13 +132,13 @@ def findings(study: Study) -> list[str]:
     """What else is to be known, sentences that are made from the figures."""
     figures = records(study)
     below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not significant"))
-    told = f"{listed(unclear)} cannot be told apart from it" if unclear else "each is told apart from it"
+    told = f"{listed(unclear)} do not differ significantly from it" if unclear else "each differs significantly from it"
     best = figures[OPTIMUM]
     return [
         f"Below the optimum, beyond chance: {listed(below)}."
         if below
         else f"No rule is below the optimum beyond chance; {told}.",
-        f"Played, the optimum loses {number(best['J'], 3)} bp a year {_bounds(best, 'J', 1.0, 3)}; its programme "
+        f"Played, the optimum loses {number(best['J'], 3)} bp a year {_estimate(best, 'J').interval(3)}; its programme "
         f"promises {number(study.computed_loss, 3)}.",
         cheap_words(study),
     ]
@@ -150,13 +162,14 @@ def result_table(study: Study) -> Block:
     rows = []
     for name, r in records(study).items():
         played = name != OPTIMUM
-        gap = f"{number(r['gap'], 3)} {_bounds(r, 'gap', 1.0, 3)}" if played else "–"
-        over = f"{number(100.0 * r['relative'], 1)} {_bounds(r, 'relative', 100.0, 1)}" if played else "–"
-        losses = [number(r[c], 3) for c in ("J", "cost", "tracking")]
+        gap = _estimate(r, "gap").text(3) if played else "–"
+        over = _estimate(r, "relative").times(100.0).text(1) if played else "–"
+        losses = [number(r[c], 3) for c in LOSSES]
         rows.append([name, *losses, number(100.0 * r["turnover"], 1), number(r["events"], 1), gap, over, r["verdict"]])
+    unit = METRICS["J"].unit
     heads: list[str | tuple[str, str]] = [
-        "rule", ("J", "bp a year"), ("cost", "bp a year"), ("tracking", "bp a year"), ("turnover", "% a year"),
-        ("trades", "a year"), ("above the best", "bp a year"), ("above the best", "%"), "told apart?",
+        "rule", *((loss, unit) for loss in LOSSES), ("turnover", METRICS["turnover"].unit),
+        ("trades", METRICS["trades"].unit), ("above the best", unit), ("above the best", "%"), "significant?",
     ]  # fmt: skip
     tuned = study.tuned
     caption = (
@@ -166,22 +179,23 @@ def result_table(study: Study) -> Block:
     return table(caption, heads, rows, texts=[8], chosen=OPTIMUM)
 
 
-def _bounds(figures: Mapping[str, Any], name: str, times: float, digits: int) -> str:
-    return interval(times * figures[f"{name}_lower"], times * figures[f"{name}_upper"], digits)
+def _estimate(figures: Mapping[str, Any], name: str) -> Estimate:
+    """A figure of a row of `gaps`, with its interval."""
+    return Estimate(figures[name], figures[f"{name}_lower"], figures[f"{name}_upper"], LEVEL)
 
 
 def laboratory_text(study: Study) -> str:
     """A short table and what was found, for a terminal."""
     rows = [
-        ["rule", "J", "cost", "tracking", "trades", "above the best", ""],
-        ["", "bp/year", "bp/year", "bp/year", "/year", "%", ""],
+        ["rule", *LOSSES, "trades", "above the best", ""],
+        ["", *(METRICS["J"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
     ]
     for name, r in records(study).items():
-        over = f"{number(100.0 * r['relative'], 1)} {_bounds(r, 'relative', 100.0, 1)}" if name != OPTIMUM else ""
-        losses = [number(r[c]) for c in ("J", "cost", "tracking")]
+        over = _estimate(r, "relative").times(100.0).text(1) if name != OPTIMUM else ""
+        losses = [number(r[c]) for c in LOSSES]
         rows.append([name, *losses, number(r["events"], 1), over, r["verdict"]])
-    said = [lead(study), *findings(study)]
-    return f"{text_table(rows, left=1, words=True)}\n\n" + "\n".join(textwrap.fill(words, WIDTH) for words in said)
+    sentences = map(wrapped, [lead(study), *findings(study)])
+    return f"{text_table(rows, left=1, last_left=True)}\n\n" + "\n".join(sentences)
 
 
 # -- the page --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backtests.evaluation.tables import ROWS, Row
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.picture import Picture
 from backtests.figures.policy.importance import importance_picture
 from backtests.figures.policy.learning import learning_picture
@@ -35,22 +36,23 @@ from research.learning.policy import read_card
 from research.learning.universal.rule import FORMAT
 
 COLUMNS = (
-    Row("J_training", "J, training worlds", "bp a year"),
-    Row("J", "J, out of sample", "bp a year"),
-    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
+    METRICS["J_training"],
+    METRICS["J"].labelled("loss, out of sample"),
+    *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
 FEW = 3  # lines that a sentence names
+LEVEL = 0.95  # of the intervals in `results.json`
 IN_THE_MEAN = (
-    "A learned box may move with the gaps and with the market; here age, volatility and market return are as in "
-    "training in the mean."
+    "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
+    "training means."
 )
 SECTIONS = {
-    "learning": "How it learned",
-    "doing": "What it does",
+    "learning": "Training",
+    "doing": "Decisions",
     "test": "Out of sample",
-    "saw": "What it saw",
-    "conventions": "How to read it",
+    "saw": "Training data",
+    "conventions": "Definitions",
     "settings": "Settings",
 }
 
@@ -132,13 +134,13 @@ def _facts(card: Mapping[str, Any], found: SavedPolicies) -> dict[str, str]:
     more = [name.replace("_", " ") for name in objective.get("costs", {}) if name not in ("commission", "half_spread")]
     return {
         "Holds": holds_words(card),
-        "Decides": f"each {card['every']}; booked {counted(objective['lag'], 'session')} later",
+        "Decides": f"each {card['every']}; executed {counted(objective['lag'], 'session')} later",
         "Answers": ANSWERS[card["action"]],
         "Learned": f"{learner_words(card)}, {card['steps']:,} decisions a seed; "
         f"{counted(len(found.cards), 'seed')}: {listed([str(seed) for seed in found.cards])}",
         "Saw": f"{saw_words(card)}; market {card['saw']['market']}, data {card['saw']['fingerprint'][:16]}",
         "Costs": listed([f"{low if low == high else f'{low} to {high}'} bp of notional a side", *more]),
-        "Judged by": f"J at g = {objective['g']:g}",
+        "Judged by": f"rebalancing loss J, tracking penalty g = {objective['g']:g}",
         "Made with": listed([f"{library} {version}" for library, version in versions.items()]),
     }
 
@@ -151,8 +153,8 @@ def _lead(name: str, found: SavedPolicies) -> str:
     said = f"{name} answers with {ANSWERS[card['action']]}; it holds {held}, learned by {learner_words(card)}"
     if own is None:
         return f"{said}."
-    beside = "" if not closed else f", {_over(own / closed - 1.0)} the closed form's boxes"
-    return f"{said}. In worlds of training days it loses {number(own)} bp a year{beside}."
+    beside = "" if not closed else f", {_over(own / closed - 1.0)} the closed-form bands"
+    return f"{said}. On simulated training paths its loss is {number(own)} bp a year{beside}."
 
 
 def _over(gap: float) -> str:
@@ -169,18 +171,18 @@ def gap_words(found: SavedPolicies) -> str:
         return ""
     return (
         f"On {one['paths']:,} normal paths with the moments of its training days it is {percent(one['gap'], 2)} above "
-        f"the optimum [{percent(one['lower'], 2)}, {percent(one['upper'], 2)}]; the closed form's boxes are "
+        f"the optimum [{percent(one['lower'], 2)}, {percent(one['upper'], 2)}]; the closed-form bands are "
         f"{percent(one['closed_form'] / one['optimum'] - 1.0, 2)} above."
     )
 
 
 def _test_words(results: Mapping[str, Any]) -> str:
     if "test" not in results:
-        return "No test beside it: it was not played out of sample, or its results were not kept here."
+        return "No out-of-sample test: it was not tested, or its results are not kept here."
     test, one = results["test"], results["seeds"][str(results["stands"])]
     return (
-        f"Out of sample, {test['first']} to {test['last']}, J is {number(one['J'])} bp a year "
-        f"[{number(one['J_lower'])}, {number(one['J_upper'])}]."
+        f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['J'])} bp a year "
+        f"{Estimate(one['J'], one['J_lower'], one['J_upper'], LEVEL).interval()}."
     )
 
 
@@ -192,7 +194,7 @@ def _figures(found: SavedPolicies) -> Block:
     who = "Every seed" if len(found.results["seeds"]) == len(found.cards) else f"Seed {found.representative} alone"
     caption = (
         f"{who} out of sample, net of costs: {test['days']:,} days, {test['first']} to {test['last']}, market "
-        f"{test['market']}, data {test['fingerprint'][:16]}; seed {found.representative} stands for them"
+        f"{test['market']}, data {test['fingerprint'][:16]}; seed {found.representative} is the selected (median) seed"
     )
     seeds = {
         str(seed): found.results["seeds"][str(seed)] for seed in found.cards if str(seed) in found.results["seeds"]
@@ -206,7 +208,7 @@ def _gaps(found: SavedPolicies) -> Block | None:
         return None
     rows = [
         [seed, *(number(r[k], 3) for k in ("J", "optimum", "closed_form")),
-         f"{number(100.0 * r['gap'])} [{number(100.0 * r['lower'])}, {number(100.0 * r['upper'])}]"]
+         Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()]
         for seed, r in sorted(seeds.items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
     heads: list[str | tuple[str, str]] = [
@@ -227,7 +229,7 @@ def _lines(card: Mapping[str, Any]) -> Block:
     ]  # fmt: skip
     caption = (
         f"The last of {counted(len(card['targets']), 'target')}, measured on {today['days']:,} days from "
-        f"{today['first_day']} on; {percent(today['share_of_worlds'], 0)} of its worlds hold it"
+        f"{today['first_day']} on; {percent(today['share_of_worlds'], 0)} of its simulated paths hold it"
     )
     heads: list[str | tuple[str, str]] = [
         "line", ("target", "% of NAV"), ("closed-form half-width", "points"), ("volatility", "% a year"),
@@ -248,11 +250,11 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
         met = [] if drift is None else [number(drift.distance), "drifted" if drift.drifted else "alike"]
         rows.append([feature["name"], *ends, number(feature["farthest"][0]), *met])
     heads: list[str | tuple[str, str]] = [
-        "feature", "5 %", "median", "95 %", "farthest training world", *(("test", "word") if drifts else ()),
+        "feature", "5 %", "median", "95 %", "farthest training path", *(("test", "verdict") if drifts else ()),
     ]  # fmt: skip
     caption = (
-        "What it saw in training worlds; and the largest difference of shares below a value (Kolmogorov and Smirnov) "
-        "from there, 0 to 1, of the farthest single world"
+        "Feature quantiles on training paths, and the Kolmogorov-Smirnov distance from them, 0 to 1, of the farthest "
+        "single path"
         f"{' and of the test' if drifts else ''}"
     )
     return table(caption, heads, rows, texts=[6])

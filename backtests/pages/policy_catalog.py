@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.evaluation.tables import text_table
 from backtests.learned.results import RESULTS, checksums_of, loss
 from backtests.runs.folder import REPORTS, ROOT
+from backtests.text_tables import text_table
 from backtests.wording import listed, number, percent
 from research.errors import DataError
 from research.learning.checksummed import CARD
@@ -16,7 +16,7 @@ SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
     "J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was made, "
-    "else\nabove the closed form's boxes in the same worlds."
+    "else\nabove the closed-form bands in the same worlds."
 )
 HEADS = ["policy", "learner", "holds", "saw", "seed", "J", "gap", "to the"]
 UNITS = ["", "", "", "", "", "bp/year", "%", ""]
@@ -47,7 +47,7 @@ def policies_text(folders: Iterable[Path]) -> str:
 
 def _grouped(rows: list[list[str]], groups: list[Path]) -> str:
     """A table with the folder of each group of rows above them: what the command takes to write their card."""
-    heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, words=True).splitlines()
+    heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, last_left=True).splitlines()
     shown = [heads, units]
     for k, line in enumerate(lines):
         if k == 0 or groups[k] != groups[k - 1]:

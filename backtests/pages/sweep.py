@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import Row
+from backtests.evaluation.metrics import METRICS, Column
 from backtests.figures.picture import Picture
 from backtests.figures.sweep.cost_tracking import plane
 from backtests.figures.sweep.heat import heat
@@ -23,7 +23,7 @@ from backtests.pages.blocks import Block, figures_table
 from backtests.pages.render import render
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts
-from backtests.sweeps.labels import METRICS, at, conditions_words, in_order
+from backtests.sweeps.labels import at, conditions_words, in_order
 from backtests.sweeps.run import Sweep
 from backtests.sweeps.summary import own_conditions
 
@@ -31,9 +31,16 @@ __all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "swe
 
 BEST = 12  # rows of the table of the best
 MOST = 60  # values of an axis that a map has room for
-MAPS = (("band", "to"), ("band", "cost_multiple"), ("every", "cost_multiple"), ("band", "window"), ("window", "every"))
+MAPS = (
+    ("band", "to"),
+    ("band", "cost_multiple"),
+    ("calendar", "cost_multiple"),
+    ("band", "window"),
+    ("window", "calendar"),
+)
 LAGGED = ("J", "tracking_error", "growth")
 STARTED = ("J", "growth")
+LABELS = {"J": "J"}  # of a column, where it is not the metric's own
 COLUMNS = ("J", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
 PICTURES = {
     **{f"map_{k}": f"map {k}" for k in range(1, len(MAPS) + 1)},
@@ -44,12 +51,21 @@ PICTURES = {
 }
 LADDERS = {"cost_ladder": "cost_multiple", "lag_ladder": "lag", "start_fan": "start"}
 SECTIONS = {
-    "sample": ("What did the sample find?", "Configurations that have no condition in common cannot be ranked."),
-    "map": ("Where is the best?", "Each cell a configuration, or the mean of several: the caption says which."),
-    "frontier": ("What does it cost to stay near the target?", "Down and left is better in both."),
-    "cost_ladder": ("Does the ranking survive other costs?", "The best of each family, where costs were a multiple."),
-    "lag_ladder": ("Does it survive slower orders?", "The best of each family, booked later after its decision."),
-    "start_fan": ("Was it luck with the first day?", "The best of each family, started on other days."),
+    "sample": ("What does the sample show?", "Configurations that have no condition in common cannot be ranked."),
+    "map": (
+        "Where is the best setting?",
+        "Each cell is one configuration, or the mean of several: the caption says which.",
+    ),
+    "frontier": ("What does low tracking error cost?", "Down and left is better in both."),
+    "cost_ladder": (
+        "Does the ranking survive other costs?",
+        "The best policy of each family at multiples of today's costs.",
+    ),
+    "lag_ladder": (
+        "Does it survive slower execution?",
+        "The best policy of each family, executed more sessions after its decision.",
+    ),
+    "start_fan": ("Does it depend on the start date?", "The best policy of each family, started on other days."),
 }
 
 
@@ -258,10 +274,13 @@ def best_table(found: Findings) -> Block:
         name = str(record["policy"])
         ends = rank.loc[name] if name in rank.index else {"best": float("nan"), "worst": float("nan")}
         records[name] = {str(k): v for k, v in record.items()} | {"first": ends["best"], "last": ends["worst"]}
-    shown = [replace(METRICS[key], label=METRICS[key].label.partition(", cost")[0]) for key in COLUMNS if key in rows]
+    shown: list[Column] = [METRICS[key].labelled(LABELS.get(key, METRICS[key].label)) for key in COLUMNS if key in rows]
     if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
         shown = [row for row in shown if row.key != "tracking_error_own"]
-    ends_shown = [Row("first", "Best rank", "anywhere", digits=0), Row("last", "Worst rank", "anywhere", digits=0)]
+    ends_shown = [
+        Column("first", "Best rank", "anywhere", digits=0),
+        Column("last", "Worst rank", "anywhere", digits=0),
+    ]
     looks = family_looks(found.families)
     styles = {str(r["policy"]): looks[r["family"]] for r in rows.to_dict("records")}
     return figures_table(
@@ -277,11 +296,12 @@ def best_table(found: Findings) -> Block:
 
 def bins_table(found: Findings) -> Block:
     """The metric of a sample by bins of band and cost: nothing of it is ranked."""
-    row = METRICS[found.metric]
-    shown = [Row("count", "Configurations", "", digits=0)]
+    metric = METRICS[found.metric]
     words = {"low": "lowest", "median": "median", "high": "highest"}
-    label = row.label.partition(",")[0]
-    shown += [replace(row, key=key, label=f"{label}, {word}") for key, word in words.items()]
+    shown = [
+        Column("count", "Configurations", "", digits=0),
+        *(replace(metric, key=key, label=f"{metric.name}, {word}") for key, word in words.items()),
+    ]
     records = {
         r["name"]: {str(k): v for k, v in r.items()} for r in binned(found.table, found.metric).to_dict("records")
     }

@@ -31,13 +31,13 @@ MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
 COUNTS = {"one line": 1, "two lines": 2}
 SECTIONS = {
-    "learning": "How it learned",
-    "doing": "What it does",
-    "saw": "What it saw",
-    "conventions": "How to read it",
+    "learning": "Training",
+    "doing": "Decisions",
+    "saw": "Training data",
+    "conventions": "Definitions",
     "settings": "Settings",
 }
-MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Sealed")} | {
+MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Checksummed")} | {
     "Optimum": "The best policy of normal weeks by dynamic programming, for one or two lines beside cash with "
     "proportional costs. It knows the growth of each line as well; the network and the closed form know risk and cost.",
     "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side, g 1 to 20, drawn at random; "
@@ -49,8 +49,8 @@ def write_universal_card(folder: Path) -> Path:
     """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
     path, policy = folder / SHEET, load(folder)
     found = judged(policy)
-    value, low, high = median(found["universal"])
-    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max()}
+    middle = median(found["universal"])
+    above = {"gap": middle.value, "lower": middle.lower, "upper": middle.upper, "worst": found["universal"].max()}
     above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
     write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
     path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
@@ -87,7 +87,7 @@ def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.Da
     """A row a market that it never met: its `lines` and `paths`, and what is above the optimum, see `unseen.gap`."""
     with one_thread():
         rows = []
-        with bar(total=markets, desc="judging", unit=" markets") as done:
+        with bar(markets, "judging", "markets") as done:
             for k, market in enumerate(simulated_markets(markets)):
                 rows.append({"lines": len(market.target), "paths": paths, **gap(market, policy, paths, k)})
                 done.update()
@@ -120,11 +120,11 @@ def _facts(card: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _words(found: pd.DataFrame) -> str:
-    value, low, high = median(found["universal"])
+    above = median(found["universal"])
     return (
         f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
-        f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}] and "
-        f"{percent(found['universal'].max())} at worst; the closed form's boxes, from which it starts, are "
+        f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}] and "
+        f"{percent(found['universal'].max())} at worst; the closed-form bands, from which it starts, are "
         f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
     )
 
@@ -150,8 +150,7 @@ def _gaps(found: pd.DataFrame) -> Block:
 
 
 def _median(values: pd.Series) -> str:
-    value, low, high = (number(100.0 * x, 1) for x in median(values))
-    return f"{value} [{low}, {high}]"
+    return median(values).times(100.0).text(1)
 
 
 def _most(values: pd.Series) -> str:

@@ -9,7 +9,7 @@ exposure and a volatility target that held as much in the mean.
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -18,7 +18,7 @@ from backtests.audits.matched_exposure import matched_rules
 from backtests.comparison.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.real_markets.cases import NAMED, Case, all_cases
-from backtests.runs.notebook import plain
+from backtests.runs.formats import plain_json
 from backtests.sweeps import Arena, Choices, threshold
 from research.accounting import Costs
 from research.allocation import Allocation
@@ -46,12 +46,12 @@ ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
 CHECKS = ("day", "week")
 CALENDARS: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
 FAMILIES: Mapping[str, Choices] = {
-    "band to target": Choices(threshold, band=BANDS, to=0.0, check=CHECKS),
-    "band to edge": Choices(threshold, band=BANDS, to=1.0, check=CHECKS),
-    "tracking error": Choices(TrackingError, limit=ERRORS, part=(0.5, 1.0), check=CHECKS),
+    "band to target": Choices(threshold, band=BANDS, to=0.0, schedule=CHECKS),
+    "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
+    "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
 BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "nothing learned"
-TRIED = ("every", "band", "to", "limit", "part", "check")  # settings that some grid has
+TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
     "gradient": 48 * UPDATE,
@@ -105,12 +105,12 @@ def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
     Those of the closed form are narrowed for weekly checks, from the last year's covariance. Those with which learners
     begin are not, and come from the covariance of all training days. The universal rebalancer's are its own.
     """
-    region = NoTradeRegion(held, arena.g, check="week", periods_per_year=arena.periods_per_year)
+    region = NoTradeRegion(held, arena.g, schedule="week", periods_per_year=arena.periods_per_year)
     universal = Universal(held, arena.g, periods_per_year=arena.periods_per_year)
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
-        UNTRAINED: untrained(Learned(held, steps=1, every="week"), *_learned_from(arena), lag=arena.lag),
+        UNTRAINED: untrained(Learned(held, steps=1, schedule="week"), *_learned_from(arena), lag=arena.lag),
         "universal": universal,
     }
     return {"never": Never(held), **calendars, **boxes}
@@ -141,7 +141,7 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
             trials += len(budget.seeds)
     market = arena.market
     test = market.dates[market.dates >= case.start]
-    return plain(
+    return plain_json(
         {
             "case": case.name,
             "weights": dict(case.weights),
@@ -162,7 +162,7 @@ def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 
 def spec(held: Allocation, name: str, budget: Budget) -> Learned:
     """A learner of `LEARNERS` before it is trained."""
-    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, every="week", **LEARNERS[name])
+    return Learned(held, steps=budget.steps[name], seeds=budget.seeds, schedule="week", **LEARNERS[name])
 
 
 def _ruled(arena: Arena, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
@@ -215,7 +215,8 @@ def _row(
 
 def _settings(rule: Any) -> dict[str, Any]:
     """What was chosen of a rule."""
-    return {name: getattr(rule, name) for name in TRIED if hasattr(rule, name)}
+    own = {f.name for f in fields(rule)}
+    return {name: getattr(rule, name) for name in TRIED if name in own}
 
 
 def _silent(done: int, total: int) -> None:

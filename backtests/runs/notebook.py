@@ -4,13 +4,16 @@ import ast
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from research.errors import ConfigError, DataError
+from research.progress import TOLD_IN, bar
 
 Plain = bool | int | float | str
+COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
+SET_BY_REPORT = ("portfolio", "run")  # its parameters that the command sets itself
 
 
 def parameters_of(notebook: Path) -> dict[str, Plain]:
@@ -19,12 +22,8 @@ def parameters_of(notebook: Path) -> dict[str, Plain]:
     Raises ConfigError when there is no such cell or more than one (papermill would go on with the wrong values), or
     when it holds anything but plain literals, one a line.
     """
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    tagged = [c for c in cells if c["cell_type"] == "code" and "parameters" in c["metadata"].get("tags", [])]
-    if len(tagged) != 1:
-        raise ConfigError(f"{notebook.name} has {len(tagged)} cells tagged `parameters`: it must have one.")
     found: dict[str, Plain] = {}
-    for statement in ast.parse("".join(tagged[0]["source"])).body:
+    for statement in ast.parse(_parameters_cell(notebook)).body:
         try:
             (target,) = statement.targets  # type: ignore[attr-defined]
             found[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
@@ -34,6 +33,20 @@ def parameters_of(notebook: Path) -> dict[str, Plain]:
                 "literals, one a line."
             ) from error
     return found
+
+
+def explained(notebook: Path) -> dict[str, str]:
+    """What stands behind each parameter of a notebook, as a comment on its line."""
+    lines = [line.partition("  # ") for line in _parameters_cell(notebook).splitlines()]
+    return {name: comment for name, (_, _, comment) in zip(parameters_of(notebook), lines, strict=True)}
+
+
+def _parameters_cell(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [c for c in cells if c["cell_type"] == "code" and "parameters" in c["metadata"].get("tags", [])]
+    if len(tagged) != 1:
+        raise ConfigError(f"{notebook.name} has {len(tagged)} cells tagged `parameters`: it must have one.")
+    return "".join(tagged[0]["source"])
 
 
 def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, Plain]:
@@ -68,9 +81,9 @@ def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
 
 
 def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progress: Path | None = None) -> None:
-    """Have papermill execute `notebook` into `output`, in the notebook's own folder, with a progress bar on a terminal.
+    """Have papermill execute `notebook` into `output`, in the notebook's own folder, and show how far it is.
 
-    progress : a file that the notebook keeps up to date (`backtests.progress`), shown in the bar.
+    progress : path of a file in which the notebook tells how far it is, for us to show.
     Raises   : ConfigError before a kernel starts; DataError with the failing cell's error when the notebook fails, or
     its kernel dies.
     """
@@ -81,15 +94,16 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progr
         "TQDM_DISABLE": "1",
         "IPYTHONDIR": str(cache / "ipython"),
         "MPLCONFIGDIR": str(cache / "matplotlib"),
+        TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
     before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
     try:
-        import papermill
-        from nbclient.exceptions import DeadKernelError
-        from papermill.exceptions import PapermillExecutionError
+        with _followed(progress):  # which begins before the environment says that progress is told elsewhere
+            os.environ.update(environment)
+            import papermill
+            from nbclient.exceptions import DeadKernelError
+            from papermill.exceptions import PapermillExecutionError
 
-        with _bar(progress):
             papermill.execute_notebook(
                 notebook,
                 output,
@@ -125,53 +139,21 @@ def _forget_times(path: Path) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-class _bar:
-    """A tqdm bar that follows a progress file while a notebook runs in another process."""
+@contextmanager
+def _followed(path: Path | None) -> Iterator[None]:
+    """Shows what a notebook in another process tells of itself in a file: `research.progress`."""
+    over = threading.Event()
 
-    def __init__(self, path: Path | None) -> None:
-        self.path, self.done = path, threading.Event()
+    def follow(told: bar) -> None:
+        while path is not None and not over.wait(0.3):
+            if path.exists():
+                told.stage(*json.loads(path.read_text(encoding="utf-8")))
 
-    def __enter__(self) -> None:
-        self.thread = threading.Thread(target=self._follow, daemon=True)
-        self.thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.done.set()
-        self.thread.join()
-
-    def _follow(self) -> None:
-        import sys
-
-        from tqdm import tqdm
-
-        with tqdm(
-            total=1, bar_format="{desc:<28} {bar} {percentage:3.0f}% [{elapsed}]", disable=not sys.stderr.isatty()
-        ) as bar:
-            while not self.done.wait(0.3):
-                if self.path is not None and self.path.exists():
-                    stage, done, total = json.loads(self.path.read_text() or '["", 0, 1]')
-                    bar.set_description_str(stage, refresh=False)
-                    bar.total, bar.n = total, done
-                bar.refresh()
-
-
-def progress_file(path: Path) -> Callable[[str, int, int], None]:
-    """A progress callback that keeps `path` up to date for another process to read."""
-
-    def note(stage: str, done: int, total: int) -> None:
-        draft = path.with_name(f".{path.name}.draft")
-        draft.write_text(json.dumps([stage, done, total]), encoding="utf-8")
-        draft.replace(path)
-
-    return note
-
-
-def plain(value: Any) -> Any:
-    """`value` as plain JSON types: numpy numbers and arrays, timestamps and tuples converted."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
+    with bar(None, "starting the notebook") as told:
+        thread = threading.Thread(target=follow, args=(told,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

@@ -14,18 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.sweeps.labels import (
     CALENDARS,
     CONDITIONS,
-    METRICS,
     at,
-    figure,
-    lower_is_better,
     policies,
     policy_axes,
     targets,
     today,
-    with_unit,
 )
 from backtests.wording import listed, number, percent
 from research.arrays import Array
@@ -91,9 +88,9 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping
         raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
     calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
-    if x == "every":  # in their own order, and not by name
+    if x == "calendar":  # in their own order, and not by name
         means, counts = means[calendars], counts[calendars]
-    elif y == "every":
+    elif y == "calendar":
         means, counts = means.loc[calendars], counts.loc[calendars]
     others = [c for c in (*policy_axes(table), *CONDITIONS) if c not in (x, y) and c not in held]
     averaged = {c: n for c in others if (n := len(rows[c].unique())) > 1}
@@ -133,7 +130,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
     A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
     """
     rows = policies(table).loc[at(table, chosen or today(table)).index]
-    calendar = rows["every"].map({name: k for k, name in enumerate(CALENDARS)})
+    calendar = rows["calendar"].map({name: k for k, name in enumerate(CALENDARS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
         name if band != band else f"{100.0 * band:.3g}%"
@@ -353,26 +350,25 @@ def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str
 
 def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
     """What the first day decides, in words. ladder : rows are starts, columns policies, the one in question first."""
-    own, label = str(ladder.columns[0]), METRICS[metric].label.partition(",")[0]
+    own, shown = str(ladder.columns[0]), METRICS[metric]
     row = spreads(ladder).T.to_dict()[own]
-    times = METRICS[metric].times
     if len(ladder) < FEW:
-        each = [figure(metric, v) for v in ladder[own].iloc[:-1]] + [with_unit(metric, ladder[own].iloc[-1])]
-        said = f"Started on each of {len(ladder)} days, the {label} of {own} is {listed(each)}."
+        each = [shown.text(v) for v in ladder[own].iloc[:-1]] + [shown.text_with_unit(ladder[own].iloc[-1])]
+        said = f"Started on each of {len(ladder)} days, the {shown.name} of {own} is {listed(each)}."
     else:
         said = (
-            f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
-            f"{figure(metric, row['low'])} and {with_unit(metric, row['high'])} in {MOST} of cases."
+            f"Had {own} started on another of {len(ladder)} days, its {shown.name} would have lain between "
+            f"{shown.text(row['low'])} and {shown.text_with_unit(row['high'])} in {MOST} of cases."
         )
     if ladder.shape[1] < 2:
         return said
     sign = 1.0 if lower_is_better(metric) else -1.0
     second = str((sign * ladder.median().drop(own)).idxmin())
-    lead = times * sign * (ladder[second] - ladder[own])
+    lead = sign * (ladder[second] - ladder[own])
     ahead, middle = int((lead > 0.0).sum()), float(lead.median())
     least = "lowest" if lower_is_better(metric) else "highest"
     return (
         f"{said} It has the {least} of these at {wins(ladder, metric)[own]} of {len(ladder)} starts; {second}, the "
-        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {figure(metric, abs(middle) / times)} in the median, "
+        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {shown.text(abs(middle))} in the median, "
         f"and is behind at {ahead}."
     )

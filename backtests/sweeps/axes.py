@@ -27,7 +27,7 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.portfolio.document import did_you_mean
 from research.rules import Threshold, Within
-from research.rules.handled import Every
+from research.rules.protocol import Schedule
 
 Kind = Literal["sobol", "random"]
 KINDS = ("sobol", "random")
@@ -60,8 +60,8 @@ class Choices:
 
     Raises : ConfigError for what is neither a class nor a function, and for a setting that it has not.
 
-    >>> Choices(Threshold, band=(0.01, 0.02), part=0.5)
-    Choices(Threshold, band=(0.01, 0.02), part=(0.5,))
+    >>> Choices(Threshold, band=(0.01, 0.02), fraction=0.5)
+    Choices(Threshold, band=(0.01, 0.02), fraction=(0.5,))
     """
 
     def __init__(self, make: Callable[..., Any], **settings: Any) -> None:
@@ -113,11 +113,11 @@ def threshold(
     allocation: Allocation,
     band: float = 0.02,
     to: float = 0.0,
-    part: float = 1.0,
-    check: Every = "day",
+    fraction: float = 1.0,
+    schedule: Schedule = "day",
     kind: Literal["absolute", "relative", "volatility"] = "absolute",
     cap: float | None = None,
-    review: Every | None = None,
+    review_schedule: Schedule | None = None,
     lines: Literal["all", "breaching"] = "all",
     payer: str = "pro_rata",
     returns: int = 252,
@@ -136,8 +136,8 @@ def threshold(
         refuse("to is", to, "give a fraction of the band from 0, the target, to 1, its edge.")
     aim: Any = {0.0: "target", 1.0: "edge"}.get(to, Within(band * to))
     return Threshold(
-        allocation, band, aim, check, kind, cap, review, lines, payer, returns, periods_per_year,
-        part=part, cooldown=cooldown, turnover_cap=turnover_cap, offset=offset,
+        allocation, band, aim, schedule, kind, cap, review_schedule, lines, payer, returns, periods_per_year,
+        fraction=fraction, cooldown=cooldown, turnover_cap=turnover_cap, offset=offset,
     )  # fmt: skip
 
 

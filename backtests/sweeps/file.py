@@ -309,7 +309,7 @@ def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -
     first = _placed(document, (*path, "start"), arena.first, start)
     if lag is not None:
         _placed(document, (*path, "lag"), arena.lagged, lag, first)
-    held = arena.holds(policy.allocation)
+    held = arena.held(policy)
     _placed(document, (*path, "allocation", "window"), check_history, held, arena.market, first)
     return Configuration(policy, portfolio, multiple, lag, start)
 

@@ -11,21 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import ROWS, Row
-from backtests.wording import NARROW_SPACE, listed, number
+from backtests.evaluation.metrics import METRICS
+from backtests.wording import NARROW_SPACE, listed
 from research.errors import ConfigError
 
-METRICS: Mapping[str, Row] = {key: row for key, row in ROWS.items() if key != "growth_gross"} | {
-    "nav": Row("nav", "Final wealth", "of 1 at the start", digits=3)
-}
-HIGHER = ("growth", "sharpe", "max_drawdown", "nav")  # is better; of the others, lower
 CONDITIONS = ("cost_multiple", "lag", "start")
 LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
 OWN = ("strategic", "fixed")  # allocations that need no name: the first of them that a table has
 AXES: Mapping[str, str] = {
     "portfolio": "portfolio",
     "rule": "rule",
-    "every": "calendar",
+    "calendar": "calendar",
     "band": "band, % of NAV",
     "to": "destination, share of the band",
     "allocation": "allocation",
@@ -38,14 +34,9 @@ CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "q
 AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
 ORDER = ("never", "calendar", "threshold")  # of families in a legend
 USUAL = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata"}  # in most rules
-SINGLE = ("rule", "every", "band", "allocation")  # axes that make no family of their values, or always do
+SINGLE = ("rule", "calendar", "band", "allocation")  # axes that make no family of their values, or always do
 HANDFUL = 8  # values of an axis that make families of their own; what has more was drawn
 DRAWN = ", drawn"  # ends the name of a family with such an axis
-
-
-def lower_is_better(metric: str) -> bool:
-    """Is a policy better where this metric is lower?"""
-    return metric not in HIGHER
 
 
 def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +106,7 @@ def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], o
 
 
 def _name(record: Mapping[str, Any]) -> str:
-    rule, band, every = record["rule"], record.get("band", np.nan), record.get("every", "")
+    rule, band, every = record["rule"], record.get("band", np.nan), record.get("calendar", "")
     if rule == "calendar":
         return CALENDARS.get(str(every), f"each {every}")
     if band == band:
@@ -160,12 +151,13 @@ def _held(record: Mapping[str, Any], varied: set[str], own: str) -> str:
 def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
     """The settings of a policy besides the usual, of those that are `varied`, in words.
 
-    >>> further_words({"rule": "threshold", "check": "month", "part": 0.5, "cap": float("nan")}, ["check", "cap"])
-    ', check month'
+    >>> record = {"rule": "threshold", "schedule": "month", "fraction": 0.5, "cap": float("nan")}
+    >>> further_words(record, ["schedule", "cap"])
+    ', schedule month'
 
     What most rules leave as it is, such as no cooldown, is not said.
     """
-    known = ("rule", "every", "band", "to", "allocation", "window")
+    known = ("rule", "calendar", "band", "to", "allocation", "window")
     kept = {c: v for c, v in record.items() if c in varied and c not in known}
     further = {c: v for c, v in kept.items() if v == v and v not in ("", USUAL.get(c))}
     return "".join(f", {c} {axis_value(c, v)}" for c, v in further.items())
@@ -252,16 +244,3 @@ def at(table: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
     if not kept.any():
         raise ConfigError(f"no configuration has {conditions_words(chosen)} together: choose others.")
     return table[kept]
-
-
-def figure(metric: str, value: float, *, signed: bool = False) -> str:
-    """A metric's value in its unit of display, without the unit."""
-    row = METRICS[metric]
-    return number(row.times * value, row.digits, signed=signed)
-
-
-def with_unit(metric: str, value: float) -> str:
-    """A metric's value with its unit."""
-    unit = METRICS[metric].unit
-    space = NARROW_SPACE if unit.startswith("%") else " "
-    return f"{figure(metric, value)}{space}{unit}".strip()

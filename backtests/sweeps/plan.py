@@ -1,8 +1,8 @@
 """What a sweep plays: configurations, numbered in an order in which neighbours share the most.
 
 A plan holds its axes and not its configurations: number i is decoded when it is asked for, so that ten million of them
-take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares a
-corridor stands side by side.
+take no more room than their axes do. Cost changes fastest, then lag, start, policy and portfolio: what shares
+no-trade bands stands side by side.
 """
 
 import hashlib
@@ -16,12 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.accounting import Policy
+from research.allocation import Allocation
 from research.arguments import day, floats, is_number, is_whole, refuse
 from research.arrays import Array, frozen
 from research.errors import ConfigError
 from research.market import Past
-from research.portfolio import ALLOCATIONS, RULES
-from research.rules import GroupThreshold, NoTradeRegion, Rule, Threshold
+from research.portfolio.policies import allocation_key, rule_key
+from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
+from research.rules.protocol import held_by, short_name, traits
 
 AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
 PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `AXES`
@@ -38,7 +41,7 @@ class Strategic:
     """The strategic target of whichever portfolio a policy is played on: what a sweep's policies hold by default."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    refit: ClassVar[str] = "listing"
+    schedule: ClassVar[str] = "listing"
     window: ClassVar[int] = 0
 
     def target(self, past: Past) -> Array:
@@ -240,27 +243,36 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
     return Plan(policies, costs, lags, starts, portfolios, picks, tuple(names))
 
 
+def held_in_plan(policy: Rule) -> Allocation:
+    """What a policy of a plan holds: its allocation, or the strategic target where it names none."""
+    return held_by(policy, Strategic())
+
+
 def policy_columns(policy: Rule) -> dict[str, Any]:
-    """A policy as the table of a sweep says it: the six columns that every table has, then all its other settings."""
-    allocation = policy.allocation
-    kind = next((name for name, cls in ALLOCATIONS.items() if type(allocation) is cls), type(allocation).__name__)
+    """A policy as the table of a sweep says it: the six columns that every table has, then all its other settings.
+
+    A setting of a user's own rule has the name of the rule before it, so that it is not taken for one of another rule.
+    """
+    allocation, promised = held_in_plan(policy), traits(policy)
+    kind = allocation_key(allocation) or short_name(allocation)
     names = {"Strategic": "strategic", "strategic": "fixed"}
     band, to = float("nan"), float("nan")
     if isinstance(policy, Threshold | GroupThreshold):
         band, to = policy.band, round(policy.destination / policy.band, ROUND) if policy.band > 0.0 else 0.0
     elif isinstance(policy, NoTradeRegion):
         to = 1.0 if policy.to == "edge" else 0.0
-    family = getattr(policy, "family", type(policy).__name__)
-    rule = next((name for name, cls in RULES.items() if type(policy) is cls), family)
+    own = not isinstance(policy, RuleTraits)
+    of_column = () if own else ("band", "to") if promised.desk_schedule is None else ("band", "to", "schedule")
+    settings = _settings(policy, ("allocation", *of_column))
     return {
-        "rule": rule,
-        "every": str(getattr(policy, "every", "")),
+        "rule": rule_key(policy) or (short_name(policy) if own else promised.family),
+        "calendar": str("" if promised.desk_schedule is None else promised.desk_schedule),
         "band": band,
         "to": to,
         "allocation": names.get(kind, kind),
         "window": allocation.window,
         **_settings(allocation, ("window",)),
-        **_settings(policy, ("allocation", "every", "band", "to")),
+        **({f"{short_name(policy)}.{name}": value for name, value in settings.items()} if own else settings),
     }
 
 
@@ -336,12 +348,11 @@ def _portfolio(value: Any) -> str:
 
 
 def _policy(value: Any) -> Any:
-    if isinstance(value, type) or not hasattr(value, "allocation") or not hasattr(value, "decide"):
+    if isinstance(value, type) or not isinstance(value, Policy):
         refuse(
             "policies of a plan holds",
             value,
-            "give a rule with an allocation that is ready to be played; what is still to be tuned or learned is "
-            "fitted first.",
+            "give a rule that is ready to be played; what is still to be tuned or learned is fitted first.",
         )
     try:
         hash(value)

@@ -13,16 +13,19 @@ from backtests.engine.result import Backtest
 from backtests.runs.folder import Run
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.executors import play_all
-from backtests.sweeps.plan import Part, Plan, Strategic
-from backtests.sweeps.run_part import CORRIDORS, play_one
+from backtests.sweeps.plan import Part, Plan, Strategic, held_in_plan
+from backtests.sweeps.run_part import play_one
 from backtests.sweeps.setup import Arena, Stage, stage
 from backtests.sweeps.store import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.views import view
 from research.errors import ConfigError
-from research.portfolio import ALLOCATIONS, Portfolio
+from research.portfolio import Portfolio
+from research.portfolio.policies import allocation_key, rule_key
 from research.progress import bar
+from research.rules.protocol import short_name
 
+WRITTEN = ("never", "calendar", "threshold", "no_trade_region")  # rules whose `repr` says all that they decide by
 SHOWN = 200_000  # rows that a notebook's cell makes blocks of
 Where = Portfolio | Arena | Sequence[Portfolio | Arena]
 
@@ -124,7 +127,7 @@ def play_tables(
 ) -> Iterable[tuple[Part, pa.Table]]:
     """Parts with their rows as they finish, under a progress bar. done : configurations that were finished before."""
     count = len(made.plan)
-    with bar(shown=progress, total=count, initial=done, unit=" configurations", unit_scale=True) as told:
+    with bar(count, "sweep", "configurations", done=done, shown=progress) as told:
         for part, figures in play_all(made, parts, workers=workers, cluster=cluster):
             yield part, rows(made, part, figures)
             told.update(part.stop - part.first)
@@ -158,13 +161,11 @@ def fingerprint_of(made: Stage) -> str:
 
 def _refuse_unwritten(made: Stage) -> None:
     """Refuse to keep chunks of policies or allocations that cannot be written down: another could pass for them."""
-    allocations = (Strategic, *ALLOCATIONS.values())
-    parts: list[tuple[object, Sequence[type]]] = [(policy, CORRIDORS) for policy in made.plan.policies]
-    parts += [(policy.allocation, allocations) for policy in made.plan.policies]
-    parts += [(arena.strategic, allocations) for arena in made.arenas.values()]
-    for part, known in parts:
-        if type(part) not in known:
-            raise ConfigError(
-                f"{type(part).__name__} cannot be written down in full, so that its chunks could not be told from "
-                "another's. Sweep it without `folder`."
-            )
+    unwritten: list[object] = [policy for policy in made.plan.policies if rule_key(policy) not in WRITTEN]
+    held = [held_in_plan(policy) for policy in made.plan.policies] + [a.strategic for a in made.arenas.values()]
+    unwritten += [a for a in held if not isinstance(a, Strategic) and allocation_key(a) is None]
+    for part in unwritten:
+        raise ConfigError(
+            f"{short_name(part)} cannot be written down in full, so that its chunks could not be told from "
+            "another's. Sweep it without `folder`."
+        )

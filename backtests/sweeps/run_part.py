@@ -13,15 +13,14 @@ from backtests.sweeps.setup import Arena, Stage
 from research.accounting import Costs, Policy
 from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
-from research.rules import Calendar, Never, NoTradeRegion, Threshold
-from research.rules.corridor import Corridor
-
-CORRIDORS = (Never, Calendar, Threshold, NoTradeRegion)  # what lanes play, where it is a band round each line
+from research.rules.no_trade_bands import NoTradeBands
+from research.rules.protocol import compiled_rule, fitted_until
 
 
 def is_plain(policy: Policy) -> bool:
     """Can the policy be played in lanes? Any other is played by itself."""
-    return type(policy) in CORRIDORS and policy.plain  # type: ignore[attr-defined]
+    rule = compiled_rule(policy)
+    return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
 
 
 def metrics(stage: Stage) -> tuple[str, ...]:
@@ -32,8 +31,8 @@ def metrics(stage: Stage) -> tuple[str, ...]:
 def play(stage: Stage, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
-    What is a corridor, where costs are proportional and booked at once and all lines may be traded both ways, is played
-    in lanes, anything else by itself, to the same bits.
+    A rule with plain no-trade bands, where costs are proportional and booked at once and all lines may be traded both
+    ways, is played in lanes, anything else by itself, to the same bits.
     Raises : what the engine raises.
     """
     configurations = stage.plan.of(part)
@@ -78,21 +77,22 @@ def _by_itself(stage: Stage, c: Configuration, number: int) -> Array:
 
 
 def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration], numbers: Sequence[int]) -> Array:
-    """The metrics of configurations on one arena that are corridors; whatever lanes have in common is made once."""
-    corridors: dict[tuple[int, int, float | None], Corridor] = {}
+    """The metrics of configurations on one arena whose rules have plain bands; what lanes share is made once."""
+    made: dict[tuple[int, int, float | None], NoTradeBands] = {}
     costs: dict[float, Costs] = {}
     lanes = []
     for c in configurations:
         targets = stage.targets(c)
-        weighs = isinstance(c.policy, NoTradeRegion)  # its band depends on the costs
-        key = (id(c.policy), id(targets), c.cost_multiple if weighs else None)  # the plan holds one object of each
-        if key not in corridors:
-            policy = arena.policy(c.policy)
-            corridors[key] = policy.corridor(arena.market, targets, arena.times(c.cost_multiple))  # type: ignore[attr-defined]
+        rule = compiled_rule(arena.policy(c.policy))
+        assert rule is not None  # `is_plain` said so
+        weighed = c.cost_multiple if rule.depends_on_costs else None
+        key = (id(c.policy), id(targets), weighed)  # the plan holds one object of each
+        if key not in made:
+            made[key] = rule.no_trade_bands(arena.market, targets, arena.times(c.cost_multiple))
         if c.cost_multiple not in costs:
             costs[c.cost_multiple] = arena.times(c.cost_multiple)
         lag = arena.lag if c.lag is None else c.lag
-        lanes.append(Lane(corridors[key], targets, costs[c.cost_multiple], lag, stage.first(c)))
+        lanes.append(Lane(made[key], targets, costs[c.cost_multiple], lag, stage.first(c)))
     given = (stage.strategic[arena.name], arena.g, arena.periods_per_year)
     try:
         return play_lanes(arena.market, lanes, *given, cvar95=stage.cvar95)

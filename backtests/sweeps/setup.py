@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtests.engine.inputs import Game
 from backtests.engine.run import check_schedules
-from backtests.sweeps.plan import Configuration, Day, Plan, Strategic
+from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import Allocation, TargetPath, target_path
@@ -22,6 +22,7 @@ from research.portfolio import Portfolio
 from research.portfolio.costs import with_asset
 from research.rules import Rule
 from research.rules.estimates import check_year
+from research.rules.protocol import held_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ class Arena:
 
     def policy(self, policy: Rule) -> Rule:
         """A policy as it is played here: `Strategic()` becomes its own target."""
-        if isinstance(policy.allocation, Strategic):
+        if isinstance(held_by(policy), Strategic):
             policy = replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
         check_year(policy, self.periods_per_year)
         return policy
@@ -124,6 +125,10 @@ class Arena:
     def holds(self, allocation: Allocation) -> Allocation:
         """An allocation as it is played here."""
         return self.strategic if isinstance(allocation, Strategic) else allocation
+
+    def held(self, policy: Rule) -> Allocation:
+        """What a policy holds here: its allocation, or the strategic target where it names none."""
+        return self.holds(held_in_plan(policy))
 
     def times(self, multiple: float) -> Costs:
         """Its costs, those of trading times a multiple. Raises ConfigError where one is then no cost."""
@@ -165,7 +170,7 @@ class Stage:
 
     def targets(self, configuration: Configuration) -> TargetPath:
         """The target path of a configuration."""
-        return self.paths[configuration.portfolio, configuration.policy.allocation, configuration.start]
+        return self.paths[configuration.portfolio, held_in_plan(configuration.policy), configuration.start]
 
     def first(self, configuration: Configuration) -> int:
         """Market row of the opening trade of a configuration."""
@@ -279,7 +284,7 @@ def _share(arenas: Mapping[str, Arena], plan: Plan, firsts: Mapping[tuple[str, S
 def _cases(plan: Plan) -> Iterable[tuple[str, Allocation, Start]]:
     """Every (portfolio, allocation, start) of a plan, once."""
     if plan.picks is None:
-        held = dict.fromkeys(policy.allocation for policy in plan.policies)
+        held = dict.fromkeys(map(held_in_plan, plan.policies))
         return [(p, a, s) for p in plan.portfolios for a in held for s in plan.days]
     found = np.unique(plan.picks[:, :3], axis=0).tolist()
-    return dict.fromkeys((plan.portfolios[p], plan.policies[k].allocation, plan.days[s]) for p, k, s in found)
+    return dict.fromkeys((plan.portfolios[p], held_in_plan(plan.policies[k]), plan.days[s]) for p, k, s in found)

@@ -2,7 +2,21 @@
 
 from research.accounting.costs import Costs, Tax
 from research.accounting.execution import Execution, Flows
+from research.accounting.function_costs import costs_from_function
 from research.accounting.impact import Impact
 from research.accounting.view import CASH, Hold, Policy, Trade, View, Why
 
-__all__ = ["CASH", "Costs", "Execution", "Flows", "Hold", "Impact", "Policy", "Tax", "Trade", "View", "Why"]
+__all__ = [
+    "CASH",
+    "Costs",
+    "Execution",
+    "Flows",
+    "Hold",
+    "Impact",
+    "Policy",
+    "Tax",
+    "Trade",
+    "View",
+    "Why",
+    "costs_from_function",
+]

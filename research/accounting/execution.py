@@ -34,9 +34,9 @@ class Execution:
              order is measured before costs, and as it would be if all others were sent: where those that pay for it are
              too small, it is cut after that, and may be less.
     While a trade is worked the policy is not asked; each session goes toward the box from where the weights are then,
-    and a rule that goes `part` of the way goes `part` of what is left. What a session leaves over of a flow's trade,
-    which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade` keeps its trade
-    open to the end.
+    and a rule that goes a `fraction` of the way goes that fraction of what is left. What a session leaves over of a
+    flow's trade, which is of one session, stays in cash. A line whose volume never allows an order of `minimum_trade`
+    keeps its trade open to the end.
     """
 
     at: Literal["close", "open"] = "close"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ TOLERANCE = 1e-6  # of NAV: a gap that is past what is allowed by less is no rea
 DECIMALS = range(2, 7)  # of points: gaps that differ by less are the same but for rounding
 WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
+OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no line is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
@@ -27,6 +28,7 @@ PLAIN = {  # what a trigger says when no line is behind it
     "begun": "it traded at this close already, and is asked again at the next",
     "flow": "money came or went: traded toward target with it",
     "delisted": "delisted and paid out",
+    "learned": "learned: nothing to do",
 }
 
 
@@ -66,7 +68,7 @@ class View:
 class Why:
     """The four facts behind a decision.
 
-    trigger : "calendar", "band", "learned", "never", …
+    trigger : "calendar", "band", "learned", "never", …; or a reason in the words of a user's rule.
     line : number of the line with the widest gap, `CASH` for cash, one of `Market.labels` for a group, or None.
     size : its weight less its target, fraction of NAV.  allowed : the gap that the rule allows, fraction of NAV.
     Of "tracking_error" they are a year, ex ante; of "cost_benefit" what waiting is expected to lose, and what trading
@@ -78,16 +80,26 @@ class Why:
     size: float = 0.0
     allowed: float = 0.0
 
-    def sentence(self, names: Sequence[str], holds: bool = False) -> str:
-        """The reason in words.  names : of the lines, and of the groups if there are any.  holds : is it one to hold?
+    def sentence(self, names: Sequence[str], holds: bool = False, rule: str = "") -> str:
+        """The reason in words.
+
+        names : of the lines, and of the groups if there are any.
+        holds : is it a reason to hold?
+        rule  : short name of the rule, for a decision of which it gave no reason.
+
+        A trigger that is not one of the workbench's own is a reason in the words of its rule, and stands as it is.
 
         >>> Why("band", 0, -0.0234, 0.02).sentence(["SPY"])
         'SPY is 2.34 points under target, past the 2.00 allowed'
         """
+        if self.trigger == OWN:
+            return f"as rule {rule} decided" if rule else "as the rule decided"
+        if self.line is None and self.trigger not in PLAIN:
+            return self.trigger
         if self.line is None and (self.allowed > 0.0 or self.size > 0.0):
             return self._measured
         if self.line is None:
-            return PLAIN.get(self.trigger, f"{self.trigger}: nothing to do")
+            return PLAIN[self.trigger]
         name = "cash" if self.line == CASH else names[self.line]
         digits = DECIMALS[0] if self.trigger == "calendar" else self._decimals
         gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
@@ -136,11 +148,17 @@ class Why:
         return f"{abs(fraction) * 100:.{digits}f}"
 
 
+NO_REASON = Why(OWN)
+
+
 @dataclass(frozen=True)
 class Hold:
-    """Leave every unit where it is."""
+    """Leave every unit where it is.
 
-    why: Why
+    why : the reason; without one it is reported that the rule decided so.
+    """
+
+    why: Why = NO_REASON
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,28 +167,30 @@ class Trade:
 
     lower, upper : (n,) fraction of NAV. To a target: equal. A line to leave alone: -inf and inf.
     cash_lower, cash_upper : the box of cash, [0, 0] when the target holds none.
-    part : how much of the way to the nearest point of the box to go today, in (0, 1].
-    again : is the policy asked again on the next day where `part` is less than 1?
+    why : the reason; without one it is reported that the rule decided so.
+    fraction : how much of the way to the nearest point of the box to go today, in (0, 1].
+    again : is the policy asked again on the next day where `fraction` is less than 1?
     by_then : what the box becomes for the weights (n,) and cash as drifted to the booking, and the lines (n,) that can
     trade then, where it depends on them.
     """
 
     lower: Array
     upper: Array
-    why: Why
+    why: Why = NO_REASON
     cash_lower: float = 0.0
     cash_upper: float = 0.0
-    part: float = 1.0
+    fraction: float = 1.0
     again: bool = True
     by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
     @classmethod
-    def to(cls, weights: Array, why: Why) -> "Trade":
+    def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":
         """Trade to these weights (n,); cash is the rest."""
         cash = round(1.0 - float(np.sum(weights)), 12)
         return cls(weights, weights, why, cash_lower=cash, cash_upper=cash)
 
 
+@runtime_checkable
 class Policy(Protocol):
     """When, how far and toward what to trade."""
 
@@ -204,10 +224,10 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
             f"{where} returned a box with lower {trade.lower[i]:.6f} above upper {trade.upper[i]:.6f} for {names[i]}: "
             "order its bounds."
         )
-    if not (0.0 < trade.part <= 1.0 and trade.cash_lower <= trade.cash_upper):
+    if not (0.0 < trade.fraction <= 1.0 and trade.cash_lower <= trade.cash_upper):
         raise PolicyError(
-            f"{where} returned part {trade.part} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: part lies in "
-            "(0, 1] and the box is ordered."
+            f"{where} returned fraction {trade.fraction} and a cash box [{trade.cash_lower}, {trade.cash_upper}]: "
+            "fraction lies in (0, 1] and the box is ordered."
         )
     lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (trade.lower, trade.upper))
     least = np.maximum(lower, 0.0) - np.minimum(upper, 0.0)

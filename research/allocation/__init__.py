@@ -4,6 +4,7 @@ from research.allocation.allocation import Allocation, TargetPath, spread_unlist
 from research.allocation.estimated import InverseVolatility, MinimumVariance
 from research.allocation.exposure import ConstantExposure, VolatilityTarget
 from research.allocation.fixed import EqualWeights, FixedWeights
+from research.allocation.function import FunctionAllocation
 from research.allocation.hrp import HRP, hrp_weights
 from research.allocation.regime_exposure import RegimeExposure
 
@@ -13,6 +14,7 @@ __all__ = [
     "ConstantExposure",
     "EqualWeights",
     "FixedWeights",
+    "FunctionAllocation",
     "InverseVolatility",
     "MinimumVariance",
     "RegimeExposure",

@@ -1,12 +1,12 @@
 """The protocol of allocations, and the path of targets that an allocation gives on a market.
 
-A target depends on the past alone, not on holdings, rule or cost. An allocation is therefore computed on its refit
-dates only, and its path is computed once for every policy that uses it.
+A target depends on the past alone, not on holdings, rule or cost. An allocation is therefore computed on the days of
+its schedule only, and its path is computed once for every policy that uses it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,19 +19,23 @@ Unlisted = Literal["pro_rata", "cash"]
 
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
+EXACT = 1e-9  # a sum of weights that misses 1 by less is 1
+FIVE_DECIMALS = 5e-6  # a line: what rounding its weight to five decimals, as PyPortfolioOpt does, moves at most
 
 
+@runtime_checkable
 class Allocation(Protocol):
     """Gives target weights.
 
-    refit  : when a target is computed: "listing", only when the set of listed lines changes; or "day", "week",
-             "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves the
-             market, since the target in force would hold it.
+    schedule : when a target is computed: "listing", only when the set of listed lines changes; or "day", "week",
+               "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves
+               the market, since the target in force would hold it.
     window : number of returns that it needs; 0 for none.
+    A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1.
     """
 
     @property
-    def refit(self) -> str:
+    def schedule(self) -> str:
         """When a target is computed."""
         ...
 
@@ -54,6 +58,8 @@ class TargetPath:
     row        : (T,) index of the target in force at each close, -1 before the first.
     seen       : (K,) market row of the last date that each target used.
     allocation : what gave them, as it prints itself.
+    rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
+                 none was scaled.
     Raises     : PolicyError when a target is in force before the last date that it used.
     """
 
@@ -62,6 +68,7 @@ class TargetPath:
     row: Rows
     seen: Rows
     allocation: str = ""
+    rounded: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that no target looks ahead, and make the arrays read-only."""
@@ -96,19 +103,25 @@ class TargetPath:
     def __repr__(self) -> str:
         """One line: the allocation, the number of targets, and the market rows on which they are in force."""
         span = f"row {self.seen[0]} to {len(self.row) - 1}" if len(self.seen) else "no row"
-        return f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}"
+        scaled = f"; sums rounded to five decimals, up to {self.rounded:.5f} off, scaled to 1" if self.rounded else ""
+        return (
+            f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} lines, for {span}{scaled}"
+        )
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
-    """The path of targets of `allocation` on `market`, from the close of row `start`; computed on refit dates only.
+    """The path of targets of `allocation` on `market`, computed on the days of its schedule only.
 
     allocation : what to hold.
     market  : T days of n lines.
-    start   : first row at whose close a target is needed. The target of the last refit date up to it is in force
-              there; earlier refits are skipped. If no line had a complete window then, a target is computed at
+    start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
+              force there; earlier days are skipped. If no line had a complete window then, a target is computed at
               `start`.
-    Returns : a TargetPath; a target computed at row t is in force from the close of t on.
-    Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown refit or a `start`
+    Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights that sum to 1 but
+              for rounding to five decimals, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
+              1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
+              neither leverage nor a target for cash.
+    Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown schedule or a `start`
               outside the market; PolicyError for a target that is not n finite numbers.
     """
     sessions = len(market.dates)
@@ -118,13 +131,14 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
             f"{sessions - 1}. Choose a row inside."
         )
     complete = check_history(allocation, market, start)
-    dates = _refit_rows(allocation, market)
+    dates = _schedule_rows(allocation, market)
     before = dates[dates <= start][-1:]
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
     rows = np.array([_checked(allocation.target(past), allocation, past) for past in map(market.past, asked.tolist())])
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
-    return TargetPath(market.assets, rows, row, asked, repr(allocation))
+    rows, rounded = _scaled(rows)
+    return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded)
 
 
 def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
@@ -173,16 +187,25 @@ def check_unlisted(owner: str, how: str) -> None:
         raise ConfigError(f"unlisted of {owner} is {how!r}. Use one of {', '.join(UNLISTED)}.")
 
 
-def _refit_rows(allocation: Allocation, market: Market) -> Rows:
-    """Rows of the refit dates; for "listing" the first row is one."""
-    if allocation.refit == LISTING:
+def _scaled(rows: Array) -> tuple[Array, float]:
+    """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was."""
+    sums = rows.sum(axis=1)
+    off = np.abs(sums - 1.0)
+    rounded = (off > EXACT) & (off <= FIVE_DECIMALS * rows.shape[1] + EXACT)
+    whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
+    return whole, float(off[rounded].max(initial=0.0))
+
+
+def _schedule_rows(allocation: Allocation, market: Market) -> Rows:
+    """Rows of the days of the schedule; for "listing" the first row is one."""
+    if allocation.schedule == LISTING:
         return np.union1d(0, market.listings)
-    if allocation.refit not in EVERY:
+    if allocation.schedule not in EVERY:
         raise ConfigError(
-            f"refit of {allocation!r} is {allocation.refit!r}. Use one of {', '.join((LISTING, *EVERY))}."
+            f"schedule of {allocation!r} is {allocation.schedule!r}. Use one of {', '.join((LISTING, *EVERY))}."
         )
     exits = market.exits[market.exits < len(market.dates)]
-    return np.union1d(np.flatnonzero(last_of(market.days, allocation.refit, market.calendar)), exits)
+    return np.union1d(np.flatnonzero(last_of(market.days, allocation.schedule, market.calendar)), exits)
 
 
 def _complete(allocation: Allocation, market: Market) -> Mask:

@@ -26,19 +26,19 @@ class InverseVolatility:
     """Weights in inverse proportion to volatility: equal risk contributions where all correlations are equal.
 
     window : number of returns, at least 2.
-    refit  : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; on a refit, DataError for a line whose returns do not vary.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source : Maillard, Roncalli, Teiletche (2010), The Properties of Equally Weighted Risk Contribution Portfolios.
     """
 
     window: int = 252
-    refit: Every = "month"
+    schedule: Every = "month"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("InverseVolatility", self.window, self.refit)
+        check_estimate("InverseVolatility", self.window, self.schedule)
 
     def target(self, past: Past) -> Array:
         """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
@@ -52,20 +52,20 @@ class MinimumVariance:
     """The long-only weights of least variance, on a Ledoit-Wolf covariance (PyPortfolioOpt, shrunk to equal variances).
 
     window : number of returns, at least 2.
-    refit  : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; on a refit, DataError for a line whose returns do not vary.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices; solved by
              PyPortfolioOpt with Clarabel, to 1e-8 in the weights.
     """
 
     window: int = 252
-    refit: Every = "month"
+    schedule: Every = "month"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("MinimumVariance", self.window, self.refit)
+        check_estimate("MinimumVariance", self.window, self.schedule)
 
     def target(self, past: Past) -> Array:
         """(n,) weights that sum to one over the lines with a complete window; zero for the others."""
@@ -117,9 +117,9 @@ def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
     return target
 
 
-def check_estimate(owner: str, window: int, refit: str) -> None:
-    """Raise ConfigError unless the window holds two returns at least and the refit is a calendar period."""
+def check_estimate(owner: str, window: int, schedule: str) -> None:
+    """Raise ConfigError unless the window holds two returns at least and the schedule is a calendar period."""
     if not isinstance(window, int | np.integer) or isinstance(window, bool) or window < 2:
         raise ConfigError(f"window of {owner} is {window!r}. Give a whole number of returns, at least 2, such as 252.")
-    if refit not in EVERY:
-        raise ConfigError(f"refit of {owner} is {refit!r}. Use one of {', '.join(EVERY)}.")
+    if schedule not in EVERY:
+        raise ConfigError(f"schedule of {owner} is {schedule!r}. Use one of {', '.join(EVERY)}.")

@@ -35,9 +35,9 @@ class ConstantExposure:
             refuse("exposure of ConstantExposure is", self.exposure, "give a share from 0 to 1, such as 0.6.")
 
     @property
-    def refit(self) -> str:
+    def schedule(self) -> str:
         """When the portfolio's allocation computes a target."""
-        return self.allocation.refit
+        return self.allocation.schedule
 
     @property
     def window(self) -> int:
@@ -57,11 +57,11 @@ class VolatilityTarget:
     volatility : a year, such as 0.10.
     lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
                  moved with the others.
-    refit      : "day", "week", "month", "quarter" or "year".
+    schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.
-    Raises : ConfigError for settings outside these; on a refit, DataError where the target did not move, or none of
-             its lines has a complete window.
+    Raises : ConfigError for settings outside these; on its schedule, DataError where the target did not move, or none
+             of its lines has a complete window.
     Source : Moreira and Muir (2017), Volatility-Managed Portfolios, Journal of Finance 72(4); with volatility, as
              desks do, in place of variance, and a limit on exposure.
     """
@@ -69,7 +69,7 @@ class VolatilityTarget:
     allocation: Allocation
     volatility: float
     lookback: int = 63
-    refit: Every = "month"
+    schedule: Every = "month"
     most: float = 1.0
     periods_per_year: float = 252.0
 
@@ -77,7 +77,7 @@ class VolatilityTarget:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("VolatilityTarget", self.lookback, self.refit)
+        check_estimate("VolatilityTarget", self.lookback, self.schedule)
         numbers = {name: getattr(self, name) for name in ("volatility", "most", "periods_per_year")}
         check_positive(**{f"{name} of VolatilityTarget": value for name, value in numbers.items()})
 

@@ -27,7 +27,7 @@ class FixedWeights:
     unlisted: Unlisted = "pro_rata"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    refit: ClassVar[str] = LISTING
+    schedule: ClassVar[str] = LISTING
     window: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class EqualWeights:
     unlisted: Unlisted = "pro_rata"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    refit: ClassVar[str] = LISTING
+    schedule: ClassVar[str] = LISTING
     window: ClassVar[int] = 0
 
     def __post_init__(self) -> None:

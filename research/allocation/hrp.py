@@ -39,16 +39,16 @@ class HRP:
     """Hierarchical risk parity on the sample covariance of a window of returns.
 
     window   : number of returns, at least 2.
-    refit    : "day", "week", "month", "quarter" or "year".
+    schedule : "day", "week", "month", "quarter" or "year".
     linkage  : "single" (the paper's), "complete", "average", "weighted" or "ward".
     distance : "correlation" (the libraries') or "columns" (the paper's).
     order    : "optimal", which does not depend on the order of columns, or "pypfopt", which does.
-    Raises   : ConfigError for settings outside these; on a refit, DataError for a line whose returns do not vary.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source   : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample.
     """
 
     window: int = 252
-    refit: Every = "month"
+    schedule: Every = "month"
     linkage: Linkage = "single"
     distance: Distance = "correlation"
     order: Order = "optimal"
@@ -57,7 +57,7 @@ class HRP:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_estimate("HRP", self.window, self.refit)
+        check_estimate("HRP", self.window, self.schedule)
         _check_choices(self.linkage, self.distance, self.order)
 
     def target(self, past: Past) -> Array:

@@ -18,19 +18,20 @@ class RegimeExposure:
 
     allocation : the portfolio to hold when calm.
     regimes : fitted before, to one line of the market.
-    refit   : "day", "week", "month", "quarter" or "year".
-    Raises  : ConfigError for another refit; on a refit, PolicyError on a date before the end of the regimes' fit.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises  : ConfigError for another schedule; on its schedule, PolicyError on a date before the end of the regimes'
+              fit.
     Source  : Ang and Bekaert (2004), How Regimes Affect Asset Allocation, Financial Analysts Journal 60(2): their
               switch between stocks and cash, by degrees.
     """
 
     allocation: Allocation
     regimes: Regimes
-    refit: Every = "week"
+    schedule: Every = "week"
 
     def __post_init__(self) -> None:
         """Check the schedule."""
-        one_of("refit of RegimeExposure is", self.refit, EVERY)
+        one_of("schedule of RegimeExposure is", self.schedule, EVERY)
 
     @property
     def window(self) -> int:

@@ -1,8 +1,7 @@
 """What the numbers of an action mean, compiled: a box for each asset, and the fraction of the way to trade into it.
 
 A box is the range of weights in which an asset is not traded. Every number lies in [-1, 1] and is clipped there.
-Widths are multiples of the closed form's half-widths (`rules.no_trade_region`): the multiple is 8^number, from 1/8 to
-8.
+Widths are multiples of the closed-form half-widths (`rules.no_trade_region`): the multiple is 8^number, from 1/8 to 8.
 
 | action | numbers | meaning |
 |---|---|---|
@@ -14,7 +13,7 @@ Widths are multiples of the closed form's half-widths (`rules.no_trade_region`):
 | exposure | 1 | hold (1 + number) / 2 of the target, and the rest in cash |
 | weights | one per asset, and cash | trade to weights in proportion to target x 8^number |
 
-Zero means the closed form's boxes for bands and edges, and the target for weights. An asset whose target is zero is
+Zero means the closed-form bands for bands and edges, and the target for weights. An asset whose target is zero is
 never bought. Only bands and edges leave an asset alone after a small drift.
 """
 
@@ -45,14 +44,15 @@ class DecodedActions(NamedTuple):
     """The boxes of W portfolios with n assets, and the fraction of the way to trade into them.
 
     lower, upper : (W, n) bounds of weights, fraction of NAV.
-    cash : (W, 4) bounds of cash as in `Corridor`: lower and upper of its trigger, then of its box; fraction of NAV.
-    part : (W,) fraction of the way to the box, in [0, 1]; 0 is to hold.
+    cash : (W, 4) bounds of cash as in `NoTradeBands`: lower and upper of its trigger, then of its box; fraction of
+           NAV.
+    fraction : (W,) fraction of the way to the box, in [0, 1]; 0 is to hold.
     """
 
     lower: Array
     upper: Array
     cash: Array
-    part: Array
+    fraction: Array
 
     @classmethod
     def empty(cls, worlds: int, lines: int) -> "DecodedActions":
@@ -90,7 +90,7 @@ def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded
     decoded : where to write, for W portfolios.
     """
     for w in range(len(numbers)):
-        decoded.cash[w, 0], decoded.cash[w, 1], decoded.part[w] = -np.inf, np.inf, 1.0
+        decoded.cash[w, 0], decoded.cash[w, 1], decoded.fraction[w] = -np.inf, np.inf, 1.0
         own = numbers[w]
         if code in (BANDS, EDGES):
             _widths(own, w, kinds[w], scales, decoded)
@@ -100,11 +100,11 @@ def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded
             share = _half(own, 0) if code == EXPOSURE else 1.0
             _point(share, w, kinds[w], scales, decoded)
         if code == HOLD_OR_TRADE:
-            decoded.part[w] = 1.0 if own[0] > 0.0 else 0.0
+            decoded.fraction[w] = 1.0 if own[0] > 0.0 else 0.0
         elif code == FRACTION:
-            decoded.part[w] = min(max(np.float64(own[0]), 0.0), 1.0)
+            decoded.fraction[w] = min(max(np.float64(own[0]), 0.0), 1.0)
         elif code == GATE:
-            decoded.part[w] = _half(own, 1) if own[0] > 0.0 else 0.0
+            decoded.fraction[w] = _half(own, 1) if own[0] > 0.0 else 0.0
 
 
 @inlined

@@ -19,7 +19,8 @@ from research.learning.settings import SESSIONS
 from research.learning.state import LOOKBACK, SHARED, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
-from research.rules.corridor import decide_in
+from research.rules.no_trade_bands import decide_in
+from research.rules.protocol import FittedRule, Schedule
 
 FORMAT = "learned rebalancing policy, 2"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
@@ -28,11 +29,11 @@ SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 
 @dataclass(frozen=True, eq=False)
-class LearnedPolicy:
+class LearnedPolicy(FittedRule):
     """A policy network that decides at the last session of every period; `train` makes it.
 
     allocation : what to hold.
-    every      : the period.
+    schedule   : the period.
     assets     : the assets, in the market's order.
     seen       : the last day that it was trained on; it does not decide before that day.
     scales     : targets, half-widths and covariances that its features are measured in.
@@ -43,7 +44,7 @@ class LearnedPolicy:
     """
 
     allocation: Allocation
-    every: str
+    schedule: str
     assets: tuple[str, ...]
     seen: pd.Timestamp
     scales: Scales
@@ -51,12 +52,22 @@ class LearnedPolicy:
     net: Network
     card: Mapping[str, Any]
     action: Action = "bands"
-    family: ClassVar[str] = "learned"
+    family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     @property
-    def words(self) -> str:
+    def fitted_until(self) -> pd.Timestamp:  # type: ignore[override]
+        """The last date that it learned from."""
+        return self.seen
+
+    @property
+    def desk_schedule(self) -> Schedule:
+        """Its period: a desk trades once the end of one was missed."""
+        return self.schedule  # type: ignore[return-value]  # as its settings checked it
+
+    @property
+    def long_name(self) -> str:
         """What it does, in a few words."""
-        return f"{LEARNED[self.action]} learned, asked each {self.every}"
+        return f"{LEARNED[self.action]} learned, asked each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or trade into the box that the network gives; it is due at the last session of its period.
@@ -65,7 +76,7 @@ class LearnedPolicy:
                  trained for.
         """
         self._check(view)
-        if not (view.unfinished or last_of(view.past.days[-1:], self.every, view.past.calendar)[0]):
+        if not (view.unfinished or last_of(view.past.days[-1:], self.schedule, view.past.calendar)[0]):
             return Hold(Why("learned"))
         kind = np.array([self._kind(view)])
         lower, upper, cash, part = decode_actions(self.action, self.answer(view)[None], kind, self.scales)
@@ -107,7 +118,7 @@ class LearnedPolicy:
     def __repr__(self) -> str:
         """One line: what it holds, when it decides, its seed, and the last day of its training."""
         return (
-            f"LearnedPolicy({self.allocation!r}, every={self.every!r}, seed={self.card.get('seed')}, "
+            f"LearnedPolicy({self.allocation!r}, schedule={self.schedule!r}, seed={self.card.get('seed')}, "
             f"seen={self.seen:%Y-%m-%d})"
         )
 
@@ -153,7 +164,7 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
         **policy.card,
         "format": FORMAT,
         "allocation": _allocation_settings(policy.allocation),
-        "every": policy.every,
+        "every": policy.schedule,
         "action": policy.action,
         "assets": list(policy.assets),
         "seen": f"{policy.seen:%Y-%m-%d}",
@@ -210,7 +221,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
         raise ValueError(f"seen is {card['seen']!r}, expected a date")
     return LearnedPolicy(
         allocation=_allocation(card["allocation"]),
-        every=every,
+        schedule=every,
         assets=assets,
         seen=pd.Timestamp(card["seen"]),
         scales=measured,

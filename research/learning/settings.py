@@ -23,20 +23,21 @@ from research.learning.learners.settings import (
 )
 from research.learning.rewards import MINUS_J, Reward
 from research.learning.variation import Variation
-from research.rules.handled import check_allocation
+from research.rules.protocol import UnfittedRule
+from research.rules.standard_rule import check_allocation
 
 SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
 LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when they open
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(UnfittedRule):
     """The settings of a rule that `train` learns. Decisions are at the end of each period.
 
     allocation    : what to hold; its target changes only when an asset is listed (FixedWeights, EqualWeights).
     steps         : minimum number of decisions that a seed learns from; updates are whole, see `whole_steps`.
     seeds         : one policy is trained for each.
-    every         : "day", "week" or "month": it decides at the last session of each.
+    schedule      : "day", "week" or "month": it decides at the last session of each.
     block         : mean length of the blocks of days that paths are made of, sessions: long enough for volatility
                     clusters, short enough that a year draws many.
     current_share : share of the paths with the assets listed on the last training day. The others hold what was listed
@@ -63,7 +64,7 @@ class Learned:
     allocation: Allocation
     steps: int = 1_500_000
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    every: Literal["day", "week", "month"] = "week"
+    schedule: Literal["day", "week", "month"] = "week"
     block: int = 40
     current_share: float = 0.5
     variation: Variation = field(default_factory=Variation)
@@ -79,23 +80,23 @@ class Learned:
     gradient: GradientSettings = field(default_factory=GradientSettings)
     cross_entropy: CrossEntropySettings = field(default_factory=CrossEntropySettings)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "learned"
+    family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings and keep the seeds immutable."""
         check_allocation(self)
-        refit = getattr(self.allocation, "refit", None)
-        if refit != LISTING:
+        schedule = self.allocation.schedule
+        if schedule != LISTING:
             raise ConfigError(
-                f"Learned holds {self.allocation!r}, which is refitted ({refit!r}), but a learned rule needs a target "
+                f"Learned holds {self.allocation!r}, whose schedule is {schedule!r}, but a learned rule needs a target "
                 "that changes only when a line is listed. Use FixedWeights or EqualWeights, or another rule."
             )
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
         check_within(self, "current_share", 0.0, 1.0)
-        one_of("every of Learned is", self.every, SESSIONS)
-        if self.episode * SESSIONS[self.every] > LONGEST:
-            most = LONGEST // SESSIONS[self.every]
+        one_of("schedule of Learned is", self.schedule, SESSIONS)
+        if self.episode * SESSIONS[self.schedule] > LONGEST:
+            most = LONGEST // SESSIONS[self.schedule]
             refuse("episode of Learned is", self.episode, f"give at most {most:,} decisions, a hundred years.")
         for f in fields(self):
             kind: Any = f.default_factory

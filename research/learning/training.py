@@ -204,7 +204,7 @@ def _policy(
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
-        every=spec.every,
+        schedule=spec.schedule,
         assets=days.market.assets,
         seen=days.market.dates[-1],
         scales=days.scales,
@@ -282,5 +282,5 @@ def _telling(progress: Progress | None, total: int) -> Iterator[TotalProgress]:
     if progress is not None:
         yield lambda done: progress(done, total)
         return
-    with bar(total=total, desc="learning", unit=" steps", unit_scale=True) as shown:
+    with bar(total, "learning", "steps") as shown:
         yield lambda done: shown.update(done - shown.n)

@@ -165,7 +165,7 @@ def training_days(
         g=float(g),
         periods_per_year=float(periods_per_year),
         lag=int(lag),
-        sessions=SESSIONS[spec.every],
+        sessions=SESSIONS[spec.schedule],
         action=spec.action,
         block=spec.block,
         variants=len(points),
@@ -231,10 +231,10 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
             raise ConfigError(f"{name} is {value!r}: give a number above zero.")
-    if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.every]:
+    if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.schedule]:
         raise ConfigError(
-            f"lag is {lag!r}: a learner that decides every {spec.every} needs a whole number of sessions, 0 to "
-            f"{SESSIONS[spec.every]}. Change the lag, or `every`."
+            f"lag is {lag!r}: a learner that decides every {spec.schedule} needs a whole number of sessions, 0 "
+            f"to {SESSIONS[spec.schedule]}. Change the lag, or `schedule`."
         )
 
 

@@ -159,7 +159,7 @@ class Worlds:
     def hold(self) -> Array:
         """(W,) daily terms of J up to the next decision, summed, fraction of NAV, without a trade."""
         nothing = DecodedActions.empty(*self.state.units.shape)
-        nothing.part[:] = 0.0
+        nothing.fraction[:] = 0.0
         return self.play(nothing)
 
     def play(self, made: DecodedActions) -> Array:
@@ -238,7 +238,7 @@ def _play(
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
         _see_halts(state, w, history)
-        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.part[w]
+        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
         trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
         due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]

@@ -3,6 +3,7 @@
 from research.market.currency import in_currency
 from research.market.delisting import delist
 from research.market.embedded import EMBEDDED, load_market
+from research.market.from_yfinance import market_from_yfinance
 from research.market.instruments import SHUMWAY, instruments_table
 from research.market.market import Market, Past
 from research.market.notes import Note
@@ -20,4 +21,5 @@ __all__ = [
     "load_market",
     "market_from_file",
     "market_from_frame",
+    "market_from_yfinance",
 ]

@@ -51,7 +51,7 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
     raise _unknown(every)
 
 
-def check_schedule(every: str | int, offset: int = 0, name: str = "every") -> None:
+def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") -> None:
     """Raise ConfigError for what is no schedule (see `scheduled`), naming the parameter and its value.
 
     every  : the schedule.
@@ -132,7 +132,7 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calenda
 
     last_trade : day of the last trade.
     day        : today.
-    every      : the schedule, as in `scheduled`.
+    schedule   : the schedule, as in `scheduled`.
     calendar   : name of the exchange calendar.
     offset     : sessions from what `every` picks.
     """
@@ -143,7 +143,7 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calenda
     return bool(scheduled(since, every, calendar, offset).any()) if len(since) else False
 
 
-def _unknown(every: object, name: str = "every") -> ConfigError:
+def _unknown(every: object, name: str = "schedule") -> ConfigError:
     near = get_close_matches(str(every).lower(), OFFSETS, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(

@@ -21,6 +21,7 @@ from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
+from research.rules import Threshold
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "g", "test_start", "policies", "policy", "periods_per_year",
@@ -280,8 +281,7 @@ def _check_payers(document: Document, portfolio: Portfolio) -> None:
     """Raise ConfigError for a policy whose funding line the portfolio does not have."""
     payers = ("pro_rata", "cash", *portfolio.market.assets)
     for name, policy in portfolio.policies.items():
-        payer = getattr(policy, "payer", "pro_rata")
-        if payer not in payers:
+        if isinstance(policy, Threshold) and (payer := policy.payer) not in payers:
             document.refuse(("policies", name, "payer"), "no line of the portfolio", payer, did_you_mean(payer, payers))
 
 

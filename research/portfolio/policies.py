@@ -111,14 +111,23 @@ def policy_settings(policy: Any) -> dict[str, Any]:
     >>> policy_settings(Never(EqualWeights()))
     {'rule': 'never', 'allocation': {'kind': 'equal', 'unlisted': 'pro_rata'}}
     """
-    rule = next(name for name, cls in RULES.items() if type(policy) is cls)
-    kind = next(name for name, cls in ALLOCATIONS.items() if type(policy.allocation) is cls)
+    rule, kind = rule_key(policy), allocation_key(policy.allocation)
     held = ("weights",) if kind == "strategic" else ()
     return {
         "rule": rule,
         **_plain(policy, without=("allocation",)),
         "allocation": {"kind": kind, **_plain(policy.allocation, without=held)},
     }
+
+
+def rule_key(policy: object) -> str | None:
+    """The name by which a portfolio file calls the class of a rule; None for a class that no file can name."""
+    return {cls: name for name, cls in RULES.items()}.get(type(policy))
+
+
+def allocation_key(allocation: object) -> str | None:
+    """The name by which a portfolio file calls the class of an allocation; None for one that no file can name."""
+    return {cls: name for name, cls in ALLOCATIONS.items()}.get(type(allocation))
 
 
 def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -1,23 +1,34 @@
-"""When and how far to trade: rules as boxes and corridors, and closed forms for how wide a box should be."""
+"""When and how far to trade: rules as boxes and no-trade bands, and closed forms for how wide a box should be."""
 
-from research.rules.by_group import GroupThreshold
-from research.rules.by_risk import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
-from research.rules.corridor import Corridor
-from research.rules.rules import Calendar, Never, Rule, Threshold, TunedThreshold
-from research.rules.within import Within
+from research.rules.band_destination import Within
+from research.rules.group_threshold import GroupThreshold
+from research.rules.no_trade_bands import NoTradeBands
+from research.rules.protocol import (
+    CompiledRule,
+    FittedRule,
+    Rule,
+    RuleTraits,
+    UnfittedRule,
+)
+from research.rules.risk_rules import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
+from research.rules.rules import Calendar, Never, Threshold, TunedThreshold
 
 __all__ = [
     "BestPoint",
     "Calendar",
-    "Corridor",
+    "CompiledRule",
     "CostBenefit",
+    "FittedRule",
     "GroupThreshold",
     "Never",
+    "NoTradeBands",
     "NoTradeRegion",
     "OptimalRegion",
     "Rule",
+    "RuleTraits",
     "Threshold",
     "TrackingError",
     "TunedThreshold",
+    "UnfittedRule",
     "Within",
 ]

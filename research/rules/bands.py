@@ -20,7 +20,7 @@ def ask(
     cash: Array,
     k: int,
 ) -> bool:
-    """Does the rule trade? Weights (n,) against row k of a corridor; what cannot trade in row t does not trigger."""
+    """Does the rule trade? Weights (n,) against row k of its bands; what cannot trade in row t does not trigger."""
     past = max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1])
     for i in range(len(weights)):
         gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
@@ -93,7 +93,7 @@ def gap_of(weight: float, lower: float, upper: float) -> float:
 
 
 def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict[str, Array]:
-    """The rows of a symmetric band round each target, as `Corridor` holds them.
+    """The rows of a symmetric band round each target, as `NoTradeBands` hold them.
 
     target : (K, n) fraction of NAV.  trigger, box : half-widths, fraction of NAV: (K, n + 1) with that of cash last, or
     one for all.

@@ -13,14 +13,24 @@ from research.arrays import Array, Mask
 from research.compiled import inlined, lean
 from research.rules.bands import TOLERANCE
 from research.rules.best_point import best_point, scratch_of
-from research.rules.grouped import nearest_in_groups
+from research.rules.group_projection import nearest_in_groups
 from research.rules.region import destination
 from research.rules.region import wants as region_wants
-from research.rules.terms import BEST, BOX, BREACHING, BY_CASH, REGION, TRANCHES, CorridorArrays, Terms, Workspace
+from research.rules.rule_options import (
+    BEST,
+    BOX,
+    BREACHING,
+    BY_CASH,
+    REGION,
+    TRANCHES,
+    BandArrays,
+    RuleOptions,
+    Workspace,
+)
 
 
 @inlined
-def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: Workspace) -> tuple[float, float]:
+def write_box(weights: Array, rule: BandArrays, terms: RuleOptions, k: int, room: Workspace) -> tuple[float, float]:
     """Write the box that brings these weights (n,) to room.goal into room.box; gives the box of cash.
 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
@@ -28,7 +38,7 @@ def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: 
     goal, box = room.goal, room.box
     cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap, goal, room.done)
     plain = terms.goal == BOX and len(terms.groups) == 0
-    if plain and not cut:  # the box of the corridor's row says the same, and more
+    if plain and not cut:  # the box of the row of the bands says the same, and more
         copy_box(rule, k, box)
         return rule.cash[k, 2], rule.cash[k, 3]
     cash = 1.0
@@ -42,15 +52,15 @@ def write_box(weights: Array, rule: CorridorArrays, terms: Terms, k: int, room: 
 
 
 @inlined
-def copy_box(rule: CorridorArrays, k: int, box: Array) -> None:
-    """Write row k of the corridor into a box (3, n)."""
+def copy_box(rule: BandArrays, k: int, box: Array) -> None:
+    """Write row k of the no-trade bands into a box (3, n)."""
     for i in range(rule.lower.shape[1]):
         box[0, i], box[1, i], box[2, i] = rule.lower[k, i], rule.upper[k, i], rule.target[k, i]
 
 
 @inlined
 def remember(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, room: Workspace
 ) -> None:
     """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then."""
     for i in range(len(weights)):
@@ -65,8 +75,8 @@ def remake(
     cash_weight: float,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     asked: int,
     room: Workspace,
@@ -79,7 +89,7 @@ def remake(
 
 @inlined
 def _move_on(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, room: Workspace
 ) -> bool:
     """Write the weights after the moves that were decided.
 
@@ -104,8 +114,8 @@ def set_goal(
     cash_weight: float,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     asked: int,
     room: Workspace,
@@ -135,8 +145,8 @@ def _into_region(
     weights: Array,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     room: Workspace,
 ) -> bool:
@@ -158,8 +168,8 @@ def _to_best_point(
     weights: Array,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     cost: Array,
     room: Workspace,
@@ -195,8 +205,8 @@ def move_breaching(
     cash_weight: float,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     room: Workspace,
 ) -> bool:
@@ -229,7 +239,7 @@ def move_breaching(
 
 
 @inlined
-def _bring_in(weights: Array, tradable: Mask, t: int, rule: CorridorArrays, k: int, room: Workspace) -> float:
+def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, room: Workspace) -> float:
     """Write what breaches into its box, and which of the others may pay; gives what the trade takes."""
     owed = 0.0
     for i in range(len(weights)):

@@ -2,24 +2,26 @@
 
 import numpy as np
 
+from research.allocation import VolatilityTarget
 from research.arguments import refuse
 from research.arrays import Array, Rows
 from research.market.calendars import last_of
 from research.market.market import Market, Past
+from research.rules.protocol import held_by, short_name, traits
 
 
 def check_year(policy: object, periods_per_year: float) -> None:
     """Refuse a rule, or what it holds, that goes by risk a year of another number of periods. Raises ConfigError."""
     own: object = policy
     while own is not None:
-        risk = getattr(own, "window", 0) > 0 or getattr(own, "covariance", None) is not None
-        if risk and getattr(own, "periods_per_year", periods_per_year) != periods_per_year:
+        given = own.periods_per_year if isinstance(own, VolatilityTarget) else traits(own).risk_periods_per_year
+        if given is not None and given != periods_per_year:
             refuse(
-                f"periods_per_year of {type(own).__name__} is", getattr(own, "periods_per_year", None),
+                f"periods_per_year of {short_name(own)} is", given,
                 f"its market is played with {periods_per_year:g} a year. Give both the same: 252 for days, 52 for "
                 "weeks, 12 for months.",
             )  # fmt: skip
-        own = getattr(own, "allocation", None)
+        own = held_by(own)
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:

@@ -1,45 +1,47 @@
 """When and how far to trade: never, on a calendar, or past a band. What to hold is the allocation's business."""
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.accounting.costs import Costs
-from research.accounting.view import Hold, Policy, View, Why
+from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
 from research.arguments import check_real, refuse
 from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule
 from research.market.market import Market, Past
+from research.rules.band_destination import To, Within, check_destination, goes, half_width
 from research.rules.bands import band_rows, cash_of, or_narrowest
-from research.rules.corridor import Corridor, restricted
-from research.rules.handled import Bounds, Every, Handled, Known, check_allocation, check_window, checked, said, when
-from research.rules.terms import BREACHING, BY_CASH, PRO_RATA, TRANCHES, Terms
+from research.rules.no_trade_bands import NoTradeBands, restricted
+from research.rules.protocol import CompiledRule, Schedule, UnfittedRule
+from research.rules.rule_options import BREACHING, BY_CASH, PRO_RATA, TRANCHES, RuleOptions
+from research.rules.standard_rule import (
+    Bounds,
+    Estimates,
+    StandardRule,
+    check_allocation,
+    check_window,
+    checked,
+    said,
+    when,
+)
 from research.rules.tranches import at_phase, drifted, phases
-from research.rules.within import To, Within, check_destination, goes, half_width
-
-
-class Rule(Policy, Protocol):
-    """A policy that is played on the targets of an allocation: when and how far to trade, and what to hold."""
-
-    @property
-    def allocation(self) -> Allocation:
-        """What to hold."""
-        ...
 
 
 @dataclass(frozen=True)
-class Never:
+class Never(CompiledRule):
     """Buy the first target and hold it."""
 
     allocation: Allocation
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "never"
-    plain: ClassVar[bool] = True
-    words: ClassVar[str] = "never trades"
+    family: ClassVar[str] = "never"  # type: ignore[misc]
+    has_plain_bands: ClassVar[bool] = True  # type: ignore[misc]
+    depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
+    long_name: ClassVar[str] = "never trades"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check what it holds."""
@@ -49,19 +51,19 @@ class Never:
         """Hold, always."""
         return Hold(Why("never"))
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays: it is asked on no day."""
         asked = np.zeros(len(market.dates), dtype=bool)
         rows = band_rows(targets.rows, 1.0, 1.0)
-        return Corridor(asked, targets.row, **rows, part=1.0, trigger="never")  # type: ignore[arg-type]
+        return NoTradeBands(asked, targets.row, **rows, fraction=1.0, trigger="never")  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Calendar(Handled):
+class Calendar(StandardRule):
     """Trade to target on a calendar.
 
-    part : how much of the way to go, on each of its days alone.
-    every : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
+    fraction : how much of the way to go, on each of its days alone.
+    schedule : the last scheduled session of every "day", "week", "month", "quarter" or "year"; the last session of each
     week that ends on "monday" … "friday"; or, as a whole number n, every n sessions.
     tranches : equal parts of the portfolio, each brought to target at a phase of its own, evenly spread over the
     period; what the others hold is the target of today, drifted since their last phase or the opening trade. With 1,
@@ -70,9 +72,10 @@ class Calendar(Handled):
     """
 
     allocation: Allocation
-    every: Every = "quarter"
-    tranches: int = field(default=1, kw_only=True)
-    family: ClassVar[str] = "calendar"
+    schedule: Schedule = "quarter"  # type: ignore[misc]
+    tranches: int = field(default=1, kw_only=True)  # type: ignore[misc]  # a setting here, one in most rules
+    family: ClassVar[str] = "calendar"  # type: ignore[misc]
+    depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
     trigger: ClassVar[str] = "calendar"
     again: ClassVar[bool] = False  # part of the way on each of its days: its box is one point, and never reached
 
@@ -80,48 +83,55 @@ class Calendar(Handled):
         """Check the settings."""
         self._check()
         for phase in self.offsets:
-            check_schedule(self.every, phase)
-        if self.tranches > 1 and self.part < 1.0:
-            refuse("part of Calendar is", self.part, f"its {self.tranches} tranches go all the way, one at a time.")
+            check_schedule(self.schedule, phase)
+        if self.tranches > 1 and self.fraction < 1.0:
+            refuse(
+                "fraction of Calendar is", self.fraction, f"its {self.tranches} tranches go all the way, one at a time."
+            )
 
     @property
-    def looks(self) -> Every:
-        """Its calendar."""
-        return self.every
+    def desk_schedule(self) -> Schedule:
+        """Its calendar: a desk trades once a day of it was missed."""
+        return self.schedule
+
+    @property
+    def desk_offsets(self) -> tuple[int, ...]:
+        """The phases of its tranches."""
+        return self.offsets
 
     @property
     def does(self) -> str:
         """When, and to target."""
         spread = f" in {self.tranches} tranches" if self.tranches > 1 else ""
-        return f"{when(self.every, self.offset)}{spread}, to target"
+        return f"{when(self.schedule, self.offset)}{spread}, to target"
 
     @property
     def offsets(self) -> tuple[int, ...]:
         """Sessions from the calendar's day to each tranche's."""
-        return tuple(self.offset + phase for phase in phases(self.every, self.tranches))
+        return tuple(self.offset + phase for phase in phases(self.schedule, self.tranches))
 
     @property
-    def plain(self) -> bool:
-        """Is it a band round each line and no more, as lanes play it?"""
-        return super().plain and self.tranches == 1
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more?"""
+        return self.is_unlimited and self.tranches == 1
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """A band of zero."""
-        return band_rows(known.target, 0.0, 0.0)
+        return band_rows(estimates.target, 0.0, 0.0)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """What it asks and makes besides."""
-        terms = super().terms(known)
-        return terms._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else terms
+        options = super().options(estimates)
+        return options._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else options
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) the phases of all tranches."""
-        some: Mask = np.any(at_phase(days, self.every, calendar, self.offsets), axis=0)
+        some: Mask = np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
         return some
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays; in tranches with a row more for each phase."""
-        made = super().corridor(market, targets, costs)
+        made = super().no_trade_bands(market, targets, costs)
         if self.tranches == 1:
             return made
         opened = int(np.argmax(targets.row >= 0))
@@ -131,8 +141,8 @@ class Calendar(Handled):
         row[asked] = len(made.target) + np.arange(len(asked))
         return self._with_mixes(made, np.array(mixes).reshape(-1, len(market.assets)), row, made.row[asked], market)
 
-    def _today(self, view: View) -> Hold | Corridor:
-        """The corridor of one day."""
+    def _today(self, view: View) -> Hold | NoTradeBands:
+        """The no-trade bands of one day."""
         made, t = super()._today(view), view.past.t
         if self.tranches == 1 or isinstance(made, Hold):
             return made
@@ -144,30 +154,30 @@ class Calendar(Handled):
 
     def _since(self, world: Market | Past, opened: int) -> NDArray[np.int64]:
         """(tranches, T) row of each tranche's last phase by each day, or of the opening trade, -1 before the first."""
-        at = at_phase(world.days, self.every, world.calendar, self.offsets)
+        at = at_phase(world.days, self.schedule, world.calendar, self.offsets)
         return np.maximum(np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1), opened)
 
     def _with_mixes(
-        self, made: Corridor, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past
-    ) -> Corridor:
-        """The corridor with rows more, which trade to the mixes (j, n); `of` (j,) : rows of the targets in force."""
+        self, made: NoTradeBands, mixes: Array, row: NDArray[np.int64], of: NDArray[np.int64], world: Market | Past
+    ) -> NoTradeBands:
+        """The bands with rows more, which trade to the mixes (j, n); `of` (j,) : rows of the targets in force."""
         more = restricted(band_rows(mixes, 0.0, 0.0) | {"target": made.target[of]}, world)
         rows = {name: np.concatenate([getattr(made, name), more[name]]) for name in more}
         return replace(made, row=row, **rows)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Threshold(Handled):
+class Threshold(StandardRule):
     """Trade when some weight has left its band, back into a box round the target.
 
     band : half-width: of kind "absolute", fraction of NAV, so that 0.02 is two percentage points; of kind "relative",
     fraction of each line's target, so that 0.2 of a target of 60 points is twelve; of kind "volatility", relative too,
     but counted in each line's own volatility: 0.5 lets a line of 20 % a year drift by a tenth of its target.
     to : "target", the band's "edge", or `Within` a narrower band of the same kind.
-    check : when it looks: at every close, or on a calendar, as `Calendar` has it (calendar and band).
+    schedule : when it is asked: at every close, or on a calendar, as `Calendar` has it (calendar and band).
     kind, cap : see band; the cap is the most that a half-width that is not absolute may be, fraction of NAV: whichever
     of the two is tighter.
-    review : a calendar on which it trades to target whatever the band says (calendar or band).
+    review_schedule : a schedule on which it trades to target whatever the band says (calendar or band).
     lines : "all" move into their box, to the nearest point; or only the "breaching" ones do, and `payer` pays for it:
     the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro rata.
     returns, periods_per_year : how many returns volatilities are of, estimated at each month's end, and how many a year
@@ -182,15 +192,16 @@ class Threshold(Handled):
     allocation: Allocation
     band: float = 0.02
     to: To = "target"
-    check: Every = "day"
+    schedule: Schedule = "day"  # type: ignore[misc]
     kind: Literal["absolute", "relative", "volatility"] = "absolute"
     cap: float | None = None
-    review: Every | None = None  # type: ignore[misc]  # a setting here, nothing in most rules
+    review_schedule: Schedule | None = None  # type: ignore[misc]
     lines: Literal["all", "breaching"] = "all"
     payer: str = "pro_rata"
     returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
-    family: ClassVar[str] = "band"
+    family: ClassVar[str] = "band"  # type: ignore[misc]
+    depends_on_costs: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the band, its destination and how it is traded."""
@@ -232,19 +243,14 @@ class Threshold(Handled):
             )
 
     @property
-    def looks(self) -> Every:
-        """When it checks."""
-        return self.check
-
-    @property
-    def window(self) -> int:  # type: ignore[override]
+    def window(self) -> int:
         """Returns that it estimates from: only a band of volatilities does."""
         return self.returns if self.kind == "volatility" else 0
 
     @property
-    def plain(self) -> bool:
-        """Is it a band round each line and no more?"""
-        return super().plain and self.lines == "all"
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more?"""
+        return self.is_unlimited and self.lines == "all"
 
     @property
     def destination(self) -> float:
@@ -261,35 +267,37 @@ class Threshold(Handled):
         if self.lines == "breaching":
             payer = {"pro_rata": "the others", "cash": "cash"}.get(self.payer, self.payer)
             words += f", only the lines past it, paid by {payer}"
-        review = f", and {when(self.review)} to target" if self.review is not None else ""
+        review = f", and {when(self.review_schedule)} to target" if self.review_schedule is not None else ""
         return words + checked(self) + review
 
-    def rows(self, known: Known) -> Bounds:
-        """The rows of the rule's corridor: on a review the band is zero, and so is the box."""
-        review = known.review[:, None]
-        trigger, box = (np.where(review, 0.0, self._half_widths(known, band)) for band in (self.band, self.destination))
-        return band_rows(known.target, trigger, box)
+    def rows(self, estimates: Estimates) -> Bounds:
+        """The rows of the no-trade bands: on a review the band is zero, and so is the box."""
+        review = estimates.review[:, None]
+        trigger, box = (
+            np.where(review, 0.0, self._half_widths(estimates, band)) for band in (self.band, self.destination)
+        )
+        return band_rows(estimates.target, trigger, box)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """Which lines move, and who pays."""
-        terms = super().terms(known)
+        options = super().options(estimates)
         if self.lines == "all":
-            return terms
-        payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(known.market.assets)}
+            return options
+        payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(estimates.market.assets)}
         if self.payer not in payers:
             raise ConfigError(
                 f"payer of {type(self).__name__} is {self.payer!r}: use 'pro_rata', 'cash' or a line of the market "
-                f"({', '.join(known.market.assets)})."
+                f"({', '.join(estimates.market.assets)})."
             )
-        return terms._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
+        return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
-    def _half_widths(self, known: Known, band: float) -> Array:
+    def _half_widths(self, estimates: Estimates, band: float) -> Array:
         """(K, n + 1) half-widths, that of cash last, fraction of NAV, where the band or the destination is `band`."""
-        lines = np.abs(np.column_stack([known.target, cash_of(known.target)]))
+        lines = np.abs(np.column_stack([estimates.target, cash_of(estimates.target)]))
         if self.kind == "absolute":
             return np.full(lines.shape, band)
         if self.kind == "volatility":
-            volatility = np.sqrt(np.diagonal(known.covariance, axis1=1, axis2=2))
+            volatility = np.sqrt(np.diagonal(estimates.covariance, axis1=1, axis2=2))
             lines[:, :-1] *= volatility
             lines[:, -1] = 0.0  # cash has none of its own
         widths = band * or_narrowest(lines)
@@ -297,7 +305,7 @@ class Threshold(Handled):
 
 
 @dataclass(frozen=True)
-class TunedThreshold:
+class TunedThreshold(UnfittedRule):
     """A threshold whose band and destination are still to be chosen on the training days (`comparison.tuning.tune`).
 
     bands : half-widths tried, fraction of NAV; by default ten from 0.5 to 10 points in equal steps of their logarithm.
@@ -309,7 +317,7 @@ class TunedThreshold:
     bands: tuple[float, ...] = tuple(round(float(b), 6) for b in np.geomspace(0.005, 0.10, 10))
     to: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "tuned"
+    family: ClassVar[str] = "tuned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check what is tried, by making all of it."""
@@ -322,11 +330,11 @@ class TunedThreshold:
         self.candidates()
 
     def candidates(self) -> list[Threshold]:
-        """Every band with every destination."""
-        return [self._candidate(band, part) for band in self.bands for part in self.to]
+        """Schedule band with every destination."""
+        return [self._candidate(band, share) for band in self.bands for share in self.to]
 
-    def _candidate(self, band: float, part: float) -> Threshold:
+    def _candidate(self, band: float, share: float) -> Threshold:
         try:
-            return Threshold(self.allocation, band, Within(band * part))
+            return Threshold(self.allocation, band, Within(band * share))
         except ConfigError as error:
-            raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {part!r} of it: {error}") from error
+            raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {share!r} of it: {error}") from error

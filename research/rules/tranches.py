@@ -12,27 +12,27 @@ from research.arguments import is_whole, refuse
 from research.arrays import Array, Mask
 from research.market.calendars import scheduled
 from research.market.market import Market, Past
-from research.rules.handled import Every
+from research.rules.protocol import Schedule
 
 SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
 
 
-def phases(every: Every, tranches: int) -> tuple[int, ...]:
+def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
     """(tranches,) sessions from the last of a period to each phase, evenly spread. Raises ConfigError.
 
     >>> phases("quarter", 3)
     (0, 21, 42)
     """
-    length = every if isinstance(every, int) else SESSIONS.get(every, 5)
+    length = schedule if isinstance(schedule, int) else SESSIONS.get(schedule, 5)
     if not (is_whole(tranches) and 1 <= tranches <= length):
-        fix = f"give a whole number from 1 to {length}, the sessions of every {every!r}."
+        fix = f"give a whole number from 1 to {length}, the sessions of every {schedule!r}."
         refuse("tranches of Calendar is", tranches, fix)
     return tuple(length * k // tranches for k in range(tranches))
 
 
-def at_phase(days: NDArray[np.datetime64], every: Every, calendar: str, offsets: tuple[int, ...]) -> Mask:
+def at_phase(days: NDArray[np.datetime64], schedule: Schedule, calendar: str, offsets: tuple[int, ...]) -> Mask:
     """(tranches, T) is each day a phase of the tranche?"""
-    return np.array([scheduled(days, every, calendar, offset) for offset in offsets])
+    return np.array([scheduled(days, schedule, calendar, offset) for offset in offsets])
 
 
 def drifted(target: Array, world: Market | Past, since: NDArray[np.int64], t: int) -> Array:

@@ -6,15 +6,15 @@ from research.arrays import Array, Mask
 from research.compiled import inlined, lean
 from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
 from research.rules.destinations import remember, set_goal
-from research.rules.terms import (
+from research.rules.rule_options import (
     BREACHING,
     LOWER_TRIGGER,
     NO_LINE,
     REGION,
     TRANCHES,
     UPPER_TRIGGER,
-    CorridorArrays,
-    Terms,
+    BandArrays,
+    RuleOptions,
     Workspace,
     sum_of,
 )
@@ -27,14 +27,14 @@ def answer(
     nav: float,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     room: Workspace,
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): what a rule says, and why, of weights (n,) at row t.
 
-    nav : wealth, currency.  k : row of the corridor in force.  What a box is made from later (`remake`) stays in room.
+    nav : wealth, currency.  k : row of the bands in force.  What a box is made from later (`remake`) stays in room.
     """
     by_goal = terms.goal >= REGION or terms.tracking_error < np.inf or terms.patience > 0.0
     trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, terms, k)
@@ -55,7 +55,7 @@ def answer(
 
 @inlined
 def _is_past(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int
 ) -> bool:
     """Is a line, cash or a group past its trigger?"""
     if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
@@ -69,7 +69,7 @@ def _is_past(
 
 @inlined
 def _by_goal(
-    weights: Array, nav: float, t: int, rule: CorridorArrays, terms: Terms, k: int, room: Workspace
+    weights: Array, nav: float, t: int, rule: BandArrays, terms: RuleOptions, k: int, room: Workspace
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed) of a rule that weighs going to its goal, room.goal, against staying.
 
@@ -88,7 +88,7 @@ def _by_goal(
 
 @inlined
 def _mends(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int,
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int,
     room: Workspace,
 ) -> bool:  # fmt: skip
     """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
@@ -124,7 +124,7 @@ def _mends(
 
 @inlined
 def _by_bands(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int
 ) -> tuple[int, float, float]:
     """(line, size, allowed): what is furthest past what it allows, a line, cash or a group."""
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
@@ -148,7 +148,7 @@ def _by_bands(
 
 @inlined
 def _past_group(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int, group: int
+    weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, group: int
 ) -> float:
     """How far a group is past its trigger. One of which no line can be traded that way does not trigger."""
     total, buys, sells = 0.0, False, False
@@ -181,7 +181,7 @@ def _tracking_error(weights: Array, goal: Array, k: int, covariance: Array) -> f
 
 
 @inlined
-def _of_waiting(weights: Array, goal: Array, nav: float, t: int, terms: Terms, k: int) -> tuple[float, float]:
+def _of_waiting(weights: Array, goal: Array, nav: float, t: int, terms: RuleOptions, k: int) -> tuple[float, float]:
     """(loss, cost): what waiting is expected to lose, and what a trade to the goal would cost; fractions of NAV.
 
     Where no gap is more than a rounding there is nothing to lose.

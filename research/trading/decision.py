@@ -7,7 +7,8 @@ from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
 from research.market.calendars import due
 from research.portfolio import Portfolio
-from research.rules.corridor import RESTS
+from research.rules.no_trade_bands import RESTS
+from research.rules.protocol import traits
 from research.trading.sizing import Position
 
 BEGUN = Why("begun")  # what is left is asked for at the next close
@@ -18,9 +19,9 @@ def decision(
 ) -> Hold | Trade:
     """The policy's decision at the portfolio's last close.
 
-    A rule on a calendar is due when one of its sessions is after the last trade and not after this close; it then
-    decides on whatever day this is. A rule that goes only part of the way, or up to a turnover cap, decides once a
-    close. Reviews of a band are due likewise.
+    A rule with a `desk_schedule` is due when one of its sessions is after the last trade and not after this close; it
+    then decides on whatever day this is. A rule that goes only part of the way, or up to a turnover cap, decides once
+    a close. A `review_schedule` is due likewise.
     portfolio : the desk's file.
     policy    : that decides.
     name      : of the policy, in messages.
@@ -31,12 +32,14 @@ def decision(
     """
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
-    review = getattr(policy, "review", None)
-    every, offsets = getattr(policy, "every", None), getattr(policy, "offsets", (0,))
-    if every is not None and not any(due(last_trade, today, every, market.calendar, offset) for offset in offsets):
+    promised = traits(policy)
+    review, schedule = promised.review_schedule, promised.desk_schedule
+    if schedule is not None and not any(
+        due(last_trade, today, schedule, market.calendar, offset) for offset in promised.desk_offsets
+    ):
         return Hold(Why("calendar"))
     since = int((market.days > last_trade).sum())
-    if 0 < getattr(policy, "cooldown", 0) >= since:
+    if 0 < promised.cooldown >= since:
         return Hold(RESTS)
     answer = policy.decide(
         View(
@@ -48,7 +51,7 @@ def decision(
             nav_history=np.array([position.nav]),
             days_since_trade=since,
             costs=portfolio.costs,
-            unfinished=every is not None,
+            unfinished=schedule is not None,
             reviewed=review is not None and due(last_trade, today, review, market.calendar),
         )
     )
@@ -62,4 +65,4 @@ def decision(
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
     """Does a trade go only part of the way, or up to a turnover cap, so that it is decided once a close?"""
-    return trade.part < 1.0 or getattr(policy, "turnover_cap", None) is not None
+    return trade.fraction < 1.0 or traits(policy).turnover_cap is not None

@@ -15,7 +15,7 @@ IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in t
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
     "held": "Held, at the closes of",
-    "would_trade": "What trading to target today would be, at the closes of",
+    "would_trade": "Hypothetical trades to target today, at the closes of",
 }
 STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }

@@ -207,7 +207,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     units = position.units.copy()
     lower, upper, aim = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
-    box = (lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.part))
+    box = (lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     record = (np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
     status, nav, _, _, _ = book(
         units, prices, 0, position.cash, 1.0, position.nav, tradable, *box, position.tariff, position.day,

@@ -16,7 +16,8 @@ from research.arrays import Array
 from research.errors import ConfigError
 from research.portfolio import Portfolio
 from research.rules.bands import band_rows
-from research.rules.corridor import restricted
+from research.rules.no_trade_bands import restricted
+from research.rules.protocol import held_by, short_name, traits
 from research.trading import formats, page
 from research.trading.decision import decision
 from research.trading.sizing import Orders, Position, counts, size
@@ -36,7 +37,8 @@ class TradeList:
     """What a policy asks of a portfolio at its last close, as orders that can be sent.
 
     policy : its name.  run : id of the run that recommends it, or "".  target : (n,) in force, fraction of NAV.
-    why : the reason of its decision.  holds : the decision is to hold, and `sized` is empty.  sized : the orders.
+    rule : its short name.  why : the reason of its decision.
+    holds : the decision is to hold, and `sized` is empty.  sized : the orders.
     would : when it holds, the orders of trading to target today; else None.
     wanted : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV; `limit` : what keeps a trade from it.
     """
@@ -45,6 +47,7 @@ class TradeList:
     policy: str
     run: str
     target: Array
+    rule: str
     why: Why
     holds: bool
     sized: Orders
@@ -57,7 +60,7 @@ class TradeList:
     @property
     def reason(self) -> str:
         """Why the policy trades or holds, in words."""
-        return self.why.sentence(self.portfolio.market.labels, self.holds)
+        return self.why.sentence(self.portfolio.market.labels, self.holds, self.rule)
 
     @property
     def empty(self) -> bool:
@@ -287,15 +290,15 @@ def trade_list(
     >>> trade_list(portfolio, portfolio.policies["threshold"]).orders[["side", "asset", "units"]].to_numpy().tolist()
     [['sell', 'SPY', 133.0], ['buy', 'AGG', 742.0]]
     """
-    name = name or next((known for known, p in portfolio.policies.items() if p is policy), type(policy).__name__)
-    if not hasattr(policy, "decide"):
+    name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
+    if not isinstance(policy, Policy):
         raise ConfigError(
-            f"policy {name!r} cannot decide: a {type(policy).__name__} is still to be tuned or trained. Give what "
+            f"policy {name!r} cannot decide: a {short_name(policy)} is still to be tuned or trained. Give what "
             "comes of that."
         )
     last = len(portfolio.market.dates) - 1
     if targets is None:
-        targets = target_path(policy.allocation, portfolio.market, start=last)  # type: ignore[attr-defined]
+        targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
     target, position = targets.at(last), Position.of(portfolio)
     answer = decision(portfolio, policy, name, target, position, again=False)
 
@@ -310,6 +313,7 @@ def trade_list(
         policy=name,
         run=run,
         target=target,
+        rule=short_name(policy),
         why=answer.why,
         holds=holds,
         sized=size(position, ask, target, name),
@@ -332,10 +336,10 @@ def _wanted(
     """The box that a trade aims at, without a turnover cap and in one tranche; and what keeps it from there."""
     if isinstance(answer, Hold):
         return _to_target(portfolio, target, answer.why), OTHERS
-    if getattr(policy, "turnover_cap", None) is not None:
-        whole = decision(portfolio, replace(policy, turnover_cap=None), name, target, position, again=False)  # type: ignore[type-var]
+    if (uncapped := traits(policy).uncapped()) is not None:
+        whole = decision(portfolio, uncapped, name, target, position, again=False)
         if isinstance(whole, Trade) and not np.array_equal((whole.lower, whole.upper), (answer.lower, answer.upper)):
             return whole, CAP
-    if getattr(policy, "tranches", 1) > 1:
+    if traits(policy).tranches > 1:
         return _to_target(portfolio, target, answer.why), TRANCHES
-    return answer, PART if answer.part < 1.0 else OTHERS
+    return answer, PART if answer.fraction < 1.0 else OTHERS

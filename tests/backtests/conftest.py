@@ -1,4 +1,4 @@
-"""Small markets with the sessions of New York; and any policy without its corridor, so that it is played day by day."""
+"""Small markets with the sessions of New York; and any policy without its bands, so that it is played day by day."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -30,9 +30,9 @@ def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], peri
         a_year = BP * b.cost_rates * (periods_per_year / len(b.net_returns))
         s = scores[name]
         rows.append(
-            {"policy": name, **a_year.to_dict(), "cost": s.cost}
-            | {"opening_cost": s.opening_cost, "tracking_error": s.tracking_error}
-            | {"tracking_penalty": s.J - s.cost, "J": s.J}
+            {"policy": name, **a_year.to_dict(), "cost": s["cost"]}
+            | {"opening_cost": s["opening_cost"], "tracking_error": s["tracking_error"]}
+            | {"tracking_penalty": s["J"] - s["cost"], "J": s["J"]}
         )
     table = pd.DataFrame(rows)
     unpaid = [c for c in (*COLUMNS, *CARRIES) if c not in USUAL and not table[c].any()]

@@ -1,31 +1,16 @@
 """What the same days say of each difference to the reference: a point and an interval a policy, for each metric."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from backtests.evaluation.evidence import METRICS, Difference, Evidence
+from backtests.evaluation.evidence import Difference, Evidence
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.layout import far, limits, ticks
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import Canvas
 from backtests.wording import even, listed, number
 
-
-@dataclass(frozen=True)
-class Shown:
-    """A metric as it is shown: times a factor, with so many digits."""
-
-    label: str
-    unit: str
-    times: float
-    digits: int
-
-
-SHOWN = {
-    "J": Shown("J", "bp a year", 1.0, 2),
-    "growth": Shown("Growth", "points a year", 100.0, 2),
-    "sharpe": Shown("Sharpe ratio", "", 1.0, 3),
-}
+SHOWN = {key: METRICS[key].difference for key in ("J", "growth", "sharpe")}
 APART = "cannot be told apart"
 ROW, TITLE, FOOT, SIDE, GAP = 19.0, 28.0, 22.0, 132.0, 26.0  # px: a row, above and below rows, names, between panels
 
@@ -34,7 +19,7 @@ def differences(evidence: Evidence, styles: Mapping[str, Look]) -> Picture:
     """Differences to the reference with their intervals; a full point is told apart from it, an open one is not."""
     found = {metric: evidence.differences(metric) for metric in SHOWN}
     table = evidence.summary().reset_index()
-    table.insert(1, "unit", [METRICS[metric].unit for metric in table["metric"]])
+    table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
     return picture(
         "differences",
         f"Differences to {evidence.reference}",
@@ -60,9 +45,7 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
     for metric, by_policy in found.items():
         shown = SHOWN[metric]
         rows = [
-            f"{name} {number(shown.times * d.estimate, shown.digits, signed=True)} "
-            f"({number(shown.times * d.lower, shown.digits)} to {number(shown.times * d.upper, shown.digits)}), "
-            f"{d.verdict}"
+            f"{name} {shown.text(d.value, signed=True)} ({shown.text(d.lower)} to {shown.text(d.upper)}), {d.verdict}"
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
@@ -100,7 +83,7 @@ def _panel(
 ) -> None:
     """One metric: a rule at no difference; a policy too far away for the scale is written at its edge."""
     shown, bottom = SHOWN[metric], top + ROW * len(found)
-    ends = {n: tuple(shown.times * v for v in (d.lower, d.estimate, d.upper)) for n, d in found.items()}
+    ends = {n: tuple(shown.factor * v for v in (d.lower, d.value, d.upper)) for n, d in found.items()}
     gone = dict(zip(found, far([max(abs(a), abs(b)) for a, _, b in ends.values()]), strict=True))
     low, high = limits([v for n, e in ends.items() if not gone[n] for v in (*e, 0.0)] or [0.0])
     better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"

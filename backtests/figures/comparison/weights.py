@@ -22,6 +22,7 @@ from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import SMALL, TOKENS, Canvas
 from backtests.wording import counted, listed, number
 from research.arrays import Array
+from research.rules.protocol import compiled_rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,12 +103,12 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
 def _bands(played: Backtest, rows: np.ndarray) -> tuple[Array, Array]:
     """(D + 1, n) twice: the weights past which the rule trades, in points; NaN where it has no band, or one of zero."""
     nothing = np.full((len(rows), len(played.market.assets)), np.nan)
-    if getattr(played.policy, "family", "") not in ("band", "tuned"):
+    rule = compiled_rule(played.policy)
+    if rule is None or rule.family not in ("band", "tuned"):
         return nothing, nothing
-    targets = played.targets.opened(played.first)
-    corridor = played.policy.corridor(played.market, targets, played.costs)  # type: ignore[attr-defined]
-    k = corridor.row[rows]
-    return 100.0 * corridor.trigger_lower[k], 100.0 * corridor.trigger_upper[k]
+    bands = rule.no_trade_bands(played.market, played.targets.opened(played.first), played.costs)
+    k = bands.row[rows]
+    return 100.0 * bands.trigger_lower[k], 100.0 * bands.trigger_upper[k]
 
 
 def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Where the choice of a rule matters: how far each is above the best, market by market, on one log scale."""
+"""Where the choice of rule matters: how far each is above the best, market by market, on one log scale."""
 
 import pandas as pd
 

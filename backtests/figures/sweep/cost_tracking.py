@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.layout import Box, free_places, log_ticks, spread
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas
-from backtests.sweeps.labels import DRAWN, METRICS
+from backtests.sweeps.labels import DRAWN
 from backtests.wording import NARROW_SPACE, counted, even, listed, number, percent
 
 TITLE, FOOT, HIGH, LINE = 30.0, 44.0, 400.0, 19.0  # px; LINE: of the key

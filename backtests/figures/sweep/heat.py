@@ -11,20 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.sweeps.analysis import Grid
-from backtests.sweeps.labels import (
-    AXES,
-    CONDITIONS,
-    METRICS,
-    axis_value,
-    conditions_words,
-    figure,
-    lower_is_better,
-    with_unit,
-)
+from backtests.sweeps.labels import AXES, CONDITIONS, axis_value, conditions_words
 from backtests.wording import NARROW_SPACE, counted, listed
 from research.arrays import Array
 
@@ -106,11 +98,11 @@ def _best_words(found: Grid) -> str:
     best, cells = float(found.means.to_numpy()[row, column]), int(found.means.notna().to_numpy().sum())
     least = "Lowest" if lower_is_better(found.metric) else "Highest"
     near = found.near()
-    said = f"{least} at {_where(found, row, column)}: {with_unit(found.metric, best)} (ringed). " + (
+    said = f"{least} at {_where(found, row, column)}: {METRICS[found.metric].text_with_unit(best)} (ringed). " + (
         f"{near} of {cells} cells are within 10 % of it." if near > 1 else f"No other of {cells} is within 10 % of it."
     )
     if found.deviation > 0.0:
-        said += f" From start to start the ringed cell deviates by {figure(found.metric, found.deviation)}."
+        said += f" From start to start the ringed cell deviates by {METRICS[found.metric].text(found.deviation)}."
     return said
 
 
@@ -130,9 +122,11 @@ def _alt(found: Grid) -> str:
     cells = found.means.to_numpy()
     places = [(row, column) for row, column in np.ndindex(cells.shape) if not np.isnan(cells[row, column])]
     told = places if len(places) <= TOLD else rings(found)
-    each = [f"{_where(found, row, column)}: {figure(found.metric, cells[row, column])}" for row, column in told]
+    each = [f"{_where(found, row, column)}: {METRICS[found.metric].text(cells[row, column])}" for row, column in told]
     if told is not places:
-        each.append(f"all {len(places)} cells between {' and '.join(figure(found.metric, v) for v in _ends(cells))}")
+        each.append(
+            f"all {len(places)} cells between {' and '.join(METRICS[found.metric].text(v) for v in _ends(cells))}"
+        )
     return f"{METRICS[found.metric].unit}. {'; '.join(each)}."
 
 
@@ -182,7 +176,8 @@ class _Map:
         """The number of each cell, a list a drawn row."""
         cells = self.found.means.to_numpy()
         return [
-            [figure(self.found.metric, v) if v == v else "" for v in row] for row in (cells.T if self.turned else cells)
+            [METRICS[self.found.metric].text(v) if v == v else "" for v in row]
+            for row in (cells.T if self.turned else cells)
         ]
 
     @cached_property
@@ -293,7 +288,7 @@ def _legend(canvas: Canvas, found: Grid, x: float, y: float, width: float) -> No
     for k, share in enumerate(strength(values[None], lower)[0]):
         shade = FAINT + (STRONG - FAINT) * share
         axes.barh(0.5, 1.0, 1.0, left=k, color=TOKENS["sky"], alpha=float(shade), linewidth=0.0)
-    words = {0: figure(found.metric, least), steps - 1: figure(found.metric, most)}
+    words = {0: METRICS[found.metric].text(least), steps - 1: METRICS[found.metric].text(most)}
     if found.y in CONDITIONS:  # each row has a scale of its own
         words = dict(zip(words, ("best", "worst") if lower else ("worst", "best"), strict=True))
     for k, word in words.items():

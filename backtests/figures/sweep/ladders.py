@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.layout import far, limits, log_ticks, ticks
 from backtests.figures.picture import Format, Picture, curve, heading, height_of, picture, scale
 from backtests.figures.styles import LABEL_GAP, Look, end_labels
 from backtests.figures.svg import Canvas
 from backtests.figures.sweep.styles import roomy
 from backtests.sweeps.analysis import break_evens, leaders, ranks
-from backtests.sweeps.labels import METRICS, axis_value, figure, lower_is_better
+from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
 from research.arrays import Array
 
@@ -62,7 +63,8 @@ def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
     each = [
-        f"{name}: " + ", ".join(f"{figure(metric, v)} at {axis_value(along, level)}" for level, v in values.items())
+        f"{name}: "
+        + ", ".join(f"{METRICS[metric].text(v)} at {axis_value(along, level)}" for level, v in values.items())
         for name, values in ladder.items()
     ]
     return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
@@ -105,7 +107,7 @@ def _draw_costs(
     panel = _Panel(canvas, f, x, styles)
     row = METRICS[metric]
     worse = "above the lowest of all" if lower_is_better(metric) else "below the highest of all"
-    heading(canvas, f.left, TITLE - 12.0, f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
+    heading(canvas, f.left, TITLE - 12.0, f"{row.name} {worse}", f"{row.unit}, by square root")
     axes = panel.curves(behind, TITLE, HIGH, row.digits)
     for policy, _, last in leaders(ladder, metric).itertuples(index=False):
         if last < ladder.index[-1]:
@@ -129,7 +131,7 @@ def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
 
 def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
     """How far each policy is from the best of all at each level, in the unit of display; never negative."""
-    sign = METRICS[metric].times * (1.0 if lower_is_better(metric) else -1.0)
+    sign = METRICS[metric].factor * (1.0 if lower_is_better(metric) else -1.0)
     return sign * ladder.sub(best, axis=0)
 
 
@@ -245,7 +247,7 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
         moved = values.loc[end].to_numpy() - values.loc[start].to_numpy()
         k = int(np.argmax(np.where(far(moved), -1.0, np.abs(moved))))
         unit = METRICS[metric].unit.replace("% a year", "points a year")
-        by = figure(metric, float(moved[k]), signed=True)
+        by = METRICS[metric].text(float(moved[k]), signed=True)
         moves.append(f"in {_short(metric)} {values.columns[k]}, by {by} {unit}")
     rank = ranks(order, lead)
     same = bool((rank == rank.iloc[0]).to_numpy().all())
@@ -263,7 +265,7 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
 
 
 def _short(metric: str) -> str:
-    label = METRICS[metric].label.partition(",")[0]
+    label = METRICS[metric].name
     return label if label.isupper() else label.lower()
 
 
@@ -276,8 +278,8 @@ def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[s
     for k, (metric, values) in enumerate(ladders.items()):
         top = TITLE + k * (TITLE + high)
         row = METRICS[metric]
-        heading(canvas, f.left, top - 12.0, row.label if f.is_wide else row.label.partition(",")[0], row.unit)
-        _levels_of(panel, row.times * values, top, high, row.digits)
+        heading(canvas, f.left, top - 12.0, row.label if f.is_wide else row.name, row.unit)
+        _levels_of(panel, row.factor * values, top, high, row.digits)
     panel.levels(
         [axis_value("lag", v) for v in first.index], count * (TITLE + high), "lag, sessions from decision to booking"
     )

@@ -5,11 +5,12 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.layout import limits, log_ticks, ticks
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import HUES, SMALL, Canvas
-from backtests.sweeps.labels import METRICS, axis_value, figure, targets
+from backtests.sweeps.labels import axis_value, targets
 from backtests.wording import NARROW_SPACE, counted, even, listed
 from research.arrays import Array
 
@@ -66,7 +67,7 @@ def scatter(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Pic
     coloured = pd.Series(bins(drawn["cost_multiple"], "cost_multiple"), index=drawn.index)
     return picture(
         name,
-        f"{METRICS[metric].label.partition(',')[0]} of a sample",
+        f"{METRICS[metric].name} of a sample",
         _caption(table, drawn, axis),
         _alt(table, metric),
         drawn[[c for c in ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric) if c in drawn]]
@@ -94,8 +95,8 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
 
 def _alt(table: pd.DataFrame, metric: str) -> str:
     each = [
-        f"{r['name']}: {r['count']} from {figure(metric, r['low'])} to {figure(metric, r['high'])}, median "
-        f"{figure(metric, r['median'])}"
+        f"{r['name']}: {r['count']} from {METRICS[metric].text(r['low'])} to {METRICS[metric].text(r['high'])}, median "
+        f"{METRICS[metric].text(r['median'])}"
         for r in binned(table, metric).to_dict("records")
     ]
     return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
@@ -107,14 +108,14 @@ def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: st
     across = [LETTER * SMALL * (len(words) + 7) + 22.0 for words in names]
     top = TITLE + KEY
     canvas = Canvas(f.width, top + HIGH + FOOT, f"{name}-{f.css}")
-    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].label.partition(",")[0], METRICS[metric].unit)
+    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
     step = min(max(across), room / len(names))
     for k, words in enumerate(names):
         first = f.left + k * step
         canvas.point(first + 4.0, TITLE + 4.0, colour=HUES[k], size=7.0)
         canvas.text(first + 13.0, TITLE + 4.0, words if k or not f.is_wide else f"{words} costs")
     x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
-    y = METRICS[metric].times * drawn[metric].to_numpy(dtype=float)
+    y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
     ratio = y.min() > 0.0 and y.max() > WIDE_RATIO * y.min()
     up: Array = np.log(y) if ratio else y
     (left, right), (low, high) = limits(x.tolist(), AIR), limits(up.tolist(), AIR)

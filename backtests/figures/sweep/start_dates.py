@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.layout import far, limits, ticks
 from backtests.figures.picture import Format, Picture, curve, day_numbers, heading, height_of, picture, scale, years
 from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
-from backtests.sweeps.labels import METRICS, axis_value, figure
+from backtests.sweeps.labels import axis_value
 from backtests.wording import even, listed, number
 
 TITLE, HIGH, GAP, ROW, FOOT = 30.0, 150.0, 52.0, 21.0, 24.0  # px; GAP: between curves and rows
@@ -62,10 +63,10 @@ def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:
     each = []
     for metric, values in ladders.items():
         rows = [
-            f"{name} {listed([figure(metric, v) for v in values[name]])}"
+            f"{name} {listed([METRICS[metric].text(v) for v in values[name]])}"
             if len(values) < FEW
-            else f"{name} {figure(metric, r['low'])} to {figure(metric, r['high'])}, median "
-            f"{figure(metric, r['median'])}"
+            else f"{name} {METRICS[metric].text(r['low'])} to {METRICS[metric].text(r['high'])}, median "
+            f"{METRICS[metric].text(r['median'])}"
             for name, r in spreads(values).iterrows()
         ]
         each.append(f"{METRICS[metric].label}, {METRICS[metric].unit}: {'; '.join(rows)}.")
@@ -88,7 +89,7 @@ def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, L
         canvas = Canvas(f.width, len(ladders) * (one + 12.0), f"{name}-narrow")
     for k, ((metric, values), (x, top)) in enumerate(zip(ladders.items(), places, strict=True)):
         above = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)
-        panel = _Panel(canvas, metric, METRICS[metric].times * values, styles, x, top, width, above)
+        panel = _Panel(canvas, metric, METRICS[metric].factor * values, styles, x, top, width, above)
         panel.curves()
         panel.rows(named=0.0 if f.is_wide and k > 0 else side, side=36.0 if f.is_wide else 0.0)
     return canvas
@@ -121,7 +122,7 @@ class _Panel:
         (left, width), canvas = self.above, self.canvas
         near, dates = self.near, pd.DatetimeIndex(self.values.index)
         row, days = METRICS[self.metric], day_numbers(dates)
-        heading(canvas, left, self.top - 12.0, row.label.partition(",")[0], f"{row.unit}, over the first day")
+        heading(canvas, left, self.top - 12.0, row.name, f"{row.unit}, over the first day")
         axes = canvas.axes(left, self.top, width, HIGH)
         low, high = limits(near.to_numpy().ravel().tolist())
         axes.set_xlim(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)

@@ -121,7 +121,7 @@ def _earned(
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
-    rewarded, answers = (
+    compute_rewards, answers = (
         RewardedWorlds(worlds, standard, spec.reward, scale),
         [action_function(net, standard) for net in nets],
     )
@@ -129,5 +129,5 @@ def _earned(
     for _ in range(own.decisions):
         seen = np.split(worlds.features(worlds.everyone), count)
         numbers = np.concatenate([answer(own_seen) for answer, own_seen in zip(answers, seen, strict=True)])
-        total += rewarded.act(numbers).reshape(count, -1).mean(axis=1)
+        total += compute_rewards.act(numbers).reshape(count, -1).mean(axis=1)
     return total / own.decisions

@@ -25,11 +25,12 @@ from research.market.market import Past
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest
-from research.rules.by_risk import CHECKS
-from research.rules.corridor import UNSEEN, decide_in
 from research.rules.estimates import covariance_now
-from research.rules.handled import Every, Square, check_allocation, check_window, when
+from research.rules.no_trade_bands import UNSEEN, decide_in
 from research.rules.no_trade_region import half_widths
+from research.rules.protocol import RuleTraits, Schedule
+from research.rules.risk_rules import CHECKS
+from research.rules.standard_rule import Square, check_allocation, check_window, when
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
@@ -99,26 +100,26 @@ def _seen(
 
 
 @dataclass(frozen=True)
-class Universal:
+class Universal(RuleTraits):
     """Bands round each target weight, as wide as the universal network has them for the weights of the day.
 
     Costs are each asset's commission and half-spread on the day. An asset without a full window has the narrowest box
     of the others. Trading cash is free; its box takes what the assets' boxes leave.
     allocation : what to hold.
     g          : tracking penalty.
-    every      : when it decides, as in `Calendar`; boxes are made for that interval.
+    schedule   : when it decides, as in `Calendar`; boxes are made for that interval.
     returns, periods_per_year, covariance : of its risk estimate, as in `NoTradeRegion`.
     Raises     : ConfigError for a setting out of range.
     """
 
     allocation: Allocation
     g: float = 5.0
-    every: Every = "week"
+    schedule: Schedule = "week"
     returns: int = 252
     periods_per_year: float = 252.0
     covariance: Square | None = None
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    family: ClassVar[str] = "learned"
+    family: ClassVar[str] = "learned"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -126,7 +127,7 @@ class Universal:
         check_positive(**{"g of Universal": self.g})
         check_window(self, "returns", self.returns, self.periods_per_year)
         try:
-            check_schedule(self.every)
+            check_schedule(self.schedule, name="schedule")
         except ConfigError as error:
             raise ConfigError(f"Universal: {error}") from error
         if self.covariance is not None:
@@ -138,21 +139,31 @@ class Universal:
         return self.returns if self.covariance is None else 0
 
     @property
-    def words(self) -> str:
+    def risk_periods_per_year(self) -> float:
+        """Those of its covariance."""
+        return self.periods_per_year
+
+    @property
+    def desk_schedule(self) -> Schedule:
+        """When it decides: a desk trades once a day of it was missed."""
+        return self.schedule
+
+    @property
+    def long_name(self) -> str:
         """What it does, in a few words."""
-        return f"past the universal rebalancer's box, to its edge, asked {when(self.every)}"
+        return f"past the universal rebalancer's box, to its edge, asked {when(self.schedule)}"
 
     @property
     def interval(self) -> float:
         """Years between two decisions."""
-        if isinstance(self.every, int):
-            return self.every / self.periods_per_year
-        return 1.0 / CHECKS.get(self.every, self.periods_per_year)
+        if isinstance(self.schedule, int):
+            return self.schedule / self.periods_per_year
+        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def decide(self, view: View) -> Hold | Trade:
         """Trade to the edge of the boxes when an asset is outside its own; else hold."""
         past, target = view.past, view.target
-        if not (view.unfinished or scheduled(past.days[-1:], self.every, past.calendar)[0]):
+        if not (view.unfinished or scheduled(past.days[-1:], self.schedule, past.calendar)[0]):
             return Hold(Why("learned"))
         covariance = self._known(past)
         if covariance is None:
@@ -163,7 +174,7 @@ class Universal:
         rows = band_rows(target[None], around, around)
         cash = rows["cash"].copy()
         cash[:, :2] = -np.inf, np.inf
-        return decide_in(rows | {"cash": cash}, view, "learned", part=1.0)
+        return decide_in(rows | {"cash": cash}, view, "learned", fraction=1.0)
 
     def met(self, view: View) -> Met | None:
         """The properties of the portfolio at a close; None where the network is not used."""

@@ -42,10 +42,11 @@ from research.market.calendars import last_of
 from research.rules import (
     BestPoint,
     Calendar,
-    Corridor,
+    CompiledRule,
     CostBenefit,
     GroupThreshold,
     Never,
+    NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
     Rule,
@@ -56,6 +57,7 @@ from research.rules import (
 )
 from research.rules.bands import band_rows
 from research.rules.dynamic_programming import optimal_region
+from research.rules.protocol import fitted_until
 
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
 LISTED = START + 20  # the session on which the last line is listed
@@ -101,33 +103,33 @@ def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
 POLICIES: dict[str, Make] = {
     "never, equal": lambda market: Never(EqualWeights()),
     "week, fixed": lambda market: Calendar(FIXED, "week"),
-    "month, fixed, in halves": lambda market: Calendar(FIXED, "month", part=0.5),
-    "month, inverse volatility": lambda market: Calendar(InverseVolatility(window=20, refit="week"), "month"),
-    "month, HRP": lambda market: Calendar(HRP(window=30, refit="month"), "month"),
+    "month, fixed, in halves": lambda market: Calendar(FIXED, "month", fraction=0.5),
+    "month, inverse volatility": lambda market: Calendar(InverseVolatility(window=20, schedule="week"), "month"),
+    "month, HRP": lambda market: Calendar(HRP(window=30, schedule="month"), "month"),
     "month, part of equal": lambda market: Calendar(ConstantExposure(EqualWeights(), 0.6), "month"),
     "month, volatility": lambda market: Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"),
     "week, regimes": lambda market: Calendar(RegimeExposure(FIXED, regimes(market)), "week"),
-    "band, HRP": lambda market: Threshold(HRP(window=30, refit="month"), 0.01),
-    "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, refit="month"), 0.01, "edge"),
+    "band, HRP": lambda market: Threshold(HRP(window=30, schedule="month"), 0.01),
+    "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, schedule="month"), 0.01, "edge"),
     "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
-    "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", part=0.5),
+    "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", fraction=0.5),
     "friday or band, resting": lambda market: Threshold(
-        FIXED, 0.02, check="friday", review="month", cooldown=2, turnover_cap=0.02
+        FIXED, 0.02, schedule="friday", review_schedule="month", cooldown=2, turnover_cap=0.02
     ),
     "volatilities, one pays": lambda market: Threshold(
         FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
     ),
     "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
-    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, part=0.5),
+    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
     "cost and benefit": lambda market: CostBenefit(EqualWeights(), g=20.0, horizon=1.0, returns=30),
     "no-trade region": lambda market: NoTradeRegion(FIXED, g=50.0, returns=30),
-    "best point": lambda market: BestPoint(FIXED, g=100.0, horizon=1.0, check="week", returns=30),
+    "best point": lambda market: BestPoint(FIXED, g=100.0, horizon=1.0, schedule="week", returns=30),
     "optimal": lambda market: OptimalRegion(TWO, REGION),
     "tuned": tuned,
     "learned": learned,
     **{f"learned, {action}": partial(learned, action=action) for action in ACTIONS if action != "bands"},
     "universal": lambda market: Universal(FIXED, g=50.0, returns=30),
-    "universal, HRP": lambda market: Universal(HRP(window=30, refit="month"), every="day", returns=30),
+    "universal, HRP": lambda market: Universal(HRP(window=30, schedule="month"), schedule="day", returns=30),
 }
 
 TWO = FixedWeights((0.4, 0.3))
@@ -265,14 +267,15 @@ def test_what_comes_after_is_really_another(market: Market) -> None:
 def exported(room: ModuleType, *methods: str) -> set[type]:
     """Classes that a room exports and that have one of the methods."""
     classes = [getattr(room, name) for name in room.__all__ if inspect.isclass(getattr(room, name))]
-    return {c for c in classes if any(hasattr(c, method) for method in methods) and not is_protocol(c)}
+    classes = [c for c in classes if not is_protocol(c) and not inspect.isabstract(c)]
+    return {c for c in classes if any(hasattr(c, method) for method in methods)}
 
 
 def test_every_exported_policy_and_allocation_is_in_the_battery(market: Market) -> None:
     """A rule that is still to be tuned takes part as what tuning gives; so its maker must name it."""
     policies = [make(market) for make in POLICIES.values()]
     played = {
-        TunedThreshold if isinstance(policy, Threshold) and hasattr(policy, "seen") else type(policy)
+        TunedThreshold if isinstance(policy, Threshold) and fitted_until(policy) is not None else type(policy)
         for policy in policies
     }
     held = {type(policy.allocation) for policy in policies}
@@ -296,19 +299,21 @@ class Peeks:
 
 
 @dataclass(frozen=True)
-class Foresees:
-    """A corridor whose target is made from the mean return of all days, later ones too."""
+class Foresees(CompiledRule):
+    """No-trade bands whose target is made from the mean return of all days, later ones too."""
 
     allocation: FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         best = np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))]
         rows = band_rows(best[None], 0.01, 0.0)
         days = len(market.dates)
-        return Corridor(np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, part=1.0, trigger="foresees")
+        return NoTradeBands(
+            np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, fraction=1.0, trigger="foresees"
+        )
 
 
 @dataclass(frozen=True)
@@ -351,7 +356,7 @@ class Insider:
 class WholeSample:
     """An allocation that keeps to equal weights, and leaves out the line that will have the worst return of all."""
 
-    refit: str = "month"
+    schedule: str = "month"
     window: int = 0
 
     def target(self, past: object) -> np.ndarray:
@@ -414,7 +419,7 @@ class Tilted:
     """Made from a whole market: leaves out, from the first day on, the line whose panel has the least mean of all."""
 
     worst: int
-    refit: str = "month"
+    schedule: str = "month"
     window: int = 0
 
     @classmethod

@@ -73,7 +73,7 @@ def test_differences_are_those_of_the_sharpe_ratios_net_of_costs(check: Smoothed
     found = check.differences
     assert set(found) == set(ratios) - {WHOLE}
     for name, difference in found.items():
-        assert difference.estimate == pytest.approx(ratios[name] - ratios[WHOLE], abs=1e-8)
+        assert difference.value == pytest.approx(ratios[name] - ratios[WHOLE], abs=1e-8)
     assert check.evidence.resampling == Resampling(reps=200)
     table = check.table()
     assert table.index.tolist() == list(check.backtests)
@@ -89,10 +89,10 @@ def test_the_audit_catches_the_smoothed_policy_and_passes_the_filtered_one(check
     assert filtered.table["decisions"].iloc[-1] > 100
     words = check.answer(smoothed, filtered)
     assert "the first looks ahead and the second does not look ahead" in words
-    whole = check.evidence.figures("sharpe")[WHOLE].estimate
-    share = 100.0 * check.differences[SMOOTHED].estimate / whole
+    whole = check.evidence.figures("sharpe")[WHOLE].value
+    share = 100.0 * check.differences[SMOOTHED].value / whole
     assert f"{share:+.1f}".replace("-", "−") in words
-    difference = check.differences[SMOOTHED].estimate - check.differences[FILTERED].estimate
+    difference = check.differences[SMOOTHED].value - check.differences[FILTERED].value
     assert f"is worth {difference:+.2f}, 95 % interval" in words
 
 
@@ -103,7 +103,7 @@ def test_a_smoothed_exposure_is_another_one_on_a_market_that_ends_earlier(check:
     t += market.row(check.probabilities.index[0])
     cut = SmoothedExposure.on(market.until(market.dates[t]), held, check.regimes)
     assert abs(whole.target(market.past(t))[0] - cut.target(market.past(t))[0]) > 0.3
-    assert repr(whole) == "SmoothedExposure(FixedWeights(weights=(0.6, 0.4), unlisted='pro_rata'), refit='week')"
+    assert repr(whole) == "SmoothedExposure(FixedWeights(weights=(0.6, 0.4), unlisted='pro_rata'), schedule='week')"
     assert whole.window == held.window
 
 

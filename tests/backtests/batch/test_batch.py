@@ -33,8 +33,8 @@ def differences(market: Market, configurations: list[Configuration], **how: obje
         if rule.allocation not in paths:
             paths[rule.allocation] = target_path(rule.allocation, market, start=rule.allocation.window)
     strategic = target_path(EqualWeights(), market)
-    corridors = {id(rule): rule.corridor(market, paths[rule.allocation]) for rule, *_ in configurations}
-    lanes = [Lane(corridors[id(r)], paths[r.allocation], c, lag, first) for r, c, lag, first in configurations]
+    bands_of = {id(rule): rule.no_trade_bands(market, paths[rule.allocation]) for rule, *_ in configurations}
+    lanes = [Lane(bands_of[id(r)], paths[r.allocation], c, lag, first) for r, c, lag, first in configurations]
     found = play_lanes(market, lanes, strategic, G, 252.0, **how)  # type: ignore[arg-type]
     reference = target_path_returns(strategic, market)
     wrong = []
@@ -51,14 +51,14 @@ def rules(allocation: Allocation) -> list[Rule]:
     return [
         Never(allocation),
         Calendar(allocation, "day"),
-        Calendar(allocation, "week", part=0.5),
+        Calendar(allocation, "week", fraction=0.5),
         Calendar(allocation, "month"),
         Threshold(allocation, 0.0),
         Threshold(allocation, 0.005),
         Threshold(allocation, 0.01, "edge"),
-        Threshold(allocation, 0.02, "edge", part=0.3),
+        Threshold(allocation, 0.02, "edge", fraction=0.3),
         Threshold(allocation, 0.03, Within(0.01)),
-        Threshold(allocation, 0.02, part=0.5),
+        Threshold(allocation, 0.02, fraction=0.5),
     ]
 
 
@@ -95,7 +95,7 @@ def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataOb
 
 
 def test_estimated_targets_with_refits_listings_and_halts(halting: Market) -> None:
-    allocations = [HRP(window=30, refit="week"), InverseVolatility(window=20, refit="month")]
+    allocations = [HRP(window=30, schedule="week"), InverseVolatility(window=20, schedule="month")]
     configurations = [
         (rule, Costs.bps(3, commission=cost), lag, first)
         for allocation in allocations
@@ -123,7 +123,7 @@ def test_neighbours_do_not_matter() -> None:
     targets = target_path(EqualWeights(), market)
     lanes = [
         Lane(
-            Threshold(EqualWeights(), band).corridor(market, targets),
+            Threshold(EqualWeights(), band).no_trade_bands(market, targets),
             targets,
             Costs.bps(3, commission=10),
             lag,
@@ -145,7 +145,7 @@ def test_neighbours_do_not_matter() -> None:
 def lane(market: Market, allocation: Allocation | None = None, **how: object) -> Lane:
     targets = target_path(allocation or EqualWeights(), market)
     how = {"costs": Costs.bps(len(market.assets), commission=10)} | how
-    return Lane(Threshold(allocation or EqualWeights(), 0.01).corridor(market, targets), targets, **how)  # type: ignore[arg-type]
+    return Lane(Threshold(allocation or EqualWeights(), 0.01).no_trade_bands(market, targets), targets, **how)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -166,20 +166,39 @@ def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type
         play_lanes(market, [lane(market), lane(market, **how)], target_path(EqualWeights(), market), G, 252.0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"g": float("nan")}, "g is nan: the price of tracking error"),
+        ({"g": -5.0}, "g is -5.0"),
+        ({"periods_per_year": 0}, "periods_per_year is 0"),
+        ({"workers": 0}, "workers is 0: give a whole number of threads"),
+        ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
+    market, rule = world(60, 2), Threshold(EqualWeights(), 0.01)
+    targets = target_path(rule.allocation, market)
+    lanes = [Lane(rule.no_trade_bands(market, targets), targets, Costs.bps(2))]
+    given = {"g": 5.0, "periods_per_year": 252.0} | settings
+    with pytest.raises(ConfigError, match=message):
+        play_lanes(market, lanes, targets, **given)
+
+
 def test_market_with_a_delisting_is_refused() -> None:
     market = world(100, 3)
     tradable, returns = market.tradable.copy(), market.returns.copy()
     tradable[69:, 0], returns[69:, 0] = False, 0.0
     market = delist(replace(market, tradable=tradable, returns=returns), "A", "2020-03-10", -0.3)
     targets = target_path(EqualWeights(), market)
-    lanes = [Lane(Never(EqualWeights()).corridor(market, targets), targets, Costs.bps(len(market.assets)))]
+    lanes = [Lane(Never(EqualWeights()).no_trade_bands(market, targets), targets, Costs.bps(len(market.assets)))]
     with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: lanes book no exits"):
         play_lanes(market, lanes, targets, G, 252.0)
 
 
-def test_corridor_for_another_market_is_refused() -> None:
+def test_bands_for_another_market_are_refused() -> None:
     market, other = world(100, 3), world(101, 3)
-    stray = Lane(lane(other).corridor, lane(market).targets, Costs.bps(3))
+    stray = Lane(lane(other).bands, lane(market).targets, Costs.bps(3))
     with pytest.raises(PolicyError, match=r"lane 0 .* 101 days"):
         play_lanes(market, [stray], stray.targets, G, 252.0)
 
@@ -189,8 +208,8 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
     market = world(60, 2, seed=2)
     long_short = FixedWeights((2.0, -1.4))
     targets = target_path(long_short, market)
-    corridor = Threshold(long_short, 0.001).corridor(market, targets)
-    good, bad = (Lane(corridor, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
+    bands = Threshold(long_short, 0.001).no_trade_bands(market, targets)
+    good, bad = (Lane(bands, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
     strategic = target_path(EqualWeights(), market)
     play_lanes(market, [good], strategic, G, 252.0, leverage_limit=4.0)
     words = f"lane 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"
@@ -209,7 +228,7 @@ def test_ruin_names_its_day() -> None:
     )  # fmt: skip
     allocation = FixedWeights((1.0, -0.5))
     targets = target_path(allocation, market)
-    ruined = Lane(Never(allocation).corridor(market, targets), targets, Costs.bps(2))
+    ruined = Lane(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
     with pytest.raises(PolicyError, match=f"lane 0 cannot go on at {market.dates[3]:%Y-%m-%d}"):
         play_lanes(market, [ruined], target_path(EqualWeights(), market), G, 252.0, leverage_limit=2.0)
 
@@ -218,6 +237,6 @@ def test_lane_that_only_holds_cash_has_no_sharpe_ratio() -> None:
     market = world(60, 2)
     allocation = FixedWeights((0.0, 0.0))
     targets = target_path(allocation, market)
-    still = Lane(Never(allocation).corridor(market, targets), targets, Costs.bps(2))
+    still = Lane(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
     with pytest.raises(DataError, match="Sharpe ratio of lane 0"):
         play_lanes(market, [still], target_path(EqualWeights(), market), G, 252.0)

@@ -11,7 +11,7 @@ from backtests.commands.report import fits
 from backtests.comparison.comparison import compare, fit, measure_by, play, training_days
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.scores import losses
+from backtests.evaluation.benchmark import losses
 from backtests.pages.tearsheet import sheet_numbers
 from backtests.runs.folder import Run
 from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold
@@ -40,7 +40,7 @@ costs:
 test_start: {START}
 policies:
   band: {{rule: threshold, band: 0.02, to: edge}}
-  quarterly: {{rule: calendar, every: quarter}}
+  quarterly: {{rule: calendar, schedule: quarter}}
   tuned: {{rule: tuned, bands: [0.02, 0.05], to: [0.0]}}
 """
 EDGE = Threshold(FixedWeights((0.6, 0.4)), 0.02, "edge")

@@ -20,7 +20,7 @@ REBALANCE = [sys.executable, "-c", "from backtests.cli import main; main()"]
 PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 SMALL = f"""
 portfolio: {PORTFOLIO}
-rules: {{calendar: {{every: [month, quarter]}}, threshold: {{band: 0.02, to: [target, edge]}}}}
+rules: {{calendar: {{schedule: [month, quarter]}}, threshold: {{band: 0.02, to: [target, edge]}}}}
 allocations: {{strategic: , hrp: {{window: 252}}}}
 cost_multiples: [1, 3]
 keep: {{best: 1, configurations: [0]}}
@@ -84,7 +84,7 @@ def test_the_results_are_those_of_the_portfolios_own_backtests(reports: Path) ->
     """The file's `quarterly` and `threshold_edge` are configurations of the sweep; a wealth of 1 only scales them."""
     portfolio, table = load_portfolio(PORTFOLIO), pd.read_parquet(run_in(reports) / "results.parquet")
     rows = table[(table["allocation"] == "strategic") & (table["cost_multiple"] == 1.0)]
-    for name, row in (("quarterly", rows["every"] == "quarter"), ("threshold_edge", rows["to"] == 1.0)):
+    for name, row in (("quarterly", rows["calendar"] == "quarter"), ("threshold_edge", rows["to"] == 1.0)):
         played = play(portfolio, portfolio.policies[name], name)
         figures = score(played, measure_by(portfolio, portfolio.market)).figures(played.dates)
         for metric in ("growth", "sharpe", "max_drawdown", "tracking_error", "J", "turnover", "cost", "trades"):
@@ -114,7 +114,7 @@ def test_the_summary_says_how_much_was_played_and_what_is_best(reports: Path) ->
 
 SAMPLE = f"""
 portfolio: {PORTFOLIO}
-rules: {{calendar: {{every: [month, quarter]}}, threshold: {{band: {{from: 0.005, to: 0.1}}, to: [target, edge]}}}}
+rules: {{calendar: {{schedule: [month, quarter]}}, threshold: {{band: {{from: 0.005, to: 0.1}}, to: [target, edge]}}}}
 cost_multiples: {{from: 0.5, to: 5}}
 lags: [0, 1]
 sample: {{size: 32, seed: 1, kind: sobol}}

@@ -19,7 +19,7 @@ lines:
   BB: {asset_class: stock, target: 0.4, range: [0.2, 0.6], holdings: 400_000}
 costs: {stock: {commission_bps: 1, half_spread_bps: 1}}
 test_start: 2020-03-02
-policies: {quarterly: {rule: calendar, every: quarter}, wide: {rule: threshold, band: 0.9}}
+policies: {quarterly: {rule: calendar, schedule: quarter}, wide: {rule: threshold, band: 0.9}}
 """
 
 
@@ -57,7 +57,7 @@ def test_a_backtest_warns_of_a_halt_of_cash_that_earns_nothing_and_of_a_policy_t
 
 def test_a_sweep_warns_of_the_same_data_and_keeps_it_in_its_summary(desk: Path) -> None:
     file = desk.parent / "bands.yaml"
-    axes = "portfolio: desk.yaml\nrules: {calendar: {every: [month, quarter]}}\n"
+    axes = "portfolio: desk.yaml\nrules: {calendar: {schedule: [month, quarter]}}\n"
     file.write_text(axes + "starts: [2020-03-02, 2020-09-01]\n")
     made = make_sweep(file, reports=desk.parent / "reports")
     kept = (made.folder / "summary.txt").read_text()

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from simulated import measured_by, world
 
-from backtests.comparison.tuning import Tuned, played, thresholds_tried, tune, with_seen
+from backtests.comparison.tuning import Tuned, played, thresholds_tried, tune, with_last_day
 from backtests.engine import backtest
-from backtests.evaluation.scores import losses
+from backtests.evaluation.benchmark import losses
 from backtests.sweeps import Arena, Choices, Plan, Strategic, sweep, threshold
 from research.accounting import Costs, Flows
 from research.allocation import HRP, EqualWeights, FixedWeights
@@ -75,7 +75,7 @@ def test_candidate_with_the_lowest_j_is_kept(market: Market) -> None:
 def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     """Grids and rules of several allocations, all on the days on which the last of them has its window."""
     past = market.until(market.dates[499])
-    rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, refit="month"), 0.02)]
+    rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, schedule="month"), 0.02)]
     card = tune([GRID, *rules], desk(market, costs)).card
     every = [threshold(HELD, band, to) for band in (0.01, 0.02, 0.04, 0.08) for to in (0.0, 0.5, 1.0)]
     expected = [by_hand(rule, past, costs, start=61) for rule in [*every, *rules]]
@@ -210,7 +210,7 @@ def test_costs_by_the_day_are_charged_from_where_they_are_known(market: Market) 
 )
 def test_what_was_tuned_is_not_played_from_before_what_it_saw(market: Market, rule: Rule) -> None:
     policy = tune([rule], desk(market)).policy
-    assert policy.seen == market.dates[499]
+    assert policy.fitted_until == market.dates[499]
     of_policy, of_rule = (backtest(market, p, COSTS, start=market.dates[500]) for p in (policy, rule))
     np.testing.assert_array_equal(of_policy.net_returns, of_rule.net_returns)
     with pytest.raises(PolicyError, match="it knows what comes after"):
@@ -222,16 +222,16 @@ def test_what_was_tuned_is_not_played_from_before_what_it_saw(market: Market, ru
 
 def test_rule_that_was_tuned_is_of_its_class_and_has_one_field_more() -> None:
     rule, seen = Threshold(HELD, 0.02, "edge"), pd.Timestamp("2020-05-01")
-    policy = with_seen(rule, seen)
+    policy = with_last_day(rule, seen)
     assert isinstance(policy, Threshold)
-    assert repr(policy) == f"Fitted{rule!r}"[:-1] + f", seen={seen!r})"
+    assert repr(policy) == f"Fitted{rule!r}"[:-1] + f", fitted_until={seen!r})"
     assert policy != rule
-    assert policy == with_seen(rule, seen)
-    assert hash(policy) == hash(with_seen(rule, seen))
-    assert replace(policy, band=0.03).seen == seen
+    assert policy == with_last_day(rule, seen)
+    assert hash(policy) == hash(with_last_day(rule, seen))
+    assert replace(policy, band=0.03).fitted_until == seen
     assert pickle.loads(pickle.dumps(policy)) == policy
-    assert with_seen(policy, seen + pd.Timedelta(days=1)).seen == pd.Timestamp("2020-05-02")
-    assert with_seen(policy, seen - pd.Timedelta(days=1)).seen == seen
+    assert with_last_day(policy, seen + pd.Timedelta(days=1)).fitted_until == pd.Timestamp("2020-05-02")
+    assert with_last_day(policy, seen - pd.Timedelta(days=1)).fitted_until == seen
 
 
 def test_rule_that_is_no_dataclass_cannot_say_what_it_saw(market: Market) -> None:
@@ -275,9 +275,9 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
         (Choices(threshold, band=0.01), {"band": 0.01}, ()),  # it was not chosen
         (Choices(threshold, band=0.01, to=(0.0, 1.0)), {"destination": 0.0}, ()),
         (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)", "to (0.25)")),
-        (Choices(Threshold, band=0.01, part=(0.5, 0.75, 1.0)), {"part": 1.0}, ()),
-        (Choices(Threshold, band=0.01, part=(0.5, 0.75, 1.0)), {"part": 0.5}, ("part (0.5)",)),
-        (Choices(Calendar, every=("week", "month")), {"every": "month"}, ()),  # words have no edge
+        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 1.0}, ()),
+        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 0.5}, ("fraction (0.5)",)),
+        (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
         ([Threshold(HELD, 0.01), Threshold(HELD, 0.02)], {"band": 0.02}, ()),  # nor has a list
     ],
 )

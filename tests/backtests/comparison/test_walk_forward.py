@@ -92,7 +92,7 @@ def test_a_fold_is_the_policy_that_was_fitted_before_it(portfolio: Portfolio, tu
 def test_the_folds_make_up_the_whole(learned: WalkForward) -> None:
     folds = learned.folds()
     assert folds["sessions"].sum() == len(learned.score.losses)
-    assert np.average(folds["J"], weights=folds["sessions"]) == pytest.approx(learned.score.J)
+    assert np.average(folds["J"], weights=folds["sessions"]) == pytest.approx(learned.score["J"])
     assert "walked forward: J" in repr(learned)
 
 

@@ -160,8 +160,8 @@ def policy_of(rule: Rule, allocation: FixedWeights) -> Policy:
     if rule.every == "never":
         return Never(allocation)
     if rule.band == 0.0:
-        return Calendar(allocation, rule.every, part=rule.part)
-    return Threshold(allocation, rule.band, Within(rule.box), part=rule.part)
+        return Calendar(allocation, rule.every, fraction=rule.part)
+    return Threshold(allocation, rule.band, Within(rule.box), fraction=rule.part)
 
 
 @cache

@@ -198,8 +198,8 @@ def engine_policy(rule: Rule, allocation: FixedWeights) -> Never | Calendar | Th
     if rule.every == "never":
         return Never(allocation)
     if rule.band == 0.0:
-        return Calendar(allocation, rule.every, part=rule.part)
-    return Threshold(allocation, rule.band, Within(rule.box), part=rule.part)
+        return Calendar(allocation, rule.every, fraction=rule.part)
+    return Threshold(allocation, rule.band, Within(rule.box), fraction=rule.part)
 
 
 def made(world: World, make_market: Callable[..., Market]) -> tuple[Market, np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Playing a policy: three days by hand, the compiled loop against the daily one, invariants of a path, and refusals."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,10 +19,11 @@ from research.market import Market
 from research.rules import (
     BestPoint,
     Calendar,
-    Corridor,
+    CompiledRule,
     CostBenefit,
     GroupThreshold,
     Never,
+    NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
     Threshold,
@@ -40,7 +42,7 @@ DATES = "2018-01-02"
 
 @pytest.fixture(params=["compiled", "by day"])
 def play(request: pytest.FixtureRequest, by_day: ByDay) -> Callable[..., Backtest]:
-    """`backtest`, once with the policy's corridor and once without."""
+    """`backtest`, once with the policy's no-trade bands and once without."""
 
     def play(market: Market, policy: Policy, costs: Costs, **more: object) -> Backtest:
         return backtest(market, policy if request.param == "compiled" else by_day(policy), costs, **more)
@@ -130,9 +132,9 @@ def test_half_of_the_way_is_gone_on_each_of_two_days(make_market: MakeMarket, pl
     With a band of 3 points it is still 5 points over on the second day, and goes to 0.525; then it is inside.
     """
     market = make_market(np.array([[0.0, 0.0], [0.2, -0.2], [0.0, 0.0], [0.0, 0.0]]))
-    wide = play(market, Threshold(HALVES, 0.08, part=0.5), Costs.bps(2), lag=0)
+    wide = play(market, Threshold(HALVES, 0.08, fraction=0.5), Costs.bps(2), lag=0)
     assert wide.weights["A00"].tolist() == pytest.approx([0.5, 0.55, 0.55, 0.55], abs=1e-15)
-    narrow = play(market, Threshold(HALVES, 0.03, part=0.5), Costs.bps(2), lag=0)
+    narrow = play(market, Threshold(HALVES, 0.03, fraction=0.5), Costs.bps(2), lag=0)
     assert narrow.weights["A00"].tolist() == pytest.approx([0.5, 0.55, 0.525, 0.525], abs=1e-15)
 
 
@@ -142,7 +144,7 @@ def test_a_calendar_that_goes_part_of_the_way_does_so_once_a_month(
     """Half of the way at each month's end, rows 20 and 39 from 31 January 2018 on: it is never quite there."""
     returns = np.zeros((60, 2))
     returns[3] = [0.2, -0.2]
-    result = play(make_market(returns), Calendar(HALVES, "month", part=0.5), Costs.bps(2))
+    result = play(make_market(returns), Calendar(HALVES, "month", fraction=0.5), Costs.bps(2))
     assert result.ledger.asked.tolist() == [20, 39]
     left = result.weights["A00"].to_numpy()[[20, 21, 39, 40]] - 0.5
     assert left == pytest.approx([0.1, 0.05, 0.05, 0.025], abs=1e-14)
@@ -179,47 +181,47 @@ RULES: dict[str, Policy] = {
     "never": Never(FIVE),
     "day": Calendar(FIVE, "day"),
     "week": Calendar(EqualWeights(), "week"),
-    "month": Calendar(InverseVolatility(window=20, refit="week"), "month"),
+    "month": Calendar(InverseVolatility(window=20, schedule="week"), "month"),
     "quarter": Calendar(FIVE, "quarter"),
     "year": Calendar(FIVE, "year"),
-    "month, a third of the way": Calendar(FIVE, "month", part=1 / 3),
+    "month, a third of the way": Calendar(FIVE, "month", fraction=1 / 3),
     "band": Threshold(FIVE, 0.02),
     "band of zero": Threshold(EqualWeights(), 0.0),
     "edge": Threshold(FIVE, 0.02, "edge"),
     "within": Threshold(EqualWeights(), 0.02, Within(0.0175)),
-    "edge of an estimate": Threshold(InverseVolatility(window=20, refit="month"), 0.01, "edge"),
-    "edge, half of the way": Threshold(FIVE, 0.02, "edge", part=0.5),
+    "edge of an estimate": Threshold(InverseVolatility(window=20, schedule="month"), 0.01, "edge"),
+    "edge, half of the way": Threshold(FIVE, 0.02, "edge", fraction=0.5),
     "a quarter in three tranches": Calendar(FIVE, "quarter", tranches=3),
     "a month of an estimate in four tranches": Calendar(
-        InverseVolatility(window=20, refit="month"), "month", tranches=4, offset=-1
+        InverseVolatility(window=20, schedule="month"), "month", tranches=4, offset=-1
     ),
     "wednesdays": Calendar(FIVE, "wednesday"),
     "every 17 sessions, two later": Calendar(FIVE, 17, offset=2),
-    "band or month": Threshold(FIVE, 0.03, "edge", review="month"),
-    "band in a second week's session": Threshold(EqualWeights(), 0.01, check="week", offset=1),
+    "band or month": Threshold(FIVE, 0.03, "edge", review_schedule="month"),
+    "band in a second week's session": Threshold(EqualWeights(), 0.01, schedule="week", offset=1),
     "rests": Threshold(FIVE, 0.005, cooldown=7),
-    "rests, half of the way": Threshold(FIVE, 0.01, "edge", part=0.5, cooldown=3),
+    "rests, half of the way": Threshold(FIVE, 0.01, "edge", fraction=0.5, cooldown=3),
     "volatilities": Threshold(EqualWeights(), 0.3, Within(0.2), kind="volatility", cap=0.03, returns=20),
     "only what is past, pro rata": Threshold(FIVE, 0.01, lines="breaching"),
     "only what is past, by cash": Threshold(FIVE, 0.01, "edge", lines="breaching", payer="cash"),
     "only what is past, by a line": Threshold(FIVE, 0.01, Within(0.005), lines="breaching", payer="A02"),
     "a capped band": Threshold(EqualWeights(), 0.01, turnover_cap=0.01),
-    "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, part=0.5),
+    "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, fraction=0.5),
     "groups": GroupThreshold(FIVE, "asset_class", 0.02),
     "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),
     "groups and lines": GroupThreshold(EqualWeights(), "sector", 0.015, Within(0.01), lines=0.02),
     "tracking error": TrackingError(FIVE, 0.008, returns=20),
     "tracking error of an estimate, shrunk": TrackingError(
-        InverseVolatility(window=20, refit="month"), 0.01, returns=30, part=0.4, cooldown=2
+        InverseVolatility(window=20, schedule="month"), 0.01, returns=30, fraction=0.4, cooldown=2
     ),
     "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, returns=20),
-    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, check="week", returns=20),
+    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, schedule="week", returns=20),
     "best point of an estimate, capped": BestPoint(
-        InverseVolatility(window=20, refit="month"), g=20.0, horizon=1.0, check=10, returns=30, turnover_cap=0.03
+        InverseVolatility(window=20, schedule="month"), g=20.0, horizon=1.0, schedule=10, returns=30, turnover_cap=0.03
     ),
     "no-trade region": NoTradeRegion(FIVE, g=50.0, returns=20),
     "no-trade region by the week, to target": NoTradeRegion(
-        EqualWeights(), g=20.0, to="target", check="week", returns=20, turnover_cap=0.02
+        EqualWeights(), g=20.0, to="target", schedule="week", returns=20, turnover_cap=0.02
     ),
 }
 
@@ -246,7 +248,7 @@ REGION = {"mean": np.zeros(2), "covariance": np.eye(2) * VARIANCE, "g": 5.0, "in
 OF_TWO: dict[str, Policy] = {
     "optimal": OptimalRegion(TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), **REGION)),
     "optimal with a ticket, half of the way": OptimalRegion(
-        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=2e-5, **REGION), part=0.5
+        TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), ticket=2e-5, **REGION), fraction=0.5
     ),
 }
 
@@ -268,7 +270,7 @@ def test_an_optimal_region_is_played_both_ways_to_the_bit(
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 @pytest.mark.parametrize("name", RULES)
-def test_a_corridor_and_its_rule_asked_day_by_day_are_equal_to_the_bit(
+def test_no_trade_bands_and_their_rule_asked_day_by_day_are_equal_to_the_bit(
     make_market: MakeMarket, by_day: ByDay, name: str, lag: int
 ) -> None:
     market, costs, rule = (
@@ -291,7 +293,9 @@ def test_every_rule_of_the_house_is_played_both_ways() -> None:
     from research import rules
 
     exported = [getattr(rules, name) for name in rules.__all__]
-    deciding = {rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule)}
+    deciding = {
+        rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule) and not inspect.isabstract(rule)
+    }
     assert deciding == {type(rule) for rule in (RULES | OF_TWO).values()}
 
 
@@ -317,7 +321,7 @@ def test_holding_is_the_closed_form_of_holding(noise: Market) -> None:
 
 
 @dataclass(frozen=True)
-class OnDays:
+class OnDays(CompiledRule):
     """A rule, asked on the days of a calendar only."""
 
     rule: Threshold
@@ -327,9 +331,9 @@ class OnDays:
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
-        days = self.calendar.corridor(market, targets).asked
-        return dataclasses.replace(self.rule.corridor(market, targets), asked=days)
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
+        days = self.calendar.no_trade_bands(market, targets).asked
+        return dataclasses.replace(self.rule.no_trade_bands(market, targets), asked=days)
 
 
 @pytest.mark.parametrize("to", ["target", "edge", Within(0.0)])
@@ -418,7 +422,7 @@ HALVES_OF_FOUR = FixedWeights((0.5, 0.5, 0.0, 0.0))
 
 
 def test_without_a_start_the_test_begins_after_the_first_complete_window(noise: Market) -> None:
-    result = backtest(noise, Never(InverseVolatility(window=30, refit="month")), Costs.bps(4))
+    result = backtest(noise, Never(InverseVolatility(window=30, schedule="month")), Costs.bps(4))
     assert result.first == 30
     assert result.targets.seen[0] == 30
 
@@ -433,7 +437,7 @@ def test_a_portfolio_opens_in_given_weights(noise: Market) -> None:
 def test_the_path_of_targets_may_be_handed_on(noise: Market) -> None:
     from research.allocation import target_path
 
-    rule = Calendar(InverseVolatility(window=30, refit="month"), "month")
+    rule = Calendar(InverseVolatility(window=30, schedule="month"), "month")
     targets = target_path(rule.allocation, noise, start=60)
     given = backtest(noise, rule, Costs.bps(4, commission=1), start=noise.dates[61], targets=targets)
     made = backtest(noise, rule, Costs.bps(4, commission=1), start=noise.dates[61])
@@ -514,7 +518,7 @@ def test_a_test_outside_the_data_is_refused(noise: Market, start: str) -> None:
 def test_a_test_before_the_first_target_is_refused(noise: Market) -> None:
     from research.allocation import target_path
 
-    rule = Never(InverseVolatility(window=30, refit="month"))
+    rule = Never(InverseVolatility(window=30, schedule="month"))
     with pytest.raises(DataError, match="too short"):
         backtest(noise, rule, Costs.bps(4), start=noise.dates[10])
     targets = target_path(rule.allocation, noise, start=60)
@@ -586,7 +590,7 @@ def test_a_policy_sees_the_close_and_nothing_that_it_could_change(noise: Market)
         def decide(self, view: View) -> Hold | Trade:
             seen.append(view)
             if view.past.t == 3:
-                return Trade(view.target, view.target, Why("once", CASH, 0.5, 0.25), part=0.5)
+                return Trade(view.target, view.target, Why("once", CASH, 0.5, 0.25), fraction=0.5)
             return Hold(Why("waits"))
 
     result = backtest(noise, Looks(), Costs.bps(4, commission=1))
@@ -684,7 +688,7 @@ def shortfalls(make_market: MakeMarket, policy: Policy) -> tuple[float, float, f
         Calendar(FixedWeights((0.4, 0.3, 0.2, 0.0)), "week"),
         Threshold(FixedWeights((0.25,) * 4), 0.01),
         Threshold(FixedWeights((0.4, 0.3, 0.2, 0.0)), 0.005, "edge"),
-        Calendar(InverseVolatility(window=10, refit="week"), "week"),
+        Calendar(InverseVolatility(window=10, schedule="week"), "week"),
     ],
     ids=["never", "week", "band", "edge", "estimate"],
 )

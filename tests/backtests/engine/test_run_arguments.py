@@ -15,13 +15,13 @@ from research.allocation import ConstantExposure, EqualWeights, TargetPath, Vola
 from research.errors import ConfigError, PolicyError
 from research.learning import Universal
 from research.market import Market
-from research.rules import Calendar, Corridor, Threshold, TrackingError
+from research.rules import Calendar, CompiledRule, NoTradeBands, Threshold, TrackingError
 from research.rules.estimates import check_year
 
 
 @dataclass(frozen=True)
-class Changed:
-    """A threshold whose corridor is tampered with."""
+class Changed(CompiledRule):
+    """A threshold whose no-trade bands are tampered with."""
 
     changes: dict[str, Any]
     allocation: EqualWeights = field(default_factory=EqualWeights)
@@ -29,26 +29,26 @@ class Changed:
     def decide(self, view: View) -> Hold | Trade:
         raise AssertionError("played compiled")
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs) -> Corridor:
-        whole = Threshold(self.allocation, 0.01).corridor(market, targets)
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
+        whole = Threshold(self.allocation, 0.01).no_trade_bands(market, targets)
         return replace(whole, **{name: change(getattr(whole, name)) for name, change in self.changes.items()})
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"lower": lambda a: a + 3.0}, r"row 0 of a corridor has the box \[3\.\d+"),
+        ({"lower": lambda a: a + 3.0}, r"row 0 of no-trade bands has the box \[3\.\d+"),
         ({"upper": lambda a: a * np.nan}, "has the box"),
         ({"trigger_upper": lambda a: a - 1.0}, "has the box"),
-        ({"lower": lambda a: a[:, :2]}, r"lower of a corridor has shape \(1, 2\)"),
-        ({"asked": lambda a: a[:-1]}, "corridor for 3 lines and 299 days, the market 3 and 300"),
+        ({"lower": lambda a: a[:, :2]}, r"lower of no-trade bands has shape \(1, 2\)"),
+        ({"asked": lambda a: a[:-1]}, "no-trade bands for 3 lines and 299 days, the market 3 and 300"),
         (
             {"lower": lambda a: a + 1.0, "upper": lambda a: a + 1.0},
             "gross weights of 4.0000 at least, past the leverage",
         ),
     ],
 )
-def test_a_corridor_that_cannot_be_booked_is_refused(changes: dict[str, Any], said: str) -> None:
+def test_no_trade_bands_that_cannot_be_booked_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):
         backtest(world(), Changed(changes), Costs.bps(3))
 
@@ -150,13 +150,13 @@ MONTHS = thinned(pd.date_range("2015-01-01", "2024-12-31", freq="BME"))
     ("rule", "said"),
     [
         # By hand: a month's last weekday is a Friday in 25 of the 59 months from January 2020 to November 2024.
-        (Calendar(EQUAL, "month"), "every of Calendar is 'month', and of its 59 sessions on 24/5 from 2020-01-03 to "
+        (Calendar(EQUAL, "month"), "schedule of Calendar is 'month', and of its 59 sessions on 24/5 from 2020-01-03 to "
          "2024-12-27 only 25 are rows of market 'thinned': it would miss the others. Give rows of every session, or a "
          "schedule that fits the rows, such as 'week'"),
-        (Calendar(EQUAL, "monday"), "every of Calendar is 'monday', and of its 260 sessions"),
-        (Calendar(EQUAL, "week", offset=1), "every of Calendar is 'week', and"),
-        (Threshold(EQUAL, 0.02, check="month"), "check of Threshold is 'month', and"),
-        (Threshold(EQUAL, 0.02, review="quarter"), "review of Threshold is 'quarter', and"),
+        (Calendar(EQUAL, "monday"), "schedule of Calendar is 'monday', and of its 260 sessions"),
+        (Calendar(EQUAL, "week", offset=1), "schedule of Calendar is 'week', and"),
+        (Threshold(EQUAL, 0.02, schedule="month"), "schedule of Threshold is 'month', and"),
+        (Threshold(EQUAL, 0.02, review_schedule="quarter"), "review_schedule of Threshold is 'quarter', and"),
         (TrackingError(EQUAL, returns=20), "returns of TrackingError is 20, counted anew at each month's end, and"),
     ],
     ids=repr,

@@ -28,7 +28,7 @@ REPLAYED: dict[str, tuple[Policy, dict[str, object]]] = {
     "month": (Calendar(TARGET, "month"), {"nav": 1e6}),
     "band": (Threshold(FixedWeights((0.5, 0.5, 0.0)), 0.03), {"start": "2018-03-05", "lag": 2}),
     "edge": (Threshold(TARGET, 0.02, "edge"), {"lag": 0, "nav": 250.0}),
-    "half of the way": (Threshold(TARGET, 0.02, part=0.5), {}),
+    "half of the way": (Threshold(TARGET, 0.02, fraction=0.5), {}),
 }
 
 

@@ -2,8 +2,7 @@
 
 import io
 import re
-from dataclasses import replace
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,20 +12,17 @@ from simulated import world
 from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
+from backtests.evaluation.backtest_figures import backtest_table
 from backtests.evaluation.evidence import Resampling, paired_evidence
+from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
-from backtests.evaluation.tables import (
-    ROWS,
-    backtest_table,
-    csv_text,
-    distinguished,
-    finding,
-    rule_words,
-)
-from research.accounting import Costs, Flows
-from research.allocation import HRP, FixedWeights
+from backtests.evaluation.words import distinguished, finding
+from backtests.runs.formats import csv_text
+from research.accounting import Costs, Flows, Hold, View
+from research.allocation import HRP, Allocation, FixedWeights
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold, Within
+from research.rules.protocol import long_name
 
 TARGET = FixedWeights((0.6, 0.4))
 
@@ -74,8 +70,8 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
     text = comparison_text(comparison)
     for name, s in comparison.scores.items():
         line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(kept|broken)$", line))
-        assert f"{s.J:.2f}" in line
-        assert f"{100 * s.growth:.2f}" in line
+        assert f"{s['J']:.2f}" in line
+        assert f"{100 * s['growth']:.2f}" in line
     difference = comparison.evidence.differences("J")["threshold"]
     assert f"[{difference.lower:.2f}, {difference.upper:.2f}]".replace("-", "−") in text
     assert difference.verdict in text
@@ -95,10 +91,10 @@ def test_a_backtest_shows_its_own_figures(comparison) -> None:
     played = comparison.backtests["threshold"]
     table = backtest_table(played)
     s = score(played, comparison.yardstick)
-    assert table.loc["Growth", "value"] == pytest.approx(100.0 * s.growth)
-    assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s.tracking_error_own)
+    assert table.loc["Growth", "value"] == pytest.approx(100.0 * s["growth"])
+    assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s["tracking_error_own"])
     assert table.loc["Cost", "unit"] == "bp a year"
-    assert ROWS["J"].label not in table.index
+    assert METRICS["J"].label not in table.index
     assert played.summary().equals(table)
     assert "not recovered" in repr(played) or "recovered 20" in repr(played)
 
@@ -140,14 +136,25 @@ def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> Non
     assert "No figures: " in played._repr_html_()
 
 
+@dataclass(frozen=True)
+class Own:
+    """A user's own rule."""
+
+    allocation: Allocation = TARGET
+    words: str = "of something else"
+
+    def decide(self, view: View) -> Hold:
+        return Hold()
+
+
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
         (Never(TARGET), "never trades"),
         (Calendar(TARGET, "month"), "each month, to target"),
-        (Calendar(TARGET, "week", part=0.5), "each week, to target, 50\u202f% of the way"),
+        (Calendar(TARGET, "week", fraction=0.5), "each week, to target, 50\u202f% of the way"),
         (Threshold(TARGET, 0.02), "past 2 points, to target"),
-        (Threshold(TARGET, 0.02, check="month"), "past 2 points, to target, checked each month"),
+        (Threshold(TARGET, 0.02, schedule="month"), "past 2 points, to target, checked each month"),
         (Threshold(TARGET, 0.0215, to="edge"), "past 2.15 points, to the edge"),
         (Threshold(TARGET, 0.02, to=Within(0.0175)), "past 2 points, to within 1.75"),
         (
@@ -159,11 +166,12 @@ def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> Non
             "past 25\u202f% of its target or 5 points, to target",
         ),
         (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
-        (SimpleNamespace(words="box learned, asked each week", allocation=TARGET), "box learned, asked each week"),
+        (Own(), "Own"),
+        (Own(HRP(window=63)), "HRP of 63 days; Own"),
     ],
 )
 def test_what_a_policy_does_is_said_in_words(policy, words) -> None:
-    assert rule_words(policy, TARGET) == words
+    assert long_name(policy, TARGET) == words
 
 
 HOSTILE = ["=cmd()", "+1", "-1+2", "@SUM(A1)", "\tx", "\rx"]

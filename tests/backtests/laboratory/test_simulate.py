@@ -10,7 +10,9 @@ from laws import bootstrap, garch, gbm, merton
 from scipy.stats import ttest_rel
 from simulated import world
 
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.scores import score
 from backtests.laboratory import simulate as module
 from backtests.laboratory.simulate import Laboratory, difference, estimate, play
 from research.accounting import Costs
@@ -18,18 +20,18 @@ from research.allocation import HRP, FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
 from research.risk import GBM, StationaryBootstrap
 from research.rules import Calendar, Never, Threshold
+from research.rules.band_destination import Within
 from research.rules.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
-from research.rules.within import Within
 
 HALF = FixedWeights((0.5, 0.3))
 RULES = {
     "never": Never(HALF),
     "week": Calendar(HALF, "week"),
-    "month, part of the way": Calendar(HALF, "month", part=0.5),
+    "month, part of the way": Calendar(HALF, "month", fraction=0.5),
     "edge": Threshold(HALF, 0.01, "edge"),
     "target": Threshold(HALF, 0.01),
-    "within": Threshold(HALF, 0.01, Within(0.004), part=0.7),
-    "relative": Threshold(HALF, 0.05, kind="relative", check="week"),
+    "within": Threshold(HALF, 0.01, Within(0.004), fraction=0.7),
+    "relative": Threshold(HALF, 0.05, kind="relative", schedule="week"),
 }
 PLAIN = Costs.bps(2, commission=5, half_spread=[5, 1])
 TICKETS = Costs(np.full(2, 1e-3), np.zeros(2), ticket=np.full(2, 2e-5))  # of a wealth of 1
@@ -117,14 +119,14 @@ class AsDecided(Threshold):
 class Winner:
     """All in the line that did best so far."""
 
-    refit = "month"
+    schedule = "month"
     window = 0
 
     def target(self, past):
         return np.eye(2)[int(np.argmax(past.returns.sum(axis=0)))]
 
 
-def test_a_policy_without_a_corridor_has_the_same_figures():
+def test_a_policy_without_no_trade_bands_has_the_same_figures():
     laboratory = small(paths=3, days=60, warm_up=10)
     compiled, slow = (play(laboratory, kind(HALF, 0.01, "edge")) for kind in (Threshold, AsDecided))
     for name in ("cost", "tracking", "turnover", "events", "deviation"):
@@ -132,7 +134,7 @@ def test_a_policy_without_a_corridor_has_the_same_figures():
     assert compiled.events.max() > 0
 
 
-def test_a_rule_that_reads_returns_is_played_with_the_corridor_of_each_path():
+def test_a_rule_that_reads_returns_is_played_with_the_bands_of_each_path():
     for rule in (
         Calendar(Winner(), "month"),
         Calendar(HALF, "month", tranches=3),
@@ -244,7 +246,7 @@ def test_closed_forms_would_notice_a_cost_that_is_charged_twice(sixty):
 def test_bounds_are_those_of_students_paired_t():
     one, other = (play(small(), RULES[name]) for name in ("edge", "target"))
     found, theirs = difference(one, other, "turnover", level=0.9), ttest_rel(one.turnover, other.turnover)
-    assert found.mean == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
+    assert found.value == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
     assert found[2:] == pytest.approx(theirs.confidence_interval(0.9), rel=1e-9)
     assert found.mean / found.error == pytest.approx(theirs.statistic, rel=1e-9)
 
@@ -253,7 +255,8 @@ def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):
     shorter = replace(sixty, paths=200)
     one, other = (play(shorter, Threshold(ONE, h, "edge")) for h in (H, 1.1 * H))
     assert difference(one, other).error < 0.35 * estimate(one.J).error
-    assert difference(one, one) == (0.0, 0.0, 0.0, 0.0)
+    assert difference(one, one) == Estimate(0.0, 0.0, 0.0, 0.95)
+    assert difference(one, one).error == 0.0
 
 
 def test_the_summary_has_a_row_a_figure():

@@ -9,7 +9,7 @@ import pytest
 from learned import carded, two_lines
 
 from backtests.engine import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
 from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_no_optimum
 from backtests.pages.policy_catalog import holds_words
 from research.arrays import Array
@@ -25,7 +25,7 @@ def policy() -> LearnedPolicy:
 
 
 def still(one: LearnedPolicy) -> LearnedPolicy:
-    """The same with a network that answers zero: the closed form's boxes."""
+    """The same with a network that answers zero: the closed-form bands."""
     return replace(one, net=network([np.zeros_like(array) for array in one.net[:6]]))
 
 

@@ -14,8 +14,9 @@ from learned import COSTS, YEAR, G, carded, two_lines
 
 from backtests.comparison.comparison import Fitted
 from backtests.engine import backtest
+from backtests.evaluation.benchmark import Yardstick
 from backtests.evaluation.evidence import drawn_means
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.scores import score
 from backtests.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
 from backtests.learned.results import DRAWS, RESULTS, read_policies, results_of, write_results
 from backtests.pages.policy_card import policy_pictures, write_card
@@ -50,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = results_of(Fitted(training.policy, training=training), played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]
-    assert found["seeds"]["2"]["J"] == one.J
+    assert found["seeds"]["2"]["J"] == one["J"]
     assert found["seeds"]["2"]["J_lower"] == np.quantile(drawn_means(one.losses[:, None], DRAWS), 0.025)
     return folder
 

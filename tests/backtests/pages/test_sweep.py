@@ -319,7 +319,7 @@ def test_an_axis_names_its_values_and_those_without_one(table) -> None:
     codes = dict(zip(band["tickvals"], band["ticktext"], strict=True))
     for value, code in zip(table["band"], band["values"], strict=True):
         assert codes[code] == ("none" if value != value else f"{100 * value:g} %")
-    assert axis_scale(table, "every")["ticktext"] == ["none", "week", "month", "quarter"]
+    assert axis_scale(table, "calendar")["ticktext"] == ["none", "week", "month", "quarter"]
 
 
 def test_a_metric_goes_by_ratio_where_its_values_are_far_apart(table) -> None:

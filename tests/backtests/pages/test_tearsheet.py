@@ -227,8 +227,8 @@ def test_the_numbers_behind_growth_are_those_of_the_backtests(folder, comparison
         )
         assert own["drawdown"].min() == pytest.approx(comparison.scores[name].drawdown.depth, rel=1e-10)
         years = len(played.net_returns) / 252.0
-        assert own["turnover"].sum() / years == pytest.approx(comparison.scores[name].turnover, rel=1e-9)
-        assert own["cumulative_cost_bp"].iloc[-1] / years == pytest.approx(comparison.scores[name].cost, rel=1e-9)
+        assert own["turnover"].sum() / years == pytest.approx(comparison.scores[name]["turnover"], rel=1e-9)
+        assert own["cumulative_cost_bp"].iloc[-1] / years == pytest.approx(comparison.scores[name]["cost"], rel=1e-9)
 
 
 def test_the_numbers_behind_differences_are_the_evidence(folder, comparison) -> None:
@@ -248,8 +248,8 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
         assert years[name].to_numpy() == pytest.approx(values, rel=1e-10)
     costs = csv(folder, "costs").set_index("policy")
     for name, s in comparison.scores.items():
-        assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s.cost, rel=1e-9)
-        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_penalty"] == pytest.approx(s.J, rel=1e-10)
+        assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s["cost"], rel=1e-9)
+        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_penalty"] == pytest.approx(s["J"], rel=1e-10)
     shown = comparison.backtests[comparison.recommendation.policy]
     for line, own in csv(folder, "weights").groupby("line"):
         assert own["weight"].to_numpy() == pytest.approx(shown.weights[line].to_numpy(), rel=1e-10)
@@ -268,7 +268,7 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
     text = (folder / "tearsheet.json").read_text(encoding="utf-8")
     numbers = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     for name, s in comparison.scores.items():
-        assert numbers["figures"][name]["J"] == s.J
+        assert numbers["figures"][name]["J"] == s["J"]
         assert numbers["figures"][name]["max_drawdown"] == s.drawdown.depth
     assert numbers["recommendation"]["policy"] == comparison.recommendation.policy
     assert numbers["trials"] == comparison.trials
@@ -282,7 +282,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
     (row,) = re.findall(r'<tr><th scope="row">J, cost.*?</tr>', table, flags=re.DOTALL)
     cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
     figures = comparison.evidence.figures("J")
-    assert [words for _, words, _ in cells] == [number(s.J) for s in comparison.scores.values()]
+    assert [words for _, words, _ in cells] == [number(s["J"]) for s in comparison.scores.values()]
     assert [below for _, _, below in cells] == [f"[{number(f.lower)}, {number(f.upper)}]" for f in figures.values()]
 
 
@@ -412,7 +412,7 @@ def test_a_backtest_shows_itself(comparison) -> None:
     played = comparison.backtests["tuned"]
     block = backtest_html(played)
     assert played._repr_html_() == block
-    assert number(100.0 * comparison.scores["tuned"].growth) in block
+    assert number(100.0 * comparison.scores["tuned"]["growth"]) in block
     assert block.count("<figure") == 2
     assert not Elements(block).crossed
 

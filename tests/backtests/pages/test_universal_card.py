@@ -41,7 +41,7 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
     for k, market in list(enumerate(simulated_markets(MARKETS)))[2:]:
         laboratory = market.laboratory(PATHS, k)
         known = tuple(map(tuple, market.covariance.tolist()))
-        rule = Universal(market.holding, market.g, every=1, periods_per_year=52.0, covariance=known)
+        rule = Universal(market.holding, market.g, schedule=1, periods_per_year=52.0, covariance=known)
         mine, worlds = play(laboratory, rule).J, losses(laboratory, lines_in(market), trained())
         assert np.isclose(mine, worlds, rtol=1e-6).mean() > 0.5
         assert mine.mean() == pytest.approx(worlds.mean(), rel=5e-3)
@@ -49,9 +49,9 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
 
 def test_the_page_says_what_was_judged(page: str, found: pd.DataFrame) -> None:
     assert found["lines"].tolist() == [1, 2, 1, 2]
-    value, low, high = median(found["universal"])
-    assert low <= value == np.median(found["universal"]) <= high
-    words = f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}]"
+    above = median(found["universal"])
+    assert above.lower <= above.value == np.median(found["universal"]) <= above.upper
+    words = f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}]"
     assert words in unescape(page)
 
 

@@ -1,4 +1,4 @@
-"""An arena of three lines in a simulated market, and axes that make every kind of corridor on it."""
+"""An arena of three lines in a simulated market, and axes that make every kind of no-trade bands on it."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def axes() -> Axes:
     return Axes(
         rules=(
             Choices(Never),
-            Choices(Calendar, every="month"),
+            Choices(Calendar, schedule="month"),
             Choices(threshold, band=0.01, to=(0.0, 0.5)),
         ),
         allocations=(Choices(Strategic), Choices(HRP, window=(20, 40))),

@@ -35,8 +35,8 @@ from research.errors import ConfigError
 
 def row(rule: str = "threshold", J: float = 1.0, **columns: Any) -> dict[str, Any]:
     """A configuration, of a 2 % band to target where nothing else is said."""
-    band = {"band": 0.02, "to": 0.0, "every": ""} if rule == "threshold" else {"band": np.nan, "to": np.nan}
-    every = {"every": "quarter" if rule == "calendar" else ""}
+    band = {"band": 0.02, "to": 0.0, "calendar": ""} if rule == "threshold" else {"band": np.nan, "to": np.nan}
+    every = {"calendar": "quarter" if rule == "calendar" else ""}
     conditions = {"cost_multiple": 1.0, "lag": 1, "start": pd.Timestamp("2015-01-02").date()}
     figures = {"J": J, "cost": 1.0, "tracking_error": 0.01, "tracking_error_own": 0.01, "growth": 0.07, "sharpe": 0.5}
     held = {"portfolio": "one", "allocation": "fixed", "window": 0}
@@ -51,7 +51,9 @@ def table(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def test_a_policy_is_named_by_what_it_does() -> None:
-    named = policies(table(row(), row(to=1.0), row(to=0.5, band=0.0125), row("calendar", every="month"), row("never")))
+    named = policies(
+        table(row(), row(to=1.0), row(to=0.5, band=0.0125), row("calendar", calendar="month"), row("never"))
+    )
     assert [n.replace("\N{NARROW NO-BREAK SPACE}", " ") for n in named["policy"]] == [
         "2 % band to target",
         "2 % band to edge",
@@ -74,12 +76,18 @@ def test_bands_of_groups_are_called_so_and_are_not_mixed_with_those_of_lines() -
 def test_what_varies_is_in_the_name_and_what_does_not_is_not() -> None:
     held = table(row("never"), row("never", allocation="hrp", window=252), row("never", allocation="hrp", window=504))
     assert policies(held)["policy"].tolist() == ["never", "hrp 252: never", "hrp 504: never"]
-    parted = table(row("never", part=1.0), row("calendar", part=1.0), row("calendar", part=0.5))
-    assert policies(parted)["policy"].tolist() == ["never, part 1", "quarterly, part 1", "quarterly, part 0.5"]
+    parted = table(row("never", fraction=1.0), row("calendar", fraction=1.0), row("calendar", fraction=0.5))
+    assert policies(parted)["policy"].tolist() == [
+        "never, fraction 1",
+        "quarterly, fraction 1",
+        "quarterly, fraction 0.5",
+    ]
 
 
 def test_no_two_policies_share_a_name() -> None:
-    many = [row(band=b, to=to, part=p) for b in (0.0025, 0.01, 0.0999) for to in (0.0, 0.3, 1.0) for p in (0.5, 1.0)]
+    many = [
+        row(band=b, to=to, fraction=p) for b in (0.0025, 0.01, 0.0999) for to in (0.0, 0.3, 1.0) for p in (0.5, 1.0)
+    ]
     assert policies(table(*many))["policy"].is_unique
 
 
@@ -155,8 +163,8 @@ def test_the_doubt_of_a_cell_is_its_deviation_from_start_to_start() -> None:
 
 
 def test_calendars_stand_in_their_own_order() -> None:
-    rows = [row("calendar", every=e, cost_multiple=c) for e in ("year", "month", "week") for c in (1.0, 2.0)]
-    assert list(grid(table(*rows), "every", "cost_multiple").means.columns) == ["week", "month", "year"]
+    rows = [row("calendar", calendar=e, cost_multiple=c) for e in ("year", "month", "week") for c in (1.0, 2.0)]
+    assert list(grid(table(*rows), "calendar", "cost_multiple").means.columns) == ["week", "month", "year"]
 
 
 @pytest.mark.parametrize(("x", "y"), [("band", "colour"), ("band", "to"), ("band", "band")])
@@ -195,7 +203,7 @@ def test_a_point_is_efficient_unless_another_beats_it(both) -> None:
 
 def test_a_curve_of_the_frontier_goes_from_the_narrowest_to_the_widest_and_the_most_frequent_to_the_rarest() -> None:
     rows = [row(band=b, cost=1 / b, tracking_error=b) for b in (0.05, 0.01, 0.1)]
-    rows += [row("calendar", every=e, cost=1000.0, tracking_error=1.0) for e in ("year", "week", "quarter")]
+    rows += [row("calendar", calendar=e, cost=1000.0, tracking_error=1.0) for e in ("year", "week", "quarter")]
     found = frontier(table(*rows))
     assert found[found["family"] == "band to target"]["point"].tolist() == ["1%", "5%", "10%"]
     assert found[found["family"] == "calendar"]["point"].tolist() == ["weekly", "quarterly", "yearly"]
@@ -307,7 +315,7 @@ def test_ranks_range_over_the_conditions_under_which_all_were_played() -> None:
 
 def test_the_shortlist_has_the_best_of_each_family() -> None:
     rows = [row(band=b, J=j) for b, j in ((0.01, 3.0), (0.02, 1.0), (0.04, 2.0))]
-    rows += [row("calendar", every="month", J=0.5), row("calendar", every="year", J=4.0), row("never", J=9.0)]
+    rows += [row("calendar", calendar="month", J=0.5), row("calendar", calendar="year", J=4.0), row("never", J=9.0)]
     assert shortlist(table(*rows))["J"].tolist() == [0.5, 1.0, 9.0]
 
 

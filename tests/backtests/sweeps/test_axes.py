@@ -14,7 +14,11 @@ from research.rules import Calendar, Never, Threshold
 
 BANDS = tuple(k / 100 for k in range(1, 11))
 AXES = Axes(
-    rules=(Choices(Never), Choices(Calendar, every=("month", "year")), Choices(threshold, band=BANDS, to=(0, 0.5, 1))),
+    rules=(
+        Choices(Never),
+        Choices(Calendar, schedule=("month", "year")),
+        Choices(threshold, band=BANDS, to=(0, 0.5, 1)),
+    ),
     cost_multiples=(0.5, 1.0, 2.0),
     lags=(0, 1),
 )

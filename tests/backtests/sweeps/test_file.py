@@ -49,12 +49,12 @@ def test_axes_are_combined(tmp_path: Path) -> None:
     text = """
 rules:
   never:
-  calendar: {every: [month, year], part: 0.5}
+  calendar: {schedule: [month, year], fraction: 0.5}
   threshold: {band: [0.01, 0.02], to: [target, 0.5, 1]}
 allocations:
   strategic:
   equal:
-  hrp: {window: [60, 120], refit: week}
+  hrp: {window: [60, 120], schedule: week}
 cost_multiples: [0.5, 2]
 lags: 2
 starts: [2013-01-02, 2014-01-02]
@@ -66,7 +66,7 @@ cvar95: true
     policies = found.plan.policies
     held = policies[0].allocation
     assert list(policies[:6]) == [
-        Never(held), Calendar(held, "month", part=0.5), Calendar(held, "year", part=0.5), Threshold(held, 0.01),
+        Never(held), Calendar(held, "month", fraction=0.5), Calendar(held, "year", fraction=0.5), Threshold(held, 0.01),
         Threshold(held, 0.01, Within(0.005)), Threshold(held, 0.01, "edge"),
     ]  # fmt: skip
     assert [p.allocation for p in policies[9::9]] == [EqualWeights(), HRP(60, "week"), HRP(120, "week")]
@@ -103,8 +103,8 @@ def test_a_list_has_names_and_the_words_of_a_portfolio_file(tmp_path: Path) -> N
     text = """
 configurations:
   ours:  {rule: threshold, band: 0.02, to: {half_width: 0.0175}, lag: 2}
-  dear:  {rule: calendar, every: month, allocation: {kind: hrp, window: 60}, cost_multiple: 5, start: 2013-01-02}
-  plain: {rule: calendar, every: month, allocation: {kind: strategic}}
+  dear:  {rule: calendar, schedule: month, allocation: {kind: hrp, window: 60}, cost_multiple: 5, start: 2013-01-02}
+  plain: {rule: calendar, schedule: month, allocation: {kind: strategic}}
 keep: {configurations: [dear, 0]}
 """
     found = read_sweep(written(tmp_path, text))
@@ -122,7 +122,7 @@ def test_several_portfolios_are_called_by_their_files(tmp_path: Path) -> None:
     assert found.plan.portfolios == ("sixty_forty", "global_multi_asset")
 
 
-RULES = "rules: {calendar: {every: month}}\n"
+RULES = "rules: {calendar: {schedule: month}}\n"
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,13 @@ RULES = "rules: {calendar: {every: month}}\n"
         ("rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n", r"threshold.band: a range has no grid \(.*line 2\)"),
         ("rules: {threshold: {band: {from: 0.2, to: 0.1}}}\n", r"band \(.*line 2\): a range from 0.2 to 0.1 is empty"),
         (
-            "rules: {calendar: {every: fortnight}}\n",
-            r"every: not one of its words \(.*line 2\): found 'fortnight'. Use 'day'",
+            "rules: {calendar: {schedule: fortnight}}\n",
+            r"schedule: not one of its words \(.*line 2\): found 'fortnight'. Use 'day'",
         ),
-        ("rules: {calendar: {every: month, part: 0}}\n", r"rules.calendar \(.*line 2\): part of Calendar is 0"),
+        (
+            "rules: {calendar: {schedule: month, fraction: 0}}\n",
+            r"rules.calendar \(.*line 2\): fraction of Calendar is 0",
+        ),
         (RULES + "allocations: {hrp: {window: [1, 20]}}\n", r"allocations.hrp \(.*line 3\): window of HRP is 1"),
         (RULES + "allocations: {hpr: {window: 20}}\n", "unknown allocation of a sweep .*Did you mean 'hrp'"),
         (RULES + "allocations: {strategic: {window: 20}}\n", "allocations.strategic.window: unknown key"),

@@ -59,11 +59,11 @@ def test_ten_million_configurations_take_the_room_of_their_axes() -> None:
 def test_the_columns_say_where_a_configuration_is_on_each_axis() -> None:
     columns = Plan(POLICIES, (2.0,), (1,), ("2020-01-02",), ("a",)).columns(Part(0, 3))
     assert list(columns) == [
-        "configuration", "portfolio", "rule", "every", "band", "to", "allocation", "window", "cost_multiple", "lag",
+        "configuration", "portfolio", "rule", "calendar", "band", "to", "allocation", "window", "cost_multiple", "lag",
         "start",
     ]  # fmt: skip
     assert columns["rule"].tolist() == ["never", "threshold", "calendar"]
-    assert columns["every"].tolist() == ["", "", "month"]
+    assert columns["calendar"].tolist() == ["", "", "month"]
     np.testing.assert_array_equal(columns["band"], [np.nan, 0.02, np.nan])
     np.testing.assert_array_equal(columns["to"], [np.nan, 0.5, np.nan])
     assert columns["allocation"].tolist() == ["strategic", "strategic", "hrp"]
@@ -74,15 +74,17 @@ def test_a_setting_that_one_policy_has_and_another_leaves_out_is_a_further_colum
     five = partial(Threshold, Strategic(), 0.25, kind="relative")
     columns = Plan([five(), five(cap=0.05), Never(Strategic())]).columns(Part(0, 3))
     np.testing.assert_array_equal(columns["cap"], [np.nan, 0.05, np.nan])
-    assert not {"kind", "check", "part"} & set(columns), "all that have them have the same"
+    assert not {"kind", "schedule", "fraction"} & set(columns), "all that have them have the same"
     assert "cap" not in Plan([five(), Never(Strategic())]).columns(Part(0, 2))
 
 
 def test_a_setting_that_varies_besides_is_a_further_column() -> None:
-    plan = Plan([Calendar(HRP(linkage="ward"), part=0.5), Calendar(HRP(linkage="single"), part=0.5), Never(HELD)])
+    plan = Plan(
+        [Calendar(HRP(linkage="ward"), fraction=0.5), Calendar(HRP(linkage="single"), fraction=0.5), Never(HELD)]
+    )
     columns = plan.columns(Part(0, 3))
     assert columns["linkage"].tolist() == ["ward", "single", ""]
-    assert "part" not in columns
+    assert "fraction" not in columns
 
 
 def test_a_destination_is_one_value_of_the_axis_whatever_the_band() -> None:

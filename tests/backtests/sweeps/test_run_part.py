@@ -8,7 +8,8 @@ import pytest
 
 from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_returns
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.scores import score
 from backtests.sweeps import Arena, Axes, Choices, Plan, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
 from backtests.sweeps.plan import Configuration, Part
@@ -65,7 +66,7 @@ def test_a_part_does_not_depend_on_where_a_plan_is_cut(arena: Arena, axes: Axes,
 
 @dataclass(frozen=True)
 class Weekday:
-    """A policy without a corridor."""
+    """A policy without no-trade bands."""
 
     rule: Threshold
 
@@ -77,7 +78,7 @@ class Weekday:
         return self.rule.decide(view)  # type: ignore[arg-type]
 
 
-def test_a_policy_without_a_corridor_gives_the_same_row(arena: Arena, equal_bits: Equal) -> None:
+def test_a_policy_without_no_trade_bands_gives_the_same_row(arena: Arena, equal_bits: Equal) -> None:
     rule = Threshold(arena.strategic, 0.01, "edge")
     table = sweep(arena, Plan([rule, Weekday(rule)]), progress=False).table  # type: ignore[list-item]
     assert table["rule"].tolist() == ["threshold", "Weekday"]
@@ -91,10 +92,10 @@ class Counted:
 
     asked: list[object]
     window: int = 20
-    refit: str = "month"
+    schedule: str = "month"
 
     def __hash__(self) -> int:
-        return hash((self.window, self.refit))
+        return hash((self.window, self.schedule))
 
     def target(self, past: Past) -> Array:
         self.asked.append(past.date)
@@ -115,9 +116,9 @@ def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(aren
 
 def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(arena: Arena) -> None:
     held = Strategic()
-    policies = [Threshold(held, 0.25, "edge", check=check) for check in ("day", "month")]
+    policies = [Threshold(held, 0.25, "edge", schedule=check) for check in ("day", "month")]
     policies += [Threshold(held, 0.25, "edge", kind="relative", cap=cap) for cap in (None, 0.05)]
-    policies += [Threshold(held, 0.25, "edge", part=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
+    policies += [Threshold(held, 0.25, "edge", fraction=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
     swept = sweep(arena, Plan(policies), progress=False)
     labels = [line[: line.index("  ")] for line in repr(swept).splitlines()[-len(policies) :]]
     assert len(set(labels)) == len(policies)

@@ -257,7 +257,7 @@ class Hidden:
     """An allocation that is more than it says of itself."""
 
     weights: tuple[float, ...] = field(repr=False)
-    refit: str = "listing"
+    schedule: str = "listing"
     window: int = 0
 
     def target(self, past: Past) -> Array:

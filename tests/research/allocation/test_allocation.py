@@ -16,6 +16,7 @@ from research.allocation import (
     ConstantExposure,
     EqualWeights,
     FixedWeights,
+    FunctionAllocation,
     InverseVolatility,
     MinimumVariance,
     RegimeExposure,
@@ -28,6 +29,13 @@ from research.errors import ConfigError, DataError, PolicyError
 from research.forecast import Regimes
 from research.market import SHUMWAY, delist
 
+
+def steadiest(returns):
+    """Weights by name, rounded as PyPortfolioOpt rounds them."""
+    inverse = 1.0 / returns.var()
+    return (inverse / inverse.sum()).round(5)
+
+
 REGIMES = Regimes("A00", (0.0, 0.0), (0.005, 0.02), (0.95, 0.9), pd.Timestamp("2000-01-03"))
 EVERY_ALLOCATION = [
     FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
@@ -36,11 +44,12 @@ EVERY_ALLOCATION = [
     InverseVolatility(window=60),
     MinimumVariance(window=60),
     HRP(window=60),
-    HRP(window=60, refit="week", linkage="ward", distance="columns"),
+    HRP(window=60, schedule="week", linkage="ward", distance="columns"),
     HRP(window=60, order="pypfopt"),
     ConstantExposure(InverseVolatility(window=60), 0.6),
     VolatilityTarget(EqualWeights(), 0.1, lookback=60),
     RegimeExposure(EqualWeights(), REGIMES),
+    FunctionAllocation(steadiest, window=60),
 ]
 
 
@@ -48,7 +57,7 @@ EVERY_ALLOCATION = [
 class Recorder:
     """An allocation that notes the row of every question and answers with it, or with what it is given."""
 
-    refit: str = "month"
+    schedule: str = "month"
     window: int = 0
     answer: object = None
     asked: list = field(default_factory=list, repr=False)
@@ -81,10 +90,10 @@ def test_the_last_row_of_the_data_is_no_refit_date_unless_a_period_ends_there(ma
     assert str(may_30.dates[target_path(Recorder("month"), may_30, start=30).seen[-1]].date()) == "2018-04-30"
 
 
-@pytest.mark.parametrize(("refit", "asked"), [("day", 125), ("week", 27), ("quarter", 3), ("year", 1)])
-def test_every_calendar_period_is_a_refit_schedule(quiet, refit, asked):
+@pytest.mark.parametrize(("schedule", "asked"), [("day", 125), ("week", 27), ("quarter", 3), ("year", 1)])
+def test_every_calendar_period_is_a_refit_schedule(quiet, schedule, asked):
     # The start, then: every session; 26 Fridays, or what stood for them; March 29 and June 29; no end of a year.
-    assert len(target_path(Recorder(refit), quiet, start=0).seen) == asked
+    assert len(target_path(Recorder(schedule), quiet, start=0).seen) == asked
 
 
 def test_a_target_is_in_force_from_the_close_that_it_saw_until_the_next(quiet):
@@ -275,7 +284,7 @@ def test_a_start_outside_the_market_is_refused(quiet, start):
 
 
 def test_an_unknown_schedule_is_refused(quiet):
-    with pytest.raises(ConfigError, match=r"refit of Recorder.*'fortnight'.*listing, day, week, month"):
+    with pytest.raises(ConfigError, match=r"schedule of Recorder.*'fortnight'.*listing, day, week, month"):
         target_path(Recorder("fortnight"), quiet)
 
 
@@ -351,6 +360,33 @@ def test_spreading_is_blind_to_the_order_of_lines(order, listed):
 def test_another_way_of_spreading_is_refused():
     with pytest.raises(ConfigError, match=r"'drop'. Use one of pro_rata, cash"):
         spread_unlisted(np.array([1.0]), np.array([True]), ["equity"], how="drop")
+
+
+# -- weights rounded to five decimals -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("last", "off"), [(0.33334, 1e-5), (0.33332, 1e-5)])
+def test_weights_rounded_to_five_decimals_are_scaled_to_one_and_it_is_said(last, off, make_market):
+    path = target_path(FixedWeights((0.33333, 0.33334, last)), make_market(np.zeros((3, 3))))
+    assert path.rows[0].sum() == pytest.approx(1.0, abs=1e-15)
+    assert path.rows[0] == pytest.approx(np.array([0.33333, 0.33334, last]) / (0.66667 + last), abs=1e-16)
+    assert path.rounded == pytest.approx(off, abs=1e-12)
+    assert repr(path).endswith("; sums rounded to five decimals, up to 0.00001 off, scaled to 1")
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (1 / 3, 1 / 3, 1 / 3), (0.1,) * 10])
+def test_weights_that_sum_to_one_keep_every_bit(weights, make_market):
+    path = target_path(FixedWeights(weights), make_market(np.zeros((3, len(weights)))))
+    assert path.rows[0].tolist() == list(weights)
+    assert path.rounded == 0.0
+    assert "rounded" not in repr(path)
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.4999), (0.5, 0.50002), (0.3, 0.2), (1.0, 0.5)])
+def test_what_misses_one_by_more_than_rounding_is_as_given(weights, make_market):
+    path = target_path(FixedWeights(weights), make_market(np.zeros((3, 2))))
+    assert path.rows[0].tolist() == list(weights)
+    assert path.rounded == 0.0
 
 
 # -- the room itself ---------------------------------------------------------------------------------------------------

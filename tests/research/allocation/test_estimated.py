@@ -140,15 +140,17 @@ def test_a_window_that_is_not_a_number_of_returns_is_refused(kind, window):
 
 
 @pytest.mark.parametrize("kind", ESTIMATED)
-@pytest.mark.parametrize("refit", ["listing", "monthly"])
-def test_an_estimate_is_refitted_by_the_calendar_only(kind, refit):
+@pytest.mark.parametrize("schedule", ["listing", "monthly"])
+def test_an_estimate_is_refitted_by_the_calendar_only(kind, schedule):
     # Asked at listings only, it would never take a new line: its window is complete long after it is listed.
-    with pytest.raises(ConfigError, match=rf"refit of {kind.__name__} is '{refit}'. Use one of day, week, month"):
-        kind(refit=refit)
+    with pytest.raises(ConfigError, match=rf"schedule of {kind.__name__} is '{schedule}'. Use one of day, week, month"):
+        kind(schedule=schedule)
 
 
 @pytest.mark.parametrize("kind", ESTIMATED)
 def test_an_unknown_key_in_a_file_is_refused(kind):
-    assert TypeAdapter(kind).validate_python({"window": 126, "refit": "quarter"}) == kind(window=126, refit="quarter")
+    assert TypeAdapter(kind).validate_python({"window": 126, "schedule": "quarter"}) == kind(
+        window=126, schedule="quarter"
+    )
     with pytest.raises(ValidationError, match=r"windows\n.*[Uu]nexpected"):
         TypeAdapter(kind).validate_python({"windows": 126})

@@ -22,8 +22,8 @@ def swinging(make_market: Callable[..., Market], sizes: list[float]) -> Market:
 def test_a_constant_exposure_holds_its_share_of_every_line(make_market: Callable[..., Market]) -> None:
     past = swinging(make_market, [0.01]).past(20)
     assert ConstantExposure(FixedWeights((0.6, 0.3)), 0.5).target(past).tolist() == [0.3, 0.15]
-    other = InverseVolatility(window=10, refit="week")
-    assert (ConstantExposure(other, 0.5).refit, ConstantExposure(other, 0.5).window) == ("week", 10)
+    other = InverseVolatility(window=10, schedule="week")
+    assert (ConstantExposure(other, 0.5).schedule, ConstantExposure(other, 0.5).window) == ("week", 10)
 
 
 def test_a_volatility_target_holds_what_has_that_volatility(make_market: Callable[..., Market]) -> None:
@@ -54,7 +54,7 @@ def test_a_line_without_its_window_counts_as_if_it_moved_with_the_others(make_ma
     [
         ({"volatility": 0.0}, "volatility of VolatilityTarget is 0.0"),
         ({"volatility": 0.1, "lookback": 1}, "window of VolatilityTarget is 1"),
-        ({"volatility": 0.1, "refit": "listing"}, "refit of VolatilityTarget is 'listing'"),
+        ({"volatility": 0.1, "schedule": "listing"}, "schedule of VolatilityTarget is 'listing'"),
         ({"volatility": 0.1, "most": -1.0}, "most of VolatilityTarget is -1.0"),
     ],
 )

@@ -35,5 +35,5 @@ def test_it_is_not_asked_about_days_that_its_regimes_have_seen(make_market: Call
 
 
 def test_a_schedule_that_is_none_is_refused() -> None:
-    with pytest.raises(ConfigError, match="refit of RegimeExposure is 'listing'"):
+    with pytest.raises(ConfigError, match="schedule of RegimeExposure is 'listing'"):
         RegimeExposure(HELD, BY_ITSELF, "listing")  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ TWO = scales(  # the first target leaves a fifth to cash, the second nothing, an
 def meant(action, *numbers, kind=0):
     made = decode_actions(action, np.array([numbers], dtype=np.float32), np.array([kind]), TWO)
     assert (made.cash[0, 0], made.cash[0, 1]) == (-np.inf, np.inf)
-    return made.lower[0], made.upper[0], made.cash[0, 2:], made.part[0]
+    return made.lower[0], made.upper[0], made.cash[0, 2:], made.fraction[0]
 
 
 def assert_point(made, weights, cash, part=1.0):

@@ -11,7 +11,7 @@ from learned import any_network, replayed
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.scores import Yardstick, losses
+from backtests.evaluation.benchmark import Yardstick, losses
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError

@@ -8,7 +8,7 @@ from learned import COSTS, TARGET, YEAR, G, two_lines
 
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, losses
+from backtests.evaluation.benchmark import Yardstick, losses
 from backtests.sweeps import Arena
 from research.allocation import target_path
 from research.learning import Learned, PPOSettings, train

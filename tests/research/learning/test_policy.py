@@ -90,7 +90,7 @@ def test_it_trades_to_the_edges_of_its_box_and_then_holds(market, policy):
     lower, upper, cash, _ = decode_actions("bands", policy.answer(seen)[None], kind, policy.scales)
     np.testing.assert_array_equal(trade.lower, lower[0])
     np.testing.assert_array_equal(trade.upper, upper[0])
-    assert (trade.cash_lower, trade.cash_upper, trade.part) == (cash[0, 2], cash[0, 3], 1.0)
+    assert (trade.cash_lower, trade.cash_upper, trade.fraction) == (cash[0, 2], cash[0, 3], 1.0)
     assert ((seen.weights < trade.lower) | (seen.weights > trade.upper)).any()
     assert isinstance(policy.decide(view(market, friday, weights=(0.4, 0.3, 0.2))), Hold)
 

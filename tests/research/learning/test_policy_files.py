@@ -31,7 +31,7 @@ def test_what_is_loaded_is_what_was_saved_to_the_bit(policy, saved):
         for mine, theirs in zip(getattr(policy, part), getattr(loaded, part), strict=True):
             np.testing.assert_array_equal(mine, theirs)
             assert np.asarray(mine).dtype == np.asarray(theirs).dtype
-    for name in ("allocation", "every", "assets", "seen"):
+    for name in ("allocation", "schedule", "assets", "seen"):
         assert getattr(loaded, name) == getattr(policy, name)
     assert repr(loaded) == repr(policy)
     assert loaded.card["seed"] == 0
@@ -51,7 +51,7 @@ def test_equal_weights_can_be_kept_too(policy, tmp_path):
 def test_an_allocation_of_unknown_code_cannot_be_kept(policy, tmp_path):
     @dataclass(frozen=True)
     class Own:
-        refit = "listing"
+        schedule = "listing"
 
     with pytest.raises(ConfigError, match=r"FixedWeights, EqualWeights.*Own\(\).*its code"):
         replace(policy, allocation=Own()).save(tmp_path)

@@ -16,7 +16,7 @@ def test_it_takes_targets_that_change_only_by_listing():
     assert Learned(FixedWeights((0.6, 0.4))).family == "learned"
     assert Learned(EqualWeights()).steps == 1_500_000
     with pytest.raises(ConfigError, match=r"HRP.*refitted \('month'\).*only when a line is listed"):
-        Learned(HRP(refit="month"))
+        Learned(HRP(schedule="month"))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_it_takes_targets_that_change_only_by_listing():
         ({"steps": 0}, "steps of Learned is 0"),
         ({"steps": 1e6}, "steps of Learned is 1000000.0: give a whole number"),
         ({"steps": True}, "steps of Learned is True"),
-        ({"every": "quarter"}, "every of Learned is 'quarter': use one of day, week, month"),
+        ({"schedule": "quarter"}, "schedule of Learned is 'quarter': use one of day, week, month"),
         ({"block": 0}, "block of Learned is 0"),
         ({"episode": -1}, "episode of Learned is -1"),
         ({"episode": 5_041}, "episode of Learned is 5041: give at most 5,040 decisions, a hundred years"),

@@ -7,7 +7,7 @@ import pytest
 from learned import replayed, untrained
 
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, losses
+from backtests.evaluation.benchmark import Yardstick, losses
 from research.accounting import View
 from research.accounting.kernel import weigh
 from research.allocation import target_path

@@ -25,12 +25,12 @@ test_start: 2015-01-02
 target_cash: 0.02
 
 policies:
-  quarterly: {rule: calendar, every: quarter}
+  quarterly: {rule: calendar, schedule: quarter}
   band:
     rule: threshold
     band: 0.03
     to: {half_width: 0.01}
-  parity: {rule: calendar, every: month, allocation: {kind: hrp, window: 126}}
+  parity: {rule: calendar, schedule: month, allocation: {kind: hrp, window: 126}}
 
 policy: band
 """

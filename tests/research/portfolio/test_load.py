@@ -85,10 +85,10 @@ def test_line_that_its_market_divides_may_be_kept_whole() -> None:
 
 
 def test_overrides_replace_what_the_file_says(write: Any) -> None:
-    got = load_portfolio(write(), {"g": 2, "test_start": "2016-01-04", "policies": {"quarterly": {"every": "year"}}})
+    got = load_portfolio(write(), {"g": 2, "test_start": "2016-01-04", "policies": {"quarterly": {"schedule": "year"}}})
     assert (got.g, got.test_start) == (2.0, pd.Timestamp("2016-01-04"))
     assert got.policies["quarterly"] == Calendar(got.strategic, "year")
-    assert got.settings["policies"]["quarterly"]["every"] == "year"
+    assert got.settings["policies"]["quarterly"]["schedule"] == "year"
 
 
 def test_record_cannot_be_written_to(write: Any) -> None:

@@ -28,12 +28,12 @@ STRATEGIC = FixedWeights((0.6, 0.4))
 
 EXAMPLES = {
     "{rule: never}": Never(STRATEGIC),
-    "{rule: calendar, every: month, part: 0.5}": Calendar(STRATEGIC, "month", part=0.5),
+    "{rule: calendar, schedule: month, fraction: 0.5}": Calendar(STRATEGIC, "month", fraction=0.5),
     "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
     "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
-    "{rule: calendar, every: 10, offset: -1, cooldown: 3}": Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
-    "{rule: threshold, band: 0.25, kind: relative, cap: 0.05, check: friday, review: quarter}": Threshold(
-        STRATEGIC, 0.25, check="friday", kind="relative", cap=0.05, review="quarter"
+    "{rule: calendar, schedule: 10, offset: -1, cooldown: 3}": Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
+    "{rule: threshold, band: 0.25, kind: relative, cap: 0.05, schedule: friday, review_schedule: quarter}": Threshold(
+        STRATEGIC, 0.25, schedule="friday", kind="relative", cap=0.05, review_schedule="quarter"
     ),
     "{rule: threshold, kind: volatility, returns: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
         Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
@@ -41,20 +41,24 @@ EXAMPLES = {
     "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
         STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
     ),
-    "{rule: tracking_error, limit: 0.02, returns: 63, part: 0.5}": TrackingError(STRATEGIC, 0.02, returns=63, part=0.5),
-    "{rule: cost_benefit, g: 3, horizon: 0.5, check: week}": CostBenefit(STRATEGIC, 3.0, 0.5, check="week"),
+    "{rule: tracking_error, limit: 0.02, returns: 63, fraction: 0.5}": TrackingError(
+        STRATEGIC, 0.02, returns=63, fraction=0.5
+    ),
+    "{rule: cost_benefit, g: 3, horizon: 0.5, schedule: week}": CostBenefit(STRATEGIC, 3.0, 0.5, schedule="week"),
     "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
-    "{rule: best_point, horizon: 1, check: 21, returns: 126}": BestPoint(STRATEGIC, horizon=1.0, check=21, returns=126),
+    "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
+        STRATEGIC, horizon=1.0, schedule=21, returns=126
+    ),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
     "{rule: learned, steps: 9, seeds: [7], ppo: {epochs: 3}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(epochs=3)),
     "{rule: learned, steps: 9, seeds: [7], learner: gradient, gradient: {worlds: 3}}": Learned(
         STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
-    "{rule: universal, g: 3, every: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
+    "{rule: universal, g: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
-    "{rule: never, allocation: {kind: minimum_variance, refit: year}}": Never(MinimumVariance(refit="year")),
+    "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": Never(MinimumVariance(schedule="year")),
     "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
         HRP(linkage="ward", order="pypfopt")
     ),
@@ -92,17 +96,20 @@ def test_every_name_has_an_example() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("{every: month}", r"policies\.mine\.rule: missing \(.*line 2\): found None\. Add `rule:`"),
+        ("{schedule: month}", r"policies\.mine\.rule: missing \(.*line 2\): found None\. Add `rule:`"),
         (
             "{rule: calender}",
             r"policies\.mine\.rule: unknown rule \(.*\): found 'calender'\. Did you mean 'calendar'\?",
         ),
         ("calendar", r"policies\.mine: not a mapping \(.*line 2\): found 'calendar'"),
-        ("{rule: calendar, evry: month}", r"mine\.evry: unknown key \(.*\): found 'evry'\. Did you mean 'every'\?"),
+        (
+            "{rule: calendar, schedul: month}",
+            r"mine\.schedul: unknown key \(.*\): found 'schedul'\. Did you mean 'schedule'\?",
+        ),
         ("{rule: never, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation"),
         (
-            "{rule: calendar, every: monthly}",
-            r"mine\.every: not one of its words .*found 'monthly'\. Use 'day', 'week', ",
+            "{rule: calendar, schedule: monthly}",
+            r"mine\.schedule: not one of its words .*found 'monthly'\. Use 'day', 'week', ",
         ),
         ("{rule: threshold, band: wide}", r"mine\.band: not a number \(.*\): found 'wide'\. Write a plain number"),
         ("{rule: threshold, band: true}", r"mine\.band: not a number \(.*\): found True"),
@@ -160,15 +167,18 @@ def test_every_name_has_an_example() -> None:
         ),
         ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands\.1: not a number .*found 'wide'"),
         (
-            "{rule: calendar, every: 2.5}",
-            r"mine\.every: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
+            "{rule: calendar, schedule: 2.5}",
+            r"mine\.schedule: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
         ),
         (
-            "{rule: calendar, every: 0}",
-            r"policies\.mine \(.*line 2\): Calendar: every is 0: a number of sessions is 1 to",
+            "{rule: calendar, schedule: 0}",
+            r"policies\.mine \(.*line 2\): Calendar: schedule is 0: a number of sessions is 1 to",
         ),
         ("{rule: calendar, offset: 99}", r"policies\.mine \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
-        ("{rule: threshold, review: never}", r"mine\.review: not one of its words .*found 'never'\. Use 'day'"),
+        (
+            "{rule: threshold, review_schedule: never}",
+            r"mine\.review_schedule: not one of its words .*found 'never'\. Use 'day'",
+        ),
         ("{rule: threshold, cooldown: -1}", r"mine \(.*line 2\): cooldown of Threshold is -1: give a whole number"),
         (
             "{rule: threshold, turnover_cap: 0}",
@@ -201,11 +211,11 @@ def test_every_name_has_an_example() -> None:
         ),
         ("{rule: cost_benefit, horizon: -1}", r"mine \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
         (
-            "{rule: no_trade_region, check: fortnight}",
-            r"mine\.check: not one of its words .*found 'fortnight'\. Use 'day'",
+            "{rule: no_trade_region, schedule: fortnight}",
+            r"mine\.schedule: not one of its words .*found 'fortnight'\. Use 'day'",
         ),
         ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
-        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, part, .*, g, horizon"),
+        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, g, horizon"),
         ("{rule: learned, ppo: {worlds: -1}}", r"mine\.ppo: worlds of PPOSettings is -1: give a whole number"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.errors import ConfigError, PolicyError
-from research.rules.best_point import best_point, best_weights, saving_left, scratch_for
+from research.rules.best_point import best_point, scratch_for
+from research.rules.best_weights import best_weights, saving_left
 
 seeds = st.integers(0, 2**32 - 1)
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}

@@ -9,32 +9,32 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from research.arrays import Array, Mask, frozen
-from research.rules.corridor import Corridor
 from research.rules.destinations import remember, set_goal, write_box
-from research.rules.terms import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace
+from research.rules.no_trade_bands import NoTradeBands
+from research.rules.rule_options import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace
 
 INF = np.inf
 
 
-def corridor(
+def bands(
     target: Array, trigger: float, lower: Array, upper: Array, cash: tuple[float, float], cost: Array, **terms: object
-) -> Corridor:
-    """One row of a corridor that makes its boxes; cash triggers nothing."""
+) -> NoTradeBands:
+    """One row of no-trade bands whose boxes are made; cash triggers nothing."""
     made = PLAIN._replace(some=True, makes_boxes=True, rates=cost[None], tickets=np.zeros(len(cost)), **terms)
     rows = {"target": target, "trigger_lower": target - trigger, "trigger_upper": target + trigger}
     rows |= {"lower": lower, "upper": upper, "cash": np.array([-INF, INF, *cash])}
     day = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
-    return Corridor(*day, **{k: v[None] for k, v in rows.items()}, part=1.0, trigger="made", terms=made)
+    return NoTradeBands(*day, **{k: v[None] for k, v in rows.items()}, fraction=1.0, trigger="made", options=made)
 
 
-def goal_of(weights: Array, rule: Corridor, tradable: Mask | None = None) -> Array:
+def goal_of(weights: Array, rule: NoTradeBands, tradable: Mask | None = None) -> Array:
     """Where a trade from these weights goes, and a check that the box says the same."""
     room = Workspace.of(len(weights))
     free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
     state = (weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled)
     remember(*state, 0, room)
-    set_goal(*state, rule.terms, 0, 0, room)
-    low, high = write_box(weights, rule.compiled, rule.terms, 0, room)
+    set_goal(*state, rule.options, 0, 0, room)
+    low, high = write_box(weights, rule.compiled, rule.options, 0, room)
     goal = room.goal.copy()
     moved = goal != weights
     assert (room.box[0][moved] == goal[moved]).all()
@@ -110,7 +110,7 @@ def nearest_of(
 ) -> Array:  # fmt: skip
     far = np.full_like(groups, INF) * np.array([[-1.0], [1.0]])
     terms = {"member": member.astype(np.int64), "groups": np.concatenate([far, groups])[None]}
-    return goal_of(weights, corridor(target, 0.0, lower, upper, cash, cost, **terms), tradable)
+    return goal_of(weights, bands(target, 0.0, lower, upper, cash, cost, **terms), tradable)
 
 
 def is_inside(goal: Array, lower: Array, upper: Array, member: Array, groups: Array, cash: tuple[float, float]) -> bool:
@@ -174,7 +174,7 @@ def breaching(
 ) -> list[float]:
     p = np.array(target)
     low, high = np.maximum(p - inner, 0.0), p + inner
-    rule = corridor(p, band, low, high, cash, np.full(len(p), 1e-3), goal=BREACHING, payer=payer)
+    rule = bands(p, band, low, high, cash, np.full(len(p), 1e-3), goal=BREACHING, payer=payer)
     return goal_of(np.array(weights), rule).tolist()
 
 
@@ -231,7 +231,7 @@ def test_breaching_lines_are_brought_in_and_the_others_keep_their_proportions(
     rest = max(1.0 - target.sum(), 0.0)
     rest = rest if rest > 1e-9 else 0.0
     low, high = np.maximum(target - to * band, 0.0), target + to * band
-    rule = corridor(target, band, low, high, (rest, rest), np.full(len(target), 1e-3), goal=BREACHING, payer=payer)
+    rule = bands(target, band, low, high, (rest, rest), np.full(len(target), 1e-3), goal=BREACHING, payer=payer)
     goal = goal_of(weights, rule)
     past = np.abs(weights - target) > band + 1e-6
     assert np.isfinite(goal).all()

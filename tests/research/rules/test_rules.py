@@ -9,7 +9,7 @@ from research.errors import ConfigError
 from research.market import Market, instruments_table
 from research.portfolio import RULES
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within
-from research.rules.handled import Known
+from research.rules.standard_rule import Estimates
 
 EQUAL = EqualWeights()
 
@@ -31,16 +31,16 @@ def summer() -> Market:
     )
 
 
-def known(target: list[list[float]]) -> Known:
+def known(target: list[list[float]]) -> Estimates:
     """Targets, and nothing else that a plain band needs."""
     rows = np.array(target)
     none = np.zeros((0, *[rows.shape[1]] * 2))
-    return Known(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
+    return Estimates(rows, np.zeros(len(rows), dtype=bool), none, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1), None)  # type: ignore[arg-type]
 
 
 def asked(rule: Never | Calendar | Threshold, market: Market) -> list[str]:
-    corridor = rule.corridor(market, target_path(EQUAL, market))
-    return market.dates[corridor.asked].strftime("%m-%d").tolist()
+    bands = rule.no_trade_bands(market, target_path(EQUAL, market))
+    return market.dates[bands.asked].strftime("%m-%d").tolist()
 
 
 def test_a_calendar_asks_the_exchange_and_not_the_next_row(summer: Market) -> None:
@@ -134,24 +134,33 @@ def test_forty_thresholds_are_tried_by_default() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Calendar(EQUAL, "fortnight"), "Calendar: every is 'fortnight': no such calendar period"),
-        (lambda: Threshold(EQUAL, review="fortnight"), "Threshold: review is 'fortnight': no such calendar period"),
-        (lambda: Threshold(EQUAL, check="wensday"), "Threshold: check is 'wensday': .* Did you mean 'wednesday'?"),
-        (lambda: Threshold(EQUAL, review=0), "Threshold: review is 0: a number of sessions is 1 to 100,000"),
-        (lambda: Calendar(EQUAL, "month", part=0.0), "part of Calendar is 0.0"),
+        (lambda: Calendar(EQUAL, "fortnight"), "Calendar: schedule is 'fortnight': no such calendar period"),
+        (
+            lambda: Threshold(EQUAL, review_schedule="fortnight"),
+            "Threshold: review_schedule is 'fortnight': no such calendar period",
+        ),
+        (
+            lambda: Threshold(EQUAL, schedule="wensday"),
+            "Threshold: schedule is 'wensday': .* Did you mean 'wednesday'?",
+        ),
+        (
+            lambda: Threshold(EQUAL, review_schedule=0),
+            "Threshold: review_schedule is 0: a number of sessions is 1 to 100,000",
+        ),
+        (lambda: Calendar(EQUAL, "month", fraction=0.0), "fraction of Calendar is 0.0"),
         (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
         (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),
         (lambda: Threshold(EQUAL, 0.02, "middle"), "to of Threshold is 'middle': use 'target', 'edge' or Within"),
         (lambda: Threshold(EQUAL, 0.02, Within(0.03)), "destination 0.03 lies outside the band of 0.02"),
         (lambda: Threshold(EQUAL, 0.02, Within(-0.01)), "destination -0.01 lies outside"),
-        (lambda: Threshold(EQUAL, 0.02, part=1.5), "part of Threshold is 1.5"),
+        (lambda: Threshold(EQUAL, 0.02, fraction=1.5), "fraction of Threshold is 1.5"),
         (lambda: Threshold(EQUAL, "x"), "band of Threshold is 'x': give a plain number, such as 0.02"),
         (lambda: Threshold(EQUAL, True), "band of Threshold is True: give a plain number"),
         (lambda: Threshold(EQUAL, None), "band of Threshold is None: give a plain number"),
         (lambda: Threshold(EQUAL, 0.02, 0.01), "to of Threshold is 0.01: use 'target', 'edge' or Within"),
-        (lambda: Threshold(EQUAL, 0.02, part="all"), "part of Threshold is 'all': it is more than 0"),
-        (lambda: Calendar(EQUAL, "month", part="all"), "part of Calendar is 'all': it is more than 0"),
-        (lambda: Calendar(EQUAL, 0), "every is 0: "),
+        (lambda: Threshold(EQUAL, 0.02, fraction="all"), "fraction of Threshold is 'all': it is more than 0"),
+        (lambda: Calendar(EQUAL, "month", fraction="all"), "fraction of Calendar is 'all': it is more than 0"),
+        (lambda: Calendar(EQUAL, 0), "schedule is 0: "),
         (lambda: Within("x"), "half_width is 'x': give a plain number"),
         (
             lambda: TunedThreshold(EQUAL, bands=()),

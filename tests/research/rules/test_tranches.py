@@ -13,7 +13,7 @@ from research.errors import ConfigError
 from research.market import Market
 from research.market.calendars import scheduled
 from research.rules import Calendar
-from research.rules.handled import Every
+from research.rules.protocol import Schedule
 from research.rules.tranches import drifted, phases
 
 TARGET = FixedWeights((0.5, 0.3, 0.1))
@@ -57,7 +57,7 @@ def nav_at_bookings(played: Backtest) -> Array:
     return played.nav.to_numpy()[played.ledger.booked - played.first][:, None]
 
 
-def beside_portfolios_kept_apart(market: Market, every: Every, first: int, lag: int) -> tuple[Backtest, Array, Mask]:
+def beside_portfolios_kept_apart(market: Market, every: Schedule, first: int, lag: int) -> tuple[Backtest, Array, Mask]:
     """Four tranches, the mean weights of four portfolios of a phase each, and the phases after the opening."""
     how = {"start": market.dates[first + 1], "lag": lag}
     ours, offsets = backtest(market, Calendar(TARGET, every, tranches=4), Costs.bps(3), **how), phases(every, 4)
@@ -82,7 +82,7 @@ def test_timing_luck_falls_and_turnover_stays() -> None:
     [
         ({"tranches": 0}, "tranches of Calendar is 0: give a whole number from 1 to 21"),
         ({"tranches": 22}, "tranches of Calendar is 22"),
-        ({"tranches": 2, "part": 0.5}, "part of Calendar is 0.5: its 2 tranches go all the way"),
+        ({"tranches": 2, "fraction": 0.5}, "fraction of Calendar is 0.5: its 2 tranches go all the way"),
         ({"tranches": 2, "offset": 15}, "offset is 25"),
     ],
 )

@@ -21,11 +21,11 @@ from research.rules import (
     TrackingError,
     Within,
 )
-from research.rules.best_point import best_weights
-from research.rules.handled import Handled
+from research.rules.best_weights import best_weights
 from research.rules.no_trade_region import half_widths
 from research.rules.one_asset import OVERSHOOT, best_half_width
 from research.rules.region import Region, destination
+from research.rules.standard_rule import StandardRule
 
 DAYS, WINDOW = 150, 60
 LAST = 144  # a row after several months' ends, and none itself
@@ -74,7 +74,7 @@ def cases(seed: int, n: int, count: int, spread: float) -> list[tuple[Array, Arr
     return found
 
 
-def rule_of(make: type[Handled], target: Array, *given: object, **more: object) -> Handled:
+def rule_of(make: type[StandardRule], target: Array, *given: object, **more: object) -> StandardRule:
     return make(FixedWeights(tuple(target / max(target.sum(), 1.0))), *given, **more)
 
 
@@ -124,10 +124,10 @@ def test_a_portfolio_at_its_target_waits_even_where_trading_is_free(market: Mark
     assert isinstance(rule.decide(see(market, target, target + np.array([1e-4, -1e-4, 0, 0]), free)), Trade)
 
 
-def corridor_rows(rule: Handled, market: Market, costs: Costs) -> tuple[Array, Array, Array]:
+def rows_of(rule: StandardRule, market: Market, costs: Costs) -> tuple[Array, Array, Array]:
     """(trigger, box, cash's trigger): half-widths in force on the last day."""
     path = target_path(rule.allocation, market)
-    found = rule.corridor(market, path, costs)
+    found = rule.no_trade_bands(market, path, costs)
     k = found.row[LAST]
     gaps = (found.trigger_upper - found.target)[k], (found.upper - found.target)[k]
     return *gaps, found.cash[k, 1] - (1.0 - found.target[k].sum())
@@ -138,7 +138,7 @@ def test_a_band_of_volatilities_is_so_much_of_the_volatility_of_numpy_and_of_the
 ) -> None:
     target, volatility = np.array([0.4, 0.3, 0.2, 0.05]), np.sqrt(np.diag(covariance))
     rule = rule_of(Threshold, target, 0.5, Within(0.2), kind="volatility", cap=0.03, returns=WINDOW)
-    trigger, box, of_cash = corridor_rows(rule, market, Costs.bps(4))
+    trigger, box, of_cash = rows_of(rule, market, Costs.bps(4))
     assert (0.5 * volatility * target > 0.03).any()
     np.testing.assert_allclose(trigger, np.minimum(0.5 * volatility * target, 0.03), rtol=1e-9)
     np.testing.assert_allclose(box, np.minimum(0.2 * volatility * target, 0.03 * 0.2 / 0.5), rtol=1e-9)
@@ -152,13 +152,13 @@ def test_a_no_trade_region_has_the_closed_form_as_its_band(
     target, cost = np.array([0.4, 0.3, 0.2, 0.05]), np.array([30.0, 20.0, 60.0, 10.0]) * 1e-4
     costs = Costs(cost, np.zeros(4))
     wide = half_widths(target, covariance, cost, 2.0)
-    rule = rule_of(NoTradeRegion, target, 2.0, check=check, narrowed=False, returns=WINDOW)
-    trigger, box, _ = corridor_rows(rule, market, costs)
+    rule = rule_of(NoTradeRegion, target, 2.0, schedule=check, narrowed=False, returns=WINDOW)
+    trigger, box, _ = rows_of(rule, market, costs)
     np.testing.assert_allclose(trigger, wide, rtol=1e-9)
     np.testing.assert_array_equal(trigger, box)
     of_portfolio = np.eye(4) - target  # r_i - r_p
     spread = target * np.sqrt(np.diag(of_portfolio @ covariance @ of_portfolio.T))
-    narrow, _, _ = corridor_rows(replace(rule, narrowed=True), market, costs)
+    narrow, _, _ = rows_of(replace(rule, narrowed=True), market, costs)
     expected = wide - OVERSHOOT * np.sqrt(years) * spread
     inside = expected > 0.0
     assert inside.any()
@@ -169,9 +169,7 @@ def test_a_line_that_trades_free_or_is_overshot_has_no_band_and_cash_that_of_ano
     market: Market, covariance: Array
 ) -> None:
     target, cost = np.array([0.4, 0.3, 0.2, 0.0]), np.array([30.0, 0.0, 1e-6, 10.0]) * 1e-4
-    trigger, _, of_cash = corridor_rows(
-        rule_of(NoTradeRegion, target, 2.0, returns=WINDOW), market, Costs(cost, np.zeros(4))
-    )
+    trigger, _, of_cash = rows_of(rule_of(NoTradeRegion, target, 2.0, returns=WINDOW), market, Costs(cost, np.zeros(4)))
     assert trigger[0] > 0.0
     assert trigger.tolist() == [trigger[0], 0.0, 0.0, trigger[0]]
     assert of_cash == pytest.approx(trigger[0], rel=1e-9)
@@ -185,7 +183,7 @@ def test_of_one_line_beside_cash_it_is_the_half_width_of_one_asset(market: Marke
     end = int(np.flatnonzero(dates < dates[-1].replace(day=1))[-1])
     sigma = float(np.std(one.returns[end - WINDOW + 1 : end + 1], ddof=1) * np.sqrt(252))
     rule = rule_of(NoTradeRegion, np.array([0.6]), 2.0, narrowed=narrowed, returns=WINDOW)
-    trigger, _, of_cash = corridor_rows(rule, one, Costs.bps(1, commission=20))
+    trigger, _, of_cash = rows_of(rule, one, Costs.bps(1, commission=20))
     watched = {"sigma": sigma, "interval": 1 / 252} if narrowed else {}
     assert trigger[0] == pytest.approx(best_half_width(0.6, 20e-4, 2.0, **watched), rel=1e-9)
     assert of_cash == pytest.approx(trigger[0], rel=1e-9)
@@ -197,7 +195,7 @@ def test_the_best_point_is_that_of_the_programme(market: Market, covariance: Arr
     for target, weights in cases(3, 4, 20, 0.03) + cases(5, 4, 20, 0.0005):
         has_cash = target.sum() < 0.95
         weights = weights if has_cash else weights / weights.sum()
-        rule = rule_of(BestPoint, target, 40.0, 1.0, check="day", returns=WINDOW)
+        rule = rule_of(BestPoint, target, 40.0, 1.0, schedule="day", returns=WINDOW)
         answer = rule.decide(see(market, target, weights, costs))
         given = (weights, target, covariance, cost, 40.0, 0.0, 1.0, (0.0, 1.0 if has_cash else 0.0))
         best = best_weights(*given)
@@ -224,7 +222,7 @@ def test_a_best_point_goes_short_and_borrows_as_its_target_does(
 ) -> None:
     """Where tracking is dear it is the target, up to the widest gap that is worth no trade."""
     aim, now, cost = np.array(target), np.array(weights), np.full(4, 1e-4)
-    rule = BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, check="day", returns=WINDOW)
+    rule = BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, schedule="day", returns=WINDOW)
     answer = rule.decide(see(market, aim, now, Costs(cost, np.zeros(4))))
     assert isinstance(answer, Trade)
     goal = np.where(np.isfinite(answer.lower), answer.lower, now)
@@ -301,7 +299,7 @@ def test_a_payer_pays_for_cash_that_is_past_its_band_too(market: Market) -> None
 
 
 def test_a_band_of_zero_goes_to_target_in_words_too(market: Market) -> None:
-    assert rule_of(Threshold, np.array([1.0]), 0.0).words == "past 0 points, to target"
+    assert rule_of(Threshold, np.array([1.0]), 0.0).long_name == "past 0 points, to target"
 
 
 @pytest.mark.parametrize(
@@ -367,7 +365,7 @@ def test_what_no_trade_can_mend_does_not_trigger(market: Market, weights: list[f
 
 
 @pytest.mark.parametrize("make", [TrackingError, CostBenefit])
-def test_the_gap_of_a_line_that_cannot_be_bought_has_no_risk_to_save(market: Market, make: type[Handled]) -> None:
+def test_the_gap_of_a_line_that_cannot_be_bought_has_no_risk_to_save(market: Market, make: type[StandardRule]) -> None:
     """The third line is a tenth under its target for good; the others share what it leaves, and stay."""
     target, weights = np.array([0.3, 0.3, 0.3, 0.1]), np.array([0.3, 0.3, 0.3, 0.1])
     weights = np.where(np.arange(4) == 2, 0.2, weights * 0.8 / 0.7)
@@ -384,7 +382,7 @@ def test_spreads_by_the_day_are_those_of_the_month_end(market: Market, covarianc
     end = int(np.flatnonzero(dates < dates[-1].replace(day=1))[-1])
     rule = rule_of(NoTradeRegion, target, 2.0, narrowed=False, returns=WINDOW)
     costs = Costs(np.zeros(4), spreads)
-    trigger, _, _ = corridor_rows(rule, market, costs)
+    trigger, _, _ = rows_of(rule, market, costs)
     np.testing.assert_allclose(trigger, half_widths(target, covariance, spreads[end], 2.0), rtol=1e-9)
     gap = trigger[0] * 1.01 * np.array([1.0, -0.5, -0.5, 0.0])
     answer = rule.decide(see(market, target, target + gap, costs.until(LAST + 1)))
@@ -394,15 +392,15 @@ def test_spreads_by_the_day_are_those_of_the_month_end(market: Market, covarianc
 
 def test_a_review_of_a_band_without_end_is_a_calendar(market: Market) -> None:
     target = np.array([0.4, 0.3, 0.2, 0.1])
-    rule = rule_of(Threshold, target, np.inf, review="month")
+    rule = rule_of(Threshold, target, np.inf, review_schedule="month")
     path = target_path(rule.allocation, market)
-    found = rule.corridor(market, path)
+    found = rule.no_trade_bands(market, path)
     reviews = market.dates[found.trigger_upper[found.row, 0] == target[0]]
     assert [f"{day:%m-%d}" for day in reviews] == ["01-31", "02-28", "03-29", "04-30", "05-31", "06-29", "07-31"]
 
 
 @pytest.mark.parametrize("make", [TrackingError, CostBenefit])
-def test_a_line_without_its_whole_window_is_as_risky_as_the_riskiest(market: Market, make: type[Handled]) -> None:
+def test_a_line_without_its_whole_window_is_as_risky_as_the_riskiest(market: Market, make: type[StandardRule]) -> None:
     """It came thirty days ago: what it drifts by is a reason to trade, though nothing is known of it."""
     tradable = np.ones(market.shape, dtype=bool)
     tradable[: LAST - 50, 1] = False

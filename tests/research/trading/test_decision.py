@@ -11,7 +11,8 @@ from research.accounting import Hold, Trade, View, Why
 from research.allocation import FixedWeights
 from research.errors import PolicyError
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import Calendar, Threshold
+from research.rules import Calendar, RuleTraits, Threshold
+from research.rules.protocol import Schedule
 from research.trading import trade_list
 
 
@@ -71,7 +72,7 @@ def test_a_calendar_in_tranches_is_due_at_the_phase_of_each(two: Portfolio, last
 @pytest.mark.parametrize(("last_trade", "due"), [("2022-09-29", True), ("2022-09-30", False)])
 def test_a_review_that_was_missed_is_caught_up(two: Portfolio, last_trade: str, due: bool) -> None:
     """The band of 20 points holds by itself; the quarter ended on 30 September."""
-    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review="quarter"))
+    got = trade_list(traded_on(two, last_trade), Threshold(two.strategic, 0.2, review_schedule="quarter"))
     assert got.holds == (not due)
     assert got.reason.startswith("review due") == due
 
@@ -84,8 +85,8 @@ def test_calendar_is_due_on_the_scheduled_session_itself(desk: Any) -> None:
 
 def test_rule_with_a_schedule_of_its_own_is_due_like_a_calendar(two: Portfolio) -> None:
     @dataclass
-    class Weekly(Spy):
-        every: str = "week"
+    class Weekly(Spy, RuleTraits):
+        desk_schedule: Schedule | None = "week"
 
     policy = Weekly(two.strategic)
     assert trade_list(traded_on(two, "2022-12-23"), policy).reason == "no review is due today"
@@ -112,8 +113,8 @@ def test_rule_is_asked_again_of_what_its_orders_leave(two: Portfolio) -> None:
 
 def test_scheduled_rule_is_asked_once(two: Portfolio) -> None:
     @dataclass
-    class Weekly(Trader):
-        every: str = "week"
+    class Weekly(Trader, RuleTraits):
+        desk_schedule: Schedule | None = "week"
 
     policy = Weekly(two.strategic)
     trade_list(two, policy)
@@ -144,7 +145,7 @@ def test_target_is_the_one_in_force_and_not_one_of_today() -> None:
 
 
 def test_part_of_the_way_is_asked_once_a_close(two: Portfolio) -> None:
-    half = Threshold(two.strategic, 0.02, part=0.5)
+    half = Threshold(two.strategic, 0.02, fraction=0.5)
     first = trade_list(two, half)
     assert first.sized.after.weights[0] == pytest.approx(0.55, abs=0.002)
     again = trade_list(first.after(), half)

@@ -50,7 +50,7 @@ def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> N
     assert [part.get("aria-label") for part in regions] == captions
     assert captions == [
         "Held, at the closes of 2022-12-29",
-        "What trading to target today would be, at the closes of 2022-12-29",
+        "Hypothetical trades to target today, at the closes of 2022-12-29",
     ]
 
 

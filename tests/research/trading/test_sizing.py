@@ -182,7 +182,7 @@ def policies(target: FixedWeights) -> st.SearchStrategy[Any]:
         st.sampled_from(["day", "week", "month", "quarter"]).map(lambda every: Calendar(target, every)),
         st.builds(lambda band, to: Threshold(target, band, to), bands, st.sampled_from(["target", "edge"])),
         st.builds(lambda band, part: Threshold(target, band, Within(band * part)), bands, st.sampled_from([0.25, 0.5])),
-        st.builds(lambda part: Threshold(target, 0.01, "target", part=part), st.just(0.5)),
+        st.builds(lambda part: Threshold(target, 0.01, "target", fraction=part), st.just(0.5)),
         st.lists(st.sampled_from([0.0, 0.003, 0.02, 0.2]), min_size=5, max_size=5).map(lambda h: Box(target, tuple(h))),
     )
 

@@ -117,7 +117,7 @@ def test_trade_to_a_point_says_which(desk: Any) -> None:
     assert said(four, Threshold(four.strategic, 0.1, to="edge", lines="breaching")) == {
         "A": "to 35.00%", "B": "left alone by this rule", "C": "left alone by this rule", "D": "to 15.00%",
     }  # fmt: skip
-    assert set(said(four, Threshold(four.strategic, 0.02, part=0.5)).values()) == {"part of the way"}
+    assert set(said(four, Threshold(four.strategic, 0.02, fraction=0.5)).values()) == {"part of the way"}
 
 
 def test_hold_lists_every_line_with_the_reason_and_what_trading_would_be(two: Portfolio) -> None:

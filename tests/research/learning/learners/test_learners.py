@@ -133,7 +133,7 @@ def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
             raise Killed
 
     ticket = replace(COSTS, ticket=np.full(2, 1e-5))
-    for spec, costs in ((BY["ppo"], COSTS), (replace(BY["ppo"], every="day"), COSTS), (BY["ppo"], ticket)):
+    for spec, costs in ((BY["ppo"], COSTS), (replace(BY["ppo"], schedule="day"), COSTS), (BY["ppo"], ticket)):
         with pytest.raises(Killed):
             train(spec, past, costs, G, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
     assert len(list(tmp_path.iterdir())) == 3

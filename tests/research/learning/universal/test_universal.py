@@ -244,7 +244,7 @@ def test_a_known_covariance_is_gone_by_from_the_first_day():
     ("settings", "message"),
     [
         ({"g": 0.0}, "g of Universal is 0.0"),
-        ({"every": "fortnight"}, "Universal: every is 'fortnight'"),
+        ({"schedule": "fortnight"}, "Universal: schedule is 'fortnight'"),
         ({"returns": 1}, "returns of Universal is 1"),
         ({"periods_per_year": -1}, "periods_per_year of Universal is -1"),
         ({"covariance": ((1.0, 2.0),)}, "covariance of Universal is"),

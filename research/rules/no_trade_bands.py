@@ -12,22 +12,22 @@ from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market.market import Market, Past
 from research.rules.destinations import remake
-from research.rules.terms import NO_LINE, PLAIN, CorridorArrays, Terms, Workspace, of_amounts
+from research.rules.rule_options import NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
 from research.rules.triggers import answer
 
 RESTS, UNSEEN = Why("cooldown"), Why("window")
 
 
 @dataclass(frozen=True, eq=False)
-class Corridor:
+class NoTradeBands:
     """A rule on one market, as arrays, so that it can be played compiled.
 
     asked : (T,) days on which the rule is asked.  row : (T,) which of the K rows below is in force at each close.
     target, trigger_lower, trigger_upper, lower, upper : (K, n) fraction of NAV; the rule trades when a weight is
     outside its trigger, and then into the box [lower, upper]. A line whose box has an infinite bound moves only where
     the other bound moves it.  cash : (K, 4) the same four numbers for cash.
-    part : how much of the way to the box; `again` : if not all, is the rule asked again on the next day?
-    trigger : what its reasons call it.  terms : what it asks besides.
+    fraction : how much of the way to the box; `again` : if not all, is the rule asked again on the next day?
+    trigger : what its reasons call it.  options : what it asks besides.
     unseen : rows at the beginning on which it has nothing to go by yet.
     """
 
@@ -39,9 +39,9 @@ class Corridor:
     lower: Array
     upper: Array
     cash: Array
-    part: float
+    fraction: float
     trigger: str
-    terms: Terms = PLAIN
+    options: RuleOptions = PLAIN
     unseen: int = 0
     again: bool = True
 
@@ -50,20 +50,22 @@ class Corridor:
         rows = {name: getattr(self, name) for name in ("trigger_lower", "trigger_upper", "lower", "upper")}
         for name, bound in rows.items():
             if bound.shape != self.target.shape:
-                raise PolicyError(f"{name} of a corridor has shape {bound.shape}, and its target {self.target.shape}.")
+                raise PolicyError(
+                    f"{name} of no-trade bands has shape {bound.shape}, and its target {self.target.shape}."
+                )
         for lower, upper in ((self.trigger_lower, self.trigger_upper), (self.lower, self.upper)):
             crossed = ~(lower <= upper)  # true for a missing number as well
             if crossed.any():
                 k, i = np.argwhere(crossed)[0]
                 raise PolicyError(
-                    f"row {k} of a corridor has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
+                    f"row {k} of no-trade bands has the box [{lower[k, i]}, {upper[k, i]}] for line {i}: give two "
                     "numbers, the lower first."
                 )
         for f in fields(self):
             if isinstance(getattr(self, f.name), np.ndarray):
                 object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
-        kept = {name: frozen(x) for name, x in self.terms._asdict().items() if isinstance(x, np.ndarray)}
-        object.__setattr__(self, "terms", self.terms._replace(**kept))  # type: ignore[arg-type]
+        kept = {name: frozen(x) for name, x in self.options._asdict().items() if isinstance(x, np.ndarray)}
+        object.__setattr__(self, "options", self.options._replace(**kept))  # type: ignore[arg-type]
 
     @property
     def arrays(self) -> tuple[Mask, NDArray[np.int64], Array, Array, Array, Array, Array, Array]:
@@ -72,38 +74,40 @@ class Corridor:
         return self.asked, self.row, self.target, *triggers, self.lower, self.upper, self.cash
 
     @cached_property
-    def compiled(self) -> CorridorArrays:
-        """All of it but the terms, as the kernels of one path take it."""
-        terms = self.terms
-        again = self.part < 1.0 and self.again
-        return CorridorArrays(*self.arrays, float(self.part), again, terms.some, terms.makes_boxes, terms.cooldown)
+    def compiled(self) -> BandArrays:
+        """All of it but the options, as the kernels of one path take it."""
+        options = self.options
+        again = self.fraction < 1.0 and self.again
+        return BandArrays(
+            *self.arrays, float(self.fraction), again, options.some, options.makes_boxes, options.cooldown
+        )
 
     def why(self, weights: Array, cash_weight: float, nav: float, tradable: Mask, t: int, row: int) -> Why:
-        """The reason of a decision at row t of `tradable`, by row `row` of the corridor's days."""
+        """The reason of a decision at row t of `tradable`, by row `row` of the bands' days."""
         k, room = int(self.row[row]), Workspace.of(len(weights))
-        _, line, size, allowed = answer(weights, cash_weight, nav, tradable, t, self.compiled, self.terms, k, room)
+        _, line, size, allowed = answer(weights, cash_weight, nav, tradable, t, self.compiled, self.options, k, room)
         return self._why(line, size, allowed)
 
     def answer(self, view: View) -> Hold | Trade:
-        """Ask the corridor of one day, that of a view: the decision, with its reason."""
-        if self.terms.cooldown > 0 and view.days_since_trade <= self.terms.cooldown and not view.unfinished:
+        """Ask the bands of one day, that of a view: the decision, with its reason."""
+        if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
         past, k, room = view.past, int(self.row[0]), Workspace.of(len(view.weights))
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
-        trades, line, size, allowed = answer(*state, self.compiled, self.terms, k, room)
+        trades, line, size, allowed = answer(*state, self.compiled, self.options, k, room)
         why = self._why(line, size, allowed)
         if not trades:
             return Hold(why)
-        if not self.terms.makes_boxes:
+        if not self.options.makes_boxes:
             low, high = self.cash[k, 2:].tolist()
-            return Trade(self.lower[k], self.upper[k], why, low, high, self.part, self.again)
+            return Trade(self.lower[k], self.upper[k], why, low, high, self.fraction, self.again)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
             state = (weights, cash_weight, tradable[None], 0)
-            low, high = remake(*state, self.compiled, self.terms, k, past.t, room)
+            low, high = remake(*state, self.compiled, self.options, k, past.t, room)
             lower, upper, _ = room.box.copy()
-            later = None if of_amounts(self.terms) else by_then
-            return Trade(lower, upper, why, low, high, self.part, self.again, later)
+            later = None if of_amounts(self.options) else by_then
+            return Trade(lower, upper, why, low, high, self.fraction, self.again, later)
 
         return replace(by_then(view.weights, view.cash_weight, view.tradable), by_then=by_then)
 
@@ -111,11 +115,11 @@ class Corridor:
         return Why(self.trigger, None if line == NO_LINE else line, size, allowed)
 
 
-def decide_in(rows: dict[str, Array], view: View, trigger: str, part: float, again: bool = True) -> Hold | Trade:
-    """Ask one row of a corridor (K = 1) of a view: the decision, with its reason."""
+def decide_in(rows: dict[str, Array], view: View, trigger: str, fraction: float, again: bool = True) -> Hold | Trade:
+    """Ask one row of no-trade bands (K = 1) of a view: the decision, with its reason."""
     asked, row = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
     rows = restricted(rows, view.past)
-    return Corridor(asked, row, **rows, part=part, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
+    return NoTradeBands(asked, row, **rows, fraction=fraction, trigger=trigger, again=again).answer(view)  # type: ignore[arg-type]
 
 
 def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array]:

@@ -5,12 +5,12 @@ import numpy as np
 from research.accounting.box import DUST, spread
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.rules.terms import LOWER, UPPER, CorridorArrays, Terms, Workspace, sum_of
+from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
 
 
 @lean
 def nearest_in_groups(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int, cost: Array, room: Workspace
+    weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, cost: Array, room: Workspace
 ) -> bool:
     """Write into room.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
 
@@ -39,8 +39,8 @@ def _spread_over(
     weights: Array,
     tradable: Mask,
     t: int,
-    rule: CorridorArrays,
-    terms: Terms,
+    rule: BandArrays,
+    terms: RuleOptions,
     k: int,
     cost: Array,
     amount: float,
@@ -82,7 +82,7 @@ def _spread_over(
 
 
 @inlined
-def _find_full(terms: Terms, room: Workspace) -> bool:
+def _find_full(terms: RuleOptions, room: Workspace) -> bool:
     """Mark the groups that went further than they have room; is there a new one?"""
     found = False
     for group in range(terms.groups.shape[2]):
@@ -93,7 +93,7 @@ def _find_full(terms: Terms, room: Workspace) -> bool:
 
 
 @inlined
-def _has_way(tradable: Mask, t: int, rule: CorridorArrays, k: int, i: int, amount: float) -> bool:
+def _has_way(tradable: Mask, t: int, rule: BandArrays, k: int, i: int, amount: float) -> bool:
     """May line i be moved to make room? Not the way on which it may not be traded, nor up where its target is zero."""
     free = rule.upper[k, i] < np.inf if amount < 0.0 else rule.lower[k, i] > -np.inf
     return tradable[t, i] and free and (amount < 0.0 or rule.target[k, i] != 0.0)
@@ -101,7 +101,7 @@ def _has_way(tradable: Mask, t: int, rule: CorridorArrays, k: int, i: int, amoun
 
 @inlined
 def _spread_in(
-    weights: Array, tradable: Mask, t: int, rule: CorridorArrays, terms: Terms, k: int, group: int, cost: Array,
+    weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, group: int, cost: Array,
     amount: float, lower: Array, upper: Array, room: Workspace,
 ) -> None:  # fmt: skip
     """Move the lines of one group by `amount` in all, the cheapest first."""

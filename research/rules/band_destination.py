@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from research.arguments import check_real
 from research.errors import ConfigError
-from research.rules.handled import said
+from research.rules.standard_rule import said
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ PRO_RATA, BY_CASH = -2, -1  # who pays for it: the others in proportion to their
 LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of groups
 
 
-class Terms(NamedTuple):
-    """What a corridor asks and makes beyond its rows; an array without rows stands for nothing of its kind.
+class RuleOptions(NamedTuple):
+    """What a rule asks and makes beyond its no-trade bands; an array without rows stands for nothing of its kind.
 
-    some : is there any of it?  makes_boxes : or are boxes those of the corridor's rows?
+    some : is there any of it?  makes_boxes : or are boxes those of these rows?
     restricted : may some line not be traded both ways?
     cooldown : sessions after a booked trade on which the rule is not asked.
     member : (n,) number of each line's group.  groups : (K, 4, G) bounds of each group's weight: trigger, then box.
@@ -52,7 +52,7 @@ class Terms(NamedTuple):
 
 
 _NO_ROWS, _NO_NUMBERS = np.empty(0, dtype=np.int64), np.empty(0)
-PLAIN = Terms(
+PLAIN = RuleOptions(
     some=False,
     makes_boxes=False,
     restricted=False,
@@ -73,8 +73,8 @@ PLAIN = Terms(
 )
 
 
-class CorridorArrays(NamedTuple):
-    """A `Corridor` as kernels take it; `asks_more` and `makes_boxes` as its terms, handed over by themselves, say.
+class BandArrays(NamedTuple):
+    """A `NoTradeBands` as kernels take it; `asks_more` and `makes_boxes` as its options say, which are handed over too.
 
     again : does a trade go a part of its way, and is the rule asked again on the next day?
     """
@@ -124,13 +124,13 @@ class Workspace(NamedTuple):
 
 
 @inlined
-def of_amounts(terms: Terms) -> bool:
+def of_amounts(terms: RuleOptions) -> bool:
     """Is how much to trade decided, and not where to?"""
     return terms.goal == TRANCHES or terms.turnover_cap < np.inf
 
 
 @inlined
-def rests(rule: CorridorArrays, t: int, booked: int) -> bool:
+def rests(rule: BandArrays, t: int, booked: int) -> bool:
     """Is the rule not asked at row t, since its last trade was booked in row `booked`?"""
     return rule.cooldown > 0 and t - booked <= rule.cooldown
 

@@ -13,48 +13,43 @@ from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest, own_sides
-from research.rules.handled import Bounds, Every, Handled, Known, Square, check_window, checked, said
 from research.rules.no_trade_region import half_widths, relative_variance
 from research.rules.one_asset import OVERSHOOT
+from research.rules.protocol import Schedule
 from research.rules.region import Region
-from research.rules.terms import BEST, REGION, Terms
+from research.rules.rule_options import BEST, REGION, RuleOptions
+from research.rules.standard_rule import Bounds, Estimates, Square, StandardRule, check_window, checked, said
 
 CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year
 
 
 @dataclass(frozen=True, kw_only=True)
-class ByRisk(Handled):
+class RiskRule(StandardRule):
     """A rule that goes by a covariance.
 
-    check : when it looks, as `Threshold` has it.
+    schedule : when it is asked, as `Threshold` has it.
     returns, periods_per_year : the covariance is that of so many returns, estimated at each month's end, times this
     number of them a year; or it is known, as `covariance` (n, n) a year, as in a laboratory.
     """
 
-    check: Every = "day"
+    schedule: Schedule = "day"  # type: ignore[misc]
     returns: int = 252
     periods_per_year: float = 252.0  # type: ignore[misc]
     covariance: Square | None = None  # type: ignore[misc]
-    family: ClassVar[str] = "band"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
-
-    @property
-    def looks(self) -> Every:
-        """When it checks."""
-        return self.check
+    family: ClassVar[str] = "band"  # type: ignore[misc]
 
     @property
     def window(self) -> int:
         """Returns that it estimates from: none where the covariance is known."""
         return self.returns if self.covariance is None else 0
 
-    def _with_unknown(self, known: Known) -> Array:
+    def _with_unknown(self, estimates: Estimates) -> Array:
         """(K, n, n) the covariance where a line without its whole window is as risky as the riskiest, and by itself."""
         if self.window == 0:
-            return known.covariance
-        variance = np.diagonal(known.covariance, axis1=1, axis2=2)
+            return estimates.covariance
+        variance = np.diagonal(estimates.covariance, axis1=1, axis2=2)
         unknown = np.where(variance == 0.0, variance.max(axis=1, keepdims=True), 0.0)
-        covariance: Array = known.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
+        covariance: Array = estimates.covariance + unknown[:, :, None] * np.eye(unknown.shape[1])
         return covariance
 
     def _check(self) -> None:
@@ -71,12 +66,12 @@ class ByRisk(Handled):
 
 
 @dataclass(frozen=True)
-class TrackingError(ByRisk):
+class TrackingError(RiskRule):
     """Trade to target when the ex-ante tracking error to it, sqrt(d'Sd) of the gaps d, is past a limit.
 
     limit : a year, fraction of NAV: 0.01 is one per cent a year.
     Where a halt or a restricted line keeps a trade from the target, the gaps are to where it would go instead.
-    With `part` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
+    With `fraction` below 1 a trade shrinks all gaps by one factor, and stops at the first point inside the limit.
     """
 
     allocation: Allocation
@@ -95,18 +90,18 @@ class TrackingError(ByRisk):
         """When, and where to."""
         return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """No line has a band of its own."""
-        return _without_bands(known.target)
+        return _without_bands(estimates.target)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """Its limit."""
-        covariance = self._with_unknown(known)
-        return super().terms(known)._replace(some=True, tracking_error=float(self.limit), covariance=covariance)
+        covariance = self._with_unknown(estimates)
+        return super().options(estimates)._replace(some=True, tracking_error=float(self.limit), covariance=covariance)
 
 
 @dataclass(frozen=True)
-class CostBenefit(ByRisk):
+class CostBenefit(RiskRule):
     """Trade to target when waiting is expected to lose more than the trade costs.
 
     Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
@@ -130,18 +125,18 @@ class CostBenefit(ByRisk):
         """When, and where to."""
         return f"where waiting loses more than trading costs, to target{checked(self)}"
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """No line has a band of its own."""
-        return _without_bands(known.target)
+        return _without_bands(estimates.target)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """What waiting and trading cost."""
-        patience, covariance = 0.5 * self.g * self.horizon, self._with_unknown(known)
-        return super().terms(known)._replace(some=True, patience=patience, covariance=covariance)
+        patience, covariance = 0.5 * self.g * self.horizon, self._with_unknown(estimates)
+        return super().options(estimates)._replace(some=True, patience=patience, covariance=covariance)
 
 
 @dataclass(frozen=True)
-class NoTradeRegion(ByRisk):
+class NoTradeRegion(RiskRule):
     """Trade when a line is past the band that is asymptotically best for it, to the band's edge.
 
     Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance, as both are known at each
@@ -170,27 +165,27 @@ class NoTradeRegion(ByRisk):
         """When, and where to."""
         return f"past the best band of each line, to {'its edge' if self.to == 'edge' else 'target'}{checked(self)}"
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """A band of its own for each line."""
-        widths = np.zeros((len(known.target), known.target.shape[1] + 1))
+        widths = np.zeros((len(estimates.target), estimates.target.shape[1] + 1))
         held = np.zeros(widths.shape, dtype=bool)
-        held[:, :-1] = (np.diagonal(known.covariance, axis1=1, axis2=2) > 0.0) & (known.target != 0.0)
-        for k, of_row in enumerate(zip(known.target, known.covariance, known.rates_then, strict=True)):
+        held[:, :-1] = (np.diagonal(estimates.covariance, axis1=1, axis2=2) > 0.0) & (estimates.target != 0.0)
+        for k, of_row in enumerate(zip(estimates.target, estimates.covariance, estimates.rates_then, strict=True)):
             widths[k, held[k]] = self._widths(*of_row, held[k, :-1])
         widths = np.where(held, widths, or_narrowest(widths))
-        return band_rows(known.target, widths, widths if self.to == "edge" else 0.0)
+        return band_rows(estimates.target, widths, widths if self.to == "edge" else 0.0)
 
     @property
-    def plain(self) -> bool:  # type: ignore[override]
-        """Is it a band round each line and no more, as lanes play it?"""
-        return super(ByRisk, self).plain
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more?"""
+        return self.is_unlimited
 
     @property
     def interval(self) -> float:
         """Years from one check to the next."""
-        if isinstance(self.check, int):
-            return self.check / self.periods_per_year
-        return 1.0 / CHECKS.get(self.check, self.periods_per_year)
+        if isinstance(self.schedule, int):
+            return self.schedule / self.periods_per_year
+        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
         """(h,) half-widths of the h lines that are held."""
@@ -202,7 +197,7 @@ class NoTradeRegion(ByRisk):
 
 
 @dataclass(frozen=True)
-class BestPoint(ByRisk):
+class BestPoint(RiskRule):
     """Trade to the best point of the no-trade region, when that is another than today's weights.
 
     It is the least of kappa / 2 x d'Sd + cost over all weights d away from the target, with long lines long and cash in
@@ -213,7 +208,7 @@ class BestPoint(ByRisk):
     allocation: Allocation
     g: float = 5.0
     horizon: float = 0.25
-    check: Every = field(default="month", kw_only=True)
+    schedule: Schedule = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"
 
     def __post_init__(self) -> None:
@@ -226,37 +221,38 @@ class BestPoint(ByRisk):
         """When, and where to."""
         return f"to the best point of the no-trade region{checked(self)}"
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """Each line on its own side of zero, cash between nothing, or what the target borrows, and all."""
-        rows = _without_bands(known.target)
+        rows = _without_bands(estimates.target)
         cash = rows["cash"].copy()
         aim = cash[:, 2]
         cash[:, 2:] = np.stack([np.minimum(aim, 0.0), np.where(aim != 0.0, 1.0, 0.0)], axis=1)
-        return rows | own_sides(known.target) | {"cash": cash}
+        return rows | own_sides(estimates.target) | {"cash": cash}
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """The programme."""
         return (
             super()
-            .terms(known)
-            ._replace(some=True, makes_boxes=True, goal=BEST, kappa=self.g * self.horizon, covariance=known.covariance)
+            .options(estimates)
+            ._replace(
+                some=True, makes_boxes=True, goal=BEST, kappa=self.g * self.horizon, covariance=estimates.covariance
+            )
         )
 
 
 @dataclass(frozen=True)
-class OptimalRegion(Handled):
+class OptimalRegion(StandardRule):
     """Trade as dynamic programming has it: into the optimal region of one or two lines beside cash.
 
     region : as `research.rules.dynamic_programming.optimal_region` gives it, for the target of the allocation.
-    check : when it looks; the region is best where that is as often as the region's own interval.
+    schedule : when it is asked; the region is best where that is as often as the region's own interval.
     """
 
     allocation: Allocation
     region: Region
-    check: Every = "day"
-    family: ClassVar[str] = "band"
+    schedule: Schedule = "day"  # type: ignore[misc]
+    family: ClassVar[str] = "band"  # type: ignore[misc]
     trigger: ClassVar[str] = "optimal"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -265,30 +261,27 @@ class OptimalRegion(Handled):
         self._check()
 
     @property
-    def looks(self) -> Every:
-        """When it checks."""
-        return self.check
-
-    @property
     def does(self) -> str:
         """When, and where to."""
         return f"into the optimal region{checked(self)}"
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """No line has a band of its own. Raises PolicyError where the region is of another target."""
-        wrong = known.target.shape[1:] != self.region.target.shape
-        if wrong or not np.allclose(known.target, self.region.target, rtol=0.0, atol=1e-9):
+        wrong = estimates.target.shape[1:] != self.region.target.shape
+        if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=1e-9):
             raise PolicyError(
                 f"region of OptimalRegion is for the target {self.region.target.tolist()}, and the allocation gives "
-                f"{known.target[0].tolist()}: solve it for that target, which must not change."
+                f"{estimates.target[0].tolist()}: solve it for that target, which must not change."
             )
-        if any(known.market.trading):
+        if any(estimates.market.trading):
             raise PolicyError("OptimalRegion trades each line both ways: free the lines that are restricted.")
-        return _without_bands(known.target)
+        return _without_bands(estimates.target)
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """The region."""
-        return super().terms(known)._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
+        return (
+            super().options(estimates)._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
+        )
 
 
 def _spread(target: Array, covariance: Array) -> Array:

@@ -9,21 +9,22 @@ from research.allocation import Allocation
 from research.arguments import is_number, one_of, refuse
 from research.arrays import Array
 from research.errors import ConfigError
+from research.rules.band_destination import To, check_destination, goes, half_width
 from research.rules.bands import band_rows, own_sides
-from research.rules.handled import Bounds, Every, Handled, Known, checked, said
-from research.rules.terms import Terms
-from research.rules.within import To, check_destination, goes, half_width
+from research.rules.protocol import Schedule
+from research.rules.rule_options import RuleOptions
+from research.rules.standard_rule import Bounds, Estimates, StandardRule, checked, said
 
 
 @dataclass(frozen=True)
-class GroupThreshold(Handled):
+class GroupThreshold(StandardRule):
     """Trade when the weight of a group, or of cash, has left its band.
 
     by : "asset_class" or "sector" of the lines.  band : half-width round each group's target, fraction of NAV.
     to : all lines to "target"; or the nearest point with every group, and cash, inside its band, at its "edge" or
     `Within` a narrower one: the cheapest lines of a group move, lines of equal cost by one distance.
     lines : half-width of a band for each line besides, which triggers as well; none by default.
-    check : when it looks, as `Threshold` has it.
+    schedule : when it is asked, as `Threshold` has it.
     """
 
     allocation: Allocation
@@ -31,10 +32,9 @@ class GroupThreshold(Handled):
     band: float = 0.05
     to: To = "target"
     lines: float | None = None
-    check: Every = "day"
-    family: ClassVar[str] = "band"
+    schedule: Schedule = "day"  # type: ignore[misc]
+    family: ClassVar[str] = "band"  # type: ignore[misc]
     trigger: ClassVar[str] = "group"
-    plain: ClassVar[bool] = False  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -44,11 +44,6 @@ class GroupThreshold(Handled):
                 refuse(f"{name} of GroupThreshold is", width, "a half-width is 0 to 1, of NAV (0.02 is two points).")
         check_destination(self, self.to, self.band)
         self._check()
-
-    @property
-    def looks(self) -> Every:
-        """When it checks."""
-        return self.check
 
     @property
     def destination(self) -> float:
@@ -63,9 +58,9 @@ class GroupThreshold(Handled):
         into = goes(self.destination, self.band)
         return f"past {said(self.band)} points of a {of}{lines}, {into}{checked(self)}"
 
-    def rows(self, known: Known) -> Bounds:
+    def rows(self, estimates: Estimates) -> Bounds:
         """Bands of the lines, as wide as can be where none are asked for; and that of cash."""
-        target = known.target
+        target = estimates.target
         trigger = np.full((len(target), target.shape[1] + 1), np.inf if self.lines is None else self.lines)
         trigger[:, -1] = self.band
         rows = band_rows(target, trigger, self._box(target))
@@ -81,27 +76,27 @@ class GroupThreshold(Handled):
             box[:, :-1] = self.lines * (into / self.band if self.band > 0.0 else 0.0)
         return box
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """The bounds of the groups."""
-        names = getattr(known.market, self.by)
+        names = getattr(estimates.market, self.by)
         groups = tuple(dict.fromkeys(names))
         if "" in groups:
-            without = [name for name, group in zip(known.market.assets, names, strict=True) if not group]
+            without = [name for name, group in zip(estimates.market.assets, names, strict=True) if not group]
             raise ConfigError(
                 f"GroupThreshold is by {self.by}, and {', '.join(without)} have none: give each line its own in the "
                 "market's instruments, or in the portfolio file."
             )
         member = np.array([groups.index(name) for name in names], dtype=np.int64)
-        total = np.zeros((len(known.target), len(groups)))
+        total = np.zeros((len(estimates.target), len(groups)))
         for i, group in enumerate(member):  # one line after the other: of one row the same bits as of many
-            total[:, group] += known.target[:, i]
+            total[:, group] += estimates.target[:, i]
         into = self.destination
         bounds = [total - self.band, total + self.band, total - into, total + into]
-        first = 0 if self.by == "asset_class" else len(set(known.market.asset_class))
-        terms = super().terms(known)
-        return terms._replace(
+        first = 0 if self.by == "asset_class" else len(set(estimates.market.asset_class))
+        options = super().options(estimates)
+        return options._replace(
             some=True,
-            makes_boxes=terms.makes_boxes or self.to != "target",
+            makes_boxes=options.makes_boxes or self.to != "target",
             member=member,
             groups=np.stack(bounds, axis=1),
             first_group=first,

@@ -1,39 +1,34 @@
-"""What all rules have in common: when they look, how far a trade goes at once, and which lines may be traded."""
+"""What all rules have in common: when they are asked, how far a trade goes at once, and which lines may be traded."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
-from research.allocation import TargetPath
+from research.allocation import Allocation, TargetPath
 from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
 from research.market.market import Market, Past
-from research.rules.corridor import UNSEEN, Corridor, restricted
 from research.rules.estimates import covariance_now, covariances
-from research.rules.terms import PLAIN, Terms
+from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
+from research.rules.protocol import CompiledRule, Holding, Schedule
+from research.rules.rule_options import PLAIN, RuleOptions
 
-Every = (
-    Literal[
-        "day", "week", "month", "quarter", "year", "monday", "tuesday", "wednesday", "thursday", "friday",
-    ]
-    | int
-)  # fmt: skip
-Bounds = dict[str, Array]  # the rows of a corridor by name, as `bands.band_rows` gives them
+Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
 Square = tuple[tuple[float, ...], ...]
 MOST = 100_000  # returns of a covariance: no market has more
 
 
-class Known(NamedTuple):
-    """What the K rows of a corridor are made from, as known when each came into force.
+class Estimates(NamedTuple):
+    """What the K rows of no-trade bands are made from, as known when each came into force.
 
-    target : (K, n).  review : (K,) is the day of the row one of `Handled.review`?
+    target : (K, n).  review : (K,) is the day of the row one of its `review_schedule`?
     covariance : (K, n, n) a year, or (0, n, n) for a rule that needs none.
     rates : (R, n) cost a side, fraction of the notional, on each day or on all.
     rates_then : (K, n) on the day on which the row's covariance was estimated, or the first.
@@ -51,19 +46,21 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handled(ABC):
-    """A rule that is a corridor.
+class StandardRule(CompiledRule):
+    """A rule of the workbench, which gives its decisions as no-trade bands.
 
-    part : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
+    fraction : how much of the way to go in a day; with less than 1 the rule is asked again on the next, until it holds.
     cooldown : sessions after a booked trade, the opening one too, on which it is not asked.
     turnover_cap : the most to trade at once, one-way, before costs, fraction of NAV: the largest moves first, whole,
-    the last in part; what is left waits for the next day on which the rule is asked. Of it too `part` is gone in a day.
-    offset : sessions from the days on which it looks to those on which it does (`research.market.calendars.scheduled`).
+    the last in part; what is left waits for the next day on which the rule is asked. Of it too `fraction` is gone in a
+    day.
+    offset : sessions from the days of its schedule to those on which it is asked
+    (`research.market.calendars.scheduled`).
     """
 
-    part: float = 1.0
-    cooldown: int = 0
-    turnover_cap: float | None = None
+    fraction: float = 1.0
+    cooldown: int = 0  # type: ignore[misc]  # settings here, nothing in most rules
+    turnover_cap: float | None = None  # type: ignore[misc]
     offset: int = 0
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     trigger: ClassVar[str] = "band"
@@ -73,8 +70,8 @@ class Handled(ABC):
 
     @property
     @abstractmethod
-    def looks(self) -> Every:
-        """When it looks: at every close, or as `research.market.calendars.scheduled` says."""
+    def schedule(self) -> Schedule:
+        """When it is asked: at every close, or as `research.market.calendars.scheduled` says."""
 
     @property
     @abstractmethod
@@ -82,19 +79,14 @@ class Handled(ABC):
         """When it trades and where to, in a few words, without what all rules have."""
 
     @property
-    def review(self) -> Every | None:
-        """A calendar besides, of days that are the rule's reviews."""
-        return None
-
-    @property
-    def window(self) -> int:
-        """Returns that its covariance is of; with 0 it needs none."""
-        return 0
-
-    @property
     def periods_per_year(self) -> float:
         """Of the market, where there is a window."""
         return 252.0
+
+    @property
+    def risk_periods_per_year(self) -> float | None:
+        """Those of the covariance that it goes by."""
+        return self.periods_per_year if self.window > 0 or self.covariance is not None else None
 
     @property
     def covariance(self) -> Square | None:
@@ -102,10 +94,10 @@ class Handled(ABC):
         return None
 
     @abstractmethod
-    def rows(self, known: Known) -> Bounds:
-        """The rows of its corridor."""
+    def rows(self, estimates: Estimates) -> Bounds:
+        """The rows of its no-trade bands."""
 
-    def terms(self, known: Known) -> Terms:
+    def options(self, estimates: Estimates) -> RuleOptions:
         """What it asks and makes besides."""
         capped = self.turnover_cap is not None
         return PLAIN._replace(
@@ -113,21 +105,25 @@ class Handled(ABC):
             makes_boxes=capped,
             cooldown=self.cooldown,
             turnover_cap=float(self.turnover_cap) if self.turnover_cap is not None else np.inf,
-            rates=known.rates,
-            tickets=known.tickets,
+            rates=estimates.rates,
+            tickets=estimates.tickets,
         )
 
     @property
-    def plain(self) -> bool:
-        """Is it a band round each line and no more, as lanes play it?"""
+    def is_unlimited(self) -> bool:
+        """Has it neither a cooldown nor a turnover cap?"""
         return self.cooldown == 0 and self.turnover_cap is None
 
+    def uncapped(self) -> "StandardRule | None":
+        """The same rule without its turnover cap; None where it has none."""
+        return None if self.turnover_cap is None else replace(self, turnover_cap=None)
+
     @property
-    def words(self) -> str:
-        """What it does, in a few words."""
+    def long_name(self) -> str:
+        """When it trades and where to, in a few words."""
         words = [self.does]
-        if self.part < 1.0:
-            words.append(f"{said(self.part)}\u202f% of the way")
+        if self.fraction < 1.0:
+            words.append(f"{said(self.fraction)}\u202f% of the way")
         if self.turnover_cap is not None:
             words.append(f"{said(self.turnover_cap)}\u202f% of NAV at once")
         if self.cooldown:
@@ -142,11 +138,11 @@ class Handled(ABC):
         return today if isinstance(today, Hold) else today.answer(view)
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
-        """(T,) days on which it looks."""
-        return scheduled(days, self.looks, calendar, self.offset)
+        """(T,) days on which it is asked."""
+        return scheduled(days, self.schedule, calendar, self.offset)
 
-    def _today(self, view: View) -> Hold | Corridor:
-        """The corridor of one day, or why it does not look."""
+    def _today(self, view: View) -> Hold | NoTradeBands:
+        """The no-trade bands of one day, or why it is not asked."""
         past, covariance, then = view.past, self._given(len(view.weights)), 0
         if self.window > 0:
             found = covariance_now(past, self.window, self.periods_per_year)
@@ -154,23 +150,23 @@ class Handled(ABC):
                 return Hold(UNSEEN)
             covariance, then = found[0][None], found[1]
         review = view.reviewed
-        if self.review is not None and not review:
-            review = bool(scheduled(past.days[-1:], self.review, past.calendar)[0])
+        if self.review_schedule is not None and not review:
+            review = bool(scheduled(past.days[-1:], self.review_schedule, past.calendar)[0])
         if not (view.unfinished or review or self._asked(past.days[-1:], past.calendar)[0]):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
-        known = Known(
+        estimates = Estimates(
             view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past
         )
-        return self._corridor(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), known)
+        return self._bands(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), estimates)
 
-    def corridor(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> Corridor:
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays.  costs : what rules that weigh a trade against its cost, or rank lines by it, go by."""
         asked = self._asked(market.days, market.calendar)
         n, review = len(market.assets), np.zeros(len(market.dates), dtype=bool)
-        if self.review is not None:
-            review = scheduled(market.days, self.review, market.calendar)
+        if self.review_schedule is not None:
+            review = scheduled(market.days, self.review_schedule, market.calendar)
         found, ends, which = self._given(n), np.zeros(1, dtype=np.int64), np.zeros(len(market.dates), dtype=np.int64)
         if self.window > 0:
             found, ends, which = covariances(market, self.window, self.periods_per_year)
@@ -178,7 +174,7 @@ class Handled(ABC):
         row, of, reviewed, measured = _rows_of(targets, review, which)
         costs = Costs.bps(n) if costs is None else costs
         rates = costs.per_side
-        known = Known(
+        estimates = Estimates(
             targets.rows[of],
             reviewed,
             found[measured] if len(found) else found,
@@ -188,14 +184,14 @@ class Handled(ABC):
             market,
         )
         unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else len(which)
-        return self._corridor((asked | review) & (which >= 0), row, known, unseen)
+        return self._bands((asked | review) & (which >= 0), row, estimates, unseen)
 
-    def _corridor(self, asked: Mask, row: NDArray[np.int64], known: Known, unseen: int = 0) -> Corridor:
-        rows, terms = restricted(self.rows(known), known.market), self.terms(known)
-        if any(known.market.trading):
-            terms = terms._replace(some=True, restricted=True)
-        of = {"terms": terms, "unseen": unseen, "again": self.again}
-        return Corridor(asked, row, **rows, part=self.part, trigger=self.trigger, **of)  # type: ignore[arg-type]
+    def _bands(self, asked: Mask, row: NDArray[np.int64], estimates: Estimates, unseen: int = 0) -> NoTradeBands:
+        rows, options = restricted(self.rows(estimates), estimates.market), self.options(estimates)
+        if any(estimates.market.trading):
+            options = options._replace(some=True, restricted=True)
+        of = {"options": options, "unseen": unseen, "again": self.again}
+        return NoTradeBands(asked, row, **rows, fraction=self.fraction, trigger=self.trigger, **of)  # type: ignore[arg-type]
 
     def _given(self, n: int) -> Array:
         """(1, n, n) the covariance that is known, or (0, n, n). Raises ConfigError for one of other lines."""
@@ -212,8 +208,8 @@ class Handled(ABC):
         """Check what all rules have. Raises ConfigError, naming the rule."""
         name = type(self).__name__
         check_allocation(self)
-        if not (is_number(self.part) and 0.0 < self.part <= 1.0):
-            refuse(f"part of {name} is", self.part, "it is more than 0 and at most 1 (1 goes all the way).")
+        if not (is_number(self.fraction) and 0.0 < self.fraction <= 1.0):
+            refuse(f"fraction of {name} is", self.fraction, "it is more than 0 and at most 1 (1 goes all the way).")
         if not (is_whole(self.cooldown) and self.cooldown >= 0):
             refuse(f"cooldown of {name} is", self.cooldown, "give a whole number of sessions, 0 or more.")
         if self.turnover_cap is not None and not (is_number(self.turnover_cap) and 0.0 < self.turnover_cap <= 1.0):
@@ -223,9 +219,9 @@ class Handled(ABC):
                 "give a fraction of NAV above 0, at most 1, or nothing.",
             )
         try:
-            check_schedule(self.looks, self.offset, "every" if hasattr(self, "every") else "check")
-            if self.review is not None:
-                check_schedule(self.review, name="review")
+            check_schedule(self.schedule, self.offset, "schedule")
+            if self.review_schedule is not None:
+                check_schedule(self.review_schedule, name="review_schedule")
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
 
@@ -235,28 +231,27 @@ def said(fraction: float) -> str:
     return f"{round(100.0 * fraction, 2):g}"
 
 
-def when(every: Every, offset: int = 0) -> str:
+def when(schedule: Schedule, offset: int = 0) -> str:
     """A schedule in words.
 
     >>> when("month", -1), when(10)
     ('each month, 1 session before', 'every 10 sessions')
     """
-    words = f"every {every} sessions" if is_whole(every) else f"each {every}"
+    words = f"every {schedule} sessions" if is_whole(schedule) else f"each {schedule}"
     if offset:
         words += f", {abs(offset)} session{'s' if abs(offset) > 1 else ''} {'after' if offset > 0 else 'before'}"
     return words
 
 
-def checked(rule: Handled) -> str:
+def checked(rule: StandardRule) -> str:
     """When a rule checks, in words; nothing where it does at every close."""
-    return "" if rule.looks == "day" else f", checked {when(rule.looks, rule.offset)}"
+    return "" if rule.schedule == "day" else f", checked {when(rule.schedule, rule.offset)}"
 
 
 def check_allocation(owner: object) -> None:
     """Check that what a rule is to hold is an allocation. Raises ConfigError."""
-    held = getattr(owner, "allocation", None)
-    has = all(hasattr(held, name) for name in ("refit", "window", "target"))
-    if isinstance(held, type) or not has:
+    held = owner.allocation if isinstance(owner, Holding) else None
+    if isinstance(held, type) or not isinstance(held, Allocation):
         fix = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
         refuse(f"allocation of {type(owner).__name__} is", held, fix)
 

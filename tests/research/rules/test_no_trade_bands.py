@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.rules.bands import TOLERANCE, ask, band_rows, near, reason
-from research.rules.corridor import Corridor
+from research.rules.no_trade_bands import NoTradeBands
 
 Rows = dict[str, np.ndarray]
 
@@ -123,12 +123,12 @@ def test_a_line_without_target_that_is_held_is_named() -> None:
     assert says(rows(0.6, 0.4, 0.0), [0.57, 0.38, 0.05]) == (2, 0.05, 0.02)
 
 
-def test_a_corridor_cannot_be_written_to() -> None:
+def test_no_trade_bands_cannot_be_written_to() -> None:
     asked, row = np.ones(3, dtype=bool), np.zeros(3, dtype=np.int64)
-    corridor = Corridor(asked, row, **rows(0.5, 0.3), part=1.0, trigger="band")
+    bands = NoTradeBands(asked, row, **rows(0.5, 0.3), fraction=1.0, trigger="band")
     asked[0] = False
-    assert corridor.asked.all()
-    for array in corridor.arrays:
+    assert bands.asked.all()
+    for array in bands.arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 

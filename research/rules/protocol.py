@@ -1,0 +1,229 @@
+"""What the workbench asks of a policy: two members by name, and what a class promises by inheriting.
+
+`decide` makes a class a policy, and an `allocation` beside it a rule: these two members are asked for by name. All else
+is asked only of classes that inherit from `RuleTraits`, directly or through one of its kinds below. A field of another
+class that happens to be called `every`, `window`, `seen` or `candidates` means what its author means by it.
+
+Kinds: a `CompiledRule` gives the arrays that the compiled loop plays; a `FittedRule` was tuned or trained on days that
+it must not be tested on; an `UnfittedRule` does not decide before it is tuned or trained.
+"""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal, Protocol, overload, runtime_checkable
+
+import pandas as pd
+
+from research.accounting.costs import Costs
+from research.accounting.view import Hold, Policy, Trade, View
+from research.allocation import Allocation, TargetPath
+from research.market.market import Market
+
+if TYPE_CHECKING:
+    from research.rules.no_trade_bands import NoTradeBands
+
+Schedule = (
+    Literal[
+        "day", "week", "month", "quarter", "year", "monday", "tuesday", "wednesday", "thursday", "friday",
+    ]
+    | int
+)  # fmt: skip
+FAMILIES = ("never", "calendar", "band", "tuned", "learned", "own")  # from the simplest to the least simple
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """Anything that says what to hold."""
+
+    @property
+    def allocation(self) -> Allocation | None:
+        """What to hold; None for the target that it is given."""
+        ...
+
+
+class Rule(Policy, Protocol):
+    """A policy that is played on the targets of an allocation: when and how far to trade, and what to hold."""
+
+    @property
+    def allocation(self) -> Allocation:
+        """What to hold."""
+        ...
+
+
+class RuleTraits:
+    """What a rule may promise beyond `decide`; each member answers here for a rule that promises nothing of it."""
+
+    @property
+    def family(self) -> str:
+        """Its class, one of `FAMILIES`: the simplest class is recommended among policies that are equally good."""
+        return FAMILIES[-1]
+
+    @property
+    def short_name(self) -> str:
+        """The name of the rule: that of its class."""
+        return type(self).__name__
+
+    @property
+    def long_name(self) -> str:
+        """When it trades and where to, in a few words."""
+        return self.short_name
+
+    @property
+    def window(self) -> int:
+        """Returns from which it estimates a covariance at each month's end; 0 where it estimates none."""
+        return 0
+
+    @property
+    def risk_periods_per_year(self) -> float | None:
+        """Periods a year by which it annualises risk; None where it goes by no risk."""
+        return None
+
+    @property
+    def desk_schedule(self) -> Schedule | None:
+        """The schedule of a rule that a desk catches up with: it is due once a session of it was missed.
+
+        None for a rule that a desk may ask on any day.
+        """
+        return None
+
+    @property
+    def desk_offsets(self) -> tuple[int, ...]:
+        """Sessions from those of `desk_schedule` to the days that are due."""
+        return (0,)
+
+    @property
+    def review_schedule(self) -> Schedule | None:
+        """A schedule on which it trades to target whatever its band says, and with which a desk catches up."""
+        return None
+
+    @property
+    def cooldown(self) -> int:
+        """Sessions after a booked trade on which it is not asked."""
+        return 0
+
+    @property
+    def turnover_cap(self) -> float | None:
+        """The most that it trades at once, one-way, fraction of NAV; None without a limit."""
+        return None
+
+    @property
+    def tranches(self) -> int:
+        """Parts of the portfolio that are traded one at a time."""
+        return 1
+
+    def uncapped(self) -> Policy | None:
+        """The same rule without its `turnover_cap`; None where it has none."""
+        return None
+
+
+class CompiledRule(RuleTraits, ABC):
+    """A rule that can give its decisions on a whole market as arrays, so that it is played compiled."""
+
+    @property
+    def has_plain_bands(self) -> bool:
+        """Are its arrays a band round each line and no more, as batches of configurations are played?"""
+        return False
+
+    @property
+    def depends_on_costs(self) -> bool:
+        """Do its arrays depend on the costs that it is given?"""
+        return True
+
+    @abstractmethod
+    def decide(self, view: View) -> Hold | Trade:
+        """Hold, or the box to bring the weights into: the same decision as that of the arrays."""
+
+    @abstractmethod
+    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> "NoTradeBands":
+        """The rule as arrays on this market.
+
+        market  : T days of n lines.
+        targets : the path of the allocation's targets on it.
+        costs   : those by which the rule weighs a trade or ranks lines; without them trading is free.
+        """
+
+
+class FittedRule(RuleTraits):
+    """A rule that was tuned or trained on days up to `fitted_until`: no earlier day may be decided or tested by it."""
+
+    fitted_until: pd.Timestamp
+
+
+class UnfittedRule(RuleTraits):
+    """Settings of a rule that is still to be tuned or trained, and does not decide before."""
+
+    allocation: Allocation
+
+
+_NO_TRAITS = RuleTraits()
+
+
+def traits(policy: object) -> RuleTraits:
+    """What a policy promises beyond `decide`: its own answers if it inherits from `RuleTraits`, else the defaults."""
+    return policy if isinstance(policy, RuleTraits) else _NO_TRAITS
+
+
+def compiled_rule(policy: object) -> CompiledRule | None:
+    """The policy where it is played compiled, else None.
+
+    A class that inherits its arrays and overrides `decide` alone decides something else than they say: it is played as
+    it decides, day by day.
+    """
+    if not isinstance(policy, CompiledRule):
+        return None
+    order = type(policy).__mro__
+    arrays, decision = (
+        next(k for k, c in enumerate(order) if name in vars(c)) for name in ("no_trade_bands", "decide")
+    )
+    return policy if arrays <= decision else None
+
+
+def fitted_until(policy: object) -> pd.Timestamp | None:
+    """The last day that a policy was tuned or trained on; None for one that was not."""
+    return policy.fitted_until if isinstance(policy, FittedRule) else None
+
+
+def complexity(policy: object) -> int:
+    """The place of a policy's family among `FAMILIES`, from the simplest on; the last for a family that is no one's."""
+    family = traits(policy).family
+    return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES) - 1
+
+
+@overload
+def held_by(policy: object) -> Allocation | None: ...
+
+
+@overload
+def held_by(policy: object, otherwise: Allocation) -> Allocation: ...
+
+
+def held_by(policy: object, otherwise: Allocation | None = None) -> Allocation | None:
+    """What a policy, or an allocation that scales another, holds; `otherwise` where it names nothing."""
+    held = policy.allocation if isinstance(policy, Holding) else None
+    return otherwise if held is None else held
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+def short_name(policy: object) -> str:
+    """The short name of a policy: its own, or that of its class."""
+    return policy.short_name if isinstance(policy, RuleTraits) else type(policy).__name__
+
+
+def long_name(policy: object, strategic: Allocation | None = None) -> str:
+    """What a policy does, in a few words; before it what it holds, where that is not the `strategic` target."""
+    words = policy.long_name if isinstance(policy, RuleTraits) else type(policy).__name__
+    allocation = held_by(policy)
+    if strategic is None or allocation is None or allocation == strategic:
+        return words
+    return f"{allocation_name(allocation)}; {words}"
+
+
+def allocation_name(allocation: Allocation) -> str:
+    """The name of an allocation, with its window where it has one.
+
+    >>> from research.allocation import HRP
+    >>> allocation_name(HRP(window=252))
+    'HRP of 252 days'
+    """
+    return f"{type(allocation).__name__}{f' of {allocation.window} days' if allocation.window else ''}"

@@ -1,0 +1,36 @@
+"""Pages of the guide that promise that their code runs: it is executed in order, and prints what stands below it."""
+
+import io
+import re
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["docs/extending.md", "docs/glossary.md"]
+FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> list[tuple[int, str, str]]:
+    """Line, code and expected output, empty where none stands below, of each block of Python on a page."""
+    text = (ROOT / page).read_text()
+    fences = list(FENCE.finditer(text))
+    found = []
+    for fence, after in zip(fences, [*fences[1:], None], strict=True):
+        if fence["form"].strip() == "python":
+            next_to = after is not None and after["form"] == "text" and not text[fence.end() : after.start()].strip()
+            line = text[: fence.start()].count("\n") + 2
+            found.append((line, fence["text"], after["text"] if after is not None and next_to else ""))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_the_page_runs_and_prints_what_stands_below_it(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {"__name__": "page"}
+    for line, code, expected in blocks(page):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile("\n" * (line - 1) + code, page, "exec"), names)
+        assert printed.getvalue().split() == expected.split(), f"{page}, line {line}, prints\n{printed.getvalue()}"

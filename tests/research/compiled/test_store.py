@@ -1,0 +1,188 @@
+"""Where compiled code is kept, and that nobody meets code that was made from anything else."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from research.compiled import store
+from research.compiled.store import UNUSED, folders, keep, prune
+
+ROOT = Path(store.__file__).parents[2]
+CALLEE = "from research.compiled import compiled\n\n@compiled\ndef twice(x):\n    return 2.0 * x\n"
+CALLER = """
+from callee import twice
+from research.compiled import compiled
+
+@compiled
+def run(x):
+    return twice(x) + 1.0
+
+def not_compiled(x):
+    return x
+"""
+MAIN = "from caller import run\nfrom callee import twice\n"
+MAIN += "print(run(3.0), *(sum(k.stats.cache_misses.values()) for k in (run, twice)))\n"
+
+
+class Checkout:
+    """Modules with two kernels, played in a process of their own."""
+
+    def __init__(self, folder: Path, kept: Path) -> None:
+        self.folder, self.kept = folder, kept
+        if not folder.exists():
+            folder.mkdir()
+            for name, source in (("callee", CALLEE), ("caller", CALLER), ("main", MAIN)):
+                (folder / f"{name}.py").write_text(source)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.folder / f"{name}.py"
+        path.write_text(path.read_text().replace(old, new))
+
+    def play(self) -> str:
+        """What the caller gave, and how often caller and callee were compiled."""
+        path = os.pathsep.join([str(ROOT), str(self.folder)])
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(self.kept), "PYTHONPATH": path}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # an edit within a second would not be seen
+        command = [sys.executable, str(self.folder / "main.py")]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+    def code(self) -> list[Path]:
+        return sorted((self.kept / "kernels").iterdir())
+
+
+@pytest.fixture(scope="module")
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkout whose kernels were compiled once, and what was kept of them."""
+    folder = tmp_path_factory.mktemp("compiled")
+    assert Checkout(folder / "checkout", folder / "kept").play() == "7.0 1 1"
+    return folder
+
+
+@pytest.fixture
+def checkout(compiled_once: Path, tmp_path: Path) -> Checkout:
+    """A copy of that checkout and of what was kept, in another place."""
+    shutil.copytree(compiled_once, tmp_path / "moved")
+    return Checkout(tmp_path / "moved" / "checkout", tmp_path / "moved" / "kept")
+
+
+def test_an_edited_callee_in_another_file_compiles_its_callers_too(checkout: Checkout) -> None:
+    """numba's own cache, which looks at the caller's file, would give 7 again."""
+    checkout.edit("callee", "2.0", "3.0")
+    assert checkout.play() == "10.0 1 1"
+    checkout.edit("callee", "3.0", "2.0")
+    assert checkout.play() == "7.0 0 0"  # both are kept
+
+
+def test_an_edited_caller_compiles_no_callee(checkout: Checkout) -> None:
+    checkout.edit("caller", "+ 1.0", "+ 2.0")
+    assert checkout.play() == "8.0 1 0"
+
+
+def test_a_moved_folder_and_an_edit_that_changes_no_kernel_compile_nothing(checkout: Checkout) -> None:
+    checkout.edit("callee", "@compiled", "NEW = 1\n\n\n# said anew\n@compiled")
+    checkout.edit("caller", "    return x\n", "    return -x\n")
+    assert checkout.play() == "7.0 0 0"
+
+
+def test_code_that_cannot_be_read_is_compiled_again(checkout: Checkout) -> None:
+    """Such as what a disk lost in a power cut."""
+    for path in checkout.code():
+        path.write_bytes(path.read_bytes()[:-100])
+    assert checkout.play() == "7.0 1 1"
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+write = Path.write_bytes
+def killed(path, code):
+    write(path, code[: len(code) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
+Path.write_bytes = killed
+"""
+
+
+def test_a_process_that_is_killed_as_it_writes_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+    made = Checkout(tmp_path / "checkout", tmp_path / "kept")
+    (made.folder / "main.py").write_text(KILLED + MAIN)
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        made.play()
+    assert stopped.value.returncode == -signal.SIGKILL
+    (draft,) = made.code()
+    assert draft.name.startswith(".")
+    (made.folder / "main.py").write_text(MAIN)
+    assert made.play() == "7.0 1 1"
+
+
+def test_processes_that_compile_at_once_leave_whole_code(tmp_path: Path) -> None:
+    made = Checkout(tmp_path / "checkout", tmp_path / "kept")
+    path = os.pathsep.join([str(ROOT), str(made.folder)])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(made.kept), "PYTHONPATH": path}
+    command = [sys.executable, str(made.folder / "main.py")]
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert {one.communicate()[0].split()[0] for one in both} == {"7.0"}
+    assert len(made.code()) == 2
+    assert made.play() == "7.0 0 0"
+
+
+# -- the folders -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout at `tmp_path / "checkout"`, and the home of a user who has set nothing."""
+    monkeypatch.setattr(store, "ROOT", tmp_path / "checkout")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    return tmp_path / "home"
+
+
+USERS = Path("rebalance-workbench") / "kernels"
+
+
+@pytest.mark.parametrize("named", ["", "relative/cache"])
+def test_code_is_kept_in_the_checkout_and_where_other_checkouts_find_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    own = home.parent / "checkout" / "data" / "cache" / "kernels"
+    assert folders() == ([own, home / ".cache" / USERS], [])
+
+
+def test_what_make_starts_keeps_nothing_outside_the_checkout(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But it finds what the user's other checkouts compiled."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home.parent / "checkout" / ".cache"))
+    kept, looked = folders()
+    assert kept == [home.parent / "checkout" / "data" / "cache" / "kernels"]
+    assert looked == [home / ".cache" / USERS]
+
+
+def test_a_folder_that_the_user_chose_is_the_only_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(home / "chosen"))
+    assert folders() == ([home / "chosen" / "kernels"], [])
+
+
+def test_where_a_folder_cannot_be_written_to_the_others_are(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where the folder should be")
+    keep([tmp_path / "file", tmp_path / "folder"], "kernel", b"code")
+    assert (tmp_path / "folder" / "kernel").read_bytes() == b"code"
+    keep([tmp_path / "file"], "kernel", b"code")  # nothing is kept, and nothing fails
+
+
+def test_code_that_was_not_used_for_weeks_is_deleted(tmp_path: Path) -> None:
+    before = time.time() - UNUSED - 60.0
+    for name in ("new", "old", "used", ".old.draft"):
+        keep([tmp_path], name, b"code")
+    (tmp_path / "0123456789abcdef").mkdir()  # a cache of another layout
+    for name in ("old", "used", ".old.draft", "0123456789abcdef"):
+        os.utime(tmp_path / name, (before, before))
+    keep([tmp_path], "used", b"code")
+    prune([tmp_path, tmp_path / "missing"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
