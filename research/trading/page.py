@@ -14,7 +14,7 @@ TEXTS = ("asset", "side", "aim", "reason")
 IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
-    "held": "Held, at the closes of",
+    "held": "Not traded, at the closes of",
     "would_trade": "Hypothetical trades to target today, at the closes of",
 }
 STYLE = """

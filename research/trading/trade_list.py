@@ -26,10 +26,10 @@ ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED,
           "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
 HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
 # What keeps a trade from the whole of what is wanted: the aim of a line that it moves, and why another stays.
-CAP = ("as far as the turnover cap goes", "the turnover cap is used up")
+CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
-PART = ("part of the way", "the others leave no room")
-OTHERS = ("as far as the others allow", "the others leave no room")
+PART = ("part of the way", "limited by the other trades")
+OTHERS = ("as far as the other trades allow", "limited by the other trades")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class TradeList:
     def headline(self) -> str:
         """The list in one line."""
         if self.empty:
-            return f"No trade: {self.reason}{'' if self.holds else '; no order of that can be sent'}."
+            return f"No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
         ]
@@ -122,7 +122,7 @@ class TradeList:
         tax = self.portfolio.costs.tax
         found = {
             "tax on gains": tax is not None and tax.rate > 0.0,
-            "money that comes and goes": self.portfolio.flows is not None,
+            "cash flows": self.portfolio.flows is not None,
         }
         return tuple(name for name, there in found.items() if there)
 
@@ -167,7 +167,7 @@ class TradeList:
         """The orders of trading to target today, when the rule holds; without rows when it trades."""
         if self.would is None:
             return self._orders(self.sized, "").iloc[:0]
-        return self._orders(self.would, "what trading to target today would be")
+        return self._orders(self.would, "a trade to target today")
 
     def _orders(self, sized: Orders, reason: str) -> pd.DataFrame:
         moved = np.flatnonzero(sized.units)
@@ -204,10 +204,10 @@ class TradeList:
         if not counts(abs(wished) * position.prices[i], position.nav):
             return self._why_still(i)
         if sized.rounded[i] == 0.0:
-            return f"an order of {abs(wished) / position.lots[i]:.2f} lots is rounded toward no trade"
+            return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
-            return f"an order of {amount:,.2f} {basis} is under the minimum trade of {position.minimum:,.2f}"
-        return f"a buy of {amount:,.2f} {basis} was cut: cash would go below zero"
+            return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
+        return f"a buy of {amount:,.2f} {basis} was dropped: not enough cash"
 
     def _why_still(self, i: int) -> str:
         """Why the exact step does not trade line `i`."""
@@ -221,7 +221,7 @@ class TradeList:
             return "may not be traded"
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
-        return "left alone by this rule" if np.isinf([lower, upper]).all() else "inside its box"
+        return "not traded by this rule" if np.isinf([lower, upper]).all() else "within its band"
 
     def _aim(self, sized: Orders, i: int) -> str:
         """The purpose of the order of line `i`, in words."""
@@ -235,14 +235,14 @@ class TradeList:
         elif lower == upper and not outside:
             aim = f"to {goal:.2%}"
         elif outside or lower <= before <= upper:
-            aim = "takes what the others free" if buys else "pays for the others"
+            aim = "uses cash from other trades" if buys else "raises cash for other trades"
         else:
-            aim = "into its box"
+            aim = "back into its band"
         cut = float(sized.rounded[i] - sized.units[i]) if buys else 0.0
         if not counts(cut * sized.position.prices[i], sized.position.nav):
             return aim
-        units = "units " if sized.position.quoted[i] else ""
-        return f"{aim}; cut by {cut:,.8g} {units}to keep cash above zero"
+        units = " units" if sized.position.quoted[i] else ""
+        return f"{aim}; reduced by {cut:,.8g}{units}: cash limit"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 
