@@ -235,7 +235,7 @@ def universal(
 ) -> None:
     """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
     with _starting():
-        from research.learning.universal.course import SEED, UPDATES, train_universal
+        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
         from research.learning.universal.rule import FOLDER
 
     if folder is None and (seed, steps) != (SEED, UPDATES):

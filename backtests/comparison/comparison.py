@@ -18,10 +18,10 @@ from backtests.sweeps import Arena
 from backtests.views import view
 from research.accounting import Execution, Policy
 from research.allocation import Allocation, TargetPath, target_path
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
-from research.market.market import Array
 from research.market.notes import warnings_in
 from research.portfolio import Portfolio
 from research.progress import bar

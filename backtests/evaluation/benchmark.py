@@ -9,8 +9,8 @@ import numpy as np
 
 from backtests.engine.result import Backtest
 from research.allocation import TargetPath
+from research.arrays import Array
 from research.market import Market
-from research.market.market import Array
 from research.risk import daily_loss
 
 

@@ -16,13 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.metrics import COMPARED, METRICS
+from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.errors import ConfigError, DataError
-from research.market.market import frozen
 from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR, STILL
 
-Array = NDArray[np.float64]
 Verdict = Literal["better", "worse", "cannot be told apart", "reference"]
 
 BATCH = 512  # draws held at once: 8 MB for 2,014 days

@@ -17,7 +17,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Yardstick, losses, target_returns
 from backtests.wording import NARROW_SPACE, number
 from research.accounting.costs import CARRIES, COLUMNS
-from research.market.market import Array
+from research.arrays import Array
 from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
 from research.risk.measures import BPS
 from research.rules.bands import TOLERANCE

@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Yardstick
 from backtests.evaluation.metrics import METRICS, Measured
-from research.market.market import Array
+from research.arrays import Array
 from research.risk import Drawdown
 
 

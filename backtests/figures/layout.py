@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from research.arrays import Array
 
 STEPS = (1.0, 2.0, 2.5, 5.0)  # of a linear scale, times a power of ten
 LOG_STEPS = (

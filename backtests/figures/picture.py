@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtests.figures.layout import Array, time_ticks
+from backtests.figures.layout import time_ticks
 from backtests.figures.svg import THEN, TOKENS, Canvas
 from backtests.views import view
 from backtests.wording import even
+from research.arrays import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -63,7 +63,7 @@ def frontier_table(study: Study) -> pd.DataFrame:
     single["point"] = [name.removeprefix("every ").removeprefix("tuned ") for name in single["policy"]]
     rows = pd.concat([curves, single], ignore_index=True)
     rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > NOTHING)].reset_index(drop=True)
-    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.problem.g * 1e4))
+    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.market.g * 1e4))
     shown = rows[["policy", "family", "point", "cost", "J"]]
     return shown.assign(target="", gap=gap, efficient=rows["family"] == OPTIMUM, drawn=True)
 
@@ -84,13 +84,13 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
     rows = frontier_table(study)
     looks = family_looks(list(dict.fromkeys(map(str, rows["family"]))))
-    drawn = plane(rows, looks, study.problem.g, name="frontier")
+    drawn = plane(rows, looks, study.market.g, name="frontier")
     weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
         "frontier": replace(drawn, title="Every rule on one plane", caption=_frontier_caption(study)),
         "region": region_picture(study.region, study.sample().head(weeks), ("the first line", "the second line")),
-        "laws": laws_picture(*study.laws),
+        "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
     }
 
@@ -131,7 +131,7 @@ def lead(study: Study) -> str:
 def findings(study: Study) -> list[str]:
     """What else is to be known, sentences that are made from the figures."""
     figures = records(study)
-    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not told apart"))
+    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not significant"))
     told = f"{listed(unclear)} do not differ significantly from it" if unclear else "each differs significantly from it"
     best = figures[OPTIMUM]
     return [
@@ -139,7 +139,7 @@ def findings(study: Study) -> list[str]:
         if below
         else f"No rule is below the optimum beyond chance; {told}.",
         f"Played, the optimum loses {number(best['J'], 3)} bp a year {_estimate(best, 'J').interval(3)}; its programme "
-        f"promises {number(study.promised, 3)}.",
+        f"promises {number(study.computed_loss, 3)}.",
         cheap_words(study),
     ]
 
@@ -203,13 +203,13 @@ def laboratory_text(study: Study) -> str:
 
 def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     """The whole page. run : what identifies the run, in words by name."""
-    problem, lab = study.problem, study.laboratory
+    market, lab = study.market, study.laboratory
     facts = {
-        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in problem.volatility])}, "
-        f"correlation {problem.correlation:g}, growth above cash {listed([percent(m) for m in problem.mean])}",
-        "Target": f"{listed([percent(w, 0) for w in problem.target])}, the rest cash",
-        "Costs": f"{1e4 * problem.cost:g} bp of notional a side, no tickets",
-        "Judged by": f"J at g = {problem.g:g}; decided each week, booked at the close that was seen",
+        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in market.volatility])}, "
+        f"correlation {market.correlation:g}, growth above cash {listed([percent(m) for m in market.mean])}",
+        "Target": f"{listed([percent(w, 0) for w in market.target])}, the rest cash",
+        "Costs": f"{1e4 * market.cost:g} bp of notional a side, no tickets",
+        "Judged by": f"J at g = {market.g:g}; decided each week, booked at the close that was seen",
         "Paths": f"{lab.paths:,} of {YEARS} years, after {WARM_UP} that count in nothing; seed {lab.seed}",
         **(run or {}),
     }

@@ -25,7 +25,7 @@ from backtests.real_markets.run_case import (
     EXPOSURE,
     FAMILIES,
     LEARNERS,
-    UNTAUGHT,
+    UNTRAINED,
 )
 from backtests.real_markets.study import Study
 from backtests.wording import counted, listed, number, percent
@@ -33,8 +33,8 @@ from research.arguments import one_of, refuse
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
-YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTAUGHT)  # the last is where learners begin
-TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTAUGHT, CLOSED_FORM, "band to edge")
+YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is where learners begin
+TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
 LEVEL = 0.95
 MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics that are shown beside J

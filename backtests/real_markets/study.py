@@ -28,7 +28,7 @@ from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.errors import ConfigError, DataError
 from research.learning.card import LIBRARIES
-from research.learning.sealed import seal_of
+from research.learning.checksummed import checksum_of
 from research.learning.universal.rule import FOLDER
 from research.progress import bar
 
@@ -169,7 +169,7 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         "calendars": list(CALENDARS),
         "families": {name: repr(choices) for name, choices in FAMILIES.items()},
         "libraries": {name: version(name) for name in LIBRARIES},
-        "universal": seal_of(FOLDER),
+        "universal": checksum_of(FOLDER),
     }
     market = one.market
     settings = {"case": own, "study": common}

@@ -25,9 +25,8 @@ from backtests.sweeps.labels import (
     today,
 )
 from backtests.wording import listed, number, percent
+from research.arrays import Array
 from research.errors import ConfigError
-
-Array = NDArray[np.float64]
 
 EULER = 0.5772156649015329
 BAND = (0.1, 0.9)  # quantiles between which a fan is filled

@@ -11,7 +11,7 @@ from backtests.runs.folder import code_version
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import is_plain, play
 from backtests.sweeps.setup import Stage
-from research.market.market import Array
+from research.arrays import Array
 
 Figures = Iterator[tuple[Part, Array]]
 

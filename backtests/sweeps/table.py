@@ -13,8 +13,8 @@ from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import metrics, play_one
 from backtests.sweeps.setup import Stage
 from research.arguments import is_whole, one_of, refuse
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 
 
 @dataclass(frozen=True)

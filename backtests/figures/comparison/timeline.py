@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.figures.layout import Array, far, limits, log_ticks, thinned, ticks
+from backtests.figures.layout import far, limits, log_ticks, thinned, ticks
 from backtests.figures.picture import (
     Format,
     Picture,
@@ -22,6 +22,7 @@ from backtests.figures.picture import (
 from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, end_labels, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, listed, number, percent
+from research.arrays import Array
 from research.risk import drawdown
 
 TITLE, FOOT = 29.0, 20.0  # above each panel; below the last

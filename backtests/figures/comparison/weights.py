@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.figures.layout import Array, limits, thinned, ticks
+from backtests.figures.layout import limits, thinned, ticks
 from backtests.figures.picture import (
     Format,
     Picture,
@@ -21,6 +21,7 @@ from backtests.figures.picture import (
 from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import SMALL, TOKENS, Canvas
 from backtests.wording import counted, listed, number
+from research.arrays import Array
 from research.rules.protocol import compiled_rule
 
 if TYPE_CHECKING:

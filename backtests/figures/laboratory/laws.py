@@ -18,7 +18,7 @@ PANELS = (
 def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "laws") -> Picture:
     """Half-width and loss of one line's optimum over cost, with fitted powers.
 
-    table : as `backtests.laboratory.study.laws` gives it.  width, loss : exponents.
+    table : as `backtests.laboratory.study.scaling_laws` gives it.  width, loss : exponents.
     """
     caption = (
         f"Dots: dynamic programming; thin line: the closed form, with nothing fitted; broad line: the fitted power of "

@@ -10,7 +10,7 @@ from backtests.figures.layout import ticks
 from backtests.figures.picture import Format, Picture, heading, height_of, picture, scale
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import even, number
-from research.market.market import Array
+from research.arrays import Array
 from research.rules.region import Region
 
 if TYPE_CHECKING:

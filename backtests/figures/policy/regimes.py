@@ -5,11 +5,11 @@ import pandas as pd
 
 from backtests.figures.picture import HALF, Format, Picture, heading, picture
 from backtests.figures.svg import TOKENS, Canvas
-from backtests.learned.answers import held, own_multiples
+from backtests.learned.partial_dependence import held_lines, own_width_multiples
 from backtests.wording import number
+from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.state import REACH, SHARED
-from research.market.market import Array
 
 TITLE, ROW, FOOT, SIDE = 48.0, 34.0, 44.0, 92.0  # px
 DRIFTS = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # half-widths
@@ -23,7 +23,12 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
     regimes = _regimes(policy)
     cells = np.array(
         [
-            np.exp(np.mean([np.log(own_multiples(policy, i, DRIFTS, float(np.log(r)))) for i in held(policy)], axis=0))
+            np.exp(
+                np.mean(
+                    [np.log(own_width_multiples(policy, i, DRIFTS, float(np.log(r)))) for i in held_lines(policy)],
+                    axis=0,
+                )
+            )
             for r in regimes
         ]
     )

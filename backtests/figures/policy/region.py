@@ -9,7 +9,7 @@ from backtests.figures.laboratory.region import FOOT, LINE, POINTS, TITLE, gap_a
 from backtests.figures.picture import Format, Picture, height_of, picture
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import percent
-from research.market.market import Array, Mask
+from research.arrays import Array, Mask
 from research.rules.region import Region
 
 FINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's

@@ -7,7 +7,7 @@ from backtests.figures.layout import limits, ticks
 from backtests.figures.picture import HALF, Format, Picture, curve, heading, height_of, picture, scale
 from backtests.figures.styles import Look, end_labels
 from backtests.figures.svg import HUES, Canvas
-from backtests.learned.answers import held, traded
+from backtests.learned.partial_dependence import held_lines, trade_sizes
 from backtests.wording import even, listed, number
 from research.learning import LearnedPolicy
 
@@ -18,14 +18,16 @@ CLOSED = "closed form"
 def trades_picture(policy: LearnedPolicy) -> Picture:
     """What is traded over how far a line drifted by its own return, both in the closed form's half-widths."""
     drifts = np.linspace(-FARTHEST, FARTHEST, 161)
-    lines = held(policy)[: len(HUES)]
+    lines = held_lines(policy)[: len(HUES)]
     data = pd.DataFrame({"drift": drifts, CLOSED: np.maximum(np.abs(drifts) - 1.0, 0.0) * -np.sign(drifts)})
     for line in lines:
-        data[policy.assets[line]] = traded(policy, line, drifts)
+        data[policy.assets[line]] = trade_sizes(policy, line, drifts)
     first = {name: _edges(data, name) for name in data.columns[2:]}
     said = [f"{name} past {number(up, 1)} over and {number(down, 1)} under" for name, (down, up) in first.items()]
     more = (
-        f" Of {len(held(policy))} lines the {len(lines)} heaviest are drawn." if len(held(policy)) > len(lines) else ""
+        f" Of {len(held_lines(policy))} lines the {len(lines)} heaviest are drawn."
+        if len(held_lines(policy)) > len(lines)
+        else ""
     )
     caption = (
         f"A line is left alone until it has drifted past the edge of its box, and is brought back to that edge: "

@@ -15,9 +15,10 @@ from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import TOKENS, Canvas
-from backtests.sweeps.analysis import Array, Grid
+from backtests.sweeps.analysis import Grid
 from backtests.sweeps.labels import AXES, CONDITIONS, axis_value, conditions_words
 from backtests.wording import NARROW_SPACE, counted, listed
+from research.arrays import Array
 
 TITLE, FOOT, LEGEND = 48.0, 42.0, 40.0  # px: above and below the cells, and a scale
 ROW, LOW, CELL, TEXT = 34.0, 12.0, 84.0, 12.0  # px: height of a cell, the least and the widest one, its number

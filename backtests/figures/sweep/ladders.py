@@ -13,9 +13,10 @@ from backtests.figures.picture import Format, Picture, curve, heading, height_of
 from backtests.figures.styles import LABEL_GAP, Look, end_labels
 from backtests.figures.svg import Canvas
 from backtests.figures.sweep.styles import roomy
-from backtests.sweeps.analysis import Array, break_evens, leaders, ranks
+from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
+from research.arrays import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

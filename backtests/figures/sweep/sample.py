@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
-from backtests.figures.layout import Array, limits, log_ticks, ticks
+from backtests.figures.layout import limits, log_ticks, ticks
 from backtests.figures.picture import Format, Picture, heading, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import HUES, SMALL, Canvas
 from backtests.sweeps.labels import axis_value, targets
 from backtests.wording import NARROW_SPACE, counted, even, listed
+from research.arrays import Array
 
 BINS = 4  # of costs, and of bands
 TITLE, KEY, HIGH, FOOT = 30.0, 22.0, 320.0, 44.0  # px

@@ -181,9 +181,9 @@ def test_a_trade_list_says_what_it_does_not_count(load: Load) -> None:
     assert listed.orders.equals(plain.orders)
     assert plain.facts["left_out"] == ""
     assert "Not counted" not in repr(plain)
-    assert listed.facts["left_out"] == "tax on gains, money that comes and goes"
+    assert listed.facts["left_out"] == "tax on gains, cash flows"
     for shown in (repr(listed), listed.html()):
-        assert "Not counted: tax on gains, money that comes and goes." in shown
+        assert "Not counted: tax on gains, cash flows." in shown
 
 
 def test_a_trade_list_charges_the_spread_and_impact_of_its_day(load: Load) -> None:

@@ -18,8 +18,8 @@ from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import play
 from backtests.sweeps.setup import Stage, stage
 from backtests.sweeps.store import write_chunk
+from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.market.market import Array
 from research.rules import Threshold
 
 PARTS = [Part(k, k + 16) for k in range(0, 16 * 40, 16)]

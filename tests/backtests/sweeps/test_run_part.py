@@ -17,9 +17,9 @@ from backtests.sweeps.run_part import metrics, play, play_one
 from backtests.sweeps.setup import stage
 from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past, delist
-from research.market.market import Array
 from research.rules import Calendar, Never, Threshold
 
 Equal = Callable[[object, object], bool]
