@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.figures.charts.curves import Curve, End, curves, end_labels
-from backtests.figures.charts.panel import Axis, Panel, heading
+from backtests.figures.charts.panel import Axis, Panel, heading, one_panel
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import HUES, Canvas
@@ -18,7 +19,7 @@ from backtests.wording import counted, number
 from research.arguments import one_of
 from research.errors import DataError
 
-TITLE, HIGH, FOOT = 52.0, 300.0, 40.0  # px
+HIGH = 300.0  # px: of a panel
 COLOURS = {"stocks": "sky", "funds": "orange"}
 SEED, STANDS = 3.2, 7.0  # size of marks
 
@@ -59,15 +60,15 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
 def _draw_ratios(
     f: Format, name: str, data: pd.DataFrame, stands: pd.DataFrame, mean: tuple[float, float, float]
 ) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{name}-{f.css}")
+    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
     shown = [*data["ratio"], *mean, 1.0]
     across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
-    panel = Panel(canvas, f.left, TITLE, f.width - 12.0 - f.left, HIGH, across, up)
-    heading(canvas, f.left, 14.0, "J over the yardstick's", "log scale")
+    panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
+    heading(canvas, f.left, TITLE - 12.0, "J over the yardstick's", "log scale")
     at = f.left + 4.0
     for universe, colour in COLOURS.items():
-        canvas.point(at, 34.0, colour=colour, size=STANDS)
-        canvas.text(at + 9.0, 34.0, universe)
+        canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
+        canvas.text(at + 9.0, TITLE + 4.0, universe)
         at += 80.0
     panel.y_grid(up.ticks())
     panel.y_line(1.0, "ink", 1.2, behind=True)
@@ -85,7 +86,7 @@ def _draw_ratios(
         size = STANDS if f.is_wide else 0.6 * STANDS
         at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
         canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
-    panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first", below=20.0)
+    panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
     return canvas
 
 
@@ -139,13 +140,12 @@ def frontier(study: Study) -> pd.DataFrame:
 
 
 def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
-    canvas = Canvas(f.width, 30.0 + HIGH + FOOT, "frontier-" + f.css)
     across, up = (
         Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
         for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
     )
-    panel = Panel(canvas, f.left, 30.0, f.plot, HIGH, across, up)
-    panel.title("Tracking error", "% a year, log scale", above=16.0)
+    panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
+    panel.title("Tracking error", "% a year, log scale")
     panel.x_grid(across.ticks())
     panel.y_grid(up.ticks())
     panel.x_title(f"paid, bp a year at {COST:g} bp a side, log scale")
@@ -154,8 +154,7 @@ def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
         own, look = rows.sort_values("paid"), Look(colour, width=1.4)
         x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
         shown.append(Curve(str(rule), x, y, look, points=STANDS))
-        name = str(rule) if f.is_wide else str(rule).partition(":")[0]
-        ends.append(End(name, panel.y_at(y[-1]), look, x=panel.x_at(x[-1])))
+        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), look, x=panel.x_at(x[-1])))
     curves(panel, shown)
     end_labels(panel, ends, f.width)
-    return canvas
+    return panel.canvas

@@ -5,12 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backtests.figures.layout import Array
+from backtests.figures.layout import AXIS, Array
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import SMALL, TOKENS, Canvas
 
-TOP, FOOT, LEGEND = 48.0, 42.0, 40.0  # px: above and below the cells, and for a scale of colours
-ROW, TURNED, LEAST, CELL = 34.0, 24.0, 12.0, 84.0  # px: height of a cell, of one turned, the least, and the widest cell
+TOP, LEGEND = 48.0, 40.0  # px: above the cells, and for a scale of colours
+UPRIGHT, TURNED, LEAST, CELL = (
+    34.0,
+    24.0,
+    12.0,
+    84.0,
+)  # px: heights of a cell, one turned, the least; most width
 HIGHEST = 480.0  # px: height of all cells together, where that leaves each the least
 TALL = 16  # rows: a map is not turned to have more of them
 FAINT, WORDY, STRONG = (
@@ -57,7 +62,7 @@ class HeatMap:
     @property
     def high(self) -> float:
         """Height of a cell, px."""
-        return min(TURNED if self.turned else ROW, max(LEAST, HIGHEST / len(self.down)))
+        return min(TURNED if self.turned else UPRIGHT, max(LEAST, HIGHEST / len(self.down)))
 
     @property
     def numbers(self) -> bool:
@@ -73,7 +78,7 @@ class HeatMap:
     @property
     def height(self) -> float:
         """Of the picture, px."""
-        return self.bottom + FOOT + (0.0 if self.numbers else LEGEND)
+        return self.bottom + AXIS + (0.0 if self.numbers else LEGEND)
 
     def fitted(self) -> "HeatMap":
         """The map with rows and columns exchanged, where its words fit into the cells only then."""
@@ -135,7 +140,7 @@ def colour_scale(canvas: Canvas, shown: HeatMap, shares: Array, ends: tuple[str,
     shares : (k,) strength of the colours from left to right, 0 to 1.
     ends : texts at the left and the right end.
     """
-    x, y, width = shown.left, shown.bottom + FOOT + 6.0, min(shown.cell * len(shown.across), 320.0)
+    x, y, width = shown.left, shown.bottom + AXIS + 6.0, min(shown.cell * len(shown.across), 320.0)
     axes = canvas.axes(x, y, width, 10.0)
     axes.set_xlim(0.0, len(shares))
     axes.set_ylim(0.0, 1.0)

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backtests.figures.charts.panel import Panel
+from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE
+from backtests.figures.picture import Format
 from backtests.figures.styles import Look, fitted_name
-from backtests.figures.svg import TOKENS
+from backtests.figures.svg import TOKENS, Canvas
 
+MARK, RING = 7.5, 1.6  # px: diameter of a mark, and width of its edge
 BROAD, STROKE = 6.0, 5.0  # px: width of an inner interval; half the height of a value's stroke
 BAR = 0.62  # of a row: height of a bar
 
@@ -37,34 +40,44 @@ class Row:
     values: Sequence[float] = ()
 
 
+def rows_panel(
+    f: Format, name: str, count: int, x: Axis, *, names: float = NAMES, right: float = 48.0, below: float = NUMBERS
+) -> Panel:
+    """A picture of `count` rows.
+
+    f : the page's format.
+    name : of the picture.
+    x : the axis of the rows.
+    names, right : room for names at the left and figures at the right, px.
+    below : room below the rows, px.
+    """
+    canvas = Canvas(f.width, TITLE + ROW * count + below, f"{name}-{f.css}")
+    return Panel(canvas, names, TITLE, f.width - names - right, ROW * count, x)
+
+
 def interval_rows(
     panel: Panel,
     rows: Sequence[Row],
     *,
-    size: float,
-    ring: float = 1.4,
+    marks: bool = True,
     mark: str = "",
     zero: bool = False,
     names: bool = True,
-    aside: float = 10.0,
-    right: float = 0.0,
 ) -> None:
     """The intervals of `rows`, from the top of the panel to its bottom, with their names at its left.
 
-    size, ring : diameter of a mark and width of its edge, px; a size of 0 draws none.
+    marks : False for intervals alone.
     mark : colour of the marks; by default that of each row's look.
     zero : draw a line at zero through the rows that are on the axis.
     names : False where another panel beside this one names the rows.
-    aside : px between a name and the panel.
-    right : where the figures of the rows end, px.
     """
     if names:
-        row_names(panel, [(row.name, row.look.bold) for row in rows], aside=aside)
+        row_names(panel, [(row.name, row.look.bold) for row in rows])
     canvas, half = panel.canvas, panel.height / len(rows) / 2.0
     for row, y in zip(rows, heights(panel, len(rows)), strict=True):
         look = row.look
         if row.figure:
-            canvas.text(right, y, row.figure, align="right", bold=look.bold)
+            canvas.text(canvas.width, y, row.figure, align="right", bold=look.bold)
         if row.beyond:
             _beyond(panel, row, y)
             continue
@@ -77,9 +90,9 @@ def interval_rows(
             canvas.line([panel.x_at(value)] * 2, [y - STROKE, y + STROKE], colour=look.colour, width=1.6)
         if row.inner is not None:
             canvas.line(panel.across(row.inner), [y, y], colour=look.colour, width=BROAD)
-        if size:
+        if marks:
             face = "" if row.filled else "paper"
-            canvas.point(panel.x_at(row.estimate), y, colour=mark or look.colour, size=size, face=face, ring=ring)
+            canvas.point(panel.x_at(row.estimate), y, colour=mark or look.colour, size=MARK, face=face, ring=RING)
 
 
 def _beyond(panel: Panel, row: Row, y: float) -> None:
@@ -90,13 +103,9 @@ def _beyond(panel: Panel, row: Row, y: float) -> None:
     panel.canvas.text(edge, y, "▸" if right else "◂", align=side, colour=row.look.colour)
 
 
-def row_names(panel: Panel, names: Sequence[tuple[str, bool]], *, aside: float = 10.0) -> None:
-    """Names of rows at the left of their panel.
-
-    names : each with whether it is bold.
-    aside : px between a name and the panel.
-    """
-    edge = panel.left - aside
+def row_names(panel: Panel, names: Sequence[tuple[str, bool]]) -> None:
+    """Names of rows at the left of their panel, each with whether it is bold."""
+    edge = panel.left - 10.0
     for (name, bold), y in zip(names, heights(panel, len(names)), strict=True):
         panel.canvas.text(edge, y, fitted_name(name, edge), align="right", bold=bold)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from backtests.figures.layout import Array, limits, log_ticks, ticks, time_ticks
+from backtests.figures.layout import NUMBERS, TITLE, Array, limits, log_ticks, ticks, time_ticks
+from backtests.figures.picture import Format
 from backtests.figures.svg import THEN, TOKENS, Canvas
 from backtests.wording import even
 
@@ -129,14 +130,14 @@ class Panel:
 
     # what stands around it
 
-    def title(self, words: str, unit: str = "", above: float = 12.0) -> None:
+    def title(self, words: str, unit: str = "") -> None:
         """Name and unit, above the panel."""
-        heading(self.canvas, self.left, self.top - above, words, unit)
+        heading(self.canvas, self.left, self.top - 12.0, words, unit)
 
-    def x_title(self, words: str, below: float = 30.0) -> None:
+    def x_title(self, words: str) -> None:
         """What the x axis is, below its numbers."""
         middle = self.left + self.width / 2.0
-        self.canvas.text(middle, self.bottom + below, words, colour="soft", align="center")
+        self.canvas.text(middle, self.bottom + 30.0, words, colour="soft", align="center")
 
     def x_grid(
         self,
@@ -145,7 +146,6 @@ class Panel:
         *,
         lines: bool = True,
         zero: str = "rule",
-        below: float = 12.0,
     ) -> None:
         """Gridlines from top to bottom with their numbers below.
 
@@ -159,7 +159,7 @@ class Panel:
             if lines:
                 colour = zero if mark == 0.0 else "rule"
                 self.x_line(mark, colour, THIN, behind=True)
-            self.canvas.text(x, self.bottom + below, text, colour="soft", align="center")
+            self.canvas.text(x, self.bottom + 12.0, text, colour="soft", align="center")
 
     def y_grid(self, marks: Sequence[float], words: Sequence[str] | None = None) -> None:
         """Gridlines from left to right with their numbers at the left.
@@ -187,7 +187,7 @@ class Panel:
             x = self.x_at(day)
             self.canvas.line([x, x], [self.top, bottom], colour="rule", width=THIN, behind=True)
             if words:
-                self.canvas.text(x, bottom + 11.0, text, colour="soft", align="center")
+                self.canvas.text(x, bottom + 12.0, text, colour="soft", align="center")
 
     # what stands in it
 
@@ -216,6 +216,30 @@ class Panel:
         """The ground from `low` to `high` of `y`, across the panel, in a colour of some strength up to 1."""
         alpha = {"alpha": strength} if strength < 1.0 else {}
         self.axes.axhspan(*self.y.scaled([low, high]), facecolor=TOKENS[colour], linewidth=0.0, zorder=-3.0, **alpha)
+
+
+def one_panel(
+    f: Format,
+    name: str,
+    height: float,
+    x: Axis,
+    y: Axis = NOTHING,
+    *,
+    right: float | None = None,
+    below: float = NUMBERS,
+) -> Panel:
+    """A picture of one panel.
+
+    f : the page's format.
+    name : of the picture.
+    height : of the panel, px.
+    x, y : its axes.
+    right : room at its right, px; by default that for the labels of curves.
+    below : room below it, px.
+    """
+    canvas = Canvas(f.width, TITLE + height + below, f"{name}-{f.css}")
+    width = f.plot if right is None else f.width - f.left - right
+    return Panel(canvas, f.left, TITLE, width, height, x, y)
 
 
 def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:

@@ -9,16 +9,16 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
 from backtests.figures.charts.curves import End, end_labels
 from backtests.figures.charts.interval_rows import bars, heights, row_names
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.panel import Axis, Panel, heading
 from backtests.figures.charts.plane import BP, equal_loss, tracking_loss
-from backtests.figures.layout import far, limits, ticks
+from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far, limits, ticks
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
 from backtests.wording import NARROW_SPACE, listed, number, percent
 from research.accounting.costs import CARRIES, COLUMNS, USUAL
 
-ROW, TITLE, FOOT, HIGH, SIDE = 19.0, 30.0, 26.0, 250.0, 132.0  # px: a bar, above, below, a plane, and names
+HIGH = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
 
 
@@ -89,12 +89,12 @@ def _alt(table: pd.DataFrame) -> str:
 def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], g: float, limit: float | None) -> Canvas:
     rows = ROW * len(table)
     if f.is_wide:
-        canvas = Canvas(f.width, TITLE + max(HIGH, rows) + FOOT, "costs-wide")
-        first, second = (SIDE, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - SIDE)
+        canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
+        first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
     else:
-        canvas = Canvas(f.width, TITLE + rows + FOOT + TITLE + HIGH + FOOT, "costs-narrow")
-        first = (SIDE, TITLE, f.width - SIDE - 44.0)
-        second = (f.left, TITLE + rows + FOOT + TITLE, f.width - f.left - SIDE)
+        canvas = Canvas(f.width, TITLE + rows + NUMBERS + TITLE + HIGH + NUMBERS, "costs-narrow")
+        first = (NAMES, TITLE, f.width - NAMES - 44.0)
+        second = (f.left, TITLE + rows + NUMBERS + TITLE, f.width - f.left - NAMES)
     _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
     near = table[~far(table["tracking_error"])]
     furthest = float(near["tracking_error"].max())
@@ -108,7 +108,8 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], g: float, 
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
     others = any(column in table for column in (*COLUMNS, *CARRIES) if column not in USUAL)
-    panel.title("Cost", "bp a year: commission, half-spread lighter" + (", others lightest" if others else ""))
+    words = "bp a year: commission, half-spread lighter" + (", others lightest" if others else "")
+    heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
     pieces = []
     for r in table.to_dict("records"):
         paid = {column: r[column] for column in USUAL}
@@ -131,7 +132,7 @@ def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look], g: flo
     panel.title("Cost", "bp a year, over tracking error; grey: equal J")
     panel.y_grid(panel.y.ticks())
     marks = ticks(0.0, 100.0 * right, most=6)
-    panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False, below=11.0)
+    panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)
     wide = np.linspace(0.0, right, 80)
     penalty = tracking_loss(wide, g)
     for level in ticks(0.0, above + float(penalty[-1]), most=7)[1:]:
@@ -147,4 +148,4 @@ def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look], g: flo
         look, x, y = styles[r["policy"]], panel.x_at(r["tracking_error"]), panel.y_at(r["cost"])
         canvas.point(x, y, colour=look.colour, size=9.0 if look.bold else 6.5, face=look.face)
         ends.append(End(r["policy"], y, look, x=x))
-    end_labels(panel, ends, panel.right + SIDE)
+    end_labels(panel, ends, panel.right + NAMES)

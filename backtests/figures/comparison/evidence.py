@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from backtests.evaluation.evidence import METRICS, Difference, Evidence
 from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel
-from backtests.figures.layout import far
+from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
@@ -29,7 +29,7 @@ SHOWN = {
     "sharpe": Shown("Sharpe ratio", "", 1.0, 3),
 }
 APART = "cannot be told apart"
-ROW, TITLE, FOOT, SIDE, GAP = 19.0, 28.0, 22.0, 132.0, 26.0  # px: a row, above and below rows, names, between panels
+GAP = 26.0  # px between panels
 
 
 def differences(evidence: Evidence, styles: Mapping[str, Look]) -> Picture:
@@ -74,23 +74,23 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
 def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, Look]) -> Canvas:
     """Panels beside one another where there is room, else below."""
     names, count = list(found["J"]), len(found)
-    pitch = TITLE + ROW * len(names) + FOOT
+    pitch = TITLE + ROW * len(names) + NUMBERS
     if f.is_wide:
-        width = (f.width - SIDE - GAP * (count - 1) - 8.0) / count
-        places = [(SIDE + k * (width + GAP), TITLE) for k in range(count)]
+        width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count
+        places = [(NAMES + k * (width + GAP), TITLE) for k in range(count)]
         canvas = Canvas(f.width, pitch, "differences-wide")
     else:
-        width = f.width - SIDE - 8.0
-        places = [(SIDE, TITLE + k * pitch) for k in range(count)]
+        width = f.width - NAMES - 8.0
+        places = [(NAMES, TITLE + k * pitch) for k in range(count)]
         canvas = Canvas(f.width, count * pitch, "differences-narrow")
     for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
         shown, rows = SHOWN[metric], _rows(metric, by_policy, styles)
         near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
         panel = Panel(canvas, x, top, width, ROW * len(rows), Axis.over([*near, 0.0]))
         better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
-        panel.title(shown.label, ", ".join(filter(None, [shown.unit, better])), above=13.0)
-        panel.x_grid(panel.x.ticks(), below=11.0)
-        interval_rows(panel, rows, size=7.0, ring=1.8, zero=True, names=x == SIDE, aside=12.0)
+        panel.title(shown.label, ", ".join(filter(None, [shown.unit, better])))
+        panel.x_grid(panel.x.ticks())
+        interval_rows(panel, rows, zero=True, names=x == NAMES)
     return canvas
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.comparison.tuning import Tuned, thresholds_tried
 from backtests.figures.charts.curves import Curve, End, curves, end_labels
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.panel import Axis, one_panel
 from backtests.figures.layout import FAR
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.policy.learning import steps_grid
@@ -17,7 +17,7 @@ from backtests.figures.svg import HUES, Canvas
 from backtests.wording import counted, even, median_words, number
 from research.learning import Training
 
-TITLE, FOOT, HIGH = 30.0, 26.0, 190.0  # px
+HIGH = 190.0  # px
 
 
 def seeds_picture(
@@ -72,10 +72,9 @@ def _seeds_alt(data: pd.DataFrame) -> str:
 def _draw_seeds(
     f: Format, key: str, data: pd.DataFrame, marks: Mapping[str, float], styles: Mapping[str, Look], look: Look
 ) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
     near = {other: level for other, level in marks.items() if _within(level, data["J"])}
     across = Axis.over(data["J_training"].tolist(), margin=0.15)
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*data["J"], *near.values()], margin=0.12))
+    panel = one_panel(f, key, HIGH, across, Axis.over([*data["J"], *near.values()], margin=0.12))
     panel.title("J out of sample", "bp a year, over J on training worlds")
     panel.y_grid(panel.y.ticks())
     panel.x_grid(across.ticks(4), lines=False)
@@ -83,7 +82,7 @@ def _draw_seeds(
     for r in data.to_dict("records"):
         x, y, stands = panel.x_at(r["J_training"]), panel.y_at(r["J"]), bool(r["stands"])
         size = 9.0 if stands else 6.5
-        canvas.point(x, y, colour=look.colour, size=size, face="" if stands else "paper")
+        panel.canvas.point(x, y, colour=look.colour, size=size, face="" if stands else "paper")
         ends.append(End(f"seed {r['seed']}", y, replace(look, bold=bool(stands)), number(r["J"]), x))
     for other, level in marks.items():
         y, own = panel.y_at(level), styles[other]
@@ -92,7 +91,7 @@ def _draw_seeds(
         arrow = "" if other in near else "↑" if level > data["J"].max() else "↓"
         ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
     end_labels(panel, ends, f.width, values=True)
-    return canvas
+    return panel.canvas
 
 
 def _within(level: float, values: pd.Series) -> bool:
@@ -134,9 +133,8 @@ def learning_picture(name: str, key: str, training: Training, look: Look) -> Pic
 
 
 def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over(data["J"].tolist()))
+    panel = one_panel(f, key, HIGH, across, Axis.over(data["J"].tolist()))
     panel.title("J in training worlds", "bp a year, over thousand steps")
     panel.y_grid(panel.y.ticks())
     steps_grid(panel, 1e3)
@@ -151,7 +149,7 @@ def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
         for (seed, stands), rows in data.groupby(["seed", "stands"])
     ]
     curves(panel, shown, f.width, values=True)
-    return canvas
+    return panel.canvas
 
 
 # -- tuning ----------------------------------------------------------------------------------------------------------
@@ -196,11 +194,10 @@ def _aim(destination: float, band: float) -> str:
 
 
 def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
     low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
     kind = "log" if (data["J"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
     across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["J"].tolist(), kind=kind)
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
+    panel = one_panel(f, key, HIGH, across, up)
     panel.title("J on the training days", "bp a year, over the band in points")
     panel.y_grid(up.ticks(), even(up.ticks()))
     panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
@@ -214,5 +211,5 @@ def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
     curves(panel, shown, f.width)
     best = data[data["chosen"]].iloc[0]
     at = panel.x_at(max(100.0 * best["band"], low))
-    canvas.point(at, panel.y_at(best["J"]), colour="ink", size=13.0, face="none")
-    return canvas
+    panel.canvas.point(at, panel.y_at(best["J"]), colour="ink", size=13.0, face="none")
+    return panel.canvas

@@ -9,14 +9,13 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
-from backtests.figures.layout import Array, far, thinned
+from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, even, listed, number, percent
 from research.risk import drawdown
 
-TITLE, FOOT = 29.0, 20.0  # above each panel; below the last
 CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
 TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel may be
 
@@ -165,7 +164,7 @@ def _draw(
     rows = LABEL_GAP * len(paths) + 4.0
     heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
     heights.insert(-1, rows)  # turnover
-    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + FOOT, f"timeline-{f.css}")
+    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + NUMBERS, f"timeline-{f.css}")
     days, kept, top = day_numbers(dates), int(f.plot / 1.6), TITLE
     across = Axis(days[0], days[-1])
     for series, height in zip([*shown[:-1], None, shown[-1]], heights, strict=True):

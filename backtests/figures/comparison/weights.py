@@ -7,14 +7,14 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
-from backtests.figures.layout import Array, limits, thinned
+from backtests.figures.layout import NUMBERS, TITLE, Array, limits, thinned
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import counted, listed, number
 from research.rules.protocol import compiled_rule
 
-TITLE, HIGH, FOOT = 26.0, 132.0, 20.0  # px: above a panel, of it, and of the dates
+HIGH = 132.0  # px: of a panel
 BELOW = 20.0  # px: below a panel, for its trades
 STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs from it
 
@@ -158,7 +158,7 @@ def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> 
     rows = -(-len(lines) // columns)
     pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
     width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
-    canvas, days = Canvas(f.width, rows * pitch + FOOT, f"weights-{f.css}"), day_numbers(dates)
+    canvas, days = Canvas(f.width, rows * pitch + NUMBERS, f"weights-{f.css}"), day_numbers(dates)
     reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
     for place, line in enumerate(lines):
         row, column = divmod(place, columns)

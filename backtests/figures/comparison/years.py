@@ -9,14 +9,14 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.figures.charts.curves import End, end_labels
 from backtests.figures.charts.panel import THIN, Axis, Panel
-from backtests.figures.layout import far
+from backtests.figures.layout import NUMBERS, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LABEL_GAP, Look
 from backtests.figures.svg import Canvas
 from backtests.wording import number, percent
 from research.risk import calendar_years
 
-TITLE, FOOT, HIGH = 30.0, 22.0, 110.0  # px
+HIGH = 110.0  # px: of a panel
 
 
 def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def _alt(table: pd.DataFrame) -> str:
 def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], reference: str) -> Canvas:
     others, count = table.shape[1] - 1, len(table)
     lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + FOOT, f"years-{f.css}")
+    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
     across = Axis(-0.5, count - 0.5)  # a year is a row of the table
     base = 100.0 * table[reference].to_numpy()
     panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
@@ -87,7 +87,7 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], reference:
     short = slot < 34.0
     shown = range(0, count, math.ceil((22.0 if short else 34.0) / slot))
     words = [f"’{year % 100:02d}" if short else str(year) for year in table.index]
-    panel.x_grid(shown, [words[k] for k in shown], lines=False, below=11.0)
+    panel.x_grid(shown, [words[k] for k in shown], lines=False)
     return canvas
 
 

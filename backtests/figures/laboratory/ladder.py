@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from backtests.figures.charts.interval_rows import Row, heights, interval_rows
-from backtests.figures.charts.panel import THIN, Axis, Panel
+from backtests.figures.charts.interval_rows import Row, heights, interval_rows, rows_panel
+from backtests.figures.charts.panel import THIN, Axis
+from backtests.figures.layout import AXIS
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
-TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 46.0, 148.0, 62.0  # px; SIDE, RIGHT: for names and figures
 LEAST = 0.5  # per cent: the foot of the scale goes no lower, and a rule below it stands there
 
 
@@ -30,13 +30,12 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
 
 
 def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
-    high, relative = ROW * len(table), 100.0 * table["relative"]
-    canvas = Canvas(f.width, TITLE + high + FOOT, f"{name}-{f.css}")
+    relative = 100.0 * table["relative"]
     low, most = max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0)
-    panel = Panel(canvas, SIDE, TITLE, f.width - RIGHT - SIDE, high, Axis(low, most, "log"))
+    panel = rows_panel(f, name, len(table), Axis(low, most, "log"), below=AXIS)
     panel.title("J above the best", "%, log scale")
     panel.x_grid(panel.x.ticks())
-    panel.x_title("% above the best", below=31.0)
+    panel.x_title("% above the best")
     rows = []
     for rule, r in table.iterrows():
         over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
@@ -44,6 +43,6 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
         tuned = str(rule).startswith("tuned ")
         rows.append(Row(str(rule), over, lower, upper, Look("wine", width=2.0), filled=tuned, figure=figure))
     for row, y in zip(rows, heights(panel, len(rows)), strict=True):
-        canvas.line([SIDE, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
-    interval_rows(panel, rows, size=8.0, ring=1.6, aside=12.0, right=f.width - 4.0)
-    return canvas
+        panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
+    interval_rows(panel, rows)
+    return panel.canvas

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 
 from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.layout import AXIS, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import Canvas
 from backtests.wording import number
 
-TITLE, HIGH, FOOT, GAP = 30.0, 240.0, 44.0, 60.0  # px
+HIGH, GAP = 240.0, 60.0  # px: of a panel, and between two
 PANELS = (
     ("half_width", "closed_width", "Half-width", "points of NAV", 100.0, "⅓"),
     ("loss", "closed_loss", "Loss", "bp a year", 1.0, "⅔"),
@@ -37,7 +38,7 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "la
 
 
 def _draw(f: Format, table: pd.DataFrame, exponents: dict[str, float], name: str) -> Canvas:
-    one = TITLE + HIGH + FOOT
+    one = TITLE + HIGH + AXIS
     canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"{name}-{f.css}")
     width = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
     for k, panel in enumerate(PANELS):

@@ -4,11 +4,12 @@ import pandas as pd
 
 from backtests.figures.charts.interval_rows import heights
 from backtests.figures.charts.panel import THIN, Axis, Panel, heading
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import HUES, Canvas
 from backtests.wording import number
 
-TITLE, LANE, AIR, FOOT, LINE = 30.0, 8.0, 16.0, 46.0, 19.0  # px; LANE: of a rule within a market's row
+LANE, AIR = 8.0, 16.0  # px: of a rule within a market's row, and between rows
 
 
 def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
@@ -41,15 +42,15 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     hues = dict(zip(rules, (*HUES, "ink"), strict=False))
     row = LANE * len(rules) + AIR
     columns = 4 if f.is_wide else 2
-    legend = LINE * -(-len(rules) // columns)
+    legend = KEY_ROW * -(-len(rules) // columns)
     side = 214.0 if f.is_wide else 10.0
     label = 0.0 if f.is_wide else 18.0  # a market's name above its row, where there is no room beside it
     top, high = TITLE + legend + 6.0, (row + label) * len(markets)
-    canvas = Canvas(f.width, top + high + FOOT, f"{name}-{f.css}")
+    canvas = Canvas(f.width, top + high + AXIS, f"{name}-{f.css}")
     heading(canvas, 6.0, 14.0, "Loss against the best", "bp a year, log scale")
     for k, rule in enumerate(rules):
         at = 6.0 + (k % columns) * (f.width - 6.0) / columns
-        y = TITLE + LINE * (k // columns + 0.3)
+        y = TITLE + KEY_ROW * (k // columns + 0.3)
         canvas.point(at + 5.0, y, colour=hues[rule], size=7.0)
         canvas.text(at + 16.0, y, rule)
     gaps = table["gap"][table["gap"] > 0.0]
@@ -57,7 +58,7 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     panel = Panel(canvas, side, top, f.width - 16.0 - side, high, across)
     panel.x_grid(across.ticks())
     panel.x_line(1.0, "soft", 1.6, behind=True)
-    canvas.text((side + f.width) / 2.0, top + high + 31.0, "bp a year above the best", colour="soft", align="center")
+    panel.x_title("bp a year above the best")
     for k, market in enumerate(markets):
         start = top + k * (row + label)
         canvas.line([6.0, panel.right], [start, start], colour="rule", width=THIN, behind=True)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import number
 from research.market.market import Array
 from research.rules.region import Region
 
-TITLE, FOOT, LINE = 30.0, 46.0, 20.0  # px; LINE: of the key
 KEY = {"edge of the region": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8), "target": ("ink", 0.0)}
 FINE = 600  # gaps a line, at which the region is traced
 MOVED = 1e-5  # of NAV: less is what the cost of the other line moves a weight by
@@ -113,17 +113,17 @@ def gap_panel(
     key : colour and width of what is drawn, by its words; a width of 0 is the target's cross.
     """
     left, size = (f.left + 70.0, size) if f.is_wide else (f.left, f.width - f.left - 12.0)
-    canvas = Canvas(f.width, TITLE + size + FOOT + (0.0 if f.is_wide else LINE * 2), f"{name}-{f.css}")
+    canvas = Canvas(f.width, TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2), f"{name}-{f.css}")
     panel = Panel(canvas, left, TITLE, size, size, Axis(-reach, reach), Axis(-reach, reach))
     panel.title(f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
     panel.y_grid(panel.y.ticks(7))
     panel.x_grid(panel.x.ticks(7))
-    panel.x_title(f"gap of {lines[0]}, points", below=31.0)
+    panel.x_title(f"gap of {lines[0]}, points")
     for k, (words, (colour, width)) in enumerate(key.items()):
         x, y = (
-            (panel.right + 32.0, TITLE + 14.0 + LINE * k)
+            (panel.right + 32.0, TITLE + 14.0 + KEY_ROW * k)
             if f.is_wide
-            else (12.0 + (k % 2) * f.width / 2.0, panel.bottom + FOOT + LINE * (k // 2 + 0.4))
+            else (12.0 + (k % 2) * f.width / 2.0, panel.bottom + AXIS + KEY_ROW * (k // 2 + 0.4))
         )
         if width:
             canvas.line([x, x + 18.0], [y, y], colour=colour, width=width)

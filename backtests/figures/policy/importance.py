@@ -5,14 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.charts.interval_rows import Row, bars, interval_rows
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.interval_rows import Row, bars, interval_rows, rows_panel
+from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
-TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 19.0, 24.0, 164.0, 48.0  # px; SIDE, RIGHT: for names and figures
+FEATURES = 164.0  # px, for the names of features
 SHOWN = 15  # features at most
 SURE = 2.0  # standard errors
 
@@ -42,10 +42,9 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
 
 
 def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    high, worth, error = ROW * len(data), data["importance"], SURE * data["importance_error"]
-    canvas = Canvas(f.width, TITLE + high + FOOT, f"importance-{f.css}")
+    worth, error = data["importance"], SURE * data["importance_error"]
     across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
-    panel = Panel(canvas, SIDE, TITLE, f.width - SIDE - RIGHT, high, across)
+    panel = rows_panel(f, "importance", len(data), across, names=FEATURES)
     panel.title("J rises by", "bp a year, when shuffled")
     panel.x_grid(across.ticks(4), zero="soft")
     digits = 3 if across.high < 1.0 else 2
@@ -54,5 +53,5 @@ def _draw(f: Format, data: pd.DataFrame) -> Canvas:
         for name, value, past in zip(data["name"], worth, error, strict=True)
     ]
     bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])
-    interval_rows(panel, rows, size=0.0, aside=8.0, right=f.width)
-    return canvas
+    interval_rows(panel, rows, marks=False)
+    return panel.canvas

@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 
 from backtests.figures.charts.curves import Curve, curves, end_labels, end_of
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.layout import ticks
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import counted, number
 
-TITLE, FOOT, HIGH, RIGHT = 30.0, 26.0, 210.0, 112.0  # px; RIGHT: for the label
+HIGH, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
 
 
 def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Picture | None:
@@ -61,9 +61,8 @@ def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
 
 
 def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"learning-{f.css}")
-    most = max(float(data["steps"].max()), 1.0)
-    panel = Panel(canvas, f.left, TITLE, f.width - f.left - RIGHT, HIGH, Axis(0.0, most), Axis.over(data["J"].tolist()))
+    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
+    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["J"].tolist()), right=RIGHT)
     panel.title(*of)
     panel.y_grid(panel.y.ticks())
     steps_grid(panel, unit)
@@ -84,7 +83,7 @@ def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Ca
     ]
     curves(panel, shown)
     end_labels(panel, [end_of(panel, curve) for curve in shown if curve.look.bold], f.width, values=True)
-    return canvas
+    return panel.canvas
 
 
 def steps_grid(panel: Panel, unit: float) -> None:

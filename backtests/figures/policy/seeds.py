@@ -5,14 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.charts.interval_rows import Row, interval_rows
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.interval_rows import Row, interval_rows, rows_panel
+from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, median_words, number
-
-TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 24.0, 148.0, 44.0  # px
 
 
 def seeds_picture(results: Mapping[str, Any]) -> Picture:
@@ -42,17 +40,14 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
 
 
 def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
-    high = ROW * len(data)
-    canvas = Canvas(f.width, TITLE + high + FOOT, f"seeds-{f.css}")
-    across = Axis.over([*data["J_lower"], *data["J_upper"]])
-    panel = Panel(canvas, SIDE, TITLE, f.width - SIDE - RIGHT, high, across)
+    panel = rows_panel(f, "seeds", len(data), Axis.over([*data["J_lower"], *data["J_upper"]]))
     panel.title("J out of sample", "bp a year")
-    panel.x_grid(across.ticks())
+    panel.x_grid(panel.x.ticks())
     rows = []
     for k, r in enumerate(data.to_dict("records")):
         heavy, learned = bool(r["stands"]), k < seeds
         look = Look("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
         ends = (r["J"], r["J_lower"], r["J_upper"])
         rows.append(Row(r["policy"], *ends, look, filled=heavy or not learned, figure=number(r["J"])))
-    interval_rows(panel, rows, size=8.0, right=f.width)
-    return canvas
+    interval_rows(panel, rows)
+    return panel.canvas

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.figures.charts.curves import Curve, curves
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.panel import Axis, one_panel
+from backtests.figures.layout import AXIS
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import HUES, Canvas
@@ -12,7 +13,7 @@ from backtests.learned.answers import held, traded
 from backtests.wording import listed, number
 from research.learning import LearnedPolicy
 
-TITLE, FOOT, HIGH, FARTHEST = 30.0, 40.0, 250.0, 3.0  # px, px, px, half-widths
+HIGH, FARTHEST = 250.0, 3.0  # px, half-widths
 CLOSED = "closed form"
 
 
@@ -46,15 +47,14 @@ def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
 
 
 def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"trades-{f.css}")
     drift, names = data["drift"].to_numpy(), list(data.columns[1:])
     looks = [Look("ink", (0, (1.3, 1.5)), 1.5), *(Look(hue, width=1.5) for hue in HUES)]
     across, up = Axis(-FARTHEST, FARTHEST), Axis.over(data[names].to_numpy().ravel().tolist())
-    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
+    panel = one_panel(f, "trades", HIGH, across, up, below=AXIS)
     panel.title("Traded", "half-widths, over the drift")
     panel.y_grid(up.ticks())
     panel.x_grid(across.ticks(), lines=False)
     panel.x_title("drift, half-widths")
     shown = [Curve(name, drift, data[name].to_numpy(), look) for name, look in zip(names, looks, strict=False)]
     curves(panel, shown, f.width)
-    return canvas
+    return panel.canvas

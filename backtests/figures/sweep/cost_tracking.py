@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.charts.plane import TINY, Place, equal_loss, name_points, tracking_at, tracking_loss
-from backtests.figures.layout import Array, Box, log_ticks, spread
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE, Array, Box, log_ticks, spread
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.sweeps.labels import DRAWN, METRICS
 from backtests.wording import NARROW_SPACE, counted, listed, number, percent
 
-TITLE, FOOT, HIGH, LINE = 30.0, 44.0, 400.0, 19.0  # px; LINE: of the key
+HIGH = 400.0  # px: of the panel
 TOLD, MARKED, NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
 SAID, KEYED = 6, 10  # families in a sentence at most, and in the key
 CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
@@ -100,10 +100,10 @@ def _axis(values: pd.Series, air: float) -> Axis:
 def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float | None, label: str, name: str) -> Canvas:
     names = _keyed(drawn)
     right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
-    legend = 0.0 if f.is_wide else LINE * -(-len(names) // 2)
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT + legend, f"{name}-{f.css}")
+    legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
     across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
-    panel = Panel(canvas, f.left, TITLE, f.width - right - f.left, HIGH, across, up)
+    panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
+    canvas = panel.canvas
     unit = f"% a year, over cost{'; dotted: equal J' if g else ''}; log scales"
     panel.title(label if f.is_wide else "Tracking error", unit)
     panel.y_grid(up.ticks())
@@ -207,6 +207,6 @@ def _key(canvas: Canvas, look: Look, family: str, left: float, right: float, y: 
 def _legend(canvas: Canvas, styles: Mapping[str, Look], names: list[str], width: float) -> None:
     """A key below the panel, two in a row, where there is no room beside it."""
     for k, family in enumerate(names):
-        x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + FOOT + LINE * (k // 2 + 0.5)
+        x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + AXIS + KEY_ROW * (k // 2 + 0.5)
         _key(canvas, styles[family], family, x, x + 22.0, y)
         canvas.text(x + 28.0, y, fitted_name(family, width / 2.0 - 36.0))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.figures.charts.curves import Curve, curves, marks
 from backtests.figures.charts.panel import Axis, Panel
-from backtests.figures.layout import far, log_ticks
+from backtests.figures.layout import AXIS, ROW, TITLE, far, log_ticks
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LABEL_GAP, Look
 from backtests.figures.svg import Canvas
@@ -17,7 +17,7 @@ from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import METRICS, axis_value, figure, lower_is_better
 from backtests.wording import listed, number
 
-TITLE, FOOT, HIGH, RANK = 30.0, 44.0, 190.0, 22.0  # px; RANK: a rank's row
+HIGH = 190.0  # px: of the curves
 AIR = 0.02  # of the levels' span, at either end
 ZERO = 0.94  # of a panel's height, from above: where nothing stands behind the best
 POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line of ranks
@@ -98,7 +98,7 @@ def _draw_costs(
 ) -> Canvas:
     count, row, behind = ladder.shape[1], METRICS[metric], _behind(ladder, metric, best)
     second = TITLE + HIGH + 14.0 + TITLE
-    canvas = Canvas(f.width, second + RANK * count + FOOT, f"{name}-{f.css}")
+    canvas = Canvas(f.width, second + ROW * count + AXIS, f"{name}-{f.css}")
     near = behind.loc[:, ~far(behind.max())]
     most = float(near.to_numpy().max()) or 1.0
     across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
@@ -113,7 +113,7 @@ def _draw_costs(
             y = panel.y_at(float(np.interp(last, ladder.index, behind[policy])))
             canvas.point(x, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
             canvas.text(x, y - 14.0, f"×{number(last)}", align="center", bold=True)
-    ranked = Panel(canvas, f.left, second, f.plot, RANK * count, across, Axis(count + 0.5, 0.5))
+    ranked = Panel(canvas, f.left, second, f.plot, ROW * count, across, Axis(count + 0.5, 0.5))
     ranked.title("Rank", "1 is the best" if count > 1 else "")
     rank = ranks(ladder, metric)
     shown = [
@@ -235,7 +235,7 @@ def _short(metric: str) -> str:
 def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:
     first = next(iter(ladders.values()))
     count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
-    canvas = Canvas(f.width, count * (TITLE + high) + FOOT, f"{name}-{f.css}")
+    canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
     for k, (metric, values) in enumerate(ladders.items()):
         row, shown = METRICS[metric], METRICS[metric].times * values
         gone = far((shown - float(shown.iloc[0].median())).abs().max())

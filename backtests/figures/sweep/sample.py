@@ -5,7 +5,8 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 
-from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.charts.panel import Axis, Panel, heading
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import HUES, SMALL, Canvas
@@ -13,7 +14,7 @@ from backtests.sweeps.labels import METRICS, axis_value, figure, targets
 from backtests.wording import NARROW_SPACE, counted, listed
 
 BINS = 4  # of costs, and of bands
-TITLE, KEY, HIGH, FOOT = 30.0, 22.0, 320.0, 44.0  # px
+HIGH = 320.0  # px: of the panel
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, the scale goes by ratio
 AIR = 0.03  # of a scale, at either end
 
@@ -104,13 +105,13 @@ def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: st
     names = [str(c) for c in cost.cat.categories]
     room = f.width - f.left - 12.0
     longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
-    canvas = Canvas(f.width, TITLE + KEY + HIGH + FOOT, f"{name}-{f.css}")
+    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
     x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
     y = METRICS[metric].times * drawn[metric].to_numpy(dtype=float)
     kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
     across, up = Axis.over(x.tolist(), AIR), Axis.over(y.tolist(), AIR, kind)
-    panel = Panel(canvas, f.left, TITLE + KEY, room, HIGH, across, up)
-    panel.title(METRICS[metric].label.partition(",")[0], METRICS[metric].unit, above=KEY + 12.0)
+    panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
+    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].label.partition(",")[0], METRICS[metric].unit)
     step = min(longest, room / len(names))
     for k, words in enumerate(names):
         first = f.left + k * step
