@@ -10,7 +10,7 @@ from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
 from backtests.evaluation.words import CHARGES, charged_words, distinguished, finding
 from backtests.figures.comparison.costs import cost_table, costs
 from backtests.figures.comparison.evidence import SHOWN, differences
-from backtests.figures.comparison.learning import curves, seeds, tuning
+from backtests.figures.comparison.learning import learning_picture, seeds_picture, tuning_picture
 from backtests.figures.comparison.timeline import timeline
 from backtests.figures.comparison.weights import weights
 from backtests.figures.comparison.years import calendar, year_table
@@ -321,9 +321,9 @@ def fitted_pictures(comparison: "Comparison", styles: Mapping[str, Look]) -> lis
     found: list[Picture | None] = []
     for k, (name, training) in enumerate(learned.items(), start=1):
         own = by_seed[by_seed["policy"] == name]
-        found.append(seeds(name, f"seeds_{k}", own, training, marks, styles))
-        found.append(curves(name, f"learning_{k}", training, styles[name]))
-    found += [tuning(name, f"tuning_{k}", found_by) for k, (name, found_by) in enumerate(tuned.items(), start=1)]
+        found.append(seeds_picture(name, f"seeds_{k}", own, training, marks, styles))
+        found.append(learning_picture(name, f"learning_{k}", training, styles[name]))
+    found += [tuning_picture(name, f"tuning_{k}", card) for k, (name, card) in enumerate(tuned.items(), start=1)]
     return [picture for picture in found if picture is not None]
 
 
