@@ -1,7 +1,7 @@
 """What the same days say of each difference to the reference: a point and an interval a policy, for each metric."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backtests.evaluation.evidence import METRICS, Difference, Evidence
 from backtests.figures.charts.interval_rows import Row, interval_rows
@@ -80,10 +80,10 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Look]) -> list[Row]:
     """A row a policy; of one too far away for the scale the words stand at its edge."""
     shown = SHOWN[metric]
-    gone = far([shown.times * max(abs(d.lower), abs(d.upper)) for d in found.values()])
+    gone = far([shown.factor * max(abs(d.lower), abs(d.upper)) for d in found.values()])
     rows = []
     for (name, d), out in zip(found.items(), gone, strict=True):
-        lower, estimate, upper = (shown.times * v for v in (d.lower, d.estimate, d.upper))
+        lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
         digits = shown.digits if abs(estimate) < 100.0 else 0
         words = f"{number(estimate, digits, signed=True)}, {d.verdict}" if out else ""
         look = replace(styles[name], width=2.4 if styles[name].bold else 1.6)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
-from backtests.figures.layout import NUMBERS, TITLE, Array, limits, thinned
+from backtests.figures.layout import NUMBERS, TITLE, limits, thinned
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas

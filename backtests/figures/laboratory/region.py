@@ -10,7 +10,7 @@ from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import number
-from research.market.market import Array
+from research.arrays import Array
 from research.rules.region import Region
 
 KEY = {"edge of the region": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8), "target": ("ink", 0.0)}

@@ -7,7 +7,7 @@ from backtests.figures.charts.heat_map import HeatMap, heat_map
 from backtests.figures.charts.panel import heading
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.svg import Canvas
-from backtests.learned.answers import held, own_multiples
+from backtests.learned.partial_dependence import held_lines, own_width_multiples
 from backtests.wording import number
 from research.arrays import Array
 from research.learning import LearnedPolicy

@@ -9,7 +9,7 @@ from backtests.figures.layout import AXIS
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import HUES, Canvas
-from backtests.learned.answers import held, traded
+from backtests.learned.partial_dependence import held_lines, trade_sizes
 from backtests.wording import listed, number
 from research.learning import LearnedPolicy
 

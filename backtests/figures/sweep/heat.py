@@ -9,21 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.charts.heat_map import HeatMap, colour_scale, heat_map
 from backtests.figures.charts.panel import heading
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import Canvas
-from backtests.sweeps.analysis import Array, Grid
-from backtests.sweeps.labels import (
-    AXES,
-    CONDITIONS,
-    METRICS,
-    axis_value,
-    conditions_words,
-    figure,
-    lower_is_better,
-    with_unit,
-)
+from backtests.sweeps.analysis import Grid
+from backtests.sweeps.labels import AXES, CONDITIONS, axis_value, conditions_words
 from backtests.wording import NARROW_SPACE, counted, listed
 from research.arrays import Array
 
@@ -174,7 +166,7 @@ def _shades(found: Grid) -> Array:
 def _draw(f: Format, found: Grid, name: str) -> Canvas:
     cells = found.means.to_numpy()
     shown = HeatMap(
-        words=[[figure(found.metric, v) if v == v else "" for v in row] for row in cells],
+        words=[[METRICS[found.metric].text(v) if v == v else "" for v in row] for row in cells],
         shades=_shades(found),
         across=[axis_value(found.x, v) for v in found.means.columns],
         down=[axis_value(found.y, v) for v in found.means.index],
@@ -197,7 +189,7 @@ def _scale(found: Grid) -> tuple[Array, tuple[str, str]]:
     """Strengths of colour from the least to the most, and what the two ends are."""
     (least, most), lower = _ends(found.means.to_numpy()), lower_is_better(found.metric)
     values = (np.geomspace if _by_ratio(least, most) else np.linspace)(least, most, STEPS)
-    ends = (figure(found.metric, least), figure(found.metric, most))
+    ends = (METRICS[found.metric].text(least), METRICS[found.metric].text(most))
     if found.y in CONDITIONS:  # each row has a scale of its own
         ends = ("best", "worst") if lower else ("worst", "best")
     return strength(values[None], lower)[0], ends

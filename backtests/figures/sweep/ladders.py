@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.charts.curves import Curve, curves, marks
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import AXIS, ROW, TITLE, far, log_ticks
@@ -14,9 +15,8 @@ from backtests.figures.styles import LABEL_GAP, Look
 from backtests.figures.svg import Canvas
 from backtests.figures.sweep.styles import roomy
 from backtests.sweeps.analysis import break_evens, leaders, ranks
-from backtests.sweeps.labels import METRICS, axis_value, figure, lower_is_better
+from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
-from research.arrays import Array
 
 HIGH = 190.0  # px: of the curves
 AIR = 0.02  # of the levels' span, at either end
@@ -239,7 +239,7 @@ def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[s
     count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
     canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
     for k, (metric, values) in enumerate(ladders.items()):
-        row, shown = METRICS[metric], METRICS[metric].times * values
+        row, shown = METRICS[metric], METRICS[metric].factor * values
         gone = far((shown - float(shown.iloc[0].median())).abs().max())
         up = Axis.over(shown.loc[:, ~gone].to_numpy().ravel().tolist())
         panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)

@@ -5,12 +5,13 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.charts.panel import Axis, Panel, heading
 from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import HUES, SMALL, Canvas
-from backtests.sweeps.labels import METRICS, axis_value, figure, targets
+from backtests.sweeps.labels import axis_value, targets
 from backtests.wording import NARROW_SPACE, counted, listed
 
 BINS = 4  # of costs, and of bands
@@ -107,11 +108,11 @@ def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: st
     longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
     canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
     x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
-    y = METRICS[metric].times * drawn[metric].to_numpy(dtype=float)
+    y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
     kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
     across, up = Axis.over(x.tolist(), AIR), Axis.over(y.tolist(), AIR, kind)
     panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].label.partition(",")[0], METRICS[metric].unit)
+    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
     step = min(longest, room / len(names))
     for k, words in enumerate(names):
         first = f.left + k * step

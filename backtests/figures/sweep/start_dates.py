@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
@@ -13,7 +14,7 @@ from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
 from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
-from backtests.sweeps.labels import METRICS, axis_value, figure
+from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
 
 HIGH, GAP = 150.0, 52.0  # px: of the curves, and between them and the rows
@@ -89,7 +90,7 @@ def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, L
         places = [(NAMES, TITLE + k * (one + 12.0)) for k in range(len(ladders))]
         canvas = Canvas(f.width, len(ladders) * (one + 12.0), f"{name}-narrow")
     for k, ((metric, found), (x, top)) in enumerate(zip(ladders.items(), places, strict=True)):
-        values, days = METRICS[metric].times * found, day_numbers(pd.DatetimeIndex(found.index))
+        values, days = METRICS[metric].factor * found, day_numbers(pd.DatetimeIndex(found.index))
         middle = float(values.iloc[:, 0].median())
         near = values.loc[:, ~far((values - middle).abs().max())]  # the policies that do not flatten the others
         over = Axis.over(near.to_numpy().ravel().tolist())
@@ -97,7 +98,7 @@ def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, L
         left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
         _curves(Panel(canvas, left, top, wide, HIGH, across, over), metric, near, styles, str(values.columns[0]))
         panel = Panel(canvas, x, top + HIGH + GAP, width, rows, over)
-        _spreads(panel, metric, values, list(near), styles, named=not f.is_wide or k == 0)
+        _spreads(panel, metric, values, [str(name) for name in near], styles, named=not f.is_wide or k == 0)
     return canvas
 
 
