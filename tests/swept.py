@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.comparison import measure_by
+from backtests.comparison.candidates import benchmark_of
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import GROUPS
 from backtests.evaluation.scores import score
@@ -41,7 +41,7 @@ def swept(
 ) -> pd.DataFrame:
     """The table; starts are 40 sessions apart."""
     desk = load_portfolio(f"data/portfolios/{portfolio}.yaml")
-    market, yardstick = desk.market, measure_by(desk, desk.market)
+    market, yardstick = desk.market, benchmark_of(desk, desk.market)
     first = int(market.dates.searchsorted(desk.test_start))
     allocations = {("fixed", 0): desk.strategic} | ({("hrp", 252): HRP(window=252)} if hrp else {})
     rows: list[dict[str, Any]] = []

@@ -12,7 +12,7 @@ import pytest
 from browser import Elements, check_page, check_themes
 from learned import COSTS, YEAR, G, carded, two_lines
 
-from backtests.comparison.comparison import Fitted
+from backtests.comparison.candidates import Fitted
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Yardstick
 from backtests.evaluation.evidence import drawn_means
