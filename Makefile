@@ -1,6 +1,7 @@
 # The workbench's commands: `make help` lists them. Everything they write stays in this folder.
 
 BIN := .venv/bin
+COVERAGE = --cov --cov-report=term  # of `make test`; `make test COVERAGE=` goes without
 
 # Jupyter takes the kernel of .venv, and whatever likes to write to a home writes to .cache instead.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -24,7 +25,7 @@ report: setup  ## play every policy of the example portfolio and write its repor
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
 test: check  ## run every check: form, walls, types, tests, notebooks; print the coverage of branches
-	$(BIN)/pytest -n logical --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest -n logical --dist loadfile $(COVERAGE)
 	$(BIN)/pytest --nbval-lax notebooks
 
 check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
@@ -37,7 +38,7 @@ check: setup  ## run the checks of form, walls and types alone, as .pre-commit-c
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks
 
-setup: .venv/.ready  ## make .venv from the lock; nothing to do when it is up to date
+setup: .venv/.ready .cache/compiled  ## make .venv from the lock and compile; nothing to do when both are up to date
 
 format: setup  ## put code and notebooks into the house's form
 	$(BIN)/ruff check --fix .
@@ -65,6 +66,11 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/.ready 2>/dev/null),
 endif
 .venv/.ready: requirements.lock pyproject.toml
 	@.ci/setup
+
+# Kernels are compiled ahead of use. After an edit that changes none of them, this finds all of them at hand.
+.cache/compiled: .venv/.ready $(shell find research backtests -name '*.py')
+	@$(BIN)/rebalance compile
+	@touch $@
 
 .venv/.bench .venv/.docs: .venv/.%: requirements-%.lock .venv/.ready
 	$(BIN)/python -m pip install --quiet --no-deps --no-input --disable-pip-version-check -r $<

@@ -1,4 +1,5 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory | study | policies | train`.
+"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory | study | policies | train |
+compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -164,6 +165,16 @@ def study(
     typer.echo(f"{made!r}\n\n{folder}")
 
 
+@app.command(name="compile")
+def compile_now() -> None:
+    """Compile what report, backtest and trades need on this machine; what is compiled already is only checked."""
+    with _starting():
+        from backtests.commands.compile_kernels import compile_kernels
+
+    compiled = compile_kernels()
+    typer.echo("Compiled for this machine." if compiled else "Compiled code is at hand: nothing to do.")
+
+
 def _starting() -> bar:
     """Shown while what a command needs is imported, should that take long."""
     return bar(None, "starting")
@@ -224,7 +235,7 @@ def universal(
 ) -> None:
     """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
     with _starting():
-        from research.learning.universal.course import SEED, UPDATES, train_universal
+        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
         from research.learning.universal.rule import FOLDER
 
     if folder is None and (seed, steps) != (SEED, UPDATES):

@@ -10,8 +10,8 @@ from typing import Any
 
 VIEWS = {  # record, view: module, function of the record
     ("engine.result.Backtest", "html"): "pages.tearsheet:backtest_html",
-    ("engine.result.Backtest", "text"): "evaluation.tables:backtest_text_with_warnings",
-    ("engine.result.Backtest", "summary"): "evaluation.tables:backtest_table",
+    ("engine.result.Backtest", "text"): "evaluation.backtest_figures:backtest_text_with_warnings",
+    ("engine.result.Backtest", "summary"): "evaluation.backtest_figures:backtest_table",
     ("engine.result.Backtest", "reconciliation"): "evaluation.reconciliation:reconcile",
     ("engine.result.Backtest", "warnings"): "learned.warnings:use_warnings",
     ("comparison.comparison.Comparison", "html"): "pages.tearsheet:comparison_html",

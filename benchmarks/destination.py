@@ -17,7 +17,7 @@ import osqp
 from scipy import sparse
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.market.market import Array
+from research.arrays import Array
 from research.rules.best_point import best_point, scratch_for
 from research.rules.best_weights import best_weights, saving_left
 

@@ -20,7 +20,7 @@ from research.learning import Learned
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.learners.reinforcement import model_of
 from research.learning.learners.threads import one_thread
-from research.learning.rollouts import gauge
+from research.learning.rollouts import measure_scaling
 from research.learning.training_days import TrainingDays, training_days
 from research.learning.worlds import Worlds
 from research.market import load_market
@@ -98,7 +98,7 @@ def main() -> None:
 
     spec, rows = Learned(TARGET, schedule="day", block=1), []
     days = PLAIN.days(spec)
-    standard, scale = gauge(days, spec)
+    standard, scale = measure_scaling(days, spec)
 
     def dummy(count: int) -> DummyVecEnv:
         return DummyVecEnv([lambda: RebalancingEnv(days, standard, scale, episode=EPISODE)] * count)

@@ -23,8 +23,8 @@ from benchmarks.jobs import Job
 from benchmarks.timing import keep, machine, show, versions
 from research.accounting import Costs
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath, target_path
+from research.arrays import Array
 from research.market import Market, instruments_table, load_market
-from research.market.market import Array
 from research.rules import Calendar, Never, Threshold
 from research.rules.rules import Rule
 

@@ -16,9 +16,9 @@ from backtests.engine.ledger import Ledger
 from backtests.engine.result import Backtest
 from research.accounting import Costs, Policy
 from research.allocation import EqualWeights
+from research.arrays import Array, Mask
 from research.market import Market
 from research.market.calendars import last_of
-from research.market.market import Array, Mask
 from research.rules import Calendar, Threshold
 
 BAND = 0.05  # fraction of NAV

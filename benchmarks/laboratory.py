@@ -15,7 +15,7 @@ from benchmarks import jobs, with_vectorbt
 from benchmarks.jobs import Job, Played
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
 from research.accounting import Costs
-from research.market.market import Array
+from research.arrays import Array
 from research.risk import GBM
 
 PATHS, DAYS, LINES, YEAR, SEED = 10_000, 2_520, 10, 252.0, 1

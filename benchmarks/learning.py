@@ -6,13 +6,13 @@ the same with a fee of 1 bp for every event.
 
 import numpy as np
 
-from backtests.laboratory.study import WORKED
-from backtests.learned.optimality import KnownOptimum, against_the_optimum, learners, learners_with_fee
+from backtests.laboratory.study import BASE_CASE
+from backtests.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee
 from benchmarks.timing import FOLDER, keep, machine, show, versions
 from research.allocation import FixedWeights
 
-SEEDS, TARGET = (1, 2, 3, 4, 5), FixedWeights(WORKED.target)
-PLAIN, WITH_FEE = KnownOptimum(WORKED), KnownOptimum(WORKED, fee=1e-4)
+SEEDS, TARGET = (1, 2, 3, 4, 5), FixedWeights(BASE_CASE.target)
+PLAIN, WITH_FEE = KnownOptimum(BASE_CASE), KnownOptimum(BASE_CASE, fee=1e-4)
 AIMS = {  # gap and seconds of the median seed
     ("plain", "gradient, bands"): (0.005, 20.0),
     ("plain", "ppo, bands"): (0.02, 30.0),
@@ -30,7 +30,7 @@ def main() -> None:
         ("plain", PLAIN, learners(TARGET, SEEDS)),
         ("fee", WITH_FEE, learners_with_fee(TARGET, SEEDS)),
     ):
-        table = against_the_optimum(known, specs)
+        table = gaps_to_optimum(known, specs)
         FOLDER.mkdir(parents=True, exist_ok=True)
         table.round(DIGITS).to_csv(FOLDER / f"{market}.csv", index=False)
         for name, seeds in table.groupby("learner", sort=False):

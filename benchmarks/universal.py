@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.simulate import play
-from backtests.laboratory.study import WEEKS, Problem
-from backtests.learned.universal_gap import gap, lines_in, median, problems
+from backtests.laboratory.study import WEEKS, SimulatedMarket
+from backtests.learned.universal_gap import gap, lines_in, median, simulated_markets
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, View
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.learning import Universal
 from research.learning.learners.threads import one_thread
 from research.learning.universal.rule import trained
 from research.market import Market, instruments_table
-from research.market.market import Array
 from research.rules import BestPoint, NoTradeRegion, Rule, Threshold
 from research.rules.estimates import covariance_of
 
@@ -30,25 +30,25 @@ BANDS = np.geomspace(0.1, 4.0, 14)  # half-widths that are tried, over the mean 
 HORIZONS = np.geomspace(0.02, 4.0, 14)  # years
 
 
-def tuned(problem: Problem, paths: int, seed: int, make: Callable[[float], Rule], settings: Array) -> Rule:
+def tuned(market: SimulatedMarket, paths: int, seed: int, make: Callable[[float], Rule], settings: Array) -> Rule:
     """The rule of a family that loses least on paths of their own."""
-    laboratory = problem.laboratory(paths, seed)
+    laboratory = market.laboratory(paths, seed)
     found = [float(play(laboratory, make(float(x))).J.mean()) for x in settings]
     return make(float(settings[int(np.argmin(found))]))
 
 
-def rivals(problem: Problem, paths: int, seed: int) -> dict[str, Rule]:
+def rivals(market: SimulatedMarket, paths: int, seed: int) -> dict[str, Rule]:
     """The rules beside it, tuned on paths of this seed."""
-    known = {"covariance": problem.covariance.tolist(), "periods_per_year": float(WEEKS), "g": problem.g}
-    width, hold = float(lines_in(problem).half_width.mean()), problem.holding
+    known = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS), "g": market.g}
+    width, hold = float(lines_in(market).half_width.mean()), market.holding
     bands = np.minimum(BANDS * width, 0.99)
     return {
         "closed form, narrowed, cash held as well": NoTradeRegion(hold, **known),  # type: ignore[arg-type]
         "quadratic destination, tuned": tuned(
-            problem, paths, seed, lambda years: BestPoint(hold, schedule="day", horizon=years, **known), HORIZONS
+            market, paths, seed, lambda years: BestPoint(hold, schedule="day", horizon=years, **known), HORIZONS
         ),
-        "threshold to edge, tuned": tuned(problem, paths, seed, lambda band: Threshold(hold, band, "edge"), bands),
-        "threshold to target, tuned": tuned(problem, paths, seed, lambda band: Threshold(hold, band), bands),
+        "threshold to edge, tuned": tuned(market, paths, seed, lambda band: Threshold(hold, band, "edge"), bands),
+        "threshold to target, tuned": tuned(market, paths, seed, lambda band: Threshold(hold, band), bands),
     }
 
 
@@ -74,9 +74,14 @@ def fifty() -> tuple[View, Universal, tuple[Array, ...]]:
 def summed(found: list[dict[str, float]], name: str) -> tuple[str, ...]:
     """Median, its 95 % interval over markets, the worst, and how many are past the aim."""
     values = np.array([one[name] for one in found])
-    middle, low, high = median(values)
+    above = median(values)
     past = int((values > AIM).sum())
-    return name, f"{middle:+.1%} [{low:+.1%}, {high:+.1%}]", f"{values.max():+.1%}", f"{past} of {len(values)}"
+    return (
+        name,
+        f"{above.value:+.1%} [{above.lower:+.1%}, {above.upper:+.1%}]",
+        f"{values.max():+.1%}",
+        f"{past} of {len(values)}",
+    )
 
 
 def main() -> None:
@@ -85,8 +90,8 @@ def main() -> None:
     policy = trained()
     with one_thread():
         found = [
-            gap(problem, policy, PATHS, 2 * k, rivals(problem, PATHS // 2, 2 * k + 1))
-            for k, problem in enumerate(problems(MARKETS))
+            gap(market, policy, PATHS, 2 * k, rivals(market, PATHS // 2, 2 * k + 1))
+            for k, market in enumerate(simulated_markets(MARKETS))
         ]
     error = float(np.median([one["error"] for one in found]))
     show(

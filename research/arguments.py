@@ -19,10 +19,10 @@ from research.errors import ConfigError
 SHOWN = 120  # characters of a value that a sentence has room for
 
 
-def refuse(subject: str, value: object, mend: str) -> NoReturn:
-    """Raise ConfigError: the parameter, the value found, and how to mend it."""
+def refuse(subject: str, value: object, fix: str) -> NoReturn:
+    """Raise ConfigError: the parameter, the value found, and how to fix it."""
     text = " ".join(repr(value).split())
-    raise ConfigError(f"{subject} {text if len(text) <= SHOWN else f'{text[: SHOWN - 3]}...'}: {mend}")
+    raise ConfigError(f"{subject} {text if len(text) <= SHOWN else f'{text[: SHOWN - 3]}...'}: {fix}")
 
 
 def is_number(value: object) -> bool:
@@ -57,18 +57,18 @@ def check_real(name: str, value: object) -> None:
         refuse(f"{name} is", value, "give a plain number, such as 0.02.")
 
 
-def floats(subject: str, value: object, mend: str) -> NDArray[np.float64]:
+def floats(subject: str, value: object, fix: str) -> NDArray[np.float64]:
     """Numbers as an array of any shape, NaN and infinity among them. Raises ConfigError for what is none."""
     if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.size:
         return value
     found: NDArray[Any] = np.asarray(value) if hasattr(value, "__array__") else np.asarray(value, dtype=object)
     real = found.dtype.kind in "iuf" or (found.dtype.kind == "O" and all(map(_is_real, found.ravel().tolist())))
     if not (real and found.size):
-        refuse(subject, value, mend)
+        refuse(subject, value, fix)
     try:
         return np.asarray(found, dtype=float)
     except OverflowError:
-        refuse(subject, value, mend)
+        refuse(subject, value, fix)
 
 
 def one_of(subject: str, value: object, known: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""The three ways in which input can be wrong. Each message says what, where, the value found, and how to mend it."""
+"""The three ways in which input can be wrong. Each message says what, where, the value found, and how to fix it."""
 
 
 class DataError(ValueError):

@@ -7,16 +7,16 @@ import pandas as pd
 
 from research.accounting import Costs
 from research.allocation import Allocation, FixedWeights, target_path
+from research.arrays import frozen
 from research.learning import Learned, LearnedPolicy, PPOSettings
 from research.learning.card import card
-from research.learning.learners.lesson import Lesson
+from research.learning.learners.learning_curve import SeedResult
 from research.learning.network import Network, network
-from research.learning.rollouts import gauge
-from research.learning.state import SHARED, Standard
+from research.learning.rollouts import measure_scaling
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays, scales, training_days
 from research.learning.worlds import Worlds
 from research.market import Market, instruments_table
-from research.market.market import frozen
 
 TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 
@@ -29,7 +29,7 @@ def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -
     return network([array for layer in layers for array in layer])
 
 
-def untrained(allocation: Allocation, days: TrainingDays, standard: Standard, seed: int = 0) -> LearnedPolicy:
+def untrained(allocation: Allocation, days: TrainingDays, standard: FeatureScaling, seed: int = 0) -> LearnedPolicy:
     """A policy with a random network and with the scales of real training days."""
     market = days.market
     net = any_network(len(market.assets), seed)
@@ -42,10 +42,10 @@ def carded(market: Market, seed: int = 0) -> LearnedPolicy:
     """A random network with the scales of a market of two lines, and the card of a training that it never had."""
     spec = Learned(TARGET, steps=1, seeds=(0, 1, 2, 3), ppo=PPOSettings(worlds=2, rollout=1, batch=2))
     days = training_days(spec, market, COSTS, G, YEAR)
-    standard, scale = gauge(days, spec)
+    standard, scale = measure_scaling(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
-    lesson = Lesson(net, 5_000, [2.5 + 0.05 * seed], curve)
-    told = card(spec, days, seed, lesson, standard, scale, {"closed_form": [3.0], "never": [60.0]})
+    result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve)
+    told = card(spec, days, seed, result, standard, scale, {"closed_form": [3.0], "never": [60.0]})
     return LearnedPolicy(TARGET, "week", market.assets, market.dates[-1], days.scales, standard, net, told)
 
 
@@ -62,7 +62,7 @@ def made_up(market: Market, allocation: Allocation, seen: int, half_width: float
         assets=market.assets,
         seen=market.dates[seen],
         scales=scales(targets, widths, covariance, 0.01),
-        standard=Standard(frozen(features), frozen(features + 1.0)),
+        standard=FeatureScaling(frozen(features), frozen(features + 1.0)),
         net=any_network(lines),
         card={"seed": 0},
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.scores import Yardstick
+from backtests.evaluation.benchmark import Yardstick
 from research.allocation import FixedWeights, target_path
 from research.market import Market
 from research.market.market import instruments_table

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.comparison import measure_by
+from backtests.comparison.candidates import benchmark_of
 from backtests.engine import backtest
+from backtests.evaluation.backtest_figures import GROUPS
 from backtests.evaluation.scores import score
-from backtests.sweeps.labels import METRICS
 from research.allocation import HRP, Allocation
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold
+
+COLUMNS = tuple(m for group in GROUPS.values() for m in group if m not in ("growth_gross", "cvar95"))
 
 
 def rules(allocation: Allocation, bands: Sequence[float]) -> Iterable[tuple[Any, dict[str, Any]]]:
@@ -39,7 +41,7 @@ def swept(
 ) -> pd.DataFrame:
     """The table; starts are 40 sessions apart."""
     desk = load_portfolio(f"data/portfolios/{portfolio}.yaml")
-    market, yardstick = desk.market, measure_by(desk, desk.market)
+    market, yardstick = desk.market, benchmark_of(desk, desk.market)
     first = int(market.dates.searchsorted(desk.test_start))
     allocations = {("fixed", 0): desk.strategic} | ({("hrp", 252): HRP(window=252)} if hrp else {})
     rows: list[dict[str, Any]] = []
@@ -60,5 +62,5 @@ def swept(
                 "allocation": name,
                 "window": window,
             }
-            rows.append(about | conditions | {m: figures[m] for m in METRICS if m in figures and m != "cvar95"})
+            rows.append(about | conditions | {m: figures[m] for m in (*COLUMNS, "nav")})
     return pd.DataFrame(rows)

@@ -1,1 +1,1 @@
-"""Audits: does a policy look ahead, what would smoothed regimes claim, and is less exposure all that was gained?"""
+"""Audits of policies: look-ahead, smoothed regimes, and benchmarks of the same exposure."""

@@ -1,10 +1,10 @@
-"""Does a policy know what comes after its decisions? It is made and played again where the future is another.
+"""The look-ahead test: does a policy know what comes after its decisions?
 
     look_ahead(lambda market: Calendar(HRP(window=252), "month"), market, costs, start="2015-01-02")
 
-For each of several days the market is cut off there, and once more changed in every value after it. Whatever was
-decided and booked up to that day must be the same, to the bit. The policy is *made* from each market too, so that what
-was worked out beforehand on the whole history is found.
+On each of several days the market is cut off, and in a second run every later value is changed. All that was decided
+and booked up to that day must be the same, to the bit. The policy is *made* from each of these markets too, so that
+anything computed in advance from the whole history is found.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from research.accounting import Costs, Hold, Policy, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, is_whole, refuse
+from research.arrays import Rows
 from research.errors import ConfigError
 from research.market import Market
 from research.rules.protocol import compiled_rule, held_by, short_name
 
-Rows = NDArray[np.int64]
 Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
 
 DAYS = 6  # asked about, where none are given
@@ -36,11 +35,11 @@ BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LookAhead:
-    """What an audit found.
+    """The result of the test.
 
-    policy, market : what was played, in words.
-    table : a row a day: how much had been decided by then, and what differs first, "" for nothing, on the market that
-            ends there and on the one that goes on otherwise.
+    policy, market : in words.
+    table : a row a day: the number of decisions by then, and the first difference, "" for none, on the market that
+            ends there and on the one that continues with other values.
     """
 
     policy: str
@@ -49,12 +48,12 @@ class LookAhead:
 
     @property
     def found(self) -> bool:
-        """Does anything that was decided or booked depend on what came after it?"""
+        """Does any decision or booking depend on what came after it?"""
         return bool((self.table[[CUT, CHANGED]] != "").to_numpy().any())
 
     @property
     def verdict(self) -> str:
-        """What it means, in words."""
+        """The result in words."""
         days, decisions = len(self.table), int(self.table["decisions"].iloc[-1])
         if self.found:
             differs = self.table[[CUT, CHANGED]]
@@ -72,11 +71,11 @@ class LookAhead:
         )
 
     def __repr__(self) -> str:
-        """The verdict over its table."""
+        """The verdict and its table."""
         return f"{self.policy} on {self.market}\n{self.verdict}\n{self.table.to_string()}"
 
     def _repr_html_(self) -> str:
-        """The verdict over its table."""
+        """The verdict and its table."""
         shown = self.table.replace("", "nothing").rename_axis("asked on").reset_index()
         return f"<p>{escape(self.verdict)}</p>{shown.to_html(index=False)}"
 
@@ -91,15 +90,22 @@ def look_ahead(
     lag: int = 1,
     seed: int = 0,
 ) -> LookAhead:
-    """Play what `make` gives on the market as it was, cut off on each of `days`, and changed after each of them.
+    """Test the policy that `make` gives.
 
-    make  : gives a policy, with its allocation, from a market. Whatever the policy knows is to be worked out in there.
-    start : first date of the test.  days : in the test, after what its first day asked for can be booked and before its
-            last; by default six, evenly spread.
-    seed  : of what comes after a day instead: returns, prices, volumes, what can be traded, spreads, cash. Dates stay.
-    A policy that fails where the future is another depends on it; what it said stands in the table. One that looks
-    ahead now and then only is found on days on which that matters: ask about many.
-    Raises : ConfigError for days outside the test, and whatever making and playing the policy raises as it was.
+    On the whole market, cut off on each of `days`, and changed after each of them.
+
+    A policy that fails on a changed future depends on it; its error stands in the table. One that looks ahead only now
+    and
+    then is found only on days on which that matters: ask about many.
+    make   : gives a policy, with its allocation, from a market. All that the policy knows is to be computed in there.
+    market : as it was.
+    costs  : of the test.
+    start  : first day of the test.
+    days   : of the test, after the first possible booking and before its last day; by default six, evenly spread.
+    lag    : sessions from a decision to its booking.
+    seed   : of the changed values: returns, prices, volumes, tradable, spreads, cash. Dates stay.
+    Raises : ConfigError for days outside the test, and all that making and playing the policy on the whole market
+             raises.
     """
     if not is_whole(seed) or seed < 0:
         refuse("seed of look_ahead is", seed, "give a whole number of 0 or more.")
@@ -124,7 +130,10 @@ def look_ahead(
 
 
 def changed_after(market: Market, t: int, seed: int = 0) -> Market:
-    """The same up to and including row t, on the same dates; every value after it is another, and nobody leaves."""
+    """The same market up to and including row t, with other values after it.
+
+    Dates stay, and no asset is delisted later.
+    """
     rng, shape, cut = np.random.default_rng([seed, t]), market.shape, market.until(market.dates[t])
     later, left = np.arange(shape[0])[:, None] > t, market.exits <= t
     tradable = np.where(later, (rng.random(shape) > 0.2) & ~left, market.tradable)
@@ -153,7 +162,7 @@ def changed_after(market: Market, t: int, seed: int = 0) -> Market:
 
 
 def _dearer(costs: Costs, t: int, seed: int) -> Costs:
-    """The same up to and including row t; spreads by the day are others after it."""
+    """The same costs up to and including row t, and other spreads after it where they vary by day."""
     if costs.half_spread.ndim == 1:
         return costs
     spreads = costs.half_spread.copy()
@@ -162,15 +171,15 @@ def _dearer(costs: Costs, t: int, seed: int) -> Costs:
 
 
 def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None) -> list[int]:
-    """The market rows to ask about, after row `first`: where it is cut off there, something can still be booked.
+    """The rows of the market to ask about, after row `first`, so that something can still be booked before the cut.
 
-    Raises : ConfigError for a day that is none of them, and for a test without any.
+    Raises : ConfigError for a day outside the test, and for a test that is too short.
     """
     last = len(market.dates) - 1
     if last - first < 2:
         raise ConfigError(
             f"a test to {market.dates[last]:%Y-%m-%d} that books nothing before {market.dates[first]:%Y-%m-%d} has no "
-            "day to ask about: begin it earlier."
+            "day to check: start it earlier."
         )
     if days is None:
         spread = np.linspace(first, last, DAYS + 2).astype(int)[1:-1]
@@ -180,8 +189,9 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None)
     if outside or not rows:
         shown = f"{market.dates[outside[0]]:%Y-%m-%d}" if outside else "none"
         raise ConfigError(
-            f"a day to ask about is {shown}: give days after {market.dates[first]:%Y-%m-%d}, by when something can "
-            f"have been booked, and before the last of the test, {market.dates[last]:%Y-%m-%d}."
+            f"a day to check is {shown}: give days after {market.dates[first]:%Y-%m-%d}, when a first "
+            "booking is possible, "
+            f"and before the last day of the test, {market.dates[last]:%Y-%m-%d}."
         )
     return sorted(rows)
 

@@ -1,7 +1,7 @@
-"""What a policy that goes to cash is held against: as much exposure, always the same, or steered by volatility alone.
+"""Benchmarks of the same mean exposure as a policy: constant exposure, and a volatility target.
 
-Most of a smaller drawdown is only less exposure. So both benchmarks hold as much of the portfolio as the policy did, in
-the mean of the test: that is known afterwards only, and makes them yardsticks and no candidates.
+A smaller drawdown is mostly less exposure. Both benchmarks hold the policy's mean exposure in the test. That is known
+only afterwards, so they are benchmarks and not candidates.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
 from research.allocation import Allocation, ConstantExposure, VolatilityTarget, target_path
 from research.errors import DataError
 from research.risk import growth, max_drawdown, sharpe, volatility
@@ -22,7 +22,7 @@ CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 
 def mean_exposure(played: Backtest) -> float:
-    """What a policy held in its lines in the mean of the test's closes, fraction of NAV."""
+    """The mean weight of a policy's assets at the closes of the test, fraction of NAV."""
     return float(played.weights.to_numpy()[:-1].sum(axis=1).mean())
 
 
@@ -32,38 +32,46 @@ def benchmarks(
     rule: Callable[[Allocation], Rule] = MONTHLY,
     lookback: int = 63,
 ) -> dict[str, Backtest]:
-    """`held`, in the market, on the days and at the costs of `played`, with the mean exposure that `played` had.
+    """Backtests by name of the rules of `matched_rules`, with market, days and costs of `played`.
 
-    As `matched`, whose rules these are.
-    Raises : DataError as it does, and for a mean exposure that `held` cannot have.
+    played   : the policy's backtest.
+    held     : the portfolio to hold.
+    rule     : when both trade.
+    lookback : returns from which the volatility target estimates volatility.
+    Raises   : DataError as `matched_rules` does, and where there are no such rules.
     """
-    rules = matched(played, held, rule, lookback)
+    rules = matched_rules(played, held, rule, lookback)
     if not rules:
         raise DataError(
-            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its lines in the mean: nothing, "
-            f"or as much as {held!r} does, and there is no benchmark of less. Compare a policy that goes to cash."
+            f"{played.name or 'the policy'} held {mean_exposure(played):.4f} of NAV in its assets on average: nothing, "
+            f"or as much as {held!r}, so no benchmark has its exposure. Compare a policy that goes to cash."
         )
-    return {name: _beside(played, own, name) for name, own in rules.items()}
+    return {name: _backtest_of(played, own, name) for name, own in rules.items()}
 
 
-def matched(
+def matched_rules(
     played: Backtest,
     held: Allocation,
     rule: Callable[[Allocation], Rule] = MONTHLY,
     lookback: int = 63,
 ) -> dict[str, Rule]:
-    """The rules by name that hold as much of their lines as `played` did, in the mean of the test's closes.
+    """The rules by name that hold the mean exposure of `played` at the closes of the test.
 
-    None where that is nothing, or as much as `held` does by `rule`: only a policy that goes to cash has such rules.
-    rule : when both trade.  lookback : returns of which the volatility target takes its volatility.
-    Raises : DataError for a backtest with deposits or withdrawals.
+    Empty where that is nothing, or as much as `held` has by `rule`: only a policy that goes to cash has such
+    benchmarks.
+    played   : the policy's backtest.
+    held     : the portfolio to hold.
+    rule     : when both trade.
+    lookback : returns from which the volatility target estimates volatility.
+    Raises   : DataError for a backtest with deposits or withdrawals.
     """
     if played.flows.any():
         raise DataError(
-            f"{played.name} had deposits or withdrawals, whose cash is no choice of its own. Play it without."
+            f"{played.name} had deposits or withdrawals, whose cash the policy did not choose. Run the "
+            "backtest without them."
         )
     wanted, year = mean_exposure(played), played.periods_per_year
-    if not 0.0 < wanted < mean_exposure(_beside(played, rule(held))):
+    if not 0.0 < wanted < mean_exposure(_backtest_of(played, rule(held))):
         return {}
     held_returns = target_returns(target_path(held, played.market, played.first), played.market, played.first)
     scale = volatility(held_returns, year)
@@ -78,14 +86,14 @@ def matched(
         from scipy.optimize import brentq
 
         return make(
-            float(brentq(lambda x: mean_exposure(_beside(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
+            float(brentq(lambda x: mean_exposure(_backtest_of(played, make(x))) - wanted, low, high, xtol=1e-9 * high))
         )
 
     return {CONSTANT: solved(constant, 0.0, 1.0), VOLATILITY: solved(steered, 1e-6 * scale, 1e2 * scale)}
 
 
-def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
-    """A row a policy: mean exposure, and what it was worth, net of costs; fractions a year."""
+def exposure_table(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
+    """A row a policy: mean exposure, growth, volatility, Sharpe ratio, drawdown and cost, net of costs, a year."""
     found = {}
     for name, one in {played.name: played, **others}.items():
         span = float((one.dates[-1] - one.dates[0]).days)
@@ -100,7 +108,7 @@ def beside(played: Backtest, others: dict[str, Backtest]) -> pd.DataFrame:
     return pd.DataFrame(found).T
 
 
-def _beside(played: Backtest, policy: Rule, name: str = "") -> Backtest:
+def _backtest_of(played: Backtest, policy: Rule, name: str = "") -> Backtest:
     return backtest(
         played.market, policy, played.costs, start=played.dates[1], lag=played.lag, nav=played.wealth,
         execution=played.execution, dividends=played.dividends,  # type: ignore[arg-type]  # one of the two words

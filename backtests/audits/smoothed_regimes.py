@@ -1,8 +1,8 @@
-"""How claims are made that nobody could have earned: a policy by regimes smoothed over the future, or by filtered ones.
+"""The smoothed-regime check: what a policy gains from regimes that were smoothed over the future.
 
-Smoothed probabilities of turbulence are what many packages return, and what is drawn in papers: each of them has seen
-the days that follow. A policy that trades on them leaves before the fall. Here it stands beside the policy that it
-pretends to be, and beside what only holds less: a constant exposure of the same mean, and a volatility target.
+Many packages return smoothed probabilities of turbulence, and papers plot them; each has used the days that follow. A
+policy that trades on them leaves before the fall. Here it is compared with the policy on filtered probabilities, and
+with benchmarks of the same mean exposure: constant exposure and a volatility target.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 
 from backtests.audits.look_ahead import LookAhead, look_ahead
-from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, beside
-from backtests.comparison.comparison import evidence_between, measure_by, play
+from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
+from backtests.comparison.candidates import backtest_candidate, benchmark_of
+from backtests.comparison.comparison import evidence_between
 from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import losses
 from backtests.evaluation.evidence import Difference, Evidence, Resampling
-from backtests.evaluation.scores import losses
 from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import Every
+from research.arrays import Array, frozen
 from research.forecast import Regimes, fit_regimes, history
 from research.market import Market, Past
-from research.market.market import Array, frozen
 from research.portfolio import Portfolio
 from research.rules import Calendar
 
@@ -32,9 +33,13 @@ HOLD = "\N{NO-BREAK SPACE}"  # a table's cell stays on its line
 
 @dataclass(frozen=True, eq=False)
 class SmoothedExposure:
-    """`RegimeExposure` by what was known only at the end of a market. It shows what foresight is worth; nobody has it.
+    """`RegimeExposure` with probabilities that were known only at the end of the market.
 
-    turbulent : (T,) probability of turbulence on each day of one market, smoothed over all of its days.
+    It measures the look-ahead bias.
+
+    allocation : the portfolio to hold when calm.
+    turbulent  : (T,) probability of turbulence on each day of one market, smoothed over all of its days.
+    schedule   : when targets are made.
     """
 
     allocation: Allocation
@@ -45,36 +50,44 @@ class SmoothedExposure:
     def on(
         cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: Every = "week"
     ) -> "SmoothedExposure":
-        """Smoothed over the whole `market`."""
+        """The allocation with probabilities smoothed over the whole `market`.
+
+        market     : of T days.
+        allocation : the portfolio to hold when calm.
+        regimes    : the fitted regime model.
+        schedule   : when targets are made.
+        """
         turbulent = on_dates(market, regimes.line, regimes.smoothed_knowing_the_future)
         return cls(allocation, frozen(turbulent.to_numpy()), schedule)
 
     @property
     def window(self) -> int:
-        """Returns that the other one needs."""
+        """Number of returns that the portfolio's allocation needs."""
         return self.allocation.window
 
     def target(self, past: Past) -> Array:
-        """(n,) the other's weights, all by one factor."""
+        """(n,) weights of the portfolio, fraction of NAV, times the probability of calm."""
         return (1.0 - float(self.turbulent[past.t])) * self.allocation.target(past)
 
     def __repr__(self) -> str:
-        """Without its numbers."""
+        """Its settings without the probabilities."""
         return f"SmoothedExposure({self.allocation!r}, schedule={self.schedule!r})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Claim:
-    """What a portfolio was worth by smoothed and by filtered regimes, on the same days, net of costs.
+class SmoothedRegimeCheck:
+    """The value of a portfolio with exposure by smoothed and by filtered regimes, on the same days, net of costs.
 
-    makers    : the policies by regimes, by name: each from a market.
-    backtests : the portfolio always invested, both policies, and after each what holds as much in the mean.
+    portfolio : with market, costs and strategic target.
+    regimes   : the fitted regime model.
+    policies  : by name, a function from a market to the policy.
+    backtests : by name: the portfolio always invested, both policies, and after each its benchmarks of equal exposure.
     evidence  : their paired differences to the portfolio always invested.
     """
 
     portfolio: Portfolio
     regimes: Regimes
-    makers: Mapping[str, Callable[[Market], Calendar]]
+    policies: Mapping[str, Callable[[Market], Calendar]]
     backtests: Mapping[str, Backtest]
     evidence: Evidence
 
@@ -90,12 +103,15 @@ class Claim:
 
     @property
     def differences(self) -> dict[str, Difference]:
-        """By policy: its Sharpe ratio less that of the portfolio always invested."""
+        """By policy, its Sharpe ratio less that of the portfolio always invested."""
         return self.evidence.differences("sharpe")
 
     def table(self) -> pd.DataFrame:
-        """A row a policy, in words, a year: exposure, wealth, cost; and its Sharpe ratio less that of `WHOLE`."""
-        figures = beside(self.backtests[WHOLE], {k: v for k, v in self.backtests.items() if k != WHOLE})
+        """A row a policy, as text.
+
+        Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
+        """
+        figures = exposure_table(self.backtests[WHOLE], {k: v for k, v in self.backtests.items() if k != WHOLE})
         told = {
             "exposure %": [number(100.0 * value, 1) for value in figures["exposure"]],
             "growth %": [number(100.0 * value) for value in figures["growth"]],
@@ -108,25 +124,27 @@ class Claim:
         return pd.DataFrame(told, index=figures.index).join(differences).fillna("")
 
     def audit(self, name: str) -> LookAhead:
-        """Does the policy by smoothed, or by filtered, regimes look ahead?"""
+        """The look-ahead test of the policy by smoothed or by filtered regimes."""
         desk = self.portfolio
-        return look_ahead(self.makers[name], desk.market, desk.costs, desk.test_start, lag=desk.lag)
+        return look_ahead(self.policies[name], desk.market, desk.costs, desk.test_start, lag=desk.lag)
 
     def answer(self, smoothed: LookAhead, filtered: LookAhead) -> str:
-        """The answer in words, with its doubt.  smoothed, filtered : what the audit found of each policy."""
-        whole = self.evidence.figures("sharpe")[WHOLE].estimate
+        """The conclusion in words, with its limitations.
+
+        smoothed, filtered : the look-ahead test of each policy.
+        """
+        whole = self.evidence.figures("sharpe")[WHOLE].value
         of = self.differences
         worth = [
-            f"{percent(of[name].estimate / whole, signed=True)} ({_in_words(of[name])})"
-            for name in (SMOOTHED, FILTERED)
+            f"{percent(of[name].value / whole, signed=True)} ({_in_words(of[name])})" for name in (SMOOTHED, FILTERED)
         ]
-        foresight = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
+        difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         seen = ["looks ahead" if audit.found else "does not look ahead" for audit in (smoothed, filtered)]
         first, last = self.backtests[WHOLE].dates[[1, -1]]
         return (
             f"**Smoothed over the future, the regimes of {self.regimes.line} move the Sharpe ratio of "
             f"{self.portfolio.name} by {worth[0]}; filtered, as anyone could have known them, by {worth[1]}.** "
-            f"Foresight alone, the one less the other, is worth {_in_words(foresight)}. The audit says that the first "
+            f"Foresight alone, the one less the other, is worth {_in_words(difference)}. The audit says that the first "
             f"{seen[0]} and the second {seen[1]}. The doubt: one portfolio, one line's regimes, one law, one test, "
             f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, and intervals that say how little a test of this length can show of "
             "either policy. That a policy does not look ahead makes it honest, not good; and the audit asks about some "
@@ -134,19 +152,22 @@ class Claim:
         )
 
 
-def compare_foresight(
+def check_smoothed_regimes(
     portfolio: Portfolio,
     line: str,
     fitted_until: str | pd.Timestamp,
     every: Every = "week",
     draws: int = 10_000,
-) -> Claim:
-    """Play the strategic target of `portfolio` always invested, and with an exposure by the regimes of `line`.
+) -> SmoothedRegimeCheck:
+    """Compare `portfolio` always invested with exposures by smoothed and by filtered regimes of one asset.
 
-    fitted_until : the last date that the regimes are fitted on, a period `every` or more before the test. From then on
-    their law stays, for both policies; only what the probabilities have seen differs.
-    every : when targets are made, and traded to.  draws : of the bootstrap.
-    Raises : as `fit_regimes`, `backtest` and `paired_evidence` do.
+    portfolio    : with market, costs and strategic target.
+    line         : the asset whose regimes are fitted.
+    fitted_until : last day of the fit, at least a period `every` before the test. Both policies use the same fitted
+                   model from then on; they differ only in the returns that their probabilities have seen.
+    every        : when targets are made and traded.
+    draws        : of the bootstrap.
+    Raises       : as `fit_regimes`, `backtest` and `evidence_between` do.
     """
     market, held = portfolio.market, portfolio.strategic
     regimes = fit_regimes(market.past(market.row(fitted_until)), line)
@@ -154,32 +175,37 @@ def compare_foresight(
     def rule(allocation: Allocation) -> Calendar:
         return Calendar(allocation, every)
 
-    makers: dict[str, Callable[[Market], Calendar]] = {
+    policies: dict[str, Callable[[Market], Calendar]] = {
         SMOOTHED: lambda market: rule(SmoothedExposure.on(market, held, regimes, every)),
         FILTERED: lambda _: rule(RegimeExposure(held, regimes, every)),
     }
 
-    played = {WHOLE: play(portfolio, rule(held), WHOLE)}
-    for name, make in makers.items():
-        played[name] = play(portfolio, make(market), name)
+    played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}
+    for name, make in policies.items():
+        played[name] = backtest_candidate(portfolio, make(market), name)
         yardsticks = benchmarks(played[name], held, rule)
         how = name.partition(", ")[2]
         played |= {f"constant, as {how}": yardsticks[CONSTANT], f"volatility, as {how}": yardsticks[VOLATILITY]}
-    yardstick = measure_by(portfolio, market)
+    yardstick = benchmark_of(portfolio, market)
     lost = [losses(one, yardstick) for one in played.values()]
     evidence = evidence_between(played, lost, WHOLE, Resampling(reps=draws))
-    return Claim(portfolio, regimes, makers, played, evidence)
+    return SmoothedRegimeCheck(portfolio, regimes, policies, played, evidence)
 
 
 def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -> pd.Series:
-    """(T,) what `probability` gives for all returns of a line, by date; missing where it has none, yet or any more."""
+    """(T,) the probability on each date of the market; NaN where it has none.
+
+    market      : T days.
+    line        : the asset.
+    probability : function from all returns of the asset (D,), simple, to probabilities (D,).
+    """
     known = probability(history(market.past(len(market.dates) - 1), line))
     listed = np.flatnonzero(market.listed[:, market.assets.index(line)])
     return pd.Series(known, index=market.dates[listed[1:]]).reindex(market.dates)
 
 
 def _told(difference: Difference) -> dict[str, str]:
-    estimate, *ends = (number(x, signed=True) for x in (difference.estimate, difference.lower, difference.upper))
+    estimate, *ends = (number(x, signed=True) for x in (difference.value, difference.lower, difference.upper))
     chances = {"p": number(difference.p, 4), "p, Holm": number(difference.p_holm, 4)}
     return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
 

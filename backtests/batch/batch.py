@@ -19,9 +19,9 @@ from backtests.batch.streaming_metrics import CVAR, METRICS, SHARPE, checked, ta
 from research.accounting import Costs
 from research.allocation import TargetPath
 from research.arguments import check_positive, is_number, is_whole, refuse
+from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array
 from research.rules.no_trade_bands import NoTradeBands
 
 

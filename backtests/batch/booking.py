@@ -38,8 +38,8 @@ from backtests.engine.simd import WIDTH, Mask, Vector, bits, fill, least, load, 
 from research.accounting.box import DUST
 from research.accounting.kernel import nearest
 from research.accounting.settling import EMPTY
+from research.arrays import Array
 from research.compiled import inlined
-from research.market.market import Array
 from research.rules.bands import TOLERANCE
 
 ALL = (1 << WIDTH) - 1

@@ -11,16 +11,13 @@ from numba import literal_unroll, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
-from numpy.typing import NDArray
 
 from backtests.batch.streaming_metrics import Curve, Traded
 from backtests.engine.quiet_days import DAYS, whole
 from backtests.engine.simd import WIDTH
+from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
 from research.market import Market
-from research.market.market import Array, Mask
-
-Rows = NDArray[np.int64]
 
 LANES = 64  # of a block
 GROUPS = LANES // WIDTH

@@ -13,12 +13,12 @@ import numpy as np
 from backtests.engine.ledger import TRADED
 from backtests.engine.result import Backtest
 from backtests.engine.simd import most, where
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
 from research.allocation import TargetPath
+from research.arrays import Array
 from research.compiled import compiled, inlined, lean
 from research.errors import DataError
 from research.market import Market
-from research.market.market import Array
 from research.risk import cvar
 from research.risk.measures import BPS, DAYS_PER_YEAR, STILL
 

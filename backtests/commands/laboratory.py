@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backtests.commands.report import Made, sign
-from backtests.evaluation.tables import csv_text
-from backtests.laboratory.study import MARKETS, WORKED, study
+from backtests.laboratory.study import BASE_CASE, MARKETS, study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
 from backtests.runs.folder import REPORTS, Run, staged, write_json
-from backtests.runs.notebook import plain
+from backtests.runs.formats import csv_text, plain_json
 from research.arguments import is_whole, refuse
 from research.progress import bar
 
@@ -27,13 +26,13 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
     if not (is_whole(paths) and paths >= 6):
         refuse("paths is", paths, "give a whole number of 6 or more, such as 1000.")
     started = datetime.now(UTC)
-    settings = plain({"problem": asdict(WORKED), "markets": {n: asdict(m) for n, m in MARKETS.items()}})
+    settings = plain_json({"problem": asdict(BASE_CASE), "markets": {n: asdict(m) for n, m in MARKETS.items()}})
     settings |= {"paths": paths, "seed": seed}
-    first = WORKED.laboratory(paths, seed).market(0).fingerprint
+    first = BASE_CASE.laboratory(paths, seed).market(0).fingerprint
     run = Run("laboratory", "laboratory", f"seed-{seed}", settings, hashlib.sha256(first.encode()).hexdigest())
     final = (reports or REPORTS) / run.name
     with staged(final) as folder:
-        made = study(WORKED, paths, seed, workers)
+        made = study(BASE_CASE, paths, seed, workers)
         text = laboratory_text(made)
         origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
         with bar(None, "drawing the page"):
@@ -43,7 +42,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         for picture in laboratory_pictures(made).values():
             (folder / "figures" / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")
         (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.promised}
-        write_json(folder / "manifest.json", run.manifest(**plain(facts)))
+        facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
+        write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
         sign(folder, started)
     return Made(final, f"{text}\n\n{final}")

@@ -11,27 +11,19 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.comparison import (
-    FULL,
-    REFERENCE,
-    Comparison,
-    Fitted,
-    check_settings,
-    fit,
-    measure_by,
-    play,
-    played_warnings,
-    settings_of,
-)
+from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, fit
+from backtests.comparison.comparison import FULL, REFERENCE, Comparison, backtest_warnings, check_settings, settings_of
 from backtests.comparison.tuning import with_last_day
 from backtests.engine.result import Backtest
+from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.tables import backtest_text, csv_text, warnings_text
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import REPORTS, Run, check_whole, partial_of, past_runs, staged, write_json
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter, plain
+from backtests.runs.formats import csv_text, plain_json
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter
+from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
@@ -101,7 +93,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     trades.to_json(folder / "trades.json")
     results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
     marks = {
-        name: comparison.scores[name].J
+        name: comparison.scores[name]["J"]
         for name, f in comparison.fitted.items()
         if name == comparison.reference or f.tuned is not None
     }
@@ -111,7 +103,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         "trials": comparison.trials,
         **fits(comparison.fitted),
     }
-    write_json(folder / "manifest.json", record.manifest(**plain(facts)))
+    write_json(folder / "manifest.json", record.manifest(**plain_json(facts)))
 
 
 def save_learned(
@@ -130,7 +122,7 @@ def save_learned(
         if f.training is not None:
             own = folder / "policies" / name
             f.training.save(own)
-            write_results(own, plain(results_of(f.training, backtests[name], scores[name], marks, run)))
+            write_results(own, plain_json(results_of(f.training, backtests[name], scores[name], marks, run)))
             write_card(own)
 
 
@@ -250,18 +242,20 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     with staged(final) as folder, bar(None, f"fitting {policy}") as told:
         fitted = fit(policy, portfolio, told.stage)
         told.stage(f"playing {policy}", 0, 0)
-        played = play(portfolio, fitted.policy, policy)
+        played = backtest_candidate(portfolio, fitted.policy, policy)
         told.stage("writing results")
-        scored = score(played, measure_by(portfolio, portfolio.market))
+        scored = score(played, benchmark_of(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
-        write_json(folder / "summary.json", plain(scored.figures(played.dates)))
+        write_json(folder / "summary.json", plain_json(scored.figures(played.dates)))
         if fitted.training is not None:
             seed = fitted.training.chosen
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
-        write_json(folder / "manifest.json", run.manifest(**plain({"trials": fitted.tried, **fits({policy: fitted})})))
+        write_json(
+            folder / "manifest.json", run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})}))
+        )
         sign(folder, started)
-    warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
+    warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
     return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
 
 
@@ -295,7 +289,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one."""
-    full = plain(settings_of(portfolio, **FULL))
+    full = plain_json(settings_of(portfolio, **FULL))
     for folder, manifest in past_runs(reports):
         if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
             return folder, manifest

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from backtests.commands.report import Made, sign
 from backtests.pages.sweep import sweep_html
 from backtests.runs.folder import REPORTS, Run, staged, write_json
-from backtests.runs.notebook import plain
+from backtests.runs.formats import plain_json
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, play_into, prepare, settings_of
 from backtests.sweeps.setup import Stage
@@ -38,7 +38,7 @@ def make_sweep(
         told.stage("preparing the sweep")
         made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     last = max(arena.market.dates[-1] for arena in made.arenas.values())
-    settings = plain(settings_of(made, asked.settings))
+    settings = plain_json(settings_of(made, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made))
     chunks = unfinished_of(file, home)
     with unfinished(chunks, run, made.fingerprints(), fresh) as done:
@@ -77,7 +77,7 @@ def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
         "data": made.fingerprints(),
         "kept": list(numbers),
     }
-    write_json(folder / "manifest.json", run.manifest(**plain(facts)))
+    write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
     why = f"it has {len(made.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
     if len(made.plan) <= DRAWN:
         try:

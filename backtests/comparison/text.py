@@ -1,7 +1,10 @@
 """A comparison as text, for a terminal."""
 
 from backtests.comparison.comparison import Comparison
-from backtests.evaluation.tables import ROWS, SHORT, finding, text_table, warnings_text, wrapped
+from backtests.evaluation.backtest_figures import KEY_FIGURES
+from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.words import finding
+from backtests.text_tables import text_table, warnings_text, wrapped
 from backtests.wording import number
 
 
@@ -9,14 +12,15 @@ def comparison_text(comparison: Comparison) -> str:
     """Key figures a policy, differences to the reference in J with their words, and what follows: for a terminal."""
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     broken = comparison.recommendation.broken
-    head = ["policy", *SHORT.values(), "limits"]
-    units = ["", *(ROWS[key].unit.replace(" a ", "/") for key in SHORT), ""]
+    metrics = [METRICS[key] for key in KEY_FIGURES]
+    head = ["policy", *(metric.narrow for metric in metrics), "limits"]
+    units = ["", *(metric.narrow_unit for metric in metrics), ""]
     rows = []
     for name, s in comparison.scores.items():
         figures = s.figures(comparison.backtests[name].dates)
-        rows.append([name, *(ROWS[key].cell(figures) for key in SHORT), "broken" if name in broken else "kept"])
+        rows.append([name, *(metric.cell(figures) for metric in metrics), "broken" if name in broken else "kept"])
     differences = [
-        [name, number(d.estimate, signed=True), f"[{number(d.lower)}, {number(d.upper)}]", f"{d.p_holm:.3f}", d.verdict]
+        [name, number(d.value, signed=True), d.interval(), f"{d.p_holm:.3f}", d.verdict]
         for name, d in comparison.evidence.differences("J").items()
     ]
     blocks = [
@@ -27,7 +31,7 @@ def comparison_text(comparison: Comparison) -> str:
         text_table(
             [["policy", "difference", f"{comparison.evidence.level:.0%} interval", "Holm p", ""], *differences],
             left=1,
-            words=True,
+            last_left=True,
         ),
         f"{finding(comparison.evidence, comparison.trials)}\n{comparison.recommendation.sentence}",
     ]

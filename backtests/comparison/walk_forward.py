@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
+from backtests.comparison.candidates import Fitted, Progress, backtest_candidate, benchmark_of, fit, fitted_without
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score, score
-from backtests.evaluation.tables import warnings_text
 from backtests.learned.warnings import warnings_of
+from backtests.text_tables import warnings_text
 from research.accounting import Hold, Policy, Trade, View
 from research.allocation import Allocation
 from research.arguments import day, one_of, refuse
@@ -145,7 +145,7 @@ class WalkForward:
     def __repr__(self) -> str:
         """The folds, and J over all of them."""
         return (
-            f"{self.name}, walked forward: J {self.score.J:.2f} bp a year, {self.trials} trials\n"
+            f"{self.name}, walked forward: J {self.score['J']:.2f} bp a year, {self.trials} trials\n"
             f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
         )
 
@@ -171,8 +171,8 @@ def walk_forward(
         one_of("a candidate to walk forward is", name, portfolio.policies)
     fits = tuple(fit(name, replace(portfolio, test_start=start), progress, spec) for start in days)
     whole = replace(portfolio, test_start=days[0])
-    played = play(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
-    return WalkForward(name, whole, fits, days, played, score(played, measure_by(whole, whole.market)))
+    played = backtest_candidate(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
+    return WalkForward(name, whole, fits, days, played, score(played, benchmark_of(whole, whole.market)))
 
 
 def _checked(portfolio: Portfolio, starts: Sequence[str | pd.Timestamp]) -> tuple[pd.Timestamp, ...]:

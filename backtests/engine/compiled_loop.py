@@ -7,22 +7,17 @@ at the close is booked; the rule looks.
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
 from backtests.engine.simd import bits, load, store
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
+from research.arrays import Array, Mask, Rows
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
 from research.rules.rule_options import NO_LINE, BandArrays, RuleOptions, Workspace, of_amounts, rests
 from research.rules.triggers import answer
-
-Rows = NDArray[np.int64]
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
 ROUNDING = 1e-12  # of NAV: a session whose volume still allows less allows nothing

@@ -13,9 +13,9 @@ from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.accounting.tariff import Lots, Scratch, Tariff, years_of
 from research.allocation import TargetPath
+from research.arrays import frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import frozen
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,8 +25,8 @@ from backtests.engine.whole_lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
+from research.arrays import Array
 from research.errors import PolicyError
-from research.market.market import Array
 from research.rules.protocol import traits
 from research.rules.rule_options import NO_LINE
 from research.trading.decision import asked_once

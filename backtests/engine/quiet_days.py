@@ -10,9 +10,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from backtests.engine.simd import WIDTH, Vector, bits, fill, load, where
+from research.arrays import Array, frozen
 from research.compiled import inlined
 from research.market import Market
-from research.market.market import Array, frozen
 from research.rules.bands import TOLERANCE
 
 DAYS = WIDTH

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.engine.ledger import EXIT, FLOW, TRADED, Ledger, Rows
+from backtests.engine.ledger import EXIT, FLOW, TRADED, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from research.accounting import Costs, Execution, Policy, Why
 from research.accounting.costs import CARRIES, COLUMNS
 from research.accounting.kernel import weigh
 from research.allocation import TargetPath
+from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
 from research.errors import ConfigError
 from research.market import Market
-from research.market.market import Array, Mask
 from research.risk import money_weighted, nav_path
 from research.rules.no_trade_bands import RESTS, UNSEEN
 from research.rules.protocol import compiled_rule, short_name

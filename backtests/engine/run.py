@@ -21,10 +21,10 @@ from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED
 from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
+from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.market.calendars import met
-from research.market.market import Array
 from research.rules.estimates import check_year, known_from
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
@@ -241,15 +241,15 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     if rule.review_schedule is not None:
         asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
     if rule.window > 0:
-        mend = "or a known `covariance` where the rule takes one."
-        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, mend))
-    for said, every, offset, mend in asked:
+        fix = "or a known `covariance` where the rule takes one."
+        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, fix))
+    for said, every, offset, fix in asked:
         rows, sessions = (0, 0) if every in ("day", 1) else met(days, every, market.calendar, offset)
         if 2 * rows < sessions:
             raise ConfigError(
                 f"{said}, and of its {sessions:,} sessions on {market.calendar} from {days[0]} to {days[-1]} only "
                 f"{rows:,} are rows of market {market.name!r}: it would miss the others. Give rows of every session, "
-                f"{mend}"
+                f"{fix}"
             )
 
 

@@ -9,8 +9,8 @@ from backtests.engine.ledger import Ledger
 from research.accounting import Trade, Why
 from research.accounting.kernel import charge, wealth
 from research.accounting.settling import buy_lot, gain, levy, sell_lots
+from research.arrays import Array, Mask
 from research.errors import ConfigError
-from research.market.market import Array, Mask
 from research.trading.sizing import Position, size
 
 

@@ -7,39 +7,24 @@ what is said of many policies at once (Holm's p, the words, the confidence set) 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from backtests.evaluation.estimates import Estimate, EstimateWithTest
+from backtests.evaluation.metrics import COMPARED, METRICS
+from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.errors import ConfigError, DataError
-from research.market.market import frozen
 from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR, STILL
 
-Array = NDArray[np.float64]
-Word = Literal["better", "worse", "cannot be told apart"]
+Verdict = Literal["better", "worse", "cannot be told apart", "reference"]
 
 BATCH = 512  # draws held at once: 8 MB for 2,014 days
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number by which policies are compared. Differences of `dust` or less come from rounding, and count as none."""
-
-    unit: str
-    lower_is_better: bool
-    dust: float
-
-
-METRICS = {
-    "J": Metric("bp a year", lower_is_better=True, dust=1e-8),
-    "growth": Metric("fraction a year", lower_is_better=False, dust=1e-11),
-    "sharpe": Metric("ratio", lower_is_better=False, dust=1e-9),
-}
 
 
 @dataclass(frozen=True)
@@ -94,31 +79,18 @@ def drawn_means(columns: ArrayLike, resampling: Resampling = HOUSE) -> Array:
     return sums / len(values)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A policy's own figure, with the percentile interval of its draws."""
-
-    estimate: float
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, kw_only=True)
+class Difference(EstimateWithTest):
     """A policy's figure less the reference's, on the same days.
 
-    lower, upper : symmetric interval of the paired draws; plain: not widened for the number of policies compared.
+    lower, upper : symmetric interval of the paired draws, not widened for the number of policies compared.
     p            : two-sided, of no difference; 1 - level or less where the interval leaves zero out.
     p_holm       : the same, adjusted for all policies that are compared with the reference on this metric.
     verdict      : by `p_holm` at 1 - level.
     """
 
-    estimate: float
-    lower: float
-    upper: float
-    p: float
     p_holm: float
-    verdict: Word
+    verdict: Verdict
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,7 +98,7 @@ class Evidence:
     """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
 
     names      : P policies; `reference` is the one with which the others are compared.
-    estimates  : (P,) by metric ("J", "growth", "sharpe"), in the unit that `METRICS` states.
+    estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
     draws      : (reps, P) by metric: the same figures on each draw. A row is one draw for all policies and metrics.
     days       : T.
     level      : of the intervals; the words are at 1 - level, after Holm.
@@ -155,41 +127,50 @@ class Evidence:
         """The same draws, compared with another policy."""
         return replace(self, reference=reference)
 
-    def figures(self, metric: str) -> dict[str, Figure]:
-        """By policy: its own figure and interval."""
-        columns = zip(self.names, self.estimates[metric], *_interval(self.draws[metric], self.level), strict=True)
-        return {name: Figure(*map(float, values)) for name, *values in columns}
+    def figures(self, metric: str) -> dict[str, Estimate]:
+        """By policy: its own figure, with the percentile interval of its draws."""
+        numbers = np.vstack([self.estimates[metric], _interval(self.draws[metric], self.level)]).T.tolist()
+        return {
+            name: Estimate(value, lower, upper, self.level)
+            for name, (value, lower, upper) in zip(self.names, numbers, strict=True)
+        }
 
     def differences(self, metric: str) -> dict[str, Difference]:
         """By policy other than the reference: its difference to the reference, with interval, p and word."""
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
-        dust, sign = METRICS[metric].dust, -1.0 if METRICS[metric].lower_is_better else 1.0
-        estimates = _without_dust(self.estimates[metric][others] - self.estimates[metric][base], dust)
-        draws = _without_dust(self.draws[metric][:, others] - self.draws[metric][:, [base]], dust)
+        rounding, sign = _rounding(metric), -1.0 if METRICS[metric].lower_is_better else 1.0
+        estimates = _without_rounding(self.estimates[metric][others] - self.estimates[metric][base], rounding)
+        draws = _without_rounding(self.draws[metric][:, others] - self.draws[metric][:, [base]], rounding)
         p, half = two_sided_p(draws, estimates), half_width(draws, estimates, self.level)
         numbers = np.vstack([estimates, estimates - half, estimates + half, p, holm(p)]).T.tolist()
         return {
             self.names[other]: Difference(
-                estimate, lower, upper, plain, adjusted, _word(adjusted <= 1.0 - self.level, favour=sign * estimate)
+                value,
+                lower,
+                upper,
+                self.level,
+                p=unadjusted,
+                p_holm=adjusted,
+                verdict=verdict(adjusted, is_better=sign * value > 0.0, level=self.level),
             )
-            for other, (estimate, lower, upper, plain, adjusted) in zip(others, numbers, strict=True)
+            for other, (value, lower, upper, unadjusted, adjusted) in zip(others, numbers, strict=True)
         }
 
     def summary(self) -> pd.DataFrame:
         """A row per metric and policy: figure and interval, then difference to the reference, p, Holm's p and word."""
-        level_with_itself = {"difference": 0.0, "difference_lower": 0.0, "difference_upper": 0.0, "p": 1.0,
-                             "p_holm": 1.0, "verdict": "reference"}  # fmt: skip
+        with_itself = Difference(0.0, 0.0, 0.0, self.level, p=1.0, p_holm=1.0, verdict="reference")
         rows = []
         for metric in self.estimates:
-            differences = self.differences(metric)
+            differences = self.differences(metric) | {self.reference: with_itself}
             for name, figure in self.figures(metric).items():
-                row = {"metric": metric, "policy": name} | asdict(figure) | level_with_itself
-                if name != self.reference:
-                    other = asdict(differences[name])
-                    ends = {f"difference_{end}": other.pop(end) for end in ("lower", "upper")}
-                    row |= {"difference": other.pop("estimate"), **ends, **other}
-                rows.append(row)
+                d = differences[name]
+                rows.append(
+                    {"metric": metric, "policy": name}
+                    | {"estimate": figure.value, "lower": figure.lower, "upper": figure.upper}
+                    | {"difference": d.value, "difference_lower": d.lower, "difference_upper": d.upper}
+                    | {"p": d.p, "p_holm": d.p_holm, "verdict": d.verdict}
+                )
         return pd.DataFrame(rows).set_index(["metric", "policy"])
 
     def __repr__(self) -> str:
@@ -320,7 +301,7 @@ def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampl
         raise ConfigError(f"the size of a confidence set lies between 0 and 1: found {size!r}. The house uses 0.10.")
     columns = _columns(losses, "losses")
     _refuse_too_few(len(columns), resampling)
-    family, behind = _families(columns, METRICS["J"].dust)
+    family, behind = _families(columns, _rounding("J"))
     heads = np.unique(family)
     p = np.ones(columns.shape[1])
     if len(heads) > 1:
@@ -341,14 +322,14 @@ def _mcs(losses: Array, size: float, resampling: Resampling) -> Array:
     return p
 
 
-def _families(columns: Array, dust: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def _families(columns: Array, rounding: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """For each of `columns` (T, P): the lowest among those at a constant distance from it, and whether it is higher."""
     means = columns.mean(axis=0)
     family = np.empty(columns.shape[1], dtype=np.intp)
     for p in range(columns.shape[1]):
-        kin = np.flatnonzero(np.ptp(columns - columns[:, [p]], axis=0) <= dust)
-        family[p] = kin[np.argmax(means[kin] <= means[kin].min() + dust)]
-    return family, means > means[family] + dust
+        kin = np.flatnonzero(np.ptp(columns - columns[:, [p]], axis=0) <= rounding)
+        family[p] = kin[np.argmax(means[kin] <= means[kin].min() + rounding)]
+    return family, means > means[family] + rounding
 
 
 def _by_policy(names: Sequence[str], rows: Array, measure: Callable[[Array], float]) -> Array:
@@ -378,15 +359,23 @@ def _interval(draws: Array, level: float) -> Array:
     return np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=0)
 
 
-def _word(told_apart: bool, favour: float) -> Word:
-    """`favour`: the difference, positive where that is good."""
-    if not told_apart:
+def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
+    """What a p-value says of a difference, which is a change for the better or not: significant at 1 - `level`?"""
+    if p > 1.0 - level:
         return "cannot be told apart"
-    return "better" if favour > 0.0 else "worse"
+    return "better" if is_better else "worse"
 
 
-def _without_dust(differences: Array, dust: float) -> Array:
-    return np.where(np.abs(differences) <= dust, 0.0, differences)
+def _rounding(metric: str) -> float:
+    """Differences of so much or less come from rounding. Raises ConfigError for a metric that is not compared."""
+    rounding = METRICS[metric].rounding
+    if rounding is None:
+        raise ConfigError(f"policies are not compared by {metric}. Use one of {', '.join(COMPARED)}.")
+    return rounding
+
+
+def _without_rounding(differences: Array, rounding: float) -> Array:
+    return np.where(np.abs(differences) <= rounding, 0.0, differences)
 
 
 def _refuse_too_few(days: int, resampling: Resampling) -> None:

@@ -11,7 +11,7 @@ from backtests.engine.reconciliation import Reconciliation
 from backtests.engine.result import Backtest
 from research.accounting.costs import CARRIES, COLUMNS
 from research.accounting.tariff import years_of
-from research.market.market import Array
+from research.arrays import Array
 
 CASH = "cash"
 

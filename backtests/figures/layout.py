@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from research.arrays import Array
 
 STEPS = (1.0, 2.0, 2.5, 5.0)  # of a linear scale, times a power of ten
 LOG_STEPS = (
@@ -17,6 +17,14 @@ LOG_STEPS = (
     (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
     (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
 )
+# px of every picture
+TITLE = 30.0  # above a panel, for its title
+NUMBERS = 24.0  # below a panel, for the numbers of its x axis
+AXIS = 44.0  # below a panel, for the numbers and the name of its x axis
+NAMES = 148.0  # at the left of rows, for their names
+ROW = 20.0  # of one row
+KEY_ROW = 20.0  # of one row of a key
+
 FAR = 4.0  # times the median distance: what is further away leaves the scale, and says so
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

@@ -1,18 +1,12 @@
 """What a picture is: drawn twice, for a wide page and for a phone, with its caption, its words and its numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtests.figures.layout import Array, time_ticks
-from backtests.figures.svg import THEN, TOKENS, Canvas
+from backtests.figures.svg import Canvas
 from backtests.views import view
-from backtests.wording import even
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -73,51 +67,3 @@ def picture(
     """Draw a figure in both formats."""
     wide, narrow = (draw(f).svg(f.css, f"{title}. {alt}") for f in (wide_as, NARROW))
     return Picture(name, title, caption, alt, data, wide, narrow, wide_as.width)
-
-
-def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:
-    """Name and unit of a panel, above it."""
-    canvas.text(x, y, f"{words.replace(THEN, ' ')}{THEN}{unit}", colour="soft")
-
-
-def scale(canvas: Canvas, axes: "Axes", marks: Sequence[float], left: float, right: float) -> None:
-    """Rules across a panel, each with its number at the left."""
-    for mark, word in zip(marks, even(marks), strict=True):
-        y = height_of(canvas, axes, mark)
-        canvas.line([left, right], [y, y], colour="rule", width=0.7, behind=True)
-        canvas.text(left - 6.0, y, word, colour="soft", align="right")
-
-
-def years(
-    canvas: Canvas,
-    axes: "Axes",
-    dates: pd.DatetimeIndex,
-    top: float,
-    bottom: float,
-    width: float,
-    *,
-    words: bool = True,
-) -> None:
-    """Beginnings of years as thin rules from `top` to `bottom`, with their words below."""
-    days = dates.to_numpy().astype("datetime64[D]")
-    for day, word in time_ticks(days[0], days[-1], most=int(width / 50.0)):
-        x = float(axes.transData.transform((day, axes.get_ylim()[0]))[0])
-        canvas.line([x, x], [top, bottom], colour="rule", width=0.7, behind=True)
-        if words:
-            canvas.text(x, bottom + 11.0, word, colour="soft", align="center")
-
-
-def height_of(canvas: Canvas, axes: "Axes", value: float) -> float:
-    """Where a value of a panel stands, px from the top of the picture; outside the panel, at its edge."""
-    low, high = sorted(axes.get_ylim())
-    return canvas.height - float(axes.transData.transform((axes.get_xlim()[0], min(max(value, low), high)))[1])
-
-
-def day_numbers(dates: pd.DatetimeIndex) -> Array:
-    """(T,) days since 1970."""
-    return dates.to_numpy().astype("datetime64[D]").astype(float)
-
-
-def curve(axes: "Axes", x: Array, y: Array, colour: str, width: float, dash: object) -> None:
-    """A curve in a panel."""
-    axes.plot(x, y, color=TOKENS[colour], linewidth=width, linestyle=dash, solid_joinstyle="round")

@@ -1,12 +1,15 @@
 """What rules are worth on real markets: J over a yardstick's in each case, seeds as dots; and gap against cost."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
-from backtests.figures.layout import spread
-from backtests.figures.log_axis import Logs, level, upright
-from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.styles import LABEL_GAP
+from backtests.figures.charts.curves import Curve, End, curves, end_labels
+from backtests.figures.charts.panel import Axis, Panel, heading, one_panel
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import Look
 from backtests.figures.svg import HUES, Canvas
 from backtests.real_markets.cases import COST, NAMED
 from backtests.real_markets.findings import TUNED, clustered_mean, standing
@@ -16,7 +19,7 @@ from backtests.wording import counted, number
 from research.arguments import one_of
 from research.errors import DataError
 
-TITLE, HIGH, FOOT = 52.0, 300.0, 40.0  # px
+HIGH = 300.0  # px: of a panel
 COLOURS = {"stocks": "sky", "funds": "orange"}
 SEED, STANDS = 3.2, 7.0  # size of marks
 
@@ -37,7 +40,7 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     )
     stands = data[data["stands"]].sort_values("ratio", ignore_index=True)
     mean = clustered_mean(np.log(stands["ratio"]), stands["window"])
-    middle, low, high = (float(np.exp(value)) for value in (mean.estimate, mean.lower, mean.upper))
+    middle, low, high = (float(np.exp(value)) for value in (mean.value, mean.lower, mean.upper))
     below = int((stands["ratio"] < 1.0).sum())
     seeds = data["seed"].nunique()
     caption = (
@@ -57,33 +60,33 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
 def _draw_ratios(
     f: Format, name: str, data: pd.DataFrame, stands: pd.DataFrame, mean: tuple[float, float, float]
 ) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{name}-{f.css}")
-    left, right, foot = f.left, f.width - 12.0, TITLE + HIGH
+    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
     shown = [*data["ratio"], *mean, 1.0]
-    y = Logs(0.96 * min(shown), 1.04 * max(shown), foot, TITLE)
-    heading(canvas, left, 14.0, "J over the yardstick's", "log scale")
-    at = left + 4.0
+    across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
+    panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
+    heading(canvas, f.left, TITLE - 12.0, "J over the yardstick's", "log scale")
+    at = f.left + 4.0
     for universe, colour in COLOURS.items():
-        canvas.point(at, 34.0, colour=colour, size=STANDS)
-        canvas.text(at + 9.0, 34.0, universe)
+        canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
+        canvas.text(at + 9.0, TITLE + 4.0, universe)
         at += 80.0
-    level(canvas, y, left, right)
-    canvas.line([left, right], [y.at(1.0)] * 2, colour="ink", width=1.2, behind=True)
+    panel.y_grid(up.ticks())
+    panel.y_line(1.0, "ink", 1.2, behind=True)
     middle, low, high = mean
-    canvas.line([left, right], [y.at(middle)] * 2, colour="accent", width=1.4)
+    panel.y_line(middle, "accent", 1.4)
     for end in (low, high):
-        canvas.line([left, right], [y.at(end)] * 2, colour="accent", width=0.9, dash=(0, (4.0, 3.0)))
-    places = {case: left + (right - left) * (k + 0.5) / len(stands) for k, case in enumerate(stands["case"])}
+        panel.y_line(end, "accent", 0.9, (0, (4.0, 3.0)))
+    columns = {case: k for k, case in enumerate(stands["case"])}
     for universe, colour in COLOURS.items():
         seeds = data[(data["universe"] == universe) & ~data["stands"]]
         if len(seeds):
-            x = seeds["case"].map(places).to_numpy(dtype=float)
-            canvas.points(x, [y.at(value) for value in seeds["ratio"]], colour=colour, size=SEED)
+            x = panel.across(seeds["case"].map(columns).to_numpy(dtype=float))
+            canvas.points(x, panel.up(seeds["ratio"]), colour=colour, size=SEED)
     for r in stands.to_dict("records"):
         size = STANDS if f.is_wide else 0.6 * STANDS
-        canvas.point(places[r["case"]], y.at(r["ratio"]), colour=COLOURS[r["universe"]], size=size)
-    words = f"{counted(len(stands), 'case')}, the lowest ratio first"
-    canvas.text((left + right) / 2.0, foot + 20.0, words, colour="soft", align="center")
+        at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
+        canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
+    panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
     return canvas
 
 
@@ -137,29 +140,21 @@ def frontier(study: Study) -> pd.DataFrame:
 
 
 def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
-    canvas = Canvas(f.width, 30.0 + HIGH + FOOT, "frontier-" + f.css)
-    right = f.width - f.right
-    top, foot = 30.0, 30.0 + HIGH
-    x = Logs(0.8 * float(data["paid"].min()), 1.2 * float(data["paid"].max()), f.left, right)
-    y = Logs(0.85 * float(data["strays"].min()), 1.15 * float(data["strays"].max()), foot, top)
-    heading(canvas, f.left, 14.0, "Tracking error", "% a year, log scale")
-    upright(canvas, x, top, foot)
-    level(canvas, y, f.left, right)
-    canvas.text(
-        (f.left + right) / 2.0, foot + 30.0, f"paid, bp a year at {COST:g} bp a side, log scale", colour="soft",
-        align="center",
-    )  # fmt: skip
-    rules = list(dict.fromkeys(data["rule"]))
-    hues = dict(zip(rules, (*HUES, "ink", "soft"), strict=False))
-    ends = {rule: data[data["rule"] == rule].sort_values("paid").iloc[-1] for rule in rules}
-    places = spread([y.at(end["strays"]) for end in ends.values()], LABEL_GAP, top + 5.0, foot - 5.0)
-    for (rule, end), place in zip(ends.items(), places, strict=True):
-        own = data[data["rule"] == rule].sort_values("paid")
-        across, up = ([scale.at(v) for v in own[c]] for scale, c in ((x, "paid"), (y, "strays")))
-        canvas.line(across, up, colour=hues[rule], width=1.4)
-        for a, b in zip(across, up, strict=True):
-            canvas.point(a, b, colour=hues[rule], size=STANDS)
-        height = y.at(end["strays"])
-        canvas.line([across[-1], right + 3.0, right + 9.0], [height, height, place], colour=hues[rule], width=0.6)
-        canvas.text(right + 14.0, place, rule if f.is_wide else rule.partition(":")[0])
-    return canvas
+    across, up = (
+        Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
+        for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
+    )
+    panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
+    panel.title("Tracking error", "% a year, log scale")
+    panel.x_grid(across.ticks())
+    panel.y_grid(up.ticks())
+    panel.x_title(f"paid, bp a year at {COST:g} bp a side, log scale")
+    ends, shown = [], []
+    for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
+        own, look = rows.sort_values("paid"), Look(colour, width=1.4)
+        x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
+        shown.append(Curve(str(rule), x, y, look, points=STANDS))
+        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), look, x=panel.x_at(x[-1])))
+    curves(panel, shown)
+    end_labels(panel, ends, f.width)
+    return panel.canvas

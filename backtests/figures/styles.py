@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backtests.figures.layout import spread
-from backtests.figures.svg import HUES, SMALL, Canvas
+from backtests.figures.svg import HUES, SMALL
 
 SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)))  # policies that hold the strategic target
 DASHED: tuple[Any, ...] = ((0, (5.5, 2.2)), (0, (6.5, 2.0, 1.3, 2.0)))  # policies that hold another target
@@ -58,36 +57,3 @@ def fitted_name(name: str, room: float, size: float = SMALL) -> str:
     """A name cut to `room` px, with an ellipsis where something is missing."""
     most = max(int(room / (LETTER * size)), 3)
     return name if len(name) <= most else name[: most - 1].rstrip() + "…"
-
-
-def end_labels(
-    canvas: Canvas,
-    styles: Mapping[str, Look],
-    ends: Mapping[str, tuple[float, str]],
-    *,
-    x: float,
-    right: float,
-    top: float,
-    bottom: float,
-    values: bool,
-) -> None:
-    """Name each curve where it ends, with a lead of its own colour and dash.
-
-    ends : by policy, height of the curve's end (px from the top) and the figure to print beside the name.
-    x : where curves end.  right : right edge of the labels.  values : print figures, where there is room for them.
-    """
-    places = spread([y for y, _ in ends.values()], LABEL_GAP, top, bottom)
-    first = x + LEAD
-    figure_room = 4.0 + LETTER * SMALL * max(len(text) for _, text in ends.values()) if values else 0.0
-    for (name, (y, figure)), place in zip(ends.items(), places, strict=True):
-        look = styles[name]
-        canvas.line(
-            [x + 2, x + 5, first - 7, first - 3],
-            [y, y, place, place],
-            colour=look.colour,
-            dash=look.dash,
-            width=look.width,
-        )
-        canvas.text(first, place, fitted_name(name, right - first - figure_room), bold=look.bold)
-        if values:
-            canvas.text(right, place, figure, align="right", colour="ink" if look.bold else "soft", bold=look.bold)

@@ -1,1 +1,1 @@
-"""Rules in simulated markets whose optimum is known."""
+"""Rules in simulated markets with a known optimum."""

@@ -1,19 +1,19 @@
-"""The optimal region in the very problem that its programme solves: a fee is paid once an event, whatever is traded.
+"""The optimal region in the problem that its dynamic programme solves: an event has one fee, whatever is traded.
 
-The accounting charges a ticket an order. Where a rule's trades move all lines, tickets that sum to the fee come to the
-same; the optimum, which may move one line alone, is played here.
+The accounting charges a ticket for each order. Where all trades of a rule move every asset, tickets that sum to the
+fee give the same costs. The optimum may trade one asset alone, and is therefore played here.
 """
 
 import numpy as np
 
 from backtests.laboratory.simulate import BPS, Laboratory
+from research.arrays import Array
 from research.compiled import compiled
-from research.market.market import Array
 from research.rules.region import Region, Surfaces, destination, wants
 
 
 def region_losses(laboratory: Laboratory, region: Region) -> Array:
-    """(W,) J of the region on each path of a laboratory, bp of NAV a year, after the days that do not count."""
+    """(W,) J of the region on each path of a laboratory after its warm-up, bp of NAV a year."""
     growths = laboratory.model.growths(laboratory.paths, laboratory.days, laboratory.seed)
     losses = np.empty(laboratory.paths)
     _play(growths, region.target, region.cost, region.g, region.surfaces, laboratory.warm_up, losses)
@@ -23,7 +23,7 @@ def region_losses(laboratory: Laboratory, region: Region) -> Array:
 
 @compiled
 def _play(growths: Array, target: Array, cost: Array, g: float, region: Surfaces, first: int, losses: Array) -> None:
-    """Write (W,) sums of cost + g/2 x active^2 over the days from `first` on; growths (W, D, n)."""
+    """Write (W,) sums of cost + g/2 x active^2 over the days from row `first` on; growths (W, D, n)."""
     n = len(target)
     gap, to = np.empty(n), np.empty(n)
     for w in range(len(growths)):

@@ -12,8 +12,8 @@ from backtests.engine.ledger import TRADED, Ledger
 from backtests.engine.quiet_days import DAYS
 from research.accounting.kernel import REFUSED
 from research.accounting.tariff import Scratch
+from research.arrays import Array, Mask
 from research.compiled import compiled, lean
-from research.market.market import Array, Mask
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes

@@ -1,12 +1,12 @@
-"""One rule on thousands of simulated paths: what it costs and how far it strays, with the error of each number.
+"""One rule on thousands of simulated paths: its cost and tracking penalty, with the standard error of each number.
 
-The paths of one laboratory are the same for every rule, so that two rules differ by what they do and not by their luck.
+All rules of a laboratory are played on the same paths, so that their differences come from the rules.
 """
 
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,15 @@ import pandas as pd
 from backtests.engine.inputs import Game
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.scores import target_returns
+from backtests.evaluation.benchmark import target_returns
+from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.paths import FIGURES, Room, play_block
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, floats, is_number, is_whole, refuse
+from research.arrays import Array, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
-from research.market.market import Array, frozen
 from research.risk import Model, simulated_market
 from research.risk.simulated import cash_and_halts
 from research.rules import NoTradeBands
@@ -33,16 +34,20 @@ BPS = 1e4
 
 @dataclass(frozen=True, eq=False)
 class Laboratory:
-    """A law of returns, and what rules are played under in it.
+    """A return-generating process, and the target, costs and paths with which rules are played in it.
 
-    target   : (n,) strategic weights; cash is the rest.  costs : of a portfolio that opens with a wealth of 1.
-    g        : price of squared tracking, as in `research.risk.daily_loss`.
-    paths, days, seed : how many paths, of how many steps each, drawn from which seed.
-    warm_up  : steps that count in no figure, so that the portfolio has forgotten that it started at its target.
-    lag      : steps from a decision to its booking. Closed forms trade at the close that they see.
+    model    : simulates the returns of n assets.
+    target   : (n,) strategic weights, fraction of NAV; cash is the rest.
+    costs    : of a portfolio that starts with a NAV of 1.
+    g        : tracking penalty, as in `research.risk.daily_loss`.
+    paths    : number of paths.
+    days     : steps of each path.
+    seed     : of the paths.
+    warm_up  : steps at the start that are not measured, so that the portfolio has forgotten its start in the target.
+    lag      : steps from a decision to its booking; 0, the close that is seen, as in closed forms.
     cash, instruments, calendar, start, every : as in `simulated_market`.
-    periods_per_year : steps a year, by which figures are annualised; those of the model.
-    Raises   : ConfigError for a number out of range.
+    periods_per_year : steps a year, by which figures are annualised; equal to the model's.
+    Raises   : ConfigError for a number out of range, and for weights that do not fit the model.
     """
 
     model: Model
@@ -66,19 +71,19 @@ class Laboratory:
         check_positive(periods_per_year=self.periods_per_year)
         own = getattr(self.model, "periods_per_year", self.periods_per_year)
         if own != self.periods_per_year:
-            refuse("periods_per_year is", self.periods_per_year, f"give the {own:g} of the model.")
+            refuse("periods_per_year is", self.periods_per_year, f"give {own:g}, as the model has.")
         weights = floats("target is", self.target, "give weights, fractions of NAV, such as (0.6, 0.4).")
         n = self.model.growths(1, 1, self.seed).shape[-1]
         if weights.shape != (n,) or not np.isfinite(weights).all():
             refuse("target is", self.target, f"give a weight for each of the {n} lines of the model.")
         object.__setattr__(self, "target", tuple(weights.tolist()))
         if not (is_number(self.g) and self.g >= 0.0):
-            refuse("g is", self.g, "the price of tracking error is a finite number, 0 or more.")
+            refuse("g is", self.g, "give a finite number, 0 or more.")
         for name, least in (("paths", 2), ("days", 1), ("warm_up", 0)):
             if not (is_whole(getattr(self, name)) and getattr(self, name) >= least):
                 refuse(f"{name} is", getattr(self, name), f"give a whole number of {least} or more.")
         if self.warm_up >= self.days:
-            refuse("warm_up is", self.warm_up, f"leave some of the {self.days} days to be measured.")
+            refuse("warm_up is", self.warm_up, f"give fewer than the {self.days} days, so that some are measured.")
 
     def market(self, path: int) -> Market:
         """One path as a market."""
@@ -86,30 +91,19 @@ class Laboratory:
         return simulated_market(self.model, self.days, self.seed, path, self.cash, **where)  # type: ignore[arg-type]
 
     def backtest(self, rule: Policy, path: int) -> Backtest:
-        """One path under a rule, with all its days."""
+        """The backtest of a rule on one path, warm-up included."""
         return backtest(self.market(path), rule, self.costs, lag=self.lag, periods_per_year=self.periods_per_year)
 
 
-class Estimate(NamedTuple):
-    """A mean over independent paths, its standard error, and the bounds that hold it with the confidence asked for."""
-
-    mean: float
-    error: float
-    lower: float
-    upper: float
-
-    def __str__(self) -> str:
-        """Mean and bounds."""
-        return f"{self.mean:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
-
-
 @dataclass(frozen=True, eq=False)
-class Played:
-    """What a rule came to on each path of a laboratory, over the days after its warm-up.
+class SimulationResult:
+    """The figures of a rule on W paths of a laboratory after their warm-up.
 
-    cost     : (W,) bp of NAV a year.  tracking : (W,) g/2 x mean squared active return, bp a year: the other part of J.
-    turnover : (W,) a year, one-way, fraction of NAV.  events : (W,) bookings a year in which a line was traded.
-    deviation : (W, n) mean square of weight less strategic weight after each close's booking, fraction of NAV squared.
+    cost      : (W,) bp of NAV a year.
+    tracking  : (W,) tracking penalty: g/2 x mean squared active return, bp of NAV a year. J is cost plus this.
+    turnover  : (W,) a year, one-way, fraction of NAV.
+    events    : (W,) bookings a year in which an asset was traded.
+    deviation : (W, n) mean square of weight less strategic weight at the close, fraction of NAV squared.
     """
 
     laboratory: Laboratory
@@ -122,13 +116,14 @@ class Played:
 
     @property
     def J(self) -> Array:
-        """(W,) bp of NAV a year."""
+        """(W,) loss: cost plus tracking penalty, bp of NAV a year."""
         return self.cost + self.tracking
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
-        """A row a figure: mean over paths, its standard error, and its bounds."""
-        rows = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=list(Estimate._fields))
+        """A row a figure: mean over paths, standard error, and bounds at confidence `level`."""
+        found = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
+        rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])
 
     def __repr__(self) -> str:
         """The summary, as text."""
@@ -136,7 +131,9 @@ class Played:
 
 
 def estimate(values: Array, level: float = 0.95) -> Estimate:
-    """The mean of values (W,), one of each independent path, with Student's bounds.
+    """The mean of values (W,), one of each independent path, with Student's bounds; in the unit of the values.
+
+    Raises : ConfigError for a `level` that is not between 0 and 1.
 
     >>> round(estimate(np.array([1.0, 2.0, 3.0])).lower, 4)   # 2 - 4.3027 / sqrt(3)
     -0.4841
@@ -145,27 +142,38 @@ def estimate(values: Array, level: float = 0.95) -> Estimate:
 
     if not (is_number(level) and 0.0 < level < 1.0):
         refuse("level is", level, "give a confidence between 0 and 1, such as 0.95.")
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    mean, error = float(np.mean(values)), _error(values)
     reach = float(stdtrit(len(values) - 1, 0.5 + 0.5 * level)) * error
-    return Estimate(mean, error, mean - reach, mean + reach)
+    return Estimate(mean, mean - reach, mean + reach, level, error)
+
+
+def _error(values: Array) -> float:
+    """Standard error of the mean of values (W,)."""
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
-    """The mean of values (W,) over that of `base` (W,) of the same paths, less 1, with its bounds.
+    """The mean of values (W,) over that of `base` (W,) on the same paths, less 1, as a fraction, with its bounds.
 
     The error of a ratio of means is that of the mean of value - ratio x base, over the mean of base: Cochran (1977),
     Sampling Techniques, equation 6.12.
+    Raises : ConfigError for a `level` that is not between 0 and 1.
     """
     whole, middle = float(np.mean(values) / np.mean(base)), float(np.mean(base))
-    over = estimate(values - whole * base, level)
+    residuals = values - whole * base
+    over = estimate(residuals, level)
     reach, gap = (over.upper - over.lower) / 2.0 / middle, whole - 1.0
-    return Estimate(gap, over.error / middle, gap - reach, gap + reach)
+    return Estimate(gap, gap - reach, gap + reach, level, _error(residuals) / middle)
 
 
-def difference(one: Played, other: Played, figure: str = "J", level: float = 0.95) -> Estimate:
-    """How much more of a figure `one` has than `other`, path by path: both were played on the same ones.
+def difference(one: SimulationResult, other: SimulationResult, figure: str = "J", level: float = 0.95) -> Estimate:
+    """A figure of one result less that of another, paired over their common paths.
 
-    Raises : ConfigError for two that were not, and for a figure that is not one number a path.
+    one    : the result.
+    other  : subtracted from it.
+    figure : "J" or one of `FIGURES`.
+    level  : confidence of the bounds.
+    Raises : ConfigError for results on different paths, and for a figure that is not one number a path.
     """
     if figure not in ("J", *FIGURES):
         refuse("figure is", figure, f"use one of J, {', '.join(FIGURES)}.")
@@ -173,19 +181,23 @@ def difference(one: Played, other: Played, figure: str = "J", level: float = 0.9
     for name in ("seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
         a, b = getattr(mine, name), getattr(theirs, name)
         if a != b:
-            raise ConfigError(f"{name} is {a!r} for one and {b!r} for the other: play both on the same paths.")
+            raise ConfigError(
+                f"{name} is {a!r} for one result and {b!r} for the other: simulate both rules on the same paths."
+            )
     if not np.array_equal(mine.model.growths(1, mine.days, mine.seed), theirs.model.growths(1, mine.days, mine.seed)):
-        raise ConfigError("the model of one draws other paths than that of the other: play both on the same paths.")
+        raise ConfigError("the two models draw different paths: simulate both rules with the same model.")
     return estimate(getattr(one, figure) - getattr(other, figure), level)
 
 
-def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
-    """Play a rule on every path.
+def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationResult:
+    """The figures of a rule on every path.
 
-    rule    : any policy with an allocation. Paths are played compiled where its no-trade bands are the same on two
-              of them, and costs depend on the size of a trade alone; otherwise one `backtest` at a time.
-    workers : threads, which take one block of paths after the other; the figures are the same to the bit.
-    Raises  : ConfigError and PolicyError as `backtest` does, naming the path where only some cannot be booked.
+    laboratory : the paths, the target and the costs.
+    rule    : any policy with an allocation. Paths are played by compiled code if the rule's bands are the same on two
+              paths, and costs depend on trade sizes only; else each path is one `backtest`.
+    workers : number of threads, each of which takes one block of paths after the other; figures are the same to the
+              bit.
+    Raises  : ConfigError and PolicyError as `backtest` does; it names the path where only some cannot be booked.
     """
     if not (is_whole(workers) and workers >= 1):
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
@@ -194,7 +206,7 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
         refuse(
             "warm_up is",
             laboratory.warm_up,
-            f"the rule has nothing to go by before step {first.first}: give that or more.",
+            f"the rule has too little history before step {first.first}: give {first.first} or more.",
         )
     bands = _common_bands(laboratory, rule, first)
     if bands is not None:
@@ -205,13 +217,13 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> Played:
     days, year = laboratory.days - laboratory.warm_up, laboratory.periods_per_year
     cost, squares, turnover, events = (frozen(figures[:, k] * (year / days)) for k in range(len(FIGURES)))
     tracking = frozen(0.5 * laboratory.g * BPS * squares)
-    return Played(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
+    return SimulationResult(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
 
 def _common_bands(laboratory: Laboratory, rule: Policy, first: Backtest) -> NoTradeBands | None:
-    """The no-trade bands of all paths, by which the compiled loop can play them; None where there are none.
+    """The rule's no-trade bands if they are the same on all paths, so that the compiled loop can play them; else None.
 
-    A rule that reads returns has others on the second path than on the first.
+    The bands of a rule that reads returns differ between the first two paths.
     """
     costs, found = laboratory.costs, compiled_rule(rule)
     by_size = replace(costs, minimum=np.zeros(1), ticket=np.zeros(1)).proportional
@@ -234,9 +246,9 @@ def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 def _by_block(
     laboratory: Laboratory, rule: Policy, first: Backtest, bands: NoTradeBands, workers: int
 ) -> tuple[Array, Array]:
-    """Sums over days (W, figures) and (W, n), as `worlds.measure` has them; `first` is the backtest of the first path.
+    """Sums over days (W, figures) and (W, n) as `paths.measure` has them; `first` is the backtest of the first path.
 
-    Each worker takes every so many-th block of paths, and plays them in a room of its own.
+    Each worker takes every so many-th block of paths, with buffers of its own.
     """
     model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
     figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
@@ -275,7 +287,7 @@ def _by_block(
 
 
 def _measured(laboratory: Laboratory, played: Backtest) -> tuple[Array, Array]:
-    """The same sums of one path, from its record."""
+    """The same sums of one path, from its backtest."""
     days, strategic = laboratory.days - laboratory.warm_up, FixedWeights(laboratory.target)
     active = played.gross_returns - target_returns(target_path(strategic, played.market), played.market, played.first)
     bookings = played.booked[played.ledger.booked[played.booked] > laboratory.warm_up]

@@ -1,7 +1,8 @@
-"""How far rules are above the optimum, in markets whose best policy is known.
+"""How far rules are above the optimum, in simulated markets with a known optimal policy.
 
-The reference is the optimal region itself, played on the same paths as every rule, so that shocks cancel; what its
-programme promises stands beside it. A step is a week: rules look at every one, and trade at the close that they see.
+The reference is the optimal region itself, played on the same paths as every rule, so that random shocks cancel; the
+loss that its dynamic programme computes is shown too. A step is a week: rules decide at every step, and trade at the
+close that they see.
 """
 
 import math
@@ -14,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.paths import FIGURES
-from backtests.laboratory.simulate import Laboratory, Played, difference, estimate, play, ratio
+from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
 from backtests.views import view
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.progress import bar
 from research.risk import GBM
 from research.rules import (
@@ -43,12 +44,15 @@ Rules = Mapping[str, Policy]
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Normal lines beside cash that earns nothing, and what a policy is judged by.
+class SimulatedMarket:
+    """Assets with normal log-returns and cash without interest, with target, cost and tracking penalty.
 
-    target : of each line, fraction of NAV; cash is the rest.  mean : growth a year above cash, continuously compounded.
-    volatility : a year.  correlation : of any two lines.  cost : a side, fraction of the notional.
-    g : price of squared tracking.
+    target      : of each asset, fraction of NAV; cash is the rest.
+    mean        : of each asset, growth a year above cash, continuously compounded, fraction.
+    volatility  : of each asset, a year, fraction.
+    correlation : of any two assets.
+    cost        : a side, fraction of the notional.
+    g           : tracking penalty.
     """
 
     target: tuple[float, ...]
@@ -60,18 +64,18 @@ class Problem:
 
     @property
     def covariance(self) -> Array:
-        """(n, n) a year."""
+        """(n, n) covariance a year."""
         n = len(self.target)
         alike: Array = self.correlation + (1.0 - self.correlation) * np.eye(n)
         return alike * np.outer(self.volatility, self.volatility)
 
     @property
     def holding(self) -> FixedWeights:
-        """The target, as rules take it."""
+        """The target as an allocation."""
         return FixedWeights(self.target)
 
     def laboratory(self, paths: int, seed: int) -> Laboratory:
-        """The market in weeks, of which three years go before the ten that count. Raises ConfigError."""
+        """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError."""
         costs = Costs.bps(len(self.target), commission=1e4 * self.cost)
         return Laboratory(
             GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.g, paths,
@@ -79,7 +83,7 @@ class Problem:
         )  # fmt: skip
 
     def region(self, g: float | None = None) -> Region:
-        """The optimum of one or two lines, at this or another price of tracking. Raises ConfigError."""
+        """The optimal region for one or two assets, at this or another tracking penalty g. Raises ConfigError."""
         costs = np.full(len(self.target), self.cost)
         price = self.g if g is None else g
         return optimal_region(
@@ -87,15 +91,15 @@ class Problem:
         )
 
 
-WORKED = Problem((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
-MARKETS: Mapping[str, Problem] = {
-    "1 bp": replace(WORKED, cost=0.0001),
-    "2 bp": replace(WORKED, cost=0.0002),
-    "10 bp": WORKED,
-    "50 bp": replace(WORKED, cost=0.0050),
-    "10 bp, volatility 70 and 90 %": replace(WORKED, volatility=(0.7, 0.9)),
-    "2 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
-    "10 bp, ten lines": Problem((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+BASE_CASE = SimulatedMarket((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
+MARKETS: Mapping[str, SimulatedMarket] = {
+    "1 bp": replace(BASE_CASE, cost=0.0001),
+    "2 bp": replace(BASE_CASE, cost=0.0002),
+    "10 bp": BASE_CASE,
+    "50 bp": replace(BASE_CASE, cost=0.0050),
+    "10 bp, volatility 70 and 90 %": replace(BASE_CASE, volatility=(0.7, 0.9)),
+    "2 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
+    "10 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
 }
 
 
@@ -103,39 +107,42 @@ MARKETS: Mapping[str, Problem] = {
 
 
 def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers: int = 1) -> pd.DataFrame:
-    """How far each rule's J is above that of the optimal region, on common paths: `gaps`, the optimum first.
+    """The table `gaps` of rules and of the optimal region, which is its first row and its reference.
 
-    laboratory : with lag 0 and steps as long as the region's interval, or the region is not its optimum.
-    Raises     : ConfigError where it is not, or where a rule has the optimum's own name.
+    laboratory : lag must be 0 and steps as long as the region's interval, or the region is not its optimum.
+    rules      : by name.
+    region     : the optimal region.
+    workers    : number of threads.
+    Raises     : ConfigError where it is not, or where a rule has the name of the optimum.
     """
     if laboratory.lag != 0 or not math.isclose(region.interval * laboratory.periods_per_year, 1.0):
         raise ConfigError(
-            f"the region is best for decisions every {region.interval:.4g} years that are booked at once; the "
-            f"laboratory has steps of {1.0 / laboratory.periods_per_year:.4g} years and lag {laboratory.lag}."
+            f"the region is optimal for decisions every {region.interval:.4g} years with lag 0, but the laboratory has "
+            f"steps of {1.0 / laboratory.periods_per_year:.4g} years and lag {laboratory.lag}. Give both the same."
         )
     if OPTIMUM in rules:
-        raise ConfigError(f"a rule is named {OPTIMUM!r}: that is the reference. Give it another name.")
+        raise ConfigError(f"a rule is named {OPTIMUM!r}, which is the name of the reference. Give it another name.")
     best = OptimalRegion(FixedWeights(laboratory.target), region)
     played = {name: play(laboratory, rule, workers) for name, rule in {OPTIMUM: best, **rules}.items()}
     return gaps(played, OPTIMUM)
 
 
-def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> pd.DataFrame:
-    """A row a rule: its figures, and how far its J is above the reference's, paired over the paths that they share.
+def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
+    """A row a rule: its figures, and its J compared with the reference's, paired over their common paths.
 
     J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
     gap, gap_error, gap_lower, gap_upper : J less the reference's, bp a year, its standard error and bounds.
-    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `laboratory.ratio`.
-    verdict : is the gap told apart from zero at this level?
+    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `simulate.ratio`.
+    verdict : "above" or "below" where the bounds of the gap exclude zero, else "not significant"; or "reference".
     """
     base, rows = played[reference], {}
     for name, one in played.items():
         whole, gap, over = estimate(one.J, level), difference(one, base, level=level), ratio(one.J, base.J, level)
         rows[name] = {
-            "J": whole.mean, "J_lower": whole.lower, "J_upper": whole.upper,
+            "J": whole.value, "J_lower": whole.lower, "J_upper": whole.upper,
             **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
-            "gap": gap.mean, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
-            "relative": over.mean, "relative_error": over.error,
+            "gap": gap.value, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
+            "relative": over.value, "relative_error": over.error,
             "relative_lower": over.lower, "relative_upper": over.upper,
             "verdict": "reference" if name == reference else _verdict(gap.lower, gap.upper),
         }  # fmt: skip
@@ -143,12 +150,12 @@ def gaps(played: Mapping[str, Played], reference: str, level: float = 0.95) -> p
 
 
 def _verdict(lower: float, upper: float) -> str:
-    return "above" if lower > 0.0 else "below" if upper < 0.0 else "not told apart"
+    return "above" if lower > 0.0 else "below" if upper < 0.0 else "not significant"
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
 
-Make = Callable[..., Policy]
+MakeRule = Callable[..., Policy]
 BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV
 BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
 LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
@@ -157,17 +164,21 @@ PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # g of the fron
 
 
 class Family(NamedTuple):
-    """Rules that differ in one or two settings. make : a rule of them.  settings : those tried."""
+    """Rules that differ in one or two settings.
 
-    make: Make
+    make     : gives the rule of a setting.
+    settings : those that are tried.
+    """
+
+    make: MakeRule
     settings: Sequence[tuple[float, ...]]
 
 
-def families(problem: Problem) -> dict[str, Family]:
-    """The families that are tuned, by name; what goes by a covariance is given the market's own."""
-    holding = problem.holding
-    known: dict[str, Any] = {"covariance": problem.covariance.tolist(), "periods_per_year": float(WEEKS)}
-    priced = known | {"g": problem.g}
+def families(market: SimulatedMarket) -> dict[str, Family]:
+    """The families that are tuned, by name; rules that use a covariance are given the market's own."""
+    holding = market.holding
+    known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
+    priced = known | {"g": market.g}
     waiting = partial(CostBenefit, holding, **priced)
     shrunk = partial(TrackingError, holding, **known)
     best = partial(BestPoint, holding, schedule="day", **priced)
@@ -182,10 +193,10 @@ def families(problem: Problem) -> dict[str, Family]:
     }
 
 
-def untuned(problem: Problem) -> dict[str, Policy]:
-    """Rules as desks use them, and the closed form's own bands: nothing about them is fitted."""
-    holding = problem.holding
-    known: Any = problem.covariance.tolist()
+def untuned(market: SimulatedMarket) -> dict[str, Policy]:
+    """Common rules, and the closed-form bands, by name: nothing about them is fitted."""
+    holding = market.holding
+    known: Any = market.covariance.tolist()
     return {
         "never": Never(holding),
         "every week": Calendar(holding, 1),
@@ -195,13 +206,18 @@ def untuned(problem: Problem) -> dict[str, Policy]:
         "5 points to target": Threshold(holding, 0.05),
         "5 points to edge": Threshold(holding, 0.05, "edge"),
         "20 % relative": Threshold(holding, 0.20, kind="relative"),
-        "closed form": NoTradeRegion(holding, g=problem.g, covariance=known, periods_per_year=float(WEEKS)),
+        "closed form": NoTradeRegion(holding, g=market.g, covariance=known, periods_per_year=float(WEEKS)),
     }
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What tuning chose. settings : by family.  trials : rules played in all.  seed, paths : of the worlds."""
+class TunedSettings:
+    """The result of tuning.
+
+    settings : by family, the best.
+    trials   : number of rules tried in all.
+    seed, paths : of the simulated paths.
+    """
 
     settings: Mapping[str, tuple[float, ...]]
     trials: int
@@ -209,9 +225,15 @@ class Tuned:
     paths: int
 
 
-def tune(problem: Problem, paths: int, seed: int, workers: int = 1) -> Tuned:
-    """The setting of each family with the lowest J in worlds of this seed: rules are judged in those of another."""
-    laboratory, chosen, tried = problem.laboratory(paths, seed), {}, families(problem)
+def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> TunedSettings:
+    """The setting of each family with the lowest J on simulated paths; rules are evaluated on paths of another seed.
+
+    market  : the simulated market.
+    paths   : number of paths.
+    seed    : of the paths.
+    workers : number of threads.
+    """
+    laboratory, chosen, tried = market.laboratory(paths, seed), {}, families(market)
     trials = sum(len(family.settings) for family in tried.values())
     with bar(trials, "tuning", "rules") as told:
         for name, family in tried.items():
@@ -220,20 +242,20 @@ def tune(problem: Problem, paths: int, seed: int, workers: int = 1) -> Tuned:
                 losses.append(float(play(laboratory, family.make(*given), workers).J.mean()))
                 told.update()
             chosen[name] = family.settings[int(np.argmin(losses))]
-    return Tuned(chosen, trials, seed, paths)
+    return TunedSettings(chosen, trials, seed, paths)
 
 
 # -- one line --------------------------------------------------------------------------------------------------------
 
 COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
-LINE, LINE_VOLATILITY, LOOKS = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
+LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatility of one line; looks a year, ten a day
 
 
-class Laws(NamedTuple):
-    """How the optimum of one line grows with cost.
+class ScalingLaws(NamedTuple):
+    """How band and loss of one asset's optimum grow with cost.
 
     table : a row a cost: cost (fraction), half_width (of NAV), loss (bp a year), and closed_width, closed_loss.
-    width, loss : exponents of cost, by least squares of logarithms; the theory has 1/3 and 2/3.
+    width, loss : exponents of cost, by least squares of logarithms; in theory 1/3 and 2/3.
     """
 
     table: pd.DataFrame
@@ -241,12 +263,13 @@ class Laws(NamedTuple):
     loss: float
 
 
-def laws(g: float = 5.0) -> Laws:
-    """The optimal band of a 60/40 portfolio's line at several costs, by dynamic programming and in closed form.
+def scaling_laws(g: float = 5.0) -> ScalingLaws:
+    """The optimal band of the asset of a 60/40 portfolio at several costs, by dynamic programming and in closed form.
 
-    Source: Janecek and Shreve (2004), as `research.rules.one_asset` has it.
+    g      : tracking penalty.
+    Source : Janecek and Shreve (2004), as in `research.rules.one_asset`.
     """
-    rows, interval, drift = [], 1.0 / LOOKS, LINE * LINE_VOLATILITY**2
+    rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
     for cost in COSTS:
         region = optimal_region(
             np.array([LINE]), np.array([drift]), np.array([[LINE_VOLATILITY**2]]), np.array([cost]), g, interval
@@ -258,7 +281,7 @@ def laws(g: float = 5.0) -> Laws:
     table = pd.DataFrame(rows, columns=["cost", "half_width", "loss", "closed_width", "closed_loss"])
     logs = np.log(table.to_numpy())
     width, loss = (float(np.polyfit(logs[:, 0], logs[:, k], 1)[0]) for k in (1, 2))
-    return Laws(table, width, loss)
+    return ScalingLaws(table, width, loss)
 
 
 # -- one study -------------------------------------------------------------------------------------------------------
@@ -266,36 +289,39 @@ def laws(g: float = 5.0) -> Laws:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Every rule in the worked market, and the usual ones in others.
+    """Every rule in the base case, and common rules in other markets.
 
-    table : as `gaps` gives it, the optimum first.
-    curves : the same of each family's settings, and of regions that are best at other prices of tracking; with columns
-    policy (the setting) and family.
-    markets : the same a market and rule, with columns policy and market; its reference is the optimum, or where none
-    is known the best rule played.
-    laws : as `laws` gives them.
+    table  : as `gaps` gives it, the optimum first.
+    curves : the same for each setting of each family, and for regions that are optimal at other tracking penalties;
+             with columns policy (the setting) and family.
+    markets : the same for each market and rule, with columns policy and market; the reference is the optimum, or where
+              none is known the best rule.
+    scaling_laws : as `scaling_laws` gives them.
     """
 
-    problem: Problem
+    market: SimulatedMarket
     laboratory: Laboratory
     region: Region
-    tuned: Tuned
+    tuned: TunedSettings
     table: pd.DataFrame
     curves: pd.DataFrame
     markets: pd.DataFrame
-    laws: Laws
+    scaling_laws: ScalingLaws
 
     @property
-    def promised(self) -> float:
-        """J of the optimum by its programme, bp a year."""
+    def computed_loss(self) -> float:
+        """J of the optimum as its dynamic programme computes it, bp of NAV a year."""
         return 1e4 * self.region.value
 
     def sample(self, path: int = 0) -> pd.DataFrame:
-        """One path under the optimum, a row a week that counts: gaps as drifted, gaps as booked; fraction of NAV."""
-        return weekly_gaps(self.laboratory, OptimalRegion(self.problem.holding, self.region), path)
+        """One path under the optimum, a row a week after the warm-up.
+
+        Gaps before and after booking, fraction of NAV.
+        """
+        return weekly_gaps(self.laboratory, OptimalRegion(self.market.holding, self.region), path)
 
     def __repr__(self) -> str:
-        """A short table and what was found."""
+        """A short table and the findings."""
         return str(view(self, "text"))
 
     def _repr_html_(self) -> str:
@@ -303,18 +329,26 @@ class Study:
 
 
 def study(
-    problem: Problem = WORKED,
+    market: SimulatedMarket = BASE_CASE,
     paths: int = 1_000,
     seed: int = 1,
     workers: int = 1,
-    markets: Mapping[str, Problem] = MARKETS,
+    markets: Mapping[str, SimulatedMarket] = MARKETS,
 ) -> Study:
-    """Tune in worlds of the next seed, then play every rule in those of this one. Raises ConfigError."""
-    laboratory, region = problem.laboratory(paths, seed), problem.region()
-    tuned = tune(problem, max(paths // 3, 2), seed + 1, workers)
-    tried = families(problem)
-    rules = untuned(problem) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
-    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(problem.holding, problem.region(g)) for g in PRICES}
+    """Tune on paths of the next seed, then play every rule on paths of this seed.
+
+    market  : the base case.
+    paths   : number of paths.
+    seed    : of the paths.
+    workers : number of threads.
+    markets : other markets by name.
+    Raises  : ConfigError for a number out of range.
+    """
+    laboratory, region = market.laboratory(paths, seed), market.region()
+    tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
+    tried = families(market)
+    rules = untuned(market) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
+    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(market.holding, market.region(g)) for g in PRICES}
     part = tuned.settings["tracking error"][1]
     drawn = {
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
@@ -329,29 +363,39 @@ def study(
             curves.append(one.reset_index().assign(family=family))
         for name, one_market in markets.items():
             told.stage(f"playing in the market of {name}", told.n + 1)
-            found = usual(one_market, max(paths // 2, 2), seed, workers)
+            found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers)
             across.append(found.reset_index().assign(market=name))
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
-    return Study(problem, laboratory, region, tuned, table, settings, elsewhere, laws())
+    return Study(market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws())
 
 
 def setting_words(setting: tuple[float, ...]) -> str:
-    """A setting as it is named in `Study.curves`."""
+    """A setting as `Study.curves` names it."""
     return ", ".join(f"{value:g}" for value in setting)
 
 
-def usual(problem: Problem, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
-    """`gaps` of the untuned rules that trade, and not each week; above the best of them where no optimum is known."""
-    laboratory, rules = problem.laboratory(paths, seed), untuned(problem)
+def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+    """The table `gaps` of the untuned rules that trade, but not every week.
+
+    The reference is the optimum, or where none is known the best of the rules.
+    market  : the simulated market.
+    paths   : number of paths.
+    seed    : of the paths.
+    workers : number of threads.
+    """
+    laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
-    if len(problem.target) <= 2:
-        return optimality_gap(laboratory, rules, problem.region(), workers)
+    if len(market.target) <= 2:
+        return optimality_gap(laboratory, rules, market.region(), workers)
     played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
     return gaps(played, min(played, key=lambda name: float(played[name].J.mean())))
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
-    """Gaps of two lines on one path: columns first, second as drifted; first_after, second_after as booked."""
+    """Gaps of two assets on one path, fraction of NAV: first, second before booking.
+
+    First_after, second_after after it.
+    """
     record, target = laboratory.backtest(rule, path), np.array(laboratory.target)
     after = record.weights.to_numpy()
     grown = after[:-1] * (1.0 + record.market.returns[record.first + 1 :])

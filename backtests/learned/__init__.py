@@ -1,1 +1,1 @@
-"""What a learned policy is worth and how it is used: its gap to the optimum, its figures, its card as a page."""
+"""Learned policies in backtests: their gap to the optimum, warnings about their use, and their saved results."""

@@ -1,7 +1,7 @@
-"""How far a learned policy is above the optimum, where that is known: one or two lines beside cash, plain costs.
+"""The gap of a learned policy to the optimum where that is known: one or two assets and cash, proportional costs.
 
-Policy and optimal region are played on the same normal days, whose mean and covariance are those that the policy's card
-has of its training days. Both decide at the end of each period and trade at the close that they see.
+Policy and optimal region are played on the same normal days, whose mean and covariance are those of the policy's
+training days. Both decide at the end of each period and trade at the close that they see.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ import numpy as np
 from backtests.laboratory.simulate import Laboratory, play, ratio
 from research.accounting import Costs
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.learning import Learned, LearnedPolicy
-from research.learning.rollouts import Answer, answer_of, closed_form, in_bands
+from research.learning.rollouts import ActionFunction, action_function, closed_form, with_band_actions
 from research.learning.settings import SESSIONS
 from research.learning.state import LOOKBACK, NO_CASH
 from research.learning.training_days import History, TrainingDays, training_days
 from research.learning.worlds import Worlds
-from research.market.market import Array
 from research.risk import GBM
 from research.rules import OptimalRegion
 from research.rules.dynamic_programming import optimal_region
@@ -32,10 +32,11 @@ TRAINED_ON = 600  # days that the worlds' settings are measured on; what is meas
 
 @dataclass(frozen=True)
 class Gap:
-    """J of a policy over that of the optimum, on the same paths; bp of NAV a year.
+    """J of a policy over that of the optimum on the same paths.
 
-    J, optimum, closed_form : means over paths, the last of the closed form's own boxes.
+    J, optimum, closed_form : means over paths, bp of NAV a year; the last of the closed-form bands.
     gap, lower, upper : J over the optimum's, less 1, and its 95 % bounds.
+    paths : number of paths.
     """
 
     J: float
@@ -47,8 +48,8 @@ class Gap:
     paths: int
 
 
-def why_unknown(card: Mapping[str, Any]) -> str:
-    """Why no optimum is known for a policy's last target, in words; nothing where one is."""
+def why_no_optimum(card: Mapping[str, Any]) -> str:
+    """The reason why no optimum is known for a policy's last target, in words; "" where one is known."""
     today = card["targets"][-1]
     if len(today["target"]) > 2 or len(card["assets"]) != len(today["target"]):
         return "it is known for one or two lines, and this policy has more"
@@ -64,7 +65,10 @@ def why_unknown(card: Mapping[str, Any]) -> str:
 
 
 def region_of(policy: LearnedPolicy) -> Region:
-    """The optimal region of the policy's problem: its last target, as often as it decides. Raises ConfigError."""
+    """The optimal region for the policy's last target and interval between decisions.
+
+    Raises : ConfigError as `optimal_region` does.
+    """
     lab = _laboratory(policy, 2)
     objective, model = policy.card["objective"], lab.model
     return optimal_region(
@@ -78,26 +82,33 @@ def region_of(policy: LearnedPolicy) -> Region:
 
 
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
-    """Play a policy, the closed-form bands and the optimal region on the same paths."""
+    """The gap of a policy and of the closed-form bands to the optimal region, on the same paths."""
     laboratory = _laboratory(policy, paths)
     best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, schedule=policy.schedule)).J  # type: ignore[arg-type]
     days = _days(policy, laboratory)
-    found = losses(laboratory, days, answer_of(policy.net, policy.standard))
-    plain = losses(laboratory, in_bands(days), closed_form(days))
+    found = losses(laboratory, days, action_function(policy.net, policy.standard))
+    plain = losses(laboratory, with_band_actions(days), closed_form(days))
     gap = ratio(found, best)
     J, optimum, closed = (float(one.mean()) for one in (found, best, plain))
-    return Gap(J, optimum, closed, gap.mean, gap.lower, gap.upper, paths)
+    return Gap(J, optimum, closed, gap.value, gap.lower, gap.upper, paths)
 
 
-def losses(laboratory: Laboratory, days: TrainingDays, answer: Answer) -> Array:
-    """(W,) J of an answer on each path of a laboratory, bp of NAV a year, after the steps that do not count."""
+def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -> Array:
+    """(W,) J of a policy on each path of a laboratory after its warm-up, bp of NAV a year.
+
+    laboratory : the paths.
+    days       : targets, half-widths and covariances that features are measured in.
+    answer     : the policy.
+    """
     returns = laboratory.model.returns(laboratory.paths, laboratory.days, laboratory.seed)
     before = days.history.returns[:LOOKBACK]  # what is seen at the opening, and forgotten by the time that counts
     rows = np.concatenate([before, returns.reshape(-1, returns.shape[-1])])
     drawn = np.empty((laboratory.paths, LOOKBACK + laboratory.days), dtype=np.int64)
     drawn[:, :LOOKBACK] = np.arange(LOOKBACK)
     drawn[:, LOOKBACK:] = LOOKBACK + np.arange(returns.shape[0] * returns.shape[1]).reshape(returns.shape[:2])
-    theirs = replace(days.unvaried, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
+    theirs = replace(
+        days.without_variation, history=History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool))
+    )
     decisions = laboratory.days // days.sessions
     last = np.full(laboratory.paths, len(days.share) - 1)
     worlds = Worlds(theirs, last, decisions, laboratory.seed, drawn[:, : LOOKBACK + decisions * days.sessions])
@@ -133,7 +144,7 @@ def _laboratory(policy: LearnedPolicy, paths: int) -> Laboratory:
 
 
 def _days(policy: LearnedPolicy, laboratory: Laboratory) -> TrainingDays:
-    """What the worlds of a laboratory go by: its costs, and all that the policy measures gaps by."""
+    """The training days of a laboratory: its costs, with the policy's own scales."""
     spec = Learned(FixedWeights(laboratory.target), schedule=policy.schedule)  # type: ignore[arg-type]
     market = replace(laboratory, days=TRAINED_ON, warm_up=0).market(0)
     days = training_days(spec, market, laboratory.costs, laboratory.g, laboratory.periods_per_year, lag=0)

@@ -1,4 +1,4 @@
-"""A stretch of a learned policy's backtest again: what it held, what it answered, and what was booked."""
+"""A learned policy's backtest day by day: its weight, its boxes, and its trades."""
 
 import numpy as np
 import pandas as pd
@@ -8,34 +8,34 @@ from backtests.learned.warnings import observations
 from research.arguments import one_of
 from research.errors import ConfigError
 from research.learning import LearnedPolicy
-from research.learning.actions import asked
-from research.learning.rollouts import answer_of
+from research.learning.actions import decode_actions
+from research.learning.rollouts import action_function
 from research.market.calendars import last_of
 
 
 def replay(played: Backtest, line: str) -> pd.DataFrame:
-    """A row a day: `weight` of a line after booking, `target`, and of the last answer `lower` and `upper`; `traded`.
+    """A row a day for one asset: `weight` after booking, `target`, `lower` and `upper` of the last box, and `traded`.
 
-    Where the answer was to hold there are no bounds (NaN).
-    Raises : ConfigError for a line that is not in the market, and for a backtest of another policy.
+    Weights are fractions of NAV; bounds are NaN where the last decision was to hold.
+    Raises : ConfigError for an asset that is not in the market, and for a backtest of a policy that was not learned.
     """
     policy, market = played.policy, played.market
     if not isinstance(policy, LearnedPolicy):
-        raise ConfigError(f"{played.name} is a {type(policy).__name__}: a learned policy can be replayed.")
+        raise ConfigError(f"{played.name} is a {type(policy).__name__}, not a learned policy: give a backtest of one.")
     one_of("line is", line, market.assets)
     i, first = market.assets.index(line), played.first
     days = np.arange(first + 1, len(market.dates))
     decides = last_of(market.days[first + 1 :], policy.schedule, market.calendar)
     targets = np.array([played.targets.at(int(t)) for t in days])
     same = np.abs(policy.scales.target[None] - targets[decides][:, None]).max(axis=2)
-    made = asked(
+    made = decode_actions(
         policy.action,
-        answer_of(policy.net, policy.standard)(observations(policy, played)),
+        action_function(policy.net, policy.standard)(observations(policy, played)),
         same.argmin(axis=1),
         policy.scales,
     )
     table = pd.DataFrame({"weight": played.weights.to_numpy()[1:, i], "target": targets[:, i]}, played.dates[1:])
-    last, holds = np.cumsum(decides) - 1, made.part == 0.0  # of the answers, on each day
+    last, holds = np.cumsum(decides) - 1, made.fraction == 0.0  # of the answers, on each day
     for name, bound in (("lower", made.lower), ("upper", made.upper)):
         answered = np.where(holds, np.nan, bound[:, i])
         table[name] = [answered[k] if k >= 0 else np.nan for k in last]

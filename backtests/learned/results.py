@@ -1,4 +1,4 @@
-"""What backtests measured of a learned policy: `results.json` beside its sealed cards, and all that is read from there.
+"""The results of a learned policy in backtests: `results.json` beside its cards, and how both are read.
 
 A folder of policies has a folder `seed-<number>` for each seed, or is itself the folder of one policy.
 """
@@ -17,8 +17,8 @@ from backtests.evaluation.scores import Score
 from backtests.learned.warnings import drift_in
 from backtests.runs.folder import write_json
 from research.errors import DataError
+from research.learning.checksummed import CARD, checksum_of
 from research.learning.policy import read_card
-from research.learning.sealed import CARD, seal_of
 from research.learning.training import Training
 
 RESULTS, SHEET = "results.json", "card.html"
@@ -26,16 +26,18 @@ FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "t
 DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
 
 
-class Found(NamedTuple):
-    """Policies of one folder.
+class SavedPolicies(NamedTuple):
+    """The policies of one folder.
 
-    cards : by seed, the card of each.  folders : of the same.  stands : the seed that stands for them all.
-    results : what backtests measured, empty where nothing was.
+    cards   : by seed, the model card.
+    folders : by seed, where the policy is.
+    representative : the seed with the median J, which represents all seeds.
+    results : what backtests measured; empty without a test.
     """
 
     cards: Mapping[int, dict[str, Any]]
     folders: Mapping[int, Path]
-    stands: int
+    representative: int
     results: dict[str, Any]
 
 
@@ -46,11 +48,13 @@ def results_of(
     marks: Mapping[str, float],
     run: str,
 ) -> dict[str, Any]:
-    """What a test found of a learned policy, as plain JSON values.
+    """What a test measured of a learned policy, as plain JSON values.
 
     training : of its seeds.
-    played, scores : by seed, the one that stands for them all among them.  run : that they belong to.
-    marks : J of other policies on the same days.
+    played   : by seed, its backtest; the representative seed must be among them.
+    scores   : of the same backtests.
+    marks    : by name, J of other policies on the same days, bp of NAV a year.
+    run      : id of the run that they belong to.
     """
     one = played[training.chosen]
     draws = drawn_means(np.column_stack([score.losses for score in scores.values()]), DRAWS)
@@ -80,31 +84,34 @@ def results_of(
     }
 
 
-def with_gaps(found: Found) -> Found:
-    """The same with the gap of each seed to the optimum, or why it has none; what is known already is kept."""
-    from backtests.learned.optimality_gap import gap_of, region_of, why_unknown
+def with_optimality_gaps(found: SavedPolicies) -> SavedPolicies:
+    """The same policies with each seed's gap to the optimum, or why there is none; known gaps are kept."""
+    from backtests.learned.optimality_gap import gap_of, region_of, why_no_optimum
     from research.learning import LearnedPolicy
 
     if "optimum" in found.results:
         return found
     policies = {seed: LearnedPolicy.load(folder) for seed, folder in found.folders.items()}
-    why = why_unknown(found.cards[found.stands])
+    why = why_no_optimum(found.cards[found.representative])
     if why:
         return found._replace(results=found.results | {"optimum": {"unknown": why}})
-    region = region_of(policies[found.stands])
+    region = region_of(policies[found.representative])
     gaps = {str(seed): asdict(gap_of(policy, region)) for seed, policy in policies.items()}
     return found._replace(results=found.results | {"optimum": {"seeds": gaps}})
 
 
-def read_policies(folder: Path) -> Found:
+def read_policies(folder: Path) -> SavedPolicies:
     """The policies of a folder.
 
-    Raises : DataError when there are none, when one is not as it was saved, when they are not of one training, or when
-             what was measured is that of others.
+    Raises : DataError when there are none, when a checksum does not match, when they are of several trainings, or when
+             the results belong to other policies.
     """
     own = _own(folder)
     if not own:
-        raise DataError(f"no learned policy in {folder}: it has neither {CARD} nor folders seed-<number>.")
+        raise DataError(
+            f"no learned policy in {folder}: it has neither {CARD} nor folders seed-<number>. "
+            "Train a policy and save it there."
+        )
     cards = {path: read_card(path) for path in own}
     by_seed = {int(card.get("seed", 0)): path for path, card in cards.items()}
     same = ("saw", "settings", "objective")
@@ -116,35 +123,38 @@ def read_policies(folder: Path) -> Found:
         )
     found = {seed: cards[path] for seed, path in sorted(by_seed.items())}
     results = _read_results(folder)
-    if results and results.get("seals") != seals_of(folder):
-        raise DataError(f"{folder / RESULTS} is of other policies than those beside it. Delete it, and make it again.")
-    return Found(found, by_seed, results.get("stands", _stands(found)), results)
+    if results and results.get("seals") != checksums_of(folder):
+        raise DataError(
+            f"{folder / RESULTS} belongs to other policies than those in its folder. Delete "
+            "it and run the report again."
+        )
+    return SavedPolicies(found, by_seed, results.get("stands", _representative(found)), results)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
-    """Write what was measured beside the cards, with the seals of the policies that it is of."""
-    write_json(folder / RESULTS, {**results, "seals": seals_of(folder)})
+    """Write the results beside the cards, with the checksums of the policies that they belong to."""
+    write_json(folder / RESULTS, {**results, "seals": checksums_of(folder)})
 
 
 def _own(folder: Path) -> list[Path]:
-    """The folders of policies of one name: itself, or those of its seeds."""
+    """The folders of the policies of one name: the folder itself, or those of its seeds."""
     return [folder] if (folder / CARD).exists() else sorted(folder.glob("seed-*"))
 
 
-def seals_of(folder: Path) -> dict[str, str]:
-    """By folder of a seed, the seal that its card bears."""
-    return {path.name if path != folder else "": seal_of(path) for path in _own(folder)}
+def checksums_of(folder: Path) -> dict[str, str]:
+    """By the name of each seed's folder, the checksum on its card."""
+    return {path.name if path != folder else "": checksum_of(path) for path in _own(folder)}
 
 
 def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
-    """J in training worlds with the last target, bp of NAV a year, of the policy or another rule; None if not known."""
+    """J of a rule on a card, in simulated paths of the last target, bp of NAV a year; None if not known."""
     targets = card.get("targets") or [{}]
     value = targets[-1].get("J", {}).get(rule)
     return None if value is None else float(value)
 
 
-def _stands(cards: Mapping[int, Mapping[str, Any]]) -> int:
-    """The seed with the median J, as `Training.chosen` has it."""
+def _representative(cards: Mapping[int, Mapping[str, Any]]) -> int:
+    """The seed with the median J, as in `Training.chosen`."""
     order = sorted(cards, key=lambda seed: (loss(cards[seed]) or 0.0, seed))
     return order[(len(order) - 1) // 2]
 
@@ -156,7 +166,9 @@ def _read_results(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}. Delete it, or make the report again.") from error
+        raise DataError(f"{path} is not JSON: {error}. Delete it and run the report again.") from error
     if not isinstance(found, dict):
-        raise DataError(f"{path} is a {type(found).__name__}, expected keys and values. Make the report again.")
+        raise DataError(
+            f"{path} is a {type(found).__name__}, expected a JSON object. Delete it and run the report again."
+        )
     return found

@@ -1,7 +1,7 @@
-"""The universal rebalancer in markets that it never met: how far it is above the known optimum.
+"""The universal rebalancer in markets that it was not trained on: its gap to the known optimum.
 
-One line or two beside cash, weekly decisions at the close that is seen. No two markets have the same paths, of which
-three years go before the ten that count.
+One or two assets and cash, weekly decisions at the close that is seen. Each market has its own paths; three years are
+played before the ten that count.
 """
 
 from collections.abc import Mapping
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.simulate import Laboratory, play, ratio
-from backtests.laboratory.study import WARM_UP, WEEKS, Problem
+from backtests.laboratory.study import WARM_UP, WEEKS, SimulatedMarket
+from research.arrays import Array
 from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
-from research.market.market import Array
 from research.rules import OptimalRegion, Rule
 from research.rules.no_trade_region import half_widths
 
@@ -21,8 +22,11 @@ SEED = 77
 CLOSED = "closed form"
 
 
-def problems(count: int, seed: int = SEED) -> list[Problem]:
-    """Markets of one line and of two in turn: volatility 8 to 60 %, correlation -0.5 to 0.9, 1 to 50 bp, g 1 to 20."""
+def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
+    """Random markets with one and two assets in turn.
+
+    Volatility is 8 to 60 %, correlation -0.5 to 0.9, cost 1 to 50 bp, g 1 to 20.
+    """
     rng, found = np.random.default_rng(seed), []
     for k in range(count):
         n = 1 + k % 2
@@ -31,21 +35,23 @@ def problems(count: int, seed: int = SEED) -> list[Problem]:
         cost, g = (float(np.exp(rng.uniform(np.log(a), np.log(b)))) for a, b in ((1e-4, 5e-3), (1.0, 20.0)))
         correlation = float(rng.uniform(-0.5, 0.9)) if n > 1 else 0.0
         weights, mean, deviation = (tuple(map(float, x)) for x in (target, 0.25 * volatility, volatility))
-        found.append(Problem(weights, mean, deviation, correlation, cost, g))
+        found.append(SimulatedMarket(weights, mean, deviation, correlation, cost, g))
     return found
 
 
-def lines_in(problem: Problem) -> Lines:
-    """What the network sees of a market."""
-    target, cost = np.array(problem.target), np.full(len(problem.target), problem.cost)
-    widths = half_widths(target, problem.covariance, cost, problem.g)
-    return lines_of(target, widths, problem.covariance, cost, 1.0 / WEEKS)
+def lines_in(market: SimulatedMarket) -> Lines:
+    """A market's portfolio as the network sees it."""
+    target, cost = np.array(market.target), np.full(len(market.target), market.cost)
+    widths = half_widths(target, market.covariance, cost, market.g)
+    return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
 
 
 def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
-    """(W,) J on each path, bp of NAV a year, after the weeks that do not count.
+    """(W,) J on each path after the warm-up, bp of NAV a year.
 
-    policy : whose network makes the boxes; None leaves them as wide as the closed form's, of which it gives multiples.
+    laboratory : the paths.
+    lines      : the portfolio as the network sees it.
+    policy     : its network gives the boxes; None for the closed-form bands.
     """
     import torch
 
@@ -67,24 +73,29 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
 
 
 def gap(
-    problem: Problem, policy: Trained, paths: int, seed: int, beside: Mapping[str, Rule] | None = None
+    market: SimulatedMarket, policy: Trained, paths: int, seed: int, beside: Mapping[str, Rule] | None = None
 ) -> dict[str, float]:
-    """How far J is above the optimum in one market, as a fraction of it, on paths of this seed.
+    """The relative gap of J to the optimum in one market, by rule.
 
-    Under "universal" that of the network, under "error" its standard error over paths, under CLOSED that of the closed
-    form's widths in the same boxes; by name that of rules `beside`.
+    Keys are "universal" for the network, "error" for its standard error over paths, CLOSED for the closed-form widths
+    in the same boxes, and the names of the other rules.
+    market : the simulated market.
+    policy : the network.
+    paths  : number of paths.
+    seed   : of the paths.
+    beside : other rules by name.
     """
-    laboratory, lines = problem.laboratory(paths, seed), lines_in(problem)
-    best = play(laboratory, OptimalRegion(problem.holding, problem.region())).J
+    laboratory, lines = market.laboratory(paths, seed), lines_in(market)
+    best = play(laboratory, OptimalRegion(market.holding, market.region())).J
     over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
-    others = {name: ratio(play(laboratory, rule).J, best).mean for name, rule in (beside or {}).items()}
-    return {"universal": over.mean, "error": over.error, CLOSED: plain.mean, **others}
+    others = {name: ratio(play(laboratory, rule).J, best).value for name, rule in (beside or {}).items()}
+    return {"universal": over.value, "error": over.error, CLOSED: plain.value, **others}
 
 
-def median(values: Array | pd.Series) -> tuple[float, float, float]:
-    """The median over markets and its 95 % bounds, by bootstrap."""
+def median(values: Array | pd.Series) -> Estimate:
+    """The median of values (markets,), in their own unit, and its 95 % bounds by bootstrap."""
     from scipy.stats import bootstrap
 
     found = np.asarray(values)
     drawn = bootstrap((found,), np.median, method="percentile", rng=np.random.default_rng(1)).confidence_interval
-    return float(np.median(found)), float(drawn.low), float(drawn.high)
+    return Estimate(float(np.median(found)), float(drawn.low), float(drawn.high), 0.95)

@@ -1,4 +1,4 @@
-"""What a learned policy met in a backtest, held against what it learned from; and what a reader must be told of it."""
+"""Warnings about the use of a learned policy in a backtest: days it was trained on, other costs, an unlike market."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,16 +7,15 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.tables import CHARGES, charged_words
+from backtests.evaluation.words import CHARGES, charged_words
 from backtests.wording import counted, listed, number
 from research.accounting import View
+from research.arrays import Array, Rows
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift, observation_drift
-from research.learning.state import Rows
 from research.learning.universal.rule import Universal, trained
 from research.market import Market
 from research.market.calendars import last_of, scheduled
-from research.market.market import Array
 
 NAMED = 3  # features at most in a warning, those that drifted farthest
 FAR = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
@@ -24,9 +23,11 @@ ALL = slice(None)  # days of a test
 
 
 def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> Array:
-    """(D, k) what a policy saw at the last session of each of its periods, see `LearnedPolicy.features`.
+    """(D, k) features that a policy saw at the last session of each period, as in `LearnedPolicy.features`.
 
-    days : of the test, those on which it was in force.
+    policy : a learned policy.
+    played : a backtest in which it was in force on `days`.
+    days   : of the test.
     """
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
@@ -36,7 +37,7 @@ def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> 
 
 
 def _views(played: Backtest, rows: Rows) -> Iterator[View]:
-    """What a policy saw at these rows of the market (D,)."""
+    """The views of a policy at these rows of the market (D,)."""
     market, first, weights = played.market, played.first, played.weights.to_numpy()
     for t in rows.tolist():
         d = t - first
@@ -53,7 +54,7 @@ def _views(played: Backtest, rows: Rows) -> Iterator[View]:
 
 
 def drift_in(played: Backtest) -> list[Drift]:
-    """How far each feature of a learned policy has drifted from its training; empty where its card cannot tell."""
+    """The drift of each feature of a learned policy since its training; empty where its card has no limits."""
     policy = played.policy
     return _drift(policy, played, ALL) if isinstance(policy, LearnedPolicy) else []
 
@@ -66,12 +67,12 @@ def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[Drift]:
 
 
 def use_warnings(played: Backtest) -> tuple[str, ...]:
-    """What must be known of where a policy was used, see `warnings_of`."""
+    """Warnings about the use of the policy of a backtest, see `warnings_of`."""
     return warnings_of(played.policy, played, played.name)
 
 
 def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tuple[str, ...]:
-    """Was the universal rebalancer asked about portfolios unlike any that it learned from?"""
+    """Warn where the universal rebalancer met portfolios outside the ranges of its training."""
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
     asked = tested[scheduled(market.days[tested], policy.schedule, market.calendar)]
@@ -90,18 +91,20 @@ def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tupl
 
 
 def _unknown_costs(played: Backtest, name: str) -> str:
-    """What a trade costs besides what the universal rebalancer is told of."""
+    """Warn of costs in the test that the universal rebalancer does not see."""
     told = (CHARGES["commission"], CHARGES["half_spread"])
     others = [words for words in charged_words(played.costs)[0] if words not in told]
     return f"{name} is told of commissions and half-spreads; the test charges {listed(others)} too." if others else ""
 
 
 def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> tuple[str, ...]:
-    """What must be known of where a policy was used: on days that it saw, on revised data, in an unlike market.
+    """Warnings about the use of a learned policy: on days of its training, on revised data, in an unlike market.
 
-    Nothing for one that was not learned.
-    The engine itself refuses a test that begins before the last day that a policy saw. What its card says is held
-    against the test besides.  name : by which it is called.  days : of the test, those on which it was in force.
+    Empty for a policy that was not learned. The engine itself refuses a test that starts before the last training day.
+    policy : any policy.
+    played : the backtest in which it was used.
+    name   : of the policy in the warnings.
+    days   : of the test, on which it was in force.
     """
     if isinstance(policy, Universal):
         return _unlike(policy, played, name, days)
@@ -121,7 +124,7 @@ def _of_days(saw: Mapping[str, Any], played: Backtest, name: str, days: slice) -
 
 
 def _other_terms(card: Mapping[str, Any], played: Backtest, name: str) -> str:
-    """Costs, a lag or a year that it did not learn with: nothing that it sees tells it of them."""
+    """Warn of costs, a lag or periods a year other than those of the training: no feature shows them to the policy."""
     objective = card.get("objective", {})
     if not objective:
         return ""
@@ -148,7 +151,7 @@ def _seen_days(first: pd.Timestamp, last: pd.Timestamp, tested: pd.DatetimeIndex
 
 
 def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, market: Market, name: str) -> str:
-    """The market has the very days that it learned from, and something else on them."""
+    """Warn where the market has the days of the training with other data."""
     if market.dates[0] != first or market.dates[-1] < last:
         return ""
     now = market.until(last).fingerprint
@@ -161,7 +164,7 @@ def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, marke
 
 
 def drift_words(name: str, drifts: list[Drift]) -> str:
-    """That a policy met a market unlike its training, and in what; nothing where it did not."""
+    """A warning that names the features that drifted most; "" where none did."""
     past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
     if not past:
         return ""

@@ -5,30 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from backtests.evaluation.tables import (
-    CHARGES,
-    FLOWS,
-    GROUPS,
-    ROWS,
-    WEALTH,
-    Row,
-    charged_words,
-    comparison_figures,
-    distinguished,
-    drawdown_dates,
-    finding,
-)
+from backtests.evaluation.backtest_figures import FLOWS, WEALTH, comparison_figures, drawdown_dates, metric_groups
+from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
+from backtests.evaluation.words import CHARGES, charged_words, distinguished, finding
 from backtests.figures.comparison.costs import cost_table, costs
 from backtests.figures.comparison.evidence import SHOWN, differences
-from backtests.figures.comparison.learning import curves, seeds, tuning
+from backtests.figures.comparison.learning import learning_picture, seeds_picture, tuning_picture
 from backtests.figures.comparison.timeline import timeline
 from backtests.figures.comparison.weights import weights
 from backtests.figures.comparison.years import calendar, year_table
 from backtests.figures.picture import Picture
 from backtests.figures.styles import Look, looks
-from backtests.wording import counted, listed, number, percent
+from backtests.wording import counted, listed, percent
 from research.accounting import Costs
-from research.accounting.costs import CARRIES, COLUMNS, USUAL
+from research.accounting.costs import USUAL
 from research.rules.protocol import held_by, long_name, traits
 
 if TYPE_CHECKING:
@@ -48,17 +38,17 @@ WEIGHTS_WORDS = (
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 SETTING = 112  # letters of a setting on one line
 COST_COLUMNS = (
-    *(Row(column, column.replace("half_", "half-").replace("_", " "), "bp a year") for column in (*COLUMNS, *CARRIES)),
-    ROWS["cost"],
-    ROWS["opening_cost"],
-    ROWS["tracking_error"],
-    Row("tracking_penalty", "tracking component of loss", "bp a year"),
-    Row("J", "J", "bp a year"),
+    *(part.labelled(part.short) for part in COST_PARTS.values()),
+    METRICS["cost"],
+    METRICS["opening_cost"],
+    METRICS["tracking_error"],
+    METRICS["tracking_penalty"],
+    METRICS["J"].labelled("J"),
 )
 SEED_COLUMNS = (
-    Row("J_training", "loss, simulated training paths", "bp a year"),
-    Row("J", "loss, out of sample", "bp a year"),
-    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
+    METRICS["J_training"],
+    METRICS["J"].labelled("loss, out of sample"),
+    *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
 )
 
 
@@ -125,8 +115,8 @@ def _groups(comparison: "Comparison") -> list[Block]:
     }
     flows = FLOWS if any(played.flows.any() for played in comparison.backtests.values()) else ()
     groups = [
-        {"name": name, "rows": [_row(comparison, row, figures) for row in (*rows, *flows * (name == WEALTH))]}
-        for name, rows in GROUPS.items()
+        {"name": name, "rows": [_row(comparison, each, figures) for each in (*metrics, *flows * (name == WEALTH))]}
+        for name, metrics in metric_groups().items()
     ]
     made = comparison.recommendation
     kept: list[Block] = [{"words": "no" if n in made.broken else "yes", "below": [], "best": False} for n in figures]
@@ -145,27 +135,23 @@ def _groups(comparison: "Comparison") -> list[Block]:
     return [*groups, {"name": "Eligibility", "rows": rows}]
 
 
-def _row(comparison: "Comparison", row: Row, figures: Mapping[str, Mapping[str, Any]]) -> Block:
-    best = distinguished(comparison.evidence, row.metric) if row.metric else None
-    own = comparison.evidence.figures(row.metric) if row.metric else {}
+def _row(comparison: "Comparison", metric: Metric, figures: Mapping[str, Mapping[str, Any]]) -> Block:
+    compared = metric.key in comparison.evidence.estimates
+    best = distinguished(comparison.evidence, metric.key) if compared else None
+    own = comparison.evidence.figures(metric.key) if compared else {}
     cells = []
     for name, by_key in figures.items():
         below: list[str] = []
         if name in own:
-            below = [interval(row.times * own[name].lower, row.times * own[name].upper, row.digits)]
-        elif row.key == "max_drawdown":
+            below = [own[name].times(metric.factor).interval(metric.digits)]
+        elif metric.key == "max_drawdown":
             below = drawdown_dates(by_key).replace(" to", ",to").split(",")
-        cells.append({"words": row.cell(by_key), "below": below, "best": name == best})
-    return {"label": row.label, "unit": row.unit, "cells": cells}
+        cells.append({"words": metric.cell(by_key), "below": below, "best": name == best})
+    return {"label": metric.label, "unit": metric.unit, "cells": cells}
 
 
 def _p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
-
-
-def interval(low: float, high: float, digits: int) -> str:
-    """An interval in words."""
-    return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
 def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
@@ -174,13 +160,13 @@ def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[B
     for name in found["J"]:
         cells = []
         for metric, shown in SHOWN.items():
-            d, times, digits = found[metric][name], shown.times, shown.digits
+            d = found[metric][name]
             cells.append(
                 {
-                    "words": number(times * d.estimate, digits, signed=True),
+                    "words": shown.text(d.value, signed=True),
                     "p": f"{d.p_holm:.3f}",
                     "verdict": d.verdict,
-                    "below": interval(times * d.lower, times * d.upper, digits),
+                    "below": d.times(shown.factor).interval(shown.digits),
                 }
             )
         rows.append(
@@ -200,7 +186,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
     shown = chosen or comparison.reference
     by_year = year_table(played)
     returns = {str(name): {str(year): value for year, value in by_year[name].items()} for name in by_year}
-    year_columns = [Row(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
+    year_columns = [Column(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
     cost = cost_table(played, comparison.scores, yardstick.periods_per_year)
     fits = fitted_pictures(comparison, styles)
     before = played[comparison.reference].dates[0]
@@ -311,12 +297,12 @@ def table(
 def figures_table(
     caption: str,
     head: str,
-    columns: Sequence[Row],
+    columns: Sequence[Column],
     records: Mapping[str, Mapping[str, Any]],
     styles: Mapping[str, Look] | None = None,
     chosen: str | None = None,
 ) -> Block:
-    """A table of figures: a row a record, by its name in column 0; a column a `Row`."""
+    """A table of figures: a row a record, by its name in column 0; a column a `Column`."""
     heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
     rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
     return table(caption, heads, rows, styles=styles, chosen=chosen)
@@ -331,13 +317,13 @@ def fitted_pictures(comparison: "Comparison", styles: Mapping[str, Look]) -> lis
     by_seed, scores = comparison.seeds(), comparison.scores
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in comparison.fitted.items() if f.training is not None}
-    marks = {name: scores[name].J for name in (comparison.reference, *tuned)}
+    marks = {name: scores[name]["J"] for name in (comparison.reference, *tuned)}
     found: list[Picture | None] = []
     for k, (name, training) in enumerate(learned.items(), start=1):
         own = by_seed[by_seed["policy"] == name]
-        found.append(seeds(name, f"seeds_{k}", own, training, marks, styles))
-        found.append(curves(name, f"learning_{k}", training, styles[name]))
-    found += [tuning(name, f"tuning_{k}", found_by) for k, (name, found_by) in enumerate(tuned.items(), start=1)]
+        found.append(seeds_picture(name, f"seeds_{k}", own, training, marks, styles))
+        found.append(learning_picture(name, f"learning_{k}", training, styles[name]))
+    found += [tuning_picture(name, f"tuning_{k}", card) for k, (name, card) in enumerate(tuned.items(), start=1)]
     return [picture for picture in found if picture is not None]
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 
 from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.layout import limits, log_ticks, ticks
-from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, METRICS, axis_value, lower_is_better, policy_axes
+from backtests.sweeps.labels import AXES, CALENDARS, CONDITIONS, axis_value, policy_axes
 from backtests.wording import even
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def loss_plot(comparison: Comparison) -> "Figure":
 
     figure, g = go.Figure(), comparison.yardstick.g
     scores = comparison.scores
-    error = np.array([s.tracking_error for s in scores.values()])
+    error = np.array([s["tracking_error"] for s in scores.values()])
     reach = np.linspace(0.0, 1.1 * error.max(), 100)
-    for level in sorted({round(s.J, 1) for s in scores.values()}):
+    for level in sorted({round(s["J"], 1) for s in scores.values()}):
         cost = level - 1e4 * g / 2 * reach**2
         kept = cost >= 0.0
         figure.add_scatter(
@@ -76,13 +77,13 @@ def loss_plot(comparison: Comparison) -> "Figure":
         )
     for name, s in scores.items():
         figure.add_scatter(
-            x=[100 * s.tracking_error],
-            y=[s.cost],
+            x=[100 * s["tracking_error"]],
+            y=[s["cost"]],
             name=name,
             mode="markers+text",
             text=[name],
             textposition="top center",
-            hovertemplate=f"{name}: J {s.J:.2f} bp a year<extra></extra>",
+            hovertemplate=f"{name}: J {s['J']:.2f} bp a year<extra></extra>",
         )
     figure.update_layout(showlegend=False)
     error_title = "tracking error to the strategic target, % a year"
@@ -106,7 +107,7 @@ def parallel_plot(
         go.Parcoords(
             dimensions=dimensions,
             line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
-                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].label.partition(',')[0]}"}}},
+                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].name}"}}},
             labelangle=0,
         )
     )  # fmt: skip
@@ -139,8 +140,8 @@ def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
 def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
     """A metric as plotly's dimension, on a log scale where all its values are positive and far apart."""
     row = METRICS[metric]
-    values = row.times * table[metric].to_numpy(dtype=float)
-    label = f"{row.label.partition(',')[0]}<br>{row.unit}"
+    values = row.factor * table[metric].to_numpy(dtype=float)
+    label = f"{row.name}<br>{row.unit}"
     low, high = float(values.min()), float(values.max())
     if not (low > 0.0 and high > 20.0 * low):
         marks = ticks(*limits([low, high]), most=6)

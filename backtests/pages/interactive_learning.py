@@ -13,7 +13,7 @@ BLUE, GREY, RED = "#2f6690", "#9aa5b1", "#b5442e"
 
 
 def gap_plot(table: pd.DataFrame) -> "Figure":
-    """How far each seed ended above the optimum, per cent, with 95 %; table of `against_the_optimum`."""
+    """How far each seed ended above the optimum, per cent, with 95 %; table of `gaps_to_optimum`."""
     import plotly.graph_objects as go
 
     figure, least = go.Figure(), 1e-3  # a tenth of a per cent: what is nearer, or below by chance, stands there

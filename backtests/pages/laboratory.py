@@ -3,7 +3,6 @@
 The same study gives the same bytes. Nothing is fetched and nothing runs.
 """
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import WIDTH, text_table
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.laboratory.ladder import ladder_picture
 from backtests.figures.laboratory.laws import laws_picture
 from backtests.figures.laboratory.markets import markets_picture
@@ -20,13 +20,16 @@ from backtests.figures.picture import Picture
 from backtests.figures.sweep.cost_tracking import plane
 from backtests.figures.sweep.styles import family_looks
 from backtests.laboratory.study import OPTIMUM, WARM_UP, YEARS, Study, setting_words
-from backtests.pages.blocks import Block, interval, table
+from backtests.pages.blocks import Block, table
 from backtests.pages.render import render
+from backtests.text_tables import text_table, wrapped
 from backtests.wording import NARROW_SPACE, listed, number, percent
 
 SHOWN_YEARS = 5  # of the path in the region
 NOTHING = 1e-6  # bp a year: weekly trading to target tracks to rounding
 NEAR = 1.0  # bp a year
+LEVEL = 0.95  # of the intervals of a study
+LOSSES = ("J", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 SECTIONS = {
     "ladder": (
@@ -60,7 +63,7 @@ def frontier_table(study: Study) -> pd.DataFrame:
     single["point"] = [name.removeprefix("every ").removeprefix("tuned ") for name in single["policy"]]
     rows = pd.concat([curves, single], ignore_index=True)
     rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > NOTHING)].reset_index(drop=True)
-    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.problem.g * 1e4))
+    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.market.g * 1e4))
     shown = rows[["policy", "family", "point", "cost", "J"]]
     return shown.assign(target="", gap=gap, efficient=rows["family"] == OPTIMUM, drawn=True)
 
@@ -81,13 +84,13 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
     rows = frontier_table(study)
     looks = family_looks(list(dict.fromkeys(map(str, rows["family"]))))
-    drawn = plane(rows, looks, study.problem.g, name="frontier")
+    drawn = plane(rows, looks, study.market.g, name="frontier")
     weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
         "frontier": replace(drawn, title="Every rule on one plane", caption=_frontier_caption(study)),
         "region": region_picture(study.region, study.sample().head(weeks), ("the first line", "the second line")),
-        "laws": laws_picture(*study.laws),
+        "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
     }
 
@@ -128,15 +131,15 @@ def lead(study: Study) -> str:
 def findings(study: Study) -> list[str]:
     """What else is to be known, sentences that are made from the figures."""
     figures = records(study)
-    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not told apart"))
+    below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not significant"))
     told = f"{listed(unclear)} do not differ significantly from it" if unclear else "each differs significantly from it"
     best = figures[OPTIMUM]
     return [
         f"Below the optimum, beyond chance: {listed(below)}."
         if below
         else f"No rule is below the optimum beyond chance; {told}.",
-        f"Played, the optimum loses {number(best['J'], 3)} bp a year {_bounds(best, 'J', 1.0, 3)}; its programme "
-        f"promises {number(study.promised, 3)}.",
+        f"Played, the optimum loses {number(best['J'], 3)} bp a year {_estimate(best, 'J').interval(3)}; its programme "
+        f"promises {number(study.computed_loss, 3)}.",
         cheap_words(study),
     ]
 
@@ -159,13 +162,14 @@ def result_table(study: Study) -> Block:
     rows = []
     for name, r in records(study).items():
         played = name != OPTIMUM
-        gap = f"{number(r['gap'], 3)} {_bounds(r, 'gap', 1.0, 3)}" if played else "–"
-        over = f"{number(100.0 * r['relative'], 1)} {_bounds(r, 'relative', 100.0, 1)}" if played else "–"
-        losses = [number(r[c], 3) for c in ("J", "cost", "tracking")]
+        gap = _estimate(r, "gap").text(3) if played else "–"
+        over = _estimate(r, "relative").times(100.0).text(1) if played else "–"
+        losses = [number(r[c], 3) for c in LOSSES]
         rows.append([name, *losses, number(100.0 * r["turnover"], 1), number(r["events"], 1), gap, over, r["verdict"]])
+    unit = METRICS["J"].unit
     heads: list[str | tuple[str, str]] = [
-        "rule", ("J", "bp a year"), ("cost", "bp a year"), ("tracking", "bp a year"), ("turnover", "% a year"),
-        ("trades", "a year"), ("above the best", "bp a year"), ("above the best", "%"), "significant?",
+        "rule", *((loss, unit) for loss in LOSSES), ("turnover", METRICS["turnover"].unit),
+        ("trades", METRICS["trades"].unit), ("above the best", unit), ("above the best", "%"), "significant?",
     ]  # fmt: skip
     tuned = study.tuned
     caption = (
@@ -175,22 +179,23 @@ def result_table(study: Study) -> Block:
     return table(caption, heads, rows, texts=[8], chosen=OPTIMUM)
 
 
-def _bounds(figures: Mapping[str, Any], name: str, times: float, digits: int) -> str:
-    return interval(times * figures[f"{name}_lower"], times * figures[f"{name}_upper"], digits)
+def _estimate(figures: Mapping[str, Any], name: str) -> Estimate:
+    """A figure of a row of `gaps`, with its interval."""
+    return Estimate(figures[name], figures[f"{name}_lower"], figures[f"{name}_upper"], LEVEL)
 
 
 def laboratory_text(study: Study) -> str:
     """A short table and what was found, for a terminal."""
     rows = [
-        ["rule", "J", "cost", "tracking", "trades", "above the best", ""],
-        ["", "bp/year", "bp/year", "bp/year", "/year", "%", ""],
+        ["rule", *LOSSES, "trades", "above the best", ""],
+        ["", *(METRICS["J"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
     ]
     for name, r in records(study).items():
-        over = f"{number(100.0 * r['relative'], 1)} {_bounds(r, 'relative', 100.0, 1)}" if name != OPTIMUM else ""
-        losses = [number(r[c]) for c in ("J", "cost", "tracking")]
+        over = _estimate(r, "relative").times(100.0).text(1) if name != OPTIMUM else ""
+        losses = [number(r[c]) for c in LOSSES]
         rows.append([name, *losses, number(r["events"], 1), over, r["verdict"]])
-    said = [lead(study), *findings(study)]
-    return f"{text_table(rows, left=1, words=True)}\n\n" + "\n".join(textwrap.fill(words, WIDTH) for words in said)
+    sentences = map(wrapped, [lead(study), *findings(study)])
+    return f"{text_table(rows, left=1, last_left=True)}\n\n" + "\n".join(sentences)
 
 
 # -- the page --------------------------------------------------------------------------------------------------------
@@ -198,13 +203,13 @@ def laboratory_text(study: Study) -> str:
 
 def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     """The whole page. run : what identifies the run, in words by name."""
-    problem, lab = study.problem, study.laboratory
+    market, lab = study.market, study.laboratory
     facts = {
-        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in problem.volatility])}, "
-        f"correlation {problem.correlation:g}, growth above cash {listed([percent(m) for m in problem.mean])}",
-        "Target": f"{listed([percent(w, 0) for w in problem.target])}, the rest cash",
-        "Costs": f"{1e4 * problem.cost:g} bp of notional a side, no tickets",
-        "Judged by": f"J at g = {problem.g:g}; decided each week, booked at the close that was seen",
+        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in market.volatility])}, "
+        f"correlation {market.correlation:g}, growth above cash {listed([percent(m) for m in market.mean])}",
+        "Target": f"{listed([percent(w, 0) for w in market.target])}, the rest cash",
+        "Costs": f"{1e4 * market.cost:g} bp of notional a side, no tickets",
+        "Judged by": f"J at g = {market.g:g}; decided each week, booked at the close that was seen",
         "Paths": f"{lab.paths:,} of {YEARS} years, after {WARM_UP} that count in nothing; seed {lab.seed}",
         **(run or {}),
     }

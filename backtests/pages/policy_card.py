@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backtests.evaluation.tables import ROWS, Row
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.picture import Picture
 from backtests.figures.policy.importance import importance_picture
 from backtests.figures.policy.learning import learning_picture
@@ -18,9 +19,9 @@ from backtests.figures.policy.regimes import regimes_picture
 from backtests.figures.policy.region import region_picture
 from backtests.figures.policy.seeds import seeds_picture
 from backtests.figures.policy.trades import trades_picture
-from backtests.learned.answers import outside
-from backtests.learned.optimality_gap import region_of, why_unknown
-from backtests.learned.results import SHEET, Found, loss, read_policies, with_gaps, write_results
+from backtests.learned.optimality_gap import region_of, why_no_optimum
+from backtests.learned.partial_dependence import distance_outside
+from backtests.learned.results import SHEET, SavedPolicies, loss, read_policies, with_optimality_gaps, write_results
 from backtests.pages.blocks import Block, figures_table, settings_text, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.policy_catalog import holds_words, learner_words, saw_words
@@ -29,18 +30,19 @@ from backtests.pages.universal_card import write_universal_card
 from backtests.wording import MINUS, counted, listed, number, percent
 from research.errors import DataError
 from research.learning import LearnedPolicy
+from research.learning.checksummed import CARD
 from research.learning.drift import Drift
 from research.learning.policy import read_card
-from research.learning.sealed import CARD
 from research.learning.universal.rule import FORMAT
 
 COLUMNS = (
-    Row("J_training", "loss, simulated training paths", "bp a year"),
-    Row("J", "loss, out of sample", "bp a year"),
-    *(ROWS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
+    METRICS["J_training"],
+    METRICS["J"].labelled("loss, out of sample"),
+    *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
 FEW = 3  # lines that a sentence names
+LEVEL = 0.95  # of the intervals in `results.json`
 IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
@@ -71,7 +73,7 @@ def write_card(folder: str | Path) -> Path:
                 f"the card in {found.folders[seed]} does not have {listed(missing)}, as those of a page must. Read its "
                 f"{CARD} itself, or train the policy again."
             )
-    found = with_gaps(found)
+    found = with_optimality_gaps(found)
     write_results(folder, found.results)
     name = folder.name if not folder.name.startswith("seed-") else f"{folder.parent.name}, {folder.name}"
     path = folder / SHEET
@@ -79,10 +81,10 @@ def write_card(folder: str | Path) -> Path:
     return path
 
 
-def policy_html(name: str, found: Found) -> str:
-    """The whole page of the policies of one name.  found : with their gaps, see `with_gaps`."""
-    card, results = found.cards[found.stands], found.results
-    policy = LearnedPolicy.load(found.folders[found.stands])
+def policy_html(name: str, found: SavedPolicies) -> str:
+    """The whole page of the policies of one name.  found : with their gaps, see `with_optimality_gaps`."""
+    card, results = found.cards[found.representative], found.results
+    policy = LearnedPolicy.load(found.folders[found.representative])
     drawn = policy_pictures(found, policy)
     return render(
         "policy.html.j2",
@@ -105,19 +107,19 @@ def policy_html(name: str, found: Found) -> str:
     )
 
 
-def policy_pictures(found: Found, policy: LearnedPolicy) -> dict[str, Picture]:
+def policy_pictures(found: SavedPolicies, policy: LearnedPolicy) -> dict[str, Picture]:
     """Those that can be drawn: learning, importance, trades, regimes, region, seeds."""
-    card = found.cards[found.stands]
+    card = found.cards[found.representative]
     worlds = card.get("observed", {}).get("importance_worlds", 0)
     drawn = {
-        "learning": learning_picture(found.cards, found.stands),
-        "importance": importance_picture(card.get("features", ()), found.stands, worlds),
+        "learning": learning_picture(found.cards, found.representative),
+        "importance": importance_picture(card.get("features", ()), found.representative, worlds),
         "seeds": seeds_picture(found.results) if "test" in found.results else None,
     }
     if policy.action == "bands":
         drawn |= {"trades": trades_picture(policy), "regimes": regimes_picture(policy)}
-        if len(policy.assets) == 2 and not why_unknown(card):
-            half, past = policy.scales.half_width[-1], partial(outside, policy)
+        if len(policy.assets) == 2 and not why_no_optimum(card):
+            half, past = policy.scales.half_width[-1], partial(distance_outside, policy)
             drawn["region"] = region_picture(policy.assets, half, past, region_of(policy), IN_THE_MEAN)
     return {name: picture for name, picture in drawn.items() if picture is not None}
 
@@ -125,7 +127,7 @@ def policy_pictures(found: Found, policy: LearnedPolicy) -> dict[str, Picture]:
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def _facts(card: Mapping[str, Any], found: Found) -> dict[str, str]:
+def _facts(card: Mapping[str, Any], found: SavedPolicies) -> dict[str, str]:
     objective, versions = card["objective"], card["versions"]
     costs = [sum(rates.values()) for rates in objective["costs_bps"].values()]
     low, high = f"{min(costs):g}", f"{max(costs):g}"
@@ -143,8 +145,8 @@ def _facts(card: Mapping[str, Any], found: Found) -> dict[str, str]:
     }
 
 
-def _lead(name: str, found: Found) -> str:
-    card = found.cards[found.stands]
+def _lead(name: str, found: SavedPolicies) -> str:
+    card = found.cards[found.representative]
     own, closed = loss(card), loss(card, "closed_form")
     lines = card["targets"][-1]["target"]
     held = holds_words(card) if len(lines) <= FEW else f"the target of {len(lines)} lines"
@@ -159,12 +161,12 @@ def _over(gap: float) -> str:
     return f"{percent(abs(gap))} {'above' if gap > 0.0 else 'below'}"
 
 
-def gap_words(found: Found) -> str:
+def gap_words(found: SavedPolicies) -> str:
     """How far it is above the optimum, or why that is not known."""
     optimum = found.results.get("optimum", {})
     if "unknown" in optimum:
         return f"How far it is above the best policy is not known: {optimum['unknown']}."
-    one = optimum.get("seeds", {}).get(str(found.stands))
+    one = optimum.get("seeds", {}).get(str(found.representative))
     if one is None:
         return ""
     return (
@@ -180,33 +182,33 @@ def _test_words(results: Mapping[str, Any]) -> str:
     test, one = results["test"], results["seeds"][str(results["stands"])]
     return (
         f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['J'])} bp a year "
-        f"[{number(one['J_lower'])}, {number(one['J_upper'])}]."
+        f"{Estimate(one['J'], one['J_lower'], one['J_upper'], LEVEL).interval()}."
     )
 
 
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _figures(found: Found) -> Block:
+def _figures(found: SavedPolicies) -> Block:
     test = found.results["test"]
-    who = "Every seed" if len(found.results["seeds"]) == len(found.cards) else f"Seed {found.stands} alone"
+    who = "Every seed" if len(found.results["seeds"]) == len(found.cards) else f"Seed {found.representative} alone"
     caption = (
         f"{who} out of sample, net of costs: {test['days']:,} days, {test['first']} to {test['last']}, market "
-        f"{test['market']}, data {test['fingerprint'][:16]}; seed {found.stands} is the selected (median) seed"
+        f"{test['market']}, data {test['fingerprint'][:16]}; seed {found.representative} is the selected (median) seed"
     )
     seeds = {
         str(seed): found.results["seeds"][str(seed)] for seed in found.cards if str(seed) in found.results["seeds"]
     }
-    return figures_table(caption, "seed", COLUMNS, seeds, chosen=str(found.stands))
+    return figures_table(caption, "seed", COLUMNS, seeds, chosen=str(found.representative))
 
 
-def _gaps(found: Found) -> Block | None:
+def _gaps(found: SavedPolicies) -> Block | None:
     seeds = found.results.get("optimum", {}).get("seeds")
     if not seeds:
         return None
     rows = [
         [seed, *(number(r[k], 3) for k in ("J", "optimum", "closed_form")),
-         f"{number(100.0 * r['gap'])} [{number(100.0 * r['lower'])}, {number(100.0 * r['upper'])}]"]
+         Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()]
         for seed, r in sorted(seeds.items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
     heads: list[str | tuple[str, str]] = [
@@ -214,7 +216,7 @@ def _gaps(found: Found) -> Block | None:
         ("above the optimum", "%"),
     ]  # fmt: skip
     caption = "On the same simulated paths, with 95 % bounds of the paired gap"
-    return table(caption, heads, rows, chosen=str(found.stands))
+    return table(caption, heads, rows, chosen=str(found.representative))
 
 
 def _lines(card: Mapping[str, Any]) -> Block:

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.evaluation.tables import text_table
-from backtests.learned.results import RESULTS, loss, seals_of
+from backtests.learned.results import RESULTS, checksums_of, loss
 from backtests.runs.folder import REPORTS, ROOT
+from backtests.text_tables import text_table
 from backtests.wording import listed, number, percent
 from research.errors import DataError
+from research.learning.checksummed import CARD
 from research.learning.policy import read_card
-from research.learning.sealed import CARD
 
 SHIPPED = ROOT / "data" / "policies"
-TAUGHT_BY = {"ppo": "PPO", "gradient": "the gradient"}
+LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
     "J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was made, "
     "else\nabove the closed-form bands in the same worlds."
@@ -47,7 +47,7 @@ def policies_text(folders: Iterable[Path]) -> str:
 
 def _grouped(rows: list[list[str]], groups: list[Path]) -> str:
     """A table with the folder of each group of rows above them: what the command takes to write their card."""
-    heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, words=True).splitlines()
+    heads, units, *lines = text_table([HEADS, UNITS, *rows], left=5, last_left=True).splitlines()
     shown = [heads, units]
     for k, line in enumerate(lines):
         if k == 0 or groups[k] != groups[k - 1]:
@@ -68,9 +68,9 @@ def holds_words(card: Mapping[str, Any]) -> str:
 
 
 def learner_words(card: Mapping[str, Any]) -> str:
-    """What taught it."""
-    by = card.get("settings", {}).get("by")
-    return TAUGHT_BY.get(by, by) if by else "–"
+    """The name of its learner."""
+    name = card.get("settings", {}).get("learner")
+    return LEARNER_NAMES.get(name, name) if name else "–"
 
 
 def saw_words(card: Mapping[str, Any]) -> str:
@@ -98,7 +98,7 @@ def _gap(folder: Path, card: Mapping[str, Any]) -> float | None:
     for place in (folder, folder.parent):
         try:
             found = json.loads((place / RESULTS).read_text(encoding="utf-8"))
-            if found["seals"] != seals_of(place):  # measured of others, which were saved here before
+            if found["seals"] != checksums_of(place):  # measured of others, which were saved here before
                 continue
             return float(found["optimum"]["seeds"][str(card.get("seed"))]["gap"])
         except (OSError, ValueError, KeyError, TypeError):

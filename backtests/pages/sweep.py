@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import Row
+from backtests.evaluation.metrics import METRICS, Column
 from backtests.figures.picture import Picture
 from backtests.figures.sweep.cost_tracking import plane
 from backtests.figures.sweep.heat import heat
@@ -23,7 +23,7 @@ from backtests.pages.blocks import Block, figures_table
 from backtests.pages.render import render
 from backtests.sweeps.analysis import frontier, grid, rank_range
 from backtests.sweeps.findings import Findings, facts
-from backtests.sweeps.labels import METRICS, at, conditions_words, in_order
+from backtests.sweeps.labels import at, conditions_words, in_order
 from backtests.sweeps.run import Sweep
 from backtests.sweeps.summary import own_conditions
 
@@ -40,6 +40,7 @@ MAPS = (
 )
 LAGGED = ("J", "tracking_error", "growth")
 STARTED = ("J", "growth")
+LABELS = {"J": "J"}  # of a column, where it is not the metric's own
 COLUMNS = ("J", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
 PICTURES = {
     **{f"map_{k}": f"map {k}" for k in range(1, len(MAPS) + 1)},
@@ -273,10 +274,13 @@ def best_table(found: Findings) -> Block:
         name = str(record["policy"])
         ends = rank.loc[name] if name in rank.index else {"best": float("nan"), "worst": float("nan")}
         records[name] = {str(k): v for k, v in record.items()} | {"first": ends["best"], "last": ends["worst"]}
-    shown = [replace(METRICS[key], label=METRICS[key].label.partition(", cost")[0]) for key in COLUMNS if key in rows]
+    shown: list[Column] = [METRICS[key].labelled(LABELS.get(key, METRICS[key].label)) for key in COLUMNS if key in rows]
     if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
         shown = [row for row in shown if row.key != "tracking_error_own"]
-    ends_shown = [Row("first", "Best rank", "anywhere", digits=0), Row("last", "Worst rank", "anywhere", digits=0)]
+    ends_shown = [
+        Column("first", "Best rank", "anywhere", digits=0),
+        Column("last", "Worst rank", "anywhere", digits=0),
+    ]
     looks = family_looks(found.families)
     styles = {str(r["policy"]): looks[r["family"]] for r in rows.to_dict("records")}
     return figures_table(
@@ -292,11 +296,12 @@ def best_table(found: Findings) -> Block:
 
 def bins_table(found: Findings) -> Block:
     """The metric of a sample by bins of band and cost: nothing of it is ranked."""
-    row = METRICS[found.metric]
-    shown = [Row("count", "Configurations", "", digits=0)]
+    metric = METRICS[found.metric]
     words = {"low": "lowest", "median": "median", "high": "highest"}
-    label = row.label.partition(",")[0]
-    shown += [replace(row, key=key, label=f"{label}, {word}") for key, word in words.items()]
+    shown = [
+        Column("count", "Configurations", "", digits=0),
+        *(replace(metric, key=key, label=f"{metric.name}, {word}") for key, word in words.items()),
+    ]
     records = {
         r["name"]: {str(k): v for k, v in r.items()} for r in binned(found.table, found.metric).to_dict("records")
     }

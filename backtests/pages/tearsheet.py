@@ -4,14 +4,14 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.tuning import thresholds_tried
 from backtests.engine.result import Backtest
-from backtests.evaluation.tables import backtest_figures, backtest_title, comparison_figures, csv_text, distinguished
+from backtests.evaluation.backtest_figures import backtest_figures, backtest_title, comparison_figures
+from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.costs import cost_table
 from backtests.figures.comparison.timeline import timeline
 from backtests.figures.comparison.weights import weights
@@ -20,6 +20,7 @@ from backtests.figures.picture import Picture
 from backtests.figures.styles import Look
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
+from backtests.runs.formats import csv_text, plain_json
 from research.errors import DataError
 from research.rules import Threshold
 from research.trading import TradeList
@@ -144,8 +145,8 @@ def sheet_numbers(
             for p in drawn
         },
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
+    numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
+    return numbers
 
 
 def _trade_numbers(trades: TradeList) -> dict[str, Any]:
@@ -155,19 +156,6 @@ def _trade_numbers(trades: TradeList) -> dict[str, Any]:
         "facts": trades.facts,
         **{name: frame.to_dict("records") for name, frame in tables.items()},
     }
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON types; a number that is none as null."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    return value if isinstance(value, bool | int | str | None) else str(value)
 
 
 # -- rendering -------------------------------------------------------------------------------------------------------

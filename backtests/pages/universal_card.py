@@ -13,18 +13,18 @@ import pandas as pd
 from backtests.figures.picture import Picture
 from backtests.figures.policy.learning import updates_picture
 from backtests.figures.policy.region import region_picture
-from backtests.laboratory.study import WORKED
+from backtests.laboratory.study import BASE_CASE
 from backtests.learned.results import SHEET, write_results
-from backtests.learned.universal_gap import CLOSED, gap, lines_in, median, problems
+from backtests.learned.universal_gap import CLOSED, gap, lines_in, median, simulated_markets
 from backtests.pages.blocks import Block, settings_text, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.render import render
 from backtests.wording import listed, number, percent
+from research.arrays import Array
 from research.learning.learners.threads import one_thread
 from research.learning.state import REACH
 from research.learning.universal.equivariant import answers
 from research.learning.universal.rule import Trained, load
-from research.market.market import Array
 from research.progress import bar
 
 MARKETS, PATHS = 40, 100  # that it is judged in
@@ -49,8 +49,8 @@ def write_universal_card(folder: Path) -> Path:
     """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
     path, policy = folder / SHEET, load(folder)
     found = judged(policy)
-    value, low, high = median(found["universal"])
-    above = {"gap": value, "lower": low, "upper": high, "worst": found["universal"].max()}
+    middle = median(found["universal"])
+    above = {"gap": middle.value, "lower": middle.lower, "upper": middle.upper, "worst": found["universal"].max()}
     above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
     write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
     path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
@@ -88,15 +88,15 @@ def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.Da
     with one_thread():
         rows = []
         with bar(markets, "judging", "markets") as done:
-            for k, problem in enumerate(problems(markets)):
-                rows.append({"lines": len(problem.target), "paths": paths, **gap(problem, policy, paths, k)})
+            for k, market in enumerate(simulated_markets(markets)):
+                rows.append({"lines": len(market.target), "paths": paths, **gap(market, policy, paths, k)})
                 done.update()
     return pd.DataFrame(rows)
 
 
 def worked_region(policy: Trained) -> Picture:
     """Where it holds in the worked market of the laboratory, over where holding is best."""
-    lines = lines_in(WORKED)
+    lines = lines_in(BASE_CASE)
 
     def outside(gaps: Array) -> Array:
         action = np.empty(gaps.shape)
@@ -104,8 +104,8 @@ def worked_region(policy: Trained) -> Picture:
         found: Array = (np.abs(gaps) - REACH**action * lines.half_width).max(axis=1)
         return found
 
-    said = f"The market is the laboratory's: two lines and cash, {1e4 * WORKED.cost:g} bp a side, weekly decisions."
-    return region_picture(("the first line", "the second line"), lines.half_width, outside, WORKED.region(), said)
+    said = f"The market is the laboratory's: two lines and cash, {1e4 * BASE_CASE.cost:g} bp a side, weekly decisions."
+    return region_picture(("the first line", "the second line"), lines.half_width, outside, BASE_CASE.region(), said)
 
 
 def _facts(card: Mapping[str, Any]) -> dict[str, str]:
@@ -120,10 +120,10 @@ def _facts(card: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _words(found: pd.DataFrame) -> str:
-    value, low, high = median(found["universal"])
+    above = median(found["universal"])
     return (
         f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
-        f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}] and "
+        f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}] and "
         f"{percent(found['universal'].max())} at worst; the closed-form bands, from which it starts, are "
         f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
     )
@@ -150,8 +150,7 @@ def _gaps(found: pd.DataFrame) -> Block:
 
 
 def _median(values: pd.Series) -> str:
-    value, low, high = (number(100.0 * x, 1) for x in median(values))
-    return f"{value} [{low}, {high}]"
+    return median(values).times(100.0).text(1)
 
 
 def _most(values: pd.Series) -> str:

@@ -7,7 +7,7 @@ the same measure.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY
-from backtests.evaluation.evidence import Word, holm
+from backtests.evaluation.estimates import Estimate, EstimateWithTest
+from backtests.evaluation.evidence import holm, verdict
+from backtests.evaluation.metrics import METRICS
 from backtests.real_markets.run_case import (
     BETTER_CALENDAR,
     CALENDARS,
@@ -23,7 +25,7 @@ from backtests.real_markets.run_case import (
     EXPOSURE,
     FAMILIES,
     LEARNERS,
-    UNTAUGHT,
+    UNTRAINED,
 )
 from backtests.real_markets.study import Study
 from backtests.wording import counted, listed, number, percent
@@ -31,32 +33,22 @@ from research.arguments import one_of, refuse
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
-YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTAUGHT)  # the last is where learners begin
-TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTAUGHT, CLOSED_FORM, "band to edge")
+YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is where learners begin
+TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
 LEVEL = 0.95
-MEASURES = {  # of differences: times, unit, and whether less is better
-    "trades": (1.0, "lines a year", True),
-    "turnover": (100.0, "% a year", True),
-    "tracking_error": (100.0, "% a year", True),
-    "sharpe": (1.0, "", False),
-    "max_drawdown": (100.0, "%", False),
-}
+MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics that are shown beside J
 
 
-@dataclass(frozen=True)
-class Mean:
-    """A mean over cases, its interval at 95 %, and the two-sided p of zero; of how many cases in how many windows."""
+@dataclass(frozen=True, kw_only=True)
+class ClusteredMean(EstimateWithTest):
+    """A mean over so many cases in so many windows, of which only the windows are independent."""
 
-    estimate: float
-    lower: float
-    upper: float
-    p: float
     cases: int
     windows: int
 
 
-def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
+def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     """The mean of `values` (N,), where only those of different `clusters` (N,) are independent.
 
     Its variance is G / (G - 1) x the sum over G clusters of (the sum of a cluster's residuals)^2 / N^2; the interval is
@@ -66,7 +58,7 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
     Raises : DataError for fewer than two clusters, and for values that are not finite.
 
     >>> found = clustered_mean([1.0, 3.0], [2013, 2016])
-    >>> found.estimate, round(found.lower, 3), round(found.upper, 3), round(found.p, 3)
+    >>> found.value, round(found.lower, 3), round(found.upper, 3), round(found.p, 3)
     (2.0, -10.706, 14.706, 0.295)
     """
     from scipy.stats import t as student
@@ -82,7 +74,7 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> Mean:
     error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
     mean, reach = float(x.mean()), float(student.ppf(0.5 + LEVEL / 2.0, degrees)) * error
     p = float(2.0 * student.sf(abs(mean) / error, degrees)) if error > 0.0 else float(mean == 0.0)
-    return Mean(mean, mean - reach, mean + reach, p, len(x), len(groups))
+    return ClusteredMean(mean, mean - reach, mean + reach, LEVEL, error, p=p, cases=len(x), windows=len(groups))
 
 
 # -- the yardsticks ----------------------------------------------------------------------------------------------------
@@ -160,7 +152,7 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
     """
     one_of("measure is", measure, MEASURES)
     table = _less(standing(study, multiple), over, measure)
-    return _judged(table, lower_is_better=MEASURES[measure][2], favour="difference", neutral=0.0)
+    return _judged(table, lower_is_better=METRICS[measure].lower_is_better, favour="difference", neutral=0.0)
 
 
 def exposure(study: Study) -> pd.DataFrame:
@@ -181,26 +173,28 @@ def exposure(study: Study) -> pd.DataFrame:
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
     """A row a rule: the mean of its `measure` less that of `over`, in the measure's unit, not judged yet."""
-    times = MEASURES[measure][0]
-    table = _compared(rows, over, measure, lambda own, other: times * (own - other))
+    factor = METRICS[measure].factor
+    table = _compared(rows, over, measure, lambda own, other: factor * (own - other))
     return table.rename(columns={"estimate": "difference"}).drop(columns="lower_in")
 
 
 def _compared(
     rows: pd.DataFrame, over: str, measure: str, compare: Callable[[pd.Series, pd.Series], ArrayLike]
 ) -> pd.DataFrame:
-    """A row a rule of `rows`, as `standing` gives them, that has cases of two windows with `over`: a `Mean`'s fields.
+    """A row a rule of `rows`, as `standing` gives them, that has cases of two windows with `over`.
 
-    And `lower_in`, the cases in which its measure is the lower one.  compare : of the measure and that of `over`, a
-    case each, what is averaged.
+    Columns: the mean's estimate, lower, upper and p; its cases and windows; and lower_in, the cases in which the rule
+    has the lower measure.
+    compare : of the measure and that of `over`, a case each, gives the numbers that are averaged.
     """
-    found = {
-        rule: asdict(clustered_mean(compare(pairs["own"], pairs["other"]), pairs["window"]))
-        | {"lower_in": int((pairs["own"] < pairs["other"]).sum())}
-        for rule, pairs in paired(rows, over, measure).items()
-        if _in_many(pairs["window"])
-    }
-    return pd.DataFrame.from_dict(found, orient="index", columns=[*(f.name for f in fields(Mean)), "lower_in"])
+    found = {}
+    for rule, pairs in paired(rows, over, measure).items():
+        if _in_many(pairs["window"]):
+            mean = clustered_mean(compare(pairs["own"], pairs["other"]), pairs["window"])
+            lower_in = int((pairs["own"] < pairs["other"]).sum())
+            found[rule] = (mean.value, mean.lower, mean.upper, mean.p, mean.cases, mean.windows, lower_in)
+    columns = ["estimate", "lower", "upper", "p", "cases", "windows", "lower_in"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 
 def _check_windows(study: Study) -> None:
@@ -220,14 +214,10 @@ def _judged(table: pd.DataFrame, *, lower_is_better: bool, favour: str, neutral:
     if table.empty:
         return table
     adjusted, below = holm(table["p"]), table[favour] < neutral
-    words = [_word(p, good) for p, good in zip(adjusted, below == lower_is_better, strict=True)]
+    words = [
+        verdict(p, is_better=good, level=LEVEL) for p, good in zip(adjusted, below == lower_is_better, strict=True)
+    ]
     return table.assign(p_holm=adjusted, verdict=words).astype({"cases": int, "windows": int})
-
-
-def _word(p: float, good: bool) -> Word:
-    if p > 1.0 - LEVEL:
-        return "cannot be told apart"
-    return "better" if good else "worse"
 
 
 def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
@@ -250,9 +240,7 @@ def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     if not tables:
         raise DataError(f"the study has no yardstick: none of {listed(YARDSTICKS)} was played. Ask for `exposure`.")
     said = {
-        f"J over {over}": table.apply(
-            lambda r: f"{r['ratio']:.2f} [{r['lower']:.2f}, {r['upper']:.2f}], {r['verdict']}", axis=1
-        )
+        f"J over {over}": table.apply(lambda r: f"{_estimate(r, 'ratio').text()}, {r['verdict']}", axis=1)
         for over, table in tables.items()
         if len(table)
     }
@@ -266,13 +254,13 @@ def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> 
     """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star."""
     _check_windows(study)
     columns = {}
-    for measure, (_, unit, _) in MEASURES.items():
-        table = differences(study, over, measure, multiple)
-        digits = 2 if measure in ("tracking_error", "sharpe") else 1
-        columns[f"{measure.replace('_', ' ')}{', ' * bool(unit)}{unit}"] = table.apply(
-            lambda r, digits=digits: (
-                f"{number(r['difference'], digits, signed=True)} [{number(r['lower'], digits)}, "
-                f"{number(r['upper'], digits)}]{'*' * (r['verdict'] != 'cannot be told apart')}"
+    for measure in MEASURES:
+        table, metric = differences(study, over, measure, multiple), METRICS[measure]
+        heading = ", ".join(filter(None, [measure.replace("_", " "), metric.counted_unit]))
+        columns[heading] = table.apply(
+            lambda r, digits=metric.digits: (
+                f"{_estimate(r, 'difference').text(digits, signed=True)}"
+                f"{'*' * (r['verdict'] != 'cannot be told apart')}"
             ),
             axis=1,
         )
@@ -304,9 +292,14 @@ def sentences(study: Study) -> list[str]:
     return found + [_exposed(row) for row in exposure(study).to_dict("records")]
 
 
+def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:
+    """The estimate of a row of `ratios` or `differences`, with its interval."""
+    return Estimate(row[name], row["lower"], row["upper"], LEVEL)
+
+
 def _exposed(row: Mapping[Any, Any]) -> str:
     """One comparison of the learned exposure with what holds as much."""
-    unit = MEASURES[row["measure"]][1]
+    unit = METRICS[row["measure"]].unit
     what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown (below zero is deeper)"}[row["measure"]]
     return (
         f"{EXPOSURE} less {row['over']} of the same mean: {what} {number(row['difference'], signed=True)}"

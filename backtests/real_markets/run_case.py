@@ -14,16 +14,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from backtests.audits.matched_exposure import matched
+from backtests.audits.matched_exposure import matched_rules
 from backtests.comparison.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.real_markets.cases import NAMED, Case, all_cases
-from backtests.runs.notebook import plain
+from backtests.runs.formats import plain_json
 from backtests.sweeps import Arena, Choices, threshold
 from research.accounting import Costs
 from research.allocation import Allocation
 from research.arguments import is_whole, one_of, refuse
-from research.learning import Learned, PPOSettings, Reward, Universal, train, untaught
+from research.learning import Learned, PPOSettings, Reward, Universal, train, untrained
 from research.market import Market
 from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
 
@@ -32,10 +32,10 @@ UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of 
 EXPOSURE = "learned exposure"
 LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
     "ppo": {},
-    "gradient": {"by": "gradient"},
-    "cross-entropy": {"by": "cross_entropy"},
-    "sac": {"by": "sac"},
-    "dqn": {"by": "dqn", "action": "hold_or_trade"},
+    "gradient": {"learner": "gradient"},
+    "cross-entropy": {"learner": "cross_entropy"},
+    "sac": {"learner": "sac"},
+    "dqn": {"learner": "dqn", "action": "hold_or_trade"},
     EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
 }
 EVERYWHERE = ("ppo",)  # trained in every case, and at all costs in the named ones, where alone the others are
@@ -50,7 +50,7 @@ FAMILIES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
-BETTER_CALENDAR, CLOSED_FORM, UNTAUGHT = "better calendar", "closed form", "nothing learned"
+BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "nothing learned"
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
@@ -110,7 +110,7 @@ def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
-        UNTAUGHT: untaught(Learned(held, steps=1, schedule="week"), *_learned_from(arena), lag=arena.lag),
+        UNTRAINED: untrained(Learned(held, steps=1, schedule="week"), *_learned_from(arena), lag=arena.lag),
         "universal": universal,
     }
     return {"never": Never(held), **calendars, **boxes}
@@ -141,7 +141,7 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
             trials += len(budget.seeds)
     market = arena.market
     test = market.dates[market.dates >= case.start]
-    return plain(
+    return plain_json(
         {
             "case": case.name,
             "weights": dict(case.weights),
@@ -201,7 +201,7 @@ def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, 
     played = backtest(
         arena.market, learned, arena.costs, start=arena.start, lag=arena.lag, periods_per_year=arena.periods_per_year
     )
-    rules = matched(played, arena.strategic)
+    rules = matched_rules(played, arena.strategic)
     figures = measured(arena, list(rules.values())) if rules else []
     return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
 

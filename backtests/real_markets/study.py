@@ -7,14 +7,12 @@ Files that were made from just that are done; any other is refused, and told is 
 import json
 import os
 import platform
-import signal
-import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,22 +21,20 @@ import pandas as pd
 
 from backtests.real_markets.cases import COST, LAG, PERIODS, Case, G, all_cases, case
 from backtests.real_markets.run_case import CALENDARS, EXPOSURE, FAMILIES, MULTIPLES, Budget, exposed_cases, play, spec
+from backtests.runs import tasks
 from backtests.runs.folder import ROOT, Run, code_version, write_json
-from backtests.sweeps.executors import RETRIES, check_code, connected, failure_explained
-from backtests.sweeps.store import identity, refuse_other
 from backtests.views import view
 from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.errors import ConfigError, DataError
 from research.learning.card import LIBRARIES
-from research.learning.sealed import seal_of
+from research.learning.checksummed import checksum_of
 from research.learning.universal.rule import FOLDER
 from research.progress import bar
 
 FIGURES, MANIFEST = "figures.parquet", "manifest.json"
 KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
 KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
-WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +123,7 @@ def study(
     Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from anything else.
     """
     budget, folder = budget or Budget(), None if folder is None else Path(folder)
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
+    tasks.check_workers(workers)
     if others := [one for one in cases if not isinstance(one, Case)]:
         refuse("a case is", others[0], "give a Case, as `case('funds-2-2016')` finds it.")
     with bar(len(cases), "reading markets", "cases", shown=progress) as told:
@@ -139,7 +134,7 @@ def study(
     found = {} if fresh or folder is None else finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
     with bar(len(cases), "study", "cases", done=len(found), shown=progress) as done:
-        for one, result in _played(left, budget, workers, executor):
+        for one, result in _results(left, budget, workers, executor):
             found[one] = {"made_from": origins[one], **result}
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -174,12 +169,12 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         "calendars": list(CALENDARS),
         "families": {name: repr(choices) for name, choices in FAMILIES.items()},
         "libraries": {name: version(name) for name in LIBRARIES},
-        "universal": seal_of(FOLDER),
+        "universal": checksum_of(FOLDER),
     }
     market = one.market
     settings = {"case": own, "study": common}
     run = Run("study", one.name, f"{market.dates[-1]:%Y-%m-%d}", settings, market.fingerprint)
-    return identity(run, {one.universe: market.fingerprint})
+    return tasks.identity(run, {one.universe: market.fingerprint})
 
 
 def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Case, dict[str, Any]]:
@@ -195,7 +190,7 @@ def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Ca
                 raise DataError(
                     f"{file} holds no result of a case: {error!r}. Delete it, and it is played anew."
                 ) from error
-            refuse_other(file, made, origin)
+            tasks.refuse_other(file, made, origin)
             found[one] = result
     return found
 
@@ -210,15 +205,13 @@ def run(
     """
     cases = [case(name) for name in names] or list(exposed_cases() if EXPOSURE in budget.steps else all_cases())
     if cluster:
-        with connected(cluster) as client:
+        with tasks.cluster(cluster) as (client, pool):
             if max(client.nthreads().values()) > 1:
                 raise ConfigError(
                     f"the workers at {cluster} have several threads, and learners share what is drawn by chance "
                     f"between threads. Start them with one each: dask worker {cluster} --nthreads 1 --nworkers 2"
                 )
-            pool = client.get_executor(retries=RETRIES, pure=False)
-            with failure_explained(client, cluster):
-                made = study(cases, folder, budget, executor=pool, fresh=fresh)
+            made = study(cases, folder, budget, executor=pool, fresh=fresh)
     else:
         made = study(cases, folder, budget, workers=workers, fresh=fresh)
     _together(folder, budget, made.manifest["made_from"]["code"]).save(folder)
@@ -235,59 +228,23 @@ def _together(folder: Path, budget: Budget, code: str) -> Study:
     return Study.of(found)
 
 
-# -- who plays -------------------------------------------------------------------------------------------------------
+# -- workers ---------------------------------------------------------------------------------------------------------
 
 
-def _played(
+def _results(
     cases: Sequence[Case], budget: Budget, workers: int, executor: Executor | None
 ) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Cases with their results, as they finish."""
+    run_there = partial(_run_there, budget, code_version())
     if executor is not None:
-        yield from _as_they_finish(executor, cases, budget)
+        yield from tasks.as_they_finish(lambda one: executor.submit(run_there, one), cases, len(cases))
     elif workers == 1 or len(cases) < 2:
         yield from ((one, play(one, budget)) for one in cases)
     else:
-        with _own_processes(workers) as pool:
-            yield from _as_they_finish(pool, cases, budget)
+        yield from tasks.in_processes(run_there, cases, workers)
 
 
-def _as_they_finish(pool: Executor, cases: Sequence[Case], budget: Budget) -> Iterator[tuple[Case, dict[str, Any]]]:
-    running: dict[Future[dict[str, Any]], Case] = {}
-    try:
-        running = {pool.submit(_play_there, one, budget, code_version()): one for one in cases}
-        for future in as_completed(running):
-            yield running[future], future.result()
-    finally:
-        for future in running:
-            future.cancel()
-
-
-def _play_there(one: Case, budget: Budget, code: str) -> dict[str, Any]:
-    check_code(code)
+def _run_there(budget: Budget, code: str, one: Case) -> dict[str, Any]:
+    """Run a case on a worker, whose code is that with which the study was begun."""
+    tasks.check_code(code)
     return play(one, budget)
-
-
-@contextmanager
-def _own_processes(workers: int) -> Iterator[Executor]:
-    """Processes that end with this one, even where it is killed."""
-    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
-
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=_belong_to, initargs=(os.getpid(),))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=True, kill_workers=True)
-        raise
-    pool.shutdown(wait=True)
-
-
-def _belong_to(parent: int) -> None:
-    """Leave interrupts to the first process, and end when it is gone."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH)
-        os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=watch, daemon=True).start()

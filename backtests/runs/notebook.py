@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from research.errors import ConfigError, DataError
 from research.progress import TOLD_IN, bar
@@ -158,14 +157,3 @@ def _followed(path: Path | None) -> Iterator[None]:
         finally:
             over.set()
             thread.join()
-
-
-def plain(value: Any) -> Any:
-    """`value` as plain JSON types: numpy numbers and arrays, timestamps and tuples converted."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return value if isinstance(value, bool | int | float | str | None) else str(value)

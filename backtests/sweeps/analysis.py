@@ -14,23 +14,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.sweeps.labels import (
     CALENDARS,
     CONDITIONS,
-    METRICS,
     at,
-    figure,
-    lower_is_better,
     policies,
     policy_axes,
     targets,
     today,
-    with_unit,
 )
 from backtests.wording import listed, number, percent
+from research.arrays import Array
 from research.errors import ConfigError
-
-Array = NDArray[np.float64]
 
 EULER = 0.5772156649015329
 BAND = (0.1, 0.9)  # quantiles between which a fan is filled
@@ -354,26 +350,25 @@ def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str
 
 def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
     """What the first day decides, in words. ladder : rows are starts, columns policies, the one in question first."""
-    own, label = str(ladder.columns[0]), METRICS[metric].label.partition(",")[0]
+    own, shown = str(ladder.columns[0]), METRICS[metric]
     row = spreads(ladder).T.to_dict()[own]
-    times = METRICS[metric].times
     if len(ladder) < FEW:
-        each = [figure(metric, v) for v in ladder[own].iloc[:-1]] + [with_unit(metric, ladder[own].iloc[-1])]
-        said = f"Started on each of {len(ladder)} days, the {label} of {own} is {listed(each)}."
+        each = [shown.text(v) for v in ladder[own].iloc[:-1]] + [shown.text_with_unit(ladder[own].iloc[-1])]
+        said = f"Started on each of {len(ladder)} days, the {shown.name} of {own} is {listed(each)}."
     else:
         said = (
-            f"Had {own} started on another of {len(ladder)} days, its {label} would have lain between "
-            f"{figure(metric, row['low'])} and {with_unit(metric, row['high'])} in {MOST} of cases."
+            f"Had {own} started on another of {len(ladder)} days, its {shown.name} would have lain between "
+            f"{shown.text(row['low'])} and {shown.text_with_unit(row['high'])} in {MOST} of cases."
         )
     if ladder.shape[1] < 2:
         return said
     sign = 1.0 if lower_is_better(metric) else -1.0
     second = str((sign * ladder.median().drop(own)).idxmin())
-    lead = times * sign * (ladder[second] - ladder[own])
+    lead = sign * (ladder[second] - ladder[own])
     ahead, middle = int((lead > 0.0).sum()), float(lead.median())
     least = "lowest" if lower_is_better(metric) else "highest"
     return (
         f"{said} It has the {least} of these at {wins(ladder, metric)[own]} of {len(ladder)} starts; {second}, the "
-        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {figure(metric, abs(middle) / times)} in the median, "
+        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {shown.text(abs(middle))} in the median, "
         f"and is behind at {ahead}."
     )

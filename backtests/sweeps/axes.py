@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
 from research.allocation import Allocation
 from research.arguments import is_number, is_whole, one_of, refuse
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.portfolio.document import did_you_mean
 from research.rules import Threshold, Within
 from research.rules.protocol import Schedule

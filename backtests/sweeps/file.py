@@ -1,4 +1,4 @@
-"""From a sweep's YAML file to its plan. Every error names the file, the key, the value found and how to mend it.
+"""From a sweep's YAML file to its plan. Every error names the file, the key, the value found and how to fix it.
 
     portfolio: ../portfolios/global_multi_asset.yaml       # relative to this file; or `portfolios:`, a list
     rules:
@@ -212,8 +212,8 @@ def _aim(document: Document, path: KeyPath, value: Any) -> float:
     if isinstance(value, str) and value in AIMS:
         return AIMS[value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        mend = "Give a fraction of the band from 0, the target, to 1, its edge; or target, or edge."
-        document.refuse(path, "not a destination", value, mend)
+        fix = "Give a fraction of the band from 0, the target, to 1, its edge; or target, or edge."
+        document.refuse(path, "not a destination", value, fix)
     return float(value)
 
 

@@ -8,21 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS, Metric, lower_is_better
 from backtests.sweeps.analysis import flips, ladder, leaders, levels, luck, luck_of_the_best, picked, shortlist, span_at
 from backtests.sweeps.labels import (
-    METRICS,
     at,
     axis_value,
     comparable,
     conditions_words,
     families,
-    figure,
     in_order,
-    lower_is_better,
     one_portfolio,
     policies,
     today,
-    with_unit,
 )
 from backtests.wording import NARROW_SPACE, counted, listed, number, percent
 from research.errors import ConfigError
@@ -122,9 +119,9 @@ class Findings:
     # -- words -------------------------------------------------------------------------------------------------------
 
     @property
-    def label(self) -> str:
-        """The metric's short name."""
-        return METRICS[self.metric].label.partition(",")[0]
+    def metric_record(self) -> Metric:
+        """The metric: what it is called, and how it is printed."""
+        return METRICS[self.metric]
 
     @cached_property
     def lead(self) -> str:
@@ -137,8 +134,8 @@ class Findings:
             )
         least = "lowest" if lower_is_better(self.metric) else "highest"
         return (
-            f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} {self.label}: "
-            f"{with_unit(self.metric, float(first[self.metric]))}, at {conditions_words(self.now)}."
+            f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} {self.metric_record.name}: "
+            f"{self.metric_record.text_with_unit(float(first[self.metric]))}, at {conditions_words(self.now)}."
         )
 
     @cached_property
@@ -146,7 +143,9 @@ class Findings:
         """The best of the other families, in a sentence, and of those with another target, in another."""
         if not self.common:
             return "Sweep the same policies at the same costs, lags and starts to compare them."
-        rest = [f"{r['policy']} {figure(self.metric, r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")]
+        rest = [
+            f"{r['policy']} {self.metric_record.text(r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")
+        ]
         said = f"The best of the other families: {listed(rest, most=TOLD)}" if rest else "No other family was tried"
         said = f"{said}. {self.valley}"
         first = self.best.iloc[0]
@@ -154,7 +153,7 @@ class Findings:
         others = self.best[(self.best[same] != first[same]).any(axis=1)] if same else self.best[:0]
         if len(others):
             first = others.iloc[0]
-            value = with_unit(self.metric, float(first[self.metric]))
+            value = self.metric_record.text_with_unit(float(first[self.metric]))
             said += (
                 f" With another target the best is {first['policy']}, {value}: it is"
                 " judged by the portfolio's own target, and drawn nowhere."
@@ -255,7 +254,7 @@ class Findings:
             found = picked(whole, self.metric)
             said.append(
                 f"Picked as the best of {found.policies} at one start, a policy ranks {number(found.rank, 1)} in the "
-                f"mean of the other {found.starts - 1}, {figure(self.metric, found.loss)} from the best there; "
+                f"mean of the other {found.starts - 1}, {self.metric_record.text(found.loss)} from the best there; "
                 f"{_would(found.distinct)}."
             )
         return said
@@ -291,7 +290,7 @@ class Findings:
             return f"{len(self.table):,} configurations, {count} policies, under no common condition"
         return (
             f"{len(self.table):,} configurations, {count} policies; {first['policy']}: "
-            f"{with_unit(self.metric, float(first[self.metric]))}"
+            f"{self.metric_record.text_with_unit(float(first[self.metric]))}"
         )
 
 

@@ -11,14 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import ROWS, Row
-from backtests.wording import NARROW_SPACE, listed, number
+from backtests.evaluation.metrics import METRICS
+from backtests.wording import NARROW_SPACE, listed
 from research.errors import ConfigError
 
-METRICS: Mapping[str, Row] = {key: row for key, row in ROWS.items() if key != "growth_gross"} | {
-    "nav": Row("nav", "Final wealth", "of 1 at the start", digits=3)
-}
-HIGHER = ("growth", "sharpe", "max_drawdown", "nav")  # is better; of the others, lower
 CONDITIONS = ("cost_multiple", "lag", "start")
 LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
 OWN = ("strategic", "fixed")  # allocations that need no name: the first of them that a table has
@@ -41,11 +37,6 @@ USUAL = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pr
 SINGLE = ("rule", "calendar", "band", "allocation")  # axes that make no family of their values, or always do
 HANDFUL = 8  # values of an axis that make families of their own; what has more was drawn
 DRAWN = ", drawn"  # ends the name of a family with such an axis
-
-
-def lower_is_better(metric: str) -> bool:
-    """Is a policy better where this metric is lower?"""
-    return metric not in HIGHER
 
 
 def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
@@ -253,16 +244,3 @@ def at(table: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
     if not kept.any():
         raise ConfigError(f"no configuration has {conditions_words(chosen)} together: choose others.")
     return table[kept]
-
-
-def figure(metric: str, value: float, *, signed: bool = False) -> str:
-    """A metric's value in its unit of display, without the unit."""
-    row = METRICS[metric]
-    return number(row.times * value, row.digits, signed=signed)
-
-
-def with_unit(metric: str, value: float) -> str:
-    """A metric's value with its unit."""
-    unit = METRICS[metric].unit
-    space = NARROW_SPACE if unit.startswith("%") else " "
-    return f"{figure(metric, value)}{space}{unit}".strip()

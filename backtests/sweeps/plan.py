@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from research.accounting import Policy
 from research.allocation import Allocation
 from research.arguments import day, floats, is_number, is_whole, refuse
+from research.arrays import Array, frozen
 from research.errors import ConfigError
 from research.market import Past
-from research.market.market import Array, frozen
 from research.portfolio.policies import allocation_key, rule_key
 from research.rules import GroupThreshold, NoTradeRegion, Rule, RuleTraits, Threshold
 from research.rules.protocol import held_by, short_name, traits
@@ -318,11 +318,11 @@ def _each(name: str, values: list[Any]) -> list[Any]:
     return [made[value] for value in values]
 
 
-def _whole_numbers(subject: str, given: Any, mend: str) -> NDArray[np.int64]:
-    numbers = given if isinstance(given, np.ndarray) and given.dtype.kind == "i" else floats(subject, given, mend)
+def _whole_numbers(subject: str, given: Any, fix: str) -> NDArray[np.int64]:
+    numbers = given if isinstance(given, np.ndarray) and given.dtype.kind == "i" else floats(subject, given, fix)
     whole = np.asarray(numbers, dtype=np.int64)
     if (whole != numbers).any():
-        refuse(subject, given, mend)
+        refuse(subject, given, fix)
     return whole
 
 

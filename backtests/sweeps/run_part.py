@@ -11,8 +11,8 @@ from backtests.engine.run import backtest
 from backtests.sweeps.plan import Configuration, Part
 from backtests.sweeps.setup import Arena, Stage
 from research.accounting import Costs, Policy
+from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
-from research.market.market import Array
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import compiled_rule, fitted_until
 

@@ -15,22 +15,19 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtests.runs.folder import Run, write_json
+from backtests.runs.tasks import identity, refuse_other
 from backtests.sweeps.plan import Part
 from research.errors import ConfigError, DataError
 
 RUN, LOCK = "run.json", ".lock"
-EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
-SHOWN = 6  # of the settings that differ
 
 
 @contextmanager
@@ -79,40 +76,6 @@ def discard(folder: Path) -> None:
     """Delete the folder of a finished sweep, which the caller holds. It stays where another got in meanwhile."""
     clear(folder)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
-    """What results are made from, as it reads back from JSON."""
-    versions = {name: version(name) for name in EXACT}
-    facts = {"kind": run.kind, "settings": run.settings, "data": dict(data), "code": run.code, "versions": versions}
-    read_back: dict[str, Any] = json.loads(json.dumps(facts))
-    return read_back
-
-
-def refuse_other(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise ConfigError, naming what differs, unless results were made from what is wanted."""
-    differ = list(_differences(found, wanted))
-    if differ:
-        told = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
-        more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
-        raise ConfigError(
-            f"{folder} holds results that were made from something else: {'; '.join(told)}{more}. Go back to what they "
-            "were made from to finish them, or delete it (`--fresh` does) to begin anew."
-        )
-
-
-def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted key, value, value) of each place where nested mappings differ."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*was, *now]):
-            yield from _differences(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
-    elif was != now:
-        yield path, was, now
-
-
-def _short(value: Any) -> str:
-    text = "absent" if value is None else json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 # -- chunks ----------------------------------------------------------------------------------------------------------

@@ -7,31 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.tables import warnings_text
+from backtests.evaluation.metrics import METRICS
 from backtests.sweeps.labels import comparable, further_words, policy_axes, today
 from backtests.sweeps.plan import AXES, Part
 from backtests.sweeps.setup import Arena, Stage
 from backtests.sweeps.table import best_first
+from backtests.text_tables import text_table, warnings_text
 from research.market.notes import warnings_in
 
 BEST = 8
-FIGURES = {  # column: (heading, unit, factor, digits)
-    "J": ("J", "bp/year", 1.0, 2),
-    "cost": ("cost", "bp/year", 1.0, 2),
-    "tracking_error": ("tracking", "%/year", 100.0, 2),
-    "growth": ("growth", "%/year", 100.0, 2),
-    "sharpe": ("Sharpe", "", 1.0, 2),
-    "max_drawdown": ("drawdown", "%", 100.0, 1),
-    "turnover": ("turnover", "%/year", 100.0, 1),
-    "trades": ("lines", "/year", 1.0, 1),
-}
-
-
-UNDER = {  # conditions as columns, where rows differ in them
-    "cost_multiple": ("costs", "×", 1.0, 2),
-    "lag": ("lag", "sessions", 1.0, 0),
-    "start": ("start", "", 1.0, 0),
-}
+KEY_FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
 def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
@@ -53,12 +38,12 @@ def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) ->
         if now is None:
             said = f"No ranking on {portfolio}: under no costs, lag and start were half of the policies played."
             text += ["", f"{said}\nThe lowest J, each under its own, net of costs:"]
-            text += ["", _columns(part.head(rows), {**UNDER, **FIGURES})]
+            text += ["", _table(part.head(rows), with_conditions=True)]
             continue
         text += ["", f"The lowest J on {portfolio} ({_words(now)}), net of costs:"]
         if now != own:
             text[-1] += f"\n(the portfolio's own, {_words(own)}, were not played, or by too few policies)"
-        text += ["", _columns(part.head(rows), FIGURES)]
+        text += ["", _table(part.head(rows))]
     return "\n".join(text) + warnings_text(data_warnings(made))
 
 
@@ -151,18 +136,16 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
     return words + further_words(row, further)
 
 
-def _columns(rows: pd.DataFrame, columns: Mapping[str, tuple[str, str, float, int]]) -> str:
-    """Rows as aligned text, with a heading and its units."""
-    body = [["", "configuration", *(heading for heading, *_ in columns.values())]]
-    body.append(["", "", *(unit for _, unit, *_ in columns.values())])
+def _table(rows: pd.DataFrame, *, with_conditions: bool = False) -> str:
+    """Rows as aligned text, with headings and units.  with_conditions : with those of each row."""
+    metrics = [METRICS[key] for key in KEY_FIGURES]
+    cells = [
+        ["", "configuration", *["costs", "lag", "start"] * with_conditions, *(metric.narrow for metric in metrics)],
+        ["", "", *["×", "sessions", ""] * with_conditions, *(metric.narrow_unit for metric in metrics)],
+    ]
     further = policy_axes(rows)
     for row in ({str(name): value for name, value in each.items()} for each in rows.to_dict("records")):
-        figures = [
-            f"{row[key]:%Y-%m-%d}" if key == "start" else f"{row[key] * factor:.{digits}f}".replace("-", "−")
-            for key, (_, _, factor, digits) in columns.items()
-        ]
-        body.append([policy_name(row, further), str(row["configuration"]), *figures])
-    widths = [max(len(line[k]) for line in body) for k in range(len(body[0]))]
-    first, *others = widths
-    lines = ([line[0].ljust(first), *map(str.rjust, line[1:], others)] for line in body)
-    return "\n".join("  ".join(cells).rstrip() for cells in lines)
+        conditions = [f"{row['cost_multiple']:.2f}", f"{row['lag']:.0f}", f"{row['start']:%Y-%m-%d}"] * with_conditions
+        figures = [metric.cell(row) for metric in metrics]
+        cells.append([policy_name(row, further), str(row["configuration"]), *conditions, *figures])
+    return text_table(cells, left=1, width=None)

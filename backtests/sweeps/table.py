@@ -8,14 +8,13 @@ import pandas as pd
 import pyarrow as pa
 
 from backtests.batch.streaming_metrics import CVAR, METRICS
+from backtests.evaluation.metrics import lower_is_better
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import metrics, play_one
 from backtests.sweeps.setup import Stage
 from research.arguments import is_whole, one_of, refuse
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
-
-HIGHER = ("growth", "sharpe", "max_drawdown", "nav")  # are better where they are higher; all others lower
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
     """The rows in order of a metric, the best first; of equals, the lower number."""
     if by not in table:
         raise ConfigError(f"the sweep has no {by!r}: it has {', '.join(m for m in (*METRICS, CVAR) if m in table)}.")
-    sign = -1.0 if by in HIGHER else 1.0
+    sign = 1.0 if lower_is_better(by) else -1.0
     return table.iloc[np.lexsort((table["configuration"], sign * table[by].to_numpy()))]
 
 

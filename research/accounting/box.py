@@ -5,8 +5,8 @@ A *box* is (lower, upper) per line and for cash, fractions of NAV.
 
 import numpy as np
 
+from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 
 DUST = 1e-14  # fraction of NAV below which a sum of weights is rounding
 

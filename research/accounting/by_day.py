@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from research.accounting.impact import Impact
+from research.arrays import Array
 from research.errors import DataError
 from research.market import Market
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
-from research.market.market import Array
 
 
 class Panel(NamedTuple):

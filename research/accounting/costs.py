@@ -11,9 +11,9 @@ from research.accounting.by_day import known_from, on_each_day, panels_of, refus
 from research.accounting.impact import Impact
 from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.arguments import floats, is_number, is_whole, one_of, refuse
+from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
 from research.market import Market
-from research.market.market import Array, frozen
 
 COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
 CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are
@@ -249,10 +249,10 @@ class Costs:
 
 def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     """(n,) fractions of notional, from basis points. Raises ConfigError."""
-    mend = f"give basis points, one number for all lines or {n}, one a line."
-    each = floats(subject, bps, mend)
+    fix = f"give basis points, one number for all lines or {n}, one a line."
+    each = floats(subject, bps, fix)
     if each.shape not in ((), (1,), (n,)):
-        refuse(subject, bps, mend)
+        refuse(subject, bps, fix)
     return np.broadcast_to(each * BPS, (n,))
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from research.arguments import day, is_number, is_whole, one_of, refuse
+from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume
-from research.market.market import Array, frozen
 
 Use = Literal["rebalance", "cash"]
 Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the day, or in cash until the next trade

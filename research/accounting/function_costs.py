@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from research.accounting.costs import BPS, Costs
 from research.arguments import floats
+from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Market, Past
-from research.market.market import Array
 
 LARGEST = 0.5  # fraction of the notional: what takes half of it or more is a mistake of unit
 
@@ -45,15 +45,15 @@ def costs_from_function(market: Market, function: Callable[[Past], Any], *, comm
 
 def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
     """(n,) what the function gave for row t of the market. Raises ConfigError."""
-    n, mend = len(market.assets), "Return a fraction of the notional, such as 0.0001: one number, or one for each line."
+    n, fix = len(market.assets), "Return a fraction of the notional, such as 0.0001: one number, or one for each line."
     try:
         each = floats("cost is", found, "")
     except ConfigError as error:
-        raise ConfigError(f"cost of {name} on {market.days[t]} is {found!r:.200}. {mend}") from error
+        raise ConfigError(f"cost of {name} on {market.days[t]} is {found!r:.200}. {fix}") from error
     if each.shape not in ((), (1,), (n,)):
         raise ConfigError(
             f"cost of {name} on {market.days[t]} has shape {each.shape}, and the market {n} lines, "
-            f"{', '.join(market.assets)}. {mend}"
+            f"{', '.join(market.assets)}. {fix}"
         )
     each = np.broadcast_to(each, (n,))
     bad = ~((each >= 0.0) & (each < LARGEST)) & ~np.isnan(each)
@@ -61,6 +61,6 @@ def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
         line = int(np.argmax(bad))
         raise ConfigError(
             f"cost of {name} for {market.assets[line]} on {market.days[t]} is {each[line]:g}, or "
-            f"{each[line] / BPS:,.0f} bps: it is at least 0 and less than {LARGEST:g} of the notional. {mend}"
+            f"{each[line] / BPS:,.0f} bps: it is at least 0 and less than {LARGEST:g} of the notional. {fix}"
         )
     return each

@@ -26,10 +26,10 @@ class Impact:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        subject, mend = "coefficient of impact is", "give a number that is at least 0, or one a line."
-        each = floats(subject, self.coefficient, mend)
+        subject, fix = "coefficient of impact is", "give a number that is at least 0, or one a line."
+        each = floats(subject, self.coefficient, fix)
         if each.ndim > 1 or not (np.isfinite(each) & (each >= 0.0)).all():
-            refuse(subject, self.coefficient, mend)
+            refuse(subject, self.coefficient, fix)
         object.__setattr__(self, "coefficient", tuple(each.tolist()) if each.ndim else float(each))
         if not (is_number(self.exponent) and 1.0 < self.exponent <= 3.0):
             refuse("exponent of impact is", self.exponent, "it is more than 1 and at most 3.")

@@ -17,8 +17,8 @@ import numpy as np
 from research.accounting.box import nearest
 from research.accounting.settling import BOOKED, NOTHING_MOVED, REFUSED, charge, gain, levy, sell_lots, settle
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
+from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 
 __all__ = [
     "BOOKED",

@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
+from research.arrays import Array
 from research.compiled import inlined, lean
-from research.market.market import Array
 
 EMPTY = 1e-12  # fraction of NAV: where no more is left beside the lines that are kept, these hold all wealth
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from research.market.market import Array
+from research.arrays import Array
 
 YEAR = 365.0  # days
 AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in

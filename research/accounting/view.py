@@ -8,8 +8,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from research.accounting.costs import Costs
+from research.arrays import Array, Mask
 from research.errors import PolicyError
-from research.market.market import Array, Mask, Past
+from research.market.market import Past
 
 CASH = -1  # the number of the cash line in a `Why`
 TOLERANCE = 1e-6  # of NAV: a gap that exceeds its limit by less is rounding, and no reason to trade

@@ -1,4 +1,4 @@
-"""What to hold: target weights from the past, on a schedule; blind to today's holdings and to what trading costs."""
+"""Target weights from the past, computed on a schedule; blind to today's holdings and to trading costs."""
 
 from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
 from research.allocation.estimated import InverseVolatility, MinimumVariance

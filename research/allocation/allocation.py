@@ -1,7 +1,7 @@
-"""What an allocation is, and the path of targets that it gives a market.
+"""The protocol of allocations, and the path of targets that an allocation gives on a market.
 
-A target depends on the past alone, not on holdings, rule or cost: so an allocation is asked on the days of its schedule
-only, and its path is computed once and handed to every policy that uses it.
+A target depends on the past alone, not on holdings, rule or cost. An allocation is therefore computed on the days of
+its schedule only, and its path is computed once for every policy that uses it.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
-from research.market.market import Array, Mask, frozen
 
 Unlisted = Literal["pro_rata", "cash"]
-Rows = NDArray[np.int64]
 
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
@@ -27,24 +25,23 @@ FIVE_DECIMALS = 5e-6  # a line: what rounding its weight to five decimals, as Py
 
 @runtime_checkable
 class Allocation(Protocol):
-    """What to hold.
+    """Gives target weights.
 
-    A target may miss a sum of 1 by what rounding to five decimals leaves: `target_path` then scales it to 1.
-
-    schedule : when it is asked: "listing", only when the set of listed lines changes; or "day", "week", "month",
-             "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves the market,
-             for the target in force would hold what is gone.
-    window : returns that it needs; 0 for none.
+    schedule : when a target is computed: "listing", only when the set of listed lines changes; or "day", "week",
+               "month", "quarter" or "year", at the last scheduled session of each, and on the day that a line leaves
+               the market, since the target in force would hold it.
+    window : number of returns that it needs; 0 for none.
+    A target may miss a sum of 1 by rounding to five decimals; `target_path` then scales it to 1.
     """
 
     @property
     def schedule(self) -> str:
-        """When it is asked."""
+        """When a target is computed."""
         ...
 
     @property
     def window(self) -> int:
-        """Returns that it needs."""
+        """Number of returns that it needs."""
         ...
 
     def target(self, past: Past) -> Array:
@@ -54,16 +51,16 @@ class Allocation(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TargetPath:
-    """The targets that an allocation gave a market, and which of them is in force at the close of each day.
+    """The targets that an allocation gave on a market, and which of them is in force at the close of each day.
 
     assets     : n names.
     rows       : (K, n) targets in the order in which they were computed, fraction of NAV; cash is the rest.
-    row        : (T,) which of them is in force at each close, -1 before the first.
-    seen       : (K,) market row of the last date that each of them saw.
+    row        : (T,) index of the target in force at each close, -1 before the first.
+    seen       : (K,) market row of the last date that each target used.
     allocation : what gave them, as it prints itself.
-    rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where none
-                 was scaled.
-    Raises     : PolicyError when a target is in force before the last date that it saw.
+    rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
+                 none was scaled.
+    Raises     : PolicyError when a target is in force before the last date that it used.
     """
 
     assets: tuple[str, ...]
@@ -87,11 +84,14 @@ class TargetPath:
             )
 
     def opened(self, first: int) -> "TargetPath":
-        """The path of a portfolio that opens at the close of row `first`: no target is in force before."""
+        """The path of a portfolio that starts at the close of row `first`: no target is in force before."""
         return replace(self, row=np.where(np.arange(len(self.row)) < first, -1, self.row))
 
     def at(self, t: int) -> Array:
-        """(n,) the target in force at the close of market row `t`. Raises PolicyError before the first one."""
+        """(n,) the target in force at the close of market row `t`, fraction of NAV.
+
+        Raises PolicyError before the first one.
+        """
         if not 0 <= t < len(self.row) or self.row[t] < 0:
             first = "none" if not len(self.seen) else f"row {self.seen[0]}"
             raise PolicyError(
@@ -101,7 +101,7 @@ class TargetPath:
         return self.rows[self.row[t]]
 
     def __repr__(self) -> str:
-        """One line: whose targets, how many, and the market rows that they are in force for."""
+        """One line: the allocation, the number of targets, and the market rows on which they are in force."""
         span = f"row {self.seen[0]} to {len(self.row) - 1}" if len(self.seen) else "no row"
         scaled = f"; sums rounded to five decimals, up to {self.rounded:.5f} off, scaled to 1" if self.rounded else ""
         return (
@@ -110,14 +110,17 @@ class TargetPath:
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:
-    """The path of targets of `allocation` on `market`, asked on the days of its schedule only.
+    """The path of targets of `allocation` on `market`, computed on the days of its schedule only.
 
-    start   : first row at whose close a target is needed. The one in force there is that of the last day of the
-              schedule up to it. If no line had a complete window then, the allocation is asked at `start`.
-    Returns : a TargetPath; a target computed at row t is in force from the close of t on. A target whose weights sum to
-              1 but for rounding to five decimals, 5e-6 a line at most (PyPortfolioOpt's `clean_weights` sums to
-              0.99999 or 1.00001), is divided by its sum, and `TargetPath.rounded` says by how much it was off: the
-              difference is neither leverage nor a target for cash.
+    allocation : what to hold.
+    market  : T days of n lines.
+    start   : first row at whose close a target is needed. The target of the last day of the schedule up to it is in
+              force there; earlier days are skipped. If no line had a complete window then, a target is computed at
+              `start`.
+    Returns : a TargetPath; a target computed at row t is in force from the close of t on. Weights that sum to 1 but
+              for rounding to five decimals, at most 5e-6 a line (PyPortfolioOpt's `clean_weights` sums to 0.99999 or
+              1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
+              neither leverage nor a target for cash.
     Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown schedule or a `start`
               outside the market; PolicyError for a target that is not n finite numbers.
     """
@@ -128,7 +131,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
             f"{sessions - 1}. Choose a row inside."
         )
     complete = check_history(allocation, market, start)
-    dates = _refit_rows(allocation, market)
+    dates = _schedule_rows(allocation, market)
     before = dates[dates <= start][-1:]
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
@@ -139,7 +142,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
 
 
 def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
-    """(T,) does a line that is listed at each close have the whole window?
+    """(T,) whether a line that is listed at each close has a complete window.
 
     Raises : DataError when none has it at row `start`.
     """
@@ -150,13 +153,15 @@ def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
 
 
 def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], how: Unlisted = "pro_rata") -> Array:
-    """The same target when some lines are not listed, not yet or no more: spread over the others, or left in cash.
+    """The target of listed lines only: weights of unlisted lines are spread over the others, or left in cash.
 
-    weights     : (n,) fraction of NAV.      listed : (n,) bool.      asset_class : n names.
-    how         : "pro_rata": the target of a line that is not listed goes to the listed lines of its class that have
-                  one, in proportion to its size, or, where the class has none, to those of the whole portfolio; where
-                  nothing is listed it stays in cash. "cash": it stays in cash.
-    Returns     : (n,) fraction of NAV, zero for every line that is not listed.
+    weights     : (n,) fraction of NAV.
+    listed      : (n,) whether each line is listed.
+    asset_class : n names.
+    how         : "pro_rata": the weight of an unlisted line goes to the listed lines of its class with a target, in
+                  proportion to their size; where the class has none, to those of the whole portfolio; where nothing is
+                  listed, to cash. "cash": it stays in cash.
+    Returns     : (n,) fraction of NAV, zero for every unlisted line.
     Raises      : ConfigError for another `how`.
 
     >>> spread_unlisted(np.array([0.6, 0.2, 0.2]), np.array([True, True, False]), ["equity", "bond", "bond"]).tolist()
@@ -177,7 +182,7 @@ def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], ho
 
 
 def check_unlisted(owner: str, how: str) -> None:
-    """Raise ConfigError unless `how` is one of the ways in which a line that is not listed is treated."""
+    """Raise ConfigError unless `how` is "pro_rata" or "cash"."""
     if how not in UNLISTED:
         raise ConfigError(f"unlisted of {owner} is {how!r}. Use one of {', '.join(UNLISTED)}.")
 
@@ -191,8 +196,8 @@ def _scaled(rows: Array) -> tuple[Array, float]:
     return whole, float(off[rounded].max(initial=0.0))
 
 
-def _refit_rows(allocation: Allocation, market: Market) -> Rows:
-    """Rows at whose close the allocation is due to be asked; for "listing" the first row is one."""
+def _schedule_rows(allocation: Allocation, market: Market) -> Rows:
+    """Rows of the days of the schedule; for "listing" the first row is one."""
     if allocation.schedule == LISTING:
         return np.union1d(0, market.listings)
     if allocation.schedule not in EVERY:
@@ -204,7 +209,7 @@ def _refit_rows(allocation: Allocation, market: Market) -> Rows:
 
 
 def _complete(allocation: Allocation, market: Market) -> Mask:
-    """(T,) does a line that is listed at that close have the whole window?"""
+    """(T,) whether a line that is listed at each close has a complete window."""
     complete, window = np.ones(len(market.dates), dtype=bool), allocation.window
     if window > 0:
         complete[:window] = False
@@ -213,19 +218,19 @@ def _complete(allocation: Allocation, market: Market) -> Mask:
 
 
 def _too_short(allocation: Allocation, market: Market, start: int, complete: Mask) -> DataError:
-    """What is known at `start`, and the first row after it with a whole window, if there is one."""
+    """The error for a history that is too short, with the first later row that has a complete window."""
     known = max(start - int(np.argmax(market.listed.any(axis=1))), 0)
     ready = start + int(np.argmax(complete[start:]))
-    mend = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
+    fix = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
     return DataError(
         f"market {market.name!r} is too short for {allocation!r}: it needs {allocation.window} returns on "
-        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {mend}or "
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {fix}or "
         "give the market a longer history."
     )
 
 
 def _checked(target: Array, allocation: Allocation, past: Past) -> Array:
-    """The target as n finite numbers, or a PolicyError with the worst offender."""
+    """The target as n finite numbers. Raises PolicyError and names the worst weight."""
     target = np.array(target, dtype=np.float64)  # a copy: an allocation may hand out the same array again
     if target.shape != (len(past.assets),):
         raise PolicyError(

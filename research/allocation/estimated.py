@@ -1,4 +1,4 @@
-"""Targets estimated from a window of returns, by closed form or by PyPortfolioOpt; and the window they share.
+"""Targets estimated from a window of returns, in closed form or by PyPortfolioOpt; and their common window.
 
 A line enters an estimate once its whole window is known, whether or not it can be traded that day, and stays until it
 is delisted: no pairwise moments, no dropped rows.
@@ -10,10 +10,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
 from research.market.calendars import EVERY
-from research.market.market import Array
 
 Every = Literal["day", "week", "month", "quarter", "year"]
 
@@ -25,8 +25,9 @@ STILL = 1e-12  # returns that differ by less are one number with rounding noise,
 class InverseVolatility:
     """Weights in inverse proportion to volatility: equal risk contributions where all correlations are equal.
 
-    window : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary.
+    window : number of returns, at least 2.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source : Maillard, Roncalli, Teiletche (2010), The Properties of Equally Weighted Risk Contribution Portfolios.
     """
 
@@ -50,8 +51,9 @@ class InverseVolatility:
 class MinimumVariance:
     """The long-only weights of least variance, on a Ledoit-Wolf covariance (PyPortfolioOpt, shrunk to equal variances).
 
-    window : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary.
+    window : number of returns, at least 2.
+    schedule : "day", "week", "month", "quarter" or "year".
+    Raises : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source : Ledoit, Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices; solved by
              PyPortfolioOpt with Clarabel, to 1e-8 in the weights.
     """
@@ -106,7 +108,10 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
 
 
 def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
-    """(n,) the `weights` (k,) of the columns `lines` (k,) among all lines of the market; zero for the others."""
+    """(n,) weights (k,), fraction of NAV, of the columns `lines` (k,) among all lines of the market.
+
+    Zero for the others.
+    """
     target = np.zeros(len(past.assets))
     target[lines] = weights
     return target

@@ -1,7 +1,7 @@
-"""How much of a portfolio to hold, the rest in cash: always the same share, or less when it is volatile.
+"""Exposures that wrap any allocation, with the rest in cash: a constant share, or a volatility target.
 
-They wrap any allocation. Whoever claims to have reduced a drawdown by going to cash is held against them: most of such
-a reduction is only less exposure (`backtests.audits.matched_exposure`).
+They are also the benchmarks of a policy that goes to cash: most of a smaller drawdown is only less exposure
+(`backtests.audits.matched_exposure`).
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,18 @@ from typing import ClassVar
 from research.allocation.allocation import Allocation
 from research.allocation.estimated import STILL, Every, check_estimate
 from research.arguments import check_positive, refuse
+from research.arrays import Array
 from research.errors import DataError
 from research.market import Past
-from research.market.market import Array
 
 
 @dataclass(frozen=True)
 class ConstantExposure:
-    """Always the same share of another allocation's target; the rest is cash.
+    """A constant share of another allocation's target; the rest is cash.
 
-    exposure : 0.6 holds six tenths of each weight; from 0 to 1.
+    allocation : the portfolio.
+    exposure   : share of each weight to hold, 0 to 1.
+    Raises     : ConfigError for a share outside 0 to 1.
     """
 
     allocation: Allocation
@@ -34,31 +36,34 @@ class ConstantExposure:
 
     @property
     def schedule(self) -> str:
-        """When the other one is asked."""
+        """When the portfolio's allocation computes a target."""
         return self.allocation.schedule
 
     @property
     def window(self) -> int:
-        """Returns that the other one needs."""
+        """Number of returns that the portfolio's allocation needs."""
         return self.allocation.window
 
     def target(self, past: Past) -> Array:
-        """(n,) its share of the other's weights."""
+        """(n,) weights of the portfolio, fraction of NAV, times the share."""
         return self.exposure * self.allocation.target(past)
 
 
 @dataclass(frozen=True)
 class VolatilityTarget:
-    """As much of another allocation's target as has this volatility, by its own last returns; the rest is cash.
+    """Another allocation's target, scaled to a volatility that is estimated from its last returns; the rest is cash.
 
-    volatility : a year, such as 0.10.  most : share of the target, at the most; 1 borrows nothing.
-    lookback : returns of which the volatility is taken, each with the weights of today; a line without so many counts
-               as if it moved with the others.
-    schedule : "day", "week", "month", "quarter" or "year".
-    Raises : ConfigError for settings outside these; when asked, DataError where the target did not move, or no line
-             of it has its whole window.
-    Source : Moreira and Muir (2017), Volatility-Managed Portfolios, Journal of Finance 72(4); with volatility, as desks
-             do, in place of variance, and a limit on exposure.
+    allocation : the portfolio.
+    volatility : a year, such as 0.10.
+    lookback   : number of returns in the estimate, with the weights of today; a line without so many counts as if it
+                 moved with the others.
+    schedule   : "day", "week", "month", "quarter" or "year".
+    most       : maximum share of the target; 1 borrows nothing.
+    periods_per_year : returns a year.
+    Raises : ConfigError for settings outside these; on its schedule, DataError where the target did not move, or none
+             of its lines has a complete window.
+    Source : Moreira and Muir (2017), Volatility-Managed Portfolios, Journal of Finance 72(4); with volatility, as
+             desks do, in place of variance, and a limit on exposure.
     """
 
     allocation: Allocation
@@ -78,11 +83,14 @@ class VolatilityTarget:
 
     @property
     def window(self) -> int:
-        """Returns that it or the other one needs, whichever are more."""
+        """Number of returns that it or the portfolio's allocation needs, whichever is more."""
         return max(self.lookback, self.allocation.window)
 
     def target(self, past: Past) -> Array:
-        """(n,) the other's weights, all by one factor."""
+        """(n,) weights of the portfolio, fraction of NAV, all times one factor.
+
+        Raises : DataError where the target did not move, or none of its lines has a complete window.
+        """
         weights = self.allocation.target(past)
         known = (weights != 0.0) & past.complete(self.lookback)
         if not known.any():

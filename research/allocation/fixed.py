@@ -1,4 +1,4 @@
-"""Targets that are given and not estimated: they change only when a line is listed or leaves."""
+"""Targets that are given and not estimated: they change only when a line is listed or delisted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
+from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Past
-from research.market.market import Array
 
 
 @dataclass(frozen=True)
 class FixedWeights:
-    """The same weights at every date; what is meant for a line not listed goes to the others, or to cash.
+    """Constant weights; the weight of an unlisted line goes to the others, or to cash.
 
-    weights  : name -> fraction of NAV, where a line that is not named has none; or n fractions in the market's order.
-               Cash is the rest. Kept as a tuple: pairs in the order of the names, or the fractions.
+    weights  : name -> fraction of NAV, zero for a line that is not named; or n fractions in the market's order. Cash
+               is the rest. Stored as a tuple: pairs in the order of the names, or the fractions.
     unlisted : "pro_rata" or "cash", see `spread_unlisted`.
-    Raises   : ConfigError for a weight that is not a finite number or a name given twice; when asked, for a name that
-               the market does not know or another number of weights than it has lines.
+    Raises   : ConfigError for a weight that is not a finite number or a name given twice; on a refit, for a name that
+               the market does not have or another number of weights than it has lines.
     """
 
     weights: Mapping[str, float] | tuple[float, ...] | tuple[tuple[str, float], ...]
@@ -36,7 +36,7 @@ class FixedWeights:
         check_unlisted("FixedWeights", self.unlisted)
 
     def target(self, past: Past) -> Array:
-        """(n,) the weights in the market's order, with those of lines not listed on the last date spread."""
+        """(n,) the weights in the market's order, fraction of NAV, with those of unlisted lines spread."""
         return spread_unlisted(self._in_order(past.assets), past.listed[-1], past.asset_class, self.unlisted)
 
     def _in_order(self, assets: tuple[str, ...]) -> Array:
@@ -59,7 +59,7 @@ class FixedWeights:
 
 @dataclass(frozen=True)
 class EqualWeights:
-    """1/n for each of n lines; what is meant for a line not listed goes to the others, or to cash.
+    """1/n for each of n lines; the weight of an unlisted line goes to the others, or to cash.
 
     unlisted : "pro_rata" or "cash", see `spread_unlisted`.
     Raises   : ConfigError for another `unlisted`.
@@ -76,7 +76,7 @@ class EqualWeights:
         check_unlisted("EqualWeights", self.unlisted)
 
     def target(self, past: Past) -> Array:
-        """(n,) equal weights, with those of lines not listed on the last date spread."""
+        """(n,) equal weights, fraction of NAV, with those of unlisted lines spread."""
         lines = len(past.assets)
         return spread_unlisted(np.full(lines, 1.0 / lines), past.listed[-1], past.asset_class, self.unlisted)
 

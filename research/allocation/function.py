@@ -9,9 +9,9 @@ import pandas as pd
 
 from research.allocation.estimated import Every, check_estimate, complete_returns, placed
 from research.arguments import floats
+from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Past
-from research.market.market import Array
 
 Weights = Mapping[str, float] | pd.Series | Array
 FORMS = "a mapping or a Series by name, or one number a column"

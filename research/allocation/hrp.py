@@ -1,14 +1,14 @@
-"""Hierarchical risk parity: put lines in an order in which neighbours are alike, then share out risk half by half.
+"""Hierarchical risk parity: order lines so that neighbours are similar, then split risk by recursive bisection.
 
-Three steps (Lopez de Prado 2016): cluster the lines by the distance d = sqrt((1 - rho) / 2) of their correlations; list
-the leaves of the tree; halve the list again and again, each half taking weight in inverse proportion to its variance.
-The halves are cut by *position*, so weights depend on the list, and two choices in it differ from source to source:
+Three steps (Lopez de Prado 2016): cluster the lines by the distance d = sqrt((1 - rho) / 2) of their correlations;
+list the leaves of the tree; halve the list repeatedly, where each half takes weight in inverse proportion to its
+variance. The halves are cut by *position*, so weights depend on the list, and sources differ in two choices:
 
 - What is clustered. The paper takes the Euclidean distance between the *columns* of d (`distance="columns"`);
   PyPortfolioOpt, Riskfolio-Lib and skfolio take d itself (`distance="correlation"`, the default).
 - Which of its two children each node lists first. The paper and PyPortfolioOpt list them as the linkage numbers them
-  (`order="pypfopt"`), which depends on the order of the columns. Riskfolio-Lib and skfolio take the listing whose
-  neighbours are closest in sum (Bar-Joseph et al. 2001; `order="optimal"`, the default), which does not.
+  (`order="pypfopt"`), which depends on the order of the columns. Riskfolio-Lib and skfolio choose the list with the
+  least sum of distances between neighbours (Bar-Joseph et al. 2001; `order="optimal"`, the default), which does not.
 
 So `HRP(linkage=...)` gives the weights of Riskfolio-Lib and of skfolio with that linkage, `HRP(order="pypfopt")` those
 of PyPortfolioOpt, and `HRP(distance="columns", order="pypfopt")` those of the paper.
@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.allocation.estimated import Every, check_estimate, complete_returns, placed
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
-from research.market.market import Array
 
 Linkage = Literal["single", "complete", "average", "weighted", "ward"]
 Distance = Literal["correlation", "columns"]
@@ -38,11 +38,12 @@ ORDERS = ("optimal", "pypfopt")
 class HRP:
     """Hierarchical risk parity on the sample covariance of a window of returns.
 
-    window   : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
+    window   : number of returns, at least 2.
+    schedule : "day", "week", "month", "quarter" or "year".
     linkage  : "single" (the paper's), "complete", "average", "weighted" or "ward".
     distance : "correlation" (the libraries') or "columns" (the paper's).
-    order    : "optimal", blind to the order of columns, or "pypfopt", which is not.
-    Raises   : ConfigError for settings outside these; when asked, DataError for a line whose returns do not vary.
+    order    : "optimal", which does not depend on the order of columns, or "pypfopt", which does.
+    Raises   : ConfigError for settings outside these; on its schedule, DataError for a line whose returns do not vary.
     Source   : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample.
     """
 
@@ -75,16 +76,19 @@ class HRP:
 def hrp_weights(
     cov: Array, linkage: Linkage = "single", distance: Distance = "correlation", order: Order = "optimal"
 ) -> Array:
-    """Hierarchical risk parity weights (n,) of a covariance: positive, and one in sum.
+    """Hierarchical risk parity weights (n,) of a covariance: positive, with sum one.
 
-    cov     : (n, n) covariance of returns, in any unit: scaling it moves nothing.
-    order   : with "optimal", columns are taken by increasing variance first, which decides between equal distances; the
-              weights do not depend on the order of columns, unless two of them tie in variance and in distance as well.
-    Returns : (n,) fraction of the amount allocated. Equal to inverse variance where the covariance is diagonal.
-    Raises  : DataError for a covariance that is not square, finite and symmetric, or a variance that is not positive;
-              ConfigError for an unknown choice.
-    Source  : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample; `distance` and
-              `order` as the module says.
+    cov      : (n, n) covariance of returns, in any unit: scaling changes nothing.
+    linkage  : "single", "complete", "average", "weighted" or "ward".
+    distance : "correlation" or "columns", as the module says.
+    order    : with "optimal", columns are first sorted by variance, which decides between equal distances; weights do
+               not depend on the order of columns, unless two of them tie in variance and in distance too. Else
+               "pypfopt".
+    Returns  : (n,) fraction of the amount allocated; inverse variance where the covariance is diagonal.
+    Raises   : DataError for a covariance that is not square, finite and symmetric, or a variance that is not positive;
+               ConfigError for an unknown choice.
+    Source   : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample; `distance` and
+               `order` as the module says.
 
     >>> hrp_weights(np.diag([0.01, 0.04])).round(12).tolist()
     [0.8, 0.2]
@@ -100,7 +104,7 @@ def hrp_weights(
 
 
 def _leaves(cov: Array, linkage: Linkage, distance: Distance, order: Order) -> NDArray[np.int64]:
-    """The leaves of the linkage tree from left to right: columns of `cov` with like ones beside each other."""
+    """The leaves of the linkage tree from left to right: columns of `cov` with similar ones next to each other."""
     if len(cov) == 1:
         return np.zeros(1, dtype=np.int64)
     from scipy.cluster import hierarchy

@@ -1,24 +1,26 @@
-"""How much of a portfolio to hold, by how probable turbulence is: the rest waits in cash."""
+"""Exposure by the probability of a calm regime: the rest of the portfolio is cash."""
 
 from dataclasses import dataclass
 
 from research.allocation.allocation import Allocation
 from research.allocation.estimated import Every
 from research.arguments import one_of
+from research.arrays import Array
 from research.errors import PolicyError
 from research.forecast import Regimes, history
 from research.market import Past
 from research.market.calendars import EVERY
-from research.market.market import Array
 
 
 @dataclass(frozen=True)
 class RegimeExposure:
-    """Another allocation's target, times the probability that today is calm, as known today; the rest is cash.
+    """Another allocation's target times today's filtered probability of calm; the rest is cash.
 
-    regimes : of one line of the market, fitted before.
+    allocation : the portfolio to hold when calm.
+    regimes : fitted before, to one line of the market.
     schedule : "day", "week", "month", "quarter" or "year".
-    Raises  : ConfigError for another schedule; when asked, PolicyError on a date that the regimes were fitted after.
+    Raises  : ConfigError for another schedule; on its schedule, PolicyError on a date before the end of the regimes'
+              fit.
     Source  : Ang and Bekaert (2004), How Regimes Affect Asset Allocation, Financial Analysts Journal 60(2): their
               switch between stocks and cash, by degrees.
     """
@@ -33,11 +35,14 @@ class RegimeExposure:
 
     @property
     def window(self) -> int:
-        """Returns that the other one needs."""
+        """Number of returns that the portfolio's allocation needs."""
         return self.allocation.window
 
     def target(self, past: Past) -> Array:
-        """(n,) the other's weights, all by one factor."""
+        """(n,) weights of the portfolio, fraction of NAV, times the probability of calm.
+
+        Raises : PolicyError on a date before the end of the regimes' fit.
+        """
         if past.date < self.regimes.seen:
             raise PolicyError(
                 f"regimes of {self.regimes.line} were fitted on days up to {self.regimes.seen:%Y-%m-%d}, and are asked "

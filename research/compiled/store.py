@@ -15,7 +15,7 @@ import uuid
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import llvmlite
 import numba
@@ -23,9 +23,10 @@ from numba.core import sigutils
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
-from research.compiled.content import EditedSince, content, signature_text
+from research.compiled.content import EditedSince, content, name_of, signature_text
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
@@ -53,7 +54,12 @@ def folders() -> tuple[list[Path], list[Path]]:
 
 
 class KernelStore(_Cache):  # type: ignore[misc]
-    """The kept code of one kernel, as numba asks for it."""
+    """The kept code of one kernel, as numba asks for it.
+
+    used : names of the files of which this process had code, by the name of their kernel.
+    """
+
+    used: ClassVar[dict[str, set[str]]] = {}
 
     def __init__(self, kernel: Dispatcher) -> None:
         self.kernel = kernel
@@ -87,6 +93,7 @@ class KernelStore(_Cache):  # type: ignore[misc]
                     (folder / name).unlink()
                 continue
             keep(kept, name, code)
+            self._note(name)
             return found
         return None
 
@@ -100,13 +107,22 @@ class KernelStore(_Cache):  # type: ignore[misc]
             return
         kept, _ = folders()
         keep(kept, name, dumps(data._reduce()))
+        self._note(name)
         prune(kept)
+
+    def _note(self, name: str) -> None:
+        self.used.setdefault(name_of(self.kernel.py_func), set()).add(name)
 
     def _name(self, sig: Any, codegen: Any) -> str:
         arguments, _ = sigutils.normalize_signature(sig)
         parts = content(self.kernel), signature_text(arguments), codegen.magic_tuple(), VERSIONS
         function = self.kernel.py_func
         return f"{function.__module__}.{function.__qualname__}-{sha256(repr(parts).encode()).hexdigest()[:32]}"
+
+
+def processor() -> str:
+    """The processor that code is compiled for, and the versions of what compiles it."""
+    return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
 
 
 def keep(where: list[Path], name: str, code: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is known on a date of what comes after it: regimes, so far."""
+"""Forecasts as known on a date: so far the probability of a turbulent regime."""
 
 from research.forecast.regimes import Regimes, fit_regimes, history
 

@@ -1,7 +1,7 @@
-"""Calm and turbulent days of one line: how probable turbulence is, as known on each day, and as known afterwards.
+"""A two-regime model of one line's returns, calm and turbulent, with filtered and smoothed probabilities.
 
-The two are not the same number. On a day it is uncertain whether a large move begins a turbulent month or stands alone;
-a year later it is not. Only `filtered` may be traded on.
+Filtered probabilities use the returns up to each day; smoothed ones use later returns too. On the day of a large move
+nobody knows whether it starts a turbulent month; a year later everybody does. Only `filtered` may be traded on.
 """
 
 import warnings
@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from research.arguments import is_number, refuse
+from research.arrays import Array
 from research.errors import DataError
 from research.market import Past
-from research.market.market import Array
 
 FEWEST = 250  # returns, below which the rare regime is hardly met
 FARTHEST = 700.0  # log of the largest odds that one day may give: beyond it a float overflows
@@ -24,12 +24,12 @@ FARTHEST = 700.0  # log of the largest odds that one day may give: beyond it a f
 
 @dataclass(frozen=True)
 class Regimes:
-    """A law of two regimes, calm and turbulent: normal returns each, and a Markov chain that moves once a day.
+    """A regime model: normal returns in a calm and in a turbulent regime, and a Markov chain with daily steps.
 
-    line       : whose returns.
+    line       : the line of the returns.
     means, deviations : of a day's simple return, fraction; calm first.
-    stays      : probability that a calm day follows a calm one, and a turbulent day a turbulent one.
-    seen       : the last date that the numbers were fitted on.
+    stays      : probability of staying in the calm regime from one day to the next, and in the turbulent one.
+    seen       : the last date of the fit.
     Raises     : ConfigError for deviations that are not positive and rising, and for a probability outside (0, 1).
     Source     : Hamilton (1989), A New Approach to the Economic Analysis of Nonstationary Time Series and the Business
                  Cycle, Econometrica 57(2).
@@ -54,20 +54,21 @@ class Regimes:
 
     @property
     def share(self) -> float:
-        """Share of turbulent days in the long run, and the probability of one before anything is known."""
+        """Stationary probability of turbulence, which is also the probability before the first return."""
         leaves_calm, leaves_turbulent = 1.0 - self.stays[0], 1.0 - self.stays[1]
         return leaves_calm / (leaves_calm + leaves_turbulent)
 
     def summary(self) -> pd.DataFrame:
-        """A row a regime: mean and deviation of a day's return, per cent, and how many days it lasts in the mean."""
+        """A row a regime: mean and standard deviation of a day's return, per cent, and its mean duration in days."""
         lasts = [1.0 / (1.0 - stay) for stay in self.stays]
         percents = {f"{name}, % a day": 100.0 * np.array(getattr(self, f"{name}s")) for name in ("mean", "deviation")}
         return pd.DataFrame({**percents, "lasts, days": lasts}, index=["calm", "turbulent"])
 
     def filtered(self, returns: ArrayLike) -> Array:
-        """(T,) probability that each day was turbulent, by the `returns` (T,) up to and including it.
+        """(T,) probability that each day was turbulent, from simple `returns` (T,), fraction, up to and including that
+        day.
 
-        Source : Hamilton (1994), Time Series Analysis, equations 22.4.5 and 22.4.6, from the long run's share.
+        Source : Hamilton (1994), Time Series Analysis, equations 22.4.5 and 22.4.6, from the stationary probability.
 
         >>> law = Regimes("A", (0.0, 0.0), (0.01, 0.03), (0.99, 0.95), pd.Timestamp("2020-01-02"))
         >>> law.filtered([0.0, 0.05, -0.04, 0.0]).round(2).tolist()
@@ -82,9 +83,9 @@ class Regimes:
         return np.fromiter(accumulate(odds, after, initial=first), dtype=float)
 
     def smoothed_knowing_the_future(self, returns: ArrayLike) -> Array:
-        """(T,) probability that each day was turbulent, by all of `returns` (T,), those after it too.
+        """(T,) probability that each day was turbulent, from all simple `returns` (T,), fraction, later ones too.
 
-        It serves to look back. A policy that trades on it trades on what nobody knew.
+        For looking back only: a policy that trades on it uses the future.
         Source : Kim (1994), Dynamic Linear Models with Markov-Switching, Journal of Econometrics 60, as in Hamilton
                  (1994), equation 22.4.14.
         """
@@ -103,7 +104,7 @@ class Regimes:
         return (1.0 - self.stays[0]) * (1.0 - today) + self.stays[1] * today
 
     def _odds(self, returns: ArrayLike) -> Iterator[float]:
-        """How much less likely each return is on a turbulent day than on a calm one."""
+        """The likelihood of each return in the calm regime over that in the turbulent one."""
         values = np.asarray(returns, dtype=float)
         if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
             raise DataError(
@@ -118,10 +119,10 @@ class Regimes:
 
 
 def fit_regimes(past: Past, line: str) -> Regimes:
-    """The regimes of a line's returns up to today, by maximum likelihood (statsmodels' MarkovRegression).
+    """The regime model of a line's returns up to today, by maximum likelihood (statsmodels' MarkovRegression).
 
-    A halt counts as a day without a move.
-    Raises : DataError for an unknown line, for fewer than 250 returns, and where no two regimes are found.
+    A halt counts as a day with a return of zero.
+    Raises : DataError for an unknown line, for fewer than 250 returns, and where the fit finds no two regimes.
     """
     returns = history(past, line)
     where = f"of {line} up to {past.date:%Y-%m-%d}"
@@ -159,7 +160,10 @@ def fit_regimes(past: Past, line: str) -> Regimes:
 
 
 def history(past: Past, line: str) -> Array:
-    """(k,) simple returns of a line, from the day after its listing to today. Raises DataError for an unknown line."""
+    """(k,) simple returns of a line, fraction, from the day after its listing to today.
+
+    Raises : DataError for an unknown line.
+    """
     if line not in past.assets:
         raise DataError(f"unknown line {line!r}: the market has {', '.join(past.assets)}. Correct the name.")
     i = past.assets.index(line)
@@ -168,5 +172,5 @@ def history(past: Past, line: str) -> Array:
 
 
 def _updated(expected: float, odd: float) -> float:
-    """Bayes: from the expected probability of turbulence to that after a return `odd` times less likely under it."""
+    """Bayes' rule: the probability of turbulence after a return, from that before it and the odds of the return."""
     return expected / (expected + (1.0 - expected) * odd)

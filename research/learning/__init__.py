@@ -1,4 +1,4 @@
-"""The same decision, learned: in resampled worlds where money moves by the accounting step, and kept with a card."""
+"""Learned rebalancing rules: trained in simulated paths with the accounting's own costs, saved with a model card."""
 
 from research.learning.learners.settings import (
     CrossEntropySettings,
@@ -10,7 +10,7 @@ from research.learning.learners.settings import (
 from research.learning.policy import LearnedPolicy
 from research.learning.rewards import Reward
 from research.learning.settings import Learned
-from research.learning.training import Training, train, untaught
+from research.learning.training import Training, train, untrained
 from research.learning.universal import Universal
 from research.learning.variation import Variation
 
@@ -27,5 +27,5 @@ __all__ = [
     "Universal",
     "Variation",
     "train",
-    "untaught",
+    "untrained",
 ]

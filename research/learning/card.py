@@ -1,20 +1,20 @@
-"""What a learned policy says of itself: what it saw, how it was trained, what it was worth there. Plain JSON values."""
+"""The model card of a learned policy as plain JSON values: training data, settings, and its loss in simulated paths."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from research.arrays import Array
 from research.learning.drift import lengths, observed
 from research.learning.importance import WORLDS, importance
-from research.learning.rollouts import Answer, answer_of
+from research.learning.rollouts import ActionFunction, action_function
 from research.learning.settings import Learned
-from research.learning.state import SHARED, Standard
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
-from research.market.market import Array
 
 if TYPE_CHECKING:
-    from research.learning.learners.lesson import Lesson
+    from research.learning.learners.learning_curve import SeedResult
 
 LIBRARIES = ("numpy", "stable-baselines3", "torch")
 
@@ -23,13 +23,22 @@ def card(
     spec: Learned,
     days: TrainingDays,
     seed: int,
-    lesson: "Lesson",
-    standard: Standard,
+    result: "SeedResult",
+    standard: FeatureScaling,
     reward_scale: float,
     references: dict[str, list[float]],
 ) -> dict[str, Any]:
-    """The card of one seed. references : name -> J of another rule for each target, bp of NAV a year."""
-    market, answer = days.market, answer_of(lesson.net, standard)
+    """The model card of one seed.
+
+    spec         : settings of the training.
+    days         : the training days.
+    seed         : of the training.
+    result       : what the seed learned.
+    standard     : how features are scaled.
+    reward_scale : factor of every reward.
+    references   : by name, J of another rule for each target, bp of NAV a year.
+    """
+    market, answer = days.market, action_function(result.net, standard)
     return {
         "saw": {
             "market": market.name,
@@ -52,22 +61,22 @@ def card(
         "action": spec.action,
         "settings": spec.settings(),
         "seed": seed,
-        "steps": lesson.steps,
+        "steps": result.steps,
         **_features(days, answer, standard),
         "long_run_volatility": days.scales.volatility * float(np.sqrt(days.periods_per_year)),
-        "targets": [_target(days, k, {"learned": lesson.losses, **references}) for k in range(len(days.share))],
-        "curve": [{"steps": steps, "J": loss} for steps, loss in lesson.curve],
+        "targets": [_target(days, k, {"learned": result.losses, **references}) for k in range(len(days.share))],
+        "curve": [{"steps": steps, "J": loss} for steps, loss in result.curve],
         "versions": versions(),
     }
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that training depends on."""
+    """By name, the versions of the libraries on which a training depends."""
     return {library: version(library) for library in LIBRARIES}
 
 
-def _features(days: TrainingDays, answer: Answer, standard: Standard) -> dict[str, Any]:
-    """What it sees: how each feature is standardised, its distribution in training worlds, and what it is worth."""
+def _features(days: TrainingDays, answer: ActionFunction, standard: FeatureScaling) -> dict[str, Any]:
+    """Each feature's scaling, its distribution in simulated paths, and its importance."""
     names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]
     seen, decisions = observed(days, answer)
     worth = importance(days, answer, len(names))
@@ -88,7 +97,7 @@ def _features(days: TrainingDays, answer: Answer, standard: Standard) -> dict[st
 
 
 def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[str, Any]:
-    """What was measured for one set of lines, and J in bp of NAV a year in worlds that hold them."""
+    """One target: what was measured on its training days, and J in its simulated paths, bp of NAV a year."""
     market, scales = days.market, days.scales
     rows = slice(days.first_row[k], days.stop_row[k])
     excess = (market.returns[rows] - market.cash[rows, None]).mean(axis=0)

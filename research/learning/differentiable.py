@@ -1,10 +1,11 @@
-"""The accounting step as torch differentiates it: the kernels decide, and torch repeats their arithmetic.
+"""The self-financing step in torch: compiled kernels decide, and torch repeats their arithmetic with gradients.
 
-Where a line stands is decided by the compiled kernels: left alone, at a bound, moved with others, bought or sold. Given
-that, the step is smooth, and torch repeats it and takes its gradient. So the values are those of the accounting, and
-the gradients exact but on the kinks themselves. torch is imported here: import this module where it is used.
+The kernels decide for each asset whether it is held, moved to a bound, or moved with others, and the sign of its
+trade.
+Given that, the step is smooth, and torch differentiates it: values are those of the accounting, and gradients are
+    exact except on the kinks. torch is imported here: import this module only where it is used.
 
-Costs are proportional, every line can trade, and a box holds its target, so that it can always be met.
+Costs are proportional, every asset can trade, and a box holds its target, so that it can always be met.
 """
 
 from typing import NamedTuple
@@ -17,9 +18,9 @@ from torch import Tensor
 from research.accounting.box import DUST, nearest
 from research.accounting.kernel import REFUSED, settle
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array
 from research.compiled import compiled
 from research.learning.worlds import no_root
-from research.market.market import Array
 
 STAYS, LOWER, UPPER, LEVEL = range(4)  # where the nearest point puts a line: left alone, at a bound, moved with others
 
@@ -36,7 +37,7 @@ class Holdings(NamedTuple):
         return self.lines.sum(dim=1) + self.cash
 
     def earn(self, returns: Tensor, cash: Tensor) -> "Holdings":
-        """The same units a day later, after simple returns (W, n) of the lines and (W,) of cash."""
+        """The same units a day later, after simple returns (W, n) of the assets and (W,) of cash, fraction."""
         return Holdings(self.lines * (1.0 + returns), self.cash * (1.0 + cash))
 
 
@@ -50,11 +51,15 @@ class Boxes(NamedTuple):
 
 
 def step(held: Holdings, boxes: Boxes, target: Array, tariff: Tariff) -> tuple[Holdings, Tensor]:
-    """Bring every portfolio to the nearest point of its box, and pay for it; gives holdings, and cost over NAV (W,).
+    """Trade every portfolio to the nearest point of its box, and pay the costs.
 
-    target : (W, n).  tariff : proportional; row w of its rates is that of portfolio w, or its only row that of all.
-    Raises : PolicyError for a trade whose costs would take more than the lines that trade are worth.
-    Source: `research.accounting.box.nearest` and `research.accounting.settling`, line by line.
+    held    : lines (W, n) and cash (W,), currency.
+    boxes   : bounds, fraction of NAV.
+    target  : (W, n) fraction of NAV.
+    tariff  : proportional costs; row w for portfolio w, or a single row for all.
+    Returns : the holdings after it, and (W,) cost over NAV.
+    Raises  : PolicyError for a trade whose costs exceed the value of the assets traded.
+    Source  : `research.accounting.box.nearest` and `research.accounting.settling`, line by line.
     """
     side, sign, binding = _sides(held, boxes, target, tariff)
     rates = torch.from_numpy(np.broadcast_to(tariff.total, sign.shape).copy())

@@ -1,9 +1,8 @@
-"""Is a market like the one that a policy learned in? What it sees there, held against what it saw in training worlds.
+"""Feature drift: does a policy see a market like the one in which it was trained?
 
-The measure is the distance of Kolmogorov and Smirnov: the largest difference of two distributions' shares below a
-value, from 0 (alike) to 1 (nothing in common). What a policy sees this week resembles what it saw last week, so that
-tables for independent draws would call every market strange. Instead a distance is held against those of single
-training worlds from all of them: a feature that is farther off than any of these has drifted.
+The distance between two distributions is that of Kolmogorov and Smirnov, from 0 (equal) to 1 (disjoint). A policy's
+features are autocorrelated, so tables for independent draws would flag every market. The limit is empirical instead:
+the largest distance between any single training path and all of them. A feature beyond that limit has drifted.
 Source: Smirnov (1948), Table for estimating the goodness of fit of empirical distributions; the rank among simulated
 distances is Barnard's (1963) test, The spectral analysis of point processes, discussion.
 """
@@ -13,10 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.learning.rollouts import WORLDS, Answer, judged
-from research.learning.state import Floats
+from research.arrays import Array, Floats
+from research.learning.rollouts import WORLDS, ActionFunction, evaluate_paths
 from research.learning.training_days import TrainingDays
-from research.market.market import Array
 
 LEAST = 8  # decisions: fewer look like nothing in particular
 NEGLIGIBLE = 0.05  # the least limit: where training worlds are all alike, some weeks with a holiday are no drift
@@ -24,10 +22,11 @@ SHARES = np.linspace(0.0, 1.0, 21)  # at which distributions are kept
 
 
 class Observed(NamedTuple):
-    """The distribution of one feature in training worlds.
+    """The distribution of one feature in training paths.
 
-    values : (m,) increasing, some twenty quantiles.  shares : (m,) of the observations at or below each of them.
-    farthest : the largest distance from all of a single world, and of its first or last part, by `lengths`.
+    values : (m,) increasing quantiles of the feature, some twenty, in its own unit.
+    shares : (m,) share of the observations at or below each value.
+    farthest : by `lengths`, the largest distance between one path's first or last decisions and all observations.
     """
 
     values: Array
@@ -35,13 +34,13 @@ class Observed(NamedTuple):
     farthest: tuple[float, ...]
 
     def distance(self, seen: Array) -> float:
-        """Between this distribution and the observations seen (D,), by their shares at or below each value."""
+        """The distance, 0 to 1, between this distribution and observations `seen` (D,), in the unit of the feature."""
         below = np.searchsorted(np.sort(seen), self.values, side="right") / len(seen)
         return float(np.abs(below - self.shares).max())
 
 
 class Drift(NamedTuple):
-    """How far one feature is from its training.  distance : from 0 to 1.  limit : past which it has drifted."""
+    """The distance of one feature from its training, 0 to 1, and the limit beyond which it has drifted."""
 
     feature: str
     distance: float
@@ -49,14 +48,16 @@ class Drift(NamedTuple):
 
     @property
     def drifted(self) -> bool:
-        """Is it farther off than any training world was?"""
+        """Is the distance larger than that of any training path?"""
         return self.distance > self.limit
 
 
-def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[list[Observed], int]:
-    """The distribution of each feature under an answer, in worlds as varied as those of training, with today's lines.
+def observed(days: TrainingDays, answer: ActionFunction, worlds: int = WORLDS) -> tuple[list[Observed], int]:
+    """The distribution of each feature in training paths of the last target, and the number of decisions in a path.
 
-    Gives besides how many decisions each world has.
+    days   : the training days, with their variation.
+    answer : the policy that acts in the paths.
+    worlds : number of paths.
     """
     kept: list[Array] = []
 
@@ -64,13 +65,13 @@ def observed(days: TrainingDays, answer: Answer, worlds: int = WORLDS) -> tuple[
         kept.append(seen)
         return answer(seen)
 
-    judged(days, len(days.share) - 1, noting, worlds)
+    evaluate_paths(days, len(days.share) - 1, noting, worlds)
     seen = np.stack(kept, axis=1)  # (W, decisions, k)
     return [_observed(seen[:, :, j]) for j in range(seen.shape[2])], seen.shape[1]
 
 
 def _observed(seen: Array) -> Observed:
-    """Of one feature, seen (W, decisions)."""
+    """The distribution of one feature from seen (W, decisions), in its own unit."""
     values = np.unique(np.quantile(seen, SHARES, method="inverted_cdf"))
     shares = np.searchsorted(np.sort(seen, axis=None), values, side="right") / seen.size
     below = np.cumsum(seen[:, :, None] <= values, axis=1)  # (W, decisions, m), counted from the first decision on
@@ -83,16 +84,17 @@ def _observed(seen: Array) -> Observed:
 
 
 def lengths(decisions: int) -> list[int]:
-    """Of the parts of a training world that distances are known of: all of it, half, and so on, LEAST at the least."""
+    """Numbers of decisions for which limits are kept: a whole path, half, a quarter, and so on, but at least LEAST."""
     return [decisions // 2**k for k in range(decisions.bit_length()) if k == 0 or decisions // 2**k >= LEAST]
 
 
 def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
-    """The drift of each feature, by a policy's card, from what it saw at its decisions: features (D, k), D > 0.
+    """The drift of each feature of a policy since its training.
 
-    The limit is that of parts of training worlds of as many decisions, or the next fewer that the card knows, and
-    NEGLIGIBLE at the least. Fewer than the least of them can tell of no drift, nor can a card that knows no such
-    limits: the list is then empty.
+    card     : the policy's model card.
+    features : (D, k) what it saw at its D decisions, each feature in its own unit.
+    Returns  : empty where D is below the shortest length on the card, or the card holds no limits. The limit of a
+               feature is that for the longest length up to D, and at least NEGLIGIBLE.
     """
     known: Sequence[Mapping[str, Any]] = card.get("features", ())
     lengths = card.get("observed", {}).get("lengths", ())

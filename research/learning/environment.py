@@ -1,7 +1,7 @@
-"""The worlds as learners take them: many at once for stable-baselines3, and one for whatever speaks gymnasium.
+"""The simulated paths as reinforcement-learning environments: many at once for stable-baselines3, one for gymnasium.
 
-Both are imported here: import this module where it is used. The third face, through which gradients flow, is
-`torch_worlds`.
+stable-baselines3 and gymnasium are imported here: import this module only where it is used. `torch_worlds` is the
+third form, through which gradients flow.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from research.arguments import check_positive, is_whole, refuse
+from research.arrays import Floats, Rows
 from research.errors import PolicyError
-from research.learning.actions import numbers_of
-from research.learning.paid import Paid
+from research.learning.actions import action_size
+from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import MINUS_J, Memory, Reward
 from research.learning.settings import LONGEST
-from research.learning.state import FARTHEST, SHARED, Floats, Rows, Standard
+from research.learning.state import FARTHEST, SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
 
@@ -30,31 +31,34 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})  # is told of a world that goe
 
 
 def action_space(action: str, lines: int) -> "spaces.Box | spaces.Discrete":
-    """Numbers in [-1, 1], or for "hold_or_trade" a choice: 0 to hold, 1 to trade."""
+    """The space of an action for `lines` assets: numbers in [-1, 1]; for "hold_or_trade" 0 to hold and 1 to trade."""
     if action == "hold_or_trade":
         return spaces.Discrete(2)
-    return spaces.Box(-1.0, 1.0, (numbers_of(action, lines),), np.float32)
+    return spaces.Box(-1.0, 1.0, (action_size(action, lines),), np.float32)
 
 
 def _check_counts(**counts: Any) -> None:
-    """Refuse what is not a whole number above zero. Raises ConfigError."""
+    """Raise ConfigError for a count that is not a whole number above zero."""
     for name, value in counts.items():
         if not is_whole(value) or value < 1:
             refuse(f"{name} is", value, "give a whole number, 1 or more.")
 
 
 def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: Any, seed: Any) -> None:
-    """Refuse what no worlds can be made of. Raises ConfigError."""
+    """Raise ConfigError for arguments from which no environment can be made."""
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
-    mend, seen = "give that which `gauge` measures on these days.", len(SHARED) + len(days.market.assets)
-    if not isinstance(standard, Standard):
-        refuse("standard is", standard, mend)
+    fix, seen = (
+        "give the FeatureScaling that `measure_scaling` returns for these days.",
+        len(SHARED) + len(days.market.assets),
+    )
+    if not isinstance(standard, FeatureScaling):
+        refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):
-        refuse("features of standard are", standard.mean.size, f"of these days {seen} are seen: {mend}")
+        refuse("features of standard are", standard.mean.size, f"these days have {seen}: {fix}")
     _check_counts(episode=episode)
     if episode * days.sessions > LONGEST:
-        refuse("episode is", episode, f"give {LONGEST // days.sessions:,} decisions, a hundred years, at most.")
+        refuse("episode is", episode, f"give at most {LONGEST // days.sessions:,} decisions, a hundred years.")
     if not (reward is None or isinstance(reward, Reward)):
         refuse("reward is", reward, "give Reward(…), or leave it out.")
     check_positive(reward_scale=reward_scale)
@@ -62,31 +66,35 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
 
 
 def _check_seed(seed: Any) -> None:
-    """Refuse what is no seed. Raises ConfigError."""
+    """Raise ConfigError for a seed that is not a whole number, 0 or more, or a list of them."""
     streams = seed if isinstance(seed, list) else [seed]
     if not streams or not all(is_whole(each) and each >= 0 for each in streams):
         refuse("seed is", seed, "give a whole number, 0 or more, or a list of them.")
 
 
 def as_numbers(action: str, taken: NDArray[Any]) -> Floats:
-    """(W, m) numbers of what W agents took, (W, m), or of "hold_or_trade" (W,) choices: these become -1 or 1.
+    """The numbers of the actions of W agents.
 
-    Raises : PolicyError for a choice that is none.
+    action  : its kind, one of `ACTIONS`.
+    taken   : (W, m) numbers, dimensionless; for "hold_or_trade" (W,) choices, 0 or 1.
+    Returns : (W, m) numbers; a choice becomes -1 or 1.
+    Raises  : PolicyError for a choice other than 0 and 1.
     """
     if action == "hold_or_trade":
         if not np.isin(taken, (0, 1)).all():
-            raise PolicyError(f"a choice is 0, to hold, or 1, to trade: found {np.unique(taken).tolist()}.")
+            raise PolicyError(f"each action must be 0 (hold) or 1 (trade): found {np.unique(taken).tolist()}.")
         return (2.0 * taken.reshape(len(taken), -1) - 1.0).astype(np.float32)
     return np.ascontiguousarray(taken, dtype=np.float32)
 
 
 class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
-    """One world of the training days. A step is one decision: the box, its booking, and the days to the next decision.
+    """One simulated path as a gymnasium environment. A step is one decision: the trade, and the days to the next
+    decision.
 
     observation : (k,) standardised features.
     action      : see `research.learning.actions`; for "hold_or_trade" 0 or 1.
-    reward      : of the decision, times `reward_scale`; info["nav"] is the wealth after it, 1 at the opening.
-    An episode ends by truncation, after `episode` decisions. kind : the target that it holds, the last by default.
+    reward      : of the decision, times `reward_scale`; info["nav"] is the NAV after it, 1 at the start.
+    An episode ends by truncation, after `episode` decisions.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
@@ -94,7 +102,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
     def __init__(
         self,
         days: TrainingDays,
-        standard: Standard,
+        standard: FeatureScaling,
         reward_scale: float,
         *,
         episode: int,
@@ -102,50 +110,71 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         kind: int = -1,
         seed: int = 0,
     ) -> None:
-        """A world that is opened by `reset`. Raises ConfigError for a number out of range."""
+        """An environment that waits for `reset`.
+
+        days         : the training days.
+        standard     : how features are scaled.
+        reward_scale : factor of every reward.
+        episode      : decisions in an episode.
+        reward       : of a decision; minus J by default.
+        kind         : index of the target that the portfolio holds, the last by default.
+        seed         : of the days that are drawn.
+        Raises       : ConfigError for an argument out of range.
+        """
         _check(days, standard, reward, reward_scale, episode, seed)
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
-            refuse("kind is", kind, f"give one of the {len(days.share)} targets of the days, from 0 on.")
+            refuse("kind is", kind, f"give the index of one of the {len(days.share)} targets, from 0.")
         self.days, self.episode, self._left = days, episode, 0
         self._made = (standard, reward or MINUS_J, reward_scale)
         self._kind = np.array([range(len(days.share))[kind]])
         self.observation_space = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         self.action_space = action_space(days.action, len(days.market.assets))  # type: ignore[assignment]
-        self._paid = self._opened(seed)
+        self._rewarded = self._opened(seed)
 
-    def _opened(self, seed: int) -> Paid:
-        return Paid(Worlds(self.days, self._kind, self.episode, seed), *self._made)
+    def _opened(self, seed: int) -> RewardedWorlds:
+        return RewardedWorlds(Worlds(self.days, self._kind, self.episode, seed), *self._made)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Open the world anew, on other days; a seed says on which."""
+        """Start an episode on newly drawn days.
+
+        seed    : of the days; None goes on with the generator.
+        options : ignored.
+        Returns : (k,) standardised features, and an empty info.
+        """
         super().reset(seed=seed)
         if seed is None:
-            self._paid.reopen(self._paid.worlds.everyone)
+            self._rewarded.reopen(self._rewarded.worlds.everyone)
         else:
-            self._paid = self._opened(seed)
+            self._rewarded = self._opened(seed)
         self._left = self.episode
-        return self._paid.see(self._paid.worlds.everyone)[0], {}
+        return self._rewarded.see(self._rewarded.worlds.everyone)[0], {}
 
     def step(self, action: NDArray[Any]) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Decide once. Raises PolicyError where no episode has begun, or a reward is not a number."""
+        """Make one decision.
+
+        action  : (m,) numbers in [-1, 1], or 0 or 1 for "hold_or_trade".
+        Returns : (k,) standardised features, the reward, False, whether the episode was truncated, and the NAV as
+                  info.
+        Raises  : PolicyError before `reset` and after the end of an episode, and as `RewardedWorlds.act` does.
+        """
         if self._left == 0:
-            raise PolicyError("the episode is over, or none has begun: call reset.")
-        reward = self._paid.act(as_numbers(self.days.action, np.asarray(action)[None]))
+            raise PolicyError("the episode has ended or not started: call reset().")
+        reward = self._rewarded.act(as_numbers(self.days.action, np.asarray(action)[None]))
         self._left -= 1
-        seen = self._paid.see(self._paid.worlds.everyone)[0]
-        return seen, float(reward[0]), False, self._left == 0, {"nav": float(self._paid.worlds.nav[0])}
+        seen = self._rewarded.see(self._rewarded.worlds.everyone)[0]
+        return seen, float(reward[0]), False, self._left == 0, {"nav": float(self._rewarded.worlds.nav[0])}
 
 
 class RebalancingWorlds(VecEnv):
-    """W worlds at once, each as `RebalancingEnv` has one: days, targets and their shares are those of `days`.
+    """W simulated paths at once as a vector environment of stable-baselines3; each is as in `RebalancingEnv`.
 
-    Episodes end by truncation, after `episode` decisions; the first ones sooner, each world at another step.
+    Episodes end by truncation, after `episode` decisions. First episodes are shorter, so that their ends are spread.
     """
 
     def __init__(
         self,
         days: TrainingDays,
-        standard: Standard,
+        standard: FeatureScaling,
         reward_scale: float,
         *,
         worlds: int,
@@ -153,84 +182,102 @@ class RebalancingWorlds(VecEnv):
         seed: int | list[int],
         reward: Reward | None = None,
     ) -> None:
-        """Draw the worlds: days, targets, shares as `days` has them. Raises ConfigError for a number out of range."""
+        """Draw the paths, with targets in the shares of `days`.
+
+        days         : the training days.
+        standard     : how features are scaled.
+        reward_scale : factor of every reward.
+        worlds       : number of paths, W.
+        episode      : decisions in an episode.
+        seed         : of the days that are drawn.
+        reward       : of a decision; minus J by default.
+        Raises       : ConfigError for an argument out of range.
+        """
         _check_counts(worlds=worlds)
         _check(days, standard, reward, reward_scale, episode, seed)
         self._streams, self._reseeded = seed if isinstance(seed, list) else [seed], False
         opened = Worlds(days, days.kinds(worlds), episode, seed)
-        self._paid, self._episode = Paid(opened, standard, reward or MINUS_J, reward_scale), episode
+        self._rewarded, self._episode = RewardedWorlds(opened, standard, reward or MINUS_J, reward_scale), episode
         self._left: Rows = np.full(worlds, episode)
         sees = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """From the next reset on, be what worlds made with this seed are; None leaves them as they are."""
+        """Use this seed from the next reset on; None changes nothing."""
         if seed is not None:
             _check_seed(seed)
             self._streams, self._reseeded = [*self._streams[:-1], int(seed)], True
         return [seed] * self.num_envs
 
     def reset(self) -> Floats:
-        """Draw every world anew, and stagger the ends of the first episodes."""
-        everyone = self._paid.worlds.everyone
+        """Draw every path anew and spread the ends of the first episodes; gives (W, k) standardised features."""
+        everyone = self._rewarded.worlds.everyone
         if self._reseeded:
-            self._paid.worlds.reseed(self._streams)
+            self._rewarded.worlds.reseed(self._streams)
             self._reseeded = False
-        self._paid.reopen(everyone)
+        self._rewarded.reopen(everyone)
         self._left = 1 + everyone * self._episode // len(everyone)
-        return self._paid.see(everyone)
+        return self._rewarded.see(everyone)
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Keep the actions (W, m), or choices (W,), for `step_wait`."""
+        """Store the actions (W, m), or choices (W,), for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Floats, Floats, NDArray[np.bool_], Infos]:
-        """Play the actions. Raises PolicyError for a reward that is not a number."""
-        rewards = self._paid.act(as_numbers(self._paid.worlds.days.action, self._actions)).astype(np.float32)
+        """Make the stored decisions.
+
+        Returns : (W, k) standardised features, (W,) rewards, (W,) whether an episode ended, and an info for each path.
+                  Where an episode ended, the features are those of the next one's start.
+        Raises  : PolicyError as `RewardedWorlds.act` does.
+        """
+        rewards = self._rewarded.act(as_numbers(self._rewarded.worlds.days.action, self._actions)).astype(np.float32)
         self._left -= 1
-        seen, done = self._paid.see(self._paid.worlds.everyone), self._left == 0
+        seen, done = self._rewarded.see(self._rewarded.worlds.everyone), self._left == 0
         infos: Infos = [NOTHING] * self.num_envs
         (ended,) = done.nonzero()
         if len(ended):
             for world in ended.tolist():
                 infos[world] = {"terminal_observation": seen[world].copy(), "TimeLimit.truncated": True}
-            self._paid.reopen(ended)
-            seen[ended] = self._paid.see(ended)
+            self._rewarded.reopen(ended)
+            seen[ended] = self._rewarded.see(ended)
             self._left[ended] = self._episode
         return seen, rewards, done, infos
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""
 
     def snapshot(self) -> tuple[Arrays, dict[str, Any]]:
-        """All that the worlds are at this close, arrays and plain values, for `restore`."""
-        worlds = self._paid.worlds
+        """The state of all paths for `restore`: arrays by name, and JSON values."""
+        worlds = self._rewarded.worlds
         arrays = {f"state/{name}": values.copy() for name, values in worlds.state._asdict().items()}
-        arrays |= {f"memory/{name}": values.copy() for name, values in self._paid.memory._asdict().items()}
-        return arrays | {"left": self._left.copy()}, {"generator": worlds.generator_state, "steps": self._paid.steps}
+        arrays |= {f"memory/{name}": values.copy() for name, values in self._rewarded.memory._asdict().items()}
+        return arrays | {"left": self._left.copy()}, {
+            "generator": worlds.generator_state,
+            "steps": self._rewarded.steps,
+        }
 
     def restore(self, arrays: Arrays, record: dict[str, Any]) -> None:
-        """Become what `snapshot` gave."""
-        worlds = self._paid.worlds
+        """Go back to a state that `snapshot` gave."""
+        worlds = self._rewarded.worlds
         for name, values in worlds.state._asdict().items():
             values[...] = arrays[f"state/{name}"]
-        self._paid.memory = Memory(*(arrays[f"memory/{name}"].copy() for name in Memory._fields))
+        self._rewarded.memory = Memory(*(arrays[f"memory/{name}"].copy() for name in Memory._fields))
         self._left, self._reseeded = arrays["left"].copy(), False
-        worlds.generator_state, self._paid.steps = record["generator"], record["steps"]
+        worlds.generator_state, self._rewarded.steps = record["generator"], record["steps"]
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The attribute, once for each world asked for; there is nothing to render."""
+        """The attribute, once for each of the paths `indices`; no path can be rendered."""
         value = None if attr_name == "render_mode" else getattr(self, attr_name)
         return [value for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> NoReturn:
-        """Raises PolicyError: all worlds share their settings."""
-        raise PolicyError(f"{attr_name} is shared by all worlds: make other worlds.")
+        """Raise PolicyError: all paths share their settings."""
+        raise PolicyError(f"{attr_name} is shared by all paths and cannot be set: create other RebalancingWorlds.")
 
     def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> NoReturn:
-        """Raises PolicyError: a world has no methods of its own."""
-        raise PolicyError(f"{method_name} is not a method of a world: call it on all of them.")
+        """Raise PolicyError: a path has no methods of its own."""
+        raise PolicyError(f"{method_name} is not a method of a single path: call it on the RebalancingWorlds.")
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
-        """No world is wrapped."""
+        """False for each of the paths `indices`."""
         return [False for _ in self._get_indices(indices)]

@@ -1,45 +1,49 @@
-"""What each feature is worth to a learned policy: how much J rises when it tells of another world."""
+"""Permutation importance: how much J of a learned policy rises when a feature is shuffled between simulated paths."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from research.learning.rollouts import Answer, judged
-from research.learning.state import Floats
+from research.arrays import Array, Floats
+from research.learning.rollouts import ActionFunction, evaluate_paths
 from research.learning.training_days import TrainingDays
-from research.market.market import Array
 
 WORLDS = 128  # that are judged, and among which a feature is shuffled
 SEED = 0  # of the shuffles
 
 
 class Importance(NamedTuple):
-    """What J rises by, bp of NAV a year, when features are shuffled, one at a time.
+    """The rise of J when one of k features is shuffled, bp of NAV a year.
 
-    rise : (k,) mean over worlds.  error : (k,) its standard error; the worlds' days are the same with and without.
+    rise  : (k,) mean over paths.
+    error : (k,) its standard error; paths are the same with and without the shuffle.
     """
 
     rise: Array
     error: Array
 
 
-def importance(days: TrainingDays, answer: Answer, features: int, worlds: int = WORLDS) -> Importance:
-    """The importance of each of so many features, in judged worlds that hold the lines of the last training day.
+def importance(days: TrainingDays, answer: ActionFunction, features: int, worlds: int = WORLDS) -> Importance:
+    """The importance of each feature, in paths of the last target as the training days were.
 
-    At every decision the worlds exchange what the feature tells them, by a permutation of their own; the policy goes on
-    from where that leads it. A feature that stands for another one as well is worth little by itself.
-    Source : Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but
-             many are useful, section 3.
+    At every decision the paths exchange the values of one feature by a random permutation; the policy goes on from
+    where that leads it. A feature that is correlated with another has little importance by itself.
+    days     : the training days.
+    answer   : the policy.
+    features : their number, k.
+    worlds   : number of paths.
+    Source   : Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but
+               many are useful, section 3.
     """
-    days, kind = days.unvaried, len(days.share) - 1
-    whole = judged(days, kind, answer, worlds)
-    rises = np.array([judged(days, kind, _shuffled(answer, j), worlds) - whole for j in range(features)])
+    days, kind = days.without_variation, len(days.share) - 1
+    whole = evaluate_paths(days, kind, answer, worlds)
+    rises = np.array([evaluate_paths(days, kind, _shuffled(answer, j), worlds) - whole for j in range(features)])
     unit = days.annual(np.ones(1))
     return Importance(unit * rises.mean(axis=1), unit * rises.std(axis=1, ddof=1) / np.sqrt(worlds))
 
 
-def _shuffled(answer: Answer, feature: int) -> Answer:
-    """An answer to what is seen, but for one feature, which is that of another world."""
+def _shuffled(answer: ActionFunction, feature: int) -> ActionFunction:
+    """The same policy, but one feature is taken from another path."""
     rng = np.random.default_rng([SEED, feature])
 
     def misled(seen: Array) -> Floats:

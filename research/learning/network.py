@@ -1,4 +1,4 @@
-"""The learned function: two tanh layers, from what is seen to how wide a box should be. Playing it needs no torch."""
+"""The policy network: two tanh layers from features to the numbers of an action. It runs without torch."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,17 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Floats, frozen
 from research.compiled import compiled
-from research.learning.state import Floats
-from research.market.market import frozen
 
 Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 
 
 class Network(NamedTuple):
-    """Weights (inputs, units) and biases (units,) of each layer, float32. The last layer gives the mean action.
+    """The weights (inputs, units) and biases (units,) of three layers, float32. The last layer gives the mean action.
 
-    bounded : (1,) 1 where the hyperbolic tangent is taken of the last layer too, else 0.
+    bounded : (1,) 1 where the hyperbolic tangent is applied to the last layer too, else 0.
     """
 
     weight_0: Floats
@@ -29,13 +28,22 @@ class Network(NamedTuple):
 
 
 def network(arrays: Sequence[Floats], bounded: bool = False) -> Network:
-    """A network of the six arrays of its layers, made read-only."""
+    """A network with these arrays, made read-only float32.
+
+    arrays  : weights (inputs, units) and biases (units,) of the three layers in turn, dimensionless.
+    bounded : is the hyperbolic tangent applied to the last layer too?
+    """
     return Network(*(frozen(np.asarray(array, dtype=np.float32)) for array in (*arrays, [float(bounded)])))
 
 
 @compiled
 def forward(net: Network, seen: Floats, out: Floats) -> None:
-    """Write the actions out (W, n) of what is seen (W, k). A row alone gives the same bits as among others."""
+    """Write the actions for W rows of features. A row gives the same bits alone as among others.
+
+    net  : the network.
+    seen : (W, k) standardised features.
+    out  : (W, m) numbers of the action.
+    """
     first = np.empty(len(net.bias_0), np.float32)
     second = np.empty(len(net.bias_1), np.float32)
     for w in range(len(seen)):
@@ -50,7 +58,13 @@ def forward(net: Network, seen: Floats, out: Floats) -> None:
 
 @compiled
 def layer(inputs: Numbers, weight: Numbers, bias: Numbers, out: Numbers) -> None:
-    """Write inputs (k,) @ weight (k, units) + bias into out, one input after the other."""
+    """Write inputs @ weight + bias into out, summing over inputs in order.
+
+    inputs : (k,) features or units of the layer before.
+    weight : (k, units).
+    bias   : (units,).
+    out    : (units,) of the same type.
+    """
     for j in range(len(out)):
         out[j] = bias[j]
     for i in range(len(inputs)):
@@ -60,6 +74,6 @@ def layer(inputs: Numbers, weight: Numbers, bias: Numbers, out: Numbers) -> None
 
 @compiled
 def squash(values: Numbers) -> None:
-    """Take the hyperbolic tangent in place."""
+    """Replace `values` (units,), dimensionless features, by their hyperbolic tangent, in place."""
     for j in range(len(values)):
         values[j] = np.tanh(values[j])

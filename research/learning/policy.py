@@ -1,4 +1,4 @@
-"""A rule that was learned: what it saw, what it answers, and how it is kept."""
+"""A learned policy: its decision, its network and scaling, and how it is saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,33 +10,37 @@ import pandas as pd
 
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights
+from research.arrays import Array, Floats, frozen
 from research.errors import ConfigError, DataError, PolicyError
-from research.learning.actions import ACTIONS, LEARNED, Action, asked, numbers_of
+from research.learning.actions import ACTIONS, LEARNED, Action, action_size, decode_actions
+from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.network import Network, forward, network
-from research.learning.sealed import read_sealed, write_sealed
 from research.learning.settings import SESSIONS
-from research.learning.state import LOOKBACK, SHARED, Floats, Scales, Standard, observe, standardise, strategic_returns
+from research.learning.state import LOOKBACK, SHARED, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
-from research.market.market import Array, frozen
 from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
 
 FORMAT = "learned rebalancing policy, 2"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
-MEND = "Restore the folder as it was saved, or train the policy again."
+FIX = "Restore the folder as it was saved, or train the policy again."
 SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedPolicy(FittedRule):
-    """What the state asks for, by its action, at the last session of every period; made by `train`.
+    """A policy network that decides at the last session of every period; `train` makes it.
 
-    allocation : what to hold.  schedule : the period.  assets : the lines, in the market's order.
-    seen     : the last date that it learned from; it decides from there on.
-    scales, standard, net : what it measures gaps by, what it standardises features by, and its network.
-    card     : what it saw, how it was trained and what it was worth there, in plain JSON values.
-    action   : what its answer means, one of `research.learning.actions`.
+    allocation : what to hold.
+    schedule   : the period.
+    assets     : the assets, in the market's order.
+    seen       : the last day that it was trained on; it does not decide before that day.
+    scales     : targets, half-widths and covariances that its features are measured in.
+    standard   : how features are scaled.
+    net        : its network.
+    card       : its model card, plain JSON values: training data, settings, and its loss in simulated paths.
+    action     : what its numbers mean, one of `research.learning.actions`.
     """
 
     allocation: Allocation
@@ -44,7 +48,7 @@ class LearnedPolicy(FittedRule):
     assets: tuple[str, ...]
     seen: pd.Timestamp
     scales: Scales
-    standard: Standard
+    standard: FeatureScaling
     net: Network
     card: Mapping[str, Any]
     action: Action = "bands"
@@ -66,30 +70,30 @@ class LearnedPolicy(FittedRule):
         return f"{LEARNED[self.action]} learned, asked each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:
-        """Hold, or trade into the box of its answer; asked at the last scheduled session of its period.
+        """Hold, or trade into the box that the network gives; it is due at the last session of its period.
 
-        Raises : PolicyError on a date before the last that it saw, for other lines, or for a target that it was not
+        Raises : PolicyError before the last day of its training, for other assets, and for a target that it was not
                  trained for.
         """
         self._check(view)
         if not (view.unfinished or last_of(view.past.days[-1:], self.schedule, view.past.calendar)[0]):
             return Hold(Why("learned"))
         kind = np.array([self._kind(view)])
-        lower, upper, cash, part = asked(self.action, self.answer(view)[None], kind, self.scales)
+        lower, upper, cash, part = decode_actions(self.action, self.answer(view)[None], kind, self.scales)
         if part[0] == 0.0:
             return Hold(Why("learned"))
         rows = {"target": self.scales.target[kind], "trigger_lower": lower, "trigger_upper": upper, "cash": cash}
         return decide_in(rows | {"lower": lower, "upper": upper}, view, "learned", float(part[0]), again=False)
 
     def features(self, view: View) -> Array:
-        """(k,) what it sees of a view, as its card names it."""
+        """(k,) the features of a view before scaling, in the order and units of `research.learning.state`."""
         past, kind, out = view.past, self._kind(view), np.empty(len(self.standard.mean))
         recent = strategic_returns(self.scales.target, kind, past.returns[-LOOKBACK:], past.cash[-LOOKBACK:])
         observe(view.weights, recent, view.days_since_trade, self.scales, kind, out)
         return out
 
     def answer(self, view: View) -> Floats:
-        """(m,) the numbers that it answers, as `research.learning.actions` reads them."""
+        """(m,) the numbers of its action on a view, as `research.learning.actions` reads them."""
         seen = np.empty((1, len(self.standard.mean)), np.float32)
         standardise(self.features(view)[None], self.standard, seen)
         numbers = np.empty((1, len(self.net.bias_2)), np.float32)
@@ -97,16 +101,22 @@ class LearnedPolicy(FittedRule):
         return numbers[0]
 
     def save(self, folder: str | Path) -> Path:
-        """Write `policy.safetensors` and `card.json` into `folder`, made where it is missing; gives the folder."""
+        """Write `policy.safetensors` and `card.json` into `folder`, created if missing, and give the folder.
+
+        Raises : ConfigError for an allocation that cannot be saved without its code.
+        """
         return _save(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> "LearnedPolicy":
-        """The policy that `save` wrote: numbers and text, and no code. Raises DataError when they are not whole."""
+        """The policy in a folder that `save` wrote; no code is run from it.
+
+        Raises : DataError for a file that is missing, damaged, or of another format.
+        """
         return _load(Path(folder))
 
     def __repr__(self) -> str:
-        """One line: what it holds, when it decides, its seed, and what it saw."""
+        """One line: what it holds, when it decides, its seed, and the last day of its training."""
         return (
             f"LearnedPolicy({self.allocation!r}, schedule={self.schedule!r}, seed={self.card.get('seed')}, "
             f"seen={self.seen:%Y-%m-%d})"
@@ -116,24 +126,24 @@ class LearnedPolicy(FittedRule):
         past = view.past
         if past.date < self.seen:
             raise PolicyError(
-                f"a learned policy that saw data up to {self.seen:%Y-%m-%d} is asked on {past.date:%Y-%m-%d}: it knows "
-                "what came after. Start the test later, or train on fewer days."
+                f"a learned policy that was trained on data up to {self.seen:%Y-%m-%d} cannot decide on "
+                f"{past.date:%Y-%m-%d}: it has seen later days. Start the test later, or train on fewer days."
             )
         if past.assets != self.assets:
             raise PolicyError(
-                f"a learned policy for {', '.join(self.assets)} is asked about {', '.join(past.assets)}. Select its "
-                "lines, in this order, or train another."
+                f"a learned policy for {', '.join(self.assets)} cannot decide for {', '.join(past.assets)}. Select its "
+                "assets, in this order, or train another policy."
             )
 
     def _kind(self, view: View) -> int:
-        """The row of its scales that belongs to the target in force."""
+        """The row of its scales for the target in force."""
         same = np.abs(self.scales.target - view.target).max(axis=1) < SAME
         if not same.any():
             strange = np.flatnonzero((view.target != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
             names = ", ".join(self.assets[i] for i in strange)
-            why = f"it never held {names}" if names else "its own are others"
+            why = f"its targets do not hold {names}" if names else "it was trained for other weights"
             raise PolicyError(
-                f"a learned policy is asked on {view.past.date:%Y-%m-%d} for a target that it was not trained for: "
+                f"a learned policy was not trained for the target on {view.past.date:%Y-%m-%d}: "
                 f"{why}. Train it for this target, on days on which all its lines are listed."
             )
         return int(np.argmax(same))
@@ -143,7 +153,7 @@ class LearnedPolicy(FittedRule):
 
 
 def _save(policy: LearnedPolicy, folder: Path) -> Path:
-    """Write a policy as `folder`; the same policy gives the same bytes."""
+    """Write a policy into `folder`; the same policy gives the same bytes."""
     arrays = {
         **policy.net._asdict(),
         **policy.standard._asdict(),
@@ -159,21 +169,21 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
         "assets": list(policy.assets),
         "seen": f"{policy.seen:%Y-%m-%d}",
     }
-    return write_sealed(folder, card, arrays)
+    return write_checksummed(folder, card, arrays)
 
 
 def _load(folder: Path) -> LearnedPolicy:
-    """The policy in `folder`. Raises DataError when a file is missing, of another format, or not as it was saved."""
-    card, arrays = read_sealed(folder, MEND, FORMAT)
+    """The policy in `folder`. Raises DataError for a file that is missing, damaged, or of another format."""
+    card, arrays = read_checksummed(folder, FIX, FORMAT)
     try:
         return _policy(card, arrays)
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder} holds no policy that can be played: {error!r}. {MEND}") from error
+        raise DataError(f"{folder} holds no valid policy: {error!r}. {FIX}") from error
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a policy of any format, whose seal is whole. Raises DataError as `load` does."""
-    return read_sealed(folder, MEND)[0]
+    """The card of a policy of any format, its checksum verified. Raises DataError as `LearnedPolicy.load` does."""
+    return read_checksummed(folder, FIX)[0]
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:
@@ -181,10 +191,10 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     *layers, bounded = (arrays[name] for name in Network._fields)
     net = network(layers, bool(bounded[0]))
     n, seen = len(assets), len(SHARED) + len(assets)
-    m = numbers_of(card["action"], n)
+    m = action_size(card["action"], n)
     volatility = float(arrays["volatility"][0])
     measured = scales_of(arrays["target"], arrays["half_width"], arrays["covariance"], volatility)
-    standard = Standard(frozen(arrays["mean"]), frozen(arrays["deviation"]))
+    standard = FeatureScaling(frozen(arrays["mean"]), frozen(arrays["deviation"]))
     units = net.weight_1.shape
     shapes = {
         **dict(
@@ -226,8 +236,9 @@ def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
     kind = next((name for name, cls in ALLOCATIONS.items() if type(allocation) is cls), None)
     if kind is None:
         raise ConfigError(
-            f"a learned policy can be saved with one of {', '.join(c.__name__ for c in ALLOCATIONS.values())}, and it "
-            f"holds {allocation!r}: another allocation would need its code to be run when it is loaded."
+            "a learned policy can be saved only with one of "
+            f"{', '.join(c.__name__ for c in ALLOCATIONS.values())}, but it "
+            f"holds {allocation!r}, whose code would have to run when it is loaded. Use one of these allocations."
         )
     settings: dict[str, Any] = {"kind": kind, "unlisted": allocation.unlisted}  # type: ignore[attr-defined]
     if isinstance(allocation, FixedWeights):

@@ -1,7 +1,7 @@
-"""What a learner is paid for a decision: a sum of terms, each with a weight; by default minus the terms of J.
+"""The reward of a decision: a weighted sum of terms, by default minus the daily terms of J.
 
-A decision's return R is that of NAV from its close to the close of the next one, net of costs. Every term is of one
-decision, and none looks past the next close.
+The return R of a decision is that of NAV from its close to the close of the next decision, net of costs. No term uses
+anything later than that close.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from research.arguments import is_number
+from research.arrays import Array, Rows
 from research.errors import ConfigError
-from research.learning.state import Rows
-from research.market.market import Array
 
 LEAST_SPREAD = 1e-12  # of squared returns: below it a ratio of Sharpe has nothing to divide by, and is not paid
 
@@ -22,19 +21,21 @@ LEAST_SPREAD = 1e-12  # of squared returns: below it a ratio of Sharpe has nothi
 class Reward:
     """The weights of the terms of a decision's reward.
 
-    objective  : -(cost + g/2 x squared active return), summed over the days of the decision: minus J. With the other
-                 terms in its place the noise is hundreds of times the signal: they end far from the least J.
+    objective  : -(cost + g/2 x squared active return), summed over the days of the decision: minus J. Each other term
+                 alone has noise hundreds of times its signal, and ends far from the lowest J.
     log_growth : ln(1 + R).  Kelly (1956), A new interpretation of information rate.
     utility    : R - risk_aversion/2 x R^2.  Levy and Markowitz (1979), Approximating expected utility by a function of
                  mean and variance, American Economic Review 69(3), equation 2.
-    differential_sharpe : what the decision adds to the Sharpe ratio of R less cash's return, whose moments forget at
-                 the rate `memory`. (Of R alone the ratio grows without bound as all goes to cash.) They begin as those
-                 of the target on the training days: from nothing, the first decisions would be paid a thousand times
-                 as much as the others.  Moody and Saffell (2001), Learning to trade via direct reinforcement, IEEE
-                 Transactions on Neural Networks 12(4), section II-D.
-    differential_downside : the same of mean over downside deviation.  The same paper, section II-E.
-    drawdown   : -(depth after - depth before), where that is above zero; depth is 1 - NAV over its highest at any close
-                 of a decision.
+    differential_sharpe : the decision's contribution to the Sharpe ratio of R less the return of cash, with
+        exponentially weighted moments of rate `memory`. (For R alone the ratio grows without bound as all goes to
+        cash.) The moments start at those of the target on the training days; from zero, the first rewards would be a
+        thousand times too large.  Moody and Saffell (2001), Learning to trade via direct reinforcement, IEEE
+        Transactions on Neural Networks 12(4), section II-D.
+    differential_downside : the same for mean over downside deviation.  The same paper, section II-E.
+    drawdown   : -(increase of the drawdown), 0 where it falls; drawdown is 1 - NAV over its highest close of a
+                 decision.
+    risk_aversion : of `utility`.
+    memory     : rate, a decision, at which moments forget; in (0, 1].
     Raises     : ConfigError where no term has a weight, or a number is out of range.
     """
 
@@ -55,7 +56,7 @@ class Reward:
                 raise ConfigError(f"{name} of Reward is {value!r}: give a finite number, 0 or more.")
             object.__setattr__(self, name, float(value))
         if not 0.0 < self.memory <= 1.0:
-            raise ConfigError(f"memory of Reward is {self.memory!r}: it is more than 0 and at most 1.")
+            raise ConfigError(f"memory of Reward is {self.memory!r}: give a number above 0 and at most 1.")
         if not any(getattr(self, name) for name in TERMS):
             raise ConfigError(f"no term of Reward has a weight: give one to {', '.join(TERMS)}.")
 
@@ -65,7 +66,7 @@ MINUS_J = Reward()
 
 
 class Moments(NamedTuple):
-    """Of a decision's return over cash: its mean, its mean square, and that of what is below zero."""
+    """Moments of a decision's return over cash: its mean, its mean square, and the mean square of its negative part."""
 
     mean: float
     square: float
@@ -73,12 +74,12 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, excess: Array) -> "Moments":
-        """Of these returns (D,)."""
+        """The moments of returns over cash (D,), fraction."""
         return cls(float(excess.mean()), float((excess**2).mean()), float((np.minimum(excess, 0.0) ** 2).mean()))
 
 
 class Memory(NamedTuple):
-    """What rewards remember of W worlds, (W,) each: NAV, its highest, the price of cash, and moments of returns."""
+    """What rewards remember of W paths, (W,) each: NAV, its peak, the price of cash, and moments of returns."""
 
     nav: Array
     highest: Array
@@ -89,20 +90,35 @@ class Memory(NamedTuple):
 
     @classmethod
     def of(cls, nav: Array, cash: Array, start: Moments) -> "Memory":
-        """Of worlds that open with this NAV and price of cash, (W,) each, and moments that are expected of them."""
+        """The memory of W paths at their start.
+
+        nav   : (W,) currency.
+        cash  : (W,) price of a unit of cash, currency.
+        start : expected moments of a decision's return over cash.
+        """
         return cls(nav.copy(), nav.copy(), cash.copy(), *(np.full(len(nav), value) for value in start))
 
     def reopen(self, which: Rows, nav: Array, cash: Array, start: Moments) -> None:
-        """Forget, in place, what was of the worlds `which`: they opened anew with these NAV and prices (·,)."""
+        """Forget the past of some paths, which start anew, in place.
+
+        which : (·,) their numbers.
+        nav   : (·,) their NAV, currency.
+        cash  : (·,) their price of a unit of cash, currency.
+        start : expected moments of a decision's return over cash.
+        """
         fresh: tuple[Array | float, ...] = (nav, nav, cash, *start)
         for kept, new in zip(self, fresh, strict=True):
             kept[which] = new
 
 
-def rewarded(reward: Reward, memory: Memory, loss: Array, nav: Array, cash: Array) -> tuple[Array, Memory]:
-    """(W,) rewards of a decision that cost `loss` (W,) of J, and what is remembered.
+def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cash: Array) -> tuple[Array, Memory]:
+    """(W,) rewards of one decision in each path, and the memory after it.
 
-    nav, cash : (W,) NAV and the price of cash at its end.
+    reward : the weights of its terms.
+    memory : before the decision.
+    loss   : (W,) daily terms of J, summed over the decision, fraction of NAV.
+    nav    : (W,) NAV at its end, currency.
+    cash   : (W,) price of a unit of cash at its end, currency.
     """
     now = memory._replace(nav=nav, highest=np.maximum(memory.highest, nav), cash=cash)
     if reward == MINUS_J:  # nearly always, and a thousand worlds wait for it

@@ -1,61 +1,62 @@
-"""Worlds played out: the J that an answer earns in them, and what features and rewards are standardised by."""
+"""Simulated paths under a policy: J of the policy, and the scaling of features and rewards."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from research.arrays import Array, Floats, frozen
 from research.learning.network import Network, forward
-from research.learning.rewards import Memory, rewarded
+from research.learning.rewards import Memory, compute_rewards
 from research.learning.settings import Learned
-from research.learning.state import SHARED, Floats, Standard, standardise
+from research.learning.state import SHARED, FeatureScaling, standardise
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
-from research.market.market import Array, frozen
 
-Answer = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
+ActionFunction = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
 
 # streams of random days, each apart from the others
-PPO_LEARNS, GAUGING, JUDGING, GRADIENT_LEARNS, VALIDATING, REPLAY_LEARNS, CROSS_ENTROPY_LEARNS = range(7)
+PPO_LEARNS, SCALING, EVALUATION, GRADIENT_LEARNS, VALIDATION, REPLAY_LEARNS, CROSS_ENTROPY_LEARNS = range(7)
 WORLDS = 512  # of a gauge or a judgement
 SESSIONS = 780  # of each world that is judged: about three years
 REWARD = 0.1  # mean size of the closed form's rewards: a return over a hundred decisions then varies by about one
 
 
-def in_bands(days: TrainingDays) -> TrainingDays:
-    """The same days, where the action is a box of the closed form's widths at zero."""
+def with_band_actions(days: TrainingDays) -> TrainingDays:
+    """The same days with action "bands": at zero, the closed form's boxes."""
     return replace(days, action="bands")
 
 
-def gauge(days: TrainingDays, spec: Learned) -> tuple[Standard, float]:
-    """Mean and deviation of each feature under the closed form, and what makes the mean size of its rewards REWARD.
+def measure_scaling(days: TrainingDays, spec: Learned) -> tuple[FeatureScaling, float]:
+    """How features are scaled, and the factor that makes the mean absolute reward of the closed form equal to REWARD.
 
-    A line's own drift is taken from the worlds that hold the line.
+    Both are measured in paths under the closed form. An asset's own drift is measured only in paths that hold the
+    asset.
     """
-    worlds = Worlds(in_bands(days), days.kinds(WORLDS), spec.episode, [GAUGING])
+    worlds = Worlds(with_band_actions(days), days.kinds(WORLDS), spec.episode, [SCALING])
     still, memory = closed_form(days), Memory.of(worlds.nav, worlds.cash, days.moments)
     features, rewards = [], []
     for _ in range(spec.episode):
         features.append(worlds.features(worlds.everyone))
         loss = worlds.act(still(features[-1]))
-        paid, memory = rewarded(spec.reward, memory, loss, worlds.nav, worlds.cash)
+        paid, memory = compute_rewards(spec.reward, memory, loss, worlds.nav, worlds.cash)
         rewards.append(paid)
     seen = np.array(features)
     held = np.ones(seen.shape[1:], dtype=bool)
     held[:, len(SHARED) :] = days.scales.half_width[days.kinds(WORLDS)] > 0.0
     columns = [seen[:, held[:, j], j] if held[:, j].any() else np.zeros(1) for j in range(seen.shape[2])]
     mean, deviation = np.array([c.mean() for c in columns]), np.array([c.std() for c in columns])
-    standard = Standard(frozen(mean), frozen(np.where(deviation > 0.0, deviation, 1.0)))
+    standard = FeatureScaling(frozen(mean), frozen(np.where(deviation > 0.0, deviation, 1.0)))
     return standard, REWARD / (float(np.mean(np.abs(rewards))) or 1.0)
 
 
-def closed_form(days: TrainingDays) -> Answer:
-    """The closed form's own boxes, `in_bands`."""
+def closed_form(days: TrainingDays) -> ActionFunction:
+    """The closed form's own boxes, as an action of kind "bands"; see `with_band_actions`."""
     return lambda features: np.zeros((len(features), days.scales.target.shape[1]), np.float32)
 
 
-def answer_of(net: Network, standard: Standard) -> Answer:
-    """The actions of a network."""
+def action_function(net: Network, standard: FeatureScaling) -> ActionFunction:
+    """The function from features (W, k) to the numbers of the action (W, m) of a network."""
 
     def answer(features: Array) -> Floats:
         seen = np.empty(features.shape, np.float32)
@@ -67,16 +68,33 @@ def answer_of(net: Network, standard: Standard) -> Answer:
     return answer
 
 
-def judge(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS, stream: int = JUDGING) -> float:
-    """J of an answer, bp of NAV a year, in worlds of one kind, in draws that no learner met; without one, of holding.
+def evaluate(
+    days: TrainingDays, kind: int, answer: ActionFunction | None, worlds: int = WORLDS, stream: int = EVALUATION
+) -> float:
+    """J of a policy, bp of NAV a year, in simulated paths of one target that no learner trained on.
 
-    The days drawn are the same for every answer, and as they were.  stream : where they are drawn from.
+    The days drawn are the same for every policy, without variation.
+    days   : the training days.
+    kind   : index of the target.
+    answer : the policy; None holds throughout.
+    worlds : number of paths.
+    stream : of random days, from which the paths are drawn.
     """
-    return days.annual(judged(days.unvaried, kind, answer, worlds, stream))
+    return days.annual(evaluate_paths(days.without_variation, kind, answer, worlds, stream))
 
 
-def judged(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = WORLDS, stream: int = JUDGING) -> Array:
-    """(worlds,) daily terms of J in each of the worlds of `judge`, a decision; varied where `days` are."""
+def evaluate_paths(
+    days: TrainingDays, kind: int, answer: ActionFunction | None, worlds: int = WORLDS, stream: int = EVALUATION
+) -> Array:
+    """(worlds,) mean daily terms of J a decision, fraction of NAV, in each path of `evaluate`; with the variation of
+    `days`.
+
+    days   : the training days.
+    kind   : index of the target.
+    answer : the policy; None holds throughout.
+    worlds : number of paths.
+    stream : of random days, from which the paths are drawn.
+    """
     decisions = -(-SESSIONS // days.sessions)
     played = Worlds(days, np.full(worlds, kind), decisions, [stream, kind])
     terms = np.zeros(worlds)
@@ -85,6 +103,6 @@ def judged(days: TrainingDays, kind: int, answer: Answer | None, worlds: int = W
     return terms / decisions
 
 
-def judge_all(days: TrainingDays, answer: Answer | None) -> list[float]:
-    """J of an answer for each target, see `judge`."""
-    return [judge(days, kind, answer) for kind in range(len(days.share))]
+def evaluate_targets(days: TrainingDays, answer: ActionFunction | None) -> list[float]:
+    """J of a policy for each target, bp of NAV a year, see `evaluate`."""
+    return [evaluate(days, kind, answer) for kind in range(len(days.share))]

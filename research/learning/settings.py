@@ -1,4 +1,4 @@
-"""What a learned rule is before it is trained: its target, its budget, its worlds."""
+"""The settings of a learned rule before it is trained: target, training budget, simulated paths, learner."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
@@ -12,10 +12,10 @@ from research.errors import ConfigError
 from research.learning.actions import ACTIONS, Action
 from research.learning.learners.settings import (
     LEARNERS,
-    By,
     CrossEntropySettings,
     DQNSettings,
     GradientSettings,
+    LearnerName,
     PPOSettings,
     SACSettings,
     check_counts,
@@ -32,30 +32,31 @@ LONGEST = 25_200  # sessions of an episode: worlds draw all of their days when t
 
 @dataclass(frozen=True)
 class Learned(UnfittedRule):
-    """A rule that is still to be learned (`train`): at the end of each period a box, as wide as the state asks.
+    """The settings of a rule that `train` learns. Decisions are at the end of each period.
 
-    allocation    : what to hold; its target changes only when a line is listed (FixedWeights, EqualWeights).
-    steps         : decisions a seed learns from, at the least: updates are whole (`whole_steps`).
-    seeds         : one policy is trained from each.
+    allocation    : what to hold; its target changes only when an asset is listed (FixedWeights, EqualWeights).
+    steps         : minimum number of decisions that a seed learns from; updates are whole, see `whole_steps`.
+    seeds         : one policy is trained for each.
     schedule      : "day", "week" or "month": it decides at the last session of each.
-    block         : mean length of the blocks of days that worlds are made of, sessions: long enough to keep a spell
-                    of high volatility together, short enough that a year draws from many.
-    current_share : of the worlds, those that hold the lines listed on the last training day. The others hold what was
-                    listed at earlier times, in proportion to the days on which it was: so a learner meets regimes
-                    that the youngest line has not lived through.
-    variation     : how far volatilities, correlations and costs of the worlds lie from those of the training days, by
-                    default not at all. Whatever it learned in, it is judged in worlds as the days were.
-    episode       : decisions until a world is drawn anew; its end is truncation, not ruin.
-    action        : what it decides, see `research.learning.actions`. Where costs are proportional only boxes come near
-                    the optimum; with a ticket, to hold or to trade, and how far.
-    reward        : what it learns for; it is judged by J whatever that is.
-    by            : the learner (`research.learning.learners`): "ppo", "sac" and "dqn" by trial and reward;
-                    "gradient" through the accounting itself, for bands, where costs are proportional; "cross_entropy"
-                    by drawing a few parameters, the control that any other has to beat.
-    patience      : points of the learning curve, of twelve in all, without a new lowest J, after which a seed stops
-                    and keeps the network of the lowest; 0 never stops, and keeps the last.
-    device        : "cpu", where a seed repeats to the bit, or "cuda", where stable-baselines3's networks are: these are
-                    so small that it is slower.
+    block         : mean length of the blocks of days that paths are made of, sessions: long enough for volatility
+                    clusters, short enough that a year draws many.
+    current_share : share of the paths with the assets listed on the last training day. The others hold what was listed
+                    earlier, in proportion to the days on which it was: so training sees regimes from before the
+                    youngest asset.
+    variation     : range of volatilities, correlations and costs of the training paths around those of the training
+                    days, by default none. Evaluation uses the training days as they were.
+    episode       : decisions until a path is drawn anew; its end is truncation, not ruin.
+    action        : what is decided, see `research.learning.actions`. With proportional costs only boxes come near the
+                    optimum; with fixed costs a trade/hold gate and a fraction do.
+    reward        : what training maximises; evaluation is always by J.
+    learner       : "ppo", "sac" or "dqn" (reinforcement learning), "gradient" (through the accounting itself, for
+                    bands with proportional costs), or "cross_entropy" (random search over a few parameters, the
+                    baseline that the others must beat); see `research.learning.learners`.
+    patience      : early stopping: a seed stops after so many of the twelve points of its learning curve without a new
+                    lowest J, and keeps the network of the lowest. 0 never stops, and keeps the last network.
+    device        : of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is slower
+                    for networks this small.
+    ppo, sac, dqn, gradient, cross_entropy : settings of each learner; give only those of the learner in use.
     Raises        : ConfigError for a setting out of range, an allocation that is refitted, or a learner that cannot
                     learn the action.
     """
@@ -70,7 +71,7 @@ class Learned(UnfittedRule):
     episode: int = 156
     action: Action = "bands"
     reward: Reward = field(default_factory=Reward)
-    by: By = "ppo"
+    learner: LearnerName = "ppo"
     patience: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     ppo: PPOSettings = field(default_factory=PPOSettings)
@@ -87,8 +88,8 @@ class Learned(UnfittedRule):
         schedule = self.allocation.schedule
         if schedule != LISTING:
             raise ConfigError(
-                f"Learned holds {self.allocation!r}, which is refitted ({schedule!r}), and it works with targets that "
-                "change only when a line is listed. Give it FixedWeights or EqualWeights, or use a Threshold."
+                f"Learned holds {self.allocation!r}, whose schedule is {schedule!r}, but a learned rule needs a target "
+                "that changes only when a line is listed. Use FixedWeights or EqualWeights, or another rule."
             )
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
@@ -96,54 +97,60 @@ class Learned(UnfittedRule):
         one_of("schedule of Learned is", self.schedule, SESSIONS)
         if self.episode * SESSIONS[self.schedule] > LONGEST:
             most = LONGEST // SESSIONS[self.schedule]
-            refuse("episode of Learned is", self.episode, f"give {most:,} decisions, a hundred years, at most.")
+            refuse("episode of Learned is", self.episode, f"give at most {most:,} decisions, a hundred years.")
         for f in fields(self):
             kind: Any = f.default_factory
             if isinstance(kind, type) and not isinstance(getattr(self, f.name), kind):
                 refuse(f"{f.name} of Learned is", getattr(self, f.name), f"give {kind.__name__}(…), or leave it out.")
-        one_of("by of Learned is", self.by, LEARNERS)
+        one_of("learner of Learned is", self.learner, LEARNERS)
         one_of("action of Learned is", self.action, ACTIONS)
         one_of("device of Learned is", self.device, ("cpu", "cuda"))
-        _check_learner(self.by, self.action, self.reward)
+        _check_learner(self.learner, self.action, self.reward)
         for name in LEARNERS:
-            if name != self.by and (given := getattr(self, name)) != type(given)():
-                raise ConfigError(f"{name} of Learned is {given!r}, and it learns by {self.by!r}: leave that out.")
-        if self.device == "cuda" and self.by in ("gradient", "cross_entropy"):
-            raise ConfigError(f"device of Learned is 'cuda', and by {self.by!r} learns on the processor: use 'cpu'.")
+            if name != self.learner and (given := getattr(self, name)) != type(given)():
+                raise ConfigError(
+                    f"{name} of Learned is {given!r}, but its learner is {self.learner!r}: leave {name} out."
+                )
+        if self.device == "cuda" and self.learner in ("gradient", "cross_entropy"):
+            raise ConfigError(
+                f"device of Learned is 'cuda', but learner {self.learner!r} runs on the CPU only: use 'cpu'."
+            )
         if self.patience and not self.reward.objective:
             raise ConfigError(
-                f"patience of Learned is {self.patience}: it waits for a lower J, and {self.reward!r} pays nothing for "
-                "that. Leave it out, or give `objective` a weight."
+                f"patience of Learned is {self.patience}: early stopping watches J, but {self.reward!r} gives J no "
+                "weight. Leave patience out, or give `objective` a weight."
             )
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
     @property
-    def own(self) -> Any:
+    def learner_settings(self) -> Any:
         """The settings of the learner in use."""
-        return getattr(self, self.by)
+        return getattr(self, self.learner)
 
     @property
     def whole_steps(self) -> int:
-        """Decisions that a seed really learns from: whole updates."""
-        return -(-self.steps // self.own.update) * self.own.update
+        """Decisions that a seed learns from: `steps`, rounded up to whole updates."""
+        return -(-self.steps // self.learner_settings.update) * self.learner_settings.update
 
     def settings(self) -> dict[str, Any]:
-        """Every setting but the allocation, as plain JSON values; of the learners only those of the one in use."""
+        """Every setting but the allocation, as plain JSON values; of the learners' settings only those in use."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", *LEARNERS)}
-        nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.by)}
+        nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.learner)}
         return own | {"seeds": list(self.seeds), **nested}
 
 
 def _check_learner(by: str, action: str, reward: Reward) -> None:
-    """Refuse what a learner cannot learn. Raises ConfigError."""
+    """Raise ConfigError for an action or reward that a learner cannot learn."""
     if by == "dqn" and action != "hold_or_trade":
-        raise ConfigError(f"by 'dqn' chooses among a few things to do, and action is {action!r}: use 'hold_or_trade'.")
+        raise ConfigError(f"learner 'dqn' needs a discrete action, but action is {action!r}: use 'hold_or_trade'.")
     if by == "sac" and action == "hold_or_trade":
-        raise ConfigError("by 'sac' answers with numbers, and action 'hold_or_trade' is a choice: use 'ppo' or 'dqn'.")
+        raise ConfigError(
+            "learner 'sac' needs continuous actions, but 'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'."
+        )
     if by == "gradient" and (action != "bands" or reward != MINUS_J):
         raise ConfigError(
-            f"by 'gradient' descends along J itself, with bands: action is {action!r} and reward {reward!r}. Use "
-            "action 'bands' and the default reward, or learn by 'ppo'."
+            f"learner 'gradient' minimises J directly and needs bands: action is {action!r} and reward {reward!r}. Use "
+            "action 'bands' and the default reward, or learner 'ppo'."
         )
 
 
@@ -151,7 +158,7 @@ def _checked_seeds(seeds: Any) -> tuple[int, ...]:
     many = isinstance(seeds, tuple | list | range) or (isinstance(seeds, np.ndarray) and seeds.ndim == 1)
     given = tuple(seeds) if many else ()
     if not given or not all(is_whole(s) and 0 <= s < 2**32 for s in given):
-        refuse("seeds of Learned are", seeds, "give one whole number or more, each from 0 to 2^32 - 1.")
+        refuse("seeds of Learned are", seeds, "give at least one whole number, each from 0 to 2^32 - 1.")
     if len(set(given)) < len(given):
-        refuse("seeds of Learned are", given, "the same seed twice is the same policy. Give each once.")
+        refuse("seeds of Learned are", given, "a repeated seed gives the same policy. Give each seed once.")
     return tuple(map(int, given))

@@ -1,15 +1,11 @@
-"""What a learner sees, compiled: the worlds and the policy call the same functions."""
+"""The features that a policy sees, compiled: simulated paths and the saved policy call the same functions."""
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from research.arrays import Array, Floats
 from research.compiled import compiled, inlined, lean
-from research.market.market import Array
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 SHARED = (
     "tracking error",  # ex ante, a year
@@ -28,11 +24,11 @@ NO_CASH = 1e-9  # of NAV: a target that leaves less than this to cash holds none
 
 
 class Scales(NamedTuple):
-    """What gaps are measured by, a row for each of K targets; fixed before training.
+    """Targets, and the half-widths and covariances by which gaps are measured, for K targets; fixed before training.
 
     target, half_width : (K, n) fraction of NAV; half-widths by the closed form of `rules.no_trade_region`.
     covariance : (K, n, n) a year, of returns in excess of cash.
-    volatility : of the strategic portfolio in the long run, a session.
+    volatility : long-run standard deviation of the strategic portfolio's return, a session.
     """
 
     target: Array
@@ -41,8 +37,8 @@ class Scales(NamedTuple):
     volatility: float
 
 
-class Standard(NamedTuple):
-    """What features are standardised by: mean and deviation, both (k,); fixed before training."""
+class FeatureScaling(NamedTuple):
+    """Mean and standard deviation of each feature, (k,) each in the feature's unit; fixed before training."""
 
     mean: Array
     deviation: Array
@@ -50,7 +46,14 @@ class Standard(NamedTuple):
 
 @inlined
 def strategic_return(target: Array, k: int, returns: Array, cash: Array, t: int) -> float:
-    """Return on day t of row k of `target`, rebalanced daily at no cost."""
+    """Return on one day of a target that is rebalanced daily at no cost, fraction.
+
+    target  : (K, n) fraction of NAV.
+    k       : row of the target.
+    returns : (T, n) simple returns, fraction.
+    cash    : (T,) simple return of cash, fraction.
+    t       : row of the day.
+    """
     total = held = 0.0
     for i in range(target.shape[1]):
         total += target[k, i] * returns[t, i]
@@ -60,7 +63,13 @@ def strategic_return(target: Array, k: int, returns: Array, cash: Array, t: int)
 
 @compiled
 def strategic_returns(target: Array, k: int, returns: Array, cash: Array) -> Array:
-    """(D,) return of row k of `target` on each day of returns (D, n) and cash (D,)."""
+    """(D,) daily returns of a target that is rebalanced daily at no cost, fraction.
+
+    target  : (K, n) fraction of NAV.
+    k       : row of the target.
+    returns : (D, n) simple returns, fraction.
+    cash    : (D,) simple return of cash, fraction.
+    """
     out = np.empty(len(cash))
     for t in range(len(cash)):
         out[t] = strategic_return(target, k, returns, cash, t)
@@ -69,10 +78,14 @@ def strategic_returns(target: Array, k: int, returns: Array, cash: Array) -> Arr
 
 @inlined
 def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out: Array) -> None:
-    """Write what is seen of one portfolio, out (len(SHARED) + n,).
+    """Write the features of one portfolio.
 
-    weights : (n,) at the close.  recent : returns of the strategic portfolio on the last sessions, LOOKBACK at most.
-    age : sessions since the last trade.  k : the row of `scales` in force.
+    weights : (n,) at the close, fraction of NAV.
+    recent  : (D,) returns of the strategic portfolio on the last sessions, at most LOOKBACK, fraction.
+    age     : sessions since the last trade.
+    scales  : targets, half-widths and covariances.
+    k       : row of `scales` in force.
+    out     : (len(SHARED) + n,) features: those in `SHARED`, then each asset's drift in half-widths.
     """
     squared = widest = buys = sells = 0.0
     first = len(SHARED)
@@ -104,7 +117,7 @@ def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out
 
 @inlined
 def _moments(values: Array) -> tuple[float, float]:
-    """Sum of the values, and their standard deviation, ddof 1; a single one has none."""
+    """Sum and standard deviation (ddof 1) of the values; the deviation of a single value is 0."""
     total = squares = 0.0
     for value in values:
         total += value
@@ -115,8 +128,8 @@ def _moments(values: Array) -> tuple[float, float]:
 
 
 @lean
-def standardise(features: Array, standard: Standard, out: Floats) -> None:
-    """Write features (W, k) in standard deviations from their mean, clipped, into out (W, k)."""
+def standardise(features: Array, standard: FeatureScaling, out: Floats) -> None:
+    """Write features (W, k) as standard deviations from their mean, clipped to ± FARTHEST, into out (W, k)."""
     for w in range(len(features)):
         for j in range(features.shape[1]):
             z = (features[w, j] - standard.mean[j]) / standard.deviation[j]

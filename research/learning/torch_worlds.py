@@ -1,7 +1,7 @@
-"""The worlds as torch differentiates them: the same days, decisions and terms of J, with gradients through all of it.
+"""The simulated paths in torch: the days, decisions and terms of J of `worlds`, with gradients through all of it.
 
-`worlds` plays them compiled, this module by `differentiable.step`; a test holds the two to the same terms. Costs are
-proportional, every line can trade every day, and a box holds its target. torch is imported here: import this late.
+A test compares the terms of both. Costs are proportional, every asset can trade every day, and a box holds its target.
+torch is imported here: import this module only where it is used.
 """
 
 from typing import NamedTuple
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from research.accounting.tariff import Tariff
+from research.arrays import Array
 from research.learning.differentiable import Boxes, Holdings, step
 from research.learning.state import NO_CASH, REACH
-from research.market.market import Array
 from research.rules.bands import TOLERANCE
 
 TINY = 1e-20  # added to a square under a root, whose slope at zero is infinite
 
 
 class Days(NamedTuple):
-    """What W worlds live through after their opening, whatever is held: returns (D, W, n), cash and strategic (D, W).
+    """The days of W paths after their start: returns (D, W, n), cash and strategic (D, W).
 
-    All simple returns; the strategic one is that of the target, rebalanced daily at no cost.
+    All are simple returns, fraction; the strategic one is that of the target, rebalanced daily at no cost.
     """
 
     returns: Tensor
@@ -31,15 +31,20 @@ class Days(NamedTuple):
 
 
 class TorchWorlds:
-    """W worlds in step, played one decision at a time."""
+    """W simulated paths in step, one decision at a time."""
 
     def __init__(
         self, held: Holdings, target: Array, days: Days, tariff: Tariff, g: Tensor | float, sessions: int, lag: int
     ):
-        """Open worlds with these holdings.
+        """Start paths with these holdings.
 
-        target : (W, n) fraction of NAV.  tariff : proportional, see `step`.  g : of squared tracking, one or (W,).
-        sessions : of a decision.  lag : sessions from a decision to its booking, `sessions` at most.
+        held     : lines (W, n) and cash (W,), currency.
+        target   : (W, n) fraction of NAV.
+        days     : returns of D days after the start.
+        tariff   : proportional costs, see `step`.
+        g        : tracking penalty, one number or (W,).
+        sessions : from one decision to the next.
+        lag      : sessions from a decision to its booking, at most `sessions`.
         """
         self.held, self.target, self.days, self.tariff = held, target, days, tariff
         self.half_g, self.sessions, self.lag = g / 2.0, sessions, lag
@@ -52,8 +57,8 @@ class TorchWorlds:
         return self.held.lines / self.held.nav[:, None]
 
     def act(self, boxes: Boxes) -> Tensor:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, in these boxes: `worlds._play`."""
-        boxes, terms = asked(self.weights, boxes), torch.zeros(len(self.age), dtype=torch.float64)
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, with these boxes."""
+        boxes, terms = requested_boxes(self.weights, boxes), torch.zeros(len(self.age), dtype=torch.float64)
         for session in range(self.sessions + 1):
             if session > 0:
                 before = self.held.nav
@@ -70,14 +75,23 @@ class TorchWorlds:
 
 
 def at_target(target: Tensor) -> Holdings:
-    """A wealth of one in each target (W, n)."""
+    """Holdings of a NAV of 1 in each target (W, n), fraction of NAV."""
     return Holdings(target.clone(), 1.0 - target.sum(dim=1))
 
 
 def observe(
     weights: Tensor, target: Tensor, half: Tensor, covariance: Tensor, age: Tensor, calm: Tensor, trend: Tensor
 ) -> Tensor:
-    """(W, k) what is seen, as `state.observe` has it."""
+    """(W, k) features as in `state.observe`.
+
+    weights    : (W, n) fraction of NAV.
+    target     : (W, n) fraction of NAV.
+    half       : (W, n) closed-form half-widths, fraction of NAV.
+    covariance : (W, n, n) a year.
+    age        : (W,) sessions since the last trade.
+    calm       : (W,) log of recent over long-run volatility.
+    trend      : (W,) return of the strategic portfolio over LOOKBACK sessions, fraction.
+    """
     gap = weights - target
     squared = torch.einsum("wi,wij,wj->w", gap, covariance, gap).clamp(min=0.0)
     drift = torch.where(half > 0.0, gap / torch.where(half > 0.0, half, 1.0), 0.0)
@@ -87,7 +101,12 @@ def observe(
 
 
 def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:
-    """The boxes that actions (W, n) mean, as `actions` has them."""
+    """The boxes for actions of kind "bands", as `actions` has them.
+
+    action : (W, n) numbers in [-1, 1].
+    target : (W, n) fraction of NAV.
+    half   : (W, n) closed-form half-widths, fraction of NAV.
+    """
     width = half * REACH ** action.clamp(-1.0, 1.0)
     lower, upper = (target - width).clamp(min=0.0), (target + width).clamp(max=1.0)
     none = 1.0 - target.sum(dim=1) < NO_CASH
@@ -95,8 +114,8 @@ def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:
     return Boxes(lower, upper, least, torch.where(none, 0.0, 1.0 - lower.sum(dim=1)))
 
 
-def asked(weights: Tensor, boxes: Boxes) -> Boxes:
-    """The same boxes, without ends in worlds where no line is outside its own: these ask for nothing."""
+def requested_boxes(weights: Tensor, boxes: Boxes) -> Boxes:
+    """The same boxes, without bounds in paths where all of weights (W, n), fraction of NAV, are inside theirs."""
     past = torch.maximum(boxes.lower - weights, weights - boxes.upper).amax(dim=1) > TOLERANCE
     ends = ((boxes.lower, -np.inf), (boxes.upper, np.inf), (boxes.cash_lower, -np.inf), (boxes.cash_upper, np.inf))
     return Boxes(*(torch.where(past[:, None] if x.ndim == 2 else past, x, far) for x, far in ends))

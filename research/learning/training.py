@@ -1,4 +1,4 @@
-"""Training a rule from several seeds on the days before a test, and choosing one before the test is looked at."""
+"""Training of a rule from several seeds on the days before a test, and the choice of one seed before the test."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,20 +15,20 @@ import pandas as pd
 
 from research.accounting import Costs
 from research.arguments import is_whole, refuse
+from research.arrays import frozen
 from research.errors import ConfigError
-from research.learning.actions import numbers_of
+from research.learning.actions import action_size
 from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted
+from research.learning.learners.learning_curve import PointLogger, SeedResult
 from research.learning.network import Network, network
+from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
-from research.learning.rollouts import closed_form, gauge, in_bands, judge_all
+from research.learning.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report, Told, side_by_side
-from research.learning.state import SHARED, Standard
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
-from research.market.market import frozen
 from research.progress import bar
 
 SCALAR = "J in other worlds, bp a year"  # as TensorBoard calls it
@@ -37,10 +37,11 @@ Progress = Callable[[int, int], None]  # told the steps that all seeds have done
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A policy from each seed, and what it is worth in worlds of training days that no seed learned on.
+    """A policy for each seed, and J in simulated paths of the training days that no seed trained on.
 
-    policies : by seed.  losses : J by seed, bp of NAV a year, holding the lines of the last training day.
-    closed_form, never : J of the closed form's boxes, and of never trading, in the same worlds.
+    policies : by seed.
+    losses   : by seed, J with the assets of the last training day, bp of NAV a year.
+    closed_form, never : J of the closed form's boxes, and of never trading, in the same paths.
     """
 
     policies: Mapping[int, LearnedPolicy]
@@ -60,25 +61,25 @@ class Training:
 
     @property
     def policy(self) -> LearnedPolicy:
-        """The policy that stands for all seeds."""
+        """The policy of the median seed, which represents all seeds."""
         return self.policies[self.chosen]
 
     def save(self, folder: str | Path) -> Path:
-        """Write every seed's policy into `seed-<number>` under `folder`; gives the folder.
+        """Write each seed's policy into `seed-<number>` under `folder`, and give the folder.
 
-        Raises : ConfigError where the folder has seeds besides: they would be taken for those of this training.
+        Raises : ConfigError where the folder holds other seeds, which would be taken for seeds of this training.
         """
         own = {f"seed-{seed}" for seed in self.policies}
         if others := sorted(path.name for path in Path(folder).glob("seed-*") if path.name not in own):
             raise ConfigError(
-                f"{folder} holds {', '.join(others)} of another training: give each training a folder of its own."
+                f"{folder} holds {', '.join(others)} of another training: save each training in its own folder."
             )
         for seed, policy in self.policies.items():
             policy.save(Path(folder) / f"seed-{seed}")
         return Path(folder)
 
     def summary(self) -> pd.DataFrame:
-        """A row a policy: its J, bp of NAV a year, how far that is above the closed form's, and which one is chosen."""
+        """A row a policy: J, bp of NAV a year, its fraction above the closed form's, and whether it is chosen."""
         losses = {"never": self.never, "closed form": self.closed_form}
         losses |= {f"seed {seed}": loss for seed, loss in self.losses.items()}
         table = pd.DataFrame({"J": losses})
@@ -87,7 +88,7 @@ class Training:
         return table
 
     def __repr__(self) -> str:
-        """The summary, as it is read."""
+        """The summary as text."""
         table = self.summary()
         shown = pd.DataFrame(
             {
@@ -113,71 +114,93 @@ def train(
     checkpoints: str | Path | None = None,
     tensorboard: str | Path | None = None,
 ) -> Training:
-    """Train a policy from each seed of `spec` on `market`, which ends with the last training day.
+    """Train a policy for each seed of `spec`.
 
-    costs, g, periods_per_year, lag : of the J that it learns for. Worlds begin with a wealth of 1: where amounts are
-               charged, such as tickets, give `costs.simplified(market, nav)`.
-    workers  : processes side by side (default: one a core); how many never changes what is learned, not by a bit.
-    executor : processes of someone else's instead, such as a cluster's with one thread a worker. Not threads.
-    progress : is told how far all seeds are together; without it a bar is shown on a terminal and in a notebook.
-    checkpoints : folder in which each seed keeps what it has come to, and what it has learned. The same training,
-               killed, goes on from there, and ends with the same bits; at its end the files are deleted.
-    tensorboard : folder in which each seed notes its learning curve as it learns: `tensorboard --logdir <folder>`.
-    Raises   : ConfigError and DataError as `training_days` does, before anything is trained.
+    spec     : settings of the rule and of its training.
+    market   : the training days; it ends with the last of them.
+    costs    : of J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
+               `costs.simplified(market, nav)`.
+    g        : tracking penalty of J.
+    periods_per_year : sessions a year, by which J is annualised.
+    lag      : sessions from a decision to its booking.
+    workers  : processes (default: one per core); their number does not change the result by a bit.
+    executor : another pool of processes instead, such as a cluster's with one thread a worker. Not threads.
+    progress : receives the steps that all seeds have done together, and their total; by default a bar is shown on a
+               terminal and in a notebook.
+    checkpoints : folder in which each seed saves its state. The same call resumes there after an interruption, and
+                  ends with the same bits; the files are deleted at the end.
+    tensorboard : folder in which each seed logs its learning curve: `tensorboard --logdir <folder>`.
+    Raises   : ConfigError and DataError as `training_days` does, and ConfigError for `workers`, `executor`, `progress`
+               or a folder of another kind, before training starts.
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
 
     if workers is not None and (not is_whole(workers) or workers < 1):
-        raise ConfigError(f"workers is {workers!r}: give one process or more, or none for one a core.")
+        raise ConfigError(
+            f"workers is {workers!r}: give a whole number of processes, 1 or more, or None for one per core."
+        )
     if isinstance(executor, ThreadPoolExecutor):
-        raise ConfigError("executor has threads, which share what stable-baselines3 draws by chance: use processes.")
+        raise ConfigError(
+            "executor has threads, which share the random generators of stable-baselines3: use processes."
+        )
     for name, folder in (("checkpoints", checkpoints), ("tensorboard", tensorboard)):
         if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
-            refuse(f"{name} is", folder, "give the path of a folder, which is made if need be.")
+            refuse(f"{name} is", folder, "give the path of a folder; it is created if missing.")
     if progress is not None and not callable(progress):
-        refuse("progress is", progress, "give a function of the steps done and of all, or leave it out for a bar.")
+        refuse(
+            "progress is",
+            progress,
+            "give a function of steps done and total steps, or leave it out for a progress bar.",
+        )
     days = training_days(spec, market, costs, g, periods_per_year, lag)
-    references = {"closed_form": judge_all(in_bands(days), closed_form(days)), "never": judge_all(days, None)}
+    references = {
+        "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
+        "never": evaluate_targets(days, None),
+    }
     job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
-        lessons = side_by_side(job, spec.seeds, workers, told, executor)
+        results = run_seeds(job, spec.seeds, workers, told, executor)
     if checkpoints is not None:
         for seed in spec.seeds:
-            _done(checkpoints, seed, spec, days).forget()
+            _done(checkpoints, seed, spec, days).delete()
 
-    standard, reward_scale = gauge(days, spec)
+    standard, reward_scale = measure_scaling(days, spec)
     return Training(
         policies={
             seed: _policy(
-                spec, days, standard, lesson.net, card(spec, days, seed, lesson, standard, reward_scale, references)
+                spec, days, standard, result.net, card(spec, days, seed, result, standard, reward_scale, references)
             )
-            for seed, lesson in zip(spec.seeds, lessons, strict=True)
+            for seed, result in zip(spec.seeds, results, strict=True)
         },
-        losses={seed: lesson.losses[-1] for seed, lesson in zip(spec.seeds, lessons, strict=True)},
+        losses={seed: result.losses[-1] for seed, result in zip(spec.seeds, results, strict=True)},
         closed_form=references["closed_form"][-1],
         never=references["never"][-1],
     )
 
 
-def untaught(
+def untrained(
     spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, *, lag: int = 1
 ) -> LearnedPolicy:
-    """What a learner of boxes begins with: zero in answer to everything, and so the closed form's boxes of these days.
+    """The policy that a learner of boxes starts with: its action is always zero, the closed form's boxes of these days.
 
-    Raises : ConfigError for an action that is no box; ConfigError and DataError as `train` does.
+    spec, market, costs, g, periods_per_year, lag : as in `train`.
+    Raises : ConfigError for an action other than "bands" and "edges"; ConfigError and DataError as `training_days`
+             does.
     """
     if spec.action not in ("bands", "edges"):
-        refuse("action of what is not taught is", spec.action, "only 'bands' and 'edges' begin at the closed form.")
+        refuse(
+            "action of an untrained policy is", spec.action, "use 'bands' or 'edges', which start at the closed form."
+        )
     days = training_days(spec, market, costs, g, periods_per_year, lag)
-    seen, answers = len(SHARED) + len(market.assets), numbers_of(spec.action, len(market.assets))
+    seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
-    standard = Standard(frozen(np.zeros(seen)), frozen(np.ones(seen)))
+    standard = FeatureScaling(frozen(np.zeros(seen)), frozen(np.ones(seen)))
     return _policy(spec, days, standard, network(layers), {})
 
 
 def _policy(
-    spec: Learned, days: TrainingDays, standard: Standard, net: Network, card: Mapping[str, Any]
+    spec: Learned, days: TrainingDays, standard: FeatureScaling, net: Network, card: Mapping[str, Any]
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
@@ -203,40 +226,40 @@ def _learn(
     tensorboard: str | Path | None,
     seed: int,
     report: Report,
-) -> Lesson:
-    """What one seed learns, in whatever process this is: the days are measured anew, so that they need no travel."""
+) -> SeedResult:
+    """Train one seed in any process; the training days are measured again, so that they need not be sent."""
     days = training_days(spec, market, costs, g, periods_per_year, lag)
     done = checkpoint = None
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
-        if found := done.kept():
+        if found := done.load():
             arrays, record = found
             report(record["steps"])
             net = Network(*(frozen(arrays[name]) for name in Network._fields))
-            return Lesson(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
-    with _noting(tensorboard, seed) as noted:
-        lesson: Lesson = teacher(spec.by)(days, spec, seed, report, checkpoint, noted)
+            return SeedResult(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
+    with _curve_logger(tensorboard, seed) as log:
+        result: SeedResult = learner_of(spec.learner)(days, spec, seed, report, checkpoint, log)
     if done is not None and checkpoint is not None:
-        done.keep(lesson.net._asdict(), {name: getattr(lesson, name) for name in ("steps", "losses", "curve")})
-        checkpoint.forget()
-    return lesson
+        done.save(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve")})
+        checkpoint.delete()
+    return result
 
 
 def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
-    """Where what a seed has learned waits for the other seeds."""
+    """The checkpoint that keeps a finished seed until all seeds are done."""
     return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
 
 
-def teacher(by: str) -> Callable[..., Lesson]:
-    """What learns from one seed: (days, spec, seed, report, checkpoint, noted) -> its lesson."""
+def learner_of(by: str) -> Callable[..., SeedResult]:
+    """The training function of a learner: (days, spec, seed, report, checkpoint, log) -> SeedResult."""
     where = by if by in ("gradient", "cross_entropy") else "reinforcement"
-    learn: Callable[..., Lesson] = import_module(f"research.learning.learners.{where}").learn
+    learn: Callable[..., SeedResult] = import_module(f"research.learning.learners.{where}").learn
     return learn
 
 
 @contextmanager
-def _noting(folder: str | Path | None, seed: int) -> Iterator[Noted | None]:
-    """What writes the points of a learning curve for TensorBoard, if it is to."""
+def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger | None]:
+    """A function that writes points of a learning curve for TensorBoard, or None without a folder."""
     if folder is None:
         yield None
         return
@@ -247,15 +270,15 @@ def _noting(folder: str | Path | None, seed: int) -> Iterator[Noted | None]:
 
 
 def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
-    """All that a seed's training depends on, as plain JSON values: what is kept of another one is not gone on with."""
+    """All that the training of a seed depends on, as JSON values: a checkpoint of another training is not resumed."""
     objective = [days.g, days.periods_per_year, days.lag, days.costs.settings]
     settings = {name: value for name, value in spec.settings().items() if name != "seeds"}
     return [days.market.fingerprint, repr(spec.allocation), settings, objective, versions()]
 
 
 @contextmanager
-def _telling(progress: Progress | None, total: int) -> Iterator[Told]:
-    """What is told the steps done: the caller's own function, or a bar."""
+def _telling(progress: Progress | None, total: int) -> Iterator[TotalProgress]:
+    """A function that receives the steps done: the caller's own, or one that moves a bar."""
     if progress is not None:
         yield lambda done: progress(done, total)
         return

@@ -1,4 +1,4 @@
-"""All that a learner may see: the training days, and what is measured on them before training begins."""
+"""The training days, and all that is measured on them before training starts."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,14 +10,14 @@ from research.accounting import Costs
 from research.accounting.tariff import Tariff
 from research.allocation import TargetPath, target_path
 from research.arguments import is_number, is_whole, refuse
+from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError
 from research.learning.actions import Action
 from research.learning.rewards import Moments
 from research.learning.settings import SESSIONS, Learned
-from research.learning.state import NO_CASH, Rows, Scales
+from research.learning.state import NO_CASH, Scales
 from research.learning.variation import varied
 from research.market import Market
-from research.market.market import Array, Mask, frozen
 from research.risk.resampling import common_rows, resampled
 from research.rules.no_trade_region import half_widths
 
@@ -26,10 +26,10 @@ GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval e
 
 
 class History(NamedTuple):
-    """The training days as kernels take them: returns and tradable (T, n), cash (T,).
+    """The training days for kernels: returns and tradable (T, n), cash (T,); returns as fractions.
 
-    Where they are varied, one after the other for each target and, of each, for each variant: T is then the rows of
-    all, and `TrainingDays.draw` knows which are whose.
+    With variation, T counts the rows of all variants of all targets, one after the other; `TrainingDays.draw` gives
+    the rows of one of them.
     """
 
     returns: Array
@@ -39,17 +39,23 @@ class History(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TrainingDays:
-    """The training days, and K targets: one for each set of lines that were listed together, the last of them today's.
+    """The training days and K targets, one for each set of assets that were listed together; the last one is today's.
 
-    market    : the training days.  history : the same, for kernels.
-    scales    : what gaps are measured by, a row a target.
-    first_row, stop_row : (K,) the training days from and before which a world draws: all lines are listed on them, and
-                at the close before.
-    share     : (K,) of the worlds.
-    costs, g, periods_per_year : of J, for a wealth of 1 (`Costs.simplified`); tariff : the costs, for kernels.
-    lag : sessions from a decision to its booking.
-    sessions  : of one decision.  action : what its numbers mean.  block : mean length of a block of days.
-    variants  : of the history of each target, and of the costs, a row of `tariff` each.
+    market    : the training days.
+    history   : the same, for kernels.
+    scales    : targets, half-widths and covariances, a row per target.
+    first_row, stop_row : (K,) rows of the market between which a path draws its days: all assets of the target are
+        listed on them and at the close before. The stop row is not included.
+    share     : (K,) share of the paths.
+    costs     : of J, for a NAV of 1 (`Costs.simplified`).
+    tariff    : the costs, for kernels; a row per variant.
+    g         : tracking penalty of J.
+    periods_per_year : sessions a year, by which J is annualised.
+    lag       : sessions from a decision to its booking.
+    sessions  : from one decision to the next.
+    action    : what the numbers of a decision mean.
+    block     : mean length of a block of days, sessions.
+    variants  : number of variants of the history of each target and of the costs.
     """
 
     market: Market
@@ -69,14 +75,19 @@ class TrainingDays:
     variants: int = 1
 
     @property
-    def unvaried(self) -> "TrainingDays":
-        """The same, as the days were."""
+    def without_variation(self) -> "TrainingDays":
+        """The same training days without variants."""
         if self.variants == 1:
             return self
         return replace(self, history=_history(self.market), tariff=self.costs.tariff(), variants=1)
 
     def draw(self, rng: np.random.Generator, kinds: Rows, days: int) -> Rows:
-        """(W, days) rows of `history` for worlds of these kinds (W,), each in a variant of its own."""
+        """(W, days) rows of `history` for paths of the targets `kinds` (W,), each path in one random variant.
+
+        rng   : generator that is drawn from.
+        kinds : (W,) index of the target of each path.
+        days  : number of days in a path.
+        """
         rows = resampled(rng, self.first_row[kinds], self.stop_row[kinds], (len(kinds), days), self.block)
         if self.variants > 1:
             variant = kinds * self.variants + rng.integers(self.variants, size=len(kinds))
@@ -84,13 +95,13 @@ class TrainingDays:
         return rows
 
     def variant(self, rows: Rows) -> Rows:
-        """The variant that these rows of `history` are of."""
+        """The index of the variant of each of these rows of `history`, of the same shape as `rows` (W,)."""
         found: Rows = rows // len(self.market.dates) % self.variants
         return found
 
     @cached_property
     def moments(self) -> Moments:
-        """Of the last target's return over cash, a decision, on the days on which all its lines were listed."""
+        """Moments a decision of the last target's return over cash, on days on which all its assets were listed."""
         target, span = self.scales.target[-1], slice(self.first_row[-1], self.stop_row[-1])
         cash = self.market.cash[span]
         strategic = self.market.returns[span] @ target + (1.0 - target.sum()) * cash
@@ -99,22 +110,28 @@ class TrainingDays:
         return Moments.of(ends[0] - ends[1])
 
     def kinds(self, worlds: int) -> Rows:
-        """(worlds,) the target of each world: the shares as nearly as whole worlds allow, evenly interleaved."""
+        """(worlds,) index of the target of each path, evenly interleaved, in the shares of `share` to a whole path."""
         place = (np.arange(worlds) + 0.5) * GOLDEN % 1.0
         return np.searchsorted(np.cumsum(self.share)[:-1], place, side="right")
 
     def annual(self, terms: Array) -> float:
-        """J, bp of NAV a year, of daily terms summed over decisions."""
+        """J, bp of NAV a year, from daily terms (W,), fraction of NAV, each summed over one decision."""
         return float(terms.mean()) / self.sessions * self.periods_per_year * 1e4
 
 
 def training_days(
     spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, lag: int = 1
 ) -> TrainingDays:
-    """What a learner may see of `market`, which ends with the last training day.
+    """The training days of `market`, and what is measured on them.
 
-    Raises : ConfigError for costs of another size, a number that is out of range, a target that is short or leveraged;
-             DataError when the lines of the last target were not listed together for a year, or one never moved.
+    spec    : settings of the rule and of its training.
+    market  : T days of n assets; it ends with the last training day.
+    costs   : of J, for a NAV of 1.
+    g       : tracking penalty of J.
+    periods_per_year : sessions a year, by which J is annualised.
+    lag     : sessions from a decision to its booking.
+    Raises  : ConfigError for costs of another number of assets, a number out of range, a short or leveraged target;
+              DataError when the assets of the last target were not listed together for a year, or one never moved.
     """
     _check(spec, market, costs, g, periods_per_year, lag)
     path = target_path(spec.allocation, market)
@@ -128,7 +145,7 @@ def training_days(
     if spec.block > stop[-1] - first[-1]:
         raise ConfigError(
             f"block of Learned is {spec.block} days, and market {market.name!r} has {stop[-1] - first[-1]} on which "
-            "all lines of its last target were listed: a window of history cannot be longer. Give a shorter block."
+            "all lines of its last target were listed: a block cannot be longer. Give a shorter block."
         )
     targets, in_force, first, stop = targets[enough], in_force[enough], first[enough], stop[enough]
     spans = [slice(*rows) for rows in zip(first.tolist(), stop.tolist(), strict=True)]
@@ -160,7 +177,13 @@ def _history(market: Market) -> History:
 
 
 def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> History:
-    """The days for each target (K, n), and of each for each of the variants; see `Variation.points`."""
+    """The training days for each target and variant, one after the other.
+
+    market : T days of n assets.
+    held   : (K, n) assets of each target.
+    spans  : rows on which the assets of each target were listed.
+    points : (V, 3) as in `Variation.points`.
+    """
     returns = [
         varied(market, mask, span.start, span.stop, factor, share)
         for mask, span in zip(held, spans, strict=True)
@@ -171,13 +194,19 @@ def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> Hi
 
 
 def _times(tariff: Tariff, factors: Array) -> Tariff:
-    """A row for each of the factors (V,) of commissions and spreads."""
+    """The costs with commissions and spreads times each of the factors (V,), a row per factor."""
     rates, total = tariff.rates[:1] * factors[:, None, None], tariff.total[:1] * factors[:, None]
     return tariff._replace(rates=rates, total=total)
 
 
 def scales(target: Array, half_width: Array, covariance: Array, volatility: float) -> Scales:
-    """Scales of these arrays, made read-only."""
+    """Scales of these arrays, made read-only.
+
+    target     : (K, n) fraction of NAV.
+    half_width : (K, n) fraction of NAV.
+    covariance : (K, n, n) a year.
+    volatility : long-run standard deviation of the strategic portfolio's return, a session.
+    """
     return Scales(frozen(target), frozen(half_width), frozen(covariance), float(volatility))
 
 
@@ -193,23 +222,24 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
         raise ConfigError(
             f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."
         )
-    if spec.by == "gradient" and not costs.proportional:
+    if spec.learner == "gradient" and not costs.proportional:
         raise ConfigError(
-            "a policy is learned by the gradient where all costs are proportional, and these have minimums, tickets, "
-            "impact or tax, at which it jumps or ends: learn by 'ppo', or leave them out."
+            "learner 'gradient' needs proportional costs, but these have minimums, tickets, impact or "
+            "tax, at which the "
+            "gradient is not defined: use learner 'ppo', or leave these costs out."
         )
     for name, value in (("g", g), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
-            raise ConfigError(f"{name} is {value!r}: a learner needs a number above zero.")
+            raise ConfigError(f"{name} is {value!r}: give a number above zero.")
     if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.schedule]:
         raise ConfigError(
-            f"lag is {lag!r}: a learner that decides every {spec.schedule} books a whole number of sessions later, 0 "
+            f"lag is {lag!r}: a learner that decides every {spec.schedule} needs a whole number of sessions, 0 "
             f"to {SESSIONS[spec.schedule]}. Change the lag, or `schedule`."
         )
 
 
 def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
-    """(K, n) targets in the order in which they came into force, and (K,) for how many sessions each was."""
+    """(K, n) targets in the order in which they came into force, and (K,) the number of sessions of each."""
     targets: list[Array] = []
     in_force: list[int] = []
     for k, target in enumerate(path.rows):
@@ -217,8 +247,9 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
             i = int(np.argmin(target))
             found = f"they sum to {target.sum():.4f}" if target[i] >= 0.0 else f"{market.assets[i]} has {target[i]:.4f}"
             raise ConfigError(
-                f"weights of {path.allocation}: {found}. The boxes of a learned rule lie between 0 and 1: give weights "
-                "that are long and sum to 1 at most."
+                f"weights of {path.allocation}: {found}. A learned rule needs long weights that sum to at "
+                "most 1: change "
+                "the weights."
             )
         sessions = int((path.row == k).sum())
         if targets and np.array_equal(targets[-1], target):  # the line that was listed is one that it does not hold
@@ -227,27 +258,29 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
             targets.append(target)
             in_force.append(sessions)
     if not targets:
-        raise ConfigError(f"{path.allocation} holds nothing in market {market.name!r}: there is nothing to learn.")
+        raise ConfigError(
+            f"{path.allocation} holds nothing in market {market.name!r}: give it a target with at least one weight."
+        )
     return np.array(targets), np.array(in_force)
 
 
 def _covariance(market: Market, held: Mask, span: slice) -> Array:
-    """(n, n) covariance a session of returns in excess of cash; zero for a line that is not held."""
+    """(n, n) covariance a session of returns in excess of cash; zero for an asset that is not held."""
     covariance = np.zeros((len(held), len(held)))
     excess = market.returns[span, held] - market.cash[span, None]
     covariance[np.ix_(held, held)] = np.cov(excess, rowvar=False)
     still = held & (np.diag(covariance) <= 0.0)
     if still.any():
         raise DataError(
-            f"{market.assets[int(np.argmax(still))]} does not move from {market.dates[span][0]:%Y-%m-%d} to "
-            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct its "
-            "returns."
+            f"{market.assets[int(np.argmax(still))]} has constant returns from {market.dates[span][0]:%Y-%m-%d} to "
+            f"{market.dates[span][-1]:%Y-%m-%d} in market {market.name!r}. Hold cash in its place, or correct "
+            "its returns."
         )
     return covariance
 
 
 def _widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:
-    """(n,) closed-form half-widths; zero for a line that is not held."""
+    """(n,) closed-form half-widths, fraction of NAV; zero for an asset that is not held."""
     held = target != 0.0
     widths = np.zeros(len(target))
     widths[held] = half_widths(target[held], covariance[np.ix_(held, held)], cost[held], g)
@@ -255,14 +288,14 @@ def _widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:
 
 
 def _long_run_volatility(path: TargetPath, market: Market, first: int) -> float:
-    """Of the strategic portfolio on all training days, each with the target then in force; a session."""
+    """Standard deviation a session of the strategic portfolio, which holds the target in force on each day."""
     target = path.rows[path.row[first - 1 : -1]]
     cash = (1.0 - target.sum(axis=1)) * market.cash[first:]
     return float((np.einsum("ti,ti->t", target, market.returns[first:]) + cash).std(ddof=1))
 
 
 def _shares(in_force: Rows, current: float) -> Array:
-    """(K,) share of the worlds: `current` for the last target, the rest by the sessions that each was in force."""
+    """(K,) share of the paths: `current` for the last target, the rest in proportion to sessions in force."""
     if len(in_force) == 1:
         return np.ones(1)
     return np.append(in_force[:-1] / in_force[:-1].sum() * (1.0 - current), current)

@@ -1,7 +1,8 @@
-"""Domain randomisation: worlds whose volatilities, correlations and costs lie around those of the training days.
+"""Domain randomisation: training paths with volatilities, correlations and costs around those of the training days.
 
-What is learned where only one volatility and one price of trading were ever met is good there, and nobody knows where
-else. An episode is then played in one of `VARIANTS` variants of the training days, spread evenly over the ranges.
+A policy that was trained at one volatility and one cost is good there; elsewhere its quality is unknown. With
+variation, each episode is played in one of `VARIANTS` variants of the training days, spread evenly over the given
+ranges.
 Source : Tobin, Fong, Ray, Schneider, Zaremba and Abbeel (2017), Domain randomization for transferring deep neural
 networks from simulation to the real world, section III.
 """
@@ -12,9 +13,9 @@ from typing import ClassVar
 import numpy as np
 
 from research.arguments import is_number, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market import Market
-from research.market.market import Array, Mask
 
 VARIANTS = 32
 STILL = 1e-12  # of the largest eigenvalue: a direction in which nothing moves
@@ -22,11 +23,13 @@ STILL = 1e-12  # of the largest eigenvalue: a direction in which nothing moves
 
 @dataclass(frozen=True)
 class Variation:
-    """How far the worlds of training lie from the training days; by default not at all.
+    """The ranges of volatilities, correlations and costs of training paths around the training days; by default none.
 
-    volatility, cost : all volatilities, and all commissions and spreads, are multiplied by a factor between 1/x and x,
-                  even in logs: 1 leaves them. Up to 4, and up to 10.
-    correlation : correlations move part of the way to none or, as often, to one, up to this share of it: 0 leaves them.
+    volatility  : x, 1 to 4: all volatilities are multiplied by one factor between 1/x and x, log-uniform; 1 changes
+                  none.
+    cost        : x, 1 to 10: all commissions and spreads are multiplied likewise; 1 changes none.
+    correlation : s, 0 to 0.9: correlations move by up to this share of the way to zero or, as often, to one; 0 changes
+                  none.
     Raises      : ConfigError for a number out of range.
     """
 
@@ -40,19 +43,20 @@ class Variation:
         for name, low, high in (("volatility", 1.0, 4.0), ("correlation", 0.0, 0.9), ("cost", 1.0, 10.0)):
             value = asdict(self)[name]
             if not is_number(value) or not low <= value <= high:
-                refuse(f"{name} of Variation is", value, f"give a number from {low:g}, which leaves it, to {high:g}.")
+                refuse(f"{name} of Variation is", value, f"give a number from {low:g} (no variation) to {high:g}.")
             object.__setattr__(self, name, float(value))
 
     @property
     def variants(self) -> int:
-        """How many there are; one where nothing varies."""
+        """The number of variants; 1 without variation."""
         return 1 if self == Variation() else VARIANTS
 
     @property
     def points(self) -> Array:
-        """(V, 3) factor of volatility, share of the way of correlations (below zero to none), factor of costs.
+        """(V, 3) the variants: factor of volatility, share of the correlations' way (below zero: to none), factor of
+        costs.
 
-        Those of a Halton sequence, which fill the ranges evenly: the same for every seed.
+        They are points of a Halton sequence, which fills the ranges evenly, and are the same for every seed.
         """
         if self.variants == 1:
             return np.array([[1.0, 0.0, 1.0]])
@@ -65,13 +69,17 @@ class Variation:
 
 
 def varied(market: Market, held: Mask, first: int, stop: int, factor: float, share: float) -> Array:
-    """(T, n) returns of a market whose lines `held` (n,) have other moments from row `first` and before `stop`.
+    """(T, n) simple returns of a market in which some assets have other second moments on some days, fraction.
 
-    factor : of every line's volatility on these days.  share : the correlations C of these days become
-    (1 - |share|) C + |share| times those of lines that move alone (share below zero) or all as one (above).
-    Means stay as they are. Lines that do not trade on a day move with the others; lines that have only ever moved as
-    one still do.
-    Raises : ConfigError where a line would lose more than all it is worth on a day.
+    Means stay. An asset that does not trade on a day moves with the others; assets that always moved as one still do.
+    market : T days of n assets.
+    held   : (n,) the assets that change.
+    first  : first row that changes.
+    stop   : row before which the change ends.
+    factor : of each asset's volatility on these days.
+    share  : the correlations C of these days become (1 - |share|) C + |share| times the identity (share below zero) or
+             times a matrix of ones (above).
+    Raises : ConfigError where an asset would lose more than its whole value in a day.
     """
     out, days = market.returns.copy(), slice(first, stop)
     moves = np.flatnonzero(held)
@@ -86,7 +94,7 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
         t, i = divmod(int(np.argmin(made)), len(moves))
         raise ConfigError(
             f"with volatility times {factor:.2f}, {market.assets[moves[i]]} would lose {-made[t, i]:.0%} on "
-            f"{market.dates[first + t]:%Y-%m-%d}, when it lost {-own[t, i]:.0%}: lower the volatility or the "
+            f"{market.dates[first + t]:%Y-%m-%d}, where it really lost {-own[t, i]:.0%}: lower the volatility or the "
             "correlation of Variation."
         )
     out[days, moves] = made

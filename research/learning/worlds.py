@@ -1,4 +1,7 @@
-"""Worlds to learn in: resampled training days, many at once, in which money moves by the accounting's own functions."""
+"""Simulated paths to train in ("worlds"): resampled training days, many at once, with the accounting's own kernels.
+
+A world is one simulated path: drawn days, and one portfolio that starts in its target with a NAV of 1.
+"""
 
 from typing import Any, NamedTuple
 
@@ -7,12 +10,12 @@ import numpy as np
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, into, lean
 from research.errors import PolicyError
-from research.learning.actions import Asked, asked
-from research.learning.state import LOOKBACK, SHARED, Floats, Rows, Scales, observe, strategic_return
+from research.learning.actions import DecodedActions, decode_actions
+from research.learning.state import LOOKBACK, SHARED, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
-from research.market.market import Array, Mask
 from research.rules.bands import ask
 
 book_here = into(book)
@@ -44,7 +47,12 @@ class State(NamedTuple):
 
     @classmethod
     def empty(cls, kind: Rows, target: Array, days: int) -> "State":
-        """Room for worlds of these kinds, with `days` days each."""
+        """Uninitialised state of W paths.
+
+        kind   : (W,) row of `Scales` of each path.
+        target : (W, n) target weights, fraction of NAV.
+        days   : number of days in a path, D.
+        """
         count, n = target.shape
         return cls(
             kind=kind,
@@ -64,14 +72,18 @@ class State(NamedTuple):
 
 
 class Worlds:
-    """W worlds in step: opened in their targets, then played one decision at a time."""
+    """W simulated paths in step: each starts in its target, and all make their decisions at the same closes."""
 
     def __init__(
         self, days: TrainingDays, kinds: Rows, decisions: int, seed: int | list[int], drawn: Rows | None = None
     ) -> None:
-        """Open a world for each of `kinds` (W,), rows of `days.scales`; each has room for so many decisions.
+        """Start a path for each target index.
 
-        seed : of the days that are drawn.  drawn : (W, D) those that the worlds repeat at first, drawn by default.
+        days      : the training days.
+        kinds     : (W,) row of `days.scales` of each path.
+        decisions : that a path has days for.
+        seed      : of the days that are drawn.
+        drawn     : (W, D) rows of the days that the paths repeat at first; drawn by default.
         """
         self.days = days
         self.everyone = np.arange(len(kinds))
@@ -92,17 +104,17 @@ class Worlds:
 
     @property
     def nav(self) -> Array:
-        """(W,) wealth at the last close, 1 when a world was opened."""
+        """(W,) NAV at the last close; 1 at the start of a path."""
         return self.state.nav.copy()
 
     @property
     def cash(self) -> Array:
-        """(W,) price of a unit of cash at the last close, 1 when a world was opened."""
+        """(W,) price of a unit of cash at the last close; 1 at the start of a path."""
         return self.state.cash_price.copy()
 
     @property
     def generator_state(self) -> dict[str, Any]:
-        """Where the generator of days stands, in plain values."""
+        """The state of the generator of days, as JSON values."""
         return dict(self._rng.bit_generator.state)
 
     @generator_state.setter
@@ -110,44 +122,51 @@ class Worlds:
         self._rng.bit_generator.state = state
 
     def reseed(self, seed: int | list[int]) -> None:
-        """Become what worlds made with this seed are."""
+        """Start all paths anew, as paths made with this seed."""
         self._rng = np.random.default_rng(seed)
         self.reopen(self.everyone)
 
     def reopen(self, which: Rows) -> None:
-        """Draw other days for the worlds `which`, and open them anew."""
+        """Draw new days for the paths with numbers `which` (·,), and start these anew."""
         self.open_on(which, self.days.draw(self._rng, self.state.kind[which], self.state.drawn.shape[1]))
 
     def open_on(self, which: Rows, drawn: Rows) -> None:
-        """Open the worlds `which` on these training days (·, D), in their targets at the close of day LOOKBACK."""
+        """Start some paths on given training days, in their targets, at the close of day LOOKBACK.
+
+        which : (·,) numbers of the paths.
+        drawn : (·, D) rows of the training days.
+        """
         self.state.variant[which] = self.days.variant(drawn[:, 0])
         _open(self.state, which, drawn, self.days.history)
 
     def rescale(self) -> None:
-        """Make the wealth of every world one again, and leave its weights as they are."""
+        """Set the NAV of every path to 1 and leave its weights as they are."""
         state = self.state
         state.units[...] /= state.nav[:, None]
         state.cash_units[...] /= state.nav
         state.nav[...] = 1.0
 
     def features(self, which: Rows) -> Array:
-        """(·, k) what is seen of the worlds `which` at this close, see `observe`."""
+        """(·, k) features of the paths with numbers `which` (·,) at this close, see `observe`."""
         out = np.empty((len(which), len(SHARED) + self.state.units.shape[1]))
         _look(self.state, which, self.days.scales, self._scratch.weights, out)
         return out
 
     def act(self, numbers: Floats) -> Array:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, by numbers (W, m) of the action."""
-        return self.play(asked(self.days.action, numbers, self.state.kind, self.days.scales))
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, for actions (W, m) in [-1, 1]."""
+        return self.play(decode_actions(self.days.action, numbers, self.state.kind, self.days.scales))
 
     def hold(self) -> Array:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when nothing is traded."""
-        nothing = Asked.empty(*self.state.units.shape)
-        nothing.part[:] = 0.0
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, without a trade."""
+        nothing = DecodedActions.empty(*self.state.units.shape)
+        nothing.fraction[:] = 0.0
         return self.play(nothing)
 
-    def play(self, made: Asked) -> Array:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, when this is asked."""
+    def play(self, made: DecodedActions) -> Array:
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, with these boxes.
+
+        Raises : PolicyError for a trade whose costs exceed the value of the assets traded.
+        """
         days, terms = self.days, np.empty(len(self))
         pace = (days.g / 2.0, days.sessions, days.lag)
         refused = _play(self.state, days.history, made, days.tariff, *self._room, *pace, terms)
@@ -157,10 +176,10 @@ class Worlds:
 
 
 def no_root(world: int) -> PolicyError:
-    """Why a world cannot go on, in words."""
+    """The error of a path whose trade costs more than the assets traded are worth."""
     return PolicyError(
-        f"world {world} cannot go on: the costs of its trade would take more than the lines that trade are worth. "
-        "Lower the costs. (A world has a wealth of 1: tickets and minimums are fractions of NAV.)"
+        f"simulated path {world} stopped: the costs of its trade exceed the value of the assets traded. "
+        "Lower the costs. (A path starts with a NAV of 1: tickets and minimums are fractions of NAV.)"
     )
 
 
@@ -197,7 +216,7 @@ def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array)
 def _play(
     state: State,
     history: History,
-    made: Asked,
+    made: DecodedActions,
     tariff: Tariff,
     lots: Lots,
     scratch: Scratch,
@@ -219,7 +238,7 @@ def _play(
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
         _see_halts(state, w, history)
-        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.part[w]
+        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
         trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
         due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]

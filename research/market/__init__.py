@@ -1,4 +1,4 @@
-"""What happened: returns, quotes, volumes, cash and instruments on one calendar, and views of the past of it."""
+"""Markets: returns, quotes, volumes, cash and instruments on one calendar, and views of their past."""
 
 from research.market.currency import in_currency
 from research.market.delisting import delist

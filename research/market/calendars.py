@@ -32,9 +32,10 @@ def sessions(first: np.datetime64, last: np.datetime64, calendar: str) -> Days:
 
 
 def period(days: Days, every: str) -> NDArray[np.int64]:
-    """(T,) number of the day, week, month, quarter or year that each day falls in.
+    """(T,) number of the day, week, month, quarter or year of each day.
 
     A week goes from Monday to Sunday, and with a weekday as `every` it ends on that day.
+    Raises : ConfigError for another `every`.
     """
     if every == "day":
         return days.astype("int64")
@@ -51,9 +52,11 @@ def period(days: Days, every: str) -> NDArray[np.int64]:
 
 
 def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") -> None:
-    """Refuse what is no schedule (see `scheduled`). Raises ConfigError, naming the parameter and its value.
+    """Raise ConfigError for what is no schedule (see `scheduled`), naming the parameter and its value.
 
-    name : of the parameter that is the schedule.
+    every  : the schedule.
+    offset : sessions from what `every` picks.
+    name   : of the parameter that is the schedule.
 
     >>> check_schedule("friday", -1)
     >>> check_schedule("week", 5)
@@ -74,16 +77,17 @@ def check_schedule(every: str | int, offset: int = 0, name: str = "schedule") ->
 
 
 def scheduled(days: Days, every: str | int, calendar: str, offset: int = 0) -> NDArray[np.bool_]:
-    """(T,) is each day a session that the schedule picks? Known on the day itself, from the exchange calendar.
+    """(T,) whether each day is a session of the schedule; known on the day itself, from the exchange calendar.
 
-    days : (T,) sessions, in any order; gaps between them do not matter.
-    every : "day", "week", "month", "quarter" or "year": the last session of each. "monday" to "friday": the last
-    session of each week that ends on that day, so that "wednesday" falls on Tuesday where Wednesday is a holiday. A
-    whole number n: the last of each n sessions, counted on the exchange calendar from the first session on or after
-    3 January 2000, or from the first that the calendar knows where it begins later.
-    offset : sessions from what `every` picks to what is scheduled, shorter than the period: "month" with 1 is the first
-    session of the next month, with -2 the second before the last.
-    Raises : ConfigError for an unknown schedule, and for a day whose answer lies beyond the calendar's reach.
+    days     : (T,) sessions, in any order; gaps between them do not matter.
+    every    : "day", "week", "month", "quarter" or "year": the last session of each. "monday" to "friday": the last
+               session of each week that ends on that day, so that "wednesday" falls on Tuesday where Wednesday is a
+               holiday. A whole number n: the last of each n sessions, counted on the exchange calendar from the first
+               session on or after 3 January 2000, or from the calendar's first session where it begins later.
+    calendar : name of the exchange calendar.
+    offset   : sessions from what `every` picks to what is scheduled, shorter than the period: "month" with 1 is the
+               first session of the next month, with -2 the second before the last.
+    Raises   : ConfigError for an unknown schedule, and for a day whose answer is beyond the calendar's reach.
 
     >>> days = np.array(["2024-01-31", "2024-02-01", "2024-03-27", "2024-03-28"], dtype="datetime64[D]")
     >>> scheduled(days, "month", "XNYS").tolist()
@@ -108,7 +112,12 @@ def last_of(days: Days, every: str | int, calendar: str) -> NDArray[np.bool_]:
 
 
 def met(days: Days, every: str | int, calendar: str, offset: int = 0) -> tuple[int, int]:
-    """How many of `days` the schedule picks, and how many sessions it picks from the first of them to the last.
+    """The number of scheduled sessions among `days`, and among all sessions from the first of them to the last.
+
+    days     : (T,) increasing sessions.
+    every    : the schedule, as in `scheduled`.
+    calendar : name of the exchange calendar.
+    offset   : sessions from what `every` picks.
 
     >>> fridays = np.arange(np.datetime64("2024-01-05"), np.datetime64("2024-12-28"), 7)
     >>> met(fridays, "month", "24/5"), met(fridays, "week", "24/5")  # March, May, June, August and November
@@ -119,7 +128,14 @@ def met(days: Days, every: str | int, calendar: str, offset: int = 0) -> tuple[i
 
 
 def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calendar: str, offset: int = 0) -> bool:
-    """Does a scheduled session lie after `last_trade` and not after `day`? (Then a calendar rule is due.)"""
+    """Whether a scheduled session is after `last_trade` and not after `day`, so that a calendar rule is due.
+
+    last_trade : day of the last trade.
+    day        : today.
+    schedule   : the schedule, as in `scheduled`.
+    calendar   : name of the exchange calendar.
+    offset     : sessions from what `every` picks.
+    """
     check_schedule(every, offset)
     if day <= last_trade:
         return False

@@ -50,7 +50,10 @@ class BillRates:
 
 @cache
 def embedded_rates() -> BillRates:
-    """The embedded series DTB3, 2001-02-02 to 2022-12-30; `data/README.md` has its origin."""
+    """The embedded series DTB3, 2001-02-02 to 2022-12-30; `data/README.md` has its origin.
+
+    Raises : DataError where the file is missing.
+    """
     path = DATA / "cash_rate" / "dtb3.csv"
     if not path.exists():
         raise DataError(f"no file {path}. The embedded data stands beside the package: clone the repository whole.")
@@ -62,12 +65,14 @@ def embedded_rates() -> BillRates:
 def bill_cash(
     days: Days, calendar: str, rates: BillRates | None = None
 ) -> tuple[NDArray[np.float64], tuple[Note, ...]]:
-    """What cash earns on each session at the bill's rate, and what a reader must know of it.
+    """The return of cash on each session at the bill's rate, and notes about it.
 
-    days : (T,) sessions.  rates : the embedded ones when not given.
-    Returns : (T,) simple return since the previous session, at the last rate known at that session's close, rounded to
-              twelve decimals. Zero on the first session, before the first rate, and where that rate is more than five
-              sessions old; warnings say so.
+    days : (T,) sessions.
+    calendar : the exchange calendar of the sessions.
+    rates : the embedded ones by default.
+    Returns : (T,) simple return since the previous session, fraction, at the last rate known at that session's close,
+              rounded to twelve decimals. Zero on the first session, before the first rate, and where that rate is more
+              than five sessions old; warnings say so.
     """
     rates = embedded_rates() if rates is None else rates
     start = days[:-1]  # the closes at which interest begins to run

@@ -1,4 +1,4 @@
-"""The conventions of a market, checked when it is made: what breaks one is named by asset, date and value."""
+"""The conventions of a market, checked when it is made; errors name asset, date and value."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ BARS = ("open", "high", "low")
 
 
 def check_labels(market: MarketData) -> None:
-    """Refuse dates, names and instruments that do not fit each other."""
+    """Raise DataError for dates, names and instruments that do not fit each other."""
     where = f"market {market.name!r}"
     if not isinstance(market.dates, pd.DatetimeIndex):
         raise DataError(f"dates of {where} are a {type(market.dates).__name__}: make them a DatetimeIndex.")
@@ -43,7 +43,7 @@ def check_labels(market: MarketData) -> None:
 
 
 def check_shapes(market: MarketData) -> None:
-    """Refuse arrays that are not dates by assets."""
+    """Raise DataError for arrays that are not dates by assets."""
     where, bars = f"market {market.name!r}", market.bars or {}
     for name, values in {**{name: getattr(market, name) for name in PANELS}, **bars}.items():
         if values is not None and values.shape != market.shape:
@@ -55,14 +55,14 @@ def check_shapes(market: MarketData) -> None:
 
 
 def check_values(market: MarketData) -> None:
-    """Refuse values that no market can have, and exits that do not agree with what was traded and returned."""
+    """Raise DataError for impossible values, and for delistings that do not agree with trading and returns."""
 
-    def refuse(bad: np.ndarray, what: str, values: np.ndarray, mend: str) -> None:
+    def refuse(bad: np.ndarray, what: str, values: np.ndarray, fix: str) -> None:
         if bad.any():
             t, *line = np.argwhere(bad)[0]
             whose = f" for {market.assets[line[0]]}" if line else ""
             found = float(values[(t, *line)])
-            raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {mend}")
+            raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {fix}")
 
     finite = "Correct the source: it is finite and above"
     exit_day = np.arange(len(market.dates))[:, None] == market.exits if _check_exits(market) else np.False_
@@ -89,7 +89,7 @@ def check_values(market: MarketData) -> None:
 
 
 def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[int, int] | None:
-    """The first row and line, from row `first` on, where a line that can trade has none of `values` (T, n); or None."""
+    """The first row and line, from row `first` on, where a tradable line has none of `values` (T, n); or None."""
     missing = np.isnan(values) & market.tradable
     missing[:first] = False
     if not missing.any():
@@ -99,7 +99,7 @@ def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[in
 
 
 def _check_exits(market: MarketData) -> bool:
-    """Is there an exit in the data? Each must agree with what the line traded and returned, or DataError names it."""
+    """Raise DataError for a delisting that does not agree with what the line traded and returned."""
     where, table = f"in market {market.name!r}", market.instruments
     leaving = np.flatnonzero(market.exits < len(market.dates)).tolist()
     for i in leaving:

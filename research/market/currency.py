@@ -1,28 +1,29 @@
-"""Lines quoted in several currencies as lines of one: a holder earns the local return and that of the exchange rate."""
+"""Lines in several currencies as lines of one: returns combine the local return and that of the exchange rate."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from research.arrays import Array, Mask
 from research.errors import DataError
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.market.notes import Note
 
 FX = "fx"  # the asset class of an exchange rate
 
 
 def in_currency(market: Market, base: str = "USD") -> Market:
-    """The market as a holder sees it who counts in `base`.
+    """The market in the currency of the investor.
 
-    Rates are lines of the market itself: asset class "fx", named by two currencies, EURUSD for the US dollars that one
-    euro costs, with a quote on each day, and quoted in the second. For a line in another currency, where 1 + fx is that
-    day's rate over the last one's, a return becomes (1 + local)(1 + fx) - 1, on a day of halt too, and a delisting
-    return alike; quotes, bars and dividends are multiplied by the day's rate. Units, volumes and splits stay, and so do
-    cash, which is taken for cash of `base`, and the rates, as lines like others. Where only the inverse pair is there,
-    USDEUR for EURUSD, it is inverted; two rates are never chained.
-
+    market : its exchange rates are lines of asset class "fx", named by two currencies (EURUSD: US dollars per euro),
+             in the second currency, with a quote on each day. Where only the inverse pair exists, USDEUR for EURUSD,
+             it is inverted; two rates are never chained.
+    base   : the currency of the investor. Where 1 + fx is the day's rate over the previous one, a return becomes (1 +
+             local)(1 + fx) - 1, on halted days too, and a delisting return likewise; quotes, bars and dividends are
+             multiplied by the day's rate. Units, volumes, splits and the rates themselves stay, and so does cash,
+             which is taken as cash of `base`.
     Raises : DataError for a rate whose name or currency does not fit, for a currency without a rate, and for a rate
-             that has no quote on a day on which a line in its currency is listed.
+             without a quote on a day on which a line in its currency is listed.
     """
     currency = market.instruments["currency"]
     rates = _rates(market)

@@ -8,22 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arrays import Array, Mask, frozen
 from research.market.instruments import exit_rows
 from research.market.notes import Note
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """The array, C-ordered and read-only; a copy when someone could still write to it, be it through its base."""
-    owner: object = array
-    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
-        owner = owner.base
-    if owner is not None or not array.flags.c_contiguous:
-        array = array.copy(order="C")
-        array.flags.writeable = False
-    return array
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Leaving the market: a line halted at its last price, until a date and a return are stated; then followed to cash."""
+"""Delisting: a line is halted at its last price until a stated date and return, and is then paid out in cash."""
 
 from dataclasses import replace
 
@@ -11,13 +11,15 @@ from research.market.notes import Day, Note
 
 
 def delist(market: Market, asset: str, date: Day, delisting_return: float | None = None) -> Market:
-    """The market in which a line, halted to the end, leaves on a date: see the convention of `Market`.
+    """The market in which a line, halted to its end, is delisted on a date; see the convention of `Market`.
 
-    date : the first day on which it is gone; booked on the first session on or after it.
+    market : in which the line is halted to the end.
+    asset  : the line.
+    date   : the first day on which it is not listed; booked on the first session on or after it.
     delisting_return : fraction of the last mark, from -1 on; without a default. `SHUMWAY` (-0.30) is the mean that
         Shumway (1997, The Delisting Bias in CRSP Data) found for performance delistings on the NYSE and AMEX.
-    Raises : DataError for an unknown asset, one that has left already or trades on or after the date, for a date after
-             the market's end, and for no return, or one below -1.
+    Raises : DataError for an unknown asset, one that was delisted already or trades on or after the date, for a date
+             after the market's end, and for a missing return, or one below -1.
     """
     where = f"in market {market.name!r}"
     if asset not in market.assets:
@@ -49,6 +51,12 @@ def delist(market: Market, asset: str, date: Day, delisting_return: float | None
 
 
 def exit_note(asset: str, last: np.datetime64, booked: np.datetime64, delisting_return: float) -> Note:
-    """What a reader must know of an exit, from the day on which it is booked."""
+    """The note about a delisting, from the day on which it is booked.
+
+    asset  : the line.
+    last   : its last day of trading.
+    booked : the session of its delisting.
+    delisting_return : fraction of the last mark.
+    """
     text = f"{asset} is delisted: {delisting_return:+.1%} on its last price, of {last}, is booked on {booked}."
     return Note(text, [asset], first=booked, last=booked)

@@ -235,7 +235,10 @@ SP500_NOTES = (
 
 
 def sp500_20() -> Market:
-    """Twenty US stocks, 1990-01-02 to 2022-12-28, out of the skfolio package; without quotes."""
+    """Twenty US stocks, 1990-01-02 to 2022-12-28, out of the skfolio package; without quotes.
+
+    Raises : DataError where that package is missing.
+    """
     package = find_spec("skfolio")  # found and not imported, which would take seconds
     if package is None or package.origin is None:
         raise DataError("market 'sp500_20' is read from the package skfolio, which is missing. Install the lock anew.")

@@ -44,15 +44,15 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
-    """A copy with one type a column: text, float, or date. Raises DataError naming asset, column, value and mend.
+    """A copy with one type a column: text, float, or date. Raises DataError naming asset, column, value and fix.
 
     delisted, delisting_return : both or neither; the return is a fraction, -1 or above.
     """
 
-    def refuse(good: pd.Series | NDArray[np.bool_], column: str, mend: str) -> None:
+    def refuse(good: pd.Series | NDArray[np.bool_], column: str, fix: str) -> None:
         if not good.all():
             row = int(np.argmin(good))
-            raise DataError(f"{column} of {table.index[row]} in {where}: found {table[column].tolist()[row]!r}. {mend}")
+            raise DataError(f"{column} of {table.index[row]} in {where}: found {table[column].tolist()[row]!r}. {fix}")
 
     for column in TEXTS:
         refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")

@@ -1,14 +1,15 @@
-"""What the data says of the cost of trading: dollar volume, volatility, and the spread within daily bars.
+"""Estimates of liquidity from market data: dollar volume, volatility, and the spread from daily bars.
 
-Everything trails: row t is known at the close of t, and NaN where it is not known.
+Everything is trailing: row t is known at the close of t, and NaN where it is not known.
 """
 
 from typing import Literal
 
 import numpy as np
 
+from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.market.market import Array, Market
+from research.market.market import Market
 
 Method = Literal["corwin_schultz", "abdi_ranaldo"]
 ROOT = np.sqrt(2.0)

@@ -1,4 +1,4 @@
-"""A market: what happened to n assets on one calendar of T dates. Money moves on its returns alone."""
+"""A market: the history of n assets on one calendar of T dates. Wealth depends on its returns alone."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
-from research.market.data import Array, MarketData, Mask, frozen
+from research.market.data import MarketData
 from research.market.instruments import checked_instruments, instruments_table
 from research.market.notes import Day, Note
 from research.market.units import dividend_yields, growth_of_price, open_over_close
 
-__all__ = ["Array", "Market", "Mask", "Past", "frozen", "instruments_table"]
+__all__ = ["Market", "Past", "instruments_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +71,23 @@ class Market(MarketData):
 
     @cached_property
     def trading(self) -> tuple[str, ...]:
-        """(n,) what each line may be traded in: "" for both ways, "sell_only", "buy_only" or "locked"."""
+        """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
         return tuple(self.instruments["trading"])
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Names of the lines, of their asset classes, and of their sectors: what the line of a reason counts along."""
+        """Names of the lines, then of their asset classes, then of their sectors; `Why.line` is an index into them."""
         return (*self.assets, *dict.fromkeys(self.asset_class), *dict.fromkeys(self.sector))
 
     @cached_property
     def listings(self) -> NDArray[np.int64]:
-        """Rows on which the set of listed lines changes, by a listing or an exit, in order."""
+        """(·,) rows on which the set of listed lines changes, by a listing or a delisting, in order."""
         listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
 
     @cached_property
     def price_index(self) -> Array:
-        """(T, n) what a unit is worth when its dividends are paid out, 1 at the first row; see `income`.
+        """(T, n) value of a unit whose dividends are paid out, 1 at the first row; see `income`.
 
         It grows by 1 + return - yield, where the yield is `dividend_yields`: of the mark at the close before.
         Raises : DataError for a dividend without a quote before it, or of the whole unit and more.
@@ -97,9 +98,10 @@ class Market(MarketData):
 
     @cached_property
     def income(self) -> Array:
-        """(T, n) dividends that a unit of `price_index`, held at the previous close, is paid on the ex-date.
+        """(T, n) dividends that a unit of `price_index`, held at the previous close, receives on the ex-date.
 
-        price_index[t] + income[t] = price_index[t - 1] × (1 + returns[t]).  Raises : as `price_index`.
+        price_index[t] + income[t] = price_index[t - 1] × (1 + returns[t]).
+        Raises : as `price_index`.
         """
         income = np.zeros(self.shape)
         income[1:] = self.price_index[:-1] * self._yields[1:]
@@ -233,13 +235,13 @@ class Market(MarketData):
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """A market up to and including one row; read-only; it ends there. What an allocation or a policy may look at."""
+    """A market up to and including row `t`, read-only: all that an allocation or a policy may use."""
 
     _market: Market = field(repr=False)
     t: int
 
     def __post_init__(self) -> None:
-        """Refuse a row outside the market: a negative one would let the slices reach beyond it."""
+        """Raise ConfigError for a row outside the market: with a negative one the slices would reach beyond it."""
         if not 0 <= self.t < len(self._market.dates):
             raise ConfigError(
                 f"row {self.t} is not in market {self._market.name!r}: it has rows 0 to {len(self._market.dates) - 1}."
@@ -272,12 +274,12 @@ class Past:
 
     @property
     def returns(self) -> Array:
-        """(t + 1, n) total simple returns so far."""
+        """(t + 1, n) total simple returns so far, fraction."""
         return self._market.returns[: self.t + 1]
 
     @property
     def cash(self) -> Array:
-        """(t + 1,) cash returns so far."""
+        """(t + 1,) simple returns of cash so far, fraction."""
         return self._market.cash[: self.t + 1]
 
     @property
@@ -292,7 +294,7 @@ class Past:
 
     @property
     def prices(self) -> Array:
-        """(t + 1, n) quoted closes so far, or NaN."""
+        """(t + 1, n) quoted closes so far, currency per unit, or NaN."""
         return self._market.prices[: self.t + 1]
 
     @property
@@ -312,11 +314,14 @@ class Past:
 
     @property
     def trading(self) -> tuple[str, ...]:
-        """(n,) what each line may be traded in."""
+        """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
         return self._market.trading
 
     def complete(self, window: int) -> Mask:
-        """(n,) assets whose last `window` returns are all known: listed today and at the close before the window."""
+        """(n,) whether the last `window` returns of each asset are all known.
+
+        It is listed today and at the close before them.
+        """
         before = self.t - window
         return np.zeros(len(self.assets), dtype=bool) if before < 0 else frozen(self.listed[before] & self.listed[-1])
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError
 from research.market.calendars import Days, sessions
 from research.market.cash import bill_cash
 from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.market.notes import Note, counted
 from research.market.tables import Table, read_table, table_of
 
@@ -40,10 +41,12 @@ def market_from_frame(
 ) -> Market:
     """A market from a wide table of prices: dates down, assets across, empty before an asset is listed.
 
+    All tables are on the dates of `prices`.
     prices : total-return (dividend-adjusted) prices, from which the returns are taken; raw ones leave dividends out.
     quotes : prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It may be
              `prices` itself.
-    volumes : units a day.  bars : "open", "high", "low", each like `quotes`.  All on the dates of `prices`.
+    volumes : units a day.
+    bars : "open", "high", "low", each like `quotes`.
     dividends : currency per unit as quoted on the ex-date, so after that day's split; empty where none.
     splits : units after for one unit before, on the day from which quotes are per unit after; empty where none. Quotes
              that are adjusted for splits come without them, and with dividends adjusted alike. A return that differs
@@ -56,7 +59,8 @@ def market_from_frame(
     missing : what an empty price after listing means. "error" refuses it. "halt" takes it for a halt, marked at the
               last price: the asset cannot trade, returns zero, and earns the whole gap on the day it trades again. An
               asset that left the market stays halted until the instruments say that it is delisted.
-    Raises  : DataError naming source, row, column, date, value and mend; ConfigError for an unknown calendar or option.
+    name : what a report calls the market.
+    Raises  : DataError naming source, row, column, date, value and fix; ConfigError for an unknown calendar or option.
 
     >>> days = pd.DatetimeIndex(["2022-12-28", "2022-12-29", "2022-12-30"])
     >>> prices = pd.DataFrame({"OLD": [100.0, 101.0, 100.0], "NEW": [np.nan, 50.0, 51.0]}, index=days)
@@ -92,10 +96,13 @@ def market_from_file(
     missing: Missing = "error",
     name: str | None = None,
 ) -> Market:
-    """A market from wide CSV or Parquet files: dates in the first column, one column an asset. See `market_from_frame`.
+    """A market from wide CSV or Parquet files: dates in the first column, one column an asset.
 
+    path : file of the prices.
     quotes, volumes, dividends, splits : files of the same form and dates; `quotes` may be `path` itself.
-    name : what a report calls the market; the file's name when not given.
+    cash, instruments, calendar, missing : as in `market_from_frame`.
+    name : what a report calls the market; by default the file's name.
+    Raises : as `market_from_frame`.
     """
     return assemble(
         read_table(path),
@@ -127,7 +134,14 @@ def assemble(
     notes: tuple[Note, ...] = (),
     scheduled: bool = False,
 ) -> Market:
-    """A market from checked tables, see `market_from_frame`; `scheduled` spares embedded data the calendar check."""
+    """A market from checked tables; `scheduled` spares embedded data the check of their calendar.
+
+    prices, quotes, volumes, bars, dividends, splits, cash, instruments, calendar, missing, name : as in
+    `market_from_frame`.
+    notes     : about the data, before those found here.
+    scheduled : the dates are known to be sessions of the calendar.
+    Raises    : as `market_from_frame`.
+    """
     if volumes is not None:
         volumes.refuse(volumes.cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
     for table in (prices, quotes, *(bars or {}).values()):
@@ -199,12 +213,12 @@ def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tupl
         empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
         raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")
     gone = np.arange(len(quoted))[:, None] >= exits
-    mend = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
-    prices.refuse(gone & quoted, "price of a line that is delisted", mend)
+    fix = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
+    prices.refuse(gone & quoted, "price of a line that is delisted", fix)
     gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted & ~gone
     if missing == "error":
-        mend = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
-        prices.refuse(gaps, "price missing", mend)
+        fix = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
+        prices.refuse(gaps, "price missing", fix)
     return quoted, tuple(_halt(prices, i, gaps[:, i]) for i in np.flatnonzero(gaps.any(axis=0)).tolist())
 
 

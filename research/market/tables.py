@@ -1,4 +1,4 @@
-"""The door for wide tables: dates down, names across, one number a cell. What is wrong is named, and never repaired."""
+"""Wide tables as input: dates down, names across, one number a cell. Errors are named and never repaired."""
 
 import re
 import warnings
@@ -46,14 +46,14 @@ class Table:
         """Where a row stands, in words."""
         return _row(self.source, self.line, t)
 
-    def refuse(self, bad: NDArray[np.bool_], what: str, mend: str) -> None:
+    def refuse(self, bad: NDArray[np.bool_], what: str, fix: str) -> None:
         """Raise DataError for the first cell of `bad` (T, n), with the value found there."""
         if bad.any():
             t, i = np.argwhere(bad)[0].tolist()
-            raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {mend}")
+            raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}")
 
     def wide(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """(T, len(names)) the columns of these names; NaN for a name that the table does not have."""
+        """(T, n) the columns of these `names`, in the table's unit; NaN for a name that the table does not have."""
         columns = [self.cells[:, self.names.index(n)] if n in self.names else np.nan for n in names]
         return np.column_stack([np.broadcast_to(column, len(self.days)) for column in columns])
 
@@ -168,13 +168,13 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         raise DataError(
             f"a date carries a zone in {row(0)}: found {labels[0]}. Use dates.tz_localize(None), without a zone."
         )
-    for bad, what, mend in (
+    for bad, what, fix in (
         (dates.isna(), "not a date", "Write dates as YYYY-MM-DD, and remove blank lines."),
         (dates != dates.normalize(), "a date carries a time", "Give one row a session, dated without a time."),
     ):
         if bad.any():
             t = int(np.argmax(bad))
-            raise DataError(f"{what} in {row(t)}: found {labels[t]!s:.40}. {mend}")
+            raise DataError(f"{what} in {row(t)}: found {labels[t]!s:.40}. {fix}")
     days = dates.to_numpy().astype("datetime64[D]")
     late = np.flatnonzero(days[1:] <= days[:-1]) + 1
     if len(late):

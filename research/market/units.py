@@ -1,4 +1,4 @@
-"""What a unit of a line is worth: with its dividends reinvested or paid out, at the close or at the open.
+"""The value of a unit of a line, with dividends reinvested or paid out, at the close or at the open.
 
 A dividend and a quote are per unit of their own day, so after that day's split: a unit of the day before becomes
 `split` units, and is worth split × (close + dividend) at the close of an ex-date.
@@ -6,8 +6,9 @@ A dividend and a quote are per unit of their own day, so after that day's split:
 
 import numpy as np
 
+from research.arrays import Array
 from research.errors import DataError
-from research.market.data import Array, MarketData
+from research.market.data import MarketData
 
 
 def dividend_yields(market: MarketData) -> Array:

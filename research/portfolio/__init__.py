@@ -1,4 +1,4 @@
-"""One desk's file: holdings, cash, strategic target, ranges, costs, limits, candidates; and the names in it."""
+"""One desk's file: holdings, cash, strategic target, ranges, costs, limits and candidate policies."""
 
 from research.portfolio.load import load_portfolio
 from research.portfolio.policies import ALLOCATIONS, RULES, policy_settings

@@ -7,10 +7,10 @@ from typing import Any, get_args
 import numpy as np
 
 from research.accounting import Costs, Impact, Tax
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Market
 from research.market.liquidity import Method, half_spread
-from research.market.market import Array
 from research.portfolio.document import Document, did_you_mean
 from research.portfolio.strict_yaml import KeyPath, dotted
 
@@ -42,17 +42,20 @@ def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:
     document.check_keys(here, ("estimate", "window"))
     method = document.text(*here, "estimate")
     if method not in get_args(Method):
-        mend = did_you_mean(method, get_args(Method))
-        document.refuse((*here, "estimate"), "unknown estimator of spreads", method, mend)
+        fix = did_you_mean(method, get_args(Method))
+        document.refuse((*here, "estimate"), "unknown estimator of spreads", method, fix)
     return found | {
         "half_spread": {"estimate": method, "window": document.whole(*here, "window", at_least=1, default=21)}
     }
 
 
 def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> Costs:
-    """Each line's costs: those of its class, unless it gives its own.
+    """Each line's costs: those of its class, unless it has its own.
 
-    market : of the lines.  lines : asset, class, and the costs that stand below the line.
+    document : the portfolio file.
+    market   : of the lines.
+    lines    : asset, class, and the costs that the file gives for the line.
+    Raises   : ConfigError for costs that are missing or out of range.
     """
     classes: dict[str, dict[str, Any]] = {}
     for name in document.mapping("costs"):
@@ -64,8 +67,8 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
     for (asset, asset_class, _), found in zip(lines, given, strict=True):
         if not _whole(found):
-            mend = f"Add `{asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
-            document.refuse(("costs",), f"no costs for the class of {asset}", asset_class, mend)
+            fix = f"Add `{asset_class}: {{commission_bps: ..., half_spread_bps: ...}}` to the costs."
+            document.refuse(("costs",), f"no costs for the class of {asset}", asset_class, fix)
 
     def each(key: str) -> np.ndarray:
         return np.array([found.get(key, 0.0) for found in given])
@@ -136,8 +139,8 @@ def _half_spread(
 def _impact(document: Document, coefficient: Array) -> Impact | None:
     if not coefficient.any():
         if document.has("impact"):
-            mend = "Add `impact: 1.0`, its coefficient, to the costs of a class or line, or leave this out."
-            document.refuse(("impact",), "no line has a coefficient of impact", document.value("impact"), mend)
+            fix = "Add `impact: 1.0`, its coefficient, to the costs of a class or line, or leave this out."
+            document.refuse(("impact",), "no line has a coefficient of impact", document.value("impact"), fix)
         return None
     if document.has("impact"):
         document.check_keys(("impact",), IMPACT)
@@ -181,8 +184,8 @@ def _tax(document: Document) -> Tax | None:
 def _cost(document: Document, path: KeyPath) -> float:
     cost = document.number(*path)
     if not 0.0 <= cost < (5000.0 if path[-1].endswith("_bps") else np.inf):
-        mend = f"Give basis points {UNITS.get(path[-1], 'of notional a side')}: at least 0, less than 5,000."
+        fix = f"Give basis points {UNITS.get(path[-1], 'of notional a side')}: at least 0, less than 5,000."
         if not path[-1].endswith("_bps"):
-            mend = "Give a number that is at least 0."
-        document.refuse(path, "not a cost", cost, mend)
+            fix = "Give a number that is at least 0."
+        document.refuse(path, "not a cost", cost, fix)
     return cost

@@ -1,4 +1,4 @@
-"""The settings of a file, with overrides merged in, and typed questions to them: each answer is checked, or refused."""
+"""A settings file with overrides merged in, and typed access to its values; each value is checked."""
 
 import math
 import re
@@ -20,9 +20,11 @@ OVERRIDDEN = 0  # the "line" of a value that did not come from the file
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What a file says, and where.
+    """The content of a file, and the line of each key.
 
-    file : as given.  tree : nested dictionaries and lists.  lines : path of a key -> line, from 1, or `OVERRIDDEN`.
+    file  : as given.
+    tree  : nested dictionaries and lists.
+    lines : path of a key -> line, from 1, or `OVERRIDDEN`.
     """
 
     file: str
@@ -31,11 +33,17 @@ class Document:
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
-    def refuse(self, path: KeyPath, what: str, found: object, mend: str) -> NoReturn:
-        """Raise ConfigError: what is wrong, at which key of which file and line, the value found, how to mend it."""
+    def refuse(self, path: KeyPath, what: str, found: object, fix: str) -> NoReturn:
+        """Raise ConfigError for a value.
+
+        path  : its key.
+        what  : is wrong.
+        found : the value.
+        fix   : how to fix it.
+        """
         text = repr(found)
         shown = text if len(text) <= 120 else f"{text[:117]}..."
-        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown}. {mend}")
+        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown}. {fix}")
 
     def place(self, path: KeyPath) -> str:
         """The file, and the line of a key or of the nearest key above it, in words."""
@@ -45,7 +53,7 @@ class Document:
         return f"{self.file}, overridden" if line == OVERRIDDEN else f"{self.file}, line {line}"
 
     def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
-        """Refuse a key below `path` that is not known, with the nearest that is."""
+        """Raise ConfigError for an unknown key below `path`, and suggest the nearest known one."""
         for key in self.mapping(*path):
             if key not in known:
                 self.refuse((*path, key), "unknown key", key, did_you_mean(key, known))
@@ -53,11 +61,11 @@ class Document:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def has(self, *path: str) -> bool:
-        """Does something stand at this path?"""
+        """Is there a value at this path?"""
         return self.value(*path, default=None) is not None
 
     def value(self, *path: str, default: Any = ...) -> Any:
-        """What stands at a path; the default, or a refusal, when nothing does."""
+        """The value at a path, or the default. Raises ConfigError when there is neither."""
         found: Any = self.tree
         for depth, key in enumerate(path):
             if not isinstance(found, dict):
@@ -114,7 +122,7 @@ class Document:
         return self.as_day(path, self.value(*path))
 
     def as_day(self, path: KeyPath, found: object) -> pd.Timestamp:
-        """What was found at a path, as its value or as its key, as a date."""
+        """A value or a key at a path as a date. Raises ConfigError for what is no date."""
         text = f"{found:%Y-%m-%d}" if isinstance(found, date) else found
         try:
             if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):

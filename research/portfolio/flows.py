@@ -1,4 +1,4 @@
-"""The money that comes and goes in the backtests of a portfolio file: by the calendar, or on given days."""
+"""Cash flows in the backtests of a portfolio file: on a schedule, or on given days."""
 
 from typing import get_args
 
@@ -15,19 +15,22 @@ KEYS = ("every", "amount", "dates", "use")
 
 
 def read_flows(document: Document, market: Market, execution: Execution) -> Flows | None:
-    """What stands under `flows`, {every: month, amount: ...} or {dates: {2015-03-31: ...}}, with its `use`, or None."""
+    """The cash flows under `flows`, {every: month, amount: ...} or {dates: {2015-03-31: ...}}, with its `use`, or None.
+
+    Raises : ConfigError for a key or value that is wrong.
+    """
     if "flows" not in document.tree:
         return None
     if not (found := document.tree["flows"]):
-        mend = "Write `every:` with an `amount:`, or `dates:` with an amount each, below it, or leave the key out."
-        document.refuse(("flows",), "says nothing", found, mend)
+        fix = "Write `every:` with an `amount:`, or `dates:` with an amount each, below it, or leave the key out."
+        document.refuse(("flows",), "says nothing", found, fix)
     document.check_keys(("flows",), KEYS)
     use = document.text("flows", "use", default="rebalance")
     if use not in get_args(Use):
         document.refuse(("flows", "use"), "unknown use of flows", use, did_you_mean(use, get_args(Use)))
     if document.has("flows", "dates") == document.has("flows", "every"):
-        mend = "Write `every:` with an `amount:`, or `dates:` with an amount each."
-        document.refuse(("flows",), "one of every and dates is needed", document.mapping("flows"), mend)
+        fix = "Write `every:` with an `amount:`, or `dates:` with an amount each."
+        document.refuse(("flows",), "one of every and dates is needed", document.mapping("flows"), fix)
     made = _on_days if document.has("flows", "dates") else _by_calendar
     flows = made(document, market, use)  # type: ignore[arg-type]
     try:

@@ -1,4 +1,4 @@
-"""From a desk's YAML file to a `Portfolio`. Every error names the file, the key, the value found and how to mend it."""
+"""From a desk's YAML file to a `Portfolio`; every error names the file, the key, the value found and how to fix it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -42,7 +42,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
 
     overrides : settings that replace those of the file, nested or with dotted keys ({"policies.rl.steps": 30_000});
                 None removes a key.
-    Raises    : ConfigError that names file, line, key, value and mend, for whatever the file gets wrong.
+    Raises    : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
 
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
@@ -120,8 +120,8 @@ def _market(document: Document) -> Market:
     path = ("market", "file") if isinstance(document.value("market"), dict) else ("market",)
     source = document.text(*path)
     if source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
-        mend = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
-        document.refuse(path, "unknown market", source, mend)
+        fix = did_you_mean(source, EMBEDDED).removesuffix(".") + ", or a path to a .csv or .parquet file."
+        document.refuse(path, "unknown market", source, fix)
     try:
         return load_market(source if source in EMBEDDED else folder / source, **options)
     except (DataError, ConfigError) as error:
@@ -142,8 +142,8 @@ def _desk_market(document: Document, market: Market, lines: list[_Line], basis: 
     market = market.select([line.asset for line in lines])
     for asset, currency in zip(market.assets, market.instruments["currency"], strict=True):
         if currency != basis:
-            mend = "Give the portfolio and its lines one currency: none is converted."
-            document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, mend)
+            fix = "Give the portfolio and its lines one currency: none is converted."
+            document.refuse(("basis",), f"{asset} is in {currency}, not in the basis", basis, fix)
     instruments = market.instruments.assign(
         asset_class=[line.asset_class for line in lines],
         sector=[line.sector for line in lines],
@@ -192,7 +192,7 @@ def _trading(document: Document, path: KeyPath) -> str:
 
 
 def _check_restrictions(document: Document, lines: list[_Line], cash: float) -> None:
-    """Refuse lines that are held back from their ranges by what they may not trade, alone or together."""
+    """Raise ConfigError for lines whose restrictions keep them, alone or together, from their ranges."""
     if not any(line.trading for line in lines):
         return
     nav = cash + fsum(line.holdings for line in lines)
@@ -220,9 +220,9 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
     stated = [key for key in ("shares", "holdings") if document.has(*path, key)]
     if len(stated) != 1:
         what = f"states {' and '.join(stated)}" if stated else "states neither shares nor holdings"
-        mend = "State exactly one: `shares:` in units, or `holdings:` in currency."
+        fix = "State exactly one: `shares:` in units, or `holdings:` in currency."
         line = document.mapping(*path)
-        document.refuse(path, what, {key: line[key] for key in stated} or line, mend)
+        document.refuse(path, what, {key: line[key] for key in stated} or line, fix)
     amount = document.number(*path, stated[0], at_least=0.0)
     if stated == ["holdings"]:
         return np.nan, amount
@@ -235,15 +235,15 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
 
 def _range(document: Document, path: KeyPath, target: float) -> tuple[float, float]:
     found = document.value(*path)
-    mend = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
+    fix = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
     numbers = isinstance(found, list) and all(isinstance(b, int | float) and not isinstance(b, bool) for b in found)
     if not numbers or len(found) != 2:
-        document.refuse(path, "not two numbers", found, mend)
+        document.refuse(path, "not two numbers", found, fix)
     lower, upper = map(float, found)
     if not 0.0 <= lower <= upper <= 1.0:
-        document.refuse(path, "not an interval between 0 and 1", found, mend)
+        document.refuse(path, "not an interval between 0 and 1", found, fix)
     if not lower <= target <= upper:
-        document.refuse(path, f"does not contain the target, {target:g}", found, mend)
+        document.refuse(path, f"does not contain the target, {target:g}", found, fix)
     return lower, upper
 
 
@@ -263,7 +263,10 @@ def _lot(document: Document, path: KeyPath, of_market: float) -> float:
 
 
 def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
-    """The targets of the lines, which add up to 1 with that of cash: what is left out by mistake is not cash's."""
+    """The targets of the lines.
+
+    With that of cash they must sum to 1, so that nothing left out by mistake becomes cash.
+    """
     invested = fsum(line.target for line in lines)
     total = invested + document.number("target_cash", at_least=0.0, at_most=1.0, default=0.0)
     if abs(total - 1.0) > ROUNDING:
@@ -275,7 +278,7 @@ def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
 
 
 def _check_payers(document: Document, portfolio: Portfolio) -> None:
-    """Refuse a policy whose trades a line that is not held is to pay for."""
+    """Raise ConfigError for a policy whose funding line the portfolio does not have."""
     payers = ("pro_rata", "cash", *portfolio.market.assets)
     for name, policy in portfolio.policies.items():
         if isinstance(policy, Threshold) and (payer := policy.payer) not in payers:
@@ -302,7 +305,7 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
 
 
 def _execution(document: Document) -> Execution:
-    """How backtests book: at once at the close, in fractions, unless the file says otherwise."""
+    """How backtests book: at the close, in fractions, unless the file says otherwise."""
     if not document.has("execution"):
         return Execution()
     document.check_keys(("execution",), tuple(f.name for f in fields(Execution)))
@@ -320,29 +323,29 @@ def _dividends(document: Document, market: Market) -> Dividends:
     if found not in ("reinvest", "cash"):
         document.refuse(("dividends",), "unknown treatment of dividends", found, "Use reinvest or cash.")
     if found == "cash" and market.dividends is None:
-        mend = "Use reinvest: its returns contain them already."
-        document.refuse(("dividends",), f"market {market.name!r} has no dividends", found, mend)
+        fix = "Use reinvest: its returns contain them already."
+        document.refuse(("dividends",), f"market {market.name!r} has no dividends", found, fix)
     return found  # type: ignore[return-value]
 
 
 def _last_trade(document: Document, market: Market) -> pd.Timestamp:
     day, last = document.day("last_trade"), market.dates[-1]
     if day > last:
-        mend = f"Give a day that is not after {last:%Y-%m-%d}, or a market that goes on."
-        document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", mend)
+        fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market that goes on."
+        document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
     return day
 
 
 def _test_start(document: Document, market: Market) -> pd.Timestamp:
     day, first, last = document.day("test_start"), market.dates[0], market.dates[-1]
     if not first < day <= last:
-        mend = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
-        document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", mend)
+        fix = f"Choose a day after {first:%Y-%m-%d} and not after {last:%Y-%m-%d}."
+        document.refuse(("test_start",), "the test starts outside the data", f"{day:%Y-%m-%d}", fix)
     return day
 
 
 def _periods_per_year(document: Document, market: Market) -> int:
-    """Periods a year, refused where the market has more or fewer rows a year: every annual figure would be wrong."""
+    """Periods a year. Raises ConfigError where the market has another number of rows a year."""
     stated = document.whole("periods_per_year", at_least=1, default=252)
     rows, days = len(market.days) - 1, int((market.days[-1] - market.days[0]).astype("int64"))
     expected = stated * days / YEAR
@@ -352,8 +355,8 @@ def _periods_per_year(document: Document, market: Market) -> int:
             f"not the frequency of market {market.name!r}, which has {a_year:.1f} rows a year from "
             f"{market.dates[0]:%Y-%m-%d} to {market.dates[-1]:%Y-%m-%d}"
         )
-        mend = f"Write `periods_per_year: {max(round(a_year), 1)}`, or give a market with {stated} rows a year."
-        document.refuse(("periods_per_year",), what, stated, mend)
+        fix = f"Write `periods_per_year: {max(round(a_year), 1)}`, or give a market with {stated} rows a year."
+        document.refuse(("periods_per_year",), what, stated, fix)
     return stated
 
 

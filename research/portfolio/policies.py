@@ -53,7 +53,7 @@ ALLOCATIONS: dict[str, type] = {
 
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to mend it
+KINDS = {  # what is wrong with a setting of another kind than its class declares, and how to fix it
     "float": ("not a number", "Write a plain number, such as 0.25."),
     "int": ("not a whole number", "Write one, such as 252."),
     "bool": ("not true or false", "Write true or false."),
@@ -70,10 +70,13 @@ EITHER = {  # what else a setting may be that is a word
 
 
 def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any] = NOTHING) -> Any:
-    """The rule that stands at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, holding its allocation.
+    """The rule at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, with its allocation.
 
-    shared : settings of the whole file that a rule goes by too, where it states no other.
-    Raises : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
+    document  : the portfolio file.
+    path      : key of the rule.
+    strategic : the file's target, for a rule without an allocation of its own.
+    shared    : settings of the whole file, for rules that have them and state no other.
+    Raises    : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
     """
     rule = _named(document, (*path, "rule"), RULES)
     _refuse_points(document, path)
@@ -162,7 +165,16 @@ def _build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any]
 
 
 def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], value: Any) -> Any:
-    """The value as the declared type. Through JSON, strictly: a list may be a tuple, but text is never a number."""
+    """A value as its declared type.
+
+    Validation is strict, through JSON: a list may be a tuple, but text is never a number.
+
+    document : the portfolio file.
+    path     : key of the value.
+    adapter  : validator of the type.
+    value    : found in the file.
+    Raises   : ConfigError for a value of another type.
+    """
     try:
         return adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
@@ -181,13 +193,13 @@ def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoRet
     kind = first["type"].partition("_")[0] if words else ""
     other = EITHER.get("mapping" if first["type"] == "dataclass_type" else kind)
     told = words[0] if words and other else first
-    what, mend = KINDS.get(
+    what, fix = KINDS.get(
         told["type"].partition("_")[0], (told["msg"].removeprefix("Value error, "), "Correct the value.")
     )
-    mend = mend.format(**told.get("ctx", {}))
+    fix = fix.format(**told.get("ctx", {}))
     if words and other:
-        mend = f"{mend.removesuffix('.')}, or write {other}."
-    document.refuse((*path, *map(str, first["loc"])), what, first["input"], mend)
+        fix = f"{fix.removesuffix('.')}, or write {other}."
+    document.refuse((*path, *map(str, first["loc"])), what, first["input"], fix)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""One desk's file as a record: what is held in which market, where it should be, by which policies, at what cost."""
+"""One desk's portfolio as a record: holdings, market, target, candidate policies and costs."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,18 +9,19 @@ import pandas as pd
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
+from research.arrays import Array, Mask, frozen
 from research.market import Market
-from research.market.market import Array, Mask, frozen
 
 
 @dataclass(frozen=True, eq=False)
 class Limits:
-    """What a trade and a policy must keep to.
+    """Limits of trades and policies.
 
-    minimum_trade : currency; a smaller order is not sent.  lots : (n,) smallest number of units that a line trades in.
+    minimum_trade : currency; a smaller order is not sent.
+    lots : (n,) smallest number of units that a line trades in.
     fractional : (n,) lines that trade in fractions of a unit.
-    tracking_error : most realised tracking error to the strategic target, fraction a year, or None.
-    max_days_outside : most of the test days on which a line may be outside its range, fraction.
+    tracking_error : maximum realised tracking error to the strategic target, fraction a year, or None.
+    max_days_outside : maximum share of the test days on which a line may be outside its range.
     """
 
     minimum_trade: float
@@ -37,19 +38,27 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Portfolio:
-    """What a desk holds at the last close of its market, and how it means to look after it.
+    """A desk's holdings at the last close of its market, with its target, costs and candidate policies.
 
-    name : of the portfolio.  file : it was read from, as given.
-    market : its n lines in the order of the file, with the classes and lots of the file.  basis : currency.
-    holdings : (n,) value at the last close, currency.  shares : (n,) units held, NaN for a line given in currency.
-    cash : currency.  last_trade : date of the last trade.
-    strategic : the long-run target, fractions of NAV in the market's order; cash is the rest.
-    lower, upper : (n,) the range of each line, fraction of NAV.  costs : of each line.
-    g : price of squared tracking error in J.  lag : sessions from a decision to its booking.
-    test_start : first day of the test.  policies : name -> candidate, with its allocation.
-    policy : name of the one in force, or None.  settings : all of it as plain JSON types, defaults filled in.
-    execution, dividends : how backtests book what is decided, and what they do with dividends.
-    flows : money that comes and goes in backtests, or None.
+    name : of the portfolio.
+    file : it was read from, as given.
+    market : its n lines in the order of the file, with the classes and lots of the file.
+    basis : currency.
+    holdings : (n,) value at the last close, currency.
+    shares : (n,) units held, NaN for a line given in currency.
+    cash : currency.
+    last_trade : date of the last trade.
+    strategic : the long-run target, fraction of NAV in the market's order; cash is the rest.
+    lower, upper : (n,) the range of each line, fraction of NAV.
+    costs : of each line.
+    g : tracking penalty in J.
+    lag : sessions from a decision to its booking.
+    test_start : first day of the test.
+    policies : name -> candidate, with its allocation.
+    policy : name of the active one, or None.
+    settings : all of it as plain JSON types, defaults filled in.
+    execution, dividends : how backtests book decisions, and what they do with dividends.
+    flows : deposits and withdrawals in backtests, or None.
     """
 
     name: str
@@ -84,7 +93,7 @@ class Portfolio:
 
     @property
     def date(self) -> pd.Timestamp:
-        """The last close: what the holdings are valued at, and what a trade list is as of."""
+        """The last close: holdings are valued at it, and a trade list is as of it."""
         return self.market.dates[-1]
 
     @property
@@ -104,7 +113,7 @@ class Portfolio:
 
     @property
     def beside_costs(self) -> tuple[str, ...]:
-        """What backtests have besides costs, and neither tuning nor training has: by name."""
+        """By name, what backtests apply besides costs, and neither tuning nor training does."""
         found = {
             "the execution of the file": self.execution != Execution(),
             "dividends in cash": self.dividends == "cash",

@@ -1,7 +1,7 @@
-"""YAML read strictly: plain values, and the line on which each key stands. What YAML would guess or drop is refused.
+"""Strict YAML: plain values, and the line of each key. What YAML would guess or drop is an error.
 
-Values are text, numbers, true, false, lists and mappings, as YAML 1.2 reads them: dates stay text, keys are always text
-(a ticker may be ON or 600519), and a key that appears twice is an error, where YAML would silently keep the last.
+Values are text, numbers, true, false, lists and mappings, as YAML 1.2 reads them: dates stay text, keys are always
+text (a ticker may be ON or 600519), and a key that appears twice is an error, where YAML would silently keep the last.
 """
 
 import math

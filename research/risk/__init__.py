@@ -1,4 +1,4 @@
-"""Numbers of a return series, the loss J by which policies are judged, and simulated markets of known laws."""
+"""Risk figures of a return series, the loss J that compares policies, and simulated markets with known parameters."""
 
 from research.risk.measures import (
     Drawdown,

@@ -1,11 +1,10 @@
-"""A covariance taken apart: volatilities, and a root of the correlations by which independent normals are mixed."""
+"""A covariance split into volatilities and a root of the correlations, which mixes independent normals."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Array
 from research.errors import ConfigError
-
-Array = NDArray[np.float64]
 
 ROUNDING = 1e-10  # how far below zero rounding may leave an eigenvalue of correlations
 
@@ -13,10 +12,12 @@ ROUNDING = 1e-10  # how far below zero rounding may leave an eigenvalue of corre
 def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     """Volatilities v (n,) and a root R (n, n) of the correlations: (v·R)(v·R)' is the covariance, v·R = v[:, None] * R.
 
-    R is symmetric and positive semi-definite, and only one such root exists: no library's choice of signs or of order
-    enters a path, and a singular covariance has one too.
-    name : what messages call the covariance, such as "covariance of GBM".
-    Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite, naming lines by number.
+    R is symmetric and positive semi-definite, and only one such root exists: a path depends on no library's choice of
+    signs or order, and a singular covariance has a root too.
+    covariance : (n, n), in any unit.
+    name   : of the covariance in messages, such as "covariance of GBM".
+    Raises : ConfigError for a covariance that is not symmetric or not positive semi-definite; it names lines by
+             number.
 
     >>> v, R = taken_apart(np.array([[0.04, 0.03], [0.03, 0.0625]]), "covariance")
     >>> v.tolist(), np.round(R @ R.T, 12).tolist()
@@ -25,7 +26,7 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     variance = np.diag(covariance)
     if (variance < 0.0).any():
         i = int(np.argmin(variance))
-        raise ConfigError(f"{name} gives line {i} the variance {variance[i]:.6g}: a variance is zero or more.")
+        raise ConfigError(f"{name} gives line {i} the variance {variance[i]:.6g}: give zero or more.")
     volatility = np.sqrt(variance)
     most = np.outer(volatility, volatility)
     _refuse_pair(
@@ -44,16 +45,16 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
         i, j = (int(k) for k in np.unravel_index(np.argmin(pull), pull.shape))
         raise ConfigError(
             f"{name} is not positive semi-definite: the smallest eigenvalue of its correlations is {values[0]:.6g}, "
-            f"and the correlation {correlation[i, j]:.6g} of lines {i} and {j} has the largest part in that. Correct "
+            f"and the correlation {correlation[i, j]:.6g} of lines {i} and {j} contributes most. Correct "
             "the pair, or shrink all correlations toward zero."
         )
     return volatility, (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
-def _refuse_pair(bad: NDArray[np.bool_], covariance: Array, what: str, mend: str) -> None:
+def _refuse_pair(bad: NDArray[np.bool_], covariance: Array, what: str, fix: str) -> None:
     if bad.any():
         i, j = (int(k) for k in np.argwhere(bad)[0])
         raise ConfigError(
             f"{what}: lines {i} and {j}, of variances {covariance[i, i]:.6g} and {covariance[j, j]:.6g}, have the "
-            f"covariances {covariance[i, j]:.6g} and {covariance[j, i]:.6g}. {mend}"
+            f"covariances {covariance[i, j]:.6g} and {covariance[j, i]:.6g}. {fix}"
         )

@@ -1,8 +1,8 @@
-"""What a series of returns was worth, what it risked, and what it cost to follow a target: one number at a time.
+"""Figures of a return series: growth, risk, and the loss J of following a target, one number each.
 
-Every function takes plain arrays of shape (T,) and checks them at its door: finite, of one length, long enough for the
-number to exist. A number that is not defined (the Sharpe ratio of a series that never moves) raises; nothing gives NaN.
-A `nav` starts with the close before the first return, so T returns make a `nav` of T + 1 rows (`nav_path`).
+Every function takes plain arrays of shape (T,) and checks them: finite, of one length, and long enough for the number
+to exist. A number that is not defined (the Sharpe ratio of a constant series) raises; nothing gives NaN. A `nav`
+starts with the close before the first return, so T returns make a `nav` of T + 1 rows (`nav_path`).
 """
 
 import math
@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from research.arrays import Array
 from research.errors import ConfigError, DataError
-
-Array = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
 BPS = 1e4
@@ -21,7 +20,9 @@ STILL = 1e-14  # a series of returns whose range is below this differs from a co
 
 
 def nav_path(returns: ArrayLike) -> Array:
-    """(T + 1,) NAV that starts at 1 and earns `returns` (T,), simple, fraction; one of -1 or less raises DataError.
+    """(T + 1,) NAV that starts at 1 and earns simple returns (T,), fraction.
+
+    Raises DataError for a return of -1 or less.
 
     >>> nav_path([0.10, -0.50]).round(4).tolist()
     [1.0, 1.1, 0.55]
@@ -49,11 +50,14 @@ def growth(nav: ArrayLike, span_days: float) -> float:
 
 
 def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike) -> float:
-    """Annual rate at which `start`, and every flow from its day on, grow to `end`: the internal rate, fraction.
+    """Annual money-weighted return: the internal rate of return of `start`, `flows` and `end`, fraction.
 
-    start, end : currency at the first and the last date.  flows : (T,) currency that came (negative: went) at the close
-    of each date after the first.  dates : (T + 1,).  A year is 365.25 days. Raises DataError where no rate solves it
-    that multiplies by 1e-12 to 1e12 a year.
+    A year is 365.25 days.
+    start  : NAV at the first date, currency.
+    flows  : (T,) deposits (positive) and withdrawals (negative) at the close of each date after the first, currency.
+    end    : NAV at the last date, currency.
+    dates  : (T + 1,).
+    Raises : DataError where no rate between factors of 1e-12 and 1e12 a year solves it.
 
     >>> days = np.array(["2020-01-01", "2021-01-01", "2022-01-01"], dtype="datetime64[D]")
     >>> round(money_weighted(100.0, [100.0, 0.0], 220.0 * 1.1 - 11.0, days), 4)   # 100 for two years, 100 for one
@@ -73,7 +77,7 @@ def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike)
     if np.sign(short(log_rates[0])) * np.sign(short(log_rates[1])) > 0:
         raise DataError(
             f"no annual rate turns {start:,.2f} and flows of {amounts[1:].sum():,.2f} into {end:,.2f} over "
-            f"{left[0]:.2f} years: take a longer time, and look at the flows."
+            f"{left[0]:.2f} years: check the flows, or take a longer period."
         )
     return float(np.expm1(brentq(short, *log_rates, xtol=1e-14)))
 
@@ -81,7 +85,9 @@ def money_weighted(start: float, flows: ArrayLike, end: float, dates: ArrayLike)
 def calendar_years(dates: NDArray[np.datetime64], returns: ArrayLike) -> tuple[NDArray[np.int64], Array]:
     """Years (Y,) in which a return ended, and the compound return of each (Y,), fraction.
 
-    dates : (T,) close at which each return ends, increasing; the first and the last year may be parts of years.
+    dates   : (T,) close at which each return ends, increasing; the first and the last year may be incomplete.
+    returns : (T,) simple returns, fraction.
+    Raises  : DataError for dates that do not increase, or of another number than returns.
 
     >>> days = np.array(["2019-12-31", "2020-01-02", "2020-12-31"], dtype="datetime64[D]")
     >>> years, values = calendar_years(days, [0.01, 0.10, 0.20])
@@ -233,20 +239,28 @@ def daily_loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: f
 
     cost   : (T,) cost of each day over NAV before its trade, fraction, never negative.
     active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
-    g      : price of tracking error: at 5, a tracking error of 1 % a year costs 2.5 bp a year.
+    g      : tracking penalty: at 5, a tracking error of 1 % a year costs 2.5 bp a year.
+    periods_per_year : 252 for daily returns.
+    Raises : DataError for a negative cost or series of different lengths; ConfigError for a negative g.
 
     >>> daily_loss([0.0, 0.0002], [0.01, 0.0], g=5.0, periods_per_year=1.0).round(9).tolist()
     [2.5, 2.0]
     """
     c, a = _pair(cost, "cost", active, "active returns", at_least=1)
-    _refuse(c < 0.0, c, "cost", "is negative: a cost leaves wealth, so it is zero or more")
+    _refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(g) and g >= 0.0):
-        raise ConfigError(f"g prices tracking error and is zero or more: found {g!r}. Correct g in the portfolio file.")
+        raise ConfigError(f"the tracking penalty g must be zero or more: found {g!r}. Correct g in the portfolio file.")
     return _per_year(periods_per_year) * BPS * (c + 0.5 * g * a**2)
 
 
 def loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: float) -> float:
-    """J, in bp of NAV a year: what trading cost, and what not trading cost in distance from the strategic target.
+    """The rebalancing loss J, bp of NAV a year: trading costs plus tracking penalty.
+
+    cost   : (T,) cost of each day over NAV before its trade, fraction.
+    active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
+    g      : tracking penalty: at 5, a tracking error of 1 % a year costs 2.5 bp a year.
+    periods_per_year : 252 for daily returns.
+    Raises : as `daily_loss`.
 
     >>> round(loss([0.0, 0.0002], [0.01, 0.0], g=5.0, periods_per_year=1.0), 9)
     2.25

@@ -1,12 +1,12 @@
-"""Laws of returns that are known: what is measured in them can be held against the truth.
+"""Models of returns with known parameters: what is estimated from their paths can be compared with the truth.
 
-Every model is a frozen record whose `growths(paths, days, seed, first)` gives (paths, days, n) what a unit of each line
-grows to in a day, and whose `returns` gives that less one: simple returns, a fraction. Both are pure functions: the
-same arguments give the same bits, and path k is the same in every batch that holds it. A step of a path, a "day", lasts
+Every model is a frozen record. Its `growths(paths, days, seed, first)` gives (paths, days, n) the factor by which each
+line grows in a day, and `returns` gives that less one: simple returns, fraction. Both are pure functions: the same
+arguments give the same bits, and path k is the same in every batch that holds it. A step of a path, a "day", lasts
 d = 1 / periods_per_year of a year.
 
-`mean` is the growth a year, continuously compounded: whatever came before, the expected simple return of a day is
-exactly exp(mean·d) − 1, under regimes with the mean of the day's own.
+`mean` is the growth a year, continuously compounded: given the past, the expected simple return of a day is exactly
+exp(mean·d) − 1; with regimes, with the mean of that day's regime.
 """
 
 from collections.abc import Callable
@@ -15,29 +15,34 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.arguments import floats, is_number, refuse
+from research.arrays import Array, Rows, frozen
 from research.compiled import compiled
 from research.errors import ConfigError
-from research.market.market import Array, frozen
 from research.risk.covariances import taken_apart
 from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, fill_normals, stream
 
-Rows = NDArray[np.int64]
 Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
 UNITY = 1e-9  # how far from one a row of probabilities may sum
 
 
 class Model(Protocol):
-    """A law of returns."""
+    """A return-generating process."""
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns of the paths numbered from `first` on."""
+        """(paths, days, n) simple returns, fraction.
+
+        paths  : number of paths.
+        days   : steps of each path.
+        seed   : of the random numbers.
+        first  : number of the first path.
+        Raises : ConfigError for a number out of range.
+        """
         ...
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, without the detour."""
+        """(paths, days, n) 1 + simple returns, computed before `returns`; arguments as in `returns`."""
         ...
 
 
@@ -66,15 +71,18 @@ class GBM:
 
     @cached_property
     def _step(self) -> tuple[Array, Array]:
-        """(n,) drift of the log return of a step, and (n, n) what mixes its normals."""
+        """(n,) drift of the log return of a step, and (n, n) the matrix that mixes its normals."""
         return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of GBM")
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+
+        Raises ConfigError for a number out of range.
+        """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
         drift, mix = self._step
 
         def write(path: int, normals: Array, log: Array) -> None:
@@ -88,8 +96,8 @@ class GBM:
 class MertonJumps:
     """Geometric Brownian motion with jumps at random times, which all lines share.
 
-    mean, covariance, periods_per_year : as in `GBM`; the mean is that of the whole, jumps included, and the covariance
-                     that of the diffusion alone.
+    mean, covariance, periods_per_year : as in `GBM`; the mean includes jumps, and the covariance is that of the
+        diffusion alone.
     intensity      : expected number of jumps a year.
     jump_mean      : (n,) mean of the logarithm of 1 + jump.
     jump_covariance : (n, n) covariance of these logarithms; zeros for jumps of one size.
@@ -122,7 +130,7 @@ class MertonJumps:
 
     @cached_property
     def _step(self) -> tuple[Array, Array]:
-        """(n,) drift of the log return of a step between jumps, and (n, n) what mixes its normals."""
+        """(n,) drift of the log return of a step without jumps, and (n, n) the matrix that mixes its normals."""
         name = "covariance of MertonJumps"
         drift, mix = _diffusion(self.mean, self.covariance, self.periods_per_year, name)
         expected_jump = np.expm1(self.jump_mean + 0.5 * np.diag(self.jump_covariance))
@@ -130,16 +138,19 @@ class MertonJumps:
 
     @cached_property
     def _jump_mix(self) -> Array:
-        """(n, n) what mixes the normals of one jump's logarithm."""
+        """(n, n) the matrix that mixes the normals of one jump's logarithm."""
         volatility, root = taken_apart(self.jump_covariance, "jump_covariance of MertonJumps")
         return root * volatility
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+
+        Raises ConfigError for a number out of range.
+        """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
         drift, mix = self._step
 
         def write(path: int, normals: Array, log: Array) -> None:
@@ -186,7 +197,7 @@ class RegimeSwitching:
 
     @cached_property
     def shares(self) -> Array:
-        """(K,) share of the days in each regime, in the long run and on every day: shares = shares·transition."""
+        """(K,) stationary probability of each regime, on every day: shares = shares·transition."""
         count = len(self.transition)
         equations = np.vstack([np.eye(count) - self.transition.T, np.ones(count)])
         found = np.linalg.lstsq(equations, np.append(np.zeros(count), 1.0))[0]
@@ -194,7 +205,7 @@ class RegimeSwitching:
 
     @cached_property
     def _steps(self) -> tuple[Array, Array]:
-        """(K, n) drifts of the log return of a step, and (K, n, n) what mixes its normals."""
+        """(K, n) drifts of the log return of a step, and (K, n, n) the matrices that mix its normals."""
         drifts, mixes = zip(
             *(
                 _diffusion(mean, covariance, self.periods_per_year, f"covariance {k} of RegimeSwitching")
@@ -205,7 +216,10 @@ class RegimeSwitching:
         return np.array(drifts), np.array(mixes)
 
     def regimes(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
-        """(paths, days) the regime of each day, from 0: those in which `returns` of the same arguments were earned."""
+        """(paths, days) the index of each day's regime in `returns` of the same arguments.
+
+        These are as in `Model.returns`.
+        """
         check_batch(paths, days, seed, first)
         return np.array([self._chain(seed, path, days) for path in range(first, first + paths)])
 
@@ -216,11 +230,14 @@ class RegimeSwitching:
         return chain
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+
+        Raises ConfigError for a number out of range.
+        """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
         drifts, mixes = self._steps
 
         def write(path: int, normals: Array, log: Array) -> None:
@@ -285,11 +302,14 @@ class Garch:
         return volatility**2 / self.periods_per_year, root
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+
+        Raises ConfigError for a number out of range.
+        """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
         stationary, root = self._step
         growth = self.mean / self.periods_per_year
 
@@ -305,9 +325,9 @@ class Garch:
 
 
 def _grown(write: Write, paths: int, days: int, n: int, seed: int, first: int) -> Array:
-    """(paths, days, n) what a unit grows to in a day, from the log returns that `write` makes of each path's normals.
+    """(paths, days, n) daily growth factors, from the log returns that `write` computes from each path's normals.
 
-    Path by path: all arithmetic has the same shapes in every batch, and a path stays in the processor's cache.
+    Path by path: all arithmetic has the same shapes in every batch, and a path fits into the processor's cache.
     """
     check_batch(paths, days, seed, first)
     normals, out = np.empty((days, n)), np.empty((paths, days, n))
@@ -319,7 +339,10 @@ def _grown(write: Write, paths: int, days: int, n: int, seed: int, first: int) -
 
 
 def _less_one(growths: Array) -> Array:
-    """Simple returns in place of growths. A day's return is as exact as its growth: to 1e-16 of what was held."""
+    """Turn growth factors into simple returns, in place.
+
+    A return is as exact as its growth factor, to 1e-16 of the holding.
+    """
     growths -= 1.0
     return growths
 
@@ -386,7 +409,7 @@ def _set_periods(model: Any) -> None:
 
 
 def _set(model: Any, name: str, *shape: int | None) -> None:
-    """Make a field a read-only array of this shape, None for any length. Raises ConfigError."""
+    """Make a field a read-only array of this shape; None stands for any length. Raises ConfigError."""
     subject, value = f"{name} of {type(model).__name__}", getattr(model, name)
     array = floats(f"{subject} is", value, "give finite numbers.")
     if not np.isfinite(array).all():
@@ -399,7 +422,7 @@ def _set(model: Any, name: str, *shape: int | None) -> None:
 
 
 def _check_probabilities(transition: Array) -> None:
-    """Refuse rows that are not probabilities, and a chain with several stationary distributions. Raises ConfigError."""
+    """Raise ConfigError for rows that are no probabilities, and for a chain with several stationary distributions."""
     where = "transition of RegimeSwitching"
     if (transition < 0.0).any():
         k, m = (int(i) for i in np.argwhere(transition < 0.0)[0])

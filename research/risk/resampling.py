@@ -1,32 +1,30 @@
-"""The stationary bootstrap: days of a real market, drawn anew in blocks of random length."""
+"""The stationary bootstrap: days of a real market, drawn again in blocks of random length."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.arguments import is_number, refuse
+from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
 from research.errors import DataError
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.risk.streams import BLOCKS, STARTS, check_batch, stream
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class StationaryBootstrap:
-    """Days of `market`, repeated in blocks of random length, geometric with mean `mean_block`.
+    """Days of `market` in blocks of random length, geometric with mean `mean_block`.
 
-    market     : all its lines are simulated, so days are drawn from those on which all were listed, and at the close
+    market     : all its lines are simulated, so days are drawn from those on which all were listed, also at the close
                  before; `market.select` leaves lines out.
-    mean_block : mean length of a block, days: 1 for independent days, 20 to keep a month of calm or storm together.
-    Raises     : DataError where not even two days have returns of all lines; ConfigError for a mean block below one
+    mean_block : mean length of a block, days: 1 for independent days, 20 for blocks of about a month.
+    Raises     : DataError where fewer than two days have returns of all lines; ConfigError for a mean block below one
                  day, or longer than the days there are.
 
-    Lines of one day stay together, and cash with them. Every day is as likely as any other, on every day of a path; a
-    block that reaches the last day goes on at the first.
+    Lines of one day stay together, and cash with them. Every day is equally likely, on every day of a path; a block
+    that reaches the last day continues at the first.
     Source : Politis and Romano (1994), The stationary bootstrap, section 2.
     """
 
@@ -50,11 +48,14 @@ class StationaryBootstrap:
 
     @cached_property
     def span(self) -> tuple[int, int]:
-        """(first, stop) rows of the market from and before which days are drawn."""
+        """(first, stop): days are drawn from these rows of the market, the stop row not included."""
         return common_rows(self.market, np.ones(len(self.market.assets), dtype=bool))
 
     def rows(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
-        """(paths, days) the row of the market that each day repeats: lines, cash and halts are those of that row."""
+        """(paths, days) the row of the market on each day: lines, cash and halts are those of that row.
+
+        As `Model.returns`.
+        """
         check_batch(paths, days, seed, first)
         numbers = range(first, first + paths)
         begins = np.array([stream(seed, path, BLOCKS).random(days) for path in numbers]) < 1.0 / self.mean_block
@@ -62,18 +63,26 @@ class StationaryBootstrap:
         return chained(begins, starts, *self.span)
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+
+        Raises ConfigError for a number out of range.
+        """
         return self.market.returns[self.rows(paths, days, seed, first)]
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns. Raises ConfigError for a number that is out of range."""
+        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
         return 1.0 + self.returns(paths, days, seed, first)
 
 
 def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[int, int], block: float) -> Rows:
-    """(W, D) rows by the stationary bootstrap, from first (W,) to stop (W,) - 1, in blocks of `block` rows in the mean.
+    """(W, D) rows by the stationary bootstrap.
 
-    Source: Politis and Romano (1994), The stationary bootstrap.
+    rng    : generator that is drawn from.
+    first  : (W,) first row that each path may draw.
+    stop   : (W,) row before which its rows end.
+    shape  : (W, D).
+    block  : mean length of a block, rows.
+    Source : Politis and Romano (1994), The stationary bootstrap.
     """
     rows = np.empty(shape, np.int64)
     _resample(rng, first, stop, 1.0 / block, rows)
@@ -82,7 +91,7 @@ def resampled(rng: np.random.Generator, first: Rows, stop: Rows, shape: tuple[in
 
 @compiled
 def _resample(rng: np.random.Generator, first: Rows, stop: Rows, begins: float, out: Rows) -> None:
-    """Write rows (W, D): a day begins a block with probability `begins`, and else goes on by one row."""
+    """Write rows (W, D): a day starts a block with probability `begins`, and else continues by one row."""
     for w in range(out.shape[0]):
         row = 0
         for d in range(out.shape[1]):
@@ -95,9 +104,12 @@ def _resample(rng: np.random.Generator, first: Rows, stop: Rows, begins: float, 
 
 
 def chained(begins: Mask, starts: Rows, first: Rows | int, stop: Rows | int) -> Rows:
-    """(W, D) rows that begin a block at `starts` on the days that `begins` (both (W, D)), and else go on by one row.
+    """(W, D) rows in blocks; the first day always starts a block.
 
-    The first day always begins a block. A block that reaches the last row, stop - 1, goes on at `first`.
+    begins : (W, D) days on which a block starts.
+    starts : (W, D) row at which a block starts there.
+    first  : first row; a block that reaches the last row continues here.
+    stop   : row before which the rows end.
 
     >>> begins = np.array([[False, False, True, False, False]])
     >>> chained(begins, np.array([[4, 0, 9, 0, 0]]), 3, 11).tolist()
@@ -110,7 +122,7 @@ def chained(begins: Mask, starts: Rows, first: Rows | int, stop: Rows | int) -> 
 
 
 def common_rows(market: Market, held: Mask) -> tuple[int, int]:
-    """(first, stop): rows whose returns run from one close at which all lines held (n,) are listed to another.
+    """(first, stop): the rows with returns of all lines held (n,), the stop row not included.
 
     Lines that were never listed together have none: (T + 1, T).
     """

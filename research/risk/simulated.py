@@ -1,4 +1,4 @@
-"""Simulated paths as markets, and many of them without holding all at once."""
+"""Simulated paths as markets, and iteration over many paths in batches."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from research.arguments import day, is_number, is_whole, one_of, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import EVERY, last_of, sessions
 from research.market.instruments import instruments_table
-from research.market.market import Array, Market, Mask
+from research.market.market import Market
 from research.risk.models import Model
 from research.risk.resampling import StationaryBootstrap
 from research.risk.streams import check_batch
@@ -30,23 +31,25 @@ def simulated_market(
     start: str | pd.Timestamp = "2000-01-03",
     every: str = "day",
 ) -> Market:
-    """Path number `path` of a model as a market of days + 1 sessions.
+    """One path of a model as a market of days + 1 sessions.
 
     Row 0 is the close before the first return: nothing is earned on it. The rest, returns[1:], are the bits of
-    model.returns(paths, days, seed)[path]. Lines pay no dividends: a price is the line's index, 100 at row 0.
-
+    model.returns(paths, days, seed)[path]. Lines pay no dividends: a price is the line's index, 100 at row 0. In a
+    bootstrapped market a line does not trade on a day that repeats one of its halts.
+    model       : simulates the returns.
+    days        : steps of the path.
+    seed        : of the random numbers.
+    path        : number of the path.
     cash        : simple return of cash each step, fraction; by default none, in a bootstrapped market that of the days
                   drawn. A rate r a year, continuously compounded, is expm1(r / periods_per_year).
     instruments : names and classes of the lines (`instruments_table`); by default S1, S2 …, in a bootstrapped market
-                  its own lines, without their delistings: they stay.
+                  its own lines, without their delistings.
     calendar    : by default XNYS, in a bootstrapped market its own.
     start       : row 0 is the first session on or after this date that ends a period `every`.
-    every       : what a step lasts: "day", "week", "month", "quarter" or "year", from the last session of one to the
+    every       : length of a step: "day", "week", "month", "quarter" or "year", from the last session of one to the
                   last session of the next. It should agree with the model's periods_per_year.
     Raises      : ConfigError for an argument out of range, instruments of another number of lines, or dates that the
                   calendar does not reach; DataError for returns that no market can have.
-
-    In a bootstrapped market a line does not trade on a day that repeats one of its halts.
     """
     if not is_whole(path) or path < 0:
         refuse("path of a simulated market is", path, "give a whole number of 0 or more.")
@@ -82,9 +85,17 @@ def simulated_market(
 def cash_and_halts(
     model: Model, paths: int, days: int, n: int, seed: int, first: int = 0, cash: float | None = None
 ) -> tuple[Array, Mask]:
-    """What happens beside the lines: the returns of cash (paths, days), and which lines trade (paths, days, n).
+    """The returns of cash (paths, days), fraction, and which lines can trade (paths, days, n).
 
-    Where all paths have the same, one stands for all: (1, days), (1, days, n). Arguments as in `simulated_market`.
+    Where all paths have the same, one stands for all: (1, days), (1, days, n).
+    model  : simulates the returns.
+    paths  : number of paths.
+    days   : steps of each path.
+    n      : number of lines.
+    seed   : of the random numbers.
+    first  : number of the first path.
+    cash   : simple return of cash each step, fraction; None as in `simulated_market`.
+    Raises : ConfigError for a return of cash that is not a number above -1.
     """
     earned, tradable = np.zeros((1, days)), np.ones((1, days, n), dtype=bool)
     if isinstance(model, StationaryBootstrap):
@@ -98,11 +109,17 @@ def cash_and_halts(
 
 
 def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> Iterator[Array]:
-    """The paths 0 to paths - 1 of a model, `size` at a time: arrays (size, days, n), the last one may be shorter.
+    """The paths 0 to paths - 1 of a model in arrays (size, days, n), simple returns, fraction; the last may be shorter.
 
-    One batch is held at a time. Together they are model.returns(paths, days, seed), to the bit, whatever the size; each
-    can as well be asked for by itself, in any order or process: model.returns(size, days, seed, first).
-    Raises : ConfigError for a number that is out of range, before the first batch.
+    Only one batch is in memory. Together they are model.returns(paths, days, seed), to the bit, whatever the size.
+    Each can
+    also be computed by itself, in any order or process: model.returns(size, days, seed, first).
+    model  : simulates the returns.
+    paths  : number of paths.
+    days   : steps of each path.
+    seed   : of the random numbers.
+    size   : paths of a batch.
+    Raises : ConfigError for a number out of range, before the first batch.
     """
     check_batch(paths, days, seed, 0)
     if not is_whole(size) or size < 1:
@@ -117,7 +134,7 @@ def staying(instruments: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dates(count: int, start: str | pd.Timestamp, calendar: str, every: str) -> pd.DatetimeIndex:
-    """The first `count` sessions from `start` on that are the last of a period. Raises ConfigError."""
+    """The first `count` last sessions of a period from `start` on. Raises ConfigError."""
     one_of("every of a simulated market is", every, EVERY)
     first = np.datetime64(day("start of a simulated market is", start), "D")
     known = sessions(first, first + (count + 1) * LONGEST[every] + 14, calendar)

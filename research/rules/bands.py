@@ -3,8 +3,8 @@
 import numpy as np
 
 from research.accounting.view import TOLERANCE
+from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 
 ROUNDING = 1e-12  # of NAV: gaps that differ by less are equal
 

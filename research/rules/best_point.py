@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arrays import Array
 from research.compiled import inlined, lean
-from research.market.market import Array
 
 ROUNDING = 1e-12  # fraction of NAV: less is no trade, and no miss of the budget
 TOLERANCE = 1e-13  # of the gap: what a pair of trades may still save, over the largest variance

@@ -6,8 +6,8 @@ The programme and its symbols are those of `research.rules.best_point`, which so
 import numpy as np
 
 from research.arguments import check_positive, floats, refuse
+from research.arrays import Array
 from research.errors import PolicyError
-from research.market.market import Array
 from research.rules.best_point import NOT_FOUND, ROUNDING, TOO_HIGH, TOO_LOW, best_point, scratch_for
 
 SYMMETRIC = 1e-9  # of the largest variance, by which two covariances of the same lines may differ
@@ -122,10 +122,10 @@ def _checked(
 
 
 def _finite(name: str, value: Array, shape: tuple[int, ...]) -> Array:
-    mend = f"give finite numbers of shape {shape}."
-    found = np.ascontiguousarray(floats(f"{name} is", value, mend))
+    fix = f"give finite numbers of shape {shape}."
+    found = np.ascontiguousarray(floats(f"{name} is", value, fix))
     if found.shape != shape or not np.isfinite(found).all():
-        refuse(f"{name} is", value, mend)
+        refuse(f"{name} is", value, fix)
     return found
 
 

@@ -9,8 +9,8 @@ booking (`remake`), as a plain box is met at its nearest point by then.
 import numpy as np
 
 from research.accounting.box import DUST, nearest
+from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 from research.rules.bands import TOLERANCE
 from research.rules.best_point import best_point, scratch_of
 from research.rules.group_projection import nearest_in_groups

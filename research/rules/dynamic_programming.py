@@ -27,9 +27,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from research.arguments import check_positive, floats, is_number, refuse
+from research.arrays import Array
 from research.compiled import compiled
 from research.errors import ConfigError
-from research.market.market import Array
 from research.risk.covariances import taken_apart
 from research.rules.no_trade_region import half_widths
 from research.rules.region import Region
@@ -270,10 +270,10 @@ def _running_least(values: Array, step: float) -> Array:
 # -- the long run ----------------------------------------------------------------------------------------------------
 
 
-def _stationary(step: Callable[[Array], Array], values: Array, mend: str) -> tuple[Array, float]:
+def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tuple[Array, float]:
     """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount.
 
-    mend : what to do where there are none. Raises ConfigError.
+    fix : what to do where there are none. Raises ConfigError.
     """
     images: list[Array] = []
     changes: list[Array] = []
@@ -291,7 +291,7 @@ def _stationary(step: Callable[[Array], Array], values: Array, mend: str) -> tup
         values = _combined(images, changes)
     raise ConfigError(
         f"optimal_region has found no policy in {STEPS} steps: its loss an interval is between {least:.3g} and "
-        f"{most:.3g} of NAV. {mend}"
+        f"{most:.3g} of NAV. {fix}"
     )
 
 

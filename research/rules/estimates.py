@@ -1,15 +1,13 @@
 """The covariance that a rule uses: estimated at each month's end from the last returns known on that day."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.allocation import VolatilityTarget
 from research.arguments import refuse
+from research.arrays import Array, Rows
 from research.market.calendars import last_of
-from research.market.market import Array, Market, Past
+from research.market.market import Market, Past
 from research.rules.protocol import held_by, short_name, traits
-
-Rows = NDArray[np.int64]
 
 
 def check_year(policy: object, periods_per_year: float) -> None:

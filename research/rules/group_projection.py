@@ -3,8 +3,8 @@
 import numpy as np
 
 from research.accounting.box import DUST, spread
+from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from research.allocation import Allocation
 from research.arguments import is_number, one_of, refuse
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.rules.band_destination import To, check_destination, goes, half_width
 from research.rules.bands import band_rows, own_sides
 from research.rules.protocol import Schedule

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.accounting.view import Hold, Trade, View, Why
+from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
-from research.market.market import Array, Market, Mask, Past, frozen
+from research.market.market import Market, Past
 from research.rules.destinations import remake
 from research.rules.rule_options import NO_LINE, PLAIN, BandArrays, RuleOptions, Workspace, of_amounts
 from research.rules.triggers import answer

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.market.market import Array
+from research.arrays import Array
 
 
 def half_widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:

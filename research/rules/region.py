@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array, frozen
 from research.compiled import inlined, lean
-from research.market.market import Array, frozen
 from research.rules.bands import TOLERANCE
 
 SWEEPS = 1000  # far more than two lines need, unless their returns are one and the same

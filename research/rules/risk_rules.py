@@ -8,9 +8,9 @@ import numpy as np
 
 from research.allocation import Allocation
 from research.arguments import check_positive, floats, one_of, refuse
+from research.arrays import Array, Mask
 from research.errors import PolicyError
 from research.market.calendars import WEEKDAYS
-from research.market.market import Array, Mask
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest, own_sides
 from research.rules.no_trade_region import half_widths, relative_variance

@@ -3,14 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from research.arrays import Array, Mask, Rows, frozen
 from research.compiled import inlined
-from research.market.market import Array, Mask, frozen
 from research.rules.best_point import SCRATCH
 from research.rules.region import Surfaces
-
-Rows = NDArray[np.int64]
 
 NO_LINE = -2  # a decision that no single line caused
 BOX, BREACHING, TRANCHES, REGION, BEST = range(5)  # where a trade goes: see `destinations.set_goal`

@@ -10,9 +10,10 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
 from research.arguments import check_real, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule
-from research.market.market import Array, Market, Mask, Past
+from research.market.market import Market, Past
 from research.rules.band_destination import To, Within, check_destination, goes, half_width
 from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.no_trade_bands import NoTradeBands, restricted

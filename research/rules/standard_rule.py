@@ -11,9 +11,10 @@ from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import Allocation, TargetPath
 from research.arguments import is_number, is_whole, refuse
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule, scheduled
-from research.market.market import Array, Market, Mask, Past
+from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Holding, Schedule
@@ -266,8 +267,8 @@ def check_allocation(owner: object) -> None:
     """Check that the `allocation` of a rule is one. Raises ConfigError."""
     held = owner.allocation if isinstance(owner, Holding) else None
     if isinstance(held, type) or not isinstance(held, Allocation):
-        mend = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
-        refuse(f"allocation of {type(owner).__name__} is", held, mend)
+        fix = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
+        refuse(f"allocation of {type(owner).__name__} is", held, fix)
 
 
 def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:

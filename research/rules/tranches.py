@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arguments import is_whole, refuse
+from research.arrays import Array, Mask
 from research.market.calendars import scheduled
-from research.market.market import Array, Market, Mask, Past
+from research.market.market import Market, Past
 from research.rules.protocol import Schedule
 
 SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
@@ -28,8 +29,8 @@ def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
     """
     length = schedule if isinstance(schedule, int) else SESSIONS.get(schedule, 5)
     if not (is_whole(tranches) and 1 <= tranches <= length):
-        mend = f"give a whole number from 1 to {length}, the sessions of every {schedule!r}."
-        refuse("tranches of Calendar is", tranches, mend)
+        fix = f"give a whole number from 1 to {length}, the sessions of every {schedule!r}."
+        refuse("tranches of Calendar is", tranches, fix)
     return tuple(length * k // tranches for k in range(tranches))
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-from research.market.market import Array, Mask
 from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.rule_options import (

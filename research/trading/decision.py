@@ -1,11 +1,11 @@
-"""What a policy says of a portfolio at its last close: a backtest's question, asked of a desk's real holdings."""
+"""The decision of a policy at a portfolio's last close, from the desk's real holdings."""
 
 import numpy as np
 
 from research.accounting import Hold, Policy, Trade, View, Why
 from research.accounting.view import check_trade, leverage_of
+from research.arrays import Array
 from research.market.calendars import due
-from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.no_trade_bands import RESTS
 from research.rules.protocol import traits
@@ -17,13 +17,18 @@ BEGUN = Why("begun")  # what is left is asked for at the next close
 def decision(
     portfolio: Portfolio, policy: Policy, name: str, target: Array, position: Position, again: bool
 ) -> Hold | Trade:
-    """The policy's answer at the portfolio's last close.
+    """The policy's decision at the portfolio's last close.
 
-    target : (n,) in force, fraction of NAV.  again : orders of the same list were filled at this close already.
-    A rule with a `desk_schedule` is due when one of its sessions lies after the last trade and not after this close:
-    the view then calls it unfinished, so that it answers on whatever day this is. A rule that goes only a part of the
-    way, or up to a turnover cap, is asked once a close. A `review_schedule` is caught up with likewise.
-    Raises : PolicyError for a box that cannot be booked.
+    A rule with a `desk_schedule` is due when one of its sessions is after the last trade and not after this close; it
+    then decides on whatever day this is. A rule that goes only part of the way, or up to a turnover cap, decides once
+    a close. A `review_schedule` is due likewise.
+    portfolio : the desk's file.
+    policy    : that decides.
+    name      : of the policy, in messages.
+    target    : (n,) in force, fraction of NAV.
+    position  : holdings and cash that it sees.
+    again     : were orders of this list already added to the position at this close?
+    Raises    : PolicyError for a box that cannot be traded into.
     """
     market, today = portfolio.market, portfolio.market.days[-1]
     last_trade = today if again else np.datetime64(portfolio.last_trade, "D")
@@ -59,5 +64,5 @@ def decision(
 
 
 def asked_once(policy: Policy, trade: Trade) -> bool:
-    """Does a trade go a part of its way, or up to a cap, so that it is asked for once at a close?"""
+    """Does a trade go only part of the way, or up to a turnover cap, so that it is decided once a close?"""
     return trade.fraction < 1.0 or traits(policy).turnover_cap is not None

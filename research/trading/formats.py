@@ -16,7 +16,13 @@ DECIMALS = 10  # of a fraction or a price in a file
 
 
 class Content(NamedTuple):
-    """What the formats show of a trade list: a line, what it traces back to, figures, and tables by name."""
+    """The parts of a trade list that files and pages show.
+
+    headline   : the list in one line.
+    provenance : portfolio, policy, run, data and date that the list comes from.
+    facts      : figures by name.
+    tables     : by name.
+    """
 
     headline: str
     provenance: Mapping[str, str]
@@ -25,7 +31,10 @@ class Content(NamedTuple):
 
 
 def write(path: str | Path, text: str) -> Path:
-    """Write beside the path and rename: a reader finds the old file or the new one, never a part of one."""
+    """Write `text` to a temporary file and rename it.
+
+    A reader finds the old file or the new one, never a part of one.
+    """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -37,7 +46,10 @@ def write(path: str | Path, text: str) -> Path:
 
 
 def csv_text(content: Content) -> str:
-    """The orders, provenance in the last columns. A name that a spreadsheet would take for a formula gets a quote."""
+    """The orders as CSV, with provenance in the last columns.
+
+    A cell that a spreadsheet would run as a formula gets a quote.
+    """
     table, buffer = content.tables["orders"], io.StringIO()
     rows = csv.writer(buffer, lineterminator="\n")
     rows.writerow([*table.columns, *content.provenance])
@@ -59,7 +71,7 @@ def _records(table: pd.DataFrame, provenance: Mapping[str, str]) -> list[dict[st
 
 
 def _plain(value: Any) -> Any:
-    """A cell as a plain JSON value: a whole number without a point, no number as None."""
+    """A cell as a plain JSON value: a whole number without a decimal point, NaN as None."""
     if not isinstance(value, float):
         return value
     if math.isnan(value):
@@ -68,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 def no_formula(cell: Any) -> Any:
-    """A cell of a CSV as it is; a text that a spreadsheet would take for a formula with a quote before it.
+    """A cell of a CSV; text that a spreadsheet would run as a formula gets a quote before it.
 
     >>> no_formula("=cmd()"), no_formula("SPY"), no_formula(-1.5)
     ("'=cmd()", 'SPY', -1.5)

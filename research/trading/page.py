@@ -1,4 +1,4 @@
-"""A trade list for the eye: text for a terminal, and one block of HTML for a notebook's cell and for the tearsheet."""
+"""A trade list as text for a terminal, and as a block of HTML for a notebook and the tearsheet."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ TEXTS = ("asset", "side", "aim", "reason")
 IN_FILES_ONLY = (*CHARGED, "price_date")  # shown in the line on money, and in the captions
 CAPTIONS = {
     "orders": "Orders, sells first, at the closes of",
-    "held": "Held, at the closes of",
+    "held": "Not traded, at the closes of",
     "would_trade": "Hypothetical trades to target today, at the closes of",
 }
 STYLE = """
@@ -41,7 +41,7 @@ STYLE = """
 
 
 def text(content: Content) -> str:
-    """The list as plain text: a title, the headline, a table each, and what becomes of cash."""
+    """The list as plain text: a title, the headline, the tables, and the change of cash."""
     origin = content.provenance
     lines = [f"Trade list of {origin['portfolio']!r} by policy {origin['policy']!r}, as of {origin['as_of']}"]
     lines += [content.headline, *_reason(content)]
@@ -64,7 +64,7 @@ def html(content: Content) -> str:
 
 
 def cell(content: Content) -> str:
-    """The same block with a style of its own: what a notebook shows."""
+    """The same block with its own style, for a notebook."""
     return f"<style>{STYLE}</style>\n{html(content)}"
 
 
@@ -72,7 +72,7 @@ def cell(content: Content) -> str:
 
 
 def _shown(content: Content, name: str) -> dict[str, list[str]]:
-    """Column -> cells as they are shown, the asset first, without empty columns and a reason that all lines share."""
+    """Column -> cells as text, the asset first, without empty columns and without a reason that all lines share."""
     table = content.tables[name]
     hidden = IN_FILES_ONLY if name == "held" and not content.facts["holds"] else (*IN_FILES_ONLY, "reason")
     order = ["asset", *(column for column in map(str, table.columns) if column != "asset")]
@@ -148,7 +148,7 @@ def _reason(content: Content) -> list[str]:
 
 
 def _money(content: Content) -> str:
-    """What becomes of cash and wealth, in a line."""
+    """The change of cash and NAV, in one line."""
     facts = content.facts
     paid = [c for c in CHARGED if c in USUAL or facts[c]]
     costs = " ".join(f"− {column.replace('_', '-')} {facts[column]:,.2f}" for column in paid)
@@ -162,7 +162,7 @@ def _money(content: Content) -> str:
 
 
 def _trace(content: Content) -> str:
-    """What the list traces back to, in a line."""
+    """The provenance of the list, in one line."""
     origin = content.provenance
     run = f"run {origin['run']}, " if origin["run"] else ""
     source = f"From {origin['file']}, policy {origin['policy']}, {run}"

@@ -1,7 +1,7 @@
-"""From a box to orders: the exact step of the accounting kernel, in whole lots that cash can pay for, to the cent.
+"""From a box to orders: the accounting's self-financing step, rounded to whole lots that cash can pay for, to the cent.
 
-Rounding must not make a desk trade twice. So the rule is asked again of what its orders would leave behind, and what it
-then still wants is added, until nothing that can be sent is left: executed and asked again, a list is empty.
+Rounding must not make a desk trade twice. So the rule is asked again with the position after its orders, and what it
+still wants is added, until no more order can be sent: after these orders the list is empty.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from research.accounting import Trade
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import REFUSED, book, charge, wealth, weigh
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market import Market
-from research.market.market import Array, Mask, frozen
 from research.portfolio import Portfolio
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
@@ -27,12 +27,17 @@ TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 @dataclass(frozen=True, eq=False)
 class Position:
-    """What is held at one close, and how it may be traded.
+    """Holdings and cash at one close, and the limits and costs of trading them.
 
-    units, prices, lots : (n,) held; quoted close, currency a unit; least number of units in a trade. A line without a
-    quote is held in units of one currency unit, and trades in cents.
-    quoted, tradable : (n,) bool.  cash, minimum : currency; a smaller order is not sent.  tariff : what orders cost,
-    row `day` of what it has by the day, without tax: what was paid for a holding is not known here.
+    units  : (n,) units held.
+    prices : (n,) quoted close, currency per unit.
+    lots   : (n,) least number of units in a trade. A line without a quote is held in units of one currency unit, and
+             trades in cents.
+    quoted, tradable : (n,) whether a line has a quote, and whether it can be traded.
+    cash   : currency.
+    minimum : currency; a smaller order is not sent.
+    tariff : costs of orders, without tax, since purchase prices are not known here.
+    day    : row of the tariff's daily costs.
     """
 
     units: Array
@@ -57,7 +62,16 @@ class Position:
     def at(
         cls, market: Market, day: int, holdings: Array, cash: float, lots: Array, minimum: float, tariff: Tariff
     ) -> "Position":
-        """Lines of this value (n,) and cash, currency, at the close of row `day` of their market."""
+        """The position with these holdings at one close.
+
+        market   : of the lines.
+        day      : row of the close.
+        holdings : (n,) value, currency.
+        cash     : currency.
+        lots     : (n,) least number of units in a trade.
+        minimum  : currency; a smaller order is not sent.
+        tariff   : costs of orders.
+        """
         quoted = ~np.isnan(market.prices[day])
         prices = np.where(quoted, market.prices[day], 1.0)
         return cls(
@@ -74,7 +88,7 @@ class Position:
 
     @cached_property
     def nav(self) -> float:
-        """Lines and cash, currency."""
+        """Holdings and cash, currency."""
         return float(wealth(self.units, frozen(self.prices[None]), 0, self.cash, 1.0))
 
     @cached_property
@@ -86,16 +100,17 @@ class Position:
 
     @property
     def cash_weight(self) -> float:
-        """What the lines leave to cash, fraction of NAV."""
+        """The weight of cash, fraction of NAV."""
         return 1.0 - float(self.weights.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class Orders:
-    """Signed units (n,) to trade from a position, buys positive; their cost and what they leave is exact to the cent.
+    """Signed units (n,) to trade from a position, buys positive; costs and the cash after them are exact to the cent.
 
-    wished : (n,) signed units of the exact step.  rounded : the same in whole lots, before small orders were dropped
-    and buys were cut.  goal : (n,) weights that the exact step ends at, fraction of NAV.
+    wished  : (n,) signed units of the exact step.
+    rounded : (n,) the same in whole lots, before small orders were dropped and buys reduced.
+    goal    : (n,) weights after the exact step, fraction of NAV.
     """
 
     position: Position
@@ -116,17 +131,20 @@ class Orders:
 
     @property
     def slack(self) -> float:
-        """How far the costs of the exact step may keep a line from a bound, fraction of NAV."""
+        """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
         return COUNTS + float(_charges(self.position, self.wished).sum()) / 100.0 / self.position.nav
 
     @cached_property
     def cash(self) -> float:
-        """After the orders and their costs, currency."""
+        """Cash after the orders and their costs, currency."""
         return _cash_cents(self.position, self.units) / 100.0
 
     @cached_property
     def after(self) -> Position:
-        """The position that the orders leave behind; what was sold whole is held no more, not by a rounding either."""
+        """The position after the orders.
+
+        A line that was sold completely holds exactly zero units, whatever the rounding.
+        """
         before, left = self.position.units, self.position.units + self.units
         rounding = (before >= 0.0) & (left < 0.0) & (left > -WHOLE * self.position.lots)
         return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
@@ -151,13 +169,17 @@ Ask = Callable[[Position, bool], Trade | None]
 
 
 def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
-    """The orders that a rule's box comes to, in whole lots.
+    """The orders, in whole lots, for the box of a rule.
 
-    ask    : what the rule wants of a position, None to hold; the flag says that it was asked before at this close.
-    target : (n,) in force, fraction of NAV.  policy : its name, for messages.
-    Toward a target an order is rounded toward no trade. Toward the edge of a box it is rounded to the first lot inside,
-    if there is one: sells that pay for buys as well, so that the buys need not be cut. If cash would go negative, buys
-    are cut, the costliest first, the largest of equal cost first. Orders under the minimum are not sent.
+    An order toward a target is rounded down. One toward the edge of a box is rounded to the first lot inside, if there
+    is one; so are sells that fund buys, so that buys need not be reduced. If cash would become negative, buys are
+    reduced, the most expensive first, and the largest of equal cost first. Orders below the minimum are not sent.
+    position : before the orders.
+    ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
+               close.
+    target   : (n,) in force, fraction of NAV.
+    policy   : its name, for messages.
+    Raises   : PolicyError for a trade whose costs exceed the value of the lines traded.
     """
     none = np.zeros(len(target))
     orders = Orders(position, none, none, none, position.weights)
@@ -180,7 +202,7 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
 
 
 def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:
-    """Units (n,) and NAV after the self-financing step into the box, before any rounding."""
+    """Units (n,) and NAV after the self-financing step into the box, before rounding."""
     n = len(position.units)
     units = position.units.copy()
     lower, upper, aim = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
@@ -200,7 +222,7 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
 
 
 def _in_lots(position: Position, wished: Array, trade: Trade, nav: float) -> Array:
-    """(n,) signed units in whole lots: toward no trade, or one lot further where that brings a line into its box."""
+    """(n,) signed units in whole lots: rounded down, or one lot more where that brings a line into its box."""
     size = np.abs(wished) / position.lots
     way = np.sign(wished)
     short = way * np.floor(size + WHOLE) * position.lots
@@ -219,18 +241,18 @@ def _in_lots(position: Position, wished: Array, trade: Trade, nav: float) -> Arr
 
 
 def _large(position: Position, units: Array) -> Array:
-    """The orders that are worth sending; the others are zero."""
+    """The orders above the minimum; the others are zero."""
     notional = np.abs(units) * position.prices
     return np.where((notional >= position.minimum) & counts(notional, position.nav), units, 0.0)
 
 
 def counts(notional: Array | float, nav: float) -> Mask:
-    """Is an order of this notional a trade at all?"""
+    """Whether orders of this notional (n,), currency, are more than 1e-6 of `nav`; smaller ones are no trades."""
     return np.asarray(notional) > COUNTS * nav
 
 
 def _affordable(position: Position, units: Array) -> Array:
-    """The orders with as few buys cut, the costliest first, as leave no cash below zero."""
+    """The orders with as few buys reduced as keep cash from going negative, the most expensive first."""
     units = units.copy()
     while (short := -_cash_cents(position, units) / 100.0) > 0.0 and (units > 0.0).any():
         buys = np.flatnonzero(units > 0.0)
@@ -244,7 +266,7 @@ def _affordable(position: Position, units: Array) -> Array:
 
 
 def _clean(units: Array, lots: Array) -> Array:
-    """Units as the nearest whole number of lots, without the dust of adding them up: 0.3, not 0.30000000000000004."""
+    """Units rounded to whole lots, without rounding noise: 0.3, not 0.30000000000000004."""
     count = np.rint(units / lots)
     return np.where(lots < 1.0, count / (1.0 / lots), count * lots)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from research.accounting import Hold, Policy, Trade, Why
 from research.accounting.costs import CHARGED
 from research.allocation import TargetPath, target_path
+from research.arrays import Array
 from research.errors import ConfigError
-from research.market.market import Array
 from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
@@ -26,10 +26,10 @@ ORDERS = ("side", "asset", "units", "price", "price_date", "notional", *CHARGED,
           "weight_after", "target", "gap", "aim", "reason")  # fmt: skip
 HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "gap", "reason")
 # What keeps a trade from the whole of what is wanted: the aim of a line that it moves, and why another stays.
-CAP = ("as far as the turnover cap goes", "the turnover cap is used up")
+CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
-PART = ("part of the way", "the others leave no room")
-OTHERS = ("as far as the others allow", "the others leave no room")
+PART = ("part of the way", "limited by the other trades")
+OTHERS = ("as far as the other trades allow", "limited by the other trades")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,9 @@ class TradeList:
 
     @property
     def headline(self) -> str:
-        """The list in a line."""
+        """The list in one line."""
         if self.empty:
-            return f"No trade: {self.reason}{'' if self.holds else '; no order of that can be sent'}."
+            return f"No trade: {self.reason}{'' if self.holds else '; no order can be sent'}."
         sides = [
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
         ]
@@ -84,7 +84,7 @@ class TradeList:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What every line of the list traces back to."""
+        """Portfolio, file, policy, run, data and date of the list."""
         return {
             "portfolio": self.portfolio.name,
             "file": Path(self.portfolio.file).name,
@@ -118,16 +118,16 @@ class TradeList:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the file has and the list does without: tax, since what was paid for a holding is not known; flows."""
+        """What the file has and the list ignores: tax, since purchase prices are not known, and cash flows."""
         tax = self.portfolio.costs.tax
         found = {
             "tax on gains": tax is not None and tax.rate > 0.0,
-            "money that comes and goes": self.portfolio.flows is not None,
+            "cash flows": self.portfolio.flows is not None,
         }
         return tuple(name for name, there in found.items() if there)
 
     def after(self) -> Portfolio:
-        """The portfolio once the orders are filled at these prices and costs: its last trade is today's."""
+        """The portfolio after the orders at these prices and costs; its last trade is today's."""
         if self.empty:
             return self.portfolio
         held = self.sized.after
@@ -167,7 +167,7 @@ class TradeList:
         """The orders of trading to target today, when the rule holds; without rows when it trades."""
         if self.would is None:
             return self._orders(self.sized, "").iloc[:0]
-        return self._orders(self.would, "what trading to target today would be")
+        return self._orders(self.would, "a trade to target today")
 
     def _orders(self, sized: Orders, reason: str) -> pd.DataFrame:
         moved = np.flatnonzero(sized.units)
@@ -196,7 +196,7 @@ class TradeList:
         }
 
     def _why_kept(self, i: int) -> str:
-        """Why line `i` stays where it is although the rule trades."""
+        """Why line `i` is not traded although the rule trades."""
         sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
         wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
         if not position.tradable[i]:
@@ -204,13 +204,13 @@ class TradeList:
         if not counts(abs(wished) * position.prices[i], position.nav):
             return self._why_still(i)
         if sized.rounded[i] == 0.0:
-            return f"an order of {abs(wished) / position.lots[i]:.2f} lots is rounded toward no trade"
+            return f"an order of {abs(wished) / position.lots[i]:.2f} lots rounds to zero lots"
         if amount < position.minimum:
-            return f"an order of {amount:,.2f} {basis} is under the minimum trade of {position.minimum:,.2f}"
-        return f"a buy of {amount:,.2f} {basis} was cut: cash would go below zero"
+            return f"an order of {amount:,.2f} {basis} is below the minimum trade of {position.minimum:,.2f}"
+        return f"a buy of {amount:,.2f} {basis} was dropped: not enough cash"
 
     def _why_still(self, i: int) -> str:
-        """Why the exact step leaves line `i` where it is."""
+        """Why the exact step does not trade line `i`."""
         (lower, upper), goal = (bound[i] for bound in self.wanted), self.sized.goal[i]
         if max(lower - goal, goal - upper) > self.sized.slack:
             return self.limit[1]
@@ -221,10 +221,10 @@ class TradeList:
             return "may not be traded"
         if (word == "sell_only" and goal < self.target[i]) or (word == "buy_only" and goal > self.target[i]):
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
-        return "left alone by this rule" if np.isinf([lower, upper]).all() else "inside its box"
+        return "not traded by this rule" if np.isinf([lower, upper]).all() else "within its band"
 
     def _aim(self, sized: Orders, i: int) -> str:
-        """Where an order takes line `i`, in words."""
+        """The purpose of the order of line `i`, in words."""
         (lower, upper), before, goal = (bound[i] for bound in self.wanted), sized.position.weights[i], sized.goal[i]
         buys = bool(sized.units[i] > 0.0)
         outside = max(lower - goal, goal - upper) > sized.slack
@@ -235,14 +235,14 @@ class TradeList:
         elif lower == upper and not outside:
             aim = f"to {goal:.2%}"
         elif outside or lower <= before <= upper:
-            aim = "takes what the others free" if buys else "pays for the others"
+            aim = "uses cash from other trades" if buys else "raises cash for other trades"
         else:
-            aim = "into its box"
+            aim = "back into its band"
         cut = float(sized.rounded[i] - sized.units[i]) if buys else 0.0
         if not counts(cut * sized.position.prices[i], sized.position.nav):
             return aim
-        units = "units " if sized.position.quoted[i] else ""
-        return f"{aim}; cut by {cut:,.8g} {units}to keep cash above zero"
+        units = " units" if sized.position.quoted[i] else ""
+        return f"{aim}; reduced by {cut:,.8g}{units}: cash limit"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 
@@ -275,12 +275,15 @@ class TradeList:
 def trade_list(
     portfolio: Portfolio, policy: Policy, name: str = "", *, run: str = "", targets: TargetPath | None = None
 ) -> TradeList:
-    """What `policy` asks of the portfolio at its last close, from its holdings and that close's prices.
+    """The orders that `policy` wants at the portfolio's last close, from its holdings and that close's prices.
 
-    name    : of the policy; by default as the portfolio calls it, or its class.  run : id of a run that recommends it.
-    targets : the path of the allocation's targets on the portfolio's market, when it is at hand.
+    portfolio : the desk's file.
+    policy  : that decides.
+    name    : of the policy; by default as in the portfolio's file, else its class.
+    run     : id of a run that recommends it.
+    targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
     Raises  : ConfigError for a policy that is still to be tuned or trained; PolicyError for a box that cannot be
-              booked.
+              traded into.
 
     >>> from research.portfolio import load_portfolio
     >>> portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -321,7 +324,7 @@ def trade_list(
 
 
 def _to_target(portfolio: Portfolio, target: Array, why: Why) -> Trade:
-    """The box of trading to target, as far as the lines may be traded."""
+    """The trade to target, as far as restrictions of the lines allow."""
     rows = restricted(band_rows(target[None], 0.0, 0.0), portfolio.market)
     cash = rows["cash"][0]
     return Trade(rows["lower"][0], rows["upper"][0], why, cash_lower=cash[2], cash_upper=cash[3])

@@ -8,7 +8,8 @@ import pytest
 from simulated import world
 
 from backtests.audits.look_ahead import look_ahead
-from backtests.comparison.comparison import Comparison, compare, play
+from backtests.comparison.candidates import backtest_candidate
+from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.tuning import tune
 from backtests.comparison.walk_forward import walk_forward
 from backtests.engine import backtest
@@ -108,7 +109,7 @@ def test_its_orders_are_explained_by_its_name_or_in_its_own_words() -> None:
 
 def test_in_whole_lots_it_is_asked_again_of_what_its_orders_leave() -> None:
     portfolio = load_portfolio(FILE, {"execution": {"sizing": "units"}})
-    own, band = (play(portfolio, rule, "rule") for rule in (Own(), Threshold(EQUAL, 0.01)))
+    own, band = (backtest_candidate(portfolio, rule, "rule") for rule in (Own(), Threshold(EQUAL, 0.01)))
     assert len(own.ledger.asked) > 3
     np.testing.assert_array_equal(own.ledger.units, band.ledger.units)
 

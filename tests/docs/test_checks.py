@@ -32,7 +32,8 @@ def test_the_checks_before_a_commit_are_those_of_the_makefile():
 def test_the_tests_begin_with_the_checks_and_print_the_coverage_of_branches():
     makefile = (ROOT / "Makefile").read_text()
     assert "\ntest: check " in makefile
-    assert any("--cov" in line for line in recipe("test"))
+    assert "\nCOVERAGE = --cov " in makefile
+    assert any("$(COVERAGE)" in line for line in recipe("test"))
 
 
 def test_both_hosts_run_the_tests_and_build_the_site():

@@ -1,27 +1,26 @@
 """How fitted policies came to be: seeds of a learned one as a distribution and as they learned, all that was tuned."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from backtests.comparison.tuning import Tuned, thresholds_tried
-from backtests.figures.layout import FAR, limits, log_ticks, spread, ticks
-from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
-from backtests.figures.styles import LABEL_GAP, LEAD, Look, fitted_name
-from backtests.figures.svg import HUES, TOKENS, Canvas
+from backtests.figures.charts.curves import Curve, End, curves, end_labels
+from backtests.figures.charts.panel import Axis, one_panel
+from backtests.figures.layout import FAR
+from backtests.figures.picture import HALF, Format, Picture, picture
+from backtests.figures.policy.learning import steps_grid
+from backtests.figures.styles import Look
+from backtests.figures.svg import HUES, Canvas
 from backtests.wording import counted, even, median_words, number
 from research.learning import Training
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TITLE, FOOT, HIGH = 30.0, 26.0, 190.0  # px
-FIGURE = 40.0  # px: room for a figure at the right edge
+HIGH = 190.0  # px
 
 
-def seeds(
+def seeds_picture(
     name: str,
     key: str,
     table: pd.DataFrame,
@@ -73,33 +72,26 @@ def _seeds_alt(data: pd.DataFrame) -> str:
 def _draw_seeds(
     f: Format, key: str, data: pd.DataFrame, marks: Mapping[str, float], styles: Mapping[str, Look], look: Look
 ) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
-    right, foot = f.left + f.plot, TITLE + HIGH
-    near = [level for level in marks.values() if _within(level, data["J"])]
-    axes = canvas.axes(f.left, TITLE, f.plot, HIGH)
-    axes.set_xlim(*limits(data["J_training"].tolist(), margin=0.15))
-    axes.set_ylim(*limits([*data["J"], *near], margin=0.12))
-    heading(canvas, f.left, TITLE - 12.0, "J out of sample", "bp a year, over J on training worlds")
-    scale(canvas, axes, ticks(*axes.get_ylim()), f.left, right)
-    across = ticks(*axes.get_xlim(), most=4)
-    for mark, words in zip(across, even(across), strict=True):
-        canvas.text(_across(axes, mark), foot + 12.0, words, colour="soft", align="center")
-    ends = [(f"seed {r['seed']}", r["J"], _across(axes, r["J_training"]), look) for r in data.to_dict("records")]
-    ends += [(other, level, right, styles[other]) for other, level in marks.items()]
-    stands = f"seed {data.loc[data['stands'], 'seed'].iloc[0]}"
-    heights = [height_of(canvas, axes, level) for _, level, _, _ in ends]
-    places = spread(heights, LABEL_GAP, TITLE + 5.0, foot - 5.0)
-    for (words, level, x, own), y, place in zip(ends, heights, places, strict=True):
-        bold, start = words == stands, right + LEAD
-        canvas.line([x, right + 3.0, start - 7.0, start - 3.0], [y, y, place, place], colour=own.colour, width=0.6)
-        if words not in marks:
-            canvas.point(x, y, colour=own.colour, size=9.0 if bold else 6.5, face="" if bold else "paper")
-        elif _within(level, data["J"]):
-            canvas.line([f.left, right], [y, y], colour=own.colour, width=1.4, dash=own.dash)
-        arrow = "" if words not in marks or _within(level, data["J"]) else "↑" if level > data["J"].max() else "↓"
-        canvas.text(start, place, fitted_name(words, f.right - LEAD - FIGURE), bold=bold)
-        canvas.text(f.width, place, number(level) + arrow, align="right", colour="ink" if bold else "soft", bold=bold)
-    return canvas
+    near = {other: level for other, level in marks.items() if _within(level, data["J"])}
+    across = Axis.over(data["J_training"].tolist(), margin=0.15)
+    panel = one_panel(f, key, HIGH, across, Axis.over([*data["J"], *near.values()], margin=0.12))
+    panel.title("J out of sample", "bp a year, over J on training worlds")
+    panel.y_grid(panel.y.ticks())
+    panel.x_grid(across.ticks(4), lines=False)
+    ends = []
+    for r in data.to_dict("records"):
+        x, y, stands = panel.x_at(r["J_training"]), panel.y_at(r["J"]), bool(r["stands"])
+        size = 9.0 if stands else 6.5
+        panel.canvas.point(x, y, colour=look.colour, size=size, face="" if stands else "paper")
+        ends.append(End(f"seed {r['seed']}", y, replace(look, bold=bool(stands)), number(r["J"]), x))
+    for other, level in marks.items():
+        y, own = panel.y_at(level), styles[other]
+        if other in near:
+            panel.y_line(level, own.colour, 1.4, own.dash)
+        arrow = "" if other in near else "↑" if level > data["J"].max() else "↓"
+        ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
+    end_labels(panel, ends, f.width, values=True)
+    return panel.canvas
 
 
 def _within(level: float, values: pd.Series) -> bool:
@@ -107,15 +99,10 @@ def _within(level: float, values: pd.Series) -> bool:
     return abs(level - float(values.median())) <= FAR * max(float(np.ptp(values.to_numpy())), 1e-9)
 
 
-def _across(axes: "Axes", value: float) -> float:
-    """Where a value stands, px from the left of the picture."""
-    return float(axes.transData.transform((value, axes.get_ylim()[0]))[0])
-
-
 # -- learning --------------------------------------------------------------------------------------------------------
 
 
-def curves(name: str, key: str, training: Training, look: Look) -> Picture | None:
+def learning_picture(name: str, key: str, training: Training, look: Look) -> Picture | None:
     """J along the training of each seed, by their cards; None where they have no curve. key : name of its file."""
     rows = [
         {"seed": seed, "steps": point["steps"], "J": point["J"], "stands": seed == training.chosen}
@@ -146,31 +133,29 @@ def curves(name: str, key: str, training: Training, look: Look) -> Picture | Non
 
 
 def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
-    right, foot, most = f.left + f.plot, TITLE + HIGH, max(float(data["steps"].max()), 1.0)
-    axes = canvas.axes(f.left, TITLE, f.plot, HIGH)
-    axes.set_xlim(0.0, most)
-    axes.set_ylim(*limits(data["J"].tolist()))
-    heading(canvas, f.left, TITLE - 12.0, "J in training worlds", "bp a year, over thousand steps")
-    scale(canvas, axes, ticks(*axes.get_ylim()), f.left, right)
-    for mark in ticks(0.0, most / 1e3, most=4):
-        canvas.text(f.left + f.plot * 1e3 * mark / most, foot + 12.0, number(mark, 0), colour="soft", align="center")
-    own = {str(seed): rows for seed, rows in data.groupby("seed")}
-    heights = [height_of(canvas, axes, rows["J"].iloc[-1]) for rows in own.values()]
-    places = spread(heights, LABEL_GAP, TITLE + 5.0, foot - 5.0)
-    for (seed, rows), y, place in zip(own.items(), heights, places, strict=True):
-        heavy, start, figure = bool(rows["stands"].iloc[0]), right + LEAD, number(rows["J"].iloc[-1])
-        axes.plot(rows["steps"], rows["J"], color=TOKENS[look.colour], linewidth=2.2 if heavy else 0.9)
-        canvas.line([right + 3.0, right + 5.0, start - 7.0, start - 3.0], [y, y, place, place], colour=look.colour)
-        canvas.text(start, place, f"seed {seed}", bold=heavy)
-        canvas.text(f.width, place, figure, align="right", colour="ink" if heavy else "soft", bold=heavy)
-    return canvas
+    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
+    panel = one_panel(f, key, HIGH, across, Axis.over(data["J"].tolist()))
+    panel.title("J in training worlds", "bp a year, over thousand steps")
+    panel.y_grid(panel.y.ticks())
+    steps_grid(panel, 1e3)
+    shown = [
+        Curve(
+            f"seed {seed}",
+            rows["steps"].to_numpy(),
+            rows["J"].to_numpy(),
+            Look(look.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
+            number(rows["J"].iloc[-1]),
+        )
+        for (seed, stands), rows in data.groupby(["seed", "stands"])
+    ]
+    curves(panel, shown, f.width, values=True)
+    return panel.canvas
 
 
 # -- tuning ----------------------------------------------------------------------------------------------------------
 
 
-def tuning(name: str, key: str, tuned: Tuned) -> Picture:
+def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
     """J on the training days of every threshold that was tried: a curve a destination, over the band.
 
     key : name of its files.
@@ -209,31 +194,22 @@ def _aim(destination: float, band: float) -> str:
 
 
 def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"{key}-{f.css}")
-    right, foot = f.left + f.plot, TITLE + HIGH
     low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
-    axes = canvas.axes(f.left, TITLE, f.plot, HIGH)
-    axes.set_xscale("log")
-    axes.set_xlim(low / 1.06, high * 1.06)
-    log = bool((data["J"] > 0.0).all())  # else the valley round the lowest would look flat
-    axes.set_yscale("log" if log else "linear")
-    ends = limits(np.log(data["J"]).tolist() if log else data["J"].tolist())
-    axes.set_ylim(*(np.exp(ends) if log else ends))
-    heading(canvas, f.left, TITLE - 12.0, "J on the training days", "bp a year, over the band in points")
-    scale(canvas, axes, (log_ticks if log else ticks)(*axes.get_ylim()), f.left, right)
-    for mark in log_ticks(low, high):
-        canvas.text(_across(axes, mark), foot + 12.0, f"{mark:g}", colour="soft", align="center")
+    kind = "log" if (data["J"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
+    across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["J"].tolist(), kind=kind)
+    panel = one_panel(f, key, HIGH, across, up)
+    panel.title("J on the training days", "bp a year, over the band in points")
+    panel.y_grid(up.ticks(), even(up.ticks()))
+    panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
     shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
-    curves = {share: data[(shares == share).to_numpy()].sort_values("band") for share in sorted(set(shares))}
-    heights = [height_of(canvas, axes, rows["J"].iloc[-1]) for rows in curves.values()]
-    places = spread(heights, LABEL_GAP, TITLE + 5.0, foot - 5.0)
-    for k, ((share, rows), y, place) in enumerate(zip(curves.items(), heights, places, strict=True)):
-        hue, first = HUES[k % len(HUES)], right + LEAD
-        axes.plot(100.0 * rows["band"], rows["J"], "-o", color=TOKENS[hue], linewidth=1.2, markersize=3.5)
-        canvas.line([right - 6.0, right + 4.0, first - 7.0, first - 3.0], [y, y, place, place], colour=hue)
+    shown = []
+    for k, share in enumerate(sorted(set(shares))):
+        rows = data[(shares == share).to_numpy()].sort_values("band")
         words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"within {share:g} of it")
-        canvas.text(first, place, fitted_name(words, f.right - LEAD))
+        look, band = Look(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
+        shown.append(Curve(words, band, rows["J"].to_numpy(), look, points=3.5))
+    curves(panel, shown, f.width)
     best = data[data["chosen"]].iloc[0]
-    at = _across(axes, max(100.0 * best["band"], low))
-    canvas.point(at, height_of(canvas, axes, best["J"]), colour="ink", size=13.0, face="none")
-    return canvas
+    at = panel.x_at(max(100.0 * best["band"], low))
+    panel.canvas.point(at, panel.y_at(best["J"]), colour="ink", size=13.0, face="none")
+    return panel.canvas

@@ -1,30 +1,21 @@
 """Growth, growth relative to the reference, drawdown, turnover and cumulative cost, above one another on one axis."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.figures.layout import Array, far, limits, log_ticks, thinned, ticks
-from backtests.figures.picture import (
-    Format,
-    Picture,
-    curve,
-    day_numbers,
-    heading,
-    height_of,
-    picture,
-    scale,
-    years,
-)
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, end_labels, fitted_name
+from backtests.figures.charts.curves import Curve, curves
+from backtests.figures.charts.panel import Axis, Panel, day_numbers
+from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas
-from backtests.wording import NARROW_SPACE, listed, number, percent
+from backtests.wording import NARROW_SPACE, even, listed, number, percent
 from research.risk import drawdown
 
-TITLE, FOOT = 29.0, 20.0  # above each panel; below the last
 CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
 TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel may be
 
@@ -147,137 +138,121 @@ def _alt(paths: Mapping[str, Paths], reference: str, dates: pd.DatetimeIndex) ->
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _draw(
-    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, Look], reference: str, dates: pd.DatetimeIndex
-) -> Canvas:
-    panels = [
-        Panel(
-            "Growth of 1",
-            "net of costs, log scale",
-            {name: p.growth for name, p in paths.items()},
-            {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
-            log=True,
-        ),
-        _relative(paths, reference),
-        Panel(
-            "Drawdown",
-            "% below the last peak" + ("; named: the deepest" if f.is_wide else ""),
-            {name: 100.0 * p.drawdown for name, p in paths.items()},
-            {name: percent(p.drawdown.min()) for name, p in paths.items()},
-        ),
-        None,  # turnover
-        Panel(
-            "Cumulative cost",
-            "bp of NAV",
-            {name: p.cost for name, p in paths.items()},
-            {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()},
-        ),
-    ]
-    if len(paths) == 1:
-        del panels[1]
-    rows = LABEL_GAP * len(paths) + 4.0
-    heights = [max(rows, TALL), *(rows if panel is None else max(rows, LOW) for panel in panels[1:])]
-    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + FOOT, f"timeline-{f.css}")
-    stack, top = _Stack(f, canvas, styles, day_numbers(dates)), TITLE
-    for panel, height in zip(panels, heights, strict=True):
-        if panel is None:
-            stack.trades(top, height, paths)
-        else:
-            stack.curves(top, height, panel)
-        top += height + TITLE
-    bottom = top - TITLE
-    axes = canvas.axes(f.left, TITLE, f.plot, bottom - TITLE)
-    axes.set_xlim(stack.days[0], stack.days[-1])
-    years(canvas, axes, dates, TITLE, bottom, f.plot)
-    return canvas
-
-
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """Curves on one scale, and the figure to print beside each name.
+class Series:
+    """What one panel of curves shows.
 
-    bounds : of the scale, where they are not the curves' own.  hidden : named, and too far away to be drawn.
+    name, unit : of the panel.
+    curves : by policy, (D + 1,).
+    figures : by policy, what is written beside its name.
+    axis : up.
+    far : policies too far away to be drawn; they are only named.
     """
 
     name: str
     unit: str
-    series: Mapping[str, Array]
+    curves: Mapping[str, Array]
     figures: Mapping[str, str]
-    log: bool = False
-    bounds: tuple[float, float] | None = None
-    hidden: Collection[str] = ()
-
-    def scale(self) -> tuple[float, float]:
-        """Ends of its scale."""
-        if self.bounds is not None:
-            return self.bounds
-        ends = [float(end(v)) for v in self.series.values() for end in (np.min, np.max)]
-        if not self.log:
-            return limits(ends)
-        low, high = limits(np.log(ends).tolist())
-        return float(np.exp(low)), float(np.exp(high))
+    axis: Axis
+    far: frozenset[str] = frozenset()
 
 
-def _relative(paths: Mapping[str, Paths], reference: str) -> Panel:
-    """Growth over the reference's, on a scale for those near to it; an arrow says where the others have gone."""
+def _draw(
+    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, Look], reference: str, dates: pd.DatetimeIndex
+) -> Canvas:
+    shown = _series(f, paths, reference)
+    rows = LABEL_GAP * len(paths) + 4.0
+    heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
+    heights.insert(-1, rows)  # turnover
+    canvas = Canvas(f.width, sum(heights) + TITLE * len(heights) + NUMBERS, f"timeline-{f.css}")
+    days, kept, top = day_numbers(dates), int(f.plot / 1.6), TITLE
+    across = Axis(days[0], days[-1])
+    for series, height in zip([*shown[:-1], None, shown[-1]], heights, strict=True):
+        if series is None:
+            _turnover(f, Panel(canvas, f.left, top, f.plot, height, across), paths, styles, days)
+        else:
+            panel = Panel(canvas, f.left, top, f.plot, height, across, series.axis)
+            panel.title(series.name, series.unit)
+            panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
+            curves(panel, _curves(series, styles, days, kept), f.width, values=f.is_wide)
+        top += height + TITLE
+    Panel(canvas, f.left, TITLE, f.plot, top - TITLE - TITLE, across).years(dates)
+    return canvas
+
+
+def _curves(series: Series, styles: Mapping[str, Look], days: Array, buckets: int) -> list[Curve]:
+    found = []
+    for name, values in series.curves.items():
+        rows = thinned(values, buckets)
+        curve = Curve(name, days[rows], values[rows], styles[name], series.figures[name], drawn=name not in series.far)
+        found.append(curve)
+    return found
+
+
+def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Series]:
+    """Growth, growth relative to the reference where there is another policy, drawdown, and cumulative cost."""
+    grown = {name: p.growth for name, p in paths.items()}
+    fallen = {name: 100.0 * p.drawdown for name, p in paths.items()}
+    paid = {name: p.cost for name, p in paths.items()}
+    deepest = "; named: the deepest" if f.is_wide else ""
+    return [
+        Series(
+            "Growth of 1",
+            "net of costs, log scale",
+            grown,
+            {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
+            Axis.over(_ends(grown), kind="log"),
+        ),
+        *([_relative(paths, reference)] if len(paths) > 1 else []),
+        Series(
+            "Drawdown",
+            f"% below the last peak{deepest}",
+            fallen,
+            {name: percent(p.drawdown.min()) for name, p in paths.items()},
+            Axis.over(_ends(fallen)),
+        ),
+        Series(
+            "Cumulative cost",
+            "bp of NAV",
+            paid,
+            {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()},
+            Axis.over(_ends(paid)),
+        ),
+    ]
+
+
+def _ends(values: Mapping[str, Array]) -> list[float]:
+    return [float(end(v)) for v in values.values() for end in (np.min, np.max)]
+
+
+def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
+    """Growth over the reference's, on an axis for those near to it; an arrow says where the others have gone."""
     gone = dict(zip(paths, far([np.abs(p.relative).max() for p in paths.values()]), strict=True))
-    near = [100.0 * float(end(p.relative)) for name, p in paths.items() if not gone[name] for end in (np.min, np.max)]
-    figures, digits = {}, _digits(float(p.relative[-1]) for name, p in paths.items() if not gone[name])
+    values = {name: 100.0 * p.relative for name, p in paths.items()}
+    near = {name: v for name, v in values.items() if not gone[name]}
+    figures, digits = {}, _digits(float(paths[name].relative[-1]) for name in near)
     for name, p in paths.items():
         last = float(p.relative[-1])
         arrow = f"{NARROW_SPACE}{'↑' if last > 0.0 else '↓'}" if gone[name] else ""
         figures[name] = percent(last, 0 if gone[name] else digits, signed=True) + arrow
-    series = {name: 100.0 * p.relative for name, p in paths.items()}
-    hidden = [name for name in paths if gone[name]]
-    return Panel(f"Relative to {reference}", "% of its wealth", series, figures, bounds=limits(near), hidden=hidden)
+    hidden = frozenset(name for name in paths if gone[name])
+    return Series(f"Relative to {reference}", "% of its wealth", values, figures, Axis.over(_ends(near)), hidden)
 
 
-@dataclass(frozen=True, eq=False)
-class _Stack:
-    """Panels of one picture above one another on its time axis."""
-
-    f: Format
-    canvas: Canvas
-    styles: Mapping[str, Look]
-    days: Array
-
-    def curves(self, top: float, height: float, panel: Panel) -> None:
-        """A curve a policy, named where it ends; the heaviest lies on top."""
-        f, canvas, right = self.f, self.canvas, self.f.left + self.f.plot
-        heading(canvas, f.left, top - 12.0, panel.name, panel.unit)
-        axes = canvas.axes(f.left, top, f.plot, height)
-        if panel.log:
-            axes.set_yscale("log")
-        low, high = panel.scale()
-        axes.set_xlim(self.days[0], self.days[-1])
-        axes.set_ylim(low, high)
-        scale(canvas, axes, log_ticks(low, high) if panel.log else ticks(low, high), f.left, right)
-        for name in sorted(panel.series, key=lambda name: self.styles[name].width):
-            if name not in panel.hidden:
-                values, look = panel.series[name], self.styles[name]
-                rows = thinned(values, int(f.plot / 1.6))
-                curve(axes, self.days[rows], values[rows], look.colour, look.width, look.dash)
-        ends = {n: (height_of(canvas, axes, float(v[-1])), panel.figures[n]) for n, v in panel.series.items()}
-        edges = {"x": right, "right": f.width, "top": top + 5.0, "bottom": top + height - 5.0}
-        end_labels(canvas, self.styles, ends, **edges, values=f.is_wide)
-
-    def trades(self, top: float, height: float, paths: Mapping[str, Paths]) -> None:
-        """A row a policy: a stroke for each day on which it traded, as high as the square root of its turnover."""
-        f, canvas, right = self.f, self.canvas, self.f.left + self.f.plot
-        unit = (
-            "one-way; a stroke a trading day, by square root; named: a year" if f.is_wide else "a stroke a trading day"
-        )
-        heading(canvas, f.left, top - 12.0, "Turnover", unit)
-        highest = max(p.turnover.max() for p in paths.values()) or 1.0
-        for row, (name, p) in enumerate(paths.items()):
-            look, foot = self.styles[name], top + (row + 1) * LABEL_GAP
-            traded = np.flatnonzero(p.turnover > 0.0)
-            strokes = np.maximum(np.sqrt(p.turnover[traded] / highest) * (LABEL_GAP - 2.0), 1.5)
-            at = f.left + f.plot * (self.days[traded] - self.days[0]) / (self.days[-1] - self.days[0])
-            canvas.line([f.left, right], [foot, foot], colour="rule", width=0.5, behind=True)
-            canvas.strokes(at, foot, foot - strokes, colour=look.colour)
-            y, figure = foot - LABEL_GAP / 2.0, percent(p.turnover_a_year)
-            room = f.width - right - LEAD - (LETTER * SMALL * len(figure) + 4.0) * f.is_wide
-            canvas.text(right + LEAD, y, fitted_name(name, room), bold=look.bold)
-            if f.is_wide:
-                canvas.text(f.width, y, figure, align="right", colour="ink" if look.bold else "soft", bold=look.bold)
+def _turnover(f: Format, panel: Panel, paths: Mapping[str, Paths], styles: Mapping[str, Look], days: Array) -> None:
+    """A row a policy: a stroke for each day on which it traded, as high as the square root of its turnover."""
+    canvas, right = panel.canvas, panel.right
+    unit = "one-way; a stroke a trading day, by square root; named: a year" if f.is_wide else "a stroke a trading day"
+    panel.title("Turnover", unit)
+    highest = max(p.turnover.max() for p in paths.values()) or 1.0
+    for row, (name, p) in enumerate(paths.items()):
+        look, foot = styles[name], panel.top + (row + 1) * LABEL_GAP
+        traded = np.flatnonzero(p.turnover > 0.0)
+        strokes = np.maximum(np.sqrt(p.turnover[traded] / highest) * (LABEL_GAP - 2.0), 1.5)
+        canvas.line([panel.left, right], [foot, foot], colour="rule", width=0.5, behind=True)
+        canvas.strokes(panel.across(days[traded]), foot, foot - strokes, colour=look.colour)
+        y, figure = foot - LABEL_GAP / 2.0, percent(p.turnover_a_year)
+        room = f.width - right - LEAD - (LETTER * SMALL * len(figure) + 4.0) * f.is_wide
+        canvas.text(right + LEAD, y, fitted_name(name, room), bold=look.bold)
+        if f.is_wide:
+            canvas.text(f.width, y, figure, align="right", colour="ink" if look.bold else "soft", bold=look.bold)

@@ -1,37 +1,22 @@
 """Weights of every line as they drifted and were traded back, in their bands and ranges: a small picture a line."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.figures.layout import Array, limits, thinned, ticks
-from backtests.figures.picture import (
-    Format,
-    Picture,
-    curve,
-    day_numbers,
-    heading,
-    picture,
-    scale,
-    years,
-)
+from backtests.figures.charts.panel import Axis, Panel, day_numbers
+from backtests.figures.layout import NUMBERS, TITLE, limits, thinned
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import Look, fitted_name
-from backtests.figures.svg import SMALL, TOKENS, Canvas
+from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import counted, listed, number
+from research.arrays import Array
 from research.rules.protocol import compiled_rule
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TITLE, HIGH, BELOW, FOOT = (
-    26.0,
-    132.0,
-    20.0,
-    20.0,
-)  # px: above a panel, of it, below it for its trades, and of the dates
+HIGH = 132.0  # px: of a panel
+BELOW = 20.0  # px: below a panel, for its trades
 STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs from it
 
 
@@ -174,11 +159,21 @@ def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> 
     rows = -(-len(lines) // columns)
     pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
     width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
-    canvas = Canvas(f.width, rows * pitch + FOOT, f"weights-{f.css}")
-    grid = _Grid(canvas, look, dates, width, max((high - low) / 2.0 for low, high in map(_ends, lines)))
+    canvas, days = Canvas(f.width, rows * pitch + NUMBERS, f"weights-{f.css}"), day_numbers(dates)
+    reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
     for place, line in enumerate(lines):
         row, column = divmod(place, columns)
-        grid.panel(line, left + column * (width + left + gap), TITLE + row * pitch, last=place + columns >= len(lines))
+        middle = sum(_ends(line)) / 2.0
+        across, up = Axis(days[0], days[-1]), Axis(middle - reach, middle + reach)
+        x, y = left + column * (width + left + gap), TITLE + row * pitch
+        panel = Panel(canvas, x, y, width, HIGH, across, up)
+        panel.title(fitted_name(line.name, width - 56.0), "% of NAV")
+        if line.ranged:
+            panel.band(*line.ranged, "wash")
+        panel.y_grid(_marks(line, up))
+        panel.years(dates, beyond=BELOW / 2.0 + STROKE, words=place + columns >= len(lines))
+        _curves(panel, days, line, look)
+        _trades(panel, days, line, look)
     return canvas
 
 
@@ -190,60 +185,39 @@ def _ends(line: Line) -> tuple[float, float]:
     return limits([float(y(v)) for v in every for y in (np.min, np.max)] + list(ranged), margin=0.03)
 
 
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Panels of one picture. reach : points from the middle of a panel to its ends, the same for all."""
-
-    canvas: Canvas
-    look: Look
-    dates: pd.DatetimeIndex
-    width: float
-    reach: float
-
-    def panel(self, line: Line, x: float, top: float, last: bool) -> None:
-        """One line: its range as a ground, its target and band as rules, its path, and its trades as strokes below."""
-        canvas, days, width = self.canvas, day_numbers(self.dates), self.width
-        middle = sum(_ends(line)) / 2.0
-        axes = canvas.axes(x, top, width, HIGH)
-        axes.set_xlim(days[0], days[-1])
-        axes.set_ylim(middle - self.reach, middle + self.reach)
-        heading(canvas, x, top - 12.0, fitted_name(line.name, width - 56.0), "% of NAV")
-        if line.ranged:
-            axes.axhspan(*line.ranged, facecolor=TOKENS["wash"], linewidth=0.0, zorder=-3.0)
-        scale(canvas, axes, self._marks(line, middle), x, x + width)
-        base = top + HIGH + BELOW / 2.0
-        years(canvas, axes, self.dates, top, base + STROKE, width, words=last)
-        _steps(axes, days, line.target, "soft", 0.9, "-")
-        if not np.isnan(line.lower).any():
-            for edge in (line.lower, line.upper):
-                _steps(axes, days, edge, "soft", 0.9, (0, (2.0, 2.0)))
-        _path(axes, days, line, self.look, int(width / 1.5))
-        canvas.line([x, x + width], [base, base], colour="rule", width=0.7)
-        for rows, height in ((line.bought, -STROKE), (line.sold, STROKE)):
-            at = x + width * (days[rows] - days[0]) / (days[-1] - days[0])
-            canvas.strokes(at, base, base + height, colour=self.look.colour)
-
-    def _marks(self, line: Line, middle: float) -> list[float]:
-        """What the scale names: a steady target, and the ends of its range or else band that are not too near to it."""
-        if not line.steady:
-            return ticks(middle - self.reach, middle + self.reach, most=4)
-        target, least = float(line.target[-1]), 2.0 * self.reach * SMALL / HIGH
-        ends = line.ranged or (float(line.lower[-1]), float(line.upper[-1]))
-        return [target, *(end for end in ends if abs(end - target) > least)]
+def _marks(line: Line, up: Axis) -> list[float]:
+    """What the scale names: a steady target, and the ends of its range or else band that are not too near to it."""
+    if not line.steady:
+        return up.ticks(4)
+    target, least = float(line.target[-1]), (up.high - up.low) * SMALL / HIGH
+    ends = line.ranged or (float(line.lower[-1]), float(line.upper[-1]))
+    return [target, *(end for end in ends if abs(end - target) > least)]
 
 
-def _steps(axes: "Axes", days: Array, level: Array, colour: str, width: float, dash: object) -> None:
-    """A level that changes seldom."""
-    changed = np.flatnonzero(np.diff(level) != 0.0)
-    rows = np.unique(np.concatenate([[0], changed, changed + 1, [len(level) - 1]]))
-    curve(axes, days[rows], level[rows], colour, width, dash)
-
-
-def _path(axes: "Axes", days: Array, line: Line, look: Look, buckets: int) -> None:
-    """The weight, upright where it was traded."""
-    kept = thinned(line.weight, buckets)
+def _curves(panel: Panel, days: Array, line: Line, look: Look) -> None:
+    """The target and the band, and the weight, upright where it was traded."""
+    panel.curve(*_steps(days, line.target), "soft", 0.9)
+    if not np.isnan(line.lower).any():
+        for edge in (line.lower, line.upper):
+            panel.curve(*_steps(days, edge), "soft", 0.9, (0, (2.0, 2.0)))
+    kept = thinned(line.weight, int(panel.width / 1.5))
     jumps = np.flatnonzero(np.abs(line.weight - line.before) > 0.02)  # points: what can be seen
     x = np.concatenate([days[kept], days[jumps], days[jumps]])
     y = np.concatenate([line.weight[kept], line.before[jumps], line.weight[jumps]])
     order = np.lexsort((np.concatenate([np.ones(len(kept)), np.zeros(len(jumps)), np.ones(len(jumps))]), x))
-    curve(axes, x[order], y[order], look.colour, 1.2, "-")
+    panel.curve(x[order], y[order], look.colour, 1.2)
+
+
+def _steps(days: Array, level: Array) -> tuple[Array, Array]:
+    """Where a level that changes seldom has its corners: days and values."""
+    changed = np.flatnonzero(np.diff(level) != 0.0)
+    rows = np.unique(np.concatenate([[0], changed, changed + 1, [len(level) - 1]]))
+    return days[rows], level[rows]
+
+
+def _trades(panel: Panel, days: Array, line: Line, look: Look) -> None:
+    """Strokes below the panel: a purchase up from a line, a sale down."""
+    base = panel.bottom + BELOW / 2.0
+    panel.canvas.line([panel.left, panel.right], [base, base], colour="rule", width=0.7)
+    for rows, height in ((line.bought, -STROKE), (line.sold, STROKE)):
+        panel.canvas.strokes(panel.across(days[rows]), base, base + height, colour=look.colour)

@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.figures.layout import far, limits, ticks
-from backtests.figures.picture import Format, Picture, heading, height_of, picture, scale
-from backtests.figures.styles import LABEL_GAP, Look, end_labels
+from backtests.figures.charts.curves import End, end_labels
+from backtests.figures.charts.panel import THIN, Axis, Panel
+from backtests.figures.layout import NUMBERS, TITLE, far
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import LABEL_GAP, Look
 from backtests.figures.svg import Canvas
 from backtests.wording import number, percent
 from research.risk import calendar_years
 
-TITLE, FOOT, HIGH = 30.0, 22.0, 110.0  # px
+HIGH = 110.0  # px: of a panel
 
 
 def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
@@ -66,67 +68,54 @@ def _alt(table: pd.DataFrame) -> str:
 
 
 def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], reference: str) -> Canvas:
-    others = table.shape[1] - 1
+    others, count = table.shape[1] - 1, len(table)
     lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + FOOT, f"years-{f.css}")
-    slot = f.plot / len(table)
-    middles = f.left + slot * (np.arange(len(table)) + 0.5)
-    _columns(f, canvas, 100.0 * table[reference].to_numpy(), reference, middles, min(0.5 * slot, 34.0))
-    bottom = TITLE + HIGH
+    canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
+    across = Axis(-0.5, count - 0.5)  # a year is a row of the table
+    base = 100.0 * table[reference].to_numpy()
+    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, Axis.over([*base, 0.0], margin=0.16))
+    panel.title(reference, "% a year, net of costs")
+    _columns(panel, base)
     if others:
-        top, bottom = bottom + TITLE, bottom + TITLE + lower
-        _points(f, canvas, 100.0 * _gaps(table, reference), styles, reference, middles, top, lower)
+        gaps = 100.0 * _gaps(table, reference)
+        gone = far(gaps.abs().max())
+        up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
+        panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
+        panel.title(f"Less {reference}", "points; an arrow: off the scale" if gone.any() else "points")
+        _points(f, panel, gaps, styles)
+    slot = f.plot / count
     short = slot < 34.0
-    for k, (x, year) in enumerate(zip(middles, table.index, strict=True)):
-        if k % math.ceil((22.0 if short else 34.0) / slot) == 0:
-            canvas.text(x, bottom + 11.0, f"’{year % 100:02d}" if short else str(year), colour="soft", align="center")
+    shown = range(0, count, math.ceil((22.0 if short else 34.0) / slot))
+    words = [f"’{year % 100:02d}" if short else str(year) for year in table.index]
+    panel.x_grid(shown, [words[k] for k in shown], lines=False)
     return canvas
 
 
-def _columns(f: Format, canvas: Canvas, values: np.ndarray, name: str, middles: np.ndarray, width: float) -> None:
+def _columns(panel: Panel, values: np.ndarray) -> None:
     """A column a year from zero, with its figure."""
-    heading(canvas, f.left, TITLE - 12.0, name, "% a year, net of costs")
-    low, high = limits([*values, 0.0], margin=0.16)
-    digits = 1 if f.plot > 34.0 * len(values) else 0
-    zero, *ends = (TITLE + HIGH * (high - v) / (high - low) for v in (0.0, *values))
-    for x, y, value in zip(middles, ends, values, strict=True):
-        canvas.line([x, x], [zero, y], colour="soft", width=width)
-        if f.plot > 22.0 * len(values):
-            canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, number(value, digits), align="center")
-    canvas.line([f.left, f.left + f.plot], [zero, zero], colour="ink", width=0.8)
+    canvas, slot, zero = panel.canvas, panel.width / len(values), panel.y_at(0.0)
+    for k, value in enumerate(values):
+        x, y = panel.x_at(k), panel.y_at(value)
+        canvas.line([x, x], [zero, y], colour="soft", width=min(0.5 * slot, 34.0))
+        if slot > 22.0:
+            words = number(value, 1 if slot > 34.0 else 0)
+            canvas.text(x, y - 8.0 if value >= 0.0 else y + 8.0, words, align="center")
+    panel.y_line(0.0, "ink", 0.8)
 
 
-def _points(
-    f: Format,
-    canvas: Canvas,
-    gaps: pd.DataFrame,
-    styles: Mapping[str, Look],
-    reference: str,
-    middles: np.ndarray,
-    top: float,
-    height: float,
-) -> None:
+def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Look]) -> None:
     """A point a policy and year, in points of return; one that is too far for the scale is an arrow at its edge."""
-    right, slot = f.left + f.plot, f.plot / len(middles)
-    gone = far(gaps.abs().max())
-    low, high = limits([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
-    heading(
-        canvas, f.left, top - 12.0, f"Less {reference}", "points; an arrow: off the scale" if gone.any() else "points"
-    )
-    axes = canvas.axes(f.left, top, f.plot, height)
-    axes.set_ylim(low, high)
-    scale(canvas, axes, ticks(low, high), f.left, right)
-    none = height_of(canvas, axes, 0.0)
-    canvas.line([f.left, right], [none, none], colour="ink", width=0.8, behind=True)
-    for edge in middles[:-1] + slot / 2.0:
-        canvas.line([edge, edge], [top, top + height], colour="rule", width=0.7, behind=True)
-    step = 0.82 * slot / gaps.shape[1]
-    for k, name in enumerate(gaps):
-        look = styles[str(name)]
+    canvas = panel.canvas
+    panel.y_grid(panel.y.ticks())
+    panel.y_line(0.0, "ink", 0.8, behind=True)
+    for k in range(1, len(gaps)):
+        panel.x_line(k - 0.5, "rule", THIN, behind=True)
+    for column, name in enumerate(gaps):
+        look, aside = styles[str(name)], 0.82 * ((column + 0.5) / gaps.shape[1] - 0.5)
         size = (6.0 if look.bold else 4.6) * (1.0 if f.is_wide else 0.8)
-        for x, value in zip(middles + (k - (gaps.shape[1] - 1) / 2.0) * step, gaps[name], strict=True):
-            mark, inward = ("^", 4.0) if value > high else ("v", -4.0) if value < low else ("o", 0.0)
-            y = height_of(canvas, axes, value) + inward
-            canvas.point(x, y, colour=look.colour, size=size, face=look.face, mark=mark, ring=1.0)
-    ends = {str(n): (height_of(canvas, axes, float(v.iloc[-1])), "") for n, v in gaps.items()}
-    end_labels(canvas, styles, ends, x=right, right=f.width, top=top + 5.0, bottom=top + height - 5.0, values=False)
+        for k, value in enumerate(gaps[name]):
+            mark, inward = ("^", 4.0) if value > panel.y.high else ("v", -4.0) if value < panel.y.low else ("o", 0.0)
+            y = panel.y_at(value) + inward
+            canvas.point(panel.x_at(k + aside), y, colour=look.colour, size=size, face=look.face, mark=mark, ring=1.0)
+    ends = [End(str(name), panel.y_at(float(v.iloc[-1])), styles[str(name)]) for name, v in gaps.items()]
+    end_labels(panel, ends, f.width)

@@ -2,12 +2,14 @@
 
 import pandas as pd
 
-from backtests.figures.log_axis import Logs, upright
-from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.charts.interval_rows import Row, heights, interval_rows, rows_panel
+from backtests.figures.charts.panel import THIN, Axis
+from backtests.figures.layout import AXIS
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
-TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 46.0, 148.0, 62.0  # px; SIDE, RIGHT: for names and figures
 LEAST = 0.5  # per cent: the foot of the scale goes no lower, and a rule below it stands there
 
 
@@ -27,26 +29,20 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
     return picture(name, "Above the best", caption, alt, rows.reset_index(), lambda f: _draw(f, rows, name))
 
 
-def _draw(f: Format, rows: pd.DataFrame, name: str) -> Canvas:
-    high = ROW * len(rows)
-    canvas = Canvas(f.width, TITLE + high + FOOT, f"{name}-{f.css}")
-    relative = 100.0 * rows["relative"]
-    x = Logs(
-        max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0), SIDE, f.width - RIGHT
-    )  # fmt: skip
-    heading(canvas, SIDE, TITLE - 12.0, "J above the best", "%, log scale")
-    upright(canvas, x, TITLE, TITLE + high)
-    for k, (rule, r) in enumerate(rows.iterrows()):
-        y, tuned = TITLE + ROW * (k + 0.5), str(rule).startswith("tuned ")
-        low, middle, most = (
-            x.at(max(100.0 * float(r[c]), x.low)) for c in ("relative_lower", "relative", "relative_upper")
-        )
-        canvas.text(SIDE - 12.0, y, str(rule), align="right")
-        canvas.line([SIDE, middle], [y, y], colour="rule", width=0.7, behind=True)
-        canvas.line([low, most], [y, y], colour="wine", width=2.0)
-        canvas.point(middle, y, colour="wine", size=8.0, face="" if tuned else "paper", ring=1.6)
-        canvas.text(
-            f.width - 4.0, y, f"{number(100.0 * r['relative'], 0 if r['relative'] > 1.0 else 1)}", align="right"
-        )
-    canvas.text((SIDE + f.width - RIGHT) / 2.0, TITLE + high + 31.0, "% above the best", colour="soft", align="center")
-    return canvas
+def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
+    relative = 100.0 * table["relative"]
+    low, most = max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0)
+    panel = rows_panel(f, name, len(table), Axis(low, most, "log"), below=AXIS)
+    panel.title("J above the best", "%, log scale")
+    panel.x_grid(panel.x.ticks())
+    panel.x_title("% above the best")
+    rows = []
+    for rule, r in table.iterrows():
+        over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
+        figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
+        tuned = str(rule).startswith("tuned ")
+        rows.append(Row(str(rule), over, lower, upper, Look("wine", width=2.0), filled=tuned, figure=figure))
+    for row, y in zip(rows, heights(panel, len(rows)), strict=True):
+        panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
+    interval_rows(panel, rows)
+    return panel.canvas

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from backtests.figures.log_axis import Logs, level, upright
-from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.layout import AXIS, TITLE
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import Canvas
 from backtests.wording import number
 
-TITLE, HIGH, FOOT, GAP = 30.0, 240.0, 44.0, 60.0  # px
+HIGH, GAP = 240.0, 60.0  # px: of a panel, and between two
 PANELS = (
     ("half_width", "closed_width", "Half-width", "points of NAV", 100.0, "⅓"),
     ("loss", "closed_loss", "Loss", "bp a year", 1.0, "⅔"),
@@ -18,7 +19,7 @@ PANELS = (
 def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "laws") -> Picture:
     """Half-width and loss of one line's optimum over cost, with fitted powers.
 
-    table : as `backtests.laboratory.study.laws` gives it.  width, loss : exponents.
+    table : as `backtests.laboratory.study.scaling_laws` gives it.  width, loss : exponents.
     """
     caption = (
         f"Dots: dynamic programming; thin line: the closed form, with nothing fitted; broad line: the fitted power of "
@@ -37,7 +38,7 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "la
 
 
 def _draw(f: Format, table: pd.DataFrame, exponents: dict[str, float], name: str) -> Canvas:
-    one = TITLE + HIGH + FOOT
+    one = TITLE + HIGH + AXIS
     canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"{name}-{f.css}")
     width = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
     for k, panel in enumerate(PANELS):
@@ -52,19 +53,19 @@ def _panel(
 ) -> None:  # fmt: skip
     key, closed, label, unit, times, theory = panel
     left, top, width = place
-    bottom = top + HIGH
     cost, values = 1e4 * table["cost"].to_numpy(), times * table[key].to_numpy()
-    x = Logs(cost.min() / 1.25, cost.max() * 1.25, left, left + width)
-    y = Logs(values.min() / 1.3, values.max() * 1.3, bottom, top)
-    heading(canvas, left, top - 12.0, label, f"{unit}, over cost")
-    upright(canvas, x, top, bottom)
-    level(canvas, y, left, left + width)
-    canvas.text(left + width / 2.0, bottom + 30.0, "cost a side, bp", colour="soft", align="center")
+    across = Axis(cost.min() / 1.25, cost.max() * 1.25, "log")
+    up = Axis(values.min() / 1.3, values.max() * 1.3, "log")
+    found = Panel(canvas, left, top, width, HIGH, across, up)
+    found.title(label, f"{unit}, over cost")
+    found.x_grid(across.ticks())
+    found.y_grid(up.ticks())
+    found.x_title("cost a side, bp")
     middle = np.exp(np.log(values).mean() + exponent * (np.log(cost) - np.log(cost).mean()))
-    across = [x.at(c) for c in cost]
-    canvas.line(across, [y.at(v) for v in middle], colour="rule", width=7.0, behind=True)
-    canvas.line(across, [y.at(times * v) for v in table[closed]], colour="soft", width=1.0)
-    for at, value in zip(across, values, strict=True):
-        canvas.point(at, y.at(value), colour="wine", size=7.0)
+    x = found.across(cost)
+    canvas.line(x, found.up(middle), colour="rule", width=7.0, behind=True)
+    canvas.line(x, found.up(times * table[closed]), colour="soft", width=1.0)
+    for at, y in zip(x, found.up(values), strict=True):
+        canvas.point(at, y, colour="wine", size=7.0)
     canvas.text(left + 14.0, top + 22.0, f"cost to the power {number(exponent, 3)}", bold=True)
     canvas.text(left + 14.0, top + 40.0, f"theory {theory}", colour="soft")

@@ -2,12 +2,14 @@
 
 import pandas as pd
 
-from backtests.figures.log_axis import Logs, upright
-from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.charts.interval_rows import heights
+from backtests.figures.charts.panel import THIN, Axis, Panel, heading
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import HUES, Canvas
 from backtests.wording import number
 
-TITLE, LANE, AIR, FOOT, LINE = 30.0, 8.0, 16.0, 46.0, 19.0  # px; LANE: of a rule within a market's row
+LANE, AIR = 8.0, 16.0  # px: of a rule within a market's row, and between rows
 
 
 def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
@@ -40,31 +42,33 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     hues = dict(zip(rules, (*HUES, "ink"), strict=False))
     row = LANE * len(rules) + AIR
     columns = 4 if f.is_wide else 2
-    legend = LINE * -(-len(rules) // columns)
+    legend = KEY_ROW * -(-len(rules) // columns)
     side = 214.0 if f.is_wide else 10.0
     label = 0.0 if f.is_wide else 18.0  # a market's name above its row, where there is no room beside it
     top, high = TITLE + legend + 6.0, (row + label) * len(markets)
-    canvas = Canvas(f.width, top + high + FOOT, f"{name}-{f.css}")
+    canvas = Canvas(f.width, top + high + AXIS, f"{name}-{f.css}")
     heading(canvas, 6.0, 14.0, "Loss against the best", "bp a year, log scale")
     for k, rule in enumerate(rules):
         at = 6.0 + (k % columns) * (f.width - 6.0) / columns
-        y = TITLE + LINE * (k // columns + 0.3)
+        y = TITLE + KEY_ROW * (k // columns + 0.3)
         canvas.point(at + 5.0, y, colour=hues[rule], size=7.0)
         canvas.text(at + 16.0, y, rule)
-    low, most = float(table["gap"][table["gap"] > 0.0].min()), float(table["gap"].max())
-    x = Logs(low / 1.3, most * 1.3, side, f.width - 16.0)
-    upright(canvas, x, top, top + high)
-    canvas.line([x.at(1.0)] * 2, [top, top + high], colour="soft", width=1.6, behind=True)
-    canvas.text((side + f.width) / 2.0, top + high + 31.0, "bp a year above the best", colour="soft", align="center")
+    gaps = table["gap"][table["gap"] > 0.0]
+    across = Axis(float(gaps.min()) / 1.3, float(table["gap"].max()) * 1.3, "log")
+    panel = Panel(canvas, side, top, f.width - 16.0 - side, high, across)
+    panel.x_grid(across.ticks())
+    panel.x_line(1.0, "soft", 1.6, behind=True)
+    panel.x_title("bp a year above the best")
     for k, market in enumerate(markets):
         start = top + k * (row + label)
-        canvas.line([6.0, f.width - 16.0], [start, start], colour="rule", width=0.7, behind=True)
+        canvas.line([6.0, panel.right], [start, start], colour="rule", width=THIN, behind=True)
         if f.is_wide:
             canvas.text(6.0, start + row / 2.0, market)
         else:
             canvas.text(6.0, start + 11.0, market, bold=True)
-        for r in table[table["market"] == market].to_dict("records"):
-            y = start + label + AIR / 2.0 + LANE * (rules.index(r["policy"]) + 0.5)
-            if r["gap"] > 0.0:
-                canvas.point(x.at(r["gap"]), y, colour=hues[r["policy"]], size=7.0)
+        own = table[table["market"] == market].set_index("policy")["gap"]
+        lanes = Panel(canvas, side, start + label + AIR / 2.0, panel.width, LANE * len(rules), across)
+        for rule, y in zip(rules, heights(lanes, len(rules)), strict=True):
+            if own.get(rule, 0.0) > 0.0:
+                canvas.point(lanes.x_at(own[rule]), y, colour=hues[rule], size=7.0)
     return canvas

@@ -1,22 +1,19 @@
 """The no-trade region of two lines, and a path that is kept in it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from backtests.figures.layout import ticks
-from backtests.figures.picture import Format, Picture, heading, height_of, picture, scale
+from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import TOKENS, Canvas
-from backtests.wording import even, number
-from research.market.market import Array
+from backtests.wording import number
+from research.arrays import Array
 from research.rules.region import Region
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TITLE, FOOT, LINE = 30.0, 46.0, 20.0  # px; LINE: of the key
+KEY = {"edge of the region": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8), "target": ("ink", 0.0)}
 FINE = 600  # gaps a line, at which the region is traced
 MOVED = 1e-5  # of NAV: less is what the cost of the other line moves a weight by
 POINTS = 100.0
@@ -88,66 +85,79 @@ def _held(region: Region) -> tuple[Array, Array]:
 
 
 def _draw(f: Format, region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str) -> Canvas:
-    key = ("hold", "weekly path", "trade", "target")
-    size = 520.0 if f.is_wide else f.width - f.left - 12.0
-    left = f.left + (70.0 if f.is_wide else 0.0)
-    legend = 0.0 if f.is_wide else LINE * 2
-    canvas = Canvas(f.width, TITLE + size + FOOT + legend, f"{name}-{f.css}")
     around = POINTS * outline(region)
     seen = POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
     reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
-    axes = gap_axes(canvas, left, size, reach, lines)
-    axes.fill(*around.T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
-    axes.plot(*around.T, color=TOKENS["sky"], linewidth=1.6)
-    _path(axes, sample)
-    middle = (left + size / 2.0, height_of(canvas, axes, 0.0))
-    canvas.point(*middle, colour="ink", size=13.0, mark="+", ring=2.2)
-    for k, word in enumerate(key):
-        x, y = (left + size + 32.0, TITLE + 14.0 + LINE * k) if f.is_wide else (
-            12.0 + (k % 2) * f.width / 2.0, TITLE + size + FOOT + LINE * (k // 2 + 0.4))  # fmt: skip
-        _key(canvas, word, x, y)
-    return canvas
+    panel = gap_panel(f, name, reach, 520.0, lines, KEY)
+    draw_region(panel, around)
+    _path(panel, sample)
+    draw_target(panel)
+    return panel.canvas
 
 
-def gap_axes(canvas: Canvas, left: float, size: float, reach: float, lines: Sequence[str]) -> "Axes":
-    """A square of gaps up to `reach` points either way, below a title: the first line's across, the second's up."""
-    axes = canvas.axes(left, TITLE, size, size)
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
-    heading(canvas, left, TITLE - 12.0, f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
-    marks = ticks(-reach, reach, 7)
-    scale(canvas, axes, marks, left, left + size)
-    for mark, words in zip(marks, even(marks), strict=True):
-        x = left + size * (mark + reach) / (2.0 * reach)
-        canvas.line([x, x], [TITLE, TITLE + size], colour="rule", width=0.7, behind=True)
-        canvas.text(x, TITLE + size + 12.0, words, colour="soft", align="center")
-    canvas.text(left + size / 2.0, TITLE + size + 31.0, f"gap of {lines[0]}, points", colour="soft", align="center")
-    return axes
+def gap_panel(
+    f: Format,
+    name: str,
+    reach: float,
+    size: float,
+    lines: Sequence[str],
+    key: Mapping[str, tuple[str, float]],
+) -> Panel:
+    """A picture with one square of gaps and its key: at the right where the page is wide, else below.
+
+    f : of the page.
+    name : of the picture.
+    reach : of the square either way, points.
+    size : of its side on a wide page, px.
+    lines : what the two are called: the gap of the first runs across, that of the second up.
+    key : colour and width of what is drawn, by its words; a width of 0 is the target's cross.
+    """
+    left, size = (f.left + 70.0, size) if f.is_wide else (f.left, f.width - f.left - 12.0)
+    canvas = Canvas(f.width, TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2), f"{name}-{f.css}")
+    panel = Panel(canvas, left, TITLE, size, size, Axis(-reach, reach), Axis(-reach, reach))
+    panel.title(f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
+    panel.y_grid(panel.y.ticks(7))
+    panel.x_grid(panel.x.ticks(7))
+    panel.x_title(f"gap of {lines[0]}, points")
+    for k, (words, (colour, width)) in enumerate(key.items()):
+        x, y = (
+            (panel.right + 32.0, TITLE + 14.0 + KEY_ROW * k)
+            if f.is_wide
+            else (12.0 + (k % 2) * f.width / 2.0, panel.bottom + AXIS + KEY_ROW * (k // 2 + 0.4))
+        )
+        if width:
+            canvas.line([x, x + 18.0], [y, y], colour=colour, width=width)
+        else:
+            canvas.point(x + 9.0, y, colour=colour, size=11.0, mark="+", ring=2.2)
+        if words == "trade":
+            canvas.point(x + 18.0, y, colour=colour, size=4.0)
+        canvas.text(x + 26.0, y, words)
+    return panel
 
 
-def _path(axes: "object", sample: pd.DataFrame) -> None:
+def draw_region(panel: Panel, around: Array) -> None:
+    """A region by its edge `around` (k, 2), points."""
+    panel.axes.fill(*around.T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
+    panel.curve(around[:, 0], around[:, 1], "sky", 1.6)
+
+
+def draw_target(panel: Panel) -> None:
+    """A cross at the target, where both gaps are zero."""
+    panel.canvas.point(panel.x_at(0.0), panel.y_at(0.0), colour="ink", size=13.0, mark="+", ring=2.2)
+
+
+def _path(panel: Panel, sample: pd.DataFrame) -> None:
     """Weeks as thin lines, from what was booked to what it drifted to; trades as heavy ones, with their ends."""
     drifted, after = (
         POINTS * sample[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after"))
     )
     breaks = np.full((len(drifted) - 1, 2), np.nan)
     weeks = np.stack([after[:-1], drifted[1:], breaks], axis=1).reshape(-1, 2)
-    axes.plot(*weeks.T, color=TOKENS["soft"], linewidth=0.7, alpha=0.75)  # type: ignore[attr-defined]
+    panel.axes.plot(*weeks.T, color=TOKENS["soft"], linewidth=0.7, alpha=0.75)
     traded = _moves(sample) > MOVED
     breaks = np.full((int(traded.sum()), 2), np.nan)
     ways = np.stack([drifted[traded], after[traded], breaks], axis=1).reshape(-1, 2)
-    axes.plot(*ways.T, color=TOKENS["wine"], linewidth=1.6)  # type: ignore[attr-defined]
-    axes.plot(  # type: ignore[attr-defined]
+    panel.curve(ways[:, 0], ways[:, 1], "wine", 1.6)
+    panel.axes.plot(
         *after[traded].T, color=TOKENS["wine"], linestyle="none", marker="o", markersize=2.6, markeredgewidth=0.0
     )
-
-
-def _key(canvas: Canvas, word: str, x: float, y: float) -> None:
-    if word == "target":
-        canvas.point(x + 9.0, y, colour="ink", size=11.0, mark="+", ring=2.2)
-    else:
-        look = {"hold": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8)}[word]
-        canvas.line([x, x + 18.0], [y, y], colour=look[0], width=look[1])
-        if word == "trade":
-            canvas.point(x + 18.0, y, colour="wine", size=4.0)
-    canvas.text(x + 26.0, y, {"hold": "edge of the region"}.get(word, word))

@@ -5,13 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.layout import limits, ticks
-from backtests.figures.picture import HALF, Format, Picture, heading, picture
-from backtests.figures.styles import fitted_name
-from backtests.figures.svg import TOKENS, Canvas
-from backtests.wording import even, listed, number
+from backtests.figures.charts.interval_rows import Row, bars, interval_rows, rows_panel
+from backtests.figures.charts.panel import Axis
+from backtests.figures.picture import HALF, Format, Picture, picture
+from backtests.figures.styles import Look
+from backtests.figures.svg import Canvas
+from backtests.wording import listed, number
 
-TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 19.0, 24.0, 164.0, 48.0  # px; SIDE, RIGHT: for names and figures
+FEATURES = 164.0  # px, for the names of features
 SHOWN = 15  # features at most
 SURE = 2.0  # standard errors
 
@@ -41,28 +42,16 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
 
 
 def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    high, plot = ROW * len(data), f.width - SIDE - RIGHT
-    canvas = Canvas(f.width, TITLE + high + FOOT, f"importance-{f.css}")
-    lows = (data["importance"] - SURE * data["importance_error"]).tolist()
-    tops = (data["importance"] + SURE * data["importance_error"]).tolist()
-    low, most = limits([0.0, *lows, *tops], margin=0.02)
-
-    def at(value: float) -> float:
-        return SIDE + plot * (value - low) / (most - low)
-
-    heading(canvas, SIDE, TITLE - 12.0, "J rises by", "bp a year, when shuffled")
-    marks = ticks(low, most, 4)
-    for mark, words in zip(marks, even(marks), strict=True):
-        canvas.line([at(mark)] * 2, [TITLE, TITLE + high], colour="soft" if mark == 0.0 else "rule", width=0.7,
-                    behind=True)  # fmt: skip
-        canvas.text(at(mark), TITLE + high + 12.0, words, colour="soft", align="center")
-    axes = canvas.axes(0.0, 0.0, f.width, TITLE + high + FOOT)
-    axes.set_xlim(0.0, f.width)
-    axes.set_ylim(TITLE + high + FOOT, 0.0)
-    for k, r in enumerate(data.to_dict("records")):
-        y = TITLE + ROW * (k + 0.5)
-        canvas.text(SIDE - 8.0, y, fitted_name(r["name"], SIDE - 12.0), align="right")
-        axes.barh([y], [at(r["importance"]) - at(0.0)], left=[at(0.0)], height=11.0, color=TOKENS["sky"], linewidth=0.0)
-        canvas.line([at(lows[k]), at(tops[k])], [y, y], colour="ink", width=1.2)
-        canvas.text(f.width, y, number(r["importance"], 3 if most < 1.0 else 2), align="right", colour="soft")
-    return canvas
+    worth, error = data["importance"], SURE * data["importance_error"]
+    across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
+    panel = rows_panel(f, "importance", len(data), across, names=FEATURES)
+    panel.title("J rises by", "bp a year, when shuffled")
+    panel.x_grid(across.ticks(4), zero="soft")
+    digits = 3 if across.high < 1.0 else 2
+    rows = [
+        Row(name, value, value - past, value + past, Look("ink", width=1.2), figure=number(value, digits))
+        for name, value, past in zip(data["name"], worth, error, strict=True)
+    ]
+    bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])
+    interval_rows(panel, rows, marks=False)
+    return panel.canvas

@@ -5,13 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.layout import limits, ticks
-from backtests.figures.picture import HALF, Format, Picture, heading, height_of, picture, scale
-from backtests.figures.styles import LEAD
+from backtests.figures.charts.curves import Curve, curves, end_labels, end_of
+from backtests.figures.charts.panel import Axis, Panel, one_panel
+from backtests.figures.layout import ticks
+from backtests.figures.picture import HALF, Format, Picture, picture
+from backtests.figures.styles import Look
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import counted, number
 
-TITLE, FOOT, HIGH, RIGHT = 30.0, 26.0, 210.0, 112.0  # px; RIGHT: for the label
+HIGH, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
 
 
 def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Picture | None:
@@ -59,27 +61,32 @@ def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
 
 
 def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"learning-{f.css}")
-    plot = f.width - f.left - RIGHT
-    right, foot, most = f.left + plot, TITLE + HIGH, max(float(data["steps"].max()), 1.0)
-    axes = canvas.axes(f.left, TITLE, plot, HIGH)
-    axes.set_xlim(0.0, most)
-    low, high = limits(data["J"].tolist())
-    axes.set_ylim(low, high)
-    heading(canvas, f.left, TITLE - 12.0, *of)
-    scale(canvas, axes, ticks(low, high), f.left, right)
-    for mark in ticks(0.0, most / unit, most=4):
-        canvas.text(f.left + plot * unit * mark / most, foot + 12.0, number(mark, 0), colour="soft", align="center")
+    across = Axis(0.0, max(float(data["steps"].max()), 1.0))
+    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["J"].tolist()), right=RIGHT)
+    panel.title(*of)
+    panel.y_grid(panel.y.ticks())
+    steps_grid(panel, unit)
     by_step = data.groupby("steps")["J"].agg(["min", "max"])
     if not data["stands"].all():
-        axes.fill_between(by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0)
-    for _, rows in data[~data["stands"]].groupby("seed"):
-        axes.plot(rows["steps"], rows["J"], color=TOKENS["sky"], linewidth=0.8)
-    own = data[data["stands"]]
-    axes.plot(own["steps"], own["J"], color=TOKENS["sky"], linewidth=2.2)
-    value, start = float(own["J"].iloc[-1]), right + LEAD
-    y = height_of(canvas, axes, value)
-    canvas.line([right + 3.0, start - 3.0], [y, y], colour="sky")
-    canvas.text(start, y, f"seed {own['seed'].iloc[0]}", bold=True)
-    canvas.text(f.width, y, number(value, 3), align="right", bold=True)
-    return canvas
+        panel.axes.fill_between(
+            by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0
+        )
+    shown = [
+        Curve(
+            f"seed {seed}",
+            rows["steps"].to_numpy(),
+            rows["J"].to_numpy(),
+            Look("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
+            number(rows["J"].iloc[-1], 3),
+        )
+        for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
+    ]
+    curves(panel, shown)
+    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.look.bold], f.width, values=True)
+    return panel.canvas
+
+
+def steps_grid(panel: Panel, unit: float) -> None:
+    """Numbers of steps below a panel, in units of so many."""
+    marks = ticks(0.0, panel.x.high / unit, most=4)
+    panel.x_grid([unit * mark for mark in marks], [number(mark, 0) for mark in marks], lines=False)

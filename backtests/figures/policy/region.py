@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from backtests.figures.laboratory.region import FOOT, LINE, POINTS, TITLE, gap_axes, outline
-from backtests.figures.picture import Format, Picture, height_of, picture
+from backtests.figures.laboratory.region import POINTS, draw_region, draw_target, gap_panel, outline
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import percent
-from research.market.market import Array, Mask
+from research.arrays import Array, Mask
 from research.rules.region import Region
 
 FINE, AIR = 161, 1.25  # gaps a line; the picture's reach over the optimal region's
@@ -54,21 +54,11 @@ def _inside(region: Region, first: Array, second: Array) -> Mask:
 
 
 def _draw(f: Format, lines: Sequence[str], half_width: Array, around: Array, gaps: Array, past: Array) -> Canvas:
-    size = 460.0 if f.is_wide else f.width - f.left - 12.0
-    left = f.left + (70.0 if f.is_wide else 0.0)
-    canvas = Canvas(f.width, TITLE + size + FOOT + (0.0 if f.is_wide else LINE * 2), f"region-{f.css}")
-    axes = gap_axes(canvas, left, size, POINTS * float(gaps[-1]), lines)
-    axes.fill(*(POINTS * around).T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
-    axes.plot(*(POINTS * around).T, color=TOKENS["sky"], linewidth=KEY["optimal"][1])
+    panel = gap_panel(f, "region", POINTS * float(gaps[-1]), 460.0, lines, KEY)
+    draw_region(panel, POINTS * around)
     a, b = POINTS * half_width
-    axes.plot([-a, a, a, -a, -a], [-b, -b, b, b, -b], color=TOKENS["soft"], linewidth=KEY["closed form"][1])
-    axes.contour(
-        POINTS * gaps, POINTS * gaps, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1]
-    )
-    canvas.point(left + size / 2.0, height_of(canvas, axes, 0.0), colour="ink", size=13.0, mark="+", ring=2.2)
-    for k, (word, (hue, width)) in enumerate(KEY.items()):
-        x, y = (left + size + 32.0, TITLE + 14.0 + LINE * k) if f.is_wide else (
-            12.0 + (k % 2) * f.width / 2.0, TITLE + size + FOOT + LINE * (k // 2 + 0.4))  # fmt: skip
-        canvas.line([x, x + 18.0], [y, y], colour=hue, width=width)
-        canvas.text(x + 26.0, y, word)
-    return canvas
+    panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
+    ground = POINTS * gaps
+    panel.axes.contour(ground, ground, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1])
+    draw_target(panel)
+    return panel.canvas

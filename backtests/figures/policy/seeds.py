@@ -5,13 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.figures.layout import limits, ticks
-from backtests.figures.picture import Format, Picture, heading, picture
-from backtests.figures.styles import fitted_name
+from backtests.figures.charts.interval_rows import Row, interval_rows, rows_panel
+from backtests.figures.charts.panel import Axis
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import Look
 from backtests.figures.svg import Canvas
-from backtests.wording import even, listed, median_words, number
-
-TITLE, ROW, FOOT, SIDE, RIGHT = 30.0, 22.0, 24.0, 148.0, 44.0  # px
+from backtests.wording import listed, median_words, number
 
 
 def seeds_picture(results: Mapping[str, Any]) -> Picture:
@@ -41,23 +40,14 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
 
 
 def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
-    high, plot = ROW * len(data), f.width - SIDE - RIGHT
-    canvas = Canvas(f.width, TITLE + high + FOOT, f"seeds-{f.css}")
-    low, most = limits([*data["J_lower"], *data["J_upper"]])
-
-    def at(value: float) -> float:
-        return SIDE + plot * (value - low) / (most - low)
-
-    heading(canvas, SIDE, TITLE - 12.0, "J out of sample", "bp a year")
-    marks = ticks(low, most, 5)
-    for mark, words in zip(marks, even(marks), strict=True):
-        canvas.line([at(mark)] * 2, [TITLE, TITLE + high], colour="rule", width=0.7, behind=True)
-        canvas.text(at(mark), TITLE + high + 12.0, words, colour="soft", align="center")
+    panel = rows_panel(f, "seeds", len(data), Axis.over([*data["J_lower"], *data["J_upper"]]))
+    panel.title("J out of sample", "bp a year")
+    panel.x_grid(panel.x.ticks())
+    rows = []
     for k, r in enumerate(data.to_dict("records")):
-        y, hue = TITLE + ROW * (k + 0.5), "sky" if k < seeds else "ink"
-        canvas.text(SIDE - 10.0, y, fitted_name(r["policy"], SIDE - 14.0), align="right", bold=r["stands"])
-        if k < seeds:
-            canvas.line([at(r["J_lower"]), at(r["J_upper"])], [y, y], colour=hue, width=2.4 if r["stands"] else 1.2)
-        canvas.point(at(r["J"]), y, colour=hue, size=8.0, face="" if r["stands"] or k >= seeds else "paper")
-        canvas.text(f.width, y, number(r["J"]), align="right", bold=r["stands"])
-    return canvas
+        heavy, learned = bool(r["stands"]), k < seeds
+        look = Look("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
+        ends = (r["J"], r["J_lower"], r["J_upper"])
+        rows.append(Row(r["policy"], *ends, look, filled=heavy or not learned, figure=number(r["J"])))
+    interval_rows(panel, rows)
+    return panel.canvas

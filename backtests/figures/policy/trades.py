@@ -3,29 +3,33 @@
 import numpy as np
 import pandas as pd
 
-from backtests.figures.layout import limits, ticks
-from backtests.figures.picture import HALF, Format, Picture, curve, heading, height_of, picture, scale
-from backtests.figures.styles import Look, end_labels
+from backtests.figures.charts.curves import Curve, curves
+from backtests.figures.charts.panel import Axis, one_panel
+from backtests.figures.layout import AXIS
+from backtests.figures.picture import HALF, Format, Picture, picture
+from backtests.figures.styles import Look
 from backtests.figures.svg import HUES, Canvas
-from backtests.learned.answers import held, traded
-from backtests.wording import even, listed, number
+from backtests.learned.partial_dependence import held_lines, trade_sizes
+from backtests.wording import listed, number
 from research.learning import LearnedPolicy
 
-TITLE, FOOT, HIGH, FARTHEST = 30.0, 40.0, 250.0, 3.0  # px, px, px, half-widths
+HIGH, FARTHEST = 250.0, 3.0  # px, half-widths
 CLOSED = "closed form"
 
 
 def trades_picture(policy: LearnedPolicy) -> Picture:
     """What is traded over how far a line drifted by its own return, both in the closed form's half-widths."""
     drifts = np.linspace(-FARTHEST, FARTHEST, 161)
-    lines = held(policy)[: len(HUES)]
+    lines = held_lines(policy)[: len(HUES)]
     data = pd.DataFrame({"drift": drifts, CLOSED: np.maximum(np.abs(drifts) - 1.0, 0.0) * -np.sign(drifts)})
     for line in lines:
-        data[policy.assets[line]] = traded(policy, line, drifts)
+        data[policy.assets[line]] = trade_sizes(policy, line, drifts)
     first = {name: _edges(data, name) for name in data.columns[2:]}
     said = [f"{name} past {number(up, 1)} over and {number(down, 1)} under" for name, (down, up) in first.items()]
     more = (
-        f" Of {len(held(policy))} lines the {len(lines)} heaviest are drawn." if len(held(policy)) > len(lines) else ""
+        f" Of {len(held_lines(policy))} lines the {len(lines)} heaviest are drawn."
+        if len(held_lines(policy)) > len(lines)
+        else ""
     )
     caption = (
         f"A line is left alone until it has drifted past the edge of its box, and is brought back to that edge: "
@@ -45,22 +49,14 @@ def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
 
 
 def _draw(f: Format, data: pd.DataFrame) -> Canvas:
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT, f"trades-{f.css}")
-    right, foot = f.left + f.plot, TITLE + HIGH
-    names = list(data.columns[1:])
-    axes = canvas.axes(f.left, TITLE, f.plot, HIGH)
-    axes.set_xlim(-FARTHEST, FARTHEST)
-    axes.set_ylim(*limits(data[names].to_numpy().ravel().tolist()))
-    heading(canvas, f.left, TITLE - 12.0, "Traded", "half-widths, over the drift")
-    scale(canvas, axes, ticks(*axes.get_ylim()), f.left, right)
-    across = ticks(-FARTHEST, FARTHEST)
-    for mark, words in zip(across, even(across), strict=True):
-        x = f.left + f.plot * (mark + FARTHEST) / (2.0 * FARTHEST)
-        canvas.text(x, foot + 12.0, words, colour="soft", align="center")
-    canvas.text(f.left + f.plot / 2.0, foot + 30.0, "drift, half-widths", colour="soft", align="center")
-    styles = {CLOSED: Look("ink", (0, (1.3, 1.5)))} | {n: Look(h) for n, h in zip(names[1:], HUES, strict=False)}
-    for name in names:
-        curve(axes, data["drift"].to_numpy(), data[name].to_numpy(), styles[name].colour, 1.5, styles[name].dash)
-    ends = {name: (height_of(canvas, axes, float(data[name].iloc[-1])), "") for name in names}
-    end_labels(canvas, styles, ends, x=right, right=f.width, top=TITLE + 5.0, bottom=foot - 5.0, values=False)
-    return canvas
+    drift, names = data["drift"].to_numpy(), list(data.columns[1:])
+    looks = [Look("ink", (0, (1.3, 1.5)), 1.5), *(Look(hue, width=1.5) for hue in HUES)]
+    across, up = Axis(-FARTHEST, FARTHEST), Axis.over(data[names].to_numpy().ravel().tolist())
+    panel = one_panel(f, "trades", HIGH, across, up, below=AXIS)
+    panel.title("Traded", "half-widths, over the drift")
+    panel.y_grid(up.ticks())
+    panel.x_grid(across.ticks(), lines=False)
+    panel.x_title("drift, half-widths")
+    shown = [Curve(name, drift, data[name].to_numpy(), look) for name, look in zip(names, looks, strict=False)]
+    curves(panel, shown, f.width)
+    return panel.canvas

@@ -1,27 +1,23 @@
 """The efficient frontier of gap to target against cost: a curve a family of rules, the lower left envelope marked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from backtests.figures.layout import Box, free_places, log_ticks, spread
-from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.figures.charts.panel import Axis, Panel, one_panel
+from backtests.figures.charts.plane import TINY, Place, equal_loss, name_points, tracking_at, tracking_loss
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE, Array, Box, log_ticks, spread
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.sweeps.labels import DRAWN, METRICS
-from backtests.wording import NARROW_SPACE, counted, even, listed, number, percent
+from backtests.wording import NARROW_SPACE, counted, listed, number, percent
 
-TITLE, FOOT, HIGH, LINE = 30.0, 44.0, 400.0, 19.0  # px; LINE: of the key
+HIGH = 400.0  # px: of the panel
 TOLD, MARKED, NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
 SAID, KEYED = 6, 10  # families in a sentence at most, and in the key
-AWAY = 6.0  # px from a point to its label
 CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
-TINY = 12.0  # px, of the points' labels
-BP = 1e4
 
 
 def plane(
@@ -94,63 +90,67 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Tracking error of {which} over its cost, both a year. {'; '.join(each)}."
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Log scales of a panel. x, y : ends in data, gap in per cent.  box : of the panel, px."""
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    box: Box
-
-    def at(self, cost: float, gap: float) -> tuple[float, float]:
-        """Where a point stands, px."""
-        (x0, x1), (y0, y1), (left, top, right, bottom) = self.x, self.y, self.box
-        across = np.log(cost / x0) / np.log(x1 / x0)
-        up = np.log(gap / y0) / np.log(y1 / y0)
-        return float(left + across * (right - left)), float(bottom - up * (bottom - top))
-
-
-def _ends(values: pd.Series, air: float) -> tuple[float, float]:
+def _axis(values: pd.Series, air: float) -> Axis:
+    """A log axis that holds values with some air at both ends."""
     low, high = float(values.min()), float(values.max())
     times = max((high / low) ** air, 1.05)
-    return low / times, high * times
+    return Axis(low / times, high * times, "log")
 
 
 def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float | None, label: str, name: str) -> Canvas:
     names = _keyed(drawn)
     right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
-    legend = 0.0 if f.is_wide else LINE * -(-len(names) // 2)
-    canvas = Canvas(f.width, TITLE + HIGH + FOOT + legend, f"{name}-{f.css}")
-    box = (f.left, TITLE, f.width - right, TITLE + HIGH)
-    scale = _Scale(_ends(drawn["cost"], 0.06), _ends(100.0 * drawn["gap"], 0.05), box)
+    legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
+    across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
+    panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
+    canvas = panel.canvas
     unit = f"% a year, over cost{'; dotted: equal J' if g else ''}; log scales"
-    heading(canvas, f.left, TITLE - 12.0, label if f.is_wide else "Tracking error", unit)
-    _scales(canvas, scale)
-    taken = _equal_j(canvas, scale, g) if g else []
-    spots = [scale.at(c, 100.0 * e) for c, e in zip(drawn["cost"], drawn["gap"], strict=True)]
+    panel.title(label if f.is_wide else "Tracking error", unit)
+    panel.y_grid(up.ticks())
+    panel.x_grid(across.ticks())
+    panel.x_title("cost, bp a year")
+    taken = _equal_losses(panel, g) if g else []
+    spots = list(zip(panel.across(drawn["cost"]).tolist(), panel.up(100.0 * drawn["gap"]).tolist(), strict=True))
     _envelope(canvas, drawn, spots)
-    ends, paths = {}, []
-    for family, rows in drawn.reset_index(drop=True).groupby("family", sort=False):
-        x, y = zip(*(spots[k] for k in rows.index), strict=True)
-        look = styles[str(family)] if family in names else Look("soft")
-        if not str(family).endswith(DRAWN):
-            canvas.line(x, y, colour=look.colour, width=CURVE, dash=look.dash)
-        for k in rows.index:
-            sharp = bool(drawn["efficient"].iloc[k])
-            if not sharp and len(drawn) > MARKED:
-                continue
-            canvas.point(*spots[k], colour=look.colour, size=MARK, face="" if sharp else "paper", ring=1.3)
-        paths += [(x, y)] if not str(family).endswith(DRAWN) else []
-        if family in names:
-            ends[str(family)] = (max(x), y[int(np.argmax(x))])
-    best = spots[int(drawn["J"].to_numpy().argmin())]
-    canvas.point(*best, colour="ink", size=13.0, face="none", ring=1.6)
+    paths, ends = _families(panel, drawn.reset_index(drop=True), styles, names)
+    canvas.point(*spots[int(drawn["J"].to_numpy().argmin())], colour="ink", size=13.0, face="none", ring=1.6)
     if f.is_wide:
-        _names(canvas, styles, ends, scale.box, f.width)
+        _names(panel, styles, ends, f.width)
     else:
         _legend(canvas, styles, names, f.width)
-    _points(canvas, drawn, spots, taken, paths, scale.box)
+    # calendars first, then the efficient ones
+    rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
+    order = sorted(range(len(spots)), key=lambda k: rank[k])[:NAMED]
+    name_points(
+        panel,
+        [spots[k] for k in order],
+        [str(drawn["point"].iloc[k]) for k in order],
+        ["ink" if drawn["efficient"].iloc[k] else "soft" for k in order],
+        marks=spots,
+        taken=taken,
+        paths=paths,
+    )
     return canvas
+
+
+def _families(
+    panel: Panel, drawn: pd.DataFrame, styles: Mapping[str, Look], names: Sequence[str]
+) -> tuple[list[tuple[Array, Array]], dict[str, Place]]:
+    """A curve and marks a family; gives the curves, px, and where each family that is named is furthest right."""
+    paths, ends = [], {}
+    for family, rows in drawn.groupby("family", sort=False):
+        x, y = panel.across(rows["cost"]), panel.up(100.0 * rows["gap"])
+        look = styles[str(family)] if family in names else Look("soft")
+        if not str(family).endswith(DRAWN):
+            panel.curve(rows["cost"], 100.0 * rows["gap"], look.colour, CURVE, look.dash)
+            paths.append((x, y))
+        for at_x, at_y, sharp in zip(x, y, rows["efficient"], strict=True):
+            if sharp or len(drawn) <= MARKED:
+                face = "" if sharp else "paper"
+                panel.canvas.point(at_x, at_y, colour=look.colour, size=MARK, face=face, ring=1.3)
+        if family in names:
+            ends[str(family)] = (float(x.max()), float(y[x.argmax()]))
+    return paths, ends
 
 
 def _keyed(drawn: pd.DataFrame) -> list[str]:
@@ -160,62 +160,41 @@ def _keyed(drawn: pd.DataFrame) -> list[str]:
     return [name for name in names if name in best]
 
 
-def _scales(canvas: Canvas, scale: _Scale) -> None:
-    left, top, right, bottom = scale.box
-    gaps = log_ticks(*scale.y)
-    for mark, word in zip(gaps, even(gaps), strict=True):
-        y = scale.at(scale.x[0], mark)[1]
-        canvas.line([left, right], [y, y], colour="rule", width=0.7, behind=True)
-        canvas.text(
-            left - 6.0, y, f"{mark:g}" if mark < 1.0 else word.rstrip("0").rstrip("."), colour="soft", align="right"
-        )
-    for mark in log_ticks(*scale.x):
-        x = scale.at(mark, scale.y[0])[0]
-        canvas.line([x, x], [top, bottom], colour="rule", width=0.7, behind=True)
-        canvas.text(x, bottom + 12.0, f"{mark:g}", colour="soft", align="center")
-    canvas.text((left + right) / 2.0, bottom + 30.0, "cost, bp a year", colour="soft", align="center")
-
-
-def _equal_j(canvas: Canvas, scale: _Scale, g: float) -> list[Box]:
-    """Lines along which cost and g/2 × tracking error² add up to the same J; gives the boxes of their names."""
-    top = scale.box[1]
-    least = scale.x[0] + 0.5 * g * BP * (scale.y[0] / 100.0) ** 2
-    most = scale.x[1] + 0.5 * g * BP * (scale.y[1] / 100.0) ** 2
+def _equal_losses(panel: Panel, g: float) -> list[Box]:
+    """Lines along which cost and what tracking adds make the same J; gives the boxes of their names."""
+    (cheap, dear), (near, wide) = (panel.x.low, panel.x.high), (panel.y.low, panel.y.high)
+    least, most = (float(c + tracking_loss(e / 100.0, g)) for c, e in ((cheap, near), (dear, wide)))
     taken: list[Box] = []
     for level in log_ticks(least, most, most=9):
-        cost = np.geomspace(scale.x[0], min(scale.x[1], 0.99999 * level), 200)
-        gap = 100.0 * np.sqrt(np.maximum(level - cost, 0.0) / (0.5 * g * BP))
-        inside = (gap >= scale.y[0]) & (gap <= scale.y[1])
+        cost = np.geomspace(cheap, min(dear, 0.99999 * level), 200)
+        gap = 100.0 * tracking_at(level - cost, g)
+        inside = (gap >= near) & (gap <= wide)
         if inside.sum() < 10:
             continue
-        x, y = zip(*(scale.at(c, e) for c, e in zip(cost[inside], gap[inside], strict=True)), strict=True)
-        canvas.line(x, y, colour="soft", width=0.8, dash=(0, (1.0, 2.2)))
+        equal_loss(panel, cost[inside], gap[inside])
+        x, y = panel.x_at(cost[inside][0]), panel.y_at(gap[inside][0])
         words = f"J{NARROW_SPACE}{level:g}"
-        size = LETTER * TINY * len(words)
-        name = (x[0] + 3.0, y[0] - 13.0, x[0] + 3.0 + size, y[0] - 1.0)
-        if name[1] > top and not any(name[1] < b[3] and b[1] < name[3] for b in taken):
-            canvas.text(name[0], y[0] - 7.0, words, colour="soft", size=TINY)
+        name = (x + 3.0, y - 13.0, x + 3.0 + LETTER * TINY * len(words), y - 1.0)
+        if name[1] > panel.top and not any(name[1] < b[3] and b[1] < name[3] for b in taken):
+            panel.canvas.text(name[0], y - 7.0, words, colour="soft", size=TINY)
             taken.append(name)
     return taken
 
 
-def _envelope(canvas: Canvas, drawn: pd.DataFrame, spots: list[tuple[float, float]]) -> None:
+def _envelope(canvas: Canvas, drawn: pd.DataFrame, spots: Sequence[Place]) -> None:
     kept = sorted(spot for spot, sharp in zip(spots, drawn["efficient"], strict=True) if sharp)
     if len(kept) > 1:
         x, y = zip(*kept, strict=True)
         canvas.line(x, y, colour="rule", width=11.0, behind=True)
 
 
-def _names(
-    canvas: Canvas, styles: Mapping[str, Look], ends: Mapping[str, tuple[float, float]], box: Box, right: float
-) -> None:
+def _names(panel: Panel, styles: Mapping[str, Look], ends: Mapping[str, Place], right: float) -> None:
     """Name each curve at the right of the panel, with a key of its colour and dash."""
-    places = spread([y for _, y in ends.values()], LABEL_GAP + 3.0, box[1] + 5.0, box[3] - 5.0)
-    first = box[2] + LEAD + 4.0
-    for (family, _), place in zip(ends.items(), places, strict=True):
-        look = styles[family]
-        _key(canvas, look, family, box[2] + 4.0, first - 4.0, place)
-        canvas.text(first, place, fitted_name(family, right - first))
+    places = spread([y for _, y in ends.values()], LABEL_GAP + 3.0, panel.top + 5.0, panel.bottom - 5.0)
+    first = panel.right + LEAD + 4.0
+    for family, place in zip(ends, places, strict=True):
+        _key(panel.canvas, styles[family], family, panel.right + 4.0, first - 4.0, place)
+        panel.canvas.text(first, place, fitted_name(family, right - first))
 
 
 def _key(canvas: Canvas, look: Look, family: str, left: float, right: float, y: float) -> None:
@@ -228,40 +207,6 @@ def _key(canvas: Canvas, look: Look, family: str, left: float, right: float, y: 
 def _legend(canvas: Canvas, styles: Mapping[str, Look], names: list[str], width: float) -> None:
     """A key below the panel, two in a row, where there is no room beside it."""
     for k, family in enumerate(names):
-        x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + FOOT + LINE * (k // 2 + 0.5)
+        x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + AXIS + KEY_ROW * (k // 2 + 0.5)
         _key(canvas, styles[family], family, x, x + 22.0, y)
         canvas.text(x + 28.0, y, fitted_name(family, width / 2.0 - 36.0))
-
-
-def _points(
-    canvas: Canvas, drawn: pd.DataFrame, spots: list[tuple[float, float]], taken: list[Box], paths: list[Any], box: Box
-) -> None:
-    """Name points where there is room: calendars first, then the efficient ones; off the curves if that can be."""
-    rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
-    order = sorted(range(len(spots)), key=lambda k: rank[k])[:NAMED]
-    words = [str(drawn["point"].iloc[k]) for k in order]
-    sizes = [(LETTER * TINY * len(word) + 2.0, TINY + 1.0) for word in words]
-    points = [spots[k] for k in order]
-    others = [*taken, *((x - 4.0, y - 4.0, x + 4.0, y + 4.0) for x, y in spots)]
-    clear = free_places(points, sizes, [*others, *_along(paths)], box, AWAY)
-    again = [k for k, place in enumerate(clear) if place is None]
-    rest = [*others, *(place for place in clear if place is not None)]
-    second = free_places([points[k] for k in again], [sizes[k] for k in again], rest, box, AWAY)
-    found = {k: place for k, place in enumerate(clear)} | dict(zip(again, second, strict=True))
-    for k, place in found.items():
-        if place is not None:
-            colour = "ink" if drawn["efficient"].iloc[order[k]] else "soft"
-            middle = ((place[0] + place[2]) / 2.0, (place[1] + place[3]) / 2.0)
-            canvas.text(*middle, words[k], size=TINY, colour=colour, align="center")
-
-
-def _along(paths: list[Any]) -> list[Box]:
-    """Small boxes along curves, for labels to keep off."""
-    found: list[Box] = []
-    for x, y in paths:
-        for (x0, y0), (x1, y1) in pairwise(zip(x, y, strict=True)):
-            steps = int(np.hypot(x1 - x0, y1 - y0) / 4.0) + 1
-            for s in np.linspace(0.0, 1.0, steps + 1):
-                at = (x0 + s * (x1 - x0), y0 + s * (y1 - y0))
-                found.append((at[0] - 1.0, at[1] - 1.0, at[0] + 1.0, at[1] + 1.0))
-    return found

@@ -1,26 +1,27 @@
 """Ladders: how policies stand against one another as costs grow, and what they lose as their orders come later."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from backtests.figures.layout import far, limits, log_ticks, ticks
-from backtests.figures.picture import Format, Picture, curve, heading, height_of, picture, scale
-from backtests.figures.styles import LABEL_GAP, Look, end_labels
+from backtests.evaluation.metrics import METRICS, lower_is_better
+from backtests.figures.charts.curves import Curve, curves, marks
+from backtests.figures.charts.panel import Axis, Panel
+from backtests.figures.layout import AXIS, ROW, TITLE, far, log_ticks
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import LABEL_GAP, Look
 from backtests.figures.svg import Canvas
 from backtests.figures.sweep.styles import roomy
-from backtests.sweeps.analysis import Array, break_evens, leaders, ranks
-from backtests.sweeps.labels import METRICS, axis_value, figure, lower_is_better
+from backtests.sweeps.analysis import break_evens, leaders, ranks
+from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-TITLE, FOOT, HIGH, RANK = 30.0, 44.0, 190.0, 22.0  # px; RANK: a rank's row
+HIGH = 190.0  # px: of the curves
 AIR = 0.02  # of the levels' span, at either end
+ZERO = 0.94  # of a panel's height, from above: where nothing stands behind the best
+POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line of ranks
 
 
 # -- costs -----------------------------------------------------------------------------------------------------------
@@ -61,7 +62,8 @@ def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
     each = [
-        f"{name}: " + ", ".join(f"{figure(metric, v)} at {axis_value(along, level)}" for level, v in values.items())
+        f"{name}: "
+        + ", ".join(f"{METRICS[metric].text(v)} at {axis_value(along, level)}" for level, v in values.items())
         for name, values in ladder.items()
     ]
     return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
@@ -96,30 +98,73 @@ def _break_even_doubt(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> 
 def _draw_costs(
     f: Format, ladder: pd.DataFrame, styles: Mapping[str, Look], metric: str, name: str, best: pd.Series
 ) -> Canvas:
-    count = ladder.shape[1]
+    count, row, behind = ladder.shape[1], METRICS[metric], _behind(ladder, metric, best)
     second = TITLE + HIGH + 14.0 + TITLE
-    canvas = Canvas(f.width, second + RANK * count + FOOT, f"{name}-{f.css}")
-    behind = _behind(ladder, metric, best)
-    x = np.arange(len(ladder), dtype=float)
-    panel = _Panel(canvas, f, x, styles)
-    row = METRICS[metric]
+    canvas = Canvas(f.width, second + ROW * count + AXIS, f"{name}-{f.css}")
+    near = behind.loc[:, ~far(behind.max())]
+    most = float(near.to_numpy().max()) or 1.0
+    across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
+    panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
     worse = "above the lowest of all" if lower_is_better(metric) else "below the highest of all"
-    heading(canvas, f.left, TITLE - 12.0, f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
-    axes = panel.curves(behind, TITLE, HIGH, row.digits)
+    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
+    panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
+    _behind_curves(f, panel, behind, styles, row.digits)
     for policy, _, last in leaders(ladder, metric).itertuples(index=False):
         if last < ladder.index[-1]:
-            at = panel.place(float(np.interp(last, ladder.index, x)))
-            y = height_of(canvas, axes, float(np.sqrt(np.interp(last, ladder.index, behind[policy]))))
-            canvas.point(at, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
-            canvas.text(at, y - 14.0, f"×{number(last)}", align="center", bold=True)
-    heading(canvas, f.left, second - 12.0, "Rank", "1 is the best" if count > 1 else "")
-    panel.ranks(ranks(ladder, metric), second)
-    panel.levels([axis_value("cost_multiple", v) for v in ladder.index], second + RANK * count, "cost, × today's")
+            x = panel.x_at(float(np.interp(last, ladder.index, range(len(ladder)))))
+            y = panel.y_at(float(np.interp(last, ladder.index, behind[policy])))
+            canvas.point(x, y, colour=styles[policy].colour, face="paper", size=9.0, ring=1.8)
+            canvas.text(x, y - 14.0, f"×{number(last)}", align="center", bold=True)
+    ranked = Panel(canvas, f.left, second, f.plot, ROW * count, across, Axis(count + 0.5, 0.5))
+    ranked.title("Rank", "1 is the best" if count > 1 else "")
+    rank = ranks(ladder, metric)
+    shown = [
+        Curve(str(n), np.arange(len(v), dtype=float), v.to_numpy(dtype=float), _ranked(styles[str(n)]), points=RANKED)
+        for n, v in rank.items()
+    ]
+    for k in range(1, count + 1):
+        canvas.text(f.left - 6.0, ranked.y_at(k), str(k), colour="soft", align="right")
+    curves(ranked, shown, f.width)
+    _name_levels(ranked, [axis_value("cost_multiple", v) for v in ladder.index], "cost, × today's")
     return canvas
+
+
+def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, Look], digits: int) -> None:
+    """A curve a policy, straight between levels on a linear axis, with a mark at each level.
+
+    By square root small leads can be seen beside large ones.
+    """
+    x = np.arange(len(behind), dtype=float)
+    fine = np.unique(np.concatenate([np.linspace(x[0], x[-1], 200), x]))
+    shown = []
+    for name, line in behind.items():
+        look, last = styles[str(name)], float(line.iloc[-1])
+        marks(panel, Curve(str(name), x, line.to_numpy(), look, points=POINT))
+        value = _end(last, digits) + ("↑" if last > panel.y.high else "")
+        shown.append(Curve(str(name), fine, np.interp(fine, x, line), look, value))
+    curves(panel, shown, f.width, values=f.is_wide)
+
+
+def _levels(ladder: pd.DataFrame) -> Axis:
+    """An axis of evenly spaced levels, 0, 1, …, one a row, with some air."""
+    most = max(len(ladder) - 1.0, 1.0)
+    return Axis(-most * AIR, most * (1.0 + AIR))
+
+
+def _name_levels(panel: Panel, words: Sequence[str], name: str) -> None:
+    """Names of the levels below a panel, as many as there is room for, and what they are."""
+    step = int(np.ceil(46.0 * len(words) / panel.width))
+    panel.x_grid(range(0, len(words), step), words[::step], lines=False)
+    panel.x_title(name)
 
 
 def _end(value: float, digits: int) -> str:
     return number(value, digits if abs(value) < 100.0 else 0)
+
+
+def _ranked(look: Look) -> Look:
+    """A look as a line of ranks has it: somewhat wider."""
+    return replace(look, width=look.width + 0.6)
 
 
 def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
@@ -128,85 +173,8 @@ def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
 
 def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
     """How far each policy is from the best of all at each level, in the unit of display; never negative."""
-    sign = METRICS[metric].times * (1.0 if lower_is_better(metric) else -1.0)
+    sign = METRICS[metric].factor * (1.0 if lower_is_better(metric) else -1.0)
     return sign * ladder.sub(best, axis=0)
-
-
-@dataclass(frozen=True, eq=False)
-class _Panel:
-    """Panels above one another over evenly spaced levels `x`."""
-
-    canvas: Canvas
-    f: Format
-    x: Array
-    styles: Mapping[str, Look]
-    zero: float = 0.94  # of a panel's height: where nothing stands behind the best
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Of the scale along the levels: with some air."""
-        most = max(float(self.x[-1]), 1.0)
-        return -most * AIR, most * (1.0 + AIR)
-
-    def place(self, x: float) -> float:
-        """Where a level stands, px."""
-        low, high = self.ends
-        return self.f.left + self.f.plot * (x - low) / (high - low)
-
-    def curves(self, values: pd.DataFrame, top: float, high: float, digits: int) -> "Axes":
-        """A curve a policy from zero up, straight between levels; one too far away is named at the edge.
-
-        By square root small leads can be seen beside large ones.
-        """
-        f, canvas = self.f, self.canvas
-        near = values.loc[:, ~far(values.max())]
-        most = float(near.to_numpy().max()) or 1.0
-        axes = canvas.axes(f.left, top, f.plot, high)
-        axes.set_xlim(*self.ends)
-        axes.set_ylim(-np.sqrt(most) * (1.0 - self.zero) / self.zero, np.sqrt(most))
-        marks = [0.0, *log_ticks(most / 40.0, most, most=4)]
-        for mark in marks:
-            y = height_of(canvas, axes, float(np.sqrt(mark)))
-            canvas.line([f.left, f.left + f.plot], [y, y], colour="rule", width=0.7, behind=True)
-            canvas.text(f.left - 6.0, y, f"{mark:g}", colour="soft", align="right")
-        fine = np.unique(np.concatenate([np.linspace(self.x[0], self.x[-1], 200), self.x]))
-        ends = {}
-        for name, line in values.items():
-            look, last = self.styles[str(name)], float(line.iloc[-1])
-            curve(axes, fine, np.sqrt(np.interp(fine, self.x, line)), look.colour, look.width, look.dash)
-            for x, y in zip(self.x, line, strict=True):
-                if y <= most:
-                    height = height_of(canvas, axes, float(np.sqrt(y)))
-                    canvas.point(self.place(x), height, colour=look.colour, size=4.5, face=look.face)
-            arrow = "↑" if last > most else ""
-            ends[str(name)] = (height_of(canvas, axes, float(np.sqrt(last))), _end(last, digits) + arrow)
-        right = f.left + f.plot
-        end_labels(canvas, self.styles, ends, x=right, right=f.width, top=top + 5.0, bottom=top + high - 5.0,
-                   values=f.is_wide)  # fmt: skip
-        return axes
-
-    def ranks(self, rank: pd.DataFrame, top: float) -> None:
-        """A line a policy from rank to rank, 1 at the top, named at its end."""
-        f, canvas = self.f, self.canvas
-        places = [self.place(x) for x in self.x]
-        ends = {}
-        for name, line in rank.items():
-            look, y = self.styles[str(name)], top + RANK * (line.to_numpy(dtype=float) - 0.5)
-            canvas.line(places, y, colour=look.colour, width=look.width + 0.6, dash=look.dash)
-            for x, height in zip(places, y, strict=True):
-                canvas.point(x, float(height), colour=look.colour, size=6.0, face=look.face)
-            ends[str(name)] = (float(y[-1]), str(int(line.iloc[-1])))
-        for k in range(rank.shape[1]):
-            canvas.text(f.left - 6.0, top + RANK * (k + 0.5), str(k + 1), colour="soft", align="right")
-        end_labels(canvas, self.styles, ends, x=f.left + f.plot, right=f.width, top=top + 5.0,
-                   bottom=top + RANK * rank.shape[1] - 5.0, values=False)  # fmt: skip
-
-    def levels(self, words: Sequence[str], foot: float, name: str) -> None:
-        """Names of the levels, as many as there is room for, and what they are."""
-        step = int(np.ceil(46.0 * len(words) / self.f.plot))
-        for k in range(0, len(words), step):
-            self.canvas.text(self.place(self.x[k]), foot + 12.0, words[k], colour="soft", align="center")
-        self.canvas.text(self.f.left + self.f.plot / 2.0, foot + 30.0, name, colour="soft", align="center")
 
 
 # -- lags ------------------------------------------------------------------------------------------------------------
@@ -244,7 +212,7 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
         moved = values.loc[end].to_numpy() - values.loc[start].to_numpy()
         k = int(np.argmax(np.where(far(moved), -1.0, np.abs(moved))))
         unit = METRICS[metric].unit.replace("% a year", "points a year")
-        by = figure(metric, float(moved[k]), signed=True)
+        by = METRICS[metric].text(float(moved[k]), signed=True)
         moves.append(f"in {_short(metric)} {values.columns[k]}, by {by} {unit}")
     rank = ranks(order, lead)
     same = bool((rank == rank.iloc[0]).to_numpy().all())
@@ -262,45 +230,27 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
 
 
 def _short(metric: str) -> str:
-    label = METRICS[metric].label.partition(",")[0]
+    label = METRICS[metric].name
     return label if label.isupper() else label.lower()
 
 
 def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:
     first = next(iter(ladders.values()))
-    x = np.arange(len(first), dtype=float)
     count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
-    canvas = Canvas(f.width, count * (TITLE + high) + FOOT, f"{name}-{f.css}")
-    panel = _Panel(canvas, f, x, styles)
+    canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
     for k, (metric, values) in enumerate(ladders.items()):
-        top = TITLE + k * (TITLE + high)
-        row = METRICS[metric]
-        heading(canvas, f.left, top - 12.0, row.label if f.is_wide else row.label.partition(",")[0], row.unit)
-        _levels_of(panel, row.times * values, top, high, row.digits)
-    panel.levels(
-        [axis_value("lag", v) for v in first.index], count * (TITLE + high), "lag, sessions from decision to booking"
-    )
+        row, shown = METRICS[metric], METRICS[metric].factor * values
+        gone = far((shown - float(shown.iloc[0].median())).abs().max())
+        up = Axis.over(shown.loc[:, ~gone].to_numpy().ravel().tolist())
+        panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)
+        panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
+        panel.y_grid(up.ticks(4))
+        found = []
+        for (policy, line), out in zip(shown.items(), gone, strict=True):
+            last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
+            value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
+            look = styles[str(policy)]
+            found.append(Curve(str(policy), x, line.to_numpy(), look, value, points=POINT, drawn=not out))
+        curves(panel, found, f.width, values=f.is_wide)
+    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to booking")
     return canvas
-
-
-def _levels_of(panel: _Panel, values: pd.DataFrame, top: float, high: float, digits: int) -> None:
-    """A curve a policy at its own level; one that would flatten the others is named at the edge."""
-    f, canvas = panel.f, panel.canvas
-    middle = float(values.iloc[0].median())
-    gone = far((values - middle).abs().max())
-    axes = canvas.axes(f.left, top, f.plot, high)
-    low, most = limits(values.loc[:, ~gone].to_numpy().ravel().tolist())
-    axes.set_xlim(*panel.ends)
-    axes.set_ylim(low, most)
-    scale(canvas, axes, ticks(low, most, most=4), f.left, f.left + f.plot)
-    ends = {}
-    for (name, line), out in zip(values.items(), gone, strict=True):
-        look, last = panel.styles[str(name)], float(line.iloc[-1])
-        if not out:
-            curve(axes, panel.x, line.to_numpy(), look.colour, look.width, look.dash)
-            for x, y in zip(panel.x, line, strict=True):
-                canvas.point(panel.place(x), height_of(canvas, axes, y), colour=look.colour, size=4.5, face=look.face)
-        arrow = "↑" if last > most else "↓" if last < low else ""
-        ends[str(name)] = (height_of(canvas, axes, last), _end(last, digits) + arrow)
-    end_labels(canvas, panel.styles, ends, x=f.left + f.plot, right=f.width, top=top + 5.0, bottom=top + high - 5.0,
-               values=f.is_wide)  # fmt: skip

@@ -5,15 +5,17 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 
-from backtests.figures.layout import Array, limits, log_ticks, ticks
-from backtests.figures.picture import Format, Picture, heading, picture
+from backtests.evaluation.metrics import METRICS
+from backtests.figures.charts.panel import Axis, Panel, heading
+from backtests.figures.layout import AXIS, KEY_ROW, TITLE
+from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import HUES, SMALL, Canvas
-from backtests.sweeps.labels import METRICS, axis_value, figure, targets
-from backtests.wording import NARROW_SPACE, counted, even, listed
+from backtests.sweeps.labels import axis_value, targets
+from backtests.wording import NARROW_SPACE, counted, listed
 
 BINS = 4  # of costs, and of bands
-TITLE, KEY, HIGH, FOOT = 30.0, 22.0, 320.0, 44.0  # px
+HIGH = 320.0  # px: of the panel
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, the scale goes by ratio
 AIR = 0.03  # of a scale, at either end
 
@@ -65,7 +67,7 @@ def scatter(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Pic
     coloured = pd.Series(bins(drawn["cost_multiple"], "cost_multiple"), index=drawn.index)
     return picture(
         name,
-        f"{METRICS[metric].label.partition(',')[0]} of a sample",
+        f"{METRICS[metric].name} of a sample",
         _caption(table, drawn, axis),
         _alt(table, metric),
         drawn[[c for c in ("configuration", "policy", axis, "cost_multiple", "lag", "start", metric) if c in drawn]]
@@ -93,8 +95,8 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
 
 def _alt(table: pd.DataFrame, metric: str) -> str:
     each = [
-        f"{r['name']}: {r['count']} from {figure(metric, r['low'])} to {figure(metric, r['high'])}, median "
-        f"{figure(metric, r['median'])}"
+        f"{r['name']}: {r['count']} from {METRICS[metric].text(r['low'])} to {METRICS[metric].text(r['high'])}, median "
+        f"{METRICS[metric].text(r['median'])}"
         for r in binned(table, metric).to_dict("records")
     ]
     return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
@@ -103,35 +105,24 @@ def _alt(table: pd.DataFrame, metric: str) -> str:
 def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: str, name: str) -> Canvas:
     names = [str(c) for c in cost.cat.categories]
     room = f.width - f.left - 12.0
-    across = [LETTER * SMALL * (len(words) + 7) + 22.0 for words in names]
-    top = TITLE + KEY
-    canvas = Canvas(f.width, top + HIGH + FOOT, f"{name}-{f.css}")
-    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].label.partition(",")[0], METRICS[metric].unit)
-    step = min(max(across), room / len(names))
+    longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
+    canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
+    x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
+    y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
+    kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
+    across, up = Axis.over(x.tolist(), AIR), Axis.over(y.tolist(), AIR, kind)
+    panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
+    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
+    step = min(longest, room / len(names))
     for k, words in enumerate(names):
         first = f.left + k * step
         canvas.point(first + 4.0, TITLE + 4.0, colour=HUES[k], size=7.0)
         canvas.text(first + 13.0, TITLE + 4.0, words if k or not f.is_wide else f"{words} costs")
-    x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
-    y = METRICS[metric].times * drawn[metric].to_numpy(dtype=float)
-    ratio = y.min() > 0.0 and y.max() > WIDE_RATIO * y.min()
-    up: Array = np.log(y) if ratio else y
-    (left, right), (low, high) = limits(x.tolist(), AIR), limits(up.tolist(), AIR)
-    marks = log_ticks(float(np.exp(low)), float(np.exp(high))) if ratio else ticks(low, high)
-    for mark, word in zip(marks, [f"{mark:g}" for mark in marks] if ratio else even(marks), strict=True):
-        place = top + HIGH * (high - (np.log(mark) if ratio else mark)) / (high - low)
-        canvas.line([f.left, f.left + room], [place, place], colour="rule", width=0.7, behind=True)
-        canvas.text(f.left - 6.0, place, word, colour="soft", align="right")
-    below = ticks(left, right)
-    for mark, word in zip(below, even(below), strict=True):
-        at = f.left + room * (mark - left) / (right - left)
-        canvas.line([at, at], [top, top + HIGH], colour="rule", width=0.7, behind=True)
-        canvas.text(at, top + HIGH + 12.0, word, colour="soft", align="center")
-    label = "band, % of NAV" if axis == "band" else "cost, × today's"
-    canvas.text(f.left + room / 2.0, top + HIGH + 30.0, label, colour="soft", align="center")
+    panel.y_grid(up.ticks())
+    panel.x_grid(across.ticks())
+    panel.x_title("band, % of NAV" if axis == "band" else "cost, × today's")
     codes = cost.cat.codes.to_numpy()
     for k in range(len(names)):
-        px = f.left + room * (x[codes == k] - left) / (right - left)
-        py = top + HIGH * (high - up[codes == k]) / (high - low)
-        canvas.points(px, py, colour=HUES[k], size=4.5 if len(x) <= 2000 else 2.0)
+        own = codes == k
+        canvas.points(panel.across(x[own]), panel.up(y[own]), colour=HUES[k], size=4.5 if len(x) <= 2000 else 2.0)
     return canvas

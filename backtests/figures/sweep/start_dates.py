@@ -1,19 +1,23 @@
 """The start-date fan: the same policies started on each of many days, and what of a figure was luck with the day."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
-from backtests.figures.layout import far, limits, ticks
-from backtests.figures.picture import Format, Picture, curve, day_numbers, heading, height_of, picture, scale, years
-from backtests.figures.styles import Look, fitted_name
-from backtests.figures.svg import TOKENS, Canvas
+from backtests.evaluation.metrics import METRICS
+from backtests.figures.charts.curves import Curve, curves
+from backtests.figures.charts.interval_rows import Row, interval_rows
+from backtests.figures.charts.panel import Axis, Panel, day_numbers
+from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
+from backtests.figures.picture import Format, Picture, picture
+from backtests.figures.styles import Look
+from backtests.figures.svg import Canvas
 from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
-from backtests.sweeps.labels import METRICS, axis_value, figure
-from backtests.wording import even, listed, number
+from backtests.sweeps.labels import axis_value
+from backtests.wording import listed, number
 
-TITLE, HIGH, GAP, ROW, FOOT = 30.0, 150.0, 52.0, 21.0, 24.0  # px; GAP: between curves and rows
+HIGH, GAP = 150.0, 52.0  # px: of the curves, and between them and the rows
 FILL = 0.16  # strength of the fan
 
 
@@ -62,10 +66,10 @@ def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:
     each = []
     for metric, values in ladders.items():
         rows = [
-            f"{name} {listed([figure(metric, v) for v in values[name]])}"
+            f"{name} {listed([METRICS[metric].text(v) for v in values[name]])}"
             if len(values) < FEW
-            else f"{name} {figure(metric, r['low'])} to {figure(metric, r['high'])}, median "
-            f"{figure(metric, r['median'])}"
+            else f"{name} {METRICS[metric].text(r['low'])} to {METRICS[metric].text(r['high'])}, median "
+            f"{METRICS[metric].text(r['median'])}"
             for name, r in spreads(values).iterrows()
         ]
         each.append(f"{METRICS[metric].label}, {METRICS[metric].unit}: {'; '.join(rows)}.")
@@ -75,106 +79,67 @@ def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:
-    names = [str(n) for n in next(iter(ladders.values()))]
-    one = TITLE + HIGH + GAP + ROW * len(names) + FOOT
-    side = 150.0
+    rows = ROW * next(iter(ladders.values())).shape[1]
+    one = TITLE + HIGH + GAP + rows + NUMBERS
     if f.is_wide:
-        width = (f.width - side - 40.0 * len(ladders)) / len(ladders)
-        places = [(side + 36.0 + k * (width + 40.0), TITLE) for k in range(len(ladders))]
+        width = (f.width - NAMES - 40.0 * len(ladders)) / len(ladders)
+        places = [(NAMES + 36.0 + k * (width + 40.0), TITLE) for k in range(len(ladders))]
         canvas = Canvas(f.width, one, f"{name}-wide")
     else:
-        width = f.width - side - 10.0
-        places = [(side, TITLE + k * (one + 12.0)) for k in range(len(ladders))]
+        width = f.width - NAMES - 10.0
+        places = [(NAMES, TITLE + k * (one + 12.0)) for k in range(len(ladders))]
         canvas = Canvas(f.width, len(ladders) * (one + 12.0), f"{name}-narrow")
-    for k, ((metric, values), (x, top)) in enumerate(zip(ladders.items(), places, strict=True)):
-        above = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)
-        panel = _Panel(canvas, metric, METRICS[metric].times * values, styles, x, top, width, above)
-        panel.curves()
-        panel.rows(named=0.0 if f.is_wide and k > 0 else side, side=36.0 if f.is_wide else 0.0)
+    for k, ((metric, found), (x, top)) in enumerate(zip(ladders.items(), places, strict=True)):
+        values, days = METRICS[metric].factor * found, day_numbers(pd.DatetimeIndex(found.index))
+        middle = float(values.iloc[:, 0].median())
+        near = values.loc[:, ~far((values - middle).abs().max())]  # the policies that do not flatten the others
+        over = Axis.over(near.to_numpy().ravel().tolist())
+        across = Axis(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
+        left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
+        _curves(Panel(canvas, left, top, wide, HIGH, across, over), metric, near, styles, str(values.columns[0]))
+        panel = Panel(canvas, x, top + HIGH + GAP, width, rows, over)
+        _spreads(panel, metric, values, [str(name) for name in near], styles, named=not f.is_wide or k == 0)
     return canvas
 
 
-@dataclass(frozen=True, eq=False)
-class _Panel:
-    """One metric: its curves over the start, and below them its spread, a row a policy. x, top, width : px.
+def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, Look], own: str) -> None:
+    """A curve a policy over the first day; behind them the ground of most starts of policy `own`."""
+    dates, row = pd.DatetimeIndex(near.index), METRICS[metric]
+    panel.title(row.label.partition(",")[0], f"{row.unit}, over the first day")
+    panel.y_grid(panel.y.ticks())
+    panel.years(dates, most=int(panel.width * 0.8 / 50.0))
+    if own in near and len(near) >= FEW:
+        low, high = (float(near[own].quantile(q)) for q in BAND)
+        panel.band(low, high, styles[own].colour, FILL)
+    days, points = day_numbers(dates), 3.6 if len(near) <= 40 else 0.0
+    curves(panel, [Curve(str(n), days, v.to_numpy(), styles[str(n)], points=points) for n, v in near.items()])
 
-    above : left and width of the curves, which need no names.
+
+def _spreads(
+    panel: Panel, metric: str, values: pd.DataFrame, near: Sequence[str], styles: Mapping[str, Look], *, named: bool
+) -> None:
+    """A row a policy: a thin line from the least to the most, a broad one over most starts, a point at the median.
+
+    near : the policies that are drawn.
+    named : write the policies' names at the left.
     """
-
-    canvas: Canvas
-    metric: str
-    values: pd.DataFrame
-    styles: Mapping[str, Look]
-    x: float
-    top: float
-    width: float
-    above: tuple[float, float]
-
-    @property
-    def near(self) -> pd.DataFrame:
-        """The policies that do not flatten the others."""
-        middle = float(self.values.iloc[:, 0].median())
-        return self.values.loc[:, ~far((self.values - middle).abs().max())]
-
-    def curves(self) -> None:
-        """A curve a policy over the first day, the fan behind the first one."""
-        (left, width), canvas = self.above, self.canvas
-        near, dates = self.near, pd.DatetimeIndex(self.values.index)
-        row, days = METRICS[self.metric], day_numbers(dates)
-        heading(canvas, left, self.top - 12.0, row.label.partition(",")[0], f"{row.unit}, over the first day")
-        axes = canvas.axes(left, self.top, width, HIGH)
-        low, high = limits(near.to_numpy().ravel().tolist())
-        axes.set_xlim(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
-        axes.set_ylim(low, high)
-        scale(canvas, axes, ticks(low, high), left, left + width)
-        years(canvas, axes, dates, self.top, self.top + HIGH, width * 0.8)
-        own = str(self.values.columns[0])
-        if own in near and len(days) >= FEW:
-            low, high = (float(near[own].quantile(q)) for q in BAND)
-            axes.axhspan(low, high, facecolor=TOKENS[self.styles[own].colour], alpha=FILL, linewidth=0.0, zorder=-3.0)
-        for name, line in reversed(list(near.items())):
-            look = self.styles[str(name)]
-            curve(axes, days, line.to_numpy(), look.colour, look.width, look.dash)
-            if len(days) <= 40:
-                for day, value in zip(days, line, strict=True):
-                    at = left + width * (day - days[0]) / max(days[-1] - days[0], 1.0)
-                    canvas.point(at, height_of(canvas, axes, value), colour=look.colour, size=3.6, face=look.face)
-
-    def rows(self, named: float, side: float) -> None:
-        """A row a policy: a thin line from the least to the most, a broad one over the fan, a point at the median.
-
-        named : room for names at the left, or 0.  side : room between them and the scale.
-        """
-        canvas, near, spread = self.canvas, self.near, spreads(self.values)
-        top = self.top + HIGH + GAP
-        foot = top + ROW * len(spread)
-        low, high = limits(near.to_numpy().ravel().tolist())
-
-        def at(value: float) -> float:
-            return self.x + self.width * (value - low) / (high - low)
-
-        marks = ticks(low, high)
-        for mark, words in zip(marks, even(marks), strict=True):
-            canvas.line([at(mark)] * 2, [top, foot], colour="rule", width=0.7, behind=True)
-            canvas.text(at(mark), foot + 11.0, words, colour="soft", align="center")
-        few = len(self.values) < FEW
-        unit = "a stroke a start; point: median" if few else f"point: median; broad: {MOST} of starts"
-        heading(canvas, self.x, top - 11.0, "Spread", unit)
-        for k, (name, row) in enumerate(spread.iterrows()):
-            look, y = self.styles[str(name)], top + (k + 0.5) * ROW
-            if named:
-                words = fitted_name(str(name), named - 14.0)
-                canvas.text(self.x - side - 12.0, y, words, align="right", bold=look.bold)
-            if name not in near:
-                over = row["median"] > high
-                words = number(row["median"], 0 if abs(row["median"]) >= 100.0 else METRICS[self.metric].digits)
-                edge, align = (self.x + self.width, "right") if over else (self.x, "left")
-                canvas.text(edge, y, f"{words} ▸" if over else f"◂ {words}", align=align, colour="soft")
-                continue
-            canvas.line([at(row["least"]), at(row["most"])], [y, y], colour=look.colour, width=1.2)
-            if few:
-                for value in self.values[name]:
-                    canvas.line([at(value)] * 2, [y - 5.0, y + 5.0], colour=look.colour, width=1.6)
-            else:
-                canvas.line([at(row["low"]), at(row["high"])], [y, y], colour=look.colour, width=6.0)
-            canvas.point(at(row["median"]), y, colour="ink", size=6.5, face="paper", ring=1.6)
+    few = len(values) < FEW
+    panel.title("Spread", "a stroke a start; point: median" if few else f"point: median; broad: {MOST} of starts")
+    panel.x_grid(panel.x.ticks())
+    rows = []
+    for name, of in spreads(values).iterrows():
+        words = number(of["median"], 0 if abs(of["median"]) >= 100.0 else METRICS[metric].digits)
+        rows.append(
+            Row(
+                str(name),
+                of["median"],
+                of["least"],
+                of["most"],
+                replace(styles[str(name)], width=1.2, dash="-"),
+                filled=False,
+                beyond="" if name in near else words,
+                inner=None if few else (of["low"], of["high"]),
+                values=values[name].tolist() if few else (),
+            )
+        )
+    interval_rows(panel, rows, mark="ink", names=named)

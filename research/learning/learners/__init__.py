@@ -1,1 +1,1 @@
-"""Who learns, and how: one file for each of them, their settings, and what they have in common."""
+"""The learners: one file for each, their settings, and what they share."""

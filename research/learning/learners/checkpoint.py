@@ -1,6 +1,6 @@
-"""What a training has come to, on disk: it goes on from there when it was killed, and ends with the same bits.
+"""The state of a training on disk: after an interruption the training resumes from it, and ends with the same bits.
 
-Numbers in safetensors, the rest as JSON in its header: reading one runs no code from it.
+Arrays are safetensors and the rest is JSON in their header: reading a checkpoint runs no code from it.
 """
 
 import hashlib
@@ -21,26 +21,34 @@ ROOM = Path(__file__).parents[2]
 
 
 class Checkpoint:
-    """One file for one seed of one training, named by all that it depends on: settings, data, and the code itself."""
+    """One file for one seed of one training. Its name depends on settings, data and the code itself."""
 
     def __init__(self, folder: str | Path, seed: int, depends_on: Any) -> None:
-        """Keep it in `folder`, which is made when there is something to keep.  depends_on : plain JSON values."""
+        """A checkpoint in `folder`, which is created with the first save.
+
+        folder     : where the file is.
+        seed       : of the training.
+        depends_on : JSON values on which the training depends.
+        """
         key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode() + _sources()).hexdigest()
         self.path = Path(folder) / f"{key[:16]}-seed-{seed}.safetensors"
 
-    def keep(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
-        """Write it whole, or not at all."""
-        from safetensors.numpy import save
+    def save(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
+        """Write arrays of any shape and unit by name, and JSON values; the file is replaced as a whole."""
+        from safetensors.numpy import save as to_bytes
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"record": json.dumps({"format": FORMAT, **record})}
-        whole = save({name: np.ascontiguousarray(values) for name, values in arrays.items()}, header)
+        whole = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()}, header)
         beside = self.path.with_suffix(f".{os.getpid()}.part")
         beside.write_bytes(whole)
         beside.replace(self.path)
 
-    def kept(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """The arrays and the record, or nothing where there is none. Raises DataError for a file that is not whole."""
+    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """The arrays, of any shape and unit, and the record; None where none was saved.
+
+        Raises : DataError for a file that is damaged or of another format.
+        """
         from safetensors import SafetensorError, safe_open
 
         if not self.path.exists():
@@ -50,13 +58,19 @@ class Checkpoint:
                 record = json.loads((file.metadata() or {})["record"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise DataError(f"{self.path} is no checkpoint: {error}. Delete it, and the seed begins anew.") from error
+            raise DataError(
+                f"{self.path} is not a readable checkpoint: {error}. Delete it; the seed then "
+                "starts from the beginning."
+            ) from error
         if record.get("format") != FORMAT:
-            raise DataError(f"{self.path} has the format {record.get('format')!r}, expected {FORMAT!r}. Delete it.")
+            raise DataError(
+                f"{self.path} has the format {record.get('format')!r}, expected {FORMAT!r}. "
+                "Delete it; the seed then starts from the beginning."
+            )
         return arrays, record
 
-    def forget(self) -> None:
-        """Delete it, and its folder if nothing else is in it: what it was kept for is done."""
+    def delete(self) -> None:
+        """Delete the file, and its folder if that is empty."""
         for left in self.path.parent.glob(f"{self.path.stem}.*"):
             left.unlink(missing_ok=True)
         with suppress(OSError):

@@ -1,7 +1,8 @@
-"""The cross-entropy method: draw parameters, keep the best, draw again from where these lie. It needs no gradient.
+"""The cross-entropy method: draw parameters, keep the best, draw again around these. It needs no gradient.
 
-What it draws is small on purpose: a score that is linear in what all lines share, bent twice by a hyperbolic tangent,
-the same for every line. It is the control: a learner that does no better than these few numbers has learned no more.
+The policy is small on purpose: a score that is linear in the features shared by all assets, bent by two hyperbolic
+tangents, and the same for every asset. It is the baseline: a learner that is no better has learned no more than these
+few numbers.
 Source: Rubinstein (1999), The cross-entropy method for combinatorial and continuous optimization; with the decreasing
 noise of Szita and Lorincz (2006), Learning Tetris using the noisy cross-entropy method, section 3, which they add to
 the variance and which is added to the standard deviation here.
@@ -11,18 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.learning.actions import numbers_of
+from research.arrays import Array, Rows
+from research.learning.actions import action_size
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted, Watch
+from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.network import Network, network
-from research.learning.paid import Paid
-from research.learning.rollouts import CROSS_ENTROPY_LEARNS, answer_of, gauge, judge_all
+from research.learning.parallel_seeds import Report
+from research.learning.rewarded_worlds import RewardedWorlds
+from research.learning.rollouts import CROSS_ENTROPY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report
-from research.learning.state import SHARED, Rows, Standard
+from research.learning.state import SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
 from research.learning.worlds import Worlds
-from research.market.market import Array
 
 SPREAD = 0.5  # standard deviation of each parameter in the first generation
 NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon
@@ -34,19 +35,27 @@ def learn(
     seed: int,
     report: Report,
     checkpoint: Checkpoint | None = None,
-    noted: Noted | None = None,
-) -> Lesson:
-    """Learn from one seed: the same seed, settings and days give the same network, to the bit."""
-    own, gauged, shape = spec.cross_entropy, gauge(days, spec), Shape.of(spec.action, len(days.market.assets))
-    rng, watch = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), Watch(days, gauged[0], spec, noted)
+    log: PointLogger | None = None,
+) -> SeedResult:
+    """Train one seed; the same seed, settings and days give the same network, to the bit.
+
+    days       : the training days.
+    spec       : settings of the rule and of its training.
+    seed       : of the random draws.
+    report     : receives the number of steps done.
+    checkpoint : where the state is saved, and resumed from.
+    log        : receives the points of the learning curve.
+    """
+    own, gauged, shape = spec.cross_entropy, measure_scaling(days, spec), Shape.of(spec.action, len(days.market.assets))
+    rng, curve = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), LearningCurve(days, gauged[0], spec, log)
     mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
-    found = None if checkpoint is None else checkpoint.kept()
+    found = None if checkpoint is None else checkpoint.load()
     if found is not None:
         arrays, record = found
         mean, spread, steps = arrays.pop("mean"), arrays.pop("spread"), record["steps"]
         rng.bit_generator.state = record["generator"]
-        watch.go_on(arrays, record["curve"])
-    while watch.look(steps, shape.network(mean)):
+        curve.restore(arrays, record["curve"])
+    while curve.evaluate_when_due(steps, shape.network(mean)):
         drawn = mean + spread * rng.standard_normal((own.population, len(mean)))
         nets = [shape.network(one) for one in drawn]
         earned = _earned(days, spec, nets, gauged, [CROSS_ENTROPY_LEARNS, seed, 1 + steps])
@@ -55,34 +64,38 @@ def learn(
         mean, spread = best.mean(axis=0), best.std(axis=0) + NOISE * max(1.0 - steps / spec.whole_steps, 0.0)
         report(steps)
         if checkpoint is not None and steps < spec.whole_steps:
-            record = {"steps": steps, "generator": rng.bit_generator.state, "curve": watch.curve}
-            checkpoint.keep({"mean": mean, "spread": spread, **watch.kept}, record)
-    net = watch.chosen(shape.network(mean))
-    return Lesson(net, steps, judge_all(days, answer_of(net, gauged[0])), watch.curve)
+            record = {"steps": steps, "generator": rng.bit_generator.state, "curve": curve.points}
+            checkpoint.save({"mean": mean, "spread": spread, **curve.best_arrays}, record)
+    net = curve.final_network(shape.network(mean))
+    return SeedResult(net, steps, evaluate_targets(days, action_function(net, gauged[0])), curve.points)
 
 
 class Shape(NamedTuple):
-    """Of a policy of few parameters.  group : (m,) the numbers of an action of the same group have the same answer."""
+    """The form of a small policy: `lines` assets, and the group (m,) of each number of an action.
+
+    Numbers of one group are equal.
+    """
 
     lines: int
     group: Rows
 
     @classmethod
     def of(cls, action: str, lines: int) -> "Shape":
-        """All lines answer alike; their upper edges, cash, and how far to go answer for themselves."""
-        group = np.zeros(numbers_of(action, lines), dtype=np.int64)
+        """One shared score for all assets; upper edges, cash, and the fraction to trade have outputs of their own."""
+        group = np.zeros(action_size(action, lines), dtype=np.int64)
         group[1 if action == "gate" else lines :] = 1
         return cls(lines, group)
 
     @property
     def parameters(self) -> int:
-        """How many there are: a weight for all that is shared, three to bend it, and two a group."""
+        """The number of parameters: a weight per shared feature, three for the two tangents, and two per group."""
         return len(SHARED) + 3 + 2 * (int(self.group.max()) + 1)
 
     def start(self, action: str) -> Array:
-        """(p,) the closed form's boxes or the target; where to trade is a choice, only when tracking error is high.
+        """(p,) first mean of the parameters, dimensionless: the closed form's boxes, or the target.
 
-        From zero nearly all that is drawn trades always or never, and the best of these is never.
+        For actions with a choice, trade only when tracking error is high. From zero nearly all candidates trade always
+        or never, and the best of these is never.
         """
         values = np.zeros(self.parameters)
         if action in ("hold_or_trade", "fraction", "gate"):
@@ -92,7 +105,7 @@ class Shape(NamedTuple):
         return values
 
     def network(self, values: Array) -> Network:
-        """The network of one unit a layer that parameters (p,) are."""
+        """The network, with one unit a layer, of parameters (p,), dimensionless."""
         first, bent, answer = np.split(values, [len(SHARED), len(SHARED) + 3])
         own = np.zeros((len(SHARED) + self.lines, 1))
         own[: len(SHARED), 0] = first
@@ -102,16 +115,19 @@ class Shape(NamedTuple):
 
 
 def _earned(
-    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[Standard, float], seed: list[int]
+    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[FeatureScaling, float], seed: list[int]
 ) -> Array:
-    """(P,) mean reward of a decision of each network, all in the same worlds."""
+    """(P,) mean reward a decision of each network, all in the same paths."""
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)
     drawn = Worlds(days, days.kinds(own.worlds), own.decisions, seed).state.drawn
     worlds = Worlds(days, np.tile(days.kinds(own.worlds), count), own.decisions, seed, np.tile(drawn, (count, 1)))
-    paid, answers = Paid(worlds, standard, spec.reward, scale), [answer_of(net, standard) for net in nets]
+    compute_rewards, answers = (
+        RewardedWorlds(worlds, standard, spec.reward, scale),
+        [action_function(net, standard) for net in nets],
+    )
     total = np.zeros(count)
     for _ in range(own.decisions):
         seen = np.split(worlds.features(worlds.everyone), count)
         numbers = np.concatenate([answer(own_seen) for answer, own_seen in zip(answers, seen, strict=True)])
-        total += paid.act(numbers).reshape(count, -1).mean(axis=1)
+        total += compute_rewards.act(numbers).reshape(count, -1).mean(axis=1)
     return total / own.decisions

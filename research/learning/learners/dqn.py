@@ -1,9 +1,15 @@
-"""Deep Q-learning, as stable-baselines3 has it. It is imported here: import this late."""
+"""Deep Q-learning of stable-baselines3, which is imported here: import this module only where it is used."""
 
 from stable_baselines3 import DQN
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.learning.learners.baselines import done, layers_of, let_rate_fall, of_a_choice, remembering
+from research.learning.learners.stable_baselines import (
+    fraction_done,
+    layers_of,
+    preference_layers,
+    replay_options,
+    set_falling_rate,
+)
 from research.learning.network import Network, network
 from research.learning.settings import Learned
 
@@ -12,7 +18,7 @@ EXPLORES = 0.2  # of the steps, in which the share of decisions that are drawn b
 
 
 def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
-    """A model that has learned nothing yet.
+    """An untrained model.
 
     Source: Mnih et al. (2015), Human-level control through deep reinforcement learning, Nature 518.
     """
@@ -20,17 +26,17 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> DQN:
     model = DQN(
         "MlpPolicy",
         worlds,
-        target_update_interval=own.follow,
+        target_update_interval=own.target_update,
         seed=seed,
         device=spec.device,
-        **remembering(own),
+        **replay_options(own),
     )
-    let_rate_fall(model, spec)
-    least = own.explores
-    model.exploration_schedule = lambda _: max(1.0 - done(model, spec) / EXPLORES * (1.0 - least), least)
+    set_falling_rate(model, spec)
+    least = own.exploration
+    model.exploration_schedule = lambda _: max(1.0 - fraction_done(model, spec) / EXPLORES * (1.0 - least), least)
     return model
 
 
 def actor(model: DQN) -> Network:
-    """The network whose answer is by how much trading is preferred to holding."""
-    return network(of_a_choice(layers_of(model, LAYERS)))
+    """The network whose output is the preference of trading over holding."""
+    return network(preference_layers(layers_of(model, LAYERS)))

@@ -1,8 +1,8 @@
-"""Learning by the gradient of J itself, through the accounting of many weeks. torch is imported here: import this late.
+"""Training by the gradient of J, through the accounting of many weeks. torch is imported here: import this late.
 
-The network's boxes are booked in `torch_worlds` week after week, and the daily terms of J that follow are
-differentiated by its weights. Nothing is explored, and no value is estimated. Costs are proportional; a line that halts
-on a day of the past trades in these worlds, and is judged (`rollouts.judge`) in worlds where it does not.
+The network's boxes are traded in `torch_worlds` week after week, and J is differentiated by the network's weights.
+There is no exploration and no value function. Costs are proportional. An asset that was halted on a day of the past
+can trade in these paths; evaluation (`rollouts.evaluate`) uses paths where it cannot.
 Source: Buehler et al. (2019), Deep Hedging, Quantitative Finance 19(8), sections 4 and 5.
 """
 
@@ -14,24 +14,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted, Watch
-from research.learning.learners.states import Stateful, restore, states_of
+from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.threads import one_thread
+from research.learning.learners.torch_state import Stateful, restore, states_of
 from research.learning.network import Network, network
-from research.learning.rollouts import GRADIENT_LEARNS, answer_of, gauge, judge_all
+from research.learning.parallel_seeds import Report
+from research.learning.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report
-from research.learning.state import CALMEST, FARTHEST, LOOKBACK, Standard
+from research.learning.state import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
 from research.learning.training_days import TrainingDays
 
 
 class Drawn(NamedTuple):
-    """Days that W worlds live through, before anything is decided: none of it depends on what is held.
+    """The days of W paths; they do not depend on what is held.
 
-    kind : (W,) row of the scales.  variant : (W,) of the days and costs.
-    returns : (D, W, n).  cash, strategic : (D, W).
-    calm, trend : (D, W) the volatility regime and the market return as `state.observe` sees them at each close.
+    kind    : (W,) row of the scales.
+    variant : (W,) index of the variant of days and costs.
+    returns : (D, W, n) simple returns, fraction.
+    cash, strategic : (D, W) simple returns, fraction.
+    calm, trend : (D, W) features "volatility regime" and "market return" at each close, as in `state.observe`.
     """
 
     kind: NDArray[np.int64]
@@ -49,25 +51,33 @@ def learn(
     seed: int,
     report: Report,
     checkpoint: Checkpoint | None = None,
-    noted: Noted | None = None,
-) -> Lesson:
-    """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit."""
+    log: PointLogger | None = None,
+) -> SeedResult:
+    """Train one seed in one thread; the same seed, settings and days give the same network, to the bit.
+
+    days       : the training days.
+    spec       : settings of the rule and of its training.
+    seed       : of the random draws.
+    report     : receives the number of steps done.
+    checkpoint : where the state is saved, and resumed from.
+    log        : receives the points of the learning curve.
+    """
     own = spec.gradient
     with one_thread():
         torch.manual_seed(seed)
-        standard, _ = gauge(days, spec)
+        standard, _ = measure_scaling(days, spec)
         net = _perceptron(len(standard.mean), own.hidden, days.scales.target.shape[1])
-        rng, watch = np.random.default_rng([GRADIENT_LEARNS, seed]), Watch(days, standard, spec, noted)
+        rng, curve = np.random.default_rng([GRADIENT_LEARNS, seed]), LearningCurve(days, standard, spec, log)
         updates = spec.whole_steps // own.update
         descent = torch.optim.Adam(net.parameters(), lr=own.learning_rate)
         parts: dict[str, Stateful] = {"net": net, "adam": descent}
-        update, found = 0, None if checkpoint is None else checkpoint.kept()
+        update, found = 0, None if checkpoint is None else checkpoint.load()
         if found is not None:
             arrays, record = found
             restore(parts, arrays, record["words"])
             rng.bit_generator.state, update = record["generator"], record["update"]
-            watch.go_on(arrays, record["curve"])
-        while watch.look(update * own.update, _arrays(net)):
+            curve.restore(arrays, record["curve"])
+        while curve.evaluate_when_due(update * own.update, _arrays(net)):
             descent.param_groups[0]["lr"] = own.learning_rate * (1.0 - update / updates)
             descent.zero_grad()
             loss = _loss(days, net, standard, _drawn(days, own.worlds, own.decisions, rng), own.decisions)
@@ -77,14 +87,16 @@ def learn(
             report(update * own.update)
             if checkpoint is not None and update < updates:
                 arrays, words = states_of(parts)
-                record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": watch.curve}
-                checkpoint.keep(arrays | watch.kept, record)
-        learned = watch.chosen(_arrays(net))
-    return Lesson(learned, update * own.update, judge_all(days, answer_of(learned, standard)), watch.curve)
+                record = {"update": update, "words": words, "generator": rng.bit_generator.state, "curve": curve.points}
+                checkpoint.save(arrays | curve.best_arrays, record)
+        learned = curve.final_network(_arrays(net))
+    return SeedResult(
+        learned, update * own.update, evaluate_targets(days, action_function(learned, standard)), curve.points
+    )
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:
-    """Two tanh layers, as `network` has them; it begins at action zero, the closed form."""
+    """Two tanh layers as in `network`, with action zero, the closed form, at the start."""
     layers = (torch.nn.Linear(inputs, hidden), torch.nn.Linear(hidden, hidden), torch.nn.Linear(hidden, outputs))
     torch.nn.init.zeros_(layers[2].weight)
     torch.nn.init.zeros_(layers[2].bias)
@@ -92,13 +104,13 @@ def _perceptron(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:
 
 
 def _arrays(net: torch.nn.Sequential) -> Network:
-    """The network as it is played."""
+    """The network as a saved policy uses it."""
     layers = (net[0], net[2], net[4])
     return network([a.detach().numpy() for layer in layers for a in (layer.weight.T, layer.bias)])  # type: ignore[union-attr]
 
 
 def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Generator) -> Drawn:
-    """New days for so many worlds: LOOKBACK of them, at whose end they open, and those of the decisions after."""
+    """New days for `worlds` paths: LOOKBACK days before their start, and the days of their decisions."""
     kind = days.kinds(worlds)
     length = LOOKBACK + decisions * days.sessions
     rows = days.draw(rng, kind, length).T
@@ -117,8 +129,10 @@ def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Gener
     )
 
 
-def _loss(days: TrainingDays, net: torch.nn.Sequential, standard: Standard, drawn: Drawn, decisions: int) -> Tensor:
-    """J over all worlds and decisions, bp of NAV a year, with its gradient."""
+def _loss(
+    days: TrainingDays, net: torch.nn.Sequential, standard: FeatureScaling, drawn: Drawn, decisions: int
+) -> Tensor:
+    """J over all paths and decisions, bp of NAV a year, with its gradient."""
     scales, kind = days.scales, drawn.kind
     tariff = days.tariff._replace(rates=days.tariff.rates[drawn.variant], total=days.tariff.total[drawn.variant])
     target, half, covariance = (

@@ -1,10 +1,10 @@
-"""Proximal policy optimisation, as stable-baselines3 has it. It and torch are imported here: import this late."""
+"""Proximal policy optimisation of stable-baselines3; it and torch are imported here: import this late."""
 
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.learning.learners.baselines import layers_of, let_rate_fall, of_a_choice
+from research.learning.learners.stable_baselines import layers_of, preference_layers, set_falling_rate
 from research.learning.network import Network, network
 from research.learning.rewards import MINUS_J
 from research.learning.rollouts import REWARD
@@ -15,12 +15,12 @@ LAYERS = ("mlp_extractor.policy_net.0", "mlp_extractor.policy_net.2", "action_ne
 
 
 def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
-    """A model that has learned nothing yet.
+    """An untrained model.
 
-    The noise of exploration depends on the state and is drawn once a rollout: a box that is wide in one week and narrow
-    in the next acts like a narrow one, and teaches little. The value begins at the mean return: from zero it needs most
-    of the budget to get there, and trading seems dearer than it is until then (measured on two simulated lines: J ends
-    30 to 45 % above the closed form's, instead of 2 %).
+    The noise of exploration depends on the state and is drawn once a rollout: a box that is wide in one week and
+    narrow in the next acts like a narrow one, and teaches little. The value function starts at the mean discounted
+    return. From zero it needs most of the budget to get there, and until then trading seems too expensive (measured on
+    two simulated assets: J ends 30 to 45 % above the closed form's, instead of 2 %).
     Source: Schulman et al. (2017), Proximal Policy Optimization Algorithms; Raffin et al. (2021), Smooth Exploration
     for Robotic Reinforcement Learning.
     """
@@ -46,7 +46,7 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
         seed=seed,
         device=spec.device,
     )
-    let_rate_fall(model, spec)
+    set_falling_rate(model, spec)
     if spec.reward == MINUS_J:
         model.policy.value_net.bias.data.fill_(-REWARD / (1.0 - own.gamma))
     if chooses:
@@ -55,6 +55,6 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
 
 
 def actor(model: PPO) -> Network:
-    """The network that gives the mean action of a model; of a choice, by how much trading is preferred to holding."""
+    """The network that gives the mean action of a model; for a choice, the preference of trading over holding."""
     layers = layers_of(model, LAYERS)
-    return network(of_a_choice(layers) if model.policy.action_space.shape == () else layers)
+    return network(preference_layers(layers) if model.policy.action_space.shape == () else layers)

@@ -1,6 +1,6 @@
-"""Learning by trial and reward: PPO, SAC and DQN of stable-baselines3, in pieces, so that it can be gone on with.
+"""Reinforcement learning with PPO, SAC and DQN of stable-baselines3, in pieces, so that training can be resumed.
 
-It and torch are imported here: import this late.
+stable-baselines3 and torch are imported here: import this module only where it is used.
 """
 
 import random
@@ -15,13 +15,13 @@ from research.errors import ConfigError
 from research.learning.environment import RebalancingWorlds
 from research.learning.learners import dqn, ppo, sac
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import Lesson, Noted, Watch
-from research.learning.learners.states import Arrays, Stateful, restore, states_of
+from research.learning.learners.learning_curve import LearningCurve, PointLogger, SeedResult
 from research.learning.learners.threads import one_thread
-from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, answer_of, gauge, judge_all
+from research.learning.learners.torch_state import Arrays, Stateful, restore, states_of
+from research.learning.parallel_seeds import Report
+from research.learning.rollouts import PPO_LEARNS, REPLAY_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.settings import Learned
-from research.learning.side_by_side import Report
-from research.learning.state import Standard
+from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays
 
 MODULES: dict[str, ModuleType] = {"ppo": ppo, "sac": sac, "dqn": dqn}
@@ -35,67 +35,82 @@ def learn(
     seed: int,
     report: Report,
     checkpoint: Checkpoint | None = None,
-    noted: Noted | None = None,
-) -> Lesson:
-    """Learn from one seed, in one thread: the same seed, settings and days give the same network, to the bit.
+    log: PointLogger | None = None,
+) -> SeedResult:
+    """Train one seed in one thread; the same seed, settings and days give the same network, to the bit.
 
-    checkpoint : where what it has come to is kept, and gone on from.
+    days       : the training days.
+    spec       : settings of the rule and of its training.
+    seed       : of the random draws.
+    report     : receives the number of steps done.
+    checkpoint : where the state is saved, and resumed from.
+    log        : receives the points of the learning curve.
+    Raises     : ConfigError where no "cuda" device is found.
     """
     with one_thread():
         model, standard = model_of(days, spec, seed)
-        watch, learner = Watch(days, standard, spec, noted), MODULES[spec.by]
+        curve, learner = LearningCurve(days, standard, spec, log), MODULES[spec.learner]
         if checkpoint is not None:
-            _go_on(model, watch, checkpoint)
-        while watch.look(model.num_timesteps, learner.actor(model)):
+            _restore(model, curve, checkpoint)
+        while curve.evaluate_when_due(model.num_timesteps, learner.actor(model)):
             left = spec.whole_steps - model.num_timesteps
             model.learn(min(left, _piece(spec)), reset_num_timesteps=False)
             report(model.num_timesteps)
             if checkpoint is not None and model.num_timesteps < spec.whole_steps:
-                checkpoint.keep(*_state(model, watch))
-        net = watch.chosen(learner.actor(model))
-    return Lesson(net, model.num_timesteps, judge_all(days, answer_of(net, standard)), watch.curve)
+                checkpoint.save(*_state(model, curve))
+        net = curve.final_network(learner.actor(model))
+    return SeedResult(net, model.num_timesteps, evaluate_targets(days, action_function(net, standard)), curve.points)
 
 
-def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, Standard]:
-    """A model that has learned nothing yet, in its worlds; and what these are standardised by."""
+def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, FeatureScaling]:
+    """An untrained model in its paths, and the scaling of its features.
+
+    Raises : ConfigError where no "cuda" device is found.
+    """
     if spec.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device of Learned is 'cuda', and torch finds no such device here: use 'cpu'.")
-    standard, scale = gauge(days, spec)
-    stream = PPO_LEARNS if spec.by == "ppo" else REPLAY_LEARNS
+        raise ConfigError("device of Learned is 'cuda', but torch finds no CUDA device: use 'cpu'.")
+    standard, scale = measure_scaling(days, spec)
+    stream = PPO_LEARNS if spec.learner == "ppo" else REPLAY_LEARNS
     worlds = RebalancingWorlds(
-        days, standard, scale, worlds=spec.own.worlds, episode=spec.episode, seed=[stream, seed], reward=spec.reward
+        days,
+        standard,
+        scale,
+        worlds=spec.learner_settings.worlds,
+        episode=spec.episode,
+        seed=[stream, seed],
+        reward=spec.reward,
     )
-    model: BaseAlgorithm = MODULES[spec.by].model_of(worlds, spec, seed)
+    model: BaseAlgorithm = MODULES[spec.learner].model_of(worlds, spec, seed)
     model._update_info_buffer = _told_nothing  # type: ignore[method-assign]
     return model, standard
 
 
 def _told_nothing(infos: list[Any], dones: Any = None) -> None:
-    """In place of a search of every world's info for what `Monitor` would tell: none is there, and it is slow."""
+    """Replace the search of every path's info for results of `Monitor`: there are none, and it is slow."""
 
 
 def _piece(spec: Learned) -> int:
-    """Decisions of a piece."""
-    return max(spec.whole_steps // PIECES // spec.own.update, 1) * spec.own.update
+    """Decisions of one piece of the training."""
+    return max(spec.whole_steps // PIECES // spec.learner_settings.update, 1) * spec.learner_settings.update
 
 
 # -- what it has come to ---------------------------------------------------------------------------------------------
 
 
-def _state(model: BaseAlgorithm, watch: Watch) -> tuple[Arrays, dict[str, Any]]:
-    """All that the next piece depends on."""
+def _state(model: BaseAlgorithm, curve: LearningCurve) -> tuple[Arrays, dict[str, Any]]:
+    """All that the next piece depends on: arrays by name, and JSON values."""
     worlds, worlds_record = _worlds(model).snapshot()
     arrays, words = states_of(_parts(model))
     arrays |= worlds | {f"replay/{name}": values for name, values in _replay(model).items()}
     if model._last_obs is not None:
         arrays["seen"] = np.asarray(model._last_obs)
         arrays["starts"] = np.asarray(model._last_episode_starts)
-    arrays |= watch.kept
+    arrays |= curve.best_arrays
     kind, numpy, place, has, cached = np.random.get_state()  # noqa: NPY002  (stable-baselines3 draws from it)
     arrays |= {"torch": torch.random.get_rng_state().numpy(), "numpy": np.asarray(numpy)}
     record = {
         "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
-        "curve": watch.curve,
+        "curve": curve.points,
         "worlds": worlds_record,
         "words": words,
         "numpy": [kind, place, has, cached],
@@ -106,9 +121,9 @@ def _state(model: BaseAlgorithm, watch: Watch) -> tuple[Arrays, dict[str, Any]]:
     return arrays, record
 
 
-def _go_on(model: BaseAlgorithm, watch: Watch, checkpoint: Checkpoint) -> None:
-    """Become what a checkpoint says, if there is one."""
-    found = checkpoint.kept()
+def _restore(model: BaseAlgorithm, curve: LearningCurve, checkpoint: Checkpoint) -> None:
+    """Restore the state of a checkpoint, if there is one."""
+    found = checkpoint.load()
     if found is None:
         return
     arrays, record = found
@@ -120,7 +135,7 @@ def _go_on(model: BaseAlgorithm, watch: Watch, checkpoint: Checkpoint) -> None:
         model.replay_buffer.pos, model.replay_buffer.full = record["replay"]  # type: ignore[attr-defined]
     if "seen" in arrays:
         model._last_obs, model._last_episode_starts = arrays["seen"], arrays["starts"]
-    watch.go_on(arrays, record["curve"])
+    curve.restore(arrays, record["curve"])
     for name, value in record["counts"].items():
         setattr(model, name, value)
     kind, place, has, cached = record["numpy"]
@@ -139,7 +154,7 @@ def _worlds(model: BaseAlgorithm) -> RebalancingWorlds:
 
 
 def _parts(model: BaseAlgorithm) -> dict[str, Stateful]:
-    """What has a state of its own: networks and optimisers."""
+    """The parts with a state of their own: networks and optimisers."""
     owners = {"policy": model.policy, **{name: getattr(model.policy, name, None) for name in ("actor", "critic")}}
     parts: dict[str, Stateful] = {"policy": model.policy}
     for name, owner in owners.items():
@@ -149,7 +164,7 @@ def _parts(model: BaseAlgorithm) -> dict[str, Stateful]:
 
 
 def _replay(model: BaseAlgorithm) -> Arrays:
-    """What is remembered of earlier decisions."""
+    """The arrays of the replay buffer by name; empty where there is none."""
     buffer = getattr(model, "replay_buffer", None)
     names = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
     return {} if buffer is None else {name: getattr(buffer, name) for name in names if hasattr(buffer, name)}

@@ -1,9 +1,9 @@
-"""Soft actor-critic, as stable-baselines3 has it. It is imported here: import this late."""
+"""Soft actor-critic of stable-baselines3, which is imported here: import this module only where it is used."""
 
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 
-from research.learning.learners.baselines import layers_of, let_rate_fall, remembering
+from research.learning.learners.stable_baselines import layers_of, replay_options, set_falling_rate
 from research.learning.network import Network, network
 from research.learning.settings import Learned
 
@@ -11,7 +11,7 @@ LAYERS = ("actor.latent_pi.0", "actor.latent_pi.2", "actor.mu")
 
 
 def model_of(worlds: VecEnv, spec: Learned, seed: int) -> SAC:
-    """A model that has learned nothing yet.
+    """An untrained model.
 
     Source: Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications.
     """
@@ -22,9 +22,9 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> SAC:
         ent_coef=own.entropy,
         seed=seed,
         device=spec.device,
-        **remembering(own),
+        **replay_options(own),
     )
-    let_rate_fall(model, spec)
+    set_falling_rate(model, spec)
     return model
 
 

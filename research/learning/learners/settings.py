@@ -1,4 +1,4 @@
-"""The settings of each learner: measured to fit weekly boxes, and seldom changed. `Learned.by` names one."""
+"""The settings of each learner, tuned for weekly boxes and seldom changed. `Learned.learner` names the learner."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
@@ -6,19 +6,22 @@ from typing import Any, ClassVar, Literal, get_args
 from research.arguments import is_number, is_whole, refuse
 from research.errors import ConfigError
 
-By = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]
-LEARNERS: tuple[str, ...] = get_args(By)
+LearnerName = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]
+LEARNERS: tuple[str, ...] = get_args(LearnerName)
 
 
 @dataclass(frozen=True)
 class PPOSettings:
-    """Proximal policy optimisation as `stable_baselines3.PPO` takes it.
+    """Settings of `stable_baselines3.PPO` (proximal policy optimisation).
 
-    worlds : played at once.  rollout : decisions of each world between two updates.
-    batch, epochs, clip, learning_rate : of an update; the rate falls linearly to zero.
+    worlds        : number of paths at once.
+    rollout       : decisions of each path between two updates.
+    batch, epochs, clip : of an update.
+    learning_rate : at the start; it falls linearly to zero.
     gamma, gae_lambda : discount and trace, a decision.
-    hidden : units of each of two tanh layers; the policy and the value have their own.
-    log_std : of the noise of exploration at the start, for each unit of the last layer.
+    hidden        : units of each of two tanh layers; policy and value function have their own.
+    log_std       : of the exploration noise at the start, for each unit of the last layer.
+    Raises        : ConfigError for a number out of range, or a batch that does not divide a rollout.
     """
 
     worlds: int = 512
@@ -39,7 +42,9 @@ class PPOSettings:
         for name, most in (("learning_rate", 1.0), ("clip", 1.0), ("gamma", 0.9999), ("gae_lambda", 1.0)):
             check_within(self, name, 0.0, most)
         if self.batch < 2:
-            raise ConfigError(f"batch of PPOSettings is {self.batch}: an update compares decisions, give 2 or more.")
+            raise ConfigError(
+                f"batch of PPOSettings is {self.batch}: give 2 or more, since an update compares decisions."
+            )
         if self.worlds * self.rollout % self.batch:
             raise ConfigError(
                 f"batch of PPOSettings is {self.batch}: give a number that divides the {self.worlds * self.rollout} "
@@ -49,17 +54,22 @@ class PPOSettings:
 
     @property
     def update(self) -> int:
-        """Decisions of a rollout."""
+        """Decisions between two updates."""
         return self.worlds * self.rollout
 
 
 @dataclass(frozen=True)
 class ReplaySettings:
-    """What learners share that learn again and again from what they remember.
+    """The settings that learners with a replay buffer share.
 
-    worlds : played at once.  batch : decisions of an update, drawn from the last `buffer` ones.
-    updates : after each decision of all worlds.  learning_rate : it falls linearly to zero.
-    gamma : discount, a decision.  hidden : units of each of two tanh layers of every network.
+    worlds        : number of paths at once.
+    batch         : decisions of an update, drawn from the buffer.
+    buffer        : number of decisions that are kept.
+    updates       : after each decision of all paths.
+    learning_rate : at the start; it falls linearly to zero.
+    gamma         : discount, a decision.
+    hidden        : units of each of two tanh layers of every network.
+    Raises        : ConfigError for a number out of range.
     """
 
     worlds: int = 64
@@ -79,8 +89,7 @@ class ReplaySettings:
             check_within(self, name, 0.0, most)
         if self.buffer < self.worlds:
             raise ConfigError(
-                f"buffer of {owner} is {self.buffer}: it holds one decision of each of the {self.worlds} worlds at "
-                "least."
+                f"buffer of {owner} is {self.buffer}: give {self.worlds} or more, one decision for each world."
             )
 
     @property
@@ -91,11 +100,12 @@ class ReplaySettings:
 
 @dataclass(frozen=True)
 class SACSettings(ReplaySettings):
-    """Soft actor-critic as `stable_baselines3.SAC` takes it.
+    """Settings of `stable_baselines3.SAC` (soft actor-critic); the others are as in `ReplaySettings`.
 
-    entropy : what noise is paid, beside rewards whose mean size is a tenth. (With a fiftieth of this, boxes run into
-    the limits of the action before values are known, and stay there; tuned while it learns, as is usual, it begins at
-    one, and the noise never goes: measured.)  The others are as in `ReplaySettings`.
+    entropy : weight of the policy's entropy; rewards have a mean absolute size of a tenth. (A fiftieth of the default
+              sends boxes to the limits of the action before values are known, and they stay there. Tuned during
+              training, as is usual, it starts at one and the noise never disappears: measured.)
+    Raises  : ConfigError for a number out of range.
     """
 
     entropy: float = 0.05
@@ -108,29 +118,34 @@ class SACSettings(ReplaySettings):
 
 @dataclass(frozen=True)
 class DQNSettings(ReplaySettings):
-    """Deep Q-learning as `stable_baselines3.DQN` takes it, for actions that are a choice.
+    """Settings of `stable_baselines3.DQN` (deep Q-learning), for actions that are a choice.
 
-    explores : share of decisions that are drawn by chance; it falls to this, linearly, over the first fifth of steps.
-    follow   : decisions after which the target network follows.  The others are as in `ReplaySettings`.
+    exploration   : share of random decisions, to which it falls linearly over the first fifth of the steps.
+    target_update : decisions between two updates of the target network.
+    The others are as in `ReplaySettings`.
+    Raises        : ConfigError for a number out of range.
     """
 
-    explores: float = 0.05
-    follow: int = 12_800
+    exploration: float = 0.05
+    target_update: int = 12_800
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         super().__post_init__()
-        check_counts(self, "follow")
-        check_within(self, "explores", 0.0, 1.0)
+        check_counts(self, "target_update")
+        check_within(self, "exploration", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class GradientSettings:
-    """Descent along the gradient of J itself, through many decisions of many worlds.
+    """Settings of the descent along the gradient of J, through many decisions of many paths.
 
-    worlds : played at once.  decisions : of each between two updates, from the opening in the target on; where they are
-    few, trading seems dearer than it is, since what it saves comes after the last of them.
-    learning_rate : of Adam; it falls linearly to zero.  hidden : units of each of two tanh layers.
+    worlds        : number of paths at once.
+    decisions     : of each path between two updates, from its start in the target. With few of them trading seems too
+                    expensive, since its benefit comes after the last one.
+    learning_rate : of Adam at the start; it falls linearly to zero.
+    hidden        : units of each of two tanh layers.
+    Raises        : ConfigError for a number out of range.
     """
 
     worlds: int = 256
@@ -152,11 +167,13 @@ class GradientSettings:
 
 @dataclass(frozen=True)
 class CrossEntropySettings:
-    """The cross-entropy method: it needs no gradient, and draws a few parameters until the best of them agree.
+    """Settings of the cross-entropy method: a few parameters are drawn until the best candidates agree.
 
-    population : candidates of a generation.  elite : those whose mean and spread the next is drawn from.
-    worlds, decisions : that each candidate is played in, the same for all, from the opening in the target on; where
-    decisions are few, never to trade is best.
+    population : candidates of a generation.
+    elite      : best candidates, whose mean and spread the next generation is drawn from.
+    worlds     : number of paths of each candidate, the same for all.
+    decisions  : of each path, from its start in the target. With few of them never to trade is best.
+    Raises     : ConfigError for a number out of range.
     """
 
     population: int = 24
@@ -181,7 +198,7 @@ class CrossEntropySettings:
 
 
 def check_counts(settings: Any, *names: str, least: int = 1) -> None:
-    """Keep these settings as plain whole numbers. Raises ConfigError for what is none, or less than `least`."""
+    """Store these settings as plain integers. Raises ConfigError for one that is not whole, or is less than `least`."""
     for name in names:
         value = getattr(settings, name)
         if not is_whole(value) or value < least:
@@ -190,8 +207,15 @@ def check_counts(settings: Any, *names: str, least: int = 1) -> None:
 
 
 def check_within(settings: Any, name: str, low: float, high: float) -> None:
-    """Keep a setting as a plain number. Raises ConfigError for what is none, or not above `low` and at most `high`."""
+    """Store a setting as a plain float.
+
+    settings : record that holds it.
+    name     : of the setting.
+    low      : bound that it must exceed.
+    high     : bound that it may reach.
+    Raises   : ConfigError for what is no finite number in (low, high].
+    """
     value = getattr(settings, name)
     if not is_number(value) or not low < value <= high:
-        refuse(f"{name} of {type(settings).__name__} is", value, f"it is more than {low:g} and at most {high:g}.")
+        refuse(f"{name} of {type(settings).__name__} is", value, f"give a number above {low:g} and at most {high:g}.")
     object.__setattr__(settings, name, float(value))

@@ -1,4 +1,4 @@
-"""One torch thread, and generators that come back as they were: what makes training repeat to the bit."""
+"""One torch thread, and random generators that are restored afterwards: what makes training repeat to the bit."""
 
 import random
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ BUSY = RLock()  # held while someone learns: what he draws from, all threads of 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread, and no checks of distributions; what was set before, and every generator, comes back after.
+    """Use one torch thread and no checks of distributions; afterwards restore these settings and every generator.
 
-    Raises : ConfigError while another thread of this process is within: each would take the other's numbers.
+    Raises : ConfigError while another thread of this process trains: both would draw from the same generators.
     """
     if not BUSY.acquire(blocking=False):
         raise ConfigError(
-            "another thread of this process learns already, and both would draw from the same generators: use "
+            "another thread of this process is training, and both would draw from the same random generators: use "
             "processes, or workers of one thread each."
         )
     try:

@@ -1,4 +1,4 @@
-"""One network for every portfolio: the rule that plays it, what it sees, what it was trained on and how."""
+"""The universal rebalancer: one network for every portfolio, its rule, its features, and its training."""
 
 from research.learning.universal.rule import Universal
 

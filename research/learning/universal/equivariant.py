@@ -1,13 +1,13 @@
-"""What the universal rebalancer sees of any portfolio, and its network, compiled: the same for every number of lines.
+"""The features of any portfolio and the network of the universal rebalancer, compiled: for any number of assets.
 
-Everything seen is a ratio: neither the units of money, time and risk nor the order of the lines change what is
-answered. A line is seen by itself, through two layers; the mean and the greatest of what all lines come to are seen by
-each line again (Zaheer et al. (2017), Deep Sets, section 2.2), and the answer is how wide its box should be.
+All features are ratios: neither the units of money, time and risk nor the order of the assets change the result. Each
+    asset passes through two layers by itself; mean and maximum over all assets are then fed back to each of them
+    (Zaheer et al. (2017), Deep Sets, section 2.2). The output is the width of the asset's box.
 
-Gaps are measured in closed-form half-widths h. A line alone is known by u, the standard deviation of its gap's drift
-from one decision to the next over h. Of other lines it matters how they tilt the slope of the tracking error,
-(S d)_i / (S_ii h_i), which is d_i / h_i where lines are uncorrelated: with cash as the counterpart of every trade less
-nothing, without cash less its mean, since what one line sells another buys.
+Gaps are measured in closed-form half-widths h. An asset by itself is described by u, the standard deviation of its
+gap's drift between two decisions over h. The other assets matter by the slope of the tracking error, (S d)_i / (S_ii
+h_i), which is d_i / h_i for uncorrelated assets. With cash in the target nothing is subtracted; without cash the mean
+slope is, since what one asset sells another buys.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.learning.network import layer, squash
-from research.learning.state import FARTHEST, NO_CASH, Standard
-from research.market.market import Array, frozen
+from research.learning.state import FARTHEST, NO_CASH, FeatureScaling
 
 MOVING = (  # what changes from close to close
     "drift",  # half-widths, without its sign
@@ -43,11 +43,12 @@ TINY = 1e-20  # what is below it is zero, as far as logarithms see
 
 
 class Lines(NamedTuple):
-    """A portfolio as the network sees it, before anything drifts; a batch of W portfolios has W in front of each shape.
+    """The features of a portfolio that do not drift; a batch of W portfolios has W in front of each shape.
 
-    target, half_width : (n,) fraction of NAV.  covariance : (n, n), in any unit of time.
-    counter : (n,) by which the mean slope is taken where the target holds no cash, zeros where it holds some.
-    standing : (n, len(STANDING)).
+    target, half_width : (n,) fraction of NAV.
+    covariance : (n, n), in any unit of time.
+    counter : (n,) weights of the mean slope where the target holds no cash, else zeros.
+    standing : (n, len(STANDING)) constant features.
     """
 
     target: Array
@@ -58,7 +59,10 @@ class Lines(NamedTuple):
 
 
 class Equivariant(NamedTuple):
-    """Weights (inputs, units) and biases (units,): two layers a line, one over line and pools, the answer."""
+    """The network's weights (inputs, units) and biases (units,).
+
+    Two layers an asset, one over asset and pools, the output.
+    """
 
     weight_0: Array
     bias_0: Array
@@ -73,10 +77,13 @@ class Equivariant(NamedTuple):
 
 
 def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, interval: Array | float) -> Lines:
-    """A portfolio, or W of them, as the network sees them.
+    """The features that do not drift of one portfolio, or of W.
 
-    target, half_width, cost : (..., n), widths and costs above zero.  covariance : (..., n, n) a year, of lines with
-    risk.  interval : (...) years between two decisions.
+    target     : (..., n) fraction of NAV.
+    half_width : (..., n) closed-form half-widths above zero, fraction of NAV.
+    covariance : (..., n, n) a year, of assets with risk.
+    cost       : (..., n) a side, above zero, fraction of the notional.
+    interval   : (...) years between two decisions.
     """
     n = target.shape[-1]
     variance = np.diagonal(covariance, axis1=-2, axis2=-1)
@@ -111,13 +118,13 @@ def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, i
 
 
 def _log(ratio: Array, least: float, most: float) -> Array:
-    """The logarithm within bounds that hold all that was trained on."""
+    """The logarithm of the ratio, clipped to the range of the training."""
     return np.log(np.clip(ratio, least, most))
 
 
 @compiled
 def see(lines: Lines, weights: Array, out: Array) -> None:
-    """Write what is seen of the weights (n,) into out (n, features): what moves, then what stands."""
+    """Write the features of weights (n,), fraction of NAV, into out (n, features). The moving features come first."""
     n = len(weights)
     squared = scale = price = 0.0
     for i in range(n):
@@ -141,8 +148,14 @@ def see(lines: Lines, weights: Array, out: Array) -> None:
 
 
 @compiled
-def forward(net: Equivariant, standard: Standard, seen: Array, out: Array) -> None:
-    """Write the actions out (n,) of what is seen (n, features), standardised here: log to base 8 of multiples of h."""
+def forward(net: Equivariant, standard: FeatureScaling, seen: Array, out: Array) -> None:
+    """Write the actions of one portfolio: the logarithm to base 8 of the multiple of each closed-form half-width.
+
+    net      : the network.
+    standard : how features are scaled.
+    seen     : (n, features) before scaling.
+    out      : (n,) actions in [-1, 1].
+    """
     n = len(seen)
     inputs, hidden = np.empty(seen.shape[1]), np.empty(len(net.bias_0))
     own, joint = np.empty((n, len(net.bias_1))), np.empty(len(net.bias_2))
@@ -170,8 +183,15 @@ def forward(net: Equivariant, standard: Standard, seen: Array, out: Array) -> No
 
 
 @compiled
-def answers(net: Equivariant, standard: Standard, lines: Lines, weights: Array, out: Array) -> None:
-    """Write the actions out (W, n) of W portfolios of the same lines with weights (W, n)."""
+def answers(net: Equivariant, standard: FeatureScaling, lines: Lines, weights: Array, out: Array) -> None:
+    """Write the actions for W states of one portfolio.
+
+    net      : the network.
+    standard : how features are scaled.
+    lines    : the portfolio.
+    weights  : (W, n) fraction of NAV.
+    out      : (W, n) actions in [-1, 1].
+    """
     seen = np.empty((weights.shape[1], len(MOVING) + lines.standing.shape[1]))
     for w in range(len(weights)):
         see(lines, weights[w], seen)
@@ -179,5 +199,8 @@ def answers(net: Equivariant, standard: Standard, lines: Lines, weights: Array, 
 
 
 def arrays_of(values: Mapping[str, Array]) -> Equivariant:
-    """A network of these arrays by name, made read-only. Raises KeyError for one that is missing."""
+    """A network of these arrays by name, (inputs, units) or (units,), dimensionless, made read-only.
+
+    Raises : KeyError for one that is missing.
+    """
     return Equivariant(*(frozen(values[name]) for name in Equivariant._fields))

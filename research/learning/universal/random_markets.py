@@ -1,6 +1,6 @@
-"""Markets drawn at random, for a rebalancer to learn all of them: targets, correlations, volatilities, costs, prices.
+"""Random markets for the training of the universal rebalancer: targets, correlations, volatilities, costs, prices.
 
-A step is a decision. Only ratios matter to the optimum, so they are what is drawn: u, the drift of a gap between two
+A step is a decision. Only ratios matter to the optimum, so these are drawn: u, the drift of a gap between two
 decisions over its closed-form half-width, and that half-width over the target. Volatilities and g follow from them.
 """
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.arrays import Array
 from research.learning.universal.equivariant import Lines, lines_of
-from research.market.market import Array
 from research.risk.covariances import taken_apart
 from research.rules.no_trade_region import half_widths, relative_variance
 
@@ -26,10 +26,13 @@ FARTHEST_OPENING = 1.5  # half-widths
 
 
 class RandomMarkets(NamedTuple):
-    """W worlds of n lines and D decisions, a step each.
+    """W paths of n assets and D decisions, with one step each.
 
-    lines : as the network sees them.  cost : (W, n) a side.  g : (W,).
-    opening : (W, n) weights.  returns : (W, D, n) simple.
+    lines   : the portfolios as the network sees them.
+    cost    : (W, n) a side, fraction of the notional.
+    g       : (W,) tracking penalty.
+    opening : (W, n) weights at the start, fraction of NAV.
+    returns : (W, D, n) simple returns, fraction.
     """
 
     lines: Lines
@@ -40,7 +43,14 @@ class RandomMarkets(NamedTuple):
 
 
 def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: float) -> RandomMarkets:
-    """Worlds of n lines whose mean u is near `drift`."""
+    """Draw random markets.
+
+    rng       : generator that is drawn from.
+    n         : number of assets.
+    worlds    : number of paths, W.
+    decisions : of each path, D.
+    drift     : about the geometric mean of u in a path.
+    """
     target = _targets(rng, n, worlds)
     correlation, shape = _correlations(rng, n, worlds), _spread(rng, 1.2, (worlds, n))
     alike = correlation * shape[:, :, None] * shape[:, None, :]
@@ -68,7 +78,10 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
 
 
 def _targets(rng: np.random.Generator, n: int, worlds: int) -> Array:
-    """(W, n) fractions of NAV, equal to very unequal; a share of worlds holds no cash, but a single line has some."""
+    """(W, n) fraction of NAV, from equal to very unequal.
+
+    Some portfolios hold no cash, but one of a single asset does.
+    """
     even = _log_uniform(rng, 0.7, 30.0, (worlds, 1))
     parts = rng.gamma(np.broadcast_to(even, (worlds, n))) + 1e-12
     parts = np.maximum(parts / parts.sum(axis=1, keepdims=True), LEAST_TARGET / n)
@@ -80,7 +93,7 @@ def _targets(rng: np.random.Generator, n: int, worlds: int) -> Array:
 
 
 def _correlations(rng: np.random.Generator, n: int, worlds: int) -> Array:
-    """(W, n, n) of one common factor and two more, from none at all to nearly one; in a share of worlds some hedge."""
+    """(W, n, n) from one common factor and two others, from none to almost one; some assets hedge others."""
     common = rng.uniform(0.0, 2.5, (worlds, 1)) * np.abs(rng.normal(1.0, 0.3, (worlds, n)))
     hedges = (rng.random((worlds, 1)) < NEGATIVE_SHARE) & (rng.random((worlds, n)) < 0.4)
     others = rng.uniform(0.0, 1.0, (worlds, 1, 1)) * rng.standard_normal((worlds, n, 2))
@@ -92,7 +105,7 @@ def _correlations(rng: np.random.Generator, n: int, worlds: int) -> Array:
 
 
 def _opening(rng: np.random.Generator, lines: Lines, shock: Array, u: Array) -> Array:
-    """(W, n) weights after the target was left alone for a time, up to as long as a line takes to cross its box."""
+    """(W, n) weights after drifting for a random time, at most as long as an asset takes to cross its box."""
     moved = lines.target * np.exp(shock * (np.sqrt(rng.random(len(u))) / u)[:, None])
     cash = 1.0 - lines.target.sum(axis=1)
     gap = moved / (moved.sum(axis=1) + cash)[:, None] - lines.target
@@ -107,7 +120,7 @@ def _log_uniform(rng: np.random.Generator, least: float, most: float, shape: tup
 
 
 def _spread(rng: np.random.Generator, most: float, shape: tuple[int, ...]) -> Array:
-    """Multiples of one, as wide apart as each world draws: up to e^most either way."""
+    """Log-uniform multiples of one; each path draws its own range, at most e^most either way."""
     wide = rng.uniform(0.0, most, (shape[0], *[1] * (len(shape) - 1)))
     drawn: Array = np.exp(rng.uniform(-1.0, 1.0, shape) * wide)
     return drawn

@@ -1,7 +1,7 @@
-"""The universal rebalancer: near-optimal boxes for any portfolio at once, from one network that was trained for all.
+"""The universal rebalancer: near-optimal boxes for any portfolio from one network that is trained once.
 
-It is given a portfolio's target, covariance, costs and g, and was trained on none: random markets are all it saw
-(`training`), so that there is no date before which it may not decide.
+It receives a portfolio's target, covariance, costs and g, and was trained on random markets only (`training`): there
+is no date before which it may not decide.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,13 @@ import numpy as np
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation
 from research.arguments import check_positive, floats, refuse
+from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
-from research.learning.sealed import read_sealed
-from research.learning.state import REACH, Standard
+from research.learning.checksummed import read_checksummed
+from research.learning.state import REACH, FeatureScaling
 from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
 from research.market.calendars import check_schedule, scheduled
-from research.market.market import Array, Mask, Past, frozen
+from research.market.market import Past
 from research.market.tables import DATA
 from research.risk.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest
@@ -33,25 +34,29 @@ from research.rules.standard_rule import Square, check_allocation, check_window,
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
-MEND = "Restore the folder from the repository, or make it again with `rebalance train universal`."
+FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
 SMALLEST = 1e-9  # of NAV: a closed-form half-width below it is none
 
 
 class Trained(NamedTuple):
-    """The network, what its features are standardised by, and the card that says how it was trained."""
+    """The network, the scaling of its features, and its model card."""
 
     net: Equivariant
-    standard: Standard
+    standard: FeatureScaling
     card: Mapping[str, Any]
 
     def widths(self, target: Array, weights: Array, covariance: Array, cost: Array, g: float, interval: float) -> Array:
-        """(n,) half-widths of the lines' boxes, fraction of NAV.
+        """(n,) half-widths of the assets' boxes, fraction of NAV.
 
-        target, weights : (n,) fraction of NAV.  covariance : (n, n) a year, zeros for a line of which nothing is known.
-        cost : (n,) a side, fraction of the notional.  g : price of squared tracking.  interval : years between
-        decisions.
-        Zero where trading is free or nothing drifts; a line without variance or target has the narrowest of the others.
+        Zero where trading is free or nothing drifts; an asset without variance or target has the narrowest of the
+        others.
+        target     : (n,) fraction of NAV.
+        weights    : (n,) fraction of NAV.
+        covariance : (n, n) a year, zeros for an asset of unknown risk.
+        cost       : (n,) a side, fraction of the notional.
+        g          : tracking penalty.
+        interval   : years between two decisions.
         """
         held, closed, seen, lines = _seen(target, covariance, cost, g, interval)
         widths = closed[None]
@@ -64,9 +69,11 @@ class Trained(NamedTuple):
 
 
 class Met(NamedTuple):
-    """What a portfolio is like, as training draws its markets: the first two are geometric means of its lines.
+    """The properties of a portfolio by which training draws its markets.
 
-    drift : of a gap between decisions, over the half-width.  width : half-width over target.  lines : their number.
+    drift : of a gap between decisions over the half-width, geometric mean over assets.
+    width : half-width over target, geometric mean over assets.
+    lines : number of assets.
     """
 
     drift: float
@@ -77,8 +84,10 @@ class Met(NamedTuple):
 def _seen(
     target: Array, covariance: Array, cost: Array, g: float, interval: float
 ) -> tuple[Mask, Array, Mask, Lines | None]:
-    """What the network is asked: (n,) which lines are held and of known risk, (n,) closed-form half-widths, (n,) which
-    of the lines it is asked for, and how it sees them, if any.
+    """The input of the network.
+
+    Returns : (n,) assets that are held and of known risk; (n,) closed-form half-widths, fraction of NAV; (n,) assets
+              given to the network; and the portfolio of these, or None.
     """
     held, widths = (np.diag(covariance) > 0.0) & (target != 0.0), np.zeros(len(target))
     known = covariance[np.ix_(held, held)]
@@ -92,13 +101,14 @@ def _seen(
 
 @dataclass(frozen=True)
 class Universal(RuleTraits):
-    """A box round each line's target, as wide as the universal rebalancer has it for the weights of the day.
+    """Bands round each target weight, as wide as the universal network has them for the weights of the day.
 
-    allocation : what to hold.  g : price of squared tracking.
-    schedule   : when it decides, as `Calendar` has it; the boxes are made for as long as that is.
-    returns, periods_per_year, covariance : what it knows of risk, as `NoTradeRegion` has it.
-    Costs are each line's commission and half-spread on the day. Of a line without its whole window nothing is known: it
-    has the narrowest box of the others. Cash trades for nothing, and takes what the lines' boxes leave.
+    Costs are each asset's commission and half-spread on the day. An asset without a full window has the narrowest box
+    of the others. Trading cash is free; its box takes what the assets' boxes leave.
+    allocation : what to hold.
+    g          : tracking penalty.
+    schedule   : when it decides, as in `Calendar`; boxes are made for that interval.
+    returns, periods_per_year, covariance : of its risk estimate, as in `NoTradeRegion`.
     Raises     : ConfigError for a setting out of range.
     """
 
@@ -125,7 +135,7 @@ class Universal(RuleTraits):
 
     @property
     def window(self) -> int:
-        """Returns that its covariance is of; 0 where that is known."""
+        """Number of returns in its covariance; 0 where the covariance is given."""
         return self.returns if self.covariance is None else 0
 
     @property
@@ -145,13 +155,13 @@ class Universal(RuleTraits):
 
     @property
     def interval(self) -> float:
-        """Years from one decision to the next."""
+        """Years between two decisions."""
         if isinstance(self.schedule, int):
             return self.schedule / self.periods_per_year
         return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def decide(self, view: View) -> Hold | Trade:
-        """Trade to the edge of the box when a line is outside it."""
+        """Trade to the edge of the boxes when an asset is outside its own; else hold."""
         past, target = view.past, view.target
         if not (view.unfinished or scheduled(past.days[-1:], self.schedule, past.calendar)[0]):
             return Hold(Why("learned"))
@@ -167,7 +177,7 @@ class Universal(RuleTraits):
         return decide_in(rows | {"cash": cash}, view, "learned", fraction=1.0)
 
     def met(self, view: View) -> Met | None:
-        """What the portfolio of a close is like; None where nothing is asked of the network."""
+        """The properties of the portfolio at a close; None where the network is not used."""
         covariance = self._known(view.past)
         if covariance is None:
             return None
@@ -178,7 +188,7 @@ class Universal(RuleTraits):
         return Met(drift, width, len(lines.target))
 
     def _known(self, past: Past) -> Array | None:
-        """(n, n) the covariance a year in force; None before the first. Raises ConfigError for one of other lines."""
+        """(n, n) covariance a year in force, or None before the first. Raises ConfigError for one of another size."""
         if self.covariance is None:
             found = covariance_now(past, self.returns, self.periods_per_year)
             return None if found is None else found[0]
@@ -186,20 +196,23 @@ class Universal(RuleTraits):
             refuse(
                 f"covariance of Universal is for {len(self.covariance)} lines, and the market has",
                 len(past.assets),
-                "give one row and column a line.",
+                "give one row and one column for each line.",
             )
         return np.array(self.covariance)
 
 
 @cache
 def trained() -> Trained:
-    """The network that comes with the workbench."""
+    """The network that is shipped with the workbench."""
     return load(FOLDER)
 
 
 def load(folder: str | Path) -> Trained:
-    """The network in `folder`. Raises DataError when it is missing, of another version, or not as it was written."""
-    card, arrays = read_sealed(Path(folder), MEND, FORMAT)
+    """The network in `folder`.
+
+    Raises : DataError for a file that is missing, damaged, or of another format.
+    """
+    card, arrays = read_checksummed(Path(folder), FIX, FORMAT)
     seen, units = len(MOVING) + len(STANDING), int(card["settings"]["hidden"])
     square, row = (units, units), (units,)
     own = ((seen, units), row, square, row, square, square, square, row, (units, 1), (1,))
@@ -208,16 +221,16 @@ def load(folder: str | Path) -> Trained:
         found = arrays.get(name)
         if found is None or found.shape != shape or not np.isfinite(found).all():
             what = None if found is None else found.shape
-            raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {MEND}")
-    standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
+            raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {FIX}")
+    standard = FeatureScaling(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
     return Trained(arrays_of(arrays), standard, card)
 
 
 def _checked(covariance: Any) -> Square:
-    """A covariance as it is kept. Raises ConfigError."""
+    """A covariance as a tuple of rows. Raises ConfigError unless it is square, finite and positive semidefinite."""
     name = "covariance of Universal"
     square = floats(f"{name} is", covariance, "give a number for each two lines, a year.")
     if square.ndim != 2 or square.shape[0] != square.shape[1] or not np.isfinite(square).all():
-        refuse(f"{name} is", covariance, "give as many rows as columns, a line each, of finite numbers.")
+        refuse(f"{name} is", covariance, "give finite numbers, with one row and one column for each line.")
     taken_apart(square, name)
     return tuple(tuple(map(float, row)) for row in square)

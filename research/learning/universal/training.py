@@ -1,9 +1,11 @@
-"""The universal rebalancer is trained once, by the gradient of what it loses in random markets. torch is imported here.
+"""The training of the universal rebalancer by the gradient of its loss in random markets. torch is imported here.
 
-Each update plays worlds of one number of lines from random openings, in torch, and follows the gradient of cost and
-tracking, over what the closed form expects of each world. What a gap at the end will still cost counts too, as the
-closed form has it: a line that is watched without end loses c h (3/4 y^2 - 1/8 y^4) more for having drifted y h from
-its target (the solution of a^2 V''/2 + g S x^2/2 = l with V'(0) = 0, V'(h) = c, h as `no_trade_region` has it).
+Each update plays, in torch, paths of one number of assets from random starts. It follows the gradient of cost and
+tracking penalty, divided by the closed form's expected loss of each path. The loss includes the future cost of the
+gaps
+at the end, by the closed form: an asset that is monitored forever loses c h (3/4 y^2 - 1/8 y^4) more for having
+    drifted y h from its target (the solution of a^2 V''/2 + g S x^2/2 = l with V'(0) = 0, V'(h) = c, h as in
+    `no_trade_region`).
 """
 
 from collections.abc import Callable, Iterable
@@ -15,13 +17,13 @@ from torch import Tensor
 
 from research.accounting import Costs
 from research.accounting.tariff import Tariff
+from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
 from research.learning.learners.threads import one_thread
-from research.learning.state import FARTHEST, Standard
+from research.learning.state import FARTHEST, FeatureScaling
 from research.learning.torch_worlds import TINY, Days, TorchWorlds, boxes_of
 from research.learning.universal.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
 from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
-from research.market.market import Array, frozen
 
 HIDDEN = 32  # units of each layer
 LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient
@@ -31,10 +33,10 @@ LEARNS, GAUGES = 11, 12  # streams of random markets, each apart from the others
 GAUGED = 24  # batches that features are standardised by
 
 
-class Apprentice(torch.nn.Module):
-    """The network while it learns; it begins at action zero, the closed form."""
+class TrainableNetwork(torch.nn.Module):
+    """The network during training; at the start its action is zero, the closed form."""
 
-    def __init__(self, standard: Standard) -> None:
+    def __init__(self, standard: FeatureScaling) -> None:
         super().__init__()
         self.layer_0 = torch.nn.Linear(len(MOVING) + len(STANDING), HIDDEN)
         self.layer_1 = torch.nn.Linear(HIDDEN, HIDDEN)
@@ -46,7 +48,7 @@ class Apprentice(torch.nn.Module):
         self.standard = tuple(torch.from_numpy(np.array(x)) for x in standard)
 
     def forward(self, seen: Tensor) -> Tensor:
-        """(W, n) actions of what is seen (W, n, features), as `equivariant.forward` has them."""
+        """(W, n) actions of features (W, n, features), as in `equivariant.forward`."""
         mean, deviation = self.standard
         inputs = ((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
         lines = torch.tanh(self.layer_1(torch.tanh(self.layer_0(inputs))))
@@ -55,7 +57,7 @@ class Apprentice(torch.nn.Module):
         return action
 
     def arrays(self) -> Equivariant:
-        """The network as it is played."""
+        """The network as a saved policy uses it."""
         weights = {
             "weight_0": self.layer_0.weight.T, "bias_0": self.layer_0.bias,
             "weight_1": self.layer_1.weight.T, "bias_1": self.layer_1.bias,
@@ -65,39 +67,46 @@ class Apprentice(torch.nn.Module):
         return arrays_of({name: np.ascontiguousarray(value.detach().numpy()) for name, value in weights.items()})
 
 
-class Progress(NamedTuple):
-    """A training under way, after so many updates: all that the rest of it depends on.
+class TrainingState(NamedTuple):
+    """The state of a training after `done` updates: all that the rest of it depends on.
 
-    standard : what features are standardised by.  weights : the network's parameters by name; mean and square, what
-    Adam remembers of the gradient of each.  curve : the loss of each update, over what the closed form expects.
+    standard : how features are scaled.
+    weights  : the network's parameters by name.
+    mean, square : Adam's moments of the gradient of each parameter.
+    curve    : (done,) loss of each update over the closed form's expected loss.
     """
 
     seed: int
     updates: int
     done: int
-    standard: Standard
+    standard: FeatureScaling
     weights: dict[str, Array]
     mean: dict[str, Array]
     square: dict[str, Array]
     curve: Array
 
 
-def begin(seed: int, updates: int) -> Progress:
-    """A training of so many updates before the first of them."""
+def begin(seed: int, updates: int) -> TrainingState:
+    """The state of a training of `updates` updates before the first of them."""
     with one_thread():
         torch.manual_seed(seed)
         standard = _gauged(seed)
-        weights = _copied(Apprentice(standard).named_parameters())
+        weights = _copied(TrainableNetwork(standard).named_parameters())
     nothing = {name: np.zeros_like(value) for name, value in weights.items()}
-    return Progress(seed, updates, 0, standard, weights, nothing, nothing, np.empty(0))
+    return TrainingState(seed, updates, 0, standard, weights, nothing, nothing, np.empty(0))
 
 
-def advance(progress: Progress, updates: int, report: Callable[[int], object]) -> Progress:
-    """So many updates more, or to the end; in one thread, so that the same training gives the same bits."""
+def advance(progress: TrainingState, updates: int, report: Callable[[int], object]) -> TrainingState:
+    """The state after more updates, at most to the end; in one thread, so that the same training gives the same bits.
+
+    progress : the state before.
+    updates  : to make.
+    report   : receives the number of updates done.
+    """
     seed, whole, done = progress.seed, progress.updates, progress.done
     until = min(done + updates, whole)
     with one_thread():
-        net = Apprentice(progress.standard)
+        net = TrainableNetwork(progress.standard)
         net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
         descent = torch.optim.Adam(net.parameters())
         if done:
@@ -116,18 +125,18 @@ def advance(progress: Progress, updates: int, report: Callable[[int], object]) -
         state = {name: descent.state[value] for name, value in net.named_parameters()}
         mean, square = (_copied((name, s[key]) for name, s in state.items()) for key in ("exp_avg", "exp_avg_sq"))
         weights, curve = _copied(net.named_parameters()), np.append(progress.curve, losses)
-    return Progress(seed, whole, until, progress.standard, weights, mean, square, curve)
+    return TrainingState(seed, whole, until, progress.standard, weights, mean, square, curve)
 
 
-def network_of(progress: Progress) -> Equivariant:
-    """The network as it is played."""
-    net = Apprentice(progress.standard)
+def network_of(progress: TrainingState) -> Equivariant:
+    """The network as a saved policy uses it."""
+    net = TrainableNetwork(progress.standard)
     net.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in progress.weights.items()})
     return net.arrays()
 
 
-def _memory(descent: torch.optim.Adam, net: Apprentice, progress: Progress) -> dict[str, Any]:
-    """What Adam remembers, as it reads it."""
+def _memory(descent: torch.optim.Adam, net: TrainableNetwork, progress: TrainingState) -> dict[str, Any]:
+    """The state of Adam in its own format."""
     whole = descent.state_dict()
     whole["state"] = {
         k: {
@@ -140,13 +149,13 @@ def _memory(descent: torch.optim.Adam, net: Apprentice, progress: Progress) -> d
     return whole
 
 
-def _gauged(seed: int) -> Standard:
-    """Mean and deviation of each feature at random openings."""
+def _gauged(seed: int) -> FeatureScaling:
+    """Mean and standard deviation of each feature at random starts."""
     drawn = (batch([GAUGES, seed, k]) for k in range(GAUGED))
     seen = [see(one, torch.from_numpy(one.markets.opening)).flatten(0, 1).numpy() for one in drawn]
     mean = np.mean([x.mean(axis=0) for x in seen], axis=0)
     deviation = np.sqrt(np.mean([((x - mean) ** 2).mean(axis=0) for x in seen], axis=0))
-    return Standard(frozen(mean), frozen(deviation))
+    return FeatureScaling(frozen(mean), frozen(deviation))
 
 
 def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
@@ -154,7 +163,7 @@ def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
 
 
 class Batch(NamedTuple):
-    """Worlds of one update as torch plays them: `Lines` as tensors, and what each world is expected to lose a step."""
+    """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss a step of each path."""
 
     markets: RandomMarkets
     target: Tensor
@@ -166,7 +175,7 @@ class Batch(NamedTuple):
 
 
 def batch(seed: list[int]) -> Batch:
-    """Random worlds; the same seed gives the same bits."""
+    """Random paths; the same seed gives the same bits."""
     rng = np.random.default_rng(seed)
     n, drift = int(rng.choice(LINES)), float(np.exp(rng.uniform(*np.log(DRIFT))))
     decisions = int(np.clip(CROSSINGS / drift**2, SHORTEST, LONGEST))
@@ -174,7 +183,7 @@ def batch(seed: list[int]) -> Batch:
 
 
 def batch_of(markets: RandomMarkets) -> Batch:
-    """These worlds, for torch."""
+    """These paths as tensors."""
     lines = [torch.from_numpy(x) for x in markets.lines]
     variance = torch.diagonal(lines[2], dim1=1, dim2=2)
     together = torch.exp(lines[4][:, 0, STANDING.index("drifts together")])
@@ -183,7 +192,7 @@ def batch_of(markets: RandomMarkets) -> Batch:
 
 
 def see(one: Batch, weights: Tensor) -> Tensor:
-    """(W, n, features) what is seen, as `equivariant.see` has it."""
+    """(W, n, features) features of weights (W, n), fraction of NAV, as in `equivariant.see`."""
     gap, variance = weights - one.target, torch.diagonal(one.covariance, dim1=1, dim2=2)
     toward = torch.einsum("wij,wj->wi", one.covariance, gap)
     price = (one.counter * toward).sum(dim=1, keepdim=True)
@@ -195,8 +204,8 @@ def see(one: Batch, weights: Tensor) -> Tensor:
     return torch.cat([moving, one.standing], dim=2)
 
 
-def loss(net: Apprentice, one: Batch) -> Tensor:
-    """What the worlds lose a decision, over what the closed form expects of each; with its gradient."""
+def loss(net: TrainableNetwork, one: Batch) -> Tensor:
+    """The mean loss a decision over the closed form's expected loss, a scalar of shape (), with its gradient."""
     markets = one.markets
     worlds = TorchWorlds(
         Holdings(torch.from_numpy(markets.opening), torch.from_numpy(1.0 - markets.opening.sum(axis=1))),
@@ -216,13 +225,13 @@ def _days(markets: RandomMarkets) -> Days:
 
 
 def _tariff(cost: Array) -> Tariff:
-    """Costs (W, n) of each world: a commission, and nothing else."""
+    """Costs (W, n) of each path: a commission and no other cost."""
     plain = Costs.bps(cost.shape[1]).tariff()
     return plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost)
 
 
 def _still_to_pay(one: Batch, weights: Tensor) -> Tensor:
-    """(W,) what the gaps will still cost, fraction of NAV: each line by itself, or all together where that is less."""
+    """(W,) future cost of the gaps, fraction of NAV: of each asset by itself, or of all together where that is less."""
     gap, cost = weights - one.target, torch.from_numpy(one.markets.cost)
     inside = torch.minimum(torch.maximum(gap, -one.half), one.half)
     y, variance = inside / one.half, torch.diagonal(one.covariance, dim1=1, dim2=2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, beside, mean_exposure
+from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table, mean_exposure
 from backtests.engine import backtest
 from research.accounting import Costs
 from research.allocation import ConstantExposure, FixedWeights, VolatilityTarget
@@ -37,7 +37,7 @@ def test_both_benchmarks_hold_as_much_as_the_policy(market: Market) -> None:
     policy = Calendar(VolatilityTarget(HELD, 0.06, lookback=30), "week")
     own = backtest(market, policy, Costs.bps(3, commission=5), start=start, name="learner")
     others = benchmarks(own, HELD)
-    table = beside(own, others)
+    table = exposure_table(own, others)
     assert list(table.index) == ["learner", CONSTANT, VOLATILITY]
     assert table["exposure"].to_numpy() == pytest.approx(mean_exposure(own), abs=1e-4)
     assert 0.2 < mean_exposure(own) < 0.8

@@ -41,7 +41,7 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
     assert found.pop("nav") == pytest.approx(played.ledger.nav[-1] / nav, rel=1e-14)
     assert found.pop("max_drawdown") == pytest.approx(expected.drawdown.depth, rel=1e-11)
     for name, value in found.items():
-        assert value == pytest.approx(getattr(expected, name), rel=1e-11, abs=1e-14), name
+        assert value == pytest.approx(expected[name], rel=1e-11, abs=1e-14), name
 
 
 def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
@@ -55,7 +55,7 @@ def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
     expected = score(played, yardstick)
     assert not played.plain
     for name in ("growth", "volatility", "sharpe", "tracking_error", "J", "turnover", "cost", "trades", "opening_cost"):
-        assert found[name] == pytest.approx(getattr(expected, name), rel=1e-10), name
+        assert found[name] == pytest.approx(expected[name], rel=1e-10), name
 
 
 def test_path_by_hand() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from backtests.commands.report import fits
-from backtests.comparison.comparison import compare, fit, measure_by, play, training_days
+from backtests.comparison.candidates import backtest_candidate, benchmark_of, fit, training_days
+from backtests.comparison.comparison import compare
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.scores import losses
+from backtests.evaluation.benchmark import losses
 from backtests.pages.tearsheet import sheet_numbers
 from backtests.runs.folder import Run
 from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold
@@ -98,7 +99,7 @@ def test_a_file_is_played_as_in_python_to_the_bit(load: Load, market: Market, ca
     portfolio = load(keys)
     given = {"costs": costs_of(market)} | python(market)
     asked = backtest(market, EDGE, start=START, nav=1e6, **given)
-    got = play(portfolio, portfolio.policies["band"], "band")
+    got = backtest_candidate(portfolio, portfolio.policies["band"], "band")
     assert same(got, asked)
     assert not same(got, backtest(market, EDGE, costs_of(market), start=START, nav=1e6))  # the key makes a difference
     swept = sweep(portfolio, Axes(rules=(Choices(threshold, band=0.02, to=1.0),)), progress=False)
@@ -130,7 +131,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
 ) -> None:
     portfolio = load(keys)
     before, spec = training_days(portfolio), portfolio.policies["tuned"]
-    costs, yardstick = portfolio.costs.until(len(before.dates)), measure_by(portfolio, before)
+    costs, yardstick = portfolio.costs.until(len(before.dates)), benchmark_of(portfolio, before)
     listed = int(before.listed[:, int("costs.bonds.impact" in keys)].argmax())
     assert costs.known_from(before) == listed + session
     played = backtest(
@@ -181,9 +182,9 @@ def test_a_trade_list_says_what_it_does_not_count(load: Load) -> None:
     assert listed.orders.equals(plain.orders)
     assert plain.facts["left_out"] == ""
     assert "Not counted" not in repr(plain)
-    assert listed.facts["left_out"] == "tax on gains, money that comes and goes"
+    assert listed.facts["left_out"] == "tax on gains, cash flows"
     for shown in (repr(listed), listed.html()):
-        assert "Not counted: tax on gains, money that comes and goes." in shown
+        assert "Not counted: tax on gains, cash flows." in shown
 
 
 def test_a_trade_list_charges_the_spread_and_impact_of_its_day(load: Load) -> None:

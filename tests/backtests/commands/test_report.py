@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports")
     done = rebalance("report", FILE, *QUICK, "--reports", folder)
     assert done.returncode == 0, done.stderr
+    folder.with_name("stderr.txt").write_text(done.stderr)
     return folder
 
 
@@ -45,6 +47,13 @@ def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None
     assert not [p.name for p in run.iterdir() if p.name.startswith(".")]
     assert set(SHOWN) <= {p.name for p in run.iterdir()}
     assert run.name.startswith("global_multi_asset-2022-12-29-")
+
+
+def test_a_report_into_a_log_file_says_how_far_it_is(reports: Path) -> None:
+    """What its notebook does is said too, which is played in a process of its own."""
+    said = reports.with_name("stderr.txt").read_text()
+    assert re.search(r"^\d\d:\d\d:\d\d fitting \w+ \(\d+ %\), \d+ s$", said, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d training \(\d+ %\), \d+ s$", said, re.MULTILINE)
 
 
 def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:

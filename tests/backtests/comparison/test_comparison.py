@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import Comparison, compare, fit, recommend
+from backtests.comparison.candidates import fit
+from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.recommendation import recommend
 from backtests.evaluation.evidence import Resampling
+from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -38,7 +41,7 @@ def test_a_policy_more_changes_no_other_policys_figures_or_intervals(few: Compar
     for metric in ("J", "growth", "sharpe"):
         for name, difference in few.evidence.differences(metric).items():
             other = more.evidence.differences(metric)[name]
-            same = ("estimate", "lower", "upper", "p")
+            same = ("value", "lower", "upper", "p")
             assert [getattr(difference, f) for f in same] == [getattr(other, f) for f in same]
 
 
@@ -61,7 +64,7 @@ def test_trials_count_every_configuration_that_was_tried(few: Comparison, more: 
 def test_hrp_is_judged_against_the_strategic_target_and_is_not_eligible(more: Comparison) -> None:
     assert "hrp_threshold" in more.recommendation.broken
     s = more.scores["hrp_threshold"]
-    assert s.tracking_error > 0.05 > 0.01 > s.tracking_error_own
+    assert s["tracking_error"] > 0.05 > 0.01 > s["tracking_error_own"]
 
 
 def test_the_tuned_threshold_is_fitted_on_the_days_before_the_test(more: Comparison) -> None:
@@ -85,10 +88,8 @@ def scored(j: float, seed: int, *, error: float = 0.005, outside: float = 0.0) -
     """A score with noisy daily losses whose mean is J."""
     noise = np.random.default_rng(seed).normal(0.0, 1.0, DAYS)
     losses = j + noise - noise.mean()
-    zero = {name: 0.0 for name in ("growth", "growth_gross", "volatility", "sharpe", "cvar95", "turnover", "trades",
-                                   "trading_days", "cost", "opening_cost", "tracking_error_own")}  # fmt: skip
-    flat = Drawdown(0.0, 0, 0, 0)
-    return Score(**zero, drawdown=flat, J=j, tracking_error=error, days_outside=outside, losses=losses)
+    figures = {"J": j, "tracking_error": error, "days_outside": outside}
+    return Score(dict.fromkeys(METRICS, 0.0) | figures, Drawdown(0.0, 0, 0, 0), losses)
 
 
 def desk(**families: str) -> SimpleNamespace:
@@ -138,7 +139,7 @@ def test_when_no_policy_keeps_the_limits_none_is_recommended_and_each_broken_lim
 
 def test_growth_and_sharpe_never_select() -> None:
     plain = {"quarterly": scored(1.0, 1), "band": scored(1.02, 2)}
-    rich = plain | {"band": replace(plain["band"], growth=9.0, sharpe=9.0)}
+    rich = plain | {"band": replace(plain["band"], values={**plain["band"].values, "growth": 9.0, "sharpe": 9.0})}
     policies = desk(quarterly="calendar", band="band")
     assert recommend(policies, plain, QUICK) == recommend(policies, rich, QUICK)  # type: ignore[arg-type]
 

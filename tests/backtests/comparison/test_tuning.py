@@ -11,7 +11,7 @@ from simulated import measured_by, world
 
 from backtests.comparison.tuning import Tuned, played, thresholds_tried, tune, with_last_day
 from backtests.engine import backtest
-from backtests.evaluation.scores import losses
+from backtests.evaluation.benchmark import losses
 from backtests.sweeps import Arena, Choices, Plan, Strategic, sweep, threshold
 from research.accounting import Costs, Flows
 from research.allocation import HRP, EqualWeights, FixedWeights

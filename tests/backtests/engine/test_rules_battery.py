@@ -18,11 +18,11 @@ from research import rules
 from research.accounting import Costs, Execution, Flows, Hold, Policy, Trade, View
 from research.accounting.view import check_trade, leverage_of
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
+from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.learning import Universal
 from research.market import Market, instruments_table
 from research.market.calendars import scheduled
-from research.market.market import Array
 from research.rules import (
     BestPoint,
     Calendar,

@@ -82,9 +82,9 @@ def test_intervals_are_those_of_arch() -> None:
         assert [figure.lower, figure.upper] == pytest.approx(own[:, m], rel=1e-9)
         between = [estimated[m] - far[m], estimated[m] + far[m]]
         assert [difference.lower, difference.upper] == pytest.approx(between, rel=1e-9)
-        assert difference.estimate == pytest.approx(estimated[m], rel=1e-9)
+        assert difference.value == pytest.approx(estimated[m], rel=1e-9)
         assert difference.p == pytest.approx(tail[m], rel=1e-12)
-        assert figure.estimate == pytest.approx(figures(losses, returns, cash)[m, 1], rel=1e-10)
+        assert figure.value == pytest.approx(figures(losses, returns, cash)[m, 1], rel=1e-10)
     assert found.days == days
 
 
@@ -125,8 +125,8 @@ def test_a_policy_more_changes_no_bit_of_the_others() -> None:
             assert all(figures[name] == figure for name, figure in fewer.figures(metric).items())
             for name, found in fewer.differences(metric).items():
                 whole = differences[name]
-                assert (found.estimate, found.lower, found.upper, found.p) == (
-                    whole.estimate,
+                assert (found.value, found.lower, found.upper, found.p) == (
+                    whole.value,
                     whole.lower,
                     whole.upper,
                     whole.p,
@@ -138,15 +138,15 @@ def test_estimates_are_the_measures_of_the_table() -> None:
 
     names, losses, returns, cash = made(2)
     found = weighed(names, losses, returns, cash, span_days=580)
-    assert found.figures("J")["p1"].estimate == pytest.approx(losses[:, 1].mean(), rel=1e-14)
-    assert found.figures("growth")["p1"].estimate == growth(nav_path(returns[:, 1]), 580)
-    assert found.figures("sharpe")["p1"].estimate == sharpe(returns[:, 1], cash, 252)
+    assert found.figures("J")["p1"].value == pytest.approx(losses[:, 1].mean(), rel=1e-14)
+    assert found.figures("growth")["p1"].value == growth(nav_path(returns[:, 1]), 580)
+    assert found.figures("sharpe")["p1"].value == sharpe(returns[:, 1], cash, 252)
 
 
 def test_another_reference_turns_the_differences_round() -> None:
     found = weighed(*made(3))
     there, back = found.differences("growth")["p2"], found.against("p2").differences("growth")["p0"]
-    assert back.estimate == -there.estimate
+    assert back.value == -there.value
     assert (back.lower, back.upper, back.p) == pytest.approx((-there.upper, -there.lower, there.p), rel=1e-12)
 
 
@@ -162,7 +162,7 @@ def test_the_standard_error_of_a_sharpe_difference_has_its_closed_form() -> None
                     periods_per_year=1)  # fmt: skip
     closed = np.sqrt((2 - 2 * rho + 0.5 * (sharpes @ sharpes - 2 * sharpes.prod() * rho**2)) / days)
     difference = found.differences("sharpe")["two"]
-    assert difference.estimate == pytest.approx(0.10, rel=1e-3)
+    assert difference.value == pytest.approx(0.10, rel=1e-3)
     assert (difference.upper - difference.lower) / (2 * 1.959964) == pytest.approx(closed, rel=0.05)
     assert found.draws["sharpe"].std(axis=0) == pytest.approx(np.sqrt((1 + sharpes**2 / 2) / days), rel=0.05)
 
@@ -192,7 +192,7 @@ def test_equal_columns_cannot_be_told_apart() -> None:
     found = weighed(["a", "b", "a again"], losses[:, twins], returns[:, twins], cash)
     for metric in METRICS:
         twin = found.differences(metric)["a again"]
-        assert (twin.estimate, twin.lower, twin.upper, twin.p, twin.p_holm) == (0.0, 0.0, 0.0, 1.0, 1.0)
+        assert (twin.value, twin.lower, twin.upper, twin.p, twin.p_holm) == (0.0, 0.0, 0.0, 1.0, 1.0)
         assert twin.verdict == "cannot be told apart"
 
 
@@ -215,7 +215,7 @@ def test_a_planted_difference_is_found_in_its_direction() -> None:
     for metric in METRICS:
         differences = found.differences(metric)
         assert [differences[name].verdict for name in ("good", "bad")] == ["better", "worse"], metric
-    assert found.differences("J")["good"].estimate < 0 < found.differences("growth")["good"].estimate
+    assert found.differences("J")["good"].value < 0 < found.differences("growth")["good"].value
 
 
 def test_noise_is_seldom_called_a_difference() -> None:

@@ -12,15 +12,12 @@ from simulated import world
 from backtests.comparison.comparison import Comparison, compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
+from backtests.evaluation.backtest_figures import backtest_table
 from backtests.evaluation.evidence import Resampling, paired_evidence
+from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
-from backtests.evaluation.tables import (
-    ROWS,
-    backtest_table,
-    csv_text,
-    distinguished,
-    finding,
-)
+from backtests.evaluation.words import distinguished, finding
+from backtests.runs.formats import csv_text
 from research.accounting import Costs, Flows, Hold, View
 from research.allocation import HRP, Allocation, FixedWeights
 from research.portfolio import load_portfolio
@@ -73,8 +70,8 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
     text = comparison_text(comparison)
     for name, s in comparison.scores.items():
         line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(kept|broken)$", line))
-        assert f"{s.J:.2f}" in line
-        assert f"{100 * s.growth:.2f}" in line
+        assert f"{s['J']:.2f}" in line
+        assert f"{100 * s['growth']:.2f}" in line
     difference = comparison.evidence.differences("J")["threshold"]
     assert f"[{difference.lower:.2f}, {difference.upper:.2f}]".replace("-", "−") in text
     assert difference.verdict in text
@@ -94,10 +91,10 @@ def test_a_backtest_shows_its_own_figures(comparison) -> None:
     played = comparison.backtests["threshold"]
     table = backtest_table(played)
     s = score(played, comparison.yardstick)
-    assert table.loc["Growth", "value"] == pytest.approx(100.0 * s.growth)
-    assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s.tracking_error_own)
+    assert table.loc["Growth", "value"] == pytest.approx(100.0 * s["growth"])
+    assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s["tracking_error_own"])
     assert table.loc["Cost", "unit"] == "bp a year"
-    assert ROWS["J"].label not in table.index
+    assert METRICS["J"].label not in table.index
     assert played.summary().equals(table)
     assert "not recovered" in repr(played) or "recovered 20" in repr(played)
 

@@ -10,7 +10,9 @@ from laws import bootstrap, garch, gbm, merton
 from scipy.stats import ttest_rel
 from simulated import world
 
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.estimates import Estimate
+from backtests.evaluation.scores import score
 from backtests.laboratory import simulate as module
 from backtests.laboratory.simulate import Laboratory, difference, estimate, play
 from research.accounting import Costs
@@ -145,7 +147,7 @@ def test_a_rule_that_first_waits_for_a_window_needs_a_warm_up_as_long():
     rule = Calendar(HRP(window=63), "month")
     agrees(small(paths=3, warm_up=80), rule)
     with pytest.raises(
-        ConfigError, match="warm_up is 62: the rule has nothing to go by before step 63: give that or more"
+        ConfigError, match="warm_up is 62: the rule has too little history before step 63: give 63 or more"
     ):
         play(small(paths=3, warm_up=62), rule)
 
@@ -244,7 +246,7 @@ def test_closed_forms_would_notice_a_cost_that_is_charged_twice(sixty):
 def test_bounds_are_those_of_students_paired_t():
     one, other = (play(small(), RULES[name]) for name in ("edge", "target"))
     found, theirs = difference(one, other, "turnover", level=0.9), ttest_rel(one.turnover, other.turnover)
-    assert found.mean == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
+    assert found.value == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
     assert found[2:] == pytest.approx(theirs.confidence_interval(0.9), rel=1e-9)
     assert found.mean / found.error == pytest.approx(theirs.statistic, rel=1e-9)
 
@@ -253,7 +255,8 @@ def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):
     shorter = replace(sixty, paths=200)
     one, other = (play(shorter, Threshold(ONE, h, "edge")) for h in (H, 1.1 * H))
     assert difference(one, other).error < 0.35 * estimate(one.J).error
-    assert difference(one, one) == (0.0, 0.0, 0.0, 0.0)
+    assert difference(one, one) == Estimate(0.0, 0.0, 0.0, 0.95)
+    assert difference(one, one).error == 0.0
 
 
 def test_the_summary_has_a_row_a_figure():
@@ -272,8 +275,8 @@ def test_the_summary_has_a_row_a_figure():
     ("make", "message"),
     [
         (lambda: small(paths=1), "paths is 1: give a whole number of 2 or more."),
-        (lambda: small(warm_up=250), "warm_up is 250: leave some of the 250 days to be measured."),
-        (lambda: small(g=-1.0), "g is -1.0: the price of tracking error"),
+        (lambda: small(warm_up=250), "warm_up is 250: give fewer than the 250 days, so that some are measured."),
+        (lambda: small(g=-1.0), "g is -1.0: give a finite number"),
         (lambda: small(periods_per_year=52.0), "periods_per_year is 52.0: give the 252 of the model."),
         (lambda: small(target="half"), "target is 'half': give weights"),
         (lambda: small(target=(0.5, 0.3, 0.1)), "target is (0.5, 0.3, 0.1): give a weight for each of the 2 lines"),
@@ -290,7 +293,9 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(make, message):
 
 def test_rules_of_two_laboratories_are_not_compared():
     one, other = play(small(), RULES["edge"]), play(small(seed=4), RULES["edge"])
-    with pytest.raises(ConfigError, match="seed is 3 for one and 4 for the other: play both on the same paths"):
+    with pytest.raises(
+        ConfigError, match="seed is 3 for one result and 4 for the other: simulate both rules on the same paths"
+    ):
         difference(one, other)
     with pytest.raises(ConfigError, match="figure is 'growth': use one of J, cost, tracking, turnover, events"):
         difference(one, one, "growth")

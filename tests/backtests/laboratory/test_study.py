@@ -18,14 +18,14 @@ from backtests.commands.laboratory import make_laboratory
 from backtests.figures.laboratory.region import outline
 from backtests.laboratory.simulate import play
 from backtests.laboratory.study import (
+    BASE_CASE,
     MARKETS,
     OPTIMUM,
-    WORKED,
     Study,
     families,
     gaps,
-    laws,
     optimality_gap,
+    scaling_laws,
     setting_words,
     study,
     tune,
@@ -63,9 +63,9 @@ def test_rules_are_above_the_optimum_by_what_others_measured(rule: str, above: f
 def test_played_the_optimum_loses_what_its_programme_promises() -> None:
     made = studied()
     row, error = made.table.loc[OPTIMUM], np.std(made_optimum().J, ddof=1) / np.sqrt(PATHS)
-    assert made.promised == pytest.approx(1.373, rel=0.002)
-    assert error < 0.012 * made.promised
-    assert abs(row["J"] - made.promised) < 4.0 * error
+    assert made.computed_loss == pytest.approx(1.373, rel=0.002)
+    assert error < 0.012 * made.computed_loss
+    assert abs(row["J"] - made.computed_loss) < 4.0 * error
 
 
 def test_no_rule_is_below_the_optimum_beyond_chance() -> None:
@@ -84,7 +84,7 @@ def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
     rows = studied().curves
     rows = rows[rows["family"] == OPTIMUM]
     for given in rows["policy"]:
-        price = float(given.removeprefix("g = ")) / WORKED.g
+        price = float(given.removeprefix("g = ")) / BASE_CASE.g
         loss = rows["cost"] + price * rows["tracking"]
         assert loss.min() > 0.99 * loss[rows["policy"] == given].item()
 
@@ -92,12 +92,12 @@ def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
 @cache
 def made_optimum():
     made = studied()
-    return play(made.laboratory, OptimalRegion(WORKED.holding, made.region))
+    return play(made.laboratory, OptimalRegion(BASE_CASE.holding, made.region))
 
 
 def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out() -> None:
     base = made_optimum()
-    one = play(base.laboratory, untuned(WORKED)["closed form"])
+    one = play(base.laboratory, untuned(BASE_CASE)["closed form"])
     row = gaps({"best": base, "one": one}, "best").loc["one"]
     bounds = ttest_rel(one.J, base.J).confidence_interval(0.95)
     assert (row["gap_lower"], row["gap_upper"]) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
@@ -109,13 +109,13 @@ def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out()
     assert row["verdict"] == "above"
     assert gaps({"best": one, "one": base}, "best").loc["one", "verdict"] == "below"
     same = gaps({"best": base, "one": replace(base)}, "best").loc["one"]
-    assert (same["gap"], same["verdict"]) == (0.0, "not told apart")
+    assert (same["gap"], same["verdict"]) == (0.0, "not significant")
 
 
 def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> None:
-    found, tried = tune(WORKED, 20, seed=2), families(WORKED)
+    found, tried = tune(BASE_CASE, 20, seed=2), families(BASE_CASE)
     assert found.trials == sum(len(family.settings) for family in tried.values())
-    laboratory = WORKED.laboratory(20, 2)
+    laboratory = BASE_CASE.laboratory(20, 2)
     for name in ("band to edge", "best point"):
         losses = {s: play(laboratory, tried[name].make(*s)).J.mean() for s in tried[name].settings}
         assert found.settings[name] == min(losses, key=lambda s: losses[s])
@@ -133,20 +133,20 @@ def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "rules", "message"),
     [
-        ({"lag": 1}, {}, "the region is best for decisions every 0.01923 years .* lag 1"),
-        ({}, {OPTIMUM: untuned(WORKED)["never"]}, "a rule is named 'optimal region'"),
+        ({"lag": 1}, {}, "the region is optimal for decisions every 0.01923 years .* lag 1"),
+        ({}, {OPTIMUM: untuned(BASE_CASE)["never"]}, "a rule is named 'optimal region'"),
     ],
 )
 def test_a_score_that_would_not_be_one_is_refused(changes, rules, message) -> None:
     with pytest.raises(ConfigError, match=message):
-        optimality_gap(replace(WORKED.laboratory(6, 1), **changes), rules, studied().region)
+        optimality_gap(replace(BASE_CASE.laboratory(6, 1), **changes), rules, studied().region)
 
 
 # -- what the pictures show ------------------------------------------------------------------------------------------
 
 
 def test_the_best_band_grows_with_the_cube_root_of_cost_and_its_loss_with_the_two_thirds() -> None:
-    found = laws()
+    found = scaling_laws()
     assert (found.width, found.loss) == pytest.approx((1 / 3, 2 / 3), abs=0.01)
     np.testing.assert_allclose(found.table["half_width"], found.table["closed_width"], rtol=0.003)
     np.testing.assert_allclose(found.table["loss"], found.table["closed_loss"], rtol=0.008)
@@ -156,7 +156,7 @@ def test_a_path_of_gaps_drifts_by_its_returns_and_trades_where_the_region_says()
     made, weeks = studied(), studied().sample(3)
     before, after = (weeks[list(c)].to_numpy() for c in (("first", "second"), ("first_after", "second_after")))
     assert len(weeks) == 520
-    target, warm = np.array(WORKED.target), made.laboratory.warm_up
+    target, warm = np.array(BASE_CASE.target), made.laboratory.warm_up
     grown = (target + after[:-1]) * (1.0 + made.laboratory.market(3).returns[warm + 2 :])
     drifted = grown / (grown.sum(axis=1) + 1.0 - (target + after[:-1]).sum(axis=1))[:, None] - target
     np.testing.assert_allclose(before[1:], drifted, atol=1e-12)

@@ -9,14 +9,14 @@ import pytest
 from learned import carded, two_lines
 
 from backtests.engine import backtest
-from backtests.evaluation.scores import target_returns
-from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_unknown
+from backtests.evaluation.benchmark import target_returns
+from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_no_optimum
 from backtests.pages.policy_catalog import holds_words
+from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.network import network
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.market import instruments_table
-from research.market.market import Array
 
 
 @cache
@@ -31,7 +31,7 @@ def still(one: LearnedPolicy) -> LearnedPolicy:
 
 def test_paths_are_played_as_the_engine_plays_them() -> None:
     lab = _laboratory(policy(), 2)
-    found = losses(lab, _days(policy(), lab), answer_of(policy().net, policy().standard))
+    found = losses(lab, _days(policy(), lab), action_function(policy().net, policy().standard))
     for path in range(2):
         market = lab.market(path)
         same = replace(policy(), seen=market.dates[0], assets=market.assets)
@@ -69,9 +69,9 @@ def test_lines_keep_their_order_on_the_way_through_a_file(tmp_path: Path) -> Non
 def test_where_no_optimum_is_known_the_reason_is() -> None:
     card = policy().card
     today = dict(card["targets"][-1])
-    assert why_unknown({**card, "assets": ["A", "B"]}) == ""
+    assert why_no_optimum({**card, "assets": ["A", "B"]}) == ""
     full = {**card, "targets": [today | {"target": {"A": 0.6, "B": 0.4}}]}
     more = {**card, "targets": [today | {"target": {"A": 0.3, "B": 0.3, "C": 0.3}}]}
     dear = {**card, "objective": card["objective"] | {"proportional": False}}
     for other, words in ((full, "beside cash"), (more, "one or two lines"), (dear, "costs are proportional")):
-        assert words in why_unknown({"assets": list(other["targets"][-1]["target"]), **other})
+        assert words in why_no_optimum({"assets": list(other["targets"][-1]["target"]), **other})

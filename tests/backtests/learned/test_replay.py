@@ -47,5 +47,5 @@ def test_there_are_no_bounds_while_the_answer_was_to_hold():
 def test_another_policy_is_refused():
     market = two_lines(900, seed=1)
     played = backtest(market, Never(TARGET), COSTS, start=market.dates[SEEN + 1], periods_per_year=YEAR)
-    with pytest.raises(ConfigError, match="a learned policy can be replayed"):
+    with pytest.raises(ConfigError, match="not a learned policy: give a backtest of one"):
         replay(played, market.assets[0])

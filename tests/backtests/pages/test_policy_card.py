@@ -12,19 +12,20 @@ import pytest
 from browser import Elements, check_page, check_themes
 from learned import COSTS, YEAR, G, carded, two_lines
 
-from backtests.comparison.comparison import Fitted
+from backtests.comparison.candidates import Fitted
 from backtests.engine import backtest
+from backtests.evaluation.benchmark import Yardstick
 from backtests.evaluation.evidence import drawn_means
-from backtests.evaluation.scores import Yardstick, score
-from backtests.learned.answers import multiples, outside, traded
+from backtests.evaluation.scores import score
+from backtests.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
 from backtests.learned.results import DRAWS, RESULTS, read_policies, results_of, write_results
 from backtests.pages.policy_card import policy_pictures, write_card
 from backtests.pages.policy_catalog import policies_text, policy_folders
 from research.allocation import FixedWeights, target_path
 from research.errors import DataError
 from research.learning import Training
+from research.learning.checksummed import CARD
 from research.learning.network import network
-from research.learning.sealed import CARD
 from research.learning.state import REACH
 
 SEEDS, SEEN, SESSIONS = (1, 2, 3), 1_500, 2_500
@@ -50,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = results_of(Fitted(training.policy, training=training), played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]
-    assert found["seeds"]["2"]["J"] == one.J
+    assert found["seeds"]["2"]["J"] == one["J"]
     assert found["seeds"]["2"]["J_lower"] == np.quantile(drawn_means(one.losses[:, None], DRAWS), 0.025)
     return folder
 
@@ -70,12 +71,12 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge() -> None:
     arrays[-1][:] = 0.5
     policy = replace(policy, net=network(arrays))
     edge = REACH**0.5
-    np.testing.assert_allclose(multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
+    np.testing.assert_allclose(width_multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
     drifts = np.array([-4.0, -2.0, 0.0, 2.0, 4.0])
-    np.testing.assert_allclose(traded(policy, 0, drifts), [4.0 - edge, 0.0, 0.0, 0.0, edge - 4.0], rtol=1e-6)
+    np.testing.assert_allclose(trade_sizes(policy, 0, drifts), [4.0 - edge, 0.0, 0.0, 0.0, edge - 4.0], rtol=1e-6)
     width = policy.scales.half_width[-1]
     gaps = np.array([[edge * width[0], 0.0], [0.0, -2.0 * edge * width[1]]])
-    np.testing.assert_allclose(outside(policy, gaps), [0.0, edge * width[1]], atol=1e-8)
+    np.testing.assert_allclose(distance_outside(policy, gaps), [0.0, edge * width[1]], atol=1e-8)
 
 
 # -- the page --------------------------------------------------------------------------------------------------------
@@ -158,9 +159,9 @@ def test_a_broken_folder_is_named_and_hides_no_other(tmp_path: Path) -> None:
     card = json.loads((saved[0] / CARD).read_text())
     (saved[0] / CARD).write_text(json.dumps(card | {"seen": "1900-01-01"}))
     text = policies_text(policy_folders(tmp_path, tmp_path))
-    assert f"{saved[0]} is not as it was saved" in text
+    assert f"{saved[0]} was changed after it was saved" in text
     assert f"{saved[1]}\n" in text
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         write_card(saved[0])
 
 
@@ -210,7 +211,7 @@ def test_policies_of_two_trainings_and_results_of_others_are_refused(run: Path, 
     with pytest.raises(DataError, match="holds policies of more than one training, or a seed twice: seed-1, seed-2"):
         read_policies(mixed)
     shutil.rmtree(mixed / "seed-4")
-    assert read_policies(mixed).stands == 2
+    assert read_policies(mixed).representative == 2
     carded(two_lines(SESSIONS, seed=1).until(two_lines(SESSIONS, seed=1).dates[SEEN]), 0).save(mixed / "seed-0")
-    with pytest.raises(DataError, match=r"results\.json is of other policies than those beside it"):
+    with pytest.raises(DataError, match=r"results\.json belongs to other policies than those in its folder"):
         read_policies(mixed)

@@ -17,7 +17,8 @@ import pytest
 from browser import Elements, browse, check_page, check_themes
 
 from backtests.commands.report import trades_of
-from backtests.comparison.comparison import Comparison, Fitted, compare, play
+from backtests.comparison.candidates import Fitted, backtest_candidate
+from backtests.comparison.comparison import Comparison, compare
 from backtests.evaluation.scores import score
 from backtests.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
 from backtests.runs.folder import Run
@@ -44,7 +45,7 @@ def learned(comparison: Comparison, name: str) -> Comparison:
     portfolio, strategic = comparison.portfolio, comparison.portfolio.strategic
     policies = {seed: Carded(strategic, 0.015 + 0.005 * seed, Within(0.01)) for seed in (1, 2, 3)}
     training = Training(policies, {1: 3.1, 2: 2.9, 3: 2.7}, closed_form=3.3, never=1259.0)
-    played = {seed: play(portfolio, policy, f"{name}, seed {seed}") for seed, policy in policies.items()}
+    played = {seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}") for seed, policy in policies.items()}
     return replace(
         comparison,
         fitted={**comparison.fitted, name: Fitted(training.policy, training=training)},
@@ -227,8 +228,8 @@ def test_the_numbers_behind_growth_are_those_of_the_backtests(folder, comparison
         )
         assert own["drawdown"].min() == pytest.approx(comparison.scores[name].drawdown.depth, rel=1e-10)
         years = len(played.net_returns) / 252.0
-        assert own["turnover"].sum() / years == pytest.approx(comparison.scores[name].turnover, rel=1e-9)
-        assert own["cumulative_cost_bp"].iloc[-1] / years == pytest.approx(comparison.scores[name].cost, rel=1e-9)
+        assert own["turnover"].sum() / years == pytest.approx(comparison.scores[name]["turnover"], rel=1e-9)
+        assert own["cumulative_cost_bp"].iloc[-1] / years == pytest.approx(comparison.scores[name]["cost"], rel=1e-9)
 
 
 def test_the_numbers_behind_differences_are_the_evidence(folder, comparison) -> None:
@@ -248,8 +249,8 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
         assert years[name].to_numpy() == pytest.approx(values, rel=1e-10)
     costs = csv(folder, "costs").set_index("policy")
     for name, s in comparison.scores.items():
-        assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s.cost, rel=1e-9)
-        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_penalty"] == pytest.approx(s.J, rel=1e-10)
+        assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s["cost"], rel=1e-9)
+        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_penalty"] == pytest.approx(s["J"], rel=1e-10)
     shown = comparison.backtests[comparison.recommendation.policy]
     for line, own in csv(folder, "weights").groupby("line"):
         assert own["weight"].to_numpy() == pytest.approx(shown.weights[line].to_numpy(), rel=1e-10)
@@ -268,7 +269,7 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
     text = (folder / "tearsheet.json").read_text(encoding="utf-8")
     numbers = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     for name, s in comparison.scores.items():
-        assert numbers["figures"][name]["J"] == s.J
+        assert numbers["figures"][name]["J"] == s["J"]
         assert numbers["figures"][name]["max_drawdown"] == s.drawdown.depth
     assert numbers["recommendation"]["policy"] == comparison.recommendation.policy
     assert numbers["trials"] == comparison.trials
@@ -282,7 +283,7 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
     (row,) = re.findall(r'<tr><th scope="row">J, cost.*?</tr>', table, flags=re.DOTALL)
     cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
     figures = comparison.evidence.figures("J")
-    assert [words for _, words, _ in cells] == [number(s.J) for s in comparison.scores.values()]
+    assert [words for _, words, _ in cells] == [number(s["J"]) for s in comparison.scores.values()]
     assert [below for _, _, below in cells] == [f"[{number(f.lower)}, {number(f.upper)}]" for f in figures.values()]
 
 
@@ -412,7 +413,7 @@ def test_a_backtest_shows_itself(comparison) -> None:
     played = comparison.backtests["tuned"]
     block = backtest_html(played)
     assert played._repr_html_() == block
-    assert number(100.0 * comparison.scores["tuned"].growth) in block
+    assert number(100.0 * comparison.scores["tuned"]["growth"]) in block
     assert block.count("<figure") == 2
     assert not Elements(block).crossed
 

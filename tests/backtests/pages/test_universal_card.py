@@ -10,8 +10,8 @@ import pytest
 from browser import check_page
 
 from backtests.laboratory.simulate import play
-from backtests.laboratory.study import WORKED
-from backtests.learned.universal_gap import lines_in, losses, median, problems
+from backtests.laboratory.study import BASE_CASE
+from backtests.learned.universal_gap import lines_in, losses, median, simulated_markets
 from backtests.pages.policy_card import write_card
 from backtests.pages.policy_catalog import policies_text
 from backtests.pages.universal_card import judged, universal_html, worked_region
@@ -38,28 +38,30 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
     It counts a trade in the week that ends with it, and the worlds in the week that begins: where nothing is traded at
     either end of the ten years both are the same, and else one trade of many is another.
     """
-    for k, problem in list(enumerate(problems(MARKETS)))[2:]:
-        laboratory = problem.laboratory(PATHS, k)
-        known = tuple(map(tuple, problem.covariance.tolist()))
-        rule = Universal(problem.holding, problem.g, schedule=1, periods_per_year=52.0, covariance=known)
-        mine, worlds = play(laboratory, rule).J, losses(laboratory, lines_in(problem), trained())
+    for k, market in list(enumerate(simulated_markets(MARKETS)))[2:]:
+        laboratory = market.laboratory(PATHS, k)
+        known = tuple(map(tuple, market.covariance.tolist()))
+        rule = Universal(market.holding, market.g, schedule=1, periods_per_year=52.0, covariance=known)
+        mine, worlds = play(laboratory, rule).J, losses(laboratory, lines_in(market), trained())
         assert np.isclose(mine, worlds, rtol=1e-6).mean() > 0.5
         assert mine.mean() == pytest.approx(worlds.mean(), rel=5e-3)
 
 
 def test_the_page_says_what_was_judged(page: str, found: pd.DataFrame) -> None:
     assert found["lines"].tolist() == [1, 2, 1, 2]
-    value, low, high = median(found["universal"])
-    assert low <= value == np.median(found["universal"]) <= high
-    words = f"{percent(value)} above the optimum in the median [{percent(low)}, {percent(high)}]"
+    above = median(found["universal"])
+    assert above.lower <= above.value == np.median(found["universal"]) <= above.upper
+    words = f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}]"
     assert words in unescape(page)
 
 
 def test_the_learned_region_is_where_the_rule_holds() -> None:
-    lines, data = lines_in(WORKED), worked_region(trained()).data
+    lines, data = lines_in(BASE_CASE), worked_region(trained()).data
     for row in data.sample(40, random_state=1).to_dict("records"):
         weights = lines.target + np.array([row["first"], row["second"]])
-        widths = trained().widths(lines.target, weights, WORKED.covariance, np.full(2, WORKED.cost), WORKED.g, 1 / 52)
+        widths = trained().widths(
+            lines.target, weights, BASE_CASE.covariance, np.full(2, BASE_CASE.cost), BASE_CASE.g, 1 / 52
+        )
         assert row["outside"] == pytest.approx((np.abs(weights - lines.target) - widths).max(), abs=1e-12)
     assert ((data["outside"] <= 0.0) & data["optimal"]).sum() > 0.8 * ((data["outside"] <= 0.0) | data["optimal"]).sum()
 

@@ -31,7 +31,7 @@ X = np.array([0.3, -0.1, 0.4, 0.2, 0.0, 0.7, -0.2])
 def test_with_a_case_a_window_it_is_the_plain_interval_of_a_mean() -> None:
     found = clustered_mean(X, np.arange(len(X)))
     known = stats.ttest_1samp(X, 0.0)
-    assert (found.estimate, found.p) == pytest.approx((X.mean(), known.pvalue), rel=1e-12)
+    assert (found.value, found.p) == pytest.approx((X.mean(), known.pvalue), rel=1e-12)
     assert (found.lower, found.upper) == pytest.approx(tuple(known.confidence_interval(0.95)), rel=1e-12)
 
 
@@ -39,8 +39,8 @@ def test_cases_that_repeat_their_window_add_nothing() -> None:
     """Five copies of each number in one window say as much as the number alone."""
     copied = clustered_mean(np.repeat(X, 5), np.repeat(np.arange(len(X)), 5))
     alone = clustered_mean(X, np.arange(len(X)))
-    assert (copied.estimate, copied.lower, copied.upper, copied.p) == pytest.approx(
-        (alone.estimate, alone.lower, alone.upper, alone.p), rel=1e-12
+    assert (copied.value, copied.lower, copied.upper, copied.p) == pytest.approx(
+        (alone.value, alone.lower, alone.upper, alone.p), rel=1e-12
     )
     assert (copied.cases, copied.windows) == (35, 7)
 
@@ -48,8 +48,8 @@ def test_cases_that_repeat_their_window_add_nothing() -> None:
 def test_windows_of_unequal_size_by_hand() -> None:
     """Residuals of 1, 2, 6 from 3 are -2, -1, 3; by window -3 and 3: error sqrt(2/1 x 18) / 3 = 2."""
     found = clustered_mean([1.0, 2.0, 6.0], ["a", "a", "b"])
-    assert found.estimate == 3.0
-    assert found.upper - found.estimate == pytest.approx(2.0 * stats.t.ppf(0.975, 1), rel=1e-12)
+    assert found.value == 3.0
+    assert found.upper - found.value == pytest.approx(2.0 * stats.t.ppf(0.975, 1), rel=1e-12)
     assert found.p == pytest.approx(2.0 * stats.t.sf(1.5, 1), rel=1e-12)
 
 

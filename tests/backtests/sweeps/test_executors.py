@@ -10,16 +10,16 @@ import pyarrow as pa
 import pytest
 from distributed import LocalCluster
 
-import backtests.sweeps.executors as crew
 import backtests.sweeps.run as sweeping
-from backtests.sweeps import Arena, Axes, Plan, Strategic, sweep
+from backtests.runs import tasks
+from backtests.sweeps import Arena, Axes, Plan, Strategic, executors, sweep
 from backtests.sweeps.executors import play_all
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import play
 from backtests.sweeps.setup import Stage, stage
 from backtests.sweeps.store import write_chunk
+from research.arrays import Array
 from research.errors import ConfigError, DataError
-from research.market.market import Array
 from research.rules import Threshold
 
 PARTS = [Part(k, k + 16) for k in range(0, 16 * 40, 16)]
@@ -49,12 +49,12 @@ def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
 
 
 def test_threads_give_the_same_bits(made: Stage, alone: dict[Part, bytes]) -> None:
-    assert crew.compiled(made)
+    assert executors.compiled(made)
     assert bits(play_all(made, PARTS, workers=2)) == alone
 
 
 def test_processes_give_the_same_bits(made: Stage, alone: dict[Part, bytes]) -> None:
-    assert bits(crew._in_processes(made, PARTS, 2)) == alone
+    assert bits(executors._in_processes(made, PARTS, 2)) == alone
 
 
 def test_what_python_plays_is_played_by_processes(arena: Arena) -> None:
@@ -62,7 +62,7 @@ def test_what_python_plays_is_played_by_processes(arena: Arena) -> None:
         """A policy that lanes do not know, of a class that only this process can import."""
 
     plan = Plan([Unknown(arena.strategic, 0.01), Unknown(arena.strategic, 0.02)], [1.0, 2.0])
-    assert not crew.compiled(stage(arena, plan))
+    assert not executors.compiled(stage(arena, plan))
     one, two = (sweep(arena, plan, workers=w, progress=False).table for w in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
@@ -88,7 +88,7 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
             cluster.close()
 
     with monkeypatch.context() as patch:
-        patch.setattr(crew, "PATIENCE", 5.0)
+        patch.setattr(tasks, "PATIENCE", 5.0)
         patch.setattr(sweeping, "write_chunk", and_close)
         with pytest.raises(ConfigError, match=r"went away.*start the same again, and it goes on") as error:
             sweep(arena, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
@@ -102,13 +102,13 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
 
 def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalCluster) -> None:
     """Distributed's executor unpacks a result that it lost, "too many values": seen once in many runs."""
-    with crew.connected(cluster.scheduler_address) as client:
-        with pytest.raises(ValueError, match=r"^too many values"), crew.failure_explained(client, "here"):
+    with tasks.connected(cluster.scheduler_address) as client:
+        with pytest.raises(ValueError, match=r"^too many values"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")  # the cluster is there: it is the task's own
         cluster.close()
-        with pytest.raises(ConfigError, match="cluster at here went away"), crew.failure_explained(client, "here"):
+        with pytest.raises(ConfigError, match="cluster at here went away"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")
-        with pytest.raises(DataError, match="row 3"), crew.failure_explained(client, "here"):
+        with pytest.raises(DataError, match="row 3"), tasks.failure_explained(client, "here"):
             raise DataError("row 3 of prices")  # what a task has to say is said
 
 
@@ -121,8 +121,8 @@ def test_what_a_part_raises_on_a_worker_is_raised_here(arena: Arena, cluster: Lo
 
 def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
     with pytest.raises(ConfigError, match=r"runs code .*, and the work was begun with other\. Check out the same"):
-        crew._play_there(made, "other", PARTS[0])
-    assert play(made, PARTS[0]).tobytes() == crew._play_there(made, crew._code_here(), PARTS[0]).tobytes()
+        executors._play_there(made, "other", PARTS[0])
+    assert play(made, PARTS[0]).tobytes() == executors._play_there(made, tasks.code_here(), PARTS[0]).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
         ({"cluster": "nonsense://a"}, "no cluster answers at 'nonsense://a'"),
     ],
 )
-def test_a_crew_that_is_none_is_refused(
+def test_workers_that_are_none_are_refused(
     arena: Arena, axes: Axes, given: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "PATIENCE", 1.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 1.0)
     with pytest.raises(ConfigError, match=said):
         sweep(arena, axes, progress=False, **given)  # type: ignore[arg-type]

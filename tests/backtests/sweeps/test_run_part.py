@@ -8,7 +8,8 @@ import pytest
 
 from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_returns
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, score
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.scores import score
 from backtests.sweeps import Arena, Axes, Choices, Plan, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
 from backtests.sweeps.plan import Configuration, Part
@@ -16,9 +17,9 @@ from backtests.sweeps.run_part import metrics, play, play_one
 from backtests.sweeps.setup import stage
 from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past, delist
-from research.market.market import Array
 from research.rules import Calendar, Never, Threshold
 
 Equal = Callable[[object, object], bool]

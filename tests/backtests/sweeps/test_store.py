@@ -24,9 +24,9 @@ from backtests.sweeps.setup import stage
 from backtests.sweeps.store import LOCK, chunk_of, clear, discard, finished, join, read_chunk, unfinished, write_chunk
 from research.accounting import Hold, View
 from research.allocation import FixedWeights
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
-from research.market.market import Array
 from research.rules import Threshold
 
 

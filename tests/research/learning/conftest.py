@@ -6,8 +6,8 @@ import pytest
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import Learned, PPOSettings
-from research.learning.rollouts import gauge
-from research.learning.state import Standard
+from research.learning.rollouts import measure_scaling
+from research.learning.state import FeatureScaling
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, load_market
 
@@ -38,5 +38,5 @@ def days(spec: Learned, real: Market, costs: Costs) -> TrainingDays:
 
 
 @pytest.fixture(scope="session")
-def standard(days: TrainingDays, spec: Learned) -> Standard:
-    return gauge(days, spec)[0]
+def standard(days: TrainingDays, spec: Learned) -> FeatureScaling:
+    return measure_scaling(days, spec)[0]

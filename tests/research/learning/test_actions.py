@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from research.learning.actions import ACTIONS, asked, numbers_of
+from research.learning.actions import ACTIONS, action_size, decode_actions
 from research.learning.training_days import scales
 
 TWO = scales(  # the first target leaves a fifth to cash, the second nothing, and holds one line
@@ -18,9 +18,9 @@ TWO = scales(  # the first target leaves a fifth to cash, the second nothing, an
 
 
 def meant(action, *numbers, kind=0):
-    made = asked(action, np.array([numbers], dtype=np.float32), np.array([kind]), TWO)
+    made = decode_actions(action, np.array([numbers], dtype=np.float32), np.array([kind]), TWO)
     assert (made.cash[0, 0], made.cash[0, 1]) == (-np.inf, np.inf)
-    return made.lower[0], made.upper[0], made.cash[0, 2:], made.part[0]
+    return made.lower[0], made.upper[0], made.cash[0, 2:], made.fraction[0]
 
 
 def assert_point(made, weights, cash, part=1.0):
@@ -83,7 +83,7 @@ def test_the_target_is_asked_whole_where_it_holds_no_cash():
 @given(data=st.data())
 def test_whatever_is_answered_can_be_met(action, data):
     """Weights between the bounds, with cash between its own, that sum to one."""
-    numbers = data.draw(arrays(np.float32, numbers_of(action, 2), elements=st.floats(-3, 3, width=32)))
+    numbers = data.draw(arrays(np.float32, action_size(action, 2), elements=st.floats(-3, 3, width=32)))
     lower, upper, cash, part = meant(action, *numbers.tolist(), kind=data.draw(st.integers(0, 1)))
     assert 0.0 <= part <= 1.0
     assert (lower >= 0.0).all()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from research.accounting import Costs
 from research.accounting.kernel import book
 from research.accounting.tariff import Lots, Scratch, Tariff
+from research.arrays import Array
 from research.errors import PolicyError
 from research.learning.differentiable import Boxes, Holdings, step
-from research.market.market import Array
 
 WORLDS, N = 40, 4
 
@@ -104,5 +104,5 @@ def test_wealth_is_earned_and_paid_for() -> None:
 def test_costs_without_a_root_are_refused_by_the_worlds_number() -> None:
     lines, cash, lower, upper, rest, target, tariff = case(1, 1.0)
     dear = tariff._replace(rates=tariff.rates + 2.0, total=tariff.total + 4.0)
-    with pytest.raises(PolicyError, match="world 0 cannot go on"):
+    with pytest.raises(PolicyError, match="simulated path 0 stopped"):
         stepped(*tensors(lines, cash, lower, upper, rest), target, dear)

@@ -76,7 +76,7 @@ def test_there_is_nothing_to_render_to_set_or_to_call(env):
     assert env.get_attr("render_mode") == [None] * WORLDS
     assert env.get_attr("num_envs", indices=[0, 1]) == [WORLDS] * 2
     assert env.env_is_wrapped(object) == [False] * WORLDS
-    with pytest.raises(PolicyError, match="make other worlds"):
+    with pytest.raises(PolicyError, match="create other RebalancingWorlds"):
         env.set_attr("episode", 3)
     with pytest.raises(PolicyError, match="not a method"):
         env.env_method("rescue")

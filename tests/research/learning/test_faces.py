@@ -11,16 +11,16 @@ from learned import any_network, replayed
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.scores import Yardstick, losses
+from backtests.evaluation.benchmark import Yardstick, losses
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
 from research.learning import LearnedPolicy, Reward
-from research.learning.actions import ACTIONS, numbers_of
+from research.learning.actions import ACTIONS, action_size
 from research.learning.environment import RebalancingEnv, RebalancingWorlds
-from research.learning.paid import Paid
+from research.learning.rewarded_worlds import RewardedWorlds
 from research.learning.rewards import TERMS, Moments
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.learning.state import LOOKBACK
 from research.learning.training_days import training_days
 from research.learning.worlds import Worlds
@@ -56,8 +56,8 @@ def from_the_record(played: Backtest, spec, start: Moments) -> np.ndarray:
 def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, real, costs, standard):
     spec = replace(spec, action=action, episode=WEEKS)
     days = training_days(spec, real, costs, 5.0, 252, lag)
-    net = any_network(8, seed=5, answers=numbers_of(action, 8))
-    answer = answer_of(net, standard)
+    net = any_network(8, seed=5, answers=action_size(action, 8))
+    answer = action_function(net, standard)
     one = RebalancingEnv(days, standard, 1.0, episode=WEEKS, reward=ALL)
     seen, _ = one.reset(seed=7)
     many = RebalancingWorlds(days, standard, 1.0, worlds=3, episode=WEEKS, seed=7, reward=ALL)
@@ -68,7 +68,7 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
     many._paid.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
     many._left[:] = WEEKS
     market = replayed(days, world)
-    paid, nav, rewards, batched = Paid(world, standard, ALL, 1.0), [], [], []
+    paid, nav, rewards, batched = RewardedWorlds(world, standard, ALL, 1.0), [], [], []
     for week in range(WEEKS):
         numbers = answer(world.features(world.everyone))
         if week == 0 and action in STAYS:  # a world decides at its opening, and a backtest after it
@@ -110,12 +110,12 @@ def test_a_seed_opens_the_same_world_again(days, standard):
 
 def test_an_end_is_truncation_and_there_is_nothing_after_it(days, standard):
     env = RebalancingEnv(days, standard, 1e3, episode=2)
-    with pytest.raises(PolicyError, match="none has begun: call reset"):
+    with pytest.raises(PolicyError, match="not started: call reset"):
         env.step(np.zeros(8))
     env.reset(seed=0)
     assert env.step(np.zeros(8))[2:4] == (False, False)
     assert env.step(np.zeros(8))[2:4] == (False, True)
-    with pytest.raises(PolicyError, match="the episode is over"):
+    with pytest.raises(PolicyError, match="the episode has ended"):
         env.step(np.zeros(8))
 
 
@@ -125,7 +125,7 @@ def test_an_episode_of_nothing_is_refused(days, standard):
     for given in ({"episode": 0}, {"episode": -3}, {"episode": 2.5}, {"worlds": 0}):
         with pytest.raises(ConfigError, match=f"{next(iter(given))} is .*: give a whole number, 1 or more"):
             RebalancingWorlds(days, standard, 1e3, **({"worlds": 2, "episode": 4, "seed": 1} | given))
-    with pytest.raises(ConfigError, match="kind is 5: give one of the 2 targets"):
+    with pytest.raises(ConfigError, match="kind is 5: give the index of one of the 2 targets"):
         RebalancingEnv(days, standard, 1e3, episode=4, kind=5)
 
 
@@ -134,13 +134,15 @@ def test_what_was_measured_on_other_days_is_refused(days, standard, spec, real, 
     two = training_days(replace(spec, allocation=FixedWeights((0.6, 0.4))), real.select(real.assets[:2]),
                         Costs.bps(2, commission=5), 5.0, 252)  # fmt: skip
     for make in (RebalancingEnv, partial(RebalancingWorlds, worlds=2, seed=1)):
-        with pytest.raises(ConfigError, match="features of standard are 15: of these days 9 are seen"):
+        with pytest.raises(ConfigError, match="features of standard are 15: these days have 9"):
             make(two, standard, 1e3, episode=4)
-        with pytest.raises(ConfigError, match="standard is None: give that which `gauge` measures"):
+        with pytest.raises(
+            ConfigError, match="standard is None: give the FeatureScaling that `measure_scaling` returns"
+        ):
             make(days, None, 1e3, episode=4)
         with pytest.raises(ConfigError, match="days are 'x': give TrainingDays"):
             make("x", standard, 1e3, episode=4)
-        with pytest.raises(ConfigError, match="episode is 100000: give 5,040 decisions, a hundred years, at most"):
+        with pytest.raises(ConfigError, match="episode is 100000: give at most 5,040 decisions, a hundred years"):
             make(days, standard, 1e3, episode=100_000)
 
 
@@ -184,7 +186,7 @@ def test_a_choice_is_to_hold_or_to_trade(spec, real, costs, standard):
     days = training_days(replace(spec, action="hold_or_trade"), real, costs, 5.0, 252)
     env = RebalancingEnv(days, standard, 1e3, episode=2)
     env.reset(seed=0)
-    with pytest.raises(PolicyError, match="a choice is 0, to hold, or 1, to trade: found"):
+    with pytest.raises(PolicyError, match=r"each action must be 0 \(hold\) or 1 \(trade\): found"):
         env.step(2)
 
 

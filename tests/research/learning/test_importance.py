@@ -6,7 +6,7 @@ import numpy as np
 
 from research.learning.importance import importance
 from research.learning.network import network
-from research.learning.rollouts import answer_of
+from research.learning.rollouts import action_function
 from research.learning.state import SHARED
 
 
@@ -24,7 +24,7 @@ def waits_for(feature, lines):
 def test_only_what_a_network_reads_is_worth_something_to_it(days, standard):
     lines = len(days.market.assets)
     count, tracking = len(SHARED) + lines, SHARED.index("tracking error")
-    found = importance(days, answer_of(waits_for(tracking, lines), standard), count, worlds=32)
+    found = importance(days, action_function(waits_for(tracking, lines), standard), count, worlds=32)
     assert found.rise[tracking] > 5.0 * found.error[tracking] > 0.0
     others = np.delete(np.arange(count), tracking)
     assert (found.rise[others] == 0.0).all()
@@ -32,7 +32,7 @@ def test_only_what_a_network_reads_is_worth_something_to_it(days, standard):
 
 
 def test_shuffles_are_seeded(days, standard):
-    answer = answer_of(waits_for(0, len(days.market.assets)), standard)
+    answer = action_function(waits_for(0, len(days.market.assets)), standard)
     one, again = (importance(days, answer, 1, worlds=16) for _ in range(2))
     assert one.rise[0] != 0.0
     np.testing.assert_array_equal(one, again)

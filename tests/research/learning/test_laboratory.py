@@ -8,12 +8,12 @@ from learned import COSTS, TARGET, YEAR, G, two_lines
 
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, losses
+from backtests.evaluation.benchmark import Yardstick, losses
 from backtests.sweeps import Arena
 from research.allocation import target_path
 from research.learning import Learned, PPOSettings, train
 from research.learning.learners.reinforcement import learn
-from research.learning.rollouts import closed_form, judge
+from research.learning.rollouts import closed_form, evaluate
 from research.learning.training_days import scales, training_days
 from research.rules import TunedThreshold
 
@@ -55,7 +55,7 @@ def test_it_finds_its_way_from_boxes_three_times_too_wide(past):
     days = training_days(spec, past, COSTS, G, YEAR)
     measured = days.scales
     wide = scales(measured.target, 3.0 * measured.half_width, measured.covariance, measured.volatility)
-    lesson = learn(replace(days, scales=wide), spec, 1, lambda done: None)
-    optimal = judge(days, 0, closed_form(days))
-    assert lesson.curve[0][1] > 2.3 * optimal
-    assert lesson.losses[0] < 1.2 * optimal
+    result = learn(replace(days, scales=wide), spec, 1, lambda done: None)
+    optimal = evaluate(days, 0, closed_form(days))
+    assert result.curve[0][1] > 2.3 * optimal
+    assert result.losses[0] < 1.2 * optimal

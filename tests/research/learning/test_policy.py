@@ -10,7 +10,7 @@ from backtests.engine import backtest
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
 from research.errors import PolicyError
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.market import Market, instruments_table
 
 WEIGHTS = FixedWeights((0.4, 0.3, 0.2))
@@ -87,7 +87,7 @@ def test_it_trades_to_the_edges_of_its_box_and_then_holds(market, policy):
     seen = view(market, friday)
     trade = policy.decide(seen)
     kind = np.array([int(np.argmax(policy.scales.target[:, 2] > 0.0))])
-    lower, upper, cash, _ = asked("bands", policy.answer(seen)[None], kind, policy.scales)
+    lower, upper, cash, _ = decode_actions("bands", policy.answer(seen)[None], kind, policy.scales)
     np.testing.assert_array_equal(trade.lower, lower[0])
     np.testing.assert_array_equal(trade.upper, upper[0])
     assert (trade.cash_lower, trade.cash_upper, trade.fraction) == (cash[0, 2], cash[0, 3], 1.0)
@@ -136,23 +136,25 @@ def test_a_listing_changes_what_it_measures_by(market, policy):
 
 
 def test_it_is_not_asked_before_the_last_date_that_it_saw(market, policy):
-    with pytest.raises(PolicyError, match=f"saw data up to {market.dates[START]:%Y-%m-%d}.*it knows what came after"):
+    with pytest.raises(
+        PolicyError, match=f"was trained on data up to {market.dates[START]:%Y-%m-%d}.*it has seen later days"
+    ):
         policy.decide(view(market, START - 1))
     policy.decide(view(market, START))
-    with pytest.raises(PolicyError, match="saw data up to"):
+    with pytest.raises(PolicyError, match="was trained on data up to"):
         backtest(market, policy, COSTS, start=market.dates[START - 1])
 
 
 def test_it_is_not_asked_about_other_lines(market, policy):
-    with pytest.raises(PolicyError, match="for A, B, C is asked about B, A, C"):
+    with pytest.raises(PolicyError, match="for A, B, C cannot decide for B, A, C"):
         policy.decide(view(market.select(["B", "A", "C"]), 100))
 
 
 def test_it_is_not_asked_about_a_target_that_it_was_not_trained_for(market, policy):
     _, monday = friday_and_next(market)
     other = replace(view(market, monday, unfinished=True), target=np.array([0.3, 0.3, 0.3]))
-    with pytest.raises(PolicyError, match="target that it was not trained for: its own are others"):
+    with pytest.raises(PolicyError, match=r"was not trained for the target on .*: it was trained for other weights"):
         policy.decide(other)
     young = made_up(market.until(market.dates[80]), WEIGHTS, seen=START)
-    with pytest.raises(PolicyError, match="it never held C"):
+    with pytest.raises(PolicyError, match="its targets do not hold C"):
         young.decide(view(market, monday, unfinished=True))

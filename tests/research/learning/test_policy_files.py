@@ -11,8 +11,8 @@ from learned import untrained
 from research.allocation import EqualWeights
 from research.errors import ConfigError, DataError
 from research.learning import LearnedPolicy
+from research.learning.checksummed import CARD, NUMBERS
 from research.learning.policy import read_card
-from research.learning.sealed import CARD, NUMBERS
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_numbers_that_were_changed_are_refused(saved, spoil):
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         LearnedPolicy.load(saved)
 
 
@@ -88,14 +88,14 @@ def changed(saved, **values):
 
 def test_a_card_that_was_changed_is_refused(saved):
     changed(saved, seen="2010-01-01")
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         LearnedPolicy.load(saved)
 
 
 def test_the_files_of_two_policies_cannot_be_mixed(saved, spec, days, standard, tmp_path):
     other = untrained(spec.allocation, days, standard, seed=1).save(tmp_path / "other")
     (saved / NUMBERS).write_bytes((other / NUMBERS).read_bytes())
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         LearnedPolicy.load(saved)
 
 
@@ -108,14 +108,14 @@ def test_another_format_is_refused(saved):
 def test_a_card_is_read_without_its_policy_and_only_whole(saved, policy):
     assert read_card(saved) == LearnedPolicy.load(saved).card
     changed(saved, seen="2010-01-01")
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         read_card(saved)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"card"'])
 def test_what_is_no_card_is_refused(saved, text):
     (saved / CARD).write_text(text)
-    with pytest.raises(DataError, match=r"is not JSON|expected a card"):
+    with pytest.raises(DataError, match=r"is not JSON|expected a JSON object"):
         LearnedPolicy.load(saved)
 
 
@@ -129,7 +129,7 @@ def test_what_is_no_card_is_refused(saved, text):
 )
 def test_numbers_of_another_shape_are_refused_though_sealed(policy, tmp_path, change):
     folder = replace(policy, **change).save(tmp_path)
-    with pytest.raises(DataError, match="holds no policy that can be played"):
+    with pytest.raises(DataError, match="holds no valid policy"):
         LearnedPolicy.load(folder)
 
 

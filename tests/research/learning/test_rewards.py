@@ -7,7 +7,7 @@ import pytest
 
 from research.errors import ConfigError
 from research.learning import Reward
-from research.learning.rewards import TERMS, Memory, Moments, rewarded
+from research.learning.rewards import TERMS, Memory, Moments, compute_rewards
 
 ONLY = {name: Reward(**({"objective": 0.0} | {name: 1.0})) for name in TERMS}
 
@@ -19,7 +19,7 @@ def along(reward, navs, loss=0.0):
     """Rewards of one world that goes through these NAV, beside cash that earns nothing."""
     memory, paid = Memory.of(np.array(navs[:1]), ONE, NOTHING), []
     for nav in navs[1:]:
-        one, memory = rewarded(reward, memory, np.full(1, loss), np.array([nav]), ONE)
+        one, memory = compute_rewards(reward, memory, np.full(1, loss), np.array([nav]), ONE)
         paid.append(float(one[0]))
     return np.array(paid)
 
@@ -54,9 +54,9 @@ def test_a_differential_ratio_is_the_slope_of_the_ratio_by_what_it_forgets(name)
     returns = rng.normal(0.01, 0.05, 200)
     memory = Memory.of(ONE, ONE, NOTHING)
     for r in returns[:-1]:
-        _, memory = rewarded(reward, memory, np.zeros(1), memory.nav * (1.0 + r), ONE)
+        _, memory = compute_rewards(reward, memory, np.zeros(1), memory.nav * (1.0 + r), ONE)
     last = returns[-1]
-    paid, _ = rewarded(reward, memory, np.zeros(1), memory.nav * (1.0 + last), ONE)
+    paid, _ = compute_rewards(reward, memory, np.zeros(1), memory.nav * (1.0 + last), ONE)
 
     def ratio(rate):
         mean = memory.mean + rate * (last - memory.mean)
@@ -80,12 +80,12 @@ def test_all_decisions_are_paid_alike_and_none_for_staying_in_cash(name):
     memory, paid = Memory.of(np.ones(worlds), np.ones(worlds), Moments.of(rng.normal(0.0015, 0.02, 10_000))), []
     for week, over in enumerate(excess):
         nav = memory.nav * (cash[week + 1] / cash[week] + over)
-        one, memory = rewarded(ONLY[name], memory, np.zeros(worlds), nav, np.full(worlds, cash[week + 1]))
+        one, memory = compute_rewards(ONLY[name], memory, np.zeros(worlds), nav, np.full(worlds, cash[week + 1]))
         paid.append(one)
     size = np.abs(paid).mean(axis=1)
     assert size.max() < 1.5 * size.min()
     assert np.max(np.abs(paid)) < 50.0 * size.mean()
-    all_cash, _ = rewarded(ONLY[name], memory, np.zeros(worlds), memory.nav * 1.0005, memory.cash * 1.0005)
+    all_cash, _ = compute_rewards(ONLY[name], memory, np.zeros(worlds), memory.nav * 1.0005, memory.cash * 1.0005)
     assert np.abs(all_cash).mean() < 0.2 * size[-1]  # what cash earns is nobody's merit
 
 

@@ -28,11 +28,11 @@ def test_it_takes_targets_that_change_only_by_listing():
         ({"schedule": "quarter"}, "schedule of Learned is 'quarter': use one of day, week, month"),
         ({"block": 0}, "block of Learned is 0"),
         ({"episode": -1}, "episode of Learned is -1"),
-        ({"episode": 5_041}, "episode of Learned is 5041: give 5,040 decisions, a hundred years, at most"),
-        ({"current_share": 0.0}, "current_share of Learned is 0.0: it is more than 0"),
+        ({"episode": 5_041}, "episode of Learned is 5041: give at most 5,040 decisions, a hundred years"),
+        ({"current_share": 0.0}, "current_share of Learned is 0.0: give a number above 0"),
         ({"current_share": 1.1}, "current_share of Learned is 1.1"),
-        ({"seeds": ()}, "one whole number or more"),
-        ({"seeds": (1, 1)}, "the same seed twice"),
+        ({"seeds": ()}, "at least one whole number"),
+        ({"seeds": (1, 1)}, "a repeated seed"),
         ({"seeds": (-1,)}, "from 0 to"),
         ({"seeds": 5}, "seeds of Learned are 5"),
     ],
@@ -66,7 +66,7 @@ def test_numbers_of_numpy_are_kept_as_plain_ones():
     plain = Learned(EqualWeights(), 20_000, (0, 1, 2), variation=Variation(cost=2), ppo=PPOSettings(gamma=0.9))
     assert spec == plain
     assert json.dumps(spec.settings()) == json.dumps(plain.settings())
-    with pytest.raises(ConfigError, match=r"seeds of Learned are array\(3\): give one whole number or more"):
+    with pytest.raises(ConfigError, match=r"seeds of Learned are array\(3\): give at least one whole number"):
         Learned(EqualWeights(), seeds=np.array(3))
 
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.learning.state import (
     FARTHEST,
     LOOKBACK,
     SHARED,
-    Standard,
+    FeatureScaling,
     observe,
     standardise,
     strategic_returns,
@@ -32,7 +32,7 @@ def seen(weights, recent=(0.01, -0.01), age=7, kind=0):
 
 
 def box(actions, kind=0, measured=TWO):
-    made = asked("bands", np.array([actions], dtype=np.float32), np.array([kind]), measured)
+    made = decode_actions("bands", np.array([actions], dtype=np.float32), np.array([kind]), measured)
     return made.lower[0], made.upper[0], made.cash[0]
 
 
@@ -74,7 +74,7 @@ def test_the_strategic_portfolio_holds_cash_beside_its_lines():
 
 
 def test_what_lies_far_out_looks_alike():
-    standard = Standard(np.array([1.0, 0.0]), np.array([2.0, 1.0]))
+    standard = FeatureScaling(np.array([1.0, 0.0]), np.array([2.0, 1.0]))
     out = np.empty((2, 2), np.float32)
     standardise(np.array([[3.0, 99.0], [1.0, -99.0]]), standard, out)
     assert out.tolist() == [[1.0, FARTHEST], [0.0, -FARTHEST]]

@@ -11,8 +11,8 @@ import pytest
 from joblib.externals.loky import ProcessPoolExecutor
 
 from research.errors import ConfigError, DataError
-from research.learning import LearnedPolicy, Training, train, untaught
-from research.learning.rollouts import answer_of, closed_form, judge_all
+from research.learning import LearnedPolicy, Training, train, untrained
+from research.learning.rollouts import action_function, closed_form, evaluate_targets
 from research.learning.training_days import training_days
 from research.market import load_market
 
@@ -138,11 +138,13 @@ def test_a_trained_policy_is_kept_whole(training, tmp_path):
 
 
 def test_what_is_not_taught_has_the_closed_forms_boxes(spec, real, costs):
-    policy, days = untaught(spec, real, costs, G, YEAR), training_days(spec, real, costs, G, YEAR)
-    assert judge_all(days, answer_of(policy.net, policy.standard)) == judge_all(days, closed_form(days))
+    policy, days = untrained(spec, real, costs, G, YEAR), training_days(spec, real, costs, G, YEAR)
+    assert evaluate_targets(days, action_function(policy.net, policy.standard)) == evaluate_targets(
+        days, closed_form(days)
+    )
     np.testing.assert_array_equal(policy.scales.half_width, days.scales.half_width)
-    with pytest.raises(ConfigError, match="only 'bands' and 'edges' begin at the closed form"):
-        untaught(replace(spec, action="gate"), real, costs, G, YEAR)
+    with pytest.raises(ConfigError, match="use 'bands' or 'edges', which start at the closed form"):
+        untrained(replace(spec, action="gate"), real, costs, G, YEAR)
 
 
 def test_the_seed_with_the_median_loss_stands_for_all():

@@ -86,7 +86,7 @@ def test_a_line_that_does_not_move_is_refused(real, costs, spec):
     returns = np.array(real.returns)
     returns[:, 6] = 0.0
     still = replace(real, returns=returns, cash=np.zeros(len(real.dates)))
-    with pytest.raises(DataError, match="GLD does not move"):
+    with pytest.raises(DataError, match="GLD has constant returns"):
         training_days(spec, still, costs, 5.0, 252)
 
 
@@ -98,7 +98,7 @@ def test_numbers_out_of_range_are_refused(real, costs, spec):
             training_days(spec, real, costs, g, year)
     for lag in (-1, 6):
         with pytest.raises(
-            ConfigError, match=f"lag is {lag}: a learner that decides every week books a whole number of"
+            ConfigError, match=f"lag is {lag}: a learner that decides every week needs a whole number of"
         ):
             training_days(spec, real, costs, 5.0, 252, lag)
 

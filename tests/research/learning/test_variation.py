@@ -11,7 +11,7 @@ from research.accounting import Costs
 from research.errors import ConfigError
 from research.learning import Learned, Variation
 from research.learning.learners.gradient import _drawn
-from research.learning.rollouts import closed_form, gauge, judge
+from research.learning.rollouts import closed_form, evaluate, measure_scaling
 from research.learning.state import LOOKBACK
 from research.learning.torch_worlds import Days, TorchWorlds, at_target, boxes_of
 from research.learning.training_days import TrainingDays, training_days
@@ -108,8 +108,8 @@ def test_torch_has_the_same_varied_worlds(days: TrainingDays) -> None:
 
 def test_policies_are_judged_in_worlds_as_the_days_were(market: Market, days: TrainingDays) -> None:
     plain = training_days(Learned(TARGET), market, COSTS, G, YEAR)
-    assert judge(days, 0, closed_form(days)) == judge(plain, 0, closed_form(plain))
-    wide, narrow = (gauge(d, Learned(TARGET))[0].deviation for d in (days, plain))
+    assert evaluate(days, 0, closed_form(days)) == evaluate(plain, 0, closed_form(plain))
+    wide, narrow = (measure_scaling(d, Learned(TARGET))[0].deviation for d in (days, plain))
     assert wide[0] > narrow[0]  # but what is seen in training is wider
 
 
@@ -118,7 +118,7 @@ def test_a_line_cannot_lose_more_than_all(market: Market) -> None:
     returns[700, 1] = -0.6
     crashed = replace(market, returns=returns)
     day = f"{market.dates[700]:%Y-%m-%d}"
-    with pytest.raises(ConfigError, match=rf"B would lose .* on {day}, when it lost 60%: lower the volatility"):
+    with pytest.raises(ConfigError, match=rf"B would lose .* on {day}, where it really lost 60%: lower the volatility"):
         training_days(Learned(TARGET, variation=Variation(volatility=2.5)), crashed, COSTS, G, YEAR)
 
 

@@ -7,15 +7,15 @@ import pytest
 from learned import replayed, untrained
 
 from backtests.engine import backtest
-from backtests.evaluation.scores import Yardstick, losses
+from backtests.evaluation.benchmark import Yardstick, losses
 from research.accounting import View
 from research.accounting.kernel import weigh
 from research.allocation import target_path
-from research.learning.rollouts import answer_of
+from research.arrays import frozen
+from research.learning.rollouts import action_function
 from research.learning.state import LOOKBACK
 from research.learning.training_days import scales, training_days
 from research.learning.worlds import Worlds
-from research.market.market import frozen
 
 WEEKS = 60
 
@@ -52,7 +52,7 @@ def test_a_world_is_a_backtest_of_its_days(spec, real, costs, standard, kind, la
     world = Worlds(days, kind, WEEKS, seed=7)
     market = replayed(days, world)
     policy = replace(untrained(spec.allocation, days, standard), seen=market.dates[0])
-    answer, terms, nav = answer_of(policy.net, standard), [], []
+    answer, terms, nav = action_function(policy.net, standard), [], []
     for _ in range(WEEKS):
         terms.append(world.act(answer(world.features(world.everyone)))[0])
         nav.append(world.nav[0])
@@ -77,7 +77,7 @@ def test_a_policy_sees_in_a_view_what_a_world_showed_it(days, spec, standard, ki
     market = replayed(days, world)
     policy = replace(untrained(spec.allocation, days, standard), seen=market.dates[0])
     target = days.scales.target[kind[0]]
-    answer, state, weights = answer_of(policy.net, standard), world.state, np.empty(8)
+    answer, state, weights = action_function(policy.net, standard), world.state, np.empty(8)
     for week in range(WEEKS):
         cash = weigh(state.units[0], state.prices, 0, state.nav[0], weights)
         past = market.past(LOOKBACK - 1 + 5 * week)

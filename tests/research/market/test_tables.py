@@ -1,4 +1,4 @@
-"""The door: what is wrong with a file or a frame is named with its file, row, column, value and mend."""
+"""The door: what is wrong with a file or a frame is named with its file, row, column, value and fix."""
 
 import gzip
 from collections.abc import Callable

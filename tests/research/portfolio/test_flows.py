@@ -1,4 +1,4 @@
-"""Flows of a portfolio file: the same as in Python, and each error with file, line, key, value and mend."""
+"""Flows of a portfolio file: the same as in Python, and each error with file, line, key, value and fix."""
 
 import re
 from typing import Any
@@ -67,7 +67,7 @@ def test_orders_in_whole_lots_take_contributions_in_cash(write: Any) -> None:
         load_portfolio(write(BEFORE, lots.replace("100", "-100")))
 
 
-# What stands under flows, and of the message: key, what, the value found, how to mend it.
+# What stands under flows, and of the message: key, what, the value found, how to fix it.
 ERRORS = [
     ("{evry: month, amount: 1}", "flows.evry", "unknown key", "'evry'", "Did you mean 'every'?"),
     ("{every: month}", "flows.amount", "missing", "None", "Add `amount:`."),

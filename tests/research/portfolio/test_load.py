@@ -1,4 +1,4 @@
-"""From a file to a portfolio: every number where it belongs, and each error with file, key, value and mend."""
+"""From a file to a portfolio: every number where it belongs, and each error with file, key, value and fix."""
 
 import json
 import re
@@ -203,7 +203,7 @@ def test_short_daily_market_is_not_mistaken_for_another(of_days: Any, weeks: int
 
 # -- what is wrong is named ------------------------------------------------------------------------------------------
 
-# Text of the good file, what stands there instead, and of the message: key, what, the value found, how to mend it.
+# Text of the good file, what stands there instead, and of the message: key, what, the value found, how to fix it.
 ERRORS = [
     ("policy: band", "polcy: band", "polcy", "unknown key", "'polcy'", "Did you mean 'policy'?"),
     ("shares: 100", "share: 100", "lines.SPY.share", "unknown key", "'share'", "'shares'"),

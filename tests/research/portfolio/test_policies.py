@@ -51,8 +51,8 @@ EXAMPLES = {
     ),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
     "{rule: learned, steps: 9, seeds: [7], ppo: {epochs: 3}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(epochs=3)),
-    "{rule: learned, steps: 9, seeds: [7], by: gradient, gradient: {worlds: 3}}": Learned(
-        STRATEGIC, 9, (7,), by="gradient", gradient=GradientSettings(worlds=3)
+    "{rule: learned, steps: 9, seeds: [7], learner: gradient, gradient: {worlds: 3}}": Learned(
+        STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
     "{rule: universal, g: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),

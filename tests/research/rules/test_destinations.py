@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from research.market.market import Array, Mask, frozen
+from research.arrays import Array, Mask, frozen
 from research.rules.destinations import remember, set_goal, write_box
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.rule_options import BREACHING, BY_CASH, PLAIN, PRO_RATA, Workspace

@@ -18,7 +18,7 @@ Array = np.ndarray
 Rule = Callable[[int, Array], Array]  # week and gaps (paths, n) to the gaps after trading
 
 BP = 1e-4
-WORKED = {
+BASE_CASE = {
     "target": np.array([0.4, 0.3]),
     "mean": np.array([0.05, 0.055]),
     "covariance": np.array([[0.04, 0.015], [0.015, 0.0625]]),
@@ -31,7 +31,7 @@ P, SIGMA, G = 0.6, 0.16, 2.0  # one line: 60/40
 
 @cache
 def worked(ticket: float = 0.0) -> Region:
-    return optimal_region(**WORKED, ticket=ticket)
+    return optimal_region(**BASE_CASE, ticket=ticket)
 
 
 def one_line(cost: float, interval: float, ticket: float = 0.0) -> Region:
@@ -92,8 +92,8 @@ def test_with_a_ticket_alone_the_width_grows_with_its_fourth_root_and_the_loss_w
 
 def test_fees_and_penalty_in_another_unit_are_the_same_problem() -> None:
     """Everything that is charged times four: the same region, four times the loss."""
-    fourfold = {"cost": 4 * WORKED["cost"], "g": 4 * WORKED["g"], "ticket": 4 * BP}
-    region = optimal_region(**(WORKED | fourfold))
+    fourfold = {"cost": 4 * BASE_CASE["cost"], "g": 4 * BASE_CASE["g"], "ticket": 4 * BP}
+    region = optimal_region(**(BASE_CASE | fourfold))
     assert region.value == pytest.approx(4 * worked(1 * BP).value, rel=1e-5)
     for ours, theirs in zip(region.upper, worked(1 * BP).upper, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)
@@ -102,7 +102,7 @@ def test_fees_and_penalty_in_another_unit_are_the_same_problem() -> None:
 def test_lines_that_are_alike_have_regions_that_are_alike() -> None:
     alike = {"target": [0.3, 0.3], "mean": [0.05, 0.05], "covariance": [[0.04, 0.01], [0.01, 0.04]]}
     for ticket in (0.0, 1 * BP):
-        region = optimal_region(**(WORKED | alike), ticket=ticket)
+        region = optimal_region(**(BASE_CASE | alike), ticket=ticket)
         assert region.advantage == pytest.approx(region.advantage.T, abs=5e-4 * region.advantage.max())
         close = (region.axes[0][1] - region.axes[0][0]) / 4.0
         assert region.lower[0] == pytest.approx(region.lower[1], abs=close)
@@ -110,8 +110,8 @@ def test_lines_that_are_alike_have_regions_that_are_alike() -> None:
 
 
 def test_lines_that_change_places_change_nothing() -> None:
-    turned = {name: WORKED[name][::-1] for name in ("target", "mean", "cost")}
-    region = optimal_region(**(WORKED | turned | {"covariance": WORKED["covariance"][::-1, ::-1]}))
+    turned = {name: BASE_CASE[name][::-1] for name in ("target", "mean", "cost")}
+    region = optimal_region(**(BASE_CASE | turned | {"covariance": BASE_CASE["covariance"][::-1, ::-1]}))
     assert region.value == pytest.approx(worked().value, rel=1e-4)
     assert region.upper[1] == pytest.approx(worked().upper[0], abs=1e-4)
 
@@ -124,8 +124,8 @@ def played(ticket: float, rule: Rule, paths: int, years: int, seed: int = 1) -> 
     years are not counted.
     """
     rng = np.random.default_rng(seed)
-    target, s, dt = WORKED["target"], WORKED["covariance"], WORKED["interval"]
-    mix, drift = np.linalg.cholesky(s * dt), (WORKED["mean"] - np.diag(s) / 2.0) * dt
+    target, s, dt = BASE_CASE["target"], BASE_CASE["covariance"], BASE_CASE["interval"]
+    mix, drift = np.linalg.cholesky(s * dt), (BASE_CASE["mean"] - np.diag(s) / 2.0) * dt
     gap, loss = np.zeros((paths, 2)), np.zeros(paths)
     for week in range(52 * (years + 3)):
         half = rng.standard_normal((paths // 2, 2)) @ mix.T
@@ -134,8 +134,8 @@ def played(ticket: float, rule: Rule, paths: int, years: int, seed: int = 1) -> 
         gap = rule(week, drifted)
         if week >= 3 * 52:
             moved = np.abs(gap - drifted)
-            loss += moved @ WORKED["cost"] + ticket * moved.any(axis=1)
-            loss += WORKED["g"] / 2.0 * dt * ((gap @ s) * gap).sum(axis=1)
+            loss += moved @ BASE_CASE["cost"] + ticket * moved.any(axis=1)
+            loss += BASE_CASE["g"] / 2.0 * dt * ((gap @ s) * gap).sum(axis=1)
     pairs = loss.reshape(2, -1).mean(axis=0) / years / BP
     return float(pairs.mean()), float(pairs.std() / np.sqrt(len(pairs)))
 
@@ -284,13 +284,13 @@ def test_neither_step_nor_width_of_the_grid_moves_the_loss(
     monkeypatch: pytest.MonkeyPatch, name: str, other: object, ticket: float
 ) -> None:
     monkeypatch.setattr(dynamic_programming, name, other)
-    assert optimal_region(**WORKED, ticket=ticket).value == pytest.approx(worked(ticket).value, rel=0.0005)
+    assert optimal_region(**BASE_CASE, ticket=ticket).value == pytest.approx(worked(ticket).value, rel=0.0005)
 
 
 def test_the_grid_holds_the_whole_region() -> None:
     """Lines that stand in for each other may go far from their targets together, further than each would alone."""
     covariance = np.array([[0.04, 0.049], [0.049, 0.0625]])  # correlation 0.98
-    region = optimal_region(**(WORKED | {"covariance": covariance}))
+    region = optimal_region(**(BASE_CASE | {"covariance": covariance}))
     alone = half_widths(region.target, covariance, region.cost, region.g)
     assert all(axis[-1] > 3.0 * width for axis, width in zip(region.axes, alone, strict=True))
     rim = np.ones(region.advantage.shape, dtype=bool)
@@ -334,7 +334,7 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
 )
 def test_numbers_out_of_range_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        optimal_region(**(WORKED | given))
+        optimal_region(**(BASE_CASE | given))
 
 
 def slope(x: Array, y: list[float]) -> float:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from research.arrays import Array
 from research.compiled import compiled
-from research.market.market import Array
 from research.rules.region import Region, Surfaces, destination, wants
 
 ENDS = np.array([-0.1, 0.1])

@@ -8,10 +8,10 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from research.accounting import Costs
 from research.allocation import FixedWeights
+from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market import Market
 from research.market.calendars import scheduled
-from research.market.market import Array, Mask
 from research.rules import Calendar
 from research.rules.protocol import Schedule
 from research.rules.tranches import drifted, phases

@@ -9,8 +9,8 @@ import pytest
 
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
+from research.arrays import Array
 from research.market import Market, instruments_table
-from research.market.market import Array
 from research.rules import (
     BestPoint,
     CostBenefit,

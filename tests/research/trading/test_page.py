@@ -49,7 +49,7 @@ def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> N
     captions = [part.text for part in holding if part.get("class") == "caption"]
     assert [part.get("aria-label") for part in regions] == captions
     assert captions == [
-        "Held, at the closes of 2022-12-29",
+        "Not traded, at the closes of 2022-12-29",
         "Hypothetical trades to target today, at the closes of 2022-12-29",
     ]
 

@@ -13,7 +13,7 @@ from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, book
 from research.accounting.tariff import Lots, Scratch
 from research.allocation import FixedWeights
-from research.market.market import Array, frozen
+from research.arrays import Array, frozen
 from research.portfolio import Portfolio
 from research.rules import Calendar, Never, Threshold, Within
 from research.trading import TradeList, trade_list
@@ -63,9 +63,9 @@ def test_costliest_buy_is_cut_first_when_cash_would_go_negative(desk: Any) -> No
                  commission=[0, 5, 10], half_spread=[0, 5, 10])  # fmt: skip
     got = trade_list(three, Threshold(three.strategic, 0.01))
     assert got.orders[["asset", "units"]].to_numpy().tolist() == [["B", 27.0], ["C", 22.0]]
-    assert got.orders["aim"].tolist() == ["to its target", "to its target; cut by 5 units to keep cash above zero"]
+    assert got.orders["aim"].tolist() == ["to its target", "to its target; reduced by 5 units: cash limit"]
     assert got.sized.cash == pytest.approx(5_000.0 - 2_700.0 - 2_200.0 - 2.70 - 4.40, abs=1e-9)
-    assert got.held["reason"].tolist() == ["an order of 0.45 lots is rounded toward no trade"]
+    assert got.held["reason"].tolist() == ["an order of 0.45 lots rounds to zero lots"]
 
 
 def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
@@ -73,12 +73,10 @@ def test_buy_that_cash_cannot_pay_at_all_is_held(desk: Any) -> None:
     got = trade_list(tight, Threshold(tight.strategic, 0.001))
     assert got.empty
     assert got.held["reason"].tolist() == [
-        "an order of 0.45 lots is rounded toward no trade",
-        "a buy of 400.00 USD was cut: cash would go below zero",
+        "an order of 0.45 lots rounds to zero lots",
+        "a buy of 400.00 USD was dropped: not enough cash",
     ]
-    assert got.headline == (
-        "No trade: A is 0.45 points over target, past the 0.10 allowed; no order of that can be sent."
-    )
+    assert got.headline == ("No trade: A is 0.45 points over target, past the 0.10 allowed; no order can be sent.")
 
 
 def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
@@ -86,7 +84,7 @@ def test_order_under_the_minimum_is_held_with_that_reason(desk: Any) -> None:
     got = trade_list(three, Threshold(three.strategic, 0.02))
     assert got.orders["asset"].tolist() == ["A", "C"]
     assert got.held["asset"].tolist() == ["B"]
-    assert got.held["reason"].tolist() == ["an order of 490.00 USD is under the minimum trade of 600.00"]
+    assert got.held["reason"].tolist() == ["an order of 490.00 USD is below the minimum trade of 600.00"]
 
 
 def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:

@@ -33,12 +33,15 @@ def test_order_shows_price_date_weights_gap_and_reason(two: Portfolio) -> None:
 def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     three = desk([10.0, 10.0, 10.0], [6_000, 2_000, 2_000], 0.0, [0.4, 0.2, 0.4], commission=[0, 1, 2], half_spread=0.0)
     got = trade_list(three, Threshold(three.strategic, 0.05, to="edge"))
-    assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {"A": "into its box", "C": "into its box"}
-    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "inside its box"]]
+    assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
+        "A": "back into its band",
+        "C": "back into its band",
+    }
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == [["B", "within its band"]]
     paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
     got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
     assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
-        "A": "pays for the others", "B": "pays for the others", "C": "into its box",
+        "A": "raises cash for other trades", "B": "raises cash for other trades", "C": "back into its band",
     }  # fmt: skip
 
 
@@ -60,7 +63,7 @@ def restricted(portfolio: Portfolio, *trading: str) -> Portfolio:
 
 
 def test_lines_that_a_turnover_cap_cuts_short_or_leaves_say_so(desk: Any) -> None:
-    four, cut, left = desk(*FOUR), "as far as the turnover cap goes", "the turnover cap is used up"
+    four, cut, left = desk(*FOUR), "up to the turnover cap", "the turnover cap is reached"
     five = said(four, Threshold(four.strategic, 0.02, turnover_cap=0.05))
     assert five == {"A": cut, "B": left, "C": left, "D": cut}
     # 17 % of NAV sells the 15 of A whole, and 2 of the 5 of B.
@@ -69,7 +72,7 @@ def test_lines_that_a_turnover_cap_cuts_short_or_leaves_say_so(desk: Any) -> Non
     loose = said(four, Calendar(four.strategic, "week", turnover_cap=0.21))
     assert set(loose.values()) == {"to its target"}
     edge = said(four, Threshold(four.strategic, 0.06, to="edge", turnover_cap=0.01))
-    assert edge == {"A": cut, "B": "inside its box", "C": "inside its box", "D": cut}
+    assert edge == {"A": cut, "B": "within its band", "C": "within its band", "D": cut}
 
 
 def test_tranches_are_not_called_the_target(desk: Any) -> None:
@@ -92,16 +95,16 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     four = restricted(desk(*FOUR), "", "sell_only", "", "locked")
     # B's sale of 5 points and, as D may not be bought, all of the 12.5 that it leaves go to C, level with A.
     assert said(four, Threshold(four.strategic, 0.02)) == {
-        "A": "as far as the others allow",
+        "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "takes what the others free",
+        "C": "uses cash from other trades",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "pays for the others",
-        "D": "as far as the others allow",
+        "C": "raises cash for other trades",
+        "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"
 
@@ -115,7 +118,7 @@ def test_gap_that_no_trade_would_mend_says_so(desk: Any) -> None:
 def test_trade_to_a_point_says_which(desk: Any) -> None:
     four = desk(*FOUR)
     assert said(four, Threshold(four.strategic, 0.1, to="edge", lines="breaching")) == {
-        "A": "to 35.00%", "B": "left alone by this rule", "C": "left alone by this rule", "D": "to 15.00%",
+        "A": "to 35.00%", "B": "not traded by this rule", "C": "not traded by this rule", "D": "to 15.00%",
     }  # fmt: skip
     assert set(said(four, Threshold(four.strategic, 0.02, fraction=0.5)).values()) == {"part of the way"}
 

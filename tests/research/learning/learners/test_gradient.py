@@ -10,9 +10,9 @@ from learned import COSTS, TARGET, YEAR, G, two_lines
 from backtests.engine import backtest
 from research.errors import ConfigError
 from research.learning import GradientSettings, Learned, LearnedPolicy, train
-from research.learning.actions import asked
+from research.learning.actions import decode_actions
 from research.learning.learners.gradient import _drawn, _loss, _perceptron, learn
-from research.learning.rollouts import VALIDATING, closed_form, gauge, judge
+from research.learning.rollouts import VALIDATION, closed_form, evaluate, measure_scaling
 from research.learning.state import LOOKBACK
 from research.learning.torch_worlds import boxes_of, observe
 from research.learning.training_days import training_days
@@ -20,7 +20,7 @@ from research.learning.worlds import Worlds
 from research.risk.resampling import resampled
 
 QUICK = GradientSettings(worlds=64)
-SPEC = Learned(TARGET, steps=24 * QUICK.update, seeds=(1,), by="gradient", gradient=QUICK)
+SPEC = Learned(TARGET, steps=24 * QUICK.update, seeds=(1,), learner="gradient", gradient=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def network_of(days, seed: int = 0) -> torch.nn.Sequential:
 
 @pytest.mark.parametrize("lag", [0, 1, 5])
 def test_the_loss_is_the_j_of_the_worlds(lab, lag):
-    """The same days, the same network: what gradients are taken of is what `worlds` books and `judge` measures."""
+    """The same days, the same network: what gradients are taken of is what `worlds` books and `evaluate` measures."""
     lab = replace(lab, lag=lag)
-    standard, _ = gauge(lab, SPEC)
+    standard, _ = measure_scaling(lab, SPEC)
     net, drawn = network_of(lab), _drawn(lab, 64, 20, np.random.default_rng(3))
     with torch.no_grad():
         ours = float(_loss(lab, net, standard, drawn, 20))
@@ -74,7 +74,7 @@ def test_features_and_boxes_are_those_of_the_worlds(lab):
     ours = observe(tensors[0], tensors[1], tensors[2], covariance, age, calm, trend).numpy()
     np.testing.assert_allclose(ours, features, rtol=1e-9, atol=1e-9)
     action = np.random.default_rng(2).uniform(-1.2, 1.2, (32, 2)).astype(np.float32)
-    lower, upper, cash, _ = asked("bands", action, state.kind, scales)
+    lower, upper, cash, _ = decode_actions("bands", action, state.kind, scales)
     made = boxes_of(torch.from_numpy(action.astype(float)), tensors[1], tensors[2])
     for found, expected in zip(made, (lower, upper, cash[:, 2], cash[:, 3]), strict=True):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
@@ -82,7 +82,7 @@ def test_features_and_boxes_are_those_of_the_worlds(lab):
 
 def test_its_slope_is_that_of_finite_differences(lab):
     """Of a world of eight weeks, by weights of every layer; a weight is moved by so little that no trade appears."""
-    standard, _ = gauge(lab, SPEC)
+    standard, _ = measure_scaling(lab, SPEC)
     net, drawn = network_of(lab, 4), _drawn(lab, 16, 8, np.random.default_rng(5))
     _loss(lab, net, standard, drawn, 8).backward()
     for layer in (0, 2, 4):
@@ -101,13 +101,13 @@ def test_its_slope_is_that_of_finite_differences(lab):
 def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
     """A few seconds of descent are below the closed form, from its boxes on; one seed is one policy, to the bit."""
     told: list[int] = []
-    lesson = learn(lab, SPEC, 1, told.append)
-    assert told[-1] == lesson.steps == SPEC.whole_steps
-    assert lesson.curve[0][1] == pytest.approx(judge(lab, 0, closed_form(lab), 128, VALIDATING), rel=1e-9)
-    assert lesson.losses[0] < 0.995 * judge(lab, 0, closed_form(lab))
+    result = learn(lab, SPEC, 1, told.append)
+    assert told[-1] == result.steps == SPEC.whole_steps
+    assert result.curve[0][1] == pytest.approx(evaluate(lab, 0, closed_form(lab), 128, VALIDATION), rel=1e-9)
+    assert result.losses[0] < 0.995 * evaluate(lab, 0, closed_form(lab))
     again, other = (learn(lab, SPEC, seed, told.append) for seed in (1, 2))
-    assert all((one == two).all() for one, two in zip(lesson.net, again.net, strict=True))
-    assert (lesson.net.weight_0 != other.net.weight_0).any()
+    assert all((one == two).all() for one, two in zip(result.net, again.net, strict=True))
+    assert (result.net.weight_0 != other.net.weight_0).any()
 
 
 def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_path):
@@ -122,7 +122,7 @@ def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_
 
 def test_costs_that_jump_are_refused(market):
     dear = replace(COSTS, ticket=np.full(2, 1e-4))
-    with pytest.raises(ConfigError, match="learned by the gradient where all costs are proportional"):
+    with pytest.raises(ConfigError, match="learner 'gradient' needs proportional costs"):
         training_days(SPEC, market, dear, G, YEAR)
 
 
@@ -130,5 +130,5 @@ def test_costs_that_jump_are_refused(market):
 def test_a_setting_out_of_range_is_refused(changed):
     with pytest.raises(ConfigError, match=f"{next(iter(changed))} of GradientSettings"):
         GradientSettings(**changed)
-    with pytest.raises(ConfigError, match="by of Learned is 'magic': use one of ppo, sac, dqn, gradient"):
-        replace(SPEC, by="magic")
+    with pytest.raises(ConfigError, match="learner of Learned is 'magic': use one of ppo, sac, dqn, gradient"):
+        replace(SPEC, learner="magic")

@@ -16,11 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from research.errors import ConfigError, DataError
 from research.learning import CrossEntropySettings, DQNSettings, GradientSettings, PPOSettings, SACSettings, train
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.learners.lesson import WORLDS
+from research.learning.learners.learning_curve import WORLDS
 from research.learning.learners.settings import LEARNERS
 from research.learning.learners.threads import one_thread
 from research.learning.network import Network
-from research.learning.rollouts import VALIDATING, answer_of, judge
+from research.learning.rollouts import VALIDATION, action_function, evaluate
 from research.learning.settings import Learned
 from research.learning.training import SCALAR
 from research.learning.training_days import training_days
@@ -29,11 +29,14 @@ QUICK = Learned(TARGET, steps=4_096, seeds=(3,), episode=12)
 OWN = {
     "ppo": PPOSettings(worlds=32, rollout=8, batch=64, epochs=2),
     "sac": SACSettings(worlds=8, batch=32, buffer=600),
-    "dqn": DQNSettings(worlds=8, batch=32, buffer=600, follow=80),
+    "dqn": DQNSettings(worlds=8, batch=32, buffer=600, target_update=80),
     "gradient": GradientSettings(worlds=16, decisions=16),
     "cross_entropy": CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8),
 }
-BY = {by: replace(QUICK, by=by, action="hold_or_trade" if by == "dqn" else "bands", **{by: OWN[by]}) for by in LEARNERS}
+BY = {
+    by: replace(QUICK, learner=by, action="hold_or_trade" if by == "dqn" else "bands", **{by: OWN[by]})
+    for by in LEARNERS
+}
 
 
 class Killed(Exception):
@@ -138,13 +141,13 @@ def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
 
 def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
     one = Checkpoint(tmp_path, 1, {"g": 5.0})
-    assert one.kept() is None
-    one.keep({"a": np.ones(3)}, {"steps": 4})
-    arrays, record = one.kept()
+    assert one.load() is None
+    one.save({"a": np.ones(3)}, {"steps": 4})
+    arrays, record = one.load()
     assert (arrays["a"].tolist(), record["steps"]) == ([1.0] * 3, 4)
     one.path.write_bytes(one.path.read_bytes()[:-5])
-    with pytest.raises(DataError, match="Delete it, and the seed begins anew"):
-        one.kept()
+    with pytest.raises(DataError, match="Delete it; the seed then starts from the beginning"):
+        one.load()
 
 
 # -- what they learn -------------------------------------------------------------------------------------------------
@@ -157,9 +160,9 @@ def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
 def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
     """Neither to trade every week nor never: it loses less than three quarters of the better of the two."""
     dear = replace(COSTS, ticket=np.full(2, 0.5e-4))
-    spec = Learned(TARGET, steps=steps, seeds=(1,), by=by, action=action)
+    spec = Learned(TARGET, steps=steps, seeds=(1,), learner=by, action=action)
     days = training_days(spec, past, dear, G, YEAR)
-    trades = judge(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
+    trades = evaluate(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
     training = train(spec, past, dear, G, YEAR, workers=1)
     assert training.losses[1] < 0.75 * min(trades, training.never)
 
@@ -172,7 +175,7 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
     assert policy.card["steps"] < spec.whole_steps
     assert min(curve[-2:]) > min(curve[:-2])
     days = training_days(spec, past, COSTS, G, YEAR)
-    kept = judge(days, 0, answer_of(policy.net, policy.standard), WORLDS, VALIDATING)
+    kept = evaluate(days, 0, action_function(policy.net, policy.standard), WORLDS, VALIDATION)
     assert kept == pytest.approx(min(curve), rel=1e-12)
     whole = train(replace(spec, patience=0), past, COSTS, G, YEAR, workers=1).policy
     assert [point["J"] for point in whole.card["curve"]][: len(curve)] == curve
@@ -184,9 +187,12 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"by": "dqn"}, "by 'dqn' chooses among a few things to do, and action is 'bands': use 'hold_or_trade'"),
-        ({"by": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is a choice: use 'ppo' or 'dqn'"),
-        ({"by": "gradient", "action": "gate"}, "by 'gradient' descends along J itself, with bands"),
+        (
+            {"learner": "dqn"},
+            "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'",
+        ),
+        ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'"),
+        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises J directly and needs bands"),
         ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
         ({"patience": -1}, "patience of Learned is -1"),
         ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
@@ -203,7 +209,7 @@ def test_two_threads_of_a_process_cannot_learn_at_once(past):
     with ThreadPoolExecutor(1) as other, one_thread():
         with one_thread():  # within one thread there is one order of what is drawn
             pass
-        with pytest.raises(ConfigError, match="another thread of this process learns already"):
+        with pytest.raises(ConfigError, match="another thread of this process is training"):
             other.submit(learned, BY["ppo"], past).result()
 
 
@@ -211,7 +217,7 @@ def test_a_device_that_is_not_there_is_refused(past, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # wherever the test runs
-    with pytest.raises(ConfigError, match="device of Learned is 'cuda', and torch finds no such device here"):
+    with pytest.raises(ConfigError, match="device of Learned is 'cuda', but torch finds no CUDA device"):
         train(replace(BY["ppo"], device="cuda"), past, COSTS, G, YEAR, workers=1)
 
 
@@ -223,8 +229,8 @@ def test_a_window_longer_than_the_history_is_refused(past):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: it holds one decision of each of the 64 worlds"),
-        (lambda: DQNSettings(explores=2.0), "explores of DQNSettings is 2.0"),
+        (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: give 64 or more"),
+        (lambda: DQNSettings(exploration=2.0), "exploration of DQNSettings is 2.0"),
         (lambda: CrossEntropySettings(elite=24), "elite of CrossEntropySettings is 24: give 2 or more, and fewer"),
         (lambda: CrossEntropySettings(worlds=0), "worlds of CrossEntropySettings is 0"),
     ],

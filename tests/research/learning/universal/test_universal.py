@@ -16,15 +16,15 @@ from backtests.learned import universal_gap as unseen
 from research.allocation import HRP, FixedWeights
 from research.errors import ConfigError, DataError
 from research.learning import Universal
-from research.learning.sealed import CARD, NUMBERS, read_sealed, write_sealed
-from research.learning.state import Standard
-from research.learning.universal.course import SEED, UPDATES, train_universal
-from research.learning.universal.course import settings as course_settings
+from research.learning.checksummed import CARD, NUMBERS, read_checksummed, write_checksummed
+from research.learning.state import FeatureScaling
+from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
+from research.learning.universal.checkpointed_training import settings as course_settings
 from research.learning.universal.equivariant import MOVING, STANDING, answers, forward
 from research.learning.universal.equivariant import see as see_compiled
 from research.learning.universal.random_markets import draw
 from research.learning.universal.rule import FORMAT, Trained, load, trained
-from research.learning.universal.training import Apprentice, advance, batch_of, begin, loss, network_of, see
+from research.learning.universal.training import TrainableNetwork, advance, batch_of, begin, loss, network_of, see
 from research.rules.no_trade_region import half_widths
 
 SEEN = len(MOVING) + len(STANDING)
@@ -89,9 +89,9 @@ def test_lines_without_target_risk_or_cost_have_the_widths_of_the_closed_form_ru
 def test_torch_sees_and_answers_what_the_kernel_does(n):
     one = batch_of(draw(np.random.default_rng(n), n, 12, 3, 0.4))
     torch.manual_seed(n)
-    net = Apprentice(Standard(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
+    net = TrainableNetwork(FeatureScaling(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
-    weights, standard = one.markets.opening, Standard(*(x.numpy() for x in net.standard))
+    weights, standard = one.markets.opening, FeatureScaling(*(x.numpy() for x in net.standard))
     seen = see(one, torch.from_numpy(weights))
     with torch.no_grad():
         expected = net(seen).clamp(-1.0, 1.0).numpy()
@@ -110,7 +110,7 @@ def test_torch_sees_and_answers_what_the_kernel_does(n):
 def test_its_slope_is_that_of_finite_differences():
     one = batch_of(draw(np.random.default_rng(5), 3, 8, 12, 0.6))
     torch.manual_seed(2)
-    net = Apprentice(Standard(np.zeros(SEEN), np.ones(SEEN)))
+    net = TrainableNetwork(FeatureScaling(np.zeros(SEEN), np.ones(SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
     loss(net, one).backward()
     for weight in (net.layer_0.weight, net.own.weight, net.most.weight, net.layer_3.weight):
@@ -129,7 +129,7 @@ def test_its_slope_is_that_of_finite_differences():
 
 def test_an_untrained_network_is_the_closed_form():
     target, weights, covariance, cost = a_portfolio()
-    new = Trained(Apprentice(Standard(np.zeros(SEEN), np.ones(SEEN))).arrays(), trained().standard, {})
+    new = Trained(TrainableNetwork(FeatureScaling(np.zeros(SEEN), np.ones(SEEN))).arrays(), trained().standard, {})
     found = new.widths(target, weights, covariance, cost, 5.0, 1 / 52)
     np.testing.assert_array_equal(found, half_widths(target, covariance, cost, 5.0))
 
@@ -172,7 +172,7 @@ def test_a_seed_or_a_length_that_is_none_is_refused(seed, steps, tmp_path):
 def copied(tmp_path):
     policy = trained()
     features = {f"feature_{k}": v for k, v in policy.standard._asdict().items()}
-    return write_sealed(tmp_path / "copy", policy.card, policy.net._asdict() | features)
+    return write_checksummed(tmp_path / "copy", policy.card, policy.net._asdict() | features)
 
 
 def test_what_is_loaded_is_what_was_written_and_no_code(copied):
@@ -189,14 +189,14 @@ def test_numbers_that_were_changed_are_refused(copied, spoil):
     content = bytearray((copied / NUMBERS).read_bytes())
     content[-5] ^= 1
     (copied / NUMBERS).write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
-    with pytest.raises(DataError, match="not as it was saved"):
+    with pytest.raises(DataError, match="was changed after it was saved"):
         load(copied)
 
 
 def test_another_version_a_missing_file_and_other_shapes_are_refused(copied, tmp_path):
-    card, arrays = read_sealed(copied, "", FORMAT)
+    card, arrays = read_checksummed(copied, "", FORMAT)
     with pytest.raises(DataError, match=r"bias_3 in .* has the shape \(2,\), expected \(1,\) finite numbers"):
-        load(write_sealed(tmp_path / "wide", card, arrays | {"bias_3": np.zeros(2)}))
+        load(write_checksummed(tmp_path / "wide", card, arrays | {"bias_3": np.zeros(2)}))
     (copied / CARD).write_text(json.dumps(card | {"format": "universal rebalancer, 99"}))
     with pytest.raises(DataError, match="format 'universal rebalancer, 99', expected"):
         load(copied)

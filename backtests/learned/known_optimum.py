@@ -1,7 +1,7 @@
-"""Learners in a market whose best policy is known: how far above it each seed ends, on paths that none of them saw.
+"""Learners in a market whose optimal policy is known: each seed's loss above the optimum, on out-of-sample paths.
 
-Every learner learns from the same forty thousand weeks of the market's law, drawn from a seed of its own. What it
-learned and the optimum are then played on the same other paths, so that shocks cancel.
+Every learner trains on the same forty thousand simulated weeks. Its policy and the optimum are then played on the same
+other paths, so that random shocks cancel in their difference.
 """
 
 import time
@@ -14,56 +14,59 @@ import pandas as pd
 
 from backtests.laboratory.optimal_region import region_losses
 from backtests.laboratory.simulate import Laboratory, ratio
-from backtests.laboratory.study import WEEKS, Problem
+from backtests.laboratory.study import WEEKS, SimulatedMarket
 from backtests.learned.optimality_gap import losses
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arguments import is_number, refuse
+from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.learning import Learned, PPOSettings
-from research.learning.learners.lesson import Lesson
-from research.learning.rollouts import answer_of, closed_form, gauge, in_bands
-from research.learning.training import teacher
+from research.learning.learners.learning_curve import SeedResult
+from research.learning.rollouts import action_function, closed_form, measure_scaling, with_band_actions
+from research.learning.training import learner_of
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
-from research.market.market import Array
 from research.market.tables import DATA
 from research.rules.dynamic_programming import optimal_region
 from research.rules.region import Region
 
 TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
-KEPT = DATA / "studies" / "known_optimum"
+SHIPPED = DATA / "studies" / "known_optimum"
 ALL_LINES = ("hold_or_trade", "fraction", "gate", "exposure", "weights")  # actions whose trades move every line
 
-Told = Callable[[str, int], None]  # told which learner learns, and from which seed
+OnStart = Callable[[str, int], None]  # told which learner learns, and from which seed
 
 
 @dataclass(frozen=True, eq=False)
 class KnownOptimum:
-    """A problem, weekly decisions at the close that is seen, and the paths on which policies are held against its best.
+    """A simulated market with weekly decisions, traded at the close that is seen, and the paths for comparison.
 
-    fee : of an event, fraction of NAV.  paths, seed : ten years each, and what they are drawn from.
+    market : the simulated market.
+    fee    : of an event, fraction of NAV.
+    paths  : number of paths, of ten years each.
+    seed   : of the paths.
     """
 
-    problem: Problem
+    market: SimulatedMarket
     fee: float = 0.0
     paths: int = 1_000
     seed: int = 7
 
     @cached_property
     def laboratory(self) -> Laboratory:
-        """The paths. A trade of all lines pays the fee: a ticket of an equal share of it for each."""
-        lines = len(self.problem.target)
-        costs = Costs.bps(lines, commission=1e4 * self.problem.cost)
+        """The paths and costs. A trade of all assets pays the fee: an equal share is the ticket of each asset."""
+        lines = len(self.market.target)
+        costs = Costs.bps(lines, commission=1e4 * self.market.cost)
         return replace(
-            self.problem.laboratory(self.paths, self.seed),
+            self.market.laboratory(self.paths, self.seed),
             costs=replace(costs, ticket=np.full(lines, self.fee / lines)) if self.fee else costs,
         )
 
     @cached_property
     def region(self) -> Region:
-        """The optimum."""
-        p = self.problem
+        """The optimal no-trade region."""
+        p = self.market
         cost = np.full(len(p.target), p.cost)
         return optimal_region(
             np.array(p.target), np.array(p.mean), p.covariance, cost, p.g, interval=1.0 / WEEKS, ticket=self.fee
@@ -71,12 +74,12 @@ class KnownOptimum:
 
     @cached_property
     def best(self) -> Array:
-        """(W,) J of the optimum on each path, bp a year."""
+        """(W,) J of the optimum on each path, bp of NAV a year."""
         return region_losses(self.laboratory, self.region)
 
     @cached_property
     def weeks(self) -> Market:
-        """What is learned from: weeks of the law, as days of a calendar without holidays."""
+        """The simulated weeks of training, as days of a calendar without holidays."""
         returns = self.laboratory.model.returns(1, TRAINED_ON, LEARNED_FROM)[0]
         days = np.arange(np.datetime64("1901-01-04"), np.datetime64("2100-01-01"))
         names = tuple("ABCDEFGHIJ"[: returns.shape[1]])
@@ -87,94 +90,109 @@ class KnownOptimum:
         )  # fmt: skip
 
     def days(self, spec: Learned) -> TrainingDays:
-        """What a learner learns from. Raises ConfigError for an action whose trades would pay a part of a fee."""
+        """The training days of a learner.
+
+        Raises : ConfigError for an action whose trades would pay only part of the fee.
+        """
         if self.fee and spec.action not in ALL_LINES:
             raise ConfigError(
-                f"with a fee of an event action {spec.action!r} would pay only for the lines that it trades: use one "
+                f"with a fee for each event, action {spec.action!r} would pay only for the assets that it "
+                "trades: use one "
                 f"of {', '.join(ALL_LINES)}."
             )
         one_by_one = replace(spec, schedule="day", block=1)
-        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.problem.g, WEEKS, lag=0)
+        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.market.g, WEEKS, lag=0)
 
 
 def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
-    """The learners of a market without fees, each with its budget in steps, or a share of it."""
+    """The learners of a market without fees, by name.
+
+    target : what to hold.
+    seeds  : one policy is trained for each.
+    share  : fraction of each learner's training budget, above 0 and at most 1.
+    """
     made = {
-        "gradient, bands": Learned(target, 1_500_000, by="gradient"),
+        "gradient, bands": Learned(target, 1_500_000, learner="gradient"),
         "ppo, bands": Learned(target, 1_500_000),
         "ppo, fraction": Learned(target, 1_500_000, action="fraction"),
         "ppo, hold or trade": Learned(target, 1_500_000, action="hold_or_trade"),
         "ppo, weights": Learned(target, 1_500_000, action="weights"),
-        "sac, bands": Learned(target, 300_000, by="sac"),
-        "cross-entropy, bands": Learned(target, 3_000_000, by="cross_entropy"),
+        "sac, bands": Learned(target, 300_000, learner="sac"),
+        "cross-entropy, bands": Learned(target, 3_000_000, learner="cross_entropy"),
     }
     return _of(made, seeds, share)
 
 
 def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
-    """Those of a market where every event has a fee."""
+    """The learners of a market with a fee for every event, by name; parameters as in `learners`."""
     wide = PPOSettings(worlds=1024, batch=8192)
     made = {
         "ppo, hold or trade": Learned(target, 2_500_000, action="hold_or_trade", ppo=wide),
         "ppo, gate": Learned(target, 8_000_000, action="gate", ppo=replace(wide, epochs=3)),
-        "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", by="dqn"),
-        "cross-entropy, gate": Learned(target, 6_000_000, action="gate", by="cross_entropy"),
+        "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", learner="dqn"),
+        "cross-entropy, gate": Learned(target, 6_000_000, action="gate", learner="cross_entropy"),
     }
     return _of(made, seeds, share)
 
 
 def _of(made: Mapping[str, Learned], seeds: Sequence[int], share: float) -> dict[str, Learned]:
     if not (is_number(share) and 0.0 < share <= 1.0):
-        refuse("share is", share, "give more than 0 and at most 1 of the budgets.")
+        refuse("share is", share, "give a fraction of the budgets, above 0 and at most 1.")
     return {name: replace(s, steps=max(int(s.steps * share), 1), seeds=tuple(seeds)) for name, s in made.items()}
 
 
-def against_the_optimum(known: KnownOptimum, learners: Mapping[str, Learned], told: Told | None = None) -> pd.DataFrame:
-    """A row a learner and seed, and one of the closed-form bands where an event has no fee.
+def gaps_to_optimum(
+    known: KnownOptimum, learners: Mapping[str, Learned], on_start: OnStart | None = None
+) -> pd.DataFrame:
+    """A row for each learner and seed, and without a fee one for the closed-form bands.
 
-    J : bp a year.  gap, lower, upper : J over the optimum's on the same paths, less 1, and 95 % bounds.
-    steps, seconds : decisions that it learned from, and the processor's seconds that it took.
+    Columns : J, bp of NAV a year; gap, lower, upper: J over the optimum's on the same paths, less 1, and its 95 %
+              bounds; steps, decisions of the training; seconds, its processor time.
+    known    : market, fee and paths.
+    learners : settings by name.
+    on_start : receives learner and seed before each training.
     """
     rows = []
     if not known.fee:
         days = known.days(next(iter(learners.values())))
-        found = losses(known.laboratory, in_bands(days), closed_form(days))
+        found = losses(known.laboratory, with_band_actions(days), closed_form(days))
         rows.append({"learner": "closed form", "seed": 0, **_gap(found, known.best), "steps": 0, "seconds": 0.0})
     for name, spec in learners.items():
         days = known.days(spec)
-        standard, _ = gauge(days, spec)
+        standard, _ = measure_scaling(days, spec)
         for seed in spec.seeds:
-            if told is not None:
-                told(name, seed)
+            if on_start is not None:
+                on_start(name, seed)
             begun = time.process_time()
-            lesson: Lesson = teacher(spec.by)(days, spec, seed, lambda steps: None)
+            result: SeedResult = learner_of(spec.learner)(days, spec, seed, lambda steps: None)
             seconds = time.process_time() - begun
-            found = losses(known.laboratory, days, answer_of(lesson.net, standard))
-            own = {"steps": lesson.steps, "seconds": seconds}
+            found = losses(known.laboratory, days, action_function(result.net, standard))
+            own = {"steps": result.steps, "seconds": seconds}
             rows.append({"learner": name, "seed": seed, **_gap(found, known.best), **own})
     return pd.DataFrame(rows)
 
 
 def _gap(found: Array, best: Array) -> dict[str, float]:
-    """J, and its gap to the optimum's."""
+    """J, bp of NAV a year, and its relative gap to the optimum's."""
     over = ratio(found, best)
-    return {"J": float(found.mean()), "gap": over.mean, "lower": over.lower, "upper": over.upper}
+    return {"J": float(found.mean()), "gap": over.value, "lower": over.lower, "upper": over.upper}
 
 
-def kept(market: str) -> pd.DataFrame:
-    """The table of five seeds of each learner at the full budget that comes with the workbench: "plain" or "fee".
+def shipped(market: str) -> pd.DataFrame:
+    """The shipped results of five seeds of each learner at the full budget, for market "plain" or "fee".
 
-    `python -m benchmarks.learning` makes it again, and prints where.
+    `python -m benchmarks.learning` computes them again and prints where it writes them.
+    Raises : DataError for a file that cannot be read.
     """
-    path = KEPT / f"{market}.csv"
+    path = SHIPPED / f"{market}.csv"
     try:
         return pd.read_csv(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}. Restore it from the repository.") from error
 
 
-def words(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
-    """What two tables of `against_the_optimum` say, without fees and with one: learners by their median."""
+def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
+    """Two tables of `gaps_to_optimum` in words, without and with a fee: learners in the order of their median gaps."""
     said = []
     for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
         gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from backtests.laboratory.simulate import estimate, play
-from backtests.laboratory.study import WORKED
-from backtests.learned.optimality import KnownOptimum, against_the_optimum, kept, learners, learners_with_fee
+from backtests.laboratory.study import BASE_CASE
+from backtests.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee, shipped
 from research.allocation import FixedWeights
 from research.errors import ConfigError
 from research.learning import GradientSettings, Learned
 from research.rules import OptimalRegion
 
-TARGET = FixedWeights(WORKED.target)
-PLAIN, WITH_FEE = KnownOptimum(WORKED, paths=300, seed=11), KnownOptimum(WORKED, fee=1e-4, paths=300, seed=11)
+TARGET = FixedWeights(BASE_CASE.target)
+PLAIN, WITH_FEE = KnownOptimum(BASE_CASE, paths=300, seed=11), KnownOptimum(BASE_CASE, fee=1e-4, paths=300, seed=11)
 
 
 def test_the_optimum_is_that_of_the_laboratory() -> None:
@@ -34,7 +34,7 @@ def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimu
 @pytest.mark.parametrize(
     ("known", "spec", "most"),
     [
-        (PLAIN, Learned(TARGET, 250_000, (1,), by="gradient", gradient=GradientSettings(worlds=64)), 0.02),
+        (PLAIN, Learned(TARGET, 250_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.02),
         (PLAIN, Learned(TARGET, 600_000, (1,)), 0.10),
         (WITH_FEE, Learned(TARGET, 800_000, (2,), action="hold_or_trade"), 0.15),
         (WITH_FEE, Learned(TARGET, 1_200_000, (2,), action="gate"), 0.15),
@@ -45,7 +45,7 @@ def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
     known: KnownOptimum, spec: Learned, most: float
 ) -> None:
     """A part of the benchmark's budget, on unseen paths; with 95 %."""
-    one = against_the_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
+    one = gaps_to_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
     assert one["upper"] > 0.0
     assert one["upper"] < most
     assert one["J"] == pytest.approx(known.best.mean() * (1.0 + one["gap"]))
@@ -53,7 +53,7 @@ def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
 
 @pytest.mark.parametrize(("market", "specs"), [("plain", learners), ("fee", learners_with_fee)])
 def test_the_kept_seeds_had_the_budgets_of_today(market: str, specs: Callable[..., dict[str, Learned]]) -> None:
-    table = kept(market).query("learner != 'closed form'")
+    table = shipped(market).query("learner != 'closed form'")
     for name, spec in specs(TARGET, (1, 2, 3, 4, 5)).items():
         own = table[table["learner"] == name]
         assert own["seed"].tolist() == list(spec.seeds)
@@ -62,5 +62,5 @@ def test_the_kept_seeds_had_the_budgets_of_today(market: str, specs: Callable[..
 
 
 def test_a_fee_is_refused_where_an_action_would_pay_a_part_of_it() -> None:
-    with pytest.raises(ConfigError, match="action 'bands' would pay only for the lines that it trades"):
+    with pytest.raises(ConfigError, match="action 'bands' would pay only for the assets that it trades"):
         WITH_FEE.days(Learned(TARGET))

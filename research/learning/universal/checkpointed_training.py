@@ -1,4 +1,7 @@
-"""The universal rebalancer, made again from its seed: a training that survives a kill, and ends in one folder."""
+"""The whole training of the universal rebalancer from a seed.
+
+It resumes after an interruption, and writes one folder.
+"""
 
 import json
 from collections.abc import Callable
@@ -9,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from research.arguments import is_whole, refuse
+from research.arrays import frozen
+from research.learning.checksummed import write_checksummed
 from research.learning.learners.checkpoint import Checkpoint
-from research.learning.sealed import write_sealed
-from research.learning.state import REACH, Standard
+from research.learning.state import REACH, FeatureScaling
 from research.learning.universal import random_markets, training
 from research.learning.universal.equivariant import MOVING, STANDING
 from research.learning.universal.rule import FOLDER, FORMAT
-from research.learning.universal.training import Progress, advance, begin, network_of
-from research.market.market import frozen
+from research.learning.universal.training import TrainingState, advance, begin, network_of
 
 SEED, UPDATES = 1, 1_600
 EVERY, POINTS = 10, 24  # updates between two checkpoints; points of the card's curve
@@ -26,32 +29,36 @@ REMEMBERED = ("weights", "mean", "square")
 def train_universal(
     seed: int = SEED, updates: int = UPDATES, folder: Path = FOLDER, report: Callable[[int], object] = lambda done: None
 ) -> Path:
-    """Train from a seed, and write network and card into `folder`; gives the folder.
+    """Train from a seed, write network and card into `folder`, and give the folder.
 
-    Every so many updates the training is kept in a hidden folder beside it: the same call goes on from there after a
-    kill, and ends with the same bytes. report : is told how many updates are done.
-    Raises : ConfigError for a seed or a number of updates that is none.
+    The state is saved in a hidden folder beside it: the same call resumes after an interruption, and ends with the
+        same bytes.
+    seed    : of the training.
+    updates : of the network's weights.
+    folder  : where the policy is written.
+    report  : receives the number of updates done.
+    Raises  : ConfigError for a seed or a number of updates out of range, and for a `folder` that is a file.
     """
     if not (is_whole(seed) and 0 <= seed < 2**32):
         refuse("seed of the universal rebalancer is", seed, "give a whole number from 0 to 2^32 - 1.")
     if not (is_whole(updates) and updates >= 1):
-        refuse("steps of the universal rebalancer are", updates, "give a whole number of updates, 1 or more.")
+        refuse("updates of the universal rebalancer are", updates, "give a whole number, 1 or more.")
     if folder.exists() and not folder.is_dir():
         refuse("folder of the universal rebalancer is", str(folder), "which is a file: give a folder.")
     checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])
-    progress = _kept(checkpoint, seed, updates) or begin(seed, updates)
-    report(progress.done)
-    while progress.done < updates:
-        progress = advance(progress, EVERY, report)
-        _keep(progress, checkpoint)
-    arrays = network_of(progress)._asdict() | {f"feature_{k}": v for k, v in progress.standard._asdict().items()}
-    write_sealed(folder, _card(progress), arrays)
-    checkpoint.forget()
+    state = _load(checkpoint, seed, updates) or begin(seed, updates)
+    report(state.done)
+    while state.done < updates:
+        state = advance(state, EVERY, report)
+        _save(state, checkpoint)
+    arrays = network_of(state)._asdict() | {f"feature_{k}": v for k, v in state.standard._asdict().items()}
+    write_checksummed(folder, _card(state), arrays)
+    checkpoint.delete()
     return folder
 
 
 def settings() -> dict[str, Any]:
-    """What a training depends on besides its seed and length, as plain JSON values."""
+    """What a training depends on besides its seed and number of updates, as plain JSON values."""
     found = {
         "markets": {
             "lines": random_markets.LINES,
@@ -72,18 +79,18 @@ def settings() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that a training depends on."""
+    """By name, the versions of the libraries on which a training depends."""
     return {library: version(library) for library in ("numpy", "torch")}
 
 
-def _card(progress: Progress) -> dict[str, Any]:
-    """What the policy says of itself."""
-    points = np.array_split(progress.curve, min(POINTS, len(progress.curve)))
+def _card(state: TrainingState) -> dict[str, Any]:
+    """The model card."""
+    points = np.array_split(state.curve, min(POINTS, len(state.curve)))
     ends = np.cumsum([len(point) for point in points])
     return {
         "format": FORMAT,
-        "seed": progress.seed,
-        "updates": progress.updates,
+        "seed": state.seed,
+        "updates": state.updates,
         "saw": {"markets": "simulated ones only, drawn at random", "last": None},
         "action": f"half-widths of the boxes: the closed form's x {REACH:g}^action, action in [-1, 1]",
         "settings": settings(),
@@ -92,16 +99,16 @@ def _card(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _keep(progress: Progress, checkpoint: Checkpoint) -> None:
-    """Write a training under way."""
-    remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(progress, what).items()}
-    features = {f"feature_{k}": v for k, v in progress.standard._asdict().items()}
-    checkpoint.keep({**remembered, **features, "curve": progress.curve}, {"done": progress.done})
+def _save(state: TrainingState, checkpoint: Checkpoint) -> None:
+    """Save the state of a training."""
+    remembered = {f"{what}.{k}": v for what in REMEMBERED for k, v in getattr(state, what).items()}
+    features = {f"feature_{k}": v for k, v in state.standard._asdict().items()}
+    checkpoint.save({**remembered, **features, "curve": state.curve}, {"done": state.done})
 
 
-def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> Progress | None:
-    """The training under way, where there is one. Raises DataError where it is not whole."""
-    found = checkpoint.kept()
+def _load(checkpoint: Checkpoint, seed: int, updates: int) -> TrainingState | None:
+    """The saved state of a training, or None. Raises DataError for a damaged file."""
+    found = checkpoint.load()
     if found is None:
         return None
     arrays, record = found
@@ -109,5 +116,5 @@ def _kept(checkpoint: Checkpoint, seed: int, updates: int) -> Progress | None:
         {name.removeprefix(f"{what}."): v for name, v in arrays.items() if name.startswith(f"{what}.")}
         for what in REMEMBERED
     )
-    standard = Standard(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
-    return Progress(seed, updates, int(record["done"]), standard, weights, mean, square, arrays["curve"])
+    standard = FeatureScaling(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
+    return TrainingState(seed, updates, int(record["done"]), standard, weights, mean, square, arrays["curve"])

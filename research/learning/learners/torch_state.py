@@ -1,4 +1,4 @@
-"""The state of networks and optimisers as arrays and plain values: so that no checkpoint needs a pickle."""
+"""The state of networks and optimisers as arrays and JSON values, so that no checkpoint needs a pickle."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -15,16 +15,16 @@ class Stateful(Protocol):
     """A network, or an optimiser."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Its state, tensors and plain values."""
+        """Its state: tensors and plain values."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Take such a state."""
+        """Take over such a state."""
         ...
 
 
 def states_of(parts: Mapping[str, Stateful]) -> tuple[Arrays, dict[str, Any]]:
-    """The tensors of all parts by their place, and each part's state with places in their stead, as JSON takes it."""
+    """The tensors of all parts by path, and the JSON structure of each part's state with paths in place of tensors."""
     arrays: Arrays = {}
     words: dict[str, Any] = {}
     for name, part in parts.items():
@@ -34,7 +34,7 @@ def states_of(parts: Mapping[str, Stateful]) -> tuple[Arrays, dict[str, Any]]:
 
 
 def restore(parts: Mapping[str, Stateful], arrays: Arrays, words: Mapping[str, Any]) -> None:
-    """Give all parts the states that `states_of` took."""
+    """Set all parts to the states that `states_of` gave."""
     for name, part in parts.items():
         part.load_state_dict(_put_together(arrays, words[name]))
 

@@ -1,4 +1,4 @@
-"""Seeds side by side in processes: the same results however many there are, progress of all together, a clean stop."""
+"""Seeds in parallel processes: the same results for any number of processes, one progress bar, a clean stop."""
 
 import os
 import signal
@@ -14,50 +14,53 @@ import numpy as np
 
 T = TypeVar("T")
 Report = Callable[[int], None]  # told the steps that one job has done
-Told = Callable[[int], None]  # told the steps that all have done together
+TotalProgress = Callable[[int], None]  # told the steps that all have done together
 Job = Callable[[int, Report], T]  # seed -> result
 
-GLANCE = 0.2  # seconds between two looks at the progress
+POLL_SECONDS = 0.2  # seconds between two looks at the progress
 
 
 class Stopped(RuntimeError):
-    """A job was told to stop before its end."""
+    """A job was stopped before its end."""
 
 
-def side_by_side(
-    job: Job[T], seeds: Sequence[int], workers: int, told: Told, executor: Executor | None = None
+def run_seeds(
+    job: Job[T], seeds: Sequence[int], workers: int, progress: TotalProgress, executor: Executor | None = None
 ) -> list[T]:
-    """The results of `job` for every seed, in their order.
+    """The results of `job` for every seed, in the order of the seeds.
 
-    workers : processes of our own; with one, all happens in this process.
-    executor : someone else's processes instead, such as a cluster's; progress is then told a whole seed at a time. (Not
-               threads: stable-baselines3 draws from generators that all threads of a process share.)
-    Whatever ends this early, an interrupt too, stops the processes before it goes on.
+    Whatever ends this early, an interrupt too, stops all processes first.
+    job      : function of a seed and of a report of its steps.
+    seeds    : of the jobs.
+    workers  : processes of our own; with 1 everything runs in this process.
+    progress : receives the number of steps of all jobs together.
+    executor : processes of another pool instead, such as a cluster's; progress then counts whole seeds. (Not threads:
+               stable-baselines3 draws from generators that all threads of a process share.)
     """
     if executor is not None:
-        return _elsewhere(job, seeds, told, executor)
+        return _elsewhere(job, seeds, progress, executor)
     if workers == 1:
-        return _one_after_another(job, seeds, told)
-    return _in_processes(job, seeds, workers, told)
+        return _one_after_another(job, seeds, progress)
+    return _in_processes(job, seeds, workers, progress)
 
 
-def _one_after_another(job: Job[T], seeds: Sequence[int], told: Told) -> list[T]:
+def _one_after_another(job: Job[T], seeds: Sequence[int], progress: TotalProgress) -> list[T]:
     steps = dict.fromkeys(seeds, 0)
 
     def report(seed: int, count: int) -> None:
         steps[seed] = count
-        told(sum(steps.values()))
+        progress(sum(steps.values()))
 
     return [job(seed, partial(report, seed)) for seed in seeds]
 
 
-def _elsewhere(job: Job[T], seeds: Sequence[int], told: Told, executor: Executor) -> list[T]:
+def _elsewhere(job: Job[T], seeds: Sequence[int], progress: TotalProgress, executor: Executor) -> list[T]:
     futures = [executor.submit(_silent, job, seed) for seed in seeds]
     try:
         done = 0
         for future in as_completed(futures):
             done += future.result()[1]
-            told(done)
+            progress(done)
     except BaseException:
         for future in futures:
             future.cancel()
@@ -71,20 +74,20 @@ def _silent(job: Job[T], seed: int) -> tuple[T, int]:
     return result, steps[-1]
 
 
-def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, told: Told) -> list[T]:
+def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, progress: TotalProgress) -> list[T]:
     from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
-    with _board(len(seeds)) as path:
+    with _shared_counters(len(seeds)) as path:
         board = np.memmap(path, np.int64, "r+")
-        executor = ProcessPoolExecutor(max_workers=workers, timeout=10, initializer=_deaf)
+        executor = ProcessPoolExecutor(max_workers=workers, timeout=10, initializer=_ignore_interrupts)
         try:
             futures: list[Future[T]] = [
                 executor.submit(_watched, job, seed, i, path, os.getpid()) for i, seed in enumerate(seeds)
             ]
             pending: set[Future[T]] = set(futures)
             while pending:
-                done, pending = wait(pending, timeout=GLANCE, return_when=FIRST_EXCEPTION)
-                told(int(board[:-1].sum()))
+                done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+                progress(int(board[:-1].sum()))
                 for future in done:
                     future.result()  # raises what its job raised
             return [future.result() for future in futures]
@@ -94,7 +97,7 @@ def _in_processes(job: Job[T], seeds: Sequence[int], workers: int, told: Told) -
 
 
 def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
-    """The job in a process of its own: it writes its steps on the board, and ends when told to, or orphaned."""
+    """Run the job in its own process: it writes its steps to the counters, and ends when told to stop or orphaned."""
     board = np.memmap(path, np.int64, "r+")
 
     def report(steps: int) -> None:
@@ -107,14 +110,14 @@ def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
     return job(seed, report)
 
 
-def _deaf() -> None:
-    """An interrupt from the keyboard reaches every process: the first one answers for all."""
+def _ignore_interrupts() -> None:
+    """Ignore keyboard interrupts in workers: every process receives them, and the parent stops them all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
-def _board(seeds: int) -> Iterator[str]:
-    """A file of counters that processes share: the steps of each seed, and at the end whether to stop."""
+def _shared_counters(seeds: int) -> Iterator[str]:
+    """A file of counters that processes share: the steps of each seed, and last a flag to stop."""
     with tempfile.TemporaryDirectory(prefix="learning-") as folder:
         path = Path(folder) / "steps"
         np.zeros(seeds + 1, np.int64).tofile(path)

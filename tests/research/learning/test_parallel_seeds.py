@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from research.learning.side_by_side import side_by_side
+from research.learning.parallel_seeds import run_seeds
 
 
 def square(seed, report):
@@ -29,7 +29,7 @@ def fail(seed, report):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_seeds_and_progress_is_of_all(workers):
     told = []
-    assert side_by_side(square, [3, 1, 2], workers, told.append) == [9, 1, 4]
+    assert run_seeds(square, [3, 1, 2], workers, told.append) == [9, 1, 4]
     assert told == sorted(told)
     assert told[-1] == 9
 
@@ -37,26 +37,26 @@ def test_results_come_in_the_order_of_the_seeds_and_progress_is_of_all(workers):
 def test_someone_elses_executor_tells_a_seed_at_a_time():
     told = []
     with ThreadPoolExecutor(max_workers=1) as executor:
-        assert side_by_side(square, [3, 1, 2], 1, told.append, executor) == [9, 1, 4]
+        assert run_seeds(square, [3, 1, 2], 1, told.append, executor) == [9, 1, 4]
     assert told == [3, 6, 9]
 
 
 def test_one_that_fails_stops_the_others():
     with pytest.raises(ValueError, match="no luck"):
-        side_by_side(fail, [1, 2], 2, lambda done: None)
+        run_seeds(fail, [1, 2], 2, lambda done: None)
 
 
 ENDLESS = """
 import itertools, signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
-from research.learning.side_by_side import side_by_side
+from research.learning.parallel_seeds import run_seeds
 
 def job(seed, report):
     for step in itertools.count(1):
         report(step)
         time.sleep(0.01)
 
-side_by_side(job, [1, 2], 2, lambda done: print(done, flush=True))
+run_seeds(job, [1, 2], 2, lambda done: print(done, flush=True))
 """
 
 

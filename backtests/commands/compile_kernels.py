@@ -1,0 +1,147 @@
+"""Compiling ahead of use: each job does a little of what a command does, so that its kernels are compiled and kept.
+
+The jobs go through the doors that users go through, on an embedded portfolio: the types that kernels are compiled for
+are those of the real thing by construction. Kernels that are kept already are only loaded.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.runs.folder import ROOT, write_json
+from research.compiled.content import content
+from research.compiled.store import KernelStore, folders, processor
+from research.errors import ConfigError
+from research.portfolio import Portfolio, load_portfolio
+from research.progress import TOLD_IN, bar
+
+PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
+NOTE = "compiled.json"  # beside the folder of kept code: what the jobs used
+MODULE = "backtests.commands.compile_kernels"
+TEST_START = pd.Timestamp("2022-01-03")  # a short test
+
+
+def backtests_and_trades() -> None:
+    """Every rule of a portfolio file played, in fractions and in whole units, and a trade list."""
+    from backtests.comparison.candidates import backtest_candidate
+    from research.accounting import Execution
+    from research.learning import Learned
+    from research.rules import TunedThreshold
+    from research.trading import trade_list
+
+    portfolio = _short()
+    ready = {k: v for k, v in portfolio.policies.items() if not isinstance(v, TunedThreshold | Learned)}
+    for name, policy in ready.items():
+        backtest_candidate(portfolio, policy, name)
+    name = "threshold_edge"
+    trade_list(portfolio, ready[name], name=name)
+    play(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
+
+
+def comparison() -> None:
+    """A report's own work: a tuned and a learned policy fitted, played, judged and paired."""
+    from backtests.comparison import compare
+
+    compare(_short(), only=["quarterly", "tuned", "rl"], rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
+
+
+JOBS: dict[str, Callable[[], None]] = {job.__name__: job for job in (backtests_and_trades, comparison)}
+
+
+def compile_kernels() -> bool:
+    """Do all jobs, each in a process of its own, and show how far they are; gives False where nothing was to be done.
+
+    Raises : ConfigError, with what a job said, where one failed.
+    """
+    note = folders()[0][0].parent / NOTE
+    with bar(None, "looking for compiled code"):
+        if _is_whole(note):
+            return False
+    with tempfile.TemporaryDirectory() as folder, bar(None, "compiling for this machine, once") as told:
+        running = {name: _started(name, Path(folder)) for name in JOBS}
+        try:
+            while any(job.poll() is None for job in running.values()):
+                far = [one for name in JOBS if (one := _compiling(Path(folder) / name))]
+                if far:
+                    names, done, of = zip(*far, strict=True)
+                    told.stage(f"compiling for this machine, once: {', '.join(names)}", sum(done), sum(of))
+                time.sleep(0.2)
+        finally:
+            for job in running.values():
+                job.kill()
+        for name, job in running.items():
+            if job.wait() != 0:
+                said = (Path(folder) / f"{name}.log").read_text(encoding="utf-8")
+                raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {said}")
+        done_by = [json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
+    kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
+    files = sorted({file for one in done_by for file in one["files"]})
+    note.parent.mkdir(parents=True, exist_ok=True)
+    write_json(note, {"processor": processor(), "kernels": kernels, "files": files})
+    return True
+
+
+def do(job: str, folder: Path) -> None:
+    """Do one job in this process; note which kernels it used, what they are made from, and the files of their code."""
+    JOBS[job]()
+    found = {name: kernel for name in KernelStore.used if (kernel := _kernel(name)) is not None}
+    files = sorted(set().union(*(KernelStore.used[name] for name in found)))
+    write_json(folder / f"{job}.json", {"kernels": {k: content(v) for k, v in found.items()}, "files": files})
+
+
+def _is_whole(note: Path) -> bool:
+    """Is all that was compiled at last still there, and still what its kernels are made from?"""
+    try:
+        noted = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    here = {path.name for folder in folders()[0][:1] if folder.exists() for path in folder.iterdir()}
+    if noted["processor"] != processor() or not here.issuperset(noted["files"]):
+        return False
+    return all((kernel := _kernel(name)) and content(kernel) == made for name, made in noted["kernels"].items())
+
+
+def _kernel(name: str) -> Any:
+    """The kernel of this name; None where there is none, or no more."""
+    module, _, function = name.rpartition(".")
+    try:
+        return getattr(import_module(module), function, None)
+    except ImportError:
+        return None
+
+
+def _started(name: str, folder: Path) -> subprocess.Popen[bytes]:
+    """A process that does one job, and tells in a file how far it is."""
+    environment = {**os.environ, TOLD_IN: str(folder / name)}
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", MODULE, name, str(folder)], env=environment, stdout=log, stderr=log
+        )
+
+
+def _compiling(told: Path) -> tuple[str, int, int] | None:
+    """The kernel that a job compiles, how many that it calls are done, and of how many; None while it does no such."""
+    try:
+        doing, done, of = json.loads(told.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    verb, _, name = doing.partition(" ")
+    return (name, done, of) if verb == "compiling" else None
+
+
+def _short() -> Portfolio:
+    return replace(load_portfolio(PORTFOLIO), test_start=TEST_START)
+
+
+if __name__ == "__main__":
+    do(sys.argv[1], Path(sys.argv[2]))

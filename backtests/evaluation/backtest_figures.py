@@ -1,0 +1,128 @@
+"""The figures of one backtest, and of several: which are shown, in which order; as a table and as text."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.metrics import COST_PARTS, METRICS, Metric
+from backtests.evaluation.scores import Score, score
+from backtests.text_tables import text_table, warnings_text, wrapped
+from backtests.wording import counted
+from research.errors import DataError
+from research.risk.measures import BPS
+from research.rules.protocol import long_name
+
+WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there are any
+FURTHER = "Further figures"  # the group of metrics that no other one names
+GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in order
+    "What it is judged by": ("J", "cost", "tracking_error", "days_outside"),
+    WEALTH: ("growth", "growth_gross", "volatility", "sharpe", "max_drawdown", "cvar95"),
+    "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
+}
+FLOWS = (METRICS["money_weighted"], METRICS["flows"])
+KEY_FIGURES = ("J", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
+
+
+def metric_groups() -> dict[str, list[Metric]]:
+    """By group, the metrics of a backtest in the order of its table: every one that `score` computes is in a group."""
+    named = {key for keys in GROUPS.values() for key in keys}
+    further = [metric for metric in METRICS.values() if metric.of is not None and metric.key not in named]
+    groups = {group: [METRICS[key] for key in keys] for group, keys in GROUPS.items()}
+    return groups | ({FURTHER: further} if further else {})
+
+
+def drawdown_dates(figures: Mapping[str, Any]) -> str:
+    """From when to when the deepest drawdown was, and when it was made good.
+
+    >>> drawdown_dates({"drawdown_peak": "2020-02-19", "drawdown_trough": "2020-03-23", "drawdown_recovery": None})
+    '2020-02-19 to 2020-03-23, not recovered'
+    """
+    if figures["drawdown_peak"] == figures["drawdown_trough"]:
+        return "never under water"
+    end = f"recovered {figures['drawdown_recovery']}" if figures["drawdown_recovery"] else "not recovered"
+    return f"{figures['drawdown_peak']} to {figures['drawdown_trough']}, {end}"
+
+
+def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> dict[str, dict[str, Any]]:
+    """The figures of each policy by name, with those of cash flows where there were any."""
+    return {name: s.figures(backtests[name].dates) | flow_figures(backtests[name]) for name, s in scores.items()}
+
+
+def backtest_score(backtest: Backtest) -> Score:
+    """Figures of one backtest against its own target. Metrics `of_portfolio` then mean nothing."""
+    nowhere = np.full(len(backtest.market.assets), np.inf)
+    return score(backtest, Yardstick(backtest.targets, -nowhere, nowhere, 0.0, backtest.periods_per_year))
+
+
+def backtest_figures(backtest: Backtest, scored: Score | None = None) -> tuple[list[Metric], dict[str, Any]]:
+    """The metrics that are shown of one backtest, and the figures by key.
+
+    scored : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
+    Where several costs were charged, each stands below their sum; where cash flowed, so do the sum of the flows and the
+    money-weighted growth, as far as there is one.
+    """
+    figures = (scored or backtest_score(backtest)).figures(backtest.dates)
+    rates = backtest.cost_rates[backtest.cost_rates != 0.0]
+    parts = rates * backtest.periods_per_year / len(backtest.net_returns) * BPS
+    below: dict[str, Sequence[Metric]] = {"cost": tuple(COST_PARTS.values())} if len(parts) > 1 else {}
+    figures |= {str(name): float(rate) for name, rate in parts.items()}
+    if flows := flow_figures(backtest):
+        figures |= flows
+        below["growth_gross"] = FLOWS
+    shown = [
+        metric
+        for group in metric_groups().values()
+        for each in group
+        if scored is not None or not each.of_portfolio
+        for metric in (each, *below.get(each.key, ()))
+    ]
+    return [metric for metric in shown if metric.key in figures], figures
+
+
+def flow_figures(backtest: Backtest) -> dict[str, float]:
+    """The figures of `FLOWS`, as far as there are any: none where no cash flowed in or out."""
+    if not backtest.flows.any():
+        return {}
+    figures = {"flows": float(backtest.flows.sum())}
+    with suppress(DataError):  # over a few days, or of a wealth that is gone, no rate may solve it
+        figures["money_weighted"] = backtest.money_weighted
+    return figures
+
+
+def backtest_table(backtest: Backtest) -> pd.DataFrame:
+    """A row a figure: value in the unit beside it, net of costs unless labelled gross."""
+    metrics, figures = backtest_figures(backtest)
+    return pd.DataFrame(
+        {"value": [metric.value(figures) for metric in metrics], "unit": [metric.unit for metric in metrics]},
+        index=pd.Index([metric.label for metric in metrics], name=backtest.name),
+    )
+
+
+def backtest_title(backtest: Backtest) -> str:
+    """Which policy was backtested, on which days, at what lag."""
+    dates = backtest.dates
+    return (
+        f"{backtest.name}: {long_name(backtest.policy)}; {len(backtest.market.assets)} lines, {dates[1]:%Y-%m-%d} to "
+        f"{dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, booked {counted(backtest.lag, 'session')} later"
+    )
+
+
+def backtest_text(backtest: Backtest, scored: Score | None = None) -> str:
+    """The figures of one backtest for a terminal; by the benchmark of a portfolio, if it has been `scored`."""
+    try:
+        metrics, figures = backtest_figures(backtest, scored)
+    except DataError as error:  # too short, or it never moves: it shows itself all the same
+        return f"{wrapped(backtest_title(backtest))}\n\n{wrapped(f'No figures: {error}')}"
+    rows = [[metric.label, metric.cell(figures), metric.unit] for metric in metrics]
+    rows.append(["Drawdown from", "", drawdown_dates(figures)])
+    return f"{wrapped(backtest_title(backtest))}\n\n{text_table(rows, left=1, last_left=True)}"
+
+
+def backtest_text_with_warnings(backtest: Backtest) -> str:
+    """The figures of one backtest by itself, and what a reader must judge of it."""
+    return backtest_text(backtest) + warnings_text(backtest.warnings)

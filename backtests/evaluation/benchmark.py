@@ -1,0 +1,42 @@
+"""What the policies of a portfolio are measured against: its strategic target, its ranges, the price of tracking error.
+
+`target_returns` is the return of a target that costs nothing; `losses` are the daily terms of J against it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtests.engine.result import Backtest
+from research.allocation import TargetPath
+from research.arrays import Array
+from research.market import Market
+from research.risk import daily_loss
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """What all policies of one comparison are measured by.
+
+    strategic : target path of the file's static target, rebalanced daily at no cost.  lower, upper : (n,) ranges,
+    fraction of NAV.  g : price of tracking error (`research.risk.daily_loss`).
+    """
+
+    strategic: TargetPath
+    lower: Array
+    upper: Array
+    g: float
+    periods_per_year: float
+
+
+def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
+    """(D,) return of the target in force at yesterday's close, rebalanced daily at no cost, after row `first`."""
+    rows = targets.rows[targets.row[first:-1]]
+    cash = 1.0 - rows.sum(axis=1)
+    return np.einsum("ti,ti->t", rows, market.returns[first + 1 :]) + cash * market.cash[first + 1 :]
+
+
+def losses(backtest: Backtest, yardstick: Yardstick) -> Array:
+    """(D,) the daily terms of J, bp a year."""
+    active = backtest.gross_returns - target_returns(yardstick.strategic, backtest.market, backtest.first)
+    return daily_loss(backtest.cost_rate, active, yardstick.g, yardstick.periods_per_year)

@@ -1,0 +1,50 @@
+"""An estimate with its interval: one record for all that is estimated, and one way to print it."""
+
+from dataclasses import dataclass, field, replace
+
+from backtests.wording import number
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated, and the interval that holds the true one with a confidence.
+
+    value        : the estimate.
+    lower, upper : ends of the interval, in the unit of the estimate.
+    level        : confidence of the interval, such as 0.95.
+    error        : standard error in the same unit; NaN where the interval does not come from one.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    level: float
+    error: float = field(default=float("nan"), compare=False)
+
+    def times(self, factor: float) -> "Estimate":
+        """The same in another unit: `factor` > 0 times each number."""
+        scaled = {name: factor * getattr(self, name) for name in ("value", "lower", "upper", "error")}
+        return replace(self, **scaled)
+
+    def __str__(self) -> str:
+        """The estimate with its interval, in four significant digits."""
+        return f"{self.value:.4g} [{self.lower:.4g}, {self.upper:.4g}]"
+
+    def interval(self, digits: int = 2) -> str:
+        """The interval in words."""
+        return f"[{number(self.lower, digits)}, {number(self.upper, digits)}]"
+
+    def text(self, digits: int = 2, *, signed: bool = False) -> str:
+        """The estimate with its interval.
+
+        >>> Estimate(-1.234, -2.0, 0.5, 0.95).text()
+        '−1.23 [−2.00, 0.50]'
+        """
+        return f"{number(self.value, digits, signed=signed)} {self.interval(digits)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateWithTest(Estimate):
+    """An estimate with a test of zero.  p : two-sided, of no difference from zero."""
+
+    p: float

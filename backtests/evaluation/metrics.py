@@ -1,0 +1,255 @@
+"""What each metric is: its name, its unit, how it is shown, which way is better, and how it is computed.
+
+Scores, evidence, sweeps, sheets, the study of real markets and the headings of CSV files all read `METRICS`. A new
+metric is a function of `Measured` and a row of `METRICS`; it then stands in scores, tables, sheets and their JSON. A
+metric of a sweep is computed as the path runs, without the path: `backtests.batch.streaming_metrics` has its function.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Yardstick, losses, target_returns
+from backtests.wording import NARROW_SPACE, number
+from research.accounting.costs import CARRIES, COLUMNS
+from research.arrays import Array
+from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
+from research.risk.measures import BPS
+from research.rules.bands import TOLERANCE
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A backtest beside its benchmark: all that a metric is computed from. D: days of the test."""
+
+    backtest: Backtest
+    yardstick: Yardstick
+
+    @property
+    def periods_per_year(self) -> float:
+        """By which figures are annualised."""
+        return self.yardstick.periods_per_year
+
+    @property
+    def years(self) -> float:
+        """Length of the test: its days over `periods_per_year`."""
+        return len(self.net) / self.periods_per_year
+
+    @property
+    def calendar_days(self) -> float:
+        """From the close before the first return to the last."""
+        dates = self.backtest.dates
+        return float((dates[-1] - dates[0]).days)
+
+    @cached_property
+    def net(self) -> Array:
+        """(D,) returns net of costs, fraction."""
+        return self.backtest.net_returns
+
+    @cached_property
+    def gross(self) -> Array:
+        """(D,) returns before costs, fraction."""
+        return self.backtest.gross_returns
+
+    @property
+    def cash(self) -> Array:
+        """(D,) returns of cash, fraction."""
+        return self.backtest.market.cash[self.backtest.first + 1 :]
+
+    @cached_property
+    def active(self) -> Array:
+        """(D,) returns before costs less those of the strategic target, fraction."""
+        return self.gross - target_returns(self.yardstick.strategic, self.backtest.market, self.backtest.first)
+
+    @cached_property
+    def active_own(self) -> Array:
+        """(D,) returns before costs less those of the policy's own target, fraction."""
+        return self.gross - target_returns(self.backtest.targets, self.backtest.market, self.backtest.first)
+
+    @cached_property
+    def losses(self) -> Array:
+        """(D,) daily terms of J, bp a year."""
+        return losses(self.backtest, self.yardstick)
+
+    @cached_property
+    def drawdown(self) -> Drawdown:
+        """The maximum drawdown, net of costs, with its rows."""
+        return max_drawdown(self.backtest.growth_path)
+
+    @cached_property
+    def traded(self) -> NDArray[np.bool_]:
+        """(k, n) bool: the lines that each booking traded."""
+        counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
+        return counted
+
+
+def days_outside(measured: Measured) -> float:
+    """Fraction of the days on which a listed line is outside its range, after booking."""
+    backtest, yardstick = measured.backtest, measured.yardstick
+    weights = backtest.weights.to_numpy()[1:]
+    listed = backtest.market.listed[backtest.first + 1 :]
+    outside = listed & ((weights < yardstick.lower - TOLERANCE) | (weights > yardstick.upper + TOLERANCE))
+    return float(outside.any(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number as a table shows it: times a factor, in a unit, with so many digits."""
+
+    key: str
+    label: str
+    unit: str
+    factor: float = 1.0
+    digits: int = 2
+
+    def text(self, value: float, *, signed: bool = False) -> str:
+        """The number in its unit of display, without the unit."""
+        return number(self.factor * value, self.digits, signed=signed)
+
+    def text_with_unit(self, value: float) -> str:
+        """The number with its unit."""
+        space = NARROW_SPACE if self.unit.startswith("%") else " "
+        return f"{self.text(value)}{space}{self.unit}".strip()
+
+    def value(self, figures: Mapping[str, Any]) -> float:
+        """This number of `figures`, by name, in its unit of display."""
+        return self.factor * float(figures[self.key])
+
+    def cell(self, figures: Mapping[str, Any]) -> str:
+        """This number of `figures`, by name, as a cell of a table."""
+        return self.text(float(figures[self.key]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Column):
+    """A number by which backtests are judged.
+
+    short             : its name where there is little room; by default the label up to its first comma.
+    lower_is_better   : of two policies, is the one with the lower number the better one?
+    of                : its function; None where it is taken from elsewhere than `Measured`.
+    of_portfolio      : does it need the strategic target of a portfolio? A backtest by itself then has none.
+    rounding          : differences between policies of so much or less come from rounding, in the unit of the record;
+                        None where policies are not compared by it.
+    difference_digits : digits of a difference, where they are not those of the number.
+    """
+
+    short: str = ""
+    lower_is_better: bool = True
+    of: Callable[[Measured], float] | None = None
+    of_portfolio: bool = False
+    rounding: float | None = None
+    difference_digits: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The label up to its first comma."""
+        return self.label.partition(",")[0]
+
+    @property
+    def narrow(self) -> str:
+        """Its name in a terminal's column."""
+        return self.short or self.name
+
+    @property
+    def narrow_unit(self) -> str:
+        """Its unit in a terminal's column."""
+        return f" {self.unit}".replace(" a ", "/").strip()
+
+    @property
+    def counted_unit(self) -> str:
+        """Its unit where no label stands beside it: what is counted, of a count."""
+        return f"{self.narrow} {self.unit}" if self.unit == "a year" else self.unit
+
+    @property
+    def record_unit(self) -> str:
+        """The unit in which records and CSV files have it."""
+        return self.unit.replace("%", "fraction") or "ratio"
+
+    @property
+    def difference(self) -> Column:
+        """How the difference of two policies is shown."""
+        digits = self.digits if self.difference_digits is None else self.difference_digits
+        return Column(self.key, self.name, self.unit.replace("%", "points"), self.factor, digits)
+
+    def labelled(self, label: str) -> "Metric":
+        """The same under another label, where a table's caption makes this one too long."""
+        return replace(self, label=label)
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.key: metric
+    for metric in (
+        Metric(
+            "growth", "Growth", "% a year", 100.0, short="growth", lower_is_better=False, rounding=1e-11,
+            of=lambda m: growth(m.backtest.growth_path, m.calendar_days),
+        ),
+        Metric(
+            "growth_gross", "Growth, gross", "% a year", 100.0, lower_is_better=False,
+            of=lambda m: growth(nav_path(m.gross), m.calendar_days),
+        ),
+        Metric(
+            "volatility", "Volatility", "% a year", 100.0, short="volatility",
+            of=lambda m: volatility(m.net, m.periods_per_year),
+        ),
+        Metric(
+            "sharpe", "Sharpe ratio", "", short="Sharpe", lower_is_better=False, rounding=1e-9, difference_digits=3,
+            of=lambda m: sharpe(m.net, m.cash, m.periods_per_year),
+        ),
+        Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95)),
+        Metric(
+            "J", "J, cost and tracking", "bp a year", of_portfolio=True, rounding=1e-8,
+            of=lambda m: float(m.losses.mean()),
+        ),
+        Metric(
+            "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,
+            of=lambda m: tracking_error(m.active, m.periods_per_year),
+        ),
+        Metric(
+            "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
+            of=lambda m: tracking_error(m.active_own, m.periods_per_year),
+        ),
+        Metric("days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside),
+        Metric(
+            "turnover", "Turnover, one-way", "% a year", 100.0, 1, short="turnover",
+            of=lambda m: float(m.backtest.turnover.sum()) / m.years,
+        ),
+        Metric(
+            "trades", "Lines traded", "a year", digits=1, short="lines",
+            of=lambda m: float(m.traded.sum()) / m.years,
+        ),
+        Metric(
+            "trading_days", "Trading days", "a year", digits=1, short="days",
+            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years,
+        ),
+        Metric(
+            "cost", "Cost", "bp a year", short="cost",
+            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS,
+        ),
+        Metric("opening_cost", "Opening trade", "bp once", digits=1, of=lambda m: m.backtest.opening_cost * BPS),
+        Metric(
+            "max_drawdown", "Deepest drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
+            of=lambda m: m.drawdown.depth,
+        ),
+        Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
+        Metric("money_weighted", "Growth, money-weighted", "% a year", 100.0, lower_is_better=False),
+        Metric("flows", "Money that came and went", "currency"),
+        Metric("tracking_penalty", "tracking component of loss", "bp a year"),
+        Metric("J_training", "loss, simulated training paths", "bp a year"),
+    )
+}  # fmt: skip
+COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence
+COST_PARTS: Mapping[str, Metric] = {
+    part: Metric(part, f"Cost, {words}", "bp a year", short=words)
+    for part in (*COLUMNS, *CARRIES)
+    for words in (part.replace("half_", "half-").replace("_", " "),)
+}
+
+
+def lower_is_better(key: str) -> bool:
+    """Is the lower number the better one? So it is of a column that is no metric."""
+    return key not in METRICS or METRICS[key].lower_is_better

@@ -1,0 +1,230 @@
+"""Lists of tasks that can be interrupted and resumed: what their results are made from, and which workers run them.
+
+A task is a part of a sweep, or a case of a study. Results on disk say what they were made from: settings, data, code
+and the libraries on which their bits depend; results of anything else are refused, and never mixed in. Workers are
+threads, processes of this machine, or a Dask cluster; a task gives the same result wherever it runs, so nothing but the
+order in which results arrive depends on the workers. Only a few tasks a worker are submitted at a time: memory stays
+flat.
+"""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backtests.runs.folder import Run, code_version
+from research.arguments import is_whole
+from research.errors import ConfigError, DataError, PolicyError
+
+EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
+SHOWN = 6  # of the settings that differ
+AHEAD = 3  # tasks a worker that are submitted at a time
+RETRIES = 3  # of a task whose worker died
+PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
+WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
+RESUME = "What is finished is kept: start the same again, and it goes on from there."
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+# -- what results are made from --------------------------------------------------------------------------------------
+
+
+def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
+    """What results are made from, as it reads back from JSON.
+
+    run  : its kind, settings and code.
+    data : fingerprint of each market, by name.
+    """
+    versions = {name: version(name) for name in EXACT}
+    facts = {"kind": run.kind, "settings": run.settings, "data": dict(data), "code": run.code, "versions": versions}
+    read_back: dict[str, Any] = json.loads(json.dumps(facts))
+    return read_back
+
+
+def refuse_other(place: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raise ConfigError, naming what differs, unless the results in `place` were made from what is wanted."""
+    differ = list(_differences(found, wanted))
+    if differ:
+        each = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
+        more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+        raise ConfigError(
+            f"{place} holds results that were made from something else: {'; '.join(each)}{more}. Go back to what they "
+            "were made from to finish them, or delete it (`--fresh` does) to begin anew."
+        )
+
+
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted key, value, value) of each place where nested mappings differ."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*was, *now]):
+            yield from _differences(was.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif was != now:
+        yield path, was, now
+
+
+def _short(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+# -- workers ---------------------------------------------------------------------------------------------------------
+
+
+def check_workers(workers: int) -> None:
+    """Raise ConfigError for what is no number of workers."""
+    if not (is_whole(workers) and workers >= 1):
+        raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
+
+
+def in_threads(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+) -> Iterator[tuple[Task, Result]]:
+    """Tasks with their results as they finish, from threads of this process."""
+    with ThreadPoolExecutor(workers) as pool:
+        yield from as_they_finish(lambda task: pool.submit(function, task), tasks, workers)
+
+
+def in_processes(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+) -> Iterator[tuple[Task, Result]]:
+    """Tasks with their results as they finish, from processes that end with this one, even where it is killed.
+
+    Raises : ConfigError where a process dies.
+    """
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
+
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=_belong_to, initargs=(os.getpid(),))
+    try:
+        yield from as_they_finish(lambda task: pool.submit(function, task), tasks, workers)
+    except BrokenProcessPool as error:
+        raise ConfigError(f"a worker process died, for want of memory perhaps. {RESUME}") from error
+    except BaseException:
+        pool.shutdown(wait=True, kill_workers=True)
+        raise
+    pool.shutdown(wait=True)
+
+
+def _belong_to(parent: int) -> None:
+    """Leave interrupts to the process `parent`, and end when it is gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Any, Executor]]:
+    """A client of the Dask cluster at an address, and its executor: a task whose worker dies goes to another one.
+
+    Raises : ConfigError where no cluster answers or it has no workers, and where it goes away within the block; what a
+    task raised is left as it is.
+    """
+    with connected(address) as client, failure_explained(client, address):
+        yield client, client.get_executor(retries=RETRIES, pure=False)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of the cluster at an address, with one worker at least. Raises ConfigError when there is none."""
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ConfigError(
+            f"no cluster answers at {address!r} ({error}). Start one with `dask scheduler`, and give the address that "
+            "it prints, such as tcp://10.0.0.1:8786."
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
+            raise ConfigError(f"the cluster at {address} has no workers. Start one: dask worker {address}") from error
+        yield client
+
+
+def is_gone(client: Any) -> bool:
+    """Is the client's cluster away, or without workers?"""
+    return client.status != "running" or not client.scheduler_info()["workers"]
+
+
+@contextmanager
+def failure_explained(client: Any, address: str) -> Iterator[None]:
+    """Raise ConfigError where the block fails because a cluster went away; what a task raised is left as it is.
+
+    What is raised then is not always a loss by its type: a result that is lost between its arrival and its reading is
+    taken by distributed's executor for an error, and unpacked.
+    """
+    from distributed import KilledWorker
+
+    try:
+        yield
+    except (ConfigError, DataError, PolicyError):
+        raise
+    except Exception as error:
+        if not isinstance(error, CancelledError | OSError | TimeoutError | KilledWorker) and not is_gone(client):
+            raise
+        raise ConfigError(f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}") from error
+
+
+def check_code(code: str) -> None:
+    """Raise ConfigError, on a worker, where its code is not that with which the work was begun."""
+    if code_here() != code:
+        raise ConfigError(
+            f"the worker on {socket.gethostname()} runs code {code_here()}, and the work was begun with {code}. "
+            "Check out the same commit there, and start the worker again."
+        )
+
+
+@cache
+def code_here() -> str:
+    """The version of the code that this process runs."""
+    return code_version()
+
+
+def as_they_finish(
+    submit: Callable[[Task], "Future[Result]"],
+    tasks: Iterable[Task],
+    workers: int,
+    gone: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Task, Result]]:
+    """Keep a few tasks a worker submitted; give back each with its result as it finishes.
+
+    gone   : asked now and then while nothing finishes; true twice in a row, the workers are given up.
+    Raises : TimeoutError where the workers are given up; what a task raises.
+    """
+    rest, running, away = iter(tasks), dict[Future[Result], Task](), 0
+    try:
+        while True:
+            for task in rest:
+                running[submit(task)] = task
+                if len(running) >= AHEAD * workers:
+                    break
+            if not running:
+                return
+            done, _ = wait(running, timeout=PATIENCE / 2, return_when=FIRST_COMPLETED)
+            away = away + 1 if not done and gone() else 0
+            if away >= 2:
+                raise TimeoutError("no workers are left")
+            for future in done:
+                task = running.pop(future)
+                yield task, future.result()
+    finally:
+        for future in running:
+            future.cancel()

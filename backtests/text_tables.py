@@ -1,0 +1,54 @@
+"""Tables, sentences and warnings for a terminal: aligned columns, and lines that fit."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+WIDTH = 110  # columns of a terminal
+LEAST = 12  # letters of a name that are kept, however wide the rest of its row
+
+
+def text_table(
+    rows: Sequence[Sequence[str]], *, left: int = 0, last_left: bool = False, width: int | None = WIDTH
+) -> str:
+    """Rows of cells in aligned columns, separated by two spaces.
+
+    rows      : all with as many cells.
+    left      : so many of the first columns are set left, the others right.
+    last_left : is the last column set left too, as words are?
+    width     : names in the first column are cut where a row would be wider; None cuts nothing.
+
+    >>> print(text_table([["policy", "J"], ["monthly", "12.5"]], left=1))
+    policy      J
+    monthly  12.5
+    """
+    if width is not None:
+        longest = width - 2 * len(rows[0]) - sum(max(len(r[c]) for r in rows) for c in range(1, len(rows[0])))
+        rows = [[_cut(row[0], max(longest, LEAST)), *row[1:]] for row in rows]
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    is_left = [c < left or (last_left and c == len(widths) - 1) for c in range(len(widths))]
+    lines = (
+        "  ".join(
+            cell.ljust(w) if at_left else cell.rjust(w) for cell, w, at_left in zip(row, widths, is_left, strict=True)
+        )
+        for row in rows
+    )
+    return "\n".join(map(str.rstrip, lines))
+
+
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def wrapped(line: str) -> str:
+    """A sentence on lines that fit; a line that fits, such as a table's row, as it is."""
+    return line if len(line) <= WIDTH else textwrap.fill(line, WIDTH)
+
+
+def warnings_text(warnings: Iterable[str]) -> str:
+    """Warnings as the paragraph below a result, or nothing where there are none.
+
+    >>> warnings_text(["Cash earns nothing."]), warnings_text([])
+    ('\\n\\nWarning: Cash earns nothing.', '')
+    """
+    text = "\n".join(wrapped(f"Warning: {warning}") for warning in warnings)
+    return f"\n\n{text}" if text else ""

@@ -1,0 +1,74 @@
+"""The registry of metrics holds what scores and sweeps compute, and one more row is one more metric everywhere."""
+
+from dataclasses import replace
+
+import pytest
+from simulated import measured_by, world
+
+from backtests.batch.streaming_metrics import CVAR
+from backtests.batch.streaming_metrics import METRICS as STREAMED
+from backtests.comparison.comparison import compare
+from backtests.comparison.text import comparison_text
+from backtests.engine import backtest
+from backtests.evaluation.backtest_figures import FURTHER, GROUPS, KEY_FIGURES, backtest_table, metric_groups
+from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.metrics import COMPARED, METRICS, Measured, Metric, lower_is_better
+from backtests.evaluation.scores import score
+from backtests.pages.blocks import first_screen
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.portfolio import load_portfolio
+from research.rules import Calendar
+
+TARGET = (0.4, 0.3, 0.3)
+
+
+def calmar(measured: Measured) -> float:
+    """Growth over the depth of the maximum drawdown."""
+    return METRICS["growth"].of(measured) / -measured.drawdown.depth  # type: ignore[misc]
+
+
+CALMAR = Metric("calmar", "Calmar ratio", "", lower_is_better=False, of=calmar)
+
+
+def test_a_metric_more_is_its_function_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function and the row above put it into scores, a backtest's table, the sheet, and the sheet's numbers."""
+    monkeypatch.setitem(METRICS, "calmar", CALMAR)  # type: ignore[arg-type]  # as if it were written there
+    market = world()
+    result = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
+    benchmark: Yardstick = measured_by(market, TARGET)
+    s = score(result, benchmark)
+    assert s["calmar"] == s["growth"] / -s["max_drawdown"]
+    assert s.figures(result.dates)["calmar"] == s["calmar"]
+    assert backtest_table(result).loc["Calmar ratio", "value"] == pytest.approx(s["calmar"], rel=1e-12)
+    assert "Calmar ratio" in repr(result)
+    comparison = compare(load_portfolio("data/portfolios/sixty_forty.yaml"), only=["never", "quarterly"], draws=100)
+    assert comparison.table().loc["calmar", "never"] == comparison.scores["never"]["calmar"]
+    group = first_screen(comparison)["groups"][len(GROUPS)]
+    assert (group["name"], [row["label"] for row in group["rows"]]) == (FURTHER, ["Calmar ratio"])
+    assert "Calmar ratio" in comparison._repr_html_()
+    assert comparison_text(comparison)  # whose columns are chosen
+
+
+def test_whatever_is_computed_and_shown_is_in_the_registry() -> None:
+    assert all(key == metric.key for key, metric in METRICS.items())
+    assert set(STREAMED) | {CVAR} | set(KEY_FIGURES) | set(COMPARED) <= set(METRICS)
+    computed = {metric.key for metric in METRICS.values() if metric.of is not None}
+    assert {metric.key for group in metric_groups().values() for metric in group} == computed
+    assert set(metric_groups()) == set(GROUPS)  # nothing is left over
+
+
+def test_which_way_is_better_is_said_once() -> None:
+    higher = {key for key in METRICS if not lower_is_better(key)}
+    assert higher == {"growth", "growth_gross", "sharpe", "max_drawdown", "nav", "money_weighted"}
+    assert lower_is_better("band")  # no metric: a column of settings, the lowest first
+
+
+def test_units_as_tables_records_and_differences_have_them() -> None:
+    growth, sharpe, trades = METRICS["growth"], METRICS["sharpe"], METRICS["trades"]
+    assert (growth.unit, growth.narrow_unit, growth.record_unit) == ("% a year", "%/year", "fraction a year")
+    assert (growth.difference.unit, growth.difference.text(0.0123, signed=True)) == ("points a year", "+1.23")
+    assert (sharpe.record_unit, sharpe.difference.digits, sharpe.digits) == ("ratio", 3, 2)
+    assert (trades.counted_unit, trades.narrow_unit) == ("lines a year", "/year")
+    assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
+    assert replace(growth, label="Growth, of a part").name == "Growth"
