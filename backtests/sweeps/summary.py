@@ -119,18 +119,18 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
     >>> policy_name({"rule": "threshold", "band": 0.02, "to": 0.5, "allocation": "hrp", "window": 252})
     'threshold 2 % to 0.5 of it, hrp 252'
     >>> policy_name({"rule": "calendar", "calendar": "month", "allocation": "strategic", "fraction": 0.5}, ["fraction"])
-    'every month, part 0.5'
+    'every month, fraction 0.5'
     >>> policy_name({"rule": "learned", "calendar": "week", "allocation": "strategic"})
     'learned, each week'
     """
     words = str(row["rule"])
     if words == "calendar":
-        words = f"every {row['every']}"
+        words = f"every {row['calendar']}"
     elif words in ("threshold", "group_threshold"):
         to = {0.0: "to target", 1.0: "to edge"}.get(row["to"], f"to {row['to']:.6g} of it")
         words += f" {100 * row['band']:.6g} % {to}"
     elif row.get("calendar"):
-        words += f", each {row['every']}"
+        words += f", each {row['calendar']}"
     if row["allocation"] != "strategic":
         words += f", {row['allocation']}" + (f" {row['window']}" if row["window"] else "")
     return words + further_words(row, further)
