@@ -45,7 +45,7 @@ def backtests_and_trades() -> None:
         backtest_candidate(portfolio, policy, name)
     name = "threshold_edge"
     trade_list(portfolio, ready[name], name=name)
-    play(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
+    backtest_candidate(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
 
 
 def comparison() -> None:
