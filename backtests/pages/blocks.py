@@ -71,7 +71,7 @@ def first_screen(comparison: "Comparison") -> Block:
         "recommendation": comparison.recommendation.sentence,
         "colour": styles[comparison.recommendation.policy].colour if comparison.recommendation.policy else "soft",
         "finding": finding(comparison.evidence, comparison.trials),
-        "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
+        "growth": timeline(comparison.backtests, styles, reference, comparison.benchmark.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
         "table_caption": "Out of sample and net of costs unless labelled gross.",
@@ -181,18 +181,18 @@ def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[B
 def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mapping[str, str]) -> Block:
     """Every block of a tearsheet. run : name and words of what identifies the run."""
     first, styles = first_screen(comparison), page_styles(comparison)
-    played, portfolio, yardstick = comparison.backtests, comparison.portfolio, comparison.yardstick
+    played, portfolio, benchmark = comparison.backtests, comparison.portfolio, comparison.benchmark
     chosen = comparison.recommendation.policy
     shown = chosen or comparison.reference
     by_year = year_table(played)
     returns = {str(name): {str(year): value for year, value in by_year[name].items()} for name in by_year}
     year_columns = [Column(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
-    cost = cost_table(played, comparison.scores, yardstick.periods_per_year)
+    cost = cost_table(played, comparison.scores, benchmark.periods_per_year)
     fits = fitted_pictures(comparison, styles)
     before = played[comparison.reference].dates[0]
     return first | {
         "facts": _facts(comparison, run),
-        "weights": weights(played[shown], styles[shown], yardstick.lower, yardstick.upper),
+        "weights": weights(played[shown], styles[shown], benchmark.lower, benchmark.upper),
         "weights_words": WEIGHTS_WORDS,
         "years": calendar(by_year, styles, comparison.reference),
         "year_table": figures_table(
@@ -203,7 +203,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
             styles,
             chosen,
         ),
-        "costs": costs(cost, styles, yardstick.g, portfolio.limits.tracking_error),
+        "costs": costs(cost, styles, benchmark.g, portfolio.limits.tracking_error),
         "cost_table": figures_table(
             "Each cost component, and what tracking error to the strategic target adds to the loss",
             "policy",
@@ -257,7 +257,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{_span(dates)}, {len(dates) - 1:,} days; everything fitted uses only earlier days",
         "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
-        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.yardstick.g:g}; tracking error "
+        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.benchmark.g:g}; tracking error "
         + (f"at most {percent(limit)}" if limit is not None else "without limit"),
         "Accounting": comparison.accounting,
         **run,
@@ -371,11 +371,11 @@ def _cost_words(costs: Costs) -> str:
 
 def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
     """Numbers in the words of `conventions.html.j2`."""
-    yardstick, evidence, limits = comparison.yardstick, comparison.evidence, comparison.portfolio.limits
+    benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
     return {
-        "year": f"{yardstick.periods_per_year:g}",
-        "g": f"{yardstick.g:g}",
-        "one_percent": f"{0.5 * yardstick.g:g}",
+        "year": f"{benchmark.periods_per_year:g}",
+        "g": f"{benchmark.g:g}",
+        "one_percent": f"{0.5 * benchmark.g:g}",
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),
         "days": f"{evidence.days:,}",

@@ -104,10 +104,10 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
 
 
-def sweep_cell_of(made: Sweep) -> str:
+def sweep_cell_of(sweep: Sweep) -> str:
     """The cell of a sweep that was made here, ranked by the conditions of its portfolios."""
-    own = {name: own_conditions(arena) for name, arena in made.stage.arenas.items()}
-    return sweep_cell(made.table, title=", ".join(own), own=own)
+    own = {name: own_conditions(setup) for name, setup in sweep.prepared.setups.items()}
+    return sweep_cell(sweep.table, title=", ".join(own), own=own)
 
 
 def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

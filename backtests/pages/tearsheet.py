@@ -104,7 +104,7 @@ def sheet_numbers(
         comparison.evidence,
         comparison.backtests[comparison.reference].dates,
     )
-    year = comparison.yardstick.periods_per_year
+    year = comparison.benchmark.periods_per_year
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     content = {
         "run": {"name": run.name, "data_fingerprint": run.fingerprint, "code": run.code},
