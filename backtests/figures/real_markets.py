@@ -9,7 +9,7 @@ from backtests.figures.charts.curves import Curve, End, curves, end_labels
 from backtests.figures.charts.panel import Axis, Panel, heading, one_panel
 from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.real_markets.cases import COST, NAMED
 from backtests.real_markets.findings import TUNED, clustered_mean, representative_rows
@@ -151,10 +151,10 @@ def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
     panel.x_title(f"paid, bp a year at {COST:g} bp a side, log scale")
     ends, shown = [], []
     for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
-        own, look = rows.sort_values("paid"), Look(colour, width=1.4)
+        own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
         x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
-        shown.append(Curve(str(rule), x, y, look, points=STANDS))
-        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), look, x=panel.x_at(x[-1])))
+        shown.append(Curve(str(rule), x, y, style, points=STANDS))
+        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
     curves(panel, shown)
     end_labels(panel, ends, f.width)
     return panel.canvas

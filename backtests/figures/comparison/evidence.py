@@ -8,7 +8,7 @@ from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
@@ -17,7 +17,7 @@ APART = "cannot be told apart"
 GAP = 26.0  # px between panels
 
 
-def differences(evidence: Evidence, styles: Mapping[str, Look]) -> Picture:
+def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> Picture:
     """Differences to the reference with their intervals; a full point is told apart from it, an open one is not."""
     found = {metric: evidence.differences(metric) for metric in SHOWN}
     table = evidence.summary().reset_index()
@@ -54,7 +54,7 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
     return f"Less {reference}, with {level:.0%} intervals. {'. '.join(each)}."
 
 
-def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, Look]) -> Canvas:
+def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
     """Panels beside one another where there is room, else below."""
     names, count = list(found["J"]), len(found)
     pitch = TITLE + ROW * len(names) + NUMBERS
@@ -77,7 +77,7 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
     return canvas
 
 
-def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Look]) -> list[Row]:
+def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
     """A row a policy; of one too far away for the scale the words stand at its edge."""
     shown = SHOWN[metric]
     gone = far([shown.factor * max(abs(d.lower), abs(d.upper)) for d in found.values()])
@@ -86,6 +86,6 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Loo
         lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
         digits = shown.digits if abs(estimate) < 100.0 else 0
         words = f"{number(estimate, digits, signed=True)}, {d.verdict}" if out else ""
-        look = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
-        rows.append(Row(name, estimate, lower, upper, look, filled=d.verdict != APART, beyond=words))
+        style = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
+        rows.append(Row(name, estimate, lower, upper, style, filled=d.verdict != APART, beyond=words))
     return rows

@@ -12,7 +12,7 @@ from backtests.figures.charts.panel import Axis, one_panel
 from backtests.figures.layout import FAR
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.policy.learning import steps_grid
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.wording import counted, even, median_words, number
 from research.learning import Training
@@ -26,7 +26,7 @@ def seeds_picture(
     table: pd.DataFrame,
     training: Training,
     marks: Mapping[str, float],
-    styles: Mapping[str, Look],
+    styles: Mapping[str, LineStyle],
 ) -> Picture:
     """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
 
@@ -70,7 +70,12 @@ def _seeds_alt(data: pd.DataFrame) -> str:
 
 
 def _draw_seeds(
-    f: Format, key: str, data: pd.DataFrame, marks: Mapping[str, float], styles: Mapping[str, Look], look: Look
+    f: Format,
+    key: str,
+    data: pd.DataFrame,
+    marks: Mapping[str, float],
+    styles: Mapping[str, LineStyle],
+    style: LineStyle,
 ) -> Canvas:
     near = {other: level for other, level in marks.items() if _within(level, data["J"])}
     across = Axis.over(data["J_training"].tolist(), margin=0.15)
@@ -82,8 +87,8 @@ def _draw_seeds(
     for r in data.to_dict("records"):
         x, y, stands = panel.x_at(r["J_training"]), panel.y_at(r["J"]), bool(r["stands"])
         size = 9.0 if stands else 6.5
-        panel.canvas.point(x, y, colour=look.colour, size=size, face="" if stands else "paper")
-        ends.append(End(f"seed {r['seed']}", y, replace(look, bold=bool(stands)), number(r["J"]), x))
+        panel.canvas.point(x, y, colour=style.colour, size=size, face="" if stands else "paper")
+        ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["J"]), x))
     for other, level in marks.items():
         y, own = panel.y_at(level), styles[other]
         if other in near:
@@ -102,7 +107,7 @@ def _within(level: float, values: pd.Series) -> bool:
 # -- learning --------------------------------------------------------------------------------------------------------
 
 
-def learning_picture(name: str, key: str, training: Training, look: Look) -> Picture | None:
+def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
     """J along the training of each seed, by their cards; None where they have no curve. key : name of its file."""
     rows = [
         {"seed": seed, "steps": point["steps"], "J": point["J"], "stands": seed == training.chosen}
@@ -127,12 +132,12 @@ def learning_picture(name: str, key: str, training: Training, look: Look) -> Pic
         caption,
         f"J in worlds of training days that no seed learns on, over the steps learned. {'; '.join(each)}.",
         data,
-        lambda f: _draw_curves(f, key, data, look),
+        lambda f: _draw_curves(f, key, data, style),
         HALF,
     )
 
 
-def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
+def _draw_curves(f: Format, key: str, data: pd.DataFrame, style: LineStyle) -> Canvas:
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
     panel = one_panel(f, key, HIGH, across, Axis.over(data["J"].tolist()))
     panel.title("J in training worlds", "bp a year, over thousand steps")
@@ -143,7 +148,7 @@ def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
             f"seed {seed}",
             rows["steps"].to_numpy(),
             rows["J"].to_numpy(),
-            Look(look.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
+            LineStyle(style.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
             number(rows["J"].iloc[-1]),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"])
@@ -206,8 +211,8 @@ def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
     for k, share in enumerate(sorted(set(shares))):
         rows = data[(shares == share).to_numpy()].sort_values("band")
         words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"within {share:g} of it")
-        look, band = Look(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
-        shown.append(Curve(words, band, rows["J"].to_numpy(), look, points=3.5))
+        style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
+        shown.append(Curve(words, band, rows["J"].to_numpy(), style, points=3.5))
     curves(panel, shown, f.width)
     best = data[data["chosen"]].iloc[0]
     at = panel.x_at(max(100.0 * best["band"], low))

@@ -11,7 +11,7 @@ from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
+from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, even, listed, number, percent
 from research.risk import drawdown
@@ -37,8 +37,8 @@ class Paths:
     turnover_a_year: float
 
 
-def timeline(
-    played: Mapping[str, Backtest], styles: Mapping[str, Look], reference: str, periods_per_year: float
+def timeline_picture(
+    played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference."""
     base = played[reference].growth_path
@@ -158,7 +158,7 @@ class Series:
 
 
 def _draw(
-    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, Look], reference: str, dates: pd.DatetimeIndex
+    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str, dates: pd.DatetimeIndex
 ) -> Canvas:
     shown = _series(f, paths, reference)
     rows = LABEL_GAP * len(paths) + 4.0
@@ -180,7 +180,7 @@ def _draw(
     return canvas
 
 
-def _curves(series: Series, styles: Mapping[str, Look], days: Array, buckets: int) -> list[Curve]:
+def _curves(series: Series, styles: Mapping[str, LineStyle], days: Array, buckets: int) -> list[Curve]:
     found = []
     for name, values in series.curves.items():
         rows = thinned(values, buckets)
@@ -239,20 +239,22 @@ def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
     return Series(f"Relative to {reference}", "% of its wealth", values, figures, Axis.over(_ends(near)), hidden)
 
 
-def _turnover(f: Format, panel: Panel, paths: Mapping[str, Paths], styles: Mapping[str, Look], days: Array) -> None:
+def _turnover(
+    f: Format, panel: Panel, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], days: Array
+) -> None:
     """A row a policy: a stroke for each day on which it traded, as high as the square root of its turnover."""
     canvas, right = panel.canvas, panel.right
     unit = "one-way; a stroke a trading day, by square root; named: a year" if f.is_wide else "a stroke a trading day"
     panel.title("Turnover", unit)
     highest = max(p.turnover.max() for p in paths.values()) or 1.0
     for row, (name, p) in enumerate(paths.items()):
-        look, foot = styles[name], panel.top + (row + 1) * LABEL_GAP
+        style, foot = styles[name], panel.top + (row + 1) * LABEL_GAP
         traded = np.flatnonzero(p.turnover > 0.0)
         strokes = np.maximum(np.sqrt(p.turnover[traded] / highest) * (LABEL_GAP - 2.0), 1.5)
         canvas.line([panel.left, right], [foot, foot], colour="rule", width=0.5, behind=True)
-        canvas.strokes(panel.across(days[traded]), foot, foot - strokes, colour=look.colour)
+        canvas.strokes(panel.across(days[traded]), foot, foot - strokes, colour=style.colour)
         y, figure = foot - LABEL_GAP / 2.0, percent(p.turnover_a_year)
         room = f.width - right - LEAD - (LETTER * SMALL * len(figure) + 4.0) * f.is_wide
-        canvas.text(right + LEAD, y, fitted_name(name, room), bold=look.bold)
+        canvas.text(right + LEAD, y, fitted_name(name, room), bold=style.bold)
         if f.is_wide:
-            canvas.text(f.width, y, figure, align="right", colour="ink" if look.bold else "soft", bold=look.bold)
+            canvas.text(f.width, y, figure, align="right", colour="ink" if style.bold else "soft", bold=style.bold)

@@ -9,7 +9,7 @@ from backtests.engine.result import Backtest
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, limits, thinned
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look, fitted_name
+from backtests.figures.styles import LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import counted, listed, number
 from research.arrays import Array
@@ -45,8 +45,15 @@ class Line:
         return bool(np.ptp(self.target) < 1.0)
 
 
-def weights(played: Backtest, look: Look, lower: Array | None = None, upper: Array | None = None) -> Picture:
-    """Small multiples of one policy. lower, upper : (n,) range of each line, fraction of NAV."""
+def weights_picture(
+    played: Backtest, style: LineStyle, lower: Array | None = None, upper: Array | None = None
+) -> Picture:
+    """A small panel for each asset of one policy.
+
+    played : the policy's backtest.
+    style : of its line.
+    lower, upper : (n,) range of each asset, fraction of NAV; None where the portfolio has none.
+    """
     lines = _lines(played, lower, upper)
     return picture(
         "weights",
@@ -54,7 +61,7 @@ def weights(played: Backtest, look: Look, lower: Array | None = None, upper: Arr
         _caption(lines, played),
         _alt(lines),
         _table(lines, played.dates),
-        lambda f: _draw(f, lines, look, played.dates),
+        lambda f: _draw(f, lines, style, played.dates),
     )
 
 
@@ -154,7 +161,7 @@ def _alt(lines: list[Line]) -> str:
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> Canvas:
+def _draw(f: Format, lines: list[Line], style: LineStyle, dates: pd.DatetimeIndex) -> Canvas:
     columns = min(4 if f.is_wide else 2, len(lines))
     rows = -(-len(lines) // columns)
     pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
@@ -172,8 +179,8 @@ def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> 
             panel.band(*line.ranged, "wash")
         panel.y_grid(_marks(line, up))
         panel.years(dates, beyond=BELOW / 2.0 + STROKE, words=place + columns >= len(lines))
-        _curves(panel, days, line, look)
-        _trades(panel, days, line, look)
+        _curves(panel, days, line, style)
+        _trades(panel, days, line, style)
     return canvas
 
 
@@ -194,7 +201,7 @@ def _marks(line: Line, up: Axis) -> list[float]:
     return [target, *(end for end in ends if abs(end - target) > least)]
 
 
-def _curves(panel: Panel, days: Array, line: Line, look: Look) -> None:
+def _curves(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
     """The target and the band, and the weight, upright where it was traded."""
     panel.curve(*_steps(days, line.target), "soft", 0.9)
     if not np.isnan(line.lower).any():
@@ -205,7 +212,7 @@ def _curves(panel: Panel, days: Array, line: Line, look: Look) -> None:
     x = np.concatenate([days[kept], days[jumps], days[jumps]])
     y = np.concatenate([line.weight[kept], line.before[jumps], line.weight[jumps]])
     order = np.lexsort((np.concatenate([np.ones(len(kept)), np.zeros(len(jumps)), np.ones(len(jumps))]), x))
-    panel.curve(x[order], y[order], look.colour, 1.2)
+    panel.curve(x[order], y[order], style.colour, 1.2)
 
 
 def _steps(days: Array, level: Array) -> tuple[Array, Array]:
@@ -215,9 +222,9 @@ def _steps(days: Array, level: Array) -> tuple[Array, Array]:
     return days[rows], level[rows]
 
 
-def _trades(panel: Panel, days: Array, line: Line, look: Look) -> None:
+def _trades(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
     """Strokes below the panel: a purchase up from a line, a sale down."""
     base = panel.bottom + BELOW / 2.0
     panel.canvas.line([panel.left, panel.right], [base, base], colour="rule", width=0.7)
     for rows, height in ((line.bought, -STROKE), (line.sold, STROKE)):
-        panel.canvas.strokes(panel.across(days[rows]), base, base + height, colour=look.colour)
+        panel.canvas.strokes(panel.across(days[rows]), base, base + height, colour=style.colour)

@@ -6,7 +6,7 @@ from backtests.figures.charts.interval_rows import Row, heights, interval_rows, 
 from backtests.figures.charts.panel import THIN, Axis
 from backtests.figures.layout import AXIS
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
@@ -41,7 +41,7 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
         over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
         figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
         tuned = str(rule).startswith("tuned ")
-        rows.append(Row(str(rule), over, lower, upper, Look("wine", width=2.0), filled=tuned, figure=figure))
+        rows.append(Row(str(rule), over, lower, upper, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
     for row, y in zip(rows, heights(panel, len(rows)), strict=True):
         panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
     interval_rows(panel, rows)

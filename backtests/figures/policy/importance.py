@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.figures.charts.interval_rows import Row, bars, interval_rows, rows_panel
 from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
@@ -49,7 +49,7 @@ def _draw(f: Format, data: pd.DataFrame) -> Canvas:
     panel.x_grid(across.ticks(4), zero="soft")
     digits = 3 if across.high < 1.0 else 2
     rows = [
-        Row(name, value, value - past, value + past, Look("ink", width=1.2), figure=number(value, digits))
+        Row(name, value, value - past, value + past, LineStyle("ink", width=1.2), figure=number(value, digits))
         for name, value, past in zip(data["name"], worth, error, strict=True)
     ]
     bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])

@@ -9,7 +9,7 @@ from backtests.figures.charts.curves import Curve, curves, end_labels, end_of
 from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.layout import ticks
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import counted, number
 
@@ -76,13 +76,13 @@ def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Ca
             f"seed {seed}",
             rows["steps"].to_numpy(),
             rows["J"].to_numpy(),
-            Look("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
+            LineStyle("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
             number(rows["J"].iloc[-1], 3),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
     ]
     curves(panel, shown)
-    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.look.bold], f.width, values=True)
+    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)
     return panel.canvas
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.figures.charts.interval_rows import Row, interval_rows, rows_panel
 from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, median_words, number
 
@@ -46,8 +46,8 @@ def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
     rows = []
     for k, r in enumerate(data.to_dict("records")):
         heavy, learned = bool(r["stands"]), k < seeds
-        look = Look("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
+        style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
         ends = (r["J"], r["J_lower"], r["J_upper"])
-        rows.append(Row(r["policy"], *ends, look, filled=heavy or not learned, figure=number(r["J"])))
+        rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["J"])))
     interval_rows(panel, rows)
     return panel.canvas

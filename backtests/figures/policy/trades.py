@@ -7,7 +7,7 @@ from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, one_panel
 from backtests.figures.layout import AXIS
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.learned.partial_dependence import held_lines, trade_sizes
 from backtests.wording import listed, number
@@ -50,13 +50,13 @@ def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
 
 def _draw(f: Format, data: pd.DataFrame) -> Canvas:
     drift, names = data["drift"].to_numpy(), list(data.columns[1:])
-    looks = [Look("ink", (0, (1.3, 1.5)), 1.5), *(Look(hue, width=1.5) for hue in HUES)]
+    styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
     across, up = Axis(-FARTHEST, FARTHEST), Axis.over(data[names].to_numpy().ravel().tolist())
     panel = one_panel(f, "trades", HIGH, across, up, below=AXIS)
     panel.title("Traded", "half-widths, over the drift")
     panel.y_grid(up.ticks())
     panel.x_grid(across.ticks(), lines=False)
     panel.x_title("drift, half-widths")
-    shown = [Curve(name, drift, data[name].to_numpy(), look) for name, look in zip(names, looks, strict=False)]
+    shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
     curves(panel, shown, f.width)
     return panel.canvas

@@ -9,7 +9,7 @@ from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.charts.plane import TINY, Place, equal_loss, name_points, tracking_at, tracking_loss
 from backtests.figures.layout import AXIS, KEY_ROW, TITLE, Array, Box, log_ticks, spread
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
+from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.sweeps.labels import DRAWN, METRICS
 from backtests.wording import NARROW_SPACE, counted, listed, number, percent
@@ -20,9 +20,9 @@ SAID, KEYED = 6, 10  # families in a sentence at most, and in the key
 CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
 
 
-def plane(
+def cost_tracking_picture(
     table: pd.DataFrame,
-    styles: Mapping[str, Look],
+    styles: Mapping[str, LineStyle],
     g: float | None = None,
     conditions: str = "",
     name: str = "frontier",
@@ -97,7 +97,9 @@ def _axis(values: pd.Series, air: float) -> Axis:
     return Axis(low / times, high * times, "log")
 
 
-def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float | None, label: str, name: str) -> Canvas:
+def _draw(
+    f: Format, drawn: pd.DataFrame, styles: Mapping[str, LineStyle], g: float | None, label: str, name: str
+) -> Canvas:
     names = _keyed(drawn)
     right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
     legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
@@ -134,20 +136,20 @@ def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float |
 
 
 def _families(
-    panel: Panel, drawn: pd.DataFrame, styles: Mapping[str, Look], names: Sequence[str]
+    panel: Panel, drawn: pd.DataFrame, styles: Mapping[str, LineStyle], names: Sequence[str]
 ) -> tuple[list[tuple[Array, Array]], dict[str, Place]]:
     """A curve and marks a family; gives the curves, px, and where each family that is named is furthest right."""
     paths, ends = [], {}
     for family, rows in drawn.groupby("family", sort=False):
         x, y = panel.across(rows["cost"]), panel.up(100.0 * rows["gap"])
-        look = styles[str(family)] if family in names else Look("soft")
+        style = styles[str(family)] if family in names else LineStyle("soft")
         if not str(family).endswith(DRAWN):
-            panel.curve(rows["cost"], 100.0 * rows["gap"], look.colour, CURVE, look.dash)
+            panel.curve(rows["cost"], 100.0 * rows["gap"], style.colour, CURVE, style.dash)
             paths.append((x, y))
         for at_x, at_y, sharp in zip(x, y, rows["efficient"], strict=True):
             if sharp or len(drawn) <= MARKED:
                 face = "" if sharp else "paper"
-                panel.canvas.point(at_x, at_y, colour=look.colour, size=MARK, face=face, ring=1.3)
+                panel.canvas.point(at_x, at_y, colour=style.colour, size=MARK, face=face, ring=1.3)
         if family in names:
             ends[str(family)] = (float(x.max()), float(y[x.argmax()]))
     return paths, ends
@@ -188,7 +190,7 @@ def _envelope(canvas: Canvas, drawn: pd.DataFrame, spots: Sequence[Place]) -> No
         canvas.line(x, y, colour="rule", width=11.0, behind=True)
 
 
-def _names(panel: Panel, styles: Mapping[str, Look], ends: Mapping[str, Place], right: float) -> None:
+def _names(panel: Panel, styles: Mapping[str, LineStyle], ends: Mapping[str, Place], right: float) -> None:
     """Name each curve at the right of the panel, with a key of its colour and dash."""
     places = spread([y for _, y in ends.values()], LABEL_GAP + 3.0, panel.top + 5.0, panel.bottom - 5.0)
     first = panel.right + LEAD + 4.0
@@ -197,14 +199,14 @@ def _names(panel: Panel, styles: Mapping[str, Look], ends: Mapping[str, Place], 
         panel.canvas.text(first, place, fitted_name(family, right - first))
 
 
-def _key(canvas: Canvas, look: Look, family: str, left: float, right: float, y: float) -> None:
+def _key(canvas: Canvas, style: LineStyle, family: str, left: float, right: float, y: float) -> None:
     """A family's line and mark, as they are drawn."""
     if not family.endswith(DRAWN):
-        canvas.line([left, right], [y, y], colour=look.colour, width=CURVE, dash=look.dash)
-    canvas.point((left + right) / 2.0, y, colour=look.colour, size=MARK, face="", ring=1.3)
+        canvas.line([left, right], [y, y], colour=style.colour, width=CURVE, dash=style.dash)
+    canvas.point((left + right) / 2.0, y, colour=style.colour, size=MARK, face="", ring=1.3)
 
 
-def _legend(canvas: Canvas, styles: Mapping[str, Look], names: list[str], width: float) -> None:
+def _legend(canvas: Canvas, styles: Mapping[str, LineStyle], names: list[str], width: float) -> None:
     """A key below the panel, two in a row, where there is no room beside it."""
     for k, family in enumerate(names):
         x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + AXIS + KEY_ROW * (k // 2 + 0.5)

@@ -31,7 +31,7 @@ PLURAL = {
 }
 
 
-def heat(found: Grid, name: str = "heat") -> Picture:
+def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
     """The map of a grid. name : of its file."""
     return picture(
         name,

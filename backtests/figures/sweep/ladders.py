@@ -11,9 +11,9 @@ from backtests.figures.charts.curves import Curve, curves, marks
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import AXIS, ROW, TITLE, far, log_ticks
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, Look
+from backtests.figures.styles import LABEL_GAP, LineStyle
 from backtests.figures.svg import Canvas
-from backtests.figures.sweep.styles import roomy
+from backtests.figures.sweep.styles import with_long_labels
 from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
@@ -27,9 +27,9 @@ POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line
 # -- costs -----------------------------------------------------------------------------------------------------------
 
 
-def cost_ladder(
+def cost_ladder_picture(
     ladder: pd.DataFrame,
-    styles: Mapping[str, Look],
+    styles: Mapping[str, LineStyle],
     metric: str = "J",
     by_start: Sequence[pd.DataFrame] = (),
     conditions: str = "",
@@ -49,7 +49,7 @@ def cost_ladder(
         _cost_caption(ladder, metric, by_start, conditions),
         _alt(ladder, metric, "cost_multiple"),
         _long(ladder, metric).assign(behind=_behind(ladder, metric, best).melt(value_name="behind")["behind"]),
-        lambda f: _draw_costs(roomy(f), ladder, styles, metric, name, best),
+        lambda f: _draw_costs(with_long_labels(f), ladder, styles, metric, name, best),
     )
 
 
@@ -96,7 +96,7 @@ def _break_even_doubt(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> 
 
 
 def _draw_costs(
-    f: Format, ladder: pd.DataFrame, styles: Mapping[str, Look], metric: str, name: str, best: pd.Series
+    f: Format, ladder: pd.DataFrame, styles: Mapping[str, LineStyle], metric: str, name: str, best: pd.Series
 ) -> Canvas:
     count, row, behind = ladder.shape[1], METRICS[metric], _behind(ladder, metric, best)
     second = TITLE + HIGH + 14.0 + TITLE
@@ -129,7 +129,7 @@ def _draw_costs(
     return canvas
 
 
-def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, Look], digits: int) -> None:
+def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, LineStyle], digits: int) -> None:
     """A curve a policy, straight between levels on a linear axis, with a mark at each level.
 
     By square root small leads can be seen beside large ones.
@@ -138,10 +138,10 @@ def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mappin
     fine = np.unique(np.concatenate([np.linspace(x[0], x[-1], 200), x]))
     shown = []
     for name, line in behind.items():
-        look, last = styles[str(name)], float(line.iloc[-1])
-        marks(panel, Curve(str(name), x, line.to_numpy(), look, points=POINT))
+        style, last = styles[str(name)], float(line.iloc[-1])
+        marks(panel, Curve(str(name), x, line.to_numpy(), style, points=POINT))
         value = _end(last, digits) + ("↑" if last > panel.y.high else "")
-        shown.append(Curve(str(name), fine, np.interp(fine, x, line), look, value))
+        shown.append(Curve(str(name), fine, np.interp(fine, x, line), style, value))
     curves(panel, shown, f.width, values=f.is_wide)
 
 
@@ -162,9 +162,9 @@ def _end(value: float, digits: int) -> str:
     return number(value, digits if abs(value) < 100.0 else 0)
 
 
-def _ranked(look: Look) -> Look:
-    """A look as a line of ranks has it: somewhat wider."""
-    return replace(look, width=look.width + 0.6)
+def _ranked(style: LineStyle) -> LineStyle:
+    """A style as a line of ranks has it: somewhat wider."""
+    return replace(style, width=style.width + 0.6)
 
 
 def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
@@ -180,8 +180,8 @@ def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
 # -- lags ------------------------------------------------------------------------------------------------------------
 
 
-def lag_ladder(
-    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], conditions: str = "", name: str = "lag_ladder"
+def lag_ladder_picture(
+    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], conditions: str = "", name: str = "lag_ladder"
 ) -> Picture:
     """How metrics of each policy move as its orders are booked later.
 
@@ -193,7 +193,7 @@ def lag_ladder(
         _lag_caption(ladders, conditions),
         " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
         _lag_data(ladders),
-        lambda f: _draw_lags(roomy(f), ladders, styles, name),
+        lambda f: _draw_lags(with_long_labels(f), ladders, styles, name),
     )
 
 
@@ -234,7 +234,7 @@ def _short(metric: str) -> str:
     return label if label.isupper() else label.lower()
 
 
-def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:
+def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
     first = next(iter(ladders.values()))
     count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
     canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
@@ -249,8 +249,8 @@ def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[s
         for (policy, line), out in zip(shown.items(), gone, strict=True):
             last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
             value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
-            look = styles[str(policy)]
-            found.append(Curve(str(policy), x, line.to_numpy(), look, value, points=POINT, drawn=not out))
+            style = styles[str(policy)]
+            found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
         curves(panel, found, f.width, values=f.is_wide)
     _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to booking")
     return canvas

@@ -55,7 +55,7 @@ def binned(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
     return pd.DataFrame(each)
 
 
-def scatter(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
+def sample_picture(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
     """A metric over the band of each configuration that has one, coloured by cost; over cost where none has a band.
 
     Drawn are those with one target: the strategic one, where a policy has it.
