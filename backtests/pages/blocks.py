@@ -1,6 +1,6 @@
 """What the blocks of a sheet say: a comparison, and the trades that follow, as the words and cells of a page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from research.trading import TradeList
 
 Block = dict[str, Any]
+
+# Figures of a sheet besides those with a section of their own, in order, each a function of a comparison and its styles.
+FURTHER: tuple[Callable[["Comparison", Mapping[str, Look]], Picture], ...] = ()
 
 BOLD_RULE = (
     "Bold: the best policy of a row when it differs significantly from every other (paired bootstrap, Holm-adjusted "
@@ -212,6 +215,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
             styles,
             chosen,
         ),
+        "further": [draw(comparison, styles) for draw in FURTHER],
         "fits": fits,
         "seed_tables": _seed_tables(comparison),
         "last_training_day": f"{before:%Y-%m-%d}",
@@ -226,7 +230,8 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
     names = ("growth", "difference_picture", "weights", "years", "costs")
-    return [picture for picture in (*(sheet[name] for name in names), *sheet["fits"]) if picture is not None]
+    found = (*(sheet[name] for name in names), *sheet["further"], *sheet["fits"])
+    return [picture for picture in found if picture is not None]
 
 
 def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
