@@ -13,7 +13,7 @@ from backtests.figures.comparison.evidence import SHOWN, differences_picture
 from backtests.figures.comparison.learning import learning_picture, seeds_picture, tuning_picture
 from backtests.figures.comparison.timeline import timeline_picture
 from backtests.figures.comparison.weights import weights_picture
-from backtests.figures.comparison.years import years_picture, year_table
+from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
 from backtests.figures.styles import LineStyle, line_styles
 from backtests.wording import counted, listed, percent
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Block = dict[str, Any]
 
-# Figures of a sheet besides those with a section of their own, in order, each a function of a comparison and its styles.
-FURTHER: tuple[Callable[["Comparison", Mapping[str, Look]], Picture], ...] = ()
+# Figures of a sheet without a section of their own, in order; each is a function of a comparison and its styles.
+FURTHER: tuple[Callable[["Comparison", Mapping[str, LineStyle]], Picture], ...] = ()
 
 BOLD_RULE = (
     "Bold: the best policy of a row when it differs significantly from every other (paired bootstrap, Holm-adjusted "

@@ -116,7 +116,13 @@ def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, 
 
 
 def _spreads(
-    panel: Panel, metric: str, values: pd.DataFrame, near: Sequence[str], styles: Mapping[str, LineStyle], *, named: bool
+    panel: Panel,
+    metric: str,
+    values: pd.DataFrame,
+    near: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    *,
+    named: bool,
 ) -> None:
     """A row a policy: a thin line from the least to the most, a broad one over most starts, a point at the median.
 
