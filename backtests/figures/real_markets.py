@@ -12,7 +12,7 @@ from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.real_markets.cases import COST, NAMED
-from backtests.real_markets.findings import TUNED, clustered_mean, standing
+from backtests.real_markets.findings import TUNED, clustered_mean, representative_rows
 from backtests.real_markets.run_case import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
 from backtests.real_markets.study import Study
 from backtests.wording import counted, number
@@ -25,11 +25,11 @@ SEED, STANDS = 3.2, 7.0  # size of marks
 
 
 def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
-    """J of a rule over that of a yardstick, a column a case, the lowest first; a dot a seed, the one that stands heavy.
+    """J of a rule over that of a comparator: a column a case, the lowest first; a dot a seed, the selected one heavy.
 
     Raises : ConfigError for a name that is no rule; DataError, as `clustered_mean` does, for cases of one window alone.
     """
-    rows = standing(study)
+    rows = representative_rows(study)
     for name, given in (("rule", rule), ("over", over)):
         one_of(f"{name} is", given, sorted(set(rows["rule"])))
     other = rows[rows["rule"] == over].set_index("case")["J"]
@@ -123,7 +123,7 @@ def frontier(study: Study) -> pd.DataFrame:
     """
     if missing := set(MULTIPLES) - set(study.table["cost_multiple"]):
         raise DataError(f"a frontier is of all costs, and the study was not played at {sorted(missing)} times them.")
-    rows = pd.concat([standing(study, multiple) for multiple in MULTIPLES], ignore_index=True)
+    rows = pd.concat([representative_rows(study, multiple) for multiple in MULTIPLES], ignore_index=True)
     rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, "never")) & ~rows["rule"].str.startswith("best ")]
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that
     rows = rows[~rows["case"].isin(idle)]

@@ -46,11 +46,16 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
     for metric, by_policy in found.items():
         shown = SHOWN[metric]
         rows = [
-            f"{name} {shown.text(d.value, signed=True)} ({shown.text(d.lower)} to {shown.text(d.upper)}), {d.verdict}"
+            f"{name} {shown.text(d.value, signed=True)} ({shown.text(d.lower)} to {shown.text(d.upper)}), {_verdict(d)}"
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
     return f"Difference vs {reference}, with {level:.0%} intervals. {'. '.join(each)}."
+
+
+def _verdict(d: Difference) -> str:
+    """The verdict in a picture, where there is room for two words."""
+    return d.verdict if d.verdict in ("better", "worse") else "not significant"
 
 
 def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
@@ -84,7 +89,7 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Lin
     for (name, d), out in zip(found.items(), gone, strict=True):
         lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
         digits = shown.digits if abs(estimate) < 100.0 else 0
-        words = f"{number(estimate, digits, signed=True)}, {d.verdict}" if out else ""
+        words = f"{number(estimate, digits, signed=True)}, {_verdict(d)}" if out else ""
         style = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
         rows.append(Row(name, estimate, lower, upper, style, filled=d.verdict in ("better", "worse"), beyond=words))
     return rows

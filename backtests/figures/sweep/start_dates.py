@@ -130,7 +130,7 @@ def _spreads(
     named : write the policies' names at the left.
     """
     few = len(values) < FEW
-    panel.title("Spread", "one tick per start; marker: median" if few else f"marker: median; broad: {MOST} of starts")
+    panel.title("Spread", "ticks: starts; marker: median" if few else f"marker: median; broad: {MOST} of starts")
     panel.x_grid(panel.x.ticks())
     rows = []
     for name, of in spreads(values).iterrows():
