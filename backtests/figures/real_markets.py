@@ -1,4 +1,4 @@
-"""What rules are worth on real markets: J over a comparator's in each case, seeds as dots; and gap against cost."""
+"""Pictures of the study of real markets: loss relative to a comparator's by case, and tracking error against cost."""
 
 from itertools import cycle
 
@@ -44,11 +44,11 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     below = int((stands["ratio"] < 1.0).sum())
     seeds = data["seed"].nunique()
     caption = (
-        f"Each column is a case, its mark J of {rule} over J of {over}: below 1 in {below} of {len(stands)}. "
-        f"The band is the geometric mean over all of them, {number(middle)}, with its 95 % interval, {number(low)} to "
-        f"{number(high)}, in which only the {counted(mean.windows, 'window')} are independent."
+        f"Each column is a case; marker: loss J of {rule} over that of {over}, below 1 in {below} of {len(stands)}. "
+        f"Lines: the geometric mean over all cases, {number(middle)}, with its 95 % interval, {number(low)} to "
+        f"{number(high)}; only the {counted(mean.windows, 'window')} are independent."
     )
-    caption += f" Small dots are the {seeds} seeds; the heavy one stands for them." if seeds > 1 else ""
+    caption += f" Small dots: the {seeds} seeds; large: the selected seed." if seeds > 1 else ""
     alt = "; ".join(f"{r['case']} {number(r['ratio'])}" for r in stands.to_dict("records"))
     name = f"{rule} over {over}".replace(" ", "-")
     return picture(
@@ -64,7 +64,7 @@ def _draw_ratios(
     shown = [*data["ratio"], *mean, 1.0]
     across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
     panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, "J over the comparator's", "log scale")
+    heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
     at = f.left + 4.0
     for universe, colour in COLOURS.items():
         canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
@@ -102,14 +102,17 @@ def frontier_picture(study: Study) -> Picture:
     data = frontier(study)
     cases = int(data["cases"].iloc[0])
     each = [
-        f"{r['rule']}, told {COST * r['cost_multiple']:g} bp: {number(r['paid'], 1)} bp and {number(r['strays'])} %"
+        f"{r['rule']}, tuned at {COST * r['cost_multiple']:g} bp: {number(r['paid'], 1)} bp and {number(r['strays'])} %"
         for r in data.to_dict("records")
     ]
     caption = (
-        f"Each line is a rule at 2, 10 and 50 bp a side, from right to left, in the mean of {counted(cases, 'case')}; "
-        "lower and further left is better. A calendar is the same at any cost, so the three are one line."
+        f"Each line is a rule at 2, 10 and 50 bp a side, from right to left, mean of {counted(cases, 'case')} "
+        "(geometric); lower and further left is better. Calendars do not depend on cost: month, quarter and year are "
+        "one line."
     )
-    return picture("frontier", "Gap against cost", caption, "; ".join(each), data, lambda f: _draw_frontier(f, data))
+    return picture(
+        "frontier", "Tracking error against cost", caption, "; ".join(each), data, lambda f: _draw_frontier(f, data)
+    )
 
 
 def frontier(study: Study) -> pd.DataFrame:
@@ -145,10 +148,10 @@ def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
         for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
     )
     panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
-    panel.title("Tracking error", "% a year, log scale")
+    panel.title("Tracking error", "% a year (log scale)")
     panel.x_grid(across.ticks())
     panel.y_grid(up.ticks())
-    panel.x_title(f"paid, bp a year at {COST:g} bp a side, log scale")
+    panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
     ends, shown = [], []
     for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
         own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)

@@ -1,4 +1,4 @@
-"""What trading cost and what not trading cost: commission and spread a year, and cost against tracking error."""
+"""Costs of trading by component, and cost against tracking error."""
 
 from collections.abc import Mapping
 
@@ -60,20 +60,20 @@ def _caption(table: pd.DataFrame, g: float) -> str:
     records = table.to_dict("records")
     traded = sorted((r for r in records if r["cost"] > 0.0), key=lambda r: r["cost"])
     if not traded:
-        return "Nothing was traded after the opening."
+        return "No trades after the initial investment."
     least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["J"])
     said = [
         f"Only {most['policy']} traded: {number(most['cost'])} bp a year."
         if least is most
-        else f"Of those that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
+        else f"Of the policies that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
         f"{most['policy']} most, {number(most['cost'])}.",
-        f"The lowest J is {best['policy']}'s: {number(best['cost'])} bp of cost, and "
-        f"{number(best['tracking_penalty'])} for a tracking error of {percent(best['tracking_error'], 2)}, at "
-        f"g = {g:g}.",
+        f"Lowest loss J: {best['policy']}, {number(best['cost'])} bp of cost plus a tracking penalty of "
+        f"{number(best['tracking_penalty'])} bp for a tracking error of {percent(best['tracking_error'], 2)} "
+        f"(g = {g:g}).",
     ]
     gone = [str(n) for n, out in zip(table["policy"], far(table["tracking_error"]), strict=True) if out]
     if gone:
-        said.append(f"Too far to the right to be drawn: {listed(gone)}.")
+        said.append(f"Tracking error off scale: {listed(gone)}.")
     return " ".join(said)
 
 
@@ -108,7 +108,7 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: fl
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
     others = any(column in table for column in (*COLUMNS, *CARRIES) if column not in USUAL)
-    words = "bp a year: commission, half-spread lighter" + (", others lightest" if others else "")
+    words = "bp a year; dark to light: commission, half-spread" + (", other" if others else "")
     heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
     pieces = []
     for r in table.to_dict("records"):
@@ -129,7 +129,7 @@ def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle], g
     limit : of tracking error, fraction a year; 0 where it is none, or too far away to be drawn.
     """
     canvas, right, above = panel.canvas, panel.x.high, panel.y.high
-    panel.title("Cost", "bp a year, over tracking error; grey: equal J")
+    panel.title("Cost", "bp a year (y) vs tracking error (x); dotted: equal J")
     panel.y_grid(panel.y.ticks())
     marks = ticks(0.0, 100.0 * right, most=6)
     panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)

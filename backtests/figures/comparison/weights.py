@@ -11,7 +11,7 @@ from backtests.figures.layout import NUMBERS, TITLE, limits, thinned
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
-from backtests.wording import counted, listed, number
+from backtests.wording import listed, number
 from research.arrays import Array
 from research.rules.protocol import compiled_rule
 
@@ -57,7 +57,7 @@ def weights_picture(
     lines = _lines(played, lower, upper)
     return picture(
         "weights",
-        f"Weights and drift under {played.name}",
+        f"Weights and drift: {played.name}",
         _caption(lines, played),
         _alt(lines),
         _table(lines, played.dates),
@@ -130,16 +130,14 @@ def _caption(lines: list[Line], played: Backtest) -> str:
     widest = lines[int(np.argmax(gaps))]
     row = int(np.nanargmax(np.abs(widest.before - widest.target)))
     side = "over" if widest.before[row] > widest.target[row] else "under"
-    strayed = (
-        f"{widest.name} strayed furthest: {number(max(gaps))} points {side} target on {played.dates[row]:%Y-%m-%d}."
-    )
+    strayed = f"Largest deviation: {widest.name}, {number(max(gaps))} pp {side} target on {played.dates[row]:%Y-%m-%d}."
     most = max(lines, key=lambda line: len(line.bought) + len(line.sold))
     trades = len(most.bought) + len(most.sold)
-    traded = f"{most.name} was traded most, {counted(trades, 'time')}." if trades else "Nothing was traded."
+    traded = f"Most trades: {most.name}, {trades}." if trades else "No trades."
     outside = [line.name for line in lines if _outside(line)]
-    left = f"{listed(outside)} left {'its' if len(outside) == 1 else 'their'} range." if outside else ""
+    left = f"{listed(outside)} left {'its' if len(outside) == 1 else 'their'} permitted range." if outside else ""
     if not outside and lines[0].ranged:
-        left = "No line left its range."
+        left = "No holding left its permitted range."
     return " ".join(filter(None, [strayed, traded, left]))
 
 
@@ -151,11 +149,11 @@ def _outside(line: Line) -> bool:
 def _alt(lines: list[Line]) -> str:
     each = []
     for x in lines:
-        held = f"between {number(x.weight.min(), 1)} and {number(x.weight.max(), 1)} points"
+        held = f"between {number(x.weight.min(), 1)} and {number(x.weight.max(), 1)} %"
         each.append(
             f"{x.name} {held}, target {number(x.target[-1], 1)}, bought {len(x.bought)} and sold {len(x.sold)} times"
         )
-    return f"Weight of each line through the test: {'; '.join(each)}."
+    return f"Weight of each holding through the test: {'; '.join(each)}."
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------

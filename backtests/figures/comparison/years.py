@@ -57,8 +57,8 @@ def _caption(table: pd.DataFrame, reference: str) -> str:
     most = float(near.to_numpy()[row, column])
     side = "above" if most > 0.0 else "below"
     return (
-        f"{said} The widest gap of a policy near to it: {near.columns[column]}, {number(100.0 * abs(most))} points "
-        f"{side} it in {near.index[row]}."
+        f"{said} Largest difference within the scale: {near.columns[column]}, {number(100.0 * abs(most))} pp {side} it "
+        f"in {near.index[row]}."
     )
 
 
@@ -81,7 +81,7 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], refer
         gone = far(gaps.abs().max())
         up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
         panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
-        panel.title(f"Less {reference}", "points; an arrow: off the scale" if gone.any() else "points")
+        panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
         _points(f, panel, gaps, styles)
     slot = f.plot / count
     short = slot < 34.0

@@ -22,20 +22,20 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
     over = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}
     near = [rule for rule, value in over.items() if value < 10.0]
     caption = (
-        f"{f'Within a tenth of the best: {listed(near)}. ' if near else ''}Strokes are 95 % bounds of the paired "
-        "difference, where they are wider than the mark. Filled: a setting that was tuned; open: none was."
+        f"{f'Within 10 % of the optimum: {listed(near)}. ' if near else ''}Error bars: 95 % interval of the paired "
+        "difference. Filled marker: tuned setting; open: no tuning."
     )
     alt = "; ".join(f"{rule} {number(value, 1)} %" for rule, value in over.items())
-    return picture(name, "Above the best", caption, alt, rows.reset_index(), lambda f: _draw(f, rows, name))
+    return picture(name, "Loss above the optimum", caption, alt, rows.reset_index(), lambda f: _draw(f, rows, name))
 
 
 def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     relative = 100.0 * table["relative"]
     low, most = max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0)
     panel = rows_panel(f, name, len(table), Axis(low, most, "log"), below=AXIS)
-    panel.title("J above the best", "%, log scale")
+    panel.title("J above optimum", "% (log scale)")
     panel.x_grid(panel.x.ticks())
-    panel.x_title("% above the best")
+    panel.x_title("% above the optimum")
     rows = []
     for rule, r in table.iterrows():
         over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))

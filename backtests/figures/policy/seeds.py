@@ -1,4 +1,4 @@
-"""J out of sample of every seed, with its interval, beside that of other policies on the same days."""
+"""Out-of-sample loss of every seed with its interval, beside that of other policies on the same days."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,22 +26,22 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     one, many = results["seeds"][stands], len(results["seeds"]) > 1
     beaten = [f"{sum(r['J'] < J for r in results['seeds'].values()) or 'none'} beat {name}" for name, J in others]
     caption = (
-        f"Seed {stands}, with {median_words(len(results['seeds']))} in training worlds, stands for all: "
+        f"Seed {stands}, with {median_words(len(results['seeds']))} on simulated training paths, is selected: "
         f"{number(one['J'])} bp a year [{number(one['J_lower'])}, {number(one['J_upper'])}]. "
         + (f"Of {len(results['seeds'])} seeds {listed(beaten)}. " if others else "")
-        + "Strokes are 95 % intervals of the days drawn again in blocks"
-        + ("; the seeds share the days, so that their differences are surer than the strokes." if many else ".")
+        + "Error bars: 95 % block-bootstrap intervals"
+        + ("; the seeds share the days, so differences between them are more precise than the bars." if many else ".")
     )
     alt = "; ".join(f"{r['policy']} {number(r['J'])}" for r in rows)
     return picture(
-        "seeds", "Out of sample, by seed", caption, f"J, bp a year: {alt}.", data,
+        "seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data,
         lambda f: _draw(f, data, len(results["seeds"])),
     )  # fmt: skip
 
 
 def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
     panel = rows_panel(f, "seeds", len(data), Axis.over([*data["J_lower"], *data["J_upper"]]))
-    panel.title("J out of sample", "bp a year")
+    panel.title("Loss J out of sample", "bp a year")
     panel.x_grid(panel.x.ticks())
     rows = []
     for k, r in enumerate(data.to_dict("records")):

@@ -39,7 +39,7 @@ def cost_tracking_picture(
     label = METRICS["tracking_error" if strategic else "tracking_error_own"].label
     return picture(
         name,
-        "Gap to target against cost",
+        "Tracking error against cost",
         _caption(shown, drawn, table[~table["drawn"]], conditions),
         _alt(shown),
         table,
@@ -51,29 +51,29 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
     counts, sizes = (rows["family"].value_counts().to_dict() for rows in (table[table["efficient"]], table))
     kept = [f"{n} of {sizes[family]} of {family}" for family, n in counts.items() if sizes[family] > 1]
     said = [
-        f"{int(table['efficient'].sum())} of {len(table)} policies are efficient, on the broad line: no other both "
-        f"costs less and tracks closer{f' ({listed(kept, most=SAID)})' if kept else ''}."
+        f"{int(table['efficient'].sum())} of {len(table)} policies are efficient (broad line): no other policy has "
+        f"both lower cost and lower tracking error{f' ({listed(kept, most=SAID)})' if kept else ''}."
     ]
     beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts]
     if beaten:
-        said.append(f"Always beaten: {listed(beaten, most=SAID)}.")
+        said.append(f"Dominated: {listed(beaten, most=SAID)}.")
     best = table.iloc[int(table["J"].to_numpy().argmin())]
     said.append(
-        f"The lowest J (ringed): {best['policy']}, {number(best['J'])} bp a year, {number(best['cost'])} of them cost, "
-        f"with a gap of {percent(best['gap'], 2)}."
+        f"Lowest loss J (ringed): {best['policy']}, {number(best['J'])} bp a year, of which cost "
+        f"{number(best['cost'])}; tracking error {percent(best['gap'], 2)}."
     )
     gone = table[~table.index.isin(drawn.index)]
     if len(gone):
         r = gone.iloc[0]
-        more = f" and {len(gone) - 1} more that cost nothing or have no gap" if len(gone) > 1 else ""
-        said.append(f"Not on a log scale: {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}.")
+        more = f" and {len(gone) - 1} more without cost or tracking error" if len(gone) > 1 else ""
+        said.append(f"Not drawn (log scale): {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}.")
     others = [
         f"{target!s} ({counted(len(rows), 'policy', 'policies')}, {int(rows['efficient'].sum())} "
         "of them efficient among themselves)"
         for target, rows in elsewhere.groupby("target", sort=False)
     ]
     if others:
-        said.append(f"Not drawn, since they track another target, each its own: {listed(others, most=SAID)}.")
+        said.append(f"Not drawn (they track another target): {listed(others, most=SAID)}.")
     if conditions:
         said.append(f"At {conditions}.")
     return " ".join(said)
@@ -82,12 +82,12 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
 def _alt(table: pd.DataFrame) -> str:
     told = table if len(table) <= TOLD else table[table["efficient"]]
     each = [
-        f"{r['policy']}: cost {number(r['cost'])} bp a year, gap {percent(r['gap'], 2)}"
+        f"{r['policy']}: cost {number(r['cost'])} bp a year, tracking error {percent(r['gap'], 2)}"
         f"{', efficient' if r['efficient'] else ''}"
         for r in told.head(TOLD).to_dict("records")
     ]
     which = "each policy" if len(told) == len(table) else f"the efficient among {len(table)} policies"
-    return f"Tracking error of {which} over its cost, both a year. {'; '.join(each)}."
+    return f"Annual tracking error and cost of {which}. {'; '.join(each)}."
 
 
 def _axis(values: pd.Series, air: float) -> Axis:
@@ -106,7 +106,7 @@ def _draw(
     across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
     panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
     canvas = panel.canvas
-    unit = f"% a year, over cost{'; dotted: equal J' if g else ''}; log scales"
+    unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if g else ''}"
     panel.title(label if f.is_wide else "Tracking error", unit)
     panel.y_grid(up.ticks())
     panel.x_grid(across.ticks())

@@ -1,4 +1,4 @@
-"""Ladders: how policies stand against one another as costs grow, and what they lose as their orders come later."""
+"""Policies by level of cost, and by execution lag: how they rank as costs grow and as orders are executed later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -45,7 +45,7 @@ def cost_ladder_picture(
     best = _best(ladder, metric) if best is None else best
     return picture(
         name,
-        "Cost ladder",
+        "Ranking by level of cost",
         _cost_caption(ladder, metric, by_start, conditions),
         _alt(ladder, metric, "cost_multiple"),
         _long(ladder, metric).assign(behind=_behind(ladder, metric, best).melt(value_name="behind")["behind"]),
@@ -72,11 +72,11 @@ def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
 def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
     spans, low, high = leaders(ladder, metric), float(ladder.index[0]), float(ladder.index[-1])
     if len(spans) == 1:
-        said = [f"{spans['policy'].iloc[0]} is the best of these from {low:g} to {high:g} × today's costs."]
+        said = [f"{spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
     else:
         each = [f"{policy} to ×{number(last)}" for policy, last in zip(spans["policy"], spans["last"], strict=True)]
         each[-1] = f"{spans['policy'].iloc[-1]} from there to ×{high:g}"
-        said = [f"The best of these: {listed(each)}. A ring is a break-even, interpolated between levels."]
+        said = [f"Best: {listed(each)}. Ring: break-even cost, interpolated between levels."]
         said += _break_even_doubt(spans, by_start)
     if conditions:
         said.append(f"At {conditions}.")
@@ -105,8 +105,8 @@ def _draw_costs(
     most = float(near.to_numpy().max()) or 1.0
     across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
     panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
-    worse = "above the lowest of all" if lower_is_better(metric) else "below the highest of all"
-    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
+    worse = "above the lowest" if lower_is_better(metric) else "below the highest"
+    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
     panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
     _behind_curves(f, panel, behind, styles, row.digits)
     for policy, _, last in leaders(ladder, metric).itertuples(index=False):
@@ -189,7 +189,7 @@ def lag_ladder_picture(
     """
     return picture(
         name,
-        "Lag ladder",
+        "Effect of execution lag",
         _lag_caption(ladders, conditions),
         " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
         _lag_data(ladders),
@@ -211,19 +211,19 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     for metric, values in ladders.items():
         moved = values.loc[end].to_numpy() - values.loc[start].to_numpy()
         k = int(np.argmax(np.where(far(moved), -1.0, np.abs(moved))))
-        unit = METRICS[metric].unit.replace("% a year", "points a year")
+        unit = METRICS[metric].unit.replace("% a year", "pp a year")
         by = METRICS[metric].text(float(moved[k]), signed=True)
-        moves.append(f"in {_short(metric)} {values.columns[k]}, by {by} {unit}")
+        moves.append(f"{_short(metric)}, {values.columns[k]} by {by} {unit}")
     rank = ranks(order, lead)
     same = bool((rank == rank.iloc[0]).to_numpy().all())
     said = [
-        f"From a lag of {start} to {end} these move most: {listed(moves)}.",
+        f"Largest changes from a lag of {start} to {end}: {listed(moves)}.",
         f"The ranking in {_short(lead)} {'is the same at every lag' if same else 'changes with the lag'}.",
     ]
     if "growth" in ladders:
-        said.append("Growth moves by which days were hit, and has no trend to be read.")
+        said.append("Changes in growth depend on which days were hit and show no trend.")
     if 0 in order.index:
-        said.append("A lag of 0 books at the very close that was decided on, which no desk can.")
+        said.append("A lag of 0 executes at the close of the decision, which no desk can do.")
     if conditions:
         said.append(f"At {conditions}.")
     return " ".join(said)
@@ -252,5 +252,5 @@ def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[s
             style = styles[str(policy)]
             found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
         curves(panel, found, f.width, values=f.is_wide)
-    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to booking")
+    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
     return canvas

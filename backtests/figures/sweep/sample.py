@@ -84,8 +84,8 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
         if len(table[c].unique()) > 1
     ]
     said = [
-        f"A point is a configuration, played at a {listed(own)} of its own: two points differ by more than what "
-        "runs across, so that the lowest is no winner."
+        f"Each point is one configuration with its own {listed(own)}: points differ in more than the x axis, so the "
+        "lowest is not the best."
     ]
     if len(drawn) < len(table):
         without = counted(len(table) - len(drawn), "configuration")

@@ -1,4 +1,4 @@
-"""The start-date fan: the same policies started on each of many days, and what of a figure was luck with the day."""
+"""Results by start date: the same policies started on each of many days, and how far a figure depends on the day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def start_dates_picture(
     dated = {metric: values.set_axis(pd.DatetimeIndex(values.index), axis=0) for metric, values in ladders.items()}
     return picture(
         name,
-        "Start-date fan",
+        "Results by start date",
         _caption(dated, conditions),
         _alt(dated),
         _data(dated),
@@ -51,11 +51,11 @@ def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     metric, first = next(iter(ladders.items()))
-    filled = f"Filled: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
+    filled = f"Shaded: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
     said = [
         luck(first, metric),
-        f"{filled}The tests share their last day and most of their days, so that this is luck with the start, and no "
-        "interval of confidence.",
+        f"{filled}The tests share their last day and most of their days: this is dependence on the start date, not a "
+        "confidence interval.",
     ]
     if conditions:
         said.append(f"At {conditions}.")
@@ -105,7 +105,7 @@ def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, L
 def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, LineStyle], own: str) -> None:
     """A curve a policy over the first day; behind them the ground of most starts of policy `own`."""
     dates, row = pd.DatetimeIndex(near.index), METRICS[metric]
-    panel.title(row.label.partition(",")[0], f"{row.unit}, over the first day")
+    panel.title(row.label.partition(",")[0], f"{row.unit}; x: first day")
     panel.y_grid(panel.y.ticks())
     panel.years(dates, most=int(panel.width * 0.8 / 50.0))
     if own in near and len(near) >= FEW:
@@ -130,7 +130,7 @@ def _spreads(
     named : write the policies' names at the left.
     """
     few = len(values) < FEW
-    panel.title("Spread", "a stroke a start; point: median" if few else f"point: median; broad: {MOST} of starts")
+    panel.title("Spread", "ticks: starts; marker: median" if few else f"marker: median; broad: {MOST} of starts")
     panel.x_grid(panel.x.ticks())
     rows = []
     for name, of in spreads(values).iterrows():

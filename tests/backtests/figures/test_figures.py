@@ -248,14 +248,14 @@ def test_money_that_comes_in_is_no_growth_and_hides_no_drawdown(make_market) -> 
     assert last["growth"].tolist() == pytest.approx([0.5, 0.5])
     assert last["drawdown"].tolist() == pytest.approx([-0.5, -0.5])
     assert drawn.data["relative_to_reference"].abs().max() == pytest.approx(0.0, abs=1e-14)
-    assert "money that came or went is no part of it" in drawn.caption
+    assert "does not include contributions or withdrawals" in drawn.caption
 
 
 def test_the_caption_of_growth_says_what_was_traded_and_paid(played) -> None:
     drawn = timeline_picture({"band": played}, line_styles({"band": False}, "band", None), "band", 252.0)
     a_year = percent(played.turnover.sum() * 252.0 / len(played.turnover))
-    assert f"band traded {a_year} a year one-way" in drawn.caption
-    assert f"paid {number(1e4 * played.cost_rate.sum(), 1)} bp" in drawn.caption
+    assert f"band: turnover {a_year} a year (one-way)" in drawn.caption
+    assert f"total cost {number(1e4 * played.cost_rate.sum(), 1)} bp" in drawn.caption
 
 
 def test_the_numbers_behind_weights_are_those_of_the_backtest(played) -> None:
@@ -268,8 +268,8 @@ def test_the_numbers_behind_weights_are_those_of_the_backtest(played) -> None:
     traded = first[first["traded"] != ""]
     assert traded["traded"].tolist() == ["sell"]
     assert traded["weight_before_trade"].iloc[0] == pytest.approx(2.0 / 3.0)
-    assert f"{played.market.assets[0]} strayed furthest: 16.67 points over target" in drawn.caption
-    assert f"{played.market.assets[0]} left its range" in drawn.caption
+    assert f"Largest deviation: {played.market.assets[0]}, 16.67 pp over target" in drawn.caption
+    assert f"{played.market.assets[0]} left its permitted range" in drawn.caption
 
 
 def test_a_calendar_has_no_band_to_draw(make_market) -> None:
