@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Block = dict[str, Any]
 
-# Figures of a sheet without a section of their own, in order; each is a function of a comparison and its styles.
+# Figures of a sheet that have no section of their own: functions of a comparison and the styles of its policies.
 FURTHER: tuple[Callable[["Comparison", Mapping[str, LineStyle]], Picture], ...] = ()
 
 BOLD_RULE = (

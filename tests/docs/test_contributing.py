@@ -1,4 +1,4 @@
-"""Each worked example of CONTRIBUTING.md, carried out in a copy of the code: it fits the files and does as it says."""
+"""Each worked example of CONTRIBUTING.md, carried out in a copy of the code: it fits the files, and works as said."""
 
 import os
 import re

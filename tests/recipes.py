@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CONTRIBUTING.md"
 HEADING = re.compile(r"^### (?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r'^```(?P<form>\w+) title="(?P<title>[^"]+)"\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
