@@ -63,9 +63,9 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
     many = RebalancingWorlds(days, standard, 1.0, worlds=3, episode=WEEKS, seed=7, reward=ALL)
     many.reset()
     world = Worlds(days, np.array([len(days.share) - 1]), WEEKS, seed=7)
-    many._paid.worlds.state.kind[:] = world.state.kind[0]
-    many._paid.worlds.state.target[:] = world.state.target[0]
-    many._paid.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
+    many._rewarded.worlds.state.kind[:] = world.state.kind[0]
+    many._rewarded.worlds.state.target[:] = world.state.target[0]
+    many._rewarded.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
     many._left[:] = WEEKS
     market = replayed(days, world)
     paid, nav, rewards, batched = RewardedWorlds(world, standard, ALL, 1.0), [], [], []
