@@ -35,6 +35,7 @@ WORDS = {
     "accounting": "costs, the self-financing step",
     "market": "prices, calendars, the past",
     "arguments": "checks at the door",
+    "arrays": "types of arrays",
     "views": "the door to pages",
     "wording": "numbers as text",
 }
@@ -87,8 +88,8 @@ def svg() -> str:
             '<path d="M0 0L8 4L0 8Z"/></marker></defs>',
             f'<path d="M{SIDE + WIDE + 8} {middle}H{right - 8}" stroke="#1b1d21" stroke-width="1.5" '
             'marker-end="url(#a)"/>',
-            f'<text x="{SIDE}" y="{height - 18}">A room imports only rooms below it. backtests imports research, never the '
-            "reverse. pyproject.toml has the contracts, and CI fails where one is broken.</text>",
+            f'<text x="{SIDE}" y="{height - 18}">A room imports only rooms below it. backtests imports research, never '
+            "the reverse. pyproject.toml has the contracts, and CI fails where one is broken.</text>",
             "</svg>\n",
         ]
     )

@@ -13,7 +13,8 @@ import pandas as pd
 
 from backtests.audits.look_ahead import LookAhead, look_ahead
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
-from backtests.comparison.comparison import evidence_between, measure_by, play
+from backtests.comparison.candidates import backtest_candidate, benchmark_of
+from backtests.comparison.comparison import evidence_between
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
 from backtests.evaluation.evidence import Difference, Evidence, Resampling
@@ -179,14 +180,14 @@ def check_smoothed_regimes(
         FILTERED: lambda _: rule(RegimeExposure(held, regimes, every)),
     }
 
-    played = {WHOLE: play(portfolio, rule(held), WHOLE)}
+    played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}
     for name, make in policies.items():
-        played[name] = play(portfolio, make(market), name)
-        yardsticks = benchmarks(played[name], held, rule)
+        played[name] = backtest_candidate(portfolio, make(market), name)
+        comparators = benchmarks(played[name], held, rule)
         how = name.partition(", ")[2]
-        played |= {f"constant, as {how}": yardsticks[CONSTANT], f"volatility, as {how}": yardsticks[VOLATILITY]}
-    yardstick = measure_by(portfolio, market)
-    lost = [losses(one, yardstick) for one in played.values()]
+        played |= {f"constant, as {how}": comparators[CONSTANT], f"volatility, as {how}": comparators[VOLATILITY]}
+    benchmark = benchmark_of(portfolio, market)
+    lost = [losses(one, benchmark) for one in played.values()]
     evidence = evidence_between(played, lost, WHOLE, Resampling(reps=draws))
     return SmoothedRegimeCheck(portfolio, regimes, policies, played, evidence)
 

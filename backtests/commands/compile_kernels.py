@@ -33,7 +33,7 @@ TEST_START = pd.Timestamp("2022-01-03")  # a short test
 
 def backtests_and_trades() -> None:
     """Every rule of a portfolio file played, in fractions and in whole units, and a trade list."""
-    from backtests.comparison.comparison import play
+    from backtests.comparison.candidates import backtest_candidate
     from research.accounting import Execution
     from research.learning import Learned
     from research.rules import TunedThreshold
@@ -42,10 +42,10 @@ def backtests_and_trades() -> None:
     portfolio = _short()
     ready = {k: v for k, v in portfolio.policies.items() if not isinstance(v, TunedThreshold | Learned)}
     for name, policy in ready.items():
-        play(portfolio, policy, name)
+        backtest_candidate(portfolio, policy, name)
     name = "threshold_edge"
     trade_list(portfolio, ready[name], name=name)
-    play(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
+    backtest_candidate(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
 
 
 def comparison() -> None:

@@ -11,18 +11,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.comparison import (
-    FULL,
-    REFERENCE,
-    Comparison,
-    Fitted,
-    check_settings,
-    fit,
-    measure_by,
-    play,
-    played_warnings,
-    settings_of,
-)
+from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, fit
+from backtests.comparison.comparison import FULL, REFERENCE, Comparison, backtest_warnings, check_settings, settings_of
 from backtests.comparison.tuning import with_last_day
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
@@ -252,9 +242,9 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     with staged(final) as folder, bar(None, f"fitting {policy}") as told:
         fitted = fit(policy, portfolio, told.stage)
         told.stage(f"playing {policy}", 0, 0)
-        played = play(portfolio, fitted.policy, policy)
+        played = backtest_candidate(portfolio, fitted.policy, policy)
         told.stage("writing results")
-        scored = score(played, measure_by(portfolio, portfolio.market))
+        scored = score(played, benchmark_of(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
         write_json(folder / "summary.json", plain_json(scored.figures(played.dates)))
@@ -265,7 +255,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
             folder / "manifest.json", run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})}))
         )
         sign(folder, started)
-    warned = warnings_text(played_warnings(portfolio, {policy: fitted}, {policy: played}))
+    warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
     return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.comparison import Fitted, Progress, fit, fitted_without, measure_by, play
+from backtests.comparison.candidates import Fitted, Progress, backtest_candidate, benchmark_of, fit, fitted_without
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score, score
 from backtests.learned.warnings import warnings_of
@@ -171,8 +171,8 @@ def walk_forward(
         one_of("a candidate to walk forward is", name, portfolio.policies)
     fits = tuple(fit(name, replace(portfolio, test_start=start), progress, spec) for start in days)
     whole = replace(portfolio, test_start=days[0])
-    played = play(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
-    return WalkForward(name, whole, fits, days, played, score(played, measure_by(whole, whole.market)))
+    played = backtest_candidate(whole, Succession(tuple(fitted.policy for fitted in fits), days), name)
+    return WalkForward(name, whole, fits, days, played, score(played, benchmark_of(whole, whole.market)))
 
 
 def _checked(portfolio: Portfolio, starts: Sequence[str | pd.Timestamp]) -> tuple[pd.Timestamp, ...]:

@@ -31,6 +31,7 @@ PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `A
 USUAL = 6  # columns of a policy that every table has
 BLOCK = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
+ALLOCATIONS_OWN = {"schedule": "allocation_schedule"}  # columns of an allocation's settings that a rule has too
 ROUND = 12  # digits of a destination over its band: 0.5 is to be one value of the axis
 
 Day = str | date | pd.Timestamp
@@ -271,7 +272,7 @@ def policy_columns(policy: Rule) -> dict[str, Any]:
         "to": to,
         "allocation": names.get(kind, kind),
         "window": allocation.window,
-        **_settings(allocation, ("window",)),
+        **{ALLOCATIONS_OWN.get(name, name): value for name, value in _settings(allocation, ("window",)).items()},
         **({f"{short_name(policy)}.{name}": value for name, value in settings.items()} if own else settings),
     }
 
@@ -343,7 +344,7 @@ def _start(value: Any) -> pd.Timestamp | None:
 
 def _portfolio(value: Any) -> str:
     if not isinstance(value, str):
-        refuse("portfolios of a plan holds", value, "give the name of an arena, or of a portfolio's file.")
+        refuse("portfolios of a plan holds", value, "give the name of a setup, or of a portfolio's file.")
     return value
 
 

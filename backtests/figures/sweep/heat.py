@@ -9,21 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.figures.charts.heat_map import HeatMap, colour_scale, heat_map
 from backtests.figures.charts.panel import heading
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import Canvas
-from backtests.sweeps.analysis import Array, Grid
-from backtests.sweeps.labels import (
-    AXES,
-    CONDITIONS,
-    METRICS,
-    axis_value,
-    conditions_words,
-    figure,
-    lower_is_better,
-    with_unit,
-)
+from backtests.sweeps.analysis import Grid
+from backtests.sweeps.labels import AXES, CONDITIONS, axis_value, conditions_words
 from backtests.wording import NARROW_SPACE, counted, listed
 from research.arrays import Array
 
@@ -39,7 +31,7 @@ PLURAL = {
 }
 
 
-def heat(found: Grid, name: str = "heat") -> Picture:
+def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
     """The map of a grid. name : of its file."""
     return picture(
         name,
@@ -89,11 +81,11 @@ def _caption(found: Grid) -> str:
     if found.averaged:
         each = [counted(n, _short(_axis(c)), PLURAL.get(c, "")) for c, n in found.averaged.items()]
         held = f" at {conditions_words(found.chosen)}" if found.chosen else ""
-        said.append(f"A cell is the mean over {listed(each)}{held}.")
+        said.append(f"Each cell is the mean over {listed(each)}{held}.")
     elif found.chosen:
-        said.append(f"Held: {conditions_words(found.chosen)}.")
+        said.append(f"At {conditions_words(found.chosen)}.")
     if counts.min() != counts.max():
-        said.append(f"Cells hold {counts.min()} to {counts.max()} configurations each: compare them with care.")
+        said.append(f"Cells hold {counts.min()} to {counts.max()} configurations each: compare with care.")
     return " ".join(said)
 
 
@@ -106,7 +98,8 @@ def _best_words(found: Grid) -> str:
         f"{near} of {cells} cells are within 10 % of it." if near > 1 else f"No other of {cells} is within 10 % of it."
     )
     if found.deviation > 0.0:
-        said += f" From start to start the ringed cell deviates by {METRICS[found.metric].text(found.deviation)}."
+        deviation = METRICS[found.metric].text(found.deviation)
+        said += f" Standard deviation of the ringed cell over start dates: {deviation}."
     return said
 
 
@@ -114,7 +107,7 @@ def _by_row_words(found: Grid) -> str:
     ringed = rings(found)
     names = [_place(found.x, found.means.columns[column]) for _, column in ringed]
     if len(set(names)) == 1:
-        return f"{names[0].capitalize()} is the best at every {_short(_axis(found.y))} (ringed)."
+        return f"{names[0].capitalize()} is best at every {_short(_axis(found.y))} (ringed)."
     ends = [_place(found.y, found.means.index[row]) for row in (ringed[0][0], ringed[-1][0])]
     return (
         f"The best at each {_short(_axis(found.y))} is ringed: {names[0]} at {ends[0]}, {names[-1]} at {ends[1]}; "
@@ -174,7 +167,7 @@ def _shades(found: Grid) -> Array:
 def _draw(f: Format, found: Grid, name: str) -> Canvas:
     cells = found.means.to_numpy()
     shown = HeatMap(
-        words=[[figure(found.metric, v) if v == v else "" for v in row] for row in cells],
+        words=[[METRICS[found.metric].text(v) if v == v else "" for v in row] for row in cells],
         shades=_shades(found),
         across=[axis_value(found.x, v) for v in found.means.columns],
         down=[axis_value(found.y, v) for v in found.means.index],
@@ -197,7 +190,7 @@ def _scale(found: Grid) -> tuple[Array, tuple[str, str]]:
     """Strengths of colour from the least to the most, and what the two ends are."""
     (least, most), lower = _ends(found.means.to_numpy()), lower_is_better(found.metric)
     values = (np.geomspace if _by_ratio(least, most) else np.linspace)(least, most, STEPS)
-    ends = (figure(found.metric, least), figure(found.metric, most))
+    ends = (METRICS[found.metric].text(least), METRICS[found.metric].text(most))
     if found.y in CONDITIONS:  # each row has a scale of its own
         ends = ("best", "worst") if lower else ("worst", "best")
     return strength(values[None], lower)[0], ends

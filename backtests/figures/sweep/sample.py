@@ -5,12 +5,13 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.metrics import METRICS
 from backtests.figures.charts.panel import Axis, Panel, heading
 from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LETTER
 from backtests.figures.svg import HUES, SMALL, Canvas
-from backtests.sweeps.labels import METRICS, axis_value, figure, targets
+from backtests.sweeps.labels import axis_value, targets
 from backtests.wording import NARROW_SPACE, counted, listed
 
 BINS = 4  # of costs, and of bands
@@ -54,7 +55,7 @@ def binned(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
     return pd.DataFrame(each)
 
 
-def scatter(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
+def sample_picture(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
     """A metric over the band of each configuration that has one, coloured by cost; over cost where none has a band.
 
     Drawn are those with one target: the strategic one, where a policy has it.
@@ -83,8 +84,8 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
         if len(table[c].unique()) > 1
     ]
     said = [
-        f"A point is a configuration, played at a {listed(own)} of its own: two points differ by more than what "
-        "runs across, so that the lowest is no winner."
+        f"Each point is one configuration with its own {listed(own)}: points differ in more than the x axis, so the "
+        "lowest is not the best."
     ]
     if len(drawn) < len(table):
         without = counted(len(table) - len(drawn), "configuration")
@@ -107,11 +108,11 @@ def _draw(f: Format, drawn: pd.DataFrame, cost: pd.Series, metric: str, axis: st
     longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
     canvas = Canvas(f.width, TITLE + KEY_ROW + HIGH + AXIS, f"{name}-{f.css}")
     x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
-    y = METRICS[metric].times * drawn[metric].to_numpy(dtype=float)
+    y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
     kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
     across, up = Axis.over(x.tolist(), AIR), Axis.over(y.tolist(), AIR, kind)
     panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].label.partition(",")[0], METRICS[metric].unit)
+    heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)
     step = min(longest, room / len(names))
     for k, words in enumerate(names):
         first = f.left + k * step

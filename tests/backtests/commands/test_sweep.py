@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import measure_by, play
+from backtests.comparison.candidates import backtest_candidate, benchmark_of
 from backtests.evaluation.scores import score
 from research.portfolio import load_portfolio
 
@@ -85,8 +85,8 @@ def test_the_results_are_those_of_the_portfolios_own_backtests(reports: Path) ->
     portfolio, table = load_portfolio(PORTFOLIO), pd.read_parquet(run_in(reports) / "results.parquet")
     rows = table[(table["allocation"] == "strategic") & (table["cost_multiple"] == 1.0)]
     for name, row in (("quarterly", rows["calendar"] == "quarter"), ("threshold_edge", rows["to"] == 1.0)):
-        played = play(portfolio, portfolio.policies[name], name)
-        figures = score(played, measure_by(portfolio, portfolio.market)).figures(played.dates)
+        played = backtest_candidate(portfolio, portfolio.policies[name], name)
+        figures = score(played, benchmark_of(portfolio, portfolio.market)).figures(played.dates)
         for metric in ("growth", "sharpe", "max_drawdown", "tracking_error", "J", "turnover", "cost", "trades"):
             assert rows[row][metric].item() == pytest.approx(figures[metric], rel=1e-9), metric
 
@@ -147,11 +147,11 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
     from backtests.commands import sweep as make
     from backtests.runs.folder import Run
     from backtests.sweeps.file import read_sweep
-    from backtests.sweeps.run import play_tables, prepare
+    from backtests.sweeps.run import prepare, run_tables
 
     asked = read_sweep(written(tmp_path, SMALL.replace("keep:", "# keep:")))
     made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
-    table = pd.concat([t.to_pandas() for _, t in play_tables(made, made.plan.parts(), 1, "", progress=False)])
+    table = pd.concat([t.to_pandas() for _, t in run_tables(made, made.plan.parts(), 1, "", progress=False)])
     table.assign(J=table["J"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS)
     said = make.publish(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)
     assert "There is no page of this sweep: it could not be drawn (ConfigError: J of configuration 3 is nan" in said

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import Comparison, compare, fit, recommend
+from backtests.comparison.candidates import fit
+from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.recommendation import recommend
 from backtests.evaluation.evidence import Resampling
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score

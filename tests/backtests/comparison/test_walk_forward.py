@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import fit, play
+from backtests.comparison.candidates import backtest_candidate, fit
 from backtests.comparison.walk_forward import Succession, WalkForward, walk_forward
 from backtests.learned.warnings import observations
 from research.errors import ConfigError, PolicyError
@@ -83,7 +83,7 @@ def test_a_policy_sees_the_ends_of_the_periods_of_its_own_fold(learned: WalkForw
 def test_a_fold_is_the_policy_that_was_fitted_before_it(portfolio: Portfolio, tuned: WalkForward) -> None:
     """Up to the second start it is the plain comparison of a test that begins with the first, to the bit."""
     first = replace(portfolio, test_start=pd.Timestamp(STARTS[0]))
-    alone = play(first, fit("tuned", first).policy, "alone")
+    alone = backtest_candidate(first, fit("tuned", first).policy, "alone")
     until = int(np.searchsorted(alone.dates, pd.Timestamp(STARTS[1])))
     assert until > 400
     np.testing.assert_array_equal(tuned.played.ledger.nav[:until], alone.ledger.nav[:until])
@@ -130,4 +130,4 @@ def test_a_succession_has_no_answer_before_its_first_start(portfolio: Portfolio,
     policies = tuple(fitted.policy for fitted in tuned.fits)
     late = Succession(policies[1:], tuned.starts[1:])
     with pytest.raises(PolicyError, match="a walk-forward from 2018-01-02 on is asked on 2016-01"):
-        play(replace(portfolio, test_start=pd.Timestamp(STARTS[0])), late, "late")
+        backtest_candidate(replace(portfolio, test_start=pd.Timestamp(STARTS[0])), late, "late")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.comparison.comparison import play
+from backtests.comparison.candidates import backtest_candidate
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Rule, Threshold
 from research.trading import trade_list
@@ -22,7 +22,7 @@ RULES = {
 def test_each_decision_sends_the_orders_of_the_trade_list_of_that_day(name: str) -> None:
     """The list is asked of a portfolio that holds what the backtest held, on a market that ends that day."""
     rule: Rule = RULES[name]
-    played = play(PORTFOLIO, rule, name)
+    played = backtest_candidate(PORTFOLIO, rule, name)
     book, market, sent = played.ledger, PORTFOLIO.market, 0
     for j in np.flatnonzero(book.booked >= 0)[:12]:
         t, day = int(book.asked[j]), market.dates[int(book.asked[j])]

@@ -17,7 +17,8 @@ import pytest
 from browser import Elements, browse, check_page, check_themes
 
 from backtests.commands.report import trades_of
-from backtests.comparison.comparison import Comparison, Fitted, compare, play
+from backtests.comparison.candidates import Fitted, backtest_candidate
+from backtests.comparison.comparison import Comparison, compare
 from backtests.evaluation.scores import score
 from backtests.pages.tearsheet import backtest_html, comparison_html, write_tearsheet
 from backtests.runs.folder import Run
@@ -44,14 +45,14 @@ def learned(comparison: Comparison, name: str) -> Comparison:
     portfolio, strategic = comparison.portfolio, comparison.portfolio.strategic
     policies = {seed: Carded(strategic, 0.015 + 0.005 * seed, Within(0.01)) for seed in (1, 2, 3)}
     training = Training(policies, {1: 3.1, 2: 2.9, 3: 2.7}, closed_form=3.3, never=1259.0)
-    played = {seed: play(portfolio, policy, f"{name}, seed {seed}") for seed, policy in policies.items()}
+    played = {seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}") for seed, policy in policies.items()}
     return replace(
         comparison,
         fitted={**comparison.fitted, name: Fitted(training.policy, training=training)},
         backtests={**comparison.backtests, name: played[training.chosen]},
-        scores={**comparison.scores, name: score(played[training.chosen], comparison.yardstick)},
+        scores={**comparison.scores, name: score(played[training.chosen], comparison.benchmark)},
         seed_backtests={name: played},
-        seed_scores={name: {seed: score(b, comparison.yardstick) for seed, b in played.items()}},
+        seed_scores={name: {seed: score(b, comparison.benchmark) for seed, b in played.items()}},
     )
 
 

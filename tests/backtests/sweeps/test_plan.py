@@ -122,7 +122,7 @@ def test_a_list_keeps_its_order_and_its_names() -> None:
         (lambda: Plan(POLICIES, ["dear"]), "cost_multiples of a plan holds 'dear': give a finite number"),
         (lambda: Plan(POLICIES, lags=[[1]]), r"lags of a plan holds \[1\]: it counts sessions"),
         (lambda: Plan(POLICIES, portfolios=[1]), "portfolios of a plan holds 1: give the name"),
-        (lambda: Plan([Never]), "policies of a plan holds .*: give a rule with an allocation"),
+        (lambda: Plan([Never]), "policies of a plan holds .*: give a rule that is ready"),
         (lambda: Plan([Threshold(Unhashable(), 0.02)]), "policies of a plan holds .*: its settings cannot be compared"),
         (lambda: Plan(POLICIES, picks="all"), "picks of a plan are 'all': give positions on its axes"),
         (lambda: Plan(POLICIES, picks=np.array([[0, 0.5, 0, 0, 0]])), "picks of a plan are array.*: give positions"),

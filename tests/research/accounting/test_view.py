@@ -88,5 +88,5 @@ def test_shorts_count_toward_leverage_and_open_bounds_do_not() -> None:
 @pytest.mark.parametrize(
     "more", [{"fraction": 0.0}, {"fraction": 1.1}, {"fraction": np.nan}, {"cash_lower": 0.2, "cash_upper": 0.1}]
 )
-def test_a_part_outside_its_range_and_a_cash_box_upside_down_are_refused(more: dict[str, float]) -> None:
-    assert "part lies in (0, 1] and the box is ordered" in refused([0.1, 0.1], [0.5, 0.5], **more)
+def test_a_fraction_outside_its_range_and_a_cash_box_upside_down_are_refused(more: dict[str, float]) -> None:
+    assert "fraction lies in (0, 1] and the box is ordered" in refused([0.1, 0.1], [0.5, 0.5], **more)

@@ -1,0 +1,140 @@
+"""The candidates of a portfolio: fitted on the days before its test where they must be, then backtested through it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pandas as pd
+
+from backtests.comparison.tuning import Tuned, tune
+from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.sweeps import Setup
+from research.accounting import Execution, Policy
+from research.allocation import Allocation, TargetPath, target_path
+from research.errors import ConfigError, DataError
+from research.learning import Learned, LearnedPolicy, Training, train
+from research.market import Market
+from research.portfolio import Portfolio
+from research.rules import Rule, TunedThreshold
+from research.rules.protocol import held_by
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A candidate ready to be played, and how it got there: as the file gives it, tuned, or learned from seeds."""
+
+    policy: Rule
+    tuned: Tuned | None = None
+    training: Training | None = None
+
+    @property
+    def seeds(self) -> Mapping[int, LearnedPolicy]:
+        """Learned policies by seed; none for another candidate."""
+        return {} if self.training is None else self.training.policies
+
+    @property
+    def tried(self) -> int:
+        """Configurations that were tried to get here, the one kept among them."""
+        return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
+
+
+def shortened(spec: Rule | TunedThreshold | Learned, steps: int, seeds: int) -> Rule | TunedThreshold | Learned:
+    """A learned candidate with fewer steps and seeds, for a quick look; anything else as it is."""
+    if not isinstance(spec, Learned):
+        return spec
+    return replace(spec, steps=steps or spec.steps, seeds=spec.seeds[: seeds or len(spec.seeds)])
+
+
+def fit(
+    name: str,
+    portfolio: Portfolio,
+    progress: Progress | None = None,
+    spec: Rule | TunedThreshold | Learned | None = None,
+) -> Fitted:
+    """Make a candidate ready to be played, on the days before the test only.
+
+    spec   : the candidate itself, if it is not the file's of that name.
+    Raises : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
+    """
+    try:
+        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress)
+    except (ConfigError, DataError) as error:
+        raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
+
+
+def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None) -> Fitted:
+    if isinstance(spec, TunedThreshold):
+        tuned = tune(spec, replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
+        return Fitted(tuned.policy, tuned=tuned)
+    if isinstance(spec, Learned):
+        before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
+        costs = portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
+        training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
+        return Fitted(training.policy, training=training)
+    return Fitted(spec)
+
+
+def training_days(portfolio: Portfolio) -> Market:
+    """The market up to the last close before the test: all that fitting may see."""
+    return portfolio.market.until(portfolio.test_start - pd.Timedelta(days=1))
+
+
+def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[str]:
+    """What the test has and fitting went without, in sentences."""
+    costs, found, fits = portfolio.costs, [], list(fitted.values())
+    learned = any(f.training is not None for f in fits)
+    if costs.left_out and learned:
+        found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges all.")
+    if costs.half_spread.ndim > 1 and learned:
+        found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
+    for name, f in fitted.items():
+        if f.tuned is not None and f.tuned.card.moved:
+            card = f.tuned.card
+            found.append(
+                f"{name} was tuned from {card.first:%Y-%m-%d} on, where the costs by the day of all lines are known, "
+                f"and without the days from {card.possible:%Y-%m-%d} up to then."
+            )
+    beside = portfolio.beside_costs
+    if beside and (learned or any(f.tuned is not None for f in fits)):
+        found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
+    return found
+
+
+def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
+    """The benchmark of `portfolio` on its market, or on the part of it that ends with the training days."""
+    return Benchmark(
+        target_path(portfolio.strategic, market),
+        portfolio.lower,
+        portfolio.upper,
+        portfolio.g,
+        portfolio.periods_per_year,
+    )
+
+
+def backtest_candidate(
+    portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
+) -> Backtest:
+    """Play one ready policy through the test of `portfolio`. `paths` keeps the target paths that others can share."""
+    paths = {} if paths is None else paths
+    first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
+    held = held_by(policy, portfolio.strategic)
+    if held not in paths:
+        paths[held] = target_path(held, portfolio.market, start=first)
+    return backtest(
+        portfolio.market,
+        policy,
+        portfolio.costs,
+        start=portfolio.test_start,
+        nav=portfolio.nav,
+        lag=portfolio.lag,
+        execution=portfolio.execution,
+        dividends=portfolio.dividends,
+        flows=portfolio.flows,
+        targets=paths[held],
+        periods_per_year=portfolio.periods_per_year,
+        name=name,
+    )
