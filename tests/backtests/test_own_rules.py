@@ -133,7 +133,7 @@ def compared() -> Comparison:
 
 def test_it_is_compared_with_shipped_rules(compared: Comparison) -> None:
     assert list(compared.scores) == ["quarterly", "threshold", "own", "bare", "equal"]
-    assert compared.scores["own"].J == compared.scores["bare"].J
+    assert compared.scores["own"]["J"] == compared.scores["bare"]["J"]
     assert compared.recommendation.policy is not None
     assert "own" in str(compared)
 

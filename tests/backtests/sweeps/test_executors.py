@@ -18,6 +18,7 @@ from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
 from backtests.sweeps.store import write_chunk
+from research.accounting import Hold, Trade, View
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.rules import Threshold
@@ -61,7 +62,10 @@ def test_processes_give_the_same_bits(made: PreparedSweep, alone: dict[Part, byt
 
 def test_what_python_plays_is_played_by_processes(setup: Setup) -> None:
     class Unknown(Threshold):
-        """A policy that lanes do not know, of a class that only this process can import."""
+        """A policy with a decision of its own, which Python runs, of a class that only this process can import."""
+
+        def decide(self, view: View) -> Hold | Trade:
+            return super().decide(view)
 
     plan = Plan([Unknown(setup.strategic, 0.01), Unknown(setup.strategic, 0.02)], [1.0, 2.0])
     assert not executors.compiled(prepare_sweep(setup, plan))
