@@ -49,7 +49,7 @@ bench: setup .venv/.bench  ## measure against the peers
 	$(BIN)/python -m benchmarks
 
 docs: setup .venv/.docs  ## build the site of the guide and the reference: site/index.html
-	$(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lock:  ## resolve pyproject.toml anew into requirements*.lock; with KEEP=1 add to them and change no version
 	python3.11 -m venv .cache/lock

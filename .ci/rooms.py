@@ -35,6 +35,7 @@ WORDS = {
     "accounting": "costs, the self-financing step",
     "market": "prices, calendars, the past",
     "arguments": "checks at the door",
+    "arrays": "types of arrays",
     "views": "the door to pages",
     "wording": "numbers as text",
 }

@@ -171,7 +171,8 @@ def compile_now() -> None:
     with _starting():
         from backtests.commands.compile_kernels import compile_kernels
 
-    compiled = compile_kernels()
+    with _kept("kernels"):
+        compiled = compile_kernels()
     typer.echo("Compiled for this machine." if compiled else "Compiled code is at hand: nothing to do.")
 
 

@@ -25,8 +25,7 @@ from research.accounting import Costs
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath, target_path
 from research.arrays import Array
 from research.market import Market, instruments_table, load_market
-from research.rules import Calendar, Never, Threshold
-from research.rules.rules import Rule
+from research.rules import Calendar, Never, Rule, Threshold
 
 BANDS = np.arange(0.01, 0.1301, 0.005)  # half-widths, fraction of NAV
 BPS = np.arange(0.0, 46.0, 5.0)

@@ -4,14 +4,15 @@ Both jobs trade twenty stocks to equal weights at the closes of 33 years: at the
 weight is more than five points off. What is decided at a close is booked at it (lag 0), since the peers do so.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from unittest import mock
 
 import numpy as np
 
 from backtests.engine import run as engine
+from backtests.engine.compiled_loop import LoopInputs
 from backtests.engine.ledger import Ledger
 from backtests.engine.result import Backtest
 from research.accounting import Costs, Policy
@@ -85,23 +86,23 @@ def ours(job: Job) -> Played:
 
 def our_kernel(job: Job) -> Callable[[], object]:
     """The compiled loop alone, with the arrays that the public call hands to it."""
-    names = list(inspect.signature(engine.play.py_func).parameters)
-    ready: dict[str, object] = {}
+    ready: list[Any] = []
+    opening: list[Array] = []  # as it was, and what the loop changes
 
-    def listen(*arguments: object) -> object:
-        ready.update(zip(names, arguments, strict=True))
-        ready["units"], ledger = ready["units"].copy(), ready["ledger"]
-        ready["ledger"] = Ledger(*(values.copy() for values in ledger))  # the caller's becomes read-only at its end
-        return loop(*arguments)
+    def listen(inputs: LoopInputs, first: int, units: Array, cash_units: float) -> object:
+        # the caller's ledger becomes read-only at its end
+        inputs = inputs._replace(ledger=Ledger(*(values.copy() for values in inputs.ledger)))
+        opening[:] = units.copy(), units.copy()
+        ready[:] = inputs, first, opening[1], cash_units
+        return loop(*ready)
 
     loop = engine.play
     with mock.patch.object(engine, "play", listen):
         our_backtest(job)
-    opening, units, arguments = ready["units"].copy(), ready["units"], tuple(ready.values())
 
     def play() -> object:
-        units[:] = opening
-        return loop(*arguments)
+        opening[1][:] = opening[0]
+        return loop(*ready)
 
     return play
 

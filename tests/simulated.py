@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from research.allocation import FixedWeights, target_path
 from research.market import Market
 from research.market.market import instruments_table
@@ -22,7 +22,7 @@ def world(days: int = 300, n: int = 3, seed: int = 0, cash: float = 0.0001) -> M
     )  # fmt: skip
 
 
-def measured_by(market: Market, weights: tuple[float, ...], g: float = 5.0, half: float = 0.02) -> Yardstick:
+def measured_by(market: Market, weights: tuple[float, ...], g: float = 5.0, half: float = 0.02) -> Benchmark:
     """A static target with ranges of `half` on each side."""
     strategic = target_path(FixedWeights(weights), market)
-    return Yardstick(strategic, np.array(weights) - half, np.array(weights) + half, g, 252.0)
+    return Benchmark(strategic, np.array(weights) - half, np.array(weights) + half, g, 252.0)

@@ -41,7 +41,7 @@ def swept(
 ) -> pd.DataFrame:
     """The table; starts are 40 sessions apart."""
     desk = load_portfolio(f"data/portfolios/{portfolio}.yaml")
-    market, yardstick = desk.market, benchmark_of(desk, desk.market)
+    market, benchmark = desk.market, benchmark_of(desk, desk.market)
     first = int(market.dates.searchsorted(desk.test_start))
     allocations = {("fixed", 0): desk.strategic} | ({("hrp", 252): HRP(window=252)} if hrp else {})
     rows: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def swept(
             cost = replace(desk.costs, **rates)
             played = backtest(market, policy, cost, start=day, lag=lag, targets=targets if k else None)
             targets = played.targets if k == 0 else targets
-            figures = score(played, yardstick).figures(played.dates) | {"nav": float(played.ledger.nav[-1])}
+            figures = score(played, benchmark).figures(played.dates) | {"nav": float(played.ledger.nav[-1])}
             conditions = {"cost_multiple": multiple, "lag": lag, "start": day.date()}
             about = {
                 "configuration": len(rows),

@@ -183,11 +183,11 @@ def check_smoothed_regimes(
     played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}
     for name, make in policies.items():
         played[name] = backtest_candidate(portfolio, make(market), name)
-        yardsticks = benchmarks(played[name], held, rule)
+        comparators = benchmarks(played[name], held, rule)
         how = name.partition(", ")[2]
-        played |= {f"constant, as {how}": yardsticks[CONSTANT], f"volatility, as {how}": yardsticks[VOLATILITY]}
-    yardstick = benchmark_of(portfolio, market)
-    lost = [losses(one, yardstick) for one in played.values()]
+        played |= {f"constant, as {how}": comparators[CONSTANT], f"volatility, as {how}": comparators[VOLATILITY]}
+    benchmark = benchmark_of(portfolio, market)
+    lost = [losses(one, benchmark) for one in played.values()]
     evidence = evidence_between(played, lost, WHOLE, Resampling(reps=draws))
     return SmoothedRegimeCheck(portfolio, regimes, policies, played, evidence)
 

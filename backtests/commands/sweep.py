@@ -12,8 +12,8 @@ from backtests.pages.sweep import sweep_html
 from backtests.runs.folder import REPORTS, Run, staged, write_json
 from backtests.runs.formats import plain_json
 from backtests.sweeps.file import read_sweep
-from backtests.sweeps.run import fingerprint_of, play_into, prepare, settings_of
-from backtests.sweeps.setup import Stage
+from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
+from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
@@ -36,18 +36,18 @@ def make_sweep(
     with bar(None, "reading prices") as told:
         asked = read_sweep(file)
         told.stage("preparing the sweep")
-        made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
-    last = max(arena.market.dates[-1] for arena in made.arenas.values())
-    settings = plain_json(settings_of(made, asked.settings))
-    run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(made))
+        prepared = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
+    last = max(setup.market.dates[-1] for setup in prepared.setups.values())
+    settings = plain_json(settings_of(prepared, asked.settings))
+    run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(prepared))
     chunks = unfinished_of(file, home)
-    with unfinished(chunks, run, made.fingerprints(), fresh) as done:
+    with unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
         before = sum(part.stop - part.first for part in done)
-        play_into(chunks, made, done, workers, cluster, progress=True)
+        run_into(chunks, prepared, done, workers, cluster, progress=True)
         final = home / run.name
         with staged(final) as folder, bar(None, "writing results and their page"):
-            join(chunks, made.plan.parts(), folder / RESULTS)
-            text = publish(made, asked.keep, run, folder)
+            join(chunks, prepared.plan.parts(), folder / RESULTS)
+            text = publish(prepared, asked.keep, run, folder)
             sign(folder, started)
         discard(chunks)
     again = f"{before:,} of them were finished before, and not played again.\n\n" if before else ""
@@ -59,29 +59,29 @@ def unfinished_of(file: Path, reports: Path) -> Path:
     return reports / f".{Path(file).stem}.unfinished"
 
 
-def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
+def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
 
     Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
     played stays whole where no sheet can be drawn of it: the summary then ends with the reason.
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
-    text = sweep_text(made, (batch.to_pandas() for batch in results.iter_batches()))
+    text = sweep_text(prepared, (batch.to_pandas() for batch in results.iter_batches()))
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
-    numbers = kept(made, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
+    numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
-        paths(made, numbers).to_parquet(folder / PATHS, index=False)
+        paths(prepared, numbers).to_parquet(folder / PATHS, index=False)
     facts: dict[str, Any] = {
-        "trials": len(made.plan),
-        "target_paths": made.shared,
-        "data": made.fingerprints(),
+        "trials": len(prepared.plan),
+        "target_paths": prepared.shared,
+        "data": prepared.fingerprints(),
         "kept": list(numbers),
     }
     write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
-    why = f"it has {len(made.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
-    if len(made.plan) <= DRAWN:
+    why = f"it has {len(prepared.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
+    if len(prepared.plan) <= DRAWN:
         try:
-            page = _sheet(made, run, pd.read_parquet(folder / RESULTS))
+            page = _sheet(prepared, run, pd.read_parquet(folder / RESULTS))
             (folder / SHEET).write_text(page, encoding="utf-8")
             return text
         except Exception as error:  # whatever it is, it must not cost the hours that were played
@@ -89,9 +89,9 @@ def publish(made: Stage, keep: Keep, run: Run, folder: Path) -> str:
     return f"{text}\n\nThere is no page of this sweep: {why}."
 
 
-def _sheet(made: Stage, run: Run, table: pd.DataFrame) -> str:
-    """The page of a sweep. J has lines of equal value where all arenas price tracking error alike."""
-    prices = {arena.g for arena in made.arenas.values()}
+def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> str:
+    """The page of a sweep. J has lines of equal value where all setups price tracking error alike."""
+    prices = {setup.g for setup in prepared.setups.values()}
     origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
-    own = {name: own_conditions(arena) for name, arena in made.arenas.items()}
+    own = {name: own_conditions(setup) for name, setup in prepared.setups.items()}
     return sweep_html(table, title=run.portfolio, g=prices.pop() if len(prices) == 1 else None, run=origin, own=own)

@@ -9,8 +9,8 @@ import pandas as pd
 from backtests.comparison.tuning import Tuned, tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.benchmark import Yardstick
-from backtests.sweeps import Arena
+from backtests.evaluation.benchmark import Benchmark
+from backtests.sweeps import Setup
 from research.accounting import Execution, Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError, DataError
@@ -68,7 +68,7 @@ def fit(
 
 def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None) -> Fitted:
     if isinstance(spec, TunedThreshold):
-        tuned = tune(spec, replace(Arena.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
+        tuned = tune(spec, replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
@@ -104,9 +104,9 @@ def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[s
     return found
 
 
-def benchmark_of(portfolio: Portfolio, market: Market) -> Yardstick:
-    """The yardstick of `portfolio` on its market, or on the part of it that ends with the training days."""
-    return Yardstick(
+def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
+    """The benchmark of `portfolio` on its market, or on the part of it that ends with the training days."""
+    return Benchmark(
         target_path(portfolio.strategic, market),
         portfolio.lower,
         portfolio.upper,

@@ -18,7 +18,7 @@ from backtests.comparison.candidates import (
 )
 from backtests.comparison.recommendation import Recommendation, recommend
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.evidence import Evidence, Resampling, paired_evidence
 from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.words import finding
@@ -48,7 +48,7 @@ class Comparison:
     """
 
     portfolio: Portfolio
-    yardstick: Yardstick
+    benchmark: Benchmark
     reference: str
     fitted: Mapping[str, Fitted]
     backtests: Mapping[str, Backtest]
@@ -109,7 +109,7 @@ class Comparison:
         if self.portfolio.policy not in (None, self.recommendation.policy):
             found.append(f"The file has {self.portfolio.policy} in force, and these trades follow the recommendation.")
         days = len(self.backtests[self.reference].net_returns)
-        if days < 3 * self.yardstick.periods_per_year:
+        if days < 3 * self.benchmark.periods_per_year:
             found.append(f"The test has {days} days, less than three years: most differences cannot be told apart.")
         return tuple(found)
 
@@ -173,13 +173,13 @@ def _compared(
     draws: int,
     tell: Progress,
 ) -> Comparison:
-    yardstick = benchmark_of(portfolio, portfolio.market)
+    benchmark = benchmark_of(portfolio, portfolio.market)
     specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
     fitted, played = {}, {}
     for done, (name, spec) in enumerate(specs.items()):
         tell(f"fitting {name}", done, len(specs))
         fitted[name] = fit(name, portfolio, tell, spec)
-    paths: dict[Allocation, TargetPath] = {portfolio.strategic: yardstick.strategic}
+    paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     by_seed: dict[str, dict[int, Backtest]] = {}
     for done, (name, f) in enumerate(fitted.items()):
         tell(f"playing {name}", done, len(specs))
@@ -190,17 +190,17 @@ def _compared(
                 for seed, policy in f.seeds.items()
             }
     tell("pairing policies by bootstrap", 0, 0)
-    scores = {name: score(b, yardstick) for name, b in played.items()}
+    scores = {name: score(b, benchmark) for name, b in played.items()}
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return Comparison(
         portfolio=portfolio,
-        yardstick=yardstick,
+        benchmark=benchmark,
         reference=reference,
         fitted=fitted,
         backtests=played,
         scores=scores,
         seed_backtests=by_seed,
-        seed_scores={name: {seed: score(b, yardstick) for seed, b in runs.items()} for name, runs in by_seed.items()},
+        seed_scores={name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()},
         evidence=evidence,
         recommendation=recommend(portfolio, scores, evidence.resampling),
         trials=sum(f.tried for f in fitted.values()),

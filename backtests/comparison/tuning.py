@@ -1,8 +1,8 @@
 """Choosing a rule on the past, by the J that the test will use, before the test is looked at.
 
-    arena = Arena.on(market, costs, FixedWeights((0.6, 0.4)), start="2016-01-04")
-    tuned = tune(Choices(threshold, band=(0.01, 0.02, 0.05), to=(0.0, 1.0)), arena)
-    backtest(market, tuned.policy, costs, start=arena.start)
+    setup = Setup.on(market, costs, FixedWeights((0.6, 0.4)), start="2016-01-04")
+    tuned = tune(Choices(threshold, band=(0.01, 0.02, 0.05), to=(0.0, 1.0)), setup)
+    backtest(market, tuned.policy, costs, start=setup.start)
 
 `tune` plays every candidate on the days before the test and keeps the one with the lowest J. What it keeps carries the
 last day that it saw, so that it cannot be played from an earlier one; its card says what was tried, and on what.
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import METRICS
-from backtests.sweeps import Arena, Choices, Plan, sweep, threshold
+from backtests.sweeps import Choices, Plan, Setup, sweep, threshold
 from backtests.sweeps.plan import CHECKS, Part
 from research.accounting import Flows
 from research.allocation import Allocation
@@ -31,7 +31,7 @@ from research.rules.estimates import known_from
 from research.rules.protocol import fitted_until, short_name, traits
 
 Candidates = Choices | TunedThreshold | Sequence[Rule | Choices]
-Measure = Callable[[Arena, Sequence[Rule]], pd.DataFrame]  # a row a candidate: J, and whatever else
+Measure = Callable[[Setup, Sequence[Rule]], pd.DataFrame]  # a row a candidate: J, and whatever else
 Origin = tuple[Choices, Mapping[str, Any]]  # the grid that a candidate stands on, and its place there
 AXES = ("configuration", "portfolio", "cost_multiple", "lag", "start")  # of a sweep, and the same for all candidates
 R = TypeVar("R")
@@ -106,7 +106,7 @@ class Tuned:
 
 def tune(
     candidates: Candidates,
-    where: Arena | Portfolio,
+    where: Setup | Portfolio,
     until: str | pd.Timestamp | None = None,
     *,
     cost_multiple: float = 1.0,
@@ -118,23 +118,23 @@ def tune(
     played on the strategic target. Candidates that are equal count once, and all are measured on the same days.
     where : market, costs, lag and g, or the portfolio that has them.  until : by default the last day before its test.
     cost_multiple : of the costs, 0 or more.
-    measure : gives the J of candidates from an arena that ends with `until`; by default they are played there
+    measure : gives the J of candidates from a setup that ends with `until`; by default they are played there
     (`played`).
     Of equals the one that trades least is kept, where trades were measured; then the widest band; then the first.
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
     DataError where it is too early for an allocation's window.
     """
-    if not isinstance(where, Arena | Portfolio):
-        refuse("where is", where, "give an Arena, such as Arena.on(market, costs, target, start), or a Portfolio.")
+    if not isinstance(where, Setup | Portfolio):
+        refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
     if measure is not None and not callable(measure):
         refuse("measure is", measure, "give what measures candidates, such as on_worlds(), or nothing.")
-    arena = where if isinstance(where, Arena) else Arena.of(where)
-    origins = _origins(candidates, arena)
+    setup = where if isinstance(where, Setup) else Setup.of(where)
+    origins = _origins(candidates, setup)
     rules = list(origins)
-    training, possible = _training(arena, rules, until, cost_multiple)
+    training, possible = _training(setup, rules, until, cost_multiple)
     tried = _table(rules, (measure or played)(training, rules))
     best = _lowest(tried)
-    chosen, market = arena.policy(rules[best]), training.market
+    chosen, market = setup.policy(rules[best]), training.market
     card = TuningCard(
         rule=chosen,
         J=float(tried["J"].iloc[best]),
@@ -144,7 +144,7 @@ def tune(
         sessions=len(market.dates) - market.row(training.start),
         possible=possible,
         cost_multiple=cost_multiple,
-        edges=_edges(origins[rules[best]], arena),
+        edges=_edges(origins[rules[best]], setup),
         fingerprint=market.fingerprint,
     )
     return Tuned(with_last_day(chosen, card.seen), card)
@@ -156,9 +156,9 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
     return tried[["band"]].assign(destination=tried["to"] * tried["band"], J=tried["J"], chosen=tried["chosen"])
 
 
-def played(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
-    """The metrics of a sweep, a row a rule, each played on `arena` from its start to its end."""
-    return sweep(arena, Plan(rules), progress=False).table[list(METRICS)]
+def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
+    """The metrics of a sweep, a row a rule, each played on `setup` from its start to its end."""
+    return sweep(setup, Plan(rules), progress=False).table[list(METRICS)]
 
 
 def with_last_day(rule: R, day: pd.Timestamp) -> R:
@@ -195,7 +195,7 @@ def _values(rule: Any) -> dict[str, Any]:
 # -- candidates ------------------------------------------------------------------------------------------------------
 
 
-def _origins(candidates: Any, arena: Arena) -> dict[Rule, Origin | None]:
+def _origins(candidates: Any, setup: Setup) -> dict[Rule, Origin | None]:
     """Every candidate once, with its place on its grid, where it has one."""
     if isinstance(candidates, TunedThreshold):
         held, bands, to = candidates.allocation, candidates.bands, candidates.to
@@ -207,18 +207,18 @@ def _origins(candidates: Any, arena: Arena) -> dict[Rule, Origin | None]:
     for one in many:
         if isinstance(one, Choices):
             for settings in one.combinations():
-                found.setdefault(CHECKS["policies"](_made((one, settings), arena)), (one, settings))
+                found.setdefault(CHECKS["policies"](_made((one, settings), setup)), (one, settings))
         else:
             found.setdefault(CHECKS["policies"](one), None)
     return found
 
 
-def _made(origin: Origin, arena: Arena) -> Any:
+def _made(origin: Origin, setup: Setup) -> Any:
     choices, settings = origin
-    return choices.made(*(() if "allocation" in choices.settings else (arena.strategic,)), **settings)
+    return choices.made(*(() if "allocation" in choices.settings else (setup.strategic,)), **settings)
 
 
-def _edges(origin: Origin | None, arena: Arena) -> tuple[str, ...]:
+def _edges(origin: Origin | None, setup: Setup) -> tuple[str, ...]:
     """Where a candidate lies at an end of the numbers tried, and the rule takes numbers beyond it: name and value."""
     if origin is None:
         return ()
@@ -228,7 +228,7 @@ def _edges(origin: Origin | None, arena: Arena) -> tuple[str, ...]:
         numbers = sorted(other for other in choices.settings[name] if is_number(other))  # type: ignore[union-attr]
         if is_number(value) and len(numbers) > 1 and value in (numbers[0], numbers[-1]):
             beyond = _beyond(value, numbers[1] if value == numbers[0] else numbers[-2])
-            if _allows((choices, {**settings, name: beyond}), arena):
+            if _allows((choices, {**settings, name: beyond}), setup):
                 found.append(f"{name} ({value:g})")
     return tuple(found)
 
@@ -240,9 +240,9 @@ def _beyond(end: Any, neighbour: Any) -> Any:
     return end * end / neighbour if end * neighbour > 0 else 2 * end - neighbour
 
 
-def _allows(origin: Origin, arena: Arena) -> bool:
+def _allows(origin: Origin, setup: Setup) -> bool:
     try:
-        _made(origin, arena)
+        _made(origin, setup)
     except ConfigError:
         return False
     return True
@@ -251,35 +251,35 @@ def _allows(origin: Origin, arena: Arena) -> bool:
 # -- training days ---------------------------------------------------------------------------------------------------
 
 
-def _training(arena: Arena, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Arena, pd.Timestamp]:
-    """The arena up to `until`, from the first day that all candidates can be played on; and that by windows alone."""
-    dates = arena.market.dates
-    last = arena.start - pd.Timedelta(days=1) if until is None else day("until is", until)
+def _training(setup: Setup, rules: Sequence[Rule], until: Any, cost_multiple: float) -> tuple[Setup, pd.Timestamp]:
+    """The setup up to `until`, from the first day that all candidates can be played on; and that by windows alone."""
+    dates = setup.market.dates
+    last = setup.start - pd.Timedelta(days=1) if until is None else day("until is", until)
     if not dates[0] <= last <= dates[-1]:
         raise ConfigError(
-            f"until is {last:%Y-%m-%d}, and the data of {arena.name} runs from {dates[0]:%Y-%m-%d} to "
+            f"until is {last:%Y-%m-%d}, and the data of {setup.name} runs from {dates[0]:%Y-%m-%d} to "
             f"{dates[-1]:%Y-%m-%d}: choose a day between the two."
         )
-    past = arena.market.until(last)
+    past = setup.market.until(last)
     if not (is_number(cost_multiple) and cost_multiple >= 0.0):
         refuse("cost_multiple is", cost_multiple, "give a finite number of at least 0; 1 is today's costs.")
-    costs = arena.times(cost_multiple).until(len(past.dates))
-    complete = max(_first_target(held, past) for held in dict.fromkeys(map(arena.held, rules)))
+    costs = setup.times(cost_multiple).until(len(past.dates))
+    complete = max(_first_target(held, past) for held in dict.fromkeys(map(setup.held, rules)))
     estimated = {window for rule in rules if (window := traits(rule).window) > 0}
     complete = max([complete, *(known_from(past, window) for window in estimated)])
     first = max(complete, costs.known_from(past))
     sessions = len(past.dates) - 1 - first
-    if sessions < max(2, arena.lag + 1):
+    if sessions < max(2, setup.lag + 1):
         late = "all targets" if first == complete else "the spreads and impact of all lines"
         raise ConfigError(
             f"the training days end on {past.days[-1]}, before {late} are known for two sessions and a lag of "
-            f"{arena.lag}: start the test later, or give shorter windows or another market."
+            f"{setup.lag}: start the test later, or give shorter windows or another market."
         )
     flows = None
-    if arena.flows is not None:
-        amounts = {when: amount for when, amount in arena.flows.amounts.items() if when <= past.dates[-1]}
-        flows = Flows(amounts, arena.flows.use) if amounts else None
-    training = replace(arena, market=past, costs=costs, start=past.dates[first + 1], flows=flows)
+    if setup.flows is not None:
+        amounts = {when: amount for when, amount in setup.flows.amounts.items() if when <= past.dates[-1]}
+        flows = Flows(amounts, setup.flows.use) if amounts else None
+    training = replace(setup, market=past, costs=costs, start=past.dates[first + 1], flows=flows)
     return training, past.dates[complete + 1]
 
 

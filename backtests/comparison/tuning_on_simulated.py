@@ -1,6 +1,6 @@
 """Laboratory worlds that look like a market's past, to tune rules on: many times its days, and no day of its test.
 
-    tune(Choices(threshold, band=(0.01, 0.02, 0.04), to=(0.0, 1.0)), arena, measure=on_worlds(paths=500, years=10))
+    tune(Choices(threshold, band=(0.01, 0.02, 0.04), to=(0.0, 1.0)), setup, measure=on_worlds(paths=500, years=10))
 
 The card says what was tried, as for days that were played (`backtests.comparison.tuning`).
 """
@@ -13,7 +13,7 @@ import pandas as pd
 
 from backtests.comparison.tuning import Measure
 from backtests.laboratory.simulate import Laboratory, estimate, play
-from backtests.sweeps import Arena
+from backtests.sweeps import Setup
 from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, is_number, is_whole, refuse
 from research.errors import ConfigError
@@ -46,10 +46,10 @@ def calibrated(market: Market, periods_per_year: float) -> GBM:
 def on_worlds(
     paths: int = 200, years: float = 10.0, seed: int = 1, *, warm_up: float = 2.0, workers: int = 1
 ) -> Measure:
-    """Measure candidates by their mean J over worlds calibrated to the arena that they are tuned on.
+    """Measure candidates by their mean J over worlds calibrated to the setup that they are tuned on.
 
     years : of each world that count, after `warm_up` years that do not.  Cash earns its mean return of those days.
-    All candidates are played on the same worlds, whose lines are named and grouped as the arena's are; each row has the
+    All candidates are played on the same worlds, whose lines are named and grouped as the setup's are; each row has the
     standard error of its J beside it.
     Rules hold the strategic target, and pay its proportional costs, minimums and tickets.
     """
@@ -61,11 +61,11 @@ def on_worlds(
     if not (is_whole(seed) and seed >= 0):
         refuse("seed is", seed, "give a whole number, 0 or more.")
 
-    def measure(arena: Arena, rules: Sequence[Rule]) -> pd.DataFrame:
-        target, year = arena.strategic, arena.periods_per_year
+    def measure(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
+        target, year = setup.strategic, setup.periods_per_year
         if not isinstance(target, FixedWeights):
             refuse("the strategic target is", target, "worlds are calibrated for one of fixed weights.")
-        other = next((rule for rule in rules if arena.held(rule) != target), None)
+        other = next((rule for rule in rules if setup.held(rule) != target), None)
         if other is not None:
             refuse(
                 "a candidate for worlds is", other, "there is nothing to estimate in them: hold the strategic target."
@@ -74,24 +74,24 @@ def on_worlds(
         if longest and warm_up * year < longest + year / 12.0:  # and the month's end after a whole window
             least = math.ceil(10.0 * (longest / year + 0.1)) / 10.0
             refuse("warm_up is", warm_up, f"a rule estimates from {longest} returns: give {least:g} years or more.")
-        first, stop = common_rows(arena.market, np.ones(len(arena.market.assets), dtype=bool))
+        first, stop = common_rows(setup.market, np.ones(len(setup.market.assets), dtype=bool))
         laboratory = Laboratory(
-            model=calibrated(arena.market, year),
-            target=tuple(target_path(target, arena.market).rows[-1].tolist()),
-            costs=arena.costs.simplified(arena.market, arena.nav),
-            g=arena.g,
+            model=calibrated(setup.market, year),
+            target=tuple(target_path(target, setup.market).rows[-1].tolist()),
+            costs=setup.costs.simplified(setup.market, setup.nav),
+            g=setup.g,
             paths=paths,
             days=round((warm_up + years) * year),
             seed=seed,
             warm_up=round(warm_up * year),
-            lag=arena.lag,
-            cash=float(arena.market.cash[first:stop].mean()),
-            instruments=staying(arena.market.instruments),
+            lag=setup.lag,
+            cash=float(setup.market.cash[first:stop].mean()),
+            instruments=staying(setup.market.instruments),
             calendar="24/7" if year > 260.0 else None,
             every={52: "week", 12: "month"}.get(round(year), "day"),
             periods_per_year=year,
         )
-        found = [play(laboratory, arena.policy(rule), workers) for rule in rules]
+        found = [play(laboratory, setup.policy(rule), workers) for rule in rules]
         rows = [
             {
                 "J": one.J.mean(),

@@ -13,7 +13,7 @@ from backtests.engine.simd import bits, load, store
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.arrays import Array, Mask, Rows
-from research.compiled import inlined, lean
+from research.compiled import inlined, lean, on_demand, refer
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
 from research.rules.rule_options import NO_LINE, BandArrays, RuleOptions, Workspace, of_amounts, rests
@@ -66,6 +66,19 @@ class Desk(NamedTuple):
     lag: int
 
 
+class LoopInputs(NamedTuple):
+    """What the loop plays. bounds : (2, n + 1) scratch of the quiet days."""
+
+    sessions: Sessions
+    rule: BandArrays
+    options: RuleOptions
+    desk: Desk
+    scratch: Scratch
+    room: Workspace
+    bounds: Array
+    ledger: Ledger
+
+
 class Asked(NamedTuple):
     """A decision that is being carried out.
 
@@ -98,7 +111,7 @@ def invest(
     price = sessions.cash_index[t]
     status, nav, cash_units, paid, _ = book(
         ledger.units[0], sessions.closes, t, wealth / price, price, wealth, sessions.tradable, goal, goal, goal, 0,
-        cash, cash, 1.0, tariff, t, lots, most, 1.0, scratch, trades, charges, 0,
+        cash, cash, 1.0, refer(tariff), t, refer(lots), most, 1.0, refer(scratch), trades, charges, 0,
     )  # fmt: skip
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - wealth) / wealth
@@ -107,29 +120,29 @@ def invest(
 
 @lean
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    sessions: Sessions, rule: BandArrays, terms: RuleOptions, desk: Desk, scratch: Scratch, room: Workspace,
-    bounds: Array, first: int, units: Array, cash_units: float, ledger: Ledger,
-) -> tuple[int, int]:  # fmt: skip
-    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
-
-    bounds : (2, n + 1) scratch.
-    """
+    inputs: LoopInputs, first: int, units: Array, cash_units: float
+) -> tuple[int, int]:
+    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1)."""
+    sessions, rule, desk, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.ledger
+    given = refer(inputs)  # for what does not happen on every day
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = Asked(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
     t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.carry.some):
-            t = quiet(sessions, rule, t, first, booked, units, cash_units, bounds, ledger)
+            t = quiet(sessions, rule, t, first, booked, units, cash_units, inputs.bounds, ledger)
             if t == len(closes):
                 break
         if desk.carry.some:
-            cash_units = hold(sessions, desk, t, nav, units, cash_units, ledger.carries[t - first])
+            cash_units = hold(given.sessions, given.desk, t, nav, units, cash_units, ledger.carries[t - first])
         if sessions.busy[t]:
-            cash_units, count = events(sessions, desk, scratch, t, units, cash_units, ledger, count)
+            cash_units, count = events(
+                given.sessions, given.desk, given.scratch, t, units, cash_units, given.ledger, count
+            )
         if desk.at_open and pending and t == due:
             status, nav, cash_units, order, pending = carry_out(
-                sessions, sessions.opens, rule, terms, desk, scratch, room, t, order, units, cash_units, ledger, count
+                given, sessions.opens, t, order, units, cash_units, count
             )
             if status == REFUSED:
                 ledger.nav[t - first] = nav
@@ -137,10 +150,11 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            soon = pending and t == due and not rule.makes_boxes and uses_all(desk, order.left, rule.part)
+            soon = pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, rule.part)
             status, nav, cash_units, count = take_in(
-                sessions, rule.target, rule.row[t], desk, scratch, t, soon, units, cash_units, ledger, count
-            )
+                given.sessions, rule.target, rule.row[t], given.desk, given.scratch, t, soon, units, cash_units,
+                given.ledger, count,
+            )  # fmt: skip
             if status == REFUSED:
                 ledger.nav[t - first] = nav
                 return count, t
@@ -155,14 +169,14 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             if (turn == 0) == (lag > 0):
                 if pending and t == due and not desk.at_open:
                     status, nav, cash_units, order, pending = carry_out(
-                        sessions, closes, rule, terms, desk, scratch, room, t, order, units, cash_units, ledger, count
+                        given, closes, t, order, units, cash_units, count
                     )
                     if status == REFUSED:
                         ledger.nav[t - first] = nav
                         return count, t
                     count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
             elif looks and not pending and (again or not rests(rule, t, booked)):
-                pending, order = _look(rule, terms, units, closes, t, nav, sessions.tradable, room, desk.days)
+                pending, order = _look(given, units, t, nav)
                 due, again = t + lag, pending and rule.again
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
@@ -237,22 +251,13 @@ def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, na
 
 
 @inlined
-def _look(
-    rule: BandArrays,
-    terms: RuleOptions,
-    units: Array,
-    closes: Array,
-    t: int,
-    nav: float,
-    tradable: Mask,
-    room: Workspace,
-    days: int,
-) -> tuple[bool, Asked]:
-    """Ask the rule at row t; what a box that it makes is made from is in room."""
-    k, weights = rule.row[t], room.weights
-    cash, low, high = weigh(units, closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
+def _look(inputs: LoopInputs, units: Array, t: int, nav: float) -> tuple[bool, Asked]:
+    """Ask the rule at row t; what a box that it makes is made from is in the inputs' room."""
+    rule, tradable, days = inputs.rule, inputs.sessions.tradable, inputs.desk.days
+    k, weights = rule.row[t], inputs.room.weights
+    cash, low, high = weigh(units, inputs.sessions.closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
-        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, terms, k, room)
+        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, inputs.options, k, inputs.room)
         return trades, Asked(t, line, size, allowed, k, low, high, -1, days)
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if not ask(weights, cash, tradable, t, *triggers):
@@ -263,29 +268,29 @@ def _look(
 
 @inlined
 def carry_out(
-    sessions: Sessions, prices: Array, rule: BandArrays, terms: RuleOptions, desk: Desk, scratch: Scratch,
-    room: Workspace, t: int, order: Asked, units: Array, cash_units: float, ledger: Ledger, count: int,
-) -> tuple[int, float, float, Asked, bool]:  # fmt: skip
+    inputs: LoopInputs, prices: Array, t: int, order: Asked, units: Array, cash_units: float, count: int
+) -> tuple[int, float, float, Asked, bool]:
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
 
     REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
     """
+    sessions, rule, desk, room, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.room, inputs.ledger
     k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, room.box
     before = wealth(units, prices, t, cash_units, cash_price)
     # Two calls, since the rows of no-trade bands are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
-        if order.root < 0 or not of_amounts(terms):
+        if order.root < 0 or not of_amounts(inputs.options):
             cash = weigh(units, prices, t, before, room.weights)
-            low, high = remake(room.weights, cash, sessions.tradable, t, rule, terms, k, order.t, room)
+            low, high = remake(room.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, room)
         status, nav, cash_units, paid, unfinished = book(
             units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch, ledger.trades,
+            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, inputs.scratch, ledger.trades,
             ledger.charges, count,
         )  # fmt: skip
     else:
         status, nav, cash_units, paid, unfinished = book(
             units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
-            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, scratch, ledger.trades,
+            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, inputs.scratch, ledger.trades,
             ledger.charges, count,
         )  # fmt: skip
     use_up(desk.most, t, ledger.trades[count], before)
@@ -299,7 +304,7 @@ def carry_out(
     return status, nav, cash_units, left, unfinished
 
 
-@lean
+@on_demand
 def hold(sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, carries: Array) -> float:
     """Charge for what was held since the close before row t, whose wealth was `nav`; gives cash_units."""
     cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
@@ -309,7 +314,7 @@ def hold(sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_
     )
 
 
-@lean
+@on_demand
 def events(
     sessions: Sessions,
     desk: Desk,
@@ -343,7 +348,7 @@ def events(
     return cash_units, count
 
 
-@lean
+@on_demand
 def take_in(
     sessions: Sessions, target: Array, k: int, desk: Desk, scratch: Scratch, t: int, soon: bool, units: Array,
     cash_units: float, ledger: Ledger, count: int,

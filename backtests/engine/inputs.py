@@ -155,7 +155,7 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         busy |= (income != 0.0).any(axis=1)
     left = market.exits[market.exits < len(market.dates)]
     busy[left] = True
-    opens = empty
+    opens = frozen(np.empty((0, len(market.assets))))
     if execution.at == "open":
         opens = market.open_price_index if paid else market.open_index
     which = "price_index" if paid else "index"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.compiled_loop import invest, play
+from backtests.engine.compiled_loop import LoopInputs, invest, play
 from backtests.engine.inputs import Game
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.python_loop import play_daily
@@ -286,21 +286,12 @@ def _play(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...
 
 def _play_compiled(game: Game, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
     """Play no-trade bands; gives the number of bookings."""
-    units, bounds = ledger.units[0].copy(), np.empty((2, len(game.market.assets) + 1))
-    room, rule = Workspace.of(len(units)), bands.compiled
-    count, stopped = play(
-        game.sessions,
-        rule,
-        bands.options,
-        game.desk,
-        game.scratch,
-        room,
-        bounds,
-        game.first,
-        units,
-        cash_units,
+    units, n = ledger.units[0].copy(), len(game.market.assets)
+    inputs = LoopInputs(
+        game.sessions, bands.compiled, bands.options, game.desk, game.scratch, Workspace.of(n), np.empty((2, n + 1)),
         ledger,
-    )
+    )  # fmt: skip
+    count, stopped = play(inputs, game.first, units, cash_units)
     if stopped >= 0:
         raise game.refused(stopped, float(ledger.nav[stopped - game.first]))
     return int(count)

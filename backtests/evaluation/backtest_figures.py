@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Metric
 from backtests.evaluation.scores import Score, score
 from backtests.text_tables import text_table, warnings_text, wrapped
@@ -56,7 +56,7 @@ def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Back
 def backtest_score(backtest: Backtest) -> Score:
     """Figures of one backtest against its own target. Metrics `of_portfolio` then mean nothing."""
     nowhere = np.full(len(backtest.market.assets), np.inf)
-    return score(backtest, Yardstick(backtest.targets, -nowhere, nowhere, 0.0, backtest.periods_per_year))
+    return score(backtest, Benchmark(backtest.targets, -nowhere, nowhere, 0.0, backtest.periods_per_year))
 
 
 def backtest_figures(backtest: Backtest, scored: Score | None = None) -> tuple[list[Metric], dict[str, Any]]:

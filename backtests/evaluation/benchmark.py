@@ -15,7 +15,7 @@ from research.risk import daily_loss
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class Benchmark:
     """What all policies of one comparison are measured by.
 
     strategic : target path of the file's static target, rebalanced daily at no cost.  lower, upper : (n,) ranges,
@@ -36,7 +36,7 @@ def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
     return np.einsum("ti,ti->t", rows, market.returns[first + 1 :]) + cash * market.cash[first + 1 :]
 
 
-def losses(backtest: Backtest, yardstick: Yardstick) -> Array:
+def losses(backtest: Backtest, benchmark: Benchmark) -> Array:
     """(D,) the daily terms of J, bp a year."""
-    active = backtest.gross_returns - target_returns(yardstick.strategic, backtest.market, backtest.first)
-    return daily_loss(backtest.cost_rate, active, yardstick.g, yardstick.periods_per_year)
+    active = backtest.gross_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)
+    return daily_loss(backtest.cost_rate, active, benchmark.g, benchmark.periods_per_year)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Yardstick, losses, target_returns
+from backtests.evaluation.benchmark import Benchmark, losses, target_returns
 from backtests.wording import NARROW_SPACE, number
 from research.accounting.costs import CARRIES, COLUMNS
 from research.arrays import Array
@@ -28,12 +28,12 @@ class Measured:
     """A backtest beside its benchmark: all that a metric is computed from. D: days of the test."""
 
     backtest: Backtest
-    yardstick: Yardstick
+    benchmark: Benchmark
 
     @property
     def periods_per_year(self) -> float:
         """By which figures are annualised."""
-        return self.yardstick.periods_per_year
+        return self.benchmark.periods_per_year
 
     @property
     def years(self) -> float:
@@ -64,7 +64,7 @@ class Measured:
     @cached_property
     def active(self) -> Array:
         """(D,) returns before costs less those of the strategic target, fraction."""
-        return self.gross - target_returns(self.yardstick.strategic, self.backtest.market, self.backtest.first)
+        return self.gross - target_returns(self.benchmark.strategic, self.backtest.market, self.backtest.first)
 
     @cached_property
     def active_own(self) -> Array:
@@ -74,7 +74,7 @@ class Measured:
     @cached_property
     def losses(self) -> Array:
         """(D,) daily terms of J, bp a year."""
-        return losses(self.backtest, self.yardstick)
+        return losses(self.backtest, self.benchmark)
 
     @cached_property
     def drawdown(self) -> Drawdown:
@@ -90,10 +90,10 @@ class Measured:
 
 def days_outside(measured: Measured) -> float:
     """Fraction of the days on which a listed line is outside its range, after booking."""
-    backtest, yardstick = measured.backtest, measured.yardstick
+    backtest, benchmark = measured.backtest, measured.benchmark
     weights = backtest.weights.to_numpy()[1:]
     listed = backtest.market.listed[backtest.first + 1 :]
-    outside = listed & ((weights < yardstick.lower - TOLERANCE) | (weights > yardstick.upper + TOLERANCE))
+    outside = listed & ((weights < benchmark.lower - TOLERANCE) | (weights > benchmark.upper + TOLERANCE))
     return float(outside.any(axis=1).mean())
 
 

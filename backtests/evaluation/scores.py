@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import METRICS, Measured
 from research.arrays import Array
 from research.risk import Drawdown
@@ -38,9 +38,9 @@ class Score:
         return {**self.values, **when}
 
 
-def score(backtest: Backtest, yardstick: Yardstick) -> Score:
+def score(backtest: Backtest, benchmark: Benchmark) -> Score:
     """Measure one backtest."""
-    measured = Measured(backtest, yardstick)
+    measured = Measured(backtest, benchmark)
     values = {metric.key: metric.of(measured) for metric in METRICS.values() if metric.of is not None}
     return Score(values, measured.drawdown, measured.losses)
 

@@ -8,7 +8,7 @@ from backtests.wording import listed
 from research.accounting import Costs
 from research.accounting.costs import CARRIES
 
-CHARGES = {  # what `Costs` may charge, in words
+CHARGES = {  # what `Costs` may charge, in words, where they are other than its name
     "commission": "commission",
     "half_spread": "half-spread",
     "per_unit": "a commission a unit",
@@ -30,7 +30,8 @@ def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
     (['commission', 'a ticket'], ['a management fee'])
     """
     found = costs.settings
-    return [CHARGES[k] for k in found if k not in CARRIES], [CHARGES[k] for k in found if k in CARRIES]
+    words = {name: CHARGES.get(name, name.replace("_", " ")) for name in found}
+    return [words[k] for k in found if k not in CARRIES], [words[k] for k in found if k in CARRIES]
 
 
 def distinguished(evidence: Evidence, metric: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What rules are worth on real markets: J over a yardstick's in each case, seeds as dots; and gap against cost."""
+"""Pictures of the study of real markets: loss relative to a comparator's by case, and tracking error against cost."""
 
 from itertools import cycle
 
@@ -9,10 +9,10 @@ from backtests.figures.charts.curves import Curve, End, curves, end_labels
 from backtests.figures.charts.panel import Axis, Panel, heading, one_panel
 from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.real_markets.cases import COST, NAMED
-from backtests.real_markets.findings import TUNED, clustered_mean, standing
+from backtests.real_markets.findings import TUNED, clustered_mean, representative_rows
 from backtests.real_markets.run_case import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
 from backtests.real_markets.study import Study
 from backtests.wording import counted, number
@@ -25,11 +25,11 @@ SEED, STANDS = 3.2, 7.0  # size of marks
 
 
 def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
-    """J of a rule over that of a yardstick, a column a case, the lowest first; a dot a seed, the one that stands heavy.
+    """J of a rule over that of a comparator: a column a case, the lowest first; a dot a seed, the selected one heavy.
 
     Raises : ConfigError for a name that is no rule; DataError, as `clustered_mean` does, for cases of one window alone.
     """
-    rows = standing(study)
+    rows = representative_rows(study)
     for name, given in (("rule", rule), ("over", over)):
         one_of(f"{name} is", given, sorted(set(rows["rule"])))
     other = rows[rows["rule"] == over].set_index("case")["J"]
@@ -44,11 +44,11 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     below = int((stands["ratio"] < 1.0).sum())
     seeds = data["seed"].nunique()
     caption = (
-        f"Each column is a case, its mark J of {rule} over J of {over}: below 1 in {below} of {len(stands)}. "
-        f"The band is the geometric mean over all of them, {number(middle)}, with its 95 % interval, {number(low)} to "
-        f"{number(high)}, in which only the {counted(mean.windows, 'window')} are independent."
+        f"Each column is a case; marker: loss J of {rule} over that of {over}, below 1 in {below} of {len(stands)}. "
+        f"Lines: the geometric mean over all cases, {number(middle)}, with its 95 % interval, {number(low)} to "
+        f"{number(high)}; only the {counted(mean.windows, 'window')} are independent."
     )
-    caption += f" Small dots are the {seeds} seeds; the heavy one stands for them." if seeds > 1 else ""
+    caption += f" Small dots: the {seeds} seeds; large: the selected seed." if seeds > 1 else ""
     alt = "; ".join(f"{r['case']} {number(r['ratio'])}" for r in stands.to_dict("records"))
     name = f"{rule} over {over}".replace(" ", "-")
     return picture(
@@ -64,7 +64,7 @@ def _draw_ratios(
     shown = [*data["ratio"], *mean, 1.0]
     across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
     panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HIGH, across, up)
-    heading(canvas, f.left, TITLE - 12.0, "J over the yardstick's", "log scale")
+    heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
     at = f.left + 4.0
     for universe, colour in COLOURS.items():
         canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
@@ -102,14 +102,17 @@ def frontier_picture(study: Study) -> Picture:
     data = frontier(study)
     cases = int(data["cases"].iloc[0])
     each = [
-        f"{r['rule']}, told {COST * r['cost_multiple']:g} bp: {number(r['paid'], 1)} bp and {number(r['strays'])} %"
+        f"{r['rule']}, tuned at {COST * r['cost_multiple']:g} bp: {number(r['paid'], 1)} bp and {number(r['strays'])} %"
         for r in data.to_dict("records")
     ]
     caption = (
-        f"Each line is a rule at 2, 10 and 50 bp a side, from right to left, in the mean of {counted(cases, 'case')}; "
-        "lower and further left is better. A calendar is the same at any cost, so the three are one line."
+        f"Each line is a rule at 2, 10 and 50 bp a side, from right to left, mean of {counted(cases, 'case')} "
+        "(geometric); lower and further left is better. Calendars do not depend on cost: month, quarter and year are "
+        "one line."
     )
-    return picture("frontier", "Gap against cost", caption, "; ".join(each), data, lambda f: _draw_frontier(f, data))
+    return picture(
+        "frontier", "Tracking error against cost", caption, "; ".join(each), data, lambda f: _draw_frontier(f, data)
+    )
 
 
 def frontier(study: Study) -> pd.DataFrame:
@@ -120,7 +123,7 @@ def frontier(study: Study) -> pd.DataFrame:
     """
     if missing := set(MULTIPLES) - set(study.table["cost_multiple"]):
         raise DataError(f"a frontier is of all costs, and the study was not played at {sorted(missing)} times them.")
-    rows = pd.concat([standing(study, multiple) for multiple in MULTIPLES], ignore_index=True)
+    rows = pd.concat([representative_rows(study, multiple) for multiple in MULTIPLES], ignore_index=True)
     rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, "never")) & ~rows["rule"].str.startswith("best ")]
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that
     rows = rows[~rows["case"].isin(idle)]
@@ -145,16 +148,16 @@ def _draw_frontier(f: Format, data: pd.DataFrame) -> Canvas:
         for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
     )
     panel = one_panel(f, "frontier", HIGH, across, up, below=AXIS)
-    panel.title("Tracking error", "% a year, log scale")
+    panel.title("Tracking error", "% a year (log scale)")
     panel.x_grid(across.ticks())
     panel.y_grid(up.ticks())
-    panel.x_title(f"paid, bp a year at {COST:g} bp a side, log scale")
+    panel.x_title(f"cost, bp a year at {COST:g} bp a side (log scale)")
     ends, shown = [], []
     for (rule, rows), colour in zip(data.groupby("rule", sort=False), cycle((*HUES, "ink", "soft")), strict=False):
-        own, look = rows.sort_values("paid"), Look(colour, width=1.4)
+        own, style = rows.sort_values("paid"), LineStyle(colour, width=1.4)
         x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
-        shown.append(Curve(str(rule), x, y, look, points=STANDS))
-        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), look, x=panel.x_at(x[-1])))
+        shown.append(Curve(str(rule), x, y, style, points=STANDS))
+        ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
     curves(panel, shown)
     end_labels(panel, ends, f.width)
     return panel.canvas

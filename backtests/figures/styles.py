@@ -1,4 +1,4 @@
-"""What a policy looks like, in every picture of a sheet: one colour and one dash."""
+"""The line style of each policy, the same in every picture of a sheet: one colour and one dash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,14 @@ LETTER = 0.56  # of the size of type: mean width of a letter of a system font
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a policy is drawn: a colour of the page, a dash of matplotlib, a width in px; bold where recommended."""
+class LineStyle:
+    """How a policy is drawn.
+
+    colour : a colour of the page.
+    dash : of matplotlib.
+    width : px.
+    bold : whether its name is bold: where it is recommended.
+    """
 
     colour: str
     dash: Any = "-"
@@ -34,11 +40,15 @@ class Look:
         return "solid" if self.dash == "-" else "dotted" if self.dash == SOLID[1] else "dashed"
 
 
-def looks(other_target: Mapping[str, bool], reference: str, recommended: str | None) -> dict[str, Look]:
-    """By policy, in the order given: the reference in ink, the others in six hues that colour-blind readers tell apart.
+def line_styles(other_target: Mapping[str, bool], reference: str, recommended: str | None) -> dict[str, LineStyle]:
+    """Line styles by policy, in the order given: the reference in ink, the others in six hues.
+
+    Colour-blind readers distinguish the hues. After six policies of a kind the hues are used again with another dash,
+    so that 24 policies and the reference have different styles.
 
     other_target : by policy, whether it holds another target than the strategic one: then it is dashed.
-    After six policies of a kind the hues come again with another dash, so that 24 and the reference look different.
+    reference : name of the reference.
+    recommended : name of the recommended policy, or None.
     """
     found, count = {}, {False: 0, True: 0}
     for name, other in other_target.items():
@@ -46,9 +56,9 @@ def looks(other_target: Mapping[str, bool], reference: str, recommended: str | N
         bold = name == recommended
         width = 2.1 if bold else 1.15
         if name == reference:
-            found[name] = Look("ink", DASHED[0] if other else "-", 2.1 if bold else 1.5, bold)
+            found[name] = LineStyle("ink", DASHED[0] if other else "-", 2.1 if bold else 1.5, bold)
             continue
-        found[name] = Look(HUES[k % len(HUES)], dashes[k // len(HUES) % len(dashes)], width, bold)
+        found[name] = LineStyle(HUES[k % len(HUES)], dashes[k // len(HUES) % len(dashes)], width, bold)
         count[other] += 1
     return found
 

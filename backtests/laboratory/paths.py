@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backtests.engine.compiled_loop import Desk, Sessions, invest, play
+from backtests.engine.compiled_loop import Desk, LoopInputs, Sessions, invest, play
 from backtests.engine.ledger import TRADED, Ledger
 from backtests.engine.quiet_days import DAYS
 from research.accounting.kernel import REFUSED
@@ -103,9 +103,8 @@ def play_block(
             return w, 0
         for i in range(len(units)):
             units[i] = room.ledger.units[0, i]
-        count, stopped = play(
-            sessions, rule, terms, desk, room.scratch, room.workspace, room.bounds, 0, units, cash_units, room.ledger
-        )
+        inputs = LoopInputs(sessions, rule, terms, desk, room.scratch, room.workspace, room.bounds, room.ledger)
+        count, stopped = play(inputs, 0, units, cash_units)
         if stopped >= 0:
             return w, stopped
         measure(growths, cash_growths, w, room.closes, room.ledger, count, strategic, warm_up, figures, deviation)

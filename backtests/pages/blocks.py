@@ -1,6 +1,6 @@
 """What the blocks of a sheet say: a comparison, and the trades that follow, as the words and cells of a page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -8,14 +8,14 @@ import pandas as pd
 from backtests.evaluation.backtest_figures import FLOWS, WEALTH, comparison_figures, drawdown_dates, metric_groups
 from backtests.evaluation.metrics import COST_PARTS, METRICS, Column, Metric
 from backtests.evaluation.words import CHARGES, charged_words, distinguished, finding
-from backtests.figures.comparison.costs import cost_table, costs
-from backtests.figures.comparison.evidence import SHOWN, differences
+from backtests.figures.comparison.costs import cost_table, costs_picture
+from backtests.figures.comparison.evidence import SHOWN, differences_picture
 from backtests.figures.comparison.learning import learning_picture, seeds_picture, tuning_picture
-from backtests.figures.comparison.timeline import timeline
-from backtests.figures.comparison.weights import weights
-from backtests.figures.comparison.years import calendar, year_table
+from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.comparison.weights import weights_picture
+from backtests.figures.comparison.years import year_table, years_picture
 from backtests.figures.picture import Picture
-from backtests.figures.styles import Look, looks
+from backtests.figures.styles import LineStyle, line_styles
 from backtests.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from research.trading import TradeList
 
 Block = dict[str, Any]
+
+# Figures of a sheet that have no section of their own: functions of a comparison and the styles of its policies.
+FURTHER: tuple[Callable[["Comparison", Mapping[str, LineStyle]], Picture], ...] = ()
 
 BOLD_RULE = (
     "Bold: the best policy of a row when it differs significantly from every other (paired bootstrap, Holm-adjusted "
@@ -52,11 +55,11 @@ SEED_COLUMNS = (
 )
 
 
-def page_styles(comparison: "Comparison") -> dict[str, Look]:
+def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
     """What each policy looks like, in every picture and table."""
     strategic = comparison.portfolio.strategic
     other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
-    return looks(other, comparison.reference, comparison.recommendation.policy)
+    return line_styles(other, comparison.reference, comparison.recommendation.policy)
 
 
 def first_screen(comparison: "Comparison") -> Block:
@@ -71,7 +74,7 @@ def first_screen(comparison: "Comparison") -> Block:
         "recommendation": comparison.recommendation.sentence,
         "colour": styles[comparison.recommendation.policy].colour if comparison.recommendation.policy else "soft",
         "finding": finding(comparison.evidence, comparison.trials),
-        "growth": timeline(comparison.backtests, styles, reference, comparison.yardstick.periods_per_year),
+        "growth": timeline_picture(comparison.backtests, styles, reference, comparison.benchmark.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
         "table_caption": "Out of sample and net of costs unless labelled gross.",
@@ -85,12 +88,12 @@ def first_screen(comparison: "Comparison") -> Block:
             f"({percent(comparison.evidence.level, 0)}) does not depend on how many policies are compared; p-values "
             f"and verdicts are Holm-adjusted for {count - 1} comparisons."
         ),
-        "difference_picture": differences(comparison.evidence, styles) if count > 1 else None,
+        "difference_picture": differences_picture(comparison.evidence, styles) if count > 1 else None,
         "warnings": comparison.warnings,
     }
 
 
-def _columns(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
+def _columns(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Block]:
     chosen, strategic = comparison.recommendation.policy, comparison.portfolio.strategic
     marks = {comparison.reference: "reference"} | ({chosen: "recommended"} if chosen else {})
     if chosen == comparison.reference:
@@ -154,7 +157,7 @@ def _p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
-def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Block]:
+def _differences(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Block]:
     found = {metric: comparison.evidence.differences(metric) for metric in SHOWN}
     rows = []
     for name in found["J"]:
@@ -181,20 +184,20 @@ def _differences(comparison: "Comparison", styles: Mapping[str, Look]) -> list[B
 def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mapping[str, str]) -> Block:
     """Every block of a tearsheet. run : name and words of what identifies the run."""
     first, styles = first_screen(comparison), page_styles(comparison)
-    played, portfolio, yardstick = comparison.backtests, comparison.portfolio, comparison.yardstick
+    played, portfolio, benchmark = comparison.backtests, comparison.portfolio, comparison.benchmark
     chosen = comparison.recommendation.policy
     shown = chosen or comparison.reference
     by_year = year_table(played)
     returns = {str(name): {str(year): value for year, value in by_year[name].items()} for name in by_year}
     year_columns = [Column(str(year), str(year), "%", 100.0, 1) for year in by_year.index]
-    cost = cost_table(played, comparison.scores, yardstick.periods_per_year)
+    cost = cost_table(played, comparison.scores, benchmark.periods_per_year)
     fits = fitted_pictures(comparison, styles)
     before = played[comparison.reference].dates[0]
     return first | {
         "facts": _facts(comparison, run),
-        "weights": weights(played[shown], styles[shown], yardstick.lower, yardstick.upper),
+        "weights": weights_picture(played[shown], styles[shown], benchmark.lower, benchmark.upper),
         "weights_words": WEIGHTS_WORDS,
-        "years": calendar(by_year, styles, comparison.reference),
+        "years": years_picture(by_year, styles, comparison.reference),
         "year_table": figures_table(
             "Calendar-year returns, net of costs; the first and the last year may be incomplete",
             "policy",
@@ -203,7 +206,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
             styles,
             chosen,
         ),
-        "costs": costs(cost, styles, yardstick.g, portfolio.limits.tracking_error),
+        "costs": costs_picture(cost, styles, benchmark.g, portfolio.limits.tracking_error),
         "cost_table": figures_table(
             "Each cost component, and what tracking error to the strategic target adds to the loss",
             "policy",
@@ -212,6 +215,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
             styles,
             chosen,
         ),
+        "further": [draw(comparison, styles) for draw in FURTHER],
         "fits": fits,
         "seed_tables": _seed_tables(comparison),
         "last_training_day": f"{before:%Y-%m-%d}",
@@ -226,7 +230,8 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
 def pictures(sheet: Block) -> list[Picture]:
     """Every picture of a sheet, in order."""
     names = ("growth", "difference_picture", "weights", "years", "costs")
-    return [picture for picture in (*(sheet[name] for name in names), *sheet["fits"]) if picture is not None]
+    found = (*(sheet[name] for name in names), *sheet["further"], *sheet["fits"])
+    return [picture for picture in found if picture is not None]
 
 
 def _sections(first: Block, fits: bool, trades: bool) -> list[Block]:
@@ -257,7 +262,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{_span(dates)}, {len(dates) - 1:,} days; everything fitted uses only earlier days",
         "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
-        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.yardstick.g:g}; tracking error "
+        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.benchmark.g:g}; tracking error "
         + (f"at most {percent(limit)}" if limit is not None else "without limit"),
         "Accounting": comparison.accounting,
         **run,
@@ -275,7 +280,7 @@ def table(
     rows: Iterable[Sequence[str]],
     *,
     texts: Sequence[int] = (),
-    styles: Mapping[str, Look] | None = None,
+    styles: Mapping[str, LineStyle] | None = None,
     chosen: str | None = None,
 ) -> Block:
     """A plain table: heads with units, rows of words.
@@ -299,7 +304,7 @@ def figures_table(
     head: str,
     columns: Sequence[Column],
     records: Mapping[str, Mapping[str, Any]],
-    styles: Mapping[str, Look] | None = None,
+    styles: Mapping[str, LineStyle] | None = None,
     chosen: str | None = None,
 ) -> Block:
     """A table of figures: a row a record, by its name in column 0; a column a `Column`."""
@@ -312,7 +317,7 @@ def _by_name(frame: pd.DataFrame, column: str) -> dict[str, dict[str, Any]]:
     return {str(record[column]): {str(k): v for k, v in record.items()} for record in frame.to_dict("records")}
 
 
-def fitted_pictures(comparison: "Comparison", styles: Mapping[str, Look]) -> list[Picture]:
+def fitted_pictures(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Picture]:
     """How each fitted candidate was found."""
     by_seed, scores = comparison.seeds(), comparison.scores
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
@@ -337,7 +342,7 @@ def _seed_tables(comparison: "Comparison") -> list[Block]:
     return tables
 
 
-def _candidates(comparison: "Comparison", styles: Mapping[str, Look]) -> Block:
+def _candidates(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> Block:
     portfolio, broken = comparison.portfolio, comparison.recommendation.broken
     rows = [
         [
@@ -371,11 +376,11 @@ def _cost_words(costs: Costs) -> str:
 
 def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
     """Numbers in the words of `conventions.html.j2`."""
-    yardstick, evidence, limits = comparison.yardstick, comparison.evidence, comparison.portfolio.limits
+    benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
     return {
-        "year": f"{yardstick.periods_per_year:g}",
-        "g": f"{yardstick.g:g}",
-        "one_percent": f"{0.5 * yardstick.g:g}",
+        "year": f"{benchmark.periods_per_year:g}",
+        "g": f"{benchmark.g:g}",
+        "one_percent": f"{0.5 * benchmark.g:g}",
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),
         "days": f"{evidence.days:,}",

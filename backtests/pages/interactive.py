@@ -60,7 +60,7 @@ def loss_plot(comparison: Comparison) -> "Figure":
     """Cost against tracking error, a point a policy, with lines of equal J: the lower left is better."""
     import plotly.graph_objects as go
 
-    figure, g = go.Figure(), comparison.yardstick.g
+    figure, g = go.Figure(), comparison.benchmark.g
     scores = comparison.scores
     error = np.array([s["tracking_error"] for s in scores.values()])
     reach = np.linspace(0.0, 1.1 * error.max(), 100)

@@ -17,8 +17,8 @@ from backtests.figures.laboratory.laws import laws_picture
 from backtests.figures.laboratory.markets import markets_picture
 from backtests.figures.laboratory.region import region_picture
 from backtests.figures.picture import Picture
-from backtests.figures.sweep.cost_tracking import plane
-from backtests.figures.sweep.styles import family_looks
+from backtests.figures.sweep.cost_tracking import cost_tracking_picture
+from backtests.figures.sweep.styles import family_styles
 from backtests.laboratory.study import OPTIMUM, WARM_UP, YEARS, Study, setting_words
 from backtests.pages.blocks import Block, table
 from backtests.pages.render import render
@@ -83,8 +83,8 @@ def _point(family: str, setting: str, chosen: Mapping[str, str]) -> str:
 def laboratory_pictures(study: Study) -> dict[str, Picture]:
     """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
     rows = frontier_table(study)
-    looks = family_looks(list(dict.fromkeys(map(str, rows["family"]))))
-    drawn = plane(rows, looks, study.market.g, name="frontier")
+    families = family_styles(list(dict.fromkeys(map(str, rows["family"]))))
+    drawn = cost_tracking_picture(rows, families, study.market.g, name="frontier")
     weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),

@@ -13,12 +13,12 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, Column
 from backtests.figures.picture import Picture
-from backtests.figures.sweep.cost_tracking import plane
-from backtests.figures.sweep.heat import heat
-from backtests.figures.sweep.ladders import cost_ladder, lag_ladder
-from backtests.figures.sweep.sample import binned, scatter
-from backtests.figures.sweep.start_dates import start_fan
-from backtests.figures.sweep.styles import family_looks, policy_looks
+from backtests.figures.sweep.cost_tracking import cost_tracking_picture
+from backtests.figures.sweep.heat import heat_map_picture
+from backtests.figures.sweep.ladders import cost_ladder_picture, lag_ladder_picture
+from backtests.figures.sweep.sample import binned, sample_picture
+from backtests.figures.sweep.start_dates import start_dates_picture
+from backtests.figures.sweep.styles import family_styles, policy_styles
 from backtests.pages.blocks import Block, figures_table
 from backtests.pages.render import render
 from backtests.sweeps.analysis import frontier, grid, rank_range
@@ -104,10 +104,10 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
 
 
-def sweep_cell_of(made: Sweep) -> str:
+def sweep_cell_of(sweep: Sweep) -> str:
     """The cell of a sweep that was made here, ranked by the conditions of its portfolios."""
-    own = {name: own_conditions(arena) for name, arena in made.stage.arenas.items()}
-    return sweep_cell(made.table, title=", ".join(own), own=own)
+    own = {name: own_conditions(setup) for name, setup in sweep.prepared.setups.items()}
+    return sweep_cell(sweep.table, title=", ".join(own), own=own)
 
 
 def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -191,25 +191,25 @@ def sweep_pictures(
 def _pictures(found: Findings, g: float | None, key: str) -> Pictures:
     if not found.common:
         why = dict.fromkeys(PICTURES, "the policies were played under no common condition")
-        return Pictures({"sample": scatter(found.table, found.metric, f"sample{key}")}, why)
-    looks = family_looks(found.families)
-    styles = policy_looks(found.rivals, looks)
+        return Pictures({"sample": sample_picture(found.table, found.metric, f"sample{key}")}, why)
+    families = family_styles(found.families)
+    styles = policy_styles(found.rivals, families)
     drawn = _maps(found, key)
     points = frontier(found.table, found.now)
     if (points["drawn"] & (points["cost"] > 0.0) & (points["gap"] > 0.0)).sum() > 1:
-        drawn["frontier"] = plane(points, looks, g, conditions_words(found.now), f"frontier{key}")
+        drawn["frontier"] = cost_tracking_picture(points, families, g, conditions_words(found.now), f"frontier{key}")
     costs = found.ladder("cost_multiple")
     if costs is not None:
         given = (found.cost_by_start(), found.others("cost_multiple"), f"cost_ladder{key}", found.lowest(costs.index))
-        drawn["cost_ladder"] = cost_ladder(costs, styles, found.metric, *given)
+        drawn["cost_ladder"] = cost_ladder_picture(costs, styles, found.metric, *given)
     lags = {metric: found.ladder("lag", metric) for metric in LAGGED}
     lagged = {metric: values for metric, values in lags.items() if values is not None}
     if lagged:
-        drawn["lag_ladder"] = lag_ladder(lagged, styles, found.others("lag"), f"lag_ladder{key}")
+        drawn["lag_ladder"] = lag_ladder_picture(lagged, styles, found.others("lag"), f"lag_ladder{key}")
     starts = {metric: found.ladder("start", metric) for metric in STARTED}
     started = {metric: values for metric, values in starts.items() if values is not None}
     if started:
-        drawn["start_fan"] = start_fan(started, styles, found.others("start"), f"start_fan{key}")
+        drawn["start_fan"] = start_dates_picture(started, styles, found.others("start"), f"start_fan{key}")
     return Pictures(drawn, {name: _why(found, name) for name in PICTURES if name not in drawn})
 
 
@@ -245,7 +245,7 @@ def _maps(found: Findings, key: str) -> dict[str, Picture]:
         cells = len(rows.drop_duplicates([x, y])) if min(counts) > 1 else 0
         if min(counts) > 1 and max(counts) <= MOST and 2 * cells > counts[0] * counts[1]:  # and not mostly holes
             name = f"map_{len(drawn) + 1}"
-            drawn[name] = heat(grid(own, x, y, found.metric, held), name + key)
+            drawn[name] = heat_map_picture(grid(own, x, y, found.metric, held), name + key)
     return drawn
 
 
@@ -281,8 +281,8 @@ def best_table(found: Findings) -> Block:
         Column("first", "Best rank", "anywhere", digits=0),
         Column("last", "Worst rank", "anywhere", digits=0),
     ]
-    looks = family_looks(found.families)
-    styles = {str(r["policy"]): looks[r["family"]] for r in rows.to_dict("records")}
+    families = family_styles(found.families)
+    styles = {str(r["policy"]): families[r["family"]] for r in rows.to_dict("records")}
     return figures_table(
         f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
         "ranks over all costs, lags and starts under which every policy was played",

@@ -13,11 +13,11 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_figures, backtest_title, comparison_figures
 from backtests.evaluation.words import distinguished
 from backtests.figures.comparison.costs import cost_table
-from backtests.figures.comparison.timeline import timeline
-from backtests.figures.comparison.weights import weights
+from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.comparison.years import year_table
 from backtests.figures.picture import Picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, pictures, table, whole_sheet
 from backtests.pages.render import render
 from backtests.runs.formats import csv_text, plain_json
@@ -25,7 +25,7 @@ from research.errors import DataError
 from research.rules import Threshold
 from research.trading import TradeList
 
-ALONE = Look("sky", width=1.5)  # a policy by itself
+ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
 class Origin(Protocol):
@@ -65,8 +65,8 @@ def backtest_html(played: Backtest) -> str:
     return render(
         "backtest.html.j2",
         title=backtest_title(played),
-        growth=timeline({played.name: played}, {played.name: ALONE}, played.name, played.periods_per_year),
-        weights=weights(played, ALONE),
+        growth=timeline_picture({played.name: played}, {played.name: ALONE}, played.name, played.periods_per_year),
+        weights=weights_picture(played, ALONE),
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),
         accounting=played.reconcile().verdict,
@@ -104,7 +104,7 @@ def sheet_numbers(
         comparison.evidence,
         comparison.backtests[comparison.reference].dates,
     )
-    year = comparison.yardstick.periods_per_year
+    year = comparison.benchmark.periods_per_year
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     content = {
         "run": {"name": run.name, "data_fingerprint": run.fingerprint, "code": run.code},

@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from backtests.sweeps import Arena
+from backtests.sweeps import Setup
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.errors import ConfigError
@@ -82,11 +82,11 @@ class Case:
         return _source(self.universe).select(lines).until(pd.Timestamp(self.window + YEARS - 1, 12, 31))
 
     @property
-    def arena(self) -> Arena:
+    def setup(self) -> Setup:
         """Where rules are tuned and played: at 10 bp a side, for the same J as everywhere."""
         market = self.market
         costs = Costs.bps(len(self.weights), commission=COST / 2, half_spread=COST / 2)
-        return Arena.on(
+        return Setup.on(
             market, costs, FixedWeights(self.weights), self.start, name=self.name, lag=LAG, g=G,
             periods_per_year=PERIODS,
         )  # fmt: skip

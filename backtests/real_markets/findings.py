@@ -1,8 +1,8 @@
-"""What the study says: every rule against a yardstick over all cases, with intervals clustered by window.
+"""What the study says: every rule against a comparator over all cases, with intervals clustered by window.
 
 Cases of one window share their market and are no independent draws: so a mean over cases is given the interval of
 Liang and Zeger, in which only windows are independent, with Student's t of one degree less than there are windows.
-Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that are held against the same yardstick by
+Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that are held against the same comparator by
 the same measure.
 """
 
@@ -33,8 +33,8 @@ from research.arguments import one_of, refuse
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
-YARDSTICKS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is where learners begin
-TOLD = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
+COMPARATORS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is where learners begin
+REPORTED = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
 LEVEL = 0.95
 MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics that are shown beside J
@@ -77,13 +77,13 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     return ClusteredMean(mean, mean - reach, mean + reach, LEVEL, error, p=p, cases=len(x), windows=len(groups))
 
 
-# -- the yardsticks ----------------------------------------------------------------------------------------------------
+# -- the comparators -------------------------------------------------------------------------------------------------
 
 
-def standing(study: Study, multiple: float = 1.0) -> pd.DataFrame:
+def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """A row a case and rule at one cost: of seeds the one that stands for them, and what is made of several rules.
 
-    Rules that go to cash are left out: `as_exposed` has them.
+    Rules that go to cash are left out: `exposure_rows` has them.
     The tuned thresholds are that of the three families whose J out of sample is the median; the best calendar in
     hindsight is a bound, which nobody could have known.
     """
@@ -105,16 +105,16 @@ def _at(study: Study, multiple: float) -> pd.DataFrame:
     return table[table["cost_multiple"] == multiple]
 
 
-def as_exposed(study: Study) -> pd.DataFrame:
+def exposure_rows(study: Study) -> pd.DataFrame:
     """A row a case and rule that goes to cash: the learned exposure, and what holds as much in the mean."""
     table = study.table
     return table[(table["cost_multiple"] == 1.0) & table["stands"] & table["rule"].isin(AS_EXPOSED)]
 
 
 def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFrame]:
-    """By rule: a row a case that has it and the yardstick `over`, columns own, other, window.
+    """By rule: a row a case that has it and the comparator `over`, columns own, other, window.
 
-    rows : as `standing` gives them.
+    rows : as `representative_rows` gives them.
     Raises : DataError where there are none, ConfigError for what is no rule, or no figure, of theirs.
     """
     if rows.empty:
@@ -135,7 +135,7 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    logs = _compared(standing(study, multiple), over, "J", lambda own, other: np.log(own / other))
+    logs = _compared(representative_rows(study, multiple), over, "J", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
         lower=np.exp(logs["lower"]),
@@ -151,7 +151,7 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
     measure : one of `MEASURES`, in whose unit the numbers are.
     """
     one_of("measure is", measure, MEASURES)
-    table = _less(standing(study, multiple), over, measure)
+    table = _less(representative_rows(study, multiple), over, measure)
     return _judged(table, lower_is_better=METRICS[measure].lower_is_better, favour="difference", neutral=0.0)
 
 
@@ -160,7 +160,7 @@ def exposure(study: Study) -> pd.DataFrame:
 
     Holm's p and the words allow for all four comparisons. Empty where it was not learned in cases of two windows.
     """
-    rows = as_exposed(study)
+    rows = exposure_rows(study)
     if rows.empty:
         return pd.DataFrame()
     found = [
@@ -181,7 +181,7 @@ def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
 def _compared(
     rows: pd.DataFrame, over: str, measure: str, compare: Callable[[pd.Series, pd.Series], ArrayLike]
 ) -> pd.DataFrame:
-    """A row a rule of `rows`, as `standing` gives them, that has cases of two windows with `over`.
+    """A row a rule of `rows`, as `representative_rows` gives them, that has cases of two windows with `over`.
 
     Columns: the mean's estimate, lower, upper and p; its cases and windows; and lower_in, the cases in which the rule
     has the lower measure.
@@ -227,18 +227,18 @@ def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
     return float(np.log(own["J"]).groupby(own["case"]).std(ddof=1).mean())
 
 
-def _against_yardsticks(study: Study, multiple: float = 1.0) -> dict[str, pd.DataFrame]:
-    """The ratios over each yardstick that the study has."""
-    rules = set(standing(study, multiple)["rule"])
-    return {over: ratios(study, over, multiple) for over in YARDSTICKS if over in rules}
+def _against_comparators(study: Study, multiple: float = 1.0) -> dict[str, pd.DataFrame]:
+    """The ratios over each comparator that the study has."""
+    rules = set(representative_rows(study, multiple)["rule"])
+    return {over: ratios(study, over, multiple) for over in COMPARATORS if over in rules}
 
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: J over that of each yardstick, with intervals, and how far the seeds of a case differ."""
+    """A row a rule: J over that of each comparator, with intervals, and how far the seeds of a case differ."""
     _check_windows(study)
-    tables = _against_yardsticks(study, multiple)
+    tables = _against_comparators(study, multiple)
     if not tables:
-        raise DataError(f"the study has no yardstick: none of {listed(YARDSTICKS)} was played. Ask for `exposure`.")
+        raise DataError(f"the study has no comparator: none of {listed(COMPARATORS)} was played. Ask for `exposure`.")
     said = {
         f"J over {over}": table.apply(lambda r: f"{_estimate(r, 'ratio').text()}, {r['verdict']}", axis=1)
         for over, table in tables.items()
@@ -271,7 +271,7 @@ def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> 
 
 
 def sentences(study: Study) -> list[str]:
-    """What was played, and J of learners and their rivals against each yardstick; what cannot be told apart is said."""
+    """What was run, and J of learners and their rivals against each comparator, with a verdict each."""
     table = study.table
     windows, cases = len(set(table["window"])), len(set(table["case"]))
     found = [
@@ -279,17 +279,19 @@ def sentences(study: Study) -> list[str]:
         "before the tests."
     ]
     if windows < 2:
-        each = standing(study).groupby("case", sort=False)
+        each = representative_rows(study).groupby("case", sort=False)
         said = [
             f"{name}: J {listed([f'{r} {number(j)}' for r, j in zip(rows['rule'], rows['J'], strict=True)])}."
             for name, rows in each
         ]
         return [*found, *said, "One window gives no interval: play cases of others."]
-    against = _against_yardsticks(study)
-    for rule in [rule for rule in TOLD if rule in set(table["rule"])]:
-        said = [_said(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index]
+    against = _against_comparators(study)
+    for rule in [rule for rule in REPORTED if rule in set(table["rule"])]:
+        said = [
+            _comparison_sentence(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index
+        ]
         found += said or [f"{rule}: cases of too few windows for an interval."]
-    return found + [_exposed(row) for row in exposure(study).to_dict("records")]
+    return found + [_exposure_sentence(row) for row in exposure(study).to_dict("records")]
 
 
 def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:
@@ -297,7 +299,7 @@ def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:
     return Estimate(row[name], row["lower"], row["upper"], LEVEL)
 
 
-def _exposed(row: Mapping[Any, Any]) -> str:
+def _exposure_sentence(row: Mapping[Any, Any]) -> str:
     """One comparison of the learned exposure with what holds as much."""
     unit = METRICS[row["measure"]].unit
     what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown (below zero is deeper)"}[row["measure"]]
@@ -309,7 +311,7 @@ def _exposed(row: Mapping[Any, Any]) -> str:
     )
 
 
-def _said(rule: str, over: str, row: Any) -> str:
+def _comparison_sentence(rule: str, over: str, row: Any) -> str:
     """One comparison: what a reader must know to judge it."""
     ratio, low, high = (number(row[end]) for end in ("ratio", "lower", "upper"))
     of = f"{row['lower_in']:.0f} of {counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}"

@@ -19,7 +19,7 @@ from backtests.comparison.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.real_markets.cases import NAMED, Case, all_cases
 from backtests.runs.formats import plain_json
-from backtests.sweeps import Arena, Choices, threshold
+from backtests.sweeps import Choices, Setup, threshold
 from research.accounting import Costs
 from research.allocation import Allocation
 from research.arguments import is_whole, one_of, refuse
@@ -90,33 +90,33 @@ class Budget:
     def learners(self, case: Case, multiple: float) -> list[str]:
         """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""
         usual, named = multiple == 1.0, case.name in NAMED
-        where = {EXPOSURE: usual and case in exposed_cases()} | dict.fromkeys(EVERYWHERE, usual or named)
+        where = {EXPOSURE: usual and case in exposure_cases()} | dict.fromkeys(EVERYWHERE, usual or named)
         return [by for by in self.steps if where.get(by, usual and named)]
 
 
-def exposed_cases() -> tuple[Case, ...]:
+def exposure_cases() -> tuple[Case, ...]:
     """The cases of the study of exposure: a portfolio of many lines in each window."""
     return tuple(one for one in all_cases() if one.name.rpartition("-")[0] in EXPOSED)
 
 
-def untuned(held: Allocation, arena: Arena) -> dict[str, Rule]:
+def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
     """Rules that are not tuned: never, calendars, and weekly boxes.
 
     Those of the closed form are narrowed for weekly checks, from the last year's covariance. Those with which learners
     begin are not, and come from the covariance of all training days. The universal rebalancer's are its own.
     """
-    region = NoTradeRegion(held, arena.g, schedule="week", periods_per_year=arena.periods_per_year)
-    universal = Universal(held, arena.g, periods_per_year=arena.periods_per_year)
+    region = NoTradeRegion(held, setup.g, schedule="week", periods_per_year=setup.periods_per_year)
+    universal = Universal(held, setup.g, periods_per_year=setup.periods_per_year)
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
-        UNTRAINED: untrained(Learned(held, steps=1, schedule="week"), *_learned_from(arena), lag=arena.lag),
+        UNTRAINED: untrained(Learned(held, steps=1, schedule="week"), *_learned_from(setup), lag=setup.lag),
         "universal": universal,
     }
     return {"never": Never(held), **calendars, **boxes}
 
 
-def play(case: Case, budget: Budget) -> dict[str, Any]:
+def run_case(case: Case, budget: Budget) -> dict[str, Any]:
     """Everything that is known of a case, in plain JSON values: a row a rule, seed and cost under `rows`.
 
     A row has the rule, its seed (None where it has none), whether it `stands` for its rule (of seeds, the one with the
@@ -124,22 +124,22 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
     learners in worlds made of them), and the metrics of a sweep out of sample.
     `trials` counts what was tried on training days, `seconds` what it took of a core.
     """
-    arena, rows, seconds = case.arena, [], dict.fromkeys(("tuned", *budget.steps), 0.0)
+    setup, rows, seconds = case.setup, [], dict.fromkeys(("tuned", *budget.steps), 0.0)
     chosen: dict[str, dict[str, Any]] = {}
     trials = 0
     for multiple in MULTIPLES:
-        here = replace(arena, costs=arena.times(multiple))
+        here = replace(setup, costs=setup.times(multiple))
         if budget.rules:
             with _clocked(seconds, "tuned"):
-                found, tuned = _ruled(here, multiple)
+                found, tuned = _rows_of_rules(here, multiple)
             rows += found
             chosen[f"{multiple:g}"] = {name: _settings(t.card.rule) for name, t in tuned.items()}
             trials += sum(t.card.trials for t in tuned.values())
         for by in budget.learners(case, multiple):
             with _clocked(seconds, by):
-                rows += _learned(here, by, budget, multiple)
+                rows += _rows_of_learner(here, by, budget, multiple)
             trials += len(budget.seeds)
-    market = arena.market
+    market = setup.market
     test = market.dates[market.dates >= case.start]
     return plain_json(
         {
@@ -155,9 +155,9 @@ def play(case: Case, budget: Budget) -> dict[str, Any]:
     )
 
 
-def measured(arena: Arena, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+def measured(setup: Setup, rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """The metrics of a sweep by name, for each rule."""
-    return played(arena, rules).to_dict("records")  # type: ignore[return-value]  # of columns that are words
+    return played(setup, rules).to_dict("records")  # type: ignore[return-value]  # of columns that are words
 
 
 def spec(held: Allocation, name: str, budget: Budget) -> Learned:
@@ -165,44 +165,44 @@ def spec(held: Allocation, name: str, budget: Budget) -> Learned:
     return Learned(held, steps=budget.steps[name], seeds=budget.seeds, schedule="week", **LEARNERS[name])
 
 
-def _ruled(arena: Arena, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
+def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
     """A row for each rule that does not learn; and how those that are tuned were chosen."""
-    tuned = {name: tune(choices, arena) for name, choices in FAMILIES.items()}
-    tuned[BETTER_CALENDAR] = tune([Calendar(arena.strategic, every) for every in CALENDARS], arena)
-    rules = untuned(arena.strategic, arena) | {name: t.policy for name, t in tuned.items()}
+    tuned = {name: tune(choices, setup) for name, choices in FAMILIES.items()}
+    tuned[BETTER_CALENDAR] = tune([Calendar(setup.strategic, every) for every in CALENDARS], setup)
+    rules = untuned(setup.strategic, setup) | {name: t.policy for name, t in tuned.items()}
     rows = [
         _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
-        for name, figures in zip(rules, measured(arena, list(rules.values())), strict=True)
+        for name, figures in zip(rules, measured(setup, list(rules.values())), strict=True)
     ]
     return rows, tuned
 
 
-def _learned(arena: Arena, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
+def _rows_of_learner(setup: Setup, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
     """A row a seed; beside a learner of exposure, a row each for what holds as much in the mean."""
     training = train(
-        spec(arena.strategic, name, budget), *_learned_from(arena), lag=arena.lag, workers=1, progress=_silent
+        spec(setup.strategic, name, budget), *_learned_from(setup), lag=setup.lag, workers=1, progress=_silent
     )
-    found = measured(arena, list(training.policies.values()))
+    found = measured(setup, list(training.policies.values()))
     rows = [
         _row(name, seed, seed == training.chosen, multiple, training.losses[seed], figures)
         for seed, figures in zip(training.policies, found, strict=True)
     ]
-    return rows + (_as_exposed(arena, training.policies[training.chosen], multiple) if name == EXPOSURE else [])
+    return rows + (_rows_of_exposure(setup, training.policies[training.chosen], multiple) if name == EXPOSURE else [])
 
 
-def _learned_from(arena: Arena) -> tuple[Market, Costs, float, float]:
+def _learned_from(setup: Setup) -> tuple[Market, Costs, float, float]:
     """The days before the test, and what J is there."""
-    before = arena.market.until(arena.start - pd.Timedelta(days=1))
-    return before, arena.costs, arena.g, arena.periods_per_year
+    before = setup.market.until(setup.start - pd.Timedelta(days=1))
+    return before, setup.costs, setup.g, setup.periods_per_year
 
 
-def _as_exposed(arena: Arena, learned: Rule, multiple: float) -> list[dict[str, Any]]:
+def _rows_of_exposure(setup: Setup, learned: Rule, multiple: float) -> list[dict[str, Any]]:
     """A row for each rule that holds as much as `learned` does; none where it never goes to cash, or nowhere else."""
     played = backtest(
-        arena.market, learned, arena.costs, start=arena.start, lag=arena.lag, periods_per_year=arena.periods_per_year
+        setup.market, learned, setup.costs, start=setup.start, lag=setup.lag, periods_per_year=setup.periods_per_year
     )
-    rules = matched_rules(played, arena.strategic)
-    figures = measured(arena, list(rules.values())) if rules else []
+    rules = matched_rules(played, setup.strategic)
+    figures = measured(setup, list(rules.values())) if rules else []
     return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
 
 

@@ -20,7 +20,16 @@ from typing import Any
 import pandas as pd
 
 from backtests.real_markets.cases import COST, LAG, PERIODS, Case, G, all_cases, case
-from backtests.real_markets.run_case import CALENDARS, EXPOSURE, FAMILIES, MULTIPLES, Budget, exposed_cases, play, spec
+from backtests.real_markets.run_case import (
+    CALENDARS,
+    EXPOSURE,
+    FAMILIES,
+    MULTIPLES,
+    Budget,
+    exposure_cases,
+    run_case,
+    spec,
+)
 from backtests.runs import tasks
 from backtests.runs.folder import ROOT, Run, code_version, write_json
 from backtests.views import view
@@ -39,10 +48,10 @@ KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What was found.
+    """The results of a study.
 
-    table    : a row a case, rule, seed and cost: `playing.play` has its columns; besides case, universe, window, lines.
-    manifest : what each case was made from, the settings of learners, how rules were chosen, and what it took.
+    table    : a row a case, rule, seed and cost, with the columns of `run_case` and case, universe, window and lines.
+    manifest : what each case was made from, the settings of learners, how rules were chosen, and the time it took.
     """
 
     table: pd.DataFrame
@@ -203,7 +212,7 @@ def run(
     cluster : address of a Dask scheduler, whose workers have one thread each.
     Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
     """
-    cases = [case(name) for name in names] or list(exposed_cases() if EXPOSURE in budget.steps else all_cases())
+    cases = [case(name) for name in names] or list(exposure_cases() if EXPOSURE in budget.steps else all_cases())
     if cluster:
         with tasks.cluster(cluster) as (client, pool):
             if max(client.nthreads().values()) > 1:
@@ -239,7 +248,7 @@ def _results(
     if executor is not None:
         yield from tasks.as_they_finish(lambda one: executor.submit(run_there, one), cases, len(cases))
     elif workers == 1 or len(cases) < 2:
-        yield from ((one, play(one, budget)) for one in cases)
+        yield from ((one, run_case(one, budget)) for one in cases)
     else:
         yield from tasks.in_processes(run_there, cases, workers)
 
@@ -247,4 +256,4 @@ def _results(
 def _run_there(budget: Budget, code: str, one: Case) -> dict[str, Any]:
     """Run a case on a worker, whose code is that with which the study was begun."""
     tasks.check_code(code)
-    return play(one, budget)
+    return run_case(one, budget)

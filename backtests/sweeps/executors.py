@@ -9,14 +9,14 @@ from pathlib import Path
 from backtests.runs import tasks
 from backtests.runs.folder import code_version
 from backtests.sweeps.plan import Part
-from backtests.sweeps.run_part import is_plain, play
-from backtests.sweeps.setup import Stage
+from backtests.sweeps.run_part import is_plain, run_part
+from backtests.sweeps.setup import PreparedSweep
 from research.arrays import Array
 
 Figures = Iterator[tuple[Part, Array]]
 
 
-def play_all(stage: Stage, parts: Iterable[Part], *, workers: int = 1, cluster: str = "") -> Figures:
+def run_all(prepared: PreparedSweep, parts: Iterable[Part], *, workers: int = 1, cluster: str = "") -> Figures:
     """Run parts of a plan; gives each with its figures as it finishes, in any order.
 
     workers : of this machine: threads where all is compiled, else processes.
@@ -25,53 +25,53 @@ def play_all(stage: Stage, parts: Iterable[Part], *, workers: int = 1, cluster: 
     """
     tasks.check_workers(workers)
     if cluster:
-        return _on_cluster(stage, parts, cluster)
+        return _on_cluster(prepared, parts, cluster)
     if workers == 1:
-        return ((part, play(stage, part)) for part in parts)
+        return ((part, run_part(prepared, part)) for part in parts)
     return (
-        tasks.in_threads(partial(play, stage), parts, workers)
-        if compiled(stage)
-        else _in_processes(stage, parts, workers)
+        tasks.in_threads(partial(run_part, prepared), parts, workers)
+        if compiled(prepared)
+        else _in_processes(prepared, parts, workers)
     )
 
 
-def compiled(stage: Stage) -> bool:
+def compiled(prepared: PreparedSweep) -> bool:
     """Is all of a plan run by the batch engine, which does without Python's lock?"""
-    arenas, policies = stage.arenas.values(), stage.plan.policies
-    return all(arena.scales for arena in arenas) and all(map(is_plain, policies))
+    setups, policies = prepared.setups.values(), prepared.plan.policies
+    return all(setup.scales for setup in setups) and all(map(is_plain, policies))
 
 
-def _in_processes(stage: Stage, parts: Iterable[Part], workers: int) -> Figures:
-    """Each process reads the stage once, from a file."""
+def _in_processes(prepared: PreparedSweep, parts: Iterable[Part], workers: int) -> Figures:
+    """Each process reads the prepared sweep once, from a file."""
     from cloudpickle import dumps
 
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "stage"
-        file.write_bytes(dumps(stage))
-        yield from tasks.in_processes(partial(_play_from, file), parts, workers)
+        file = Path(folder) / "prepared"
+        file.write_bytes(dumps(prepared))
+        yield from tasks.in_processes(partial(_run_from, file), parts, workers)
 
 
-def _play_from(file: Path, part: Part) -> Array:
-    return play(_read(file), part)
+def _run_from(file: Path, part: Part) -> Array:
+    return run_part(_read(file), part)
 
 
 @cache
-def _read(file: Path) -> Stage:
-    stage: Stage = pickle.loads(file.read_bytes())
-    return stage
+def _read(file: Path) -> PreparedSweep:
+    prepared: PreparedSweep = pickle.loads(file.read_bytes())
+    return prepared
 
 
-def _on_cluster(stage: Stage, parts: Iterable[Part], address: str) -> Figures:
-    """The stage is sent to each worker of a Dask cluster once."""
+def _on_cluster(prepared: PreparedSweep, parts: Iterable[Part], address: str) -> Figures:
+    """The prepared sweep is sent to each worker of a Dask cluster once."""
     with tasks.cluster(address) as (client, pool):
-        sent = client.scatter(stage, broadcast=True, hash=False)
+        sent = client.scatter(prepared, broadcast=True, hash=False)
         workers, code = sum(client.nthreads().values()), code_version()
         yield from tasks.as_they_finish(
-            lambda part: pool.submit(_play_there, sent, code, part), parts, workers, lambda: tasks.is_gone(client)
+            lambda part: pool.submit(_run_there, sent, code, part), parts, workers, lambda: tasks.is_gone(client)
         )
 
 
-def _play_there(stage: Stage, code: str, part: Part) -> Array:
+def _run_there(prepared: PreparedSweep, code: str, part: Part) -> Array:
     """Run a part on a worker, whose code is that with which the sweep was begun."""
     tasks.check_code(code)
-    return play(stage, part)
+    return run_part(prepared, part)

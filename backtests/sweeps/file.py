@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 from backtests.batch.streaming_metrics import CVAR
 from backtests.sweeps.axes import LARGEST, Axes, Choices, Range, sample, threshold
 from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
-from backtests.sweeps.setup import Arena
+from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
 from research.allocation.allocation import check_history
 from research.arguments import is_whole
@@ -75,8 +75,8 @@ def read_sweep(path: str | Path) -> SweepFile:
     document = read_document(path)
     document.check_keys((), KEYS)
     portfolios = _portfolios(document)
-    arenas = {arena.name: arena for arena in map(Arena.of, portfolios)}
-    plan = _listed(document, arenas) if document.has("configurations") else _of_axes(document, arenas)
+    setups = {setup.name: setup for setup in map(Setup.of, portfolios)}
+    plan = _listed(document, setups) if document.has("configurations") else _of_axes(document, setups)
     keep, cvar95 = _keep(document, plan), document.flag("cvar95", default=False)
     if keep.best and keep.by == CVAR and not cvar95:
         document.refuse(("keep", "by"), "not a figure of this sweep", keep.by, "Add `cvar95: true`.")
@@ -101,7 +101,7 @@ def _portfolios(document: Document) -> tuple[Portfolio, ...]:
 # -- axes ------------------------------------------------------------------------------------------------------------
 
 
-def _of_axes(document: Document, arenas: Mapping[str, Arena]) -> Plan:
+def _of_axes(document: Document, setups: Mapping[str, Setup]) -> Plan:
     """A grid or sample of the axes that the file gives."""
     axes = Axes(
         rules=_choices(document, "rules", RULES),
@@ -109,10 +109,10 @@ def _of_axes(document: Document, arenas: Mapping[str, Arena]) -> Plan:
         cost_multiples=_values(document, ("cost_multiples",), _of_plan("cost_multiples"), (1.0,)),
         lags=_values(document, ("lags",), _of_plan("lags"), (None,), ranges=False),
         starts=_starts(document),
-        portfolios=tuple(arenas),
+        portfolios=tuple(setups),
     )
-    for arena in arenas.values():
-        _check_conditions(document, arena, axes)
+    for setup in setups.values():
+        _check_conditions(document, setup, axes)
     _each_alone(document, axes)
     if not document.has("sample"):
         return _placed(document, (), axes.grid)
@@ -239,19 +239,19 @@ def _starts(document: Document) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _check_conditions(document: Document, arena: Arena, axes: Axes) -> None:
+def _check_conditions(document: Document, setup: Setup, axes: Axes) -> None:
     """Refuse costs, starts, lags and windows that a portfolio and its market cannot have, where they stand."""
     multiples = axes.cost_multiples
     _placed(
-        document, ("cost_multiples",), arena.times, multiples.high if isinstance(multiples, Range) else max(multiples)
+        document, ("cost_multiples",), setup.times, multiples.high if isinstance(multiples, Range) else max(multiples)
     )
-    rows = [_placed(document, ("starts",), arena.first, start) for start in axes.starts]
+    rows = [_placed(document, ("starts",), setup.first, start) for start in axes.starts]
     first = min(rows)
     for lag in axes.lags if document.has("lags") else ():
-        _placed(document, ("lags",), arena.lagged, lag, max(rows))
+        _placed(document, ("lags",), setup.lagged, lag, max(rows))
     for name, choice in zip(document.tree.get("allocations") or (), axes.allocations, strict=False):
         for held in _each(document, ("allocations", name), choice):
-            _placed(document, ("allocations", name, "window"), check_history, arena.holds(held), arena.market, first)
+            _placed(document, ("allocations", name, "window"), check_history, setup.holds(held), setup.market, first)
 
 
 def _each_alone(document: Document, axes: Axes) -> None:
@@ -271,7 +271,7 @@ def _each(document: Document, path: KeyPath, choice: Choices, *held: Any) -> lis
 # -- a list ----------------------------------------------------------------------------------------------------------
 
 
-def _listed(document: Document, arenas: Mapping[str, Arena]) -> Plan:
+def _listed(document: Document, setups: Mapping[str, Setup]) -> Plan:
     """The configurations that the file lists by name."""
     for key in AXES:
         if document.has(key):
@@ -280,7 +280,7 @@ def _listed(document: Document, arenas: Mapping[str, Arena]) -> Plan:
             )
     named: dict[Configuration, str] = {}
     for name, given in document.mapping("configurations").items():
-        found = _configuration(document, name, arenas)
+        found = _configuration(document, name, setups)
         if found in named:
             what = f"the same configuration as {named[found]!r}"
             document.refuse(("configurations", name), what, given, "Keep one of the two.")
@@ -288,8 +288,8 @@ def _listed(document: Document, arenas: Mapping[str, Arena]) -> Plan:
     return _placed(document, ("configurations",), listed, list(named), list(named.values()))
 
 
-def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -> Configuration:
-    path, portfolios = ("configurations", name), tuple(arenas)
+def _configuration(document: Document, name: str, setups: Mapping[str, Setup]) -> Configuration:
+    path, portfolios = ("configurations", name), tuple(setups)
     given = document.mapping(*path)
     if document.text(*path, "rule") not in RULES:
         document.refuse(
@@ -304,13 +304,13 @@ def _configuration(document: Document, name: str, arenas: Mapping[str, Arena]) -
     lag = document.whole(*path, "lag", at_least=0, default=0) if document.has(*path, "lag") else None
     multiple = document.number(*path, "cost_multiple", at_least=0.0, default=1.0)
     start = document.day(*path, "start") if document.has(*path, "start") else None
-    arena = arenas[portfolio]
-    _placed(document, (*path, "cost_multiple"), arena.times, multiple)
-    first = _placed(document, (*path, "start"), arena.first, start)
+    setup = setups[portfolio]
+    _placed(document, (*path, "cost_multiple"), setup.times, multiple)
+    first = _placed(document, (*path, "start"), setup.first, start)
     if lag is not None:
-        _placed(document, (*path, "lag"), arena.lagged, lag, first)
-    held = arena.held(policy)
-    _placed(document, (*path, "allocation", "window"), check_history, held, arena.market, first)
+        _placed(document, (*path, "lag"), setup.lagged, lag, first)
+    held = setup.held(policy)
+    _placed(document, (*path, "allocation", "window"), check_history, held, setup.market, first)
     return Configuration(policy, portfolio, multiple, lag, start)
 
 

@@ -344,7 +344,7 @@ def _start(value: Any) -> pd.Timestamp | None:
 
 def _portfolio(value: Any) -> str:
     if not isinstance(value, str):
-        refuse("portfolios of a plan holds", value, "give the name of an arena, or of a portfolio's file.")
+        refuse("portfolios of a plan holds", value, "give the name of a setup, or of a portfolio's file.")
     return value
 
 

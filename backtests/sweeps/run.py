@@ -12,10 +12,10 @@ import pyarrow as pa
 from backtests.engine.result import Backtest
 from backtests.runs.folder import Run
 from backtests.sweeps.axes import Axes
-from backtests.sweeps.executors import play_all
+from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import Part, Plan, Strategic, held_in_plan
-from backtests.sweeps.run_part import play_one
-from backtests.sweeps.setup import Arena, Stage, stage
+from backtests.sweeps.run_part import backtest_one
+from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
 from backtests.sweeps.store import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.views import view
@@ -27,7 +27,7 @@ from research.rules.protocol import short_name
 
 WRITTEN = ("never", "calendar", "threshold", "no_trade_region")  # rules whose `repr` says all that they decide by
 SHOWN = 200_000  # rows that a notebook's cell makes blocks of
-Where = Portfolio | Arena | Sequence[Portfolio | Arena]
+Where = Portfolio | Setup | Sequence[Portfolio | Setup]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +39,14 @@ class Sweep:
     paths : of the configurations that were kept: a row a configuration and close.
     """
 
-    stage: Stage = field(repr=False)
+    prepared: PreparedSweep = field(repr=False)
     table: pd.DataFrame
     paths: pd.DataFrame
 
     @property
     def plan(self) -> Plan:
         """What was played."""
-        return self.stage.plan
+        return self.prepared.plan
 
     @property
     def trials(self) -> int:
@@ -56,7 +56,7 @@ class Sweep:
     @property
     def shared(self) -> int:
         """Target paths that were computed, once each, for all configurations."""
-        return self.stage.shared
+        return self.prepared.shared
 
     def best(self, k: int = 10, by: str = "J") -> pd.DataFrame:
         """The k best rows by a metric. Costs and lags are nobody's choice: choose the rows of one of each first."""
@@ -64,13 +64,13 @@ class Sweep:
 
     def backtest(self, configuration: int | str) -> Backtest:
         """The whole backtest of one configuration, by number or name."""
-        return play_one(self.stage, self.plan.number(configuration))
+        return backtest_one(self.prepared, self.plan.number(configuration))
 
     def __repr__(self) -> str:
         """How much was played, and the best under the conditions of today, as text."""
         from backtests.sweeps.summary import sweep_text
 
-        return sweep_text(self.stage, [self.table])
+        return sweep_text(self.prepared, [self.table])
 
     def _repr_html_(self) -> str | None:
         """The page's verdicts, warnings and best; of a sweep that is too large for a page there is the text alone."""
@@ -88,9 +88,9 @@ def sweep(
     folder: str | Path | None = None,
     progress: bool = True,
 ) -> Sweep:
-    """Play every configuration of a plan on a portfolio or arena, or on several.
+    """Play every configuration of a plan on a portfolio or setup, or on several.
 
-    where : `Arena.on(market, costs, strategic, start)` makes an arena of a bare market.
+    where : `Setup.on(market, costs, strategic, start)` makes a setup of a bare market.
     plan : axes are played as a grid; `sample(axes, ...)` and `listed(...)` make other plans.
     workers, cluster : of this machine, or the address of a Dask cluster (`backtests.sweeps.executors`).
     keep : of which configurations full paths are kept.  cvar95 : is that metric wanted as well?
@@ -98,71 +98,73 @@ def sweep(
     Raises : ConfigError for what cannot be played, and for a folder with chunks of other settings, data or code.
     """
     keep = keep or Keep()
-    made = prepare(where, plan, keep, cvar95)
+    prepared = prepare(where, plan, keep, cvar95)
     if folder is None:
-        tables = dict(play_tables(made, made.plan.parts(), workers, cluster, progress))
-        parts: list[pa.Table] = [tables[part] for part in made.plan.parts()]
+        tables = dict(run_tables(prepared, prepared.plan.parts(), workers, cluster, progress))
+        parts: list[pa.Table] = [tables[part] for part in prepared.plan.parts()]
     else:
-        _refuse_unwritten(made)
-        run = Run("sweep", "", "", settings_of(made), fingerprint_of(made))
-        with unfinished(Path(folder), run, made.fingerprints()) as done:
-            play_into(Path(folder), made, done, workers, cluster, progress)
-            parts = [read_chunk(Path(folder), part) for part in made.plan.parts()]
+        _refuse_unwritten(prepared)
+        run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
+        with unfinished(Path(folder), run, prepared.fingerprints()) as done:
+            run_into(Path(folder), prepared, done, workers, cluster, progress)
+            parts = [read_chunk(Path(folder), part) for part in prepared.plan.parts()]
     table = pa.concat_tables(parts).to_pandas()
-    return Sweep(made, table, paths(made, kept(made, keep, [table])))
+    return Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
 
 
-def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Stage:
-    """The stage of a sweep. Raises ConfigError for paths that cannot be kept, before anything is played."""
-    made = stage(where, plan.grid() if isinstance(plan, Axes) else plan, cvar95=cvar95)
+def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> PreparedSweep:
+    """The prepared sweep. Raises ConfigError for paths that cannot be kept, before anything is played."""
+    prepared = prepare_sweep(where, plan.grid() if isinstance(plan, Axes) else plan, cvar95=cvar95)
     for which in keep.configurations:
-        made.plan.number(which)
+        prepared.plan.number(which)
     if keep.by == "cvar95" and keep.best and not cvar95:
         raise ConfigError("keep is by cvar95, which the sweep does not compute: ask for it (cvar95).")
-    return made
+    return prepared
 
 
-def play_tables(
-    made: Stage, parts: Iterable[Part], workers: int, cluster: str, progress: bool, done: int = 0
+def run_tables(
+    prepared: PreparedSweep, parts: Iterable[Part], workers: int, cluster: str, progress: bool, done: int = 0
 ) -> Iterable[tuple[Part, pa.Table]]:
     """Parts with their rows as they finish, under a progress bar. done : configurations that were finished before."""
-    count = len(made.plan)
+    count = len(prepared.plan)
     with bar(count, "sweep", "configurations", done=done, shown=progress) as told:
-        for part, figures in play_all(made, parts, workers=workers, cluster=cluster):
-            yield part, rows(made, part, figures)
+        for part, figures in run_all(prepared, parts, workers=workers, cluster=cluster):
+            yield part, rows(prepared, part, figures)
             told.update(part.stop - part.first)
 
 
-def play_into(folder: Path, made: Stage, done: set[Part], workers: int, cluster: str, progress: bool) -> None:
+def run_into(
+    folder: Path, prepared: PreparedSweep, done: set[Part], workers: int, cluster: str, progress: bool
+) -> None:
     """Play what is not finished in a folder, and write each chunk as it finishes."""
-    parts = list(made.plan.parts())
+    parts = list(prepared.plan.parts())
     left = [part for part in parts if part not in done]
-    count = len(made.plan) - sum(part.stop - part.first for part in left)
-    for part, table in play_tables(made, left, workers, cluster, progress, count):
+    count = len(prepared.plan) - sum(part.stop - part.first for part in left)
+    for part, table in run_tables(prepared, left, workers, cluster, progress, count):
         write_chunk(folder, part, table)
 
 
-def settings_of(made: Stage, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def settings_of(prepared: PreparedSweep, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a sweep is made from besides data and code, as plain JSON values. asked : in words of the sweep's file."""
     return {
-        "sweep": dict(asked) if asked is not None else made.plan.settings,
-        "portfolios": {name: arena.settings for name, arena in made.arenas.items()},
-        "cvar95": made.cvar95,
+        "sweep": dict(asked) if asked is not None else prepared.plan.settings,
+        "portfolios": {name: setup.settings for name, setup in prepared.setups.items()},
+        "cvar95": prepared.cvar95,
     }
 
 
-def fingerprint_of(made: Stage) -> str:
+def fingerprint_of(prepared: PreparedSweep) -> str:
     """One fingerprint for all data of a sweep: a market's own, where there is one."""
-    prints = made.fingerprints()
+    prints = prepared.fingerprints()
     if len(prints) == 1:
         return next(iter(prints.values()))
     return hashlib.sha256("".join(f"{name}:{found};" for name, found in sorted(prints.items())).encode()).hexdigest()
 
 
-def _refuse_unwritten(made: Stage) -> None:
+def _refuse_unwritten(prepared: PreparedSweep) -> None:
     """Refuse to keep chunks of policies or allocations that cannot be written down: another could pass for them."""
-    unwritten: list[object] = [policy for policy in made.plan.policies if rule_key(policy) not in WRITTEN]
-    held = [held_in_plan(policy) for policy in made.plan.policies] + [a.strategic for a in made.arenas.values()]
+    unwritten: list[object] = [policy for policy in prepared.plan.policies if rule_key(policy) not in WRITTEN]
+    held = [held_in_plan(policy) for policy in prepared.plan.policies] + [a.strategic for a in prepared.setups.values()]
     unwritten += [a for a in held if not isinstance(a, Strategic) and allocation_key(a) is None]
     for part in unwritten:
         raise ConfigError(

@@ -9,7 +9,7 @@ from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.sweeps.plan import Configuration, Part
-from backtests.sweeps.setup import Arena, Stage
+from backtests.sweeps.setup import PreparedSweep, Setup
 from research.accounting import Costs, Policy
 from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
@@ -23,78 +23,80 @@ def is_plain(policy: Policy) -> bool:
     return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
 
 
-def metrics(stage: Stage) -> tuple[str, ...]:
+def metrics(prepared: PreparedSweep) -> tuple[str, ...]:
     """The figures of a sweep, in the order of their columns."""
-    return (*METRICS, CVAR) if stage.cvar95 else METRICS
+    return (*METRICS, CVAR) if prepared.cvar95 else METRICS
 
 
-def play(stage: Stage, part: Part) -> Array:
+def run_part(prepared: PreparedSweep, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
     A rule with plain no-trade bands, where costs are proportional and booked at once and all lines may be traded both
     ways, is played in lanes, anything else by itself, to the same bits.
     Raises : what the engine raises.
     """
-    configurations = stage.plan.of(part)
-    out = np.empty((len(configurations), len(metrics(stage))))
-    for name, arena in stage.arenas.items():
+    configurations = prepared.plan.of(part)
+    out = np.empty((len(configurations), len(metrics(prepared))))
+    for name, setup in prepared.setups.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        free = arena.scales and not any(arena.market.trading)
+        free = setup.scales and not any(setup.market.trading)
         lanes = [k for k in here if free and is_plain(configurations[k].policy)]
         if lanes:
-            out[lanes] = _in_lanes(stage, arena, [configurations[k] for k in lanes], [part.first + k for k in lanes])
+            out[lanes] = _in_lanes(prepared, setup, [configurations[k] for k in lanes], [part.first + k for k in lanes])
         for k in sorted(set(here) - set(lanes)):
-            out[k] = _by_itself(stage, configurations[k], part.first + k)
+            out[k] = _by_itself(prepared, configurations[k], part.first + k)
     return out
 
 
-def play_one(stage: Stage, number: int) -> Backtest:
+def backtest_one(prepared: PreparedSweep, number: int) -> Backtest:
     """The whole backtest of one configuration: the row of a sweep is its tally, to the bit."""
-    c = stage.plan[number]
-    arena = stage.arena(c)
+    c = prepared.plan[number]
+    setup = prepared.setup(c)
     return backtest(
-        arena.market,
-        arena.policy(c.policy),
-        arena.times(c.cost_multiple),
-        start=c.start or arena.start,
-        nav=arena.nav,
-        lag=arena.lag if c.lag is None else c.lag,
-        execution=arena.execution,
-        dividends=arena.dividends,
-        flows=arena.flows,
-        targets=stage.targets(c),
-        periods_per_year=arena.periods_per_year,
+        setup.market,
+        setup.policy(c.policy),
+        setup.times(c.cost_multiple),
+        start=c.start or setup.start,
+        nav=setup.nav,
+        lag=setup.lag if c.lag is None else c.lag,
+        execution=setup.execution,
+        dividends=setup.dividends,
+        flows=setup.flows,
+        targets=prepared.targets(c),
+        periods_per_year=setup.periods_per_year,
         name=f"configuration {number}",
     )
 
 
-def _by_itself(stage: Stage, c: Configuration, number: int) -> Array:
+def _by_itself(prepared: PreparedSweep, c: Configuration, number: int) -> Array:
     """The metrics of one configuration, by the general path."""
-    arena = stage.arena(c)
-    strategic = target_path_returns(stage.strategic[arena.name], arena.market)
-    own = target_path_returns(stage.targets(c), arena.market)
-    return tally(play_one(stage, number), strategic, own, arena.g, cvar95=stage.cvar95)
+    setup = prepared.setup(c)
+    strategic = target_path_returns(prepared.strategic[setup.name], setup.market)
+    own = target_path_returns(prepared.targets(c), setup.market)
+    return tally(backtest_one(prepared, number), strategic, own, setup.g, cvar95=prepared.cvar95)
 
 
-def _in_lanes(stage: Stage, arena: Arena, configurations: Sequence[Configuration], numbers: Sequence[int]) -> Array:
-    """The metrics of configurations on one arena whose rules have plain bands; what lanes share is made once."""
+def _in_lanes(
+    prepared: PreparedSweep, setup: Setup, configurations: Sequence[Configuration], numbers: Sequence[int]
+) -> Array:
+    """The metrics of configurations on one setup whose rules have plain bands; what lanes share is made once."""
     made: dict[tuple[int, int, float | None], NoTradeBands] = {}
     costs: dict[float, Costs] = {}
     lanes = []
     for c in configurations:
-        targets = stage.targets(c)
-        rule = compiled_rule(arena.policy(c.policy))
+        targets = prepared.targets(c)
+        rule = compiled_rule(setup.policy(c.policy))
         assert rule is not None  # `is_plain` said so
         weighed = c.cost_multiple if rule.depends_on_costs else None
         key = (id(c.policy), id(targets), weighed)  # the plan holds one object of each
         if key not in made:
-            made[key] = rule.no_trade_bands(arena.market, targets, arena.times(c.cost_multiple))
+            made[key] = rule.no_trade_bands(setup.market, targets, setup.times(c.cost_multiple))
         if c.cost_multiple not in costs:
-            costs[c.cost_multiple] = arena.times(c.cost_multiple)
-        lag = arena.lag if c.lag is None else c.lag
-        lanes.append(Lane(made[key], targets, costs[c.cost_multiple], lag, stage.first(c)))
-    given = (stage.strategic[arena.name], arena.g, arena.periods_per_year)
+            costs[c.cost_multiple] = setup.times(c.cost_multiple)
+        lag = setup.lag if c.lag is None else c.lag
+        lanes.append(Lane(made[key], targets, costs[c.cost_multiple], lag, prepared.first(c)))
+    given = (prepared.strategic[setup.name], setup.g, setup.periods_per_year)
     try:
-        return play_lanes(arena.market, lanes, *given, cvar95=stage.cvar95)
+        return play_lanes(setup.market, lanes, *given, cvar95=prepared.cvar95)
     except (ConfigError, DataError, PolicyError) as error:
-        raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {arena.name}: {error}") from error
+        raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {setup.name}: {error}") from error

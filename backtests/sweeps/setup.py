@@ -26,7 +26,7 @@ from research.rules.protocol import held_by
 
 
 @dataclass(frozen=True, eq=False)
-class Arena:
+class Setup:
     """A market, what trading on it costs, and what its policies are judged by.
 
     name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
@@ -50,13 +50,13 @@ class Arena:
     flows: Flows | None = None
 
     @classmethod
-    def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Arena":
-        """An arena on a bare market. others : any other field, by its name."""
+    def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Setup":
+        """A setup on a bare market. others : any other field, by its name."""
         given = {"name": market.name or "market"} | others
         return cls(market=market, costs=costs, strategic=strategic, start=day("start is", start), **given)
 
     @classmethod
-    def of(cls, portfolio: Portfolio) -> "Arena":
+    def of(cls, portfolio: Portfolio) -> "Setup":
         """The desk of a portfolio file, called by the name of the file."""
         return cls(
             name=Path(portfolio.file).stem,
@@ -90,7 +90,7 @@ class Arena:
         events = self.flows is not None or self.dividends == "cash" or bool((market.exits < len(market.dates)).any())
         return self.costs.proportional and self.execution == Execution() and not events
 
-    def scaled_to(self, nav: float) -> "Arena":
+    def scaled_to(self, nav: float) -> "Setup":
         """The same for this wealth, where wealth makes a difference; for a wealth of 1 where it does not."""
         return replace(self, nav=1.0 if self.scales else nav)
 
@@ -140,20 +140,20 @@ class Arena:
 
 
 Start = pd.Timestamp | None
-Shared = Mapping[tuple[str, Allocation, Start], TargetPath]  # by arena, allocation and start as a plan names them
+Shared = Mapping[tuple[str, Allocation, Start], TargetPath]  # by setup, allocation and start as a plan names them
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class PreparedSweep:
     """All that a worker needs to play any part of a plan; it is sent there once.
 
-    firsts : by arena and start, the market row of the opening trade.
-    paths : by arena, allocation and start, the target path; many of them are the same object.
-    strategic : by arena, the path that J is measured against.  cvar95 : is that figure asked for besides?
+    firsts : by setup and start, the market row of the opening trade.
+    paths : by setup, allocation and start, the target path; many of them are the same object.
+    strategic : by setup, the path that J is measured against.  cvar95 : is that figure asked for besides?
     """
 
     plan: Plan
-    arenas: Mapping[str, Arena]
+    setups: Mapping[str, Setup]
     firsts: Mapping[tuple[str, Start], int]
     paths: Shared
     strategic: Mapping[str, TargetPath]
@@ -164,9 +164,9 @@ class Stage:
         """Distinct target paths that were computed for all configurations."""
         return len({id(path) for path in self.paths.values()})
 
-    def arena(self, configuration: Configuration) -> Arena:
+    def setup(self, configuration: Configuration) -> Setup:
         """Where a configuration is played."""
-        return self.arenas[configuration.portfolio]
+        return self.setups[configuration.portfolio]
 
     def targets(self, configuration: Configuration) -> TargetPath:
         """The target path of a configuration."""
@@ -177,41 +177,43 @@ class Stage:
         return self.firsts[configuration.portfolio, configuration.start]
 
     def fingerprints(self) -> dict[str, str]:
-        """The data's fingerprint by arena."""
-        return {arena.name: arena.market.fingerprint for arena in self.arenas.values()}
+        """The data's fingerprint by setup."""
+        return {setup.name: setup.market.fingerprint for setup in self.setups.values()}
 
 
-def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *, cvar95: bool = False) -> Stage:
-    """Bring a plan and its arenas together: everything is checked, and every target path computed once.
+def prepare_sweep(
+    setups: Portfolio | Setup | Sequence[Portfolio | Setup], plan: Plan, *, cvar95: bool = False
+) -> PreparedSweep:
+    """Bring a plan and its setups together: everything is checked, and every target path computed once.
 
-    Raises : ConfigError for arenas of one name, a portfolio that is none of them, a start outside its data, costs that
+    Raises : ConfigError for setups of one name, a portfolio that is none of them, a start outside its data, costs that
     are none, a lag, an execution or dividends that do not go together, and a schedule that the rows of a market do not
     fit; DataError for a start before an allocation's first complete window, and for quotes, volumes and spreads that
     are missing where costs or execution need them.
     """
-    many = [arenas] if isinstance(arenas, Portfolio | Arena) else list(arenas)
-    known = [arena if isinstance(arena, Arena) else Arena.of(arena) for arena in many]
-    by_name = {arena.name: arena for arena in known}
+    many = [setups] if isinstance(setups, Portfolio | Setup) else list(setups)
+    known = [setup if isinstance(setup, Setup) else Setup.of(setup) for setup in many]
+    by_name = {setup.name: setup for setup in known}
     if not known or len(by_name) < len(known):
-        raise ConfigError(f"a sweep needs arenas of different names: found {[arena.name for arena in known]}.")
+        raise ConfigError(f"a sweep needs setups of different names: found {[setup.name for setup in known]}.")
     if plan.portfolios == ("",):
         plan = replace(plan, portfolios=tuple(by_name)) if plan.picks is None else _everywhere(plan, known)
     for name in plan.portfolios:
         if name not in by_name:
-            raise ConfigError(f"portfolio {name!r} of a plan is not among the arenas: they are {', '.join(by_name)}.")
+            raise ConfigError(f"portfolio {name!r} of a plan is not among the setups: they are {', '.join(by_name)}.")
     used = {name: by_name[name] for name in plan.portfolios}
-    for arena in used.values():
-        arena.times(max(plan.cost_multiples))  # says which cost is too high
-    firsts = {(name, start): arena.first(start) for name, arena in used.items() for start in plan.days}
-    strategic = {name: target_path(arena.strategic, arena.market) for name, arena in used.items()}
+    for setup in used.values():
+        setup.times(max(plan.cost_multiples))  # says which cost is too high
+    firsts = {(name, start): setup.first(start) for name, setup in used.items() for start in plan.days}
+    strategic = {name: target_path(setup.strategic, setup.market) for name, setup in used.items()}
     _check_games(used, plan, firsts, strategic)
-    for name, arena in used.items():
+    for name, setup in used.items():
         earliest = min(row for (of, _), row in firsts.items() if of == name)
         for policy in plan.policies:
-            check_schedules(policy, arena.market, earliest)
-    return Stage(
+            check_schedules(policy, setup.market, earliest)
+    return PreparedSweep(
         plan=plan,
-        arenas=used,
+        setups=used,
         firsts=firsts,
         paths=_share(used, plan, firsts),
         strategic=strategic,
@@ -220,26 +222,26 @@ def stage(arenas: Portfolio | Arena | Sequence[Portfolio | Arena], plan: Plan, *
 
 
 def _check_games(
-    arenas: Mapping[str, Arena],
+    setups: Mapping[str, Setup],
     plan: Plan,
     firsts: Mapping[tuple[str, Start], int],
     strategic: Mapping[str, TargetPath],
 ) -> None:
-    """Lay out a game for each arena, start, smallest and largest lag: what its market lacks is said first.
+    """Lay out a game for each setup, start, smallest and largest lag: what its market lacks is said first.
 
-    Raises : ConfigError and DataError of `Game.of`, naming the arena.
+    Raises : ConfigError and DataError of `Game.of`, naming the setup.
     """
     for (name, start), lags in _lags(plan).items():
-        arena = arenas[name]
-        given = [arena.lag if lag is None else lag for lag in lags]
+        setup = setups[name]
+        given = [setup.lag if lag is None else lag for lag in lags]
         for lag in {min(given), max(given)}:
             try:
                 Game.of(
-                    arena.market, plan.policies[0], strategic[name], arena.costs, firsts[name, start], lag,
-                    arena.execution, arena.dividends, arena.flows, name, 1.0,
+                    setup.market, plan.policies[0], strategic[name], setup.costs, firsts[name, start], lag,
+                    setup.execution, setup.dividends, setup.flows, name, 1.0,
                 )  # fmt: skip
             except (ConfigError, DataError) as error:
-                raise type(error)(f"{name} from {start or arena.start:%Y-%m-%d} at a lag of {lag}: {error}") from error
+                raise type(error)(f"{name} from {start or setup.start:%Y-%m-%d} at a lag of {lag}: {error}") from error
 
 
 def _lags(plan: Plan) -> dict[tuple[str, Start], set[int | None]]:
@@ -252,15 +254,15 @@ def _lags(plan: Plan) -> dict[tuple[str, Start], set[int | None]]:
     return found
 
 
-def _everywhere(plan: Plan, arenas: Sequence[Arena]) -> Plan:
-    """Picks that name no portfolio, on the only arena there is."""
-    if len(arenas) > 1:
-        names = ", ".join(arena.name for arena in arenas)
+def _everywhere(plan: Plan, setups: Sequence[Setup]) -> Plan:
+    """Picks that name no portfolio, on the only setup there is."""
+    if len(setups) > 1:
+        names = ", ".join(setup.name for setup in setups)
         raise ConfigError(f"a list or sample names no portfolio, and there are several: {names}. Name one in each.")
-    return replace(plan, portfolios=(arenas[0].name,))
+    return replace(plan, portfolios=(setups[0].name,))
 
 
-def _share(arenas: Mapping[str, Arena], plan: Plan, firsts: Mapping[tuple[str, Start], int]) -> Shared:
+def _share(setups: Mapping[str, Setup], plan: Plan, firsts: Mapping[tuple[str, Start], int]) -> Shared:
     """The target paths of a plan, each computed once and shared by all rules, costs, lags and, where it can be, starts.
 
     A path holds for a later start too: from there on the targets in force are the same, except where the path begins
@@ -271,7 +273,7 @@ def _share(arenas: Mapping[str, Arena], plan: Plan, firsts: Mapping[tuple[str, S
         wanted.setdefault((portfolio, allocation), []).append(start)
     paths: dict[tuple[str, Allocation, Start], TargetPath] = {}
     for (portfolio, allocation), starts in wanted.items():
-        market, held = arenas[portfolio].market, arenas[portfolio].holds(allocation)
+        market, held = setups[portfolio].market, setups[portfolio].holds(allocation)
         rows = {start: firsts[portfolio, start] for start in starts}
         earliest = min(rows.values())
         longest = target_path(held, market, start=earliest)

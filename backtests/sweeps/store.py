@@ -34,7 +34,7 @@ CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
 def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
     """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
 
-    run : what the sweep is made from.  data : fingerprint by arena.  fresh : begin anew, whatever is there.
+    run : what the sweep is made from.  data : fingerprint by setup.  fresh : begin anew, whatever is there.
     Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
     Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
     """

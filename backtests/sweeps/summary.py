@@ -10,7 +10,7 @@ import pandas as pd
 from backtests.evaluation.metrics import METRICS
 from backtests.sweeps.labels import comparable, further_words, policy_axes, today
 from backtests.sweeps.plan import AXES, Part
-from backtests.sweeps.setup import Arena, Stage
+from backtests.sweeps.setup import PreparedSweep, Setup
 from backtests.sweeps.table import best_first
 from backtests.text_tables import text_table, warnings_text
 from research.market.notes import warnings_in
@@ -19,22 +19,22 @@ BEST = 8
 KEY_FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
-def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
+def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
     """The summary of a sweep from its table, which may come in parts.
 
     Policies are ranked where half of those of a portfolio were played under the same conditions; else the lowest are
     told, each with its own conditions, as no ranking.
     """
-    under = reference(made)
+    under = reference(prepared)
     found: list[pd.DataFrame] = []
     for table in tables:
         for portfolio, part in table.groupby("portfolio"):
             here = part if (now := under[str(portfolio)]) is None else part[_at(part, now)]
             found.append(best_first(here, "J").head(rows))
     best = best_first(pd.concat(found, ignore_index=True), "J")
-    text = [headline(made)]
+    text = [headline(prepared)]
     for portfolio, part in best.groupby("portfolio", sort=False):
-        now, own = under[str(portfolio)], own_conditions(made.arenas[str(portfolio)])
+        now, own = under[str(portfolio)], own_conditions(prepared.setups[str(portfolio)])
         if now is None:
             said = f"No ranking on {portfolio}: under no costs, lag and start were half of the policies played."
             text += ["", f"{said}\nThe lowest J, each under its own, net of costs:"]
@@ -44,38 +44,38 @@ def sweep_text(made: Stage, tables: Iterable[pd.DataFrame], rows: int = BEST) ->
         if now != own:
             text[-1] += f"\n(the portfolio's own, {_words(own)}, were not played, or by too few policies)"
         text += ["", _table(part.head(rows))]
-    return "\n".join(text) + warnings_text(data_warnings(made))
+    return "\n".join(text) + warnings_text(data_warnings(prepared))
 
 
-def data_warnings(made: Stage) -> list[str]:
+def data_warnings(prepared: PreparedSweep) -> list[str]:
     """What a reader must judge of the data, from the first opening trade on; of several portfolios, each by name."""
     found = []
-    for name, arena in made.arenas.items():
-        market, whose = arena.market, f"{name}: " if len(made.arenas) > 1 else ""
-        first = min(made.firsts[name, start] for start in made.plan.days)
+    for name, setup in prepared.setups.items():
+        market, whose = setup.market, f"{name}: " if len(prepared.setups) > 1 else ""
+        first = min(prepared.firsts[name, start] for start in prepared.plan.days)
         found += [whose + said for said in warnings_in(market.notes, market.dates[first], market.dates[-1])]
     return found
 
 
-def own_conditions(arena: Arena) -> dict[str, Any]:
+def own_conditions(setup: Setup) -> dict[str, Any]:
     """What a portfolio's own file says of the conditions of a sweep."""
-    return {"cost_multiple": 1.0, "lag": arena.lag, "start": arena.start}
+    return {"cost_multiple": 1.0, "lag": setup.lag, "start": setup.start}
 
 
-def reference(made: Stage) -> dict[str, dict[str, Any] | None]:
+def reference(prepared: PreparedSweep) -> dict[str, dict[str, Any] | None]:
     """By portfolio, the conditions at which its policies are compared, as on the page; None where there are none."""
-    plan, found = made.plan, dict[str, dict[str, Any] | None]()
+    plan, found = prepared.plan, dict[str, dict[str, Any] | None]()
     every = plan.picks is None
     names = plan.positions(Part(0, len(plan)))[:, 0] if not every else np.array([])
-    for k, (name, arena) in enumerate(made.arenas.items()):
-        own = own_conditions(arena)
+    for k, (name, setup) in enumerate(prepared.setups.items()):
+        own = own_conditions(setup)
         if every:  # all policies were played everywhere: one of them stands for all
             places = np.array(list(product([0], [0], *map(range, plan.shape[2:]))))
         else:
             k = list(plan.portfolios).index(name) if name in plan.portfolios else 0
             places = plan.picks[names == k]  # type: ignore[index]
         lags, days = (np.array([mine if v is None else v for v in values], dtype=object)
-                      for values, mine in ((plan.lags, arena.lag), (plan.days, arena.start)))  # fmt: skip
+                      for values, mine in ((plan.lags, setup.lag), (plan.days, setup.start)))  # fmt: skip
         played = pd.DataFrame(
             {
                 "policy": places[:, 1],
@@ -100,16 +100,16 @@ def _words(conditions: Mapping[str, Any]) -> str:
     return f"costs × {conditions['cost_multiple']:g}, lag {conditions['lag']}, from {conditions['start']:%Y-%m-%d}"
 
 
-def headline(made: Stage) -> str:
+def headline(prepared: PreparedSweep) -> str:
     """How many configurations, of what, and what they had in common."""
-    sizes = dict(zip(AXES, made.plan.shape, strict=True))
+    sizes = dict(zip(AXES, prepared.plan.shape, strict=True))
     words = {"policy": "policies", "cost_multiple": "cost levels", "lag": "lags", "start": "starts"}
     many = [f"{sizes[axis]:,} {name}" for axis, name in words.items() if sizes[axis] > 1]
     of = f" ({', '.join(many)})" if many else ""
-    paths = f"{made.shared:,} target path{'s' * (made.shared != 1)} for all of them"
+    paths = f"{prepared.shared:,} target path{'s' * (prepared.shared != 1)} for all of them"
     return (
-        f"Sweep of {', '.join(made.arenas)}: {len(made.plan):,} configurations{of},\n{paths}. They count as "
-        f"{len(made.plan):,} trials."
+        f"Sweep of {', '.join(prepared.setups)}: {len(prepared.plan):,} configurations{of},\n{paths}. They count as "
+        f"{len(prepared.plan):,} trials."
     )
 
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from backtests.batch.streaming_metrics import CVAR, METRICS
 from backtests.evaluation.metrics import lower_is_better
 from backtests.sweeps.plan import Part
-from backtests.sweeps.run_part import metrics, play_one
-from backtests.sweeps.setup import Stage
+from backtests.sweeps.run_part import backtest_one, metrics
+from backtests.sweeps.setup import PreparedSweep
 from research.arguments import is_whole, one_of, refuse
 from research.arrays import Array
 from research.errors import ConfigError
@@ -39,14 +39,14 @@ class Keep:
         object.__setattr__(self, "configurations", tuple(self.configurations))
 
 
-def rows(stage: Stage, part: Part, figures: Array) -> pa.Table:
+def rows(prepared: PreparedSweep, part: Part, figures: Array) -> pa.Table:
     """The rows of a part, from its figures (k, metrics)."""
-    columns = stage.plan.columns(part)
-    arenas = [stage.arenas[name] for name in columns["portfolio"]]
-    lags = [a.lag if lag is None else lag for a, lag in zip(arenas, columns["lag"], strict=True)]
-    days = [a.start if day is None else day for a, day in zip(arenas, columns["start"], strict=True)]
+    columns = prepared.plan.columns(part)
+    setups = [prepared.setups[name] for name in columns["portfolio"]]
+    lags = [a.lag if lag is None else lag for a, lag in zip(setups, columns["lag"], strict=True)]
+    days = [a.start if day is None else day for a, day in zip(setups, columns["start"], strict=True)]
     resolved = {"lag": lags, "start": pd.DatetimeIndex(days).as_unit("us")}
-    found = {**columns, **resolved, **dict(zip(metrics(stage), figures.T, strict=True))}
+    found = {**columns, **resolved, **dict(zip(metrics(prepared), figures.T, strict=True))}
     return pa.table({name: pa.array(values) for name, values in found.items()})
 
 
@@ -58,19 +58,19 @@ def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.iloc[np.lexsort((table["configuration"], sign * table[by].to_numpy()))]
 
 
-def kept(stage: Stage, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
+def kept(prepared: PreparedSweep, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
     """Numbers of the configurations whose paths are kept, in order. tables : have `configuration` and `keep.by`."""
     best = pd.DataFrame({"configuration": np.array([], dtype=np.int64), keep.by: np.array([])})
     for table in tables if keep.best else ():
         best = best_first(pd.concat([best, table[list(best)]]), keep.by).head(keep.best)
-    return tuple(sorted({*best["configuration"].tolist(), *map(stage.plan.number, keep.configurations)}))
+    return tuple(sorted({*best["configuration"].tolist(), *map(prepared.plan.number, keep.configurations)}))
 
 
-def paths(stage: Stage, numbers: Sequence[int]) -> pd.DataFrame:
+def paths(prepared: PreparedSweep, numbers: Sequence[int]) -> pd.DataFrame:
     """Full paths: a row a kept configuration and close, with NAV of a wealth of 1, cost and turnover of the day."""
     parts = []
     for number in numbers:
-        b = play_one(stage, number)
+        b = backtest_one(prepared, number)
         daily = {"cost": b.cost_rate, "turnover": b.turnover}
         frame = pd.DataFrame({"configuration": number, "date": b.dates, "nav": b.ledger.nav / b.wealth})
         parts.append(frame.assign(**{name: np.concatenate([[0.0], values]) for name, values in daily.items()}))

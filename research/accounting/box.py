@@ -6,7 +6,7 @@ A *box* is (lower, upper) per line and for cash, fractions of NAV.
 import numpy as np
 
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean
+from research.compiled import inlined, lean, on_demand
 
 DUST = 1e-14  # fraction of NAV below which a sum of weights is rounding
 
@@ -93,7 +93,7 @@ def rescale(
                 out[i] = far * factor
 
 
-@lean
+@on_demand
 def nearest(
     weights: Array,
     tradable: Mask,

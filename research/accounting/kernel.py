@@ -18,7 +18,7 @@ from research.accounting.box import nearest
 from research.accounting.settling import BOOKED, NOTHING_MOVED, REFUSED, charge, gain, levy, sell_lots, settle
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean
+from research.compiled import inlined, on_demand
 
 __all__ = [
     "BOOKED",
@@ -62,7 +62,7 @@ def weigh(units: Array, prices: Array, t: int, nav: float, out: Array) -> float:
     return 1.0 - total
 
 
-@lean
+@on_demand
 def accrue(
     units: Array, prices: Array, t: int, cash: float, nav: float, years: float, carry: Carry, out: Array
 ) -> float:
@@ -143,7 +143,7 @@ def _leave(weights: Array, asked: Array, lower: Array, upper: Array, k: int, cos
             asked[i] = weights[i]
 
 
-@lean
+@on_demand
 def book(
     units: Array,
     prices: Array,
@@ -198,7 +198,7 @@ def book(
     return status, after, cash_units, paid, left
 
 
-@lean
+@on_demand
 def close_out(
     units: Array,
     prices: Array,

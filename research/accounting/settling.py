@@ -24,7 +24,7 @@ import numpy as np
 
 from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
 from research.arrays import Array
-from research.compiled import inlined, lean
+from research.compiled import inlined, lean, on_demand
 
 EMPTY = 1e-12  # fraction of NAV: where no more is left beside the lines that are kept, these hold all wealth
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer
@@ -433,7 +433,7 @@ def _any_short(asked: Array) -> bool:
     return short
 
 
-@lean
+@on_demand
 def _settle_any(booking: Booking, cash: float, gains: Array, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`settle` for any costs; gives (status, cash, charges in all), currency."""
     nav = booking.nav

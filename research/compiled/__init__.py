@@ -2,16 +2,21 @@
 
 Compiled code is kept (`research.compiled.store`) by a hash over what it was made from (`research.compiled.content`):
 numba's own cache does not notice that a *callee in another file* was edited, and goes on with the old machine code.
-What is not kept yet is compiled when it is first called, and says so (`research.compiled.notice`).
+What is not kept yet is compiled when it is first called, and says so (`research.compiled.notice`). How kernels call
+each other is in `research.compiled.calls`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numba
 
+from research.compiled.calls import Linked, OnDemand, refer
 from research.compiled.notice import announce
 from research.compiled.store import KernelStore
+
+__all__ = ["compiled", "inlined", "into", "lean", "on_demand", "refer"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,28 +30,31 @@ announce()
 
 def compiled(function: F) -> F:
     """`numba.njit` as every kernel of the house uses it: kept on disk, free of the GIL, lazily typed."""
-    return _kept(function, OPTIONS)
+    return cast(F, _kept(function, OPTIONS))
 
 
 def lean(function: F) -> F:
-    """`compiled`, for kernels that allocate nothing and set no slice: numba refuses what does."""
-    return _kept(function, LEAN)
-
-
-def into(kernel: F) -> F:
-    """What a kernel does, inlined into the one that calls this: where handing arrays over would take half of the time.
-
-    It is kept with that kernel only: on disk two forms of one function have one name.
-    """
-    return cast(F, numba.njit(kernel.py_func, forceinline=True, **LEAN))  # type: ignore[attr-defined]
+    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers."""
+    return cast(F, Linked(function, partial(_kept, options=LEAN)))
 
 
 def inlined(function: F) -> F:
     """`lean`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
-    return _kept(function, LEAN | {"forceinline": True})
+    return cast(F, Linked(function, partial(_kept, options=LEAN | {"forceinline": True})))
 
 
-def _kept(function: F, options: dict[str, Any]) -> F:
-    kernel: Any = numba.njit(function, **options)
+def on_demand(function: F) -> F:
+    """`lean`, and compiled by itself when it is first called: for what many kernels call, or some on few days."""
+    return cast(F, OnDemand(function, partial(_kept, options=LEAN)))
+
+
+def into(kernel: F) -> F:
+    """A kernel inlined into the one that calls this: where handing arrays over would take half of the time."""
+    return inlined(kernel.py_func)  # type: ignore[attr-defined, no-any-return]
+
+
+def _kept(function: F, options: dict[str, Any], **more: Any) -> Any:
+    """A dispatcher of numba's whose code is kept. No kernel is called as a C function, so none is wrapped as one."""
+    kernel: Any = cast(Any, numba.njit)(function, **(options | {"no_cfunc_wrapper": True} | more))
     kernel._cache = KernelStore(kernel)  # what numba's `cache=True` sets, with its own
-    return cast(F, kernel)
+    return kernel

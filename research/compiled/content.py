@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 from numba.core import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.extending import _Intrinsic
+
+from research.compiled.calls import Linked, OnDemand
 
 LOAD_GLOBAL, EXTENDED_ARG = 116, 144  # of Python 3.11
 OTHERS = {"numba", "llvmlite", "numpy", "math", "operator", "builtins", "typing"}  # known by their versions
@@ -38,7 +40,7 @@ class Described(NamedTuple):
     read: tuple[Any, ...] = ()
 
 
-def content(kernel: Dispatcher) -> str:
+def content(kernel: Dispatcher | Linked | OnDemand) -> str:
     """Hash of all that compiled code of a kernel is made from, but for the types of its arguments.
 
     Raises : EditedSince.
@@ -46,7 +48,7 @@ def content(kernel: Dispatcher) -> str:
     return hashlib.sha256("\n".join(sorted(one.text for one in _reached(kernel))).encode()).hexdigest()
 
 
-def called(kernel: Dispatcher) -> set[str]:
+def called(kernel: Dispatcher | Linked | OnDemand) -> set[str]:
     """Names of all kernels that a kernel can call, itself included."""
     return {one.text.split()[1] for one in _reached(kernel) if one.text.startswith("kernel ")}
 
@@ -56,9 +58,10 @@ def signature_text(arguments: tuple[types.Type, ...]) -> str:
     return "; ".join(_type_text(kind) for kind in arguments)
 
 
-def _reached(kernel: Dispatcher) -> Iterator[Described]:
-    """A kernel and all that it reads, each once."""
-    seen, left = {id(kernel)}, [kernel]
+def _reached(kernel: Dispatcher | Linked | OnDemand) -> Iterator[Described]:
+    """A kernel and all that it reads, each once; of one on demand its own code, and of those that it calls none."""
+    first: Any = kernel.called if isinstance(kernel, OnDemand) else kernel
+    seen, left = {id(first)}, [first]
     while left:
         one = _described(left.pop())
         yield one
@@ -69,10 +72,15 @@ def _reached(kernel: Dispatcher) -> Iterator[Described]:
 
 def _described(value: Any) -> Described:
     """A kernel, an intrinsic, a function or a module. Values are read anew: constants can be set from outside."""
+    value = value.copied if isinstance(value, Linked) else value
     if isinstance(value, Dispatcher):
         options = sorted((name, _plain(option)) for name, option in value.targetoptions.items())
         one = _function(value.py_func)
         return Described(f"kernel {one.text} {options}", one.read)
+    if isinstance(value, OnDemand):  # its code is not in that of its callers: only what it takes and gives
+        return Described(
+            f"on demand {name_of(value)} {get_type_hints(value.py_func)}", (sys.modules[OnDemand.__module__],)
+        )
     if isinstance(value, _Intrinsic):
         return _function(value._defn)
     if isinstance(value, FunctionType):
@@ -104,7 +112,7 @@ def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
         return f"{name_of(value)}{value._fields}{getattr(value, '_field_defaults', {})}"
     if _of_others(value):
         return name_of(value)
-    if isinstance(value, Dispatcher | _Intrinsic | FunctionType):
+    if isinstance(value, Dispatcher | Linked | OnDemand | _Intrinsic | FunctionType):
         read.append(value)
         return name_of(value)
     home = value if isinstance(value, ModuleType) else sys.modules[getattr(value, "__module__", reader.__module__)]
@@ -161,7 +169,7 @@ def _type_text(kind: types.Type) -> str:
     """The name of a type, with the fields and the code that it stands for."""
     if isinstance(kind, types.Dispatcher):
         return content(kind.dispatcher)
-    inside = [*getattr(kind, "types", ()), getattr(kind, "dtype", None)]
+    inside = [*getattr(kind, "types", ()), getattr(kind, "dtype", None), getattr(kind, "record", None)]
     said = [_type_text(one) for one in inside if isinstance(one, types.Type)]
     if isinstance(kind, types.NamedTuple | types.NamedUniTuple):
         said.append(f"{name_of(kind.instance_class)}{kind.fields}")

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
 DAY = 86_400.0  # seconds
 UNUSED = 28 * DAY  # after which kept code is deleted
+MOST = 1 << 30  # bytes of kept code in a folder
 UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.UnpicklingError)
 
 
@@ -144,14 +145,21 @@ def keep(where: list[Path], name: str, code: bytes) -> None:
             continue
 
 
-def prune(where: list[Path]) -> None:
-    """Delete code that was not used for four weeks, drafts that a killed process left, and caches of other layouts."""
+def prune(where: list[Path], most: int = MOST) -> None:
+    """Delete code that was not used for four weeks, and the longest unused where there are more than `most` bytes.
+
+    Drafts that a killed process left, and folders that earlier versions kept code in, go by their age likewise.
+    """
     for folder in where:
         try:
-            old = [path for path in folder.iterdir() if time.time() - path.stat().st_mtime > UNUSED]
-        except OSError:
+            found = [(path, path.stat()) for path in folder.iterdir()]
+        except OSError:  # there is none, or another process is at it
             continue
-        for path in old:
+        size = 0
+        for path, facts in sorted(found, key=lambda one: -one[1].st_mtime):
+            size += facts.st_size
+            if size <= most and time.time() - facts.st_mtime <= UNUSED:
+                continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:

@@ -252,7 +252,7 @@ def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> C
 
 def learner_of(by: str) -> Callable[..., SeedResult]:
     """The training function of a learner: (days, spec, seed, report, checkpoint, log) -> SeedResult."""
-    where = by if by in ("gradient", "cross_entropy") else "reinforcement"
+    where = "reinforcement" if by in ("ppo", "sac", "dqn") else by
     learn: Callable[..., SeedResult] = import_module(f"research.learning.learners.{where}").learn
     return learn
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from research.accounting.box import DUST, nearest
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean
+from research.compiled import inlined, lean, on_demand
 from research.rules.bands import TOLERANCE
 from research.rules.best_point import best_point, scratch_of
 from research.rules.group_projection import nearest_in_groups
@@ -69,7 +69,7 @@ def remember(
     room.breaching[-1] = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
 
 
-@lean
+@on_demand
 def remake(
     weights: Array,
     cash_weight: float,
@@ -108,7 +108,7 @@ def _move_on(
     return cash >= min(0.0, cash_weight, rule.cash[k, 2]) - TOLERANCE
 
 
-@lean
+@on_demand
 def set_goal(
     weights: Array,
     cash_weight: float,

@@ -4,11 +4,11 @@ import numpy as np
 
 from research.accounting.box import DUST, spread
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean
+from research.compiled import inlined, lean, on_demand
 from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
 
 
-@lean
+@on_demand
 def nearest_in_groups(
     weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, cost: Array, room: Workspace
 ) -> bool:

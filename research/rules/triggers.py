@@ -3,7 +3,7 @@
 import numpy as np
 
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean
+from research.compiled import inlined, on_demand
 from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.rule_options import (
@@ -20,7 +20,7 @@ from research.rules.rule_options import (
 )
 
 
-@lean
+@on_demand
 def answer(
     weights: Array,
     cash_weight: float,

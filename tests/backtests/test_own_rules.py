@@ -15,7 +15,7 @@ from backtests.comparison.walk_forward import walk_forward
 from backtests.engine import backtest
 from backtests.pages import blocks
 from backtests.pages.tearsheet import comparison_html
-from backtests.sweeps import Arena, Plan, sweep
+from backtests.sweeps import Plan, Setup, sweep
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
 from research.portfolio import load_portfolio
@@ -155,9 +155,9 @@ def test_it_is_audited_for_what_it_knows_of_the_future() -> None:
 
 def test_it_is_swept_and_its_settings_stand_under_its_own_name() -> None:
     market = world()
-    arena = Arena.on(market, Costs.bps(3), EQUAL, market.dates[100])
+    setup = Setup.on(market, Costs.bps(3), EQUAL, market.dates[100])
     plan = Plan([Threshold(EQUAL, 0.01), Own(), Own(lot=2.0), Bare()], cost_multiples=[0.0, 1.0])
-    table = sweep(arena, plan, progress=False).table
+    table = sweep(setup, plan, progress=False).table
     own = table[table["rule"] == "Own"]
     assert len(own) == 4
     assert set(own["calendar"]) == {""}
@@ -168,9 +168,9 @@ def test_it_is_swept_and_its_settings_stand_under_its_own_name() -> None:
 
 def test_it_is_tuned_and_then_not_played_on_what_it_was_chosen_on() -> None:
     market = world()
-    arena = Arena.on(market, Costs.bps(3), EQUAL, market.dates[200])
-    tuned = tune([Own(), Threshold(EQUAL, 0.2)], arena)
-    fitted = tune([Own()], arena).policy
+    setup = Setup.on(market, Costs.bps(3), EQUAL, market.dates[200])
+    tuned = tune([Own(), Threshold(EQUAL, 0.2)], setup)
+    fitted = tune([Own()], setup).policy
     assert tuned.card.trials == 2
     assert fitted_until(fitted) == market.dates[199]
     assert fitted.seen == "2999-01-01"  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from backtests.figures.charts.panel import Panel
 from backtests.figures.layout import Array, spread
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
+from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL
 
 FINE = 0.6  # px: width of a leader line from a point within a panel
@@ -18,7 +18,7 @@ class Curve:
 
     name : written where it ends.
     x, y : (k,) values on the axes of its panel.
-    look : its colour, dash and width.
+    style : its colour, dash and width.
     value : the figure beside the name, or "".
     points : diameter of a mark at each (x, y), px; 0 for none.
     drawn : False for one too far away for the axis: it is only named.
@@ -27,7 +27,7 @@ class Curve:
     name: str
     x: Array
     y: Array
-    look: Look
+    style: LineStyle
     value: str = ""
     points: float = 0.0
     drawn: bool = True
@@ -40,9 +40,9 @@ def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, 
     right : right edge of the labels, px; by default nothing is named.
     values : write each curve's value at that edge too.
     """
-    for curve in sorted(found, key=lambda curve: curve.look.width):
+    for curve in sorted(found, key=lambda curve: curve.style.width):
         if curve.drawn:
-            panel.curve(curve.x, curve.y, curve.look.colour, curve.look.width, curve.look.dash)
+            panel.curve(curve.x, curve.y, curve.style.colour, curve.style.width, curve.style.dash)
             marks(panel, curve)
     if right is not None:
         end_labels(panel, [end_of(panel, curve) for curve in found], right, values=values)
@@ -54,7 +54,7 @@ def marks(panel: Panel, curve: Curve) -> None:
         for x, y in zip(curve.x, curve.y, strict=True):
             if y == panel.y.held(y):
                 panel.canvas.point(
-                    panel.x_at(x), panel.y_at(y), colour=curve.look.colour, size=curve.points, face=curve.look.face
+                    panel.x_at(x), panel.y_at(y), colour=curve.style.colour, size=curve.points, face=curve.style.face
                 )
 
 
@@ -63,20 +63,20 @@ class End(NamedTuple):
 
     name, value : written.
     y : height of the end, px.
-    look : colour of the leader line; the label is bold where it is.
+    style : colour of the leader line; the label is bold where it is.
     x : where the leader line starts, px, for a point within the panel; by default at the panel's right edge.
     """
 
     name: str
     y: float
-    look: Look
+    style: LineStyle
     value: str = ""
     x: float | None = None
 
 
 def end_of(panel: Panel, curve: Curve) -> End:
     """The end of a curve that runs to the right edge of its panel."""
-    return End(curve.name, panel.y_at(float(curve.y[-1])), curve.look, curve.value)
+    return End(curve.name, panel.y_at(float(curve.y[-1])), curve.style, curve.value)
 
 
 def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool = False) -> None:
@@ -89,12 +89,12 @@ def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool 
     places = spread([end.y for end in ends], LABEL_GAP, panel.top + 5.0, panel.bottom - 5.0)
     taken = 4.0 + LETTER * SMALL * max(len(end.value) for end in ends) if values else 0.0
     for end, place in zip(ends, places, strict=True):
-        look, bend = end.look, [first - 7.0, first - 3.0]
+        style, bend = end.style, [first - 7.0, first - 3.0]
         y = [end.y, end.y, place, place]
         if end.x is None:
-            canvas.line([edge + 2.0, edge + 5.0, *bend], y, colour=look.colour, dash=look.dash, width=look.width)
+            canvas.line([edge + 2.0, edge + 5.0, *bend], y, colour=style.colour, dash=style.dash, width=style.width)
         else:
-            canvas.line([end.x, edge + 2.0, *bend], y, colour=look.colour, width=FINE)
-        canvas.text(first, place, fitted_name(end.name, right - first - taken), bold=look.bold)
+            canvas.line([end.x, edge + 2.0, *bend], y, colour=style.colour, width=FINE)
+        canvas.text(first, place, fitted_name(end.name, right - first - taken), bold=style.bold)
         if values:
-            canvas.text(right, place, end.value, align="right", colour="ink" if look.bold else "soft", bold=look.bold)
+            canvas.text(right, place, end.value, align="right", colour="ink" if style.bold else "soft", bold=style.bold)

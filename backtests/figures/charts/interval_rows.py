@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE
 from backtests.figures.picture import Format
-from backtests.figures.styles import Look, fitted_name
+from backtests.figures.styles import LineStyle, fitted_name
 from backtests.figures.svg import TOKENS, Canvas
 
 MARK, RING = 7.5, 1.6  # px: diameter of a mark, and width of its edge
@@ -18,9 +18,9 @@ BAR = 0.62  # of a row: height of a bar
 class Row:
     """One row. All numbers are values of the panel's x axis.
 
-    name : at the left; bold where its look is.
+    name : at the left; bold where its style is.
     estimate, lower, upper : the mark, and the ends of its interval.
-    look : colour, dash and width of the interval.
+    style : colour, dash and width of the interval.
     filled : False for an open mark.
     figure : written at the right edge of the picture, or "".
     beyond : written at the edge of the panel where the estimate is off the axis, in place of the interval; else "".
@@ -32,7 +32,7 @@ class Row:
     estimate: float
     lower: float
     upper: float
-    look: Look
+    style: LineStyle
     filled: bool = True
     figure: str = ""
     beyond: str = ""
@@ -67,17 +67,17 @@ def interval_rows(
     """The intervals of `rows`, from the top of the panel to its bottom, with their names at its left.
 
     marks : False for intervals alone.
-    mark : colour of the marks; by default that of each row's look.
+    mark : colour of the marks; by default that of each row's style.
     zero : draw a line at zero through the rows that are on the axis.
     names : False where another panel beside this one names the rows.
     """
     if names:
-        row_names(panel, [(row.name, row.look.bold) for row in rows])
+        row_names(panel, [(row.name, row.style.bold) for row in rows])
     canvas, half = panel.canvas, panel.height / len(rows) / 2.0
     for row, y in zip(rows, heights(panel, len(rows)), strict=True):
-        look = row.look
+        style = row.style
         if row.figure:
-            canvas.text(canvas.width, y, row.figure, align="right", bold=look.bold)
+            canvas.text(canvas.width, y, row.figure, align="right", bold=style.bold)
         if row.beyond:
             _beyond(panel, row, y)
             continue
@@ -85,14 +85,14 @@ def interval_rows(
             canvas.line([panel.x_at(0.0)] * 2, [y - half, y + half], colour="ink", width=0.9, behind=True)
         if row.lower < row.upper:
             ends = panel.across([row.lower, row.upper])
-            canvas.line(ends, [y, y], colour=look.colour, width=look.width, dash=look.dash)
+            canvas.line(ends, [y, y], colour=style.colour, width=style.width, dash=style.dash)
         for value in row.values:
-            canvas.line([panel.x_at(value)] * 2, [y - STROKE, y + STROKE], colour=look.colour, width=1.6)
+            canvas.line([panel.x_at(value)] * 2, [y - STROKE, y + STROKE], colour=style.colour, width=1.6)
         if row.inner is not None:
-            canvas.line(panel.across(row.inner), [y, y], colour=look.colour, width=BROAD)
+            canvas.line(panel.across(row.inner), [y, y], colour=style.colour, width=BROAD)
         if marks:
             face = "" if row.filled else "paper"
-            canvas.point(panel.x_at(row.estimate), y, colour=mark or look.colour, size=MARK, face=face, ring=RING)
+            canvas.point(panel.x_at(row.estimate), y, colour=mark or style.colour, size=MARK, face=face, ring=RING)
 
 
 def _beyond(panel: Panel, row: Row, y: float) -> None:
@@ -100,7 +100,7 @@ def _beyond(panel: Panel, row: Row, y: float) -> None:
     right = row.estimate > panel.x.high
     side, edge, inward = ("right", panel.right, -10.0) if right else ("left", panel.left, 10.0)
     panel.canvas.text(edge + inward, y, row.beyond, align=side, colour="soft")
-    panel.canvas.text(edge, y, "▸" if right else "◂", align=side, colour=row.look.colour)
+    panel.canvas.text(edge, y, "▸" if right else "◂", align=side, colour=row.style.colour)
 
 
 def row_names(panel: Panel, names: Sequence[tuple[str, bool]]) -> None:

@@ -1,4 +1,4 @@
-"""What trading cost and what not trading cost: commission and spread a year, and cost against tracking error."""
+"""Costs of trading by component, and cost against tracking error."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from backtests.figures.charts.panel import Axis, Panel, heading
 from backtests.figures.charts.plane import BP, equal_loss, tracking_loss
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far, limits, ticks
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import NARROW_SPACE, listed, number, percent
 from research.accounting.costs import CARRIES, COLUMNS, USUAL
@@ -41,7 +41,7 @@ def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], peri
     return table.drop(columns=unpaid)
 
 
-def costs(table: pd.DataFrame, styles: Mapping[str, Look], g: float, limit: float | None) -> Picture:
+def costs_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], g: float, limit: float | None) -> Picture:
     """Bars of cost a year, and every policy between cost and tracking error, with lines of equal J.
 
     table : as `cost_table` gives it.  g : price of tracking error in J.  limit : of tracking error, or None.
@@ -60,20 +60,20 @@ def _caption(table: pd.DataFrame, g: float) -> str:
     records = table.to_dict("records")
     traded = sorted((r for r in records if r["cost"] > 0.0), key=lambda r: r["cost"])
     if not traded:
-        return "Nothing was traded after the opening."
+        return "No trades after the initial investment."
     least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["J"])
     said = [
         f"Only {most['policy']} traded: {number(most['cost'])} bp a year."
         if least is most
-        else f"Of those that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
+        else f"Of the policies that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
         f"{most['policy']} most, {number(most['cost'])}.",
-        f"The lowest J is {best['policy']}'s: {number(best['cost'])} bp of cost, and "
-        f"{number(best['tracking_penalty'])} for a tracking error of {percent(best['tracking_error'], 2)}, at "
-        f"g = {g:g}.",
+        f"Lowest loss J: {best['policy']}, {number(best['cost'])} bp of cost plus a tracking penalty of "
+        f"{number(best['tracking_penalty'])} bp for a tracking error of {percent(best['tracking_error'], 2)} "
+        f"(g = {g:g}).",
     ]
     gone = [str(n) for n, out in zip(table["policy"], far(table["tracking_error"]), strict=True) if out]
     if gone:
-        said.append(f"Too far to the right to be drawn: {listed(gone)}.")
+        said.append(f"Tracking error off scale: {listed(gone)}.")
     return " ".join(said)
 
 
@@ -86,7 +86,7 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Cost of each policy, and its tracking error to the strategic target. {'; '.join(each)}."
 
 
-def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], g: float, limit: float | None) -> Canvas:
+def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: float, limit: float | None) -> Canvas:
     rows = ROW * len(table)
     if f.is_wide:
         canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
@@ -105,10 +105,10 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], g: float, 
     return canvas
 
 
-def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look]) -> None:
+def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
     others = any(column in table for column in (*COLUMNS, *CARRIES) if column not in USUAL)
-    words = "bp a year: commission, half-spread lighter" + (", others lightest" if others else "")
+    words = "bp a year; dark to light: commission, half-spread" + (", other" if others else "")
     heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
     pieces = []
     for r in table.to_dict("records"):
@@ -123,13 +123,13 @@ def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look]) -> None
     panel.x_line(0.0, "ink", 0.8)
 
 
-def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look], g: float, limit: float) -> None:
+def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: float, limit: float) -> None:
     """Cost over tracking error; along a grey line J is the same, and lower is better.
 
     limit : of tracking error, fraction a year; 0 where it is none, or too far away to be drawn.
     """
     canvas, right, above = panel.canvas, panel.x.high, panel.y.high
-    panel.title("Cost", "bp a year, over tracking error; grey: equal J")
+    panel.title("Cost", "bp a year (y) vs tracking error (x); dotted: equal J")
     panel.y_grid(panel.y.ticks())
     marks = ticks(0.0, 100.0 * right, most=6)
     panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)
@@ -145,7 +145,7 @@ def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, Look], g: flo
         canvas.text(panel.x_at(limit) - 4.0, panel.top + 7.0, "limit", colour="soft", align="right")
     ends = []
     for r in table.to_dict("records"):
-        look, x, y = styles[r["policy"]], panel.x_at(r["tracking_error"]), panel.y_at(r["cost"])
-        canvas.point(x, y, colour=look.colour, size=9.0 if look.bold else 6.5, face=look.face)
-        ends.append(End(r["policy"], y, look, x=x))
+        style, x, y = styles[r["policy"]], panel.x_at(r["tracking_error"]), panel.y_at(r["cost"])
+        canvas.point(x, y, colour=style.colour, size=9.0 if style.bold else 6.5, face=style.face)
+        ends.append(End(r["policy"], y, style, x=x))
     end_labels(panel, ends, panel.right + NAMES)

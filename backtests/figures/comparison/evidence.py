@@ -1,4 +1,4 @@
-"""What the same days say of each difference to the reference: a point and an interval a policy, for each metric."""
+"""Differences to the reference on the same days: a mark and an interval for each policy and metric."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,17 +8,16 @@ from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
 SHOWN = {key: METRICS[key].difference for key in ("J", "growth", "sharpe")}
-APART = "cannot be told apart"
 GAP = 26.0  # px between panels
 
 
-def differences(evidence: Evidence, styles: Mapping[str, Look]) -> Picture:
-    """Differences to the reference with their intervals; a full point is told apart from it, an open one is not."""
+def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> Picture:
+    """Differences to the reference with their intervals; a filled marker is significant, an open one is not."""
     found = {metric: evidence.differences(metric) for metric in SHOWN}
     table = evidence.summary().reset_index()
     table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
@@ -35,11 +34,11 @@ def differences(evidence: Evidence, styles: Mapping[str, Look]) -> Picture:
 def _caption(found: Mapping[str, Difference], reference: str) -> str:
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     if not any(words.values()):
-        return f"In J, none of {len(found)} can be told apart from {reference}: every point is open."
-    said = [f"{listed(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in words.items() if names]
+        return f"Loss J: none of {len(found)} differs significantly from {reference}. Open marker: not significant."
+    said = [f"{listed(names)} significantly {word}" for word, names in words.items() if names]
     rest = len(found) - sum(map(len, words.values()))
-    tail = f"; {rest} of {len(found)} {APART} from {reference}" if rest else ""
-    return f"In J, {'; '.join(said)}{tail}. A full point is told apart, an open one is not."
+    tail = f"; {rest} of {len(found)} not significantly different from {reference}" if rest else ""
+    return f"Loss J: {'; '.join(said)}{tail}. Filled marker: significant; open: not."
 
 
 def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: float) -> str:
@@ -47,14 +46,19 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
     for metric, by_policy in found.items():
         shown = SHOWN[metric]
         rows = [
-            f"{name} {shown.text(d.value, signed=True)} ({shown.text(d.lower)} to {shown.text(d.upper)}), {d.verdict}"
+            f"{name} {shown.text(d.value, signed=True)} ({shown.text(d.lower)} to {shown.text(d.upper)}), {_verdict(d)}"
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
-    return f"Less {reference}, with {level:.0%} intervals. {'. '.join(each)}."
+    return f"Difference vs {reference}, with {level:.0%} intervals. {'. '.join(each)}."
 
 
-def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, Look]) -> Canvas:
+def _verdict(d: Difference) -> str:
+    """The verdict in a picture, where there is room for two words."""
+    return d.verdict if d.verdict in ("better", "worse") else "not significant"
+
+
+def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
     """Panels beside one another where there is room, else below."""
     names, count = list(found["J"]), len(found)
     pitch = TITLE + ROW * len(names) + NUMBERS
@@ -77,7 +81,7 @@ def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapp
     return canvas
 
 
-def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Look]) -> list[Row]:
+def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
     """A row a policy; of one too far away for the scale the words stand at its edge."""
     shown = SHOWN[metric]
     gone = far([shown.factor * max(abs(d.lower), abs(d.upper)) for d in found.values()])
@@ -85,7 +89,7 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Loo
     for (name, d), out in zip(found.items(), gone, strict=True):
         lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
         digits = shown.digits if abs(estimate) < 100.0 else 0
-        words = f"{number(estimate, digits, signed=True)}, {d.verdict}" if out else ""
-        look = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
-        rows.append(Row(name, estimate, lower, upper, look, filled=d.verdict != APART, beyond=words))
+        words = f"{number(estimate, digits, signed=True)}, {_verdict(d)}" if out else ""
+        style = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
+        rows.append(Row(name, estimate, lower, upper, style, filled=d.verdict in ("better", "worse"), beyond=words))
     return rows

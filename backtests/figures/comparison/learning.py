@@ -1,4 +1,4 @@
-"""How fitted policies came to be: seeds of a learned one as a distribution and as they learned, all that was tuned."""
+"""Pictures of fitted policies: the seeds of a learned one, their training curves, and all thresholds tried."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from backtests.figures.charts.panel import Axis, one_panel
 from backtests.figures.layout import FAR
 from backtests.figures.picture import HALF, Format, Picture, picture
 from backtests.figures.policy.learning import steps_grid
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.wording import counted, even, median_words, number
 from research.learning import Training
@@ -26,7 +26,7 @@ def seeds_picture(
     table: pd.DataFrame,
     training: Training,
     marks: Mapping[str, float],
-    styles: Mapping[str, Look],
+    styles: Mapping[str, LineStyle],
 ) -> Picture:
     """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
 
@@ -34,7 +34,7 @@ def seeds_picture(
     that they must be held against.
     """
     data = table[["seed", "J_training", "J", "stands"]].reset_index(drop=True)
-    closed = f"On training worlds the closed form, where learning starts, has {number(training.closed_form)}."
+    closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
     return picture(
         key,
         f"{name}: {counted(len(table), 'seed')}",
@@ -48,11 +48,11 @@ def seeds_picture(
 
 def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
     stands = data[data["stands"]].iloc[0]
-    said = [f"Seed {stands['seed']} stands for {name}, with {number(stands['J'])} bp a year out of sample."]
+    said = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['J'])} bp a year."]
     if len(data) > 1:
         said = [
-            f"Out of sample the seeds' J lie between {number(data['J'].min())} and {number(data['J'].max())} bp a year."
-            f" Seed {stands['seed']}, with {median_words(len(data))} on training worlds, stands for {name}: "
+            f"Out-of-sample loss J of the seeds: {number(data['J'].min())} to {number(data['J'].max())} bp a year. "
+            f"Seed {stands['seed']}, with {median_words(len(data))} on simulated training paths, represents {name}: "
             f"{number(stands['J'])}."
         ]
     for other, level in marks.items():
@@ -62,28 +62,33 @@ def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) ->
 
 def _seeds_alt(data: pd.DataFrame) -> str:
     each = [
-        f"seed {r['seed']}{' (stands for them)' if r['stands'] else ''}: {number(r['J_training'])} on training worlds, "
+        f"seed {r['seed']}{' (selected)' if r['stands'] else ''}: {number(r['J_training'])} on training paths, "
         f"{number(r['J'])} out of sample"
         for r in data.to_dict("records")
     ]
-    return f"J, bp a year. {'; '.join(each)}."
+    return f"Loss J, bp a year. {'; '.join(each)}."
 
 
 def _draw_seeds(
-    f: Format, key: str, data: pd.DataFrame, marks: Mapping[str, float], styles: Mapping[str, Look], look: Look
+    f: Format,
+    key: str,
+    data: pd.DataFrame,
+    marks: Mapping[str, float],
+    styles: Mapping[str, LineStyle],
+    style: LineStyle,
 ) -> Canvas:
     near = {other: level for other, level in marks.items() if _within(level, data["J"])}
     across = Axis.over(data["J_training"].tolist(), margin=0.15)
     panel = one_panel(f, key, HIGH, across, Axis.over([*data["J"], *near.values()], margin=0.12))
-    panel.title("J out of sample", "bp a year, over J on training worlds")
+    panel.title("Loss J out of sample", "bp a year (y) vs loss on training paths (x)")
     panel.y_grid(panel.y.ticks())
     panel.x_grid(across.ticks(4), lines=False)
     ends = []
     for r in data.to_dict("records"):
         x, y, stands = panel.x_at(r["J_training"]), panel.y_at(r["J"]), bool(r["stands"])
         size = 9.0 if stands else 6.5
-        panel.canvas.point(x, y, colour=look.colour, size=size, face="" if stands else "paper")
-        ends.append(End(f"seed {r['seed']}", y, replace(look, bold=bool(stands)), number(r["J"]), x))
+        panel.canvas.point(x, y, colour=style.colour, size=size, face="" if stands else "paper")
+        ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["J"]), x))
     for other, level in marks.items():
         y, own = panel.y_at(level), styles[other]
         if other in near:
@@ -102,7 +107,7 @@ def _within(level: float, values: pd.Series) -> bool:
 # -- learning --------------------------------------------------------------------------------------------------------
 
 
-def learning_picture(name: str, key: str, training: Training, look: Look) -> Picture | None:
+def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
     """J along the training of each seed, by their cards; None where they have no curve. key : name of its file."""
     rows = [
         {"seed": seed, "steps": point["steps"], "J": point["J"], "stands": seed == training.chosen}
@@ -114,28 +119,28 @@ def learning_picture(name: str, key: str, training: Training, look: Look) -> Pic
     data = pd.DataFrame(rows)
     first, last = (data.groupby("seed")["J"].agg(end) for end in ("first", "last"))
     caption = (
-        f"From where it starts to {data['steps'].max():,} steps, J falls from "
-        f"{number(first.mean())} to {number(last.mean())} bp a year in the mean of {counted(len(first), 'seed')}."
+        f"Over {data['steps'].max():,} steps the loss J falls from {number(first.mean())} to {number(last.mean())} bp "
+        f"a year (mean of {counted(len(first), 'seed')})."
         if last.mean() < first.mean()
-        else f"After {data['steps'].max():,} steps J is no lower than where it starts: "
-        f"{number(last.mean())} against {number(first.mean())} bp a year in the mean of {counted(len(first), 'seed')}."
+        else f"After {data['steps'].max():,} steps the loss J is no lower than at the start: {number(last.mean())} "
+        f"against {number(first.mean())} bp a year (mean of {counted(len(first), 'seed')})."
     )
     each = [f"seed {seed} from {number(a)} to {number(b)}" for seed, a, b in zip(first.index, first, last, strict=True)]
     return picture(
         key,
-        f"{name}: learning",
+        f"{name}: training",
         caption,
-        f"J in worlds of training days that no seed learns on, over the steps learned. {'; '.join(each)}.",
+        f"Loss J on simulated paths that no seed is trained on, by training step. {'; '.join(each)}.",
         data,
-        lambda f: _draw_curves(f, key, data, look),
+        lambda f: _draw_curves(f, key, data, style),
         HALF,
     )
 
 
-def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
+def _draw_curves(f: Format, key: str, data: pd.DataFrame, style: LineStyle) -> Canvas:
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
     panel = one_panel(f, key, HIGH, across, Axis.over(data["J"].tolist()))
-    panel.title("J in training worlds", "bp a year, over thousand steps")
+    panel.title("Loss J on validation paths", "bp a year; x: thousand steps")
     panel.y_grid(panel.y.ticks())
     steps_grid(panel, 1e3)
     shown = [
@@ -143,7 +148,7 @@ def _draw_curves(f: Format, key: str, data: pd.DataFrame, look: Look) -> Canvas:
             f"seed {seed}",
             rows["steps"].to_numpy(),
             rows["J"].to_numpy(),
-            Look(look.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
+            LineStyle(style.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
             number(rows["J"].iloc[-1]),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"])
@@ -164,19 +169,19 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
     best = data[data["chosen"]].iloc[0]
     band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
     caption = (
-        f"Of {len(data)} thresholds tried on the days from {card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d}, a "
-        f"band of {band} points, traded to {aim}, had the lowest J there: {number(best['J'])} bp a year. The others "
-        f"lie up to {number(data['J'].max() - best['J'])} above it."
+        f"{len(data)} thresholds were tried on the days from {card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d}. Lowest "
+        f"loss J: a band of {band} pp, traded to {aim}, {number(best['J'])} bp a year (ringed). The others are up to "
+        f"{number(data['J'].max() - best['J'])} bp higher."
     )
     each = [
-        f"band {number(100 * r['band'])} points to {_aim(r['destination'], r['band'])}: {number(r['J'])}"
+        f"band {number(100 * r['band'])} pp to {_aim(r['destination'], r['band'])}: {number(r['J'])}"
         for r in data.to_dict("records")
     ]
     return picture(
         key,
         f"{name}: {counted(len(data), 'threshold')} tried",
         caption,
-        f"J on the training days, bp a year. {'; '.join(each)}.",
+        f"Loss J on the training days, bp a year. {'; '.join(each)}.",
         data,
         lambda f: _draw_tuning(f, key, data),
         HALF,
@@ -190,7 +195,7 @@ def _share(destination: float, band: float) -> float:
 
 def _aim(destination: float, band: float) -> str:
     share = _share(destination, band)
-    return {0.0: "target", 1.0: "the edge"}.get(share, f"within {number(100 * destination)} points")
+    return {0.0: "target", 1.0: "the edge"}.get(share, f"within {number(100 * destination)} pp")
 
 
 def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
@@ -198,16 +203,16 @@ def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
     kind = "log" if (data["J"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
     across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["J"].tolist(), kind=kind)
     panel = one_panel(f, key, HIGH, across, up)
-    panel.title("J on the training days", "bp a year, over the band in points")
+    panel.title("Loss J on the training days", "bp a year; x: band, pp")
     panel.y_grid(up.ticks(), even(up.ticks()))
     panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
     shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
     shown = []
     for k, share in enumerate(sorted(set(shares))):
         rows = data[(shares == share).to_numpy()].sort_values("band")
-        words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"within {share:g} of it")
-        look, band = Look(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
-        shown.append(Curve(words, band, rows["J"].to_numpy(), look, points=3.5))
+        words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
+        style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
+        shown.append(Curve(words, band, rows["J"].to_numpy(), style, points=3.5))
     curves(panel, shown, f.width)
     best = data[data["chosen"]].iloc[0]
     at = panel.x_at(max(100.0 * best["band"], low))

@@ -11,7 +11,7 @@ from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, Array, far, thinned
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
+from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.wording import NARROW_SPACE, even, listed, number, percent
 from research.risk import drawdown
@@ -37,13 +37,13 @@ class Paths:
     turnover_a_year: float
 
 
-def timeline(
-    played: Mapping[str, Backtest], styles: Mapping[str, Look], reference: str, periods_per_year: float
+def timeline_picture(
+    played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference."""
     base = played[reference].growth_path
     paths = {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
-    flowed = " Growth is time-weighted: money that came or went is no part of it."
+    flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
     dates = played[reference].dates
     return picture(
         "growth",
@@ -86,7 +86,7 @@ def _table(paths: Mapping[str, Paths], dates: pd.DatetimeIndex, compared: bool) 
 def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     base = paths[reference]
     turnover, paid = percent(base.turnover_a_year), number(base.cost[-1], 1)
-    trading = f"{reference} traded {turnover} a year one-way and paid {paid} bp in all."
+    trading = f"{reference}: turnover {turnover} a year (one-way), total cost {paid} bp."
     others = {name: p for name, p in paths.items() if name != reference}
     if not others:
         return trading
@@ -96,22 +96,21 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     digits = _digits(near.values())
     count = f"All {len(near)}" if len(near) == len(others) else f"{len(near)} of {len(others)}"
     said = [
-        f"{count} end between {_beside(near[low], digits)} {reference}'s wealth ({low}) and "
-        f"{_beside(near[high], digits)} it ({high})"
-        f"{'' if max(map(abs, near.values())) > CLOSE else ', too near to be told apart in the first panel'}."
+        f"{count} end between {_beside(near[low], digits)} ({low}) and {_beside(near[high], digits)} ({high}) "
+        f"{reference}'s final wealth{'' if max(map(abs, near.values())) > CLOSE else '; see the second panel'}."
     ]
     if len(near) == 1:
-        said = [f"{low} ends {_beside(near[low], digits)} {reference}'s wealth."]
+        said = [f"{low} ends {_beside(near[low], digits)} {reference}'s final wealth."]
     gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
     if gone:
-        said.append(f"Off the scale of the second: {listed(gone)}.")
+        said.append(f"Off the scale of the second panel: {listed(gone)}.")
     said.append(trading)
     traded = {name: p for name, p in others.items() if 0.0 < p.turnover_a_year < base.turnover_a_year}
     if traded:
         least = min(traded, key=lambda name: traded[name].turnover_a_year)
         said.append(
-            f"Of those that trade, {least} traded least: {percent(traded[least].turnover_a_year)} a year and "
-            f"{number(traded[least].cost[-1], 1)} bp."
+            f"Lowest turnover of the policies that trade: {least}, {percent(traded[least].turnover_a_year)} a year, "
+            f"total cost {number(traded[least].cost[-1], 1)} bp."
         )
     return " ".join(said)
 
@@ -128,8 +127,8 @@ def _digits(relative: Iterable[float]) -> int:
 
 def _alt(paths: Mapping[str, Paths], reference: str, dates: pd.DatetimeIndex) -> str:
     each = [
-        f"{name}: grew to {number(p.growth[-1])}, deepest drawdown {percent(p.drawdown.min())}, turnover "
-        f"{percent(p.turnover_a_year)} a year, cost {number(p.cost[-1], 1)} bp in all"
+        f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}, turnover "
+        f"{percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
         for name, p in paths.items()
     ]
     return f"Daily from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, starting at 1. {'; '.join(each)}."
@@ -158,7 +157,7 @@ class Series:
 
 
 def _draw(
-    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, Look], reference: str, dates: pd.DatetimeIndex
+    f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str, dates: pd.DatetimeIndex
 ) -> Canvas:
     shown = _series(f, paths, reference)
     rows = LABEL_GAP * len(paths) + 4.0
@@ -180,7 +179,7 @@ def _draw(
     return canvas
 
 
-def _curves(series: Series, styles: Mapping[str, Look], days: Array, buckets: int) -> list[Curve]:
+def _curves(series: Series, styles: Mapping[str, LineStyle], days: Array, buckets: int) -> list[Curve]:
     found = []
     for name, values in series.curves.items():
         rows = thinned(values, buckets)
@@ -194,11 +193,11 @@ def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Serie
     grown = {name: p.growth for name, p in paths.items()}
     fallen = {name: 100.0 * p.drawdown for name, p in paths.items()}
     paid = {name: p.cost for name, p in paths.items()}
-    deepest = "; named: the deepest" if f.is_wide else ""
+    deepest = "; label: maximum drawdown" if f.is_wide else ""
     return [
         Series(
             "Growth of 1",
-            "net of costs, log scale",
+            "net of costs (log scale)",
             grown,
             {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
             Axis.over(_ends(grown), kind="log"),
@@ -236,23 +235,29 @@ def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
         arrow = f"{NARROW_SPACE}{'↑' if last > 0.0 else '↓'}" if gone[name] else ""
         figures[name] = percent(last, 0 if gone[name] else digits, signed=True) + arrow
     hidden = frozenset(name for name in paths if gone[name])
-    return Series(f"Relative to {reference}", "% of its wealth", values, figures, Axis.over(_ends(near)), hidden)
+    return Series(f"Wealth relative to {reference}", "%", values, figures, Axis.over(_ends(near)), hidden)
 
 
-def _turnover(f: Format, panel: Panel, paths: Mapping[str, Paths], styles: Mapping[str, Look], days: Array) -> None:
+def _turnover(
+    f: Format, panel: Panel, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], days: Array
+) -> None:
     """A row a policy: a stroke for each day on which it traded, as high as the square root of its turnover."""
     canvas, right = panel.canvas, panel.right
-    unit = "one-way; a stroke a trading day, by square root; named: a year" if f.is_wide else "a stroke a trading day"
+    unit = (
+        "one-way; one bar per trading day (square-root scale); label: annual turnover"
+        if f.is_wide
+        else "one bar per trading day"
+    )
     panel.title("Turnover", unit)
     highest = max(p.turnover.max() for p in paths.values()) or 1.0
     for row, (name, p) in enumerate(paths.items()):
-        look, foot = styles[name], panel.top + (row + 1) * LABEL_GAP
+        style, foot = styles[name], panel.top + (row + 1) * LABEL_GAP
         traded = np.flatnonzero(p.turnover > 0.0)
         strokes = np.maximum(np.sqrt(p.turnover[traded] / highest) * (LABEL_GAP - 2.0), 1.5)
         canvas.line([panel.left, right], [foot, foot], colour="rule", width=0.5, behind=True)
-        canvas.strokes(panel.across(days[traded]), foot, foot - strokes, colour=look.colour)
+        canvas.strokes(panel.across(days[traded]), foot, foot - strokes, colour=style.colour)
         y, figure = foot - LABEL_GAP / 2.0, percent(p.turnover_a_year)
         room = f.width - right - LEAD - (LETTER * SMALL * len(figure) + 4.0) * f.is_wide
-        canvas.text(right + LEAD, y, fitted_name(name, room), bold=look.bold)
+        canvas.text(right + LEAD, y, fitted_name(name, room), bold=style.bold)
         if f.is_wide:
-            canvas.text(f.width, y, figure, align="right", colour="ink" if look.bold else "soft", bold=look.bold)
+            canvas.text(f.width, y, figure, align="right", colour="ink" if style.bold else "soft", bold=style.bold)

@@ -9,9 +9,9 @@ from backtests.engine.result import Backtest
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NUMBERS, TITLE, limits, thinned
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look, fitted_name
+from backtests.figures.styles import LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
-from backtests.wording import counted, listed, number
+from backtests.wording import listed, number
 from research.arrays import Array
 from research.rules.protocol import compiled_rule
 
@@ -45,16 +45,23 @@ class Line:
         return bool(np.ptp(self.target) < 1.0)
 
 
-def weights(played: Backtest, look: Look, lower: Array | None = None, upper: Array | None = None) -> Picture:
-    """Small multiples of one policy. lower, upper : (n,) range of each line, fraction of NAV."""
+def weights_picture(
+    played: Backtest, style: LineStyle, lower: Array | None = None, upper: Array | None = None
+) -> Picture:
+    """A small panel for each asset of one policy.
+
+    played : the policy's backtest.
+    style : of its line.
+    lower, upper : (n,) range of each asset, fraction of NAV; None where the portfolio has none.
+    """
     lines = _lines(played, lower, upper)
     return picture(
         "weights",
-        f"Weights and drift under {played.name}",
+        f"Weights and drift: {played.name}",
         _caption(lines, played),
         _alt(lines),
         _table(lines, played.dates),
-        lambda f: _draw(f, lines, look, played.dates),
+        lambda f: _draw(f, lines, style, played.dates),
     )
 
 
@@ -123,16 +130,14 @@ def _caption(lines: list[Line], played: Backtest) -> str:
     widest = lines[int(np.argmax(gaps))]
     row = int(np.nanargmax(np.abs(widest.before - widest.target)))
     side = "over" if widest.before[row] > widest.target[row] else "under"
-    strayed = (
-        f"{widest.name} strayed furthest: {number(max(gaps))} points {side} target on {played.dates[row]:%Y-%m-%d}."
-    )
+    strayed = f"Largest deviation: {widest.name}, {number(max(gaps))} pp {side} target on {played.dates[row]:%Y-%m-%d}."
     most = max(lines, key=lambda line: len(line.bought) + len(line.sold))
     trades = len(most.bought) + len(most.sold)
-    traded = f"{most.name} was traded most, {counted(trades, 'time')}." if trades else "Nothing was traded."
+    traded = f"Most trades: {most.name}, {trades}." if trades else "No trades."
     outside = [line.name for line in lines if _outside(line)]
-    left = f"{listed(outside)} left {'its' if len(outside) == 1 else 'their'} range." if outside else ""
+    left = f"{listed(outside)} left {'its' if len(outside) == 1 else 'their'} permitted range." if outside else ""
     if not outside and lines[0].ranged:
-        left = "No line left its range."
+        left = "No holding left its permitted range."
     return " ".join(filter(None, [strayed, traded, left]))
 
 
@@ -144,17 +149,17 @@ def _outside(line: Line) -> bool:
 def _alt(lines: list[Line]) -> str:
     each = []
     for x in lines:
-        held = f"between {number(x.weight.min(), 1)} and {number(x.weight.max(), 1)} points"
+        held = f"between {number(x.weight.min(), 1)} and {number(x.weight.max(), 1)} %"
         each.append(
             f"{x.name} {held}, target {number(x.target[-1], 1)}, bought {len(x.bought)} and sold {len(x.sold)} times"
         )
-    return f"Weight of each line through the test: {'; '.join(each)}."
+    return f"Weight of each holding through the test: {'; '.join(each)}."
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> Canvas:
+def _draw(f: Format, lines: list[Line], style: LineStyle, dates: pd.DatetimeIndex) -> Canvas:
     columns = min(4 if f.is_wide else 2, len(lines))
     rows = -(-len(lines) // columns)
     pitch, left, gap = TITLE + HIGH + BELOW, 30.0, 12.0
@@ -172,8 +177,8 @@ def _draw(f: Format, lines: list[Line], look: Look, dates: pd.DatetimeIndex) -> 
             panel.band(*line.ranged, "wash")
         panel.y_grid(_marks(line, up))
         panel.years(dates, beyond=BELOW / 2.0 + STROKE, words=place + columns >= len(lines))
-        _curves(panel, days, line, look)
-        _trades(panel, days, line, look)
+        _curves(panel, days, line, style)
+        _trades(panel, days, line, style)
     return canvas
 
 
@@ -194,7 +199,7 @@ def _marks(line: Line, up: Axis) -> list[float]:
     return [target, *(end for end in ends if abs(end - target) > least)]
 
 
-def _curves(panel: Panel, days: Array, line: Line, look: Look) -> None:
+def _curves(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
     """The target and the band, and the weight, upright where it was traded."""
     panel.curve(*_steps(days, line.target), "soft", 0.9)
     if not np.isnan(line.lower).any():
@@ -205,7 +210,7 @@ def _curves(panel: Panel, days: Array, line: Line, look: Look) -> None:
     x = np.concatenate([days[kept], days[jumps], days[jumps]])
     y = np.concatenate([line.weight[kept], line.before[jumps], line.weight[jumps]])
     order = np.lexsort((np.concatenate([np.ones(len(kept)), np.zeros(len(jumps)), np.ones(len(jumps))]), x))
-    panel.curve(x[order], y[order], look.colour, 1.2)
+    panel.curve(x[order], y[order], style.colour, 1.2)
 
 
 def _steps(days: Array, level: Array) -> tuple[Array, Array]:
@@ -215,9 +220,9 @@ def _steps(days: Array, level: Array) -> tuple[Array, Array]:
     return days[rows], level[rows]
 
 
-def _trades(panel: Panel, days: Array, line: Line, look: Look) -> None:
+def _trades(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
     """Strokes below the panel: a purchase up from a line, a sale down."""
     base = panel.bottom + BELOW / 2.0
     panel.canvas.line([panel.left, panel.right], [base, base], colour="rule", width=0.7)
     for rows, height in ((line.bought, -STROKE), (line.sold, STROKE)):
-        panel.canvas.strokes(panel.across(days[rows]), base, base + height, colour=look.colour)
+        panel.canvas.strokes(panel.across(days[rows]), base, base + height, colour=style.colour)

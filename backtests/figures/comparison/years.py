@@ -11,7 +11,7 @@ from backtests.figures.charts.curves import End, end_labels
 from backtests.figures.charts.panel import THIN, Axis, Panel
 from backtests.figures.layout import NUMBERS, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, Look
+from backtests.figures.styles import LABEL_GAP, LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import number, percent
 from research.risk import calendar_years
@@ -27,7 +27,7 @@ def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
     return pd.DataFrame({name: values for name, (_, values) in found.items()}, index=pd.Index(years, name="year"))
 
 
-def calendar(table: pd.DataFrame, styles: Mapping[str, Look], reference: str) -> Picture:
+def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Picture:
     """Columns for the reference, and points for the others' differences to it. table : as `year_table` gives it."""
     return picture(
         "years",
@@ -57,8 +57,8 @@ def _caption(table: pd.DataFrame, reference: str) -> str:
     most = float(near.to_numpy()[row, column])
     side = "above" if most > 0.0 else "below"
     return (
-        f"{said} The widest gap of a policy near to it: {near.columns[column]}, {number(100.0 * abs(most))} points "
-        f"{side} it in {near.index[row]}."
+        f"{said} Largest difference within the scale: {near.columns[column]}, {number(100.0 * abs(most))} pp {side} it "
+        f"in {near.index[row]}."
     )
 
 
@@ -67,7 +67,7 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Net return of each calendar year. {'; '.join(each)}."
 
 
-def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], reference: str) -> Canvas:
+def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Canvas:
     others, count = table.shape[1] - 1, len(table)
     lower = max(HIGH + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
     canvas = Canvas(f.width, TITLE + HIGH + (TITLE + lower if others else 0.0) + NUMBERS, f"years-{f.css}")
@@ -81,7 +81,7 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, Look], reference:
         gone = far(gaps.abs().max())
         up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
         panel = Panel(canvas, f.left, TITLE + HIGH + TITLE, f.plot, lower, across, up)
-        panel.title(f"Less {reference}", "points; an arrow: off the scale" if gone.any() else "points")
+        panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
         _points(f, panel, gaps, styles)
     slot = f.plot / count
     short = slot < 34.0
@@ -103,7 +103,7 @@ def _columns(panel: Panel, values: np.ndarray) -> None:
     panel.y_line(0.0, "ink", 0.8)
 
 
-def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Look]) -> None:
+def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A point a policy and year, in points of return; one that is too far for the scale is an arrow at its edge."""
     canvas = panel.canvas
     panel.y_grid(panel.y.ticks())
@@ -111,11 +111,11 @@ def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Lo
     for k in range(1, len(gaps)):
         panel.x_line(k - 0.5, "rule", THIN, behind=True)
     for column, name in enumerate(gaps):
-        look, aside = styles[str(name)], 0.82 * ((column + 0.5) / gaps.shape[1] - 0.5)
-        size = (6.0 if look.bold else 4.6) * (1.0 if f.is_wide else 0.8)
+        style, aside = styles[str(name)], 0.82 * ((column + 0.5) / gaps.shape[1] - 0.5)
+        size = (6.0 if style.bold else 4.6) * (1.0 if f.is_wide else 0.8)
         for k, value in enumerate(gaps[name]):
             mark, inward = ("^", 4.0) if value > panel.y.high else ("v", -4.0) if value < panel.y.low else ("o", 0.0)
             y = panel.y_at(value) + inward
-            canvas.point(panel.x_at(k + aside), y, colour=look.colour, size=size, face=look.face, mark=mark, ring=1.0)
+            canvas.point(panel.x_at(k + aside), y, colour=style.colour, size=size, face=style.face, mark=mark, ring=1.0)
     ends = [End(str(name), panel.y_at(float(v.iloc[-1])), styles[str(name)]) for name, v in gaps.items()]
     end_labels(panel, ends, f.width)

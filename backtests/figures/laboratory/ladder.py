@@ -6,7 +6,7 @@ from backtests.figures.charts.interval_rows import Row, heights, interval_rows, 
 from backtests.figures.charts.panel import THIN, Axis
 from backtests.figures.layout import AXIS
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
@@ -22,26 +22,26 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
     over = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}
     near = [rule for rule, value in over.items() if value < 10.0]
     caption = (
-        f"{f'Within a tenth of the best: {listed(near)}. ' if near else ''}Strokes are 95 % bounds of the paired "
-        "difference, where they are wider than the mark. Filled: a setting that was tuned; open: none was."
+        f"{f'Within 10 % of the optimum: {listed(near)}. ' if near else ''}Error bars: 95 % interval of the paired "
+        "difference. Filled marker: tuned setting; open: no tuning."
     )
     alt = "; ".join(f"{rule} {number(value, 1)} %" for rule, value in over.items())
-    return picture(name, "Above the best", caption, alt, rows.reset_index(), lambda f: _draw(f, rows, name))
+    return picture(name, "Loss above the optimum", caption, alt, rows.reset_index(), lambda f: _draw(f, rows, name))
 
 
 def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     relative = 100.0 * table["relative"]
     low, most = max(0.6 * float(relative.min()), LEAST), 1.25 * max(float(relative.max()), 1.0)
     panel = rows_panel(f, name, len(table), Axis(low, most, "log"), below=AXIS)
-    panel.title("J above the best", "%, log scale")
+    panel.title("J above optimum", "% (log scale)")
     panel.x_grid(panel.x.ticks())
-    panel.x_title("% above the best")
+    panel.x_title("% above the optimum")
     rows = []
     for rule, r in table.iterrows():
         over, lower, upper = (max(100.0 * float(r[c]), low) for c in ("relative", "relative_lower", "relative_upper"))
         figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
         tuned = str(rule).startswith("tuned ")
-        rows.append(Row(str(rule), over, lower, upper, Look("wine", width=2.0), filled=tuned, figure=figure))
+        rows.append(Row(str(rule), over, lower, upper, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
     for row, y in zip(rows, heights(panel, len(rows)), strict=True):
         panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
     interval_rows(panel, rows)

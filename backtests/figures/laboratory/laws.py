@@ -11,7 +11,7 @@ from backtests.wording import number
 
 HIGH, GAP = 240.0, 60.0  # px: of a panel, and between two
 PANELS = (
-    ("half_width", "closed_width", "Half-width", "points of NAV", 100.0, "⅓"),
+    ("half_width", "closed_width", "Half-width", "% of NAV", 100.0, "⅓"),
     ("loss", "closed_loss", "Loss", "bp a year", 1.0, "⅔"),
 )
 
@@ -22,17 +22,17 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "la
     table : as `backtests.laboratory.study.scaling_laws` gives it.  width, loss : exponents.
     """
     caption = (
-        f"Dots: dynamic programming; thin line: the closed form, with nothing fitted; broad line: the fitted power of "
-        f"cost. Exponents: half-width {number(width, 3)} (theory ⅓), loss {number(loss, 3)} (theory ⅔). Ten times the "
-        f"cost makes the band {number(10.0**width, 1)} and the least loss {number(10.0**loss, 1)} times as large."
+        f"Dots: dynamic programming; thin line: closed form, nothing fitted; broad line: fitted power law. Exponents: "
+        f"half-width {number(width, 3)} (theory ⅓), loss {number(loss, 3)} (theory ⅔). At ten times the cost the band "
+        f"is {number(10.0**width, 1)} times and the lowest loss {number(10.0**loss, 1)} times as large."
     )
     rows = table.to_dict("records")
     alt = "; ".join(
-        f"at {1e4 * r['cost']:g} bp {number(100 * r['half_width'])} points and {number(r['loss'])} bp a year"
+        f"at {1e4 * r['cost']:g} bp {number(100 * r['half_width'])} % of NAV and {number(r['loss'])} bp a year"
         for r in rows
     )
     return picture(
-        name, "Two laws", caption, f"One line beside cash, half-width and loss: {alt}.", table,
+        name, "Power laws of cost", caption, f"One asset beside cash, half-width and loss: {alt}.", table,
         lambda f: _draw(f, table, {"half_width": width, "loss": loss}, name),
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def _panel(
     across = Axis(cost.min() / 1.25, cost.max() * 1.25, "log")
     up = Axis(values.min() / 1.3, values.max() * 1.3, "log")
     found = Panel(canvas, left, top, width, HIGH, across, up)
-    found.title(label, f"{unit}, over cost")
+    found.title(label, f"{unit}; log scales")
     found.x_grid(across.ticks())
     found.y_grid(up.ticks())
     found.x_title("cost a side, bp")

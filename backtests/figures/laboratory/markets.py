@@ -23,16 +23,16 @@ def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
         least, low, high = float(rows["J"].min()), float(gaps.min()), float(gaps.max())
         each.append(f"{market}: {number(least)}, others {number(low)} to {number(high)} above")
     caption = (
-        "Each mark is a rule, each row a market, by its cost a side; right of the heavy line a rule loses more than a "
-        f"basis point a year against the best. The best, bp a year, and the others: {'; '.join(each)}. With ten lines "
-        "no optimum is known, and the best rule played, which has no mark there, stands in for it."
+        "Each marker is a rule; each row is a market with its cost a side. Right of the heavy line a rule's loss is "
+        f"more than 1 bp a year above the best. Lowest loss and the others, bp a year: {'; '.join(each)}. With ten "
+        "assets no optimum is known: the reference is the best rule, which has no marker there."
     )
     alt = "; ".join(
         f"{r['market']}, {r['policy']}: {number(r['gap'])}"
         for r in table.to_dict("records") if r["verdict"] != "reference"
     )  # fmt: skip
     return picture(
-        name, "Where it matters", caption, f"bp a year above the best. {alt}.", table,
+        name, "Where the choice of rule matters", caption, f"bp a year above the best. {alt}.", table,
         lambda f: _draw(f, table[table["verdict"] != "reference"], name),
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def _draw(f: Format, table: pd.DataFrame, name: str) -> Canvas:
     label = 0.0 if f.is_wide else 18.0  # a market's name above its row, where there is no room beside it
     top, high = TITLE + legend + 6.0, (row + label) * len(markets)
     canvas = Canvas(f.width, top + high + AXIS, f"{name}-{f.css}")
-    heading(canvas, 6.0, 14.0, "Loss against the best", "bp a year, log scale")
+    heading(canvas, 6.0, 14.0, "Loss above the best rule", "bp a year (log scale)")
     for k, rule in enumerate(rules):
         at = 6.0 + (k % columns) * (f.width - 6.0) / columns
         y = TITLE + KEY_ROW * (k // columns + 0.3)

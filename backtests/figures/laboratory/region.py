@@ -1,4 +1,4 @@
-"""The no-trade region of two lines, and a path that is kept in it."""
+"""The optimal no-trade region of two assets, and a path that a policy keeps in it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,19 +30,19 @@ def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], n
     both = int((_by_line(sample) > MOVED).all(axis=1).sum())
     inner = (POINTS * float(sample[f"{which}_after"].abs().max()) for which in ("first", "second"))
     caption = (
-        f"Shaded: where holding is best; cross: the target. A path of {len(sample) / 52:.0f} years drifts through it "
-        f"week by week; past its edge it is traded to the nearest point that pays, {trades} times here, both lines in "
-        f"{both} of them. It never went back to the target, and was at most {number(next(inner), 1)} and "
-        f"{number(next(inner), 1)} points away after a close. Gaps of one sign add up in risk, so that the region is "
-        "narrow along that diagonal; along the other, one line makes up for the other."
+        f"Shaded: no-trade region; cross: target. The weights drift for {len(sample) / 52:.0f} years, week by week. "
+        f"Outside the region they are traded to its edge, {trades} times here, both assets in {both} of these trades. "
+        f"No trade goes back to the target; after trading the gaps are at most {number(next(inner), 1)} and "
+        f"{number(next(inner), 1)} pp. Gaps of the same sign add risk, so the region is narrow along that diagonal; "
+        "gaps of opposite sign offset each other."
     )
     corner = [
         f"{line} {number(POINTS * float(np.ptp(axis)) / 2.0, 1)}"
         for line, axis in zip(lines, _held(region), strict=True)
     ]
-    alt = f"Half the width and half the height of the region, points: {', '.join(corner)}. {trades} trades are drawn."
+    alt = f"Half the width and half the height of the region, pp: {', '.join(corner)}. {trades} trades are shown."
     return picture(
-        name, "The region in which nothing is traded", caption, alt, sample,
+        name, "The no-trade region", caption, alt, sample,
         lambda f: _draw(f, region, sample, lines, name),
     )  # fmt: skip
 
@@ -115,10 +115,10 @@ def gap_panel(
     left, size = (f.left + 70.0, size) if f.is_wide else (f.left, f.width - f.left - 12.0)
     canvas = Canvas(f.width, TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2), f"{name}-{f.css}")
     panel = Panel(canvas, left, TITLE, size, size, Axis(-reach, reach), Axis(-reach, reach))
-    panel.title(f"Gap of {lines[1]}", f"points, over that of {lines[0]}")
+    panel.title(f"Gap of {lines[1]}", f"pp (y) vs gap of {lines[0]} (x)")
     panel.y_grid(panel.y.ticks(7))
     panel.x_grid(panel.x.ticks(7))
-    panel.x_title(f"gap of {lines[0]}, points")
+    panel.x_title(f"gap of {lines[0]}, pp")
     for k, (words, (colour, width)) in enumerate(key.items()):
         x, y = (
             (panel.right + 32.0, TITLE + 14.0 + KEY_ROW * k)

@@ -1,4 +1,4 @@
-"""What a policy looks at: by how much J rises when a feature is shuffled between worlds, with its error."""
+"""Permutation importance: how much the loss rises when a feature is permuted across simulated paths, with its error."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.figures.charts.interval_rows import Row, bars, interval_rows, rows_panel
 from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
@@ -25,18 +25,18 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
     data = pd.DataFrame(rows).sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
     sure = data[data["importance"] > SURE * data["importance_error"]]
     said = (
-        f"Most is lost without {listed([str(name) for name in sure['name'][:3]])}."
+        f"Most important: {listed([str(name) for name in sure['name'][:3]])}."
         if len(sure)
-        else "No feature by itself is worth more than its error."
+        else "No feature is significant by itself."
     )
-    left_out = f" Left out: {len(data) - SHOWN} of less worth." if len(data) > SHOWN else ""
+    left_out = f" Not shown: {len(data) - SHOWN} less important features." if len(data) > SHOWN else ""
     caption = (
-        f"{said} Strokes are {SURE:g} standard errors over {worlds} judged worlds, seed {seed}. Features that tell "
-        f"much the same stand in for one another, and each then seems to be worth little.{left_out}"
+        f"{said} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
+        f"replace one another, so that each appears less important than it is.{left_out}"
     )
     alt = "; ".join(f"{r['name']} {number(r['importance'], 3)}" for r in data.to_dict("records"))
     return picture(
-        "importance", "What it looks at", caption, f"Rise of J when shuffled, bp a year: {alt}.", data,
+        "importance", "Feature importance", caption, f"Increase of loss J when permuted, bp a year: {alt}.", data,
         lambda f: _draw(f, data.head(SHOWN)), HALF,
     )  # fmt: skip
 
@@ -45,11 +45,11 @@ def _draw(f: Format, data: pd.DataFrame) -> Canvas:
     worth, error = data["importance"], SURE * data["importance_error"]
     across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
     panel = rows_panel(f, "importance", len(data), across, names=FEATURES)
-    panel.title("J rises by", "bp a year, when shuffled")
+    panel.title("Rise of J", "bp a year, permuted")
     panel.x_grid(across.ticks(4), zero="soft")
     digits = 3 if across.high < 1.0 else 2
     rows = [
-        Row(name, value, value - past, value + past, Look("ink", width=1.2), figure=number(value, digits))
+        Row(name, value, value - past, value + past, LineStyle("ink", width=1.2), figure=number(value, digits))
         for name, value, past in zip(data["name"], worth, error, strict=True)
     ]
     bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])

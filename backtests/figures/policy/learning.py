@@ -1,4 +1,4 @@
-"""How J fell along the training: a line a seed, and between the best and the worst of them a band."""
+"""Training curves: the loss of each seed by training step, and the range over all seeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from backtests.figures.charts.curves import Curve, curves, end_labels, end_of
 from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.layout import ticks
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import counted, number
 
@@ -31,32 +31,37 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
     data = pd.DataFrame(rows)
     ends = data.groupby("seed")["J"].last()
     caption = (
-        f"J of {counted(len(ends), 'seed')} in worlds of training days that none learns on, and other ones than those "
-        f"that judge them in the end; at the end it lies between "
-        f"{number(ends.min(), 3)} and {number(ends.max(), 3)} bp a year. The band holds all seeds; heavy: the one "
-        f"that stands for them, {stands}."
+        f"Loss J of {counted(len(ends), 'seed')} on validation paths, on which no seed is trained and by which none is "
+        f"selected; final values {number(ends.min(), 3)} to {number(ends.max(), 3)} bp a year. Shaded: range over "
+        f"seeds; heavy line: the selected seed, {stands}."
         if len(ends) > 1
-        else "J in worlds of training days that it does not learn on, and other ones than those that judge it in the "
-        f"end; {number(ends.iloc[0], 3)} bp a year at the end."
+        else "Loss J on validation paths, on which the policy is neither trained nor judged; final value "
+        f"{number(ends.iloc[0], 3)} bp a year."
     )
     each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
-    of = ("J in training worlds", "bp a year, over thousand steps")
+    of = ("Loss J on validation paths", "bp a year; x: thousand steps")
     return picture(
-        "learning", "Learning", caption, f"bp a year. {each}.", data, lambda f: _draw(f, data, of, 1e3), HALF
+        "learning",
+        "Training curve",
+        caption,
+        f"Loss J, bp a year. {each}.",
+        data,
+        lambda f: _draw(f, data, of, 1e3),
+        HALF,
     )
 
 
 def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
-    """What the universal rebalancer lost in each of its updates, over what the closed form expects to lose there."""
+    """Loss of the universal rebalancer in each update, over the loss that the closed form expects there."""
     data = pd.DataFrame(curve).rename(columns={"updates": "steps", "loss": "J"}).assign(seed=seed, stands=True)
     last = number(data["J"].iloc[-1], 3)
     caption = (
-        "J in random markets over what the closed form expects there, means of neighbouring updates; each update meets "
-        f"markets of its own, so that the line is never still. {last} at the end."
+        "Loss J in random markets over the closed form's expected loss, averaged over neighbouring updates. Each "
+        f"update uses new markets, hence the noise. Final value {last}."
     )
-    of = ("J over what is expected", "over updates")
+    of = ("Loss J over expected loss", "x: updates")
     return picture(
-        "learning", "Learning", caption, f"It ends at {last}.", data, lambda f: _draw(f, data, of, 1.0), HALF
+        "learning", "Training curve", caption, f"Final value {last}.", data, lambda f: _draw(f, data, of, 1.0), HALF
     )
 
 
@@ -76,13 +81,13 @@ def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Ca
             f"seed {seed}",
             rows["steps"].to_numpy(),
             rows["J"].to_numpy(),
-            Look("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
+            LineStyle("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
             number(rows["J"].iloc[-1], 3),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
     ]
     curves(panel, shown)
-    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.look.bold], f.width, values=True)
+    end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)
     return panel.canvas
 
 

@@ -1,4 +1,4 @@
-"""How wide boxes are in calm and in wild markets: a heat map over drift and volatility regime."""
+"""Width of no-trade bands by drift and volatility regime: a heat map."""
 
 import numpy as np
 import pandas as pd
@@ -39,13 +39,13 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
     ]
     calm, wild = (float(np.exp(np.log(cells[k]).mean())) for k in (0, -1))
     caption = (
-        f"Half-width of a line's box over the closed form's, when that line alone has drifted: in "
-        f"the mean of a row {number(calm)} in the calmest market and {number(wild)} in the wildest. Rows are the "
-        "volatility of the last weeks over that of the long run: from the calmest twentieth of training to the wildest."
+        f"Half-width of a holding's no-trade band over the closed form's, when only that holding has drifted: on "
+        f"average {number(calm)} in the calmest market and {number(wild)} in the most volatile. Rows: volatility of "
+        "the last weeks over long-run volatility, from the 5 % to the 95 % quantile of training."
     )
     alt = "; ".join(f"volatility x{r['volatility']:g}, drift {r['drift']:g}: {number(r['width'])}" for r in rows)
     return picture(
-        "regimes", "How wide, by regime", caption, alt, pd.DataFrame(rows), lambda f: _draw(f, cells, regimes), HALF
+        "regimes", "Band width by regime", caption, alt, pd.DataFrame(rows), lambda f: _draw(f, cells, regimes), HALF
     )
 
 
@@ -69,6 +69,6 @@ def _draw(f: Format, cells: Array, regimes: Array) -> Canvas:
         hues=[["orange" if value > 1.0 else "sky" for value in row] for row in cells[::-1]],
     )
     canvas = Canvas(f.width, shown.height, f"regimes-{f.css}")
-    heading(canvas, 0.0, 14.0, "Half-width of the box", "times the closed form's")
+    heading(canvas, 0.0, 14.0, "Half-width of the band", "× the closed form's")
     heat_map(canvas, shown)
     return canvas

@@ -1,4 +1,4 @@
-"""Where a learned policy of two lines holds, over where holding is best."""
+"""The no-trade region of a learned policy of two assets, beside the optimal one."""
 
 from collections.abc import Callable, Sequence
 
@@ -34,13 +34,13 @@ def region_picture(
     mine = past <= 0.0
     common = float((mine & known).sum() / max((mine | known).sum(), 1))
     caption = (
-        f"Inside its edge nothing is traded. The two regions have {percent(common, 0)} of their joint area in common. "
-        f"{said}"
+        f"No trade inside the edge. The learned and the optimal region overlap in {percent(common, 0)} of their joint "
+        f"area. {said}"
     )
     data = pd.DataFrame({"first": first.ravel(), "second": second.ravel(), "outside": past.ravel()})
     data["optimal"] = known.ravel()
     return picture(
-        "region", "The region in which nothing is traded", caption, f"In common: {percent(common, 0)}.", data,
+        "region", "The no-trade region", caption, f"Overlap: {percent(common, 0)}.", data,
         lambda f: _draw(f, lines, half_width, around, gaps, past),
     )  # fmt: skip
 

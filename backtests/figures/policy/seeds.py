@@ -1,4 +1,4 @@
-"""J out of sample of every seed, with its interval, beside that of other policies on the same days."""
+"""Out-of-sample loss of every seed with its interval, beside that of other policies on the same days."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.figures.charts.interval_rows import Row, interval_rows, rows_panel
 from backtests.figures.charts.panel import Axis
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, median_words, number
 
@@ -26,28 +26,28 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     one, many = results["seeds"][stands], len(results["seeds"]) > 1
     beaten = [f"{sum(r['J'] < J for r in results['seeds'].values()) or 'none'} beat {name}" for name, J in others]
     caption = (
-        f"Seed {stands}, with {median_words(len(results['seeds']))} in training worlds, stands for all: "
+        f"Seed {stands}, with {median_words(len(results['seeds']))} on simulated training paths, is selected: "
         f"{number(one['J'])} bp a year [{number(one['J_lower'])}, {number(one['J_upper'])}]. "
         + (f"Of {len(results['seeds'])} seeds {listed(beaten)}. " if others else "")
-        + "Strokes are 95 % intervals of the days drawn again in blocks"
-        + ("; the seeds share the days, so that their differences are surer than the strokes." if many else ".")
+        + "Error bars: 95 % block-bootstrap intervals"
+        + ("; the seeds share the days, so differences between them are more precise than the bars." if many else ".")
     )
     alt = "; ".join(f"{r['policy']} {number(r['J'])}" for r in rows)
     return picture(
-        "seeds", "Out of sample, by seed", caption, f"J, bp a year: {alt}.", data,
+        "seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data,
         lambda f: _draw(f, data, len(results["seeds"])),
     )  # fmt: skip
 
 
 def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
     panel = rows_panel(f, "seeds", len(data), Axis.over([*data["J_lower"], *data["J_upper"]]))
-    panel.title("J out of sample", "bp a year")
+    panel.title("Loss J out of sample", "bp a year")
     panel.x_grid(panel.x.ticks())
     rows = []
     for k, r in enumerate(data.to_dict("records")):
         heavy, learned = bool(r["stands"]), k < seeds
-        look = Look("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
+        style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
         ends = (r["J"], r["J_lower"], r["J_upper"])
-        rows.append(Row(r["policy"], *ends, look, filled=heavy or not learned, figure=number(r["J"])))
+        rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["J"])))
     interval_rows(panel, rows)
     return panel.canvas

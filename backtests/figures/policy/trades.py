@@ -1,4 +1,4 @@
-"""How much is traded of a line that drifted so far: by the policy, line by line, and by the closed form."""
+"""Trade size against drift, asset by asset, for the policy and for the closed form."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from backtests.figures.charts.curves import Curve, curves
 from backtests.figures.charts.panel import Axis, one_panel
 from backtests.figures.layout import AXIS
 from backtests.figures.picture import HALF, Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.learned.partial_dependence import held_lines, trade_sizes
 from backtests.wording import listed, number
@@ -25,15 +25,16 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
     for line in lines:
         data[policy.assets[line]] = trade_sizes(policy, line, drifts)
     first = {name: _edges(data, name) for name in data.columns[2:]}
-    said = [f"{name} past {number(up, 1)} over and {number(down, 1)} under" for name, (down, up) in first.items()]
+    said = [f"{name} {number(up, 1)} above and {number(down, 1)} below" for name, (down, up) in first.items()]
     more = (
-        f" Of {len(held_lines(policy))} lines the {len(lines)} heaviest are drawn."
+        f" Shown: the {len(lines)} largest of {len(held_lines(policy))} holdings."
         if len(held_lines(policy)) > len(lines)
         else ""
     )
     caption = (
-        f"A line is left alone until it has drifted past the edge of its box, and is brought back to that edge: "
-        f"{listed(said)}; the closed form past 1.0. The rest of what it sees is as in training in the mean.{more}"
+        f"A holding is not traded until it drifts out of its no-trade band, and is then traded back to the edge. Band "
+        f"edges, in closed-form half-widths: {listed(said)}; closed form 1.0. Other features are at their training "
+        f"means.{more}"
     )
     return picture(
         "trades", "Trade size against drift", caption, f"Half-widths: {listed(said)}.", data,
@@ -50,13 +51,13 @@ def _edges(data: pd.DataFrame, name: str) -> tuple[float, float]:
 
 def _draw(f: Format, data: pd.DataFrame) -> Canvas:
     drift, names = data["drift"].to_numpy(), list(data.columns[1:])
-    looks = [Look("ink", (0, (1.3, 1.5)), 1.5), *(Look(hue, width=1.5) for hue in HUES)]
+    styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
     across, up = Axis(-FARTHEST, FARTHEST), Axis.over(data[names].to_numpy().ravel().tolist())
     panel = one_panel(f, "trades", HIGH, across, up, below=AXIS)
-    panel.title("Traded", "half-widths, over the drift")
+    panel.title("Trade", "half-widths (y) vs drift (x)")
     panel.y_grid(up.ticks())
     panel.x_grid(across.ticks(), lines=False)
     panel.x_title("drift, half-widths")
-    shown = [Curve(name, drift, data[name].to_numpy(), look) for name, look in zip(names, looks, strict=False)]
+    shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
     curves(panel, shown, f.width)
     return panel.canvas

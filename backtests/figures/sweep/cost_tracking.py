@@ -9,7 +9,7 @@ from backtests.figures.charts.panel import Axis, Panel, one_panel
 from backtests.figures.charts.plane import TINY, Place, equal_loss, name_points, tracking_at, tracking_loss
 from backtests.figures.layout import AXIS, KEY_ROW, TITLE, Array, Box, log_ticks, spread
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, Look, fitted_name
+from backtests.figures.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from backtests.figures.svg import SMALL, Canvas
 from backtests.sweeps.labels import DRAWN, METRICS
 from backtests.wording import NARROW_SPACE, counted, listed, number, percent
@@ -20,9 +20,9 @@ SAID, KEYED = 6, 10  # families in a sentence at most, and in the key
 CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
 
 
-def plane(
+def cost_tracking_picture(
     table: pd.DataFrame,
-    styles: Mapping[str, Look],
+    styles: Mapping[str, LineStyle],
     g: float | None = None,
     conditions: str = "",
     name: str = "frontier",
@@ -39,7 +39,7 @@ def plane(
     label = METRICS["tracking_error" if strategic else "tracking_error_own"].label
     return picture(
         name,
-        "Gap to target against cost",
+        "Tracking error against cost",
         _caption(shown, drawn, table[~table["drawn"]], conditions),
         _alt(shown),
         table,
@@ -51,29 +51,29 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
     counts, sizes = (rows["family"].value_counts().to_dict() for rows in (table[table["efficient"]], table))
     kept = [f"{n} of {sizes[family]} of {family}" for family, n in counts.items() if sizes[family] > 1]
     said = [
-        f"{int(table['efficient'].sum())} of {len(table)} policies are efficient, on the broad line: no other both "
-        f"costs less and tracks closer{f' ({listed(kept, most=SAID)})' if kept else ''}."
+        f"{int(table['efficient'].sum())} of {len(table)} policies are efficient (broad line): no other policy has "
+        f"both lower cost and lower tracking error{f' ({listed(kept, most=SAID)})' if kept else ''}."
     ]
     beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts]
     if beaten:
-        said.append(f"Always beaten: {listed(beaten, most=SAID)}.")
+        said.append(f"Dominated: {listed(beaten, most=SAID)}.")
     best = table.iloc[int(table["J"].to_numpy().argmin())]
     said.append(
-        f"The lowest J (ringed): {best['policy']}, {number(best['J'])} bp a year, {number(best['cost'])} of them cost, "
-        f"with a gap of {percent(best['gap'], 2)}."
+        f"Lowest loss J (ringed): {best['policy']}, {number(best['J'])} bp a year, of which cost "
+        f"{number(best['cost'])}; tracking error {percent(best['gap'], 2)}."
     )
     gone = table[~table.index.isin(drawn.index)]
     if len(gone):
         r = gone.iloc[0]
-        more = f" and {len(gone) - 1} more that cost nothing or have no gap" if len(gone) > 1 else ""
-        said.append(f"Not on a log scale: {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}.")
+        more = f" and {len(gone) - 1} more without cost or tracking error" if len(gone) > 1 else ""
+        said.append(f"Not drawn (log scale): {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}.")
     others = [
         f"{target!s} ({counted(len(rows), 'policy', 'policies')}, {int(rows['efficient'].sum())} "
         "of them efficient among themselves)"
         for target, rows in elsewhere.groupby("target", sort=False)
     ]
     if others:
-        said.append(f"Not drawn, since they track another target, each its own: {listed(others, most=SAID)}.")
+        said.append(f"Not drawn (they track another target): {listed(others, most=SAID)}.")
     if conditions:
         said.append(f"At {conditions}.")
     return " ".join(said)
@@ -82,12 +82,12 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
 def _alt(table: pd.DataFrame) -> str:
     told = table if len(table) <= TOLD else table[table["efficient"]]
     each = [
-        f"{r['policy']}: cost {number(r['cost'])} bp a year, gap {percent(r['gap'], 2)}"
+        f"{r['policy']}: cost {number(r['cost'])} bp a year, tracking error {percent(r['gap'], 2)}"
         f"{', efficient' if r['efficient'] else ''}"
         for r in told.head(TOLD).to_dict("records")
     ]
     which = "each policy" if len(told) == len(table) else f"the efficient among {len(table)} policies"
-    return f"Tracking error of {which} over its cost, both a year. {'; '.join(each)}."
+    return f"Annual tracking error and cost of {which}. {'; '.join(each)}."
 
 
 def _axis(values: pd.Series, air: float) -> Axis:
@@ -97,14 +97,16 @@ def _axis(values: pd.Series, air: float) -> Axis:
     return Axis(low / times, high * times, "log")
 
 
-def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float | None, label: str, name: str) -> Canvas:
+def _draw(
+    f: Format, drawn: pd.DataFrame, styles: Mapping[str, LineStyle], g: float | None, label: str, name: str
+) -> Canvas:
     names = _keyed(drawn)
     right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
     legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
     across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
     panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
     canvas = panel.canvas
-    unit = f"% a year, over cost{'; dotted: equal J' if g else ''}; log scales"
+    unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if g else ''}"
     panel.title(label if f.is_wide else "Tracking error", unit)
     panel.y_grid(up.ticks())
     panel.x_grid(across.ticks())
@@ -134,20 +136,20 @@ def _draw(f: Format, drawn: pd.DataFrame, styles: Mapping[str, Look], g: float |
 
 
 def _families(
-    panel: Panel, drawn: pd.DataFrame, styles: Mapping[str, Look], names: Sequence[str]
+    panel: Panel, drawn: pd.DataFrame, styles: Mapping[str, LineStyle], names: Sequence[str]
 ) -> tuple[list[tuple[Array, Array]], dict[str, Place]]:
     """A curve and marks a family; gives the curves, px, and where each family that is named is furthest right."""
     paths, ends = [], {}
     for family, rows in drawn.groupby("family", sort=False):
         x, y = panel.across(rows["cost"]), panel.up(100.0 * rows["gap"])
-        look = styles[str(family)] if family in names else Look("soft")
+        style = styles[str(family)] if family in names else LineStyle("soft")
         if not str(family).endswith(DRAWN):
-            panel.curve(rows["cost"], 100.0 * rows["gap"], look.colour, CURVE, look.dash)
+            panel.curve(rows["cost"], 100.0 * rows["gap"], style.colour, CURVE, style.dash)
             paths.append((x, y))
         for at_x, at_y, sharp in zip(x, y, rows["efficient"], strict=True):
             if sharp or len(drawn) <= MARKED:
                 face = "" if sharp else "paper"
-                panel.canvas.point(at_x, at_y, colour=look.colour, size=MARK, face=face, ring=1.3)
+                panel.canvas.point(at_x, at_y, colour=style.colour, size=MARK, face=face, ring=1.3)
         if family in names:
             ends[str(family)] = (float(x.max()), float(y[x.argmax()]))
     return paths, ends
@@ -188,7 +190,7 @@ def _envelope(canvas: Canvas, drawn: pd.DataFrame, spots: Sequence[Place]) -> No
         canvas.line(x, y, colour="rule", width=11.0, behind=True)
 
 
-def _names(panel: Panel, styles: Mapping[str, Look], ends: Mapping[str, Place], right: float) -> None:
+def _names(panel: Panel, styles: Mapping[str, LineStyle], ends: Mapping[str, Place], right: float) -> None:
     """Name each curve at the right of the panel, with a key of its colour and dash."""
     places = spread([y for _, y in ends.values()], LABEL_GAP + 3.0, panel.top + 5.0, panel.bottom - 5.0)
     first = panel.right + LEAD + 4.0
@@ -197,14 +199,14 @@ def _names(panel: Panel, styles: Mapping[str, Look], ends: Mapping[str, Place], 
         panel.canvas.text(first, place, fitted_name(family, right - first))
 
 
-def _key(canvas: Canvas, look: Look, family: str, left: float, right: float, y: float) -> None:
+def _key(canvas: Canvas, style: LineStyle, family: str, left: float, right: float, y: float) -> None:
     """A family's line and mark, as they are drawn."""
     if not family.endswith(DRAWN):
-        canvas.line([left, right], [y, y], colour=look.colour, width=CURVE, dash=look.dash)
-    canvas.point((left + right) / 2.0, y, colour=look.colour, size=MARK, face="", ring=1.3)
+        canvas.line([left, right], [y, y], colour=style.colour, width=CURVE, dash=style.dash)
+    canvas.point((left + right) / 2.0, y, colour=style.colour, size=MARK, face="", ring=1.3)
 
 
-def _legend(canvas: Canvas, styles: Mapping[str, Look], names: list[str], width: float) -> None:
+def _legend(canvas: Canvas, styles: Mapping[str, LineStyle], names: list[str], width: float) -> None:
     """A key below the panel, two in a row, where there is no room beside it."""
     for k, family in enumerate(names):
         x, y = 6.0 + (k % 2) * width / 2.0, TITLE + HIGH + AXIS + KEY_ROW * (k // 2 + 0.5)

@@ -31,7 +31,7 @@ PLURAL = {
 }
 
 
-def heat(found: Grid, name: str = "heat") -> Picture:
+def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
     """The map of a grid. name : of its file."""
     return picture(
         name,
@@ -81,11 +81,11 @@ def _caption(found: Grid) -> str:
     if found.averaged:
         each = [counted(n, _short(_axis(c)), PLURAL.get(c, "")) for c, n in found.averaged.items()]
         held = f" at {conditions_words(found.chosen)}" if found.chosen else ""
-        said.append(f"A cell is the mean over {listed(each)}{held}.")
+        said.append(f"Each cell is the mean over {listed(each)}{held}.")
     elif found.chosen:
-        said.append(f"Held: {conditions_words(found.chosen)}.")
+        said.append(f"At {conditions_words(found.chosen)}.")
     if counts.min() != counts.max():
-        said.append(f"Cells hold {counts.min()} to {counts.max()} configurations each: compare them with care.")
+        said.append(f"Cells hold {counts.min()} to {counts.max()} configurations each: compare with care.")
     return " ".join(said)
 
 
@@ -98,7 +98,8 @@ def _best_words(found: Grid) -> str:
         f"{near} of {cells} cells are within 10 % of it." if near > 1 else f"No other of {cells} is within 10 % of it."
     )
     if found.deviation > 0.0:
-        said += f" From start to start the ringed cell deviates by {METRICS[found.metric].text(found.deviation)}."
+        deviation = METRICS[found.metric].text(found.deviation)
+        said += f" Standard deviation of the ringed cell over start dates: {deviation}."
     return said
 
 
@@ -106,7 +107,7 @@ def _by_row_words(found: Grid) -> str:
     ringed = rings(found)
     names = [_place(found.x, found.means.columns[column]) for _, column in ringed]
     if len(set(names)) == 1:
-        return f"{names[0].capitalize()} is the best at every {_short(_axis(found.y))} (ringed)."
+        return f"{names[0].capitalize()} is best at every {_short(_axis(found.y))} (ringed)."
     ends = [_place(found.y, found.means.index[row]) for row in (ringed[0][0], ringed[-1][0])]
     return (
         f"The best at each {_short(_axis(found.y))} is ringed: {names[0]} at {ends[0]}, {names[-1]} at {ends[1]}; "

@@ -1,4 +1,4 @@
-"""Ladders: how policies stand against one another as costs grow, and what they lose as their orders come later."""
+"""Policies by level of cost, and by execution lag: how they rank as costs grow and as orders are executed later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from backtests.figures.charts.curves import Curve, curves, marks
 from backtests.figures.charts.panel import Axis, Panel
 from backtests.figures.layout import AXIS, ROW, TITLE, far, log_ticks
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import LABEL_GAP, Look
+from backtests.figures.styles import LABEL_GAP, LineStyle
 from backtests.figures.svg import Canvas
-from backtests.figures.sweep.styles import roomy
+from backtests.figures.sweep.styles import with_long_labels
 from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import axis_value
 from backtests.wording import listed, number
@@ -27,9 +27,9 @@ POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line
 # -- costs -----------------------------------------------------------------------------------------------------------
 
 
-def cost_ladder(
+def cost_ladder_picture(
     ladder: pd.DataFrame,
-    styles: Mapping[str, Look],
+    styles: Mapping[str, LineStyle],
     metric: str = "J",
     by_start: Sequence[pd.DataFrame] = (),
     conditions: str = "",
@@ -45,11 +45,11 @@ def cost_ladder(
     best = _best(ladder, metric) if best is None else best
     return picture(
         name,
-        "Cost ladder",
+        "Ranking by level of cost",
         _cost_caption(ladder, metric, by_start, conditions),
         _alt(ladder, metric, "cost_multiple"),
         _long(ladder, metric).assign(behind=_behind(ladder, metric, best).melt(value_name="behind")["behind"]),
-        lambda f: _draw_costs(roomy(f), ladder, styles, metric, name, best),
+        lambda f: _draw_costs(with_long_labels(f), ladder, styles, metric, name, best),
     )
 
 
@@ -72,11 +72,11 @@ def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
 def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
     spans, low, high = leaders(ladder, metric), float(ladder.index[0]), float(ladder.index[-1])
     if len(spans) == 1:
-        said = [f"{spans['policy'].iloc[0]} is the best of these from {low:g} to {high:g} × today's costs."]
+        said = [f"{spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
     else:
         each = [f"{policy} to ×{number(last)}" for policy, last in zip(spans["policy"], spans["last"], strict=True)]
         each[-1] = f"{spans['policy'].iloc[-1]} from there to ×{high:g}"
-        said = [f"The best of these: {listed(each)}. A ring is a break-even, interpolated between levels."]
+        said = [f"Best: {listed(each)}. Ring: break-even cost, interpolated between levels."]
         said += _break_even_doubt(spans, by_start)
     if conditions:
         said.append(f"At {conditions}.")
@@ -96,7 +96,7 @@ def _break_even_doubt(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> 
 
 
 def _draw_costs(
-    f: Format, ladder: pd.DataFrame, styles: Mapping[str, Look], metric: str, name: str, best: pd.Series
+    f: Format, ladder: pd.DataFrame, styles: Mapping[str, LineStyle], metric: str, name: str, best: pd.Series
 ) -> Canvas:
     count, row, behind = ladder.shape[1], METRICS[metric], _behind(ladder, metric, best)
     second = TITLE + HIGH + 14.0 + TITLE
@@ -105,8 +105,8 @@ def _draw_costs(
     most = float(near.to_numpy().max()) or 1.0
     across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
     panel = Panel(canvas, f.left, TITLE, f.plot, HIGH, across, up)
-    worse = "above the lowest of all" if lower_is_better(metric) else "below the highest of all"
-    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit}, by square root")
+    worse = "above the lowest" if lower_is_better(metric) else "below the highest"
+    panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
     panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
     _behind_curves(f, panel, behind, styles, row.digits)
     for policy, _, last in leaders(ladder, metric).itertuples(index=False):
@@ -129,7 +129,7 @@ def _draw_costs(
     return canvas
 
 
-def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, Look], digits: int) -> None:
+def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, LineStyle], digits: int) -> None:
     """A curve a policy, straight between levels on a linear axis, with a mark at each level.
 
     By square root small leads can be seen beside large ones.
@@ -138,10 +138,10 @@ def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mappin
     fine = np.unique(np.concatenate([np.linspace(x[0], x[-1], 200), x]))
     shown = []
     for name, line in behind.items():
-        look, last = styles[str(name)], float(line.iloc[-1])
-        marks(panel, Curve(str(name), x, line.to_numpy(), look, points=POINT))
+        style, last = styles[str(name)], float(line.iloc[-1])
+        marks(panel, Curve(str(name), x, line.to_numpy(), style, points=POINT))
         value = _end(last, digits) + ("↑" if last > panel.y.high else "")
-        shown.append(Curve(str(name), fine, np.interp(fine, x, line), look, value))
+        shown.append(Curve(str(name), fine, np.interp(fine, x, line), style, value))
     curves(panel, shown, f.width, values=f.is_wide)
 
 
@@ -162,9 +162,9 @@ def _end(value: float, digits: int) -> str:
     return number(value, digits if abs(value) < 100.0 else 0)
 
 
-def _ranked(look: Look) -> Look:
-    """A look as a line of ranks has it: somewhat wider."""
-    return replace(look, width=look.width + 0.6)
+def _ranked(style: LineStyle) -> LineStyle:
+    """A style as a line of ranks has it: somewhat wider."""
+    return replace(style, width=style.width + 0.6)
 
 
 def _best(ladder: pd.DataFrame, metric: str) -> pd.Series:
@@ -180,8 +180,8 @@ def _behind(ladder: pd.DataFrame, metric: str, best: pd.Series) -> pd.DataFrame:
 # -- lags ------------------------------------------------------------------------------------------------------------
 
 
-def lag_ladder(
-    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], conditions: str = "", name: str = "lag_ladder"
+def lag_ladder_picture(
+    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], conditions: str = "", name: str = "lag_ladder"
 ) -> Picture:
     """How metrics of each policy move as its orders are booked later.
 
@@ -189,11 +189,11 @@ def lag_ladder(
     """
     return picture(
         name,
-        "Lag ladder",
+        "Effect of execution lag",
         _lag_caption(ladders, conditions),
         " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
         _lag_data(ladders),
-        lambda f: _draw_lags(roomy(f), ladders, styles, name),
+        lambda f: _draw_lags(with_long_labels(f), ladders, styles, name),
     )
 
 
@@ -211,19 +211,19 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     for metric, values in ladders.items():
         moved = values.loc[end].to_numpy() - values.loc[start].to_numpy()
         k = int(np.argmax(np.where(far(moved), -1.0, np.abs(moved))))
-        unit = METRICS[metric].unit.replace("% a year", "points a year")
+        unit = METRICS[metric].unit.replace("% a year", "pp a year")
         by = METRICS[metric].text(float(moved[k]), signed=True)
-        moves.append(f"in {_short(metric)} {values.columns[k]}, by {by} {unit}")
+        moves.append(f"{_short(metric)}, {values.columns[k]} by {by} {unit}")
     rank = ranks(order, lead)
     same = bool((rank == rank.iloc[0]).to_numpy().all())
     said = [
-        f"From a lag of {start} to {end} these move most: {listed(moves)}.",
+        f"Largest changes from a lag of {start} to {end}: {listed(moves)}.",
         f"The ranking in {_short(lead)} {'is the same at every lag' if same else 'changes with the lag'}.",
     ]
     if "growth" in ladders:
-        said.append("Growth moves by which days were hit, and has no trend to be read.")
+        said.append("Changes in growth depend on which days were hit and show no trend.")
     if 0 in order.index:
-        said.append("A lag of 0 books at the very close that was decided on, which no desk can.")
+        said.append("A lag of 0 executes at the close of the decision, which no desk can do.")
     if conditions:
         said.append(f"At {conditions}.")
     return " ".join(said)
@@ -234,7 +234,7 @@ def _short(metric: str) -> str:
     return label if label.isupper() else label.lower()
 
 
-def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:
+def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
     first = next(iter(ladders.values()))
     count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
     canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
@@ -249,8 +249,8 @@ def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[s
         for (policy, line), out in zip(shown.items(), gone, strict=True):
             last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
             value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
-            look = styles[str(policy)]
-            found.append(Curve(str(policy), x, line.to_numpy(), look, value, points=POINT, drawn=not out))
+            style = styles[str(policy)]
+            found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
         curves(panel, found, f.width, values=f.is_wide)
-    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to booking")
+    _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
     return canvas

@@ -55,7 +55,7 @@ def binned(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
     return pd.DataFrame(each)
 
 
-def scatter(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
+def sample_picture(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
     """A metric over the band of each configuration that has one, coloured by cost; over cost where none has a band.
 
     Drawn are those with one target: the strategic one, where a policy has it.
@@ -84,8 +84,8 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
         if len(table[c].unique()) > 1
     ]
     said = [
-        f"A point is a configuration, played at a {listed(own)} of its own: two points differ by more than what "
-        "runs across, so that the lowest is no winner."
+        f"Each point is one configuration with its own {listed(own)}: points differ in more than the x axis, so the "
+        "lowest is not the best."
     ]
     if len(drawn) < len(table):
         without = counted(len(table) - len(drawn), "configuration")

@@ -1,4 +1,4 @@
-"""The start-date fan: the same policies started on each of many days, and what of a figure was luck with the day."""
+"""Results by start date: the same policies started on each of many days, and how far a figure depends on the day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from backtests.figures.charts.interval_rows import Row, interval_rows
 from backtests.figures.charts.panel import Axis, Panel, day_numbers
 from backtests.figures.layout import NAMES, NUMBERS, ROW, TITLE, far
 from backtests.figures.picture import Format, Picture, picture
-from backtests.figures.styles import Look
+from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.sweeps.analysis import BAND, FEW, MOST, luck, spreads
 from backtests.sweeps.labels import axis_value
@@ -21,8 +21,8 @@ HIGH, GAP = 150.0, 52.0  # px: of the curves, and between them and the rows
 FILL = 0.16  # strength of the fan
 
 
-def start_fan(
-    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], conditions: str = "", name: str = "start_fan"
+def start_dates_picture(
+    ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], conditions: str = "", name: str = "start_fan"
 ) -> Picture:
     """Metrics over the first day of the test: a curve a policy, the fan of the heavy one filled, and all their spreads.
 
@@ -31,7 +31,7 @@ def start_fan(
     dated = {metric: values.set_axis(pd.DatetimeIndex(values.index), axis=0) for metric, values in ladders.items()}
     return picture(
         name,
-        "Start-date fan",
+        "Results by start date",
         _caption(dated, conditions),
         _alt(dated),
         _data(dated),
@@ -51,11 +51,11 @@ def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     metric, first = next(iter(ladders.items()))
-    filled = f"Filled: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
+    filled = f"Shaded: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
     said = [
         luck(first, metric),
-        f"{filled}The tests share their last day and most of their days, so that this is luck with the start, and no "
-        "interval of confidence.",
+        f"{filled}The tests share their last day and most of their days: this is dependence on the start date, not a "
+        "confidence interval.",
     ]
     if conditions:
         said.append(f"At {conditions}.")
@@ -78,7 +78,7 @@ def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:
     return f"Started on each of {len(first)} days from {days}. {' '.join(each)}"
 
 
-def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, Look], name: str) -> Canvas:
+def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
     rows = ROW * next(iter(ladders.values())).shape[1]
     one = TITLE + HIGH + GAP + rows + NUMBERS
     if f.is_wide:
@@ -102,10 +102,10 @@ def _draw(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, L
     return canvas
 
 
-def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, Look], own: str) -> None:
+def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, LineStyle], own: str) -> None:
     """A curve a policy over the first day; behind them the ground of most starts of policy `own`."""
     dates, row = pd.DatetimeIndex(near.index), METRICS[metric]
-    panel.title(row.label.partition(",")[0], f"{row.unit}, over the first day")
+    panel.title(row.label.partition(",")[0], f"{row.unit}; x: first day")
     panel.y_grid(panel.y.ticks())
     panel.years(dates, most=int(panel.width * 0.8 / 50.0))
     if own in near and len(near) >= FEW:
@@ -116,7 +116,13 @@ def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, 
 
 
 def _spreads(
-    panel: Panel, metric: str, values: pd.DataFrame, near: Sequence[str], styles: Mapping[str, Look], *, named: bool
+    panel: Panel,
+    metric: str,
+    values: pd.DataFrame,
+    near: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    *,
+    named: bool,
 ) -> None:
     """A row a policy: a thin line from the least to the most, a broad one over most starts, a point at the median.
 
@@ -124,7 +130,7 @@ def _spreads(
     named : write the policies' names at the left.
     """
     few = len(values) < FEW
-    panel.title("Spread", "a stroke a start; point: median" if few else f"point: median; broad: {MOST} of starts")
+    panel.title("Spread", "ticks: starts; marker: median" if few else f"marker: median; broad: {MOST} of starts")
     panel.x_grid(panel.x.ticks())
     rows = []
     for name, of in spreads(values).iterrows():

@@ -1,4 +1,4 @@
-"""What policies of a sweep look like: a family has one look in every picture, the best policy is heavy."""
+"""Line styles of a sweep's policies: a family has one style in every picture; the best policy's line is heavier."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,23 +6,23 @@ from dataclasses import replace
 import pandas as pd
 
 from backtests.figures.picture import Format
-from backtests.figures.styles import Look, looks
+from backtests.figures.styles import LineStyle, line_styles
 
 
-def family_looks(families: Sequence[str]) -> dict[str, Look]:
+def family_styles(families: Sequence[str]) -> dict[str, LineStyle]:
     """A colour and dash for each family, in the order given; a family that holds another target is dashed."""
-    return looks({name: ": " in name for name in families}, reference="", recommended=None)
+    return line_styles({name: ": " in name for name in families}, reference="", recommended=None)
 
 
-def policy_looks(shown: pd.DataFrame, by_family: Mapping[str, Look]) -> dict[str, Look]:
-    """Looks of the policies `shown` (columns policy, family; the best first): their family's, the first one heavy."""
+def policy_styles(shown: pd.DataFrame, by_family: Mapping[str, LineStyle]) -> dict[str, LineStyle]:
+    """Line styles of the policies `shown` (columns policy, family; the best first): those of their families."""
     found = {}
     for k, row in enumerate(shown.to_dict("records")):
-        look = by_family[row["family"]]
-        found[str(row["policy"])] = replace(look, width=2.1, bold=True) if k == 0 else look
+        style = by_family[row["family"]]
+        found[str(row["policy"])] = replace(style, width=2.1, bold=True) if k == 0 else style
     return found
 
 
-def roomy(f: Format) -> Format:
+def with_long_labels(f: Format) -> Format:
     """A format with room for the longer names of a sweep."""
     return replace(f, right=236.0 if f.is_wide else 158.0)

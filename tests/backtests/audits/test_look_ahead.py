@@ -18,7 +18,7 @@ from typing_extensions import is_protocol
 from backtests.audits.look_ahead import CHANGED, CUT, LookAhead, changed_after, look_ahead
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
-from backtests.sweeps import Arena
+from backtests.sweeps import Setup
 from research import allocation, learning, rules
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import (
@@ -70,7 +70,7 @@ Make = Callable[[Market], Rule]
 def tuned(market: Market) -> Rule:
     """Tuned on the days before the test, for the J of the test."""
     spec = TunedThreshold(FIXED, bands=(0.005, 0.02, 0.05), to=(0.0, 1.0))
-    return tune(spec, Arena.on(market, COSTS, FIXED, market.dates[START + 1])).policy
+    return tune(spec, Setup.on(market, COSTS, FIXED, market.dates[START + 1])).policy
 
 
 def regimes(market: Market) -> Regimes:

@@ -18,8 +18,7 @@ from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, Inv
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, load_market
 from research.market.delisting import delist
-from research.rules import Calendar, Never, Threshold, Within
-from research.rules.rules import Rule
+from research.rules import Calendar, Never, Rule, Threshold, Within
 
 G = 5.0
 MakeMarket = Callable[..., Market]

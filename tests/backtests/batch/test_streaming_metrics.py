@@ -31,13 +31,13 @@ POLICIES = [
 @pytest.mark.parametrize("nav", [1.0, 2.5e6])
 def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, nav: float) -> None:
     market = world(400, 3, seed=4)
-    yardstick = measured_by(market, (0.4, 0.3, 0.3), g=7.0)
+    benchmark = measured_by(market, (0.4, 0.3, 0.3), g=7.0)
     played = backtest(
         market, policy, Costs.bps(3, commission=[1, 5, 9], half_spread=3), start=market.dates[20], nav=nav
     )
-    own, strategic = (target_path_returns(path, market) for path in (played.targets, yardstick.strategic))
+    own, strategic = (target_path_returns(path, market) for path in (played.targets, benchmark.strategic))
     found = dict(zip((*METRICS, CVAR), tally(played, strategic, own, 7.0, cvar95=True), strict=True))
-    expected = score(played, yardstick)
+    expected = score(played, benchmark)
     assert found.pop("nav") == pytest.approx(played.ledger.nav[-1] / nav, rel=1e-14)
     assert found.pop("max_drawdown") == pytest.approx(expected.drawdown.depth, rel=1e-11)
     for name, value in found.items():
@@ -46,13 +46,13 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
 
 def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
     market = world(300, 3, seed=8)
-    yardstick = measured_by(market, (0.4, 0.3, 0.3))
+    benchmark = measured_by(market, (0.4, 0.3, 0.3))
     costs = replace(Costs.bps(3, commission=5), management_fee=0.01, ticket=np.full(3, 1e-5))
     flows = Flows.every("month", 0.01, market)
     played = backtest(market, Threshold(FixedWeights((0.4, 0.3, 0.3)), 0.01), costs, flows=flows)
-    reference = target_path_returns(yardstick.strategic, market)
+    reference = target_path_returns(benchmark.strategic, market)
     found = dict(zip(METRICS, tally(played, reference, reference, 5.0), strict=True))
-    expected = score(played, yardstick)
+    expected = score(played, benchmark)
     assert not played.plain
     for name in ("growth", "volatility", "sharpe", "tracking_error", "J", "turnover", "cost", "trades", "opening_cost"):
         assert found[name] == pytest.approx(expected[name], rel=1e-10), name

@@ -15,7 +15,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
 from backtests.pages.tearsheet import sheet_numbers
 from backtests.runs.folder import Run
-from backtests.sweeps import Arena, Axes, Choices, Strategic, sweep, threshold
+from backtests.sweeps import Axes, Choices, Setup, Strategic, sweep, threshold
 from research.accounting import Costs, Flows, Impact
 from research.allocation import FixedWeights
 from research.errors import ConfigError, DataError
@@ -111,7 +111,7 @@ def test_a_sweep_with_other_flows_is_another(load: Load, tmp_path: Path) -> None
     first, other = (load({"flows": {"every": "month", "amount": amount}}) for amount in (100, 200))
     axes = Axes(rules=(Choices(threshold, band=0.02, to=1.0),), allocations=(Choices(Strategic),))
     assert sweep(first, axes, progress=False).table.equals(sweep(first, axes, progress=False).table)
-    assert Arena.of(first).settings != Arena.of(other).settings
+    assert Setup.of(first).settings != Setup.of(other).settings
     assert not sweep(first, axes, progress=False).table.equals(sweep(other, axes, progress=False).table)
     sweep(first, axes, folder=tmp_path / "chunks", progress=False)
     with pytest.raises(ConfigError, match=r"flows\.amounts\.1993-01-29 was 100\.0 and is 200\.0"):
@@ -131,7 +131,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
 ) -> None:
     portfolio = load(keys)
     before, spec = training_days(portfolio), portfolio.policies["tuned"]
-    costs, yardstick = portfolio.costs.until(len(before.dates)), benchmark_of(portfolio, before)
+    costs, benchmark = portfolio.costs.until(len(before.dates)), benchmark_of(portfolio, before)
     listed = int(before.listed[:, int("costs.bonds.impact" in keys)].argmax())
     assert costs.known_from(before) == listed + session
     played = backtest(
@@ -140,7 +140,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
     got = fit("tuned", portfolio).tuned
     assert got is not None
     found = got.card.tried.set_index("band").loc[0.02, "J"]
-    assert found == pytest.approx(losses(played, yardstick).mean(), rel=1e-12)
+    assert found == pytest.approx(losses(played, benchmark).mean(), rel=1e-12)
     with pytest.raises(DataError, match=f"Start on {before.days[listed + session + 1]} or later"):
         backtest(before, Threshold(spec.allocation, 0.02), costs, start=before.dates[listed + session], nav=1e6)
 

@@ -12,7 +12,7 @@ from simulated import measured_by, world
 from backtests.comparison.tuning import Tuned, played, thresholds_tried, tune, with_last_day
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import losses
-from backtests.sweeps import Arena, Choices, Plan, Strategic, sweep, threshold
+from backtests.sweeps import Choices, Plan, Setup, Strategic, sweep, threshold
 from research.accounting import Costs, Flows
 from research.allocation import HRP, EqualWeights, FixedWeights
 from research.errors import ConfigError, DataError, PolicyError
@@ -27,9 +27,9 @@ COSTS = Costs.bps(3, commission=5, half_spread=5)
 GRID = Choices(threshold, band=(0.01, 0.02, 0.04, 0.08), to=(0.0, 0.5, 1.0))
 
 
-def desk(market: Market, costs: Costs = COSTS, test: int = 500, **others: object) -> Arena:
-    """An arena whose test begins at a row."""
-    return Arena.on(market, costs, HELD, market.dates[test], **others)
+def desk(market: Market, costs: Costs = COSTS, test: int = 500, **others: object) -> Setup:
+    """A setup whose test begins at a row."""
+    return Setup.on(market, costs, HELD, market.dates[test], **others)
 
 
 def by_hand(rule: Rule, past: Market, costs: Costs = COSTS, start: int = 1, **others: object) -> float:
@@ -105,7 +105,7 @@ def test_of_equals_the_widest_band_then_the_first_is_kept(market: Market) -> Non
 
 
 def test_of_equals_the_one_that_trades_least_is_kept(market: Market) -> None:
-    def measure(arena: Arena, rules: list[Rule]) -> pd.DataFrame:
+    def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
         return pd.DataFrame({"J": [1.0] * 4, "trades": [3.0, 2.0, 2.0, 5.0]})
 
     band = Choices(threshold, band=(0.01, 0.02, 0.03, 0.04))
@@ -130,8 +130,8 @@ def test_j_may_be_measured_elsewhere(market: Market) -> None:
     """A measure gets the training days alone, and its lowest J wins."""
     seen = {}
 
-    def measure(arena: Arena, rules: list[Rule]) -> pd.DataFrame:
-        seen["last"] = arena.market.dates[-1]
+    def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
+        seen["last"] = setup.market.dates[-1]
         return pd.DataFrame({"J": [abs(rule.band - 0.02) for rule in rules], "worlds": 7})
 
     found = tune(GRID, desk(market), measure=measure)
@@ -142,7 +142,7 @@ def test_j_may_be_measured_elsewhere(market: Market) -> None:
 
 def test_portfolio_is_tuned_as_its_arena() -> None:
     desk, spec = load_portfolio(FILE), Choices(threshold, band=(0.01, 0.03))
-    found, same = tune(spec, desk).card, tune(spec, Arena.of(desk)).card
+    found, same = tune(spec, desk).card, tune(spec, Setup.of(desk)).card
     pd.testing.assert_frame_equal(found.tried, same.tried)
     assert found.seen < desk.test_start
     assert found.rule.allocation == desk.strategic
@@ -284,7 +284,7 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
 def test_card_says_when_the_grid_should_be_wider(
     market: Market, choices: Choices, low: dict[str, object], edges: tuple[str, ...]
 ) -> None:
-    def measure(arena: Arena, rules: list[Rule]) -> pd.DataFrame:
+    def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
         return pd.DataFrame({"J": [sum(getattr(rule, k) != v for k, v in low.items()) for rule in rules]})
 
     card = tune(choices, desk(market), measure=measure).card
@@ -311,10 +311,10 @@ def test_card_says_when_the_grid_should_be_wider(
         (GRID, {"until": "2020-01-02"}, "the training days end on 2020-01-02, before all targets are known"),
         (GRID, {"cost_multiple": -1.0}, "cost_multiple is -1.0: give a finite number of at least 0"),
         (GRID, {"measure": "worlds"}, "measure is 'worlds': give what measures candidates, such as on_worlds()"),
-        (GRID, {"measure": lambda arena, rules: None}, "what measures candidates gave None: it gives a table"),
-        (GRID, {"measure": lambda arena, rules: pd.DataFrame({"J": [1.0]})}, "gave 1 rows of J for 12 rules"),
-        (GRID, {"measure": lambda arena, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
-        (GRID, {"measure": lambda arena, rules: pd.DataFrame({"J": [np.nan] * 12})}, "is nan: a candidate needs a fin"),
+        (GRID, {"measure": lambda setup, rules: None}, "what measures candidates gave None: it gives a table"),
+        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"J": [1.0]})}, "gave 1 rows of J for 12 rules"),
+        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
+        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"J": [np.nan] * 12})}, "is nan: a candidate needs a fin"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(market, candidates, settings: dict[str, object], words: str) -> None:
@@ -324,7 +324,7 @@ def test_what_cannot_be_tuned_is_refused(market, candidates, settings: dict[str,
 
 
 def test_what_is_neither_an_arena_nor_a_portfolio_is_refused(market: Market) -> None:
-    with pytest.raises(ConfigError, match=r"where is Market .*: give an Arena, such as Arena.on"):
+    with pytest.raises(ConfigError, match=r"where is Market .*: give a Setup, such as Setup.on"):
         tune(GRID, market)  # type: ignore[arg-type]
 
 
@@ -342,5 +342,5 @@ def test_long_lag_needs_more_days(market: Market) -> None:
 
 
 def test_a_measure_is_given_what_it_needs_to_play_by_itself(market: Market, tuned: Tuned) -> None:
-    again = tune(GRID, desk(market), measure=lambda arena, rules: played(arena, rules)[["J"]] * 2.0)
+    again = tune(GRID, desk(market), measure=lambda setup, rules: played(setup, rules)[["J"]] * 2.0)
     assert again.card.tried["J"].tolist() == (2.0 * tuned.card.tried["J"]).tolist()

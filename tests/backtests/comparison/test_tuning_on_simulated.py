@@ -11,7 +11,7 @@ from simulated import world
 
 from backtests.comparison.tuning import tune
 from backtests.comparison.tuning_on_simulated import calibrated, on_worlds
-from backtests.sweeps import Arena, Choices, threshold
+from backtests.sweeps import Choices, Setup, threshold
 from research.accounting import Costs
 from research.allocation import EqualWeights, FixedWeights
 from research.errors import ConfigError
@@ -39,18 +39,18 @@ def test_worlds_have_the_moments_of_the_market() -> None:
 
 
 @pytest.fixture(scope="module")
-def arena() -> Arena:
+def setup() -> Setup:
     """Thirty years of one line of 16 % beside cash, ten of which are the test."""
     model = GBM([P * SIGMA**2], [[SIGMA**2]], 252)
     market = simulated_market(model, days=252 * 30, seed=9, start="1985-01-02")
     costs = Costs.bps(1, commission=10)
-    return Arena.on(market, costs, FixedWeights((P,)), start=market.dates[252 * 20], g=G, lag=0)
+    return Setup.on(market, costs, FixedWeights((P,)), start=market.dates[252 * 20], g=G, lag=0)
 
 
-def test_a_band_to_its_edge_tuned_on_worlds_is_that_of_the_closed_form(arena: Arena) -> None:
+def test_a_band_to_its_edge_tuned_on_worlds_is_that_of_the_closed_form(setup: Setup) -> None:
     """The volatility of the past is 16 % give or take 1 %, and the best width depends on cost, target and g alone."""
     bands = tuple(np.geomspace(0.01, 0.1, 10).tolist())
-    tuned = tune(Choices(threshold, band=bands, to=1.0), arena, measure=on_worlds(paths=100, years=10))
+    tuned = tune(Choices(threshold, band=bands, to=1.0), setup, measure=on_worlds(paths=100, years=10))
     best = best_half_width(P, COST, G, sigma=SIGMA, interval=1 / 252)
     nearest = min(bands, key=lambda band: abs(np.log(band / best)))
     assert abs(bands.index(tuned.policy.band) - bands.index(nearest)) <= 1
@@ -58,14 +58,14 @@ def test_a_band_to_its_edge_tuned_on_worlds_is_that_of_the_closed_form(arena: Ar
     assert (tuned.card.tried["J_error"] > 0.0).all()
 
 
-def test_the_days_of_the_test_are_not_looked_at(arena: Arena) -> None:
-    candidates = [Threshold(arena.strategic, band) for band in (0.02, 0.05)]
-    one = tune(candidates, arena, measure=on_worlds(paths=4, years=1))
+def test_the_days_of_the_test_are_not_looked_at(setup: Setup) -> None:
+    candidates = [Threshold(setup.strategic, band) for band in (0.02, 0.05)]
+    one = tune(candidates, setup, measure=on_worlds(paths=4, years=1))
     rng = np.random.default_rng(1)
-    returns = arena.market.returns.copy()
+    returns = setup.market.returns.copy()
     returns[252 * 20 :] = rng.normal(0.0, 0.05, returns[252 * 20 :].shape)
 
-    other = replace(arena, market=replace(arena.market, returns=returns, prices=np.full(returns.shape, np.nan)))
+    other = replace(setup, market=replace(setup.market, returns=returns, prices=np.full(returns.shape, np.nan)))
     again = tune(candidates, other, measure=on_worlds(paths=4, years=1))
     np.testing.assert_array_equal(one.card.tried["J"], again.card.tried["J"])
 
@@ -88,9 +88,9 @@ def test_worlds_of_no_sense_are_refused_at_the_door(settings: dict[str, Any], wo
         on_worlds(**settings)
 
 
-def test_what_worlds_cannot_measure_is_refused(arena: Arena) -> None:
+def test_what_worlds_cannot_measure_is_refused(setup: Setup) -> None:
     with pytest.raises(ConfigError, match="hold the strategic target"):
-        tune([Threshold(EqualWeights(), 0.02)], arena, measure=on_worlds(paths=4, years=1))
+        tune([Threshold(EqualWeights(), 0.02)], setup, measure=on_worlds(paths=4, years=1))
     with pytest.raises(ConfigError, match="5 days with returns of all its lines"):
         calibrated(world(days=6), 252.0)
 
@@ -102,9 +102,9 @@ def test_worlds_have_the_classes_and_names_of_the_arena() -> None:
     table = instruments_table(names, asset_class=["bonds", "stock"])
     market = replace(market, assets=names, instruments=table, calendar="XNYS", dates=sessions_of(600))
     target = FixedWeights((0.5, 0.5))
-    arena = Arena.on(market, costs, target, start=market.dates[400])
+    setup = Setup.on(market, costs, target, start=market.dates[400])
     of_groups, of_lines, never, paid = (
-        tune([rule], arena, measure=on_worlds(paths=6, years=2)).card.tried["J"].iloc[0]
+        tune([rule], setup, measure=on_worlds(paths=6, years=2)).card.tried["J"].iloc[0]
         for rule in (
             GroupThreshold(target, band=0.02), Threshold(target, 0.02), Never(target),
             Threshold(target, 0.02, lines="breaching", payer="AGG"),
@@ -122,17 +122,17 @@ def test_tickets_are_worth_what_they_are_at_the_wealth_of_the_arena() -> None:
 
     def cost(ticket: float, nav: float) -> float:
         costs = replace(Costs.bps(2, commission=5), ticket=np.full(2, ticket))
-        arena = Arena.on(market, costs, target, start=market.dates[400], nav=nav)
-        tuned = tune([Calendar(target, "day")], arena, measure=on_worlds(paths=4, years=1))
+        setup = Setup.on(market, costs, target, start=market.dates[400], nav=nav)
+        tuned = tune([Calendar(target, "day")], setup, measure=on_worlds(paths=4, years=1))
         return float(tuned.card.tried["cost"].iloc[0])
 
     assert cost(5.0, 1e6) == pytest.approx(cost(10.0, 2e6), rel=1e-9)
     assert 5.0 < cost(5.0, 1e6) - cost(0.0, 1e6) < 2 * 252 * 5e-6 * 1e4  # bp of a wealth that grows
 
 
-def test_a_rule_that_estimates_needs_a_warm_up_in_years(arena: Arena) -> None:
+def test_a_rule_that_estimates_needs_a_warm_up_in_years(setup: Setup) -> None:
     with pytest.raises(
         ConfigError, match=r"warm_up is 1\.0: a rule estimates from 252 returns: give 1\.1 years or more"
     ):
-        tune([TrackingError(arena.strategic)], arena, measure=on_worlds(paths=4, years=1, warm_up=1.0))
-    assert tune([TrackingError(arena.strategic)], arena, measure=on_worlds(paths=4, years=1)).card.trials == 1
+        tune([TrackingError(setup.strategic)], setup, measure=on_worlds(paths=4, years=1, warm_up=1.0))
+    assert tune([TrackingError(setup.strategic)], setup, measure=on_worlds(paths=4, years=1)).card.trials == 1

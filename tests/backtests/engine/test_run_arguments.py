@@ -9,7 +9,7 @@ import pytest
 from simulated import world
 
 from backtests.engine import backtest
-from backtests.sweeps import Arena, Plan, sweep
+from backtests.sweeps import Plan, Setup, sweep
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import ConstantExposure, EqualWeights, TargetPath, VolatilityTarget
 from research.errors import ConfigError, PolicyError
@@ -114,7 +114,7 @@ def test_a_rule_that_goes_by_risk_a_year_has_the_year_of_its_market(rule: Any, s
     with pytest.raises(ConfigError, match=said):
         backtest(world(), rule, Costs.bps(3), periods_per_year=52)
     with pytest.raises(ConfigError, match=said):
-        Arena.on(world(), Costs.bps(3), EqualWeights(), "2020-03-02", periods_per_year=52).policy(rule)
+        Setup.on(world(), Costs.bps(3), EqualWeights(), "2020-03-02", periods_per_year=52).policy(rule)
     check_year(Threshold(EqualWeights(), 0.02), 52)  # it goes by weights alone
 
 
@@ -166,9 +166,9 @@ def test_a_schedule_that_the_rows_do_not_fit_is_refused_and_counted(rule: Any, s
     with pytest.raises(ConfigError) as error:
         backtest(FRIDAYS, rule, Costs.bps(2), start=start)
     assert said in str(error.value)
-    arena = Arena.on(FRIDAYS, Costs.bps(2), EQUAL, start=start)
+    setup = Setup.on(FRIDAYS, Costs.bps(2), EQUAL, start=start)
     with pytest.raises(ConfigError) as error:
-        sweep(arena, Plan([rule]), progress=False)
+        sweep(setup, Plan([rule]), progress=False)
     assert said in str(error.value)
 
 

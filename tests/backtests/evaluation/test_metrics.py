@@ -11,7 +11,7 @@ from backtests.comparison.comparison import compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import FURTHER, GROUPS, KEY_FIGURES, backtest_table, metric_groups
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COMPARED, METRICS, Measured, Metric, lower_is_better
 from backtests.evaluation.scores import score
 from backtests.pages.blocks import first_screen
@@ -36,7 +36,7 @@ def test_a_metric_more_is_its_function_and_one_row(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(METRICS, "calmar", CALMAR)  # type: ignore[arg-type]  # as if it were written there
     market = world()
     result = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
-    benchmark: Yardstick = measured_by(market, TARGET)
+    benchmark: Benchmark = measured_by(market, TARGET)
     s = score(result, benchmark)
     assert s["calmar"] == s["growth"] / -s["max_drawdown"]
     assert s.figures(result.dates)["calmar"] == s["calmar"]

@@ -7,7 +7,7 @@ from simulated import measured_by, world
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Yardstick, target_returns
+from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.evaluation.scores import score
 from research.accounting import Costs
 from research.allocation import EqualWeights, FixedWeights, target_path
@@ -16,7 +16,7 @@ from research.market.market import instruments_table
 from research.rules import Calendar, Never, Threshold
 
 
-def traded_once() -> tuple[Backtest, Yardstick]:
+def traded_once() -> tuple[Backtest, Benchmark]:
     """Two lines at 50/50. A gains 20 % on day 1 and nothing moves after; traded back on day 2, at 1 % a side."""
     names, days = ("A", "B"), 21
     returns = np.zeros((days, 2))
@@ -35,8 +35,8 @@ def test_a_single_trade_by_hand() -> None:
     Day 2, in units of the opened wealth: V + 0.01 (|V/2 - 0.6| + |V/2 - 0.5|) = 1.1. A is sold and B bought, so the
     bracket is 0.6 - 0.5 = 0.1 and V = 1.099: the trade costs 0.001 of 1.1.
     """
-    played, yardstick = traded_once()
-    s, opened, year = score(played, yardstick), 1 / 1.01, 252 / 20
+    played, benchmark = traded_once()
+    s, opened, year = score(played, benchmark), 1 / 1.01, 252 / 20
     np.testing.assert_allclose(played.ledger.nav, np.array([1, 1.1, *[1.099] * 19]) * opened, rtol=1e-14)
     assert s["opening_cost"] == pytest.approx(1e4 * 0.01 / 1.01, rel=1e-12)
     assert s["cost"] == pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12)
@@ -100,6 +100,6 @@ def test_a_line_that_is_not_listed_is_not_outside_its_range() -> None:
         whole.dates, whole.assets, returns, tradable, whole.cash, whole.instruments, whole.prices, calendar="24/7"
     )
     played = backtest(market, Calendar(EqualWeights(), "day"), Costs.bps(3), start=market.dates[1])
-    yardstick = Yardstick(target_path(EqualWeights(), market), np.full(3, 0.3), np.full(3, 0.52), 5.0, 252.0)
+    benchmark = Benchmark(target_path(EqualWeights(), market), np.full(3, 0.3), np.full(3, 0.52), 5.0, 252.0)
     # until the listing A and B hold half each, inside; C is listed at zero, outside for a day, and then booked
-    assert score(played, yardstick)["days_outside"] == pytest.approx(1 / 299, abs=1e-12)
+    assert score(played, benchmark)["days_outside"] == pytest.approx(1 / 299, abs=1e-12)

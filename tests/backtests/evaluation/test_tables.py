@@ -90,7 +90,7 @@ def test_the_finding_counts_what_can_be_told_apart(comparison) -> None:
 def test_a_backtest_shows_its_own_figures(comparison) -> None:
     played = comparison.backtests["threshold"]
     table = backtest_table(played)
-    s = score(played, comparison.yardstick)
+    s = score(played, comparison.benchmark)
     assert table.loc["Growth", "value"] == pytest.approx(100.0 * s["growth"])
     assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s["tracking_error_own"])
     assert table.loc["Cost", "unit"] == "bp a year"

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.engine import backtest
-from backtests.figures.comparison.timeline import timeline
-from backtests.figures.comparison.weights import weights
+from backtests.figures.comparison.timeline import timeline_picture
+from backtests.figures.comparison.weights import weights_picture
 from backtests.figures.layout import far, limits, log_ticks, spread, thinned, ticks, time_ticks
-from backtests.figures.styles import fitted_name, looks
+from backtests.figures.styles import fitted_name, line_styles
 from backtests.figures.svg import DARK, HUES, LIGHT, THEN, Canvas
 from backtests.wording import number, percent
 from research.accounting import Costs, Flows
@@ -155,10 +155,10 @@ def test_words_and_lines_stand_out_from_the_paper(theme) -> None:
 
 def test_24_policies_and_the_reference_look_different_and_keep_their_looks() -> None:
     other = {f"p{k}": k % 2 == 1 for k in range(25)}
-    styles = looks(other, reference="p0", recommended="p3")
+    styles = line_styles(other, reference="p0", recommended="p3")
     assert len({(s.colour, str(s.dash)) for s in styles.values()}) == 25
     assert styles["p0"].colour == "ink"
-    fewer = looks(dict(list(other.items())[:5]), reference="p0", recommended=None)
+    fewer = line_styles(dict(list(other.items())[:5]), reference="p0", recommended=None)
     assert all((fewer[n].colour, fewer[n].dash) == (styles[n].colour, styles[n].dash) for n in fewer)
 
 
@@ -221,7 +221,7 @@ def played(make_market):
 
 
 def test_the_numbers_behind_growth_are_those_of_the_backtest(played) -> None:
-    drawn = timeline({"band": played}, looks({"band": False}, "band", None), "band", 252.0)
+    drawn = timeline_picture({"band": played}, line_styles({"band": False}, "band", None), "band", 252.0)
     data = drawn.data
     assert data["growth"].to_numpy() == pytest.approx(played.nav.to_numpy() / played.nav.iloc[0], rel=1e-14)
     assert data["cumulative_cost_bp"].iloc[-1] == pytest.approx(1e4 * played.cost_rate.sum())
@@ -241,36 +241,42 @@ def test_money_that_comes_in_is_no_growth_and_hides_no_drawdown(make_market) -> 
         for n, f in (("fed", flows), ("lean", None))
     )
     assert fed.nav.iloc[-1] == pytest.approx(100.0)
-    drawn = timeline({"fed": fed, "lean": lean}, looks({"fed": False, "lean": False}, "fed", None), "fed", 252.0)
+    drawn = timeline_picture(
+        {"fed": fed, "lean": lean}, line_styles({"fed": False, "lean": False}, "fed", None), "fed", 252.0
+    )
     last = drawn.data.groupby("policy").last()
     assert last["growth"].tolist() == pytest.approx([0.5, 0.5])
     assert last["drawdown"].tolist() == pytest.approx([-0.5, -0.5])
     assert drawn.data["relative_to_reference"].abs().max() == pytest.approx(0.0, abs=1e-14)
-    assert "money that came or went is no part of it" in drawn.caption
+    assert "does not include contributions or withdrawals" in drawn.caption
 
 
 def test_the_caption_of_growth_says_what_was_traded_and_paid(played) -> None:
-    drawn = timeline({"band": played}, looks({"band": False}, "band", None), "band", 252.0)
+    drawn = timeline_picture({"band": played}, line_styles({"band": False}, "band", None), "band", 252.0)
     a_year = percent(played.turnover.sum() * 252.0 / len(played.turnover))
-    assert f"band traded {a_year} a year one-way" in drawn.caption
-    assert f"paid {number(1e4 * played.cost_rate.sum(), 1)} bp" in drawn.caption
+    assert f"band: turnover {a_year} a year (one-way)" in drawn.caption
+    assert f"total cost {number(1e4 * played.cost_rate.sum(), 1)} bp" in drawn.caption
 
 
 def test_the_numbers_behind_weights_are_those_of_the_backtest(played) -> None:
-    drawn = weights(played, looks({"band": False}, "band", None)["band"], np.array([0.3, 0.3]), np.array([0.6, 0.6]))
+    drawn = weights_picture(
+        played, line_styles({"band": False}, "band", None)["band"], np.array([0.3, 0.3]), np.array([0.6, 0.6])
+    )
     first = drawn.data[drawn.data["line"] == played.market.assets[0]]
     assert first["weight"].to_numpy() == pytest.approx(played.weights.iloc[:, 0].to_numpy())
     assert (first["band_upper"] == 0.6).all()
     traded = first[first["traded"] != ""]
     assert traded["traded"].tolist() == ["sell"]
     assert traded["weight_before_trade"].iloc[0] == pytest.approx(2.0 / 3.0)
-    assert f"{played.market.assets[0]} strayed furthest: 16.67 points over target" in drawn.caption
-    assert f"{played.market.assets[0]} left its range" in drawn.caption
+    assert f"Largest deviation: {played.market.assets[0]}, 16.67 pp over target" in drawn.caption
+    assert f"{played.market.assets[0]} left its permitted range" in drawn.caption
 
 
 def test_a_calendar_has_no_band_to_draw(make_market) -> None:
     market = make_market(np.full((60, 2), 0.001))
     rule = Calendar(FixedWeights((0.5, 0.5)), "month")
-    drawn = weights(backtest(market, rule, Costs.bps(2), start=market.dates[1]), looks({"x": False}, "x", None)["x"])
+    drawn = weights_picture(
+        backtest(market, rule, Costs.bps(2), start=market.dates[1]), line_styles({"x": False}, "x", None)["x"]
+    )
     assert drawn.data["band_lower"].isna().all()
     assert pd.notna(drawn.data["target"]).all()

@@ -10,7 +10,7 @@ from laws import bootstrap, garch, gbm, merton
 from scipy.stats import ttest_rel
 from simulated import world
 
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.estimates import Estimate
 from backtests.evaluation.scores import score
 from backtests.laboratory import simulate as module
@@ -52,7 +52,7 @@ def agrees(laboratory, rule):
     for k in range(laboratory.paths):
         one = laboratory.backtest(rule, k)
         strategic = target_path(FixedWeights(laboratory.target), one.market)
-        found = score(one, Yardstick(strategic, np.zeros(2), np.ones(2), laboratory.g, year))
+        found = score(one, Benchmark(strategic, np.zeros(2), np.ones(2), laboratory.g, year))
         days = laboratory.days - laboratory.warm_up
         assert played.J[k] == pytest.approx(found.losses[-days:].mean(), rel=1e-11, abs=1e-12)
         gaps = one.weights.to_numpy()[-days:] - laboratory.target

@@ -14,7 +14,7 @@ from learned import COSTS, YEAR, G, carded, two_lines
 
 from backtests.comparison.candidates import Fitted
 from backtests.engine import backtest
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.evidence import drawn_means
 from backtests.evaluation.scores import score
 from backtests.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
@@ -46,8 +46,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed: backtest(market, policy, COSTS, start=market.dates[SEEN + 1], periods_per_year=YEAR, name="rl")
         for seed, policy in policies.items()
     }
-    yardstick = Yardstick(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), G, YEAR)
-    scores = {seed: score(one, yardstick) for seed, one in played.items()}
+    benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), G, YEAR)
+    scores = {seed: score(one, benchmark) for seed, one in played.items()}
     found = results_of(Fitted(training.policy, training=training), played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]

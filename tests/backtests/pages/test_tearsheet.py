@@ -50,9 +50,9 @@ def learned(comparison: Comparison, name: str) -> Comparison:
         comparison,
         fitted={**comparison.fitted, name: Fitted(training.policy, training=training)},
         backtests={**comparison.backtests, name: played[training.chosen]},
-        scores={**comparison.scores, name: score(played[training.chosen], comparison.yardstick)},
+        scores={**comparison.scores, name: score(played[training.chosen], comparison.benchmark)},
         seed_backtests={name: played},
-        seed_scores={name: {seed: score(b, comparison.yardstick) for seed, b in played.items()}},
+        seed_scores={name: {seed: score(b, comparison.benchmark) for seed, b in played.items()}},
     )
 
 

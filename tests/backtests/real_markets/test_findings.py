@@ -16,9 +16,9 @@ from backtests.real_markets.findings import (
     exposure,
     paired,
     ratios,
+    representative_rows,
     seed_spread,
     sentences,
-    standing,
     summary,
 )
 from backtests.real_markets.run_case import EXPOSURE
@@ -77,7 +77,7 @@ def test_one_window_has_no_interval_and_no_number_no_mean() -> None:
 
 
 def test_the_tuned_thresholds_are_the_family_in_the_middle_and_hindsight_the_lowest_calendar(made: Study) -> None:
-    found = standing(made).set_index(["case", "rule"])["J"]
+    found = representative_rows(made).set_index(["case", "rule"])["J"]
     assert found["funds-2-2013", TUNED] == 4.0
     assert found["funds-2-2013", HINDSIGHT] == 8.0
     assert found["funds-2-2013", "ppo"] == pytest.approx(3.2)  # of its seeds, the one that stands for them
@@ -99,8 +99,8 @@ def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(
         (lambda: differences(made, "best", "sharpe"), "over is 'best'"),
         (lambda: ratios(made, CONSTANT), "over is 'constant exposure': use one of"),  # it goes to cash: `exposure`
         (lambda: seed_spread(made, "ppo", 3.0), "multiple is 3.0"),
-        (lambda: paired(standing(made), "tuned", "J"), "over is 'tuned': use one of"),
-        (lambda: paired(standing(made), TUNED, "j"), "measure is 'j': use one of J, trades"),
+        (lambda: paired(representative_rows(made), "tuned", "J"), "over is 'tuned': use one of"),
+        (lambda: paired(representative_rows(made), TUNED, "j"), "measure is 'j': use one of J, trades"),
         (lambda: ratio_picture(made, "pp0"), "rule is 'pp0': use one of"),
         (lambda: ratio_picture(made, "ppo", over="x"), "over is 'x': use one of"),
         (lambda: ratios(made, TUNED, multiple=3.0), "multiple is 3.0: the study was played at 1 times the costs"),

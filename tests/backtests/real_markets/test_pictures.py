@@ -10,7 +10,7 @@ import pytest
 from backtests.figures.real_markets import frontier, frontier_picture, ratio_picture
 from backtests.real_markets import KEPT, KEPT_EXPOSURE, NAMED, Budget, all_cases
 from backtests.real_markets.findings import TUNED
-from backtests.real_markets.run_case import CALENDARS, EXPOSURE_STEPS, FAMILIES, STEPS, exposed_cases, spec
+from backtests.real_markets.run_case import CALENDARS, EXPOSURE_STEPS, FAMILIES, STEPS, exposure_cases, spec
 from backtests.real_markets.study import Study
 from research.allocation import FixedWeights
 from research.errors import DataError
@@ -63,7 +63,7 @@ def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
 
 
 def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
-    for folder, steps, named in ((KEPT, STEPS, NAMED[0]), (KEPT_EXPOSURE, EXPOSURE_STEPS, exposed_cases()[0].name)):
+    for folder, steps, named in ((KEPT, STEPS, NAMED[0]), (KEPT_EXPOSURE, EXPOSURE_STEPS, exposure_cases()[0].name)):
         manifest, budget = Study.load(folder).manifest, Budget(steps)
         assert manifest["cases"][named]["steps"] == steps
         learners = {by: spec(FixedWeights((0.6, 0.4)), by, budget).settings() for by in steps}

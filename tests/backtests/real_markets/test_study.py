@@ -15,7 +15,7 @@ from distributed import Client, LocalCluster
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY
 from backtests.cli import main
 from backtests.real_markets import NAMED, Budget, Study, case, run, study
-from backtests.real_markets.run_case import EXPOSURE, MULTIPLES, STEPS, UPDATE, exposed_cases, play
+from backtests.real_markets.run_case import EXPOSURE, MULTIPLES, STEPS, UPDATE, exposure_cases, run_case
 from backtests.real_markets.study import FIGURES, MANIFEST, _together
 from research.errors import ConfigError, DataError
 
@@ -160,9 +160,9 @@ def test_in_a_named_case_all_learn_and_ppo_does_at_all_costs() -> None:
 def test_beside_learned_exposure_stands_what_holds_as_much() -> None:
     """Alone: what the rules of the other study are worth is told there."""
     budget = Budget(steps={EXPOSURE: UPDATE}, seeds=(3,), rules=False)
-    assert len(exposed_cases()) == 10 + 3
+    assert len(exposure_cases()) == 10 + 3
     assert budget.learners(case("stocks-2-1998"), 1.0) == []
-    made = play(case("stocks-10a-1995"), budget)
+    made = run_case(case("stocks-10a-1995"), budget)
     assert made["trials"] == 1
     rows = pd.DataFrame(made["rows"]).set_index("rule")
     assert list(rows.index) == [EXPOSURE, CONSTANT, VOLATILITY]

@@ -1,10 +1,10 @@
-"""An arena of three lines in a simulated market, and axes that make every kind of no-trade bands on it."""
+"""A setup of three lines in a simulated market, and axes that make every kind of no-trade bands on it."""
 
 import numpy as np
 import pytest
 from simulated import world
 
-from backtests.sweeps import Arena, Axes, Choices, Strategic, threshold
+from backtests.sweeps import Axes, Choices, Setup, Strategic, threshold
 from research.accounting import Costs
 from research.allocation import HRP, FixedWeights
 from research.rules import Calendar, Never
@@ -13,10 +13,10 @@ FIRST = "2020-03-02"
 
 
 @pytest.fixture(scope="session")
-def arena() -> Arena:
+def setup() -> Setup:
     """A small one."""
     costs = Costs.bps(3, commission=[1, 5, 10], half_spread=2)
-    return Arena.on(world(300, 3, seed=3), costs, FixedWeights((0.5, 0.3, 0.1)), FIRST, name="small")
+    return Setup.on(world(300, 3, seed=3), costs, FixedWeights((0.5, 0.3, 0.1)), FIRST, name="small")
 
 
 @pytest.fixture(scope="session")

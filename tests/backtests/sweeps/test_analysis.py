@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backtests.figures.layout import free_places
-from backtests.figures.sweep.cost_tracking import plane
+from backtests.figures.sweep.cost_tracking import cost_tracking_picture
 from backtests.figures.sweep.heat import rings, strength
-from backtests.figures.sweep.styles import family_looks
+from backtests.figures.sweep.styles import family_styles
 from backtests.sweeps.analysis import (
     break_evens,
     efficient,
@@ -214,7 +214,7 @@ def test_a_crowd_of_policies_is_drawn_and_told_as_far_as_a_reader_can_follow() -
     bands = np.linspace(0.001, 0.2, 800)
     rows = [row(band=b, to=to, cost=(1 + to) / b, tracking_error=b) for b in bands for to in (0.0, 1.0)]
     found = frontier(table(*rows))
-    drawn = plane(found, family_looks(["band to target", "band to edge"]))
+    drawn = cost_tracking_picture(found, family_styles(["band to target", "band to edge"]))
     assert found["efficient"].sum() == 800
     assert len(drawn.data) == 1600
     assert "the efficient among 1600 policies" in drawn.alt

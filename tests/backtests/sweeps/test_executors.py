@@ -12,12 +12,13 @@ from distributed import LocalCluster
 
 import backtests.sweeps.run as sweeping
 from backtests.runs import tasks
-from backtests.sweeps import Arena, Axes, Plan, Strategic, executors, sweep
-from backtests.sweeps.executors import play_all
+from backtests.sweeps import Axes, Plan, Setup, Strategic, executors, sweep
+from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import Part
-from backtests.sweeps.run_part import play
-from backtests.sweeps.setup import Stage, stage
+from backtests.sweeps.run_part import run_part
+from backtests.sweeps.setup import PreparedSweep, prepare_sweep
 from backtests.sweeps.store import write_chunk
+from research.accounting import Hold, Trade, View
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.rules import Threshold
@@ -26,15 +27,17 @@ PARTS = [Part(k, k + 16) for k in range(0, 16 * 40, 16)]
 
 
 @pytest.fixture(scope="module")
-def made(arena: Arena) -> Stage:
+def made(setup: Setup) -> PreparedSweep:
     """640 configurations, in 40 parts."""
-    return stage(arena, Plan([Threshold(Strategic(), b / 1000) for b in range(1, 41)], [k / 4 for k in range(16)]))
+    return prepare_sweep(
+        setup, Plan([Threshold(Strategic(), b / 1000) for b in range(1, 41)], [k / 4 for k in range(16)])
+    )
 
 
 @pytest.fixture(scope="module")
-def alone(made: Stage) -> dict[Part, bytes]:
+def alone(made: PreparedSweep) -> dict[Part, bytes]:
     """Every part as one process plays it, one after the other."""
-    return {part: figures.tobytes() for part, figures in play_all(made, PARTS)}
+    return {part: figures.tobytes() for part, figures in run_all(made, PARTS)}
 
 
 @pytest.fixture
@@ -48,29 +51,32 @@ def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
     return {part: figures.tobytes() for part, figures in played}
 
 
-def test_threads_give_the_same_bits(made: Stage, alone: dict[Part, bytes]) -> None:
+def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
     assert executors.compiled(made)
-    assert bits(play_all(made, PARTS, workers=2)) == alone
+    assert bits(run_all(made, PARTS, workers=2)) == alone
 
 
-def test_processes_give_the_same_bits(made: Stage, alone: dict[Part, bytes]) -> None:
+def test_processes_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
     assert bits(executors._in_processes(made, PARTS, 2)) == alone
 
 
-def test_what_python_plays_is_played_by_processes(arena: Arena) -> None:
+def test_what_python_plays_is_played_by_processes(setup: Setup) -> None:
     class Unknown(Threshold):
-        """A policy that lanes do not know, of a class that only this process can import."""
+        """A policy with a decision of its own, which Python runs, of a class that only this process can import."""
 
-    plan = Plan([Unknown(arena.strategic, 0.01), Unknown(arena.strategic, 0.02)], [1.0, 2.0])
-    assert not executors.compiled(stage(arena, plan))
-    one, two = (sweep(arena, plan, workers=w, progress=False).table for w in (1, 2))
+        def decide(self, view: View) -> Hold | Trade:
+            return super().decide(view)
+
+    plan = Plan([Unknown(setup.strategic, 0.01), Unknown(setup.strategic, 0.02)], [1.0, 2.0])
+    assert not executors.compiled(prepare_sweep(setup, plan))
+    one, two = (sweep(setup, plan, workers=w, progress=False).table for w in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
 def test_a_worker_killed_in_mid_sweep_is_survived_to_the_bit(
-    made: Stage, alone: dict[Part, bytes], cluster: LocalCluster
+    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster
 ) -> None:
-    played = play_all(made, PARTS, cluster=cluster.scheduler_address)
+    played = run_all(made, PARTS, cluster=cluster.scheduler_address)
     first, figures = next(played)
     victim = next(iter(cluster.workers.values())).pid
     os.kill(victim, signal.SIGKILL)  # most parts are not even on their way
@@ -78,7 +84,7 @@ def test_a_worker_killed_in_mid_sweep_is_survived_to_the_bit(
 
 
 def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
-    arena: Arena, tmp_path: Path, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, tmp_path: Path, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan([Threshold(Strategic(), b / 10_000) for b in range(1, 401)], [k / 4 for k in range(16)])
 
@@ -91,13 +97,13 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
         patch.setattr(tasks, "PATIENCE", 5.0)
         patch.setattr(sweeping, "write_chunk", and_close)
         with pytest.raises(ConfigError, match=r"went away.*start the same again, and it goes on") as error:
-            sweep(arena, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
+            sweep(setup, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
     assert cluster.scheduler_address in str(error.value)
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("0*")}
     assert 0 < len(before) < len(list(plan.parts()))
-    table = sweep(arena, plan, folder=tmp_path, progress=False).table
+    table = sweep(setup, plan, folder=tmp_path, progress=False).table
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in before} == before
-    pd.testing.assert_frame_equal(table, sweep(arena, plan, progress=False).table, check_exact=True)
+    pd.testing.assert_frame_equal(table, sweep(setup, plan, progress=False).table, check_exact=True)
 
 
 def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalCluster) -> None:
@@ -112,17 +118,17 @@ def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalC
             raise DataError("row 3 of prices")  # what a task has to say is said
 
 
-def test_what_a_part_raises_on_a_worker_is_raised_here(arena: Arena, cluster: LocalCluster) -> None:
+def test_what_a_part_raises_on_a_worker_is_raised_here(setup: Setup, cluster: LocalCluster) -> None:
     plan = Plan([Threshold(Strategic(), 0.01)], lags=[0, 1], starts=["2020-10-20"])
-    calm = Arena.on(arena.market, arena.costs, type(arena.strategic)((0.0, 0.0, 0.0)), arena.start, name="cash")
+    calm = Setup.on(setup.market, setup.costs, type(setup.strategic)((0.0, 0.0, 0.0)), setup.start, name="cash")
     with pytest.raises(DataError, match="Sharpe ratio"):
         sweep(calm, plan, cluster=cluster.scheduler_address, progress=False)
 
 
-def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
+def test_a_worker_with_other_code_is_refused(made: PreparedSweep) -> None:
     with pytest.raises(ConfigError, match=r"runs code .*, and the work was begun with other\. Check out the same"):
-        executors._play_there(made, "other", PARTS[0])
-    assert play(made, PARTS[0]).tobytes() == executors._play_there(made, tasks.code_here(), PARTS[0]).tobytes()
+        executors._run_there(made, "other", PARTS[0])
+    assert run_part(made, PARTS[0]).tobytes() == executors._run_there(made, tasks.code_here(), PARTS[0]).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -135,8 +141,8 @@ def test_a_worker_with_other_code_is_refused(made: Stage) -> None:
     ],
 )
 def test_workers_that_are_none_are_refused(
-    arena: Arena, axes: Axes, given: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, axes: Axes, given: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 1.0)
     with pytest.raises(ConfigError, match=said):
-        sweep(arena, axes, progress=False, **given)  # type: ignore[arg-type]
+        sweep(setup, axes, progress=False, **given)  # type: ignore[arg-type]

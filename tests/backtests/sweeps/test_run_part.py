@@ -8,13 +8,13 @@ import pytest
 
 from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_returns
 from backtests.engine import backtest
-from backtests.evaluation.benchmark import Yardstick
+from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.sweeps import Arena, Axes, Choices, Plan, Strategic, listed, sweep
+from backtests.sweeps import Axes, Choices, Plan, Setup, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
 from backtests.sweeps.plan import Configuration, Part
-from backtests.sweeps.run_part import metrics, play, play_one
-from backtests.sweeps.setup import stage
+from backtests.sweeps.run_part import backtest_one, metrics, run_part
+from backtests.sweeps.setup import prepare_sweep
 from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
 from research.arrays import Array
@@ -25,43 +25,43 @@ from research.rules import Calendar, Never, Threshold
 Equal = Callable[[object, object], bool]
 
 
-def alone(arena: Arena, c: Configuration) -> Array:
+def alone(setup: Setup, c: Configuration) -> Array:
     """A configuration played by the engine on targets of its own, with nothing of the sweep."""
-    policy = replace(c.policy, allocation=arena.strategic) if isinstance(c.policy.allocation, Strategic) else c.policy
-    costs = Costs(arena.costs.commission * c.cost_multiple, arena.costs.half_spread * c.cost_multiple)
-    start = c.start or arena.start
-    first = int(arena.market.dates.searchsorted(start)) - 1
-    targets = target_path(policy.allocation, arena.market, start=first)
-    b = backtest(arena.market, policy, costs, start=start, lag=arena.lag if c.lag is None else c.lag, targets=targets)
+    policy = replace(c.policy, allocation=setup.strategic) if isinstance(c.policy.allocation, Strategic) else c.policy
+    costs = Costs(setup.costs.commission * c.cost_multiple, setup.costs.half_spread * c.cost_multiple)
+    start = c.start or setup.start
+    first = int(setup.market.dates.searchsorted(start)) - 1
+    targets = target_path(policy.allocation, setup.market, start=first)
+    b = backtest(setup.market, policy, costs, start=start, lag=setup.lag if c.lag is None else c.lag, targets=targets)
     strategic, own = (
-        target_path_returns(t, arena.market) for t in (target_path(arena.strategic, arena.market), targets)
+        target_path_returns(t, setup.market) for t in (target_path(setup.strategic, setup.market), targets)
     )
-    return tally(b, strategic, own, arena.g)
+    return tally(b, strategic, own, setup.g)
 
 
-def test_each_row_is_a_single_backtest_to_the_bit(arena: Arena, axes: Axes, equal_bits: Equal) -> None:
+def test_each_row_is_a_single_backtest_to_the_bit(setup: Setup, axes: Axes, equal_bits: Equal) -> None:
     plan = axes.grid()
-    table = sweep(arena, plan, progress=False).table
+    table = sweep(setup, plan, progress=False).table
     for k in range(len(plan)):
-        assert equal_bits(table.loc[k, list(METRICS)].to_numpy(dtype=float), alone(arena, plan[k])), plan[k]
+        assert equal_bits(table.loc[k, list(METRICS)].to_numpy(dtype=float), alone(setup, plan[k])), plan[k]
 
 
-def test_the_metrics_are_those_of_a_score(arena: Arena, axes: Axes) -> None:
-    made = stage(arena, axes.grid(), cvar95=True)
-    table = play(made, Part(100, 140))
+def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
+    made = prepare_sweep(setup, axes.grid(), cvar95=True)
+    table = run_part(made, Part(100, 140))
     none = np.full(3, np.nan)
-    yardstick = Yardstick(made.strategic["small"], none, none, arena.g, 252.0)
+    benchmark = Benchmark(made.strategic["small"], none, none, setup.g, 252.0)
     for row, number in zip(table, range(100, 140), strict=True):
-        of_score = score(play_one(made, number), yardstick).figures(arena.market.dates)
+        of_score = score(backtest_one(made, number), benchmark).figures(setup.market.dates)
         found = dict(zip(metrics(made), row, strict=True))
         for name in set(found) - {"nav"}:
             assert found[name] == pytest.approx(of_score[name], rel=1e-9, abs=1e-11), name
 
 
-def test_a_part_does_not_depend_on_where_a_plan_is_cut(arena: Arena, axes: Axes, equal_bits: Equal) -> None:
-    made = stage(arena, axes.grid())
-    at_once = play(made, Part(0, 144))
-    assert equal_bits(at_once, np.vstack([play(made, Part(a, b)) for a, b in ((0, 1), (1, 50), (50, 144))]))
+def test_a_part_does_not_depend_on_where_a_plan_is_cut(setup: Setup, axes: Axes, equal_bits: Equal) -> None:
+    made = prepare_sweep(setup, axes.grid())
+    at_once = run_part(made, Part(0, 144))
+    assert equal_bits(at_once, np.vstack([run_part(made, Part(a, b)) for a, b in ((0, 1), (1, 50), (50, 144))]))
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Weekday:
         return self.rule.decide(view)  # type: ignore[arg-type]
 
 
-def test_a_policy_without_no_trade_bands_gives_the_same_row(arena: Arena, equal_bits: Equal) -> None:
-    rule = Threshold(arena.strategic, 0.01, "edge")
-    table = sweep(arena, Plan([rule, Weekday(rule)]), progress=False).table  # type: ignore[list-item]
+def test_a_policy_without_no_trade_bands_gives_the_same_row(setup: Setup, equal_bits: Equal) -> None:
+    rule = Threshold(setup.strategic, 0.01, "edge")
+    table = sweep(setup, Plan([rule, Weekday(rule)]), progress=False).table  # type: ignore[list-item]
     assert table["rule"].tolist() == ["threshold", "Weekday"]
     one, other = table.loc[:, list(METRICS)].to_numpy()
     assert equal_bits(one, other)
@@ -102,11 +102,11 @@ class Counted:
         return HRP(self.window, "month").target(past)
 
 
-def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(arena: Arena) -> None:
+def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(setup: Setup) -> None:
     held = Counted([])
     policies = [Never(held), Calendar(held, "week"), Threshold(held, 0.02)]
     starts = ("2020-02-20", "2020-04-01", "2020-08-03")
-    swept = sweep(arena, Plan(policies, (0.5, 1.0), (0, 1, 2), starts), progress=False)
+    swept = sweep(setup, Plan(policies, (0.5, 1.0), (0, 1, 2), starts), progress=False)
     assert len(swept.plan) == 54
     assert swept.shared == 1
     assert len(held.asked) == len(set(held.asked))
@@ -114,12 +114,12 @@ def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(aren
     assert "1 target path " in repr(swept)
 
 
-def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(arena: Arena) -> None:
+def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(setup: Setup) -> None:
     held = Strategic()
     policies = [Threshold(held, 0.25, "edge", schedule=check) for check in ("day", "month")]
     policies += [Threshold(held, 0.25, "edge", kind="relative", cap=cap) for cap in (None, 0.05)]
     policies += [Threshold(held, 0.25, "edge", fraction=0.5), Threshold(held, 0.2501, "edge"), Calendar(held, "month")]
-    swept = sweep(arena, Plan(policies), progress=False)
+    swept = sweep(setup, Plan(policies), progress=False)
     labels = [line[: line.index("  ")] for line in repr(swept).splitlines()[-len(policies) :]]
     assert len(set(labels)) == len(policies)
     assert "threshold 25 % to edge, cap 0.05, check day, kind relative, part 1" in labels
@@ -129,50 +129,50 @@ def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(arena:
     assert not named.str.contains(", check ,|, kind$", regex=True).any(), "a calendar has neither"
 
 
-def test_a_start_before_the_first_refit_has_a_path_of_its_own(arena: Arena) -> None:
+def test_a_start_before_the_first_refit_has_a_path_of_its_own(setup: Setup) -> None:
     """With a window of 20 days from 1 January on, there is no month's end before 21 or 24 January to refit on."""
     starts = ("2020-01-22", "2020-01-25", "2020-02-03")
     plan = Plan([Calendar(HRP(20), "month")], starts=starts)
-    made = stage(arena, plan)
+    made = prepare_sweep(setup, plan)
     assert made.shared == 2
     for k in range(3):
         c = plan[k]
-        assert play(made, Part(k, k + 1))[0].tobytes() == alone(arena, c).tobytes()
+        assert run_part(made, Part(k, k + 1))[0].tobytes() == alone(setup, c).tobytes()
 
 
-def test_several_portfolios_have_each_their_own_strategic_target(arena: Arena, axes: Axes) -> None:
-    other = replace(arena, name="other", strategic=FixedWeights((0.2, 0.2, 0.6)))
-    table = sweep([arena, other], axes, progress=False).table
+def test_several_portfolios_have_each_their_own_strategic_target(setup: Setup, axes: Axes) -> None:
+    other = replace(setup, name="other", strategic=FixedWeights((0.2, 0.2, 0.6)))
+    table = sweep([setup, other], axes, progress=False).table
     assert table["portfolio"].tolist() == ["small"] * 144 + ["other"] * 144
-    small = sweep(arena, axes, progress=False).table
+    small = sweep(setup, axes, progress=False).table
     assert table.iloc[:144].equals(small)
     last = table.iloc[-1]
     c = listed([Configuration(axes.grid().policies[-1], "other", 4.0, 2, axes.grid().starts[-1])])[0]
     assert last[list(METRICS)].to_numpy(dtype=float).tobytes() == alone(other, c).tobytes()
 
 
-def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_portfolio(arena: Arena) -> None:
+def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_portfolio(setup: Setup) -> None:
     """A ticket of 10 on every order of a wealth of 100,000, as if it were 1e-4 of a wealth of 1."""
-    small, large = (replace(arena.costs, ticket=np.full(3, ticket)) for ticket in (1e-4, 10.0))
+    small, large = (replace(setup.costs, ticket=np.full(3, ticket)) for ticket in (1e-4, 10.0))
     plan = Plan([Threshold(Strategic(), 0.01), Calendar(Strategic(), "month")], (1.0, 2.0))
-    one = sweep(replace(arena, costs=small), plan, progress=False).table
-    other = sweep(replace(arena, costs=large).scaled_to(1e5), plan, progress=False).table
-    assert not replace(arena, costs=small).scales
+    one = sweep(replace(setup, costs=small), plan, progress=False).table
+    other = sweep(replace(setup, costs=large).scaled_to(1e5), plan, progress=False).table
+    assert not replace(setup, costs=small).scales
     np.testing.assert_allclose(other[list(METRICS)], one[list(METRICS)], rtol=1e-9)
-    plain = sweep(arena, plan, progress=False).table
+    plain = sweep(setup, plan, progress=False).table
     assert (one["cost"] > 1.5 * plain["cost"]).all()
 
 
-def test_only_what_scales_with_wealth_is_played_at_a_wealth_of_one(arena: Arena) -> None:
-    assert arena.scaled_to(1e5).nav == 1.0
-    assert replace(arena, execution=Execution(days=2)).scaled_to(1e5).nav == 1e5
+def test_only_what_scales_with_wealth_is_played_at_a_wealth_of_one(setup: Setup) -> None:
+    assert setup.scaled_to(1e5).nav == 1.0
+    assert replace(setup, execution=Execution(days=2)).scaled_to(1e5).nav == 1e5
 
 
-def test_a_market_that_a_line_leaves_is_played_one_by_one(arena: Arena) -> None:
-    market, day = arena.market, arena.market.dates[200]
+def test_a_market_that_a_line_leaves_is_played_one_by_one(setup: Setup) -> None:
+    market, day = setup.market, setup.market.dates[200]
     returns, tradable = market.returns.copy(), market.tradable.copy()
     returns[200:, 1], tradable[200:, 1] = 0.0, False
-    gone = replace(arena, market=delist(replace(market, returns=returns, tradable=tradable), "B", day, -0.3))
+    gone = replace(setup, market=delist(replace(market, returns=returns, tradable=tradable), "B", day, -0.3))
     assert not gone.scales
     swept = sweep(gone, Plan([Threshold(Strategic(), 0.01)]), progress=False)
     one = swept.backtest(0)
@@ -180,9 +180,9 @@ def test_a_market_that_a_line_leaves_is_played_one_by_one(arena: Arena) -> None:
     assert swept.table.loc[0, "nav"] == one.nav.iloc[-1]
 
 
-def test_cvar_is_a_column_only_where_asked_for(arena: Arena, axes: Axes) -> None:
-    assert CVAR not in sweep(arena, axes, progress=False).table
-    swept = sweep(arena, axes, cvar95=True, progress=False)
+def test_cvar_is_a_column_only_where_asked_for(setup: Setup, axes: Axes) -> None:
+    assert CVAR not in sweep(setup, axes, progress=False).table
+    swept = sweep(setup, axes, cvar95=True, progress=False)
     losses = -np.sort(swept.backtest(30).net_returns)
     assert swept.table.loc[30, CVAR] == pytest.approx(score_cvar(losses), rel=1e-12)
 
@@ -205,23 +205,23 @@ def score_cvar(losses: Array) -> float:
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is(
-    arena: Arena, plan: Plan, error: type[Exception], said: str
+    setup: Setup, plan: Plan, error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        stage(arena, plan)
+        prepare_sweep(setup, plan)
 
 
-def opening(arena: Arena) -> Arena:
+def opening(setup: Setup) -> Setup:
     """It trades at opens, which are quoted."""
-    prices = 100.0 * arena.market.index
-    return replace(arena, market=replace(arena.market, prices=prices, bars={"open": prices}), execution=AT_OPEN)
+    prices = 100.0 * setup.market.index
+    return replace(setup, market=replace(setup.market, prices=prices, bars={"open": prices}), execution=AT_OPEN)
 
 
-def unknown_spread(arena: Arena) -> Arena:
+def unknown_spread(setup: Setup) -> Setup:
     """The spread of one day in the test is missing."""
-    spreads = np.full(arena.market.shape, 1e-4)
+    spreads = np.full(setup.market.shape, 1e-4)
     spreads[-5, 1] = np.nan
-    return replace(arena, costs=replace(arena.costs, half_spread=spreads))
+    return replace(setup, costs=replace(setup.costs, half_spread=spreads))
 
 
 AT_OPEN = Execution(at="open")
@@ -242,26 +242,26 @@ AT_OPEN = Execution(at="open")
     ],
 )
 def test_what_a_market_lacks_is_said_before_anything_is_played(
-    arena: Arena, lacking: Callable[[Arena], Arena], error: type[Exception], said: str
+    setup: Setup, lacking: Callable[[Setup], Setup], error: type[Exception], said: str
 ) -> None:
     many = [Threshold(Strategic(), band / 1000) for band in range(1, 70)]
     with pytest.raises(error, match=said):
-        stage(lacking(arena), Plan(many, lags=(1, 0)))
+        prepare_sweep(lacking(setup), Plan(many, lags=(1, 0)))
 
 
-def test_a_lag_that_is_not_picked_is_no_matter(arena: Arena) -> None:
+def test_a_lag_that_is_not_picked_is_no_matter(setup: Setup) -> None:
     never = Never(Strategic())
-    made = stage(opening(arena), listed([Configuration(never, lag=1), Configuration(never, lag=2)]))
-    assert play(made, Part(0, 2)).shape == (2, len(METRICS))
+    made = prepare_sweep(opening(setup), listed([Configuration(never, lag=1), Configuration(never, lag=2)]))
+    assert run_part(made, Part(0, 2)).shape == (2, len(METRICS))
     pair = Plan([never], lags=(0, 1), picks=np.array([[0, 0, 0, 1, 0]]))
-    assert play(stage(opening(arena), pair), Part(0, 1)).shape == (1, len(METRICS))
+    assert run_part(prepare_sweep(opening(setup), pair), Part(0, 1)).shape == (1, len(METRICS))
 
 
-def test_a_list_on_several_portfolios_names_them(arena: Arena) -> None:
+def test_a_list_on_several_portfolios_names_them(setup: Setup) -> None:
     with pytest.raises(ConfigError, match="names no portfolio, and there are several: small, other"):
-        sweep([arena, replace(arena, name="other")], listed([Configuration(Never(Strategic()))]), progress=False)
+        sweep([setup, replace(setup, name="other")], listed([Configuration(Never(Strategic()))]), progress=False)
 
 
-def test_two_arenas_of_one_name_are_refused(arena: Arena) -> None:
+def test_two_arenas_of_one_name_are_refused(setup: Setup) -> None:
     with pytest.raises(ConfigError, match="different names"):
-        stage([arena, arena], Axes(rules=(Choices(Never),)).grid())
+        prepare_sweep([setup, setup], Axes(rules=(Choices(Never),)).grid())

@@ -17,10 +17,10 @@ import pytest
 
 import backtests.sweeps.run as sweeping
 from backtests.runs.folder import Run, code_version, staged
-from backtests.sweeps import Arena, Axes, Keep, Plan, Strategic, sweep
+from backtests.sweeps import Axes, Keep, Plan, Setup, Strategic, sweep
 from backtests.sweeps.plan import Part
-from backtests.sweeps.run import play_into
-from backtests.sweeps.setup import stage
+from backtests.sweeps.run import run_into
+from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.store import LOCK, chunk_of, clear, discard, finished, join, read_chunk, unfinished, write_chunk
 from research.accounting import Hold, View
 from research.allocation import FixedWeights
@@ -53,18 +53,18 @@ def stop_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sweep_that_was_stopped_goes_on_and_plays_no_finished_chunk_again(
-    arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = many(1000)
     with monkeypatch.context() as patch:
         stop_after(2, patch)
         with pytest.raises(Stopped):
-            sweep(arena, plan, folder=tmp_path / "a", progress=False)
+            sweep(setup, plan, folder=tmp_path / "a", progress=False)
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "a").glob("0*")}
     assert sorted(before) == [chunk_of(part) for part in plan.parts()][:2]
-    resumed = sweep(arena, plan, folder=tmp_path / "a", progress=False)
+    resumed = sweep(setup, plan, folder=tmp_path / "a", progress=False)
     assert {name: (tmp_path / "a" / name).stat().st_mtime_ns for name in before} == before
-    pd.testing.assert_frame_equal(resumed.table, sweep(arena, plan, progress=False).table, check_exact=True)
+    pd.testing.assert_frame_equal(resumed.table, sweep(setup, plan, progress=False).table, check_exact=True)
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,16 @@ def test_a_sweep_that_was_stopped_goes_on_and_plays_no_finished_chunk_again(
     ],
 )
 def test_chunks_of_other_data_settings_or_code_are_refused_and_told_is_what_differs(
-    arena: Arena, tmp_path: Path, what: str, said: str
+    setup: Setup, tmp_path: Path, what: str, said: str
 ) -> None:
-    sweep(arena, many(3), folder=tmp_path, progress=False)
-    market, plan = arena.market, many(3)
+    sweep(setup, many(3), folder=tmp_path, progress=False)
+    market, plan = setup.market, many(3)
     if what == "data":
         returns = market.returns.copy()
         returns[200, 1] += 1e-9
-        arena = replace(arena, market=replace(market, returns=returns))
+        setup = replace(setup, market=replace(market, returns=returns))
     elif what == "costs":
-        arena = replace(arena, costs=arena.costs.scaled(2.0))
+        setup = replace(setup, costs=setup.costs.scaled(2.0))
     elif what == "plan":
         plan = many(4)
     else:
@@ -95,14 +95,14 @@ def test_chunks_of_other_data_settings_or_code_are_refused_and_told_is_what_diff
         (tmp_path / "run.json").write_text(text.replace(f'"{code}"', '"other"'))
     kept = (tmp_path / chunk_of(Part(0, 3))).read_bytes()
     with pytest.raises(ConfigError, match=said):
-        sweep(arena, plan, folder=tmp_path, progress=False)
+        sweep(setup, plan, folder=tmp_path, progress=False)
     assert (tmp_path / chunk_of(Part(0, 3))).read_bytes() == kept
 
 
-def test_two_processes_do_not_sweep_into_one_folder(arena: Arena, tmp_path: Path) -> None:
+def test_two_processes_do_not_sweep_into_one_folder(setup: Setup, tmp_path: Path) -> None:
     run = Run("sweep", "", "", {}, "f", "c")
     with unfinished(tmp_path, run, {}), pytest.raises(ConfigError, match="another process is sweeping into"):
-        sweep(arena, many(3), folder=tmp_path, progress=False)
+        sweep(setup, many(3), folder=tmp_path, progress=False)
 
 
 def test_a_fresh_sweep_takes_nothing_over(tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ class Unwritten:
         raise NotImplementedError
 
 
-def test_policies_that_cannot_be_written_down_keep_no_chunks(arena: Arena, tmp_path: Path) -> None:
+def test_policies_that_cannot_be_written_down_keep_no_chunks(setup: Setup, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Unwritten cannot be written down in full"):
-        sweep(arena, Plan([Unwritten()]), folder=tmp_path / "a", progress=False)
+        sweep(setup, Plan([Unwritten()]), folder=tmp_path / "a", progress=False)
     assert not (tmp_path / "a").exists()
 
 
@@ -264,11 +264,11 @@ class Hidden:
         return np.array(self.weights)
 
 
-def test_allocations_that_cannot_be_written_down_keep_no_chunks(arena: Arena, tmp_path: Path) -> None:
+def test_allocations_that_cannot_be_written_down_keep_no_chunks(setup: Setup, tmp_path: Path) -> None:
     """Two of one repr, the second of which would take over the results of the first."""
     hidden = Hidden((0.5, 0.3, 0.1))
-    judged = replace(arena, strategic=hidden)
-    for where, plan in ((arena, Plan([Threshold(hidden, 0.01)])), (judged, many(2))):
+    judged = replace(setup, strategic=hidden)
+    for where, plan in ((setup, Plan([Threshold(hidden, 0.01)])), (judged, many(2))):
         with pytest.raises(ConfigError, match="Hidden cannot be written down in full"):
             sweep(where, plan, folder=tmp_path / "a", progress=False)
         assert not (tmp_path / "a").exists()
@@ -285,8 +285,8 @@ def peak(act: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def test_memory_does_not_grow_with_configurations(arena: Arena, tmp_path: Path) -> None:
-    made = stage(arena, many(64 * 200))
+def test_memory_does_not_grow_with_configurations(setup: Setup, tmp_path: Path) -> None:
+    made = prepare_sweep(setup, many(64 * 200))
     parts = list(made.plan.parts())
 
     def swept(chunks: int) -> int:
@@ -295,7 +295,7 @@ def test_memory_does_not_grow_with_configurations(arena: Arena, tmp_path: Path) 
         (folder / "run.json").write_text("{}")
 
         def act() -> None:
-            play_into(folder, made, set(parts[chunks:]), 1, "", progress=False)
+            run_into(folder, made, set(parts[chunks:]), 1, "", progress=False)
             join(folder, parts[:chunks], folder / "all.parquet")
 
         return peak(act)
@@ -306,8 +306,8 @@ def test_memory_does_not_grow_with_configurations(arena: Arena, tmp_path: Path) 
     assert more < 1.05 * few
 
 
-def test_paths_are_kept_of_what_was_asked_for_and_of_the_best(arena: Arena, axes: Axes) -> None:
-    swept = sweep(arena, axes, keep=Keep(best=2, by="sharpe", configurations=(5,)), progress=False)
+def test_paths_are_kept_of_what_was_asked_for_and_of_the_best(setup: Setup, axes: Axes) -> None:
+    swept = sweep(setup, axes, keep=Keep(best=2, by="sharpe", configurations=(5,)), progress=False)
     best = swept.table.sort_values("sharpe", ascending=False)["configuration"].head(2).tolist()
     assert set(swept.paths["configuration"]) == {*best, 5}
     for number, path in swept.paths.groupby("configuration"):
@@ -327,7 +327,7 @@ def test_paths_are_kept_of_what_was_asked_for_and_of_the_best(arena: Arena, axes
     ],
 )
 def test_paths_that_cannot_be_kept_are_refused_before_anything_is_played(
-    arena: Arena, axes: Axes, keep: Callable[[], Keep], said: str
+    setup: Setup, axes: Axes, keep: Callable[[], Keep], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
-        sweep(arena, axes, keep=keep(), progress=False)
+        sweep(setup, axes, keep=keep(), progress=False)

@@ -14,7 +14,7 @@ from research.compiled import content as described
 from research.compiled.content import EditedSince, called, content, signature_text
 
 CALLEE = """
-from research.compiled import compiled
+from research.compiled import compiled, on_demand
 
 FACTOR = 2
 
@@ -201,6 +201,15 @@ def test_text_that_was_edited_after_the_process_began_is_not_taken_for_what_is_l
     monkeypatch.setattr(described, "STARTED", 0.0)
     with pytest.raises(EditedSince):
         tree.content()
+
+
+def test_of_a_kernel_on_demand_callers_hold_what_it_takes_and_gives_and_not_its_code(tree: Tree) -> None:
+    """So an edit of one compiles it alone."""
+    before = tree.edit("callee", "@compiled\ndef twice(x)", "@on_demand\ndef twice(x: float) -> float")
+    own = content(sys.modules["callee"].twice)
+    assert tree.edit("callee", "FACTOR * x", "FACTOR + x") == before
+    assert content(sys.modules["callee"].twice) != own
+    assert tree.edit("callee", "-> float", "-> int") != before
 
 
 def test_kernels_that_are_called_are_named(tree: Tree) -> None:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[3]
 KERNELS = """
@@ -46,6 +48,20 @@ def played(folder: Path, then: str, **environment: str) -> subprocess.CompletedP
 def test_what_is_compiled_is_announced_once_and_what_is_kept_is_not(tmp_path: Path) -> None:
     assert played(tmp_path, "run(1.0)").stderr == LINE
     assert played(tmp_path, "run(1.0)").stderr == ""
+
+
+def test_a_notebook_shows_it_in_the_cell_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    for name in ("TQDM_DISABLE", "REBALANCE_PROGRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
+    cells = [nbformat.v4.new_code_cell("from kernels import run\nrun(1.0)") for _ in range(2)]
+    played = NotebookClient(nbformat.v4.new_notebook(cells=cells), kernel_name="python3").execute()
+    first, second = (
+        [one.get("text") for one in cell["outputs"] if one.get("name") == "stderr"] for cell in played.cells
+    )
+    assert (first, second) == ([LINE], [])
 
 
 def test_it_is_announced_before_the_compiler_is_at_work(tmp_path: Path) -> None:

@@ -186,3 +186,11 @@ def test_code_that_was_not_used_for_weeks_is_deleted(tmp_path: Path) -> None:
     keep([tmp_path], "used", b"code")
     prune([tmp_path, tmp_path / "missing"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
+
+
+def test_of_too_much_code_the_longest_unused_is_deleted(tmp_path: Path) -> None:
+    for age, name in enumerate(("newest", "older", "oldest")):
+        keep([tmp_path], name, b"code")
+        os.utime(tmp_path / name, (time.time() - age * 3600.0,) * 2)
+    prune([tmp_path], most=8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["newest", "older"]

@@ -98,7 +98,7 @@ def test_actions_that_are_no_numbers_or_too_few_are_refused(env, days, standard)
     lost[7, 2] = np.nan
     with pytest.raises(PolicyError, match=r"the action of world 7 at step 1 is \[.*nan"):
         env.step(lost)
-    with pytest.raises(PolicyError, match=r"actions have the shape \(12, 7\), and 'bands' takes \(12, 8\)"):
+    with pytest.raises(PolicyError, match=r"actions have the shape \(12, 7\): give \(12, 8\)"):
         env.step(actions(0)[:, :7])
     one = RebalancingEnv(days, standard, SCALE, episode=3)
     one.reset(seed=0)

@@ -11,7 +11,7 @@ from learned import any_network, replayed
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Yardstick, losses
+from backtests.evaluation.benchmark import Benchmark, losses
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.errors import ConfigError, PolicyError
@@ -31,7 +31,7 @@ STAYS = {"exposure": 1.0, "weights": 0.0}  # to ask for the target
 
 def from_the_record(played: Backtest, spec, start: Moments) -> np.ndarray:
     """The rewards of each week, from NAV and the daily terms of J of a backtest: written again, a week at a time."""
-    strategic = Yardstick(target_path(spec.allocation, played.market), np.zeros(8), np.ones(8), 5.0, 252)
+    strategic = Benchmark(target_path(spec.allocation, played.market), np.zeros(8), np.ones(8), 5.0, 252)
     weekly = (losses(played, strategic) / 252e4).reshape(-1, 5).sum(axis=1)
     nav, cash = played.ledger.nav[::5] / played.ledger.nav[0], np.cumprod(1.0 + played.market.cash)[played.first :: 5]
     a, b, d = start
@@ -63,9 +63,9 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
     many = RebalancingWorlds(days, standard, 1.0, worlds=3, episode=WEEKS, seed=7, reward=ALL)
     many.reset()
     world = Worlds(days, np.array([len(days.share) - 1]), WEEKS, seed=7)
-    many._paid.worlds.state.kind[:] = world.state.kind[0]
-    many._paid.worlds.state.target[:] = world.state.target[0]
-    many._paid.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
+    many._rewarded.worlds.state.kind[:] = world.state.kind[0]
+    many._rewarded.worlds.state.target[:] = world.state.target[0]
+    many._rewarded.worlds.open_on(np.arange(3), np.tile(world.state.drawn, (3, 1)))
     many._left[:] = WEEKS
     market = replayed(days, world)
     paid, nav, rewards, batched = RewardedWorlds(world, standard, ALL, 1.0), [], [], []

@@ -8,8 +8,8 @@ from learned import COSTS, TARGET, YEAR, G, two_lines
 
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
-from backtests.evaluation.benchmark import Yardstick, losses
-from backtests.sweeps import Arena
+from backtests.evaluation.benchmark import Benchmark, losses
+from backtests.sweeps import Setup
 from research.allocation import target_path
 from research.learning import Learned, PPOSettings, train
 from research.learning.learners.reinforcement import learn
@@ -32,14 +32,14 @@ def past(market):
 
 
 def strategic(market):
-    return Yardstick(target_path(TARGET, market), np.zeros(2), np.ones(2), G, YEAR)
+    return Benchmark(target_path(TARGET, market), np.zeros(2), np.ones(2), G, YEAR)
 
 
 def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(market, past):
     """Over the sixty years that follow, under the same shocks."""
     bands = tuple(np.geomspace(0.01, 0.1, 12).round(4).tolist())
-    arena = Arena.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], g=G, periods_per_year=YEAR)
-    tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), arena).policy
+    setup = Setup.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], g=G, periods_per_year=YEAR)
+    tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), setup).policy
     assert bands[0] < tuned.band < bands[-1]
     learned = train(Learned(TARGET, steps=STEPS, seeds=(1,), ppo=PPO), past, COSTS, G, YEAR, workers=1).policy
     of_learned, of_tuned = (

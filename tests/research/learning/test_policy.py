@@ -141,7 +141,7 @@ def test_it_is_not_asked_before_the_last_date_that_it_saw(market, policy):
     ):
         policy.decide(view(market, START - 1))
     policy.decide(view(market, START))
-    with pytest.raises(PolicyError, match="was trained on data up to"):
+    with pytest.raises(PolicyError, match="saw data up to"):
         backtest(market, policy, COSTS, start=market.dates[START - 1])
 
 

@@ -53,7 +53,7 @@ def test_an_allocation_of_unknown_code_cannot_be_kept(policy, tmp_path):
     class Own:
         schedule = "listing"
 
-    with pytest.raises(ConfigError, match=r"FixedWeights, EqualWeights.*Own\(\).*its code"):
+    with pytest.raises(ConfigError, match=r"FixedWeights, EqualWeights.*Own\(\).*whose code"):
         replace(policy, allocation=Own()).save(tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_what_is_no_card_is_refused(saved, text):
     "change",
     [
         {"assets": ("SPY", "AGG")},
-        {"every": "fortnight"},
+        {"schedule": "fortnight"},
         {"card": {"seed": 0, "note": "no network of these assets"}, "assets": tuple("ABCDEFGHI")},
     ],
 )

@@ -72,7 +72,7 @@ def test_earlier_lines_of_too_few_days_are_left_out(real, costs):
 @pytest.mark.parametrize(
     ("allocation", "message"),
     [
-        (FixedWeights({"SPY": 1.2, "AGG": -0.2}), "AGG has -0.2000.*between 0 and 1"),
+        (FixedWeights({"SPY": 1.2, "AGG": -0.2}), "AGG has -0.2000.*needs long weights"),
         (FixedWeights({"SPY": 0.9, "AGG": 0.3}), "they sum to 1.2000"),
         (FixedWeights({"SPY": 0.0}), "holds nothing"),
     ],

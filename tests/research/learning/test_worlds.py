@@ -7,7 +7,7 @@ import pytest
 from learned import replayed, untrained
 
 from backtests.engine import backtest
-from backtests.evaluation.benchmark import Yardstick, losses
+from backtests.evaluation.benchmark import Benchmark, losses
 from research.accounting import View
 from research.accounting.kernel import weigh
 from research.allocation import target_path
@@ -58,7 +58,7 @@ def test_a_world_is_a_backtest_of_its_days(spec, real, costs, standard, kind, la
         nav.append(world.nav[0])
 
     played = backtest(market, policy, costs, start=market.dates[LOOKBACK], lag=lag)
-    strategic = Yardstick(target_path(spec.allocation, market), np.zeros(8), np.ones(8), g=5.0, periods_per_year=252)
+    strategic = Benchmark(target_path(spec.allocation, market), np.zeros(8), np.ones(8), g=5.0, periods_per_year=252)
     daily = losses(played, strategic) / 252e4
     assert len(played.booked) > 10
     assert len(played.booked) < WEEKS

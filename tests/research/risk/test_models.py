@@ -303,7 +303,7 @@ def test_without_alpha_and_beta_the_law_is_gbm():
          "0 and 1, of variances 0.04 and 0.09, have the covariances 0.07 and 0.07. Two lines covary by"),
         (lambda: gbm(covariance=[[0.04, 0.01], [0.02, 0.09]]), "covariance of GBM is not symmetric: lines 0 and 1, of "
          "variances 0.04 and 0.09, have the covariances 0.01 and 0.02. Give both"),
-        (lambda: gbm(covariance=[[0.04, 0.0], [0.0, -0.01]]), "covariance of GBM gives line 1 the variance -0.01: a "),
+        (lambda: gbm(covariance=[[0.04, 0.0], [0.0, -0.01]]), "covariance of GBM gives line 1 the variance -0.01"),
         (lambda: GBM(np.zeros(3), [[1.0, 0.9, 0.1], [0.9, 1.0, 0.9], [0.1, 0.9, 1.0]], 252), "covariance of GBM is not "
          "positive semi-definite: the smallest eigenvalue of its correlations is -0.223774, and the correlation 0.9 "
          "of lines "),

@@ -263,7 +263,7 @@ def test_a_setting_out_of_range_is_refused(settings, message):
 def test_it_is_near_the_known_optimum_in_markets_that_it_never_met_and_not_below_it_beyond_chance():
     """Six of the benchmark's hundred markets, on fewer paths."""
     policy, found = trained(), []
-    for k, problem in enumerate(unseen.problems(6)):
+    for k, problem in enumerate(unseen.simulated_markets(6)):
         gap = unseen.gap(problem, policy, 40, 2 * k)
         assert gap["universal"] > -3.0 * gap["error"]
         found.append(gap["universal"])

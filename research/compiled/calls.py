@@ -1,0 +1,266 @@
+"""How compiled kernels call each other: their code copied into the caller, or kept by itself and compiled on demand.
+
+numba compiles a function to run from Python, and copies what came out into every kernel that calls it, where it is
+compiled anew. Two forms of a kernel avoid most of that work.
+
+*Linked* kernels are only copied: nothing is optimised, wrapped for Python or made machine code until the kernel that
+Python calls has all of its code. Called from Python, they are compiled once more, as any other.
+
+Kernels *on demand* are never copied: they are called at their address, which a call site finds out when it is first
+reached, from the disk cache or by compiling. So a loop that may meet every cost, event and rule is compiled without
+them, and a first backtest does not wait for code that it never runs. A caller in the cache depends on what such a
+kernel takes and gives, and not on its code.
+"""
+
+import ctypes
+import importlib
+import pickle
+import traceback
+from _thread import interrupt_main
+from collections.abc import Callable
+from functools import cached_property
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.caching import NullCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.imputils import lower_builtin, lower_getattr_generic
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import models, register_model
+
+Function = Callable[..., Any]
+intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
+BARE = {"no_cpython_wrapper": True}  # not to be called from Python
+PLAIN: dict[Any, types.Type] = {float: types.float64, int: types.int64, bool: types.boolean, NoneType: types.none}
+BYTES, SIZE = ir.IntType(8).as_pointer(), ir.IntType(64)
+RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve`
+
+
+class _Library(JITCodeLibrary):
+    """Code that is only copied into that of others."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        pass
+
+
+class LinkedCompiler(Compiler):
+    """numba's compiler up to the code, which it leaves as it is."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, *given: Any) -> None:
+        super().__init__(typing, target, _Library(target.codegen(), "linked"), *given)
+
+
+class Linked:
+    """A kernel that is copied into the kernels that call it, and called like any function from Python."""
+
+    def __init__(self, function: Function, make: Callable[..., Any]) -> None:
+        """Compile a function by a decorator of numba's, `make`, which takes further options."""
+        self.py_func, self._make = function, make
+        self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+        self.copied = make(function, **BARE, pipeline_class=LinkedCompiler)
+        self.copied._cache = NullCache()  # it is kept with the kernels that it is copied into
+
+    @property
+    def _numba_type_(self) -> types.Type:
+        return types.Dispatcher(self.copied)
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """What Python calls."""
+        return self._make(self.py_func)
+
+    def __call__(self, *given: Any) -> Any:
+        """What the kernel gives."""
+        return self.dispatcher(*given)
+
+
+# -- handing records over --------------------------------------------------------------------------------------------
+
+
+class Reference(types.Type):
+    """Where a named tuple lies. Its fields are read like those of the tuple itself."""
+
+    def __init__(self, record: Any) -> None:
+        """Refer to named tuples of one type."""
+        self.record = record
+        super().__init__(f"Reference({record})")
+
+
+@register_model(Reference)
+class _ReferenceModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, manager[kind.record].get_value_type().as_pointer())
+
+
+@intrinsic
+def refer(typing: Any, record: Any) -> Any:
+    """A reference to a named tuple, for calls on demand: its arrays are laid down once, not at each call."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = cgutils.alloca_once(builder, values[0].type)
+        _lay_down(builder, values[0], place)
+        return place
+
+    return Reference(record)(record), code
+
+
+def _lay_down(builder: Any, value: Any, place: Any) -> None:
+    """Store a value number by number: whole records take the compiler long."""
+    if not isinstance(value.type, ir.Aggregate):
+        builder.store(value, place)
+        return
+    for k in range(len(value.type)):
+        _lay_down(builder, builder.extract_value(value, k), cgutils.gep_inbounds(builder, place, 0, k))
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    key = Reference
+
+    def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]  # numba asks it with both
+        if name not in kind.record.fields:
+            return None
+        found = kind.record.types[kind.record.fields.index(name)]
+        return Reference(found) if isinstance(found, types.BaseNamedTuple) else found
+
+
+@lower_getattr_generic(Reference)
+def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
+    k = kind.record.fields.index(name)
+    place = cgutils.gep_inbounds(builder, value, 0, k)
+    return place if isinstance(kind.record.types[k], types.BaseNamedTuple) else builder.load(place)
+
+
+# -- calls -----------------------------------------------------------------------------------------------------------
+
+
+class OnDemand:
+    """A kernel that other kernels call at its address, and Python like any function."""
+
+    def __init__(self, function: Function, make: Callable[..., Any]) -> None:
+        """Compile a function by a decorator of numba's, `make`; its annotations say what numbers it takes and gives."""
+        self.py_func, self._make = function, make
+        self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+        self.called = make(function, **BARE)
+        self._numba_type_ = _call_of(self)
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """What Python calls."""
+        return self._make(self.py_func)
+
+    def __call__(self, *given: Any) -> Any:
+        """What the kernel gives."""
+        return self.dispatcher(*given)
+
+    @cached_property
+    def returned(self) -> types.Type:
+        """The type of what the kernel gives."""
+        return _numba_type(get_type_hints(self.py_func)["return"])
+
+    def address(self, given: tuple[types.Type, ...]) -> int:
+        """Where the code for arguments of these types lies, compiled if need be."""
+        self.called.compile(given)
+        made: Any = self.called.overloads[given]
+        if made.signature.return_type != self.returned:
+            raise TypeError(f"{self.__name__} gives {made.signature.return_type}, and is annotated {self.returned}.")
+        return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+
+
+def _numba_type(hint: Any) -> types.Type:
+    """The type of what is annotated: numbers, None, and tuples of them."""
+    if get_origin(hint) is tuple:
+        return types.Tuple([_numba_type(part) for part in get_args(hint)])
+    return PLAIN[hint]
+
+
+def _writable(kind: Any) -> Any:
+    """The type with its arrays writable: its values are the same."""
+    if isinstance(kind, types.Array):
+        return kind.copy(readonly=False)
+    if isinstance(kind, types.BaseNamedTuple):
+        record: Any = kind
+        return types.NamedTuple([_writable(part) for part in record], record.instance_class)
+    if isinstance(kind, Reference):
+        return Reference(_writable(kind.record))
+    return kind
+
+
+def _call_of(kernel: OnDemand) -> types.Function:
+    """The type of the kernel for the compiler: what a call of it gives, and how it is made."""
+    hints = list(get_type_hints(kernel.py_func).values())[:-1]
+
+    class Call(AbstractTemplate):
+        key = kernel
+
+        def generic(self, args: Any, kws: Any) -> Any:
+            assert not kws, f"{kernel.__name__} is called with positions only"
+            given = [PLAIN.get(hint, types.unliteral(arg)) for hint, arg in zip(hints, args, strict=True)]
+            return signature(kernel.returned, *given)
+
+    @lower_builtin(kernel, types.VarArg(types.Any))
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        given = tuple(_writable(kind) for kind in signature.args)
+        made = context.call_conv.get_function_type(signature.return_type, given)
+        address = _address(builder, pickle.dumps((kernel.__module__, kernel.__name__, given)))
+        with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", address, ir.Constant(BYTES, None))):
+            message = f"{kernel.__name__} could not be compiled: see above."
+            context.call_conv.return_user_exc(builder, RuntimeError, (message,))
+        status, result = context.call_conv.call_function(
+            builder, builder.bitcast(address, made.as_pointer()), signature.return_type, given, values
+        )
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return result
+
+    return types.Function(Call)
+
+
+def _address(builder: Any, asked: bytes) -> Any:
+    """The address of what is asked for, kept at the call site; null where it could not be compiled."""
+    module = builder.module
+    place = cgutils.add_global_variable(module, BYTES, module.get_unique_name("on_demand"))
+    place.linkage, place.initializer = "internal", ir.Constant(BYTES, None)
+    known = builder.load(place)
+    kept = cgutils.alloca_once_value(builder, known)
+    with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", known, ir.Constant(BYTES, None))):
+        words = cgutils.global_constant(module, module.get_unique_name("asked"), cgutils.make_bytearray(asked))
+        resolve = cgutils.get_or_insert_function(module, ir.FunctionType(BYTES, [BYTES, SIZE]), RESOLVE)
+        found = builder.call(resolve, [builder.bitcast(words, BYTES), ir.Constant(SIZE, len(asked))])
+        builder.store(found, place)
+        builder.store(found, kept)
+    return builder.load(kept)
+
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ssize_t)
+def _resolve(words: int, size: int) -> int:
+    """The address of the kernel that compiled code asks for, or 0: no exception passes through compiled code."""
+    try:
+        module, name, given = pickle.loads(ctypes.string_at(words, size))
+        return getattr(importlib.import_module(module), name).address(given)  # type: ignore[no-any-return]
+    except KeyboardInterrupt:
+        interrupt_main()
+    except BaseException:
+        traceback.print_exc()
+    return 0
+
+
+llvmlite.binding.add_symbol(RESOLVE, ctypes.cast(_resolve, ctypes.c_void_p).value)
