@@ -12,6 +12,7 @@ from functools import partial
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from typing_extensions import is_protocol
 
@@ -26,6 +27,7 @@ from research.allocation import (
     ConstantExposure,
     EqualWeights,
     FixedWeights,
+    FunctionAllocation,
     InverseVolatility,
     MinimumVariance,
     RegimeExposure,
@@ -100,6 +102,12 @@ def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
     return TRAINED[key]
 
 
+def inverse_deviations(returns: pd.DataFrame) -> pd.Series:
+    """Weights in proportion to 1 over the standard deviation."""
+    weights = 1.0 / returns.std()
+    return weights / weights.sum()
+
+
 POLICIES: dict[str, Make] = {
     "never, equal": lambda market: Never(EqualWeights()),
     "week, fixed": lambda market: Calendar(FIXED, "week"),
@@ -109,6 +117,7 @@ POLICIES: dict[str, Make] = {
     "month, part of equal": lambda market: Calendar(ConstantExposure(EqualWeights(), 0.6), "month"),
     "month, volatility": lambda market: Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"),
     "week, regimes": lambda market: Calendar(RegimeExposure(FIXED, regimes(market)), "week"),
+    "month, own function": lambda market: Calendar(FunctionAllocation(inverse_deviations, window=20), "month"),
     "band, HRP": lambda market: Threshold(HRP(window=30, schedule="month"), 0.01),
     "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, schedule="month"), 0.01, "edge"),
     "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),

@@ -1,6 +1,6 @@
 """Policies of the main portfolio on the same days: paired, judged by the stated rule, each blind to the others."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +17,7 @@ from backtests.evaluation.scores import Score
 from research.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.risk import Drawdown
+from research.rules import RuleTraits
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 FEW = ["never", "monthly", "quarterly", "threshold"]
@@ -92,9 +93,16 @@ def scored(j: float, seed: int, *, error: float = 0.005, outside: float = 0.0) -
     return Score(dict.fromkeys(METRICS, 0.0) | figures, Drawdown(0.0, 0, 0, 0), losses)
 
 
+@dataclass(frozen=True)
+class OfFamily(RuleTraits):
+    """A rule of which only the family is known."""
+
+    family: str = "never"
+
+
 def desk(**families: str) -> SimpleNamespace:
     limits = SimpleNamespace(tracking_error=0.015, max_days_outside=0.05)
-    return SimpleNamespace(limits=limits, policies={n: SimpleNamespace(family=f) for n, f in families.items()})
+    return SimpleNamespace(limits=limits, policies={n: OfFamily(f) for n, f in families.items()})
 
 
 def test_among_equals_the_simplest_family_is_recommended_not_the_lowest_loss() -> None:

@@ -429,7 +429,7 @@ def test_nothing_left_to_trade_against_is_refused() -> None:
         (lambda: TrackingError(FIVE, limit=1.5), "limit of TrackingError is 1.5"),
         (lambda: TrackingError(FIVE, returns=10**30), "returns of TrackingError is 10"),
         (lambda: NoTradeRegion(FIVE, narrowed="no"), "narrowed of NoTradeRegion is 'no'"),
-        (lambda: Calendar(FIVE, 10**30), "every is 10"),
+        (lambda: Calendar(FIVE, 10**30), "schedule is 10"),
     ],
 )
 def test_settings_are_refused_by_rule_parameter_and_value(make: Callable[[], Rule], message: str) -> None:

@@ -60,8 +60,8 @@ def agrees(laboratory, rule):
         cost, turnover = 1e4 * year * one.cost_rate[-days:].mean(), year * one.turnover[-days:].mean()
         assert (played.cost[k], played.turnover[k]) == pytest.approx((cost, turnover), rel=1e-12, abs=1e-15)
         if laboratory.warm_up == 0:
-            assert (played.cost[k], played.turnover[k]) == pytest.approx((found.cost, found.turnover), rel=1e-12)
-            assert played.events[k] == pytest.approx(found.trading_days, rel=1e-12)
+            assert (played.cost[k], played.turnover[k]) == pytest.approx((found["cost"], found["turnover"]), rel=1e-12)
+            assert played.events[k] == pytest.approx(found["trading_days"], rel=1e-12)
     return played
 
 
@@ -186,7 +186,7 @@ def test_a_band_turns_over_and_strays_as_its_closed_form(sixty, to, form, times)
     assert played.deviation.mean() == pytest.approx(expected.deviation, rel=0.05 if wide else 0.03)
     assert loss(played) == pytest.approx(1e4 * expected.loss(SIGMA, COST, G), rel=0.02)
     tracking = estimate(played.tracking)
-    assert tracking.mean == pytest.approx(0.5e4 * G * SIGMA**2 * played.deviation.mean(), abs=5 * tracking.error)
+    assert tracking.value == pytest.approx(0.5e4 * G * SIGMA**2 * played.deviation.mean(), abs=5 * tracking.error)
 
 
 @pytest.mark.parametrize(("every", "interval"), [("month", 1 / 12), ("quarter", 1 / 4)])
@@ -277,7 +277,7 @@ def test_the_summary_has_a_row_a_figure():
         (lambda: small(paths=1), "paths is 1: give a whole number of 2 or more."),
         (lambda: small(warm_up=250), "warm_up is 250: give fewer than the 250 days, so that some are measured."),
         (lambda: small(g=-1.0), "g is -1.0: give a finite number"),
-        (lambda: small(periods_per_year=52.0), "periods_per_year is 52.0: give the 252 of the model."),
+        (lambda: small(periods_per_year=52.0), "periods_per_year is 52.0: give 252, as the model has."),
         (lambda: small(target="half"), "target is 'half': give weights"),
         (lambda: small(target=(0.5, 0.3, 0.1)), "target is (0.5, 0.3, 0.1): give a weight for each of the 2 lines"),
         (lambda: play(small(), RULES["edge"], workers=0), "workers is 0: give a whole number of threads, 1 or more."),

@@ -12,7 +12,6 @@ import pytest
 from browser import Elements, check_page, check_themes
 from learned import COSTS, YEAR, G, carded, two_lines
 
-from backtests.comparison.candidates import Fitted
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.evidence import drawn_means
@@ -48,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), G, YEAR)
     scores = {seed: score(one, benchmark) for seed, one in played.items()}
-    found = results_of(Fitted(training.policy, training=training), played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
+    found = results_of(training, played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]
     assert found["seeds"]["2"]["J"] == one["J"]
@@ -125,7 +124,7 @@ def test_the_same_policies_give_the_same_bytes(run: Path, page: str) -> None:
 def test_a_policy_by_itself_without_a_test_has_a_page_too(tmp_path: Path) -> None:
     folder = carded(two_lines(600, seed=3)).save(tmp_path / "alone")
     page = write_card(folder).read_text(encoding="utf-8")
-    assert "No test beside it" in page
+    assert "No out-of-sample test" in page
     assert 'id="figure-seeds"' not in page
 
 

@@ -330,7 +330,7 @@ def test_without_a_recommendation_the_sheet_says_why(portfolio, tmp_path) -> Non
     text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "No policy is recommended" in text
     assert "past the limit of 0.00%" in text
-    assert "Weights and drift under quarterly" in text
+    assert "Weights and drift: quarterly" in text
     assert ">recommended<" not in text
 
 
@@ -370,7 +370,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
 
 def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
     assert "bp of notional a side; decided at a close" in page
-    assert "over NAV before it: commission and half-spread. The opening" in page
+    assert "over NAV before it: commission and half-spread. The initial" in page
     assert "money-weighted" not in page.lower()
 
 

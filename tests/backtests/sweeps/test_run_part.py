@@ -122,7 +122,7 @@ def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(setup:
     swept = sweep(setup, Plan(policies), progress=False)
     labels = [line[: line.index("  ")] for line in repr(swept).splitlines()[-len(policies) :]]
     assert len(set(labels)) == len(policies)
-    assert "threshold 25 % to edge, cap 0.05, check day, kind relative, part 1" in labels
+    assert "threshold 25 % to edge, cap 0.05, fraction 1, kind relative, schedule day" in labels
     assert "every month, part 1" in labels
     named = named_policies(swept.table)["policy"]
     assert named.is_unique

@@ -197,7 +197,7 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
         ({"patience": -1}, "patience of Learned is -1"),
         ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
         ({"steps": 0}, "steps of Learned is 0: give a whole number, 1 or more"),
-        ({"gradient": OWN["gradient"]}, r"gradient of Learned is GradientSettings\(.*\), and it learns by 'ppo'"),
+        ({"gradient": OWN["gradient"]}, r"gradient of Learned is GradientSettings\(.*\), but its learner is 'ppo'"),
     ],
 )
 def test_a_learner_that_cannot_learn_the_action_is_refused(changed, said):
