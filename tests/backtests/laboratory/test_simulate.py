@@ -247,8 +247,8 @@ def test_bounds_are_those_of_students_paired_t():
     one, other = (play(small(), RULES[name]) for name in ("edge", "target"))
     found, theirs = difference(one, other, "turnover", level=0.9), ttest_rel(one.turnover, other.turnover)
     assert found.value == pytest.approx((one.turnover - other.turnover).mean(), rel=1e-12)
-    assert found[2:] == pytest.approx(theirs.confidence_interval(0.9), rel=1e-9)
-    assert found.mean / found.error == pytest.approx(theirs.statistic, rel=1e-9)
+    assert (found.lower, found.upper) == pytest.approx(theirs.confidence_interval(0.9), rel=1e-9)
+    assert found.value / found.error == pytest.approx(theirs.statistic, rel=1e-9)
 
 
 def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):

@@ -88,7 +88,7 @@ def test_the_page_says_what_the_policies_saw_and_what_they_are_worth(run: Path, 
     assert card["saw"]["fingerprint"][:16] in page
     one = results["optimum"]["seeds"]["2"]
     assert f"{100.0 * one['gap']:,.2f}" in page
-    assert f"J is {results['seeds']['2']['J']:.2f} bp a year" in page
+    assert f"the loss is {results['seeds']['2']['J']:.2f} bp a year" in page
     assert [d["feature"] for d in results["drift"]] == [f["name"] for f in card["features"]]
     for feature in card["features"]:
         assert feature["name"] in page

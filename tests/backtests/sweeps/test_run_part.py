@@ -123,7 +123,7 @@ def test_labels_tell_policies_apart_by_every_setting_in_which_they_differ(setup:
     labels = [line[: line.index("  ")] for line in repr(swept).splitlines()[-len(policies) :]]
     assert len(set(labels)) == len(policies)
     assert "threshold 25 % to edge, cap 0.05, fraction 1, kind relative, schedule day" in labels
-    assert "every month, part 1" in labels
+    assert "every month, fraction 1" in labels
     named = named_policies(swept.table)["policy"]
     assert named.is_unique
     assert not named.str.contains(", check ,|, kind$", regex=True).any(), "a calendar has neither"
