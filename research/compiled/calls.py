@@ -164,8 +164,14 @@ class OnDemand:
 
     @cached_property
     def dispatcher(self) -> Any:
-        """What Python calls."""
-        return self._make(self.py_func)
+        """What Python calls: it calls the kernel as others do, so that there is one code for all."""
+        kernel = self
+
+        def call(*given):  # type: ignore[no-untyped-def]
+            return kernel(*given)
+
+        call.__module__, call.__name__, call.__qualname__ = self.__module__, self.__name__, self.py_func.__qualname__
+        return self._make(call)
 
     def __call__(self, *given: Any) -> Any:
         """What the kernel gives."""
