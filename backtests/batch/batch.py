@@ -23,6 +23,7 @@ from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.rules.no_trade_bands import NoTradeBands
+from research.tolerances import TARGET
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +165,7 @@ def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_li
 
 
 def _past(gross: float, limit: float, who: str) -> str:
-    if gross <= limit + 1e-9:
+    if gross <= limit + TARGET:
         return ""
     return f"{who} for gross weights of {gross:.4f}, past the leverage limit of {limit:g}: lower them or raise it."
 

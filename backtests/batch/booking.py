@@ -32,15 +32,12 @@ from backtests.batch.state import (
     ints,
 )
 from backtests.batch.streaming_metrics import Traded, more_traded
-from backtests.engine.ledger import TRADED as COUNTED
 from backtests.engine.quiet_days import bounds
 from backtests.engine.simd import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
-from research.accounting.box import DUST
 from research.accounting.kernel import nearest
-from research.accounting.settling import EMPTY
 from research.arrays import Array
 from research.compiled import inlined
-from research.rules.bands import TOLERANCE
+from research.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
 
 ALL = (1 << WIDTH) - 1
 Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count
@@ -184,7 +181,7 @@ def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: b
     nav = load(state.nav, o)
     if not looks or (fresh and not looks & again and not _may_be_past(panel, state, first, now, n, nav)):
         return False
-    wants = looks & bits(_past(panel, state, first, now, n, nav) > TOLERANCE)
+    wants = looks & bits(_past(panel, state, first, now, n, nav) > TRIGGER)
     store(state.again, first, where(mask(looks), fill(0.0), load(state.again, first)))
     if not wants:
         return False
@@ -273,12 +270,12 @@ def _book(panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int
     store(state.due, first, where(which, fill(NEVER), load(state.due, first)))
     cash = _clamp(panel, state, first, now, n, nav)
     inside = least(most(cash, load(state.box_lower, n * LANES + first)), load(state.box_upper, n * LANES + first))
-    far = booking & bits(magnitude(cash - inside) > DUST)
+    far = booking & bits(magnitude(cash - inside) > WEIGHT_SUM)
     for c in range(WIDTH):
         if far >> c & 1:
             _find_nearest(panel, lanes, first, c, now, n, state)
     kept, share, marginal = _aim(state, first, n, part)
-    full = share <= EMPTY
+    full = share <= WEIGHT
     kept, share = where(full, fill(0.0), kept), where(full, fill(1.0), share)
     moves = which & (marginal >= 0.0)
     refused = bits(moves) & ~bits((nav > 0.0) & (marginal < share))
@@ -345,7 +342,7 @@ def _aim(state: State, first: int, n: int, part: Vector) -> tuple[Vector, Vector
     for i in range(n):
         o, at = i * LANES + first, i * WIDTH
         held, goal = load(state.held, at), load(state.asked, at)
-        goal = where(magnitude(goal - held) <= DUST, held, goal)
+        goal = where(magnitude(goal - held) <= WEIGHT_SUM, held, goal)
         goal = where((part < 1.0) & (goal != held), held + part * (goal - held), goal)
         stays = goal == held
         size = where(stays, fill(0.0), magnitude(goal))

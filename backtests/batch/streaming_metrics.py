@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.engine.ledger import TRADED
 from backtests.engine.result import Backtest
 from backtests.engine.simd import most, where
 from backtests.evaluation.benchmark import target_returns
@@ -20,7 +19,8 @@ from research.compiled import compiled, inlined, lean
 from research.errors import DataError
 from research.market import Market
 from research.risk import cvar
-from research.risk.measures import BPS, DAYS_PER_YEAR, STILL
+from research.risk.measures import BPS, DAYS_PER_YEAR
+from research.tolerances import COUNTED, SERIES
 
 METRICS = (
     "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "J", "turnover", "cost",
@@ -110,7 +110,7 @@ def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
     for i in range(len(trades)):
         bought += max(trades[i], 0.0)
         sold += max(-trades[i], 0.0)
-        lines += abs(trades[i]) > TRADED * nav
+        lines += abs(trades[i]) > COUNTED * nav
     return more_traded(so_far, charged(charges), bought, sold, lines, nav)
 
 
@@ -149,7 +149,7 @@ def finish(
 
     first, last : NAV after the opening trade, and at the end.  opening_cost : fraction of the wealth before it.
     The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: whoever shows it refuses
-    it. Gains are the same where they differ by rounding only: by `STILL`, or by what the two sums over the days may
+    it. Gains are the same where they differ by rounding only: by `SERIES`, or by what the two sums over the days may
     have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
     """
     years, root = days / periods_per_year, math.sqrt(periods_per_year)
@@ -157,7 +157,7 @@ def finish(
     rounding = math.sqrt(2.0 * EPS * curve.excess2 * days / (days - 1))
     out[0] = math.expm1(math.log(last / first) * (DAYS_PER_YEAR / span))
     out[1] = math.sqrt(_variance(curve.net, curve.net2, days)) * root
-    out[2] = curve.excess / days / spread * root if spread > max(STILL, rounding) else np.nan
+    out[2] = curve.excess / days / spread * root if spread > max(SERIES, rounding) else np.nan
     out[3] = curve.low / curve.low_peak - 1.0
     out[4] = math.sqrt(_variance(curve.active, curve.active2, days)) * root
     out[5] = math.sqrt(_variance(curve.own, curve.own2, days)) * root

@@ -18,9 +18,9 @@ from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
 from research.rules.rule_options import NO_LINE, BandArrays, RuleOptions, Workspace, of_amounts, rests
 from research.rules.triggers import answer
+from research.tolerances import WEIGHT
 
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
-ROUNDING = 1e-12  # of NAV: a session whose volume still allows less allows nothing
 
 
 class Sessions(NamedTuple):
@@ -391,7 +391,7 @@ def use_up(most: Array, t: int, trades: Array, nav: float) -> None:
     if len(most) > 0:
         for i in range(len(trades)):
             left = most[t, i] - abs(trades[i])
-            most[t, i] = left if left > ROUNDING * nav else 0.0
+            most[t, i] = left if left > WEIGHT * nav else 0.0
 
 
 @inlined

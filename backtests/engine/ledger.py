@@ -8,7 +8,6 @@ from research.accounting.costs import CARRIES, COLUMNS
 from research.arrays import Array, Rows
 
 FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
-TRADED = 1e-6  # of NAV: what a trade's notional must exceed to count
 
 
 class Ledger(NamedTuple):

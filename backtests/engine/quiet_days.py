@@ -13,7 +13,7 @@ from backtests.engine.simd import WIDTH, Vector, bits, fill, load, where
 from research.arrays import Array, frozen
 from research.compiled import inlined
 from research.market import Market
-from research.rules.bands import TOLERANCE
+from research.tolerances import TRIGGER
 
 DAYS = WIDTH
 _KNOWN: WeakKeyDictionary[Market, dict[str, Array]] = WeakKeyDictionary()
@@ -69,7 +69,7 @@ def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]
     A weight is past its upper bound where units x price > upper x NAV; for a positive bound, where units / upper x
     price > NAV. The bounds are wider by half the tolerance. What a bound of the other sign decides is decided here.
     """
-    slack = 0.5 * TOLERANCE
+    slack = 0.5 * TRIGGER
     lower, upper, long = lower - slack, upper + slack, units >= 0.0
     size = where(long, units, 0.0 - units)
     outer, inner = where(long, upper, 0.0 - lower), where(long, lower, 0.0 - upper)

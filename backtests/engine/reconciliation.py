@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from research.accounting.costs import CARRIES, COLUMNS
-
-ENOUGH = 1e-12  # of NAV: residuals up to here are rounding
+from research.tolerances import WEIGHT
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +29,7 @@ class Reconciliation:
     @property
     def holds(self) -> bool:
         """Is every residual rounding?"""
-        return self.largest <= ENOUGH
+        return self.largest <= WEIGHT
 
     @property
     def verdict(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.engine.ledger import EXIT, FLOW, TRADED, Ledger
+from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from research.accounting import Costs, Execution, Policy, Why
@@ -23,6 +23,7 @@ from research.risk import money_weighted, nav_path
 from research.rules.no_trade_bands import RESTS, UNSEEN
 from research.rules.protocol import compiled_rule, short_name
 from research.rules.rule_options import NO_LINE
+from research.tolerances import COUNTED
 
 if TYPE_CHECKING:
     from vectorbt import Portfolio as VectorbtPortfolio
@@ -208,7 +209,7 @@ class Backtest:
         """(k, n) trades whose notional exceeds 1e-6 of NAV, of flows and delistings too."""
         book = self.ledger
         lost = (book.part_of == EXIT)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
-        counted: Mask = lost | (np.abs(book.trades) > TRADED * book.nav_before[:, None])
+        counted: Mask = lost | (np.abs(book.trades) > COUNTED * book.nav_before[:, None])
         return counted
 
     @cached_property

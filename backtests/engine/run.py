@@ -30,6 +30,7 @@ from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
 from research.rules.rule_options import Workspace
 from research.rules.standard_rule import StandardRule
+from research.tolerances import TARGET
 
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
@@ -163,7 +164,7 @@ def _check_bands(game: Game, bands: NoTradeBands) -> None:
     least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
     least = least - np.minimum(np.where(np.isinf(bands.upper), 0.0, bands.upper), 0.0)
     k = int(np.argmax(least.sum(axis=1)))
-    if least[k].sum() > game.leverage_limit + 1e-9:
+    if least[k].sum() > game.leverage_limit + TARGET:
         i = int(np.argmax(least[k]))
         raise PolicyError(
             f"policy {game.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
@@ -200,7 +201,7 @@ def _check(game: Game, nav: float, opening: Array) -> None:
         raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each line.")
     gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
     k = int(np.argmax(gross))
-    if gross[k] > game.leverage_limit + 1e-9:
+    if gross[k] > game.leverage_limit + TARGET:
         weights, seen = (opening, game.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
         i = int(np.argmax(np.abs(weights)))
         raise PolicyError(

@@ -20,7 +20,8 @@ from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.errors import ConfigError, DataError
 from research.risk import growth, nav_path, sharpe
-from research.risk.measures import DAYS_PER_YEAR, STILL
+from research.risk.measures import DAYS_PER_YEAR
+from research.tolerances import SERIES
 
 Verdict = Literal["better", "worse", "cannot be told apart", "reference"]
 
@@ -345,7 +346,7 @@ def _by_policy(names: Sequence[str], rows: Array, measure: Callable[[Array], flo
 
 def _deviation(names: Sequence[str], variance: Array, days: int) -> Array:
     """(reps, P) standard deviation, ddof 1, from `variance`, ddof 0. Raises DataError where a draw does not vary."""
-    still = (variance <= STILL**2).any(axis=0)
+    still = (variance <= SERIES**2).any(axis=0)
     if still.any():
         raise DataError(
             f"policy {names[int(np.argmax(still))]!r} does not move on some draws, so that they have no Sharpe "

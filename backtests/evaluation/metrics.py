@@ -20,7 +20,7 @@ from research.accounting.costs import CARRIES, COLUMNS
 from research.arrays import Array
 from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
 from research.risk.measures import BPS
-from research.rules.bands import TOLERANCE
+from research.tolerances import TRIGGER
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def days_outside(measured: Measured) -> float:
     backtest, benchmark = measured.backtest, measured.benchmark
     weights = backtest.weights.to_numpy()[1:]
     listed = backtest.market.listed[backtest.first + 1 :]
-    outside = listed & ((weights < benchmark.lower - TOLERANCE) | (weights > benchmark.upper + TOLERANCE))
+    outside = listed & ((weights < benchmark.lower - TRIGGER) | (weights > benchmark.upper + TRIGGER))
     return float(outside.any(axis=1).mean())
 
 

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backtests.engine.compiled_loop import Desk, LoopInputs, Sessions, invest, play
-from backtests.engine.ledger import TRADED, Ledger
+from backtests.engine.ledger import Ledger
 from backtests.engine.quiet_days import DAYS
 from research.accounting.kernel import REFUSED
 from research.accounting.tariff import Scratch
 from research.arrays import Array, Mask
 from research.compiled import compiled, lean
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
+from research.tolerances import COUNTED
 
 FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 
@@ -167,7 +168,7 @@ def measure(
                         charged += ledger.charges[j, k, i]
                 cost += charged / before
                 turnover += max(buys, sells) / before
-                events += largest > TRADED * before
+                events += largest > COUNTED * before
             j += 1
         if t > warm_up:
             benchmark, per_nav = cash * cash_growths[c, t - 1], 1.0 / ledger.nav[t]

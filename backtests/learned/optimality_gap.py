@@ -17,13 +17,14 @@ from research.arrays import Array
 from research.learning import Learned, LearnedPolicy
 from research.learning.rollouts import ActionFunction, action_function, closed_form, with_band_actions
 from research.learning.settings import SESSIONS
-from research.learning.state import LOOKBACK, NO_CASH
+from research.learning.state import LOOKBACK
 from research.learning.training_days import History, TrainingDays, training_days
 from research.learning.worlds import Worlds
 from research.risk import GBM
 from research.rules import OptimalRegion
 from research.rules.dynamic_programming import optimal_region
 from research.rules.region import Region
+from research.tolerances import TARGET
 
 PATHS, SEED = 300, 7
 YEARS, WARM_UP = 10, 3  # that are counted, and that are not
@@ -53,7 +54,7 @@ def why_no_optimum(card: Mapping[str, Any]) -> str:
     today = card["targets"][-1]
     if len(today["target"]) > 2 or len(card["assets"]) != len(today["target"]):
         return "it is known for one or two lines, and this policy has more"
-    if sum(today["target"].values()) > 1.0 - NO_CASH:
+    if sum(today["target"].values()) > 1.0 - TARGET:
         return "it is known for lines beside cash, and this target holds none"
     if not card["objective"].get("proportional", False):
         return "it is known where all costs are proportional, and these are not"

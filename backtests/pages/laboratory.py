@@ -24,9 +24,9 @@ from backtests.pages.blocks import Block, table
 from backtests.pages.render import render
 from backtests.text_tables import text_table, wrapped
 from backtests.wording import NARROW_SPACE, listed, number, percent
+from research.tolerances import TRACKING
 
 SHOWN_YEARS = 5  # of the path in the region
-NOTHING = 1e-6  # bp a year: weekly trading to target tracks to rounding
 NEAR = 1.0  # bp a year
 LEVEL = 0.95  # of the intervals of a study
 LOSSES = ("J", "cost", "tracking")  # J and its two parts
@@ -62,7 +62,7 @@ def frontier_table(study: Study) -> pd.DataFrame:
     single["family"] = ["calendar" if name.startswith("every ") else name for name in single["policy"]]
     single["point"] = [name.removeprefix("every ").removeprefix("tuned ") for name in single["policy"]]
     rows = pd.concat([curves, single], ignore_index=True)
-    rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > NOTHING)].reset_index(drop=True)
+    rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > TRACKING)].reset_index(drop=True)
     gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.market.g * 1e4))
     shown = rows[["policy", "family", "point", "cost", "J"]]
     return shown.assign(target="", gap=gap, efficient=rows["family"] == OPTIMUM, drawn=True)

@@ -7,8 +7,7 @@ import numpy as np
 
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean, on_demand
-
-DUST = 1e-14  # fraction of NAV below which a sum of weights is rounding
+from research.tolerances import WEIGHT_SUM
 
 
 @inlined
@@ -53,12 +52,12 @@ def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Arra
     way = 1.0 if amount > 0.0 else -1.0
     left = amount * way
     level = -1.0
-    while left > DUST:
+    while left > WEIGHT_SUM:
         level = _cheapest(out, lower, upper, movable, cost, way, level)
         if level == np.inf:
             return left * way
         distance = 0.0
-        while left > DUST:  # from one kink of the piecewise linear room to the next
+        while left > WEIGHT_SUM:  # from one kink of the piecewise linear room to the next
             following, moving = _kink(weights, lower, upper, movable, cost, level, way, distance)
             if following == np.inf:
                 break
@@ -122,7 +121,7 @@ def nearest(
         total += out[i]
     cash = 1.0 - total
     excess = cash - min(max(cash, cash_lower), cash_upper)
-    if abs(excess) > DUST:
+    if abs(excess) > WEIGHT_SUM:
         for i in range(n):
             bounded = abs(lower[i]) + abs(upper[i]) < np.inf
             movable[i] = tradable[i] and bounded and (excess < 0.0 or target[i] != 0.0)
@@ -130,7 +129,7 @@ def nearest(
             rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
     total = 0.0
     for i in range(n):
-        if abs(out[i] - weights[i]) <= DUST:
+        if abs(out[i] - weights[i]) <= WEIGHT_SUM:
             out[i] = weights[i]
         total += out[i]
     return 1.0 - total

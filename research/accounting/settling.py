@@ -25,8 +25,8 @@ import numpy as np
 from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
 from research.arrays import Array
 from research.compiled import inlined, lean, on_demand
+from research.tolerances import WEIGHT
 
-EMPTY = 1e-12  # fraction of NAV: where no more is left beside the lines that are kept, these hold all wealth
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = 0, 1, 2, 3, 4  # rows of `charges`
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
@@ -395,7 +395,7 @@ def _settle_proportional(booking: Booking, cash: float, trades: Array, charges: 
     kept, share, marginal = _moves(booking, trades, charges)
     if marginal < 0.0:
         return NOTHING_MOVED, cash, 0.0
-    if share <= EMPTY:
+    if share <= WEIGHT:
         kept, share = 0.0, 1.0
     if not (booking.nav > 0.0 and marginal < share):
         return REFUSED, cash, 0.0
@@ -447,7 +447,7 @@ def _settle_any(booking: Booking, cash: float, gains: Array, trades: Array, char
         return REFUSED, cash, 0.0
     unbought = unasked * nav - unsold
     share -= unbought / nav
-    if share <= EMPTY:
+    if share <= WEIGHT:
         kept, share = 0.0, 1.0
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth

@@ -11,9 +11,9 @@ from research.accounting.costs import Costs
 from research.arrays import Array, Mask
 from research.errors import PolicyError
 from research.market.market import Past
+from research.tolerances import TARGET, TRIGGER
 
 CASH = -1  # the number of the cash line in a `Why`
-TOLERANCE = 1e-6  # of NAV: a gap that exceeds its limit by less is rounding, and no reason to trade
 DECIMALS = range(2, 7)  # of points, in print
 WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
@@ -113,11 +113,11 @@ class Why:
         if self.trigger == "calendar" or (self.trigger == "band" and self.allowed == 0.0 != self.size):
             return f"review due; {gap}"
         if self.trigger in REGIONS:
-            inside = abs(self.allowed - self.size) <= TOLERANCE
+            inside = abs(self.allowed - self.size) <= TRIGGER
             return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}"
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
-        past = abs(self.size) - abs(self.allowed) > TOLERANCE
+        past = abs(self.size) - abs(self.allowed) > TRIGGER
         stuck = ", and no trade would mend it" if past and holds else ""
         return f"{gap}, {'past' if past else 'within'} the {self._points(self.allowed, digits)} allowed{stuck}"
 
@@ -133,7 +133,7 @@ class Why:
             more = "more" if self.size > self.allowed else "no more"
             lost, paid = (f"{x * 1e4:.{self._digits}f}" for x in (self.size, self.allowed))
             return f"waiting is expected to lose {lost} bp, {more} than the {paid} bp that trading costs"
-        past = "past" if self.size > self.allowed + TOLERANCE else "within"
+        past = "past" if self.size > self.allowed + TRIGGER else "within"
         return f"tracking error to target is {self.size:.2%} a year, {past} the {self.allowed:.2%} allowed"
 
     @property
@@ -145,7 +145,7 @@ class Why:
     @property
     def _decimals(self) -> int:
         """Decimals of points at which size and allowed differ in print: two, or more where they are close."""
-        if 0.0 <= abs(self.size) - abs(self.allowed) <= TOLERANCE:
+        if 0.0 <= abs(self.size) - abs(self.allowed) <= TRIGGER:
             return DECIMALS[0]
         apart = (d for d in DECIMALS if self._points(self.size, d) != self._points(self.allowed, d))
         return next(apart, DECIMALS[0])
@@ -253,7 +253,7 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
         )
     lower, upper = (np.where(np.isinf(bound), 0.0, bound) for bound in (trade.lower, trade.upper))
     least = np.maximum(lower, 0.0) - np.minimum(upper, 0.0)
-    if least.sum() > leverage_limit + 1e-9:
+    if least.sum() > leverage_limit + TARGET:
         i = int(np.argmax(least))
         raise PolicyError(
             f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of "

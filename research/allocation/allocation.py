@@ -14,13 +14,12 @@ from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
+from research.tolerances import FIVE_DECIMALS, TARGET
 
 Unlisted = Literal["pro_rata", "cash"]
 
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
-EXACT = 1e-9  # a sum of weights that misses 1 by less is 1
-FIVE_DECIMALS = 5e-6  # a line: what rounding its weight to five decimals, as PyPortfolioOpt does, moves at most
 
 
 @runtime_checkable
@@ -191,7 +190,7 @@ def _scaled(rows: Array) -> tuple[Array, float]:
     """Targets (K, n), scaled to a sum of 1 where they miss it by rounding to five decimals; and the most it was."""
     sums = rows.sum(axis=1)
     off = np.abs(sums - 1.0)
-    rounded = (off > EXACT) & (off <= FIVE_DECIMALS * rows.shape[1] + EXACT)
+    rounded = (off > TARGET) & (off <= FIVE_DECIMALS * rows.shape[1] + TARGET)
     whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
     return whole, float(off[rounded].max(initial=0.0))
 

@@ -14,11 +14,11 @@ from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
 from research.market.calendars import EVERY
+from research.tolerances import RETURNS
 
 Every = Literal["day", "week", "month", "quarter", "year"]
 
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
-STILL = 1e-12  # returns that differ by less are one number with rounding noise, and have no volatility to divide by
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
             "shorter window or a later date."
         )
     returns = np.ascontiguousarray(past.returns[past.t - window + 1 :, lines])
-    still = np.ptp(returns, axis=0) <= STILL
+    still = np.ptp(returns, axis=0) <= RETURNS
     if still.any():
         line = int(np.argmax(still))
         raise DataError(

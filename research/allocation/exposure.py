@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.estimated import STILL, Every, check_estimate
+from research.allocation.estimated import Every, check_estimate
 from research.arguments import check_positive, refuse
 from research.arrays import Array
 from research.errors import DataError
 from research.market import Past
+from research.tolerances import RETURNS
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class VolatilityTarget:
             )
         returns = past.returns[past.t - self.lookback + 1 :][:, known] @ weights[known]
         deviation = float(returns.std(ddof=1) * weights.sum() / weights[known].sum())
-        if deviation <= STILL:
+        if deviation <= RETURNS:
             raise DataError(
                 f"the target of {self.allocation!r} did not move in the {self.lookback} sessions to "
                 f"{past.date:%Y-%m-%d}: it has no volatility to aim at. Leave it as it is."

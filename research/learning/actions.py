@@ -24,7 +24,8 @@ import numpy as np
 
 from research.arrays import Array, Floats, Rows
 from research.compiled import inlined, lean
-from research.learning.state import NO_CASH, REACH, Scales
+from research.learning.state import REACH, Scales
+from research.tolerances import TARGET
 
 Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]
 LEARNED: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two
@@ -156,7 +157,7 @@ def _tilt(own: Floats, w: int, k: int, scales: Scales, decoded: DecodedActions) 
 def _cash(k: int, scales: Scales) -> float:
     """The weight of cash in target k; zero where it is negligible."""
     rest = 1.0 - scales.target[k].sum()
-    return rest if rest >= NO_CASH else 0.0
+    return rest if rest >= TARGET else 0.0
 
 
 @inlined

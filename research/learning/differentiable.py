@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from research.accounting.box import DUST, nearest
+from research.accounting.box import nearest
 from research.accounting.kernel import REFUSED, settle
 from research.accounting.tariff import Lots, Scratch, Tariff
 from research.arrays import Array
 from research.compiled import compiled
 from research.learning.worlds import no_root
+from research.tolerances import WEIGHT_SUM
 
 STAYS, LOWER, UPPER, LEVEL = range(4)  # where the nearest point puts a line: left alone, at a bound, moved with others
 
@@ -160,8 +161,8 @@ def _side(weight: float, asked: float, lower: float, upper: float) -> int:
     """Where the nearest point put a line."""
     if asked == weight:
         return STAYS
-    if abs(asked - lower) <= DUST:
+    if abs(asked - lower) <= WEIGHT_SUM:
         return LOWER
-    if abs(asked - upper) <= DUST:
+    if abs(asked - upper) <= WEIGHT_SUM:
         return UPPER
     return LEVEL

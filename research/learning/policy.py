@@ -21,11 +21,11 @@ from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
 from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
+from research.tolerances import TARGET
 
 FORMAT = "learned rebalancing policy, 2"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 FIX = "Restore the folder as it was saved, or train the policy again."
-SAME = 1e-9  # of NAV: two targets that differ by less are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class LearnedPolicy(FittedRule):
 
     def _kind(self, view: View) -> int:
         """The row of its scales for the target in force."""
-        same = np.abs(self.scales.target - view.target).max(axis=1) < SAME
+        same = np.abs(self.scales.target - view.target).max(axis=1) < TARGET
         if not same.any():
             strange = np.flatnonzero((view.target != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
             names = ", ".join(self.assets[i] for i in strange)

@@ -13,8 +13,7 @@ import numpy as np
 from research.arguments import is_number
 from research.arrays import Array, Rows
 from research.errors import ConfigError
-
-LEAST_SPREAD = 1e-12  # of squared returns: below it a ratio of Sharpe has nothing to divide by, and is not paid
+from research.tolerances import SQUARED_RETURNS
 
 
 @dataclass(frozen=True)
@@ -144,14 +143,14 @@ def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cas
 def _differential_sharpe(mean: Array, square: Array, returns: Array) -> Array:
     """(B dA - A dB / 2) / (B - A^2)^(3/2), with dA = R - A and dB = R^2 - B."""
     spread = square - mean**2
-    known = spread > LEAST_SPREAD
+    known = spread > SQUARED_RETURNS
     gained = square * (returns - mean) - 0.5 * mean * (returns**2 - square)
     return np.where(known, gained / np.where(known, spread, 1.0) ** 1.5, 0.0)
 
 
 def _differential_downside(mean: Array, downside: Array, returns: Array) -> Array:
     """(R - A/2) / D where R > 0, else (D^2 (R - A/2) - A R^2 / 2) / D^3, with D^2 the downside's mean square."""
-    known = downside > LEAST_SPREAD
+    known = downside > SQUARED_RETURNS
     square = np.where(known, downside, 1.0)
     deviation = np.sqrt(square)
     up = (returns - 0.5 * mean) / deviation

@@ -20,7 +20,6 @@ LOOKBACK = 21  # sessions
 CALMEST = 0.01  # of the long-run volatility: all that the logarithm sees of a market that stands still
 FARTHEST = 5.0  # standard deviations: what lies further out looks alike
 REACH = 8.0  # an action makes a box between 1/8 and 8 half-widths wide
-NO_CASH = 1e-9  # of NAV: a target that leaves less than this to cash holds none
 
 
 class Scales(NamedTuple):

@@ -13,10 +13,8 @@ from torch import Tensor
 from research.accounting.tariff import Tariff
 from research.arrays import Array
 from research.learning.differentiable import Boxes, Holdings, step
-from research.learning.state import NO_CASH, REACH
-from research.rules.bands import TOLERANCE
-
-TINY = 1e-20  # added to a square under a root, whose slope at zero is infinite
+from research.learning.state import REACH
+from research.tolerances import SQUARE, TARGET, TRIGGER
 
 
 class Days(NamedTuple):
@@ -96,7 +94,7 @@ def observe(
     squared = torch.einsum("wi,wij,wj->w", gap, covariance, gap).clamp(min=0.0)
     drift = torch.where(half > 0.0, gap / torch.where(half > 0.0, half, 1.0), 0.0)
     turnover = torch.maximum((-gap).clamp(min=0.0).sum(dim=1), gap.clamp(min=0.0).sum(dim=1))
-    shared = [torch.sqrt(squared + TINY), squared, drift.abs().amax(dim=1), turnover, torch.log1p(age), calm, trend]
+    shared = [torch.sqrt(squared + SQUARE), squared, drift.abs().amax(dim=1), turnover, torch.log1p(age), calm, trend]
     return torch.cat([torch.stack(shared, dim=1), drift], dim=1)
 
 
@@ -109,13 +107,13 @@ def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:
     """
     width = half * REACH ** action.clamp(-1.0, 1.0)
     lower, upper = (target - width).clamp(min=0.0), (target + width).clamp(max=1.0)
-    none = 1.0 - target.sum(dim=1) < NO_CASH
+    none = 1.0 - target.sum(dim=1) < TARGET
     least = torch.where(none, 0.0, (1.0 - upper.sum(dim=1)).clamp(min=0.0))
     return Boxes(lower, upper, least, torch.where(none, 0.0, 1.0 - lower.sum(dim=1)))
 
 
 def requested_boxes(weights: Tensor, boxes: Boxes) -> Boxes:
     """The same boxes, without bounds in paths where all of weights (W, n), fraction of NAV, are inside theirs."""
-    past = torch.maximum(boxes.lower - weights, weights - boxes.upper).amax(dim=1) > TOLERANCE
+    past = torch.maximum(boxes.lower - weights, weights - boxes.upper).amax(dim=1) > TRIGGER
     ends = ((boxes.lower, -np.inf), (boxes.upper, np.inf), (boxes.cash_lower, -np.inf), (boxes.cash_upper, np.inf))
     return Boxes(*(torch.where(past[:, None] if x.ndim == 2 else past, x, far) for x, far in ends))

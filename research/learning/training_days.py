@@ -15,11 +15,12 @@ from research.errors import ConfigError, DataError
 from research.learning.actions import Action
 from research.learning.rewards import Moments
 from research.learning.settings import SESSIONS, Learned
-from research.learning.state import NO_CASH, Scales
+from research.learning.state import Scales
 from research.learning.variation import varied
 from research.market import Market
 from research.risk.resampling import common_rows, resampled
 from research.rules.no_trade_region import half_widths
+from research.tolerances import TARGET
 
 LEAST_DAYS = 252  # on which all lines were listed: fewer say too little of a covariance, and repeat too often
 GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval evenly however many are taken
@@ -243,7 +244,7 @@ def _distinct(path: TargetPath, market: Market) -> tuple[Array, Rows]:
     targets: list[Array] = []
     in_force: list[int] = []
     for k, target in enumerate(path.rows):
-        if (target < 0.0).any() or target.sum() > 1.0 + NO_CASH:
+        if (target < 0.0).any() or target.sum() > 1.0 + TARGET:
             i = int(np.argmin(target))
             found = f"they sum to {target.sum():.4f}" if target[i] >= 0.0 else f"{market.assets[i]} has {target[i]:.4f}"
             raise ConfigError(

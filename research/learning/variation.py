@@ -16,9 +16,9 @@ from research.arguments import is_number, refuse
 from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market import Market
+from research.tolerances import VARIATION
 
 VARIANTS = 32
-STILL = 1e-12  # of the largest eigenvalue: a direction in which nothing moves
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,6 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
 def _power(matrix: Array, exponent: float) -> Array:
     """A symmetric, positive semidefinite matrix to a power, in the directions in which it is not zero."""
     values, vectors = np.linalg.eigh(matrix)
-    some = values > STILL * values[-1]
+    some = values > VARIATION * values[-1]
     result: Array = (vectors[:, some] * values[some] ** exponent) @ vectors[:, some].T
     return result

@@ -22,6 +22,7 @@ from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
 from research.rules import Threshold
+from research.tolerances import TARGET
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "g", "test_start", "policies", "policy", "periods_per_year",
@@ -31,7 +32,6 @@ LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
-ROUNDING = 1e-9  # in a sum of targets
 FREQUENCY = 0.15  # by how much periods_per_year may differ from the rows of the market; daily markets have 242 to 261
 YEAR = 365.25  # days
 EDGES = 3  # rows by which a weekend or a holiday at its ends moves the count of a short market
@@ -206,11 +206,11 @@ def _check_restrictions(document: Document, lines: list[_Line], cash: float) -> 
         floors.append(lower if sold else weight)
         ceilings.append(upper if bought else weight)
     held = ", ".join(f"{line.asset} {line.trading}" for line in lines if line.trading)
-    if fsum(floors) > 1.0 + ROUNDING:
+    if fsum(floors) > 1.0 + TARGET:
         what = f"with {held}, lines and ranges hold more than all of NAV at least"
         document.refuse(("lines",), what, round(fsum(floors), 6), "Free a line, or lower the ranges of others.")
     least_cash = document.number("target_cash", default=0.0)
-    if least_cash == 0.0 and fsum(ceilings) < 1.0 - ROUNDING:
+    if least_cash == 0.0 and fsum(ceilings) < 1.0 - TARGET:
         what = f"with {held}, lines and ranges hold less than all of NAV at most, and cash has no target"
         document.refuse(("lines",), what, round(fsum(ceilings), 6), "Free a line, or widen the ranges of others.")
 
@@ -269,7 +269,7 @@ def _strategic(document: Document, lines: list[_Line]) -> FixedWeights:
     """
     invested = fsum(line.target for line in lines)
     total = invested + document.number("target_cash", at_least=0.0, at_most=1.0, default=0.0)
-    if abs(total - 1.0) > ROUNDING:
+    if abs(total - 1.0) > TARGET:
         rest = round(1.0 - invested, 9)
         state = f"state `target_cash: {rest + 0.0:.9g}`" if rest >= 0.0 else f"lower them by {-rest:.9g} in all"
         what = "the targets and target_cash do not add up to 1"

@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 
 from research.arrays import Array
 from research.errors import ConfigError
-
-ROUNDING = 1e-10  # how far below zero rounding may leave an eigenvalue of correlations
+from research.tolerances import EIGENVALUE
 
 
 def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
@@ -30,17 +29,17 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     volatility = np.sqrt(variance)
     most = np.outer(volatility, volatility)
     _refuse_pair(
-        np.abs(covariance - covariance.T) > ROUNDING * most,
+        np.abs(covariance - covariance.T) > EIGENVALUE * most,
         covariance, f"{name} is not symmetric", "Give both the same value.",
     )  # fmt: skip
     _refuse_pair(
-        np.abs(covariance) > (1.0 + ROUNDING) * most,
+        np.abs(covariance) > (1.0 + EIGENVALUE) * most,
         covariance, f"{name} is not positive semi-definite", "Two lines covary by the product of their volatilities at "
         "most: correct the pair, or its variances.",
     )  # fmt: skip
     correlation = np.divide(covariance, most, out=np.eye(len(variance)), where=most > 0.0)
     values, vectors = np.linalg.eigh(correlation)
-    if values[0] < -ROUNDING:
+    if values[0] < -EIGENVALUE:
         pull = np.triu(np.outer(vectors[:, 0], vectors[:, 0]) * correlation, k=1)
         i, j = (int(k) for k in np.unravel_index(np.argmin(pull), pull.shape))
         raise ConfigError(

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from research.arrays import Array
 from research.errors import ConfigError, DataError
+from research.tolerances import SERIES
 
 DAYS_PER_YEAR = 365.25  # of growth rates: calendar days, so that weekly and daily records of one history agree
 BPS = 1e4
-STILL = 1e-14  # a series of returns whose range is below this differs from a constant by rounding only
 
 
 def nav_path(returns: ArrayLike) -> Array:
@@ -123,7 +123,7 @@ def sharpe(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> floa
     3.0
     """
     excess = _excess(returns, cash)
-    if np.ptp(excess) <= STILL:
+    if np.ptp(excess) <= SERIES:
         raise DataError(
             f"the Sharpe ratio is not defined: all {len(excess)} excess returns are {excess[0]:.3g}. "
             "Leave out a series that only holds cash."
@@ -143,7 +143,7 @@ def sortino(returns: ArrayLike, cash: ArrayLike, periods_per_year: float) -> flo
     """
     excess = _excess(returns, cash)
     downside = float(np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2)))
-    if downside <= STILL:
+    if downside <= SERIES:
         raise DataError(
             f"the Sortino ratio is not defined: none of {len(excess)} returns is below cash. Take a longer "
             "period, or leave it out."

@@ -22,9 +22,9 @@ from research.compiled import compiled
 from research.errors import ConfigError
 from research.risk.covariances import taken_apart
 from research.risk.streams import JUMP_COUNTS, JUMP_SIZES, NORMALS, REGIMES, check_batch, fill_normals, stream
+from research.tolerances import PROBABILITY
 
 Write = Callable[[int, Array, Array], None]  # number of a path, its standard normals (days, n), its log returns out
-UNITY = 1e-9  # how far from one a row of probabilities may sum
 
 
 class Model(Protocol):
@@ -428,7 +428,7 @@ def _check_probabilities(transition: Array) -> None:
         k, m = (int(i) for i in np.argwhere(transition < 0.0)[0])
         raise ConfigError(f"{where} from regime {k} to {m} is {transition[k, m]:.6g}: a probability is zero or more.")
     off = np.abs(transition.sum(axis=1) - 1.0)
-    if (off > UNITY).any():
+    if (off > PROBABILITY).any():
         k = int(np.argmax(off))
         raise ConfigError(
             f"{where} from regime {k} has probabilities that sum to {transition[k].sum():.10g}: they sum to one, that "

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from research.accounting.view import TOLERANCE
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean
-
-ROUNDING = 1e-12  # of NAV: gaps that differ by less are equal
+from research.tolerances import TARGET, TRIGGER, WEIGHT
 
 
 @inlined
@@ -25,7 +23,7 @@ def ask(
     for i in range(len(weights)):
         gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
         past = max(past, gap if tradable[t, i] else -np.inf)
-    return past > TOLERANCE
+    return past > TRIGGER
 
 
 @inlined
@@ -44,7 +42,7 @@ def near(
 
     It is true wherever `ask` is, by half the tolerance. No line waits for another here, so eight are compared at once.
     """
-    per_nav, past, close = 1.0 / nav, 0, 0.5 * TOLERANCE
+    per_nav, past, close = 1.0 / nav, 0, 0.5 * TRIGGER
     for i in range(len(units)):
         weight = (units[i] * prices[t, i]) * per_nav
         past |= (trigger_lower[k, i] - weight > close) | (weight - trigger_upper[k, i] > close)
@@ -72,9 +70,9 @@ def reason(
     for i in range(len(weights)):
         aim -= target[k, i]
         gap = gap_of(weights[i], trigger_lower[k, i], trigger_upper[k, i])
-        if tradable[t, i] and gap > past + ROUNDING:
+        if tradable[t, i] and gap > past + WEIGHT:
             line, past = i, gap
-    if line < 0 or gap_of(cash_weight, cash[k, 0], cash[k, 1]) > past + ROUNDING:
+    if line < 0 or gap_of(cash_weight, cash[k, 0], cash[k, 1]) > past + WEIGHT:
         size = cash_weight - aim
         return -1, size, (cash[k, 1] if size > 0.0 else cash[k, 0]) - aim
     size = weights[line] - target[k, line]
@@ -125,7 +123,7 @@ def own_sides(target: Array) -> dict[str, Array]:
 def cash_of(target: Array) -> Array:
     """(K,) what targets (K, n) leave to cash: zero where it is less than 1e-9 of NAV."""
     cash: Array = 1.0 - target.sum(axis=1)
-    cash[np.abs(cash) < 1e-9] = 0.0
+    cash[np.abs(cash) < TARGET] = 0.0
     return cash
 
 

@@ -28,11 +28,8 @@ from numpy.typing import NDArray
 
 from research.arrays import Array
 from research.compiled import inlined, lean
+from research.tolerances import CURVATURE, PAIR_GAIN, RESIDUAL, WEIGHT
 
-ROUNDING = 1e-12  # fraction of NAV: less is no trade, and no miss of the budget
-TOLERANCE = 1e-13  # of the gap: what a pair of trades may still save, over the largest variance
-EXACT = 1e-18  # squared residual, over the first, at which conjugate gradients end
-FLAT = 1e-11  # curvature, over the largest variance, below which a direction has none
 LEAST = 1e-4  # variance, over the largest, that the preconditioner takes for a line with less
 PATIENCE = 32  # pairs without news before the turn changes
 ROUNDS = 40
@@ -183,7 +180,7 @@ def _seller(covariance: Array, row: Array, own: float, least: float, s: Scratch)
     for k in range(n):
         both = own + covariance[k, k]
         slope = max(s.gradient[k] + s.down[k] - least, 0.0)
-        s.gain[k] = slope * slope / (max(both - 2.0 * row[k], FLAT * both) + 1e-300)
+        s.gain[k] = slope * slope / (max(both - 2.0 * row[k], CURVATURE * both) + 1e-300)
         best = max(best, s.gain[k])
     slope = max(s.gradient[n] + s.down[n] - least, 0.0)
     s.gain[n] = slope * slope / (own + 1e-300)
@@ -259,7 +256,7 @@ def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) ->
     held = not s.low[n] < s.point[n] < s.high[n]
     _take_free(covariance, widest, s)
     power = _within_budget(held, s)
-    enough, before = max(EXACT * power, tolerance * tolerance / widest), np.inf
+    enough, before = max(RESIDUAL * power, tolerance * tolerance / widest), np.inf
     for _ in range(2 * n):
         if not power > enough:
             break
@@ -270,7 +267,7 @@ def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) ->
         _times(covariance, s.ahead, s.rows, s.bent)
         for k in range(n):
             bend += s.ahead[k] * s.bent[k]
-        if not bend > FLAT * widest * size:
+        if not bend > CURVATURE * widest * size:
             for k in range(n):
                 s.step[k] = s.ahead[k]
             return True
@@ -374,7 +371,7 @@ def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> 
         total += s.point[k]
     cash = 1.0 - total
     excess = cash - min(max(cash, cash_lower), cash_upper)
-    if abs(excess) > ROUNDING:
+    if abs(excess) > WEIGHT:
         room = 0.0
         for k in range(n):
             room += _room(k, excess, s)
@@ -416,22 +413,22 @@ def best_point(
         floor += lower[k]
         ceiling += upper[k]
         widest = max(widest, covariance[k, k])
-    if floor > 1.0 - cash_lower + ROUNDING:
+    if floor > 1.0 - cash_lower + WEIGHT:
         return TOO_HIGH
-    if ceiling < 1.0 - cash_upper - ROUNDING:
+    if ceiling < 1.0 - cash_upper - WEIGHT:
         return TOO_LOW
     _begin(weights, cash_lower, cash_upper, s)
     for k in range(n):
         gap += abs(s.point[k] - target[k]) + abs(s.point[k] - weights[k])
         size = max(size, abs(s.point[k]))
-    tolerance = widest * (TOLERANCE * gap + 1e-15 * size)
+    tolerance = widest * (PAIR_GAIN * gap + 1e-15 * size)
     patience = PATIENCE
     for tried in range(ROUNDS + n):
         _set_gradient(covariance, target, s)
         traded, settled = _trade_pairs(covariance, tolerance, patience, s)
         if settled and traded == 0:
             for k in range(n):
-                out[k] = s.point[k] if abs(s.point[k] - weights[k]) > ROUNDING else weights[k]
+                out[k] = s.point[k] if abs(s.point[k] - weights[k]) > WEIGHT else weights[k]
             return tried
         again = not settled
         while again:  # a flat direction fixes one line more

@@ -8,9 +8,8 @@ import numpy as np
 from research.arguments import check_positive, floats, refuse
 from research.arrays import Array
 from research.errors import PolicyError
-from research.rules.best_point import NOT_FOUND, ROUNDING, TOO_HIGH, TOO_LOW, best_point, scratch_for
-
-SYMMETRIC = 1e-9  # of the largest variance, by which two covariances of the same lines may differ
+from research.rules.best_point import NOT_FOUND, TOO_HIGH, TOO_LOW, best_point, scratch_for
+from research.tolerances import COVARIANCE, WEIGHT
 
 
 def best_weights(
@@ -85,8 +84,8 @@ def saving_left(
     low, high = (
         np.append(np.broadcast_to(side, point.shape), end) for side, end in zip((lower, upper), cash, strict=True)
     )
-    outlay = np.where(y >= high - ROUNDING, np.inf, slope + np.where(y >= w, c, -c))
-    saved = np.where(y <= low + ROUNDING, -np.inf, slope + np.where(y > w, c, -c))
+    outlay = np.where(y >= high - WEIGHT, np.inf, slope + np.where(y >= w, c, -c))
+    saved = np.where(y <= low + WEIGHT, -np.inf, slope + np.where(y > w, c, -c))
     return max(0.0, float(saved.max() - outlay.min()))
 
 
@@ -114,7 +113,7 @@ def _checked(
         refuse("the least cost is", float(c.min()), "give costs a side that are not negative.")
     if (np.diag(cov) < 0.0).any():
         refuse("the least variance is", float(np.diag(cov).min()), "give variances that are not negative.")
-    if np.abs(cov - cov.T).max() > SYMMETRIC * np.diag(cov).max():
+    if np.abs(cov - cov.T).max() > COVARIANCE * np.diag(cov).max():
         refuse("covariance is", covariance, "give a symmetric one.")
     low, high = _box("line", lower, upper, n)
     (cash_low,), (cash_high,) = _box("cash", *cash, 1)

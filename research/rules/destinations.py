@@ -8,10 +8,9 @@ booking (`remake`), as a plain box is met at its nearest point by then.
 
 import numpy as np
 
-from research.accounting.box import DUST, nearest
+from research.accounting.box import nearest
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean, on_demand
-from research.rules.bands import TOLERANCE
 from research.rules.best_point import best_point, scratch_of
 from research.rules.group_projection import nearest_in_groups
 from research.rules.region import destination
@@ -27,6 +26,7 @@ from research.rules.rule_options import (
     RuleOptions,
     Workspace,
 )
+from research.tolerances import TRIGGER, WEIGHT_SUM
 
 
 @inlined
@@ -65,8 +65,8 @@ def remember(
     """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then."""
     for i in range(len(weights)):
         past = max(rule.trigger_lower[k, i] - weights[i], weights[i] - rule.trigger_upper[k, i])
-        room.breaching[i] = tradable[t, i] and past > TOLERANCE
-    room.breaching[-1] = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TOLERANCE
+        room.breaching[i] = tradable[t, i] and past > TRIGGER
+    room.breaching[-1] = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TRIGGER
 
 
 @on_demand
@@ -105,7 +105,7 @@ def _move_on(
             return False
         room.goal[i] = to
         cash -= to
-    return cash >= min(0.0, cash_weight, rule.cash[k, 2]) - TOLERANCE
+    return cash >= min(0.0, cash_weight, rule.cash[k, 2]) - TRIGGER
 
 
 @on_demand
@@ -159,7 +159,7 @@ def _into_region(
         destination(room.start, terms.region, room.start)
         for i in range(len(weights)):
             to = rule.target[k, i] + room.start[i]
-            room.goal[i] = to if abs(to - weights[i]) > DUST else weights[i]
+            room.goal[i] = to if abs(to - weights[i]) > WEIGHT_SUM else weights[i]
     return True
 
 
@@ -225,7 +225,7 @@ def move_breaching(
     elif payer >= 0 and movable[payer] and (owed > 0.0 or rule.target[k, payer] != 0.0):
         paid = min(owed, max(weights[payer], 0.0))
         goal[payer], owed, movable[payer] = weights[payer] - paid, owed - paid, False
-    if abs(owed) <= DUST:
+    if abs(owed) <= WEIGHT_SUM:
         return True
     able = 0.0 if past or payer == BY_CASH or rule.cash[k, 3] <= 0.0 else max(cash_weight, 0.0)
     for i in range(len(weights)):

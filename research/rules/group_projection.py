@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from research.accounting.box import DUST, spread
+from research.accounting.box import spread
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean, on_demand
 from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
+from research.tolerances import WEIGHT_SUM
 
 
 @on_demand
@@ -31,7 +32,10 @@ def nearest_in_groups(
     for i in range(len(weights)):
         cash -= goal[i]
     excess = cash - min(max(cash, rule.cash[k, 2]), rule.cash[k, 3])
-    return abs(excess) <= DUST or abs(_spread_over(weights, tradable, t, rule, terms, k, cost, excess, room)) <= DUST
+    return (
+        abs(excess) <= WEIGHT_SUM
+        or abs(_spread_over(weights, tradable, t, rule, terms, k, cost, excess, room)) <= WEIGHT_SUM
+    )
 
 
 @lean
@@ -74,7 +78,7 @@ def _spread_over(
                 left -= rooms[0, group]
         for i in range(n):
             room.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
-        if abs(left) > DUST:
+        if abs(left) > WEIGHT_SUM:
             left = spread(weights, lower, upper, room.movable, cost, left, goal)
         if not _find_full(terms, room):
             break
@@ -87,7 +91,7 @@ def _find_full(terms: RuleOptions, room: Workspace) -> bool:
     found = False
     for group in range(terms.groups.shape[2]):
         moved = sum_of(room.goal, terms.member, group) - sum_of(room.start, terms.member, group)
-        if room.rooms[1, group] == 0.0 and abs(moved) > abs(room.rooms[0, group]) + DUST:
+        if room.rooms[1, group] == 0.0 and abs(moved) > abs(room.rooms[0, group]) + WEIGHT_SUM:
             room.rooms[1, group], found = 1.0, True
     return found
 
@@ -105,7 +109,7 @@ def _spread_in(
     amount: float, lower: Array, upper: Array, room: Workspace,
 ) -> None:  # fmt: skip
     """Move the lines of one group by `amount` in all, the cheapest first."""
-    if abs(amount) > DUST:
+    if abs(amount) > WEIGHT_SUM:
         for i in range(len(weights)):
             mine = terms.member[i] == group
             room.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)

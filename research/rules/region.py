@@ -13,10 +13,9 @@ import numpy as np
 
 from research.arrays import Array, frozen
 from research.compiled import inlined, lean
-from research.rules.bands import TOLERANCE
+from research.tolerances import DESTINATION, TRIGGER
 
 SWEEPS = 1000  # far more than two lines need, unless their returns are one and the same
-STILL = 1e-13  # of NAV: a destination that moves by less has been reached
 
 
 class Surfaces(NamedTuple):
@@ -103,7 +102,7 @@ def wants(gap: Array, region: Surfaces) -> bool:
         return _across(region.advantage, a, b) > region.ticket
     past_first = max(_along(region.lower_first, b) - first, first - _along(region.upper_first, b))
     past_second = max(_along(region.lower_second, a) - second, second - _along(region.upper_second, a))
-    return max(past_first, past_second) > TOLERANCE
+    return max(past_first, past_second) > TRIGGER
 
 
 @lean
@@ -122,7 +121,7 @@ def destination(gap: Array, region: Surfaces, out: Array) -> None:
         to_first = min(max(first, _along(region.lower_first, b)), _along(region.upper_first, b))
         a = _place(region.first, to_first)
         to_second = min(max(second, _along(region.lower_second, a)), _along(region.upper_second, a))
-        if max(abs(to_first - from_first), abs(to_second - from_second)) < STILL:
+        if max(abs(to_first - from_first), abs(to_second - from_second)) < DESTINATION:
             break
     out[0] = to_first
     if len(gap) > 1:

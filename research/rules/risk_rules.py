@@ -19,6 +19,7 @@ from research.rules.protocol import Schedule
 from research.rules.region import Region
 from research.rules.rule_options import BEST, REGION, RuleOptions
 from research.rules.standard_rule import Bounds, Estimates, Square, StandardRule, check_window, checked, said
+from research.tolerances import TARGET
 
 CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year
 
@@ -277,7 +278,7 @@ class OptimalRegion(StandardRule):
     def rows(self, estimates: Estimates) -> Bounds:
         """Rows without bands round single lines. Raises PolicyError where the region is of another target."""
         wrong = estimates.target.shape[1:] != self.region.target.shape
-        if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=1e-9):
+        if wrong or not np.allclose(estimates.target, self.region.target, rtol=0.0, atol=TARGET):
             raise PolicyError(
                 f"region of OptimalRegion is for the target {self.region.target.tolist()}, and the allocation gives "
                 f"{estimates.target[0].tolist()}: solve it for that target, which must not change."

@@ -4,7 +4,7 @@ import numpy as np
 
 from research.arrays import Array, Mask
 from research.compiled import inlined, on_demand
-from research.rules.bands import ROUNDING, TOLERANCE, ask, gap_of, reason
+from research.rules.bands import ask, gap_of, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.rule_options import (
     BREACHING,
@@ -18,6 +18,7 @@ from research.rules.rule_options import (
     Workspace,
     sum_of,
 )
+from research.tolerances import TRIGGER, WEIGHT
 
 
 @on_demand
@@ -62,7 +63,7 @@ def _is_past(
         return True
     if len(terms.groups) > 0:
         for group in range(terms.groups.shape[2]):
-            if _past_group(weights, tradable, t, rule, terms, k, group) > TOLERANCE:
+            if _past_group(weights, tradable, t, rule, terms, k, group) > TRIGGER:
                 return True
     return False
 
@@ -78,12 +79,12 @@ def _by_goal(
     """
     if terms.tracking_error < np.inf:
         found = _tracking_error(weights, room.goal, k, terms.covariance)
-        return found > terms.tracking_error + TOLERANCE, NO_LINE, found, terms.tracking_error
+        return found > terms.tracking_error + TRIGGER, NO_LINE, found, terms.tracking_error
     if terms.patience > 0.0:
         loss, cost = _of_waiting(weights, room.goal, nav, t, terms, k)
         return loss > cost, NO_LINE, loss, cost
     line, far = _most_moved(weights, rule.target, k, room.goal)
-    return far > TOLERANCE, line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
+    return far > TRIGGER, line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
 
 
 @inlined
@@ -102,24 +103,24 @@ def _mends(
         if tradable[t, i]:
             lower, upper = rule.trigger_lower[k, i], rule.trigger_upper[k, i]
             past = max(lower - weights[i], weights[i] - upper)
-            if past > TOLERANCE:
+            if past > TRIGGER:
                 aim = rule.target[k, i]
                 least = min(least, aim - lower if weights[i] < lower else upper - aim)
             before += max(past, 0.0)
             after += max(max(lower - room.goal[i], room.goal[i] - upper), 0.0)
     lower, upper = rule.cash[k, 0], rule.cash[k, 1]
     past = max(lower - cash_weight, cash_weight - upper)
-    least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
+    least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
     before += max(past, 0.0)
     after += max(max(lower - cash, cash - upper), 0.0)
     if len(terms.groups) > 0:
         for group in range(terms.groups.shape[2]):
             lower, upper = terms.groups[k, LOWER_TRIGGER, group], terms.groups[k, UPPER_TRIGGER, group]
             past = _past_group(weights, tradable, t, rule, terms, k, group)
-            least = min(least, 0.5 * (upper - lower)) if past > TOLERANCE else least
+            least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
             before += max(past, 0.0)
             after += max(_past_group(room.goal, tradable, t, rule, terms, k, group), 0.0)
-    return terms.goal == TRANCHES or least == 0.0 or after <= TOLERANCE or before - after > least + TOLERANCE
+    return terms.goal == TRANCHES or least == 0.0 or after <= TRIGGER or before - after > least + TRIGGER
 
 
 @inlined
@@ -138,7 +139,7 @@ def _by_bands(
         past = gap_of(cash_weight, rule.cash[k, 0], rule.cash[k, 1])
     for group in range(terms.groups.shape[2]):
         further = _past_group(weights, tradable, t, rule, terms, k, group)
-        if further > past + ROUNDING:
+        if further > past + WEIGHT:
             past, line = further, len(weights) + terms.first_group + group
             aim = sum_of(rule.target[k], terms.member, group)
             size = sum_of(weights, terms.member, group) - aim
@@ -190,7 +191,7 @@ def _of_waiting(weights: Array, goal: Array, nav: float, t: int, terms: RuleOpti
     r = min(t, len(terms.rates) - 1)
     for i in range(len(weights)):
         size = abs(weights[i] - goal[i])
-        if size > TOLERANCE:
+        if size > TRIGGER:
             cost += terms.rates[r, i] * size + terms.tickets[i] / nav
             some = True
     return terms.patience * _squared(weights, goal, k, terms.covariance) if some else 0.0, cost
@@ -202,6 +203,6 @@ def _most_moved(weights: Array, target: Array, k: int, goal: Array) -> tuple[int
     line, far, widest = 0, 0.0, -1.0
     for i in range(len(weights)):
         way, gap = abs(goal[i] - weights[i]), abs(weights[i] - target[k, i])
-        if way > far + ROUNDING or (far <= ROUNDING and way <= ROUNDING and gap > widest + ROUNDING):
+        if way > far + WEIGHT or (far <= WEIGHT and way <= WEIGHT and gap > widest + WEIGHT):
             line, far, widest = i, way, gap
     return line, far

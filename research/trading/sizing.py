@@ -18,10 +18,9 @@ from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market import Market
 from research.portfolio import Portfolio
+from research.tolerances import COUNTED, LOT
 
 CENT = 0.01  # what a line without a quote trades in, currency; and what amounts are counted in
-WHOLE = 1e-6  # of a lot: nearer than this to a whole number of lots is that number
-COUNTS = 1e-6  # of NAV: an order that is not larger is no trade
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
@@ -132,7 +131,7 @@ class Orders:
     @property
     def slack(self) -> float:
         """The distance from a bound at which the costs of the exact step may leave a line, fraction of NAV."""
-        return COUNTS + float(_charges(self.position, self.wished).sum()) / 100.0 / self.position.nav
+        return COUNTED + float(_charges(self.position, self.wished).sum()) / 100.0 / self.position.nav
 
     @cached_property
     def cash(self) -> float:
@@ -146,7 +145,7 @@ class Orders:
         A line that was sold completely holds exactly zero units, whatever the rounding.
         """
         before, left = self.position.units, self.position.units + self.units
-        rounding = (before >= 0.0) & (left < 0.0) & (left > -WHOLE * self.position.lots)
+        rounding = (before >= 0.0) & (left < 0.0) & (left > -LOT * self.position.lots)
         return replace(self.position, units=np.where(rounding, 0.0, left), cash=self.cash)
 
     @property
@@ -225,19 +224,19 @@ def _in_lots(position: Position, wished: Array, trade: Trade, nav: float) -> Arr
     """(n,) signed units in whole lots: rounded down, or one lot more where that brings a line into its box."""
     size = np.abs(wished) / position.lots
     way = np.sign(wished)
-    short = way * np.floor(size + WHOLE) * position.lots
-    far = way * np.ceil(size - WHOLE) * position.lots
+    short = way * np.floor(size + LOT) * position.lots
+    far = way * np.ceil(size - LOT) * position.lots
 
     def inside(units: Array) -> Mask:
         value = (position.units + units) * position.prices
-        slack = COUNTS * nav / 2.0
+        slack = COUNTED * nav / 2.0
         result: Mask = (value >= trade.lower * nav - slack) & (value <= trade.upper * nav + slack)
         return result
 
     box = trade.lower < trade.upper
     sells_pay = (way < 0.0) & inside(far) & (position.units + far >= 0.0)
     buys_reach = (way > 0.0) & inside(far) & ~inside(short)
-    return np.where(box & (sells_pay | buys_reach) & (size > WHOLE), far, short)
+    return np.where(box & (sells_pay | buys_reach) & (size > LOT), far, short)
 
 
 def _large(position: Position, units: Array) -> Array:
@@ -248,7 +247,7 @@ def _large(position: Position, units: Array) -> Array:
 
 def counts(notional: Array | float, nav: float) -> Mask:
     """Whether orders of this notional (n,), currency, are more than 1e-6 of `nav`; smaller ones are no trades."""
-    return np.asarray(notional) > COUNTS * nav
+    return np.asarray(notional) > COUNTED * nav
 
 
 def _affordable(position: Position, units: Array) -> Array:

@@ -18,7 +18,8 @@ import numpy as np
 from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.learning.network import layer, squash
-from research.learning.state import FARTHEST, NO_CASH, FeatureScaling
+from research.learning.state import FARTHEST, FeatureScaling
+from research.tolerances import SQUARE, TARGET
 
 MOVING = (  # what changes from close to close
     "drift",  # half-widths, without its sign
@@ -39,7 +40,6 @@ STANDING = (
     "drifts together",  # log of the tracking error of typical drifts, over that of uncorrelated ones
 )
 WIDEST_GAP = 6.0  # half-widths: wider gaps look alike
-TINY = 1e-20  # what is below it is zero, as far as logarithms see
 
 
 class Lines(NamedTuple):
@@ -95,10 +95,10 @@ def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, i
     drifts = drifts * (covariance - to_portfolio[..., :, None] - to_portfolio[..., None, :] + of_portfolio[..., None])
     alone = (variance * spread**2).sum(axis=-1, keepdims=True)
     together = np.einsum("...ij,...ij->...", covariance, drifts)[..., None]
-    mean_cost = (cost * spread).sum(axis=-1, keepdims=True) / np.maximum(spread.sum(axis=-1, keepdims=True), TINY)
+    mean_cost = (cost * spread).sum(axis=-1, keepdims=True) / np.maximum(spread.sum(axis=-1, keepdims=True), SQUARE)
     share = variance * half_width**2
     cash = 1.0 - target.sum(axis=-1, keepdims=True)
-    none = np.abs(cash) < NO_CASH
+    none = np.abs(cash) < TARGET
     counter = np.where(none, 1.0 / variance, 0.0)
     ratios = {
         "drift between decisions": _log(spread * np.sqrt(np.asarray(interval)[..., None]) / half_width, 0.02, 5.0),
@@ -110,10 +110,10 @@ def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, i
         "cash": cash,
         "no cash": none.astype(float),
         "lines": np.log(np.full((1,), float(n))),
-        "drifts together": _log(together / np.maximum(alone, TINY), 1e-2, 1e2),
+        "drifts together": _log(together / np.maximum(alone, SQUARE), 1e-2, 1e2),
     }
     standing = np.stack([np.broadcast_to(ratios[name], target.shape) for name in STANDING], axis=-1)
-    counter = counter / np.maximum(counter.sum(axis=-1, keepdims=True), TINY)
+    counter = counter / np.maximum(counter.sum(axis=-1, keepdims=True), SQUARE)
     return Lines(*(np.ascontiguousarray(x) for x in (target, half_width, covariance, counter, standing)))
 
 

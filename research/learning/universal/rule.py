@@ -31,12 +31,12 @@ from research.rules.no_trade_region import half_widths
 from research.rules.protocol import RuleTraits, Schedule
 from research.rules.risk_rules import CHECKS
 from research.rules.standard_rule import Square, check_allocation, check_window, when
+from research.tolerances import TARGET
 
 FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
 FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
-SMALLEST = 1e-9  # of NAV: a closed-form half-width below it is none
 
 
 class Trained(NamedTuple):
@@ -92,7 +92,7 @@ def _seen(
     held, widths = (np.diag(covariance) > 0.0) & (target != 0.0), np.zeros(len(target))
     known = covariance[np.ix_(held, held)]
     widths[held] = np.maximum(half_widths(target[held], known, cost[held], g), 0.0)  # rounding
-    seen = held & (widths > SMALLEST)
+    seen = held & (widths > TARGET)
     if not seen.any():
         return held, widths, seen, None
     known = covariance[np.ix_(seen, seen)]

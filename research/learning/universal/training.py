@@ -21,9 +21,10 @@ from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
 from research.learning.learners.threads import one_thread
 from research.learning.state import FARTHEST, FeatureScaling
-from research.learning.torch_worlds import TINY, Days, TorchWorlds, boxes_of
+from research.learning.torch_worlds import Days, TorchWorlds, boxes_of
 from research.learning.universal.equivariant import MOVING, STANDING, WIDEST_GAP, Equivariant, arrays_of
 from research.learning.universal.random_markets import DRIFT, LINES, RandomMarkets, draw
+from research.tolerances import SQUARE
 
 HIDDEN = 32  # units of each layer
 LEARNING_RATE, STEEPEST = 4e-3, 1.0  # of Adam, falling to zero; the longest gradient
@@ -199,7 +200,7 @@ def see(one: Batch, weights: Tensor) -> Tensor:
     squared = (toward * gap).sum(dim=1).clamp(min=0.0) / (variance * one.half**2).sum(dim=1)
     drift = (gap.abs() / one.half).clamp(max=WIDEST_GAP)
     slope = (torch.sign(gap) * (toward - price) / (variance * one.half)).clamp(-WIDEST_GAP, WIDEST_GAP)
-    size = torch.sqrt(squared + TINY).clamp(max=WIDEST_GAP)[:, None].expand_as(gap)
+    size = torch.sqrt(squared + SQUARE).clamp(max=WIDEST_GAP)[:, None].expand_as(gap)
     moving = torch.stack([drift, slope, size, (gap / one.target).clamp(max=1.0)], dim=2)
     return torch.cat([moving, one.standing], dim=2)
 

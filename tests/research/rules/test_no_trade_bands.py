@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.rules.bands import TOLERANCE, ask, band_rows, near, reason
+from research.rules.bands import ask, band_rows, near, reason
 from research.rules.no_trade_bands import NoTradeBands
+from research.tolerances import TRIGGER
 
 Rows = dict[str, np.ndarray]
 
@@ -69,8 +70,8 @@ def test_borrowed_cash_is_not_lent_by_a_band() -> None:
 @pytest.mark.parametrize("way", [-1.0, 1.0])
 def test_a_trigger_fires_past_its_limit_and_not_by_rounding(way: float) -> None:
     of = rows(0.5, 0.3)
-    assert not asks(of, [0.5 + way * (0.02 + 0.9 * TOLERANCE), 0.3])
-    assert asks(of, [0.5 + way * (0.02 + 1.1 * TOLERANCE), 0.3])
+    assert not asks(of, [0.5 + way * (0.02 + 0.9 * TRIGGER), 0.3])
+    assert asks(of, [0.5 + way * (0.02 + 1.1 * TRIGGER), 0.3])
 
 
 def test_cash_triggers_like_a_line() -> None:
@@ -146,6 +147,6 @@ def test_the_first_look_never_misses_what_the_rule_would_ask_for(
     of = rows(*target, trigger=trigger)
     triggers = (of["trigger_lower"], of["trigger_upper"], of["cash"], 0)
     step = np.array(steps[: len(target)])
-    weights = target + np.sign(step) * (trigger + (np.abs(step) - 2) * TOLERANCE)
+    weights = target + np.sign(step) * (trigger + (np.abs(step) - 2) * TRIGGER)
     if asks(of, weights.tolist()):
         assert near(weights, np.ones((1, len(weights))), 0, 1.0, 1.0 - weights.sum(), *triggers)
