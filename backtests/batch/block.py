@@ -14,9 +14,9 @@ import numpy as np
 from backtests.batch.booking import play_group
 from backtests.batch.state import ASKED, DAYS, GROUPS, LANES, NONE, Lanes, Panel, State, bools, empty_state
 from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
-from backtests.engine.simd import WIDTH, Mask, Vector, bits, fill, least, load, most, store, where
 from research.arrays import Array
 from research.compiled import compiled, inlined, lean
+from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, least, load, most, store, where
 
 Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 

@@ -33,10 +33,12 @@ from backtests.batch.state import (
 )
 from backtests.batch.streaming_metrics import Traded, more_traded
 from backtests.engine.quiet_days import bounds
-from backtests.engine.simd import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
 from research.accounting.kernel import nearest
+from research.accounting.proportional import Rates, Taken, charges_of, paid_for, trade_of, with_cost, with_line
 from research.arrays import Array
 from research.compiled import inlined
+from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
+from research.rules.bands import past_trigger
 from research.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
 
 ALL = (1 << WIDTH) - 1
@@ -224,9 +226,9 @@ def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector)
         weight = (load(state.units, o) * panel.closes[now, i]) * per_nav
         total = total + weight
         if panel.tradable[now, i]:
-            past = most(past, most(load(state.lower, o) - weight, weight - load(state.upper, o)))
+            past = most(past, past_trigger(weight, load(state.lower, o), load(state.upper, o)))
     o, weight = n * LANES + first, 1.0 - total
-    return most(past, most(load(state.lower, o) - weight, weight - load(state.upper, o)))
+    return most(past, past_trigger(weight, load(state.lower, o), load(state.upper, o)))
 
 
 @inlined
@@ -274,11 +276,11 @@ def _book(panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int
     for c in range(WIDTH):
         if far >> c & 1:
             _find_nearest(panel, lanes, first, c, now, n, state)
-    kept, share, marginal = _aim(state, first, n, part)
-    full = share <= WEIGHT
-    kept, share = where(full, fill(0.0), kept), where(full, fill(1.0), share)
-    moves = which & (marginal >= 0.0)
-    refused = bits(moves) & ~bits((nav > 0.0) & (marginal < share))
+    taken = _aim(state, first, n, part)
+    full = taken.share <= WEIGHT
+    kept, share = where(full, fill(0.0), taken.kept), where(full, fill(1.0), taken.share)
+    moves = which & (taken.moved > 0.0)
+    refused = bits(moves) & ~bits((nav > 0.0) & (taken.marginal < share))
     scale = _newton(state, first, n, nav, moves, kept, where(moves, share, fill(1.0)))
     cash_units, after, paid, bought, sold, lines = _trade(
         panel, state, first, now, n, nav, moves, scale, cash_units * price
@@ -332,27 +334,23 @@ def _find_nearest(panel: Panel, lanes: Lanes, first: int, c: int, now: int, n: i
 
 
 @inlined
-def _aim(state: State, first: int, n: int, part: Vector) -> tuple[Vector, Vector, Vector]:
-    """Write what is asked, with `part` of the way and without rounding.
+def _rates(state: State, o: int, n: int) -> Rates:
+    """Those of the line whose lanes lie at o."""
+    return load(state.rates, o), load(state.rates, n * LANES + o)
 
-    Gives the value of the lines that keep their units, the share of NAV in the others and in cash, and the others'
-    marginal cost, or -1 where none moves.
-    """
-    kept, share, marginal, moved = fill(0.0), fill(1.0), fill(0.0), fill(0.0)
+
+@inlined
+def _aim(state: State, first: int, n: int, part: Vector) -> Taken:
+    """Write what is asked, with `part` of the way and without rounding; gives what the lines take."""
+    taken = Taken(fill(0.0), fill(1.0), fill(0.0), fill(0.0))
     for i in range(n):
         o, at = i * LANES + first, i * WIDTH
         held, goal = load(state.held, at), load(state.asked, at)
         goal = where(magnitude(goal - held) <= WEIGHT_SUM, held, goal)
         goal = where((part < 1.0) & (goal != held), held + part * (goal - held), goal)
-        stays = goal == held
-        size = where(stays, fill(0.0), magnitude(goal))
-        kept = kept + where(stays, load(state.values, at), fill(0.0))
-        share = share - where(stays, held, fill(0.0))
-        marginal = marginal + load(state.rates, o) * size
-        marginal = marginal + load(state.rates, n * LANES + o) * size
-        moved = where(stays, moved, fill(1.0))
+        taken = with_line(taken, goal, held, load(state.values, at), _rates(state, o, n))
         store(state.asked, at, goal)
-    return kept, share, where(moved > 0.0, marginal, fill(-1.0))
+    return taken
 
 
 @inlined
@@ -363,13 +361,8 @@ def _newton(state: State, first: int, n: int, nav: Vector, moves: Mask, kept: Ve
         gap, slope = kept + share * scale - nav, share
         for i in range(n):
             o, at = i * LANES + first, i * WIDTH
-            goal = load(state.asked, at)
-            rate = where(
-                goal == load(state.held, at), fill(0.0), load(state.rates, o) + load(state.rates, n * LANES + o)
-            )
-            trade, change = goal * scale - load(state.values, at), rate * goal
-            gap = gap + rate * magnitude(trade)
-            slope = where(trade > 0.0, slope + change, slope - change)
+            goal, held, value = load(state.asked, at), load(state.held, at), load(state.values, at)
+            gap, slope = with_cost(gap, slope, goal, held, value, _rates(state, o, n), scale)
         nearer = scale - gap / slope
         going &= bits(nearer < scale)
         scale, steps = least(nearer, scale), steps + 1
@@ -409,19 +402,17 @@ def _trade_line(
     """Trade line i; gives (cash, charges, buys, sells, lines that count) so far, and the line's value after it."""
     cash, paid, bought, sold, lines = done
     o, at, price, zero = i * LANES + first, i * WIDTH, panel.closes[now, i], fill(0.0)
-    goal, held = load(state.asked, at), load(state.units, o)
-    trades, after = goal != load(state.held, at), goal * scale
-    trade = where(trades, after - load(state.values, at), zero)
-    size = magnitude(trade)
-    one, two = load(state.rates, o) * size, load(state.rates, n * LANES + o) * size
-    units = where(trades & moves, after / price, held)
+    goal, weight, held = load(state.asked, at), load(state.held, at), load(state.units, o)
+    trade, after = trade_of(goal, weight, load(state.values, at), scale)
+    units = where((goal != weight) & moves, after / price, held)
     store(state.units, o, units)
+    cash, paid = paid_for(cash, paid, trade, charges_of(trade, _rates(state, o, n)))
     done = (
-        cash - trade - one - two,
-        paid + one + two,
+        cash,
+        paid,
         bought + most(trade, zero),
         sold + most(zero - trade, zero),
-        lines + where(size > counted, fill(1.0), zero),
+        lines + where(magnitude(trade) > counted, fill(1.0), zero),
     )
     return done, units * price
 

@@ -1,7 +1,7 @@
 """What a block of lanes reads and holds: the market, the lanes' own arrays where they lie, and the state of the days.
 
 Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane, so that neighbouring lanes are loaded as one
-`backtests.engine.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
+`research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
 from typing import Any, NamedTuple, cast
@@ -14,9 +14,9 @@ from numba.np.arrayobj import populate_array
 
 from backtests.batch.streaming_metrics import Curve, Traded
 from backtests.engine.quiet_days import DAYS, whole
-from backtests.engine.simd import WIDTH
 from research.arrays import Array, Mask, Rows
 from research.compiled import compiled
+from research.compiled.simd import WIDTH
 from research.market import Market
 
 LANES = 64  # of a block

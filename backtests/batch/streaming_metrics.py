@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.engine.result import Backtest
-from backtests.engine.simd import most, where
 from backtests.evaluation.benchmark import target_returns
 from research.allocation import TargetPath
 from research.arrays import Array
 from research.compiled import compiled, inlined, lean
+from research.compiled.simd import most, where
 from research.errors import DataError
 from research.market import Market
 from research.risk import cvar

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
-from backtests.engine.simd import bits, load, store
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
 from research.accounting.tariff import Carry, Lots, Scratch, Tariff
 from research.arrays import Array, Mask, Rows
 from research.compiled import inlined, lean, on_demand, refer
+from research.compiled.simd import bits, load, store
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
 from research.rules.rule_options import NO_LINE, BandArrays, RuleOptions, Workspace, of_amounts, rests

@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from backtests.engine.simd import WIDTH, Vector, bits, fill, load, where
 from research.arrays import Array, frozen
 from research.compiled import inlined
+from research.compiled.simd import WIDTH, Vector, bits, fill, load, where
 from research.market import Market
 from research.tolerances import TRIGGER
 

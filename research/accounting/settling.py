@@ -22,13 +22,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.accounting.proportional import (
+    COMMISSION,
+    HALF_SPREAD,
+    Rates,
+    Taken,
+    charges_of,
+    paid_for,
+    trade_of,
+    with_cost,
+    with_line,
+)
 from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
 from research.arrays import Array
 from research.compiled import inlined, lean, on_demand
 from research.tolerances import WEIGHT
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer
-COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = 0, 1, 2, 3, 4  # rows of `charges`
+TICKET, IMPACT, TAX = 2, 3, 4  # rows of `charges`, after those of proportional costs
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 
 
@@ -52,24 +63,24 @@ class Booking(NamedTuple):
 
 
 @inlined
-def _moves(booking: Booking, trades: Array, charges: Array) -> tuple[float, float, float]:
-    """(kept, share, marginal): the value of the lines that keep their units; the fraction of NAV in the others and in
-    cash, and what the next unit of it costs at most, or -1 when no line moves. Clears trades and charges.
-    """
-    weights, asked, rates = booking.weights, booking.asked, booking.tariff.rates
-    kept, share, marginal, moved = 0.0, 1.0, 0.0, False
+def _rates(booking: Booking, i: int) -> Rates:
+    """Those of line i on this day."""
+    rates = booking.tariff.rates
+    return rates[booking.r, COMMISSION, i], rates[booking.r, HALF_SPREAD, i]
+
+
+@inlined
+def _take(booking: Booking, trades: Array, charges: Array) -> Taken:
+    """What the lines take, see `Taken`. Clears trades and charges."""
+    weights, asked = booking.weights, booking.asked
+    taken = Taken(0.0, 1.0, 0.0, 0.0)
     for i in range(len(asked)):
         trades[i] = 0.0
         for k in range(len(charges)):
             charges[k, i] = 0.0
-        if asked[i] == weights[i]:
-            kept += booking.units[i] * booking.prices[booking.t, i]
-            share -= weights[i]
-        else:
-            moved = True
-            for k in range(2):
-                marginal += rates[booking.r, k, i] * abs(asked[i])
-    return kept, share, marginal if moved else -1.0
+        value = booking.units[i] * booking.prices[booking.t, i]
+        taken = with_line(taken, asked[i], weights[i], value, _rates(booking, i))
+    return taken
 
 
 # -- proportional costs ----------------------------------------------------------------------------------------------
@@ -78,18 +89,13 @@ def _moves(booking: Booking, trades: Array, charges: Array) -> tuple[float, floa
 @inlined
 def _newton(booking: Booking, kept: float, share: float) -> float:
     """The scale s at which kept + share x s + costs(s) = NAV, from above: finite, as the equation is convex."""
-    weights, asked, rates = booking.weights, booking.asked, booking.tariff.rates
+    weights, asked = booking.weights, booking.asked
     scale = (booking.nav - kept) / share
     for _ in range(2 * len(asked) + 2):
         gap, slope = kept + share * scale - booking.nav, share
         for i in range(len(asked)):
-            if asked[i] != weights[i]:
-                traded = asked[i] * scale - booking.units[i] * booking.prices[booking.t, i]
-                rate = 0.0
-                for k in range(2):
-                    rate += rates[booking.r, k, i]
-                gap += rate * abs(traded)
-                slope += rate * asked[i] if traded > 0.0 else -rate * asked[i]
+            value = booking.units[i] * booking.prices[booking.t, i]
+            gap, slope = with_cost(gap, slope, asked[i], weights[i], value, _rates(booking, i), scale)
         nearer = scale - gap / slope
         if not nearer < scale:
             break
@@ -392,25 +398,24 @@ def settle(
 @inlined
 def _settle_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`settle` where all costs are proportional; gives (status, cash, charges in all), currency."""
-    kept, share, marginal = _moves(booking, trades, charges)
-    if marginal < 0.0:
+    taken = _take(booking, trades, charges)
+    kept, share = taken.kept, taken.share
+    if taken.moved == 0.0:
         return NOTHING_MOVED, cash, 0.0
     if share <= WEIGHT:
         kept, share = 0.0, 1.0
-    if not (booking.nav > 0.0 and marginal < share):
+    if not (booking.nav > 0.0 and taken.marginal < share):
         return REFUSED, cash, 0.0
     scale, paid = _newton(booking, kept, share), 0.0
-    units, asked, rates = booking.units, booking.asked, booking.tariff.rates
+    units, weights, asked = booking.units, booking.weights, booking.asked
     for i in range(len(units)):
-        if asked[i] != booking.weights[i]:
-            price, after = booking.prices[booking.t, i], asked[i] * scale
-            trades[i] = after - units[i] * price
+        if asked[i] != weights[i]:
+            price = booking.prices[booking.t, i]
+            trades[i], after = trade_of(asked[i], weights[i], units[i] * price, scale)
             units[i] = after / price
-            cash -= trades[i]
-            for k in range(2):
-                charges[k, i] = rates[booking.r, k, i] * abs(trades[i])
-                cash -= charges[k, i]
-                paid += charges[k, i]
+            costs = charges_of(trades[i], _rates(booking, i))
+            charges[COMMISSION, i], charges[HALF_SPREAD, i] = costs
+            cash, paid = paid_for(cash, paid, trades[i], costs)
     return BOOKED, cash, paid
 
 
@@ -438,10 +443,10 @@ def _settle_any(booking: Booking, cash: float, gains: Array, trades: Array, char
     """`settle` for any costs; gives (status, cash, charges in all), currency."""
     nav = booking.nav
     unsold, unasked = _drop_small(booking)
-    kept, share, marginal = _moves(booking, trades, charges)
+    taken = _take(booking, trades, charges)
     most, some = _sum(booking.capped)
-    kept, share = kept + most, share - most / nav  # a capped line ends at what it holds and its order
-    if marginal < 0.0 and not some:
+    kept, share = taken.kept + most, taken.share - most / nav  # a capped line ends at what it holds and its order
+    if taken.moved == 0.0 and not some:
         return NOTHING_MOVED, cash, 0.0
     if not nav > 0.0 or (booking.tariff.tax > 0.0 and _any_short(booking.asked)):
         return REFUSED, cash, 0.0

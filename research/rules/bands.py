@@ -4,7 +4,14 @@ import numpy as np
 
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean
+from research.compiled.simd import Number, most
 from research.tolerances import TARGET, TRIGGER, WEIGHT
+
+
+@inlined
+def past_trigger(weight: Number, lower: Number, upper: Number) -> Number:
+    """How far a weight is past its trigger, negative inside; of one portfolio, or of many in registers."""
+    return most(lower - weight, weight - upper)
 
 
 @inlined
@@ -19,9 +26,9 @@ def ask(
     k: int,
 ) -> bool:
     """Does the rule trade? Weights (n,) against row k of its bands; what cannot trade in row t does not trigger."""
-    past = max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1])
+    past = past_trigger(cash_weight, cash[k, 0], cash[k, 1])
     for i in range(len(weights)):
-        gap = max(trigger_lower[k, i] - weights[i], weights[i] - trigger_upper[k, i])
+        gap = past_trigger(weights[i], trigger_lower[k, i], trigger_upper[k, i])
         past = max(past, gap if tradable[t, i] else -np.inf)
     return past > TRIGGER
 

@@ -11,6 +11,7 @@ import numpy as np
 from research.accounting.box import nearest
 from research.arrays import Array, Mask
 from research.compiled import inlined, lean, on_demand
+from research.rules.bands import past_trigger
 from research.rules.best_point import best_point, scratch_of
 from research.rules.group_projection import nearest_in_groups
 from research.rules.region import destination
@@ -64,9 +65,9 @@ def remember(
 ) -> None:
     """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then."""
     for i in range(len(weights)):
-        past = max(rule.trigger_lower[k, i] - weights[i], weights[i] - rule.trigger_upper[k, i])
+        past = past_trigger(weights[i], rule.trigger_lower[k, i], rule.trigger_upper[k, i])
         room.breaching[i] = tradable[t, i] and past > TRIGGER
-    room.breaching[-1] = max(rule.cash[k, 0] - cash_weight, cash_weight - rule.cash[k, 1]) > TRIGGER
+    room.breaching[-1] = past_trigger(cash_weight, rule.cash[k, 0], rule.cash[k, 1]) > TRIGGER
 
 
 @on_demand

@@ -4,7 +4,7 @@ import numpy as np
 
 from research.arrays import Array, Mask
 from research.compiled import inlined, on_demand
-from research.rules.bands import ask, gap_of, reason
+from research.rules.bands import ask, gap_of, past_trigger, reason
 from research.rules.destinations import remember, set_goal
 from research.rules.rule_options import (
     BREACHING,
@@ -102,17 +102,17 @@ def _mends(
         cash -= room.goal[i]
         if tradable[t, i]:
             lower, upper = rule.trigger_lower[k, i], rule.trigger_upper[k, i]
-            past = max(lower - weights[i], weights[i] - upper)
+            past = past_trigger(weights[i], lower, upper)
             if past > TRIGGER:
                 aim = rule.target[k, i]
                 least = min(least, aim - lower if weights[i] < lower else upper - aim)
             before += max(past, 0.0)
-            after += max(max(lower - room.goal[i], room.goal[i] - upper), 0.0)
+            after += max(past_trigger(room.goal[i], lower, upper), 0.0)
     lower, upper = rule.cash[k, 0], rule.cash[k, 1]
-    past = max(lower - cash_weight, cash_weight - upper)
+    past = past_trigger(cash_weight, lower, upper)
     least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
     before += max(past, 0.0)
-    after += max(max(lower - cash, cash - upper), 0.0)
+    after += max(past_trigger(cash, lower, upper), 0.0)
     if len(terms.groups) > 0:
         for group in range(terms.groups.shape[2]):
             lower, upper = terms.groups[k, LOWER_TRIGGER, group], terms.groups[k, UPPER_TRIGGER, group]

@@ -220,7 +220,8 @@ def test_kernels_that_are_called_are_named(tree: Tree) -> None:
 HOUSE = """
 from numba import types
 from backtests.batch import block
-from backtests.engine import compiled_loop, simd
+from backtests.engine import compiled_loop
+from research.compiled import simd
 from research.compiled.content import content, signature_text
 from research.learning import network, worlds
 

@@ -24,6 +24,7 @@ from research.compiled import OPTIONS
 
 WIDTH = 8
 Vector: TypeAlias = Any  # what the type checker knows of it
+Number: TypeAlias = Any  # a float, or a `Vector`: for functions that serve one and many
 Mask: TypeAlias = Any
 intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
 FLAGS = tuple(sorted(OPTIONS["fastmath"]))
@@ -156,13 +157,14 @@ least, most = _either("<"), _either(">")
 
 @intrinsic
 def magnitude(typing: Any, value: Any) -> Any:
-    """Absolute value in each lane."""
+    """Absolute value, of a number or in each lane."""
+    kind, name = (FLOATS, f"v{WIDTH}f64") if value is VECTOR else (ir.DoubleType(), "f64")
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(FLOATS, [FLOATS])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.v{WIDTH}f64"), arguments)
+        made = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), f"llvm.fabs.{name}")
+        return builder.call(made, arguments)
 
-    return VECTOR(VECTOR), code
+    return value(value), code
 
 
 @intrinsic

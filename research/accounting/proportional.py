@@ -1,0 +1,73 @@
+"""The self-financing step where all costs are proportional, line by line: for one portfolio, and for many at once.
+
+Each function takes numbers of one line: floats, or registers of neighbouring portfolios (`research.compiled.simd`). The
+step of one portfolio (`self_financing`) and that of a batch call them in the same order, and so come to the same bits.
+A further proportional cost is a row more of the rates and of the charges, here and in `CostParameters`.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+from research.compiled import inlined
+from research.compiled.simd import Number, magnitude, where
+
+Rates: TypeAlias = tuple[Number, Number]  # a side, fraction of the notional: commission, half-spread
+COMMISSION, HALF_SPREAD = 0, 1  # places in `Rates`, and rows of `charges`
+
+
+class Taken(NamedTuple):
+    """What the lines so far take of a portfolio.
+
+    kept : value of those that keep their units, currency.  share : fraction of NAV in the others and in cash.
+    marginal : what the next unit of it costs at most.  moved : 1 where a line moves, else 0.
+    """
+
+    kept: Number
+    share: Number
+    marginal: Number
+    moved: Number
+
+
+@inlined
+def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Rates) -> Taken:
+    """What is taken with one line more.  goal, held : weight asked for and held; equal where the line keeps its units.
+
+    value : held, currency.
+    """
+    stays = goal == held
+    size = where(stays, 0.0, magnitude(goal))
+    return Taken(
+        taken.kept + where(stays, value, 0.0),
+        taken.share - where(stays, held, 0.0),
+        taken.marginal + rates[0] * size + rates[1] * size,
+        where(stays, taken.moved, 1.0),
+    )
+
+
+@inlined
+def with_cost(
+    gap: Number, slope: Number, goal: Number, held: Number, value: Number, rates: Rates, scale: Number
+) -> tuple[Number, Number]:
+    """(gap, slope): wealth used beyond NAV where goals are scaled by `scale`, and its slope, with one line more."""
+    rate = where(goal == held, 0.0, rates[0] + rates[1])
+    trade, change = goal * scale - value, rate * goal
+    return gap + rate * magnitude(trade), where(trade > 0.0, slope + change, slope - change)
+
+
+@inlined
+def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[Number, Number]:
+    """(trade, value after it) of a line, currency."""
+    after = where(goal == held, value, goal * scale)
+    return after - value, after
+
+
+@inlined
+def charges_of(trade: Number, rates: Rates) -> Rates:
+    """What a trade of a line costs, currency, by the kind of cost."""
+    size = magnitude(trade)
+    return rates[0] * size, rates[1] * size
+
+
+@inlined
+def paid_for(cash: Number, paid: Number, trade: Number, charges: Rates) -> tuple[Number, Number]:
+    """(cash, charges so far) after a trade of a line and its charges, currency."""
+    return cash - trade - charges[0] - charges[1], paid + charges[0] + charges[1]
