@@ -5,7 +5,7 @@ from typing import Any
 from numba.core import event
 
 from research.compiled.content import called, name_of
-from research.compiled.store import KernelStore, folders, prune
+from research.compiled.store import TURN, KernelStore, folders, prune
 from research.progress import bar, say
 
 
@@ -36,6 +36,8 @@ class _Notice(event.Listener):  # type: ignore[misc]
             self.told.update()
         if not self.within:
             self.told.__exit__()
+            if event._exc_details is not None:  # it failed, and there is no code to keep
+                TURN.give_back()
             prune(folders()[0])
 
 

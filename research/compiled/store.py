@@ -27,7 +27,9 @@ from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
 
 from research.compiled.content import EditedSince, content, name_of, signature_text
+from research.compiled.turn import Turn
 
+TURN = Turn()
 ROOT = Path(__file__).parents[2]
 VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
 DAY = 86_400.0  # seconds
@@ -82,6 +84,14 @@ class KernelStore(_Cache):  # type: ignore[misc]
             name = self._name(sig, target_context.codegen())
         except EditedSince:
             return None
+        found = self._find(name, target_context)
+        if found is None and TURN.take(self._lock(name), self.kernel.py_func.__name__):
+            found = self._find(name, target_context)
+        if found is not None:
+            TURN.give_back(self._lock(name))
+        return found
+
+    def _find(self, name: str, target_context: Any) -> CompileResult | None:
         kept, looked = folders()
         for folder in (*kept, *looked):
             try:
@@ -99,17 +109,20 @@ class KernelStore(_Cache):  # type: ignore[misc]
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep code for these types, and delete what has not been used for weeks."""
-        if data.library.has_dynamic_globals:  # addresses, which another process cannot use
-            return
+        """Keep code for these types, unless it holds addresses, which another process cannot use."""
         try:
             name = self._name(sig, data.codegen)
         except EditedSince:
+            TURN.give_back()
             return
-        kept, _ = folders()
-        keep(kept, name, dumps(data._reduce()))
-        self._note(name)
-        prune(kept)
+        if not data.library.has_dynamic_globals:
+            keep(folders()[0], name, dumps(data._reduce()))
+            self._note(name)
+        TURN.give_back(self._lock(name))
+
+    @staticmethod
+    def _lock(name: str) -> Path:
+        return folders()[0][0] / f".{name}.lock"
 
     def _note(self, name: str) -> None:
         self.used.setdefault(name_of(self.kernel.py_func), set()).add(name)

@@ -107,6 +107,17 @@ def killed(path, code):
 Path.write_bytes = killed
 """
 
+DIES = """
+import os, signal
+from numba.core import event
+class Killed(event.Listener):
+    def on_start(self, begun):
+        os.kill(os.getpid(), signal.SIGKILL)
+    def on_end(self, ended):
+        pass
+event.register("numba:run_pass", Killed())
+"""
+
 
 def test_a_process_that_is_killed_as_it_writes_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
     made = Checkout(tmp_path / "checkout", tmp_path / "kept")
@@ -114,21 +125,40 @@ def test_a_process_that_is_killed_as_it_writes_leaves_nothing_that_looks_whole(t
     with pytest.raises(subprocess.CalledProcessError) as stopped:
         made.play()
     assert stopped.value.returncode == -signal.SIGKILL
-    (draft,) = made.code()
-    assert draft.name.startswith(".")
+    assert all(path.name.startswith(".") for path in made.code())
     (made.folder / "main.py").write_text(MAIN)
     assert made.play() == "7.0 1 1"
 
 
-def test_processes_that_compile_at_once_leave_whole_code(tmp_path: Path) -> None:
+def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path: Path) -> None:
+    """The others wait for its code."""
     made = Checkout(tmp_path / "checkout", tmp_path / "kept")
     path = os.pathsep.join([str(ROOT), str(made.folder)])
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(made.kept), "PYTHONPATH": path}
+    (made.folder / "main.py").write_text(MAIN.replace("from callee", "input()\nfrom callee"))  # both begin together
     command = [sys.executable, str(made.folder / "main.py")]
-    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert {one.communicate()[0].split()[0] for one in both} == {"7.0"}
-    assert len(made.code()) == 2
-    assert made.play() == "7.0 0 0"
+    both = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    assert sorted(one.communicate()[0].strip() for one in both) == ["7.0 0 0", "7.0 1 1"]
+    assert len(made.code()) == 2  # and no lock is left
+
+
+def test_a_process_that_is_killed_as_it_compiles_keeps_nobody_waiting(tmp_path: Path) -> None:
+    made = Checkout(tmp_path / "checkout", tmp_path / "kept")
+    (made.folder / "main.py").write_text(DIES + MAIN)
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        made.play()
+    assert stopped.value.returncode == -signal.SIGKILL
+    assert [path.suffix for path in made.code()] == [".lock"]
+    (made.folder / "main.py").write_text(MAIN)
+    assert made.play() == "7.0 1 1"
+    assert [path.name.startswith(".") for path in made.code()] == [False, False]
 
 
 # -- the folders -----------------------------------------------------------------------------------------------------
