@@ -14,8 +14,8 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
 from research.allocation import TargetPath
 from research.arrays import Array
-from research.compiled import compiled, inlined, lean
-from research.compiled.simd import most, where
+from research.compiled import compiled, inlined, linked
+from research.compiled.simd import maximum, where
 from research.errors import DataError
 from research.market import Market
 from research.risk import cvar
@@ -74,7 +74,7 @@ def lived(curve: Curve, before: float, after: float, cash: float, strategic: flo
     net = after * curve.per_nav - 1.0
     gross = before * curve.per_nav - 1.0
     excess, active, gap = net - cash, gross - strategic, gross - own
-    peak = most(curve.peak, after)
+    peak = maximum(curve.peak, after)
     deeper = after * curve.low_peak < curve.low * peak
     return Curve(
         1.0 / after,
@@ -120,7 +120,7 @@ def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: 
     per_nav = 1.0 / nav
     return Traded(
         so_far.cost + cost * per_nav,
-        so_far.turnover + most(bought, sold) * per_nav,
+        so_far.turnover + maximum(bought, sold) * per_nav,
         so_far.lines + lines,
         so_far.days + where(lines > 0.0, 1.0, 0.0),
     )
@@ -132,7 +132,7 @@ def _variance(total: float, squares: float, days: int) -> float:
     return max(squares - total * total / days, 0.0) / (days - 1)
 
 
-@lean
+@linked
 def finish(
     curve: Curve,
     trades: Traded,
@@ -178,7 +178,7 @@ def target_path_returns(targets: TargetPath, market: Market) -> Array:
     return returns
 
 
-def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95: bool = False) -> Array:
+def batch_metrics(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95: bool = False) -> Array:
     """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a lane has them, to the bit.
 
     strategic, own : (T,) returns of the strategic target and of the policy's own (`target_path_returns`).
@@ -193,7 +193,7 @@ def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95:
     others = np.setdiff1d(np.flatnonzero(book.booked >= 0), done)
     on = backtest.wealth_charged
     aside = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum())
-    aside += float((book.carries[1:].sum(axis=1) / book.nav[:-1]).sum())
+    aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
     charges = book.charges[done] * (book.nav_before[done] / on[done])[:, None, None]  # by one, without flows
     _one_path(
         *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, g,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses, target_returns
 from backtests.wording import NARROW_SPACE, number
-from research.accounting.costs import CARRIES, COLUMNS
+from research.accounting.costs import COLUMNS, HOLDING_COSTS
 from research.arrays import Array
 from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
 from research.risk.measures import BPS
@@ -245,7 +245,7 @@ METRICS: Mapping[str, Metric] = {
 COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence
 COST_PARTS: Mapping[str, Metric] = {
     part: Metric(part, f"Cost, {words}", "bp a year", short=words)
-    for part in (*COLUMNS, *CARRIES)
+    for part in (*COLUMNS, *HOLDING_COSTS)
     for words in (part.replace("half_", "half-").replace("_", " "),)
 }
 

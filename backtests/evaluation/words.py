@@ -6,7 +6,7 @@ from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.metrics import METRICS
 from backtests.wording import listed
 from research.accounting import Costs
-from research.accounting.costs import CARRIES
+from research.accounting.costs import HOLDING_COSTS
 
 CHARGES = {  # what `Costs` may charge, in words, where they are other than its name
     "commission": "commission",
@@ -31,7 +31,7 @@ def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
     """
     found = costs.settings
     words = {name: CHARGES.get(name, name.replace("_", " ")) for name in found}
-    return [words[k] for k in found if k not in CARRIES], [words[k] for k in found if k in CARRIES]
+    return [words[k] for k in found if k not in HOLDING_COSTS], [words[k] for k in found if k in HOLDING_COSTS]
 
 
 def distinguished(evidence: Evidence, metric: str) -> str | None:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.evaluation.estimates import Estimate
-from backtests.laboratory.paths import FIGURES, Room, play_block
+from backtests.laboratory.paths import FIGURES, PathArrays, play_block
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, floats, is_number, is_whole, refuse
@@ -252,7 +252,7 @@ def _by_block(
     """
     model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
     figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
-    game = Game.of(
+    inputs = EngineInputs.of(
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip
@@ -261,25 +261,25 @@ def _by_block(
 
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
-        room = Room.empty(days, n)
-        sessions = room.sessions(game.sessions)
+        arrays = PathArrays.empty(days, n)
+        sessions = arrays.sessions(inputs.sessions)
         for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
             stop = min(start + BLOCK, laboratory.paths)
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             w, t = play_block(
-                growths, 1.0 + cash, tradable, room, sessions, bands.compiled, bands.options, game.desk, *opened,
+                growths, 1.0 + cash, tradable, arrays, sessions, bands.compiled, bands.options, inputs.desk, *opened,
                 strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
             )  # fmt: skip
             if t >= 0:
-                return start + w, t, float(room.ledger.nav[t])
+                return start + w, t, float(arrays.ledger.nav[t])
         return None
 
     with ThreadPoolExecutor(workers) as pool:
         failed = [found for found in pool.map(play_every, range(workers)) if found]
     if failed:
         path, t, nav = min(failed)
-        raise PolicyError(f"on path {path}, {game.refused(t, nav)}")
+        raise PolicyError(f"on path {path}, {inputs.refused(t, nav)}")
     return figures, deviation
 
 

@@ -62,7 +62,7 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
     returns = np.ascontiguousarray(laboratory.model.returns(paths, laboratory.days, laboratory.seed).transpose(1, 0, 2))
     days = Days(*map(torch.from_numpy, (returns, np.zeros(returns.shape[:2]), returns @ lines.target)))
     held = Holdings(torch.from_numpy(target.copy()), torch.from_numpy(1.0 - target.sum(axis=1)))
-    worlds = TorchWorlds(held, target, days, laboratory.costs.tariff(), laboratory.g, sessions=1, lag=0)
+    worlds = TorchWorlds(held, target, days, laboratory.costs.cost_parameters(), laboratory.g, sessions=1, lag=0)
     aim, half = torch.from_numpy(target), torch.from_numpy(np.tile(lines.half_width, (paths, 1)))
     actions, terms = np.zeros(target.shape), []
     for _ in range(laboratory.days):

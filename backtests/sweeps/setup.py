@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.run import check_schedules
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from research.accounting import Costs, Execution, Flows
@@ -85,7 +85,7 @@ class Setup:
 
     @property
     def scales(self) -> bool:
-        """Is everything proportional to wealth, and booked at the close at once? Then lanes can play it."""
+        """Is everything proportional to wealth, and booked at the close at once? Then the batch engine can play it."""
         market = self.market
         events = self.flows is not None or self.dividends == "cash" or bool((market.exits < len(market.dates)).any())
         return self.costs.proportional and self.execution == Execution() and not events
@@ -229,14 +229,14 @@ def _check_games(
 ) -> None:
     """Lay out a game for each setup, start, smallest and largest lag: what its market lacks is said first.
 
-    Raises : ConfigError and DataError of `Game.of`, naming the setup.
+    Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
     """
     for (name, start), lags in _lags(plan).items():
         setup = setups[name]
         given = [setup.lag if lag is None else lag for lag in lags]
         for lag in {min(given), max(given)}:
             try:
-                Game.of(
+                EngineInputs.of(
                     setup.market, plan.policies[0], strategic[name], setup.costs, firsts[name, start], lag,
                     setup.execution, setup.dividends, setup.flows, name, 1.0,
                 )  # fmt: skip

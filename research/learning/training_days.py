@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.accounting import Costs
-from research.accounting.tariff import Tariff
+from research.accounting.cost_parameters import CostParameters
 from research.allocation import TargetPath, target_path
 from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, Mask, Rows, frozen
@@ -49,7 +49,7 @@ class TrainingDays:
         listed on them and at the close before. The stop row is not included.
     share     : (K,) share of the paths.
     costs     : of J, for a NAV of 1 (`Costs.simplified`).
-    tariff    : the costs, for kernels; a row per variant.
+    cost_parameters    : the costs, for kernels; a row per variant.
     g         : tracking penalty of J.
     periods_per_year : sessions a year, by which J is annualised.
     lag       : sessions from a decision to its booking.
@@ -66,7 +66,7 @@ class TrainingDays:
     stop_row: Rows
     share: Array
     costs: Costs
-    tariff: Tariff
+    cost_parameters: CostParameters
     g: float
     periods_per_year: float
     lag: int
@@ -80,7 +80,7 @@ class TrainingDays:
         """The same training days without variants."""
         if self.variants == 1:
             return self
-        return replace(self, history=_history(self.market), tariff=self.costs.tariff(), variants=1)
+        return replace(self, history=_history(self.market), cost_parameters=self.costs.cost_parameters(), variants=1)
 
     def draw(self, rng: np.random.Generator, kinds: Rows, days: int) -> Rows:
         """(W, days) rows of `history` for paths of the targets `kinds` (W,), each path in one random variant.
@@ -162,7 +162,7 @@ def training_days(
         stop_row=stop,
         share=_shares(in_force, spec.current_share),
         costs=costs,
-        tariff=costs.tariff() if len(points) == 1 else _times(costs.tariff(), points[:, 2]),
+        cost_parameters=costs.cost_parameters() if len(points) == 1 else _times(costs.cost_parameters(), points[:, 2]),
         g=float(g),
         periods_per_year=float(periods_per_year),
         lag=int(lag),
@@ -194,10 +194,10 @@ def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> Hi
     return History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
 
 
-def _times(tariff: Tariff, factors: Array) -> Tariff:
+def _times(cost_parameters: CostParameters, factors: Array) -> CostParameters:
     """The costs with commissions and spreads times each of the factors (V,), a row per factor."""
-    rates, total = tariff.rates[:1] * factors[:, None, None], tariff.total[:1] * factors[:, None]
-    return tariff._replace(rates=rates, total=total)
+    rates, total = cost_parameters.rates[:1] * factors[:, None, None], cost_parameters.total[:1] * factors[:, None]
+    return cost_parameters._replace(rates=rates, total=total)
 
 
 def scales(target: Array, half_width: Array, covariance: Array, volatility: float) -> Scales:

@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.costs import COLUMNS
 from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
-from research.accounting.tariff import Lots, Scratch, Tariff
 from research.arrays import Array, Floats, Mask, Rows
-from research.compiled import compiled, inlined, into, lean
+from research.compiled import compiled, inlined, inlined_copy, linked
 from research.errors import PolicyError
 from research.learning.actions import DecodedActions, decode_actions
 from research.learning.state import LOOKBACK, SHARED, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.rules.bands import ask
 
-book_here = into(book)
+book_here = inlined_copy(book)
 
 
 class State(NamedTuple):
@@ -169,7 +169,7 @@ class Worlds:
         """
         days, terms = self.days, np.empty(len(self))
         pace = (days.g / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, days.tariff, *self._room, *pace, terms)
+        refused = _play(self.state, days.history, made, days.cost_parameters, *self._room, *pace, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -201,7 +201,7 @@ def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
         state.today[w], state.age[w] = LOOKBACK - 1, 0
 
 
-@lean
+@linked
 def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array) -> None:
     """Write what is seen of the worlds `which`, one a row of `out`; their weights pass through `weights` (n,)."""
     for j in range(len(which)):
@@ -212,17 +212,17 @@ def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array)
         observe(weights, recent, state.age[w], scales, state.kind[w], out[j])
 
 
-@lean
+@linked
 def _play(
     state: State,
     history: History,
     made: DecodedActions,
-    tariff: Tariff,
+    cost_parameters: CostParameters,
     lots: Lots,
     scratch: Scratch,
     trades: Array,
     charges: Array,
-    most: Array,
+    order_limits: Array,
     half_g: float,
     sessions: int,
     lag: int,
@@ -238,8 +238,8 @@ def _play(
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
         _see_halts(state, w, history)
-        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
-        trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
+        held, fraction = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
+        trades_now = fraction > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
         due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]
         for day in range(sessions + 1):
@@ -252,7 +252,7 @@ def _play(
                 _see_halts(state, w, history)
                 status, state.nav[w], state.cash_units[w], paid, _ = book_here(
                     state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, state.variant[w], lots, most,
+                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], fraction, cost_parameters, state.variant[w], lots, order_limits,
                     1.0, scratch, trades, charges, 0,
                 )  # fmt: skip
                 if status == REFUSED:

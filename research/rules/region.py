@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, frozen
-from research.compiled import inlined, lean
+from research.compiled import inlined, linked
 from research.tolerances import DESTINATION, TRIGGER
 
 SWEEPS = 1000  # far more than two lines need, unless their returns are one and the same
@@ -89,7 +89,7 @@ class Region:
         )  # fmt: skip
 
 
-@lean
+@linked
 def wants(gap: Array, region: Surfaces) -> bool:
     """Is a trade from this gap (n,) worth its cost? Gaps beyond the grid are as those at its edge.
 
@@ -105,7 +105,7 @@ def wants(gap: Array, region: Surfaces) -> bool:
     return max(past_first, past_second) > TRIGGER
 
 
-@lean
+@linked
 def destination(gap: Array, region: Surfaces, out: Array) -> None:
     """Put the gap (n,) to trade to into `out` (n,): the cheapest place, when the cost of getting there is counted.
 

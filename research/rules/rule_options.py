@@ -87,7 +87,7 @@ class BandArrays(NamedTuple):
     lower: Array
     upper: Array
     cash: Array
-    part: float
+    fraction: float
     again: bool
     asks_more: bool
     makes_boxes: bool
@@ -124,9 +124,9 @@ class Workspace(NamedTuple):
 
 
 @inlined
-def of_amounts(terms: RuleOptions) -> bool:
+def of_amounts(options: RuleOptions) -> bool:
     """Is how much to trade decided, and not where to?"""
-    return terms.goal == TRANCHES or terms.turnover_cap < np.inf
+    return options.goal == TRANCHES or options.turnover_cap < np.inf
 
 
 @inlined

@@ -16,7 +16,7 @@ from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import NARROW_SPACE, listed, number, percent
-from research.accounting.costs import CARRIES, COLUMNS, USUAL
+from research.accounting.costs import COLUMNS, HOLDING_COSTS, USUAL
 
 HIGH = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
@@ -37,7 +37,7 @@ def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], peri
             | {"tracking_penalty": s["J"] - s["cost"], "J": s["J"]}
         )
     table = pd.DataFrame(rows)
-    unpaid = [c for c in (*COLUMNS, *CARRIES) if c not in USUAL and not table[c].any()]
+    unpaid = [c for c in (*COLUMNS, *HOLDING_COSTS) if c not in USUAL and not table[c].any()]
     return table.drop(columns=unpaid)
 
 
@@ -107,7 +107,7 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: fl
 
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
-    others = any(column in table for column in (*COLUMNS, *CARRIES) if column not in USUAL)
+    others = any(column in table for column in (*COLUMNS, *HOLDING_COSTS) if column not in USUAL)
     words = "bp a year; dark to light: commission, half-spread" + (", other" if others else "")
     heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
     pieces = []

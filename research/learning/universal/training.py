@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from research.accounting import Costs
-from research.accounting.tariff import Tariff
+from research.accounting.cost_parameters import CostParameters
 from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
 from research.learning.learners.threads import one_thread
@@ -210,7 +210,7 @@ def loss(net: TrainableNetwork, one: Batch) -> Tensor:
     markets = one.markets
     worlds = TorchWorlds(
         Holdings(torch.from_numpy(markets.opening), torch.from_numpy(1.0 - markets.opening.sum(axis=1))),
-        markets.lines.target, _days(markets), _tariff(markets.cost), torch.from_numpy(markets.g), sessions=1, lag=0,
+        markets.lines.target, _days(markets), _cost_parameters(markets.cost), torch.from_numpy(markets.g), sessions=1, lag=0,
     )  # fmt: skip
     decisions, total = markets.returns.shape[1], -_still_to_pay(one, worlds.weights)
     for _ in range(decisions):
@@ -225,9 +225,9 @@ def _days(markets: RandomMarkets) -> Days:
     return Days(*(torch.from_numpy(x) for x in (returns, np.zeros(strategic.shape), strategic)))
 
 
-def _tariff(cost: Array) -> Tariff:
+def _cost_parameters(cost: Array) -> CostParameters:
     """Costs (W, n) of each path: a commission and no other cost."""
-    plain = Costs.bps(cost.shape[1]).tariff()
+    plain = Costs.bps(cost.shape[1]).cost_parameters()
     return plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost)
 
 

@@ -71,7 +71,7 @@ def test_candidate_with_the_lowest_j_is_kept(market: Market) -> None:
     assert (card.J, card.trials) == (pytest.approx(min(found.values()), rel=1e-12), 4)
 
 
-@pytest.mark.parametrize("costs", [COSTS, replace(COSTS, ticket=np.full(3, 1e-5))], ids=["lanes", "by itself"])
+@pytest.mark.parametrize("costs", [COSTS, replace(COSTS, ticket=np.full(3, 1e-5))], ids=["configurations", "by itself"])
 def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     """Grids and rules of several allocations, all on the days on which the last of them has its window."""
     past = market.until(market.dates[499])

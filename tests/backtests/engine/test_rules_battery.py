@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from typing_extensions import is_protocol
 
-from backtests.batch.batch import Lane, play_lanes
-from backtests.batch.streaming_metrics import tally, target_path_returns
+from backtests.batch.batch import PreparedConfiguration, play_batch
+from backtests.batch.streaming_metrics import batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from research import rules
@@ -603,9 +603,9 @@ def test_a_calendar_that_goes_half_way_does_so_on_its_days_alone(by_day: Callabl
     np.testing.assert_array_equal(half.ledger.asked, whole.ledger.asked)
     np.testing.assert_array_equal(half.ledger.nav, slow.ledger.nav)
     np.testing.assert_allclose(half.ledger.trades[0], 0.5 * whole.ledger.trades[0], atol=1e-12)
-    lane = Lane(rule.no_trade_bands(market, half.targets), half.targets, Costs.bps(5))
-    played = play_lanes(market, [lane], half.targets, 5.0, 252.0)
-    np.testing.assert_array_equal(played[0], tally(half, *[target_path_returns(half.targets, market)] * 2, 5.0))
+    configuration = PreparedConfiguration(rule.no_trade_bands(market, half.targets), half.targets, Costs.bps(5))
+    played = play_batch(market, [configuration], half.targets, 5.0, 252.0)
+    np.testing.assert_array_equal(played[0], batch_metrics(half, *[target_path_returns(half.targets, market)] * 2, 5.0))
 
 
 @pytest.mark.parametrize("tranches", [2, 4])

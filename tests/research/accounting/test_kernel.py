@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, linprog
 
 from research.accounting import Costs
-from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, book, nearest, settle, wealth, weigh
-from research.accounting.tariff import Lots, Scratch
+from research.accounting.cost_parameters import Lots, Scratch
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, book, nearest, self_financing_step, wealth, weigh
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -224,7 +224,7 @@ def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, uppe
     nav = wealth(units, prices, 0, p.cash, 1.0)
     status, nav, cash, paid, left = book(
         units, prices, 0, p.cash, 1.0, nav, np.ones((1, n), dtype=bool), np.maximum(goal - width, 0.0)[None],
-        upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part, Costs(*p.rates).tariff(), 0,
+        upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part, Costs(*p.rates).cost_parameters(), 0,
         Lots.empty(n, 0), np.empty((0, n)), 1.0, Scratch.of(n), trades, charges, 0,
     )  # fmt: skip
     assert not left
@@ -264,9 +264,11 @@ def test_a_kept_line_does_not_pay_for_the_others() -> None:
     """
     units, trades, charges = np.array([50.0, 30.0]), np.empty(2), np.empty((5, 2))
     weights, asked = np.array([0.5, 0.3]), np.array([0.4, 0.3])
-    tariff = Costs(np.full(2, 0.1), np.zeros(2)).tariff()
+    cost_parameters = Costs(np.full(2, 0.1), np.zeros(2)).cost_parameters()
     record = (Lots.empty(2, 0), Scratch.of(2), trades, charges)
-    status, cash, _ = settle(units, np.ones((1, 2)), 0, 20.0, 1.0, 100.0, weights, asked, tariff, 0, *record)
+    status, cash, _ = self_financing_step(
+        units, np.ones((1, 2)), 0, 20.0, 1.0, 100.0, weights, asked, cost_parameters, 0, *record
+    )
     y = 65.0 / 1.65
     assert status == BOOKED
     assert units[1] == 30.0
@@ -349,8 +351,10 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
     nav = 1.0
     asked = np.where(keeps, x, goal)
     units, record = x.copy(), (Lots.empty(5, 0), Scratch.of(5), np.empty(5), np.empty((5, 5)))
-    tariff = Costs(*rates).tariff()
-    status, cash, _ = settle(units, np.ones((1, 5)), 0, nav - x.sum(), 1.0, nav, x, asked, tariff, 0, *record)
+    cost_parameters = Costs(*rates).cost_parameters()
+    status, cash, _ = self_financing_step(
+        units, np.ones((1, 5)), 0, nav - x.sum(), 1.0, nav, x, asked, cost_parameters, 0, *record
+    )
     kept, share = x[keeps].sum(), 1.0 - x[keeps].sum()
     if share <= 0.0:  # the lines that are kept are worth all wealth: the others get their fraction of it
         kept, share = 0.0, 1.0

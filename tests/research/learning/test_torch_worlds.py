@@ -25,7 +25,7 @@ def test_both_faces_have_the_same_terms_and_weights(lag):
     compiled.open_on(compiled.everyone, resampled(rng, first, stop, (many, LOOKBACK + 150), lab.block))
     target, half = (torch.from_numpy(x[drawn.kind]) for x in (lab.scales.target, lab.scales.half_width))
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    ours = TorchWorlds(at_target(target), target.numpy(), since, lab.tariff, lab.g, lab.sessions, lag)
+    ours = TorchWorlds(at_target(target), target.numpy(), since, lab.cost_parameters, lab.g, lab.sessions, lag)
     actions = np.random.default_rng(7)
     for _ in range(decisions):
         action = actions.uniform(-1.1, 0.3, (many, 2)).astype(np.float32)

@@ -97,7 +97,9 @@ def test_torch_has_the_same_varied_worlds(days: TrainingDays) -> None:
     compiled = Worlds(days, drawn.kind, decisions, 0, rows)
     target, half = (torch.from_numpy(x[drawn.kind]) for x in (days.scales.target, days.scales.half_width))
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    own = days.tariff._replace(rates=days.tariff.rates[drawn.variant], total=days.tariff.total[drawn.variant])
+    own = days.cost_parameters._replace(
+        rates=days.cost_parameters.rates[drawn.variant], total=days.cost_parameters.total[drawn.variant]
+    )
     ours = TorchWorlds(at_target(target), target.numpy(), since, own, days.g, days.sessions, days.lag)
     actions = np.random.default_rng(7)
     for _ in range(decisions):
@@ -138,5 +140,5 @@ def test_a_range_that_is_none_is_refused(given: dict[str, float], said: str) -> 
 def test_tickets_stay_and_only_what_is_proportional_varies(market: Market) -> None:
     costs = replace(Costs.bps(2, commission=5, half_spread=5), ticket=np.full(2, 1e-4))
     made = training_days(Learned(TARGET, variation=WIDE), market, costs, G, YEAR)
-    np.testing.assert_allclose(made.tariff.total, 10e-4 * WIDE.points[:, 2:] * np.ones(2), rtol=1e-14)
-    np.testing.assert_array_equal(made.tariff.ticket, costs.ticket)
+    np.testing.assert_allclose(made.cost_parameters.total, 10e-4 * WIDE.points[:, 2:] * np.ones(2), rtol=1e-14)
+    np.testing.assert_array_equal(made.cost_parameters.ticket, costs.ticket)

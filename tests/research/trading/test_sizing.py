@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from research.accounting import Hold, Trade, View, Why
+from research.accounting.cost_parameters import Lots, Scratch
 from research.accounting.kernel import BOOKED, NOTHING_MOVED, book
-from research.accounting.tariff import Lots, Scratch
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
 from research.portfolio import Portfolio
@@ -256,7 +256,7 @@ class TestAnyDesk:
         assume(np.abs(kept.sum() + after.cash / before.nav - 1.0) < 0.5)
         status, nav, cash, _, _ = book(
             units, frozen(before.prices[None]), 0, before.cash, 1.0, before.nav, frozen(np.ones((1, n), dtype=bool)),
-            asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0, before.tariff, 0, Lots.empty(n, 0),
+            asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0, before.cost_parameters, 0, Lots.empty(n, 0),
             np.empty((0, n)), 1.0, Scratch.of(n), np.empty((1, n)), np.empty((1, 5, n)), 0,
         )  # fmt: skip
         assert status in (BOOKED, NOTHING_MOVED)
