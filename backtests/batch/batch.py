@@ -1,9 +1,8 @@
 """Many configurations at once: the loop over `[asset, configuration]`, equal to `backtests.engine.run` to the bit.
 
-`BLOCK` configurations make a block, which one thread plays without the GIL. Here are the configurations,
-what is refused at the door, and the table that comes back. `state` says what a block reads and holds,
-`block` plays its days, `booking` those on which something may happen, and `research.compiled.simd` makes it read like the
-loop of one path.
+`BLOCK` configurations make a block, which one thread plays without the GIL. Here are the configurations, what is
+refused, and the table that comes back. `state` says what a block reads and holds, `block` plays its days, `booking`
+those on which something may happen, and `research.compiled.simd` makes it read like the loop of one path.
 """
 
 from collections.abc import Callable, Sequence
@@ -133,8 +132,8 @@ def check_configurations(
             raise ConfigError(f"lag of configuration {number} is {one.lag!r}: it counts sessions, 0 or more.")
         if one.lag >= days - 1 - one.first:
             raise ConfigError(
-                f"lag of configuration {number} is {one.lag}, and {days - 1 - one.first} sessions follow its opening trade: "
-                "nothing would ever be booked. Give a shorter lag, or more days."
+                f"lag of configuration {number} is {one.lag}, and {days - 1 - one.first} sessions follow its opening "
+                "trade: nothing would ever be booked. Give a shorter lag, or more days."
             )
         for owner in (one.bands, one.targets, one.costs):
             if id(owner) not in seen:
@@ -275,7 +274,8 @@ def refused(market: Market, one: PreparedConfiguration, number: int, t: int) -> 
     weights, dates = one.targets.at(t), market.dates
     i = int(np.argmax(np.abs(weights) * one.costs.total))
     return PolicyError(
-        f"configuration {number} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of its "
-        f"trade would take more than the lines that trade are worth. The costliest line of its target is {market.assets[i]}: "
-        f"{one.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the leverage."
+        f"configuration {number} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of "
+        "its trade would take more than the lines that trade are worth. The costliest line of its target is "
+        f"{market.assets[i]}: {one.costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
+        "leverage."
     )

@@ -1,7 +1,7 @@
 """The days of a block of configurations, compiled.
 
-On most days no member of a group trades, so a group goes `DAYS` closes at a time. It is valued at all of these closes as
-if it did not trade, and asked once whether any weight may have left its trigger in between; for that the closes are
+On most days no member of a group trades, so a group goes `DAYS` closes at a time. It is valued at all of these closes
+as if it did not trade, and asked once whether any weight may have left its trigger in between; for that the closes are
 taken relative to the market's mean growth, since only what moves a line against the others moves its weight. A group
 of which this cannot be excluded, or in which something is due, goes through these days one by one (`booking`).
 The sums of `backtests.batch.streaming_metrics` go on for all.
@@ -78,8 +78,9 @@ def _play_tiles(
     for member in range(block.used):
         curve, trades = _curve_of(curves, member), _trades_of(state.trades, member)
         finish(
-            curve, trades, state.opening[BLOCK + member], state.nav[(length - 1) * BLOCK + member], state.opening[member],
-            days - 1 - int(block.first[member]), block.span[member], g, periods_per_year, out[member],
+            curve, trades, state.opening[BLOCK + member], state.nav[(length - 1) * BLOCK + member],
+            state.opening[member], days - 1 - int(block.first[member]), block.span[member], g, periods_per_year,
+            out[member],
         )  # fmt: skip
     return NONE, NONE
 

@@ -2,8 +2,8 @@
 
 A *member* of a block is one configuration, or one that never opens where a block is not full.
 
-Flat arrays are [·, member]: entry (k, member) lies at k x BLOCK + member, so that neighbouring members are loaded as one
-`research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
+Flat arrays are [·, member]: entry (k, member) lies at k x BLOCK + member, so that neighbouring members are loaded as
+one `research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
 from typing import Any, NamedTuple, cast

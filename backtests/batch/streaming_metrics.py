@@ -1,6 +1,6 @@
 """The figures of a path, taken while it is played: the metrics of `backtests.evaluation.scores` without the path.
 
-A lane of a sweep keeps twelve numbers from day to day (`Curve`) and four that only a trade changes (`Traded`). The one
+A configuration keeps twelve numbers from day to day (`Curve`) and four that only a trade changes (`Traded`). The one
 path's figures come from its ledger through the same compiled functions, so that both have the same bits; they are those
 of `backtests.evaluation.scores.score` to 1e-11. Nothing is divided on a day but 1 by the NAV.
 """
@@ -179,7 +179,7 @@ def target_path_returns(targets: TargetPath, market: Market) -> Array:
 
 
 def batch_metrics(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95: bool = False) -> Array:
-    """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a lane has them, to the bit.
+    """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a batch has them, to the bit.
 
     strategic, own : (T,) returns of the strategic target and of the policy's own (`target_path_returns`).
     g : price of tracking error.  Raises : DataError where a figure is not defined.

@@ -10,7 +10,20 @@ from typing import NamedTuple
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
-from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
+from research.accounting.kernel import (
+    BOOKED,
+    NOTHING_MOVED,
+    REFUSED,
+    Box,
+    Conditions,
+    Quotes,
+    Record,
+    accrue,
+    book,
+    close_out,
+    wealth,
+    weigh,
+)
 from research.arrays import Array, Mask, Rows
 from research.compiled import inlined, linked, on_demand, refer
 from research.compiled.simd import bits, load, store
@@ -52,7 +65,7 @@ class Desk(NamedTuple):
     """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
 
     cost_parameters : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
-    order_limits : (T, n) currency, what a session's volume still allows of each line's orders, or (0, n) without a limit.
+    order_limits : (T, n) currency, what a session's volume still allows each line, or (0, n) without a limit.
     """
 
     cost_parameters: CostParameters
@@ -99,8 +112,8 @@ class Asked(NamedTuple):
 
 @linked
 def invest(
-    sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array, cash: float, wealth: float,
-    order_limits: Array, trades: Array, charges: Array, ledger: Ledger,
+    sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array,
+    cash: float, wealth: float, order_limits: Array, trades: Array, charges: Array, ledger: Ledger,
 ) -> tuple[int, float]:  # fmt: skip
     """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
 
@@ -109,9 +122,11 @@ def invest(
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
     price = sessions.cash_index[t]
+    quotes, box = Quotes(sessions.closes, t, price, sessions.tradable), Box(goal, goal, goal, 0, cash, cash, 1.0)
+    conditions = Conditions(cost_parameters, lots, order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        ledger.units[0], sessions.closes, t, wealth / price, price, wealth, sessions.tradable, goal, goal, goal, 0,
-        cash, cash, 1.0, refer(cost_parameters), t, refer(lots), order_limits, 1.0, refer(scratch), trades, charges, 0,
+        ledger.units[0], wealth / price, wealth, refer(quotes), refer(box), refer(conditions), refer(scratch),
+        refer(Record(trades, charges, 0)),
     )  # fmt: skip
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - wealth) / wealth
@@ -277,6 +292,9 @@ def carry_out(
     sessions, rule, desk, workspace, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.workspace, inputs.ledger
     k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, workspace.box
     before = wealth(units, prices, t, cash_units, cash_price)
+    quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))
+    record = refer(Record(ledger.trades, ledger.charges, count))
+    conditions = refer(Conditions(desk.cost_parameters, desk.lots, desk.order_limits, t, 1.0 / order.left))
     # Two calls, since the rows of no-trade bands are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(inputs.options):
@@ -284,17 +302,15 @@ def carry_out(
             low, high = remake(
                 workspace.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, workspace
             )
+        made = Box(box[0:1], box[1:2], box[2:3], 0, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-            low, high, rule.fraction, desk.cost_parameters, t, desk.lots, desk.order_limits, 1.0 / order.left, inputs.scratch, ledger.trades,
-            ledger.charges, count,
-        )  # fmt: skip
+            units, cash_units, before, quotes, refer(made), conditions, inputs.scratch, record
+        )
     else:
+        given = Box(rule.lower, rule.upper, rule.target, k, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
-            low, high, rule.fraction, desk.cost_parameters, t, desk.lots, desk.order_limits, 1.0 / order.left, inputs.scratch, ledger.trades,
-            ledger.charges, count,
-        )  # fmt: skip
+            units, cash_units, before, quotes, refer(given), conditions, inputs.scratch, record
+        )
     use_up(desk.order_limits, t, ledger.trades[count], before)
     whole = not rule.makes_boxes and uses_all(desk, order.left, rule.fraction)
     if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
@@ -378,9 +394,14 @@ def take_in(
         return NOTHING_MOVED, nav, cash_units, count
     goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
     box, before = scratch.box, nav
+    quotes, to = (
+        Quotes(sessions.closes, t, cash_price, sessions.tradable),
+        (box[0:1], box[1:2], box[2:3], 0, goal, goal),
+    )
+    conditions = Conditions(desk.at_close, desk.lots, desk.order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-        goal, goal, 1.0, desk.at_close, t, desk.lots, desk.order_limits, 1.0, scratch, ledger.trades, ledger.charges, count,
+        units, cash_units, nav, refer(quotes), refer(Box(*to, 1.0)), refer(conditions), scratch,
+        refer(Record(ledger.trades, ledger.charges, count)),
     )  # fmt: skip
     use_up(desk.order_limits, t, ledger.trades[count], before)
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
@@ -392,7 +413,7 @@ def take_in(
 
 @inlined
 def use_up(order_limits: Array, t: int, trades: Array, nav: float) -> None:
-    """Take the orders (n,) that were booked in session t from what its volume still allows, `order_limits`; all in currency."""
+    """Take the orders (n,) that were booked in session t from what its volume still allows; all in currency."""
     if len(order_limits) > 0:
         for i in range(len(trades)):
             left = order_limits[t, i] - abs(trades[i])

@@ -23,7 +23,7 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger
 from backtests.engine.whole_lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
-from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
+from research.accounting.kernel import BOOKED, REFUSED, Box, Conditions, Quotes, Record, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
 from research.errors import PolicyError
@@ -146,11 +146,17 @@ def _carry_out(
         pending.trade = pending.trade.by_then(weights, cash_weight, inputs.sessions.tradable[t])
     desk, trade = inputs.desk, pending.trade
     lower, upper, target = (np.array(row, dtype=float)[None] for row in (trade.lower, trade.upper, pending.target))
+    box = Box(lower, upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     status, held.nav, held.cash_units, paid, unfinished = book(
-        held.units, prices, t, held.cash_units, inputs.sessions.cash_index[t], before, inputs.sessions.tradable, lower,
-        upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction), desk.cost_parameters, t,
-        desk.lots, desk.order_limits, 1.0 / pending.left, inputs.scratch, ledger.trades, ledger.charges, held.count,
-    )  # fmt: skip
+        held.units,
+        held.cash_units,
+        before,
+        Quotes(prices, t, inputs.sessions.cash_index[t], inputs.sessions.tradable),
+        box,
+        Conditions(desk.cost_parameters, desk.lots, desk.order_limits, t, 1.0 / pending.left),
+        inputs.scratch,
+        Record(ledger.trades, ledger.charges, held.count),
+    )
     use_up(desk.order_limits, t, ledger.trades[held.count], before)
     flow, least, cash = (
         inputs.sessions.flows[t],

@@ -206,8 +206,8 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         i = int(np.argmax(np.abs(weights)))
         raise PolicyError(
             f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
-            f"the leverage limit of {inputs.leverage_limit:g}; the largest is {market.assets[i]} with {weights[i]:.4f}. "
-            "Lower it or raise the limit."
+            f"the leverage limit of {inputs.leverage_limit:g}; the largest is {market.assets[i]} with "
+            f"{weights[i]:.4f}. Lower it or raise the limit."
         )
 
 

@@ -96,8 +96,8 @@ def play_block(
         if w == 0 or len(tradable) > 1:
             halt(tradable, w, arrays)
         status, cash_units = invest(
-            sessions, desk.at_close, desk.lots, arrays.scratch, 0, opening, cash, 1.0, arrays.none, arrays.opening_trades,
-            arrays.opening_charges, arrays.ledger,
+            sessions, desk.at_close, desk.lots, arrays.scratch, 0, opening, cash, 1.0, arrays.none,
+            arrays.opening_trades, arrays.opening_charges, arrays.ledger,
         )  # fmt: skip
         if status == REFUSED:
             arrays.ledger.nav[0] = 1.0

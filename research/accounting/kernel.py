@@ -12,6 +12,8 @@ A *box* is (lower, upper) per line and for cash, fractions of NAV; see `nearest`
 in by the loops, so that nothing is allocated in a day.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from research.accounting.box import nearest
@@ -20,6 +22,7 @@ from research.accounting.self_financing import (
     BOOKED,
     NOTHING_MOVED,
     REFUSED,
+    Booking,
     capital_gains_tax,
     charge,
     gain,
@@ -33,6 +36,10 @@ __all__ = [
     "BOOKED",
     "NOTHING_MOVED",
     "REFUSED",
+    "Box",
+    "Conditions",
+    "Quotes",
+    "Record",
     "accrue",
     "book",
     "charge",
@@ -42,6 +49,55 @@ __all__ = [
     "wealth",
     "weigh",
 ]
+
+
+class Quotes(NamedTuple):
+    """At what a trade is booked.  prices : (T, n) worth of a unit of each line, currency.  t : row of both arrays.
+
+    cash_price : worth of a unit of cash, currency.  tradable : (T, n) can the line trade?
+    """
+
+    prices: Array
+    t: int
+    cash_price: float
+    tradable: Mask
+
+
+class Box(NamedTuple):
+    """Where a trade goes.  lower, upper, target : (K, n) weights.  k : row of them.
+
+    cash_lower, cash_upper : weights of cash.  fraction : of the way to the nearest point that is traded, in (0, 1].
+    """
+
+    lower: Array
+    upper: Array
+    target: Array
+    k: int
+    cash_lower: float
+    cash_upper: float
+    fraction: float
+
+
+class Conditions(NamedTuple):
+    """On what conditions a trade is booked.  day : row of what costs and limits have by the day.
+
+    order_limits : (T, n) the largest orders of a day, currency, or (0, n) without a limit.
+    pace : fraction of the trade that the desk books today, in (0, 1].
+    """
+
+    cost_parameters: CostParameters
+    lots: Lots
+    order_limits: Array
+    day: int
+    pace: float
+
+
+class Record(NamedTuple):
+    """Where a booking is written down: row j of trades (J, n) and of charges (J, columns, n), currency."""
+
+    trades: Array
+    charges: Array
+    j: int
 
 
 @inlined
@@ -101,10 +157,10 @@ def _pace(
     day: int,
     pace: float,
 ) -> bool:
-    """Let the trade go only `pace` of its way, and each order to order_limits[day, i] (currency) at most; is any of it left?
+    """Trade only the fraction `pace`, and of each line order_limits[day, i] (currency) at most; is any of it left?
 
     An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
-    would leave in cash, less or more than both today's cash and the goal's, is mended by cutting the buys, or the
+    would leave in cash, less or more than both today's cash and the goal's, is corrected by cutting the buys, or the
     sells, by one factor.  cash_change : the goal's cash less today's, fraction of NAV.
     """
     buys, sells, cut = 0.0, 0.0, False
@@ -166,55 +222,46 @@ def _leave(weights: Array, asked: Array, lower: Array, upper: Array, k: int, cos
 @on_demand
 def book(
     units: Array,
-    prices: Array,
-    t: int,
     cash_units: float,
-    cash_price: float,
     nav: float,
-    tradable: Mask,
-    lower: Array,
-    upper: Array,
-    target: Array,
-    k: int,
-    cash_lower: float,
-    cash_upper: float,
-    fraction: float,
-    cost_parameters: CostParameters,
-    day: int,
-    lots: Lots,
-    order_limits: Array,
-    pace: float,
+    quotes: Quotes,
+    box: Box,
+    conditions: Conditions,
     scratch: Scratch,
-    trades: Array,
-    charges: Array,
-    j: int,
+    record: Record,
 ) -> tuple[int, float, float, float, bool]:
-    """Move the drifted portfolio `fraction` of the way to the nearest point of a box, and charge it.
+    """Move the drifted portfolio a fraction of the way to the nearest point of a box, and charge it.
 
-    prices, tradable : rows t.  lower, upper, target : rows k.  cost_parameters : row `day` of what it has by the day.
-    order_limits : (T, n) the largest orders of a day, currency, or (0, n).  pace : how much of the way the desk goes today.
-    Writes units and lots, and row j of trades and charges; gives (status, nav after costs, cash_units, charges in all,
-    whether the desk has some of the trade left). See `nearest`, `self_financing_step`.
+    units : (n,) held, and `cash_units`.  nav : of them at these quotes, currency.
+    Writes units and lots, and row j of the record; gives (status, nav after costs, cash_units, charges in all, whether
+    the desk has some of the trade left). See `nearest`, `self_financing_step`.
     """
-    weights, asked = scratch.weights, scratch.asked
-    held = weigh(units, prices, t, nav, weights)
-    cost = cost_parameters.total[min(day, len(cost_parameters.total) - 1)]
+    weights, asked, t, k = scratch.weights, scratch.asked, quotes.t, box.k
+    cost_parameters, pace = conditions.cost_parameters, conditions.pace
+    held = weigh(units, quotes.prices, t, nav, weights)
+    cost = cost_parameters.total[min(conditions.day, len(cost_parameters.total) - 1)]
     cash = nearest(
-        weights, tradable[t], lower[k], upper[k], target[k], cash_lower, cash_upper, cost, scratch.movable, asked
-    )
-    _leave(weights, asked, lower, upper, k, cost)
-    if fraction < 1.0:
+        weights, quotes.tradable[t], box.lower[k], box.upper[k], box.target[k], box.cash_lower, box.cash_upper, cost,
+        scratch.movable, asked,
+    )  # fmt: skip
+    _leave(weights, asked, box.lower, box.upper, k, cost)
+    if box.fraction < 1.0:
         for i in range(len(asked)):
             if asked[i] != weights[i]:
-                asked[i] = weights[i] + fraction * (asked[i] - weights[i])
+                asked[i] = weights[i] + box.fraction * (asked[i] - weights[i])
     left = False
-    if pace < 1.0 or len(order_limits) > 0:
-        left = _pace(weights, asked, scratch.capped, nav, fraction * (cash - held), order_limits, day, pace)
+    if pace < 1.0 or len(conditions.order_limits) > 0:
+        cash_change = box.fraction * (cash - held)
+        left = _pace(weights, asked, scratch.capped, nav, cash_change, conditions.order_limits, conditions.day, pace)
+    r, q = min(conditions.day, len(cost_parameters.rates) - 1), min(conditions.day, len(cost_parameters.impact) - 1)
+    booking = Booking(
+        units, quotes.prices, t, nav, weights, asked, scratch.capped, cost_parameters, r, q, conditions.lots
+    )
+    trades, charges = record.trades[record.j], record.charges[record.j]
     status, cash_units, paid = self_financing_step(
-        units, prices, t, cash_units, cash_price, nav, weights, asked, cost_parameters, day, lots, scratch, trades[j],
-        charges[j],
-    )  # fmt: skip
-    after = wealth(units, prices, t, cash_units, cash_price) if status == BOOKED else nav
+        booking, cash_units, quotes.cash_price, scratch.gains, trades, charges
+    )
+    after = wealth(units, quotes.prices, t, cash_units, quotes.cash_price) if status == BOOKED else nav
     return status, after, cash_units, paid, left
 
 

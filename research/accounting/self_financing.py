@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.accounting.cost_parameters import AVERAGE, HIGHEST, CostParameters, Lots, Scratch
+from research.accounting.cost_parameters import AVERAGE, HIGHEST, CostParameters, Lots
 from research.accounting.proportional import (
     COMMISSION,
     HALF_SPREAD,
@@ -46,7 +46,7 @@ ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 class Booking(NamedTuple):
     """A trade that is to be paid for: what `self_financing_step` is given, as its parts take it.
 
-    r, q : the rows of the cost_parameters's rates and of its impact on this day.
+    r, q : the rows of the rates and of its impact on this day.
     """
 
     units: Array
@@ -376,37 +376,22 @@ def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Arr
 
 @linked
 def self_financing_step(
-    units: Array,
-    prices: Array,
-    t: int,
-    cash_units: float,
-    cash_price: float,
-    nav: float,
-    weights: Array,
-    asked: Array,
-    cost_parameters: CostParameters,
-    day: int,
-    lots: Lots,
-    scratch: Scratch,
-    trades: Array,
-    charges: Array,
+    booking: Booking, cash_units: float, cash_price: float, gains: Array, trades: Array, charges: Array
 ) -> tuple[int, float, float]:
     """Bring the portfolio from `weights` to `asked` (n,), paying for it: exact and self-financing.
 
-    prices : row t.  cost_parameters : row `day` of what it has by the day.  scratch : its `capped` lines, asked where they are,
-    trade just that, whatever the others pay; `plain` cost parameters have none.
+    booking : its `capped` lines, asked where they are, trade just that, whatever the others pay; there are none where
+    costs are all proportional.  cash_price : worth of a unit of cash, currency.  gains : (n,) scratch.
     Writes units (n,), trades (n,) currency, buys positive, charges (columns, n) currency, and the lots; `asked` where
     an order is too small to send.
     Gives (status, cash_units, charges in all). REFUSED: the marginal costs leave no root, the wealth is not positive,
     or a line whose gains are taxed would be held short.
     """
     cash = cash_units * cash_price
-    r, q = min(day, len(cost_parameters.rates) - 1), min(day, len(cost_parameters.impact) - 1)
-    booking = Booking(units, prices, t, nav, weights, asked, scratch.capped, cost_parameters, r, q, lots)
-    if cost_parameters.plain:
+    if booking.cost_parameters.plain:
         status, cash, paid = _step_proportional(booking, cash, trades, charges)
     else:
-        status, cash, paid = _step_any(booking, cash, scratch.gains, trades, charges)
+        status, cash, paid = _step_any(booking, cash, gains, trades, charges)
     return status, cash / cash_price if status == BOOKED else cash_units, paid
 
 

@@ -34,7 +34,10 @@ def compiled(function: F) -> F:
 
 
 def linked(function: F) -> F:
-    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers."""
+    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers.
+
+    What it gives are numbers: it counts no references, so a `compiled` caller would free an array that it gave twice.
+    """
     return cast(F, Linked(function, partial(_kept, options=LEAN)))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from research.accounting.box import nearest
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
-from research.accounting.kernel import REFUSED, self_financing_step
+from research.accounting.self_financing import REFUSED, Booking, self_financing_step
 from research.arrays import Array
 from research.compiled import compiled
 from research.learning.worlds import no_root
@@ -155,9 +155,8 @@ def _decide(
         for i in range(n):
             side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i])
         units = lines[w].copy()
-        status, _, _ = self_financing_step(
-            units, ones, 0, cash[w], 1.0, nav, weights, asked, cost_parameters, w, lots, scratch, trades, charges
-        )
+        booking = Booking(units, ones, 0, nav, weights, asked, scratch.capped, cost_parameters, row, 0, lots)
+        status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, charges)
         if status == REFUSED:
             return w
         for i in range(n):

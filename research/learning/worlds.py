@@ -9,7 +9,7 @@ import numpy as np
 
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.costs import COLUMNS
-from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
+from research.accounting.kernel import BOOKED, REFUSED, Box, Conditions, Quotes, Record, book, wealth, weigh
 from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, inlined_copy, linked
 from research.errors import PolicyError
@@ -90,9 +90,9 @@ class Worlds:
         target = np.ascontiguousarray(days.scales.target[kinds])
         self.state = State.empty(kinds, target, LOOKBACK + decisions * days.sessions)
         n = target.shape[1]
-        charges, none = np.empty((1, len(COLUMNS), n)), np.empty((0, n))
         self._scratch = Scratch.of(n)
-        self._room = (Lots.empty(n, 0), self._scratch, np.empty((1, n)), charges, none)
+        record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+        self._workspace = (Lots.empty(n, 0), self._scratch, record, np.empty((0, n)))
         self._rng = np.random.default_rng(seed)
         if drawn is None:
             self.reopen(self.everyone)
@@ -169,7 +169,7 @@ class Worlds:
         """
         days, terms = self.days, np.empty(len(self))
         pace = (days.g / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, days.cost_parameters, *self._room, *pace, terms)
+        refused = _play(self.state, days.history, made, days.cost_parameters, *self._workspace, *pace, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -220,8 +220,7 @@ def _play(
     cost_parameters: CostParameters,
     lots: Lots,
     scratch: Scratch,
-    trades: Array,
-    charges: Array,
+    record: Record,
     order_limits: Array,
     half_g: float,
     sessions: int,
@@ -250,11 +249,12 @@ def _play(
                 state.nav[w] = nav
             if day == due:
                 _see_halts(state, w, history)
+                quotes = Quotes(state.prices, w, state.cash_price[w], state.tradable)
+                box = Box(lower, upper, state.target, w, cash[w, 2], cash[w, 3], fraction)
+                conditions = Conditions(cost_parameters, lots, order_limits, state.variant[w], 1.0)
                 status, state.nav[w], state.cash_units[w], paid, _ = book_here(
-                    state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], fraction, cost_parameters, state.variant[w], lots, order_limits,
-                    1.0, scratch, trades, charges, 0,
-                )  # fmt: skip
+                    state.units[w], state.cash_units[w], nav, quotes, box, conditions, scratch, record
+                )
                 if status == REFUSED:
                     return w
                 if status == BOOKED:

@@ -213,7 +213,7 @@ def move_breaching(
     k: int,
     workspace: Workspace,
 ) -> bool:
-    """Write into workspace.goal (n,) the weights after only the lines of workspace.breaching are brought into their box.
+    """Write into workspace.goal (n,) the weights after only the breaching lines are brought into their box.
 
     The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
     raised. Gives False where nobody can pay.

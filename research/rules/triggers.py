@@ -35,7 +35,7 @@ def answer(
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): what a rule says, and why, of weights (n,) at row t.
 
-    nav : wealth, currency.  k : row of the bands in force.  What a box is made from later (`remake`) stays in workspace.
+    nav : wealth, currency.  k : row of the bands in force.  What a box is made from later (`remake`) stays there.
     """
     by_goal = options.goal >= REGION or options.tracking_error < np.inf or options.patience > 0.0
     trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, options, k)

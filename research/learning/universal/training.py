@@ -210,7 +210,8 @@ def loss(net: TrainableNetwork, one: Batch) -> Tensor:
     markets = one.markets
     worlds = TorchWorlds(
         Holdings(torch.from_numpy(markets.opening), torch.from_numpy(1.0 - markets.opening.sum(axis=1))),
-        markets.lines.target, _days(markets), _cost_parameters(markets.cost), torch.from_numpy(markets.g), sessions=1, lag=0,
+        markets.lines.target, _days(markets), _cost_parameters(markets.cost), torch.from_numpy(markets.g),
+        sessions=1, lag=0,
     )  # fmt: skip
     decisions, total = markets.returns.shape[1], -_still_to_pay(one, worlds.weights)
     for _ in range(decisions):

@@ -1,4 +1,4 @@
-"""A configuration is the one path, to the bit: whatever rule, lag, costs, start and target it has, and whatever neighbours."""
+"""A configuration of a batch is its own backtest, to the bit: whatever rule, lag, costs, start, target, neighbours."""
 
 import re
 from collections.abc import Callable
@@ -33,11 +33,11 @@ def differences(market: Market, configurations: list[Configuration], **how: obje
             paths[rule.allocation] = target_path(rule.allocation, market, start=rule.allocation.window)
     strategic = target_path(EqualWeights(), market)
     bands_of = {id(rule): rule.no_trade_bands(market, paths[rule.allocation]) for rule, *_ in configurations}
-    configurations = [
+    prepared = [
         PreparedConfiguration(bands_of[id(r)], paths[r.allocation], c, lag, first)
         for r, c, lag, first in configurations
     ]
-    found = play_batch(market, configurations, strategic, G, 252.0, **how)  # type: ignore[arg-type]
+    found = play_batch(market, prepared, strategic, G, 252.0, **how)  # type: ignore[arg-type]
     reference = target_path_returns(strategic, market)
     wrong = []
     for j, (rule, costs, lag, first) in enumerate(configurations):
@@ -78,7 +78,7 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
 
 @given(data=st.data())
 @settings(max_examples=40)
-def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
+def test_configurations_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
     market = data.draw(markets(make_market))
     n = len(market.assets)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))

@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import brentq
 
 from research.accounting import Costs
-from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, Lots, Scratch
-from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, self_financing_step
+from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, Lots
+from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, self_financing_step
 
 TAX = 4
 
@@ -62,9 +62,8 @@ def pay(
     asked[list(kept)] = weights[list(kept)]
     trades, charges = np.full(n, np.nan), np.full((5, n), np.nan)
     lots = Lots.empty(n, 2) if lots is None else lots
-    status, left, paid = self_financing_step(
-        units, prices[None], 0, cash, 1.0, nav, weights, asked, charged, 0, lots, Scratch.of(n), trades, charges
-    )
+    booking = Booking(units, prices[None], 0, nav, weights, asked, np.zeros(n), charged, 0, 0, lots)
+    status, left, paid = self_financing_step(booking, cash, 1.0, np.empty(n), trades, charges)
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-13, abs=1e-15)
     return Paid(status, left + (units * prices).sum(), units * prices, left, trades, charges, lots)
 
@@ -321,7 +320,7 @@ def test_one_order_in_two_identical_lines_costs_the_same_where_costs_are_proport
         assert (one.nav == pytest.approx(two.nav, rel=1e-14)) == same
 
 
-def test_costs_as_stated_become_the_tariff_of_the_kernel() -> None:
+def test_costs_as_stated_become_the_parameters_of_the_kernel() -> None:
     costs = Costs(np.full(2, 1e-3), np.full(2, 2e-3), minimum=np.array([5.0]), ticket=np.array([1.0, 2.0]))
     charged = costs.cost_parameters(minimum_trade=7.0)
     assert charged.minimum.tolist() == [5.0, 5.0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
-from research.accounting.kernel import book
+from research.accounting.kernel import Box, Conditions, Quotes, Record, book
 from research.arrays import Array
 from research.errors import PolicyError
 from research.learning.differentiable import Boxes, Holdings, step
@@ -36,11 +36,11 @@ def booked(lines, cash, lower, upper, rest, target, cost_parameters) -> tuple[Ar
     after, left, cost = lines.copy(), cash.copy(), np.empty(len(cash))
     for w in range(len(lines)):
         nav = float(lines[w].sum() + cash[w])
-        _, _, left[w], paid, _ = book(
-            after[w], np.ones((1, N)), 0, cash[w], 1.0, nav, np.ones((1, N), dtype=bool), lower[w][None],
-            upper[w][None], target[w][None], 0, rest[w, 0], rest[w, 1], 1.0, cost_parameters, w, Lots.empty(N, 0),
-            np.empty((0, N)), 1.0, Scratch.of(N), np.empty((1, N)), np.empty((1, 5, N)), 0,
-        )  # fmt: skip
+        quotes = Quotes(np.ones((1, N)), 0, 1.0, np.ones((1, N), dtype=bool))
+        box = Box(lower[w][None], upper[w][None], target[w][None], 0, rest[w, 0], rest[w, 1], 1.0)
+        conditions = Conditions(cost_parameters, Lots.empty(N, 0), np.empty((0, N)), w, 1.0)
+        record = Record(np.empty((1, N)), np.empty((1, 5, N)), 0)
+        _, _, left[w], paid, _ = book(after[w], cash[w], nav, quotes, box, conditions, Scratch.of(N), record)
         cost[w] = paid / nav
     return after, left, cost
 
