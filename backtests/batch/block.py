@@ -28,7 +28,7 @@ def play_block(
     lanes: Lanes,
     strategic: Array,
     own: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     curves: Array,
     path: Array,
@@ -39,7 +39,7 @@ def play_block(
     curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
     """
     state = empty_state(panel.closes.shape[1])
-    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, out, state)
+    return _play_tiles(panel, cash, lanes, strategic, own, tracking_penalty, periods_per_year, curves, path, out, state)
 
 
 @lean
@@ -49,7 +49,7 @@ def _play_tiles(
     lanes: Lanes,
     strategic: Array,
     own: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     curves: Array,
     path: Array,
@@ -79,7 +79,7 @@ def _play_tiles(
         curve, trades = _curve_of(curves, lane), _trades_of(state.trades, lane)
         finish(
             curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
-            days - 1 - int(lanes.first[lane]), lanes.span[lane], g, periods_per_year, out[lane],
+            days - 1 - int(lanes.first[lane]), lanes.span[lane], tracking_penalty, periods_per_year, out[lane],
         )  # fmt: skip
     return NONE, NONE
 

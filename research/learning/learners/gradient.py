@@ -140,7 +140,9 @@ def _loss(
     )
     mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    worlds = TorchWorlds(at_target(target), scales.target[kind], since, tariff, days.g, days.sessions, days.lag)
+    worlds = TorchWorlds(
+        at_target(target), scales.target[kind], since, tariff, days.tracking_penalty, days.sessions, days.lag
+    )
     total = torch.zeros((), dtype=torch.float64)
     for _ in range(decisions):
         close = LOOKBACK - 1 + worlds.day
