@@ -31,7 +31,7 @@ BANDS = np.arange(0.01, 0.1301, 0.005)  # half-widths, fraction of NAV
 BPS = np.arange(0.0, 46.0, 5.0)
 LAGS = (0, 1, 2, 5)
 TARGETS = 10
-G, YEAR = 5.0, 252.0
+TRACKING_PENALTY, YEAR = 5.0, 252.0
 SAME = 1e-9  # relative
 
 
@@ -129,7 +129,7 @@ def vectorbt_seconds(market: Market, targets: TargetPath, count: int = 20) -> tu
             one = PreparedConfiguration(
                 Threshold(EqualWeights(), band).no_trade_bands(market, targets), targets, job.costs, 0
             )
-            ours = play_batch(market, [one], targets, G, YEAR)[0, METRICS.index("nav")]
+            ours = play_batch(market, [one], targets, TRACKING_PENALTY, YEAR)[0, METRICS.index("nav")]
             gaps.append(abs(float(played.value().iloc[-1]) / ours - 1.0))
     if not max(gaps) < SAME:
         raise AssertionError(f"vectorbt does not play the same: its final wealth is off by {max(gaps):.1e}")
@@ -141,7 +141,7 @@ def against_vectorbt(market: Market) -> dict[str, float]:
     configurations, strategic = grid(market)
 
     def general() -> Array:
-        return play_batch(market, configurations, strategic, G, YEAR)
+        return play_batch(market, configurations, strategic, TRACKING_PENALTY, YEAR)
 
     out = general()
     years = (len(market.dates) - 1) / YEAR
@@ -167,7 +167,7 @@ def share_of_bound(market: Market, grid_us: float) -> dict[str, float]:
     rate, operations, loaded = bound()
     few, paths = same_configurations(market, Threshold(EqualWeights(), 0.10), 2_048)
     daily, _ = same_configurations(market, Calendar(EqualWeights(), "day"), 256)
-    few_us = 1e6 * processor(lambda: play_batch(market, few, paths, G, YEAR), 2) / len(few)
+    few_us = 1e6 * processor(lambda: play_batch(market, few, paths, TRACKING_PENALTY, YEAR), 2) / len(few)
     return {
         "bound_asset_days_a_second": rate,
         "fused_operations_a_second": operations,
@@ -175,7 +175,7 @@ def share_of_bound(market: Market, grid_us: float) -> dict[str, float]:
         "grid_share": asset_days / (grid_us * 1e-6) / rate,
         "few_trades_us": few_us,
         "few_trades_share": asset_days / (few_us * 1e-6) / rate,
-        "daily_us": 1e6 * processor(lambda: play_batch(market, daily, paths, G, YEAR), 2) / len(daily),
+        "daily_us": 1e6 * processor(lambda: play_batch(market, daily, paths, TRACKING_PENALTY, YEAR), 2) / len(daily),
     }
 
 
@@ -185,7 +185,7 @@ def exponents() -> dict[str, float]:
     def seconds(days: int, n: int, count: int) -> float:
         market = simulated(days, n)
         configurations, paths = same_configurations(market, Threshold(EqualWeights(), 1.0 / n), count)
-        return processor(lambda: play_batch(market, configurations, paths, G, YEAR), 2)
+        return processor(lambda: play_batch(market, configurations, paths, TRACKING_PENALTY, YEAR), 2)
 
     def power(sizes: Sequence[int], times: Sequence[float]) -> float:
         return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
@@ -203,7 +203,7 @@ def large() -> dict[str, float]:
     market = simulated(8_313, 500)
     configurations, paths = same_configurations(market, Threshold(EqualWeights(), 0.002), 1_000)
     before = time.process_time()
-    play_batch(market, configurations, paths, G, YEAR)
+    play_batch(market, configurations, paths, TRACKING_PENALTY, YEAR)
     seconds = time.process_time() - before
     return {"seconds": seconds, "peak_GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
@@ -216,7 +216,7 @@ def two_workers(market: Market) -> dict[str, float]:
         took = []
         for workers in (1, 2):
             before = time.perf_counter()
-            play_batch(market, configurations[:8_192], strategic, G, YEAR, workers=workers)
+            play_batch(market, configurations[:8_192], strategic, TRACKING_PENALTY, YEAR, workers=workers)
             took.append(time.perf_counter() - before)
         ratios.append(took[0] / took[1])
     return {"best": max(ratios), "median": float(np.median(ratios))}

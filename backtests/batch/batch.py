@@ -44,7 +44,7 @@ def play_batch(
     market: Market,
     configurations: Sequence[PreparedConfiguration],
     strategic: TargetPath,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     *,
     cvar95: bool = False,
@@ -53,12 +53,13 @@ def play_batch(
 ) -> Array:
     """(C, len(METRICS)) metrics of each configuration, from a wealth of 1; `CVAR` last where asked for.
 
-    strategic : the target that J and the first tracking error are measured against.  g : price of tracking error.
+    strategic : the target that J and the first tracking error are measured against.
+    tracking_penalty : price of squared tracking error.
     workers : threads, which take one block after the other.  leverage_limit : the most that absolute weights sum to.
     Raises : ConfigError or PolicyError, naming the configuration, for one that does not fit the market or cannot be
     booked; DataError for one with a figure that is not defined.
     """
-    check_settings(g, periods_per_year, leverage_limit, workers)
+    check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
     check_configurations(market, configurations, leverage_limit)
     panel, paths = Panel.of(market), Paths(market)
     references = paths.returns(strategic)
@@ -66,7 +67,9 @@ def play_batch(
 
     def play(start: int) -> Array:
         members = configurations[start : start + BLOCK]
-        return _play(market, panel, members, start, paths, references, g, periods_per_year, cvar95, shared)
+        return _play(
+            market, panel, members, start, paths, references, tracking_penalty, periods_per_year, cvar95, shared
+        )
 
     return by_block(play, len(configurations), workers)
 
@@ -101,11 +104,11 @@ class Paths:
 # -- at the door -----------------------------------------------------------------------------------------------------
 
 
-def check_settings(g: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
+def check_settings(tracking_penalty: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
     """Refuse settings that are no numbers in their range. Raises ConfigError."""
     check_positive(periods_per_year=periods_per_year, leverage_limit=leverage_limit)
-    if not (is_number(g) and g >= 0):
-        refuse("g is", g, "the price of tracking error is a finite number, 0 or more.")
+    if not (is_number(tracking_penalty) and tracking_penalty >= 0):
+        refuse("tracking_penalty is", tracking_penalty, "the price of tracking error is a finite number, 0 or more.")
     if not (is_whole(workers) and workers >= 1):
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
 
@@ -181,7 +184,7 @@ def _play(
     start: int,
     paths: Paths,
     strategic: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     cvar95: bool,
     shared: dict[int, Any],
@@ -196,7 +199,7 @@ def _play(
         block,
         strategic,
         own,
-        g,
+        tracking_penalty,
         periods_per_year,
         curves,
         path,

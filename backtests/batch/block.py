@@ -28,7 +28,7 @@ def play_block(
     block: BlockArrays,
     strategic: Array,
     own: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     curves: Array,
     path: Array,
@@ -39,7 +39,7 @@ def play_block(
     curves : [CURVE, member] at the end, and out (BLOCK, len(METRICS)) the metrics.  path : (BLOCK, T) NAV, or (0, T).
     """
     state = empty_state(panel.closes.shape[1])
-    return _play_tiles(panel, cash, block, strategic, own, g, periods_per_year, curves, path, out, state)
+    return _play_tiles(panel, cash, block, strategic, own, tracking_penalty, periods_per_year, curves, path, out, state)
 
 
 @linked
@@ -49,7 +49,7 @@ def _play_tiles(
     block: BlockArrays,
     strategic: Array,
     own: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     curves: Array,
     path: Array,
@@ -79,8 +79,8 @@ def _play_tiles(
         curve, trades = _curve_of(curves, member), _trades_of(state.trades, member)
         finish(
             curve, trades, state.opening[BLOCK + member], state.nav[(length - 1) * BLOCK + member],
-            state.opening[member], days - 1 - int(block.first[member]), block.span[member], g, periods_per_year,
-            out[member],
+            state.opening[member], days - 1 - int(block.first[member]), block.span[member], tracking_penalty,
+            periods_per_year, out[member],
         )  # fmt: skip
     return NONE, NONE
 

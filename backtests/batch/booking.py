@@ -60,13 +60,13 @@ Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges
 
 @inlined
 def play_group(
-    panel: Panel, block: BlockArrays, g: int, t: int, length: int, n: int, valued: bool, state: State
+    panel: Panel, block: BlockArrays, group: int, t: int, length: int, n: int, valued: bool, state: State
 ) -> tuple[int, int]:
-    """Play group g through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
+    """Play a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
 
     valued : does `state.nav` hold these days as if none traded?
     """
-    first, trades = g * WIDTH, 0
+    first, trades = group * WIDTH, 0
     begin, change = load(block.first, first), 0
     for d in range(length):
         now, o = t + d, d * BLOCK + first
@@ -86,10 +86,10 @@ def play_group(
                 refused = _book(panel, block, first, booking, now, o, n, state)
                 if refused:
                     return first + _lowest(refused), now
-            if turn == 1 or not _look(panel, block, g, now, o, n, valued, state):
+            if turn == 1 or not _look(panel, block, group, now, o, n, valued, state):
                 break
-    _next_wake(g, t + length, trades, state)
-    if state.wake[g] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
+    _next_wake(group, t + length, trades, state)
+    if state.wake[group] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
         refresh_bounds(n, first, state)
     return NONE, NONE
 
@@ -104,16 +104,16 @@ def _lowest(flags: int) -> int:
 
 
 @inlined
-def _next_wake(g: int, t: int, trades: int, state: State) -> None:
+def _next_wake(group: int, t: int, trades: int, state: State) -> None:
     """When the group has to be played again: what books on most days is played on without another look."""
     wake = t if 2 * trades >= DAYS else np.iinfo(np.int64).max
-    for member in range(g * WIDTH, (g + 1) * WIDTH):
+    for member in range(group * WIDTH, (group + 1) * WIDTH):
         wake = min(wake, state.change[member])
         if state.again[member] > 0.0:
             wake = t
         if state.due[member] != NEVER:
             wake = min(wake, int(state.due[member]))
-    state.wake[g] = wake
+    state.wake[group] = wake
 
 
 # -- rows and boxes --------------------------------------------------------------------------------------------------
@@ -184,15 +184,15 @@ def _prepare_opening(panel: Panel, block: BlockArrays, member: int, now: int, n:
 
 
 @inlined
-def _look(panel: Panel, block: BlockArrays, g: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
+def _look(panel: Panel, block: BlockArrays, group: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
     """Ask the rules of a group's members that wait for no booking; does any want to trade?
 
     fresh : are `state.over` and `state.under` those of the units held? Then they say no at half the price.
     """
-    first = g * WIDTH
+    first = group * WIDTH
     idle = bits((load(block.first, first) < float(now)) & (load(state.due, first) == NEVER))
     again = bits(load(state.again, first) > 0.0)
-    looks = idle & (_asked(block, first, now, g, len(panel.tradable), state) | again)
+    looks = idle & (_asked(block, first, now, group, len(panel.tradable), state) | again)
     nav = load(state.nav, o)
     if not looks or (fresh and not looks & again and not _may_be_past(panel, state, first, now, n, nav)):
         return False
@@ -219,9 +219,9 @@ def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: 
 
 
 @inlined
-def _asked(block: BlockArrays, first: int, now: int, g: int, days: int, state: State) -> int:
+def _asked(block: BlockArrays, first: int, now: int, group: int, days: int, state: State) -> int:
     """Bits of the members whose rule is asked today."""
-    if state.alike[g]:
+    if state.alike[group]:
         return ALL if bools(block.at[first, ASKED], (days,))[now] else 0
     found = 0
     for c in range(WIDTH):

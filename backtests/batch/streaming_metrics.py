@@ -23,8 +23,8 @@ from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.tolerances import COUNTED, SERIES
 
 METRICS = (
-    "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "J", "turnover", "cost",
-    "trades", "trading_days", "opening_cost", "nav",
+    "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "loss", "turnover",
+    "cost", "trades", "trading_days", "opening_cost", "nav",
 )  # fmt: skip
 CVAR = "cvar95"  # the one figure that needs the path: only where asked for
 SHARPE = METRICS.index("sharpe")
@@ -141,7 +141,7 @@ def finish(
     opening_cost: float,
     days: int,
     span: float,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     out: Array,
 ) -> None:
@@ -161,7 +161,7 @@ def finish(
     out[3] = curve.low / curve.low_peak - 1.0
     out[4] = math.sqrt(_variance(curve.active, curve.active2, days)) * root
     out[5] = math.sqrt(_variance(curve.own, curve.own2, days)) * root
-    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * g * curve.active2) / days)
+    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * tracking_penalty * curve.active2) / days)
     out[7] = trades.turnover / years
     out[8] = trades.cost / years * BPS
     out[9] = trades.lines / years
@@ -178,11 +178,13 @@ def target_path_returns(targets: TargetPath, market: Market) -> Array:
     return returns
 
 
-def batch_metrics(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95: bool = False) -> Array:
+def batch_metrics(
+    backtest: Backtest, strategic: Array, own: Array, tracking_penalty: float, *, cvar95: bool = False
+) -> Array:
     """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a batch has them, to the bit.
 
     strategic, own : (T,) returns of the strategic target and of the policy's own (`target_path_returns`).
-    g : price of tracking error.  Raises : DataError where a figure is not defined.
+    tracking_penalty : price of tracking error.  Raises : DataError where a figure is not defined.
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
     out = np.empty(len(METRICS) + cvar95)
@@ -196,7 +198,7 @@ def batch_metrics(backtest: Backtest, strategic: Array, own: Array, g: float, *,
     aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
     charges = book.charges[done] * (book.nav_before[done] / on[done])[:, None, None]  # by one, without flows
     _one_path(
-        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, g,
+        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, tracking_penalty,
         backtest.periods_per_year, out,
     )  # fmt: skip
     if cvar95:
@@ -225,7 +227,7 @@ def _one_path(
     opening_cost: float,
     aside: float,
     span: float,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     out: Array,
 ) -> None:
@@ -236,7 +238,7 @@ def _one_path(
     sums = Traded(aside, 0.0, 0.0, 0.0)
     for j in range(len(trades)):
         sums = traded(sums, trades[j], charges[j], wealth[j])
-    finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, g, periods_per_year, out)
+    finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, tracking_penalty, periods_per_year, out)
 
 
 def checked(figures: Array, name: str) -> Array:

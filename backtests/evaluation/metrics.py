@@ -202,7 +202,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95)),
         Metric(
-            "J", "J, cost and tracking", "bp a year", of_portfolio=True, rounding=1e-8,
+            "loss", "Loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True, rounding=1e-8,
             of=lambda m: float(m.losses.mean()),
         ),
         Metric(
@@ -238,8 +238,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
         Metric("money_weighted", "Growth, money-weighted", "% a year", 100.0, lower_is_better=False),
         Metric("flows", "Money that came and went", "currency"),
-        Metric("tracking_penalty", "tracking component of loss", "bp a year"),
-        Metric("J_training", "loss, simulated training paths", "bp a year"),
+        Metric("tracking_loss", "tracking component of loss", "bp a year"),
+        Metric("loss_training", "loss, simulated training paths", "bp a year"),
     )
 }  # fmt: skip
 COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence

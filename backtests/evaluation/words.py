@@ -44,12 +44,12 @@ def distinguished(evidence: Evidence, metric: str) -> str | None:
 
 def finding(evidence: Evidence, trials: int) -> str:
     """How many of the candidates can be told apart from the reference in J, and how many things were tried."""
-    found, reference = evidence.differences("J"), evidence.reference
+    found, reference = evidence.differences("loss"), evidence.reference
     if not found:
         return f"{reference} stands alone: there is nothing to compare it with."
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     apart = sum(map(len, words.values()))
     said = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
-    count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in J"
+    count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in loss J"
     tried = f"{trials:,} configurations were tried to get here."
     return f"{count} (5 %, Holm-adjusted){': ' + said if said else ''}. {tried}"

@@ -15,10 +15,10 @@ from research.learning.policy import read_card
 SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
-    "J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was made, "
-    "else\nabove the closed-form bands in the same worlds."
+    "loss: J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was "
+    "made, else\nabove the closed-form bands in the same worlds."
 )
-HEADS = ["policy", "learner", "holds", "saw", "seed", "J", "gap", "to the"]
+HEADS = ["policy", "learner", "holds", "saw", "seed", "loss", "gap", "to the"]
 UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 
 

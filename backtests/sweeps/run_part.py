@@ -73,7 +73,7 @@ def _by_itself(prepared: PreparedSweep, c: Configuration, number: int) -> Array:
     setup = prepared.setup(c)
     strategic = target_path_returns(prepared.strategic[setup.name], setup.market)
     own = target_path_returns(prepared.targets(c), setup.market)
-    return batch_metrics(backtest_one(prepared, number), strategic, own, setup.g, cvar95=prepared.cvar95)
+    return batch_metrics(backtest_one(prepared, number), strategic, own, setup.tracking_penalty, cvar95=prepared.cvar95)
 
 
 def _in_batch(
@@ -95,7 +95,7 @@ def _in_batch(
             costs[c.cost_multiple] = setup.times(c.cost_multiple)
         lag = setup.lag if c.lag is None else c.lag
         batch.append(PreparedConfiguration(made[key], targets, costs[c.cost_multiple], lag, prepared.first(c)))
-    given = (prepared.strategic[setup.name], setup.g, setup.periods_per_year)
+    given = (prepared.strategic[setup.name], setup.tracking_penalty, setup.periods_per_year)
     try:
         return play_batch(setup.market, batch, *given, cvar95=prepared.cvar95)
     except (ConfigError, DataError, PolicyError) as error:

@@ -37,7 +37,7 @@ class TorchWorlds:
         target: Array,
         days: Days,
         cost_parameters: CostParameters,
-        g: Tensor | float,
+        tracking_penalty: Tensor | float,
         sessions: int,
         lag: int,
     ):
@@ -47,12 +47,12 @@ class TorchWorlds:
         target   : (W, n) fraction of NAV.
         days     : returns of D days after the start.
         cost_parameters   : proportional costs, see `step`.
-        g        : tracking penalty, one number or (W,).
+        tracking_penalty : price of squared tracking error, one number or (W,).
         sessions : from one decision to the next.
         lag      : sessions from a decision to its booking, at most `sessions`.
         """
         self.held, self.target, self.days, self.cost_parameters = held, target, days, cost_parameters
-        self.half_g, self.sessions, self.lag = g / 2.0, sessions, lag
+        self.half_penalty, self.sessions, self.lag = tracking_penalty / 2.0, sessions, lag
         self.age = torch.zeros(len(target), dtype=torch.float64)  # sessions since the last trade
         self.day = 0  # the next of `days`
 
@@ -69,7 +69,7 @@ class TorchWorlds:
                 before = self.held.nav
                 self.held = self.held.earn(self.days.returns[self.day], self.days.cash[self.day])
                 active = self.held.nav / before - 1.0 - self.days.strategic[self.day]
-                terms = terms + self.half_g * (active * active)
+                terms = terms + self.half_penalty * (active * active)
                 self.day, self.age = self.day + 1, self.age + 1.0
             if session == self.lag:
                 units = self.held.lines.detach()

@@ -168,7 +168,7 @@ class Worlds:
         Raises : PolicyError for a trade whose costs exceed the value of the assets traded.
         """
         days, terms = self.days, np.empty(len(self))
-        pace = (days.g / 2.0, days.sessions, days.lag)
+        pace = (days.tracking_penalty / 2.0, days.sessions, days.lag)
         refused = _play(self.state, days.history, made, days.cost_parameters, *self._workspace, *pace, terms)
         if refused >= 0:
             raise no_root(refused)
@@ -222,7 +222,7 @@ def _play(
     scratch: Scratch,
     record: Record,
     order_limits: Array,
-    half_g: float,
+    half_penalty: float,
     sessions: int,
     lag: int,
     terms: Array,
@@ -245,7 +245,7 @@ def _play(
             if day > 0:
                 nav = _earn(state, w, history)
                 active = nav / state.nav[w] - 1.0 - state.strategic[w, state.today[w]]
-                terms[w] += half_g * active * active
+                terms[w] += half_penalty * active * active
                 state.nav[w] = nav
             if day == due:
                 _see_halts(state, w, history)

@@ -4,8 +4,8 @@
     subject to     lower <= y <= upper,  cash_lower <= 1 - sum y <= cash_upper
 
 w : (n,) weights as drifted; y : (n,) weights to hold; cash is the rest, without risk and free to trade.
-S : (n, n) covariance a year.  c : (n,) cost a side, fraction.  kappa : g x years for which the gap is held; squared
-tracking is priced g/2. The objective is in fractions of NAV.
+S : (n, n) covariance a year.  c : (n,) cost a side, fraction.  kappa : tracking_penalty g x years for which the gap is
+held; squared tracking is priced g/2. The objective is in fractions of NAV.
 
 Two kinds of steps take turns, and neither leaves the constraints or raises the objective.
 *Pairs*: buy the line that is cheapest at the margin, sell the one with which that saves most, as far as it pays,

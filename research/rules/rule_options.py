@@ -25,10 +25,11 @@ class RuleOptions(NamedTuple):
     first_group : what the number of a group is counted from in a reason, after the lines.
     covariance : (K, n, n) a year.
     tracking_error : the ex-ante one, a year, past which the rule trades; infinity where it does not ask for it.
-    patience : years that a gap is expected to last x g / 2, where the rule weighs waiting against cost; else 0.
+    patience : years that a gap is expected to last x tracking_penalty / 2, where the rule weighs waiting against
+    cost; else 0.
     rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
-    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is g x years. Of
-    TRANCHES how far each line moves is decided, and not where to.
+    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is tracking_penalty
+    x years. Of TRANCHES how far each line moves is decided, and not where to.
     turnover_cap : one-way, fraction of NAV.
     """
 

@@ -143,7 +143,7 @@ def _loss(
     mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
     worlds = TorchWorlds(
-        at_target(target), scales.target[kind], since, cost_parameters, days.g, days.sessions, days.lag
+        at_target(target), scales.target[kind], since, cost_parameters, days.tracking_penalty, days.sessions, days.lag
     )
     total = torch.zeros((), dtype=torch.float64)
     for _ in range(decisions):

@@ -20,7 +20,7 @@ from research.market import Market, load_market
 from research.market.delisting import delist
 from research.rules import Calendar, Never, Rule, Threshold, Within
 
-G = 5.0
+PENALTY = 5.0
 MakeMarket = Callable[..., Market]
 Configuration = tuple[Rule, Costs, int, int]  # rule, costs, lag, row of the opening trade
 
@@ -37,14 +37,14 @@ def differences(market: Market, configurations: list[Configuration], **how: obje
         PreparedConfiguration(bands_of[id(r)], paths[r.allocation], c, lag, first)
         for r, c, lag, first in configurations
     ]
-    found = play_batch(market, prepared, strategic, G, 252.0, **how)  # type: ignore[arg-type]
+    found = play_batch(market, prepared, strategic, PENALTY, 252.0, **how)  # type: ignore[arg-type]
     reference = target_path_returns(strategic, market)
     wrong = []
     for j, (rule, costs, lag, first) in enumerate(configurations):
         targets = paths[rule.allocation]
         played = backtest(market, rule, costs, start=market.dates[first + 1], lag=lag, targets=targets)
         own = target_path_returns(targets, market)
-        expected = batch_metrics(played, reference, own, G, cvar95=bool(how.get("cvar95")))
+        expected = batch_metrics(played, reference, own, PENALTY, cvar95=bool(how.get("cvar95")))
         wrong += [f"{j} {rule}: column {k}" for k in np.flatnonzero(found[j] != expected)]
     return wrong
 
@@ -134,11 +134,13 @@ def test_neighbours_do_not_matter() -> None:
         for band in np.geomspace(0.001, 0.05, 20)
         for lag in (0, 1, 2, 5)
     ]
-    together = play_batch(market, configurations, targets, G, 252.0)
-    alone = np.concatenate([play_batch(market, [configuration], targets, G, 252.0) for configuration in configurations])
+    together = play_batch(market, configurations, targets, PENALTY, 252.0)
+    alone = np.concatenate(
+        [play_batch(market, [configuration], targets, PENALTY, 252.0) for configuration in configurations]
+    )
     assert together.shape == (80, len(METRICS))
     assert (together == alone).all()
-    assert (together == play_batch(market, configurations[::-1], targets, G, 252.0)[::-1]).all()
+    assert (together == play_batch(market, configurations[::-1], targets, PENALTY, 252.0)[::-1]).all()
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------
@@ -168,15 +170,19 @@ def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type
     market = world(100, 3)
     with pytest.raises(error, match=words):
         play_batch(
-            market, [configuration(market), configuration(market, **how)], target_path(EqualWeights(), market), G, 252.0
+            market,
+            [configuration(market), configuration(market, **how)],
+            target_path(EqualWeights(), market),
+            PENALTY,
+            252.0,
         )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"g": float("nan")}, "g is nan: the price of tracking error"),
-        ({"g": -5.0}, "g is -5.0"),
+        ({"tracking_penalty": float("nan")}, "tracking_penalty is nan: the price of tracking error"),
+        ({"tracking_penalty": -5.0}, "tracking_penalty is -5.0"),
         ({"periods_per_year": 0}, "periods_per_year is 0"),
         ({"workers": 0}, "workers is 0: give a whole number of threads"),
         ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
@@ -186,7 +192,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float], message: 
     market, rule = world(60, 2), Threshold(EqualWeights(), 0.01)
     targets = target_path(rule.allocation, market)
     configurations = [PreparedConfiguration(rule.no_trade_bands(market, targets), targets, Costs.bps(2))]
-    given = {"g": 5.0, "periods_per_year": 252.0} | settings
+    given = {"tracking_penalty": 5.0, "periods_per_year": 252.0} | settings
     with pytest.raises(ConfigError, match=message):
         play_batch(market, configurations, targets, **given)
 
@@ -203,14 +209,14 @@ def test_market_with_a_delisting_is_refused() -> None:
         )
     ]
     with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: a batch books no exits"):
-        play_batch(market, configurations, targets, G, 252.0)
+        play_batch(market, configurations, targets, PENALTY, 252.0)
 
 
 def test_bands_for_another_market_are_refused() -> None:
     market, other = world(100, 3), world(101, 3)
     stray = PreparedConfiguration(configuration(other).bands, configuration(market).targets, Costs.bps(3))
     with pytest.raises(PolicyError, match=r"configuration 0 .* 101 days"):
-        play_batch(market, [stray], stray.targets, G, 252.0)
+        play_batch(market, [stray], stray.targets, PENALTY, 252.0)
 
 
 def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
@@ -221,10 +227,10 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
     bands = Threshold(long_short, 0.001).no_trade_bands(market, targets)
     good, bad = (PreparedConfiguration(bands, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
     strategic = target_path(EqualWeights(), market)
-    play_batch(market, [good], strategic, G, 252.0, leverage_limit=4.0)
+    play_batch(market, [good], strategic, PENALTY, 252.0, leverage_limit=4.0)
     words = f"configuration 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"
     with pytest.raises(PolicyError, match=re.compile(words, re.DOTALL)):
-        play_batch(market, [*[good] * 70, bad], strategic, G, 252.0, leverage_limit=4.0)
+        play_batch(market, [*[good] * 70, bad], strategic, PENALTY, 252.0, leverage_limit=4.0)
 
 
 def test_ruin_names_its_day() -> None:
@@ -240,7 +246,7 @@ def test_ruin_names_its_day() -> None:
     targets = target_path(allocation, market)
     ruined = PreparedConfiguration(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
     with pytest.raises(PolicyError, match=f"configuration 0 cannot go on at {market.dates[3]:%Y-%m-%d}"):
-        play_batch(market, [ruined], target_path(EqualWeights(), market), G, 252.0, leverage_limit=2.0)
+        play_batch(market, [ruined], target_path(EqualWeights(), market), PENALTY, 252.0, leverage_limit=2.0)
 
 
 def test_lane_that_only_holds_cash_has_no_sharpe_ratio() -> None:
@@ -249,4 +255,4 @@ def test_lane_that_only_holds_cash_has_no_sharpe_ratio() -> None:
     targets = target_path(allocation, market)
     still = PreparedConfiguration(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
     with pytest.raises(DataError, match="Sharpe ratio of configuration 0"):
-        play_batch(market, [still], target_path(EqualWeights(), market), G, 252.0)
+        play_batch(market, [still], target_path(EqualWeights(), market), PENALTY, 252.0)
