@@ -113,11 +113,11 @@ class Asked(NamedTuple):
 @linked
 def invest(
     sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array,
-    cash: float, wealth: float, order_limits: Array, trades: Array, charges: Array, ledger: Ledger,
+    cash: float, wealth: float, order_limits: Array, opening: Record, ledger: Ledger,
 ) -> tuple[int, float]:  # fmt: skip
     """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
 
-    order_limits : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
+    order_limits : (0, n).  opening : the ledger's record of it.
     """
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
@@ -125,9 +125,8 @@ def invest(
     quotes, box = Quotes(sessions.closes, t, price, sessions.tradable), Box(goal, goal, goal, 0, cash, cash, 1.0)
     pace = Pace(order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        ledger.units[0], wealth / price, wealth, quotes, box, pace, cost_parameters, lots, scratch,
-        Record(trades, charges, 0),
-    )  # fmt: skip
+        ledger.units[0], wealth / price, wealth, quotes, box, pace, cost_parameters, lots, scratch, opening
+    )
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - wealth) / wealth
     return status, cash_units
