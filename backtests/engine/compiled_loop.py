@@ -92,7 +92,7 @@ class LoopInputs(NamedTuple):
     ledger: Ledger
 
 
-class Asked(NamedTuple):
+class PendingDecision(NamedTuple):
     """A decision that is being carried out.
 
     t, line, size, allowed : when it was asked, and the facts of its `Why`.  k : row of its box.
@@ -141,7 +141,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     given = refer(inputs)  # for what does not happen on every day
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
-    order = Asked(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
+    order = PendingDecision(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
     t, booked = first + 1, first
     while t < len(closes):
         if not (pending or again or desk.holding_costs.some):
@@ -265,25 +265,25 @@ def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, na
 
 
 @inlined
-def _look(inputs: LoopInputs, units: Array, t: int, nav: float) -> tuple[bool, Asked]:
+def _look(inputs: LoopInputs, units: Array, t: int, nav: float) -> tuple[bool, PendingDecision]:
     """Ask the rule at row t; what a box that it makes is made from is in the inputs' workspace."""
     rule, tradable, days = inputs.rule, inputs.sessions.tradable, inputs.desk.days
     k, weights = rule.row[t], inputs.workspace.weights
     cash, low, high = weigh(units, inputs.sessions.closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
         trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, inputs.options, k, inputs.workspace)
-        return trades, Asked(t, line, size, allowed, k, low, high, -1, days)
+        return trades, PendingDecision(t, line, size, allowed, k, low, high, -1, days)
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if not ask(weights, cash, tradable, t, *triggers):
-        return False, Asked(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
+        return False, PendingDecision(t, NO_LINE, 0.0, 0.0, k, low, high, -1, days)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, *triggers)
-    return True, Asked(t, line, size, allowed, k, low, high, -1, days)
+    return True, PendingDecision(t, line, size, allowed, k, low, high, -1, days)
 
 
 @inlined
 def carry_out(
-    inputs: LoopInputs, prices: Array, t: int, order: Asked, units: Array, cash_units: float, count: int
-) -> tuple[int, float, float, Asked, bool]:
+    inputs: LoopInputs, prices: Array, t: int, order: PendingDecision, units: Array, cash_units: float, count: int
+) -> tuple[int, float, float, PendingDecision, bool]:
     """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
 
     REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
@@ -294,21 +294,21 @@ def carry_out(
     quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))
     record = refer(Record(ledger.trades, ledger.charges, count))
     pace = refer(Pace(desk.order_limits, t, 1.0 / order.left))
-    # Two calls, since the rows of no-trade bands are handed over faster than a part of an array that is written to.
+    # Two calls, since the compiler gives read-only rows of bands and writable ones of a box that is made two types.
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(inputs.options):
             cash = weigh(units, prices, t, before, workspace.weights)
             low, high = remake(
                 workspace.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, workspace
             )
-        made = Box(box[0:1], box[1:2], box[2:3], 0, low, high, rule.fraction)
+        new_box = Box(box[0:1], box[1:2], box[2:3], 0, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, cash_units, before, quotes, made, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
+            units, cash_units, before, quotes, new_box, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
         )
     else:
-        given = Box(rule.lower, rule.upper, rule.target, k, low, high, rule.fraction)
+        of_rule = Box(rule.lower, rule.upper, rule.target, k, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, cash_units, before, quotes, given, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
+            units, cash_units, before, quotes, of_rule, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
         )
     use_up(desk.order_limits, t, ledger.trades[count], before)
     whole = not rule.makes_boxes and uses_all(desk, order.left, rule.fraction)
@@ -317,7 +317,7 @@ def carry_out(
     root = count if order.root < 0 else order.root
     write_decision(ledger, count, root, order.t, order.line, order.size, order.allowed)
     write(ledger, count, t, units, cash_units, before, nav, paid)
-    left = Asked(order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1))
+    left = PendingDecision(order.t, order.line, order.size, order.allowed, k, low, high, root, max(order.left - 1, 1))
     return status, nav, cash_units, left, unfinished
 
 
@@ -393,13 +393,10 @@ def take_in(
         return NOTHING_MOVED, nav, cash_units, count
     goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
     box, before = scratch.box, nav
-    quotes, to = (
-        Quotes(sessions.closes, t, cash_price, sessions.tradable),
-        (box[0:1], box[1:2], box[2:3], 0, goal, goal),
-    )
-    pace = Pace(desk.order_limits, t, 1.0)
+    quotes, pace = Quotes(sessions.closes, t, cash_price, sessions.tradable), Pace(desk.order_limits, t, 1.0)
+    to = Box(box[0:1], box[1:2], box[2:3], 0, goal, goal, 1.0)
     status, nav, cash_units, paid, _ = book(
-        units, cash_units, nav, quotes, Box(*to, 1.0), pace, desk.at_close, desk.lots, scratch,
+        units, cash_units, nav, quotes, to, pace, desk.at_close, desk.lots, scratch,
         Record(ledger.trades, ledger.charges, count),
     )  # fmt: skip
     use_up(desk.order_limits, t, ledger.trades[count], before)
