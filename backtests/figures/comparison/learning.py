@@ -48,16 +48,16 @@ def seeds_picture(
 
 def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
     stands = data[data["stands"]].iloc[0]
-    said = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['J'])} bp a year."]
+    sentences = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['J'])} bp a year."]
     if len(data) > 1:
-        said = [
+        sentences = [
             f"Out-of-sample loss J of the seeds: {number(data['J'].min())} to {number(data['J'].max())} bp a year. "
             f"Seed {stands['seed']}, with {median_words(len(data))} on simulated training paths, represents {name}: "
             f"{number(stands['J'])}."
         ]
     for other, level in marks.items():
-        said.append(f"{int((data['J'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
-    return " ".join(said)
+        sentences.append(f"{int((data['J'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
+    return " ".join(sentences)
 
 
 def _seeds_alt(data: pd.DataFrame) -> str:

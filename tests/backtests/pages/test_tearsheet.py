@@ -329,7 +329,7 @@ def test_without_a_recommendation_the_sheet_says_why(portfolio, tmp_path) -> Non
     sheet = made(tmp_path / "none", compare(strict, only=["quarterly", "monthly", "never"], draws=100))
     text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "No policy is recommended" in text
-    assert "past the limit of 0.00%" in text
+    assert "exceeds the limit of 0.00%" in text
     assert "Weights and drift: quarterly" in text
     assert ">recommended<" not in text
 
@@ -364,7 +364,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
-    for words in ("Growth, money-weighted", "Money that came and went", number(played.flows.sum())):
+    for words in ("Money-weighted return", "Net cash flows", number(played.flows.sum())):
         assert words in text
 
 

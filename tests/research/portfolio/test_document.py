@@ -61,7 +61,7 @@ def test_place_names_the_line_or_the_override(document: Any) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"g.deep": 1}, r"g: an override goes below what is not a mapping \(.*line 1\): found 5"),
+        ({"g.deep": 1}, r"g: an override of a key below a value that is not a mapping \(.*line 1\): found 5"),
         ({"g": float("nan")}, r"g: an override is not a finite number \(.*\): found nan"),
     ],
 )
