@@ -359,8 +359,8 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     )
     sheet = made(tmp_path / "flows", compared)
     text = html.unescape((sheet / "tearsheet.html").read_text(encoding="utf-8"))
-    assert "bp of notional a side, and besides a ticket, tax on realised gains and a management fee; decided" in text
-    assert "over NAV before it: commission, half-spread, a ticket and tax on realised gains. Of holding," in text
+    assert "bp of notional a side, plus a ticket, tax on realised gains and a management fee; decided" in text
+    assert "divided by NAV before it: commission, half-spread, a ticket and tax on realised gains. For holding," in text
     played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
@@ -370,7 +370,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
 
 def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
     assert "bp of notional a side; decided at a close" in page
-    assert "over NAV before it: commission and half-spread. The initial" in page
+    assert "divided by NAV before it: commission and half-spread. The initial" in page
     assert "money-weighted" not in page.lower()
 
 
