@@ -17,8 +17,8 @@ def text_table(
     last_left : is the last column set left too, as words are?
     width     : names in the first column are cut where a row would be wider; None cuts nothing.
 
-    >>> print(text_table([["policy", "J"], ["monthly", "12.5"]], left=1))
-    policy      J
+    >>> print(text_table([["policy", "loss"], ["monthly", "12.5"]], left=1))
+    policy   loss
     monthly  12.5
     """
     if width is not None:

@@ -1,9 +1,10 @@
 """The best point of the no-trade region: our kernel against CLARABEL and OSQP, through cvxpy and called directly.
 
 Targets are nearly equal weights, gaps 10 to 30% of each, costs 1 to 50 bp; the covariance is that of 1,000 days of five
-factors and own risk. `kappa` is 5, g = 5 for a gap that is held for a year, unless said otherwise. All get what suits
-them: through cvxpy the problem is stated once, with parameters; called directly it is set up anew, as the covariance is
-at hand on the day only. The objective is scaled to order one for them. OSQP is asked for 1e-9, CLARABEL for 1e-10.
+factors and own risk. `kappa` is 5, a tracking_penalty of 5 for a gap that is held for a year, unless said otherwise.
+All get what suits them: through cvxpy the problem is stated once, with parameters; called directly it is set up anew,
+as the covariance is at hand on the day only. The objective is scaled to order one for them. OSQP is asked for 1e-9,
+CLARABEL for 1e-10.
 """
 
 import time

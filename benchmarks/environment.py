@@ -25,7 +25,7 @@ from research.learning.training_days import TrainingDays, training_days
 from research.learning.worlds import Worlds
 from research.market import load_market
 
-LAST_DAY, G, YEAR, EPISODE = "2017-12-29", 5.0, 252, 156
+LAST_DAY, TRACKING_PENALTY, YEAR, EPISODE = "2017-12-29", 5.0, 252, 156
 COUNTS, SECONDS, AIM = (64, 256, 1024), 1.0, 10.0  # worlds, of each measurement, million accounting steps a second
 AIMS = {"256 worlds": 60.0, "1024 worlds": 100.0, "PPO, updates included": 5.0}  # times DummyVecEnv
 ROUNDS = 15  # in which both take turns
@@ -36,7 +36,7 @@ def twenty() -> TrainingDays:
     """Equal weights of twenty stocks up to the last full year of the one that left."""
     market = load_market("stocks_with_exit").until(LAST_DAY)
     costs = Costs.bps(len(market.assets), commission=5, half_spread=5)
-    return training_days(Learned(EqualWeights()), market, costs, G, YEAR)
+    return training_days(Learned(EqualWeights()), market, costs, TRACKING_PENALTY, YEAR)
 
 
 def rate(act: Callable[[], None], each: int) -> float:

@@ -16,7 +16,7 @@ from unittest import mock
 import numba
 import numpy as np
 
-from backtests.batch.batch import Lane, play_lanes
+from backtests.batch.batch import PreparedConfiguration, play_batch
 from backtests.batch.streaming_metrics import METRICS
 from benchmarks import with_vectorbt
 from benchmarks.jobs import Job
@@ -31,30 +31,30 @@ BANDS = np.arange(0.01, 0.1301, 0.005)  # half-widths, fraction of NAV
 BPS = np.arange(0.0, 46.0, 5.0)
 LAGS = (0, 1, 2, 5)
 TARGETS = 10
-G, YEAR = 5.0, 252.0
+TRACKING_PENALTY, YEAR = 5.0, 252.0
 SAME = 1e-9  # relative
 
 
-def grid(market: Market) -> tuple[list[Lane], TargetPath]:
-    """Lanes by target, band, lag and cost, the cost last; and the strategic target."""
+def grid(market: Market) -> tuple[list[PreparedConfiguration], TargetPath]:
+    """Configurations by target, band, lag and cost, the cost last; and the strategic target."""
     n, rng = len(market.assets), np.random.default_rng(7)
     allocations: list[Allocation] = [EqualWeights()]
     allocations += [FixedWeights(tuple(rng.dirichlet(np.full(n, 20.0)))) for _ in range(TARGETS - 1)]
     paths = [target_path(allocation, market) for allocation in allocations]
     rates = [Costs.bps(n, commission=bps) for bps in BPS]
-    lanes = []
+    configurations = []
     for (allocation, targets), band in product(zip(allocations, paths, strict=True), BANDS):
         bands = Threshold(allocation, float(band)).no_trade_bands(market, targets)
-        lanes += [Lane(bands, targets, costs, lag) for lag, costs in product(LAGS, rates)]
-    return lanes, paths[0]
+        configurations += [PreparedConfiguration(bands, targets, costs, lag) for lag, costs in product(LAGS, rates)]
+    return configurations, paths[0]
 
 
-def same_lanes(market: Market, rule: Rule, count: int) -> tuple[list[Lane], TargetPath]:
+def same_configurations(market: Market, rule: Rule, count: int) -> tuple[list[PreparedConfiguration], TargetPath]:
     """One rule at `count` costs."""
     targets = target_path(rule.allocation, market)
     bands = rule.no_trade_bands(market, targets)
     costs = [Costs.bps(len(market.assets), commission=bps) for bps in BPS]
-    return [Lane(bands, targets, costs[j % len(costs)], 0) for j in range(count)], targets
+    return [PreparedConfiguration(bands, targets, costs[j % len(costs)], 0) for j in range(count)], targets
 
 
 def processor(call: Callable[[], object], rounds: int = 3) -> float:
@@ -126,8 +126,10 @@ def vectorbt_seconds(market: Market, targets: TargetPath, count: int = 20) -> tu
             played = with_vectorbt.from_order_func(job, close)
             seconds.append(time.process_time() - before)
         if rate == 0.0:
-            lane = Lane(Threshold(EqualWeights(), band).no_trade_bands(market, targets), targets, job.costs, 0)
-            ours = play_lanes(market, [lane], targets, G, YEAR)[0, METRICS.index("nav")]
+            one = PreparedConfiguration(
+                Threshold(EqualWeights(), band).no_trade_bands(market, targets), targets, job.costs, 0
+            )
+            ours = play_batch(market, [one], targets, TRACKING_PENALTY, YEAR)[0, METRICS.index("nav")]
             gaps.append(abs(float(played.value().iloc[-1]) / ours - 1.0))
     if not max(gaps) < SAME:
         raise AssertionError(f"vectorbt does not play the same: its final wealth is off by {max(gaps):.1e}")
@@ -136,10 +138,10 @@ def vectorbt_seconds(market: Market, targets: TargetPath, count: int = 20) -> tu
 
 def against_vectorbt(market: Market) -> dict[str, float]:
     """The grid and vectorbt."""
-    lanes, strategic = grid(market)
+    configurations, strategic = grid(market)
 
     def general() -> Array:
-        return play_lanes(market, lanes, strategic, G, YEAR)
+        return play_batch(market, configurations, strategic, TRACKING_PENALTY, YEAR)
 
     out = general()
     years = (len(market.dates) - 1) / YEAR
@@ -150,12 +152,12 @@ def against_vectorbt(market: Market) -> dict[str, float]:
     held = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     return {
-        "configurations": len(lanes),
+        "configurations": len(configurations),
         "trading_days_of_a_path": float(out[:, METRICS.index("trading_days")].mean() * years),
-        "general_us": 1e6 * processor(general, 2) / len(lanes),
+        "general_us": 1e6 * processor(general, 2) / len(configurations),
         "vectorbt_us": 1e6 * peer,
         "vectorbt_gap_at_zero_cost": gap,
-        "bytes_a_configuration": held / len(made[0]) + out.nbytes / len(lanes),
+        "bytes_a_configuration": held / len(made[0]) + out.nbytes / len(configurations),
     }
 
 
@@ -163,9 +165,9 @@ def share_of_bound(market: Market, grid_us: float) -> dict[str, float]:
     """Share of the bound that the grid reaches, and few trades; and what trading every day costs."""
     asset_days = len(market.dates) * len(market.assets)
     rate, operations, loaded = bound()
-    few, paths = same_lanes(market, Threshold(EqualWeights(), 0.10), 2_048)
-    daily, _ = same_lanes(market, Calendar(EqualWeights(), "day"), 256)
-    few_us = 1e6 * processor(lambda: play_lanes(market, few, paths, G, YEAR), 2) / len(few)
+    few, paths = same_configurations(market, Threshold(EqualWeights(), 0.10), 2_048)
+    daily, _ = same_configurations(market, Calendar(EqualWeights(), "day"), 256)
+    few_us = 1e6 * processor(lambda: play_batch(market, few, paths, TRACKING_PENALTY, YEAR), 2) / len(few)
     return {
         "bound_asset_days_a_second": rate,
         "fused_operations_a_second": operations,
@@ -173,7 +175,7 @@ def share_of_bound(market: Market, grid_us: float) -> dict[str, float]:
         "grid_share": asset_days / (grid_us * 1e-6) / rate,
         "few_trades_us": few_us,
         "few_trades_share": asset_days / (few_us * 1e-6) / rate,
-        "daily_us": 1e6 * processor(lambda: play_lanes(market, daily, paths, G, YEAR), 2) / len(daily),
+        "daily_us": 1e6 * processor(lambda: play_batch(market, daily, paths, TRACKING_PENALTY, YEAR), 2) / len(daily),
     }
 
 
@@ -182,8 +184,8 @@ def exponents() -> dict[str, float]:
 
     def seconds(days: int, n: int, count: int) -> float:
         market = simulated(days, n)
-        lanes, paths = same_lanes(market, Threshold(EqualWeights(), 1.0 / n), count)
-        return processor(lambda: play_lanes(market, lanes, paths, G, YEAR), 2)
+        configurations, paths = same_configurations(market, Threshold(EqualWeights(), 1.0 / n), count)
+        return processor(lambda: play_batch(market, configurations, paths, TRACKING_PENALTY, YEAR), 2)
 
     def power(sizes: Sequence[int], times: Sequence[float]) -> float:
         return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
@@ -199,22 +201,22 @@ def exponents() -> dict[str, float]:
 def large() -> dict[str, float]:
     """1,000 configurations of 500 assets on 8,313 days: seconds, and the peak of memory, GB."""
     market = simulated(8_313, 500)
-    lanes, paths = same_lanes(market, Threshold(EqualWeights(), 0.002), 1_000)
+    configurations, paths = same_configurations(market, Threshold(EqualWeights(), 0.002), 1_000)
     before = time.process_time()
-    play_lanes(market, lanes, paths, G, YEAR)
+    play_batch(market, configurations, paths, TRACKING_PENALTY, YEAR)
     seconds = time.process_time() - before
     return {"seconds": seconds, "peak_GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
 
 def two_workers(market: Market) -> dict[str, float]:
     """How much faster two threads are than one, by the wall's clock, in the best of five rounds of turns."""
-    lanes, strategic = grid(market)
+    configurations, strategic = grid(market)
     ratios = []
     for _ in range(5):
         took = []
         for workers in (1, 2):
             before = time.perf_counter()
-            play_lanes(market, lanes[:8_192], strategic, G, YEAR, workers=workers)
+            play_batch(market, configurations[:8_192], strategic, TRACKING_PENALTY, YEAR, workers=workers)
             took.append(time.perf_counter() - before)
         ratios.append(took[0] / took[1])
     return {"best": max(ratios), "median": float(np.median(ratios))}

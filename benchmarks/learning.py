@@ -19,7 +19,7 @@ AIMS = {  # gap and seconds of the median seed
     ("fee", "ppo, hold or trade"): (0.05, 30.0),
     ("fee", "ppo, gate"): (0.025, 60.0),
 }
-DIGITS = {"J": 4, "gap": 4, "lower": 4, "upper": 4, "seconds": 1}
+DIGITS = {"loss": 4, "gap": 4, "lower": 4, "upper": 4, "seconds": 1}
 
 
 def main() -> None:
@@ -36,7 +36,9 @@ def main() -> None:
         for name, seeds in table.groupby("learner", sort=False):
             for one in seeds.to_dict("records"):
                 gap = f"{one['gap']:+.2%} [{one['lower']:+.2%}, {one['upper']:+.2%}]"
-                rows.append((f"{market}: {name}, seed {one['seed']}", f"{one['J']:.4f}", gap, f"{one['seconds']:.1f}"))
+                rows.append(
+                    (f"{market}: {name}, seed {one['seed']}", f"{one['loss']:.4f}", gap, f"{one['seconds']:.1f}")
+                )
             gap, seconds = float(seeds["gap"].median()), float(seeds["seconds"].median())
             most, wait = AIMS.get((market, str(name)), (np.inf, np.inf))
             aim, until = (f" (aim {most:.1%})", f" (aim {wait:.0f})") if np.isfinite(most) else ("", "")
@@ -45,7 +47,7 @@ def main() -> None:
             kept[f"{market}, {name}"] = {"gaps": seeds["gap"].tolist(), "seconds": seeds["seconds"].tolist()}
     show(
         f"Above optima of {PLAIN.best.mean():.4f} and, with the fee, {WITH_FEE.best.mean():.4f} bp a year",
-        ("", "J", "above the optimum", "seconds"),
+        ("", "loss", "above the optimum", "seconds"),
         rows,
         [
             f"{PLAIN.paths:,} paths of ten years; brackets: 95 % of the paired gap; processor seconds, one thread",

@@ -33,13 +33,17 @@ HORIZONS = np.geomspace(0.02, 4.0, 14)  # years
 def tuned(market: SimulatedMarket, paths: int, seed: int, make: Callable[[float], Rule], settings: Array) -> Rule:
     """The rule of a family that loses least on paths of their own."""
     laboratory = market.laboratory(paths, seed)
-    found = [float(play(laboratory, make(float(x))).J.mean()) for x in settings]
+    found = [float(play(laboratory, make(float(x))).loss.mean()) for x in settings]
     return make(float(settings[int(np.argmin(found))]))
 
 
 def rivals(market: SimulatedMarket, paths: int, seed: int) -> dict[str, Rule]:
     """The rules beside it, tuned on paths of this seed."""
-    known = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS), "g": market.g}
+    known = {
+        "covariance": market.covariance.tolist(),
+        "periods_per_year": float(WEEKS),
+        "tracking_penalty": market.tracking_penalty,
+    }
     width, hold = float(lines_in(market).half_width.mean()), market.holding
     bands = np.minimum(BANDS * width, 0.99)
     return {

@@ -18,7 +18,7 @@ from research.learning.training_days import TrainingDays, scales, training_days
 from research.learning.worlds import Worlds
 from research.market import Market, instruments_table
 
-TARGET, COSTS, G, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
+TARGET, COSTS, PENALTY, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 
 
 def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> Network:
@@ -41,7 +41,7 @@ def untrained(allocation: Allocation, days: TrainingDays, standard: FeatureScali
 def carded(market: Market, seed: int = 0) -> LearnedPolicy:
     """A random network with the scales of a market of two lines, and the card of a training that it never had."""
     spec = Learned(TARGET, steps=1, seeds=(0, 1, 2, 3), ppo=PPOSettings(worlds=2, rollout=1, batch=2))
-    days = training_days(spec, market, COSTS, G, YEAR)
+    days = training_days(spec, market, COSTS, PENALTY, YEAR)
     standard, scale = measure_scaling(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
     result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve)

@@ -22,7 +22,9 @@ def world(days: int = 300, n: int = 3, seed: int = 0, cash: float = 0.0001) -> M
     )  # fmt: skip
 
 
-def measured_by(market: Market, weights: tuple[float, ...], g: float = 5.0, half: float = 0.02) -> Benchmark:
+def measured_by(
+    market: Market, weights: tuple[float, ...], tracking_penalty: float = 5.0, half: float = 0.02
+) -> Benchmark:
     """A static target with ranges of `half` on each side."""
     strategic = target_path(FixedWeights(weights), market)
-    return Benchmark(strategic, np.array(weights) - half, np.array(weights) + half, g, 252.0)
+    return Benchmark(strategic, np.array(weights) - half, np.array(weights) + half, tracking_penalty, 252.0)

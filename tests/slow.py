@@ -71,7 +71,7 @@ class Portfolio:
     nav: list[float] = field(default_factory=list)
     cash_path: list[float] = field(default_factory=list)
     held: list[np.ndarray] = field(default_factory=list)
-    carries: list[list[float]] = field(default_factory=list)
+    holding_costs: list[list[float]] = field(default_factory=list)
     bookings: list[Booking] = field(default_factory=list)
 
     @property
@@ -109,14 +109,14 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
     p = Portfolio(np.zeros(n), s.wealth, [[] for _ in range(n)])
     opening = box_round(target_at(market, s.first, s.weights), 0.0)
     p.bookings.append(book(s, p, s.first, opening, s.first, False, part=1.0, way=1.0, minimum=0.0, capped=False))
-    p.carries.append([0.0] * 4)
+    p.holding_costs.append([0.0] * 4)
     p.close()
     order: Order | None = None
     again = False
     for t in range(s.first + 1, len(market.dates)):
         paid = holding(s, p, t)
         p.cash = p.cash * (1.0 + market.cash[t]) - sum(paid)
-        p.carries.append(paid)
+        p.holding_costs.append(paid)
         overnight(s, p, t)
         if at_open and order is not None and order.due == t:
             to_open = open_over_close(s, t)

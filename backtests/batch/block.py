@@ -1,9 +1,9 @@
-"""The days of a block of lanes, compiled.
+"""The days of a block of configurations, compiled.
 
-On most days no lane of a group trades, so a group goes `DAYS` closes at a time. It is valued at all of these closes as
-if it did not trade, and asked once whether any weight may have left its trigger in between; for that the closes are
+On most days no member of a group trades, so a group goes `DAYS` closes at a time. It is valued at all of these closes
+as if it did not trade, and asked once whether any weight may have left its trigger in between; for that the closes are
 taken relative to the market's mean growth, since only what moves a line against the others moves its weight. A group
-of which this cannot be excluded, or in which something is due, goes through these days one by one (`lane_booking`).
+of which this cannot be excluded, or in which something is due, goes through these days one by one (`booking`).
 The sums of `backtests.batch.streaming_metrics` go on for all.
 """
 
@@ -12,11 +12,11 @@ from typing import TypeAlias
 import numpy as np
 
 from backtests.batch.booking import play_group
-from backtests.batch.state import ASKED, DAYS, GROUPS, LANES, NONE, Lanes, Panel, State, bools, empty_state
+from backtests.batch.state import ASKED, BLOCK, DAYS, GROUPS, NONE, BlockArrays, Panel, State, bools, empty_state
 from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
 from research.arrays import Array
-from research.compiled import compiled, inlined, lean
-from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, least, load, most, store, where
+from research.compiled import compiled, inlined, linked
+from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, load, maximum, minimum, store, where
 
 Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 
@@ -25,31 +25,31 @@ Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 def play_block(
     panel: Panel,
     cash: Array,
-    lanes: Lanes,
+    block: BlockArrays,
     strategic: Array,
     own: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     curves: Array,
     path: Array,
     out: Array,
 ) -> tuple[int, int]:
-    """Play a block to the last row; gives (lane, row) of what cannot be booked, or (-1, -1).
+    """Play a block to the last row; gives (member, row) of what cannot be booked, or (-1, -1).
 
-    curves : [CURVE, lane] at the end, and out (LANES, len(METRICS)) the metrics.  path : (LANES, T) NAV, or (0, T).
+    curves : [CURVE, member] at the end, and out (BLOCK, len(METRICS)) the metrics.  path : (BLOCK, T) NAV, or (0, T).
     """
     state = empty_state(panel.closes.shape[1])
-    return _play_tiles(panel, cash, lanes, strategic, own, g, periods_per_year, curves, path, out, state)
+    return _play_tiles(panel, cash, block, strategic, own, tracking_penalty, periods_per_year, curves, path, out, state)
 
 
-@lean
+@linked
 def _play_tiles(
     panel: Panel,
     cash: Array,
-    lanes: Lanes,
+    block: BlockArrays,
     strategic: Array,
     own: Array,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     curves: Array,
     path: Array,
@@ -57,8 +57,8 @@ def _play_tiles(
     state: State,
 ) -> tuple[int, int]:
     days, n = panel.tradable.shape
-    begin = _begin(lanes, n, days, state)
-    for tile in range(begin // DAYS, len(panel.least)):
+    begin = _begin(block, n, days, state)
+    for tile in range(begin // DAYS, len(panel.lowest)):
         t = tile * DAYS
         length = min(DAYS, days - t)
         for group in range(GROUPS):
@@ -66,37 +66,38 @@ def _play_tiles(
             plays = due
             if not due:
                 _value(state.units, panel.closes, panel.cash_index, t, first, state.nav)
-                plays = _may_trade(panel, t, tile, first, state) and _is_asked(lanes, group, t, t + length, days, state)
+                plays = _may_trade(panel, t, tile, first, state) and _is_asked(block, group, t, t + length, days, state)
             before = state.nav
             if plays:
                 before = state.before
-                lane, row = play_group(panel, lanes, group, t, length, n, not due, state)
+                member, row = play_group(panel, block, group, t, length, n, not due, state)
                 if row >= 0:
-                    return lane, row
-            _live(state.nav, before, cash, strategic, own, lanes, group, t, length, curves, state)
+                    return member, row
+            _live(state.nav, before, cash, strategic, own, block, group, t, length, curves, state)
         _keep(state.nav, t, length, path)
-    for lane in range(lanes.used):
-        curve, trades = _curve_of(curves, lane), _trades_of(state.trades, lane)
+    for member in range(block.used):
+        curve, trades = _curve_of(curves, member), _trades_of(state.trades, member)
         finish(
-            curve, trades, state.opening[LANES + lane], state.nav[(length - 1) * LANES + lane], state.opening[lane],
-            days - 1 - int(lanes.first[lane]), lanes.span[lane], g, periods_per_year, out[lane],
+            curve, trades, state.opening[BLOCK + member], state.nav[(length - 1) * BLOCK + member],
+            state.opening[member], days - 1 - int(block.first[member]), block.span[member], tracking_penalty,
+            periods_per_year, out[member],
         )  # fmt: skip
     return NONE, NONE
 
 
 @inlined
-def _begin(lanes: Lanes, n: int, days: int, state: State) -> int:
+def _begin(block: BlockArrays, n: int, days: int, state: State) -> int:
     """Find when each group wakes, and which of them have one rule, or one target path; gives the first row."""
     begin = days
     for group in range(GROUPS):
         first = group * WIDTH
         wake = days
-        for lane in range(first, first + WIDTH):
-            state.change[lane] = int(lanes.first[lane])
-            wake = min(wake, state.change[lane])
-            if lanes.at[lane, ASKED] != lanes.at[first, ASKED]:
+        for member in range(first, first + WIDTH):
+            state.change[member] = int(block.first[member])
+            wake = min(wake, state.change[member])
+            if block.at[member, ASKED] != block.at[first, ASKED]:
                 state.alike[group] = False
-            if lanes.path[lane] != lanes.path[first]:
+            if block.path[member] != block.path[first]:
                 state.one_path[group] = False
         state.wake[group] = wake
         begin = min(begin, wake)
@@ -104,18 +105,18 @@ def _begin(lanes: Lanes, n: int, days: int, state: State) -> int:
 
 
 @inlined
-def _is_asked(lanes: Lanes, group: int, t: int, stop: int, days: int, state: State) -> bool:
+def _is_asked(block: BlockArrays, group: int, t: int, stop: int, days: int, state: State) -> bool:
     """Is a rule of the group asked on a day before `stop`? Finds the next such day from t on, and remembers it."""
     if state.review[group] >= stop:
         return False
-    following, lane, last = days, group * WIDTH, group * WIDTH + WIDTH
+    following, member, last = days, group * WIDTH, group * WIDTH + WIDTH
     if state.alike[group]:
-        last = lane + 1
-    while lane < last:
-        asked, day = bools(lanes.at[lane, ASKED], (days,)), max(state.review[group], t)
+        last = member + 1
+    while member < last:
+        asked, day = bools(block.at[member, ASKED], (days,)), max(state.review[group], t)
         while day < following and not asked[day]:
             day += 1
-        following, lane = min(following, day), lane + 1
+        following, member = min(following, day), member + 1
     state.review[group] = following
     return following < stop
 
@@ -133,11 +134,11 @@ def _value(units: Array, index: Array, cash_index: Array, t: int, first: int, na
         a = b = c = d = zero, zero, zero, zero
         row = t + half
         for i in range(0, stop, 4):
-            o = i * LANES + first
-            held = load(units, o), load(units, o + LANES), load(units, o + 2 * LANES), load(units, o + 3 * LANES)
+            o = i * BLOCK + first
+            held = load(units, o), load(units, o + BLOCK), load(units, o + 2 * BLOCK), load(units, o + 3 * BLOCK)
             a, b = _add(a, held, index, row, i), _add(b, held, index, row + 1, i)
             c, d = _add(c, held, index, row + 2, i), _add(d, held, index, row + 3, i)
-        cash = load(units, n * LANES + first)
+        cash = load(units, n * BLOCK + first)
         _close(a, units, index, cash, cash_index, row, stop, first, nav, half)
         _close(b, units, index, cash, cash_index, row + 1, stop, first, nav, half + 1)
         _close(c, units, index, cash, cash_index, row + 2, stop, first, nav, half + 2)
@@ -169,43 +170,43 @@ def _close(
     """Write the NAV of a day from its four sums, the lines that are left, and cash."""
     a, b, c, d = sums
     for i in range(stop, index.shape[1]):
-        a = a + load(units, i * LANES + first) * index[row, i]
-    store(nav, day * LANES + first, ((a + b) + (c + d)) + cash * cash_index[row])
+        a = a + load(units, i * BLOCK + first) * index[row, i]
+    store(nav, day * BLOCK + first, ((a + b) + (c + d)) + cash * cash_index[row])
 
 
 @inlined
 def _may_trade(panel: Panel, t: int, tile: int, first: int, state: State) -> bool:
-    """May a line of the group be past a trigger at one of `DAYS` closes? See `lane_booking.refresh_bounds`."""
+    """May a line of the group be past a trigger at one of `DAYS` closes? See `booking.refresh_bounds`."""
     low = high = load(state.nav, first) * panel.scale[t]
     for day in range(1, DAYS):
-        value = load(state.nav, day * LANES + first) * panel.scale[t + day]
-        low, high = least(low, value), most(high, value)
+        value = load(state.nav, day * BLOCK + first) * panel.scale[t + day]
+        low, high = minimum(low, value), maximum(high, value)
     over, under = fill(0.0), fill(np.inf)
-    for i in range(panel.least.shape[1]):
-        over = most(over, load(state.over, i * LANES + first) * panel.most[tile, i])
-        under = least(under, load(state.under, i * LANES + first) * panel.least[tile, i])
+    for i in range(panel.lowest.shape[1]):
+        over = maximum(over, load(state.over, i * BLOCK + first) * panel.highest[tile, i])
+        under = minimum(under, load(state.under, i * BLOCK + first) * panel.lowest[tile, i])
     return bits((over > low) | (under < high) | (low <= 0.0)) != 0
 
 
 @inlined
 def _live(
-    nav: Array, before: Array, cash: Array, strategic: Array, own: Array, lanes: Lanes, group: int, t: int,
+    nav: Array, before: Array, cash: Array, strategic: Array, own: Array, block: BlockArrays, group: int, t: int,
     length: int, curves: Array, state: State,
 ) -> None:  # fmt: skip
     """These days of the group's curves."""
     first = group * WIDTH
-    row, curve = lanes.path[first], _load_curve(curves, first)
-    begin = load(lanes.first, first)
+    row, curve = block.path[first], _load_curve(curves, first)
+    begin = load(block.first, first)
     opens = bits((begin >= float(t)) & (begin < float(t + length))) != 0
     if not state.one_path[group]:
         for day in range(length):
             for c in range(WIDTH):
-                state.own[day * WIDTH + c] = own[lanes.path[first + c], t + day]
+                state.own[day * WIDTH + c] = own[block.path[first + c], t + day]
     for day in range(length):
         mine = fill(own[row, t + day]) if state.one_path[group] else load(state.own, day * WIDTH)
-        after = load(nav, day * LANES + first)
+        after = load(nav, day * BLOCK + first)
         curve = lived(
-            curve, load(before, day * LANES + first), after, fill(cash[t + day]), fill(strategic[t + day]), mine
+            curve, load(before, day * BLOCK + first), after, fill(cash[t + day]), fill(strategic[t + day]), mine
         )
         if opens:
             curve = _begun(curve, opened(after), begin == float(t + day))
@@ -224,17 +225,17 @@ def _begun(old: Curve, new: Curve, which: Mask) -> Curve:
     )  # fmt: skip
 
 
-@lean
+@linked
 def _keep(nav: Array, t: int, length: int, path: Array) -> None:
-    """Keep these days of NAV, path (LANES, T), where there is room."""
-    for lane in range(len(path)):
+    """Keep these days of NAV, path (BLOCK, T), where there is room."""
+    for member in range(len(path)):
         for day in range(length):
-            path[lane, t + day] = nav[day * LANES + lane]
+            path[member, t + day] = nav[day * BLOCK + member]
 
 
 @inlined
 def _load_curve(a: Array, o: int) -> Curve:
-    w = LANES
+    w = BLOCK
     return Curve(
         load(a, o), load(a, o + w), load(a, o + 2 * w), load(a, o + 3 * w), load(a, o + 4 * w), load(a, o + 5 * w),
         load(a, o + 6 * w), load(a, o + 7 * w), load(a, o + 8 * w), load(a, o + 9 * w), load(a, o + 10 * w),
@@ -244,7 +245,7 @@ def _load_curve(a: Array, o: int) -> Curve:
 
 @inlined
 def _store_curve(a: Array, o: int, curve: Curve) -> None:
-    w = LANES
+    w = BLOCK
     store(a, o, curve.per_nav)
     store(a, o + w, curve.peak)
     store(a, o + 2 * w, curve.low)
@@ -261,8 +262,8 @@ def _store_curve(a: Array, o: int, curve: Curve) -> None:
 
 @inlined
 def _curve_of(a: Array, o: int) -> Curve:
-    """The curve of one lane."""
-    w = LANES
+    """The curve of one member."""
+    w = BLOCK
     return Curve(
         a[o], a[o + w], a[o + 2 * w], a[o + 3 * w], a[o + 4 * w], a[o + 5 * w], a[o + 6 * w], a[o + 7 * w],
         a[o + 8 * w], a[o + 9 * w], a[o + 10 * w], a[o + 11 * w],
@@ -271,5 +272,5 @@ def _curve_of(a: Array, o: int) -> Curve:
 
 @inlined
 def _trades_of(a: Array, o: int) -> Traded:
-    """The trades of one lane."""
-    return Traded(a[o], a[o + LANES], a[o + 2 * LANES], a[o + 3 * LANES])
+    """The trades of one member."""
+    return Traded(a[o], a[o + BLOCK], a[o + 2 * BLOCK], a[o + 3 * BLOCK])

@@ -1,7 +1,7 @@
-"""A group of lanes through a few days, one after the other: what is due is booked, then the rules are asked.
+"""A group of members through a few days, one after the other: what is due is booked, then the rules are asked.
 
-All lanes of the group go together, masks say which of them a step is for. The numbers are those of `kernel.book` and
-`bands.ask`, in the same order for each lane, so that they have the same bits.
+All members of the group go together, masks say which of them a step is for. The numbers are those of `kernel.book` and
+`bands.ask`, in the same order for each member, so that they have the same bits.
 """
 
 from typing import TypeAlias
@@ -10,10 +10,10 @@ import numpy as np
 
 from backtests.batch.state import (
     ASKED,
+    BLOCK,
     CASH,
     COST,
     DAYS,
-    LANES,
     LOWER,
     NEVER,
     NONE,
@@ -24,7 +24,7 @@ from backtests.batch.state import (
     TRIGGER_LOWER,
     TRIGGER_UPPER,
     UPPER,
-    Lanes,
+    BlockArrays,
     Panel,
     State,
     bools,
@@ -37,7 +37,20 @@ from research.accounting.kernel import nearest
 from research.accounting.proportional import Rates, Taken, charges_of, paid_for, trade_of, with_cost, with_line
 from research.arrays import Array
 from research.compiled import inlined
-from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, least, load, magnitude, mask, most, store, where
+from research.compiled.simd import (
+    WIDTH,
+    Mask,
+    Vector,
+    bits,
+    fill,
+    load,
+    magnitude,
+    mask,
+    maximum,
+    minimum,
+    store,
+    where,
+)
 from research.rules.bands import past_trigger
 from research.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
 
@@ -47,18 +60,18 @@ Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges
 
 @inlined
 def play_group(
-    panel: Panel, lanes: Lanes, g: int, t: int, length: int, n: int, valued: bool, state: State
+    panel: Panel, block: BlockArrays, group: int, t: int, length: int, n: int, valued: bool, state: State
 ) -> tuple[int, int]:
-    """Play group g through rows t to t + length; gives (lane, row) that cannot go on, or (-1, -1).
+    """Play a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
 
     valued : does `state.nav` hold these days as if none traded?
     """
-    first, trades = g * WIDTH, 0
-    begin, change = load(lanes.first, first), 0
+    first, trades = group * WIDTH, 0
+    begin, change = load(block.first, first), 0
     for d in range(length):
-        now, o = t + d, d * LANES + first
+        now, o = t + d, d * BLOCK + first
         if now >= change:
-            change = _follow_rows(panel, lanes, first, now, n, state)
+            change = _follow_rows(panel, block, first, now, n, state)
         nav = load(state.nav, o) if valued else value_group(state.units, panel.closes, panel.cash_index, now, first)
         store(state.before, o, nav)
         store(state.nav, o, nav)
@@ -70,13 +83,13 @@ def play_group(
             booking = bits(load(state.due, first) == float(now))
             if booking:
                 trades, valued = trades + 1, False
-                refused = _book(panel, lanes, first, booking, now, o, n, state)
+                refused = _book(panel, block, first, booking, now, o, n, state)
                 if refused:
                     return first + _lowest(refused), now
-            if turn == 1 or not _look(panel, lanes, g, now, o, n, valued, state):
+            if turn == 1 or not _look(panel, block, group, now, o, n, valued, state):
                 break
-    _next_wake(g, t + length, trades, state)
-    if state.wake[g] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
+    _next_wake(group, t + length, trades, state)
+    if state.wake[group] >= min(t + length + DAYS, len(panel.tradable)):  # else it is played on without a look
         refresh_bounds(n, first, state)
     return NONE, NONE
 
@@ -84,102 +97,102 @@ def play_group(
 @inlined
 def _lowest(flags: int) -> int:
     """The lowest bit that is set."""
-    lane = 0
-    while not flags >> lane & 1:
-        lane += 1
-    return lane
+    member = 0
+    while not flags >> member & 1:
+        member += 1
+    return member
 
 
 @inlined
-def _next_wake(g: int, t: int, trades: int, state: State) -> None:
+def _next_wake(group: int, t: int, trades: int, state: State) -> None:
     """When the group has to be played again: what books on most days is played on without another look."""
     wake = t if 2 * trades >= DAYS else np.iinfo(np.int64).max
-    for lane in range(g * WIDTH, (g + 1) * WIDTH):
-        wake = min(wake, state.change[lane])
-        if state.again[lane] > 0.0:
+    for member in range(group * WIDTH, (group + 1) * WIDTH):
+        wake = min(wake, state.change[member])
+        if state.again[member] > 0.0:
             wake = t
-        if state.due[lane] != NEVER:
-            wake = min(wake, int(state.due[lane]))
-    state.wake[g] = wake
+        if state.due[member] != NEVER:
+            wake = min(wake, int(state.due[member]))
+    state.wake[group] = wake
 
 
 # -- rows and boxes --------------------------------------------------------------------------------------------------
 
 
 @inlined
-def _follow_rows(panel: Panel, lanes: Lanes, first: int, now: int, n: int, state: State) -> int:
+def _follow_rows(panel: Panel, block: BlockArrays, first: int, now: int, n: int, state: State) -> int:
     """Hold the triggers of the row in force, and open what opens today; gives the next day on which this is due."""
     days, following = len(panel.tradable), np.iinfo(np.int64).max
-    for lane in range(first, first + WIDTH):
-        if state.change[lane] <= now:
-            if lanes.first[lane] == now:
-                _prepare_opening(panel, lanes, lane, now, n, state)
-            _next_row(lanes, lane, lane > first and lanes.first[lane - 1] <= now, now, days, n, state)
-        following = min(following, state.change[lane])
+    for member in range(first, first + WIDTH):
+        if state.change[member] <= now:
+            if block.first[member] == now:
+                _prepare_opening(panel, block, member, now, n, state)
+            _next_row(block, member, member > first and block.first[member - 1] <= now, now, days, n, state)
+        following = min(following, state.change[member])
     return following
 
 
 @inlined
-def _next_row(lanes: Lanes, lane: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
+def _next_row(block: BlockArrays, member: int, after_another: bool, now: int, days: int, n: int, state: State) -> None:
     """Hold the triggers of the row in force, and find the next day with another one; neighbours often have the same.
 
-    after_another : is the lane before this one of the group, and open, so that it knows its own?
+    after_another : is the member before this one of the group, and open, so that it knows its own?
     """
-    at, shape, row = lanes.at[lane], (lanes.rows[lane], n), ints(lanes.at[lane, ROW], (days,))
+    at, shape, row = block.at[member], (block.rows[member], n), ints(block.at[member, ROW], (days,))
     k, following = row[now], now + 1
-    if after_another and lanes.at[lane - 1, ROW] == lanes.at[lane, ROW]:
-        following = state.change[lane - 1]
+    if after_another and block.at[member - 1, ROW] == block.at[member, ROW]:
+        following = state.change[member - 1]
     while following < days and row[following] == k:
         following += 1
-    state.change[lane], state.row[lane] = following, k
+    state.change[member], state.row[member] = following, k
     lower, upper = floats(at[TRIGGER_LOWER], shape), floats(at[TRIGGER_UPPER], shape)
-    cash = floats(at[CASH], (lanes.rows[lane], 4))
+    cash = floats(at[CASH], (block.rows[member], 4))
     for i in range(n):
-        state.lower[i * LANES + lane], state.upper[i * LANES + lane] = lower[k, i], upper[k, i]
-    state.lower[n * LANES + lane], state.upper[n * LANES + lane] = cash[k, 0], cash[k, 1]
+        state.lower[i * BLOCK + member], state.upper[i * BLOCK + member] = lower[k, i], upper[k, i]
+    state.lower[n * BLOCK + member], state.upper[n * BLOCK + member] = cash[k, 0], cash[k, 1]
 
 
 @inlined
-def _hold_boxes(lanes: Lanes, first: int, which: int, n: int, state: State) -> None:
-    """Hold the boxes into which these lanes will trade."""
-    for lane in range(first, first + WIDTH):
-        k = state.row[lane]
-        if which >> (lane - first) & 1 and state.boxed[lane] != k:
-            at, shape = lanes.at[lane], (lanes.rows[lane], n)
+def _hold_boxes(block: BlockArrays, first: int, which: int, n: int, state: State) -> None:
+    """Hold the boxes into which these members will trade."""
+    for member in range(first, first + WIDTH):
+        k = state.row[member]
+        if which >> (member - first) & 1 and state.boxed[member] != k:
+            at, shape = block.at[member], (block.rows[member], n)
             lower, upper = floats(at[LOWER], shape), floats(at[UPPER], shape)
-            cash = floats(at[CASH], (lanes.rows[lane], 4))
+            cash = floats(at[CASH], (block.rows[member], 4))
             for i in range(n):
-                state.box_lower[i * LANES + lane], state.box_upper[i * LANES + lane] = lower[k, i], upper[k, i]
-            state.box_lower[n * LANES + lane], state.box_upper[n * LANES + lane] = cash[k, 2], cash[k, 3]
-            state.boxed[lane] = k
+                state.box_lower[i * BLOCK + member], state.box_upper[i * BLOCK + member] = lower[k, i], upper[k, i]
+            state.box_lower[n * BLOCK + member], state.box_upper[n * BLOCK + member] = cash[k, 2], cash[k, 3]
+            state.boxed[member] = k
 
 
 @inlined
-def _prepare_opening(panel: Panel, lanes: Lanes, lane: int, now: int, n: int, state: State) -> None:
+def _prepare_opening(panel: Panel, block: BlockArrays, member: int, now: int, n: int, state: State) -> None:
     """A wealth of 1 in cash, and the first target as the box into which it is traded today."""
-    goal, rates = floats(lanes.at[lane, OPENING], (n,)), floats(lanes.at[lane, RATES], (2, n))
+    goal, rates = floats(block.at[member, OPENING], (n,)), floats(block.at[member, RATES], (2, n))
     for i in range(n):
-        o = i * LANES + lane
+        o = i * BLOCK + member
         state.box_lower[o] = state.box_upper[o] = goal[i]
-        state.rates[o], state.rates[n * LANES + o] = rates[0, i], rates[1, i]
-    o = n * LANES + lane
-    state.box_lower[o] = state.box_upper[o] = lanes.opening_cash[lane]
-    state.units[o], state.due[lane] = 1.0 / panel.cash_index[now], now
+        state.rates[o], state.rates[n * BLOCK + o] = rates[0, i], rates[1, i]
+    o = n * BLOCK + member
+    state.box_lower[o] = state.box_upper[o] = block.opening_cash[member]
+    state.units[o], state.due[member] = 1.0 / panel.cash_index[now], now
 
 
 # -- the rules -------------------------------------------------------------------------------------------------------
 
 
 @inlined
-def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
-    """Ask the rules of a group's lanes that wait for no booking; does any want to trade?
+def _look(panel: Panel, block: BlockArrays, group: int, now: int, o: int, n: int, fresh: bool, state: State) -> bool:
+    """Ask the rules of a group's members that wait for no booking; does any want to trade?
 
     fresh : are `state.over` and `state.under` those of the units held? Then they say no at half the price.
     """
-    first = g * WIDTH
-    idle = bits((load(lanes.first, first) < float(now)) & (load(state.due, first) == NEVER))
+    first = group * WIDTH
+    idle = bits((load(block.first, first) < float(now)) & (load(state.due, first) == NEVER))
     again = bits(load(state.again, first) > 0.0)
-    looks = idle & (_asked(lanes, first, now, g, len(panel.tradable), state) | again)
+    looks = idle & (_asked(block, first, now, group, len(panel.tradable), state) | again)
     nav = load(state.nav, o)
     if not looks or (fresh and not looks & again and not _may_be_past(panel, state, first, now, n, nav)):
         return False
@@ -187,10 +200,10 @@ def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: b
     store(state.again, first, where(mask(looks), fill(0.0), load(state.again, first)))
     if not wants:
         return False
-    store(state.due, first, where(mask(wants), load(lanes.lag, first) + float(now), load(state.due, first)))
-    partly = mask(wants) & (load(lanes.again, first) > 0.0)
+    store(state.due, first, where(mask(wants), load(block.lag, first) + float(now), load(state.due, first)))
+    partly = mask(wants) & (load(block.again, first) > 0.0)
     store(state.again, first, where(partly, fill(1.0), load(state.again, first)))
-    _hold_boxes(lanes, first, wants, n, state)
+    _hold_boxes(block, first, wants, n, state)
     return True
 
 
@@ -198,21 +211,21 @@ def _look(panel: Panel, lanes: Lanes, g: int, now: int, o: int, n: int, fresh: b
 def _may_be_past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector) -> bool:
     """May a line of the group be past a trigger today? See `refresh_bounds`."""
     price = panel.cash_index[now]
-    over, under = load(state.over, n * LANES + first) * price, load(state.under, n * LANES + first) * price
+    over, under = load(state.over, n * BLOCK + first) * price, load(state.under, n * BLOCK + first) * price
     for i in range(n):
-        over = most(over, load(state.over, i * LANES + first) * panel.closes[now, i])
-        under = least(under, load(state.under, i * LANES + first) * panel.closes[now, i])
+        over = maximum(over, load(state.over, i * BLOCK + first) * panel.closes[now, i])
+        under = minimum(under, load(state.under, i * BLOCK + first) * panel.closes[now, i])
     return bits((over > nav) | (under < nav)) != 0
 
 
 @inlined
-def _asked(lanes: Lanes, first: int, now: int, g: int, days: int, state: State) -> int:
-    """Bits of the lanes whose rule is asked today."""
-    if state.alike[g]:
-        return ALL if bools(lanes.at[first, ASKED], (days,))[now] else 0
+def _asked(block: BlockArrays, first: int, now: int, group: int, days: int, state: State) -> int:
+    """Bits of the members whose rule is asked today."""
+    if state.alike[group]:
+        return ALL if bools(block.at[first, ASKED], (days,))[now] else 0
     found = 0
     for c in range(WIDTH):
-        if bools(lanes.at[first + c, ASKED], (days,))[now]:
+        if bools(block.at[first + c, ASKED], (days,))[now]:
             found |= 1 << c
     return found
 
@@ -222,20 +235,20 @@ def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector)
     """How far the furthest line is past its trigger: `weigh` and `ask`."""
     per_nav, total, past = 1.0 / nav, fill(0.0), fill(-np.inf)
     for i in range(n):
-        o = i * LANES + first
+        o = i * BLOCK + first
         weight = (load(state.units, o) * panel.closes[now, i]) * per_nav
         total = total + weight
         if panel.tradable[now, i]:
-            past = most(past, past_trigger(weight, load(state.lower, o), load(state.upper, o)))
-    o, weight = n * LANES + first, 1.0 - total
-    return most(past, past_trigger(weight, load(state.lower, o), load(state.upper, o)))
+            past = maximum(past, past_trigger(weight, load(state.lower, o), load(state.upper, o)))
+    o, weight = n * BLOCK + first, 1.0 - total
+    return maximum(past, past_trigger(weight, load(state.lower, o), load(state.upper, o)))
 
 
 @inlined
 def refresh_bounds(n: int, first: int, state: State) -> None:
     """What the first look compares; see `tiles.bounds`."""
     for i in range(n + 1):
-        o = i * LANES + first
+        o = i * BLOCK + first
         over, under = bounds(load(state.units, o), load(state.lower, o), load(state.upper, o))
         store(state.over, o, over)
         store(state.under, o, under)
@@ -251,32 +264,32 @@ def value_group(units: Array, index: Array, cash_index: Array, t: int, first: in
     stop = n - n % 4
     a = b = c = d = fill(0.0)
     for i in range(0, stop, 4):
-        o = i * LANES + first
+        o = i * BLOCK + first
         a = a + load(units, o) * index[t, i]
-        b = b + load(units, o + LANES) * index[t, i + 1]
-        c = c + load(units, o + 2 * LANES) * index[t, i + 2]
-        d = d + load(units, o + 3 * LANES) * index[t, i + 3]
+        b = b + load(units, o + BLOCK) * index[t, i + 1]
+        c = c + load(units, o + 2 * BLOCK) * index[t, i + 2]
+        d = d + load(units, o + 3 * BLOCK) * index[t, i + 3]
     for i in range(stop, n):
-        a = a + load(units, i * LANES + first) * index[t, i]
-    return ((a + b) + (c + d)) + load(units, n * LANES + first) * cash_index[t]
+        a = a + load(units, i * BLOCK + first) * index[t, i]
+    return ((a + b) + (c + d)) + load(units, n * BLOCK + first) * cash_index[t]
 
 
 @inlined
-def _book(panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int, n: int, state: State) -> int:
-    """Book what is due today in these lanes of a group, together; gives those that cannot be booked."""
+def _book(panel: Panel, block: BlockArrays, first: int, booking: int, now: int, o: int, n: int, state: State) -> int:
+    """Book what is due today in these members of a group, together; gives those that cannot be booked."""
     which = mask(booking)
-    opens = which & (load(lanes.first, first) == float(now))
+    opens = which & (load(block.first, first) == float(now))
     nav = where(opens, fill(1.0), load(state.nav, o))
-    part = where(opens, fill(1.0), load(lanes.part, first))
-    cash_units, price = load(state.units, n * LANES + first), panel.cash_index[now]
+    fraction = where(opens, fill(1.0), load(block.fraction, first))
+    cash_units, price = load(state.units, n * BLOCK + first), panel.cash_index[now]
     store(state.due, first, where(which, fill(NEVER), load(state.due, first)))
     cash = _clamp(panel, state, first, now, n, nav)
-    inside = least(most(cash, load(state.box_lower, n * LANES + first)), load(state.box_upper, n * LANES + first))
+    inside = minimum(maximum(cash, load(state.box_lower, n * BLOCK + first)), load(state.box_upper, n * BLOCK + first))
     far = booking & bits(magnitude(cash - inside) > WEIGHT_SUM)
     for c in range(WIDTH):
         if far >> c & 1:
-            _find_nearest(panel, lanes, first, c, now, n, state)
-    taken = _aim(state, first, n, part)
+            _find_nearest(panel, block, first, c, now, n, state)
+    taken = _aim(state, first, n, fraction)
     full = taken.share <= WEIGHT
     kept, share = where(full, fill(0.0), taken.kept), where(full, fill(1.0), taken.share)
     moves = which & (taken.moved > 0.0)
@@ -285,13 +298,13 @@ def _book(panel: Panel, lanes: Lanes, first: int, booking: int, now: int, o: int
     cash_units, after, paid, bought, sold, lines = _trade(
         panel, state, first, now, n, nav, moves, scale, cash_units * price
     )
-    store(state.units, n * LANES + first, where(moves, cash_units, load(state.units, n * LANES + first)))
+    store(state.units, n * BLOCK + first, where(moves, cash_units, load(state.units, n * BLOCK + first)))
     store(state.nav, o, where(moves, after, where(opens, fill(1.0), load(state.nav, o))))
     trading = bits(moves)
     if bits(opens):
         trading = trading & ~bits(opens)
         store(state.opening, first, where(opens, where(moves, paid, fill(0.0)), load(state.opening, first)))
-        store(state.opening, LANES + first, where(opens, load(state.nav, o), load(state.opening, LANES + first)))
+        store(state.opening, BLOCK + first, where(opens, load(state.nav, o), load(state.opening, BLOCK + first)))
     _count(state.trades, first, mask(trading), paid, bought, sold, lines, nav)
     return refused
 
@@ -301,12 +314,12 @@ def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector
     """Write values and weights, and these clamped into the box; gives what is left to cash."""
     per_nav, total = 1.0 / nav, fill(0.0)
     for i in range(n):
-        o, at = i * LANES + first, i * WIDTH
+        o, at = i * BLOCK + first, i * WIDTH
         value = load(state.units, o) * panel.closes[now, i]
         weight = value * per_nav
         inside = weight  # what cannot trade stays where it is
         if panel.tradable[now, i]:
-            inside = least(most(weight, load(state.box_lower, o)), load(state.box_upper, o))
+            inside = minimum(maximum(weight, load(state.box_lower, o)), load(state.box_upper, o))
         total = total + inside
         store(state.values, at, value)
         store(state.held, at, weight)
@@ -315,12 +328,12 @@ def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector
 
 
 @inlined
-def _find_nearest(panel: Panel, lanes: Lanes, first: int, c: int, now: int, n: int, state: State) -> None:
-    """The nearest point where cash cannot take what clamping leaves, for one lane of a group."""
-    lane = first + c
-    at, shape, k, o = lanes.at[lane], (lanes.rows[lane], n), state.boxed[lane], n * LANES + lane
+def _find_nearest(panel: Panel, block: BlockArrays, first: int, c: int, now: int, n: int, state: State) -> None:
+    """The nearest point where cash cannot take what clamping leaves, for one member of a group."""
+    member = first + c
+    at, shape, k, o = block.at[member], (block.rows[member], n), state.boxed[member], n * BLOCK + member
     lower, upper, target = floats(at[LOWER], shape), floats(at[UPPER], shape), floats(at[TARGET], shape)
-    if lanes.first[lane] == now:
+    if block.first[member] == now:
         k, opening = 0, floats(at[OPENING], (1, n))
         lower, upper, target = opening, opening, opening
     for i in range(n):
@@ -335,19 +348,19 @@ def _find_nearest(panel: Panel, lanes: Lanes, first: int, c: int, now: int, n: i
 
 @inlined
 def _rates(state: State, o: int, n: int) -> Rates:
-    """Those of the line whose lanes lie at o."""
-    return load(state.rates, o), load(state.rates, n * LANES + o)
+    """Those of the line whose members lie at o."""
+    return load(state.rates, o), load(state.rates, n * BLOCK + o)
 
 
 @inlined
-def _aim(state: State, first: int, n: int, part: Vector) -> Taken:
-    """Write what is asked, with `part` of the way and without rounding; gives what the lines take."""
+def _aim(state: State, first: int, n: int, fraction: Vector) -> Taken:
+    """Write what is asked, with `fraction` of the way and without rounding; gives what the lines take."""
     taken = Taken(fill(0.0), fill(1.0), fill(0.0), fill(0.0))
     for i in range(n):
-        o, at = i * LANES + first, i * WIDTH
+        o, at = i * BLOCK + first, i * WIDTH
         held, goal = load(state.held, at), load(state.asked, at)
         goal = where(magnitude(goal - held) <= WEIGHT_SUM, held, goal)
-        goal = where((part < 1.0) & (goal != held), held + part * (goal - held), goal)
+        goal = where((fraction < 1.0) & (goal != held), held + fraction * (goal - held), goal)
         taken = with_line(taken, goal, held, load(state.values, at), _rates(state, o, n))
         store(state.asked, at, goal)
     return taken
@@ -355,17 +368,17 @@ def _aim(state: State, first: int, n: int, part: Vector) -> Taken:
 
 @inlined
 def _newton(state: State, first: int, n: int, nav: Vector, moves: Mask, kept: Vector, share: Vector) -> Vector:
-    """The scale at which all wealth is used, by Newton's steps until no lane that moves takes another."""
+    """The scale at which all wealth is used, by Newton's steps until no member that moves takes another."""
     scale, going, steps = (nav - kept) / share, bits(moves), 0
     while going and steps < 2 * n + 2:
         gap, slope = kept + share * scale - nav, share
         for i in range(n):
-            o, at = i * LANES + first, i * WIDTH
+            o, at = i * BLOCK + first, i * WIDTH
             goal, held, value = load(state.asked, at), load(state.held, at), load(state.values, at)
             gap, slope = with_cost(gap, slope, goal, held, value, _rates(state, o, n), scale)
         nearer = scale - gap / slope
         going &= bits(nearer < scale)
-        scale, steps = least(nearer, scale), steps + 1
+        scale, steps = minimum(nearer, scale), steps + 1
     return scale
 
 
@@ -401,7 +414,7 @@ def _trade_line(
 ) -> tuple[Done, Vector]:  # fmt: skip
     """Trade line i; gives (cash, charges, buys, sells, lines that count) so far, and the line's value after it."""
     cash, paid, bought, sold, lines = done
-    o, at, price, zero = i * LANES + first, i * WIDTH, panel.closes[now, i], fill(0.0)
+    o, at, price, zero = i * BLOCK + first, i * WIDTH, panel.closes[now, i], fill(0.0)
     goal, weight, held = load(state.asked, at), load(state.held, at), load(state.units, o)
     trade, after = trade_of(goal, weight, load(state.values, at), scale)
     units = where((goal != weight) & moves, after / price, held)
@@ -410,8 +423,8 @@ def _trade_line(
     done = (
         cash,
         paid,
-        bought + most(trade, zero),
-        sold + most(zero - trade, zero),
+        bought + maximum(trade, zero),
+        sold + maximum(zero - trade, zero),
         lines + where(magnitude(trade) > counted, fill(1.0), zero),
     )
     return done, units * price
@@ -421,10 +434,10 @@ def _trade_line(
 def _count(
     a: Array, o: int, which: Mask, paid: Vector, bought: Vector, sold: Vector, lines: Vector, nav: Vector
 ) -> None:
-    """Add what these lanes traded to their sums."""
-    so_far = Traded(load(a, o), load(a, o + LANES), load(a, o + 2 * LANES), load(a, o + 3 * LANES))
+    """Add what these members traded to their sums."""
+    so_far = Traded(load(a, o), load(a, o + BLOCK), load(a, o + 2 * BLOCK), load(a, o + 3 * BLOCK))
     sums = more_traded(so_far, paid, bought, sold, lines, nav)
     store(a, o, where(which, sums.cost, so_far.cost))
-    store(a, o + LANES, where(which, sums.turnover, so_far.turnover))
-    store(a, o + 2 * LANES, where(which, sums.lines, so_far.lines))
-    store(a, o + 3 * LANES, where(which, sums.days, so_far.days))
+    store(a, o + BLOCK, where(which, sums.turnover, so_far.turnover))
+    store(a, o + 2 * BLOCK, where(which, sums.lines, so_far.lines))
+    store(a, o + 3 * BLOCK, where(which, sums.days, so_far.days))

@@ -1,7 +1,9 @@
-"""What a block of lanes reads and holds: the market, the lanes' own arrays where they lie, and the state of the days.
+"""What a block of configurations reads and holds: the market, their own arrays where they lie, and the state of days.
 
-Flat arrays are [·, lane]: entry (k, lane) lies at k x LANES + lane, so that neighbouring lanes are loaded as one
-`research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
+A *member* of a block is one configuration, or one that never opens where a block is not full.
+
+Flat arrays are [·, member]: entry (k, member) lies at k x BLOCK + member, so that neighbouring members are loaded as
+one `research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
 from typing import Any, NamedTuple, cast
@@ -19,8 +21,8 @@ from research.compiled import compiled
 from research.compiled.simd import WIDTH
 from research.market import Market
 
-LANES = 64  # of a block
-GROUPS = LANES // WIDTH
+BLOCK = 64  # members of a block
+GROUPS = BLOCK // WIDTH
 CURVE, TRADED = len(Curve._fields), len(Traded._fields)
 NONE = -1  # no row
 NEVER = np.inf  # nothing is due
@@ -31,15 +33,15 @@ class Panel(NamedTuple):
 
     tradable : (T, n).  closes, cash_index : the market's indices, the last row repeated until `DAYS` divides the rows.
     scale : (rows,) 1 over the mean growth of the lines.
-    least, most : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
+    lowest, highest : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
     """
 
     closes: Array
     cash_index: Array
     tradable: Mask
     scale: Array
-    least: Array
-    most: Array
+    lowest: Array
+    highest: Array
 
     @classmethod
     def of(cls, market: Market) -> "Panel":
@@ -51,19 +53,19 @@ class Panel(NamedTuple):
         return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
 
 
-# -- the lanes -------------------------------------------------------------------------------------------------------
+# -- the members ---------------------------------------------------------------------------------------------------
 
-FACTS = 11  # arrays of a lane that are read where they lie
+FACTS = 11  # arrays of a member that are read where they lie
 ASKED, ROW, TARGET, TRIGGER_LOWER, TRIGGER_UPPER, LOWER, UPPER, CASH, RATES, COST, OPENING = range(FACTS)
 
 
-class Lanes(NamedTuple):
-    """The lanes of a block. at : (LANES, FACTS) addresses of their arrays, so that nothing shared is copied."""
+class BlockArrays(NamedTuple):
+    """The members of a block. at : (BLOCK, FACTS) addresses of their arrays, so that nothing shared is copied."""
 
     at: Rows
     rows: Rows  # K of the no-trade bands
-    part: Array
-    again: Array  # does a trade go a part of its way, and is the rule asked again on the next day?
+    fraction: Array
+    again: Array  # does a trade go a fraction of its way, and is the rule asked again on the next day?
     opening_cash: Array  # weight of cash after the opening trade
     lag: Array
     first: Array  # row of the opening trade
@@ -119,14 +121,14 @@ def _addresses(arrays: tuple[np.ndarray, ...]) -> Rows:
 class State(NamedTuple):
     """What a block holds from day to day.
 
-    units : [n + 1, lane], cash last.  nav, before : [DAYS, lane] after each close's trade and before it.
-    over, under : [n + 1, lane] units over the bound that may be past a trigger; see `lane_booking.refresh_bounds`.
-    lower, upper : [n + 1, lane] triggers of the row in force, cash last.  row : (LANES,) which it is.  change : the
-    next day with another one.  box_lower, box_upper : [n + 1, lane] the box of row `boxed`, cash last.
-    rates : [2 n, lane].  due : (LANES,) day of the booking, or NEVER.  again : is it asked again tomorrow?
-    trades : [TRADED, lane].  opening : [2, lane] cost of the opening trade and NAV after it.
+    units : [n + 1, member], cash last.  nav, before : [DAYS, member] after each close's trade and before it.
+    over, under : [n + 1, member] units over the bound that may be past a trigger; see `booking.refresh_bounds`.
+    lower, upper : [n + 1, member] triggers of the row in force, cash last.  row : (BLOCK,) which it is.  change : the
+    next day with another one.  box_lower, box_upper : [n + 1, member] the box of row `boxed`, cash last.
+    rates : [2 n, member].  due : (BLOCK,) day of the booking, or NEVER.  again : is it asked again tomorrow?
+    trades : [TRADED, member].  opening : [2, member] cost of the opening trade and NAV after it.
     wake : (GROUPS,) day before which nothing is due in a group and no row changes.  review : day before which none of
-    its rules is asked.  alike : are all its lanes of one rule?  one_path : of one target path?
+    its rules is asked.  alike : are all its members of one rule?  one_path : of one target path?
     values, held, asked : [n, WIDTH] scratch of a booking.  own : [DAYS, WIDTH].  weights, goal, movable : (n,).
     """
 
@@ -162,28 +164,28 @@ class State(NamedTuple):
 
 @compiled
 def empty_state(n: int) -> State:
-    """The state of a block of n lines before anything has happened: each lane holds one unit of cash."""
-    lines, count = n * LANES, np.int64
-    units = np.zeros(lines + LANES)
+    """The state of a block of n lines before anything has happened: each member holds one unit of cash."""
+    lines, count = n * BLOCK, np.int64
+    units = np.zeros(lines + BLOCK)
     units[lines:] = 1.0
     return State(
         units,
-        np.ones(DAYS * LANES),
-        np.ones(DAYS * LANES),
-        np.zeros(lines + LANES),
-        np.full(lines + LANES, np.inf),
-        np.full(lines + LANES, -np.inf),
-        np.full(lines + LANES, np.inf),
-        np.zeros(LANES, dtype=count),
-        np.zeros(LANES, dtype=count),
-        np.zeros(lines + LANES),
-        np.zeros(lines + LANES),
-        np.full(LANES, NONE),
+        np.ones(DAYS * BLOCK),
+        np.ones(DAYS * BLOCK),
+        np.zeros(lines + BLOCK),
+        np.full(lines + BLOCK, np.inf),
+        np.full(lines + BLOCK, -np.inf),
+        np.full(lines + BLOCK, np.inf),
+        np.zeros(BLOCK, dtype=count),
+        np.zeros(BLOCK, dtype=count),
+        np.zeros(lines + BLOCK),
+        np.zeros(lines + BLOCK),
+        np.full(BLOCK, NONE),
         np.zeros(2 * lines),
-        np.full(LANES, NEVER),
-        np.zeros(LANES),
-        np.zeros(TRADED * LANES),
-        np.zeros(2 * LANES),
+        np.full(BLOCK, NEVER),
+        np.zeros(BLOCK),
+        np.zeros(TRADED * BLOCK),
+        np.zeros(2 * BLOCK),
         np.zeros(GROUPS, dtype=count),
         np.zeros(GROUPS, dtype=count),
         np.ones(GROUPS, dtype=np.bool_),

@@ -1,6 +1,6 @@
 """The figures of a path, taken while it is played: the metrics of `backtests.evaluation.scores` without the path.
 
-A lane of a sweep keeps twelve numbers from day to day (`Curve`) and four that only a trade changes (`Traded`). The one
+A configuration keeps twelve numbers from day to day (`Curve`) and four that only a trade changes (`Traded`). The one
 path's figures come from its ledger through the same compiled functions, so that both have the same bits; they are those
 of `backtests.evaluation.scores.score` to 1e-11. Nothing is divided on a day but 1 by the NAV.
 """
@@ -14,8 +14,8 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
 from research.allocation import TargetPath
 from research.arrays import Array
-from research.compiled import compiled, inlined, lean
-from research.compiled.simd import most, where
+from research.compiled import compiled, inlined, linked
+from research.compiled.simd import maximum, where
 from research.errors import DataError
 from research.market import Market
 from research.risk import cvar
@@ -23,8 +23,8 @@ from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.tolerances import COUNTED, SERIES
 
 METRICS = (
-    "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "J", "turnover", "cost",
-    "trades", "trading_days", "opening_cost", "nav",
+    "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "loss", "turnover",
+    "cost", "trades", "trading_days", "opening_cost", "nav",
 )  # fmt: skip
 CVAR = "cvar95"  # the one figure that needs the path: only where asked for
 SHARPE = METRICS.index("sharpe")
@@ -74,7 +74,7 @@ def lived(curve: Curve, before: float, after: float, cash: float, strategic: flo
     net = after * curve.per_nav - 1.0
     gross = before * curve.per_nav - 1.0
     excess, active, gap = net - cash, gross - strategic, gross - own
-    peak = most(curve.peak, after)
+    peak = maximum(curve.peak, after)
     deeper = after * curve.low_peak < curve.low * peak
     return Curve(
         1.0 / after,
@@ -120,7 +120,7 @@ def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: 
     per_nav = 1.0 / nav
     return Traded(
         so_far.cost + cost * per_nav,
-        so_far.turnover + most(bought, sold) * per_nav,
+        so_far.turnover + maximum(bought, sold) * per_nav,
         so_far.lines + lines,
         so_far.days + where(lines > 0.0, 1.0, 0.0),
     )
@@ -132,7 +132,7 @@ def _variance(total: float, squares: float, days: int) -> float:
     return max(squares - total * total / days, 0.0) / (days - 1)
 
 
-@lean
+@linked
 def finish(
     curve: Curve,
     trades: Traded,
@@ -141,7 +141,7 @@ def finish(
     opening_cost: float,
     days: int,
     span: float,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     out: Array,
 ) -> None:
@@ -161,7 +161,7 @@ def finish(
     out[3] = curve.low / curve.low_peak - 1.0
     out[4] = math.sqrt(_variance(curve.active, curve.active2, days)) * root
     out[5] = math.sqrt(_variance(curve.own, curve.own2, days)) * root
-    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * g * curve.active2) / days)
+    out[6] = periods_per_year * BPS * ((trades.cost + 0.5 * tracking_penalty * curve.active2) / days)
     out[7] = trades.turnover / years
     out[8] = trades.cost / years * BPS
     out[9] = trades.lines / years
@@ -178,11 +178,13 @@ def target_path_returns(targets: TargetPath, market: Market) -> Array:
     return returns
 
 
-def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95: bool = False) -> Array:
-    """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a lane has them, to the bit.
+def batch_metrics(
+    backtest: Backtest, strategic: Array, own: Array, tracking_penalty: float, *, cvar95: bool = False
+) -> Array:
+    """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a batch has them, to the bit.
 
     strategic, own : (T,) returns of the strategic target and of the policy's own (`target_path_returns`).
-    g : price of tracking error.  Raises : DataError where a figure is not defined.
+    tracking_penalty : price of tracking error.  Raises : DataError where a figure is not defined.
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
     out = np.empty(len(METRICS) + cvar95)
@@ -193,10 +195,10 @@ def tally(backtest: Backtest, strategic: Array, own: Array, g: float, *, cvar95:
     others = np.setdiff1d(np.flatnonzero(book.booked >= 0), done)
     on = backtest.wealth_charged
     aside = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum())
-    aside += float((book.carries[1:].sum(axis=1) / book.nav[:-1]).sum())
+    aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
     charges = book.charges[done] * (book.nav_before[done] / on[done])[:, None, None]  # by one, without flows
     _one_path(
-        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, g,
+        *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, tracking_penalty,
         backtest.periods_per_year, out,
     )  # fmt: skip
     if cvar95:
@@ -225,7 +227,7 @@ def _one_path(
     opening_cost: float,
     aside: float,
     span: float,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     out: Array,
 ) -> None:
@@ -236,7 +238,7 @@ def _one_path(
     sums = Traded(aside, 0.0, 0.0, 0.0)
     for j in range(len(trades)):
         sums = traded(sums, trades[j], charges[j], wealth[j])
-    finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, g, periods_per_year, out)
+    finish(curve, sums, nav[0], nav[-1], opening_cost, len(cash), span, tracking_penalty, periods_per_year, out)
 
 
 def checked(figures: Array, name: str) -> Array:

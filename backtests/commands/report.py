@@ -93,7 +93,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     trades.to_json(folder / "trades.json")
     results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
     marks = {
-        name: comparison.scores[name]["J"]
+        name: comparison.scores[name]["loss"]
         for name, f in comparison.fitted.items()
         if name == comparison.reference or f.tuned is not None
     }

@@ -91,7 +91,9 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
 
 def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> str:
     """The page of a sweep. J has lines of equal value where all setups price tracking error alike."""
-    prices = {setup.g for setup in prepared.setups.values()}
+    prices = {setup.tracking_penalty for setup in prepared.setups.values()}
     origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
     own = {name: own_conditions(setup) for name, setup in prepared.setups.items()}
-    return sweep_html(table, title=run.portfolio, g=prices.pop() if len(prices) == 1 else None, run=origin, own=own)
+    return sweep_html(
+        table, title=run.portfolio, tracking_penalty=prices.pop() if len(prices) == 1 else None, run=origin, own=own
+    )

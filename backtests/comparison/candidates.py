@@ -73,7 +73,15 @@ def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progres
     if isinstance(spec, Learned):
         before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
         costs = portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
-        training = train(spec, before, costs, portfolio.g, portfolio.periods_per_year, lag=portfolio.lag, progress=told)
+        training = train(
+            spec,
+            before,
+            costs,
+            portfolio.tracking_penalty,
+            portfolio.periods_per_year,
+            lag=portfolio.lag,
+            progress=told,
+        )
         return Fitted(training.policy, training=training)
     return Fitted(spec)
 
@@ -110,7 +118,7 @@ def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
         target_path(portfolio.strategic, market),
         portfolio.lower,
         portfolio.upper,
-        portfolio.g,
+        portfolio.tracking_penalty,
         portfolio.periods_per_year,
     )
 

@@ -80,7 +80,7 @@ class Comparison:
                 stands = {
                     "policy": name,
                     "seed": seed,
-                    "J_training": training.losses[seed],
+                    "loss_training": training.losses[seed],
                     "stands": seed == training.chosen,
                 }
                 rows.append(stands | one.figures(self.seed_backtests[name][seed].dates))
@@ -126,7 +126,7 @@ class Comparison:
         days = len(self.backtests[self.reference].net_returns)
         return (
             f"{len(self.fitted)} policies, {days:,} days, data {self.portfolio.market.fingerprint[:8]}, J of "
-            f"{self.reference} {self.scores[self.reference]['J']:.2f} bp a year"
+            f"{self.reference} {self.scores[self.reference]['loss']:.2f} bp a year"
         )
 
     def answer(self) -> str:

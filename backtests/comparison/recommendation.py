@@ -42,7 +42,7 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
         np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
     )
     members = tuple(name for name, held in zip(eligible, chosen_from.included, strict=True) if held)
-    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name]["J"]))
+    best = min(members, key=lambda name: (complexity(portfolio.policies[name]), scores[name]["loss"]))
     return Recommendation(
         best,
         members,
@@ -65,12 +65,12 @@ def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
 
 
 def _sentence(best: str, members: tuple[str, ...], eligible: Sequence[str], scores: Mapping[str, Score]) -> str:
-    lowest = min(eligible, key=lambda name: scores[name]["J"])
-    tail = f"Its J is {scores[best]['J']:.2f} bp a year"
+    lowest = min(eligible, key=lambda name: scores[name]["loss"])
+    tail = f"Its loss J is {scores[best]['loss']:.2f} bp a year"
     if best == lowest:
         tail += ", the lowest of the eligible"
     else:
-        tail += f"; the lowest, {scores[lowest]['J']:.2f} of {lowest}, is in the same set"
+        tail += f"; the lowest, {scores[lowest]['loss']:.2f} of {lowest}, is in the same set"
     if len(members) == 1:
         return f"Use {best}: it is alone in the 90 % confidence set of {len(eligible)} eligible policies. {tail}."
     return (

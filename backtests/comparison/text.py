@@ -21,13 +21,13 @@ def comparison_text(comparison: Comparison) -> str:
         rows.append([name, *(metric.cell(figures) for metric in metrics), "breached" if name in broken else "within"])
     differences = [
         [name, number(d.value, signed=True), d.interval(), f"{d.p_holm:.3f}", d.verdict]
-        for name, d in comparison.evidence.differences("J").items()
+        for name, d in comparison.evidence.differences("loss").items()
     ]
     blocks = [
         f"{portfolio.name}: {len(comparison.scores)} policies from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, "
         f"{len(dates) - 1:,} days, net of costs",
         text_table([head, units, *rows], left=1),
-        f"Difference in J to {comparison.reference}, bp a year (lower is better)",
+        f"Difference in loss J to {comparison.reference}, bp a year (lower is better)",
         text_table(
             [["policy", "difference", f"{comparison.evidence.level:.0%} interval", "Holm p", ""], *differences],
             left=1,

@@ -31,7 +31,7 @@ from research.rules.estimates import known_from
 from research.rules.protocol import fitted_until, short_name, traits
 
 Candidates = Choices | TunedThreshold | Sequence[Rule | Choices]
-Measure = Callable[[Setup, Sequence[Rule]], pd.DataFrame]  # a row a candidate: J, and whatever else
+Measure = Callable[[Setup, Sequence[Rule]], pd.DataFrame]  # a row a candidate: loss, and whatever else
 Origin = tuple[Choices, Mapping[str, Any]]  # the grid that a candidate stands on, and its place there
 AXES = ("configuration", "portfolio", "cost_multiple", "lag", "start")  # of a sweep, and the same for all candidates
 R = TypeVar("R")
@@ -41,8 +41,8 @@ R = TypeVar("R")
 class TuningCard:
     """How a rule was chosen.
 
-    rule : as it was tried.  J : bp a year, on the training days.
-    tried : a row a candidate: its settings, J and what else was measured; `chosen` is true of one.
+    rule : as it was tried.  loss : J, bp a year, on the training days.
+    tried : a row a candidate: its settings, loss and what else was measured; `chosen` is true of one.
     first, seen : first and last training day.  sessions : from the one to the other.
     possible : the first day that the allocations alone would have allowed; costs that are known later move `first`.
     cost_multiple : of the costs at which the candidates were played.
@@ -51,7 +51,7 @@ class TuningCard:
     """
 
     rule: Rule
-    J: float
+    loss: float
     tried: pd.DataFrame = field(repr=False)
     first: pd.Timestamp
     seen: pd.Timestamp
@@ -83,7 +83,7 @@ class TuningCard:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name])
         costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
         text = (
-            f"{short_name(self.rule)}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.J:.2f} bp "
+            f"{short_name(self.rule)}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.loss:.2f} bp "
             f"a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to {self.seen:%Y-%m-%d} (data "
             f"{self.fingerprint[:8]})."
         )
@@ -116,9 +116,10 @@ def tune(
 
     candidates : the grid of a rule's settings; or rules and such grids, in a list. A grid that names no allocation is
     played on the strategic target. Candidates that are equal count once, and all are measured on the same days.
-    where : market, costs, lag and g, or the portfolio that has them.  until : by default the last day before its test.
+    where : market, costs, lag and tracking_penalty, or the portfolio that has them.
+    until : by default the last day before its test.
     cost_multiple : of the costs, 0 or more.
-    measure : gives the J of candidates from a setup that ends with `until`; by default they are played there
+    measure : gives the loss of candidates from a setup that ends with `until`; by default they are played there
     (`played`).
     Of equals the one that trades least is kept, where trades were measured; then the widest band; then the first.
     Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
@@ -137,7 +138,7 @@ def tune(
     chosen, market = setup.policy(rules[best]), training.market
     card = TuningCard(
         rule=chosen,
-        J=float(tried["J"].iloc[best]),
+        loss=float(tried["loss"].iloc[best]),
         tried=tried.assign(chosen=np.arange(len(tried)) == best),
         first=training.start,
         seen=market.dates[-1],
@@ -153,7 +154,7 @@ def tune(
 def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
     """Band and destination of every threshold that was tried, half-widths, with its J; `chosen` is true of one."""
     tried = tuned.card.tried
-    return tried[["band"]].assign(destination=tried["to"] * tried["band"], J=tried["J"], chosen=tried["chosen"])
+    return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=tried["loss"], chosen=tried["chosen"])
 
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -294,21 +295,25 @@ def _first_target(allocation: Allocation, market: Market) -> int:
 def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
     """Settings and figures, a row a candidate. Raises ConfigError for a J that is no number."""
     if not isinstance(measured, pd.DataFrame):
-        refuse("what measures candidates gave", measured, "it must give a table with one row per rule and a column J.")
-    if "J" not in measured or len(measured) != len(rules):
+        refuse(
+            "what measures candidates gave", measured, "it must give a table with one row per rule and a column loss."
+        )
+    if "loss" not in measured or len(measured) != len(rules):
         raise ConfigError(
             f"what measures candidates gave {len(measured)} rows of {', '.join(map(str, measured))} for {len(rules)} "
-            "rules: it must give a table with one row per rule and a column J."
+            "rules: it must give a table with one row per rule and a column loss."
         )
-    bad = np.flatnonzero(~np.isfinite(measured["J"].to_numpy(dtype=float)))
+    bad = np.flatnonzero(~np.isfinite(measured["loss"].to_numpy(dtype=float)))
     if bad.size:
-        refuse(f"J of {rules[bad[0]]!r} is", float(measured["J"].iloc[bad[0]]), "a candidate needs a finite number.")
+        refuse(
+            f"loss of {rules[bad[0]]!r} is", float(measured["loss"].iloc[bad[0]]), "a candidate needs a finite number."
+        )
     settings = pd.DataFrame(Plan(rules).columns(Part(0, len(rules)))).drop(columns=list(AXES))
     return pd.concat([settings, measured.reset_index(drop=True)], axis=1)
 
 
 def _lowest(tried: pd.DataFrame) -> int:
     """The row of the lowest J; of equals the fewest trades, then the widest band, then the first."""
-    order = {"J": 1.0, "trades": 1.0, "band": -1.0}
+    order = {"loss": 1.0, "trades": 1.0, "band": -1.0}
     keys = [sign * tried[name].fillna(0.0).to_numpy(dtype=float) for name, sign in order.items() if name in tried]
     return int(np.lexsort(keys[::-1])[0])

@@ -50,7 +50,7 @@ def on_worlds(
 
     years : of each world that count, after `warm_up` years that do not.  Cash earns its mean return of those days.
     All candidates are played on the same worlds, whose lines are named and grouped as the setup's are; each row has the
-    standard error of its J beside it.
+    standard error of its loss beside it.
     Rules hold the strategic target, and pay its proportional costs, minimums and tickets.
     """
     if not (is_whole(paths) and paths >= 2):
@@ -79,7 +79,7 @@ def on_worlds(
             model=calibrated(setup.market, year),
             target=tuple(target_path(target, setup.market).rows[-1].tolist()),
             costs=setup.costs.simplified(setup.market, setup.nav),
-            g=setup.g,
+            tracking_penalty=setup.tracking_penalty,
             paths=paths,
             days=round((warm_up + years) * year),
             seed=seed,
@@ -94,8 +94,8 @@ def on_worlds(
         found = [play(laboratory, setup.policy(rule), workers) for rule in rules]
         rows = [
             {
-                "J": one.J.mean(),
-                "J_error": estimate(one.J).error,
+                "loss": one.loss.mean(),
+                "loss_error": estimate(one.loss).error,
                 "cost": one.cost.mean(),
                 "tracking": one.tracking.mean(),
                 "turnover": one.turnover.mean(),

@@ -118,8 +118,8 @@ class WalkForward:
                     "seen": seen,
                     "tried": fitted.tried,
                     "chosen": chosen,
-                    "J_training": before,
-                    "J": float(self.score.losses[within].mean()),
+                    "loss_training": before,
+                    "loss": float(self.score.losses[within].mean()),
                     "sessions": int(within.sum()),
                 }
             )
@@ -131,21 +131,22 @@ class WalkForward:
         for fold, fitted in enumerate(self.fits):
             if fitted.training is not None:
                 losses = fitted.training.losses.items()
-                rows += [{"fold": fold, "trial": f"seed {seed}", "J_training": loss} for seed, loss in losses]
+                rows += [{"fold": fold, "trial": f"seed {seed}", "loss_training": loss} for seed, loss in losses]
             elif fitted.tuned is not None:
                 table = fitted.tuned.card.tried
-                words = table.drop(columns=["J", "chosen"]).astype(str).agg(", ".join, axis=1)
+                words = table.drop(columns=["loss", "chosen"]).astype(str).agg(", ".join, axis=1)
                 rows += [
-                    {"fold": fold, "trial": word, "J_training": j} for word, j in zip(words, table["J"], strict=True)
+                    {"fold": fold, "trial": word, "loss_training": j}
+                    for word, j in zip(words, table["loss"], strict=True)
                 ]
             else:
-                rows.append({"fold": fold, "trial": "as given", "J_training": np.nan})
+                rows.append({"fold": fold, "trial": "as given", "loss_training": np.nan})
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
         """The folds, and J over all of them."""
         return (
-            f"{self.name}, walk-forward: J {self.score['J']:.2f} bp a year, {self.trials} trials\n"
+            f"{self.name}, walk-forward: loss J {self.score['loss']:.2f} bp a year, {self.trials} trials\n"
             f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
         )
 
@@ -199,5 +200,5 @@ def _account(fitted: Fitted) -> tuple[pd.Timestamp | None, str, float]:
         return fitted.training.policy.seen, f"seed {chosen}", fitted.training.losses[chosen]
     if fitted.tuned is not None:
         card = fitted.tuned.card
-        return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in ("band", "to")), card.J
+        return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in ("band", "to")), card.loss
     return fitted_until(fitted.policy), "as given", float("nan")

@@ -9,10 +9,23 @@ from typing import NamedTuple
 
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.quiet_days import DAYS, quiet_days, value, write_bounds
-from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, accrue, book, close_out, wealth, weigh
-from research.accounting.tariff import Carry, Lots, Scratch, Tariff
+from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
+from research.accounting.kernel import (
+    BOOKED,
+    NOTHING_MOVED,
+    REFUSED,
+    Box,
+    Conditions,
+    Quotes,
+    Record,
+    accrue,
+    book,
+    close_out,
+    wealth,
+    weigh,
+)
 from research.arrays import Array, Mask, Rows
-from research.compiled import inlined, lean, on_demand, refer
+from research.compiled import inlined, linked, on_demand, refer
 from research.compiled.simd import bits, load, store
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
@@ -51,15 +64,15 @@ class Sessions(NamedTuple):
 class Desk(NamedTuple):
     """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
 
-    tariff : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
-    most : (T, n) currency, what a session's volume still allows of each line's orders, or (0, n) without a limit.
+    cost_parameters : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
+    order_limits : (T, n) currency, what a session's volume still allows each line, or (0, n) without a limit.
     """
 
-    tariff: Tariff
-    at_close: Tariff
-    carry: Carry
+    cost_parameters: CostParameters
+    at_close: CostParameters
+    holding_costs: HoldingCosts
     lots: Lots
-    most: Array
+    order_limits: Array
     days: int
     at_open: bool
     invest_flows: bool
@@ -74,7 +87,7 @@ class LoopInputs(NamedTuple):
     options: RuleOptions
     desk: Desk
     scratch: Scratch
-    room: Workspace
+    workspace: Workspace
     bounds: Array
     ledger: Ledger
 
@@ -97,28 +110,30 @@ class Asked(NamedTuple):
     left: int
 
 
-@lean
+@linked
 def invest(
-    sessions: Sessions, tariff: Tariff, lots: Lots, scratch: Scratch, t: int, goal: Array, cash: float, wealth: float,
-    most: Array, trades: Array, charges: Array, ledger: Ledger,
+    sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array,
+    cash: float, wealth: float, order_limits: Array, trades: Array, charges: Array, ledger: Ledger,
 ) -> tuple[int, float]:  # fmt: skip
     """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
 
-    most : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
+    order_limits : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
     """
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
     price = sessions.cash_index[t]
+    quotes, box = Quotes(sessions.closes, t, price, sessions.tradable), Box(goal, goal, goal, 0, cash, cash, 1.0)
+    conditions = Conditions(cost_parameters, lots, order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        ledger.units[0], sessions.closes, t, wealth / price, price, wealth, sessions.tradable, goal, goal, goal, 0,
-        cash, cash, 1.0, refer(tariff), t, refer(lots), most, 1.0, refer(scratch), trades, charges, 0,
+        ledger.units[0], wealth / price, wealth, refer(quotes), refer(box), refer(conditions), refer(scratch),
+        refer(Record(trades, charges, 0)),
     )  # fmt: skip
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - wealth) / wealth
     return status, cash_units
 
 
-@lean
+@linked
 def play(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: LoopInputs, first: int, units: Array, cash_units: float
 ) -> tuple[int, int]:
@@ -130,12 +145,12 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     order = Asked(-1, NO_LINE, 0.0, 0.0, 0, 0.0, 0.0, -1, 1)
     t, booked = first + 1, first
     while t < len(closes):
-        if not (pending or again or desk.carry.some):
+        if not (pending or again or desk.holding_costs.some):
             t = quiet(sessions, rule, t, first, booked, units, cash_units, inputs.bounds, ledger)
             if t == len(closes):
                 break
-        if desk.carry.some:
-            cash_units = hold(given.sessions, given.desk, t, nav, units, cash_units, ledger.carries[t - first])
+        if desk.holding_costs.some:
+            cash_units = hold(given.sessions, given.desk, t, nav, units, cash_units, ledger.holding_costs[t - first])
         if sessions.busy[t]:
             cash_units, count = events(
                 given.sessions, given.desk, given.scratch, t, units, cash_units, given.ledger, count
@@ -150,7 +165,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and sessions.flows[t] != 0.0:
-            soon = pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, rule.part)
+            soon = pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, rule.fraction)
             status, nav, cash_units, count = take_in(
                 given.sessions, rule.target, rule.row[t], given.desk, given.scratch, t, soon, units, cash_units,
                 given.ledger, count,
@@ -252,12 +267,12 @@ def _near(rule: BandArrays, units: Array, closes: Array, t: int, booked: int, na
 
 @inlined
 def _look(inputs: LoopInputs, units: Array, t: int, nav: float) -> tuple[bool, Asked]:
-    """Ask the rule at row t; what a box that it makes is made from is in the inputs' room."""
+    """Ask the rule at row t; what a box that it makes is made from is in the inputs' workspace."""
     rule, tradable, days = inputs.rule, inputs.sessions.tradable, inputs.desk.days
-    k, weights = rule.row[t], inputs.room.weights
+    k, weights = rule.row[t], inputs.workspace.weights
     cash, low, high = weigh(units, inputs.sessions.closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
-        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, inputs.options, k, inputs.room)
+        trades, line, size, allowed = answer(weights, cash, nav, tradable, t, rule, inputs.options, k, inputs.workspace)
         return trades, Asked(t, line, size, allowed, k, low, high, -1, days)
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     if not ask(weights, cash, tradable, t, *triggers):
@@ -274,27 +289,30 @@ def carry_out(
 
     REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
     """
-    sessions, rule, desk, room, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.room, inputs.ledger
-    k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, room.box
+    sessions, rule, desk, workspace, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.workspace, inputs.ledger
+    k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, workspace.box
     before = wealth(units, prices, t, cash_units, cash_price)
+    quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))
+    record = refer(Record(ledger.trades, ledger.charges, count))
+    conditions = refer(Conditions(desk.cost_parameters, desk.lots, desk.order_limits, t, 1.0 / order.left))
     # Two calls, since the rows of no-trade bands are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(inputs.options):
-            cash = weigh(units, prices, t, before, room.weights)
-            low, high = remake(room.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, room)
+            cash = weigh(units, prices, t, before, workspace.weights)
+            low, high = remake(
+                workspace.weights, cash, sessions.tradable, t, rule, inputs.options, k, order.t, workspace
+            )
+        made = Box(box[0:1], box[1:2], box[2:3], 0, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, prices, t, cash_units, cash_price, before, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, inputs.scratch, ledger.trades,
-            ledger.charges, count,
-        )  # fmt: skip
+            units, cash_units, before, quotes, refer(made), conditions, inputs.scratch, record
+        )
     else:
+        given = Box(rule.lower, rule.upper, rule.target, k, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, prices, t, cash_units, cash_price, before, sessions.tradable, rule.lower, rule.upper, rule.target, k,
-            low, high, rule.part, desk.tariff, t, desk.lots, desk.most, 1.0 / order.left, inputs.scratch, ledger.trades,
-            ledger.charges, count,
-        )  # fmt: skip
-    use_up(desk.most, t, ledger.trades[count], before)
-    whole = not rule.makes_boxes and uses_all(desk, order.left, rule.part)
+            units, cash_units, before, quotes, refer(given), conditions, inputs.scratch, record
+        )
+    use_up(desk.order_limits, t, ledger.trades[count], before)
+    whole = not rule.makes_boxes and uses_all(desk, order.left, rule.fraction)
     if whole and is_overdrawn(sessions.flows[t], low, cash_units * cash_price, nav):
         status = REFUSED
     root = count if order.root < 0 else order.root
@@ -305,12 +323,15 @@ def carry_out(
 
 
 @on_demand
-def hold(sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, carries: Array) -> float:
+def hold(
+    sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array
+) -> float:
     """Charge for what was held since the close before row t, whose wealth was `nav`; gives cash_units."""
     cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
     return (
         cash_units
-        - accrue(units, sessions.closes, t - 1, cash, nav, years, desk.carry, carries) / sessions.cash_index[t]
+        - accrue(units, sessions.closes, t - 1, cash, nav, years, desk.holding_costs, holding_costs)
+        / sessions.cash_index[t]
     )
 
 
@@ -336,7 +357,7 @@ def events(
         if sessions.exits[i] == t and units[i] != 0.0:
             before = wealth(units, sessions.closes, t, cash_units, cash_price)
             cash_units, paid = close_out(
-                units, sessions.closes, t, i, cash_units, cash_price, desk.tariff, desk.lots, scratch.gains,
+                units, sessions.closes, t, i, cash_units, cash_price, desk.cost_parameters, desk.lots, scratch.gains,
                 ledger.trades[count], ledger.charges[count],
             )  # fmt: skip
             after = wealth(units, sessions.closes, t, cash_units, cash_price)
@@ -373,11 +394,16 @@ def take_in(
         return NOTHING_MOVED, nav, cash_units, count
     goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
     box, before = scratch.box, nav
+    quotes, to = (
+        Quotes(sessions.closes, t, cash_price, sessions.tradable),
+        (box[0:1], box[1:2], box[2:3], 0, goal, goal),
+    )
+    conditions = Conditions(desk.at_close, desk.lots, desk.order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        units, sessions.closes, t, cash_units, cash_price, nav, sessions.tradable, box[0:1], box[1:2], box[2:3], 0,
-        goal, goal, 1.0, desk.at_close, t, desk.lots, desk.most, 1.0, scratch, ledger.trades, ledger.charges, count,
+        units, cash_units, nav, refer(quotes), refer(Box(*to, 1.0)), refer(conditions), scratch,
+        refer(Record(ledger.trades, ledger.charges, count)),
     )  # fmt: skip
-    use_up(desk.most, t, ledger.trades[count], before)
+    use_up(desk.order_limits, t, ledger.trades[count], before)
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
     write(ledger, count, t, units, cash_units, before, nav, paid)
     if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
@@ -386,21 +412,21 @@ def take_in(
 
 
 @inlined
-def use_up(most: Array, t: int, trades: Array, nav: float) -> None:
-    """Take the orders (n,) that were booked in session t from what its volume still allows, `most`; all in currency."""
-    if len(most) > 0:
+def use_up(order_limits: Array, t: int, trades: Array, nav: float) -> None:
+    """Take the orders (n,) that were booked in session t from what its volume still allows; all in currency."""
+    if len(order_limits) > 0:
         for i in range(len(trades)):
-            left = most[t, i] - abs(trades[i])
-            most[t, i] = left if left > WEIGHT * nav else 0.0
+            left = order_limits[t, i] - abs(trades[i])
+            order_limits[t, i] = left if left > WEIGHT * nav else 0.0
 
 
 @inlined
-def uses_all(desk: Desk, left: int, part: float) -> bool:
+def uses_all(desk: Desk, left: int, fraction: float) -> bool:
     """Is a decision booked whole at the close that it is due at, so that it uses the money of that close itself?
 
-    left : sessions over which what is left of it is worked.  part : of the way to its box that it goes.
+    left : sessions over which what is left of it is worked.  fraction : of the way to its box that it goes.
     """
-    return left == 1 and part == 1.0 and not desk.at_open and len(desk.most) == 0
+    return left == 1 and fraction == 1.0 and not desk.at_open and len(desk.order_limits) == 0
 
 
 @inlined
@@ -418,37 +444,37 @@ def _aim(target: Array, k: int) -> float:
     return aim
 
 
-@lean
+@linked
 def _flow_box(
     sessions: Sessions, target: Array, k: int, t: int, nav: float, aim: float, units: Array, scratch: Scratch
 ) -> float:
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
     As much at most as came or went, and no further than brings cash to `aim`; what the lines that can trade have no
-    room for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
+    capacity for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
     cash = weigh(units, sessions.closes, t, nav, scratch.weights)
-    room, flow = 0.0, sessions.flows[t] / nav
+    capacity, flow = 0.0, sessions.flows[t] / nav
     for i in range(len(units)):
         weight = scratch.weights[i]
         aims[i] = target[k, i]
         lower[i] = min(weight, aims[i]) if flow < 0.0 and sessions.sellable[i] else weight
         upper[i] = max(weight, aims[i]) if flow > 0.0 and sessions.buyable[i] else weight
         if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):
-            room += upper[i] - lower[i]
-    goal = max(aim, cash - min(room, flow)) if flow > 0.0 else min(aim, cash + min(room, -flow))
+            capacity += upper[i] - lower[i]
+    goal = max(aim, cash - min(capacity, flow)) if flow > 0.0 else min(aim, cash + min(capacity, -flow))
     return cash if (goal - cash) * flow >= 0.0 else goal
 
 
-@lean
+@linked
 def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
     """Write what was asked into row j; `part_of` is the first row of its decision, FLOW or EXIT."""
     ledger.part_of[j], ledger.asked[j] = part_of, asked
     ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
 
 
-@lean
+@linked
 def write(
     ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, before: float, after: float, paid: float
 ) -> None:
@@ -461,7 +487,7 @@ def write(
     ledger.residual[0] = max(ledger.residual[0], abs(after + paid - before) / before)
 
 
-@lean
+@linked
 def write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
     """The data ended before the decision of row j, or what was left of it, could be booked."""
     for i in range(len(units)):

@@ -8,10 +8,10 @@ import numpy as np
 from backtests.engine.compiled_loop import OVERDRAFT, Desk, Sessions
 from backtests.engine.quiet_days import tiles_of
 from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch, years_of
 from research.accounting.costs import COLUMNS
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
-from research.accounting.tariff import Lots, Scratch, Tariff, years_of
 from research.allocation import TargetPath
 from research.arrays import frozen
 from research.errors import ConfigError, PolicyError
@@ -19,7 +19,7 @@ from research.market import Market
 
 
 @dataclass(frozen=True, eq=False)
-class Game:
+class EngineInputs:
     """One policy on one market under one accounting. first : row of the opening trade."""
 
     market: Market
@@ -49,7 +49,7 @@ class Game:
         flows: Flows | None,
         name: str,
         leverage_limit: float,
-    ) -> "Game":
+    ) -> "EngineInputs":
         """Check what accounting needs of the market, and lay it out for the loops. Raises ConfigError, DataError."""
         n, sessions = len(market.assets), _sessions(market, first, execution, dividends, flows)
         if len(costs.total) != n:
@@ -70,18 +70,18 @@ class Game:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         taxed, at_open = costs.tax is not None and costs.tax.rate > 0.0, execution.at == "open"
 
-        def tariff(at_open: bool) -> Tariff:
-            made = costs.tariff(market, first, execution.minimum_trade, at_open)
+        def cost_parameters(at_open: bool) -> CostParameters:
+            made = costs.cost_parameters(market, first, execution.minimum_trade, at_open)
             return made._replace(plain=made.plain and execution.participation is None)
 
-        at_close = tariff(False)
+        at_close = cost_parameters(False)
         purchases = len(market.dates) - first + int(np.count_nonzero(sessions.flows)) + 1  # of one line, at most
         desk = Desk(
-            tariff=tariff(True) if at_open else at_close,
+            cost_parameters=cost_parameters(True) if at_open else at_close,
             at_close=at_close,
-            carry=costs.carry,
+            holding_costs=costs.holding_costs,
             lots=Lots.empty(n, purchases if taxed else 0),
-            most=np.array(execution.largest(market, first)),  # writable: bookings use it up
+            order_limits=np.array(execution.largest(market, first)),  # writable: bookings use it up
             days=int(execution.days),
             at_open=at_open,
             invest_flows=flows is not None and flows.use == "rebalance",
@@ -110,7 +110,7 @@ class Game:
                 "the withdrawals; a line that lost everything was all it held."
             )
         weights, charges = self.targets.at(t), np.empty((len(COLUMNS), len(self.market.assets)))
-        charge(self.desk.tariff, t, np.abs(weights) * nav, charges)
+        charge(self.desk.cost_parameters, t, np.abs(weights) * nav, charges)
         column, i = np.unravel_index(int(np.argmax(charges)), charges.shape)
         return PolicyError(
             f"{where}: the costs of its trade would take more than the lines that trade are worth. Of its target, at a "

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.accounting.costs import CARRIES, COLUMNS
+from research.accounting.costs import COLUMNS, HOLDING_COSTS
 from research.arrays import Array, Rows
 
 FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
@@ -21,7 +21,7 @@ class Ledger(NamedTuple):
     nav_before : (k,) wealth before the trade, with money that came or went.
     units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each booking.
     nav, cash : (D + 1,) wealth and what of it is cash at each close, the opening trade's first, currency.
-    carries : (D + 1, 4) what holding cost since the last close, currency, in the order of `CARRIES`.
+    holding_costs : (D + 1, 4) what holding cost since the last close, currency, in the order of `HOLDING_COSTS`.
     opening_trades (n,), opening_charges (columns, n) : currency.
     residual : (1,) the largest |wealth after + charges - wealth before| of a booking, over wealth before.
     """
@@ -39,7 +39,7 @@ class Ledger(NamedTuple):
     cash_units: Array
     nav: Array
     cash: Array
-    carries: Array
+    holding_costs: Array
     opening_trades: Array
     opening_charges: Array
     residual: Array
@@ -62,7 +62,7 @@ class Ledger(NamedTuple):
             cash_units=np.empty(rows + 1),
             nav=np.empty(days),
             cash=np.empty(days),
-            carries=np.zeros((days, len(CARRIES))),
+            holding_costs=np.zeros((days, len(HOLDING_COSTS))),
             opening_trades=np.zeros(n),
             opening_charges=np.zeros((len(COLUMNS), n)),
             residual=np.zeros(1),
@@ -72,7 +72,7 @@ class Ledger(NamedTuple):
 
     def cut(self, k: int) -> "Ledger":
         """The k bookings that were written, read-only."""
-        whole = ("nav", "cash", "carries", "opening_trades", "opening_charges", "residual")
+        whole = ("nav", "cash", "holding_costs", "opening_trades", "opening_charges", "residual")
         kept = {
             f: v if f in whole else v[: k + (f in ("units", "cash_units"))].copy() for f, v in self._asdict().items()
         }

@@ -19,11 +19,11 @@ from backtests.engine.compiled_loop import (
     write_decision,
     write_unbooked,
 )
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger
 from backtests.engine.whole_lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
-from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
+from research.accounting.kernel import BOOKED, REFUSED, Box, Conditions, Quotes, Record, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
 from research.errors import PolicyError
@@ -60,98 +60,112 @@ class _Book:
 
 
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
-    game: Game, cash_units: float, ledger: Ledger
+    inputs: EngineInputs, cash_units: float, ledger: Ledger
 ) -> tuple[tuple[str, ...], dict[int, Why]]:
     """Play the days after the first; gives the trigger of each booking, and the reasons to hold by market row."""
-    held = _Book(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=game.first)
+    held = _Book(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None
     unfinished = False
-    for t in range(game.first + 1, len(game.market.dates)):
-        _overnight(game, held, t, ledger)
-        if game.desk.at_open and pending is not None and pending.due == t:
-            pending = _carry_out(game, held, pending, t, game.sessions.opens, ledger)
-        held.nav = wealth(held.units, game.sessions.closes, t, held.cash_units, game.sessions.cash_index[t])
-        if game.sessions.flows[t] != 0.0:
-            _flow(game, held, t, pending, ledger)
+    for t in range(inputs.first + 1, len(inputs.market.dates)):
+        _overnight(inputs, held, t, ledger)
+        if inputs.desk.at_open and pending is not None and pending.due == t:
+            pending = _carry_out(inputs, held, pending, t, inputs.sessions.opens, ledger)
+        held.nav = wealth(held.units, inputs.sessions.closes, t, held.cash_units, inputs.sessions.cash_index[t])
+        if inputs.sessions.flows[t] != 0.0:
+            _flow(inputs, held, t, pending, ledger)
         if not held.nav > 0.0:
-            raise game.refused(t, held.nav)
-        for turn in ("book", "look") if game.lag > 0 else ("look", "book"):
-            if turn == "book" and pending is not None and pending.due == t and not game.desk.at_open:
-                pending = _carry_out(game, held, pending, t, game.sessions.closes, ledger)
+            raise inputs.refused(t, held.nav)
+        for turn in ("book", "look") if inputs.lag > 0 else ("look", "book"):
+            if turn == "book" and pending is not None and pending.due == t and not inputs.desk.at_open:
+                pending = _carry_out(inputs, held, pending, t, inputs.sessions.closes, ledger)
             elif turn == "look" and pending is None:
-                ledger.nav[t - game.first] = held.nav
-                view = _view(game, held, t, ledger.nav[: t - game.first + 1], unfinished)
-                answer = game.policy.decide(view)
+                ledger.nav[t - inputs.first] = held.nav
+                view = _view(inputs, held, t, ledger.nav[: t - inputs.first + 1], unfinished)
+                answer = inputs.policy.decide(view)
                 unfinished = isinstance(answer, Trade) and answer.fraction < 1.0 and answer.again
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
-                trade, listed = _checked(game, answer, view, t), None
-                if game.execution.sizing == "units":
-                    listed = orders(game, t, held.units, held.cash_units, _asked_again(game, view, trade), view.target)
+                trade, listed = _checked(inputs, answer, view, t), None
+                if inputs.execution.sizing == "units":
+                    listed = orders(
+                        inputs, t, held.units, held.cash_units, _asked_again(inputs, view, trade), view.target
+                    )
                     if not listed.any():
                         holds[t] = trade.why
                         continue
                 made = trade.by_then is not None
-                pending = _Pending(trade, view.target, t, t + game.lag, game.desk.days, listed, made)
-        ledger.nav[t - game.first] = held.nav
-        ledger.cash[t - game.first] = held.cash_units * game.sessions.cash_index[t]
+                pending = _Pending(trade, view.target, t, t + inputs.lag, inputs.desk.days, listed, made)
+        ledger.nav[t - inputs.first] = held.nav
+        ledger.cash[t - inputs.first] = held.cash_units * inputs.sessions.cash_index[t]
     if pending is not None:
         _write_decision(ledger, held, pending)
         write_unbooked(ledger, held.count, held.units, held.cash_units, held.nav)
     return tuple(held.triggers), holds
 
 
-def _overnight(game: Game, held: _Book, t: int, ledger: Ledger) -> None:
+def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
     """Charge for holding since the last close; pay dividends, and what is delisted, out."""
-    sessions, desk = game.sessions, game.desk
-    if desk.carry.some:
-        row = ledger.carries[t - game.first]
+    sessions, desk = inputs.sessions, inputs.desk
+    if desk.holding_costs.some:
+        row = ledger.holding_costs[t - inputs.first]
         held.cash_units = hold(sessions, desk, t, held.nav, held.units, held.cash_units, row)
     if sessions.busy[t]:
         state = (held.units, held.cash_units, ledger, held.count)
-        held.cash_units, count = events(sessions, desk, game.scratch, t, *state)
+        held.cash_units, count = events(sessions, desk, inputs.scratch, t, *state)
         held.triggers += ["delisted"] * (count - held.count)
         held.count = count
 
 
-def _flow(game: Game, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
+def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
     soon = False
     if pending is not None and pending.due == t and not pending.made:
-        soon = uses_all(game.desk, pending.left, float(pending.trade.fraction))
-    aims = (game.targets.rows, int(game.targets.row[t]), game.desk, game.scratch, t, soon)
+        soon = uses_all(inputs.desk, pending.left, float(pending.trade.fraction))
+    aims = (inputs.targets.rows, int(inputs.targets.row[t]), inputs.desk, inputs.scratch, t, soon)
     state = (held.units, held.cash_units, ledger, held.count)
-    status, held.nav, held.cash_units, count = take_in(game.sessions, *aims, *state)
+    status, held.nav, held.cash_units, count = take_in(inputs.sessions, *aims, *state)
     if status == REFUSED:
-        raise game.refused(t, held.nav)
+        raise inputs.refused(t, held.nav)
     held.triggers += ["flow"] * (count - held.count)
     held.count = count
 
 
-def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> _Pending | None:
+def _carry_out(
+    inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger
+) -> _Pending | None:
     """Book what is due at row t of prices; gives what is left of it."""
     if pending.units is not None:
-        _fill(game, held, pending, t, prices, ledger)
+        _fill(inputs, held, pending, t, prices, ledger)
         return None
-    before = wealth(held.units, prices, t, held.cash_units, game.sessions.cash_index[t])
+    before = wealth(held.units, prices, t, held.cash_units, inputs.sessions.cash_index[t])
     if pending.trade.by_then is not None:
         weights = np.empty(len(held.units))
         cash_weight = weigh(held.units, prices, t, before, weights)
-        pending.trade = pending.trade.by_then(weights, cash_weight, game.sessions.tradable[t])
-    desk, trade = game.desk, pending.trade
+        pending.trade = pending.trade.by_then(weights, cash_weight, inputs.sessions.tradable[t])
+    desk, trade = inputs.desk, pending.trade
     lower, upper, target = (np.array(row, dtype=float)[None] for row in (trade.lower, trade.upper, pending.target))
+    box = Box(lower, upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
     status, held.nav, held.cash_units, paid, unfinished = book(
-        held.units, prices, t, held.cash_units, game.sessions.cash_index[t], before, game.sessions.tradable, lower,
-        upper, target, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction), desk.tariff, t,
-        desk.lots, desk.most, 1.0 / pending.left, game.scratch, ledger.trades, ledger.charges, held.count,
-    )  # fmt: skip
-    use_up(desk.most, t, ledger.trades[held.count], before)
-    flow, least, cash = game.sessions.flows[t], float(trade.cash_lower), held.cash_units * game.sessions.cash_index[t]
+        held.units,
+        held.cash_units,
+        before,
+        Quotes(prices, t, inputs.sessions.cash_index[t], inputs.sessions.tradable),
+        box,
+        Conditions(desk.cost_parameters, desk.lots, desk.order_limits, t, 1.0 / pending.left),
+        inputs.scratch,
+        Record(ledger.trades, ledger.charges, held.count),
+    )
+    use_up(desk.order_limits, t, ledger.trades[held.count], before)
+    flow, least, cash = (
+        inputs.sessions.flows[t],
+        float(trade.cash_lower),
+        held.cash_units * inputs.sessions.cash_index[t],
+    )
     whole = not pending.made and uses_all(desk, pending.left, float(trade.fraction))
     if status == REFUSED or (whole and is_overdrawn(flow, least, cash, held.nav)):
-        raise game.refused(t, held.nav)
+        raise inputs.refused(t, held.nav)
     pending.root = held.count if pending.root < 0 else pending.root
     _write_decision(ledger, held, pending)
     write(ledger, held.count, t, held.units, held.cash_units, before, held.nav, paid)
@@ -161,13 +175,20 @@ def _carry_out(game: Game, held: _Book, pending: _Pending, t: int, prices: Array
     return pending if unfinished else None
 
 
-def _fill(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> None:
+def _fill(inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> None:
     """Fill the orders of a trade list at row t of prices: nothing is left of it."""
     assert pending.units is not None
-    price, row = game.sessions.cash_index[t], held.count
+    price, row = inputs.sessions.cash_index[t], held.count
     before = wealth(held.units, prices, t, held.cash_units, price)
     spent, paid = fill(
-        game, pending.asked, t, game.desk.at_open, pending.units, held.units, ledger.trades[row], ledger.charges[row]
+        inputs,
+        pending.asked,
+        t,
+        inputs.desk.at_open,
+        pending.units,
+        held.units,
+        ledger.trades[row],
+        ledger.charges[row],
     )
     held.cash_units -= spent / price
     held.nav = wealth(held.units, prices, t, held.cash_units, price)
@@ -176,7 +197,7 @@ def _fill(game: Game, held: _Book, pending: _Pending, t: int, prices: Array, led
     held.count, held.last_booked = row + 1, t
 
 
-def _asked_again(game: Game, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
+def _asked_again(inputs: EngineInputs, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
     """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
 
     As a trade list asks it: a rule with a `desk_schedule`, or `asked_once`, is not asked again.
@@ -185,10 +206,10 @@ def _asked_again(game: Game, view: View, trade: Trade) -> Callable[[Position, bo
     def ask(position: Position, again: bool) -> Trade | None:
         if not again:
             return trade
-        if asked_once(game.policy, trade) or traits(game.policy).desk_schedule is not None:
+        if asked_once(inputs.policy, trade) or traits(inputs.policy).desk_schedule is not None:
             return None
         filled = replace(view, weights=position.weights, cash_weight=position.cash_weight, nav=position.nav)
-        answer = game.policy.decide(filled)
+        answer = inputs.policy.decide(filled)
         return answer if isinstance(answer, Trade) else None
 
     return ask
@@ -201,33 +222,33 @@ def _write_decision(ledger: Ledger, held: _Book, pending: _Pending) -> None:
     held.triggers.append(why.trigger)
 
 
-def _checked(game: Game, answer: object, view: View, t: int) -> Trade:
+def _checked(inputs: EngineInputs, answer: object, view: View, t: int) -> Trade:
     """The answer, if it is a trade that can be booked. Raises PolicyError."""
-    date = game.market.dates[t]
+    date = inputs.market.dates[t]
     if not isinstance(answer, Trade):
         raise PolicyError(
-            f"policy {game.name!r} answered {answer!r} on {date:%Y-%m-%d}: a policy answers Hold or Trade."
+            f"policy {inputs.name!r} answered {answer!r} on {date:%Y-%m-%d}: a policy answers Hold or Trade."
         )
-    limit = leverage_of(answer, view.weights, game.leverage_limit)
-    check_trade(answer, len(game.market.assets), game.name, date, game.market.assets, limit)
+    limit = leverage_of(answer, view.weights, inputs.leverage_limit)
+    check_trade(answer, len(inputs.market.assets), inputs.name, date, inputs.market.assets, limit)
     return answer
 
 
-def _view(game: Game, held: _Book, t: int, history: Array, unfinished: bool) -> View:
+def _view(inputs: EngineInputs, held: _Book, t: int, history: Array, unfinished: bool) -> View:
     """What the policy sees at the close of row t; its arrays are its own, or read-only."""
-    weights, history, target = np.empty(len(held.units)), history.view(), game.targets.rows[game.targets.row[t]]
+    weights, history, target = np.empty(len(held.units)), history.view(), inputs.targets.rows[inputs.targets.row[t]]
     nav = float(history[-1])
-    cash_weight = weigh(held.units, game.sessions.closes, t, nav, weights)
+    cash_weight = weigh(held.units, inputs.sessions.closes, t, nav, weights)
     history.flags.writeable = False
     return View(
-        game.market.past(t),
+        inputs.market.past(t),
         target,
         weights,
         cash_weight,
         nav,
         history,
         t - held.last_booked,
-        game.costs.until(t + 1),
+        inputs.costs.until(t + 1),
         unfinished,
-        opened=game.first,
+        opened=inputs.first,
     )

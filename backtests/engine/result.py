@@ -12,7 +12,7 @@ from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from research.accounting import Costs, Execution, Policy, Why
-from research.accounting.costs import CARRIES, COLUMNS
+from research.accounting.costs import COLUMNS, HOLDING_COSTS
 from research.accounting.kernel import weigh
 from research.allocation import TargetPath
 from research.arrays import Array, Mask, Rows
@@ -80,7 +80,7 @@ class Backtest:
     def plain(self) -> bool:
         """Did nothing come, go or cost but the trades of decisions, all booked at closes?"""
         book = self.ledger
-        still = not self.flows.any() and not book.carries.any() and bool((book.part_of >= 0).all())
+        still = not self.flows.any() and not book.holding_costs.any() and bool((book.part_of >= 0).all())
         return still and self.execution.at == "close" and self.dividends == "reinvest"
 
     @cached_property
@@ -128,7 +128,7 @@ class Backtest:
         if self.plain:
             nav[self._day_of(self.booked)] = self.ledger.nav_before[self.booked]
             return nav
-        return nav + self.charges + self.ledger.carries[1:].sum(axis=1) - self.flows[1:]
+        return nav + self.charges + self.ledger.holding_costs[1:].sum(axis=1) - self.flows[1:]
 
     @cached_property
     def net_returns(self) -> Array:
@@ -155,7 +155,7 @@ class Backtest:
     @cached_property
     def cost_rate(self) -> Array:
         """(D,) cost of each test day, of trading over `wealth_charged`, of holding over yesterday's NAV."""
-        held = self.ledger.carries[1:].sum(axis=1) / self.ledger.nav[:-1]
+        held = self.ledger.holding_costs[1:].sum(axis=1) / self.ledger.nav[:-1]
         done = np.flatnonzero(self.ledger.booked >= 0)
         return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done, self.wealth_charged) + held
 
@@ -178,8 +178,8 @@ class Backtest:
         book = self.ledger
         done = np.flatnonzero(book.booked >= 0)
         traded = (book.charges[done].sum(axis=2) / self.wealth_charged[done, None]).sum(axis=0)
-        held = (book.carries[1:] / book.nav[:-1, None]).sum(axis=0)
-        return pd.Series(np.concatenate([traded, held]), index=[*COLUMNS, *CARRIES])
+        held = (book.holding_costs[1:] / book.nav[:-1, None]).sum(axis=0)
+        return pd.Series(np.concatenate([traded, held]), index=[*COLUMNS, *HOLDING_COSTS])
 
     @cached_property
     def turnover(self) -> Array:

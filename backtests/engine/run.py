@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.compiled_loop import LoopInputs, invest, play
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
@@ -81,22 +81,22 @@ def backtest(
     opening = targets.rows[targets.row[first]]
     if start_weights is not None:
         opening = floats("start_weights are", start_weights, "give finite fractions of NAV, one for each line.")
-    game = Game.of(
+    inputs = EngineInputs.of(
         market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
     )
-    _check(game, nav, opening)
-    ledger = Ledger.empty(len(market.dates) - first, len(market.assets), game.extra_bookings)
-    cash_units = _open(game, opening, nav, ledger)
-    triggers, holds = _play(game, cash_units, ledger)
+    _check(inputs, nav, opening)
+    ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
+    cash_units = _open(inputs, opening, nav, ledger)
+    triggers, holds = _play(inputs, cash_units, ledger)
     return Backtest(
         market=market,
         policy=policy,
         costs=costs,
         targets=targets,
         lag=lag,
-        execution=game.execution,
+        execution=inputs.execution,
         dividends=dividends,
-        flows=game.sessions.flows[first:],
+        flows=inputs.sessions.flows[first:],
         first=first,
         wealth=float(nav),
         periods_per_year=float(periods_per_year),
@@ -154,66 +154,66 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
     return target_path(allocation, market, start=first or 0)
 
 
-def _check_bands(game: Game, bands: NoTradeBands) -> None:
+def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
     """Refuse no-trade bands for other lines, or those whose boxes ask for more than the leverage limit at least."""
-    if bands.lower.shape[1] != len(game.market.assets) or len(bands.asked) != len(game.market.dates):
+    if bands.lower.shape[1] != len(inputs.market.assets) or len(bands.asked) != len(inputs.market.dates):
         raise PolicyError(
-            f"policy {game.name!r} has no-trade bands for {bands.lower.shape[1]} lines and {len(bands.asked)} days, "
-            f"the market {len(game.market.assets)} and {len(game.market.dates)}: make them for this market."
+            f"policy {inputs.name!r} has no-trade bands for {bands.lower.shape[1]} lines and {len(bands.asked)} days, "
+            f"the market {len(inputs.market.assets)} and {len(inputs.market.dates)}: make them for this market."
         )
     least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
     least = least - np.minimum(np.where(np.isinf(bands.upper), 0.0, bands.upper), 0.0)
     k = int(np.argmax(least.sum(axis=1)))
-    if least[k].sum() > game.leverage_limit + TARGET:
+    if least[k].sum() > inputs.leverage_limit + TARGET:
         i = int(np.argmax(least[k]))
         raise PolicyError(
-            f"policy {game.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
-            f"past the leverage limit of {game.leverage_limit:g}; the largest is {game.market.assets[i]} with "
+            f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
+            f"past the leverage limit of {inputs.leverage_limit:g}; the largest is {inputs.market.assets[i]} with "
             f"{least[k, i]:.4f}. Lower the weights or raise the limit."
         )
 
 
-def _check(game: Game, nav: float, opening: Array) -> None:
+def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
     """Refuse what cannot be played."""
-    market, targets, n = game.market, game.targets, len(game.market.assets)
-    if isinstance(game.policy, UnfittedRule):
-        raise ConfigError(f"policy {game.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
+    market, targets, n = inputs.market, inputs.targets, len(inputs.market.assets)
+    if isinstance(inputs.policy, UnfittedRule):
+        raise ConfigError(f"policy {inputs.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
     if not (nav > 0.0 and np.isfinite(nav)):
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
-    if game.lag < 0:
-        raise ConfigError(f"lag is {game.lag!r}: it counts sessions, 0 or more.")
+    if inputs.lag < 0:
+        raise ConfigError(f"lag is {inputs.lag!r}: it counts sessions, 0 or more.")
     if targets.assets != market.assets or len(targets.row) != len(market.dates):
         raise ConfigError(
             f"targets of {targets.allocation} are for {len(targets.assets)} lines and {len(targets.row)} dates, the "
             f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
         )
-    _check_rule(game)
-    last_day = fitted_until(game.policy)
-    if last_day is not None and market.dates[game.first] < last_day:
+    _check_rule(inputs)
+    last_day = fitted_until(inputs.policy)
+    if last_day is not None and market.dates[inputs.first] < last_day:
         raise PolicyError(
-            f"policy {game.name!r} saw data up to {last_day:%Y-%m-%d}, and is to be played from "
-            f"{market.dates[game.first]:%Y-%m-%d}: it knows what comes after. Start the test later, or fit it on "
+            f"policy {inputs.name!r} saw data up to {last_day:%Y-%m-%d}, and is to be played from "
+            f"{market.dates[inputs.first]:%Y-%m-%d}: it knows what comes after. Start the test later, or fit it on "
             "fewer days."
         )
-    if targets.row[game.first] < 0:
-        raise ConfigError(f"no target is in force on {market.dates[game.first]:%Y-%m-%d}: start the test later.")
+    if targets.row[inputs.first] < 0:
+        raise ConfigError(f"no target is in force on {market.dates[inputs.first]:%Y-%m-%d}: start the test later.")
     if opening.shape != (n,) or not np.isfinite(opening).all():
         raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each line.")
     gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
     k = int(np.argmax(gross))
-    if gross[k] > game.leverage_limit + TARGET:
-        weights, seen = (opening, game.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
+    if gross[k] > inputs.leverage_limit + TARGET:
+        weights, seen = (opening, inputs.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
         i = int(np.argmax(np.abs(weights)))
         raise PolicyError(
-            f"policy {game.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
-            f"the leverage limit of {game.leverage_limit:g}; the largest is {market.assets[i]} with {weights[i]:.4f}. "
-            "Lower it or raise the limit."
+            f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
+            f"the leverage limit of {inputs.leverage_limit:g}; the largest is {market.assets[i]} with "
+            f"{weights[i]:.4f}. Lower it or raise the limit."
         )
 
 
-def _check_rule(game: Game) -> None:
+def _check_rule(inputs: EngineInputs) -> None:
     """Refuse a rule that could never be asked on these days. Raises ConfigError."""
-    rule, days, market = game.policy, len(game.market.dates) - 1 - game.first, game.market
+    rule, days, market = inputs.policy, len(inputs.market.dates) - 1 - inputs.first, inputs.market
     if (window := traits(rule).window) > 0 and known_from(market, window) == len(market.dates):
         raise ConfigError(
             f"returns of {short_name(rule)} is {window}, and market {market.name!r} has {len(market.dates) - 1}, "
@@ -224,7 +224,7 @@ def _check_rule(game: Game) -> None:
             f"cooldown of {short_name(rule)} is {cooldown} sessions, and {days} follow the opening trade: it "
             "would never trade. Give a shorter one, or more days."
         )
-    check_schedules(rule, market, game.first)
+    check_schedules(rule, market, inputs.first)
 
 
 def check_schedules(rule: Policy, market: Market, first: int) -> None:
@@ -254,45 +254,45 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
             )
 
 
-def _open(game: Game, weights: Array, before: float, ledger: Ledger) -> float:
+def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> float:
     """Invest the wealth in `weights` at the close of the first row, into the ledger; gives units of cash."""
-    sessions, desk, t = game.sessions, game.desk, game.first
-    if game.execution.sizing == "units":
+    sessions, desk, t = inputs.sessions, inputs.desk, inputs.first
+    if inputs.execution.sizing == "units":
         price = sessions.cash_index[t]
-        nav, cash_units, paid = open_in_lots(game, weights, before, ledger)
+        nav, cash_units, paid = open_in_lots(inputs, weights, before, ledger)
         ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
         ledger.residual[0] = abs(nav + paid - before) / before
         return float(cash_units)
     anything = desk.at_close._replace(minimum_trade=0.0)
     status, cash_units = invest(
-        sessions, anything, desk.lots, game.scratch, t, np.array(weights[None]), float(1.0 - weights.sum()),
+        sessions, anything, desk.lots, inputs.scratch, t, np.array(weights[None]), float(1.0 - weights.sum()),
         float(before), np.empty((0, len(weights))), ledger.opening_trades[None], ledger.opening_charges[None], ledger,
     )  # fmt: skip
     if status == REFUSED:
-        raise game.refused(t, before)
+        raise inputs.refused(t, before)
     return float(cash_units)
 
 
-def _play(game: Game, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
+def _play(inputs: EngineInputs, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
     """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
-    rule = compiled_rule(game.policy)
-    if rule is None or game.execution.sizing != "fractional":
-        return play_daily(game, cash_units, ledger)
-    bands = rule.no_trade_bands(game.market, game.targets.opened(game.first), game.costs)
-    _check_bands(game, bands)
-    count = _play_compiled(game, bands, cash_units, ledger)
+    rule = compiled_rule(inputs.policy)
+    if rule is None or inputs.execution.sizing != "fractional":
+        return play_daily(inputs, cash_units, ledger)
+    bands = rule.no_trade_bands(inputs.market, inputs.targets.opened(inputs.first), inputs.costs)
+    _check_bands(inputs, bands)
+    count = _play_compiled(inputs, bands, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
     return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None
 
 
-def _play_compiled(game: Game, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
+def _play_compiled(inputs: EngineInputs, bands: NoTradeBands, cash_units: float, ledger: Ledger) -> int:
     """Play no-trade bands; gives the number of bookings."""
-    units, n = ledger.units[0].copy(), len(game.market.assets)
-    inputs = LoopInputs(
-        game.sessions, bands.compiled, bands.options, game.desk, game.scratch, Workspace.of(n), np.empty((2, n + 1)),
-        ledger,
-    )  # fmt: skip
-    count, stopped = play(inputs, game.first, units, cash_units)
+    units, n = ledger.units[0].copy(), len(inputs.market.assets)
+    workspace, bounds = Workspace.of(n), np.empty((2, n + 1))
+    given = LoopInputs(
+        inputs.sessions, bands.compiled, bands.options, inputs.desk, inputs.scratch, workspace, bounds, ledger
+    )
+    count, stopped = play(given, inputs.first, units, cash_units)
     if stopped >= 0:
-        raise game.refused(stopped, float(ledger.nav[stopped - game.first]))
+        raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))
     return int(count)

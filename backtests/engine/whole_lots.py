@@ -4,76 +4,83 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger
 from research.accounting import Trade, Why
 from research.accounting.kernel import charge, wealth
-from research.accounting.settling import buy_lot, gain, levy, sell_lots
+from research.accounting.self_financing import buy_lot, capital_gains_tax, gain, sell_lots
 from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.trading.sizing import Position, size
 
 
-def position(game: Game, t: int, units: Array, cash_units: float) -> Position:
+def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:
     """What is held after the close of row t, in quoted units."""
-    holdings, cash = units * game.sessions.closes[t], cash_units * game.sessions.cash_index[t]
-    lots, minimum = game.market.instruments["lot"].to_numpy(float), game.execution.minimum_trade
-    return Position.at(game.market, t, holdings, float(cash), lots, minimum, game.desk.at_close)
+    holdings, cash = units * inputs.sessions.closes[t], cash_units * inputs.sessions.cash_index[t]
+    lots, minimum = inputs.market.instruments["lot"].to_numpy(float), inputs.execution.minimum_trade
+    return Position.at(inputs.market, t, holdings, float(cash), lots, minimum, inputs.desk.at_close)
 
 
 def orders(
-    game: Game, t: int, units: Array, cash_units: float, ask: Callable[[Position, bool], Trade | None], target: Array
+    inputs: EngineInputs,
+    t: int,
+    units: Array,
+    cash_units: float,
+    ask: Callable[[Position, bool], Trade | None],
+    target: Array,
 ) -> Array:
     """(n,) signed quoted units, buys positive, of the trade list at the close of row t."""
-    return size(position(game, t, units, cash_units), ask, target, game.name).units
+    return size(position(inputs, t, units, cash_units), ask, target, inputs.name).units
 
 
-def open_in_lots(game: Game, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:
+def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:
     """Invest the wealth in whole lots at the close of the first row, into the ledger; gives (nav, cash_units, charges).
 
     weights : (n,) to open in.  before : wealth, currency.
     """
-    t, units, sessions = game.first, np.zeros(len(weights)), game.sessions
+    t, units, sessions = inputs.first, np.zeros(len(weights)), inputs.sessions
     price, goal = sessions.cash_index[t], Trade.to(weights, Why("opening"))
-    listed = orders(game, t, units, before / price, lambda position, again: goal, weights)
+    listed = orders(inputs, t, units, before / price, lambda position, again: goal, weights)
     if not listed.any() and np.abs(weights).sum() > 0.0:
         raise ConfigError(
-            f"a wealth of {before:,.2f} buys no whole lot of {', '.join(game.market.assets)}: start with more "
+            f"a wealth of {before:,.2f} buys no whole lot of {', '.join(inputs.market.assets)}: start with more "
             "(nav=…), or leave sizing at 'fractional'."
         )
-    spent, paid = fill(game, t, t, False, listed, units, ledger.opening_trades, ledger.opening_charges)
+    spent, paid = fill(inputs, t, t, False, listed, units, ledger.opening_trades, ledger.opening_charges)
     ledger.units[0] = units
     cash_units = (before - spent) / price
     return wealth(units, sessions.closes, t, cash_units, price), cash_units, paid
 
 
 def fill(
-    game: Game, asked: int, t: int, at_open: bool, wished: Array, units: Array, trades: Array, charges: Array
+    inputs: EngineInputs, asked: int, t: int, at_open: bool, wished: Array, units: Array, trades: Array, charges: Array
 ) -> tuple[float, float]:
     """Fill the orders `wished` (n,) of row `asked` at row t, where their lines can trade.
 
     Splits since then change the number of units, not what they are worth. Writes units, trades (n,) and charges
     (columns, n); gives (what cash pays for them, charges in all), currency.
     """
-    market, sessions, desk = game.market, game.sessions, game.desk
+    market, sessions, desk = inputs.market, inputs.sessions, inputs.desk
     quotes = market.bars["open"][t] if at_open and market.bars is not None else market.prices[t]
     worth = (sessions.opens if at_open else sessions.closes)[t]
     priced = ~np.isnan(market.prices[asked]) & ~np.isnan(quotes)
     split = 1.0 if market.splits is None else np.prod(market.splits[asked + 1 : t + 1], axis=0)
     notional = np.where(priced, wished * split * quotes, wished * np.nan_to_num(market.prices[asked], nan=1.0))
     trades[:] = np.where(_fillable(market.tradable[t], notional), notional, 0.0)
-    charge(desk.tariff if at_open else desk.at_close, t, np.abs(trades), charges)
+    charge(desk.cost_parameters if at_open else desk.at_close, t, np.abs(trades), charges)
     moved, gains = np.flatnonzero(trades), np.zeros(len(units))
     change = np.zeros(len(units))
     change[moved] = trades[moved] / worth[moved]
-    if desk.tariff.tax > 0.0:
+    if desk.cost_parameters.tax > 0.0:
         for i in moved.tolist():
             if change[i] < 0.0:
-                gains[i], _ = gain(desk.lots, desk.tariff.method, i, worth[i], -change[i])
-                sell_lots(desk.lots, desk.tariff.method, i, -change[i])
+                gains[i], _ = gain(desk.lots, desk.cost_parameters.method, i, worth[i], -change[i])
+                sell_lots(desk.lots, desk.cost_parameters.method, i, -change[i])
             else:
-                buy_lot(desk.lots, desk.tariff.method, i, worth[i], change[i])
-        levy(desk.lots, desk.tariff.tax, gains, float(gains.sum()), float(np.maximum(gains, 0.0).sum()), charges)
+                buy_lot(desk.lots, desk.cost_parameters.method, i, worth[i], change[i])
+        capital_gains_tax(
+            desk.lots, desk.cost_parameters.tax, gains, float(gains.sum()), float(np.maximum(gains, 0.0).sum()), charges
+        )
     units += change
     paid = float(charges.sum())
     return float(trades.sum()) + paid, paid

@@ -20,12 +20,12 @@ from research.rules.protocol import long_name
 WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there are any
 FURTHER = "Further metrics"  # the group of metrics that no other one names
 GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in order
-    "Rebalancing loss and limits": ("J", "cost", "tracking_error", "days_outside"),
+    "Rebalancing loss and limits": ("loss", "cost", "tracking_error", "days_outside"),
     WEALTH: ("growth", "growth_gross", "volatility", "sharpe", "max_drawdown", "cvar95"),
     "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
 }
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
-KEY_FIGURES = ("J", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
+KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 
 
 def metric_groups() -> dict[str, list[Metric]]:

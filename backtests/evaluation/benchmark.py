@@ -19,13 +19,13 @@ class Benchmark:
     """What all policies of one comparison are measured by.
 
     strategic : target path of the file's static target, rebalanced daily at no cost.  lower, upper : (n,) ranges,
-    fraction of NAV.  g : price of tracking error (`research.risk.daily_loss`).
+    fraction of NAV.  tracking_penalty : price of tracking error (`research.risk.daily_loss`).
     """
 
     strategic: TargetPath
     lower: Array
     upper: Array
-    g: float
+    tracking_penalty: float
     periods_per_year: float
 
 
@@ -39,4 +39,4 @@ def target_returns(targets: TargetPath, market: Market, first: int) -> Array:
 def losses(backtest: Backtest, benchmark: Benchmark) -> Array:
     """(D,) the daily terms of J, bp a year."""
     active = backtest.gross_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)
-    return daily_loss(backtest.cost_rate, active, benchmark.g, benchmark.periods_per_year)
+    return daily_loss(backtest.cost_rate, active, benchmark.tracking_penalty, benchmark.periods_per_year)

@@ -215,7 +215,7 @@ def paired_evidence(
             f"{bill.shape}. Cut them to the same test."
         )
     estimates = {
-        "J": daily.mean(axis=1),
+        "loss": daily.mean(axis=1),
         "growth": _by_policy(named, net, lambda r: growth(nav_path(r), span_days)),
         "sharpe": _by_policy(named, net, lambda r: sharpe(r, bill, periods_per_year)),
     }
@@ -226,7 +226,7 @@ def paired_evidence(
     drawn_losses, logs, shift, square = np.split(drawn, 4, axis=1)
     days = net.shape[1]
     draws = {
-        "J": drawn_losses,
+        "loss": drawn_losses,
         "growth": np.expm1(logs * (days * DAYS_PER_YEAR / span_days)),
         "sharpe": (centre + shift) / _deviation(named, square - shift**2, days) * np.sqrt(periods_per_year),
     }
@@ -302,7 +302,7 @@ def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampl
         raise ConfigError(f"the size of a confidence set lies between 0 and 1: found {size!r}. The house uses 0.10.")
     columns = _columns(losses, "losses")
     _refuse_too_few(len(columns), resampling)
-    family, behind = _families(columns, _rounding("J"))
+    family, behind = _families(columns, _rounding("loss"))
     heads = np.unique(family)
     p = np.ones(columns.shape[1])
     if len(heads) > 1:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses, target_returns
 from backtests.wording import NARROW_SPACE, number
-from research.accounting.costs import CARRIES, COLUMNS
+from research.accounting.costs import COLUMNS, HOLDING_COSTS
 from research.arrays import Array
 from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
 from research.risk.measures import BPS
@@ -202,7 +202,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95)),
         Metric(
-            "J", "J, cost and tracking", "bp a year", of_portfolio=True, rounding=1e-8,
+            "loss", "Loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True, rounding=1e-8,
             of=lambda m: float(m.losses.mean()),
         ),
         Metric(
@@ -241,14 +241,14 @@ METRICS: Mapping[str, Metric] = {
         Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
         Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
         Metric("flows", "Net cash flows", "currency"),
-        Metric("tracking_penalty", "tracking component of loss", "bp a year"),
-        Metric("J_training", "loss, simulated training paths", "bp a year"),
+        Metric("tracking_loss", "tracking component of loss", "bp a year"),
+        Metric("loss_training", "loss, simulated training paths", "bp a year"),
     )
 }  # fmt: skip
 COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence
 COST_PARTS: Mapping[str, Metric] = {
     part: Metric(part, f"Cost, {words}", "bp a year", short=words)
-    for part in (*COLUMNS, *CARRIES)
+    for part in (*COLUMNS, *HOLDING_COSTS)
     for words in (part.replace("half_", "half-").replace("_", " "),)
 }
 

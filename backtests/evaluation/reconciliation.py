@@ -9,8 +9,8 @@ import pandas as pd
 
 from backtests.engine.reconciliation import Reconciliation
 from backtests.engine.result import Backtest
-from research.accounting.costs import CARRIES, COLUMNS
-from research.accounting.tariff import years_of
+from research.accounting.cost_parameters import years_of
+from research.accounting.costs import COLUMNS, HOLDING_COSTS
 from research.arrays import Array
 
 CASH = "cash"
@@ -30,15 +30,17 @@ def reconcile(backtest: Backtest) -> Reconciliation:
     income = np.zeros_like(value)
     if backtest.dividends == "cash":
         income[1:] = held[:-1] * backtest.market.income[backtest.first + 1 :]
-    borrow, carries = _borrow(backtest, value), book.carries
+    borrow, holding_costs = _borrow(backtest, value), book.holding_costs
     cash_start = np.concatenate([[backtest.wealth], book.cash[:-1]])
     interest = np.zeros(len(value))
     interest[1:] = book.cash[:-1] * (cash_index[1:] / cash_index[:-1] - 1.0)
-    paid = charges.sum(axis=(1, 2)) + carries.sum(axis=1)
+    paid = charges.sum(axis=(1, 2)) + holding_costs.sum(axis=1)
     of_lines = start + market + traded - value
     of_cash = cash_start + interest + income.sum(axis=1) - traded.sum(axis=1) - paid + backtest.flows - book.cash
     whole = start.sum(axis=1) + cash_start
-    columns = dict(zip(COLUMNS, charges.sum(axis=2).T, strict=True)) | dict(zip(CARRIES, carries.T, strict=True))
+    columns = dict(zip(COLUMNS, charges.sum(axis=2).T, strict=True)) | dict(
+        zip(HOLDING_COSTS, holding_costs.T, strict=True)
+    )
     daily = pd.DataFrame(
         {"start": whole, "market": market.sum(axis=1), "interest": interest, "income": income.sum(axis=1)}
         | {"flows": backtest.flows, **columns, "end": book.nav},
@@ -49,11 +51,13 @@ def reconcile(backtest: Backtest) -> Reconciliation:
     by_line = pd.DataFrame(
         {"start": start[0], "market": market.sum(axis=0), "income": income.sum(axis=0), "traded": traded.sum(axis=0)}
         | dict(zip(COLUMNS, charges.sum(axis=0), strict=True))
-        | {name: borrow.sum(axis=0) if name == "borrow" else 0.0 for name in CARRIES}
+        | {name: borrow.sum(axis=0) if name == "borrow" else 0.0 for name in HOLDING_COSTS}
         | {"flows": 0.0, "end": value[-1]},
         index=lines,
     )
-    of_cash_alone = {name: float(carries[:, CARRIES.index(name)].sum()) for name in CARRIES if name != "borrow"}
+    of_cash_alone = {
+        name: float(holding_costs[:, HOLDING_COSTS.index(name)].sum()) for name in HOLDING_COSTS if name != "borrow"
+    }
     by_line.loc[CASH] = {
         "start": backtest.wealth,
         "market": interest.sum(),
@@ -65,7 +69,9 @@ def reconcile(backtest: Backtest) -> Reconciliation:
         "flows": backtest.flows.sum(),
         "end": book.cash[-1],
     }
-    unexplained = np.abs(np.column_stack([of_lines, of_cash, daily["residual"], borrow.sum(axis=1) - carries[:, 0]]))
+    unexplained = np.abs(
+        np.column_stack([of_lines, of_cash, daily["residual"], borrow.sum(axis=1) - holding_costs[:, 0]])
+    )
     unexplained /= np.maximum(whole, book.nav)[:, None]
     total = by_line["start"].sum() + gains.sum() - paid.sum() - by_line["end"].sum()
     largest = max(

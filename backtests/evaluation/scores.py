@@ -14,7 +14,7 @@ from research.risk import Drawdown
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """Figures of one backtest, by the keys of `METRICS` and in the units of its records: `score["J"]`.
+    """Figures of one backtest, by the keys of `METRICS` and in the units of its records: `score["loss"]`.
 
     Fractions are a year, costs and J bp a year, unless the metric says otherwise; net of costs unless named gross.
 

@@ -6,7 +6,7 @@ from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.metrics import METRICS
 from backtests.wording import counted, listed
 from research.accounting import Costs
-from research.accounting.costs import CARRIES
+from research.accounting.costs import HOLDING_COSTS
 
 CHARGES = {  # names of costs in sentences, where they differ from the fields of `Costs`
     "commission": "commission",
@@ -31,7 +31,7 @@ def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
     """
     found = costs.settings
     words = {name: CHARGES.get(name, name.replace("_", " ")) for name in found}
-    return [words[k] for k in found if k not in CARRIES], [words[k] for k in found if k in CARRIES]
+    return [words[k] for k in found if k not in HOLDING_COSTS], [words[k] for k in found if k in HOLDING_COSTS]
 
 
 def distinguished(evidence: Evidence, metric: str) -> str | None:
@@ -44,12 +44,14 @@ def distinguished(evidence: Evidence, metric: str) -> str | None:
 
 def finding(evidence: Evidence, trials: int) -> str:
     """How many candidates differ significantly from the reference in J, and how many configurations were tried."""
-    found, reference = evidence.differences("J"), evidence.reference
+    found, reference = evidence.differences("loss"), evidence.reference
     if not found:
         return f"{reference} is the only policy: there is nothing to compare it with."
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     significant = sum(map(len, words.values()))
     named = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
-    count = f"{significant or 'None'} of {counted(len(found), 'candidate')} differ significantly from {reference} in J"
+    count = (
+        f"{significant or 'None'} of {counted(len(found), 'candidate')} differ significantly from {reference} in loss J"
+    )
     tried = f"{trials:,} configurations were tried."
     return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}. {tried}"

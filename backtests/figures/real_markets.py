@@ -32,11 +32,11 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
     rows = representative_rows(study)
     for name, given in (("rule", rule), ("over", over)):
         one_of(f"{name} is", given, sorted(set(rows["rule"])))
-    other = rows[rows["rule"] == over].set_index("case")["J"]
+    other = rows[rows["rule"] == over].set_index("case")["loss"]
     own = study.table[(study.table["cost_multiple"] == 1.0) & (study.table["rule"] == rule)]
     own = rows[rows["rule"] == rule] if own.empty else own  # what is made of several rules has no rows of its own
-    data = own[["case", "universe", "window", "seed", "stands", "J"]].assign(
-        ratio=own["J"].to_numpy() / other.reindex(own["case"]).to_numpy()
+    data = own[["case", "universe", "window", "seed", "stands", "loss"]].assign(
+        ratio=own["loss"].to_numpy() / other.reindex(own["case"]).to_numpy()
     )
     stands = data[data["stands"]].sort_values("ratio", ignore_index=True)
     mean = clustered_mean(np.log(stands["ratio"]), stands["window"])

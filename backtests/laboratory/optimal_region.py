@@ -16,13 +16,15 @@ def region_losses(laboratory: Laboratory, region: Region) -> Array:
     """(W,) J of the region on each path of a laboratory after its warm-up, bp of NAV a year."""
     growths = laboratory.model.growths(laboratory.paths, laboratory.days, laboratory.seed)
     losses = np.empty(laboratory.paths)
-    _play(growths, region.target, region.cost, region.g, region.surfaces, laboratory.warm_up, losses)
+    _play(growths, region.target, region.cost, region.tracking_penalty, region.surfaces, laboratory.warm_up, losses)
     found: Array = losses / (laboratory.days - laboratory.warm_up) * laboratory.periods_per_year * BPS
     return found
 
 
 @compiled
-def _play(growths: Array, target: Array, cost: Array, g: float, region: Surfaces, first: int, losses: Array) -> None:
+def _play(
+    growths: Array, target: Array, cost: Array, tracking_penalty: float, region: Surfaces, first: int, losses: Array
+) -> None:
     """Write (W,) sums of cost + g/2 x active^2 over the days from row `first` on; growths (W, D, n)."""
     n = len(target)
     gap, to = np.empty(n), np.empty(n)
@@ -44,4 +46,4 @@ def _play(growths: Array, target: Array, cost: Array, g: float, region: Surfaces
             for i in range(n):
                 gap[i] = (target[i] + gap[i]) * growths[w, t, i] / nav - target[i]
             if t >= first:
-                losses[w] += paid + 0.5 * g * active * active
+                losses[w] += paid + 0.5 * tracking_penalty * active * active

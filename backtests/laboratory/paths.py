@@ -1,6 +1,6 @@
 """Many simulated paths under one rule, compiled: laid out as markets, played by the loop of one path, and measured.
 
-A call plays a block of paths, one after the other, in the room of one.
+A call plays a block of paths, one after the other, in the arrays of one.
 """
 
 from typing import Any, NamedTuple
@@ -10,17 +10,17 @@ import numpy as np
 from backtests.engine.compiled_loop import Desk, LoopInputs, Sessions, invest, play
 from backtests.engine.ledger import Ledger
 from backtests.engine.quiet_days import DAYS
+from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import REFUSED
-from research.accounting.tariff import Scratch
 from research.arrays import Array, Mask
-from research.compiled import compiled, lean
+from research.compiled import compiled, linked
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 from research.tolerances import COUNTED
 
 FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 
 
-class Room(NamedTuple):
+class PathArrays(NamedTuple):
     """Where the path at hand is laid out and played; T is its days and one.
 
     closes (T, n), cash_index (T,), tradable (T, n), tiles (tiles, n + 1, DAYS) : as in `Sessions`, to be written to.
@@ -42,7 +42,7 @@ class Room(NamedTuple):
     opening_charges: Array
 
     @classmethod
-    def empty(cls, days: int, n: int) -> "Room":
+    def empty(cls, days: int, n: int) -> "PathArrays":
         """For paths of `days` days after the first close."""
         ledger, rows = Ledger.empty(days + 1, n, n), days + 1
         return cls(
@@ -79,65 +79,67 @@ def _reading(values: Array | Mask) -> Any:
 
 @compiled
 def play_block(
-    growths: Array, cash_growths: Array, tradable: Mask, room: Room, sessions: Sessions, rule: BandArrays,
-    terms: RuleOptions, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
+    growths: Array, cash_growths: Array, tradable: Mask, arrays: PathArrays, sessions: Sessions, rule: BandArrays,
+    options: RuleOptions, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
     deviation: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Play and measure W paths of D days, each from a wealth of 1; gives (path, row) of the first that cannot be
     booked, or (W, -1).
 
     growths : (W, D, n) 1 + returns.  cash_growths : (W or 1, D).  tradable : (W or 1, D, n).
-    sessions : `room.sessions`.  opening : (1, n) weights.  cash : weight.
+    sessions : `arrays.sessions`.  opening : (1, n) weights.  cash : weight.
     strategic, warm_up, figures (W, 4), deviation (W, n) : as in `measure`.
     """
-    units = room.units
+    units = arrays.units
     for w in range(len(growths)):
-        lay_out(growths, cash_growths, w, room)
+        lay_out(growths, cash_growths, w, arrays)
         if w == 0 or len(tradable) > 1:
-            halt(tradable, w, room)
+            halt(tradable, w, arrays)
         status, cash_units = invest(
-            sessions, desk.at_close, desk.lots, room.scratch, 0, opening, cash, 1.0, room.none, room.opening_trades,
-            room.opening_charges, room.ledger,
+            sessions, desk.at_close, desk.lots, arrays.scratch, 0, opening, cash, 1.0, arrays.none,
+            arrays.opening_trades, arrays.opening_charges, arrays.ledger,
         )  # fmt: skip
         if status == REFUSED:
-            room.ledger.nav[0] = 1.0
+            arrays.ledger.nav[0] = 1.0
             return w, 0
         for i in range(len(units)):
-            units[i] = room.ledger.units[0, i]
-        inputs = LoopInputs(sessions, rule, terms, desk, room.scratch, room.workspace, room.bounds, room.ledger)
+            units[i] = arrays.ledger.units[0, i]
+        inputs = LoopInputs(
+            sessions, rule, options, desk, arrays.scratch, arrays.workspace, arrays.bounds, arrays.ledger
+        )
         count, stopped = play(inputs, 0, units, cash_units)
         if stopped >= 0:
             return w, stopped
-        measure(growths, cash_growths, w, room.closes, room.ledger, count, strategic, warm_up, figures, deviation)
+        measure(growths, cash_growths, w, arrays.closes, arrays.ledger, count, strategic, warm_up, figures, deviation)
     return len(growths), -1
 
 
-@lean
-def lay_out(growths: Array, cash_growths: Array, w: int, room: Room) -> None:
+@linked
+def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> None:
     """Compound path w to its indices, and set them as tiles, the last row repeated to the end of its tile."""
     days, n, c = growths.shape[1], growths.shape[2], min(w, len(cash_growths) - 1)
-    for t in range(len(room.tiles) * DAYS):
+    for t in range(len(arrays.tiles) * DAYS):
         tile, d = t // DAYS, t % DAYS
         if t > days:
             for i in range(n + 1):
-                room.tiles[tile, i, d] = room.tiles[tile, i, d - 1]
+                arrays.tiles[tile, i, d] = arrays.tiles[tile, i, d - 1]
             continue
         for i in range(n):
-            room.closes[t, i] = 1.0 if t == 0 else room.closes[t - 1, i] * growths[w, t - 1, i]
-            room.tiles[tile, i, d] = room.closes[t, i]
-        room.cash_index[t] = 1.0 if t == 0 else room.cash_index[t - 1] * cash_growths[c, t - 1]
-        room.tiles[tile, n, d] = room.cash_index[t]
+            arrays.closes[t, i] = 1.0 if t == 0 else arrays.closes[t - 1, i] * growths[w, t - 1, i]
+            arrays.tiles[tile, i, d] = arrays.closes[t, i]
+        arrays.cash_index[t] = 1.0 if t == 0 else arrays.cash_index[t - 1] * cash_growths[c, t - 1]
+        arrays.tiles[tile, n, d] = arrays.cash_index[t]
 
 
-@lean
-def halt(tradable: Mask, w: int, room: Room) -> None:
+@linked
+def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
     """Write which lines can trade on each day of path w."""
     for t in range(tradable.shape[1]):
         for i in range(tradable.shape[2]):
-            room.tradable[t + 1, i] = tradable[w, t, i]
+            arrays.tradable[t + 1, i] = tradable[w, t, i]
 
 
-@lean
+@linked
 def measure(
     growths: Array, cash_growths: Array, w: int, closes: Array, ledger: Ledger, count: int, strategic: Array,
     warm_up: int, figures: Array, deviation: Array,

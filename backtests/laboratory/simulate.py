@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.evaluation.estimates import Estimate
-from backtests.laboratory.paths import FIGURES, Room, play_block
+from backtests.laboratory.paths import FIGURES, PathArrays, play_block
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path
 from research.arguments import check_positive, floats, is_number, is_whole, refuse
@@ -39,7 +39,7 @@ class Laboratory:
     model    : simulates the returns of n assets.
     target   : (n,) strategic weights, fraction of NAV; cash is the rest.
     costs    : of a portfolio that starts with a NAV of 1.
-    g        : tracking penalty, as in `research.risk.daily_loss`.
+    tracking_penalty : price of squared tracking error, as in `research.risk.daily_loss`.
     paths    : number of paths.
     days     : steps of each path.
     seed     : of the paths.
@@ -53,7 +53,7 @@ class Laboratory:
     model: Model
     target: tuple[float, ...]
     costs: Costs
-    g: float
+    tracking_penalty: float
     paths: int
     days: int
     seed: int
@@ -77,8 +77,8 @@ class Laboratory:
         if weights.shape != (n,) or not np.isfinite(weights).all():
             refuse("target is", self.target, f"give a weight for each of the {n} lines of the model.")
         object.__setattr__(self, "target", tuple(weights.tolist()))
-        if not (is_number(self.g) and self.g >= 0.0):
-            refuse("g is", self.g, "give a finite number, 0 or more.")
+        if not (is_number(self.tracking_penalty) and self.tracking_penalty >= 0.0):
+            refuse("tracking_penalty is", self.tracking_penalty, "give a finite number, 0 or more.")
         for name, least in (("paths", 2), ("days", 1), ("warm_up", 0)):
             if not (is_whole(getattr(self, name)) and getattr(self, name) >= least):
                 refuse(f"{name} is", getattr(self, name), f"give a whole number of {least} or more.")
@@ -115,13 +115,13 @@ class SimulationResult:
     deviation: Array
 
     @property
-    def J(self) -> Array:
+    def loss(self) -> Array:
         """(W,) loss: cost plus tracking penalty, bp of NAV a year."""
         return self.cost + self.tracking
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """A row a figure: mean over paths, standard error, and bounds at confidence `level`."""
-        found = {name: estimate(getattr(self, name), level) for name in ("J", *FIGURES)}
+        found = {name: estimate(getattr(self, name), level) for name in ("loss", *FIGURES)}
         rows = {name: (one.value, one.error, one.lower, one.upper) for name, one in found.items()}
         return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "error", "lower", "upper"])
 
@@ -166,17 +166,17 @@ def ratio(values: Array, base: Array, level: float = 0.95) -> Estimate:
     return Estimate(gap, gap - reach, gap + reach, level, _error(residuals) / middle)
 
 
-def difference(one: SimulationResult, other: SimulationResult, figure: str = "J", level: float = 0.95) -> Estimate:
+def difference(one: SimulationResult, other: SimulationResult, figure: str = "loss", level: float = 0.95) -> Estimate:
     """A figure of one result less that of another, paired over their common paths.
 
     one    : the result.
     other  : subtracted from it.
-    figure : "J" or one of `FIGURES`.
+    figure : "loss" or one of `FIGURES`.
     level  : confidence of the bounds.
     Raises : ConfigError for results on different paths, and for a figure that is not one number a path.
     """
-    if figure not in ("J", *FIGURES):
-        refuse("figure is", figure, f"use one of J, {', '.join(FIGURES)}.")
+    if figure not in ("loss", *FIGURES):
+        refuse("figure is", figure, f"use one of loss, {', '.join(FIGURES)}.")
     mine, theirs = one.laboratory, other.laboratory
     for name in ("seed", "paths", "days", "warm_up", "cash", "periods_per_year"):
         a, b = getattr(mine, name), getattr(theirs, name)
@@ -216,7 +216,7 @@ def play(laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationRe
         figures, deviation = (np.array(part) for part in zip(*found, strict=True))
     days, year = laboratory.days - laboratory.warm_up, laboratory.periods_per_year
     cost, squares, turnover, events = (frozen(figures[:, k] * (year / days)) for k in range(len(FIGURES)))
-    tracking = frozen(0.5 * laboratory.g * BPS * squares)
+    tracking = frozen(0.5 * laboratory.tracking_penalty * BPS * squares)
     return SimulationResult(laboratory, rule, frozen(BPS * cost), tracking, turnover, events, frozen(deviation / days))
 
 
@@ -252,7 +252,7 @@ def _by_block(
     """
     model, seed, days, n = laboratory.model, laboratory.seed, laboratory.days, len(laboratory.target)
     figures, deviation = np.empty((laboratory.paths, len(FIGURES))), np.empty((laboratory.paths, n))
-    game = Game.of(
+    inputs = EngineInputs.of(
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip
@@ -261,25 +261,25 @@ def _by_block(
 
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
-        room = Room.empty(days, n)
-        sessions = room.sessions(game.sessions)
+        arrays = PathArrays.empty(days, n)
+        sessions = arrays.sessions(inputs.sessions)
         for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
             stop = min(start + BLOCK, laboratory.paths)
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             w, t = play_block(
-                growths, 1.0 + cash, tradable, room, sessions, bands.compiled, bands.options, game.desk, *opened,
+                growths, 1.0 + cash, tradable, arrays, sessions, bands.compiled, bands.options, inputs.desk, *opened,
                 strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop],
             )  # fmt: skip
             if t >= 0:
-                return start + w, t, float(room.ledger.nav[t])
+                return start + w, t, float(arrays.ledger.nav[t])
         return None
 
     with ThreadPoolExecutor(workers) as pool:
         failed = [found for found in pool.map(play_every, range(workers)) if found]
     if failed:
         path, t, nav = min(failed)
-        raise PolicyError(f"on path {path}, {game.refused(t, nav)}")
+        raise PolicyError(f"on path {path}, {inputs.refused(t, nav)}")
     return figures, deviation
 
 

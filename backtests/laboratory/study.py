@@ -52,7 +52,7 @@ class SimulatedMarket:
     volatility  : of each asset, a year, fraction.
     correlation : of any two assets.
     cost        : a side, fraction of the notional.
-    g           : tracking penalty.
+    tracking_penalty : price of squared tracking error.
     """
 
     target: tuple[float, ...]
@@ -60,7 +60,7 @@ class SimulatedMarket:
     volatility: tuple[float, ...]
     correlation: float
     cost: float
-    g: float = 5.0
+    tracking_penalty: float = 5.0
 
     @property
     def covariance(self) -> Array:
@@ -78,14 +78,14 @@ class SimulatedMarket:
         """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError."""
         costs = Costs.bps(len(self.target), commission=1e4 * self.cost)
         return Laboratory(
-            GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.g, paths,
+            GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.tracking_penalty, paths,
             WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS,
         )  # fmt: skip
 
-    def region(self, g: float | None = None) -> Region:
+    def region(self, tracking_penalty: float | None = None) -> Region:
         """The optimal region for one or two assets, at this or another tracking penalty g. Raises ConfigError."""
         costs = np.full(len(self.target), self.cost)
-        price = self.g if g is None else g
+        price = self.tracking_penalty if tracking_penalty is None else tracking_penalty
         return optimal_region(
             np.array(self.target), np.array(self.mean), self.covariance, costs, price, interval=1.0 / WEEKS
         )
@@ -130,16 +130,17 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
 def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
     """A row a rule: its figures, and its J compared with the reference's, paired over their common paths.
 
-    J, cost, tracking : bp of NAV a year.  turnover, events : a year.  J_lower, J_upper : bounds of J.
-    gap, gap_error, gap_lower, gap_upper : J less the reference's, bp a year, its standard error and bounds.
-    relative, relative_error, relative_lower, relative_upper : J over the reference's, less 1; see `simulate.ratio`.
+    loss, cost, tracking : bp of NAV a year.  turnover, events : a year.  loss_lower, loss_upper : bounds of the loss.
+    gap, gap_error, gap_lower, gap_upper : loss less the reference's, bp a year, its standard error and bounds.
+    relative, relative_error, relative_lower, relative_upper : loss over the reference's, less 1; see `simulate.ratio`.
     verdict : "above" or "below" where the bounds of the gap exclude zero, else "not significant"; or "reference".
     """
     base, rows = played[reference], {}
     for name, one in played.items():
-        whole, gap, over = estimate(one.J, level), difference(one, base, level=level), ratio(one.J, base.J, level)
+        whole, gap = estimate(one.loss, level), difference(one, base, level=level)
+        over = ratio(one.loss, base.loss, level)
         rows[name] = {
-            "J": whole.value, "J_lower": whole.lower, "J_upper": whole.upper,
+            "loss": whole.value, "loss_lower": whole.lower, "loss_upper": whole.upper,
             **{figure: float(getattr(one, figure).mean()) for figure in FIGURES},
             "gap": gap.value, "gap_error": gap.error, "gap_lower": gap.lower, "gap_upper": gap.upper,
             "relative": over.value, "relative_error": over.error,
@@ -160,7 +161,7 @@ BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # h
 BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
 LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
 HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
-PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # g of the frontier's regions
+PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
 
 
 class Family(NamedTuple):
@@ -178,7 +179,7 @@ def families(market: SimulatedMarket) -> dict[str, Family]:
     """The families that are tuned, by name; rules that use a covariance are given the market's own."""
     holding = market.holding
     known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
-    priced = known | {"g": market.g}
+    priced = known | {"tracking_penalty": market.tracking_penalty}
     waiting = partial(CostBenefit, holding, **priced)
     shrunk = partial(TrackingError, holding, **known)
     best = partial(BestPoint, holding, schedule="day", **priced)
@@ -206,7 +207,9 @@ def untuned(market: SimulatedMarket) -> dict[str, Policy]:
         "5 points to target": Threshold(holding, 0.05),
         "5 points to edge": Threshold(holding, 0.05, "edge"),
         "20 % relative": Threshold(holding, 0.20, kind="relative"),
-        "closed form": NoTradeRegion(holding, g=market.g, covariance=known, periods_per_year=float(WEEKS)),
+        "closed form": NoTradeRegion(
+            holding, tracking_penalty=market.tracking_penalty, covariance=known, periods_per_year=float(WEEKS)
+        ),
     }
 
 
@@ -239,7 +242,7 @@ def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> Tu
         for name, family in tried.items():
             losses = []
             for given in family.settings:
-                losses.append(float(play(laboratory, family.make(*given), workers).J.mean()))
+                losses.append(float(play(laboratory, family.make(*given), workers).loss.mean()))
                 progress.update()
             chosen[name] = family.settings[int(np.argmin(losses))]
     return TunedSettings(chosen, trials, seed, paths)
@@ -263,19 +266,24 @@ class ScalingLaws(NamedTuple):
     loss: float
 
 
-def scaling_laws(g: float = 5.0) -> ScalingLaws:
+def scaling_laws(tracking_penalty: float = 5.0) -> ScalingLaws:
     """The optimal band of the asset of a 60/40 portfolio at several costs, by dynamic programming and in closed form.
 
-    g      : tracking penalty.
+    tracking_penalty : price of squared tracking error.
     Source : Janecek and Shreve (2004), as in `research.rules.one_asset`.
     """
     rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
     for cost in COSTS:
         region = optimal_region(
-            np.array([LINE]), np.array([drift]), np.array([[LINE_VOLATILITY**2]]), np.array([cost]), g, interval
+            np.array([LINE]),
+            np.array([drift]),
+            np.array([[LINE_VOLATILITY**2]]),
+            np.array([cost]),
+            tracking_penalty,
+            interval,
         )
-        h = best_half_width(LINE, cost, g, sigma=LINE_VOLATILITY, interval=interval)
-        closed = 1e4 * to_edge(LINE, LINE_VOLATILITY, h, interval).loss(LINE_VOLATILITY, cost, g)
+        h = best_half_width(LINE, cost, tracking_penalty, sigma=LINE_VOLATILITY, interval=interval)
+        closed = 1e4 * to_edge(LINE, LINE_VOLATILITY, h, interval).loss(LINE_VOLATILITY, cost, tracking_penalty)
         width = float(region.upper[0][0] - region.lower[0][0]) / 2.0
         rows.append((cost, width, 1e4 * region.value, h, closed))
     table = pd.DataFrame(rows, columns=["cost", "half_width", "loss", "closed_width", "closed_loss"])
@@ -348,7 +356,9 @@ def study(
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
     tried = families(market)
     rules = untuned(market) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
-    optima: dict[str, Policy] = {f"g = {g:g}": OptimalRegion(market.holding, market.region(g)) for g in PRICES}
+    optima: dict[str, Policy] = {
+        f"g = {price:g}": OptimalRegion(market.holding, market.region(price)) for price in PRICES
+    }
     part = tuned.settings["tracking error"][1]
     drawn = {
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
@@ -388,7 +398,7 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
     if len(market.target) <= 2:
         return optimality_gap(laboratory, rules, market.region(), workers)
     played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
-    return gaps(played, min(played, key=lambda name: float(played[name].J.mean())))
+    return gaps(played, min(played, key=lambda name: float(played[name].loss.mean())))
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:

@@ -69,7 +69,13 @@ class KnownOptimum:
         p = self.market
         cost = np.full(len(p.target), p.cost)
         return optimal_region(
-            np.array(p.target), np.array(p.mean), p.covariance, cost, p.g, interval=1.0 / WEEKS, ticket=self.fee
+            np.array(p.target),
+            np.array(p.mean),
+            p.covariance,
+            cost,
+            p.tracking_penalty,
+            interval=1.0 / WEEKS,
+            ticket=self.fee,
         )
 
     @cached_property
@@ -101,7 +107,7 @@ class KnownOptimum:
                 f"of {', '.join(ALL_LINES)}."
             )
         one_by_one = replace(spec, schedule="day", block=1)
-        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.market.g, WEEKS, lag=0)
+        return training_days(one_by_one, self.weeks, self.laboratory.costs, self.market.tracking_penalty, WEEKS, lag=0)
 
 
 def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> dict[str, Learned]:
@@ -146,7 +152,7 @@ def gaps_to_optimum(
 ) -> pd.DataFrame:
     """A row for each learner and seed, and without a fee one for the closed-form bands.
 
-    Columns : J, bp of NAV a year; gap, lower, upper: J over the optimum's on the same paths, less 1, and its 95 %
+    Columns : loss, bp of NAV a year; gap, lower, upper: loss over the optimum's on the same paths, less 1, and its 95 %
               bounds; steps, decisions of the training; seconds, its processor time.
     known    : market, fee and paths.
     learners : settings by name.
@@ -175,7 +181,7 @@ def gaps_to_optimum(
 def _gap(found: Array, best: Array) -> dict[str, float]:
     """J, bp of NAV a year, and its relative gap to the optimum's."""
     over = ratio(found, best)
-    return {"J": float(found.mean()), "gap": over.value, "lower": over.lower, "upper": over.upper}
+    return {"loss": float(found.mean()), "gap": over.value, "lower": over.lower, "upper": over.upper}
 
 
 def shipped(market: str) -> pd.DataFrame:

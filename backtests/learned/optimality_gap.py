@@ -35,12 +35,12 @@ TRAINED_ON = 600  # days that the worlds' settings are measured on; what is meas
 class Gap:
     """J of a policy over that of the optimum on the same paths.
 
-    J, optimum, closed_form : means over paths, bp of NAV a year; the last of the closed-form bands.
-    gap, lower, upper : J over the optimum's, less 1, and its 95 % bounds.
+    loss, optimum, closed_form : means over paths, bp of NAV a year; the last of the closed-form bands.
+    gap, lower, upper : loss over the optimum's, less 1, and its 95 % bounds.
     paths : number of paths.
     """
 
-    J: float
+    loss: float
     optimum: float
     closed_form: float
     gap: float
@@ -77,7 +77,7 @@ def region_of(policy: LearnedPolicy) -> Region:
         model.mean,  # type: ignore[attr-defined]
         model.covariance,  # type: ignore[attr-defined]
         lab.costs.total,
-        objective["g"],
+        objective["tracking_penalty"],
         interval=SESSIONS[policy.schedule] / objective["periods_per_year"],
     )
 
@@ -85,13 +85,13 @@ def region_of(policy: LearnedPolicy) -> Region:
 def gap_of(policy: LearnedPolicy, region: Region, paths: int = PATHS) -> Gap:
     """The gap of a policy and of the closed-form bands to the optimal region, on the same paths."""
     laboratory = _laboratory(policy, paths)
-    best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, schedule=policy.schedule)).J  # type: ignore[arg-type]
+    best = play(laboratory, OptimalRegion(FixedWeights(laboratory.target), region, schedule=policy.schedule)).loss  # type: ignore[arg-type]
     days = _days(policy, laboratory)
     found = losses(laboratory, days, action_function(policy.net, policy.standard))
     plain = losses(laboratory, with_band_actions(days), closed_form(days))
     gap = ratio(found, best)
-    J, optimum, closed = (float(one.mean()) for one in (found, best, plain))
-    return Gap(J, optimum, closed, gap.value, gap.lower, gap.upper, paths)
+    loss, optimum, closed = (float(one.mean()) for one in (found, best, plain))
+    return Gap(loss, optimum, closed, gap.value, gap.lower, gap.upper, paths)
 
 
 def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -> Array:
@@ -133,7 +133,7 @@ def _laboratory(policy: LearnedPolicy, paths: int) -> Laboratory:
         GBM(np.array([today["mean"][a] for a in policy.assets]), policy.scales.covariance[-1], year),
         tuple(today["target"][asset] for asset in policy.assets),  # a card's own keys are sorted
         Costs.bps(len(policy.assets), commission=[b["commission"] + b["half_spread"] for b in bps]),
-        objective["g"],
+        objective["tracking_penalty"],
         paths,
         days * (YEARS + WARM_UP),
         SEED,
@@ -148,7 +148,9 @@ def _days(policy: LearnedPolicy, laboratory: Laboratory) -> TrainingDays:
     """The training days of a laboratory: its costs, with the policy's own scales."""
     spec = Learned(FixedWeights(laboratory.target), schedule=policy.schedule)  # type: ignore[arg-type]
     market = replace(laboratory, days=TRAINED_ON, warm_up=0).market(0)
-    days = training_days(spec, market, laboratory.costs, laboratory.g, laboratory.periods_per_year, lag=0)
+    days = training_days(
+        spec, market, laboratory.costs, laboratory.tracking_penalty, laboratory.periods_per_year, lag=0
+    )
     own = policy.scales
     last = own._replace(target=own.target[-1:], half_width=own.half_width[-1:], covariance=own.covariance[-1:])
     return replace(days, scales=last, action=policy.action)

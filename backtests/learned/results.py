@@ -22,7 +22,7 @@ from research.learning.policy import read_card
 from research.learning.training import Training
 
 RESULTS, SHEET = "results.json", "card.html"
-FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
+FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
 
 
@@ -63,9 +63,9 @@ def results_of(
     for k, (seed, score) in enumerate(scores.items()):
         figures = score.figures(played[seed].dates)
         seeds[str(seed)] = {name: figures[name] for name in FIGURES} | {
-            "J_lower": float(lower[k]),
-            "J_upper": float(upper[k]),
-            "J_training": training.losses[seed],
+            "loss_lower": float(lower[k]),
+            "loss_upper": float(upper[k]),
+            "loss_training": training.losses[seed],
         }
     return {
         "run": run,
@@ -149,7 +149,7 @@ def checksums_of(folder: Path) -> dict[str, str]:
 def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
     """J of a rule on a card, in simulated paths of the last target, bp of NAV a year; None if not known."""
     targets = card.get("targets") or [{}]
-    value = targets[-1].get("J", {}).get(rule)
+    value = targets[-1].get("loss", {}).get(rule)
     return None if value is None else float(value)
 
 

@@ -25,24 +25,24 @@ CLOSED = "closed form"
 def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
     """Random markets with one and two assets in turn.
 
-    Volatility is 8 to 60 %, correlation -0.5 to 0.9, cost 1 to 50 bp, g 1 to 20.
+    Volatility is 8 to 60 %, correlation -0.5 to 0.9, cost 1 to 50 bp, tracking penalty 1 to 20.
     """
     rng, found = np.random.default_rng(seed), []
     for k in range(count):
         n = 1 + k % 2
         target = rng.uniform(0.1, 0.9) * (rng.dirichlet(np.full(n, 3.0)) if n > 1 else np.ones(1))
         volatility = np.exp(rng.uniform(np.log(0.08), np.log(0.6), n))
-        cost, g = (float(np.exp(rng.uniform(np.log(a), np.log(b)))) for a, b in ((1e-4, 5e-3), (1.0, 20.0)))
+        cost, penalty = (float(np.exp(rng.uniform(np.log(a), np.log(b)))) for a, b in ((1e-4, 5e-3), (1.0, 20.0)))
         correlation = float(rng.uniform(-0.5, 0.9)) if n > 1 else 0.0
         weights, mean, deviation = (tuple(map(float, x)) for x in (target, 0.25 * volatility, volatility))
-        found.append(SimulatedMarket(weights, mean, deviation, correlation, cost, g))
+        found.append(SimulatedMarket(weights, mean, deviation, correlation, cost, tracking_penalty=penalty))
     return found
 
 
 def lines_in(market: SimulatedMarket) -> Lines:
     """A market's portfolio as the network sees it."""
     target, cost = np.array(market.target), np.full(len(market.target), market.cost)
-    widths = half_widths(target, market.covariance, cost, market.g)
+    widths = half_widths(target, market.covariance, cost, market.tracking_penalty)
     return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
 
 
@@ -62,7 +62,9 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
     returns = np.ascontiguousarray(laboratory.model.returns(paths, laboratory.days, laboratory.seed).transpose(1, 0, 2))
     days = Days(*map(torch.from_numpy, (returns, np.zeros(returns.shape[:2]), returns @ lines.target)))
     held = Holdings(torch.from_numpy(target.copy()), torch.from_numpy(1.0 - target.sum(axis=1)))
-    worlds = TorchWorlds(held, target, days, laboratory.costs.tariff(), laboratory.g, sessions=1, lag=0)
+    worlds = TorchWorlds(
+        held, target, days, laboratory.costs.cost_parameters(), laboratory.tracking_penalty, sessions=1, lag=0
+    )
     aim, half = torch.from_numpy(target), torch.from_numpy(np.tile(lines.half_width, (paths, 1)))
     actions, terms = np.zeros(target.shape), []
     for _ in range(laboratory.days):
@@ -86,9 +88,9 @@ def gap(
     beside : other rules by name.
     """
     laboratory, lines = market.laboratory(paths, seed), lines_in(market)
-    best = play(laboratory, OptimalRegion(market.holding, market.region())).J
+    best = play(laboratory, OptimalRegion(market.holding, market.region())).loss
     over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
-    others = {name: ratio(play(laboratory, rule).J, best).value for name, rule in (beside or {}).items()}
+    others = {name: ratio(play(laboratory, rule).loss, best).value for name, rule in (beside or {}).items()}
     return {"universal": over.value, "error": over.error, CLOSED: plain.value, **others}
 
 

@@ -45,12 +45,12 @@ COST_COLUMNS = (
     METRICS["cost"],
     METRICS["opening_cost"],
     METRICS["tracking_error"],
-    METRICS["tracking_penalty"],
-    METRICS["J"].labelled("J"),
+    METRICS["tracking_loss"],
+    METRICS["loss"].labelled("Loss J"),
 )
 SEED_COLUMNS = (
-    METRICS["J_training"],
-    METRICS["J"].labelled("loss, out of sample"),
+    METRICS["loss_training"],
+    METRICS["loss"].labelled("loss, out of sample"),
     *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "turnover")),
 )
 
@@ -160,7 +160,7 @@ def _p_words(p: float) -> str:
 def _differences(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> list[Block]:
     found = {metric: comparison.evidence.differences(metric) for metric in SHOWN}
     rows = []
-    for name in found["J"]:
+    for name in found["loss"]:
         cells = []
         for metric, shown in SHOWN.items():
             d = found[metric][name]
@@ -206,7 +206,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
             styles,
             chosen,
         ),
-        "costs": costs_picture(cost, styles, benchmark.g, portfolio.limits.tracking_error),
+        "costs": costs_picture(cost, styles, benchmark.tracking_penalty, portfolio.limits.tracking_error),
         "cost_table": figures_table(
             "Each cost component, and the tracking penalty of the loss",
             "policy",
@@ -262,8 +262,8 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
         "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{_span(dates)}, {len(dates) - 1:,} days; everything fitted uses only earlier days",
         "Costs and execution": f"{rates} bp of notional a side{besides}; decided at a close, executed {later}",
-        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.benchmark.g:g}; tracking error "
-        + (f"at most {percent(limit)}" if limit is not None else "without limit"),
+        "Judged by": f"rebalancing loss J, tracking penalty g = {comparison.benchmark.tracking_penalty:g}; tracking "
+        + (f"error at most {percent(limit)}" if limit is not None else "error without limit"),
         "Accounting": comparison.accounting,
         **run,
     }
@@ -322,7 +322,7 @@ def fitted_pictures(comparison: "Comparison", styles: Mapping[str, LineStyle]) -
     by_seed, scores = comparison.seeds(), comparison.scores
     tuned = {name: f.tuned for name, f in comparison.fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in comparison.fitted.items() if f.training is not None}
-    marks = {name: scores[name]["J"] for name in (comparison.reference, *tuned)}
+    marks = {name: scores[name]["loss"] for name in (comparison.reference, *tuned)}
     found: list[Picture | None] = []
     for k, (name, training) in enumerate(learned.items(), start=1):
         own = by_seed[by_seed["policy"] == name]
@@ -379,8 +379,8 @@ def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
     benchmark, evidence, limits = comparison.benchmark, comparison.evidence, comparison.portfolio.limits
     return {
         "year": f"{benchmark.periods_per_year:g}",
-        "g": f"{benchmark.g:g}",
-        "one_percent": f"{0.5 * benchmark.g:g}",
+        "tracking_penalty": f"{benchmark.tracking_penalty:g}",
+        "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),
         "days": f"{evidence.days:,}",
@@ -396,9 +396,9 @@ def _conventions(comparison: "Comparison") -> dict[str, str | bool]:
 def settings_text(settings: Mapping[str, Any], indent: int = 0) -> str:
     """Settings as a desk would write them: a line a key, what fits on a line in braces.
 
-    >>> print(settings_text({"g": 5.0, "lines": {"SPY": {"target": 0.25, "range": [0.2, 0.3]}}, "policy": None}))
-    g: 5
-    lines: {SPY: {target: 0.25, range: [0.2, 0.3]}}
+    >>> print(settings_text({"tracking_penalty": 5.0, "lines": {"SPY": {"range": [0.2, 0.3]}}, "policy": None}))
+    tracking_penalty: 5
+    lines: {SPY: {range: [0.2, 0.3]}}
     policy: none
     """
     lines = []

@@ -10,8 +10,8 @@ ANSWERS = {
     "weights": "weights near the target",
 }
 TERMS = {
-    "J": "Rebalancing loss: cost + tracking penalty, bp of NAV a year. The tracking penalty is g/2 times the squared "
-    "difference in return to the target. Lower is better.",
+    "Loss J": "Rebalancing loss: cost + tracking penalty, bp of NAV a year. The tracking penalty is g/2 times the "
+    "squared difference in return to the target. Lower is better.",
     "Simulated training paths": "Days of the training period, resampled in blocks. All seeds are evaluated on the same "
     "paths, and none was trained on them.",
     "Closed form": "The no-trade half-widths of small costs (Shreve and Soner 1994; Janeček and Shreve 2004), from "

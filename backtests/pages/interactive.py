@@ -60,12 +60,12 @@ def loss_plot(comparison: Comparison) -> "Figure":
     """Cost against tracking error, a point a policy, with lines of equal J: the lower left is better."""
     import plotly.graph_objects as go
 
-    figure, g = go.Figure(), comparison.benchmark.g
+    figure, tracking_penalty = go.Figure(), comparison.benchmark.tracking_penalty
     scores = comparison.scores
     error = np.array([s["tracking_error"] for s in scores.values()])
     reach = np.linspace(0.0, 1.1 * error.max(), 100)
-    for level in sorted({round(s["J"], 1) for s in scores.values()}):
-        cost = level - 1e4 * g / 2 * reach**2
+    for level in sorted({round(s["loss"], 1) for s in scores.values()}):
+        cost = level - 1e4 * tracking_penalty / 2 * reach**2
         kept = cost >= 0.0
         figure.add_scatter(
             x=100 * reach[kept],
@@ -83,7 +83,7 @@ def loss_plot(comparison: Comparison) -> "Figure":
             mode="markers+text",
             text=[name],
             textposition="top center",
-            hovertemplate=f"{name}: J {s['J']:.2f} bp a year<extra></extra>",
+            hovertemplate=f"{name}: J {s['loss']:.2f} bp a year<extra></extra>",
         )
     figure.update_layout(showlegend=False)
     error_title = "tracking error to the strategic target, % a year"
@@ -91,7 +91,7 @@ def loss_plot(comparison: Comparison) -> "Figure":
 
 
 def parallel_plot(
-    table: pd.DataFrame, metric: str = "J", beside: tuple[str, ...] = ("cost", "tracking_error")
+    table: pd.DataFrame, metric: str = "loss", beside: tuple[str, ...] = ("cost", "tracking_error")
 ) -> "Figure":
     """A line a configuration of a sweep through all its axes to its metric: drag along an axis to keep some of them.
 

@@ -29,7 +29,7 @@ from research.tolerances import TRACKING
 SHOWN_YEARS = 5  # of the path in the region
 NEAR = 1.0  # bp a year
 LEVEL = 0.95  # of the intervals of a study
-LOSSES = ("J", "cost", "tracking")  # J and its two parts
+LOSSES = ("loss", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 SECTIONS = {
     "ladder": (
@@ -63,8 +63,8 @@ def frontier_table(study: Study) -> pd.DataFrame:
     single["point"] = [name.removeprefix("every ").removeprefix("tuned ") for name in single["policy"]]
     rows = pd.concat([curves, single], ignore_index=True)
     rows = rows[(rows["cost"] > 0.0) & (rows["tracking"] > TRACKING)].reset_index(drop=True)
-    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.market.g * 1e4))
-    shown = rows[["policy", "family", "point", "cost", "J"]]
+    gap = np.sqrt(rows["tracking"].to_numpy() / (0.5 * study.market.tracking_penalty * 1e4))
+    shown = rows[["policy", "family", "point", "cost", "loss"]]
     return shown.assign(target="", gap=gap, efficient=rows["family"] == OPTIMUM, drawn=True)
 
 
@@ -84,7 +84,7 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
     rows = frontier_table(study)
     families = family_styles(list(dict.fromkeys(map(str, rows["family"]))))
-    drawn = cost_tracking_picture(rows, families, study.market.g, name="frontier")
+    drawn = cost_tracking_picture(rows, families, study.market.tracking_penalty, name="frontier")
     weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
@@ -103,8 +103,8 @@ def _frontier_caption(study: Study) -> str:
         "the lowest J of all rules with weekly decisions. Ringed: the lowest J here. Settings marked tuned had the "
         "lowest J on simulated paths of another seed. Tracking-error triggers shown trade "
         f"{percent(fraction, 0)} of the way. Off the scale: weekly trading ({number(figures['every week']['cost'])} bp "
-        f"of cost, no deviation after any close) and never trading (no cost, J {number(figures['never']['J'], 0)} over "
-        f"these {YEARS} years, and more over longer ones)."
+        f"of cost, no deviation after any close) and never trading (no cost, J {number(figures['never']['loss'], 0)} "
+        f"over these {YEARS} years, and more over longer ones)."
     )
 
 
@@ -113,7 +113,7 @@ def _frontier_caption(study: Study) -> str:
 
 def records(study: Study) -> dict[str, dict[str, Any]]:
     """The figures of each rule by its name, the lowest J first."""
-    rows = study.table.sort_values("J", kind="stable").reset_index().to_dict("records")
+    rows = study.table.sort_values("loss", kind="stable").reset_index().to_dict("records")
     return {str(r["policy"]): {str(k): v for k, v in r.items()} for r in rows}
 
 
@@ -123,7 +123,7 @@ def lead(study: Study) -> str:
     near = next(name for name in figures if name != OPTIMUM)
     nearest, weekly = figures[near]["relative"], figures["every week"]["relative"]
     return (
-        f"The optimal policy has a loss of {number(figures[OPTIMUM]['J'])} bp a year in this market. The next best "
+        f"The optimal policy has a loss of {number(figures[OPTIMUM]['loss'])} bp a year in this market. The next best "
         f"rule, {near}, is {percent(nearest)} above it; weekly trading is {percent(weekly, 0)} above it."
     )
 
@@ -138,7 +138,7 @@ def findings(study: Study) -> list[str]:
         f"Significantly below the optimum: {listed(below)}."
         if below
         else f"No rule is significantly below the optimum; {rest}.",
-        f"On these paths the optimum's loss is {number(best['J'], 3)} bp a year {_estimate(best, 'J').interval(3)}; "
+        f"The optimum's loss here is {number(best['loss'], 3)} bp a year {_estimate(best, 'loss').interval(3)}; "
         f"the dynamic programme predicts {number(study.computed_loss, 3)}.",
         cheap_words(study),
     ]
@@ -166,7 +166,7 @@ def result_table(study: Study) -> Block:
         over = _estimate(r, "relative").times(100.0).text(1) if played else "–"
         losses = [number(r[c], 3) for c in LOSSES]
         rows.append([name, *losses, number(100.0 * r["turnover"], 1), number(r["events"], 1), gap, over, r["verdict"]])
-    unit = METRICS["J"].unit
+    unit = METRICS["loss"].unit
     heads: list[str | tuple[str, str]] = [
         "rule", *((loss, unit) for loss in LOSSES), ("turnover", METRICS["turnover"].unit),
         ("trades", METRICS["trades"].unit), ("above the optimum", unit), ("above the optimum", "%"), "significant?",
@@ -188,7 +188,7 @@ def laboratory_text(study: Study) -> str:
     """A short table and the results in words, for a terminal."""
     rows = [
         ["rule", *LOSSES, "trades", "above optimum", ""],
-        ["", *(METRICS["J"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
+        ["", *(METRICS["loss"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
     ]
     for name, r in records(study).items():
         over = _estimate(r, "relative").times(100.0).text(1) if name != OPTIMUM else ""
@@ -209,7 +209,7 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
         f"correlation {market.correlation:g}, growth above cash {listed([percent(m) for m in market.mean])}",
         "Target": f"{listed([percent(w, 0) for w in market.target])}, the rest cash",
         "Costs": f"{1e4 * market.cost:g} bp of notional a side, no tickets",
-        "Judged by": f"rebalancing loss J, tracking penalty g = {market.g:g}; weekly decisions, lag 0",
+        "Judged by": f"rebalancing loss J, tracking penalty g = {market.tracking_penalty:g}; weekly decisions, lag 0",
         "Paths": f"{lab.paths:,} of {YEARS} years, after a warm-up of {WARM_UP} years; seed {lab.seed}",
         **(run or {}),
     }

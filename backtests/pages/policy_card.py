@@ -36,8 +36,8 @@ from research.learning.policy import read_card
 from research.learning.universal.rule import FORMAT
 
 COLUMNS = (
-    METRICS["J_training"],
-    METRICS["J"].labelled("loss, out of sample"),
+    METRICS["loss_training"],
+    METRICS["loss"].labelled("loss, out of sample"),
     *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
 )
 NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
@@ -140,7 +140,7 @@ def _facts(card: Mapping[str, Any], found: SavedPolicies) -> dict[str, str]:
         f"{counted(len(found.cards), 'seed')}: {listed([str(seed) for seed in found.cards])}",
         "Saw": f"{saw_words(card)}; market {card['saw']['market']}, data {card['saw']['fingerprint'][:16]}",
         "Costs": listed([f"{low if low == high else f'{low} to {high}'} bp of notional a side", *more]),
-        "Judged by": f"rebalancing loss J, tracking penalty g = {objective['g']:g}",
+        "Judged by": f"rebalancing loss J, tracking penalty g = {objective['tracking_penalty']:g}",
         "Made with": listed([f"{library} {version}" for library, version in versions.items()]),
     }
 
@@ -181,8 +181,8 @@ def _test_words(results: Mapping[str, Any]) -> str:
         return "No out-of-sample results are stored here."
     test, one = results["test"], results["seeds"][str(results["stands"])]
     return (
-        f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['J'])} bp a year "
-        f"{Estimate(one['J'], one['J_lower'], one['J_upper'], LEVEL).interval()}."
+        f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['loss'])} bp a year "
+        f"{Estimate(one['loss'], one['loss_lower'], one['loss_upper'], LEVEL).interval()}."
     )
 
 
@@ -207,12 +207,12 @@ def _gaps(found: SavedPolicies) -> Block | None:
     if not seeds:
         return None
     rows = [
-        [seed, *(number(r[k], 3) for k in ("J", "optimum", "closed_form")),
+        [seed, *(number(r[k], 3) for k in ("loss", "optimum", "closed_form")),
          Estimate(r["gap"], r["lower"], r["upper"], LEVEL).times(100.0).text()]
         for seed, r in sorted(seeds.items(), key=lambda item: int(item[0]))
     ]  # fmt: skip
     heads: list[str | tuple[str, str]] = [
-        "seed", ("J", "bp a year"), ("of the optimum", "bp a year"), ("of the closed form", "bp a year"),
+        "seed", ("loss J", "bp a year"), ("of the optimum", "bp a year"), ("of the closed form", "bp a year"),
         ("above the optimum", "%"),
     ]  # fmt: skip
     caption = "On the same simulated paths, with 95 % bounds of the paired gap"

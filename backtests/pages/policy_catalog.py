@@ -15,10 +15,10 @@ from research.learning.policy import read_card
 SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
-    "J on simulated training paths; gap: J above the optimum if this is known and the card was written, "
+    "loss: J on simulated training paths; gap: J above the optimum if this is known and the card was written, "
     "else\nabove the closed-form bands on the same paths."
 )
-HEADS = ["policy", "learner", "holds", "saw", "seed", "J", "gap", "to the"]
+HEADS = ["policy", "learner", "holds", "saw", "seed", "loss", "gap", "to the"]
 UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 
 

@@ -38,10 +38,10 @@ MAPS = (
     ("band", "window"),
     ("window", "calendar"),
 )
-LAGGED = ("J", "tracking_error", "growth")
-STARTED = ("J", "growth")
-LABELS = {"J": "J"}  # of a column, where it is not the metric's own
-COLUMNS = ("J", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
+LAGGED = ("loss", "tracking_error", "growth")
+STARTED = ("loss", "growth")
+LABELS = {"loss": "Loss J"}  # of a column, where it is not the metric's own
+COLUMNS = ("loss", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
 PICTURES = {
     **{f"map_{k}": f"map {k}" for k in range(1, len(MAPS) + 1)},
     "frontier": "frontier",
@@ -73,20 +73,21 @@ def sweep_html(
     table: pd.DataFrame,
     *,
     title: str = "Sweep",
-    g: float | None = None,
+    tracking_penalty: float | None = None,
     run: Mapping[str, str] | None = None,
     own: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """The whole page of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
 
-    table : a row a configuration, as a sweep writes it.  title : of the page.  g : price of tracking error in J, for
-    lines of equal J, where all portfolios share it.  run : what identifies the run, in words by name.
+    table : a row a configuration, as a sweep writes it.  title : of the page.
+    tracking_penalty : price of squared tracking error in J, for lines of equal J, where all portfolios share it.
+    run : what identifies the run, in words by name.
     own : by portfolio, its own lag and start, at which its policies are compared where they were played there.
     Raises : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is not finite.
     """
     table = in_order(table)
     parts = [
-        _part(Findings(rows, trials=len(table), own=(own or {}).get(name)), name, g, k)
+        _part(Findings(rows, trials=len(table), own=(own or {}).get(name)), name, tracking_penalty, k)
         for k, (name, rows) in enumerate(_by_portfolio(table).items())
     ]
     found = [{"name": name, "words": words} for name, words in {**facts(table), **(run or {})}.items()]
@@ -116,9 +117,9 @@ def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): own for name, own in table.groupby("portfolio", sort=False)}
 
 
-def _part(found: Findings, name: str, g: float | None, k: int) -> Block:
+def _part(found: Findings, name: str, tracking_penalty: float | None, k: int) -> Block:
     """The section of one portfolio."""
-    drawn = _pictures(found, g, f"_{k + 1}" if k else "")
+    drawn = _pictures(found, tracking_penalty, f"_{k + 1}" if k else "")
     sections = []
     for section, (heading, words) in SECTIONS.items():
         own = [p for key, p in drawn.items() if key.startswith(section)]
@@ -176,7 +177,7 @@ class Pictures(dict[str, Picture]):
 
 
 def sweep_pictures(
-    table: pd.DataFrame, *, g: float | None = None, key: str = "", own: Mapping[str, Any] | None = None
+    table: pd.DataFrame, *, tracking_penalty: float | None = None, key: str = "", own: Mapping[str, Any] | None = None
 ) -> Pictures:
     """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
 
@@ -185,10 +186,10 @@ def sweep_pictures(
     key : put behind the names of the pictures, where a page has those of several portfolios.
     own : lag and start of the portfolio itself (`Findings`).
     """
-    return _pictures(Findings(table, own=own), g, key)
+    return _pictures(Findings(table, own=own), tracking_penalty, key)
 
 
-def _pictures(found: Findings, g: float | None, key: str) -> Pictures:
+def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pictures:
     if not found.common:
         why = dict.fromkeys(PICTURES, "the policies have no common conditions")
         return Pictures({"sample": sample_picture(found.table, found.metric, f"sample{key}")}, why)
@@ -197,7 +198,9 @@ def _pictures(found: Findings, g: float | None, key: str) -> Pictures:
     drawn = _maps(found, key)
     points = frontier(found.table, found.now)
     if (points["drawn"] & (points["cost"] > 0.0) & (points["gap"] > 0.0)).sum() > 1:
-        drawn["frontier"] = cost_tracking_picture(points, families, g, conditions_words(found.now), f"frontier{key}")
+        drawn["frontier"] = cost_tracking_picture(
+            points, families, tracking_penalty, conditions_words(found.now), f"frontier{key}"
+        )
     costs = found.ladder("cost_multiple")
     if costs is not None:
         given = (found.cost_by_start(), found.others("cost_multiple"), f"cost_ladder{key}", found.lowest(costs.index))

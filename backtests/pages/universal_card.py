@@ -37,7 +37,7 @@ SECTIONS = {
     "conventions": "Definitions",
     "settings": "Settings",
 }
-MEANT = {name: TERMS[name] for name in ("J", "Closed form", "Checksummed")} | {
+MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
     "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
     "with proportional costs. It also knows expected returns; the network and the closed form know risk and cost.",
     "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side, g 1 to 20, drawn at random; "

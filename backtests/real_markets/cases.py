@@ -24,7 +24,7 @@ from research.errors import ConfigError
 from research.market import Market, load_market
 
 COST = 10.0  # bp a side: half commission, half spread
-G, LAG, PERIODS = 5.0, 1, 252.0
+TRACKING_PENALTY, LAG, PERIODS = 5.0, 1, 252.0
 YEARS, BEFORE = 3, 5  # of a window; of training days before it, at the least
 STOCK_WINDOWS = range(1995, 2025, YEARS)
 FUND_WINDOWS = range(2013, 2022, YEARS)
@@ -87,8 +87,8 @@ class Case:
         market = self.market
         costs = Costs.bps(len(self.weights), commission=COST / 2, half_spread=COST / 2)
         return Setup.on(
-            market, costs, FixedWeights(self.weights), self.start, name=self.name, lag=LAG, g=G,
-            periods_per_year=PERIODS,
+            market, costs, FixedWeights(self.weights), self.start, name=self.name, lag=LAG,
+            tracking_penalty=TRACKING_PENALTY, periods_per_year=PERIODS,
         )  # fmt: skip
 
 

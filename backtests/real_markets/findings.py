@@ -89,8 +89,8 @@ def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     table = _at(study, multiple)
     own = table[table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
     families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
-    middle = families.sort_values(["case", "J"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
-    lowest = calendars.sort_values(["case", "J"]).groupby("case", sort=False).nth(0)
+    middle = families.sort_values(["case", "loss"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
+    lowest = calendars.sort_values(["case", "loss"]).groupby("case", sort=False).nth(0)
     return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
 
 
@@ -119,7 +119,7 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
     if rows.empty:
         raise DataError("all rules of the study move to cash, which J does not measure: call `exposure`.")
     one_of("over is", over, sorted(set(rows["rule"])))
-    one_of("measure is", measure, ["J", *MEASURES])
+    one_of("measure is", measure, ["loss", *MEASURES])
     other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
     return {
         str(rule): own.set_index("case")[[measure]].rename(columns={measure: "own"}).join(other, how="inner")
@@ -134,7 +134,7 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
     lower_in : number of cases in which its J is lower.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
-    logs = _compared(representative_rows(study, multiple), over, "J", lambda own, other: np.log(own / other))
+    logs = _compared(representative_rows(study, multiple), over, "loss", lambda own, other: np.log(own / other))
     table = logs.assign(
         ratio=np.exp(logs["estimate"]),
         lower=np.exp(logs["lower"]),
@@ -225,7 +225,7 @@ def seed_spread(study: Study, rule: str, multiple: float = 1.0) -> float:
     """Standard deviation of log J over the seeds of a case, in the mean of all cases; NaN where there are no seeds."""
     table = _at(study, multiple)
     own = table[(table["rule"] == rule) & table["seed"].notna()]
-    return float(np.log(own["J"]).groupby(own["case"]).std(ddof=1).mean())
+    return float(np.log(own["loss"]).groupby(own["case"]).std(ddof=1).mean())
 
 
 def _against_comparators(study: Study, multiple: float = 1.0) -> dict[str, pd.DataFrame]:
@@ -282,7 +282,7 @@ def sentences(study: Study) -> list[str]:
     if windows < 2:
         each = representative_rows(study).groupby("case", sort=False)
         by_case = [
-            f"{name}: J {listed([f'{r} {number(j)}' for r, j in zip(rows['rule'], rows['J'], strict=True)])}."
+            f"{name}: J {listed([f'{r} {number(j)}' for r, j in zip(rows['rule'], rows['loss'], strict=True)])}."
             for name, rows in each
         ]
         return [*found, *by_case, "One window gives no interval: run cases of other windows."]

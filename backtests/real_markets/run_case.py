@@ -50,7 +50,7 @@ FAMILIES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
-BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "nothing learned"
+BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
@@ -105,8 +105,8 @@ def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
     The closed form is narrowed for weekly checks, with last year's covariance. The untrained baseline is not narrowed,
     with the covariance of all training days. The universal policy computes its own bands.
     """
-    region = NoTradeRegion(held, setup.g, schedule="week", periods_per_year=setup.periods_per_year)
-    universal = Universal(held, setup.g, periods_per_year=setup.periods_per_year)
+    region = NoTradeRegion(held, setup.tracking_penalty, schedule="week", periods_per_year=setup.periods_per_year)
+    universal = Universal(held, setup.tracking_penalty, periods_per_year=setup.periods_per_year)
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDARS}
     boxes: dict[str, Rule] = {
         CLOSED_FORM: region,
@@ -120,8 +120,8 @@ def run_case(case: Case, budget: Budget) -> dict[str, Any]:
     """The result of a case in plain JSON values: one row per rule, seed and cost under `rows`.
 
     A row has the rule, its seed (None where it has none), whether it `stands` for its rule (of seeds, the one with the
-    median J on training worlds), the cost's multiple, J where it was chosen (of tuned rules on the training days, of
-    learners in worlds made of them), and the metrics of a sweep out of sample.
+    median J on training worlds), the cost's multiple, its loss where it was chosen (of tuned rules on the training
+    days, of learners in worlds made of them), and the metrics of a sweep out of sample.
     `trials` counts what was tried on training days, `seconds` what it took of a core.
     """
     setup, rows, seconds = case.setup, [], dict.fromkeys(("tuned", *budget.steps), 0.0)
@@ -171,7 +171,7 @@ def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]],
     tuned[BETTER_CALENDAR] = tune([Calendar(setup.strategic, every) for every in CALENDARS], setup)
     rules = untuned(setup.strategic, setup) | {name: t.policy for name, t in tuned.items()}
     rows = [
-        _row(name, None, True, multiple, tuned[name].card.J if name in tuned else None, figures)
+        _row(name, None, True, multiple, tuned[name].card.loss if name in tuned else None, figures)
         for name, figures in zip(rules, measured(setup, list(rules.values())), strict=True)
     ]
     return rows, tuned
@@ -193,7 +193,7 @@ def _rows_of_learner(setup: Setup, name: str, budget: Budget, multiple: float) -
 def _learned_from(setup: Setup) -> tuple[Market, Costs, float, float]:
     """The days before the test, with the settings of J."""
     before = setup.market.until(setup.start - pd.Timedelta(days=1))
-    return before, setup.costs, setup.g, setup.periods_per_year
+    return before, setup.costs, setup.tracking_penalty, setup.periods_per_year
 
 
 def _rows_of_exposure(setup: Setup, learned: Rule, multiple: float) -> list[dict[str, Any]]:
@@ -207,9 +207,14 @@ def _rows_of_exposure(setup: Setup, learned: Rule, multiple: float) -> list[dict
 
 
 def _row(
-    rule: str, seed: int | None, stands: bool, multiple: float, training_J: float | None, figures: Mapping[str, float]
+    rule: str,
+    seed: int | None,
+    stands: bool,
+    multiple: float,
+    loss_training: float | None,
+    figures: Mapping[str, float],
 ) -> dict[str, Any]:
-    about = {"rule": rule, "seed": seed, "stands": stands, "cost_multiple": multiple, "training_J": training_J}
+    about = {"rule": rule, "seed": seed, "stands": stands, "cost_multiple": multiple, "loss_training": loss_training}
     return about | dict(figures)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.real_markets.cases import COST, LAG, PERIODS, Case, G, all_cases, case
+from backtests.real_markets.cases import COST, LAG, PERIODS, TRACKING_PENALTY, Case, all_cases, case
 from backtests.real_markets.run_case import (
     CALENDARS,
     EXPOSURE,
@@ -81,7 +81,7 @@ class Study:
             cases[result["case"]] = kept | {"data": data, **{k: settings["case"][k] for k in ("steps", "seeds")}}
         if not frames:
             raise ConfigError("a study needs at least one case: found none. Name one, such as funds-2-2016.")
-        table = pd.concat(frames, ignore_index=True).astype({"seed": "Int64", "training_J": float})
+        table = pd.concat(frames, ignore_index=True).astype({"seed": "Int64", "loss_training": float})
         return cls(table, {"made_from": common, "learners": learners, "cases": cases})
 
     @property
@@ -171,7 +171,7 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
     }
     common = {
         "cost_bps": COST,
-        "g": G,
+        "tracking_penalty": TRACKING_PENALTY,
         "lag": LAG,
         "periods_per_year": PERIODS,
         "multiples": list(MULTIPLES),

@@ -69,7 +69,7 @@ class Grid:
         return int((np.abs(cells - best) <= share * abs(best) * (1.0 + 1e-12)).sum())
 
 
-def grid(table: pd.DataFrame, x: str, y: str, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> Grid:
+def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None) -> Grid:
     """One metric over the parameters `x` and `y`; of the others, those `chosen` are held, the rest averaged.
 
     Rows without a value of `x` or `y` (a calendar has no band) are left out, and so are bands of groups where there are
@@ -125,7 +125,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
     """Every policy between cost and gap to the target it tracks: a row a policy, at `chosen` (default: today's).
 
     Columns: policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a year), gap
-    (to that target, fraction a year), J, efficient (among those with its target: gaps to different targets cannot be
+    (to that target, fraction a year), loss, efficient (among those with its target: gaps to different targets cannot be
     compared), drawn (has the strategic target, or where no policy has it that of the lowest J).
     A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
     """
@@ -142,7 +142,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
     kept = np.zeros(len(rows), dtype=bool)
     for name in np.unique(target):
         kept[target == name] = efficient(cost[target == name], gap[target == name])
-    shown = "" if (target == "").any() else target[int(rows["J"].to_numpy().argmin())]
+    shown = "" if (target == "").any() else target[int(rows["loss"].to_numpy().argmin())]
     return pd.DataFrame(
         {
             "policy": rows["policy"].to_numpy(),
@@ -151,7 +151,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
             "point": points,
             "cost": cost,
             "gap": gap,
-            "J": rows["J"].to_numpy(),
+            "loss": rows["loss"].to_numpy(),
             "efficient": kept,
             "drawn": target == shown,
         }
@@ -161,7 +161,9 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
 # -- ladders ---------------------------------------------------------------------------------------------------------
 
 
-def ladder(table: pd.DataFrame, along: str, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def ladder(
+    table: pd.DataFrame, along: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """One metric of every policy along a condition: a row a level, rising; a column a policy.
 
     chosen : values of the other conditions (default: today's).  A policy that was not played at every level is left
@@ -177,14 +179,14 @@ def ladder(table: pd.DataFrame, along: str, metric: str = "J", chosen: Mapping[s
     return wide
 
 
-def shortlist(table: pd.DataFrame, metric: str = "J", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def shortlist(table: pd.DataFrame, metric: str = "loss", chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """The best policy of each family at the conditions `chosen` (default: today's), best first: rows of the table."""
     rows = policies(table).loc[at(table, today(table) | dict(chosen or {})).index]
     order = rows.sort_values(metric, ascending=lower_is_better(metric), kind="stable")
     return order.drop_duplicates("family")
 
 
-def leaders(ladder: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Who is best from which level to which, by linear interpolation between the levels: columns policy, first, last.
 
     A policy that is best twice has two rows. Policies that are equal at a level change places only where one falls
@@ -244,7 +246,7 @@ def break_evens(ladder: pd.DataFrame, one: str, other: str) -> list[float]:
     return found
 
 
-def rank_range(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Best and worst rank of each policy over all conditions under which all were played: columns best, worst."""
     rows = policies(table)
     wide = rows.pivot_table(index=list(CONDITIONS), columns="policy", values=metric, sort=False)
@@ -252,7 +254,7 @@ def rank_range(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
     return pd.DataFrame({"best": rank.min(), "worst": rank.max()})
 
 
-def ranks(ladder: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Rank of each policy at each level, 1 the best; equals share the better rank."""
     return ladder.rank(axis=1, method="min", ascending=lower_is_better(metric)).astype(int)
 
@@ -266,7 +268,7 @@ def spreads(ladder: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: ladder.quantile(q) for name, q in quantiles.items()})
 
 
-def wins(ladder: pd.DataFrame, metric: str = "J") -> pd.Series:
+def wins(ladder: pd.DataFrame, metric: str = "loss") -> pd.Series:
     """At how many levels each policy is the best (equals share): a row a policy."""
     return (ranks(ladder, metric) == 1).sum()
 
@@ -287,7 +289,7 @@ class Picked:
     loss: float
 
 
-def picked(ladder: pd.DataFrame, metric: str = "J") -> Picked:
+def picked(ladder: pd.DataFrame, metric: str = "loss") -> Picked:
     """Pick the best policy at each start, and look it up at every other start. Raises ConfigError for one start."""
     if len(ladder) < 2:
         raise ConfigError("one start date gives no rank stability: sweep over at least two.")
@@ -328,7 +330,7 @@ def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
 # -- in words ----------------------------------------------------------------------------------------------------------
 
 
-def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str]:
+def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "loss") -> list[str]:
     """Where the best policy changes as costs move away from the level `now`: a sentence for each side, the nearest.
 
     ladder : rows are cost multiples.
@@ -348,7 +350,7 @@ def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "J") -> list[str
     return sentences
 
 
-def luck(ladder: pd.DataFrame, metric: str = "J") -> str:
+def luck(ladder: pd.DataFrame, metric: str = "loss") -> str:
     """The effect of the start date, in words.  ladder : rows are starts, columns policies, the main one first."""
     own, record = str(ladder.columns[0]), METRICS[metric]
     row = spreads(ladder).T.to_dict()[own]

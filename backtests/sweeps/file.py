@@ -11,7 +11,7 @@
     lags: [0, 1, 2, 5]                                     # sessions
     starts: {first: 2010-01-04, last: 2015-01-01, every: quarter}      # or a list of dates
     sample: {size: 256, seed: 1, kind: sobol}              # default: the grid. With it {from: 0, to: 0.1} is a range
-    keep: {best: 3, by: J, configurations: [0]}            # of which full paths are kept
+    keep: {best: 3, by: loss, configurations: [0]}            # of which full paths are kept
     cvar95: true
 
 or, in place of the axes, `configurations:`, a list by name, each a policy as in a portfolio file with `portfolio`,
@@ -322,7 +322,7 @@ def _keep(document: Document, plan: Plan) -> Keep:
     which: list[int | str] = []
     if document.has("keep", "configurations"):
         which = _items(document, ("keep", "configurations"), _number_or_name)
-    best, by = document.whole("keep", "best", at_least=0, default=0), document.text("keep", "by", default="J")
+    best, by = document.whole("keep", "best", at_least=0, default=0), document.text("keep", "by", default="loss")
     for one in which:
         _placed(document, ("keep", "configurations"), plan.number, one)
     made: Keep = _placed(document, ("keep",), Keep, best, by, which)

@@ -39,7 +39,7 @@ class Findings:
     """
 
     table: pd.DataFrame
-    metric: str = "J"
+    metric: str = "loss"
     trials: int = 0
     own: Mapping[str, Any] | None = None
 

@@ -35,7 +35,7 @@ class Sweep:
     """What a sweep found.
 
     table : a row a configuration: where it is on each axis, then its metrics, in the units of `evaluation.scores.Score`
-    (fractions a year; J, cost and opening cost in bp; nav of 1 at the start).
+    (fractions a year; loss, cost and opening cost in bp; nav of 1 at the start).
     paths : of the configurations that were kept: a row a configuration and close.
     """
 
@@ -58,7 +58,7 @@ class Sweep:
         """Target paths that were computed, once each, for all configurations."""
         return self.prepared.shared
 
-    def best(self, k: int = 10, by: str = "J") -> pd.DataFrame:
+    def best(self, k: int = 10, by: str = "loss") -> pd.DataFrame:
         """The k best rows by a metric. Costs and lags are nobody's choice: choose the rows of one of each first."""
         return best_first(self.table, by).head(k)
 

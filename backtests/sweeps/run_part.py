@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backtests.batch.batch import Lane, play_lanes
-from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_returns
+from backtests.batch.batch import PreparedConfiguration, play_batch
+from backtests.batch.streaming_metrics import CVAR, METRICS, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.sweeps.plan import Configuration, Part
@@ -18,7 +18,7 @@ from research.rules.protocol import compiled_rule, fitted_until
 
 
 def is_plain(policy: Policy) -> bool:
-    """Can the policy be played in lanes? Any other is played by itself."""
+    """Can the batch engine play the policy? Any other is played by itself."""
     rule = compiled_rule(policy)
     return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
 
@@ -32,7 +32,7 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
     A rule with plain no-trade bands, where costs are proportional and booked at once and all lines may be traded both
-    ways, is played in lanes, anything else by itself, to the same bits.
+    ways, is played in batches, anything else by itself, to the same bits.
     Raises : what the engine raises.
     """
     configurations = prepared.plan.of(part)
@@ -40,16 +40,16 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
     for name, setup in prepared.setups.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
         free = setup.scales and not any(setup.market.trading)
-        lanes = [k for k in here if free and is_plain(configurations[k].policy)]
-        if lanes:
-            out[lanes] = _in_lanes(prepared, setup, [configurations[k] for k in lanes], [part.first + k for k in lanes])
-        for k in sorted(set(here) - set(lanes)):
+        plain = [k for k in here if free and is_plain(configurations[k].policy)]
+        if plain:
+            out[plain] = _in_batch(prepared, setup, [configurations[k] for k in plain], [part.first + k for k in plain])
+        for k in sorted(set(here) - set(plain)):
             out[k] = _by_itself(prepared, configurations[k], part.first + k)
     return out
 
 
 def backtest_one(prepared: PreparedSweep, number: int) -> Backtest:
-    """The whole backtest of one configuration: the row of a sweep is its tally, to the bit."""
+    """The whole backtest of one configuration: the row of a sweep is its `batch_metrics`, to the bit."""
     c = prepared.plan[number]
     setup = prepared.setup(c)
     return backtest(
@@ -73,16 +73,16 @@ def _by_itself(prepared: PreparedSweep, c: Configuration, number: int) -> Array:
     setup = prepared.setup(c)
     strategic = target_path_returns(prepared.strategic[setup.name], setup.market)
     own = target_path_returns(prepared.targets(c), setup.market)
-    return tally(backtest_one(prepared, number), strategic, own, setup.g, cvar95=prepared.cvar95)
+    return batch_metrics(backtest_one(prepared, number), strategic, own, setup.tracking_penalty, cvar95=prepared.cvar95)
 
 
-def _in_lanes(
+def _in_batch(
     prepared: PreparedSweep, setup: Setup, configurations: Sequence[Configuration], numbers: Sequence[int]
 ) -> Array:
-    """The metrics of configurations on one setup whose rules have plain bands; what lanes share is made once."""
+    """The metrics of configurations on one setup whose rules have plain bands; what they share is made once."""
     made: dict[tuple[int, int, float | None], NoTradeBands] = {}
     costs: dict[float, Costs] = {}
-    lanes = []
+    batch = []
     for c in configurations:
         targets = prepared.targets(c)
         rule = compiled_rule(setup.policy(c.policy))
@@ -94,9 +94,9 @@ def _in_lanes(
         if c.cost_multiple not in costs:
             costs[c.cost_multiple] = setup.times(c.cost_multiple)
         lag = setup.lag if c.lag is None else c.lag
-        lanes.append(Lane(made[key], targets, costs[c.cost_multiple], lag, prepared.first(c)))
-    given = (prepared.strategic[setup.name], setup.g, setup.periods_per_year)
+        batch.append(PreparedConfiguration(made[key], targets, costs[c.cost_multiple], lag, prepared.first(c)))
+    given = (prepared.strategic[setup.name], setup.tracking_penalty, setup.periods_per_year)
     try:
-        return play_lanes(setup.market, lanes, *given, cvar95=prepared.cvar95)
+        return play_batch(setup.market, batch, *given, cvar95=prepared.cvar95)
     except (ConfigError, DataError, PolicyError) as error:
         raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {setup.name}: {error}") from error

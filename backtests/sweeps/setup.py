@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.inputs import Game
+from backtests.engine.inputs import EngineInputs
 from backtests.engine.run import check_schedules
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from research.accounting import Costs, Execution, Flows
@@ -32,7 +32,8 @@ class Setup:
     name : by which a plan calls it.  strategic : the static target that J and tracking error are measured against.
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
-    g : price of tracking error in J.  execution, dividends : how decisions are booked, and what becomes of dividends.
+    tracking_penalty : price of squared tracking error in J.
+    execution, dividends : how decisions are booked, and what becomes of dividends.
     flows : money that comes and goes, or None.
     """
 
@@ -43,7 +44,7 @@ class Setup:
     start: pd.Timestamp
     lag: int = 1
     nav: float = 1.0
-    g: float = 5.0
+    tracking_penalty: float = 5.0
     periods_per_year: float = 252.0
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
@@ -65,7 +66,7 @@ class Setup:
             strategic=portfolio.strategic,
             start=portfolio.test_start,
             lag=portfolio.lag,
-            g=portfolio.g,
+            tracking_penalty=portfolio.tracking_penalty,
             periods_per_year=portfolio.periods_per_year,
             execution=portfolio.execution,
             dividends=portfolio.dividends,
@@ -78,14 +79,16 @@ class Setup:
         costs = self.costs.settings
         if self.costs.half_spread.ndim > 1:
             costs |= {"half_spread": hashlib.sha256(self.costs.half_spread.tobytes()).hexdigest()}
-        plain = {name: getattr(self, name) for name in ("lag", "nav", "g", "periods_per_year", "dividends")}
+        plain = {
+            name: getattr(self, name) for name in ("lag", "nav", "tracking_penalty", "periods_per_year", "dividends")
+        }
         told = {"strategic": repr(self.strategic), "execution": repr(self.execution)}
         flows = {} if self.flows is None else {"flows": self.flows.settings}
         return {"costs": costs, "start": f"{self.start:%Y-%m-%d}", **plain, **told, **flows}
 
     @property
     def scales(self) -> bool:
-        """Is everything proportional to wealth, and booked at the close at once? Then lanes can play it."""
+        """Is everything proportional to wealth, and booked at the close at once? Then the batch engine can play it."""
         market = self.market
         events = self.flows is not None or self.dividends == "cash" or bool((market.exits < len(market.dates)).any())
         return self.costs.proportional and self.execution == Execution() and not events
@@ -229,14 +232,14 @@ def _check_games(
 ) -> None:
     """Lay out a game for each setup, start, smallest and largest lag: what its market lacks is said first.
 
-    Raises : ConfigError and DataError of `Game.of`, naming the setup.
+    Raises : ConfigError and DataError of `EngineInputs.of`, naming the setup.
     """
     for (name, start), lags in _lags(plan).items():
         setup = setups[name]
         given = [setup.lag if lag is None else lag for lag in lags]
         for lag in {min(given), max(given)}:
             try:
-                Game.of(
+                EngineInputs.of(
                     setup.market, plan.policies[0], strategic[name], setup.costs, firsts[name, start], lag,
                     setup.execution, setup.dividends, setup.flows, name, 1.0,
                 )  # fmt: skip

@@ -16,7 +16,7 @@ from backtests.text_tables import text_table, warnings_text
 from research.market.notes import warnings_in
 
 BEST = 8
-KEY_FIGURES = ("J", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
+KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
 def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
@@ -30,8 +30,8 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: in
     for table in tables:
         for portfolio, part in table.groupby("portfolio"):
             here = part if (now := under[str(portfolio)]) is None else part[_at(part, now)]
-            found.append(best_first(here, "J").head(rows))
-    best = best_first(pd.concat(found, ignore_index=True), "J")
+            found.append(best_first(here, "loss").head(rows))
+    best = best_first(pd.concat(found, ignore_index=True), "loss")
     text = [headline(prepared)]
     for portfolio, part in best.groupby("portfolio", sort=False):
         now, own = under[str(portfolio)], own_conditions(prepared.setups[str(portfolio)])

@@ -26,7 +26,7 @@ class Keep:
     """
 
     best: int = 0
-    by: str = "J"
+    by: str = "loss"
     configurations: Sequence[int | str] = ()
 
     def __post_init__(self) -> None:

@@ -6,24 +6,24 @@ A *box* is (lower, upper) per line and for cash, fractions of NAV.
 import numpy as np
 
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean, on_demand
+from research.compiled import inlined, linked, on_demand
 from research.tolerances import WEIGHT_SUM
 
 
 @inlined
-def _cheapest(out: Array, lower: Array, upper: Array, movable: Mask, cost: Array, way: float, above: float) -> float:
+def _cheapest(out: Array, lower: Array, upper: Array, movable: Mask, cost: Array, side: float, above: float) -> float:
     """The least cost beyond `above` of a movable line that has room on the way up (1.0) or down (-1.0); else inf."""
     least = np.inf
     for i in range(len(out)):
-        far = upper[i] if way > 0.0 else lower[i]
-        if movable[i] and above < cost[i] < least and (far - out[i]) * way > 0.0:
+        far = upper[i] if side > 0.0 else lower[i]
+        if movable[i] and above < cost[i] < least and (far - out[i]) * side > 0.0:
             least = cost[i]
     return least
 
 
 @inlined
 def _kink(
-    weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, level: float, way: float, distance: float
+    weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, level: float, side: float, distance: float
 ) -> tuple[float, int]:
     """(next, moving): how far the lines of one cost go together before one of them stops or joins, and how many move.
 
@@ -32,8 +32,8 @@ def _kink(
     following, moving = np.inf, 0
     for i in range(len(weights)):
         if movable[i] and cost[i] == level:
-            far, near = (upper[i], lower[i]) if way > 0.0 else (lower[i], upper[i])
-            to_far, to_near = (far - weights[i]) * way, (near - weights[i]) * way
+            far, near = (upper[i], lower[i]) if side > 0.0 else (lower[i], upper[i])
+            to_far, to_near = (far - weights[i]) * side, (near - weights[i]) * side
             if to_near > distance:
                 following = min(following, to_near)
             elif to_far > distance:
@@ -42,23 +42,23 @@ def _kink(
     return following, moving
 
 
-@lean
+@linked
 def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, amount: float, out: Array) -> float:
     """Move `out` (n,), inside its box, by `amount` in all, at least cost; gives what could not be placed.
 
     The cheapest lines move first; lines of equal cost move by one common distance from `weights`, as far as each one's
     box lets it, which is the nearest such point in the sense of Euclid.
     """
-    way = 1.0 if amount > 0.0 else -1.0
-    left = amount * way
+    side = 1.0 if amount > 0.0 else -1.0
+    left = amount * side
     level = -1.0
     while left > WEIGHT_SUM:
-        level = _cheapest(out, lower, upper, movable, cost, way, level)
+        level = _cheapest(out, lower, upper, movable, cost, side, level)
         if level == np.inf:
-            return left * way
+            return left * side
         distance = 0.0
         while left > WEIGHT_SUM:  # from one kink of the piecewise linear room to the next
-            following, moving = _kink(weights, lower, upper, movable, cost, level, way, distance)
+            following, moving = _kink(weights, lower, upper, movable, cost, level, side, distance)
             if following == np.inf:
                 break
             if moving > 0 and left < (following - distance) * moving:
@@ -67,19 +67,19 @@ def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Arra
                 distance, left = following, left - (following - distance) * moving
         for i in range(len(out)):
             if movable[i] and cost[i] == level:
-                out[i] = min(max(weights[i] + way * distance, lower[i]), upper[i])
+                out[i] = min(max(weights[i] + side * distance, lower[i]), upper[i])
     return 0.0
 
 
-@lean
+@linked
 def rescale(
-    lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, way: float, out: Array
+    lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, side: float, out: Array
 ) -> None:
     """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave."""
-    scaled = cash_upper if way > 0.0 else cash_lower
+    scaled = cash_upper if side > 0.0 else cash_lower
     rest = 1.0
     for i in range(len(out)):
-        far = upper[i] if way > 0.0 else lower[i]
+        far = upper[i] if side > 0.0 else lower[i]
         if movable[i] and far > 0.0:
             scaled += far
         else:
@@ -87,7 +87,7 @@ def rescale(
     if scaled > 0.0:
         factor = max(rest, 0.0) / scaled
         for i in range(len(out)):
-            far = upper[i] if way > 0.0 else lower[i]
+            far = upper[i] if side > 0.0 else lower[i]
             if movable[i] and far > 0.0:
                 out[i] = far * factor
 

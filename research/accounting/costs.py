@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.accounting.by_day import known_from, on_each_day, panels_of, refuse_missing
+from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, HoldingCosts
+from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.impact import Impact
-from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Carry, Tariff
 from research.arguments import floats, is_number, is_whole, one_of, refuse
 from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
@@ -18,7 +18,7 @@ from research.market import Market
 COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
 CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are
 USUAL = COLUMNS[:2]  # the proportional ones
-CARRIES = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `carries` array
+HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 BPS = 1e-4
 MENDS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(USUAL, "give a fraction of notional a line, such as 0.0001 for a basis point."),
@@ -128,7 +128,7 @@ class Costs:
         """Is every cost a constant fraction of notional, so that nothing depends on size, price, day or time?"""
         amounts = (self.per_unit, self.minimum, self.ticket)
         plain = self.impact is None and self.tax is None and self.half_spread.ndim == 1
-        return plain and not any(a.any() for a in amounts) and not self.carry.some
+        return plain and not any(a.any() for a in amounts) and not self.holding_costs.some
 
     def scaled(self, multiple: float) -> "Costs":
         """The same with every cost of trading times `multiple`; tax and the costs of holding stay.
@@ -175,11 +175,11 @@ class Costs:
     def left_out(self) -> tuple[str, ...]:
         """What `simplified` leaves out, by name."""
         found = {"per_unit": bool(self.per_unit.any()), "impact": self.impact is not None, "tax": self.tax is not None}
-        return tuple(name for name, there in (found | {"costs of holding": self.carry.some}).items() if there)
+        return tuple(name for name, there in (found | {"costs of holding": self.holding_costs.some}).items() if there)
 
-    def tariff(
+    def cost_parameters(
         self, market: Market | None = None, first: int = 0, minimum_trade: float = 0.0, at_open: bool = False
-    ) -> Tariff:
+    ) -> CostParameters:
         """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
 
         first : row from which they are needed.  minimum_trade : currency; a smaller order is not sent.
@@ -209,7 +209,7 @@ class Costs:
             rates = np.broadcast_to(rates, (len(each), 2, n)).copy()
             rates[:, 0] += np.nan_to_num(each)
         amounts = bool(self.minimum.any() or self.ticket.any() or impact.any())
-        return Tariff(
+        return CostParameters(
             rates=frozen(rates),
             total=frozen(rates.sum(axis=1)),
             minimum=self.minimum,
@@ -223,11 +223,11 @@ class Costs:
         )
 
     @property
-    def carry(self) -> Carry:
+    def holding_costs(self) -> HoldingCosts:
         """The costs of holding, as the kernel takes them."""
         some = bool(self.borrow.any() or self.financing or self.cash_spread or self.management_fee)
         financing, cash_spread, fee = float(self.financing), float(self.cash_spread), float(self.management_fee)
-        return Carry(self.borrow, financing, cash_spread, fee, some)
+        return HoldingCosts(self.borrow, financing, cash_spread, fee, some)
 
     def table(self, assets: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
         """Each line's commission and half-spread in basis points, by name; of spreads by the day, the median."""

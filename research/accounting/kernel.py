@@ -12,11 +12,23 @@ A *box* is (lower, upper) per line and for cash, fractions of NAV; see `nearest`
 in by the loops, so that nothing is allocated in a day.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from research.accounting.box import nearest
-from research.accounting.settling import BOOKED, NOTHING_MOVED, REFUSED, charge, gain, levy, sell_lots, settle
-from research.accounting.tariff import Carry, Lots, Scratch, Tariff
+from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
+from research.accounting.self_financing import (
+    BOOKED,
+    NOTHING_MOVED,
+    REFUSED,
+    Booking,
+    capital_gains_tax,
+    charge,
+    gain,
+    self_financing_step,
+    sell_lots,
+)
 from research.arrays import Array, Mask
 from research.compiled import inlined, on_demand
 
@@ -24,15 +36,68 @@ __all__ = [
     "BOOKED",
     "NOTHING_MOVED",
     "REFUSED",
+    "Box",
+    "Conditions",
+    "Quotes",
+    "Record",
     "accrue",
     "book",
     "charge",
     "close_out",
     "nearest",
-    "settle",
+    "self_financing_step",
     "wealth",
     "weigh",
 ]
+
+
+class Quotes(NamedTuple):
+    """At what a trade is booked.  prices : (T, n) worth of a unit of each line, currency.  t : row of both arrays.
+
+    cash_price : worth of a unit of cash, currency.  tradable : (T, n) can the line trade?
+    """
+
+    prices: Array
+    t: int
+    cash_price: float
+    tradable: Mask
+
+
+class Box(NamedTuple):
+    """Where a trade goes.  lower, upper, target : (K, n) weights.  k : row of them.
+
+    cash_lower, cash_upper : weights of cash.  fraction : of the way to the nearest point that is traded, in (0, 1].
+    """
+
+    lower: Array
+    upper: Array
+    target: Array
+    k: int
+    cash_lower: float
+    cash_upper: float
+    fraction: float
+
+
+class Conditions(NamedTuple):
+    """On what conditions a trade is booked.  day : row of what costs and limits have by the day.
+
+    order_limits : (T, n) the largest orders of a day, currency, or (0, n) without a limit.
+    pace : fraction of the trade that the desk books today, in (0, 1].
+    """
+
+    cost_parameters: CostParameters
+    lots: Lots
+    order_limits: Array
+    day: int
+    pace: float
+
+
+class Record(NamedTuple):
+    """Where a booking is written down: row j of trades (J, n) and of charges (J, columns, n), currency."""
+
+    trades: Array
+    charges: Array
+    j: int
 
 
 @inlined
@@ -64,7 +129,7 @@ def weigh(units: Array, prices: Array, t: int, nav: float, out: Array) -> float:
 
 @on_demand
 def accrue(
-    units: Array, prices: Array, t: int, cash: float, nav: float, years: float, carry: Carry, out: Array
+    units: Array, prices: Array, t: int, cash: float, nav: float, years: float, holding_costs: HoldingCosts, out: Array
 ) -> float:
     """What holding units (n,) and `cash` (currency) since the close of row t cost; writes out (4,), gives the sum.
 
@@ -72,46 +137,57 @@ def accrue(
     """
     short = 0.0
     for i in range(len(units)):
-        short += carry.borrow[i] * max(-units[i] * prices[t, i], 0.0)
+        short += holding_costs.borrow[i] * max(-units[i] * prices[t, i], 0.0)
     out[0] = short * years
-    out[1] = carry.financing * max(-cash, 0.0) * years
-    out[2] = carry.cash_spread * max(cash, 0.0) * years
-    out[3] = carry.management_fee * nav * years
+    out[1] = holding_costs.financing * max(-cash, 0.0) * years
+    out[2] = holding_costs.cash_spread * max(cash, 0.0) * years
+    out[3] = holding_costs.management_fee * nav * years
     total: float = out[0] + out[1] + out[2] + out[3]
     return total
 
 
 @inlined
 def _pace(
-    weights: Array, asked: Array, capped: Array, nav: float, cash_way: float, most: Array, day: int, way: float
+    weights: Array,
+    asked: Array,
+    capped: Array,
+    nav: float,
+    cash_change: float,
+    order_limits: Array,
+    day: int,
+    pace: float,
 ) -> bool:
-    """Let the trade go only `way` of its way, and each order to most[day, i] (currency) at most; is any of it left?
+    """Trade only the fraction `pace`, and of each line order_limits[day, i] (currency) at most; is any of it left?
 
-    An order that is cut to the most is written into `capped`, and its line asked where it is. What the orders so cut
-    would leave in cash, less or more than both today's cash and the goal's, is mended by cutting the buys, or the
-    sells, by one factor.  cash_way : the goal's cash less today's, fraction of NAV.
+    An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
+    would leave in cash, less or more than both today's cash and the goal's, is corrected by cutting the buys, or the
+    sells, by one factor.  cash_change : the goal's cash less today's, fraction of NAV.
     """
     buys, sells, cut = 0.0, 0.0, False
     for i in range(len(asked)):
         capped[i] = 0.0
-        today = (asked[i] - weights[i]) * way
+        today = (asked[i] - weights[i]) * pace
         if today == 0.0:
             continue
         asked[i] = weights[i] + today
-        if len(most) > 0 and abs(today) * nav > most[day, i]:
-            capped[i], asked[i], cut = (most[day, i] if today > 0.0 else -most[day, i]), weights[i], True
+        if len(order_limits) > 0 and abs(today) * nav > order_limits[day, i]:
+            capped[i], asked[i], cut = (
+                (order_limits[day, i] if today > 0.0 else -order_limits[day, i]),
+                weights[i],
+                True,
+            )
             today = capped[i] / nav
         if today > 0.0:
             buys += today
         else:
             sells -= today
     spare = sells - buys  # what cash gains
-    low, high = min(0.0, cash_way), max(0.0, cash_way)
-    if (cut or way < 1.0) and spare < low and buys > 0.0:
+    low, high = min(0.0, cash_change), max(0.0, cash_change)
+    if (cut or pace < 1.0) and spare < low and buys > 0.0:
         _shorten(weights, asked, capped, max(sells - low, 0.0) / buys, 1.0)
-    elif (cut or way < 1.0) and spare > high and sells > 0.0:
+    elif (cut or pace < 1.0) and spare > high and sells > 0.0:
         _shorten(weights, asked, capped, max(buys + high, 0.0) / sells, -1.0)
-    return cut or way < 1.0
+    return cut or pace < 1.0
 
 
 @inlined
@@ -146,55 +222,46 @@ def _leave(weights: Array, asked: Array, lower: Array, upper: Array, k: int, cos
 @on_demand
 def book(
     units: Array,
-    prices: Array,
-    t: int,
     cash_units: float,
-    cash_price: float,
     nav: float,
-    tradable: Mask,
-    lower: Array,
-    upper: Array,
-    target: Array,
-    k: int,
-    cash_lower: float,
-    cash_upper: float,
-    part: float,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    most: Array,
-    way: float,
+    quotes: Quotes,
+    box: Box,
+    conditions: Conditions,
     scratch: Scratch,
-    trades: Array,
-    charges: Array,
-    j: int,
+    record: Record,
 ) -> tuple[int, float, float, float, bool]:
-    """Move the drifted portfolio `part` of the way to the nearest point of a box, and charge it.
+    """Move the drifted portfolio a fraction of the way to the nearest point of a box, and charge it.
 
-    prices, tradable : rows t.  lower, upper, target : rows k.  tariff : row `day` of what it has by the day.
-    most : (T, n) the largest orders of a day, currency, or (0, n).  way : how much of the way the desk goes today.
-    Writes units and lots, and row j of trades and charges; gives (status, nav after costs, cash_units, charges in all,
-    whether the desk has some of the trade left). See `nearest`, `settle`.
+    units : (n,) held, and `cash_units`.  nav : of them at these quotes, currency.
+    Writes units and lots, and row j of the record; gives (status, nav after costs, cash_units, charges in all, whether
+    the desk has some of the trade left). See `nearest`, `self_financing_step`.
     """
-    weights, asked = scratch.weights, scratch.asked
-    held = weigh(units, prices, t, nav, weights)
-    cost = tariff.total[min(day, len(tariff.total) - 1)]
+    weights, asked, t, k = scratch.weights, scratch.asked, quotes.t, box.k
+    cost_parameters, pace = conditions.cost_parameters, conditions.pace
+    held = weigh(units, quotes.prices, t, nav, weights)
+    cost = cost_parameters.total[min(conditions.day, len(cost_parameters.total) - 1)]
     cash = nearest(
-        weights, tradable[t], lower[k], upper[k], target[k], cash_lower, cash_upper, cost, scratch.movable, asked
-    )
-    _leave(weights, asked, lower, upper, k, cost)
-    if part < 1.0:
+        weights, quotes.tradable[t], box.lower[k], box.upper[k], box.target[k], box.cash_lower, box.cash_upper, cost,
+        scratch.movable, asked,
+    )  # fmt: skip
+    _leave(weights, asked, box.lower, box.upper, k, cost)
+    if box.fraction < 1.0:
         for i in range(len(asked)):
             if asked[i] != weights[i]:
-                asked[i] = weights[i] + part * (asked[i] - weights[i])
+                asked[i] = weights[i] + box.fraction * (asked[i] - weights[i])
     left = False
-    if way < 1.0 or len(most) > 0:
-        left = _pace(weights, asked, scratch.capped, nav, part * (cash - held), most, day, way)
-    status, cash_units, paid = settle(
-        units, prices, t, cash_units, cash_price, nav, weights, asked, tariff, day, lots, scratch, trades[j],
-        charges[j],
-    )  # fmt: skip
-    after = wealth(units, prices, t, cash_units, cash_price) if status == BOOKED else nav
+    if pace < 1.0 or len(conditions.order_limits) > 0:
+        cash_change = box.fraction * (cash - held)
+        left = _pace(weights, asked, scratch.capped, nav, cash_change, conditions.order_limits, conditions.day, pace)
+    r, q = min(conditions.day, len(cost_parameters.rates) - 1), min(conditions.day, len(cost_parameters.impact) - 1)
+    booking = Booking(
+        units, quotes.prices, t, nav, weights, asked, scratch.capped, cost_parameters, r, q, conditions.lots
+    )
+    trades, charges = record.trades[record.j], record.charges[record.j]
+    status, cash_units, paid = self_financing_step(
+        booking, cash_units, quotes.cash_price, scratch.gains, trades, charges
+    )
+    after = wealth(units, quotes.prices, t, cash_units, quotes.cash_price) if status == BOOKED else nav
     return status, after, cash_units, paid, left
 
 
@@ -206,7 +273,7 @@ def close_out(
     i: int,
     cash_units: float,
     cash_price: float,
-    tariff: Tariff,
+    cost_parameters: CostParameters,
     lots: Lots,
     gains: Array,
     trades: Array,
@@ -223,10 +290,10 @@ def close_out(
     value = units[i] * prices[t, i]
     trades[i] = -value
     paid = 0.0
-    if tariff.tax > 0.0 and units[i] > 0.0:
-        gains[i], _ = gain(lots, tariff.method, i, prices[t, i], units[i])
-        sell_lots(lots, tariff.method, i, units[i])
+    if cost_parameters.tax > 0.0 and units[i] > 0.0:
+        gains[i], _ = gain(lots, cost_parameters.method, i, prices[t, i], units[i])
+        sell_lots(lots, cost_parameters.method, i, units[i])
         lots.held[i] = 0
-        paid = levy(lots, tariff.tax, gains, gains[i], max(gains[i], 0.0), charges)
+        paid = capital_gains_tax(lots, cost_parameters.tax, gains, gains[i], max(gains[i], 0.0), charges)
     units[i] = 0.0
     return cash_units + (value - paid) / cash_price, paid

@@ -16,7 +16,7 @@ from research.compiled.calls import Linked, OnDemand, refer
 from research.compiled.notice import announce
 from research.compiled.store import KernelStore
 
-__all__ = ["compiled", "inlined", "into", "lean", "on_demand", "refer"]
+__all__ = ["compiled", "inlined", "inlined_copy", "linked", "on_demand", "refer"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,22 +33,25 @@ def compiled(function: F) -> F:
     return cast(F, _kept(function, OPTIONS))
 
 
-def lean(function: F) -> F:
-    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers."""
+def linked(function: F) -> F:
+    """`compiled`, for kernels that allocate nothing and set no slice (numba refuses what does); linked into callers.
+
+    What it gives are numbers: it counts no references, so a `compiled` caller would free an array that it gave twice.
+    """
     return cast(F, Linked(function, partial(_kept, options=LEAN)))
 
 
 def inlined(function: F) -> F:
-    """`lean`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
+    """`linked`, and always inlined into kernels that call it: for what happens on every day, not only on some."""
     return cast(F, Linked(function, partial(_kept, options=LEAN | {"forceinline": True})))
 
 
 def on_demand(function: F) -> F:
-    """`lean`, and compiled by itself when it is first called: for what many kernels call, or some on few days."""
+    """`linked`, and compiled by itself when it is first called: for what many kernels call, or some on few days."""
     return cast(F, OnDemand(function, partial(_kept, options=LEAN)))
 
 
-def into(kernel: F) -> F:
+def inlined_copy(kernel: F) -> F:
     """A kernel inlined into the one that calls this: where handing arrays over would take half of the time."""
     return inlined(kernel.py_func)  # type: ignore[attr-defined, no-any-return]
 

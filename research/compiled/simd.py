@@ -152,7 +152,7 @@ def _either(sign: str) -> Any:
     return chosen
 
 
-least, most = _either("<"), _either(">")
+minimum, maximum = _either("<"), _either(">")
 
 
 @intrinsic

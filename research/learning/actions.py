@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from research.arrays import Array, Floats, Rows
-from research.compiled import inlined, lean
+from research.compiled import inlined, linked
 from research.learning.state import REACH, Scales
 from research.tolerances import TARGET
 
@@ -80,7 +80,7 @@ def decode_actions(action: str, numbers: Floats, kinds: Rows, scales: Scales) ->
     return decoded
 
 
-@lean
+@linked
 def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded: DecodedActions) -> None:
     """Write the boxes and fractions that actions stand for. Cash never triggers a trade, see `_widths`.
 

@@ -49,7 +49,7 @@ def card(
             "sessions": len(market.dates),
         },
         "objective": {
-            "g": days.g,
+            "tracking_penalty": days.tracking_penalty,
             "periods_per_year": days.periods_per_year,
             "lag": days.lag,
             "costs_bps": days.costs.table(market.assets),
@@ -65,7 +65,7 @@ def card(
         **_features(days, answer, standard),
         "long_run_volatility": days.scales.volatility * float(np.sqrt(days.periods_per_year)),
         "targets": [_target(days, k, {"learned": result.losses, **references}) for k in range(len(days.share))],
-        "curve": [{"steps": steps, "J": loss} for steps, loss in result.curve],
+        "curve": [{"steps": steps, "loss": loss} for steps, loss in result.curve],
         "versions": versions(),
     }
 
@@ -113,5 +113,5 @@ def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[
         "half_width": by_line(scales.half_width[k]),
         "variance": by_line(np.diag(scales.covariance[k])),
         "mean": by_line(days.periods_per_year * np.log1p(excess)),
-        "J": {name: loss[k] for name, loss in losses.items()},
+        "loss": {name: loss[k] for name, loss in losses.items()},
     }

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from research.accounting.box import nearest
-from research.accounting.kernel import REFUSED, settle
-from research.accounting.tariff import Lots, Scratch, Tariff
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch
+from research.accounting.self_financing import REFUSED, Booking, self_financing_step
 from research.arrays import Array
 from research.compiled import compiled
 from research.learning.worlds import no_root
@@ -51,19 +51,19 @@ class Boxes(NamedTuple):
     cash_upper: Tensor
 
 
-def step(held: Holdings, boxes: Boxes, target: Array, tariff: Tariff) -> tuple[Holdings, Tensor]:
+def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters) -> tuple[Holdings, Tensor]:
     """Trade every portfolio to the nearest point of its box, and pay the costs.
 
     held    : lines (W, n) and cash (W,), currency.
     boxes   : bounds, fraction of NAV.
     target  : (W, n) fraction of NAV.
-    tariff  : proportional costs; row w for portfolio w, or a single row for all.
+    cost_parameters  : proportional costs; row w for portfolio w, or a single row for all.
     Returns : the holdings after it, and (W,) cost over NAV.
     Raises  : PolicyError for a trade whose costs exceed the value of the assets traded.
-    Source  : `research.accounting.box.nearest` and `research.accounting.settling`, line by line.
+    Source  : `research.accounting.box.nearest` and `research.accounting.self_financing`, line by line.
     """
-    side, sign, binding = _sides(held, boxes, target, tariff)
-    rates = torch.from_numpy(np.broadcast_to(tariff.total, sign.shape).copy())
+    side, sign, binding = _sides(held, boxes, target, cost_parameters)
+    rates = torch.from_numpy(np.broadcast_to(cost_parameters.total, sign.shape).copy())
     nav = held.nav
     weights = held.lines / nav[:, None]
     asked = _point(weights, boxes, side, binding)
@@ -92,15 +92,24 @@ def _point(weights: Tensor, boxes: Boxes, side: Tensor, binding: Tensor) -> Tens
     return torch.where(level, weights + distance[:, None], asked)
 
 
-def _sides(held: Holdings, boxes: Boxes, target: Array, tariff: Tariff) -> tuple[Tensor, Tensor, Tensor]:
+def _sides(
+    held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters
+) -> tuple[Tensor, Tensor, Tensor]:
     """Where each line stands (W, n), the sign of its trade (W, n), and at which bound cash does (W,)."""
     lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
     lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
     side, sign = np.empty(lines.shape, dtype=np.int64), np.empty(lines.shape)
     binding = np.empty(len(lines), dtype=np.int64)
     n = lines.shape[1]
-    room = (Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_))
-    wrong = _decide(lines, cash, lower, upper, least, most, target, tariff, *room, side, sign, binding)
+    workspace = (
+        Lots.empty(n, 0),
+        Scratch.of(n),
+        np.empty(n),
+        np.empty((5, n)),
+        np.ones((1, n)),
+        np.ones(n, dtype=np.bool_),
+    )
+    wrong = _decide(lines, cash, lower, upper, least, most, target, cost_parameters, *workspace, side, sign, binding)
     if wrong >= 0:
         raise no_root(wrong)
     return torch.from_numpy(side), torch.from_numpy(sign), torch.from_numpy(binding)
@@ -115,7 +124,7 @@ def _decide(
     cash_lower: Array,
     cash_upper: Array,
     target: Array,
-    tariff: Tariff,
+    cost_parameters: CostParameters,
     lots: Lots,
     scratch: Scratch,
     trades: Array,
@@ -138,17 +147,16 @@ def _decide(
             weights[i] = lines[w, i] / nav
             clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
         binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
-        row = min(w, len(tariff.total) - 1)
+        row = min(w, len(cost_parameters.total) - 1)
         nearest(
-            weights, tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w], tariff.total[row],
+            weights, tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w], cost_parameters.total[row],
             scratch.movable, asked,
         )  # fmt: skip
         for i in range(n):
             side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i])
         units = lines[w].copy()
-        status, _, _ = settle(
-            units, ones, 0, cash[w], 1.0, nav, weights, asked, tariff, w, lots, scratch, trades, charges
-        )
+        booking = Booking(units, ones, 0, nav, weights, asked, scratch.capped, cost_parameters, row, 0, lots)
+        status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, charges)
         if status == REFUSED:
             return w
         for i in range(n):

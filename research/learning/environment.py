@@ -19,7 +19,7 @@ from research.arrays import Floats, Rows
 from research.errors import PolicyError
 from research.learning.actions import action_size
 from research.learning.rewarded_worlds import RewardedWorlds
-from research.learning.rewards import MINUS_J, Memory, Reward
+from research.learning.rewards import MINUS_LOSS, Memory, Reward
 from research.learning.settings import LONGEST
 from research.learning.state import FARTHEST, SHARED, FeatureScaling
 from research.learning.training_days import TrainingDays
@@ -125,7 +125,7 @@ class RebalancingEnv(gymnasium.Env[Floats, NDArray[Any]]):
         if not is_whole(kind) or not -len(days.share) <= kind < len(days.share):
             refuse("kind is", kind, f"give the index of one of the {len(days.share)} targets, from 0.")
         self.days, self.episode, self._left = days, episode, 0
-        self._made = (standard, reward or MINUS_J, reward_scale)
+        self._made = (standard, reward or MINUS_LOSS, reward_scale)
         self._kind = np.array([range(len(days.share))[kind]])
         self.observation_space = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         self.action_space = action_space(days.action, len(days.market.assets))  # type: ignore[assignment]
@@ -197,7 +197,7 @@ class RebalancingWorlds(VecEnv):
         _check(days, standard, reward, reward_scale, episode, seed)
         self._streams, self._reseeded = seed if isinstance(seed, list) else [seed], False
         opened = Worlds(days, days.kinds(worlds), episode, seed)
-        self._rewarded, self._episode = RewardedWorlds(opened, standard, reward or MINUS_J, reward_scale), episode
+        self._rewarded, self._episode = RewardedWorlds(opened, standard, reward or MINUS_LOSS, reward_scale), episode
         self._left: Rows = np.full(worlds, episode)
         sees = spaces.Box(-FARTHEST, FARTHEST, standard.mean.shape, np.float32)
         super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))

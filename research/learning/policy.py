@@ -23,7 +23,7 @@ from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
 from research.tolerances import TARGET
 
-FORMAT = "learned rebalancing policy, 2"
+FORMAT = "learned rebalancing policy, 3"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 FIX = "Restore the folder as it was saved, or train the policy again."
 

@@ -61,7 +61,7 @@ class Reward:
 
 
 TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "differential_downside", "drawdown")
-MINUS_J = Reward()
+MINUS_LOSS = Reward()
 
 
 class Moments(NamedTuple):
@@ -120,7 +120,7 @@ def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cas
     cash   : (W,) price of a unit of cash at its end, currency.
     """
     now = memory._replace(nav=nav, highest=np.maximum(memory.highest, nav), cash=cash)
-    if reward == MINUS_J:  # nearly always, and a thousand worlds wait for it
+    if reward == MINUS_LOSS:  # nearly always, and a thousand worlds wait for it
         return -loss, now
     returns, excess = nav / memory.nav - 1.0, nav / memory.nav - cash / memory.cash
     terms: dict[str, Callable[[], Array]] = {

@@ -21,7 +21,7 @@ from research.learning.learners.settings import (
     check_counts,
     check_within,
 )
-from research.learning.rewards import MINUS_J, Reward
+from research.learning.rewards import MINUS_LOSS, Reward
 from research.learning.variation import Variation
 from research.rules.protocol import UnfittedRule
 from research.rules.standard_rule import check_allocation
@@ -117,8 +117,8 @@ class Learned(UnfittedRule):
             )
         if self.patience and not self.reward.objective:
             raise ConfigError(
-                f"patience of Learned is {self.patience}: early stopping watches J, but {self.reward!r} gives J no "
-                "weight. Leave patience out, or give `objective` a weight."
+                f"patience of Learned is {self.patience}: early stopping watches the loss, but {self.reward!r} gives "
+                "it no weight. Leave patience out, or give `objective` a weight."
             )
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
@@ -147,10 +147,10 @@ def _check_learner(by: str, action: str, reward: Reward) -> None:
         raise ConfigError(
             "learner 'sac' needs continuous actions, but 'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'."
         )
-    if by == "gradient" and (action != "bands" or reward != MINUS_J):
+    if by == "gradient" and (action != "bands" or reward != MINUS_LOSS):
         raise ConfigError(
-            f"learner 'gradient' minimises J directly and needs bands: action is {action!r} and reward {reward!r}. Use "
-            "action 'bands' and the default reward, or learner 'ppo'."
+            f"learner 'gradient' minimises the loss directly and needs bands: action is {action!r} and reward "
+            f"{reward!r}. Use action 'bands' and the default reward, or learner 'ppo'."
         )
 
 

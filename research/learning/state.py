@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, Floats
-from research.compiled import compiled, inlined, lean
+from research.compiled import compiled, inlined, linked
 
 SHARED = (
     "tracking error",  # ex ante, a year
@@ -126,7 +126,7 @@ def _moments(values: Array) -> tuple[float, float]:
     return total, np.sqrt(squares / max(len(values) - 1, 1))
 
 
-@lean
+@linked
 def standardise(features: Array, standard: FeatureScaling, out: Floats) -> None:
     """Write features (W, k) as standard deviations from their mean, clipped to ± FARTHEST, into out (W, k)."""
     for w in range(len(features)):

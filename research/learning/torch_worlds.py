@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from research.accounting.tariff import Tariff
+from research.accounting.cost_parameters import CostParameters
 from research.arrays import Array
 from research.learning.differentiable import Boxes, Holdings, step
 from research.learning.state import REACH
@@ -32,20 +32,27 @@ class TorchWorlds:
     """W simulated paths in step, one decision at a time."""
 
     def __init__(
-        self, held: Holdings, target: Array, days: Days, tariff: Tariff, g: Tensor | float, sessions: int, lag: int
+        self,
+        held: Holdings,
+        target: Array,
+        days: Days,
+        cost_parameters: CostParameters,
+        tracking_penalty: Tensor | float,
+        sessions: int,
+        lag: int,
     ):
         """Start paths with these holdings.
 
         held     : lines (W, n) and cash (W,), currency.
         target   : (W, n) fraction of NAV.
         days     : returns of D days after the start.
-        tariff   : proportional costs, see `step`.
-        g        : tracking penalty, one number or (W,).
+        cost_parameters   : proportional costs, see `step`.
+        tracking_penalty : price of squared tracking error, one number or (W,).
         sessions : from one decision to the next.
         lag      : sessions from a decision to its booking, at most `sessions`.
         """
-        self.held, self.target, self.days, self.tariff = held, target, days, tariff
-        self.half_g, self.sessions, self.lag = g / 2.0, sessions, lag
+        self.held, self.target, self.days, self.cost_parameters = held, target, days, cost_parameters
+        self.half_penalty, self.sessions, self.lag = tracking_penalty / 2.0, sessions, lag
         self.age = torch.zeros(len(target), dtype=torch.float64)  # sessions since the last trade
         self.day = 0  # the next of `days`
 
@@ -62,11 +69,11 @@ class TorchWorlds:
                 before = self.held.nav
                 self.held = self.held.earn(self.days.returns[self.day], self.days.cash[self.day])
                 active = self.held.nav / before - 1.0 - self.days.strategic[self.day]
-                terms = terms + self.half_g * (active * active)
+                terms = terms + self.half_penalty * (active * active)
                 self.day, self.age = self.day + 1, self.age + 1.0
             if session == self.lag:
                 units = self.held.lines.detach()
-                self.held, cost = step(self.held, boxes, self.target, self.tariff)
+                self.held, cost = step(self.held, boxes, self.target, self.cost_parameters)
                 terms = terms + cost
                 self.age = torch.where((self.held.lines.detach() != units).any(dim=1), 0.0, self.age)
         return terms

@@ -82,8 +82,8 @@ class Training:
         """A row a policy: J, bp of NAV a year, its fraction above the closed form's, and whether it is chosen."""
         losses = {"never": self.never, "closed form": self.closed_form}
         losses |= {f"seed {seed}": loss for seed, loss in self.losses.items()}
-        table = pd.DataFrame({"J": losses})
-        table["above_closed_form"] = table["J"] / self.closed_form - 1.0
+        table = pd.DataFrame({"loss": losses})
+        table["above_closed_form"] = table["loss"] / self.closed_form - 1.0
         table["chosen"] = table.index == f"seed {self.chosen}"
         return table
 
@@ -92,7 +92,7 @@ class Training:
         table = self.summary()
         shown = pd.DataFrame(
             {
-                "J": table["J"].map("{:.3f}".format),
+                "loss": table["loss"].map("{:.3f}".format),
                 "above closed form": table["above_closed_form"].map("{:+.1%}".format),
                 "": np.where(table["chosen"], "chosen", ""),
             }
@@ -104,7 +104,7 @@ def train(
     spec: Learned,
     market: Market,
     costs: Costs,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     *,
     lag: int = 1,
@@ -120,7 +120,7 @@ def train(
     market   : the training days; it ends with the last of them.
     costs    : of J. Paths start with a NAV of 1: where amounts in currency are charged, such as tickets, give
                `costs.simplified(market, nav)`.
-    g        : tracking penalty of J.
+    tracking_penalty : of J: g, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag      : sessions from a decision to its booking.
     workers  : processes (default: one per core); their number does not change the result by a bit.
@@ -152,12 +152,12 @@ def train(
             progress,
             "give a function of steps done and total steps, or leave it out for a progress bar.",
         )
-    days = training_days(spec, market, costs, g, periods_per_year, lag)
+    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
     references = {
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
         "never": evaluate_targets(days, None),
     }
-    job = partial(_learn, spec, market, costs, g, periods_per_year, lag, checkpoints, tensorboard)
+    job = partial(_learn, spec, market, costs, tracking_penalty, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
     with _telling(progress, len(spec.seeds) * spec.whole_steps) as stages:
         results = run_seeds(job, spec.seeds, workers, stages, executor)
@@ -180,11 +180,11 @@ def train(
 
 
 def untrained(
-    spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, *, lag: int = 1
+    spec: Learned, market: Market, costs: Costs, tracking_penalty: float, periods_per_year: float, *, lag: int = 1
 ) -> LearnedPolicy:
     """The policy that a learner of boxes starts with: its action is always zero, the closed form's boxes of these days.
 
-    spec, market, costs, g, periods_per_year, lag : as in `train`.
+    spec, market, costs, tracking_penalty, periods_per_year, lag : as in `train`.
     Raises : ConfigError for an action other than "bands" and "edges"; ConfigError and DataError as `training_days`
              does.
     """
@@ -192,7 +192,7 @@ def untrained(
         refuse(
             "action of an untrained policy is", spec.action, "use 'bands' or 'edges', which start at the closed form."
         )
-    days = training_days(spec, market, costs, g, periods_per_year, lag)
+    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
     seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
     standard = FeatureScaling(frozen(np.zeros(seen)), frozen(np.ones(seen)))
@@ -219,7 +219,7 @@ def _learn(
     spec: Learned,
     market: Market,
     costs: Costs,
-    g: float,
+    tracking_penalty: float,
     periods_per_year: float,
     lag: int,
     checkpoints: str | Path | None,
@@ -228,7 +228,7 @@ def _learn(
     report: Report,
 ) -> SeedResult:
     """Train one seed in any process; the training days are measured again, so that they need not be sent."""
-    days = training_days(spec, market, costs, g, periods_per_year, lag)
+    days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
     done = checkpoint = None
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
@@ -271,7 +271,7 @@ def _curve_logger(folder: str | Path | None, seed: int) -> Iterator[PointLogger 
 
 def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
     """All that the training of a seed depends on, as JSON values: a checkpoint of another training is not resumed."""
-    objective = [days.g, days.periods_per_year, days.lag, days.costs.settings]
+    objective = [days.tracking_penalty, days.periods_per_year, days.lag, days.costs.settings]
     settings = {name: value for name, value in spec.settings().items() if name != "seeds"}
     return [days.market.fingerprint, repr(spec.allocation), settings, objective, versions()]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.accounting import Costs
-from research.accounting.tariff import Tariff
+from research.accounting.cost_parameters import CostParameters
 from research.allocation import TargetPath, target_path
 from research.arguments import is_number, is_whole, refuse
 from research.arrays import Array, Mask, Rows, frozen
@@ -49,8 +49,8 @@ class TrainingDays:
         listed on them and at the close before. The stop row is not included.
     share     : (K,) share of the paths.
     costs     : of J, for a NAV of 1 (`Costs.simplified`).
-    tariff    : the costs, for kernels; a row per variant.
-    g         : tracking penalty of J.
+    cost_parameters    : the costs, for kernels; a row per variant.
+    tracking_penalty : of J: g, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag       : sessions from a decision to its booking.
     sessions  : from one decision to the next.
@@ -66,8 +66,8 @@ class TrainingDays:
     stop_row: Rows
     share: Array
     costs: Costs
-    tariff: Tariff
-    g: float
+    cost_parameters: CostParameters
+    tracking_penalty: float
     periods_per_year: float
     lag: int
     sessions: int
@@ -80,7 +80,7 @@ class TrainingDays:
         """The same training days without variants."""
         if self.variants == 1:
             return self
-        return replace(self, history=_history(self.market), tariff=self.costs.tariff(), variants=1)
+        return replace(self, history=_history(self.market), cost_parameters=self.costs.cost_parameters(), variants=1)
 
     def draw(self, rng: np.random.Generator, kinds: Rows, days: int) -> Rows:
         """(W, days) rows of `history` for paths of the targets `kinds` (W,), each path in one random variant.
@@ -121,20 +121,20 @@ class TrainingDays:
 
 
 def training_days(
-    spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, lag: int = 1
+    spec: Learned, market: Market, costs: Costs, tracking_penalty: float, periods_per_year: float, lag: int = 1
 ) -> TrainingDays:
     """The training days of `market`, and what is measured on them.
 
     spec    : settings of the rule and of its training.
     market  : T days of n assets; it ends with the last training day.
     costs   : of J, for a NAV of 1.
-    g       : tracking penalty of J.
+    tracking_penalty : of J: g, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
     lag     : sessions from a decision to its booking.
     Raises  : ConfigError for costs of another number of assets, a number out of range, a short or leveraged target;
               DataError when the assets of the last target were not listed together for a year, or one never moved.
     """
-    _check(spec, market, costs, g, periods_per_year, lag)
+    _check(spec, market, costs, tracking_penalty, periods_per_year, lag)
     path = target_path(spec.allocation, market)
     targets, in_force = _distinct(path, market)
     first, stop = (
@@ -151,7 +151,9 @@ def training_days(
     targets, in_force, first, stop = targets[enough], in_force[enough], first[enough], stop[enough]
     spans = [slice(*rows) for rows in zip(first.tolist(), stop.tolist(), strict=True)]
     covariances = [_covariance(market, target != 0.0, span) for target, span in zip(targets, spans, strict=True)]
-    widths = [_widths(target, cov, costs.total, g) for target, cov in zip(targets, covariances, strict=True)]
+    widths = [
+        _widths(target, cov, costs.total, tracking_penalty) for target, cov in zip(targets, covariances, strict=True)
+    ]
     volatility = _long_run_volatility(path, market, int(first[0]))
     points = spec.variation.points
     return TrainingDays(
@@ -162,8 +164,8 @@ def training_days(
         stop_row=stop,
         share=_shares(in_force, spec.current_share),
         costs=costs,
-        tariff=costs.tariff() if len(points) == 1 else _times(costs.tariff(), points[:, 2]),
-        g=float(g),
+        cost_parameters=costs.cost_parameters() if len(points) == 1 else _times(costs.cost_parameters(), points[:, 2]),
+        tracking_penalty=float(tracking_penalty),
         periods_per_year=float(periods_per_year),
         lag=int(lag),
         sessions=SESSIONS[spec.schedule],
@@ -194,10 +196,10 @@ def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> Hi
     return History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
 
 
-def _times(tariff: Tariff, factors: Array) -> Tariff:
+def _times(cost_parameters: CostParameters, factors: Array) -> CostParameters:
     """The costs with commissions and spreads times each of the factors (V,), a row per factor."""
-    rates, total = tariff.rates[:1] * factors[:, None, None], tariff.total[:1] * factors[:, None]
-    return tariff._replace(rates=rates, total=total)
+    rates, total = cost_parameters.rates[:1] * factors[:, None, None], cost_parameters.total[:1] * factors[:, None]
+    return cost_parameters._replace(rates=rates, total=total)
 
 
 def scales(target: Array, half_width: Array, covariance: Array, volatility: float) -> Scales:
@@ -211,7 +213,9 @@ def scales(target: Array, half_width: Array, covariance: Array, volatility: floa
     return Scales(frozen(target), frozen(half_width), frozen(covariance), float(volatility))
 
 
-def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_year: float, lag: int) -> None:
+def _check(
+    spec: Learned, market: Market, costs: Costs, tracking_penalty: float, periods_per_year: float, lag: int
+) -> None:
     for name, given, kind, such_as in (
         ("spec", spec, Learned, "Learned(EqualWeights())"),
         ("market", market, Market, "load_market('us_etf_ohlcv')"),
@@ -229,7 +233,7 @@ def _check(spec: Learned, market: Market, costs: Costs, g: float, periods_per_ye
             "tax, at which the "
             "gradient is not defined: use learner 'ppo', or leave these costs out."
         )
-    for name, value in (("g", g), ("periods_per_year", periods_per_year)):
+    for name, value in (("tracking_penalty", tracking_penalty), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
             raise ConfigError(f"{name} is {value!r}: give a number above zero.")
     if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.schedule]:
@@ -280,11 +284,11 @@ def _covariance(market: Market, held: Mask, span: slice) -> Array:
     return covariance
 
 
-def _widths(target: Array, covariance: Array, cost: Array, g: float) -> Array:
+def _widths(target: Array, covariance: Array, cost: Array, tracking_penalty: float) -> Array:
     """(n,) closed-form half-widths, fraction of NAV; zero for an asset that is not held."""
     held = target != 0.0
     widths = np.zeros(len(target))
-    widths[held] = half_widths(target[held], covariance[np.ix_(held, held)], cost[held], g)
+    widths[held] = half_widths(target[held], covariance[np.ix_(held, held)], cost[held], tracking_penalty)
     return widths
 
 

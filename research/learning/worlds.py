@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.costs import COLUMNS
-from research.accounting.kernel import BOOKED, REFUSED, book, wealth, weigh
-from research.accounting.tariff import Lots, Scratch, Tariff
+from research.accounting.kernel import BOOKED, REFUSED, Box, Conditions, Quotes, Record, book, wealth, weigh
 from research.arrays import Array, Floats, Mask, Rows
-from research.compiled import compiled, inlined, into, lean
+from research.compiled import compiled, inlined, inlined_copy, linked
 from research.errors import PolicyError
 from research.learning.actions import DecodedActions, decode_actions
 from research.learning.state import LOOKBACK, SHARED, Scales, observe, strategic_return
 from research.learning.training_days import History, TrainingDays
 from research.rules.bands import ask
 
-book_here = into(book)
+book_here = inlined_copy(book)
 
 
 class State(NamedTuple):
@@ -90,9 +90,9 @@ class Worlds:
         target = np.ascontiguousarray(days.scales.target[kinds])
         self.state = State.empty(kinds, target, LOOKBACK + decisions * days.sessions)
         n = target.shape[1]
-        charges, none = np.empty((1, len(COLUMNS), n)), np.empty((0, n))
         self._scratch = Scratch.of(n)
-        self._room = (Lots.empty(n, 0), self._scratch, np.empty((1, n)), charges, none)
+        record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+        self._workspace = (Lots.empty(n, 0), self._scratch, record, np.empty((0, n)))
         self._rng = np.random.default_rng(seed)
         if drawn is None:
             self.reopen(self.everyone)
@@ -168,8 +168,8 @@ class Worlds:
         Raises : PolicyError for a trade whose costs exceed the value of the assets traded.
         """
         days, terms = self.days, np.empty(len(self))
-        pace = (days.g / 2.0, days.sessions, days.lag)
-        refused = _play(self.state, days.history, made, days.tariff, *self._room, *pace, terms)
+        pace = (days.tracking_penalty / 2.0, days.sessions, days.lag)
+        refused = _play(self.state, days.history, made, days.cost_parameters, *self._workspace, *pace, terms)
         if refused >= 0:
             raise no_root(refused)
         return terms
@@ -201,7 +201,7 @@ def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
         state.today[w], state.age[w] = LOOKBACK - 1, 0
 
 
-@lean
+@linked
 def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array) -> None:
     """Write what is seen of the worlds `which`, one a row of `out`; their weights pass through `weights` (n,)."""
     for j in range(len(which)):
@@ -212,18 +212,17 @@ def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array)
         observe(weights, recent, state.age[w], scales, state.kind[w], out[j])
 
 
-@lean
+@linked
 def _play(
     state: State,
     history: History,
     made: DecodedActions,
-    tariff: Tariff,
+    cost_parameters: CostParameters,
     lots: Lots,
     scratch: Scratch,
-    trades: Array,
-    charges: Array,
-    most: Array,
-    half_g: float,
+    record: Record,
+    order_limits: Array,
+    half_penalty: float,
     sessions: int,
     lag: int,
     terms: Array,
@@ -238,23 +237,24 @@ def _play(
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
         _see_halts(state, w, history)
-        held, part = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
-        trades_now = part > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
+        held, fraction = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
+        trades_now = fraction > 0.0 and ask(scratch.weights, held, state.tradable, w, lower, upper, cash, w)
         due = lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]
         for day in range(sessions + 1):
             if day > 0:
                 nav = _earn(state, w, history)
                 active = nav / state.nav[w] - 1.0 - state.strategic[w, state.today[w]]
-                terms[w] += half_g * active * active
+                terms[w] += half_penalty * active * active
                 state.nav[w] = nav
             if day == due:
                 _see_halts(state, w, history)
+                quotes = Quotes(state.prices, w, state.cash_price[w], state.tradable)
+                box = Box(lower, upper, state.target, w, cash[w, 2], cash[w, 3], fraction)
+                conditions = Conditions(cost_parameters, lots, order_limits, state.variant[w], 1.0)
                 status, state.nav[w], state.cash_units[w], paid, _ = book_here(
-                    state.units[w], state.prices, w, state.cash_units[w], state.cash_price[w], nav, state.tradable,
-                    lower, upper, state.target, w, cash[w, 2], cash[w, 3], part, tariff, state.variant[w], lots, most,
-                    1.0, scratch, trades, charges, 0,
-                )  # fmt: skip
+                    state.units[w], state.cash_units[w], nav, quotes, box, conditions, scratch, record
+                )
                 if status == REFUSED:
                     return w
                 if status == BOOKED:

@@ -25,8 +25,8 @@ from research.rules import Threshold
 from research.tolerances import TARGET
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
-        "limits", "execution", "dividends", "flows", "g", "test_start", "policies", "policy", "periods_per_year",
-        "lag")  # fmt: skip
+        "limits", "execution", "dividends", "flows", "tracking_penalty", "test_start", "policies", "policy",
+        "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
@@ -54,8 +54,9 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     strategic = _strategic(document, lines)
     market = _desk_market(document, market, lines, basis)
     execution = _execution(document)
-    g, a_year = document.number("g", at_least=0.0, default=5.0), _periods_per_year(document, market)
-    shared = {"g": g, "periods_per_year": float(a_year)}
+    tracking_penalty = document.number("tracking_penalty", at_least=0.0, default=5.0)
+    a_year = _periods_per_year(document, market)
+    shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     portfolio = Portfolio(
         name=name,
         file=str(path),
@@ -70,7 +71,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         upper=np.array([line.range[1] for line in lines]),
         costs=read_costs(document, market, [(line.asset, line.asset_class, line.costs) for line in lines]),
         limits=_limits(document, lines),
-        g=g,
+        tracking_penalty=tracking_penalty,
         periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
         test_start=_test_start(document, market),
@@ -395,7 +396,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
             **({} if limits.tracking_error is None else {"tracking_error": limits.tracking_error}),
             "max_days_outside": limits.max_days_outside,
         },
-        "g": portfolio.g,
+        "tracking_penalty": portfolio.tracking_penalty,
         "test_start": f"{portfolio.test_start:%Y-%m-%d}",
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),

@@ -51,7 +51,7 @@ class Portfolio:
     strategic : the long-run target, fraction of NAV in the market's order; cash is the rest.
     lower, upper : (n,) the range of each line, fraction of NAV.
     costs : of each line.
-    g : tracking penalty in J.
+    tracking_penalty : of the rebalancing loss J: g, the price of squared tracking error.
     lag : sessions from a decision to its booking.
     test_start : first day of the test.
     policies : name -> candidate, with its allocation.
@@ -74,7 +74,7 @@ class Portfolio:
     upper: Array
     costs: Costs
     limits: Limits
-    g: float
+    tracking_penalty: float
     periods_per_year: int
     lag: int
     test_start: pd.Timestamp

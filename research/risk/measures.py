@@ -234,38 +234,41 @@ def tracking_error(active: ArrayLike, periods_per_year: float) -> float:
     return float(np.std(_series(active, "active returns", at_least=2), ddof=1)) * math.sqrt(_per_year(periods_per_year))
 
 
-def daily_loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: float) -> Array:
+def daily_loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float) -> Array:
     """(T,) the daily terms of J, in bp of NAV a year: periods_per_year·10⁴·(cost + g/2·active²). Their mean is J.
 
     cost   : (T,) cost of each day over NAV before its trade, fraction, never negative.
     active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
-    g      : tracking penalty: at 5, a tracking error of 1 % a year costs 2.5 bp a year.
+    tracking_penalty : g; at 5, a tracking error of 1 % a year costs 2.5 bp a year.
     periods_per_year : 252 for daily returns.
-    Raises : DataError for a negative cost or series of different lengths; ConfigError for a negative g.
+    Raises : DataError for a negative cost or series of different lengths; ConfigError for a negative tracking_penalty.
 
-    >>> daily_loss([0.0, 0.0002], [0.01, 0.0], g=5.0, periods_per_year=1.0).round(9).tolist()
+    >>> daily_loss([0.0, 0.0002], [0.01, 0.0], tracking_penalty=5.0, periods_per_year=1.0).round(9).tolist()
     [2.5, 2.0]
     """
     c, a = _pair(cost, "cost", active, "active returns", at_least=1)
     _refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
-    if not (np.isfinite(g) and g >= 0.0):
-        raise ConfigError(f"the tracking penalty g must be zero or more: found {g!r}. Correct g in the portfolio file.")
-    return _per_year(periods_per_year) * BPS * (c + 0.5 * g * a**2)
+    if not (np.isfinite(tracking_penalty) and tracking_penalty >= 0.0):
+        raise ConfigError(
+            f"tracking_penalty must be zero or more: found {tracking_penalty!r}. Correct tracking_penalty in the "
+            "portfolio file."
+        )
+    return _per_year(periods_per_year) * BPS * (c + 0.5 * tracking_penalty * a**2)
 
 
-def loss(cost: ArrayLike, active: ArrayLike, g: float, periods_per_year: float) -> float:
+def loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float) -> float:
     """The rebalancing loss J, bp of NAV a year: trading costs plus tracking penalty.
 
     cost   : (T,) cost of each day over NAV before its trade, fraction.
     active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
-    g      : tracking penalty: at 5, a tracking error of 1 % a year costs 2.5 bp a year.
+    tracking_penalty : g; at 5, a tracking error of 1 % a year costs 2.5 bp a year.
     periods_per_year : 252 for daily returns.
     Raises : as `daily_loss`.
 
-    >>> round(loss([0.0, 0.0002], [0.01, 0.0], g=5.0, periods_per_year=1.0), 9)
+    >>> round(loss([0.0, 0.0002], [0.01, 0.0], tracking_penalty=5.0, periods_per_year=1.0), 9)
     2.25
     """
-    return float(daily_loss(cost, active, g, periods_per_year).mean())
+    return float(daily_loss(cost, active, tracking_penalty, periods_per_year).mean())
 
 
 def _series(values: ArrayLike, name: str, at_least: int) -> Array:

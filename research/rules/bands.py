@@ -3,15 +3,15 @@
 import numpy as np
 
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean
-from research.compiled.simd import Number, most
+from research.compiled import inlined, linked
+from research.compiled.simd import Number, maximum
 from research.tolerances import TARGET, TRIGGER, WEIGHT
 
 
 @inlined
 def past_trigger(weight: Number, lower: Number, upper: Number) -> Number:
     """How far a weight is past its trigger, negative inside; of one portfolio, or of many in registers."""
-    return most(lower - weight, weight - upper)
+    return maximum(lower - weight, weight - upper)
 
 
 @inlined
@@ -57,7 +57,7 @@ def near(
     return past != 0 or max(cash[k, 0] - cash_weight, cash_weight - cash[k, 1]) > close
 
 
-@lean
+@linked
 def reason(
     weights: Array,
     cash_weight: float,

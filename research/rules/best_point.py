@@ -4,8 +4,8 @@
     subject to     lower <= y <= upper,  cash_lower <= 1 - sum y <= cash_upper
 
 w : (n,) weights as drifted; y : (n,) weights to hold; cash is the rest, without risk and free to trade.
-S : (n, n) covariance a year.  c : (n,) cost a side, fraction.  kappa : g x years for which the gap is held; squared
-tracking is priced g/2. The objective is in fractions of NAV.
+S : (n, n) covariance a year.  c : (n,) cost a side, fraction.  kappa : tracking_penalty g x years for which the gap is
+held; squared tracking is priced g/2. The objective is in fractions of NAV.
 
 Two kinds of steps take turns, and neither leaves the constraints or raises the objective.
 *Pairs*: buy the line that is cheapest at the margin, sell the one with which that saves most, as far as it pays,
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arrays import Array
-from research.compiled import inlined, lean
+from research.compiled import inlined, linked
 from research.tolerances import CURVATURE, PAIR_GAIN, RESIDUAL, WEIGHT
 
 LEAST = 1e-4  # variance, over the largest, that the preconditioner takes for a line with less
@@ -72,7 +72,7 @@ def scratch_for(n: int) -> Scratch:
     return Scratch(np.zeros(n + 1, dtype=np.int64), *np.zeros((SCRATCH, n + 1)))
 
 
-@lean
+@linked
 def scratch_of(rows: NDArray[np.int64], a: Array) -> Scratch:
     """Scratch that lies in rows (n + 1,) and a (SCRATCH, n + 1). For kernels only: it counts no references."""
     return Scratch(
@@ -91,7 +91,7 @@ def _slopes(k: int, s: Scratch) -> None:
     s.down[k] = -np.inf if y <= s.low[k] else s.cost[k] if y > w else -s.cost[k]
 
 
-@lean
+@linked
 def _times(covariance: Array, x: Array, rows: NDArray[np.int64], out: Array) -> None:
     """Set out = S x, from the rows in which x is not zero, four at a time."""
     n = len(covariance)
@@ -114,7 +114,7 @@ def _times(covariance: Array, x: Array, rows: NDArray[np.int64], out: Array) -> 
             out[q] += x0 * a[q]
 
 
-@lean
+@linked
 def _set_gradient(covariance: Array, target: Array, s: Scratch) -> None:
     """Set gradient = S (y - target); that of cash is zero."""
     for k in range(len(target)):
@@ -134,7 +134,7 @@ def _stop_of_pair(i: int, j: int, s: Scratch) -> tuple[float, float, float]:
     return min(to_i - s.point[i], s.point[j] - to_j), to_i, to_j
 
 
-@lean
+@linked
 def _trade(i: int, j: int, curvature: float, s: Scratch) -> float:
     """Buy i and sell j as far as it pays; gives how far. The gradient stays as it was."""
     moved = 0.0
@@ -191,7 +191,7 @@ def _seller(covariance: Array, row: Array, own: float, least: float, s: Scratch)
     return j
 
 
-@lean
+@linked
 def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: Scratch) -> tuple[int, bool]:
     """(pairs traded, is nothing left to save?): ends as well when the lines that trade have long been the same."""
     n = len(covariance)
@@ -229,7 +229,7 @@ def _take_free(covariance: Array, widest: float, s: Scratch) -> None:
         s.step[k] = s.ahead[k] = 0.0
 
 
-@lean
+@linked
 def _within_budget(held: bool, s: Scratch) -> float:
     """Take the budget's price out of the residual, where cash is held fast; gives residual^2 over S_ii, in all."""
     n = len(s.point) - 1
@@ -246,7 +246,7 @@ def _within_budget(held: bool, s: Scratch) -> float:
     return power
 
 
-@lean
+@linked
 def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) -> bool:
     """Set step to the way from y to the best point of the free lines, the signs of their trades unchanged.
 
@@ -290,7 +290,7 @@ def _stops_of_line(k: int, s: Scratch) -> tuple[float, float]:
     return kink if kink > 0.0 and s.cost[k] > 0.0 else np.inf, bound
 
 
-@lean
+@linked
 def _next_stop(done: float, s: Scratch) -> tuple[float, float]:
     """(multiple of the step, rise of the slope) at the first kink beyond `done`, or bound (rise infinite)."""
     stop, rise = np.inf, 0.0
@@ -306,7 +306,7 @@ def _next_stop(done: float, s: Scratch) -> tuple[float, float]:
     return stop, rise
 
 
-@lean
+@linked
 def _how_far(slope: float, bend: float, s: Scratch) -> float:
     """The multiple of the step at which the objective is least; `slope` and `bend` are those at its beginning.
 
@@ -323,7 +323,7 @@ def _how_far(slope: float, bend: float, s: Scratch) -> float:
     return done
 
 
-@lean
+@linked
 def _follow_step(flat: bool, s: Scratch) -> bool:
     """Go along the step as far as it pays; gives whether a kink or a bound ended it, to the bit."""
     n = len(s.point) - 1
@@ -352,16 +352,16 @@ def _follow_step(flat: bool, s: Scratch) -> bool:
 
 
 @inlined
-def _room(k: int, excess: float, s: Scratch) -> float:
+def _capacity(k: int, excess: float, s: Scratch) -> float:
     """How far line k can go towards placing the excess, signed like it and no more than it."""
     if excess > 0.0:
         return min(s.high[k] - s.point[k], excess)
     return max(s.low[k] - s.point[k], excess)
 
 
-@lean
+@linked
 def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> None:
-    """Begin at w, if it is inside its bounds; what they force is spread over the lines by their room."""
+    """Begin at w, if it is inside its bounds; what they force is spread over the lines by their capacity."""
     n = len(weights)
     total = 0.0
     for k in range(n):
@@ -372,11 +372,11 @@ def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> 
     cash = 1.0 - total
     excess = cash - min(max(cash, cash_lower), cash_upper)
     if abs(excess) > WEIGHT:
-        room = 0.0
+        capacity = 0.0
         for k in range(n):
-            room += _room(k, excess, s)
+            capacity += _capacity(k, excess, s)
         for k in range(n):
-            s.point[k] += _room(k, excess, s) * min(excess / room, 1.0)
+            s.point[k] += _capacity(k, excess, s) * min(excess / capacity, 1.0)
         cash -= excess
     s.nothing[n] = s.cost[n] = 0.0
     s.point[n] = s.start[n] = cash
@@ -385,7 +385,7 @@ def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> 
         _slopes(k, s)
 
 
-@lean
+@linked
 def best_point(
     weights: Array,
     target: Array,

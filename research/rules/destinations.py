@@ -10,7 +10,7 @@ import numpy as np
 
 from research.accounting.box import nearest
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean, on_demand
+from research.compiled import inlined, linked, on_demand
 from research.rules.bands import past_trigger
 from research.rules.best_point import best_point, scratch_of
 from research.rules.group_projection import nearest_in_groups
@@ -31,14 +31,16 @@ from research.tolerances import TRIGGER, WEIGHT_SUM
 
 
 @inlined
-def write_box(weights: Array, rule: BandArrays, terms: RuleOptions, k: int, room: Workspace) -> tuple[float, float]:
-    """Write the box that brings these weights (n,) to room.goal into room.box; gives the box of cash.
+def write_box(
+    weights: Array, rule: BandArrays, options: RuleOptions, k: int, workspace: Workspace
+) -> tuple[float, float]:
+    """Write the box that brings these weights (n,) to workspace.goal into workspace.box; gives the box of cash.
 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
-    goal, box = room.goal, room.box
-    cut = terms.turnover_cap < np.inf and cap_turnover(weights, terms.turnover_cap, goal, room.done)
-    plain = terms.goal == BOX and len(terms.groups) == 0
+    goal, box = workspace.goal, workspace.box
+    cut = options.turnover_cap < np.inf and cap_turnover(weights, options.turnover_cap, goal, workspace.done)
+    plain = options.goal == BOX and len(options.groups) == 0
     if plain and not cut:  # the box of the row of the bands says the same, and more
         copy_box(rule, k, box)
         return rule.cash[k, 2], rule.cash[k, 3]
@@ -61,13 +63,13 @@ def copy_box(rule: BandArrays, k: int, box: Array) -> None:
 
 @inlined
 def remember(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, room: Workspace
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace
 ) -> None:
     """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then."""
     for i in range(len(weights)):
         past = past_trigger(weights[i], rule.trigger_lower[k, i], rule.trigger_upper[k, i])
-        room.breaching[i] = tradable[t, i] and past > TRIGGER
-    room.breaching[-1] = past_trigger(cash_weight, rule.cash[k, 0], rule.cash[k, 1]) > TRIGGER
+        workspace.breaching[i] = tradable[t, i] and past > TRIGGER
+    workspace.breaching[-1] = past_trigger(cash_weight, rule.cash[k, 0], rule.cash[k, 1]) > TRIGGER
 
 
 @on_demand
@@ -77,20 +79,20 @@ def remake(
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
     asked: int,
-    room: Workspace,
+    workspace: Workspace,
 ) -> tuple[float, float]:
     """Write the box of the decision of row `asked` for weights (n,) at its booking in row t; gives the box of cash."""
-    if terms.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, room):
-        set_goal(weights, cash_weight, tradable, t, rule, terms, k, asked, room)
-    return write_box(weights, rule, terms, k, room)
+    if options.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, workspace):
+        set_goal(weights, cash_weight, tradable, t, rule, options, k, asked, workspace)
+    return write_box(weights, rule, options, k, workspace)
 
 
 @inlined
 def _move_on(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, room: Workspace
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace
 ) -> bool:
     """Write the weights after the moves that were decided.
 
@@ -98,13 +100,13 @@ def _move_on(
     """
     cash = 1.0
     for i in range(len(weights)):
-        to = weights[i] + room.moves[i]
+        to = weights[i] + workspace.moves[i]
         leaves = rule.lower[k, i] == 0.0 or rule.upper[k, i] == 0.0 or (to < 0.0) != (rule.target[k, i] < 0.0)
-        if room.moves[i] == 0.0:
+        if workspace.moves[i] == 0.0:
             to = weights[i]
         elif leaves or not tradable[t, i]:
             return False
-        room.goal[i] = to
+        workspace.goal[i] = to
         cash -= to
     return cash >= min(0.0, cash_weight, rule.cash[k, 2]) - TRIGGER
 
@@ -116,28 +118,28 @@ def set_goal(
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
     asked: int,
-    room: Workspace,
+    workspace: Workspace,
 ) -> None:
-    """Write into room.goal (n,) where a trade of these weights at row t goes, at the costs of row `asked`."""
-    cost = terms.rates[min(asked, len(terms.rates) - 1)]
+    """Write into workspace.goal (n,) where a trade of these weights at row t goes, at the costs of row `asked`."""
+    cost = options.rates[min(asked, len(options.rates) - 1)]
     placed = False
-    if terms.goal == REGION:
-        placed = _into_region(weights, tradable, t, rule, terms, k, room)
-    elif terms.goal == BEST:
-        placed = _to_best_point(weights, tradable, t, rule, terms, k, cost, room)
-    elif terms.goal == BREACHING:
-        placed = move_breaching(weights, cash_weight, tradable, t, rule, terms, k, room)
-    elif len(terms.groups) > 0:
-        placed = nearest_in_groups(weights, tradable, t, rule, terms, k, cost, room)
+    if options.goal == REGION:
+        placed = _into_region(weights, tradable, t, rule, options, k, workspace)
+    elif options.goal == BEST:
+        placed = _to_best_point(weights, tradable, t, rule, options, k, cost, workspace)
+    elif options.goal == BREACHING:
+        placed = move_breaching(weights, cash_weight, tradable, t, rule, options, k, workspace)
+    elif len(options.groups) > 0:
+        placed = nearest_in_groups(weights, tradable, t, rule, options, k, cost, workspace)
     if not placed:
-        box = room.box
+        box = workspace.box
         copy_box(rule, k, box)
         nearest(
-            weights, tradable[t], box[0], box[1], box[2], rule.cash[k, 2], rule.cash[k, 3], cost, room.movable,
-            room.goal,
+            weights, tradable[t], box[0], box[1], box[2], rule.cash[k, 2], rule.cash[k, 3], cost, workspace.movable,
+            workspace.goal,
         )  # fmt: skip
 
 
@@ -147,20 +149,20 @@ def _into_region(
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
-    room: Workspace,
+    workspace: Workspace,
 ) -> bool:
     """Write the point of the region to trade to; where a line cannot trade, none does."""
     stuck = False
     for i in range(len(weights)):
-        room.start[i], room.goal[i] = weights[i] - rule.target[k, i], weights[i]
+        workspace.start[i], workspace.goal[i] = weights[i] - rule.target[k, i], weights[i]
         stuck |= not tradable[t, i]
-    if not stuck and region_wants(room.start, terms.region):
-        destination(room.start, terms.region, room.start)
+    if not stuck and region_wants(workspace.start, options.region):
+        destination(workspace.start, options.region, workspace.start)
         for i in range(len(weights)):
-            to = rule.target[k, i] + room.start[i]
-            room.goal[i] = to if abs(to - weights[i]) > WEIGHT_SUM else weights[i]
+            to = rule.target[k, i] + workspace.start[i]
+            workspace.goal[i] = to if abs(to - weights[i]) > WEIGHT_SUM else weights[i]
     return True
 
 
@@ -170,18 +172,18 @@ def _to_best_point(
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
     cost: Array,
-    room: Workspace,
+    workspace: Workspace,
 ) -> bool:
     """Write the best point of the box; where a halt leaves no point, or none is found, the weights as they are.
 
     A line that cannot trade stays where it is, and so does one of unknown risk.
     """
-    lower, upper = room.box[0], room.box[1]
+    lower, upper = workspace.box[0], workspace.box[1]
     for i in range(len(weights)):
-        free = tradable[t, i] and terms.covariance[k, i, i] > 0.0
+        free = tradable[t, i] and options.covariance[k, i, i] > 0.0
         lower[i] = rule.lower[k, i] if free else weights[i]
         upper[i] = rule.upper[k, i] if free else weights[i]
         if free and rule.lower[k, i] == -np.inf:  # may not be bought
@@ -191,12 +193,12 @@ def _to_best_point(
             lower[i], upper[i] = weights[i], 1.0 if rule.target[k, i] > 0.0 else weights[i]
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
     found = best_point(
-        weights, rule.target[k], terms.covariance[k], cost, terms.kappa, lower, upper, rule.cash[k, 2],
-        rule.cash[k, 3], scratch_of(room.rows, room.solver), room.goal,
+        weights, rule.target[k], options.covariance[k], cost, options.kappa, lower, upper, rule.cash[k, 2],
+        rule.cash[k, 3], scratch_of(workspace.rows, workspace.solver), workspace.goal,
     )  # fmt: skip
     if found < 0:
         for i in range(len(weights)):
-            room.goal[i] = weights[i]
+            workspace.goal[i] = weights[i]
     return True
 
 
@@ -207,18 +209,18 @@ def move_breaching(
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
-    room: Workspace,
+    workspace: Workspace,
 ) -> bool:
-    """Write into room.goal (n,) the weights after only the lines of room.breaching are brought into their box.
+    """Write into workspace.goal (n,) the weights after only the breaching lines are brought into their box.
 
     The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
     raised. Gives False where nobody can pay.
     """
-    goal, movable, payer = room.goal, room.movable, terms.payer
-    owed = _bring_in(weights, tradable, t, rule, k, room)
-    past = room.breaching[-1]
+    goal, movable, payer = workspace.goal, workspace.movable, options.payer
+    owed = _bring_in(weights, tradable, t, rule, k, workspace)
+    past = workspace.breaching[-1]
     if past:  # cash is a line like the others
         owed += min(max(cash_weight, rule.cash[k, 2]), rule.cash[k, 3]) - cash_weight
     if payer == BY_CASH and not past:  # what cash may not hold, it does not take
@@ -240,19 +242,19 @@ def move_breaching(
 
 
 @inlined
-def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, room: Workspace) -> float:
+def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace) -> float:
     """Write what breaches into its box, and which of the others may pay; gives what the trade takes."""
     owed = 0.0
     for i in range(len(weights)):
-        breaches = tradable[t, i] and room.breaching[i]
-        room.goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if breaches else weights[i]
-        owed += room.goal[i] - weights[i]
+        breaches = tradable[t, i] and workspace.breaching[i]
+        workspace.goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if breaches else weights[i]
+        owed += workspace.goal[i] - weights[i]
         bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf
-        room.movable[i] = tradable[t, i] and not breaches and bounded
+        workspace.movable[i] = tradable[t, i] and not breaches and bounded
     return owed
 
 
-@lean
+@linked
 def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> bool:
     """Cut what is bought, and what is sold, to `most` in all: the largest moves come first, whole, the last in part.
 

@@ -53,7 +53,7 @@ def optimal_region(
     mean: Array,
     covariance: Array,
     cost: Array,
-    g: float,
+    tracking_penalty: float,
     interval: float,
     *,
     ticket: float = 0.0,
@@ -64,13 +64,14 @@ def optimal_region(
     mean       : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
     covariance : (n, n) of returns in excess of cash, a year.
     cost       : (n,) a side, fraction of the notional.    ticket : fraction of NAV for an event, whatever is traded.
-    g          : price of squared tracking.                interval : years between two decisions, 1/52 for every week.
+    tracking_penalty : g, price of squared tracking.
+    interval   : years between two decisions, 1/52 for every week.
     Raises     : ConfigError for numbers out of range, for more than two lines, and for a covariance that is not
                  positive semi-definite.
 
     One line watched every day, against the closed form of `one_asset`:
 
-    >>> region = optimal_region([0.6], [0.6 * 0.16**2], [[0.16**2]], [0.001], g=2.0, interval=1 / 252)
+    >>> region = optimal_region([0.6], [0.6 * 0.16**2], [[0.16**2]], [0.001], tracking_penalty=2.0, interval=1 / 252)
     >>> round(float(region.upper[0][0]), 3), round(1e4 * region.value, 2)
     (0.034, 0.31)
     """
@@ -82,14 +83,14 @@ def optimal_region(
     cost = _numbers("cost", cost, n)
     if not (cost > 0.0).all():
         refuse("cost of optimal_region is", cost.tolist(), "give a fraction of the notional above 0 for each line.")
-    check_positive(g=g, interval=interval)
+    check_positive(tracking_penalty=tracking_penalty, interval=interval)
     if not (is_number(ticket) and ticket >= 0.0):
         refuse("ticket is", ticket, "give a fraction of NAV for an event, 0 for none.")
     volatility, root = taken_apart(covariance, "covariance of optimal_region")
     if not (volatility > 0.0).all():
         refuse("covariance of optimal_region is", covariance.tolist(), "give each line a variance above 0.")
     drift, mix = (mean - 0.5 * volatility**2) * interval, np.sqrt(interval) * volatility[:, None] * root
-    problem = _Problem(target, drift, mix, covariance, cost, float(g), float(interval), float(ticket))
+    problem = _Problem(target, drift, mix, covariance, cost, float(tracking_penalty), float(interval), float(ticket))
     axes = _wide_axes(problem)
     coarse = _solved(problem, axes, np.zeros((COARSE,) * n))
     while (wider := _wider(problem, coarse)) is not None:
@@ -110,7 +111,7 @@ class _Problem(NamedTuple):
     mix: Array
     covariance: Array
     cost: Array
-    g: float
+    tracking_penalty: float
     interval: float
     ticket: float
 
@@ -135,8 +136,8 @@ def _wide_axes(problem: _Problem) -> Axes:
     widens the gap: least at h^4 = 12 k a^2 / (g S).
     """
     shock = _shock(problem)
-    trade = half_widths(problem.target, problem.covariance, problem.cost, problem.g)
-    rate = shock**2 / problem.interval / (problem.g * np.diag(problem.covariance))
+    trade = half_widths(problem.target, problem.covariance, problem.cost, problem.tracking_penalty)
+    rate = shock**2 / problem.interval / (problem.tracking_penalty * np.diag(problem.covariance))
     width = 2.0 * (trade + (12.0 * problem.ticket * rate) ** 0.25) + REACH * shock
     return _axes(problem, -width, width, COARSE)
 
@@ -188,7 +189,9 @@ def _points(axes: Axes) -> Array:
 def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
     """The problem on one grid. start : (m,) or (m, m) first guess of V."""
     points = _points(axes)
-    tracking = 0.5 * problem.g * problem.interval * np.einsum("pi,ij,pj->p", points, problem.covariance, points)
+    tracking = (
+        0.5 * problem.tracking_penalty * problem.interval * np.einsum("pi,ij,pj->p", points, problem.covariance, points)
+    )
     steps = problem.cost * np.array([axis[1] - axis[0] for axis in axes])
     drifts = [_drift(problem, axes, points, source) for source in range(len(axes))]
 
@@ -329,8 +332,8 @@ def _region(problem: _Problem, solution: _Solution) -> Region:
         lower.append(_least(axis, after + cost * axis[:, None]))
         upper.append(_least(axis, after - cost * axis[:, None]))
     return Region(
-        problem.target, problem.cost, problem.ticket, problem.interval, problem.g, solution.loss / problem.interval,
-        solution.axes, solution.advantage, tuple(lower), tuple(upper),
+        problem.target, problem.cost, problem.ticket, problem.interval, problem.tracking_penalty,
+        solution.loss / problem.interval, solution.axes, solution.advantage, tuple(lower), tuple(upper),
     )  # fmt: skip
 
 

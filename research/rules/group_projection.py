@@ -4,67 +4,74 @@ import numpy as np
 
 from research.accounting.box import spread
 from research.arrays import Array, Mask
-from research.compiled import inlined, lean, on_demand
+from research.compiled import inlined, linked, on_demand
 from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
 from research.tolerances import WEIGHT_SUM
 
 
 @on_demand
 def nearest_in_groups(
-    weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, cost: Array, room: Workspace
+    weights: Array,
+    tradable: Mask,
+    t: int,
+    rule: BandArrays,
+    options: RuleOptions,
+    k: int,
+    cost: Array,
+    workspace: Workspace,
 ) -> bool:
-    """Write into room.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
+    """Write into workspace.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
 
     As `nearest`, with the sum of each group between its own bounds besides: each line is clamped, then each group, its
     cheapest lines first, then cash; what remains is spread over all lines as far as their groups have room.
     Gives False where a halt or a locked line leaves no such point.
     """
-    goal, lower, upper = room.goal, room.box[0], room.box[1]
+    goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(weights)):  # one that may be traded one way goes that way, as far as its own side of zero
         side = 0.0 if rule.target[k, i] >= 0.0 else 1.0
         lower[i], upper[i] = max(rule.lower[k, i], -side), min(rule.upper[k, i], 1.0 - side)
         goal[i] = min(max(weights[i], rule.lower[k, i]), rule.upper[k, i]) if tradable[t, i] else weights[i]
-    for group in range(terms.groups.shape[2]):
-        total = sum_of(goal, terms.member, group)
-        inside = min(max(total, terms.groups[k, LOWER, group]), terms.groups[k, UPPER, group])
-        _spread_in(weights, tradable, t, rule, terms, k, group, cost, inside - total, lower, upper, room)
+    for group in range(options.groups.shape[2]):
+        total = sum_of(goal, options.member, group)
+        inside = min(max(total, options.groups[k, LOWER, group]), options.groups[k, UPPER, group])
+        _spread_in(weights, tradable, t, rule, options, k, group, cost, inside - total, lower, upper, workspace)
     cash = 1.0
     for i in range(len(weights)):
         cash -= goal[i]
     excess = cash - min(max(cash, rule.cash[k, 2]), rule.cash[k, 3])
     return (
         abs(excess) <= WEIGHT_SUM
-        or abs(_spread_over(weights, tradable, t, rule, terms, k, cost, excess, room)) <= WEIGHT_SUM
+        or abs(_spread_over(weights, tradable, t, rule, options, k, cost, excess, workspace)) <= WEIGHT_SUM
     )
 
 
-@lean
+@linked
 def _spread_over(
     weights: Array,
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
     cost: Array,
     amount: float,
-    room: Workspace,
+    workspace: Workspace,
 ) -> float:
     """Move the lines by `amount` in all, each group as far as it has room; gives what could not be placed.
 
     Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
     is spread over the others, until none does. What moved before, into its box or for its group, waits for the others.
     """
-    goal, start, rooms, member = room.goal, room.start, room.rooms, terms.member
-    n, count, left = len(weights), terms.groups.shape[2], amount
-    lower, upper = room.box[0], room.box[1]
+    goal, start, rooms, member = workspace.goal, workspace.start, workspace.rooms, options.member
+    n, count, left = len(weights), options.groups.shape[2], amount
+    lower, upper = workspace.box[0], workspace.box[1]
     for i in range(n):
         start[i] = goal[i]
         bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf  # others move for their own group only
         lower[i] = goal[i] if amount > 0.0 or not bounded else rule.lower[k, i]
         upper[i] = rule.upper[k, i] if amount > 0.0 and bounded else goal[i]
     for group in range(count):
-        bound = terms.groups[k, UPPER if amount > 0.0 else LOWER, group]
+        bound = options.groups[k, UPPER if amount > 0.0 else LOWER, group]
         room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
         rooms[0, group] = max(room_left, 0.0) if amount > 0.0 else min(room_left, 0.0)
         rooms[1, group] = 0.0  # is it full?
@@ -74,25 +81,27 @@ def _spread_over(
             goal[i] = start[i]
         for group in range(count):
             if rooms[1, group] > 0.0:
-                _spread_in(weights, tradable, t, rule, terms, k, group, cost, rooms[0, group], lower, upper, room)
+                _spread_in(
+                    weights, tradable, t, rule, options, k, group, cost, rooms[0, group], lower, upper, workspace
+                )
                 left -= rooms[0, group]
         for i in range(n):
-            room.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
+            workspace.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
         if abs(left) > WEIGHT_SUM:
-            left = spread(weights, lower, upper, room.movable, cost, left, goal)
-        if not _find_full(terms, room):
+            left = spread(weights, lower, upper, workspace.movable, cost, left, goal)
+        if not _find_full(options, workspace):
             break
     return left
 
 
 @inlined
-def _find_full(terms: RuleOptions, room: Workspace) -> bool:
+def _find_full(options: RuleOptions, workspace: Workspace) -> bool:
     """Mark the groups that went further than they have room; is there a new one?"""
     found = False
-    for group in range(terms.groups.shape[2]):
-        moved = sum_of(room.goal, terms.member, group) - sum_of(room.start, terms.member, group)
-        if room.rooms[1, group] == 0.0 and abs(moved) > abs(room.rooms[0, group]) + WEIGHT_SUM:
-            room.rooms[1, group], found = 1.0, True
+    for group in range(options.groups.shape[2]):
+        moved = sum_of(workspace.goal, options.member, group) - sum_of(workspace.start, options.member, group)
+        if workspace.rooms[1, group] == 0.0 and abs(moved) > abs(workspace.rooms[0, group]) + WEIGHT_SUM:
+            workspace.rooms[1, group], found = 1.0, True
     return found
 
 
@@ -105,12 +114,12 @@ def _has_way(tradable: Mask, t: int, rule: BandArrays, k: int, i: int, amount: f
 
 @inlined
 def _spread_in(
-    weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, group: int, cost: Array,
-    amount: float, lower: Array, upper: Array, room: Workspace,
+    weights: Array, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int, cost: Array,
+    amount: float, lower: Array, upper: Array, workspace: Workspace,
 ) -> None:  # fmt: skip
     """Move the lines of one group by `amount` in all, the cheapest first."""
     if abs(amount) > WEIGHT_SUM:
         for i in range(len(weights)):
-            mine = terms.member[i] == group
-            room.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)
-        spread(weights, lower, upper, room.movable, cost, amount, room.goal)
+            mine = options.member[i] == group
+            workspace.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)
+        spread(weights, lower, upper, workspace.movable, cost, amount, workspace.goal)

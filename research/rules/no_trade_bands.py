@@ -98,17 +98,19 @@ class NoTradeBands:
         tradable    : (T', n) which lines can trade; `t` is the row of the day in it.
         row         : row of the day among the T days of the bands.
         """
-        k, room = int(self.row[row]), Workspace.of(len(weights))
-        _, line, size, allowed = answer(weights, cash_weight, nav, tradable, t, self.compiled, self.options, k, room)
+        k, workspace = int(self.row[row]), Workspace.of(len(weights))
+        _, line, size, allowed = answer(
+            weights, cash_weight, nav, tradable, t, self.compiled, self.options, k, workspace
+        )
         return self._why(line, size, allowed)
 
     def answer(self, view: View) -> Hold | Trade:
         """The decision on the day of a view, with its reason. The bands are those of this one day (K = 1)."""
         if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
-        past, k, room = view.past, int(self.row[0]), Workspace.of(len(view.weights))
+        past, k, workspace = view.past, int(self.row[0]), Workspace.of(len(view.weights))
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
-        trades, line, size, allowed = answer(*state, self.compiled, self.options, k, room)
+        trades, line, size, allowed = answer(*state, self.compiled, self.options, k, workspace)
         why = self._why(line, size, allowed)
         if not trades:
             return Hold(why)
@@ -118,8 +120,8 @@ class NoTradeBands:
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
             state = (weights, cash_weight, tradable[None], 0)
-            low, high = remake(*state, self.compiled, self.options, k, past.t, room)
-            lower, upper, _ = room.box.copy()
+            low, high = remake(*state, self.compiled, self.options, k, past.t, workspace)
+            lower, upper, _ = workspace.box.copy()
             later = None if of_amounts(self.options) else by_then
             return Trade(lower, upper, why, low, high, self.fraction, self.again, later)
 

@@ -31,31 +31,33 @@ class Stray(NamedTuple):
     turnover: float
     deviation: float
 
-    def loss(self, sigma: float, cost: float, g: float) -> float:
+    def loss(self, sigma: float, cost: float, tracking_penalty: float) -> float:
         """The loss J a year, fraction of NAV: trading costs and g / 2 x squared tracking error.
 
         sigma : volatility a year of the line in excess of cash.
         cost  : a side, fraction of the notional.
-        g     : price of squared tracking.
+        tracking_penalty : g, price of squared tracking.
         """
-        return cost * self.turnover + 0.5 * g * sigma**2 * self.deviation
+        return cost * self.turnover + 0.5 * tracking_penalty * sigma**2 * self.deviation
 
 
-def best_half_width(p: float, cost: float, g: float, *, sigma: float = 0.0, interval: float = 0.0) -> float:
+def best_half_width(
+    p: float, cost: float, tracking_penalty: float, *, sigma: float = 0.0, interval: float = 0.0
+) -> float:
     """The best half-width h* = (3 cost b^2 / (2 g))^(1/3) of a band that is traded to its edge, fraction of NAV.
 
     p        : target weight of the line, between 0 and 1.
     cost     : a side, fraction of the notional.
-    g        : price of squared tracking.
+    tracking_penalty : g, price of squared tracking.
     sigma    : volatility a year; only needed with an interval.
     interval : years between two checks; the overshoot between them is taken off the width.
     Raises   : ConfigError for numbers out of range, and where the checks are so far apart that no band is left.
 
-    >>> round(best_half_width(0.6, cost=0.001, g=2.0), 4)
+    >>> round(best_half_width(0.6, cost=0.001, tracking_penalty=2.0), 4)
     0.0351
     """
-    check_positive(cost=cost, g=g)
-    width = math.cbrt(3.0 * cost * _slope(p) ** 2 / (2.0 * g)) - _overshoot(p, sigma, interval)
+    check_positive(cost=cost, tracking_penalty=tracking_penalty)
+    width = math.cbrt(3.0 * cost * _slope(p) ** 2 / (2.0 * tracking_penalty)) - _overshoot(p, sigma, interval)
     if not width > 0.0:
         refuse("interval is", interval, "checks so far apart overshoot any band. Check more often, or use a calendar.")
     return width

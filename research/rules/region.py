@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.arrays import Array, frozen
-from research.compiled import inlined, lean
+from research.compiled import inlined, linked
 from research.tolerances import DESTINATION, TRIGGER
 
 SWEEPS = 1000  # far more than two lines need, unless their returns are one and the same
@@ -44,7 +44,7 @@ class Region:
     cost         : (n,) a side, fraction of the notional.
     ticket       : fraction of NAV that an event costs, whatever is traded.
     interval     : years between two decisions.
-    g            : price of squared tracking.
+    tracking_penalty : g, price of squared tracking.
     value        : loss a year of the policy in the long run, fraction of NAV.
     axes         : for each line its (m,) gaps on the grid, fraction of NAV.
     advantage    : (m,) or (m, m) what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket the
@@ -57,7 +57,7 @@ class Region:
     cost: Array
     ticket: float
     interval: float
-    g: float
+    tracking_penalty: float
     value: float
     axes: tuple[Array, ...]
     advantage: Array
@@ -74,7 +74,10 @@ class Region:
     def __repr__(self) -> str:
         """One line: its problem, and what it is worth."""
         target, cost = ([round(float(x), 6) for x in values] for values in (self.target, self.cost))
-        return f"Region(target={target}, cost={cost}, ticket={self.ticket:g}, g={self.g:g}, value={self.value:.4g})"
+        return (
+            f"Region(target={target}, cost={cost}, ticket={self.ticket:g}, tracking_penalty={self.tracking_penalty:g}, "
+            f"value={self.value:.4g})"
+        )
 
     @cached_property
     def surfaces(self) -> Surfaces:
@@ -89,7 +92,7 @@ class Region:
         )  # fmt: skip
 
 
-@lean
+@linked
 def wants(gap: Array, region: Surfaces) -> bool:
     """Is a trade from this gap (n,) worth its cost? Gaps beyond the grid are as those at its edge.
 
@@ -105,7 +108,7 @@ def wants(gap: Array, region: Surfaces) -> bool:
     return max(past_first, past_second) > TRIGGER
 
 
-@lean
+@linked
 def destination(gap: Array, region: Surfaces, out: Array) -> None:
     """Put the gap (n,) to trade to into `out` (n,): the cheapest place, when the cost of getting there is counted.
 

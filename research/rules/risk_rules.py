@@ -109,17 +109,19 @@ class CostBenefit(RiskRule):
     Waiting loses g / 2 x d'Sd x horizon: the squared tracking of the gaps d as they are now, for as long as they are
     expected to last; the trade costs each line's commission, half-spread and ticket. Gaps are as `TrackingError` has
     them, and those below 1e-6 of NAV are none.
-    g : price of squared tracking.  horizon : years.
+    tracking_penalty : g, price of squared tracking.  horizon : years.
     """
 
     allocation: Allocation
-    g: float = 5.0
+    tracking_penalty: float = 5.0
     horizon: float = 0.25
     trigger: ClassVar[str] = "cost_benefit"
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(**{"g of CostBenefit": self.g, "horizon of CostBenefit": self.horizon})
+        check_positive(
+            **{"tracking_penalty of CostBenefit": self.tracking_penalty, "horizon of CostBenefit": self.horizon}
+        )
         self._check()
 
     @property
@@ -132,8 +134,8 @@ class CostBenefit(RiskRule):
         return _without_bands(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """What the cost of waiting is measured by: g / 2 x horizon, and the covariance."""
-        patience, covariance = 0.5 * self.g * self.horizon, self._with_unknown(estimates)
+        """What the cost of waiting is measured by: tracking_penalty / 2 x horizon, and the covariance."""
+        patience, covariance = 0.5 * self.tracking_penalty * self.horizon, self._with_unknown(estimates)
         return super().options(estimates)._replace(some=True, patience=patience, covariance=covariance)
 
 
@@ -144,19 +146,20 @@ class NoTradeRegion(RiskRule):
     Half-widths are `no_trade_region.half_widths` of each line's cost and of the covariance, as both are known at each
     month's end: zero where trading is free, and where checks overshoot any band. That of cash, and of a line without
     variance or target, is the narrowest of the others that is not zero.
-    g : price of squared tracking.  to : the "edge", which is best where costs are proportional, or the "target".
+    tracking_penalty : g, price of squared tracking.
+    to : the "edge", which is best where costs are proportional, or the "target".
     narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
     gap between two checks (`one_asset`).
     """
 
     allocation: Allocation
-    g: float = 5.0
+    tracking_penalty: float = 5.0
     to: Literal["edge", "target"] = "edge"
     narrowed: bool = True
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(**{"g of NoTradeRegion": self.g})
+        check_positive(**{"tracking_penalty of NoTradeRegion": self.tracking_penalty})
         if not isinstance(self.narrowed, bool):
             refuse("narrowed of NoTradeRegion is", self.narrowed, "say True or False.")
         one_of("to of NoTradeRegion is", self.to, ("edge", "target"))
@@ -198,7 +201,7 @@ class NoTradeRegion(RiskRule):
         held       : (n,) lines with a target and a variance.
         """
         covariance, target = covariance[np.ix_(held, held)], target[held]
-        widths = half_widths(target, covariance, rates[held], self.g)
+        widths = half_widths(target, covariance, rates[held], self.tracking_penalty)
         if self.narrowed:
             widths -= OVERSHOOT * math.sqrt(self.interval) * _spread(target, covariance)
         return np.maximum(widths, 0.0)
@@ -209,19 +212,19 @@ class BestPoint(RiskRule):
     """Trade to the best point of the no-trade region, when that is another than today's weights.
 
     It is the least of kappa / 2 x d'Sd + cost over all weights d away from the target, with long lines long and cash in
-    its box, where kappa = g x horizon: the gap that is left is held for so many years (`best_point`).
-    g, horizon : as `CostBenefit` has them.
+    its box, where kappa = tracking_penalty x horizon: the gap that is left is held for so many years (`best_point`).
+    tracking_penalty, horizon : as `CostBenefit` has them.
     """
 
     allocation: Allocation
-    g: float = 5.0
+    tracking_penalty: float = 5.0
     horizon: float = 0.25
     schedule: Schedule = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_positive(**{"g of BestPoint": self.g, "horizon of BestPoint": self.horizon})
+        check_positive(**{"tracking_penalty of BestPoint": self.tracking_penalty, "horizon of BestPoint": self.horizon})
         self._check()
 
     @property
@@ -240,12 +243,16 @@ class BestPoint(RiskRule):
         return rows | own_sides(estimates.target) | {"cash": cash}
 
     def options(self, estimates: Estimates) -> RuleOptions:
-        """The quadratic programme that gives the destination: kappa = g x horizon, and the covariance."""
+        """The quadratic programme that gives the destination: its kappa and the covariance."""
         return (
             super()
             .options(estimates)
             ._replace(
-                some=True, makes_boxes=True, goal=BEST, kappa=self.g * self.horizon, covariance=estimates.covariance
+                some=True,
+                makes_boxes=True,
+                goal=BEST,
+                kappa=self.tracking_penalty * self.horizon,
+                covariance=estimates.covariance,
             )
         )
 

@@ -25,10 +25,11 @@ class RuleOptions(NamedTuple):
     first_group : what the number of a group is counted from in a reason, after the lines.
     covariance : (K, n, n) a year.
     tracking_error : the ex-ante one, a year, past which the rule trades; infinity where it does not ask for it.
-    patience : years that a gap is expected to last x g / 2, where the rule weighs waiting against cost; else 0.
+    patience : years that a gap is expected to last x tracking_penalty / 2, where the rule weighs waiting against
+    cost; else 0.
     rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
-    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is g x years. Of
-    TRANCHES how far each line moves is decided, and not where to.
+    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is tracking_penalty
+    x years. Of TRANCHES how far each line moves is decided, and not where to.
     turnover_cap : one-way, fraction of NAV.
     """
 
@@ -87,7 +88,7 @@ class BandArrays(NamedTuple):
     lower: Array
     upper: Array
     cash: Array
-    part: float
+    fraction: float
     again: bool
     asks_more: bool
     makes_boxes: bool
@@ -124,9 +125,9 @@ class Workspace(NamedTuple):
 
 
 @inlined
-def of_amounts(terms: RuleOptions) -> bool:
+def of_amounts(options: RuleOptions) -> bool:
     """Is how much to trade decided, and not where to?"""
-    return terms.goal == TRANCHES or terms.turnover_cap < np.inf
+    return options.goal == TRANCHES or options.turnover_cap < np.inf
 
 
 @inlined

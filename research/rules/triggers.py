@@ -1,4 +1,4 @@
-"""Does a rule trade, and why: the band of each line and what the rule's terms ask besides, compiled."""
+"""Does a rule trade, and why: the band of each line and what the rule's options ask besides, compiled."""
 
 import numpy as np
 
@@ -29,68 +29,70 @@ def answer(
     tradable: Mask,
     t: int,
     rule: BandArrays,
-    terms: RuleOptions,
+    options: RuleOptions,
     k: int,
-    room: Workspace,
+    workspace: Workspace,
 ) -> tuple[bool, int, float, float]:
     """(trades, line, size, allowed): what a rule says, and why, of weights (n,) at row t.
 
-    nav : wealth, currency.  k : row of the bands in force.  What a box is made from later (`remake`) stays in room.
+    nav : wealth, currency.  k : row of the bands in force.  What a box is made from later (`remake`) stays there.
     """
-    by_goal = terms.goal >= REGION or terms.tracking_error < np.inf or terms.patience > 0.0
-    trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, terms, k)
-    if trades and terms.goal == BREACHING:
-        remember(weights, cash_weight, tradable, t, rule, k, room)
-    if by_goal or (trades and (terms.makes_boxes or terms.restricted)):
-        set_goal(weights, cash_weight, tradable, t, rule, terms, k, t, room)
+    by_goal = options.goal >= REGION or options.tracking_error < np.inf or options.patience > 0.0
+    trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, options, k)
+    if trades and options.goal == BREACHING:
+        remember(weights, cash_weight, tradable, t, rule, k, workspace)
+    if by_goal or (trades and (options.makes_boxes or options.restricted)):
+        set_goal(weights, cash_weight, tradable, t, rule, options, k, t, workspace)
     if by_goal:
-        trades, line, size, allowed = _by_goal(weights, nav, t, rule, terms, k, room)
+        trades, line, size, allowed = _by_goal(weights, nav, t, rule, options, k, workspace)
     else:
-        trades = trades and (not terms.restricted or _mends(weights, cash_weight, tradable, t, rule, terms, k, room))
-        line, size, allowed = _by_bands(weights, cash_weight, tradable, t, rule, terms, k)
-    if trades and terms.goal == TRANCHES:
+        trades = trades and (
+            not options.restricted or _reduces_breaches(weights, cash_weight, tradable, t, rule, options, k, workspace)
+        )
+        line, size, allowed = _by_bands(weights, cash_weight, tradable, t, rule, options, k)
+    if trades and options.goal == TRANCHES:
         for i in range(len(weights)):
-            room.moves[i] = room.goal[i] - weights[i]
+            workspace.moves[i] = workspace.goal[i] - weights[i]
     return trades, line, size, allowed
 
 
 @inlined
 def _is_past(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int
 ) -> bool:
     """Is a line, cash or a group past its trigger?"""
     if ask(weights, cash_weight, tradable, t, rule.trigger_lower, rule.trigger_upper, rule.cash, k):
         return True
-    if len(terms.groups) > 0:
-        for group in range(terms.groups.shape[2]):
-            if _past_group(weights, tradable, t, rule, terms, k, group) > TRIGGER:
+    if len(options.groups) > 0:
+        for group in range(options.groups.shape[2]):
+            if _past_group(weights, tradable, t, rule, options, k, group) > TRIGGER:
                 return True
     return False
 
 
 @inlined
 def _by_goal(
-    weights: Array, nav: float, t: int, rule: BandArrays, terms: RuleOptions, k: int, room: Workspace
+    weights: Array, nav: float, t: int, rule: BandArrays, options: RuleOptions, k: int, workspace: Workspace
 ) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed) of a rule that weighs going to its goal, room.goal, against staying.
+    """(trades, line, size, allowed) of a rule that weighs going to its goal, workspace.goal, against staying.
 
     It trades where the goal is too far by its tracking error, or dearer to wait for than to go to, or, of a region and
     of a best point, another than the weights: then the line is the one that moves the most, with its gap and that left.
     """
-    if terms.tracking_error < np.inf:
-        found = _tracking_error(weights, room.goal, k, terms.covariance)
-        return found > terms.tracking_error + TRIGGER, NO_LINE, found, terms.tracking_error
-    if terms.patience > 0.0:
-        loss, cost = _of_waiting(weights, room.goal, nav, t, terms, k)
+    if options.tracking_error < np.inf:
+        found = _tracking_error(weights, workspace.goal, k, options.covariance)
+        return found > options.tracking_error + TRIGGER, NO_LINE, found, options.tracking_error
+    if options.patience > 0.0:
+        loss, cost = _of_waiting(weights, workspace.goal, nav, t, options, k)
         return loss > cost, NO_LINE, loss, cost
-    line, far = _most_moved(weights, rule.target, k, room.goal)
-    return far > TRIGGER, line, weights[line] - rule.target[k, line], room.goal[line] - rule.target[k, line]
+    line, far = _most_moved(weights, rule.target, k, workspace.goal)
+    return far > TRIGGER, line, weights[line] - rule.target[k, line], workspace.goal[line] - rule.target[k, line]
 
 
 @inlined
-def _mends(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int,
-    room: Workspace,
+def _reduces_breaches(
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int,
+    workspace: Workspace,
 ) -> bool:  # fmt: skip
     """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
 
@@ -99,7 +101,7 @@ def _mends(
     """
     cash, before, after, least = 1.0, 0.0, 0.0, np.inf
     for i in range(len(weights)):
-        cash -= room.goal[i]
+        cash -= workspace.goal[i]
         if tradable[t, i]:
             lower, upper = rule.trigger_lower[k, i], rule.trigger_upper[k, i]
             past = past_trigger(weights[i], lower, upper)
@@ -107,59 +109,59 @@ def _mends(
                 aim = rule.target[k, i]
                 least = min(least, aim - lower if weights[i] < lower else upper - aim)
             before += max(past, 0.0)
-            after += max(past_trigger(room.goal[i], lower, upper), 0.0)
+            after += max(past_trigger(workspace.goal[i], lower, upper), 0.0)
     lower, upper = rule.cash[k, 0], rule.cash[k, 1]
     past = past_trigger(cash_weight, lower, upper)
     least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
     before += max(past, 0.0)
     after += max(past_trigger(cash, lower, upper), 0.0)
-    if len(terms.groups) > 0:
-        for group in range(terms.groups.shape[2]):
-            lower, upper = terms.groups[k, LOWER_TRIGGER, group], terms.groups[k, UPPER_TRIGGER, group]
-            past = _past_group(weights, tradable, t, rule, terms, k, group)
+    if len(options.groups) > 0:
+        for group in range(options.groups.shape[2]):
+            lower, upper = options.groups[k, LOWER_TRIGGER, group], options.groups[k, UPPER_TRIGGER, group]
+            past = _past_group(weights, tradable, t, rule, options, k, group)
             least = min(least, 0.5 * (upper - lower)) if past > TRIGGER else least
             before += max(past, 0.0)
-            after += max(_past_group(room.goal, tradable, t, rule, terms, k, group), 0.0)
-    return terms.goal == TRANCHES or least == 0.0 or after <= TRIGGER or before - after > least + TRIGGER
+            after += max(_past_group(workspace.goal, tradable, t, rule, options, k, group), 0.0)
+    return options.goal == TRANCHES or least == 0.0 or after <= TRIGGER or before - after > least + TRIGGER
 
 
 @inlined
 def _by_bands(
-    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int
+    weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int
 ) -> tuple[int, float, float]:
     """(line, size, allowed): what is furthest past what it allows, a line, cash or a group."""
     triggers = (rule.trigger_lower, rule.trigger_upper, rule.cash, k)
     line, size, allowed = reason(weights, cash_weight, tradable, t, rule.target, *triggers)
-    if len(terms.groups) == 0:
+    if len(options.groups) == 0:
         return line, size, allowed
     past = -np.inf
     if line >= 0:
         past = gap_of(weights[line], rule.trigger_lower[k, line], rule.trigger_upper[k, line])
     elif line == -1:
         past = gap_of(cash_weight, rule.cash[k, 0], rule.cash[k, 1])
-    for group in range(terms.groups.shape[2]):
-        further = _past_group(weights, tradable, t, rule, terms, k, group)
+    for group in range(options.groups.shape[2]):
+        further = _past_group(weights, tradable, t, rule, options, k, group)
         if further > past + WEIGHT:
-            past, line = further, len(weights) + terms.first_group + group
-            aim = sum_of(rule.target[k], terms.member, group)
-            size = sum_of(weights, terms.member, group) - aim
-            allowed = terms.groups[k, UPPER_TRIGGER if size > 0.0 else LOWER_TRIGGER, group] - aim
+            past, line = further, len(weights) + options.first_group + group
+            aim = sum_of(rule.target[k], options.member, group)
+            size = sum_of(weights, options.member, group) - aim
+            allowed = options.groups[k, UPPER_TRIGGER if size > 0.0 else LOWER_TRIGGER, group] - aim
     return line, size, allowed
 
 
 @inlined
 def _past_group(
-    weights: Array, tradable: Mask, t: int, rule: BandArrays, terms: RuleOptions, k: int, group: int
+    weights: Array, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int
 ) -> float:
     """How far a group is past its trigger. One of which no line can be traded that way does not trigger."""
     total, buys, sells = 0.0, False, False
     for i in range(len(weights)):
-        if terms.member[i] == group:
+        if options.member[i] == group:
             total += weights[i]
             buys |= tradable[t, i] and rule.lower[k, i] > -np.inf
             sells |= tradable[t, i] and rule.upper[k, i] < np.inf
-    under = terms.groups[k, LOWER_TRIGGER, group] - total if buys else -np.inf
-    over = total - terms.groups[k, UPPER_TRIGGER, group] if sells else -np.inf
+    under = options.groups[k, LOWER_TRIGGER, group] - total if buys else -np.inf
+    over = total - options.groups[k, UPPER_TRIGGER, group] if sells else -np.inf
     return max(under, over)
 
 
@@ -182,19 +184,19 @@ def _tracking_error(weights: Array, goal: Array, k: int, covariance: Array) -> f
 
 
 @inlined
-def _of_waiting(weights: Array, goal: Array, nav: float, t: int, terms: RuleOptions, k: int) -> tuple[float, float]:
+def _of_waiting(weights: Array, goal: Array, nav: float, t: int, options: RuleOptions, k: int) -> tuple[float, float]:
     """(loss, cost): what waiting is expected to lose, and what a trade to the goal would cost; fractions of NAV.
 
     Where no gap is more than a rounding there is nothing to lose.
     """
     cost, some = 0.0, False
-    r = min(t, len(terms.rates) - 1)
+    r = min(t, len(options.rates) - 1)
     for i in range(len(weights)):
         size = abs(weights[i] - goal[i])
         if size > TRIGGER:
-            cost += terms.rates[r, i] * size + terms.tickets[i] / nav
+            cost += options.rates[r, i] * size + options.tickets[i] / nav
             some = True
-    return terms.patience * _squared(weights, goal, k, terms.covariance) if some else 0.0, cost
+    return options.patience * _squared(weights, goal, k, options.covariance) if some else 0.0, cost
 
 
 @inlined

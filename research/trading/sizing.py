@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from research.accounting import Trade
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.costs import COLUMNS
-from research.accounting.kernel import REFUSED, book, charge, wealth, weigh
-from research.accounting.tariff import Lots, Scratch, Tariff
+from research.accounting.kernel import REFUSED, Box, Conditions, Quotes, Record, book, charge, wealth, weigh
 from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market import Market
@@ -35,8 +35,8 @@ class Position:
     quoted, tradable : (n,) whether a line has a quote, and whether it can be traded.
     cash   : currency.
     minimum : currency; a smaller order is not sent.
-    tariff : costs of orders, without tax, since purchase prices are not known here.
-    day    : row of the tariff's daily costs.
+    cost_parameters : costs of orders, without tax, since purchase prices are not known here.
+    day    : row of the cost_parameters's daily costs.
     """
 
     units: Array
@@ -46,20 +46,27 @@ class Position:
     tradable: Mask
     cash: float
     minimum: float
-    tariff: Tariff
+    cost_parameters: CostParameters
     day: int
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
         """The portfolio at its last close."""
         market, last = portfolio.market, len(portfolio.market.dates) - 1
-        tariff, minimum = portfolio.costs.tariff(market, last), portfolio.limits.minimum_trade
-        made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, tariff)
+        cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
+        made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
         return replace(made, units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares))
 
     @classmethod
     def at(
-        cls, market: Market, day: int, holdings: Array, cash: float, lots: Array, minimum: float, tariff: Tariff
+        cls,
+        market: Market,
+        day: int,
+        holdings: Array,
+        cash: float,
+        lots: Array,
+        minimum: float,
+        cost_parameters: CostParameters,
     ) -> "Position":
         """The position with these holdings at one close.
 
@@ -69,7 +76,7 @@ class Position:
         cash     : currency.
         lots     : (n,) least number of units in a trade.
         minimum  : currency; a smaller order is not sent.
-        tariff   : costs of orders.
+        cost_parameters   : costs of orders.
         """
         quoted = ~np.isnan(market.prices[day])
         prices = np.where(quoted, market.prices[day], 1.0)
@@ -81,7 +88,7 @@ class Position:
             tradable=market.tradable[day],
             cash=float(_cents(cash) / 100.0),
             minimum=minimum,
-            tariff=tariff._replace(tax=0.0, minimum_trade=0.0),
+            cost_parameters=cost_parameters._replace(tax=0.0, minimum_trade=0.0),
             day=day,
         )
 
@@ -206,12 +213,12 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     units = position.units.copy()
     lower, upper, aim = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
-    box = (lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
-    record = (np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
+    box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
+    conditions = Conditions(position.cost_parameters, Lots.empty(n, 0), np.empty((0, n)), position.day, 1.0)
+    record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
     status, nav, _, _, _ = book(
-        units, prices, 0, position.cash, 1.0, position.nav, tradable, *box, position.tariff, position.day,
-        Lots.empty(n, 0), np.empty((0, n)), 1.0, Scratch.of(n), *record,
-    )  # fmt: skip
+        units, position.cash, position.nav, Quotes(prices, 0, 1.0, tradable), box, conditions, Scratch.of(n), record
+    )
     if status == REFUSED:
         raise PolicyError(
             f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the lines that trade "
@@ -255,7 +262,7 @@ def _affordable(position: Position, units: Array) -> Array:
     units = units.copy()
     while (short := -_cash_cents(position, units) / 100.0) > 0.0 and (units > 0.0).any():
         buys = np.flatnonzero(units > 0.0)
-        cost = position.tariff.total[min(position.day, len(position.tariff.total) - 1)]
+        cost = position.cost_parameters.total[min(position.day, len(position.cost_parameters.total) - 1)]
         rank = np.lexsort((-(units * position.prices)[buys], -cost[buys]))
         i = buys[rank[0]]
         each = position.lots[i] * position.prices[i] * (1.0 + cost[i])
@@ -280,7 +287,7 @@ def _cents(amount: Array | float) -> Array:
 def _charges(position: Position, units: Array) -> Array:
     """(columns, n) each cost of each order, in cents."""
     charges = np.empty((len(COLUMNS), len(units)))
-    charge(position.tariff, position.day, np.abs(_cents(units * position.prices) / 100.0), charges)
+    charge(position.cost_parameters, position.day, np.abs(_cents(units * position.prices) / 100.0), charges)
     return _cents(charges)
 
 

@@ -133,7 +133,7 @@ def compared() -> Comparison:
 
 def test_it_is_compared_with_shipped_rules(compared: Comparison) -> None:
     assert list(compared.scores) == ["quarterly", "threshold", "own", "bare", "equal"]
-    assert compared.scores["own"]["J"] == compared.scores["bare"]["J"]
+    assert compared.scores["own"]["loss"] == compared.scores["bare"]["loss"]
     assert compared.recommendation.policy is not None
     assert "own" in str(compared)
 
@@ -163,7 +163,7 @@ def test_it_is_swept_and_its_settings_stand_under_its_own_name() -> None:
     assert set(own["calendar"]) == {""}
     assert own["band"].isna().all()
     assert set(own["Own.lot"]) == {1.0, 2.0}
-    assert own["J"].tolist()[:2] == table[table["rule"] == "Bare"]["J"].tolist()
+    assert own["loss"].tolist()[:2] == table[table["rule"] == "Bare"]["loss"].tolist()
 
 
 def test_it_is_tuned_and_then_not_played_on_what_it_was_chosen_on() -> None:

@@ -18,20 +18,20 @@ DOTS = (0, (1.0, 2.0))
 Place = tuple[float, float]  # px
 
 
-def tracking_loss(tracking_error: ArrayLike, g: float) -> Array:
+def tracking_loss(tracking_error: ArrayLike, tracking_penalty: float) -> Array:
     """What tracking adds to the loss: g/2 × tracking error².
 
     tracking_error : (k,) fraction a year.
-    g : price of squared tracking error.
+    tracking_penalty : price of squared tracking error.
     Returns : (k,) bp a year.
     """
-    found: Array = 0.5 * g * BP * np.asarray(tracking_error, dtype=float) ** 2
+    found: Array = 0.5 * tracking_penalty * BP * np.asarray(tracking_error, dtype=float) ** 2
     return found
 
 
-def tracking_at(loss: ArrayLike, g: float) -> Array:
+def tracking_at(loss: ArrayLike, tracking_penalty: float) -> Array:
     """The tracking error (k,), fraction a year, that adds `loss` (k,), bp a year."""
-    found: Array = np.sqrt(np.maximum(np.asarray(loss, dtype=float), 0.0) / (0.5 * g * BP))
+    found: Array = np.sqrt(np.maximum(np.asarray(loss, dtype=float), 0.0) / (0.5 * tracking_penalty * BP))
     return found
 
 

@@ -16,7 +16,7 @@ from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import NARROW_SPACE, listed, number, percent
-from research.accounting.costs import CARRIES, COLUMNS, USUAL
+from research.accounting.costs import COLUMNS, HOLDING_COSTS, USUAL
 
 HIGH = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
@@ -34,42 +34,46 @@ def cost_table(played: Mapping[str, Backtest], scores: Mapping[str, Score], peri
         rows.append(
             {"policy": name, **a_year.to_dict(), "cost": s["cost"]}
             | {"opening_cost": s["opening_cost"], "tracking_error": s["tracking_error"]}
-            | {"tracking_penalty": s["J"] - s["cost"], "J": s["J"]}
+            | {"tracking_loss": s["loss"] - s["cost"], "loss": s["loss"]}
         )
     table = pd.DataFrame(rows)
-    unpaid = [c for c in (*COLUMNS, *CARRIES) if c not in USUAL and not table[c].any()]
+    unpaid = [c for c in (*COLUMNS, *HOLDING_COSTS) if c not in USUAL and not table[c].any()]
     return table.drop(columns=unpaid)
 
 
-def costs_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], g: float, limit: float | None) -> Picture:
+def costs_picture(
+    table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float | None
+) -> Picture:
     """Bars of cost a year, and every policy between cost and tracking error, with lines of equal J.
 
-    table : as `cost_table` gives it.  g : price of tracking error in J.  limit : of tracking error, or None.
+    table : as `cost_table` gives it.
+    tracking_penalty : price of squared tracking error in J.
+    limit : of tracking error, or None.
     """
     return picture(
         "costs",
         "Costs and tracking error",
-        _caption(table, g),
+        _caption(table, tracking_penalty),
         _alt(table),
         table,
-        lambda f: _draw(f, table, styles, g, limit),
+        lambda f: _draw(f, table, styles, tracking_penalty, limit),
     )
 
 
-def _caption(table: pd.DataFrame, g: float) -> str:
+def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
     records = table.to_dict("records")
     traded = sorted((r for r in records if r["cost"] > 0.0), key=lambda r: r["cost"])
     if not traded:
         return "No trades after the initial investment."
-    least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["J"])
+    least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["loss"])
     sentences = [
         f"Only {most['policy']} traded: {number(most['cost'])} bp a year."
         if least is most
         else f"Of the policies that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
         f"{most['policy']} most, {number(most['cost'])}.",
         f"Lowest loss J: {best['policy']}, {number(best['cost'])} bp of cost plus a tracking penalty of "
-        f"{number(best['tracking_penalty'])} bp for a tracking error of {percent(best['tracking_error'], 2)} "
-        f"(g = {g:g}).",
+        f"{number(best['tracking_loss'])} bp for a tracking error of {percent(best['tracking_error'], 2)} "
+        f"(g = {tracking_penalty:g}).",
     ]
     gone = [str(n) for n, out in zip(table["policy"], far(table["tracking_error"]), strict=True) if out]
     if gone:
@@ -80,13 +84,15 @@ def _caption(table: pd.DataFrame, g: float) -> str:
 def _alt(table: pd.DataFrame) -> str:
     each = [
         f"{r['policy']}: commission {number(r['commission'])} and half-spread {number(r['half_spread'])} bp a year, "
-        f"tracking error {percent(r['tracking_error'], 2)}, J {number(r['J'])}"
+        f"tracking error {percent(r['tracking_error'], 2)}, J {number(r['loss'])}"
         for r in table.to_dict("records")
     ]
     return f"Cost of each policy, and its tracking error to the strategic target. {'; '.join(each)}."
 
 
-def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: float, limit: float | None) -> Canvas:
+def _draw(
+    f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float | None
+) -> Canvas:
     rows = ROW * len(table)
     if f.is_wide:
         canvas = Canvas(f.width, TITLE + max(HIGH, rows) + NUMBERS, "costs-wide")
@@ -101,13 +107,13 @@ def _draw(f: Format, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: fl
     limit = limit if limit is not None and limit < 1.6 * furthest else 0.0
     across = Axis(0.0, 1.06 * max(furthest, limit) or 0.01)
     up = Axis(0.0, limits([*near["cost"], 0.0], margin=0.10)[1])
-    _plane(Panel(canvas, *second, HIGH, across, up), near, styles, g, limit)
+    _plane(Panel(canvas, *second, HIGH, across, up), near, styles, tracking_penalty, limit)
     return canvas
 
 
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A bar a policy: commission, half-spread in a lighter shade, any other cost in the lightest, then their sum."""
-    others = any(column in table for column in (*COLUMNS, *CARRIES) if column not in USUAL)
+    others = any(column in table for column in (*COLUMNS, *HOLDING_COSTS) if column not in USUAL)
     words = "bp a year; dark to light: commission, half-spread" + (", other" if others else "")
     heading(panel.canvas, 0.0, panel.top - 12.0, "Cost", words)
     pieces = []
@@ -123,7 +129,9 @@ def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) ->
     panel.x_line(0.0, "ink", 0.8)
 
 
-def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle], g: float, limit: float) -> None:
+def _plane(
+    panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float, limit: float
+) -> None:
     """Cost over tracking error; along a grey line J is the same, and lower is better.
 
     limit : of tracking error, fraction a year; 0 where it is none, or too far away to be drawn.
@@ -134,11 +142,11 @@ def _plane(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle], g
     marks = ticks(0.0, 100.0 * right, most=6)
     panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)
     wide = np.linspace(0.0, right, 80)
-    penalty = tracking_loss(wide, g)
-    for level in ticks(0.0, above + float(penalty[-1]), most=7)[1:]:
-        equal_loss(panel, wide, level - penalty)
-        if level < 0.9 * penalty[-1]:
-            foot = panel.left + panel.width * float(np.sqrt(level / penalty[-1]))
+    parabola = tracking_loss(wide, tracking_penalty)
+    for level in ticks(0.0, above + float(parabola[-1]), most=7)[1:]:
+        equal_loss(panel, wide, level - parabola)
+        if level < 0.9 * parabola[-1]:
+            foot = panel.left + panel.width * float(np.sqrt(level / parabola[-1]))
             canvas.text(foot - 6.0, panel.bottom - 8.0, f"J {level:g}", colour="soft", align="right")
     if limit:
         panel.x_line(limit, "ink", 0.8, (0, (4.0, 2.0)))

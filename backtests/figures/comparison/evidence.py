@@ -12,7 +12,7 @@ from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import listed, number
 
-SHOWN = {key: METRICS[key].difference for key in ("J", "growth", "sharpe")}
+SHOWN = {key: METRICS[key].difference for key in ("loss", "growth", "sharpe")}
 GAP = 26.0  # px between panels
 
 
@@ -24,7 +24,7 @@ def differences_picture(evidence: Evidence, styles: Mapping[str, LineStyle]) -> 
     return picture(
         "differences",
         f"Differences to {evidence.reference}",
-        _caption(found["J"], evidence.reference),
+        _caption(found["loss"], evidence.reference),
         _alt(found, evidence.reference, evidence.level),
         table,
         lambda f: _draw(f, found, styles),
@@ -60,7 +60,7 @@ def _verdict(d: Difference) -> str:
 
 def _draw(f: Format, found: Mapping[str, Mapping[str, Difference]], styles: Mapping[str, LineStyle]) -> Canvas:
     """Panels beside one another where there is room, else below."""
-    names, count = list(found["J"]), len(found)
+    names, count = list(found["loss"]), len(found)
     pitch = TITLE + ROW * len(names) + NUMBERS
     if f.is_wide:
         width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count

@@ -30,10 +30,10 @@ def seeds_picture(
 ) -> Picture:
     """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
 
-    key : name of its file.  table : a row a seed: seed, J_training, J, stands.  marks : J out of sample of the policies
-    that they must be held against.
+    key : name of its file.  table : a row a seed: seed, loss_training, loss, stands.
+    marks : J out of sample of the policies that they must be held against.
     """
-    data = table[["seed", "J_training", "J", "stands"]].reset_index(drop=True)
+    data = table[["seed", "loss_training", "loss", "stands"]].reset_index(drop=True)
     closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
     return picture(
         key,
@@ -48,22 +48,22 @@ def seeds_picture(
 
 def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
     stands = data[data["stands"]].iloc[0]
-    sentences = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['J'])} bp a year."]
+    sentences = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['loss'])} bp a year."]
     if len(data) > 1:
         sentences = [
-            f"Out-of-sample loss J of the seeds: {number(data['J'].min())} to {number(data['J'].max())} bp a year. "
-            f"Seed {stands['seed']}, with {median_words(len(data))} on simulated training paths, represents {name}: "
-            f"{number(stands['J'])}."
+            f"Out-of-sample loss J of the seeds: {number(data['loss'].min())} to {number(data['loss'].max())} bp a "
+            f"year. Seed {stands['seed']}, with {median_words(len(data))} on simulated training paths, represents "
+            f"{name}: {number(stands['loss'])}."
         ]
     for other, level in marks.items():
-        sentences.append(f"{int((data['J'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
+        sentences.append(f"{int((data['loss'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
     return " ".join(sentences)
 
 
 def _seeds_alt(data: pd.DataFrame) -> str:
     each = [
-        f"seed {r['seed']}{' (selected)' if r['stands'] else ''}: {number(r['J_training'])} on training paths, "
-        f"{number(r['J'])} out of sample"
+        f"seed {r['seed']}{' (selected)' if r['stands'] else ''}: {number(r['loss_training'])} on training paths, "
+        f"{number(r['loss'])} out of sample"
         for r in data.to_dict("records")
     ]
     return f"Loss J, bp a year. {'; '.join(each)}."
@@ -77,23 +77,23 @@ def _draw_seeds(
     styles: Mapping[str, LineStyle],
     style: LineStyle,
 ) -> Canvas:
-    near = {other: level for other, level in marks.items() if _within(level, data["J"])}
-    across = Axis.over(data["J_training"].tolist(), margin=0.15)
-    panel = one_panel(f, key, HIGH, across, Axis.over([*data["J"], *near.values()], margin=0.12))
+    near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
+    across = Axis.over(data["loss_training"].tolist(), margin=0.15)
+    panel = one_panel(f, key, HIGH, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
     panel.title("Loss J out of sample", "bp a year (y) vs loss on training paths (x)")
     panel.y_grid(panel.y.ticks())
     panel.x_grid(across.ticks(4), lines=False)
     ends = []
     for r in data.to_dict("records"):
-        x, y, stands = panel.x_at(r["J_training"]), panel.y_at(r["J"]), bool(r["stands"])
+        x, y, stands = panel.x_at(r["loss_training"]), panel.y_at(r["loss"]), bool(r["stands"])
         size = 9.0 if stands else 6.5
         panel.canvas.point(x, y, colour=style.colour, size=size, face="" if stands else "paper")
-        ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["J"]), x))
+        ends.append(End(f"seed {r['seed']}", y, replace(style, bold=bool(stands)), number(r["loss"]), x))
     for other, level in marks.items():
         y, own = panel.y_at(level), styles[other]
         if other in near:
             panel.y_line(level, own.colour, 1.4, own.dash)
-        arrow = "" if other in near else "↑" if level > data["J"].max() else "↓"
+        arrow = "" if other in near else "↑" if level > data["loss"].max() else "↓"
         ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
     end_labels(panel, ends, f.width, values=True)
     return panel.canvas
@@ -110,14 +110,14 @@ def _within(level: float, values: pd.Series) -> bool:
 def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
     """J along the training of each seed, by their cards; None where they have no curve. key : name of its file."""
     rows = [
-        {"seed": seed, "steps": point["steps"], "J": point["J"], "stands": seed == training.chosen}
+        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == training.chosen}
         for seed, policy in training.policies.items()
         for point in policy.card.get("curve", ())
     ]
     if not rows:
         return None
     data = pd.DataFrame(rows)
-    first, last = (data.groupby("seed")["J"].agg(end) for end in ("first", "last"))
+    first, last = (data.groupby("seed")["loss"].agg(end) for end in ("first", "last"))
     caption = (
         f"Over {data['steps'].max():,} steps the loss J falls from {number(first.mean())} to {number(last.mean())} bp "
         f"a year (mean of {counted(len(first), 'seed')})."
@@ -139,7 +139,7 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
 
 def _draw_curves(f: Format, key: str, data: pd.DataFrame, style: LineStyle) -> Canvas:
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = one_panel(f, key, HIGH, across, Axis.over(data["J"].tolist()))
+    panel = one_panel(f, key, HIGH, across, Axis.over(data["loss"].tolist()))
     panel.title("Loss J on validation paths", "bp a year; x: thousand steps")
     panel.y_grid(panel.y.ticks())
     steps_grid(panel, 1e3)
@@ -147,9 +147,9 @@ def _draw_curves(f: Format, key: str, data: pd.DataFrame, style: LineStyle) -> C
         Curve(
             f"seed {seed}",
             rows["steps"].to_numpy(),
-            rows["J"].to_numpy(),
+            rows["loss"].to_numpy(),
             LineStyle(style.colour, width=2.2 if stands else 0.9, bold=bool(stands)),
-            number(rows["J"].iloc[-1]),
+            number(rows["loss"].iloc[-1]),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"])
     ]
@@ -170,11 +170,11 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
     band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
     caption = (
         f"{len(data)} thresholds were tried on the days from {card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d}. Lowest "
-        f"loss J: a band of {band} pp, traded to {aim}, {number(best['J'])} bp a year (ringed). The others are up to "
-        f"{number(data['J'].max() - best['J'])} bp higher."
+        f"loss J: a band of {band} pp, traded to {aim}, {number(best['loss'])} bp a year (ringed). The others are up "
+        f"to {number(data['loss'].max() - best['loss'])} bp higher."
     )
     each = [
-        f"band {number(100 * r['band'])} pp to {_aim(r['destination'], r['band'])}: {number(r['J'])}"
+        f"band {number(100 * r['band'])} pp to {_aim(r['destination'], r['band'])}: {number(r['loss'])}"
         for r in data.to_dict("records")
     ]
     return picture(
@@ -200,8 +200,8 @@ def _aim(destination: float, band: float) -> str:
 
 def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
     low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
-    kind = "log" if (data["J"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
-    across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["J"].tolist(), kind=kind)
+    kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
+    across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"].tolist(), kind=kind)
     panel = one_panel(f, key, HIGH, across, up)
     panel.title("Loss J on the training days", "bp a year; x: band, pp")
     panel.y_grid(up.ticks(), even(up.ticks()))
@@ -212,9 +212,9 @@ def _draw_tuning(f: Format, key: str, data: pd.DataFrame) -> Canvas:
         rows = data[(shares == share).to_numpy()].sort_values("band")
         words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
         style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
-        shown.append(Curve(words, band, rows["J"].to_numpy(), style, points=3.5))
+        shown.append(Curve(words, band, rows["loss"].to_numpy(), style, points=3.5))
     curves(panel, shown, f.width)
     best = data[data["chosen"]].iloc[0]
     at = panel.x_at(max(100.0 * best["band"], low))
-    panel.canvas.point(at, panel.y_at(best["J"]), colour="ink", size=13.0, face="none")
+    panel.canvas.point(at, panel.y_at(best["loss"]), colour="ink", size=13.0, face="none")
     return panel.canvas

@@ -18,7 +18,7 @@ def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") ->
 
     table : as `backtests.laboratory.study.gaps` gives it; its reference is not drawn.
     """
-    rows = table.drop(index=reference).sort_values("J", kind="stable")
+    rows = table.drop(index=reference).sort_values("loss", kind="stable")
     over = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}
     near = [rule for rule, value in over.items() if value < 10.0]
     caption = (

@@ -15,12 +15,12 @@ LANE, AIR = 8.0, 16.0  # px: of a rule within a market's row, and between rows
 def markets_picture(table: pd.DataFrame, name: str = "markets") -> Picture:
     """Gaps over the optimum, or the best rule where none is known, bp a year, a row a market.
 
-    table : columns market, policy, J, gap, verdict, as `backtests.laboratory.study.Study` has them.
+    table : columns market, policy, loss, gap, verdict, as `backtests.laboratory.study.Study` has them.
     """
     each = []
     for market, rows in table.groupby("market", sort=False):
         gaps = rows["gap"][rows["verdict"] != "reference"]
-        least, low, high = float(rows["J"].min()), float(gaps.min()), float(gaps.max())
+        least, low, high = float(rows["loss"].min()), float(gaps.min()), float(gaps.max())
         each.append(f"{market}: {number(least)}, others {number(low)} to {number(high)} above")
     caption = (
         "Each marker is a rule; each row is a market with its cost a side. Right of the heavy line a rule's loss is "

@@ -22,14 +22,14 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
     stands : the seed that stands for all.
     """
     rows = [
-        {"seed": seed, "steps": point["steps"], "J": point["J"], "stands": seed == stands}
+        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == stands}
         for seed, card in cards.items()
         for point in card.get("curve", ())
     ]
     if not rows:
         return None
     data = pd.DataFrame(rows)
-    ends = data.groupby("seed")["J"].last()
+    ends = data.groupby("seed")["loss"].last()
     caption = (
         f"Loss J of {counted(len(ends), 'seed')} on validation paths, on which no seed is trained and by which none is "
         f"selected; final values {number(ends.min(), 3)} to {number(ends.max(), 3)} bp a year. Shaded: range over "
@@ -53,8 +53,8 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
 
 def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
     """Loss of the universal policy in each update, divided by the loss that the closed form expects there."""
-    data = pd.DataFrame(curve).rename(columns={"updates": "steps", "loss": "J"}).assign(seed=seed, stands=True)
-    last = number(data["J"].iloc[-1], 3)
+    data = pd.DataFrame(curve).rename(columns={"updates": "steps"}).assign(seed=seed, stands=True)
+    last = number(data["loss"].iloc[-1], 3)
     caption = (
         "Loss J in random markets over the closed form's expected loss, averaged over neighbouring updates. Each "
         f"update uses new markets, hence the noise. Final value {last}."
@@ -67,11 +67,11 @@ def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
 
 def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Canvas:
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["J"].tolist()), right=RIGHT)
+    panel = one_panel(f, "learning", HIGH, across, Axis.over(data["loss"].tolist()), right=RIGHT)
     panel.title(*of)
     panel.y_grid(panel.y.ticks())
     steps_grid(panel, unit)
-    by_step = data.groupby("steps")["J"].agg(["min", "max"])
+    by_step = data.groupby("steps")["loss"].agg(["min", "max"])
     if not data["stands"].all():
         panel.axes.fill_between(
             by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0
@@ -80,9 +80,9 @@ def _draw(f: Format, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Ca
         Curve(
             f"seed {seed}",
             rows["steps"].to_numpy(),
-            rows["J"].to_numpy(),
+            rows["loss"].to_numpy(),
             LineStyle("sky", width=2.2 if stands else 0.8, bold=bool(stands)),
-            number(rows["J"].iloc[-1], 3),
+            number(rows["loss"].iloc[-1], 3),
         )
         for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
     ]

@@ -17,22 +17,26 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
     """A row a seed, the lowest J first, then the others.  results : of `backtests.learned.results`."""
     stands = str(results["stands"])
     rows = [
-        {"policy": f"seed {seed}", **{k: r[k] for k in ("J", "J_lower", "J_upper")}, "stands": seed == stands}
-        for seed, r in sorted(results["seeds"].items(), key=lambda item: item[1]["J"])
+        {"policy": f"seed {seed}", **{k: r[k] for k in ("loss", "loss_lower", "loss_upper")}, "stands": seed == stands}
+        for seed, r in sorted(results["seeds"].items(), key=lambda item: item[1]["loss"])
     ]
     others = sorted(results["others"].items(), key=lambda item: item[1])
-    rows += [{"policy": name, "J": J, "J_lower": J, "J_upper": J, "stands": False} for name, J in others]
+    rows += [
+        {"policy": name, "loss": loss, "loss_lower": loss, "loss_upper": loss, "stands": False} for name, loss in others
+    ]
     data = pd.DataFrame(rows)
     one, many = results["seeds"][stands], len(results["seeds"]) > 1
-    beaten = [f"{sum(r['J'] < J for r in results['seeds'].values()) or 'none'} beat {name}" for name, J in others]
+    beaten = [
+        f"{sum(r['loss'] < loss for r in results['seeds'].values()) or 'none'} beat {name}" for name, loss in others
+    ]
     caption = (
         f"Seed {stands}, with {median_words(len(results['seeds']))} on simulated training paths, is selected: "
-        f"{number(one['J'])} bp a year [{number(one['J_lower'])}, {number(one['J_upper'])}]. "
+        f"{number(one['loss'])} bp a year [{number(one['loss_lower'])}, {number(one['loss_upper'])}]. "
         + (f"Of {len(results['seeds'])} seeds {listed(beaten)}. " if others else "")
         + "Error bars: 95 % block-bootstrap intervals"
         + ("; the seeds share the days, so differences between them are more precise than the bars." if many else ".")
     )
-    alt = "; ".join(f"{r['policy']} {number(r['J'])}" for r in rows)
+    alt = "; ".join(f"{r['policy']} {number(r['loss'])}" for r in rows)
     return picture(
         "seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data,
         lambda f: _draw(f, data, len(results["seeds"])),
@@ -40,14 +44,14 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
 
 
 def _draw(f: Format, data: pd.DataFrame, seeds: int) -> Canvas:
-    panel = rows_panel(f, "seeds", len(data), Axis.over([*data["J_lower"], *data["J_upper"]]))
+    panel = rows_panel(f, "seeds", len(data), Axis.over([*data["loss_lower"], *data["loss_upper"]]))
     panel.title("Loss J out of sample", "bp a year")
     panel.x_grid(panel.x.ticks())
     rows = []
     for k, r in enumerate(data.to_dict("records")):
         heavy, learned = bool(r["stands"]), k < seeds
         style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
-        ends = (r["J"], r["J_lower"], r["J_upper"])
-        rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["J"])))
+        ends = (r["loss"], r["loss_lower"], r["loss_upper"])
+        rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["loss"])))
     interval_rows(panel, rows)
     return panel.canvas

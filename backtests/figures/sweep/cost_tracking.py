@@ -23,14 +23,15 @@ CURVE, MARK = 1.5, 6.5  # px: width of a curve, size of its points
 def cost_tracking_picture(
     table: pd.DataFrame,
     styles: Mapping[str, LineStyle],
-    g: float | None = None,
+    tracking_penalty: float | None = None,
     conditions: str = "",
     name: str = "frontier",
 ) -> Picture:
     """Gap over cost on log scales, in per cent and bp a year, of the policies with one target; others are named.
 
-    table : as `numbers.frontier` gives it.  styles : by family.  g : price of squared tracking error, for lines of
-    equal J, which only the gap to the strategic target has; no curve joins policies that were drawn at random.
+    table : as `numbers.frontier` gives it.  styles : by family.
+    tracking_penalty : price of squared tracking error, for lines of equal J, which only the gap to the strategic target
+    has; no curve joins policies that were drawn at random.
     conditions : in words.  name : of its file.
     """
     shown = table[table["drawn"]]
@@ -43,7 +44,7 @@ def cost_tracking_picture(
         _caption(shown, drawn, table[~table["drawn"]], conditions),
         _alt(shown),
         table,
-        lambda f: _draw(f, drawn, styles, g if strategic else None, label, name),
+        lambda f: _draw(f, drawn, styles, tracking_penalty if strategic else None, label, name),
     )
 
 
@@ -57,9 +58,9 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
     beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts]
     if beaten:
         sentences.append(f"Dominated: {listed(beaten, most=SAID)}.")
-    best = table.iloc[int(table["J"].to_numpy().argmin())]
+    best = table.iloc[int(table["loss"].to_numpy().argmin())]
     sentences.append(
-        f"Lowest loss J (ringed): {best['policy']}, {number(best['J'])} bp a year, of which cost "
+        f"Lowest loss J (ringed): {best['policy']}, {number(best['loss'])} bp a year, of which cost "
         f"{number(best['cost'])}; tracking error {percent(best['gap'], 2)}."
     )
     gone = table[~table.index.isin(drawn.index)]
@@ -100,7 +101,12 @@ def _axis(values: pd.Series, air: float) -> Axis:
 
 
 def _draw(
-    f: Format, drawn: pd.DataFrame, styles: Mapping[str, LineStyle], g: float | None, label: str, name: str
+    f: Format,
+    drawn: pd.DataFrame,
+    styles: Mapping[str, LineStyle],
+    tracking_penalty: float | None,
+    label: str,
+    name: str,
 ) -> Canvas:
     names = _keyed(drawn)
     right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
@@ -108,16 +114,16 @@ def _draw(
     across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
     panel = one_panel(f, name, HIGH, across, up, right=right, below=AXIS + legend)
     canvas = panel.canvas
-    unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if g else ''}"
+    unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if tracking_penalty else ''}"
     panel.title(label if f.is_wide else "Tracking error", unit)
     panel.y_grid(up.ticks())
     panel.x_grid(across.ticks())
     panel.x_title("cost, bp a year")
-    taken = _equal_losses(panel, g) if g else []
+    taken = _equal_losses(panel, tracking_penalty) if tracking_penalty else []
     spots = list(zip(panel.across(drawn["cost"]).tolist(), panel.up(100.0 * drawn["gap"]).tolist(), strict=True))
     _envelope(canvas, drawn, spots)
     paths, ends = _families(panel, drawn.reset_index(drop=True), styles, names)
-    canvas.point(*spots[int(drawn["J"].to_numpy().argmin())], colour="ink", size=13.0, face="none", ring=1.6)
+    canvas.point(*spots[int(drawn["loss"].to_numpy().argmin())], colour="ink", size=13.0, face="none", ring=1.6)
     if f.is_wide:
         _names(panel, styles, ends, f.width)
     else:
@@ -160,18 +166,18 @@ def _families(
 def _keyed(drawn: pd.DataFrame) -> list[str]:
     """Families with a colour and a name: all, or of many those with the lowest J; the others are drawn in grey."""
     names = list(dict.fromkeys(map(str, drawn["family"])))
-    best = drawn.groupby("family")["J"].min().sort_values(kind="stable").index[:KEYED]
+    best = drawn.groupby("family")["loss"].min().sort_values(kind="stable").index[:KEYED]
     return [name for name in names if name in best]
 
 
-def _equal_losses(panel: Panel, g: float) -> list[Box]:
+def _equal_losses(panel: Panel, tracking_penalty: float) -> list[Box]:
     """Lines along which cost and what tracking adds make the same J; gives the boxes of their names."""
     (cheap, dear), (near, wide) = (panel.x.low, panel.x.high), (panel.y.low, panel.y.high)
-    least, most = (float(c + tracking_loss(e / 100.0, g)) for c, e in ((cheap, near), (dear, wide)))
+    least, most = (float(c + tracking_loss(e / 100.0, tracking_penalty)) for c, e in ((cheap, near), (dear, wide)))
     taken: list[Box] = []
     for level in log_ticks(least, most, most=9):
         cost = np.geomspace(cheap, min(dear, 0.99999 * level), 200)
-        gap = 100.0 * tracking_at(level - cost, g)
+        gap = 100.0 * tracking_at(level - cost, tracking_penalty)
         inside = (gap >= near) & (gap <= wide)
         if inside.sum() < 10:
             continue

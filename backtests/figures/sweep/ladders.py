@@ -30,7 +30,7 @@ POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line
 def cost_ladder_picture(
     ladder: pd.DataFrame,
     styles: Mapping[str, LineStyle],
-    metric: str = "J",
+    metric: str = "loss",
     by_start: Sequence[pd.DataFrame] = (),
     conditions: str = "",
     name: str = "cost_ladder",

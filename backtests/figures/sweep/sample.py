@@ -37,7 +37,7 @@ def bins(values: pd.Series, axis: str) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes.tolist(), pd.Index(names)), index=values.index)
 
 
-def binned(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
+def binned(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """A metric by bins of band and cost, for each target: a row a bin; columns name, count, low, median, high."""
     cost = bins(table["cost_multiple"], "cost_multiple")
     band = bins(table["band"] if "band" in table else pd.Series(np.nan, index=table.index), "band")
@@ -55,7 +55,7 @@ def binned(table: pd.DataFrame, metric: str = "J") -> pd.DataFrame:
     return pd.DataFrame(each)
 
 
-def sample_picture(table: pd.DataFrame, metric: str = "J", name: str = "sample") -> Picture:
+def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sample") -> Picture:
     """A metric over the band of each configuration that has one, coloured by cost; over cost where none has a band.
 
     Drawn are those with one target: the strategic one, where a policy has it.

@@ -134,13 +134,17 @@ def _loss(
 ) -> Tensor:
     """J over all paths and decisions, bp of NAV a year, with its gradient."""
     scales, kind = days.scales, drawn.kind
-    tariff = days.tariff._replace(rates=days.tariff.rates[drawn.variant], total=days.tariff.total[drawn.variant])
+    cost_parameters = days.cost_parameters._replace(
+        rates=days.cost_parameters.rates[drawn.variant], total=days.cost_parameters.total[drawn.variant]
+    )
     target, half, covariance = (
         torch.from_numpy(x[kind]) for x in (scales.target, scales.half_width, scales.covariance)
     )
     mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    worlds = TorchWorlds(at_target(target), scales.target[kind], since, tariff, days.g, days.sessions, days.lag)
+    worlds = TorchWorlds(
+        at_target(target), scales.target[kind], since, cost_parameters, days.tracking_penalty, days.sessions, days.lag
+    )
     total = torch.zeros((), dtype=torch.float64)
     for _ in range(decisions):
         close = LOOKBACK - 1 + worlds.day

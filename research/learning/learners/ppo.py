@@ -6,7 +6,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from research.learning.learners.stable_baselines import layers_of, preference_layers, set_falling_rate
 from research.learning.network import Network, network
-from research.learning.rewards import MINUS_J
+from research.learning.rewards import MINUS_LOSS
 from research.learning.rollouts import REWARD
 from research.learning.settings import Learned
 
@@ -47,7 +47,7 @@ def model_of(worlds: VecEnv, spec: Learned, seed: int) -> PPO:
         device=spec.device,
     )
     set_falling_rate(model, spec)
-    if spec.reward == MINUS_J:
+    if spec.reward == MINUS_LOSS:
         model.policy.value_net.bias.data.fill_(-REWARD / (1.0 - own.gamma))
     if chooses:
         model.policy.action_net.bias.data[0] = HOLDS

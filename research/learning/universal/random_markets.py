@@ -1,7 +1,8 @@
 """Random markets for the training of the universal rebalancer: targets, correlations, volatilities, costs, prices.
 
 A step is a decision. Only ratios matter to the optimum, so these are drawn: u, the drift of a gap between two
-decisions over its closed-form half-width, and that half-width over the target. Volatilities and g follow from them.
+decisions over its closed-form half-width, and that half-width over the target. Volatilities and tracking
+penalties follow from them.
 """
 
 from typing import NamedTuple
@@ -30,14 +31,14 @@ class RandomMarkets(NamedTuple):
 
     lines   : the portfolios as the network sees them.
     cost    : (W, n) a side, fraction of the notional.
-    g       : (W,) tracking penalty.
+    tracking_penalty : (W,) price of squared tracking error.
     opening : (W, n) weights at the start, fraction of NAV.
     returns : (W, D, n) simple returns, fraction.
     """
 
     lines: Lines
     cost: Array
-    g: Array
+    tracking_penalty: Array
     opening: Array
     returns: Array
 
@@ -62,8 +63,8 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     width = scale * mean_drift / u
     cost = np.clip(_log_uniform(rng, *COST, (worlds, 1)) * _spread(rng, 1.2, (worlds, n)), LEAST_COST, DEAREST)
     at_one = np.array([half_widths(*one, 1.0) for one in zip(target, covariance, cost, strict=True)])
-    g = np.exp(np.log(np.maximum(at_one / target, 1e-12)).mean(axis=1) * 3.0) / width**3
-    half = at_one / np.cbrt(g)[:, None]
+    tracking_penalty = np.exp(np.log(np.maximum(at_one / target, 1e-12)).mean(axis=1) * 3.0) / width**3
+    half = at_one / np.cbrt(tracking_penalty)[:, None]
     lines = lines_of(target, half, covariance, cost, np.ones(worlds))
     mean = rng.uniform(-0.05, 0.1, (worlds, n)) * scale[:, None] * shape
     mix = np.array([taken_apart(one, "covariance")[1] for one in covariance])
@@ -74,7 +75,7 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     steps = np.einsum("wij,wdj->wdi", mix, shocks)
     returns = np.expm1(np.clip(steps + (mean - (scale[:, None] * shape) ** 2 / 2.0)[:, None], -2.0, 2.0))
     opening = _opening(rng, lines, np.einsum("wij,wj->wi", mix, rng.standard_normal((worlds, n))), u)
-    return RandomMarkets(lines, cost, g, opening, returns)
+    return RandomMarkets(lines, cost, tracking_penalty, opening, returns)
 
 
 def _targets(rng: np.random.Generator, n: int, worlds: int) -> Array:

@@ -1,7 +1,7 @@
 """The universal policy: near-optimal bands for any portfolio from one network that is trained once.
 
-It receives a portfolio's target, covariance, costs and g, and was trained on random markets only (`training`): there
-is no date before which it may not decide.
+It receives a portfolio's target, covariance, costs and tracking penalty, and was trained on random markets only
+(`training`): there is no date before which it may not decide.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,9 @@ class Trained(NamedTuple):
     standard: FeatureScaling
     card: Mapping[str, Any]
 
-    def widths(self, target: Array, weights: Array, covariance: Array, cost: Array, g: float, interval: float) -> Array:
+    def widths(
+        self, target: Array, weights: Array, covariance: Array, cost: Array, tracking_penalty: float, interval: float
+    ) -> Array:
         """(n,) half-widths of the assets' boxes, fraction of NAV.
 
         Zero where trading is free or nothing drifts; an asset without variance or target has the narrowest of the
@@ -55,10 +57,10 @@ class Trained(NamedTuple):
         weights    : (n,) fraction of NAV.
         covariance : (n, n) a year, zeros for an asset of unknown risk.
         cost       : (n,) a side, fraction of the notional.
-        g          : tracking penalty.
+        tracking_penalty : price of squared tracking error.
         interval   : years between two decisions.
         """
-        held, closed, seen, lines = _seen(target, covariance, cost, g, interval)
+        held, closed, seen, lines = _seen(target, covariance, cost, tracking_penalty, interval)
         widths = closed[None]
         if lines is not None:
             action = np.empty((1, int(seen.sum())))
@@ -82,7 +84,7 @@ class Met(NamedTuple):
 
 
 def _seen(
-    target: Array, covariance: Array, cost: Array, g: float, interval: float
+    target: Array, covariance: Array, cost: Array, tracking_penalty: float, interval: float
 ) -> tuple[Mask, Array, Mask, Lines | None]:
     """The input of the network.
 
@@ -91,7 +93,7 @@ def _seen(
     """
     held, widths = (np.diag(covariance) > 0.0) & (target != 0.0), np.zeros(len(target))
     known = covariance[np.ix_(held, held)]
-    widths[held] = np.maximum(half_widths(target[held], known, cost[held], g), 0.0)  # rounding
+    widths[held] = np.maximum(half_widths(target[held], known, cost[held], tracking_penalty), 0.0)  # rounding
     seen = held & (widths > TARGET)
     if not seen.any():
         return held, widths, seen, None
@@ -106,14 +108,14 @@ class Universal(RuleTraits):
     Costs are each asset's commission and half-spread on the day. An asset without a full window has the narrowest box
     of the others. Trading cash is free; its box takes what the assets' boxes leave.
     allocation : what to hold.
-    g          : tracking penalty.
+    tracking_penalty : price of squared tracking error.
     schedule   : when it decides, as in `Calendar`; boxes are made for that interval.
     returns, periods_per_year, covariance : of its risk estimate, as in `NoTradeRegion`.
     Raises     : ConfigError for a setting out of range.
     """
 
     allocation: Allocation
-    g: float = 5.0
+    tracking_penalty: float = 5.0
     schedule: Schedule = "week"
     returns: int = 252
     periods_per_year: float = 252.0
@@ -124,7 +126,7 @@ class Universal(RuleTraits):
     def __post_init__(self) -> None:
         """Check the settings."""
         check_allocation(self)
-        check_positive(**{"g of Universal": self.g})
+        check_positive(**{"tracking_penalty of Universal": self.tracking_penalty})
         check_window(self, "returns", self.returns, self.periods_per_year)
         try:
             check_schedule(self.schedule, name="schedule")
@@ -169,7 +171,7 @@ class Universal(RuleTraits):
         if covariance is None:
             return Hold(UNSEEN)
         cost = view.costs.per_side[-1]
-        widths = trained().widths(target, view.weights, covariance, cost, self.g, self.interval)
+        widths = trained().widths(target, view.weights, covariance, cost, self.tracking_penalty, self.interval)
         around = np.append(widths, widths.sum())[None]  # cash may take all that the lines leave
         rows = band_rows(target[None], around, around)
         cash = rows["cash"].copy()
@@ -181,7 +183,7 @@ class Universal(RuleTraits):
         covariance = self._known(view.past)
         if covariance is None:
             return None
-        *_, lines = _seen(view.target, covariance, view.costs.per_side[-1], self.g, self.interval)
+        *_, lines = _seen(view.target, covariance, view.costs.per_side[-1], self.tracking_penalty, self.interval)
         if lines is None:
             return None
         drift, width = np.exp(lines.standing[:, [DRIFT, WIDTH]].mean(axis=0)).tolist()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from research.accounting import Costs
-from research.accounting.tariff import Tariff
+from research.accounting.cost_parameters import CostParameters
 from research.arrays import Array, frozen
 from research.learning.differentiable import Holdings
 from research.learning.learners.threads import one_thread
@@ -188,7 +188,8 @@ def batch_of(markets: RandomMarkets) -> Batch:
     lines = [torch.from_numpy(x) for x in markets.lines]
     variance = torch.diagonal(lines[2], dim1=1, dim2=2)
     together = torch.exp(lines[4][:, 0, STANDING.index("drifts together")])
-    expected = torch.from_numpy(markets.g) / 2.0 * (variance * lines[1] ** 2).sum(dim=1) * (1.0 + together) / 2.0
+    half_penalty = torch.from_numpy(markets.tracking_penalty) / 2.0
+    expected = half_penalty * (variance * lines[1] ** 2).sum(dim=1) * (1.0 + together) / 2.0
     return Batch(markets, lines[0], lines[1], lines[2], lines[3], lines[4], expected)
 
 
@@ -210,7 +211,8 @@ def loss(net: TrainableNetwork, one: Batch) -> Tensor:
     markets = one.markets
     worlds = TorchWorlds(
         Holdings(torch.from_numpy(markets.opening), torch.from_numpy(1.0 - markets.opening.sum(axis=1))),
-        markets.lines.target, _days(markets), _tariff(markets.cost), torch.from_numpy(markets.g), sessions=1, lag=0,
+        markets.lines.target, _days(markets), _cost_parameters(markets.cost),
+        torch.from_numpy(markets.tracking_penalty), sessions=1, lag=0,
     )  # fmt: skip
     decisions, total = markets.returns.shape[1], -_still_to_pay(one, worlds.weights)
     for _ in range(decisions):
@@ -225,9 +227,9 @@ def _days(markets: RandomMarkets) -> Days:
     return Days(*(torch.from_numpy(x) for x in (returns, np.zeros(strategic.shape), strategic)))
 
 
-def _tariff(cost: Array) -> Tariff:
+def _cost_parameters(cost: Array) -> CostParameters:
     """Costs (W, n) of each path: a commission and no other cost."""
-    plain = Costs.bps(cost.shape[1]).tariff()
+    plain = Costs.bps(cost.shape[1]).cost_parameters()
     return plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost)
 
 

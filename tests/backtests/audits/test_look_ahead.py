@@ -130,20 +130,25 @@ POLICIES: dict[str, Make] = {
     ),
     "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
     "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
-    "cost and benefit": lambda market: CostBenefit(EqualWeights(), g=20.0, horizon=1.0, returns=30),
-    "no-trade region": lambda market: NoTradeRegion(FIXED, g=50.0, returns=30),
-    "best point": lambda market: BestPoint(FIXED, g=100.0, horizon=1.0, schedule="week", returns=30),
+    "cost and benefit": lambda market: CostBenefit(EqualWeights(), tracking_penalty=20.0, horizon=1.0, returns=30),
+    "no-trade region": lambda market: NoTradeRegion(FIXED, tracking_penalty=50.0, returns=30),
+    "best point": lambda market: BestPoint(FIXED, tracking_penalty=100.0, horizon=1.0, schedule="week", returns=30),
     "optimal": lambda market: OptimalRegion(TWO, REGION),
     "tuned": tuned,
     "learned": learned,
     **{f"learned, {action}": partial(learned, action=action) for action in ACTIONS if action != "bands"},
-    "universal": lambda market: Universal(FIXED, g=50.0, returns=30),
+    "universal": lambda market: Universal(FIXED, tracking_penalty=50.0, returns=30),
     "universal, HRP": lambda market: Universal(HRP(window=30, schedule="month"), schedule="day", returns=30),
 }
 
 TWO = FixedWeights((0.4, 0.3))
 REGION = optimal_region(
-    (0.4, 0.3), mean=np.zeros(2), covariance=np.eye(2) * 0.018**2 * 252, cost=np.full(2, 1e-3), g=50.0, interval=1 / 252
+    (0.4, 0.3),
+    mean=np.zeros(2),
+    covariance=np.eye(2) * 0.018**2 * 252,
+    cost=np.full(2, 1e-3),
+    tracking_penalty=50.0,
+    interval=1 / 252,
 )
 COSTS = Costs.bps(LINES, commission=[1, 2, 3, 4, 5], half_spread=1)
 

@@ -1,4 +1,4 @@
-"""A lane is the one path, to the bit: whatever rule, lag, costs, start and target it has, and whatever neighbours."""
+"""A configuration of a batch is its own backtest, to the bit: whatever rule, lag, costs, start, target, neighbours."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import world
 
-from backtests.batch.batch import LANES, Lane, play_lanes
-from backtests.batch.streaming_metrics import METRICS, tally, target_path_returns
+from backtests.batch.batch import BLOCK, PreparedConfiguration, play_batch
+from backtests.batch.streaming_metrics import METRICS, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from research.accounting import Costs
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
@@ -20,28 +20,31 @@ from research.market import Market, load_market
 from research.market.delisting import delist
 from research.rules import Calendar, Never, Rule, Threshold, Within
 
-G = 5.0
+PENALTY = 5.0
 MakeMarket = Callable[..., Market]
 Configuration = tuple[Rule, Costs, int, int]  # rule, costs, lag, row of the opening trade
 
 
 def differences(market: Market, configurations: list[Configuration], **how: object) -> list[str]:
-    """The metrics in which a lane and its own backtest differ by a bit or more."""
+    """The metrics in which a configuration and its own backtest differ by a bit or more."""
     paths: dict[Allocation, TargetPath] = {}
     for rule, *_ in configurations:
         if rule.allocation not in paths:
             paths[rule.allocation] = target_path(rule.allocation, market, start=rule.allocation.window)
     strategic = target_path(EqualWeights(), market)
     bands_of = {id(rule): rule.no_trade_bands(market, paths[rule.allocation]) for rule, *_ in configurations}
-    lanes = [Lane(bands_of[id(r)], paths[r.allocation], c, lag, first) for r, c, lag, first in configurations]
-    found = play_lanes(market, lanes, strategic, G, 252.0, **how)  # type: ignore[arg-type]
+    prepared = [
+        PreparedConfiguration(bands_of[id(r)], paths[r.allocation], c, lag, first)
+        for r, c, lag, first in configurations
+    ]
+    found = play_batch(market, prepared, strategic, PENALTY, 252.0, **how)  # type: ignore[arg-type]
     reference = target_path_returns(strategic, market)
     wrong = []
     for j, (rule, costs, lag, first) in enumerate(configurations):
         targets = paths[rule.allocation]
         played = backtest(market, rule, costs, start=market.dates[first + 1], lag=lag, targets=targets)
         own = target_path_returns(targets, market)
-        expected = tally(played, reference, own, G, cvar95=bool(how.get("cvar95")))
+        expected = batch_metrics(played, reference, own, PENALTY, cvar95=bool(how.get("cvar95")))
         wrong += [f"{j} {rule}: column {k}" for k in np.flatnonzero(found[j] != expected)]
     return wrong
 
@@ -66,7 +69,7 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
     n, days, seed = draw(st.integers(1, 7)), draw(st.integers(12, 90)), draw(st.integers(0, 2**16))
     rng = np.random.default_rng(seed)
     listed = [0, *rng.integers(0, 8, n - 1)]
-    lines = rng.integers(1, n, 8) if n > 1 else []  # the first always trades, so that no lane stands still
+    lines = rng.integers(1, n, 8) if n > 1 else []  # the first always trades, so that no configuration stands still
     halted = [(int(t), int(i)) for t, i in zip(rng.integers(9, days, 8), lines, strict=False)]
     wild = draw(st.sampled_from([0.005, 0.02, 0.08]))
     returns = rng.normal(3e-4, wild, (days, n)).clip(-0.6, 0.6)
@@ -75,7 +78,7 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
 
 @given(data=st.data())
 @settings(max_examples=40)
-def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
+def test_configurations_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
     market = data.draw(markets(make_market))
     n = len(market.assets)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
@@ -88,7 +91,7 @@ def test_lanes_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataOb
             lag,
             int(rng.integers(0, len(market.dates) - max(lag, 1) - 2)),
         )
-        for lag in rng.choice([0, 1, 2, 5], data.draw(st.sampled_from([1, 5, LANES + 3]))).tolist()
+        for lag in rng.choice([0, 1, 2, 5], data.draw(st.sampled_from([1, 5, BLOCK + 3]))).tolist()
     ]
     assert differences(market, configurations) == []
 
@@ -120,8 +123,8 @@ def test_twenty_stocks_over_many_years_on_two_threads() -> None:
 def test_neighbours_do_not_matter() -> None:
     market = world(200, 3)
     targets = target_path(EqualWeights(), market)
-    lanes = [
-        Lane(
+    configurations = [
+        PreparedConfiguration(
             Threshold(EqualWeights(), band).no_trade_bands(market, targets),
             targets,
             Costs.bps(3, commission=10),
@@ -131,45 +134,55 @@ def test_neighbours_do_not_matter() -> None:
         for band in np.geomspace(0.001, 0.05, 20)
         for lag in (0, 1, 2, 5)
     ]
-    together = play_lanes(market, lanes, targets, G, 252.0)
-    alone = np.concatenate([play_lanes(market, [lane], targets, G, 252.0) for lane in lanes])
+    together = play_batch(market, configurations, targets, PENALTY, 252.0)
+    alone = np.concatenate(
+        [play_batch(market, [configuration], targets, PENALTY, 252.0) for configuration in configurations]
+    )
     assert together.shape == (80, len(METRICS))
     assert (together == alone).all()
-    assert (together == play_lanes(market, lanes[::-1], targets, G, 252.0)[::-1]).all()
+    assert (together == play_batch(market, configurations[::-1], targets, PENALTY, 252.0)[::-1]).all()
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------
 
 
-def lane(market: Market, allocation: Allocation | None = None, **how: object) -> Lane:
+def configuration(market: Market, allocation: Allocation | None = None, **how: object) -> PreparedConfiguration:
     targets = target_path(allocation or EqualWeights(), market)
     how = {"costs": Costs.bps(len(market.assets), commission=10)} | how
-    return Lane(Threshold(allocation or EqualWeights(), 0.01).no_trade_bands(market, targets), targets, **how)  # type: ignore[arg-type]
+    return PreparedConfiguration(
+        Threshold(allocation or EqualWeights(), 0.01).no_trade_bands(market, targets), targets, **how
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("how", "error", "words"),
     [
-        ({"lag": -1}, ConfigError, "lag of lane 1 is -1"),
-        ({"lag": 99_999}, ConfigError, "lag of lane 1 is 99999, and .* nothing would ever be booked"),
-        ({"first": 99}, ConfigError, "lane 1 opens in row 99"),
-        ({"first": -1}, ConfigError, "lane 1 opens in row -1"),
-        ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "lane 1 .* not all proportional"),
-        ({"costs": Costs.bps(2)}, PolicyError, "lane 1 .* its costs have 2 lines and the market 3"),
-        ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "lane 1 .* gross weights of 1.5"),
+        ({"lag": -1}, ConfigError, "lag of configuration 1 is -1"),
+        ({"lag": 99_999}, ConfigError, "lag of configuration 1 is 99999, and .* nothing would ever be booked"),
+        ({"first": 99}, ConfigError, "configuration 1 opens in row 99"),
+        ({"first": -1}, ConfigError, "configuration 1 opens in row -1"),
+        ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "configuration 1 .* not all proportional"),
+        ({"costs": Costs.bps(2)}, PolicyError, "configuration 1 .* its costs have 2 lines and the market 3"),
+        ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "configuration 1 .* gross weights of 1.5"),
     ],
 )
 def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type[ValueError], words: str) -> None:
     market = world(100, 3)
     with pytest.raises(error, match=words):
-        play_lanes(market, [lane(market), lane(market, **how)], target_path(EqualWeights(), market), G, 252.0)  # type: ignore[arg-type]
+        play_batch(
+            market,
+            [configuration(market), configuration(market, **how)],
+            target_path(EqualWeights(), market),
+            PENALTY,
+            252.0,
+        )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"g": float("nan")}, "g is nan: the price of tracking error"),
-        ({"g": -5.0}, "g is -5.0"),
+        ({"tracking_penalty": float("nan")}, "tracking_penalty is nan: the price of tracking error"),
+        ({"tracking_penalty": -5.0}, "tracking_penalty is -5.0"),
         ({"periods_per_year": 0}, "periods_per_year is 0"),
         ({"workers": 0}, "workers is 0: give a whole number of threads"),
         ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
@@ -178,10 +191,10 @@ def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type
 def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
     market, rule = world(60, 2), Threshold(EqualWeights(), 0.01)
     targets = target_path(rule.allocation, market)
-    lanes = [Lane(rule.no_trade_bands(market, targets), targets, Costs.bps(2))]
-    given = {"g": 5.0, "periods_per_year": 252.0} | settings
+    configurations = [PreparedConfiguration(rule.no_trade_bands(market, targets), targets, Costs.bps(2))]
+    given = {"tracking_penalty": 5.0, "periods_per_year": 252.0} | settings
     with pytest.raises(ConfigError, match=message):
-        play_lanes(market, lanes, targets, **given)
+        play_batch(market, configurations, targets, **given)
 
 
 def test_market_with_a_delisting_is_refused() -> None:
@@ -190,16 +203,20 @@ def test_market_with_a_delisting_is_refused() -> None:
     tradable[69:, 0], returns[69:, 0] = False, 0.0
     market = delist(replace(market, tradable=tradable, returns=returns), "A", "2020-03-10", -0.3)
     targets = target_path(EqualWeights(), market)
-    lanes = [Lane(Never(EqualWeights()).no_trade_bands(market, targets), targets, Costs.bps(len(market.assets)))]
-    with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: lanes book no exits"):
-        play_lanes(market, lanes, targets, G, 252.0)
+    configurations = [
+        PreparedConfiguration(
+            Never(EqualWeights()).no_trade_bands(market, targets), targets, Costs.bps(len(market.assets))
+        )
+    ]
+    with pytest.raises(ConfigError, match="A is delisted on 2020-03-10: a batch books no exits"):
+        play_batch(market, configurations, targets, PENALTY, 252.0)
 
 
 def test_bands_for_another_market_are_refused() -> None:
     market, other = world(100, 3), world(101, 3)
-    stray = Lane(lane(other).bands, lane(market).targets, Costs.bps(3))
-    with pytest.raises(PolicyError, match=r"lane 0 .* 101 days"):
-        play_lanes(market, [stray], stray.targets, G, 252.0)
+    stray = PreparedConfiguration(configuration(other).bands, configuration(market).targets, Costs.bps(3))
+    with pytest.raises(PolicyError, match=r"configuration 0 .* 101 days"):
+        play_batch(market, [stray], stray.targets, PENALTY, 252.0)
 
 
 def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
@@ -208,12 +225,12 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
     long_short = FixedWeights((2.0, -1.4))
     targets = target_path(long_short, market)
     bands = Threshold(long_short, 0.001).no_trade_bands(market, targets)
-    good, bad = (Lane(bands, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
+    good, bad = (PreparedConfiguration(bands, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
     strategic = target_path(EqualWeights(), market)
-    play_lanes(market, [good], strategic, G, 252.0, leverage_limit=4.0)
-    words = f"lane 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"
+    play_batch(market, [good], strategic, PENALTY, 252.0, leverage_limit=4.0)
+    words = f"configuration 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"
     with pytest.raises(PolicyError, match=re.compile(words, re.DOTALL)):
-        play_lanes(market, [*[good] * 70, bad], strategic, G, 252.0, leverage_limit=4.0)
+        play_batch(market, [*[good] * 70, bad], strategic, PENALTY, 252.0, leverage_limit=4.0)
 
 
 def test_ruin_names_its_day() -> None:
@@ -227,15 +244,15 @@ def test_ruin_names_its_day() -> None:
     )  # fmt: skip
     allocation = FixedWeights((1.0, -0.5))
     targets = target_path(allocation, market)
-    ruined = Lane(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
-    with pytest.raises(PolicyError, match=f"lane 0 cannot go on at {market.dates[3]:%Y-%m-%d}"):
-        play_lanes(market, [ruined], target_path(EqualWeights(), market), G, 252.0, leverage_limit=2.0)
+    ruined = PreparedConfiguration(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
+    with pytest.raises(PolicyError, match=f"configuration 0 cannot go on at {market.dates[3]:%Y-%m-%d}"):
+        play_batch(market, [ruined], target_path(EqualWeights(), market), PENALTY, 252.0, leverage_limit=2.0)
 
 
 def test_lane_that_only_holds_cash_has_no_sharpe_ratio() -> None:
     market = world(60, 2)
     allocation = FixedWeights((0.0, 0.0))
     targets = target_path(allocation, market)
-    still = Lane(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
-    with pytest.raises(DataError, match="Sharpe ratio of lane 0"):
-        play_lanes(market, [still], target_path(EqualWeights(), market), G, 252.0)
+    still = PreparedConfiguration(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
+    with pytest.raises(DataError, match="Sharpe ratio of configuration 0"):
+        play_batch(market, [still], target_path(EqualWeights(), market), PENALTY, 252.0)

@@ -139,7 +139,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
     )
     got = fit("tuned", portfolio).tuned
     assert got is not None
-    found = got.card.tried.set_index("band").loc[0.02, "J"]
+    found = got.card.tried.set_index("band").loc[0.02, "loss"]
     assert found == pytest.approx(losses(played, benchmark).mean(), rel=1e-12)
     with pytest.raises(DataError, match=f"Start on {before.days[listed + session + 1]} or later"):
         backtest(before, Threshold(spec.allocation, 0.02), costs, start=before.dates[listed + session], nav=1e6)

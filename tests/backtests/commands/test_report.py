@@ -87,8 +87,8 @@ def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
     assert found["test"]["fingerprint"] == manifest["fingerprint"]
     assert (found["test"]["first"], found["test"]["last"], found["test"]["days"]) == ("2015-01-02", "2022-12-29", 2013)
     (seed,) = sheet["seeds"]
-    assert found["seeds"]["1"]["J"] == seed["J"]
-    assert f"{seed['J']:.2f} bp a year" in (run / CARD).read_text()
+    assert found["seeds"]["1"]["loss"] == seed["loss"]
+    assert f"{seed['loss']:.2f} bp a year" in (run / CARD).read_text()
     drift = {one["feature"]: one["distance"] for one in found["drift"]}
     assert drift["volatility regime"] > 0.2  # of returns alone, whatever was learned: wilder than 2013 and 2014
     told = [warned.replace("rl, seed 1", "rl") for warned in found["warnings"]]
@@ -166,7 +166,7 @@ def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
     run = run_in(tmp_path, "backtest")
     summary = json.loads((run / "summary.json").read_text())
     fitted = json.loads((run / "manifest.json").read_text())["fitted"]["tuned"]
-    assert 0.0 < summary["J"] < 5.0
+    assert 0.0 < summary["loss"] < 5.0
     assert fitted["band"] > fitted["within"]
     assert run.name in done.stdout
 

@@ -87,14 +87,14 @@ def test_the_results_are_those_of_the_portfolios_own_backtests(reports: Path) ->
     for name, row in (("quarterly", rows["calendar"] == "quarter"), ("threshold_edge", rows["to"] == 1.0)):
         played = backtest_candidate(portfolio, portfolio.policies[name], name)
         figures = score(played, benchmark_of(portfolio, portfolio.market)).figures(played.dates)
-        for metric in ("growth", "sharpe", "max_drawdown", "tracking_error", "J", "turnover", "cost", "trades"):
+        for metric in ("growth", "sharpe", "max_drawdown", "tracking_error", "loss", "turnover", "cost", "trades"):
             assert rows[row][metric].item() == pytest.approx(figures[metric], rel=1e-9), metric
 
 
 def test_the_paths_are_those_of_the_kept(reports: Path) -> None:
     table, paths = (pd.read_parquet(run_in(reports) / f"{name}.parquet") for name in ("results", "paths"))
     last = paths.groupby("configuration")["nav"].last()
-    assert set(last.index) == {0, int(table["J"].idxmin())}
+    assert set(last.index) == {0, int(table["loss"].idxmin())}
     assert last.to_dict() == table.loc[last.index, "nav"].to_dict()
 
 
@@ -152,9 +152,9 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
     asked = read_sweep(written(tmp_path, SMALL.replace("keep:", "# keep:")))
     made = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     table = pd.concat([t.to_pandas() for _, t in run_tables(made, made.plan.parts(), 1, "", progress=False)])
-    table.assign(J=table["J"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS)
+    table.assign(loss=table["loss"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS)
     said = make.publish(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)
-    assert "This sweep has no page: it could not be drawn (ConfigError: J of configuration 3 is nan" in said
+    assert "This sweep has no page: it could not be drawn (ConfigError: loss of configuration 3 is nan" in said
     assert {p.name for p in tmp_path.iterdir()} >= {"results.parquet", "summary.txt", "manifest.json"}
     assert not (tmp_path / "sweep.html").exists()
 

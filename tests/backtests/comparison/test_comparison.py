@@ -37,9 +37,9 @@ def test_a_policy_more_changes_no_other_policys_figures_or_intervals(few: Compar
     for name in FEW:
         assert few.table()[name].equals(more.table()[name])
         assert np.array_equal(few.backtests[name].ledger.nav, more.backtests[name].ledger.nav)
-        for metric in ("J", "growth", "sharpe"):
+        for metric in ("loss", "growth", "sharpe"):
             assert few.evidence.figures(metric)[name] == more.evidence.figures(metric)[name]
-    for metric in ("J", "growth", "sharpe"):
+    for metric in ("loss", "growth", "sharpe"):
         for name, difference in few.evidence.differences(metric).items():
             other = more.evidence.differences(metric)[name]
             same = ("value", "lower", "upper", "p")
@@ -89,7 +89,7 @@ def scored(j: float, seed: int, *, error: float = 0.005, outside: float = 0.0) -
     """A score with noisy daily losses whose mean is J."""
     noise = np.random.default_rng(seed).normal(0.0, 1.0, DAYS)
     losses = j + noise - noise.mean()
-    figures = {"J": j, "tracking_error": error, "days_outside": outside}
+    figures = {"loss": j, "tracking_error": error, "days_outside": outside}
     return Score(dict.fromkeys(METRICS, 0.0) | figures, Drawdown(0.0, 0, 0, 0), losses)
 
 

@@ -68,10 +68,10 @@ def test_candidate_with_the_lowest_j_is_kept(market: Market) -> None:
     band, to = min(found, key=found.__getitem__)
     policy, card = (one := tune(spec, desk(market))).policy, one.card
     assert (policy.band, policy.destination) == (band, band if to == "edge" else 0.0)
-    assert (card.J, card.trials) == (pytest.approx(min(found.values()), rel=1e-12), 4)
+    assert (card.loss, card.trials) == (pytest.approx(min(found.values()), rel=1e-12), 4)
 
 
-@pytest.mark.parametrize("costs", [COSTS, replace(COSTS, ticket=np.full(3, 1e-5))], ids=["lanes", "by itself"])
+@pytest.mark.parametrize("costs", [COSTS, replace(COSTS, ticket=np.full(3, 1e-5))], ids=["configurations", "by itself"])
 def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     """Grids and rules of several allocations, all on the days on which the last of them has its window."""
     past = market.until(market.dates[499])
@@ -80,7 +80,7 @@ def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     every = [threshold(HELD, band, to) for band in (0.01, 0.02, 0.04, 0.08) for to in (0.0, 0.5, 1.0)]
     expected = [by_hand(rule, past, costs, start=61) for rule in [*every, *rules]]
     assert card.first == market.dates[61]
-    assert card.tried["J"].tolist() == pytest.approx(expected, rel=1e-12)
+    assert card.tried["loss"].tolist() == pytest.approx(expected, rel=1e-12)
     assert card.tried["chosen"].tolist() == [k == int(np.argmin(expected)) for k in range(15)]
 
 
@@ -93,7 +93,7 @@ def test_without_costs_the_narrowest_band_is_best_and_with_high_costs_a_wide_one
 
 def test_cost_multiple_is_that_of_the_costs(market: Market) -> None:
     dear = tune(GRID, desk(market), cost_multiple=7.0).card
-    assert dear.tried["J"].tolist() == tune(GRID, desk(market, COSTS.scaled(7.0))).card.tried["J"].tolist()
+    assert dear.tried["loss"].tolist() == tune(GRID, desk(market, COSTS.scaled(7.0))).card.tried["loss"].tolist()
     assert "tried at 7 times the costs:" in dear.sentence
 
 
@@ -106,7 +106,7 @@ def test_of_equals_the_widest_band_then_the_first_is_kept(market: Market) -> Non
 
 def test_of_equals_the_one_that_trades_least_is_kept(market: Market) -> None:
     def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
-        return pd.DataFrame({"J": [1.0] * 4, "trades": [3.0, 2.0, 2.0, 5.0]})
+        return pd.DataFrame({"loss": [1.0] * 4, "trades": [3.0, 2.0, 2.0, 5.0]})
 
     band = Choices(threshold, band=(0.01, 0.02, 0.03, 0.04))
     assert tune(band, desk(market), measure=measure).policy.band == 0.03
@@ -132,11 +132,11 @@ def test_j_may_be_measured_elsewhere(market: Market) -> None:
 
     def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
         seen["last"] = setup.market.dates[-1]
-        return pd.DataFrame({"J": [abs(rule.band - 0.02) for rule in rules], "worlds": 7})
+        return pd.DataFrame({"loss": [abs(rule.band - 0.02) for rule in rules], "worlds": 7})
 
     found = tune(GRID, desk(market), measure=measure)
     assert seen["last"] == market.dates[499]
-    assert (found.policy.band, found.card.J) == (0.02, 0.0)
+    assert (found.policy.band, found.card.loss) == (0.02, 0.0)
     assert found.card.tried["worlds"].eq(7).all()
 
 
@@ -176,7 +176,7 @@ def test_nothing_after_until_changes_anything(market: Market, tuned: Tuned) -> N
 def test_nothing_before_until_is_left_out(market: Market, tuned: Tuned) -> None:
     returns = market.returns.copy()
     returns[499] = 0.03, -0.03, 0.0
-    assert tune(GRID, desk(replace(market, returns=returns))).card.J != tuned.card.J
+    assert tune(GRID, desk(replace(market, returns=returns))).card.loss != tuned.card.loss
 
 
 def test_flows_after_until_are_left_out_and_those_before_are_played(market: Market) -> None:
@@ -184,9 +184,9 @@ def test_flows_after_until_are_left_out_and_those_before_are_played(market: Mark
     past = market.until(market.dates[499])
     card = tune([Threshold(HELD, 0.01)], desk(market, flows=flows)).card
     b = backtest(past, Threshold(HELD, 0.01), COSTS, start=past.dates[1], flows=Flows({market.dates[100]: 0.5}))
-    assert losses(b, measured_by(past, WEIGHTS)).mean() == pytest.approx(card.J, rel=1e-12)
+    assert losses(b, measured_by(past, WEIGHTS)).mean() == pytest.approx(card.loss, rel=1e-12)
     late = tune([Threshold(HELD, 0.01)], desk(market, flows=Flows({market.dates[600]: 0.5}))).card
-    assert late.J == tune([Threshold(HELD, 0.01)], desk(market)).card.J
+    assert late.loss == tune([Threshold(HELD, 0.01)], desk(market)).card.loss
 
 
 def test_costs_by_the_day_are_charged_from_where_they_are_known(market: Market) -> None:
@@ -197,7 +197,7 @@ def test_costs_by_the_day_are_charged_from_where_they_are_known(market: Market) 
     assert (card.first, card.possible, card.moved) == (market.dates[21], market.dates[1], True)
     assert not tune(GRID, desk(market, Costs.bps(3))).card.moved
     expected = by_hand(threshold(HELD, 0.01), past, costs.until(500), start=21)
-    assert card.tried["J"].iloc[0] == pytest.approx(expected, rel=1e-12)
+    assert card.tried["loss"].iloc[0] == pytest.approx(expected, rel=1e-12)
     with pytest.raises(ConfigError, match="before the spreads and impact of all assets are known"):
         tune(GRID, desk(market, costs), until=market.dates[20])
 
@@ -252,7 +252,7 @@ def test_card_says_it_all(market: Market, tuned: Tuned) -> None:
     assert (card.rule, card.trials, card.cost_multiple) == (threshold(HELD, 0.04, 0.5), 12, 1.0)
     assert card.sentence == (
         f"Threshold(allocation={HELD!r}, band=0.04, to=Within(half_width=0.02)) had the lowest J of 12 tried: "
-        f"{card.J:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-05-14 (data {print_})."
+        f"{card.loss:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-05-14 (data {print_})."
     )
     assert repr(card) == card.sentence
 
@@ -285,7 +285,7 @@ def test_card_says_when_the_grid_should_be_wider(
     market: Market, choices: Choices, low: dict[str, object], edges: tuple[str, ...]
 ) -> None:
     def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
-        return pd.DataFrame({"J": [sum(getattr(rule, k) != v for k, v in low.items()) for rule in rules]})
+        return pd.DataFrame({"loss": [sum(getattr(rule, k) != v for k, v in low.items()) for rule in rules]})
 
     card = tune(choices, desk(market), measure=measure).card
     assert card.edges == edges
@@ -316,9 +316,13 @@ def test_card_says_when_the_grid_should_be_wider(
             "measure is 'worlds': give a function that measures candidates, such as on_worlds()",
         ),
         (GRID, {"measure": lambda setup, rules: None}, "what measures candidates gave None: it must give a table"),
-        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"J": [1.0]})}, "gave 1 rows of J for 12 rules"),
+        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"loss": [1.0]})}, "gave 1 rows of loss for 12 rules"),
         (GRID, {"measure": lambda setup, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
-        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"J": [np.nan] * 12})}, "is nan: a candidate needs a fin"),
+        (
+            GRID,
+            {"measure": lambda setup, rules: pd.DataFrame({"loss": [np.nan] * 12})},
+            "is nan: a candidate needs a fin",
+        ),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(market, candidates, settings: dict[str, object], words: str) -> None:
@@ -346,5 +350,5 @@ def test_long_lag_needs_more_days(market: Market) -> None:
 
 
 def test_a_measure_is_given_what_it_needs_to_play_by_itself(market: Market, tuned: Tuned) -> None:
-    again = tune(GRID, desk(market), measure=lambda setup, rules: played(setup, rules)[["J"]] * 2.0)
-    assert again.card.tried["J"].tolist() == (2.0 * tuned.card.tried["J"]).tolist()
+    again = tune(GRID, desk(market), measure=lambda setup, rules: played(setup, rules)[["loss"]] * 2.0)
+    assert again.card.tried["loss"].tolist() == (2.0 * tuned.card.tried["loss"]).tolist()

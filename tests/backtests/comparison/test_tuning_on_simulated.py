@@ -44,18 +44,18 @@ def setup() -> Setup:
     model = GBM([P * SIGMA**2], [[SIGMA**2]], 252)
     market = simulated_market(model, days=252 * 30, seed=9, start="1985-01-02")
     costs = Costs.bps(1, commission=10)
-    return Setup.on(market, costs, FixedWeights((P,)), start=market.dates[252 * 20], g=G, lag=0)
+    return Setup.on(market, costs, FixedWeights((P,)), start=market.dates[252 * 20], tracking_penalty=G, lag=0)
 
 
 def test_a_band_to_its_edge_tuned_on_worlds_is_that_of_the_closed_form(setup: Setup) -> None:
-    """The volatility of the past is 16 % give or take 1 %, and the best width depends on cost, target and g alone."""
+    """The volatility of the past is 16 % give or take 1 %; the best width depends on cost, target and penalty alone."""
     bands = tuple(np.geomspace(0.01, 0.1, 10).tolist())
     tuned = tune(Choices(threshold, band=bands, to=1.0), setup, measure=on_worlds(paths=100, years=10))
     best = best_half_width(P, COST, G, sigma=SIGMA, interval=1 / 252)
     nearest = min(bands, key=lambda band: abs(np.log(band / best)))
     assert abs(bands.index(tuned.policy.band) - bands.index(nearest)) <= 1
     assert tuned.card.trials == 10
-    assert (tuned.card.tried["J_error"] > 0.0).all()
+    assert (tuned.card.tried["loss_error"] > 0.0).all()
 
 
 def test_the_days_of_the_test_are_not_looked_at(setup: Setup) -> None:
@@ -67,7 +67,7 @@ def test_the_days_of_the_test_are_not_looked_at(setup: Setup) -> None:
 
     other = replace(setup, market=replace(setup.market, returns=returns, prices=np.full(returns.shape, np.nan)))
     again = tune(candidates, other, measure=on_worlds(paths=4, years=1))
-    np.testing.assert_array_equal(one.card.tried["J"], again.card.tried["J"])
+    np.testing.assert_array_equal(one.card.tried["loss"], again.card.tried["loss"])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_worlds_have_the_classes_and_names_of_the_arena() -> None:
     target = FixedWeights((0.5, 0.5))
     setup = Setup.on(market, costs, target, start=market.dates[400])
     of_groups, of_lines, never, paid = (
-        tune([rule], setup, measure=on_worlds(paths=6, years=2)).card.tried["J"].iloc[0]
+        tune([rule], setup, measure=on_worlds(paths=6, years=2)).card.tried["loss"].iloc[0]
         for rule in (
             GroupThreshold(target, band=0.02), Threshold(target, 0.02), Never(target),
             Threshold(target, 0.02, lines="breaching", payer="AGG"),

@@ -51,7 +51,7 @@ def test_every_seed_and_setting_tried_is_recorded(learned: WalkForward, tuned: W
     assert learned.tried()["trial"].tolist() == ["seed 1", "seed 2"] * 3
     assert tuned.trials == len(tuned.tried()) == sum(fitted.tuned.card.trials for fitted in tuned.fits)  # type: ignore[union-attr]
     for fold, rows in tuned.tried().groupby("fold"):
-        assert rows["J_training"].min() == tuned.folds()["J_training"][fold]
+        assert rows["loss_training"].min() == tuned.folds()["loss_training"][fold]
 
 
 def test_a_learned_policy_is_warned_of_in_its_own_fold(learned: WalkForward, tuned: WalkForward) -> None:
@@ -92,8 +92,8 @@ def test_a_fold_is_the_policy_that_was_fitted_before_it(portfolio: Portfolio, tu
 def test_the_folds_make_up_the_whole(learned: WalkForward) -> None:
     folds = learned.folds()
     assert folds["sessions"].sum() == len(learned.score.losses)
-    assert np.average(folds["J"], weights=folds["sessions"]) == pytest.approx(learned.score["J"])
-    assert "walk-forward: J" in repr(learned)
+    assert np.average(folds["loss"], weights=folds["sessions"]) == pytest.approx(learned.score["loss"])
+    assert "walk-forward: loss J" in repr(learned)
 
 
 def test_what_comes_after_a_fold_changes_nothing_in_it(portfolio: Portfolio, learned: WalkForward) -> None:

@@ -187,7 +187,7 @@ def compare(result: Backtest, slow: Portfolio) -> None:
     np.testing.assert_allclose(book.nav, slow.nav, rtol=1e-10)
     np.testing.assert_allclose(book.cash, slow.cash_path, **close)
     np.testing.assert_allclose(book.units[result.held] * result.index, slow.held, **close)
-    np.testing.assert_allclose(book.carries, slow.carries, rtol=1e-9, atol=1e-13 * scale)
+    np.testing.assert_allclose(book.holding_costs, slow.holding_costs, rtol=1e-9, atol=1e-13 * scale)
     np.testing.assert_allclose(book.opening_trades, slow.bookings[0].trades, **close)
     np.testing.assert_allclose(book.opening_charges, slow.bookings[0].charges, **close)
     done, told = np.flatnonzero(book.booked >= 0), slow.bookings[1:]
@@ -294,7 +294,7 @@ def test_a_longer_market_leaves_the_past_equal_to_the_bit() -> None:
         short = replace(s, market=s.market.until(s.market.dates[stop - 1]), costs=s.costs.until(stop))
         cut = replace(c, setting=short, flows=Flows(amounts, c.flows.use) if c.flows else None).played()
         days = stop - s.first
-        for fact in ("nav", "cash", "carries"):
+        for fact in ("nav", "cash", "holding_costs"):
             np.testing.assert_array_equal(getattr(cut.ledger, fact), getattr(whole.ledger, fact)[:days])
         done = np.flatnonzero(cut.ledger.booked >= 0)
         for fact in ("trades", "charges", "booked", "asked", "part_of", "nav_before"):

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from typing_extensions import is_protocol
 
-from backtests.batch.batch import Lane, play_lanes
-from backtests.batch.streaming_metrics import tally, target_path_returns
+from backtests.batch.batch import PreparedConfiguration, play_batch
+from backtests.batch.streaming_metrics import batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from research import rules
@@ -46,7 +46,12 @@ FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
 WHOLE = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.1))
 TWO = FixedWeights((0.4, 0.3))
 REGION = optimal_region(
-    (0.4, 0.3), mean=np.zeros(2), covariance=np.eye(2) * 0.015**2 * 252, cost=np.full(2, 1e-3), g=50.0, interval=1 / 252
+    (0.4, 0.3),
+    mean=np.zeros(2),
+    covariance=np.eye(2) * 0.015**2 * 252,
+    cost=np.full(2, 1e-3),
+    tracking_penalty=50.0,
+    interval=1 / 252,
 )
 
 MAKERS: dict[str, Callable[[Allocation], Rule]] = {
@@ -69,11 +74,11 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "edges of groups": lambda a: GroupThreshold(a, "sector", 0.015, "edge"),
     "groups and lines": lambda a: GroupThreshold(a, "sector", 0.015, Within(0.01), lines=0.02),
     "tracking error": lambda a: TrackingError(a, 0.006, returns=40),
-    "cost and benefit": lambda a: CostBenefit(a, g=10.0, horizon=0.5, returns=40),
-    "no-trade region": lambda a: NoTradeRegion(a, g=50.0, returns=40),
-    "no-trade region, to target": lambda a: NoTradeRegion(a, g=20.0, to="target", returns=40),
-    "best point": lambda a: BestPoint(a, g=100.0, horizon=1.0, schedule="week", returns=40),
-    "universal": lambda a: Universal(a, g=50.0, returns=40),
+    "cost and benefit": lambda a: CostBenefit(a, tracking_penalty=10.0, horizon=0.5, returns=40),
+    "no-trade region": lambda a: NoTradeRegion(a, tracking_penalty=50.0, returns=40),
+    "no-trade region, to target": lambda a: NoTradeRegion(a, tracking_penalty=20.0, to="target", returns=40),
+    "best point": lambda a: BestPoint(a, tracking_penalty=100.0, horizon=1.0, schedule="week", returns=40),
+    "universal": lambda a: Universal(a, tracking_penalty=50.0, returns=40),
 }
 ESTIMATES = {
     "volatility",
@@ -408,7 +413,7 @@ def test_nothing_left_to_trade_against_is_refused() -> None:
         (lambda: Calendar(FIVE, turnover_cap=-1), "turnover_cap of Calendar is -1"),
         (lambda: TrackingError(FIVE, cooldown=1.5), "cooldown of TrackingError is 1.5: give a whole number"),
         (lambda: TrackingError(FIVE, np.inf), "limit of TrackingError is inf"),
-        (lambda: CostBenefit(FIVE, g=0), "g of CostBenefit is 0"),
+        (lambda: CostBenefit(FIVE, tracking_penalty=0), "tracking_penalty of CostBenefit is 0"),
         (lambda: BestPoint(FIVE, horizon=-1), "horizon of BestPoint is -1"),
         (lambda: NoTradeRegion(FIVE, returns=1), "returns of NoTradeRegion is 1"),
         (lambda: NoTradeRegion(FIVE, to="middle"), "to of NoTradeRegion is 'middle'"),
@@ -603,9 +608,9 @@ def test_a_calendar_that_goes_half_way_does_so_on_its_days_alone(by_day: Callabl
     np.testing.assert_array_equal(half.ledger.asked, whole.ledger.asked)
     np.testing.assert_array_equal(half.ledger.nav, slow.ledger.nav)
     np.testing.assert_allclose(half.ledger.trades[0], 0.5 * whole.ledger.trades[0], atol=1e-12)
-    lane = Lane(rule.no_trade_bands(market, half.targets), half.targets, Costs.bps(5))
-    played = play_lanes(market, [lane], half.targets, 5.0, 252.0)
-    np.testing.assert_array_equal(played[0], tally(half, *[target_path_returns(half.targets, market)] * 2, 5.0))
+    configuration = PreparedConfiguration(rule.no_trade_bands(market, half.targets), half.targets, Costs.bps(5))
+    played = play_batch(market, [configuration], half.targets, 5.0, 252.0)
+    np.testing.assert_array_equal(played[0], batch_metrics(half, *[target_path_returns(half.targets, market)] * 2, 5.0))
 
 
 @pytest.mark.parametrize("tranches", [2, 4])

@@ -214,14 +214,19 @@ RULES: dict[str, Policy] = {
     "tracking error of an estimate, shrunk": TrackingError(
         InverseVolatility(window=20, schedule="month"), 0.01, returns=30, fraction=0.4, cooldown=2
     ),
-    "cost and benefit": CostBenefit(EqualWeights(), g=5.0, horizon=0.5, returns=20),
-    "best point": BestPoint(FIVE, g=50.0, horizon=1.0, schedule="week", returns=20),
+    "cost and benefit": CostBenefit(EqualWeights(), tracking_penalty=5.0, horizon=0.5, returns=20),
+    "best point": BestPoint(FIVE, tracking_penalty=50.0, horizon=1.0, schedule="week", returns=20),
     "best point of an estimate, capped": BestPoint(
-        InverseVolatility(window=20, schedule="month"), g=20.0, horizon=1.0, schedule=10, returns=30, turnover_cap=0.03
+        InverseVolatility(window=20, schedule="month"),
+        tracking_penalty=20.0,
+        horizon=1.0,
+        schedule=10,
+        returns=30,
+        turnover_cap=0.03,
     ),
-    "no-trade region": NoTradeRegion(FIVE, g=50.0, returns=20),
+    "no-trade region": NoTradeRegion(FIVE, tracking_penalty=50.0, returns=20),
     "no-trade region by the week, to target": NoTradeRegion(
-        EqualWeights(), g=20.0, to="target", schedule="week", returns=20, turnover_cap=0.02
+        EqualWeights(), tracking_penalty=20.0, to="target", schedule="week", returns=20, turnover_cap=0.02
     ),
 }
 
@@ -244,7 +249,7 @@ def of_two(make_market: MakeMarket) -> Market:
 
 
 TWO, VARIANCE = FixedWeights((0.4, 0.3)), 0.02**2 * 252
-REGION = {"mean": np.zeros(2), "covariance": np.eye(2) * VARIANCE, "g": 5.0, "interval": 1 / 252}
+REGION = {"mean": np.zeros(2), "covariance": np.eye(2) * VARIANCE, "tracking_penalty": 5.0, "interval": 1 / 252}
 OF_TWO: dict[str, Policy] = {
     "optimal": OptimalRegion(TWO, optimal_region((0.4, 0.3), cost=np.full(2, 1e-3), **REGION)),
     "optimal with a ticket, half of the way": OptimalRegion(

@@ -21,7 +21,7 @@ from backtests.evaluation.evidence import (
 )
 from research.errors import ConfigError, DataError
 
-METRICS = ("J", "growth", "sharpe")
+METRICS = ("loss", "growth", "sharpe")
 FEW = Resampling(reps=500, seed=3)
 
 
@@ -138,7 +138,7 @@ def test_estimates_are_the_measures_of_the_table() -> None:
 
     names, losses, returns, cash = made(2)
     found = weighed(names, losses, returns, cash, span_days=580)
-    assert found.figures("J")["p1"].value == pytest.approx(losses[:, 1].mean(), rel=1e-14)
+    assert found.figures("loss")["p1"].value == pytest.approx(losses[:, 1].mean(), rel=1e-14)
     assert found.figures("growth")["p1"].value == growth(nav_path(returns[:, 1]), 580)
     assert found.figures("sharpe")["p1"].value == sharpe(returns[:, 1], cash, 252)
 
@@ -175,7 +175,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     losses = rng.standard_exponential((days, policies))
     mean = np.exp(mu + sigma**2 / 2) - 1
     deviation = np.exp(mu + sigma**2 / 2) * np.sqrt(np.expm1(sigma**2))
-    truth = {"J": 1.0, "growth": np.expm1(mu * 252), "sharpe": mean / deviation * np.sqrt(252)}
+    truth = {"loss": 1.0, "growth": np.expm1(mu * 252), "sharpe": mean / deviation * np.sqrt(252)}
     names = [f"p{i}" for i in range(policies)]
     found = weighed(names, losses, np.expm1(logs), np.zeros(days), Resampling(block=5, reps=1_000))
     for metric in METRICS:
@@ -215,7 +215,7 @@ def test_a_planted_difference_is_found_in_its_direction() -> None:
     for metric in METRICS:
         differences = found.differences(metric)
         assert [differences[name].verdict for name in ("good", "bad")] == ["better", "worse"], metric
-    assert found.differences("J")["good"].value < 0 < found.differences("growth")["good"].value
+    assert found.differences("loss")["good"].value < 0 < found.differences("growth")["good"].value
 
 
 def test_noise_is_seldom_called_a_difference() -> None:
@@ -244,11 +244,11 @@ def test_holm_is_the_closure_of_bonferroni(p: np.ndarray) -> None:
 def test_the_words_pay_for_the_number_compared() -> None:
     names, losses, returns, cash = made(2)
     losses[:, 1] = losses[:, 0] - 0.35 - 3.0 * np.random.default_rng(4).standard_normal(400)
-    pair = weighed(names, losses, returns, cash).differences("J")["p1"]
+    pair = weighed(names, losses, returns, cash).differences("loss")["p1"]
     extra = made(12, seed=5)[1]
     many = weighed(
         [*names, *(f"q{i}" for i in range(12))], np.hstack([losses, extra]), np.hstack([returns, extra * 1e-3]), cash
-    ).differences("J")["p1"]
+    ).differences("loss")["p1"]
     assert pair.verdict == "better"
     assert many.verdict == "not significant"
     assert (many.lower, many.upper, many.p) == (pair.lower, pair.upper, pair.p)
@@ -273,8 +273,8 @@ def test_the_table_has_a_row_for_each_metric_and_policy() -> None:
     found = weighed(*made(3))
     table = found.summary()
     assert list(table.index) == [(metric, name) for metric in METRICS for name in ("p0", "p1", "p2")]
-    assert table.loc[("J", "p0"), "verdict"] == "reference"
-    assert table.loc[("J", "p2"), "difference_upper"] == found.differences("J")["p2"].upper
+    assert table.loc[("loss", "p0"), "verdict"] == "reference"
+    assert table.loc[("loss", "p2"), "difference_upper"] == found.differences("loss")["p2"].upper
     assert table.loc[("sharpe", "p2"), "upper"] == found.figures("sharpe")["p2"].upper
     assert table.notna().all(axis=None)
     assert "compared with 'p0'" in repr(found)
@@ -283,16 +283,16 @@ def test_the_table_has_a_row_for_each_metric_and_policy() -> None:
 def test_what_was_found_cannot_be_written_over() -> None:
     found = weighed(*made(2))
     with pytest.raises(ValueError, match="read-only"):
-        found.draws["J"][0, 0] = 0.0
+        found.draws["loss"][0, 0] = 0.0
     with pytest.raises(ValueError, match="read-only"):
         confidence_set(made(2)[1], resampling=FEW).p[0] = 1.0
 
 
 def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> None:
     values = np.array([1.0, 2.0])
-    found = Evidence(("a", "b"), "a", {"J": values}, {"J": np.ones((3, 2))}, 100, FEW)
+    found = Evidence(("a", "b"), "a", {"loss": values}, {"loss": np.ones((3, 2))}, 100, FEW)
     values[0] = 9.0
-    assert found.estimates["J"].tolist() == [1.0, 2.0]
+    assert found.estimates["loss"].tolist() == [1.0, 2.0]
 
 
 # the confidence set

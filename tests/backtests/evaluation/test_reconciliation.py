@@ -50,7 +50,7 @@ def test_each_line_ends_where_its_gains_and_trades_lead(played: Backtest) -> Non
     assert cash["end"] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("fact", ["nav", "cash", "carries", "units", "trades", "charges", "cash_flow"])
+@pytest.mark.parametrize("fact", ["nav", "cash", "holding_costs", "units", "trades", "charges", "cash_flow"])
 def test_one_changed_figure_is_found_and_its_day_is_named(played: Backtest, fact: str) -> None:
     """One millionth of what was there is added to one figure of the record, about the seventh session."""
     ledger, flows, row = played.ledger, np.array(played.flows), 6
@@ -60,7 +60,7 @@ def test_one_changed_figure_is_found_and_its_day_is_named(played: Backtest, fact
         changed = replace(played, flows=flows)
     else:
         values = np.array(getattr(ledger, fact))
-        at = {"nav": (row,), "cash": (row,), "carries": (row, 3), "units": (j + 1, 0), "trades": (j, 0),
+        at = {"nav": (row,), "cash": (row,), "holding_costs": (row, 3), "units": (j + 1, 0), "trades": (j, 0),
               "charges": (j, 0, 1)}[fact]  # fmt: skip
         values[at] += 1e-4
         changed = replace(played, ledger=ledger._replace(**{fact: values}))

@@ -46,17 +46,17 @@ def test_a_single_trade_by_hand() -> None:
     # after day 1 A is 0.6/1.1 = 54.5 %, outside 50 % +- 2 points; after the trade it is inside: one day of twenty
     assert s["days_outside"] == 0.05
     # active returns are zero on all days: the drifted weights earn nothing, so J is the cost alone
-    assert pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12) == s["J"]
+    assert pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12) == s["loss"]
 
 
 def test_j_of_a_drifting_portfolio_from_prices_alone() -> None:
     """Buy and hold from a price table: no weights, no engine."""
-    market, weights, g = world(), (0.5, 0.3, 0.2), 4.0
+    market, weights, tracking_penalty = world(), (0.5, 0.3, 0.2), 4.0
     played = backtest(market, Never(FixedWeights(weights)), Costs.bps(3))
     held = (np.cumprod(1 + market.returns, axis=0) * weights).sum(axis=1)
     active = held[1:] / held[:-1] - 1 - market.returns[1:] @ np.array(weights)
-    s = score(played, measured_by(market, weights, g=g))
-    assert pytest.approx(252 * 1e4 * g / 2 * np.mean(active**2), rel=1e-9) == s["J"]
+    s = score(played, measured_by(market, weights, tracking_penalty=tracking_penalty))
+    assert pytest.approx(252 * 1e4 * tracking_penalty / 2 * np.mean(active**2), rel=1e-9) == s["loss"]
     assert s["tracking_error"] == pytest.approx(np.std(active, ddof=1) * np.sqrt(252), rel=1e-9)
     assert s["turnover"] == s["cost"] == s["trades"] == 0.0
     years = (market.dates[-1] - market.dates[0]).days / 365.25
@@ -79,7 +79,7 @@ def test_the_costless_target_rebalanced_daily_has_no_tracking_error() -> None:
     played = backtest(market, Calendar(EqualWeights(), "day"), Costs.bps(3), lag=0)
     s = score(played, measured_by(market, (1 / 3, 1 / 3, 1 / 3)))
     assert s["tracking_error"] == pytest.approx(0.0, abs=1e-12)
-    assert pytest.approx(0.0, abs=1e-12) == s["J"]
+    assert pytest.approx(0.0, abs=1e-12) == s["loss"]
 
 
 def test_cash_in_the_target_earns_the_bill() -> None:

@@ -44,10 +44,10 @@ def weighed(losses: list[float]) -> "paired_evidence":
 
 
 def test_the_best_is_named_only_where_every_other_can_be_told_apart() -> None:
-    assert distinguished(weighed([1.0, 2.0, 3.0]), "J") == "a"
-    assert distinguished(weighed([1.0, 1.0, 3.0]), "J") is None
-    assert distinguished(weighed([3.0, 1.0, 2.0]), "J") == "b"
-    assert distinguished(weighed([1.0]), "J") is None
+    assert distinguished(weighed([1.0, 2.0, 3.0]), "loss") == "a"
+    assert distinguished(weighed([1.0, 1.0, 3.0]), "loss") is None
+    assert distinguished(weighed([3.0, 1.0, 2.0]), "loss") == "b"
+    assert distinguished(weighed([1.0]), "loss") is None
 
 
 def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
@@ -70,9 +70,9 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
     text = comparison_text(comparison)
     for name, s in comparison.scores.items():
         line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(within|breached)$", line))
-        assert f"{s['J']:.2f}" in line
+        assert f"{s['loss']:.2f}" in line
         assert f"{100 * s['growth']:.2f}" in line
-    difference = comparison.evidence.differences("J")["threshold"]
+    difference = comparison.evidence.differences("loss")["threshold"]
     assert f"[{difference.lower:.2f}, {difference.upper:.2f}]".replace("-", "−") in text
     assert difference.verdict in text
     assert comparison.recommendation.sentence[:60] in text
@@ -80,10 +80,10 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
 
 
 def test_the_finding_counts_significant_differences(comparison) -> None:
-    words = [d.verdict for d in comparison.evidence.differences("J").values()]
+    words = [d.verdict for d in comparison.evidence.differences("loss").values()]
     apart = len(words) - words.count("not significant")
     assert finding(comparison.evidence, comparison.trials).startswith(
-        f"{apart or 'None'} of 2 candidates differ significantly from quarterly in J"
+        f"{apart or 'None'} of 2 candidates differ significantly from quarterly in loss J"
     )
 
 
@@ -94,7 +94,7 @@ def test_a_backtest_shows_its_own_figures(comparison) -> None:
     assert table.loc["CAGR", "value"] == pytest.approx(100.0 * s["growth"])
     assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s["tracking_error_own"])
     assert table.loc["Cost", "unit"] == "bp a year"
-    assert METRICS["J"].label not in table.index
+    assert METRICS["loss"].label not in table.index
     assert played.summary().equals(table)
     assert "not recovered" in repr(played) or "recovered 20" in repr(played)
 

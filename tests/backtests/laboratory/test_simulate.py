@@ -39,7 +39,15 @@ TICKETS = Costs(np.full(2, 1e-3), np.zeros(2), ticket=np.full(2, 2e-5))  # of a 
 
 def small(**changes):
     """Ten paths: a whole block and a part of one."""
-    given = {"model": gbm(), "target": (0.5, 0.3), "costs": PLAIN, "g": 5.0, "paths": 10, "days": 250, "seed": 3}
+    given = {
+        "model": gbm(),
+        "target": (0.5, 0.3),
+        "costs": PLAIN,
+        "tracking_penalty": 5.0,
+        "paths": 10,
+        "days": 250,
+        "seed": 3,
+    }
     return Laboratory(**given | {"cash": 1e-4} | changes)
 
 
@@ -52,9 +60,9 @@ def agrees(laboratory, rule):
     for k in range(laboratory.paths):
         one = laboratory.backtest(rule, k)
         strategic = target_path(FixedWeights(laboratory.target), one.market)
-        found = score(one, Benchmark(strategic, np.zeros(2), np.ones(2), laboratory.g, year))
+        found = score(one, Benchmark(strategic, np.zeros(2), np.ones(2), laboratory.tracking_penalty, year))
         days = laboratory.days - laboratory.warm_up
-        assert played.J[k] == pytest.approx(found.losses[-days:].mean(), rel=1e-11, abs=1e-12)
+        assert played.loss[k] == pytest.approx(found.losses[-days:].mean(), rel=1e-11, abs=1e-12)
         gaps = one.weights.to_numpy()[-days:] - laboratory.target
         np.testing.assert_allclose(played.deviation[k], (gaps**2).mean(axis=0), rtol=1e-12, atol=1e-18)
         cost, turnover = 1e4 * year * one.cost_rate[-days:].mean(), year * one.turnover[-days:].mean()
@@ -102,7 +110,7 @@ def test_figures_do_not_depend_on_workers_or_blocks(monkeypatch):
 
 
 def test_a_smaller_laboratory_has_the_first_paths_of_a_larger_one():
-    np.testing.assert_array_equal(play(small(paths=4), RULES["edge"]).J, play(small(), RULES["edge"]).J[:4])
+    np.testing.assert_array_equal(play(small(paths=4), RULES["edge"]).loss, play(small(), RULES["edge"]).loss[:4])
 
 
 # -- what is played path by path -------------------------------------------------------------------------------------
@@ -254,7 +262,7 @@ def test_bounds_are_those_of_students_paired_t():
 def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):
     shorter = replace(sixty, paths=200)
     one, other = (play(shorter, Threshold(ONE, h, "edge")) for h in (H, 1.1 * H))
-    assert difference(one, other).error < 0.35 * estimate(one.J).error
+    assert difference(one, other).error < 0.35 * estimate(one.loss).error
     assert difference(one, one) == Estimate(0.0, 0.0, 0.0, 0.95)
     assert difference(one, one).error == 0.0
 
@@ -262,8 +270,8 @@ def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):
 def test_the_summary_has_a_row_a_figure():
     played = play(small(), RULES["edge"])
     table = played.summary()
-    assert table.index.tolist() == ["J", "cost", "tracking", "turnover", "events"]
-    assert table.loc["J", "mean"] == pytest.approx(played.cost.mean() + played.tracking.mean(), rel=1e-12)
+    assert table.index.tolist() == ["loss", "cost", "tracking", "turnover", "events"]
+    assert table.loc["loss", "mean"] == pytest.approx(played.cost.mean() + played.tracking.mean(), rel=1e-12)
     assert "Threshold" in repr(played)
     assert "10 paths" in repr(played)
 
@@ -276,7 +284,7 @@ def test_the_summary_has_a_row_a_figure():
     [
         (lambda: small(paths=1), "paths is 1: give a whole number of 2 or more."),
         (lambda: small(warm_up=250), "warm_up is 250: give fewer than the 250 days, so that some are measured."),
-        (lambda: small(g=-1.0), "g is -1.0: give a finite number"),
+        (lambda: small(tracking_penalty=-1.0), "tracking_penalty is -1.0: give a finite number"),
         (lambda: small(periods_per_year=52.0), "periods_per_year is 52.0: give 252, as the model has."),
         (lambda: small(target="half"), "target is 'half': give weights"),
         (lambda: small(target=(0.5, 0.3, 0.1)), "target is (0.5, 0.3, 0.1): give a weight for each of the 2 lines"),
@@ -297,7 +305,7 @@ def test_rules_of_two_laboratories_are_not_compared():
         ConfigError, match="seed is 3 for one result and 4 for the other: simulate both rules on the same paths"
     ):
         difference(one, other)
-    with pytest.raises(ConfigError, match="figure is 'growth': use one of J, cost, tracking, turnover, events"):
+    with pytest.raises(ConfigError, match="figure is 'growth': use one of loss, cost, tracking, turnover, events"):
         difference(one, one, "growth")
 
 

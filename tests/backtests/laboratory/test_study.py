@@ -62,10 +62,10 @@ def test_rules_are_above_the_optimum_by_what_others_measured(rule: str, above: f
 
 def test_played_the_optimum_loses_what_its_programme_promises() -> None:
     made = studied()
-    row, error = made.table.loc[OPTIMUM], np.std(made_optimum().J, ddof=1) / np.sqrt(PATHS)
+    row, error = made.table.loc[OPTIMUM], np.std(made_optimum().loss, ddof=1) / np.sqrt(PATHS)
     assert made.computed_loss == pytest.approx(1.373, rel=0.002)
     assert error < 0.012 * made.computed_loss
-    assert abs(row["J"] - made.computed_loss) < 4.0 * error
+    assert abs(row["loss"] - made.computed_loss) < 4.0 * error
 
 
 def test_no_rule_is_below_the_optimum_beyond_chance() -> None:
@@ -84,7 +84,7 @@ def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
     rows = studied().curves
     rows = rows[rows["family"] == OPTIMUM]
     for given in rows["policy"]:
-        price = float(given.removeprefix("g = ")) / BASE_CASE.g
+        price = float(given.removeprefix("g = ")) / BASE_CASE.tracking_penalty
         loss = rows["cost"] + price * rows["tracking"]
         assert loss.min() > 0.99 * loss[rows["policy"] == given].item()
 
@@ -99,10 +99,10 @@ def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out()
     base = made_optimum()
     one = play(base.laboratory, untuned(BASE_CASE)["closed form"])
     row = gaps({"best": base, "one": one}, "best").loc["one"]
-    bounds = ttest_rel(one.J, base.J).confidence_interval(0.95)
+    bounds = ttest_rel(one.loss, base.loss).confidence_interval(0.95)
     assert (row["gap_lower"], row["gap_upper"]) == pytest.approx((bounds.low, bounds.high), rel=1e-9)
-    assert row["relative"] == pytest.approx(one.J.mean() / base.J.mean() - 1.0, rel=1e-9)
-    sums = np.array([one.J.sum(), base.J.sum()])[:, None] - np.array([one.J, base.J])
+    assert row["relative"] == pytest.approx(one.loss.mean() / base.loss.mean() - 1.0, rel=1e-9)
+    sums = np.array([one.loss.sum(), base.loss.sum()])[:, None] - np.array([one.loss, base.loss])
     without = sums[0] / sums[1]
     jackknife = np.sqrt((PATHS - 1) / PATHS * ((without - without.mean()) ** 2).sum())
     assert row["relative_error"] == pytest.approx(jackknife, rel=0.02)
@@ -117,7 +117,7 @@ def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> No
     assert found.trials == sum(len(family.settings) for family in tried.values())
     laboratory = BASE_CASE.laboratory(20, 2)
     for name in ("band to edge", "best point"):
-        losses = {s: play(laboratory, tried[name].make(*s)).J.mean() for s in tried[name].settings}
+        losses = {s: play(laboratory, tried[name].make(*s)).loss.mean() for s in tried[name].settings}
         assert found.settings[name] == min(losses, key=lambda s: losses[s])
     assert studied().tuned.seed != studied().laboratory.seed
 
@@ -126,7 +126,7 @@ def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
     rows = studied().markets
     rows = rows[rows["market"] == "10 bp, ten lines"].set_index("policy")
     assert OPTIMUM not in rows.index
-    assert rows["J"].idxmin() == rows.index[rows["verdict"] == "reference"].item()
+    assert rows["loss"].idxmin() == rows.index[rows["verdict"] == "reference"].item()
     assert (rows["gap"] >= 0.0).all()
 
 
@@ -221,7 +221,7 @@ def test_pictures_hold_every_rule_that_has_a_place_on_them() -> None:
     assert set(drawn["ladder"].data["policy"]) == set(studied().table.index) - {OPTIMUM}
     plane = drawn["frontier"].data
     assert (plane[["cost", "gap"]] > 0.0).all().all()
-    assert plane.loc[plane["J"].idxmin(), "policy"] == "optimal region, g 5"
+    assert plane.loc[plane["loss"].idxmin(), "policy"] == "optimal region, g 5"
     for family, setting in studied().tuned.settings.items():
         curve = studied().curves
         assert setting_words(setting) in set(curve.loc[curve["family"] == family, "policy"])

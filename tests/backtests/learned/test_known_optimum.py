@@ -19,7 +19,7 @@ PLAIN, WITH_FEE = KnownOptimum(BASE_CASE, paths=300, seed=11), KnownOptimum(BASE
 
 def test_the_optimum_is_that_of_the_laboratory() -> None:
     """The accounting's own play of the same region, path by path; what fees take from wealth is all that is between."""
-    theirs = play(PLAIN.laboratory, OptimalRegion(TARGET, PLAIN.region)).J
+    theirs = play(PLAIN.laboratory, OptimalRegion(TARGET, PLAIN.region)).loss
     np.testing.assert_allclose(PLAIN.best, theirs, rtol=0.02)
     assert PLAIN.best.mean() == pytest.approx(theirs.mean(), rel=5e-4)
 
@@ -48,7 +48,7 @@ def test_it_ends_near_the_known_optimum_and_not_below_it_beyond_chance(
     one = gaps_to_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
     assert one["upper"] > 0.0
     assert one["upper"] < most
-    assert one["J"] == pytest.approx(known.best.mean() * (1.0 + one["gap"]))
+    assert one["loss"] == pytest.approx(known.best.mean() * (1.0 + one["gap"]))
 
 
 @pytest.mark.parametrize(("market", "specs"), [("plain", learners), ("fee", learners_with_fee)])

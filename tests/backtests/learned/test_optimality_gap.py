@@ -37,19 +37,19 @@ def test_paths_are_played_as_the_engine_plays_them() -> None:
         same = replace(policy(), seen=market.dates[0], assets=market.assets)
         played = backtest(market, same, lab.costs, lag=0, periods_per_year=lab.periods_per_year)
         active: Array = played.gross_returns - target_returns(played.targets, market, played.first)
-        terms = (played.cost_rate + 0.5 * lab.g * active**2)[lab.warm_up :]
+        terms = (played.cost_rate + 0.5 * lab.tracking_penalty * active**2)[lab.warm_up :]
         assert terms.mean() * lab.periods_per_year * 1e4 == pytest.approx(found[path], rel=1e-9)
 
 
 def test_the_closed_form_is_a_little_above_the_optimum_and_a_random_network_far() -> None:
     region = region_of(policy())
     closed = gap_of(still(policy()), region, paths=60)
-    assert closed.closed_form == closed.J
+    assert closed.closed_form == closed.loss
     assert 0.0 < closed.lower < closed.gap < closed.upper < 0.04
     wild = gap_of(policy(), region, paths=60)
     assert (wild.optimum, wild.closed_form) == (closed.optimum, closed.closed_form)
     assert wild.lower > 1.0
-    assert wild.gap == pytest.approx(wild.J / wild.optimum - 1.0, rel=1e-12)
+    assert wild.gap == pytest.approx(wild.loss / wild.optimum - 1.0, rel=1e-12)
 
 
 def test_lines_keep_their_order_on_the_way_through_a_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ on the twenty that follow, beside as much of it, always the same.
 import numpy as np
 import pandas as pd
 import pytest
-from learned import YEAR, G
+from learned import PENALTY, YEAR
 
 from backtests.audits.matched_exposure import CONSTANT, benchmarks
 from backtests.engine import backtest
@@ -40,7 +40,7 @@ def learned_beside_constant(drift: float) -> tuple[Backtest, Backtest]:
     last = market.dates[YEAR * LEARNED_ON]
     reward = Reward(objective=0.0, log_growth=1.0)
     spec = Learned(WHOLE, steps=300_000, seeds=(1,), action="exposure", reward=reward, block=250, episode=104)
-    policy = train(spec, market.until(last), COSTS, G, YEAR, workers=1).policy
+    policy = train(spec, market.until(last), COSTS, PENALTY, YEAR, workers=1).policy
     played = backtest(market, policy, COSTS, start=last + pd.offsets.BDay(), periods_per_year=YEAR)
     return played, benchmarks(played, WHOLE)[CONSTANT]
 

@@ -100,7 +100,14 @@ def test_a_market_that_begins_on_another_day_cannot_be_told_from_the_one_that_it
 def test_the_universal_rebalancer_says_where_it_was_never_trained(market: Market) -> None:
     """At a thousand times the price of tracking boxes are ten times narrower, and gaps drift through them in a week."""
     usual, dear = (
-        backtest(market, Universal(TARGET, g=g), COSTS, start=market.dates[2_500], name="universal") for g in (5.0, 5e3)
+        backtest(
+            market,
+            Universal(TARGET, tracking_penalty=tracking_penalty),
+            COSTS,
+            start=market.dates[2_500],
+            name="universal",
+        )
+        for tracking_penalty in (5.0, 5e3)
     )
     assert usual.warnings == ()
     [said] = dear.warnings

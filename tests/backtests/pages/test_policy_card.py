@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Elements, check_page, check_themes
-from learned import COSTS, YEAR, G, carded, two_lines
+from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -45,13 +45,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed: backtest(market, policy, COSTS, start=market.dates[SEEN + 1], periods_per_year=YEAR, name="rl")
         for seed, policy in policies.items()
     }
-    benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), G, YEAR)
+    benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), PENALTY, YEAR)
     scores = {seed: score(one, benchmark) for seed, one in played.items()}
     found = results_of(training, played, scores, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]
-    assert found["seeds"]["2"]["J"] == one["J"]
-    assert found["seeds"]["2"]["J_lower"] == np.quantile(drawn_means(one.losses[:, None], DRAWS), 0.025)
+    assert found["seeds"]["2"]["loss"] == one["loss"]
+    assert found["seeds"]["2"]["loss_lower"] == np.quantile(drawn_means(one.losses[:, None], DRAWS), 0.025)
     return folder
 
 
@@ -88,7 +88,7 @@ def test_the_page_says_what_the_policies_saw_and_what_they_are_worth(run: Path, 
     assert card["saw"]["fingerprint"][:16] in page
     one = results["optimum"]["seeds"]["2"]
     assert f"{100.0 * one['gap']:,.2f}" in page
-    assert f"the loss is {results['seeds']['2']['J']:.2f} bp a year" in page
+    assert f"the loss is {results['seeds']['2']['loss']:.2f} bp a year" in page
     assert [d["feature"] for d in results["drift"]] == [f["name"] for f in card["features"]]
     for feature in card["features"]:
         assert feature["name"] in page

@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def page(table) -> str:
-    return sweep_html(table, title="Sixty forty", g=5.0, run={"Run": "sixty_forty-1"})
+    return sweep_html(table, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"})
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_another_process_writes_the_same_bytes(page, table, tmp_path) -> None:
         "import pandas as pd; from backtests.pages.sweep import sweep_html; from pathlib import Path; "
         f"t = pd.read_parquet({str(tmp_path / 'table.parquet')!r}); "
         f"Path({str(tmp_path / 'sheet.html')!r}).write_text("
-        "sweep_html(t, title='Sixty forty', g=5.0, run={'Run': 'sixty_forty-1'}))"
+        "sweep_html(t, title='Sixty forty', tracking_penalty=5.0, run={'Run': 'sixty_forty-1'}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
@@ -97,7 +97,7 @@ def test_another_process_writes_the_same_bytes(page, table, tmp_path) -> None:
 
 def test_the_order_of_rows_changes_nothing_that_is_said(page, table) -> None:
     mixed = table.sample(frac=1.0, random_state=3)
-    again = sweep_html(mixed, title="Sixty forty", g=5.0, run={"Run": "sixty_forty-1"})
+    again = sweep_html(mixed, title="Sixty forty", tracking_penalty=5.0, run={"Run": "sixty_forty-1"})
     said = [re.sub(r"<svg.*?</svg>", "", p, flags=re.DOTALL) for p in (page, again)]
     assert said[0] == said[1]
 
@@ -117,19 +117,19 @@ def test_every_picture_is_told_in_words(page) -> None:
 
 def test_the_headline_has_the_best_policy_and_its_number(page, table) -> None:
     rows = at(policies(table), today(table))
-    best = rows.loc[rows["J"].idxmin()]
+    best = rows.loc[rows["loss"].idxmin()]
     (lead,) = re.findall(r'<p class="lead">(.*?)</p>', page)
     under = "today's costs, a lag of 1 session, a start on 2012-01-03"
-    said = f"Of {len(rows)} policies, {best['policy']} has the lowest J: {number(best['J'])} bp a year, at {under}."
+    said = f"Of {len(rows)} policies, {best['policy']} has the lowest J: {number(best['loss'])} bp a year, at {under}."
     assert unescape(lead) == said
     assert f"{len(table):,} configurations were tried" in page
 
 
 def test_the_table_holds_the_best_in_order(page, table) -> None:
-    rows = at(policies(table), today(table)).sort_values("J")
+    rows = at(policies(table), today(table)).sort_values("loss")
     body = re.findall(r"<tbody>(.*?)</tbody>", page, flags=re.DOTALL)[-1]
     names = re.findall(r'<th scope="row".*?<span[^>]*>(.*?)</span></th><td>(.*?)</td>', body)
-    assert names == [(r["policy"], number(r["J"])) for r in rows.to_dict("records")]
+    assert names == [(r["policy"], number(r["loss"])) for r in rows.to_dict("records")]
 
 
 def test_the_numbers_behind_each_picture_are_those_of_the_table(table) -> None:
@@ -138,13 +138,13 @@ def test_the_numbers_behind_each_picture_are_those_of_the_table(table) -> None:
     costs = drawn["cost_ladder"].data
     for name in names:
         own = costs[costs["policy"] == name]
-        assert own["J"].tolist() == ladder(table, "cost_multiple")[name].tolist()
+        assert own["loss"].tolist() == ladder(table, "cost_multiple")[name].tolist()
     fan = drawn["start_fan"].data
     assert sorted(fan["growth"]) == sorted(ladder(table, "start", "growth")[names].to_numpy().ravel())
     cells = drawn["map_1"].data
     one = table[(table["band"] == 0.01) & (table["to"] == 1.0) & (table["cost_multiple"] == 1.0) & (table["lag"] == 1)]
     cell = cells[(cells["band"] == 0.01) & (cells["to"] == 1.0)].iloc[0]
-    assert cell["J"] == pytest.approx(one["J"].mean(), rel=1e-14)
+    assert cell["loss"] == pytest.approx(one["loss"].mean(), rel=1e-14)
     assert cell["configurations"] == len(one) == 3
 
 
@@ -170,7 +170,7 @@ def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranke
     counts = re.findall(r'<th scope="row"[^>]*>.*?</th><td>(\d+)</td>', page)
     assert sum(map(int, counts)) == 40
     drawn = sweep_pictures(sample)["sample"]
-    assert sorted(drawn.data["J"]) == sorted(sample[sample["band"].notna()]["J"])
+    assert sorted(drawn.data["loss"]) == sorted(sample[sample["band"].notna()]["loss"])
     assert not Elements(page).crossed
 
 
@@ -189,7 +189,7 @@ def test_hundreds_of_drawn_destinations_are_one_family_and_few_words(table) -> N
     rng = np.random.default_rng(1)
     draws = {"band": rng.uniform(0.005, 0.05, 300), "to": rng.uniform(0, 1, 300), "part": rng.uniform(0.3, 1, 300)}
     many = pd.concat([one] * 300, ignore_index=True).assign(
-        configuration=range(300), J=rng.uniform(1, 9, 300), cost=rng.uniform(1, 2, 300),
+        configuration=range(300), loss=rng.uniform(1, 9, 300), cost=rng.uniform(1, 2, 300),
         tracking_error=rng.uniform(0.01, 0.02, 300), **draws)  # fmt: skip
     others = table[(table["rule"] != "threshold") & (table["cost_multiple"] == 1.0) & (table["lag"] == 1)]
     both = pd.concat([many, others[others["start"] == one["start"].iloc[0]]])
@@ -227,13 +227,13 @@ def test_each_portfolio_is_judged_by_itself(crowded_page, crowded) -> None:
 
 def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None:
     own = crowded[crowded["portfolio"] == HOSTILE]
-    drawn = sweep_pictures(own, g=5.0)["frontier"]
+    drawn = sweep_pictures(own, tracking_penalty=5.0)["frontier"]
     assert "equal J" in drawn.wide
     assert "Not drawn (they track another target): hrp 252 (64 policies" in drawn.caption
-    strategic = sweep_pictures(own[own["allocation"] == "fixed"], g=5.0)["frontier"]
+    strategic = sweep_pictures(own[own["allocation"] == "fixed"], tracking_penalty=5.0)["frontier"]
     here = drawn.data[drawn.data["drawn"]]
     assert here["efficient"].tolist() == strategic.data["efficient"].tolist()
-    alone = sweep_pictures(own[own["allocation"] == "hrp"], g=5.0)["frontier"]
+    alone = sweep_pictures(own[own["allocation"] == "hrp"], tracking_penalty=5.0)["frontier"]
     assert "own target" in alone.wide
     assert "equal J" not in alone.wide
 
@@ -243,7 +243,7 @@ def test_a_ladder_stands_above_the_lowest_of_all_policies(table) -> None:
     data = sweep_pictures(table)["cost_ladder"].data
     whole = ladder(table, "cost_multiple")
     for row in data.to_dict("records"):
-        assert row["behind"] == pytest.approx(row["J"] - whole.loc[row["cost_multiple"]].min(), abs=1e-12)
+        assert row["behind"] == pytest.approx(row["loss"] - whole.loc[row["cost_multiple"]].min(), abs=1e-12)
     least = data.groupby("cost_multiple")["behind"].min()
     assert (least >= 0.0).all()
     assert least.max() > 0.0
@@ -268,15 +268,15 @@ def test_the_portfolios_own_conditions_come_first_and_else_are_said_to_be_missin
 
 
 def test_figures_that_are_none_are_refused(table) -> None:
-    with pytest.raises(ConfigError, match="J of configuration 7 is nan"):
-        sweep_html(table.assign(J=table["J"].where(table["configuration"] != 7)))
+    with pytest.raises(ConfigError, match="loss of configuration 7 is nan"):
+        sweep_html(table.assign(loss=table["loss"].where(table["configuration"] != 7)))
 
 
 # notebooks
 
 
 def test_a_picture_shows_itself_in_a_notebook_as_on_the_sheet(page, table) -> None:
-    drawn = sweep_pictures(table, g=5.0)
+    drawn = sweep_pictures(table, tracking_penalty=5.0)
     block = drawn["frontier"]._repr_html_()
     assert drawn["frontier"].wide in block
     assert drawn["frontier"].wide in page
@@ -308,9 +308,9 @@ def test_parallel_coordinates_have_an_axis_for_all_that_varies(table) -> None:
     figure = parallel_plot(table)
     labels = [d.label.partition("<br>")[0] for d in figure.data[0].dimensions]
     varied = ["calendar", "band", "destination", "rule", "cost", "lag", "start"]  # in the order of the columns
-    assert labels == [*varied, "Cost", "Tracking error", "J"]
+    assert labels == [*varied, "Cost", "Tracking error", "Loss J"]
     assert len(figure.data[0].dimensions[0].values) == len(table)
-    best = int(table["J"].argmin())
+    best = int(table["loss"].argmin())
     assert figure.data[0].line.color[best] == max(figure.data[0].line.color)
 
 
@@ -324,8 +324,8 @@ def test_an_axis_names_its_values_and_those_without_one(table) -> None:
 
 
 def test_a_metric_goes_by_ratio_where_its_values_are_far_apart(table) -> None:
-    far = metric_scale(table, "J")
-    assert far["values"] == pytest.approx(np.log10(table["J"]).tolist())
+    far = metric_scale(table, "loss")
+    assert far["values"] == pytest.approx(np.log10(table["loss"]).tolist())
     assert [10.0**v for v in far["tickvals"]] == pytest.approx([float(w) for w in far["ticktext"]])
     near = metric_scale(table, "growth")
     assert near["values"] == pytest.approx((100.0 * table["growth"]).tolist())

@@ -37,7 +37,7 @@ HOSTILE = ("<script>alert(1)</script>", "=cmd()", '"><img src=x onerror=alert(1)
 class Carded(Threshold):
     """A rule that stands in for one that was learned, with a card."""
 
-    card: ClassVar[dict[str, object]] = {"curve": [{"steps": 1000 * k, "J": 3.0 - 0.1 * k} for k in range(6)]}
+    card: ClassVar[dict[str, object]] = {"curve": [{"steps": 1000 * k, "loss": 3.0 - 0.1 * k} for k in range(6)]}
 
 
 def learned(comparison: Comparison, name: str) -> Comparison:
@@ -250,17 +250,19 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
     costs = csv(folder, "costs").set_index("policy")
     for name, s in comparison.scores.items():
         assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s["cost"], rel=1e-9)
-        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_penalty"] == pytest.approx(s["J"], rel=1e-10)
+        assert costs.loc[name, "cost"] + costs.loc[name, "tracking_loss"] == pytest.approx(s["loss"], rel=1e-10)
     shown = comparison.backtests[comparison.recommendation.policy]
     for line, own in csv(folder, "weights").groupby("line"):
         assert own["weight"].to_numpy() == pytest.approx(shown.weights[line].to_numpy(), rel=1e-10)
         booked = shown.trades()
         assert (own["traded"].notna()).sum() == (booked["asset"] == line).sum()
     by_seed = csv(folder, "seeds_1")
-    assert by_seed["J"].tolist() == pytest.approx(comparison.seeds()["J"].tolist(), rel=1e-10)
+    assert by_seed["loss"].tolist() == pytest.approx(comparison.seeds()["loss"].tolist(), rel=1e-10)
     assert by_seed.loc[by_seed["stands"], "seed"].tolist() == [2]
     tried = csv(folder, "tuning_1")
-    assert tried["J"].tolist() == pytest.approx(comparison.fitted["tuned"].tuned.card.tried["J"].tolist(), rel=1e-10)
+    assert tried["loss"].tolist() == pytest.approx(
+        comparison.fitted["tuned"].tuned.card.tried["loss"].tolist(), rel=1e-10
+    )
     assert tried["chosen"].sum() == 1
     assert len(csv(folder, "learning_1")) == 18
 
@@ -269,7 +271,7 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
     text = (folder / "tearsheet.json").read_text(encoding="utf-8")
     numbers = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     for name, s in comparison.scores.items():
-        assert numbers["figures"][name]["J"] == s["J"]
+        assert numbers["figures"][name]["loss"] == s["loss"]
         assert numbers["figures"][name]["max_drawdown"] == s.drawdown.depth
     assert numbers["recommendation"]["policy"] == comparison.recommendation.policy
     assert numbers["trials"] == comparison.trials
@@ -280,22 +282,22 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
 
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
-    (row,) = re.findall(r'<tr><th scope="row">J, cost.*?</tr>', table, flags=re.DOTALL)
+    (row,) = re.findall(r'<tr><th scope="row">Loss J, cost.*?</tr>', table, flags=re.DOTALL)
     cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
-    figures = comparison.evidence.figures("J")
-    assert [words for _, words, _ in cells] == [number(s["J"]) for s in comparison.scores.values()]
+    figures = comparison.evidence.figures("loss")
+    assert [words for _, words, _ in cells] == [number(s["loss"]) for s in comparison.scores.values()]
     assert [below for _, _, below in cells] == [f"[{number(f.lower)}, {number(f.upper)}]" for f in figures.values()]
 
 
 def test_bold_is_what_can_be_told_apart_from_every_other(page, comparison) -> None:
-    bold = json.loads(json.dumps({m: _best(comparison, m) for m in ("J", "growth", "sharpe")}))
+    bold = json.loads(json.dumps({m: _best(comparison, m) for m in ("loss", "growth", "sharpe")}))
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
     assert len(re.findall(r'<td class="best', table)) == sum(name is not None for name in bold.values())
 
 
 def _best(comparison: Comparison, metric: str) -> str | None:
     estimates = comparison.evidence.estimates[metric]
-    best = comparison.evidence.names[int(np.argmin(estimates) if metric == "J" else np.argmax(estimates))]
+    best = comparison.evidence.names[int(np.argmin(estimates) if metric == "loss" else np.argmax(estimates))]
     words = {d.verdict for d in comparison.evidence.against(best).differences(metric).values()}
     return best if words == {"worse"} else None
 

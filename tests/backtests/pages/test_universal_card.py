@@ -41,8 +41,8 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
     for k, market in list(enumerate(simulated_markets(MARKETS)))[2:]:
         laboratory = market.laboratory(PATHS, k)
         known = tuple(map(tuple, market.covariance.tolist()))
-        rule = Universal(market.holding, market.g, schedule=1, periods_per_year=52.0, covariance=known)
-        mine, worlds = play(laboratory, rule).J, losses(laboratory, lines_in(market), trained())
+        rule = Universal(market.holding, market.tracking_penalty, schedule=1, periods_per_year=52.0, covariance=known)
+        mine, worlds = play(laboratory, rule).loss, losses(laboratory, lines_in(market), trained())
         assert np.isclose(mine, worlds, rtol=1e-6).mean() > 0.5
         assert mine.mean() == pytest.approx(worlds.mean(), rel=5e-3)
 
@@ -60,7 +60,7 @@ def test_the_learned_region_is_where_the_rule_holds() -> None:
     for row in data.sample(40, random_state=1).to_dict("records"):
         weights = lines.target + np.array([row["first"], row["second"]])
         widths = trained().widths(
-            lines.target, weights, BASE_CASE.covariance, np.full(2, BASE_CASE.cost), BASE_CASE.g, 1 / 52
+            lines.target, weights, BASE_CASE.covariance, np.full(2, BASE_CASE.cost), BASE_CASE.tracking_penalty, 1 / 52
         )
         assert row["outside"] == pytest.approx((np.abs(weights - lines.target) - widths).max(), abs=1e-12)
     assert ((data["outside"] <= 0.0) & data["optimal"]).sum() > 0.8 * ((data["outside"] <= 0.0) | data["optimal"]).sum()

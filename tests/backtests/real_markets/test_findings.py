@@ -77,7 +77,7 @@ def test_one_window_has_no_interval_and_no_number_no_mean() -> None:
 
 
 def test_the_tuned_thresholds_are_the_family_in_the_middle_and_hindsight_the_lowest_calendar(made: Study) -> None:
-    found = representative_rows(made).set_index(["case", "rule"])["J"]
+    found = representative_rows(made).set_index(["case", "rule"])["loss"]
     assert found["funds-2-2013", TUNED] == 4.0
     assert found["funds-2-2013", HINDSIGHT] == 8.0
     assert found["funds-2-2013", "ppo"] == pytest.approx(3.2)  # of its seeds, the one that stands for them
@@ -99,8 +99,8 @@ def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(
         (lambda: differences(made, "best", "sharpe"), "over is 'best'"),
         (lambda: ratios(made, CONSTANT), "over is 'constant exposure': use one of"),  # it goes to cash: `exposure`
         (lambda: seed_spread(made, "ppo", 3.0), "multiple is 3.0"),
-        (lambda: paired(representative_rows(made), "tuned", "J"), "over is 'tuned': use one of"),
-        (lambda: paired(representative_rows(made), TUNED, "j"), "measure is 'j': use one of J, trades"),
+        (lambda: paired(representative_rows(made), "tuned", "loss"), "over is 'tuned': use one of"),
+        (lambda: paired(representative_rows(made), TUNED, "j"), "measure is 'j': use one of loss, trades"),
         (lambda: ratio_picture(made, "pp0"), "rule is 'pp0': use one of"),
         (lambda: ratio_picture(made, "ppo", over="x"), "over is 'x': use one of"),
         (lambda: ratios(made, TUNED, multiple=3.0), "multiple is 3.0: the study has results at 1 times the costs"),
@@ -111,7 +111,7 @@ def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(
 
 def test_what_is_not_significant_is_said_to_be_so(made: Study) -> None:
     noisy = made.table.copy()
-    noisy.loc[noisy["rule"] == "ppo", "J"] *= np.where(noisy["window"][noisy["rule"] == "ppo"] == 2013, 2.5, 0.7)
+    noisy.loc[noisy["rule"] == "ppo", "loss"] *= np.where(noisy["window"][noisy["rule"] == "ppo"] == 2013, 2.5, 0.7)
     found = ratios(Study(noisy, made.manifest), TUNED).loc["ppo"]
     assert found["lower"] < 1.0 < found["upper"]
     assert found["verdict"] == "not significant"
@@ -151,9 +151,9 @@ def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(mad
     each = made.table[made.table["rule"] == "never"]
     sharpe = 0.6 + 0.1 * np.arange(3)
     rows = [
-        each.assign(rule=EXPOSURE, J=50.0, sharpe=sharpe),
-        each.assign(rule=CONSTANT, J=40.0),
-        each.assign(rule=VOLATILITY, J=45.0, sharpe=sharpe, max_drawdown=-0.2),
+        each.assign(rule=EXPOSURE, loss=50.0, sharpe=sharpe),
+        each.assign(rule=CONSTANT, loss=40.0),
+        each.assign(rule=VOLATILITY, loss=45.0, sharpe=sharpe, max_drawdown=-0.2),
     ]
     more = Study(pd.concat([made.table, *rows], ignore_index=True), made.manifest)
     found = exposure(more).set_index(["over", "measure"])

@@ -130,8 +130,8 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
     own = table[table["rule"] == "ppo"]
     assert own.groupby("case")["stands"].sum().tolist() == [1] * len(NAMES)
     assert own.groupby("case")["seed"].apply(list).tolist() == [list(TINY.seeds)] * len(NAMES)
-    better = table[table["rule"] == "better calendar"].set_index(["case", "cost_multiple"])["J"]
-    calendars = table[table["rule"].isin(("month", "quarter", "year"))].groupby(["case", "cost_multiple"])["J"]
+    better = table[table["rule"] == "better calendar"].set_index(["case", "cost_multiple"])["loss"]
+    calendars = table[table["rule"].isin(("month", "quarter", "year"))].groupby(["case", "cost_multiple"])["loss"]
     assert (better >= calendars.min()[better.index] - 1e-12).all()
     assert made.trials == len(NAMES) * (len(MULTIPLES) * (22 + 22 + 32 + 3) + len(TINY.seeds))
 

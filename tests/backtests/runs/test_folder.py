@@ -20,7 +20,7 @@ def a_run(**changes: object) -> Run:
         "kind": "report",
         "portfolio": "desk",
         "last_day": "2022-12-29",
-        "settings": {"g": 5},
+        "settings": {"tracking_penalty": 5},
         "fingerprint": "f",
         "code": "c",
     }
@@ -29,7 +29,7 @@ def a_run(**changes: object) -> Run:
 
 @pytest.mark.parametrize(
     "change",
-    [{"settings": {"g": 6}}, {"fingerprint": "e"}, {"code": "d"}, {"kind": "backtest"}],
+    [{"settings": {"tracking_penalty": 6}}, {"fingerprint": "e"}, {"code": "d"}, {"kind": "backtest"}],
     ids=lambda c: next(iter(c)),
 )
 def test_a_runs_name_changes_with_whatever_it_is_made_from(change: dict[str, object]) -> None:

@@ -33,12 +33,19 @@ from backtests.sweeps.labels import at, axis_value, families, one_portfolio, pol
 from research.errors import ConfigError
 
 
-def row(rule: str = "threshold", J: float = 1.0, **columns: Any) -> dict[str, Any]:
+def row(rule: str = "threshold", loss: float = 1.0, **columns: Any) -> dict[str, Any]:
     """A configuration, of a 2 % band to target where nothing else is said."""
     band = {"band": 0.02, "to": 0.0, "calendar": ""} if rule == "threshold" else {"band": np.nan, "to": np.nan}
     every = {"calendar": "quarter" if rule == "calendar" else ""}
     conditions = {"cost_multiple": 1.0, "lag": 1, "start": pd.Timestamp("2015-01-02").date()}
-    figures = {"J": J, "cost": 1.0, "tracking_error": 0.01, "tracking_error_own": 0.01, "growth": 0.07, "sharpe": 0.5}
+    figures = {
+        "loss": loss,
+        "cost": 1.0,
+        "tracking_error": 0.01,
+        "tracking_error_own": 0.01,
+        "growth": 0.07,
+        "sharpe": 0.5,
+    }
     held = {"portfolio": "one", "allocation": "fixed", "window": 0}
     return {"rule": rule, **every, **band, **held, **conditions, **figures, "turnover": 0.1, "trades": 4.0, **columns}
 
@@ -65,11 +72,11 @@ def test_a_policy_is_named_by_what_it_does() -> None:
 
 
 def test_bands_of_groups_are_called_so_and_are_not_mixed_with_those_of_lines() -> None:
-    groups = [row("group_threshold", J=9.0, band=b, to=1.0) for b in (0.01, 0.02)]
+    groups = [row("group_threshold", loss=9.0, band=b, to=1.0) for b in (0.01, 0.02)]
     mixed = table(row(band=0.01), row(), *groups, row(band=0.01, to=1.0))
     assert families(policies(mixed)) == ["band to target", "band to edge", "group band to edge"]
     assert grid(mixed, "band", "to").means.max().max() == 1.0
-    alone = table(*groups, row("group_threshold", J=4.0, band=0.01, to=0.0))
+    alone = table(*groups, row("group_threshold", loss=4.0, band=0.01, to=0.0))
     assert grid(alone, "band", "to").means.max().max() == 9.0
 
 
@@ -111,7 +118,7 @@ def test_rows_are_chosen_by_value_and_a_value_that_is_not_there_is_named() -> No
     ("found", "message"),
     [
         (table(row(), row(portfolio="two")), r"several portfolios \(one and two\)"),
-        (table(row(), row(J=np.nan)), "J of configuration 1 is nan"),
+        (table(row(), row(loss=np.nan)), "loss of configuration 1 is nan"),
         (table(row(), row(cost=np.inf)), "cost of configuration 1 is inf"),
         (table(row()).drop(columns="lag"), "it lacks lag"),
         (table(row()).iloc[:0], "it has no rows"),
@@ -137,9 +144,12 @@ def test_values_of_an_axis_are_short(axis: str, value: object, words: str | None
 
 def test_a_map_averages_what_is_not_chosen_and_leaves_out_what_has_no_band() -> None:
     rows = [
-        row(band=b, to=to, lag=lag, J=100 * b + to + lag) for b in (0.01, 0.02) for to in (0.0, 1.0) for lag in (1, 3)
+        row(band=b, to=to, lag=lag, loss=100 * b + to + lag)
+        for b in (0.01, 0.02)
+        for to in (0.0, 1.0)
+        for lag in (1, 3)
     ]
-    found = grid(table(*rows, row("never", J=-5.0)), "band", "to")
+    found = grid(table(*rows, row("never", loss=-5.0)), "band", "to")
     assert found.means.to_numpy().tolist() == [[3.0, 4.0], [4.0, 5.0]]
     assert found.counts.to_numpy().tolist() == [[2, 2], [2, 2]]
     assert found.averaged == {"lag": 2}
@@ -157,8 +167,8 @@ def test_a_map_knows_which_way_is_better() -> None:
 
 def test_the_doubt_of_a_cell_is_its_deviation_from_start_to_start() -> None:
     days = [pd.Timestamp(f"2015-0{m}-02").date() for m in (1, 2, 3)]
-    rows = [row(band=b, start=day, J=100 * b + k) for b in (0.01, 0.02) for k, day in enumerate(days)]
-    rows += [row(band=b, start=day, J=200 * b + k, to=1.0) for b in (0.01, 0.02) for k, day in enumerate(days)]
+    rows = [row(band=b, start=day, loss=100 * b + k) for b in (0.01, 0.02) for k, day in enumerate(days)]
+    rows += [row(band=b, start=day, loss=200 * b + k, to=1.0) for b in (0.01, 0.02) for k, day in enumerate(days)]
     assert grid(table(*rows), "band", "to").deviation == pytest.approx(1.0)
 
 
@@ -174,9 +184,9 @@ def test_a_map_of_one_cell_or_of_no_axis_is_refused(x: str, y: str) -> None:
 
 
 def test_down_a_condition_the_best_of_each_row_is_ringed() -> None:
-    rows = [row(band=b, cost_multiple=c, J=abs(100 * b - c)) for b in (0.01, 0.02) for c in (1.0, 2.0)]
+    rows = [row(band=b, cost_multiple=c, loss=abs(100 * b - c)) for b in (0.01, 0.02) for c in (1.0, 2.0)]
     assert rings(grid(table(*rows), "band", "cost_multiple")) == [(0, 0), (1, 1)]
-    rows = [row(band=b, to=to, J=100 * b - to) for b in (0.01, 0.02) for to in (0.0, 1.0)]
+    rows = [row(band=b, to=to, loss=100 * b - to) for b in (0.01, 0.02) for to in (0.0, 1.0)]
     assert rings(grid(table(*rows), "band", "to")) == [(1, 0)]
 
 
@@ -230,8 +240,8 @@ def crossing(**policies: list[float]) -> pd.DataFrame:
 
 
 def test_a_ladder_holds_the_other_conditions_and_leaves_out_who_was_not_played_everywhere() -> None:
-    rows = [row("never", cost_multiple=c, lag=lag, J=10 * c + lag) for c in (2.0, 1.0) for lag in (1, 5)]
-    rows += [row("calendar", cost_multiple=1.0, J=3.0)]
+    rows = [row("never", cost_multiple=c, lag=lag, loss=10 * c + lag) for c in (2.0, 1.0) for lag in (1, 5)]
+    rows += [row("calendar", cost_multiple=1.0, loss=3.0)]
     found = ladder(table(*rows), "cost_multiple")
     assert found.to_dict("list") == {"never": [11.0, 21.0]}
     assert list(found.index) == [1.0, 2.0]
@@ -275,13 +285,13 @@ def ladders(draw) -> pd.DataFrame:
     return pd.DataFrame(np.array(values, dtype=float), index=np.array(levels, float), columns=[*"abcdef"[:count]])
 
 
-@given(ladders(), st.sampled_from(["J", "growth"]))
+@given(ladders(), st.sampled_from(["loss", "growth"]))
 def test_who_leads_is_lowest_everywhere_in_between(found, metric) -> None:
     spans = leaders(found, metric)
     assert spans["first"].iloc[0] == found.index[0]
     assert spans["last"].iloc[-1] == found.index[-1]
     assert spans["first"].iloc[1:].tolist() == spans["last"].iloc[:-1].tolist()
-    sign = 1.0 if metric == "J" else -1.0
+    sign = 1.0 if metric == "loss" else -1.0
     for policy, first, last in spans.itertuples(index=False):
         for share in (0.0, 0.31, 0.77, 1.0):
             x = first + share * (last - first)
@@ -306,7 +316,7 @@ def test_equals_share_the_better_rank() -> None:
 
 
 def test_ranks_range_over_the_conditions_under_which_all_were_played() -> None:
-    rows = [row("never", lag=lag, J=float(lag)) for lag in (1, 2, 3)] + [row(lag=lag, J=2.5) for lag in (1, 3)]
+    rows = [row("never", lag=lag, loss=float(lag)) for lag in (1, 2, 3)] + [row(lag=lag, loss=2.5) for lag in (1, 3)]
     assert rank_range(table(*rows)).T.to_dict("list") == {
         policies(table(row()))["policy"][0]: [1, 2],
         "never": [1, 2],
@@ -314,9 +324,13 @@ def test_ranks_range_over_the_conditions_under_which_all_were_played() -> None:
 
 
 def test_the_shortlist_has_the_best_of_each_family() -> None:
-    rows = [row(band=b, J=j) for b, j in ((0.01, 3.0), (0.02, 1.0), (0.04, 2.0))]
-    rows += [row("calendar", calendar="month", J=0.5), row("calendar", calendar="year", J=4.0), row("never", J=9.0)]
-    assert shortlist(table(*rows))["J"].tolist() == [0.5, 1.0, 9.0]
+    rows = [row(band=b, loss=j) for b, j in ((0.01, 3.0), (0.02, 1.0), (0.04, 2.0))]
+    rows += [
+        row("calendar", calendar="month", loss=0.5),
+        row("calendar", calendar="year", loss=4.0),
+        row("never", loss=9.0),
+    ]
+    assert shortlist(table(*rows))["loss"].tolist() == [0.5, 1.0, 9.0]
 
 
 # starts
@@ -349,8 +363,8 @@ def test_the_luck_of_the_best_is_near_the_expected_largest_of_as_many_normals(tr
 
 
 def test_a_flip_is_the_headline() -> None:
-    rows = [row(cost_multiple=c, J=1.0 + c) for c in (1.0, 5.0)] + [
-        row("calendar", cost_multiple=c, J=4.0) for c in (1.0, 5.0)
+    rows = [row(cost_multiple=c, loss=1.0 + c) for c in (1.0, 5.0)] + [
+        row("calendar", cost_multiple=c, loss=4.0) for c in (1.0, 5.0)
     ]
     found = Findings(table(*rows))
     assert found.headline.startswith("Above 3.00 × today's costs, quarterly is better than 2")
@@ -361,10 +375,10 @@ def test_a_flip_is_the_headline() -> None:
 def test_who_leads_among_all_is_told_besides_the_best_of_each_family() -> None:
     """At ×5 the wide band leads, of the family whose best today is the narrow one."""
     rows = [
-        row(band=b, cost_multiple=c, J=j)
+        row(band=b, cost_multiple=c, loss=j)
         for b, c, j in ((0.01, 1, 1.0), (0.01, 5, 5.0), (0.04, 1, 2.0), (0.04, 5, 3.0))
     ]
-    found = Findings(table(*rows, row("never", J=9.0, cost_multiple=1), row("never", J=9.0, cost_multiple=5)))
+    found = Findings(table(*rows, row("never", loss=9.0, cost_multiple=1), row("never", loss=9.0, cost_multiple=5)))
     said = found.headline.replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert said == (
         "It is the best of all families from 1 to 5 × today's costs. "
@@ -373,25 +387,25 @@ def test_who_leads_among_all_is_told_besides_the_best_of_each_family() -> None:
 
 
 def test_how_many_are_about_as_good_is_told() -> None:
-    rows = [row(band=b, J=j) for b, j in ((0.01, 1.0), (0.02, 1.05), (0.03, 1.09), (0.04, 1.2))]
+    rows = [row(band=b, loss=j) for b, j in ((0.01, 1.0), (0.02, 1.05), (0.03, 1.09), (0.04, 1.2))]
     said = Findings(table(*rows)).valley.replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert said == "3 of 4 policies are within 10 % of the best, with bands from 1 to 3 %."
     assert Findings(table(*rows[:1], *rows[3:])).valley.startswith("No other policy is within 10")
 
 
 def test_another_target_is_told_and_not_laddered() -> None:
-    rows = [row("calendar"), row("never", J=2.0), row("calendar", J=90.0, allocation="hrp", window=252)]
+    rows = [row("calendar"), row("never", loss=2.0), row("calendar", loss=90.0, allocation="hrp", window=252)]
     found = Findings(table(*rows))
     assert found.shown == ["quarterly", "never"]
     assert "The best policy with another target is hrp 252: quarterly, 90.00 bp a year" in found.by_family
 
 
 def test_a_best_at_the_edge_of_the_sweep_is_warned_of() -> None:
-    rows = [row(band=b, J=100 * b) for b in (0.01, 0.02, 0.04)]
+    rows = [row(band=b, loss=100 * b) for b in (0.01, 0.02, 0.04)]
     assert (
         "Its band is the narrowest tested: a better value may lie outside the sweep." in Findings(table(*rows)).warnings
     )
-    rows = [row(band=b, J=abs(b - 0.02)) for b in (0.01, 0.02, 0.04)]
+    rows = [row(band=b, loss=abs(b - 0.02)) for b in (0.01, 0.02, 0.04)]
     assert not [w for w in Findings(table(*rows)).warnings if "outside the sweep" in w]
 
 

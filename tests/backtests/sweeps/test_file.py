@@ -30,7 +30,7 @@ def test_the_example_is_a_few_hundred_configurations() -> None:
     assert len(found.plan) == (1 + 3 + 8 * 3) * 4 * 4
     assert found.plan.portfolios == ("global_multi_asset",)
     assert found.plan.lags == (0, 1, 2, 5)
-    assert found.keep == Keep(3, "J")
+    assert found.keep == Keep(3, "loss")
 
 
 def test_the_example_of_the_guide_is_read(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from backtests.batch.streaming_metrics import CVAR, METRICS, tally, target_path_returns
+from backtests.batch.streaming_metrics import CVAR, METRICS, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
@@ -36,7 +36,7 @@ def alone(setup: Setup, c: Configuration) -> Array:
     strategic, own = (
         target_path_returns(t, setup.market) for t in (target_path(setup.strategic, setup.market), targets)
     )
-    return tally(b, strategic, own, setup.g)
+    return batch_metrics(b, strategic, own, setup.tracking_penalty)
 
 
 def test_each_row_is_a_single_backtest_to_the_bit(setup: Setup, axes: Axes, equal_bits: Equal) -> None:
@@ -50,7 +50,7 @@ def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
     made = prepare_sweep(setup, axes.grid(), cvar95=True)
     table = run_part(made, Part(100, 140))
     none = np.full(3, np.nan)
-    benchmark = Benchmark(made.strategic["small"], none, none, setup.g, 252.0)
+    benchmark = Benchmark(made.strategic["small"], none, none, setup.tracking_penalty, 252.0)
     for row, number in zip(table, range(100, 140), strict=True):
         of_score = score(backtest_one(made, number), benchmark).figures(setup.market.dates)
         found = dict(zip(metrics(made), row, strict=True))

@@ -14,8 +14,8 @@ def test_basis_points_become_fractions_one_for_all_or_one_a_line() -> None:
     costs = Costs.bps(3, commission=1, half_spread=[0, 2, 3])
     assert costs.commission.tolist() == pytest.approx([1e-4, 1e-4, 1e-4])
     assert costs.total.tolist() == pytest.approx([1e-4, 3e-4, 4e-4])
-    assert costs.tariff().rates.tolist() == [[costs.commission.tolist(), costs.half_spread.tolist()]]
-    assert costs.tariff().plain
+    assert costs.cost_parameters().rates.tolist() == [[costs.commission.tolist(), costs.half_spread.tolist()]]
+    assert costs.cost_parameters().plain
 
 
 def test_each_line_is_told_its_costs_by_name() -> None:
@@ -60,27 +60,27 @@ def market_of(quotes: list[float]) -> Market:
 def test_a_commission_per_unit_is_a_rate_on_the_quote_of_the_day_or_of_its_open() -> None:
     """0.05 a unit is 1 % of a quote of 5 and half a per cent of 10; an open of half the quote makes it twice that."""
     costs, market = Costs(np.array([0.001]), np.zeros(1), per_unit=np.array([0.05])), market_of([5.0, 10.0])
-    assert costs.tariff(market).rates[:, 0, 0] == pytest.approx([0.011, 0.006], rel=1e-14)
-    assert costs.tariff(market, at_open=True).rates[:, 0, 0] == pytest.approx([0.021, 0.011], rel=1e-14)
+    assert costs.cost_parameters(market).rates[:, 0, 0] == pytest.approx([0.011, 0.006], rel=1e-14)
+    assert costs.cost_parameters(market, at_open=True).rates[:, 0, 0] == pytest.approx([0.021, 0.011], rel=1e-14)
     with pytest.raises(ConfigError, match="need a market"):
-        costs.tariff()
+        costs.cost_parameters()
 
 
 def test_impact_is_volatility_over_the_root_of_dollar_volume() -> None:
     """Quotes of 10, 11, 11: returns of 0.1 and 0 deviate by 0.0707; two days traded 1,100 each."""
     costs = Costs(np.zeros(1), np.zeros(1), impact=Impact(0.8, 1.5, volume_window=2, volatility_window=2))
-    each = costs.tariff(market_of([10.0, 11.0, 11.0]), first=2).impact[2, 0]
+    each = costs.cost_parameters(market_of([10.0, 11.0, 11.0]), first=2).impact[2, 0]
     assert each == pytest.approx(0.8 * np.sqrt(0.005) / np.sqrt(1100.0), rel=1e-12)
     with pytest.raises(DataError, match=r"2-session volatility of A on 2018-01-03 .*found nan"):
-        costs.tariff(market_of([10.0, 11.0, 11.0]), first=1)
+        costs.cost_parameters(market_of([10.0, 11.0, 11.0]), first=1)
 
 
 def test_a_spread_by_the_day_is_of_the_day_and_a_shorter_market_takes_its_part() -> None:
     costs = Costs(np.array([0.001]), np.array([[0.001], [0.004], [0.002]]))
-    assert costs.until(2).tariff(market_of([5.0, 5.0])).total[:, 0] == pytest.approx([0.002, 0.005], rel=1e-14)
+    assert costs.until(2).cost_parameters(market_of([5.0, 5.0])).total[:, 0] == pytest.approx([0.002, 0.005], rel=1e-14)
     assert costs.total == pytest.approx([0.003], rel=1e-14), "the median stands for it"
     with pytest.raises(ConfigError, match="half_spread has 3 rows and market 'made' 4"):
-        costs.tariff(market_of([5.0, 5.0, 5.0, 5.0]))
+        costs.cost_parameters(market_of([5.0, 5.0, 5.0, 5.0]))
 
 
 @pytest.mark.filterwarnings("error")

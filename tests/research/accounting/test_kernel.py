@@ -9,8 +9,22 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, linprog
 
 from research.accounting import Costs
-from research.accounting.kernel import BOOKED, NOTHING_MOVED, REFUSED, book, nearest, settle, wealth, weigh
-from research.accounting.tariff import Lots, Scratch
+from research.accounting.cost_parameters import Lots, Scratch
+from research.accounting.kernel import (
+    BOOKED,
+    NOTHING_MOVED,
+    REFUSED,
+    Box,
+    Conditions,
+    Quotes,
+    Record,
+    book,
+    nearest,
+    self_financing_step,
+    wealth,
+    weigh,
+)
+from research.accounting.self_financing import Booking
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -111,7 +125,7 @@ def test_what_no_line_may_take_stays_in_cash() -> None:
 # -- the nearest point, against programs -----------------------------------------------------------------------------
 
 
-class Box(NamedTuple):
+class Drawn(NamedTuple):
     weights: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
@@ -120,7 +134,7 @@ class Box(NamedTuple):
     tradable: np.ndarray
 
 
-def box(seed: int, n: int = 6) -> Box:
+def box(seed: int, n: int = 6) -> Drawn:
     """A box that can be met: some point lies in it; a line that cannot trade has its own weight for both bounds."""
     rng = np.random.default_rng(seed)
     weights, inside = rng.dirichlet(np.ones(n + 1)), rng.dirichlet(np.ones(n + 1))
@@ -131,7 +145,7 @@ def box(seed: int, n: int = 6) -> Box:
     lower, upper = (inside + way * rng.random(n + 1) * rng.choice([0.0, 0.02, 0.2], n + 1) for way in (-1.0, 1.0))
     lower = np.maximum(lower, 0.0)
     cash = (float(lower[n]), float(upper[n]))
-    return Box(weights[:n], lower[:n], upper[:n], cash, rng.choice([0.0, 1.0, 1.0, 1.0, 2.0], n), tradable)
+    return Drawn(weights[:n], lower[:n], upper[:n], cash, rng.choice([0.0, 1.0, 1.0, 1.0, 2.0], n), tradable)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -215,6 +229,11 @@ def target(seed: int, n: int = 5, invested: float = 0.9) -> np.ndarray:
     return np.random.default_rng([seed, 1]).dirichlet(np.ones(n)) * invested
 
 
+def booked(units, prices, nav, weights, asked, cost_parameters, lots) -> Booking:
+    """A booking at row 0 without capped lines."""
+    return Booking(units, prices, 0, nav, weights, asked, np.zeros(len(units)), cost_parameters, 0, 0, lots)
+
+
 def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, upper: np.ndarray | None = None) -> Done:
     """Book the box of half-width `width` round `goal`, for lines and for cash.  upper : of the lines, another one."""
     upper = goal + width if upper is None else upper
@@ -222,11 +241,12 @@ def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, uppe
     units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 5, n))
     rest = 1.0 - goal.sum()
     nav = wealth(units, prices, 0, p.cash, 1.0)
+    conditions = Conditions(Costs(*p.rates).cost_parameters(), Lots.empty(n, 0), np.empty((0, n)), 0, 1.0)
+    box = np.maximum(goal - width, 0.0)[None], upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part
+    quotes = Quotes(prices, 0, 1.0, np.ones((1, n), dtype=bool))
     status, nav, cash, paid, left = book(
-        units, prices, 0, p.cash, 1.0, nav, np.ones((1, n), dtype=bool), np.maximum(goal - width, 0.0)[None],
-        upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part, Costs(*p.rates).tariff(), 0,
-        Lots.empty(n, 0), np.empty((0, n)), 1.0, Scratch.of(n), trades, charges, 0,
-    )  # fmt: skip
+        units, p.cash, nav, quotes, Box(*box), conditions, Scratch.of(n), Record(trades, charges, 0)
+    )
     assert not left
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-14)
     assert not charges[0, 2:].any()
@@ -264,9 +284,9 @@ def test_a_kept_line_does_not_pay_for_the_others() -> None:
     """
     units, trades, charges = np.array([50.0, 30.0]), np.empty(2), np.empty((5, 2))
     weights, asked = np.array([0.5, 0.3]), np.array([0.4, 0.3])
-    tariff = Costs(np.full(2, 0.1), np.zeros(2)).tariff()
-    record = (Lots.empty(2, 0), Scratch.of(2), trades, charges)
-    status, cash, _ = settle(units, np.ones((1, 2)), 0, 20.0, 1.0, 100.0, weights, asked, tariff, 0, *record)
+    cost_parameters = Costs(np.full(2, 0.1), np.zeros(2)).cost_parameters()
+    booking = booked(units, np.ones((1, 2)), 100.0, weights, asked, cost_parameters, Lots.empty(2, 0))
+    status, cash, _ = self_financing_step(booking, 20.0, 1.0, np.empty(2), trades, charges)
     y = 65.0 / 1.65
     assert status == BOOKED
     assert units[1] == 30.0
@@ -348,9 +368,10 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
     rates, keeps = rng.uniform(0.0, 0.03, (2, 5)), rng.random(5) < 0.3
     nav = 1.0
     asked = np.where(keeps, x, goal)
-    units, record = x.copy(), (Lots.empty(5, 0), Scratch.of(5), np.empty(5), np.empty((5, 5)))
-    tariff = Costs(*rates).tariff()
-    status, cash, _ = settle(units, np.ones((1, 5)), 0, nav - x.sum(), 1.0, nav, x, asked, tariff, 0, *record)
+    units, record = x.copy(), (np.empty(5), np.empty(5), np.empty((5, 5)))
+    cost_parameters = Costs(*rates).cost_parameters()
+    booking = booked(units, np.ones((1, 5)), nav, x, asked, cost_parameters, Lots.empty(5, 0))
+    status, cash, _ = self_financing_step(booking, nav - x.sum(), 1.0, *record)
     kept, share = x[keeps].sum(), 1.0 - x[keeps].sum()
     if share <= 0.0:  # the lines that are kept are worth all wealth: the others get their fraction of it
         kept, share = 0.0, 1.0

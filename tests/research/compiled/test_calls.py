@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from research.arrays import Array
-from research.compiled import lean, on_demand, refer
+from research.compiled import linked, on_demand, refer
 
 
 class Pair(NamedTuple):
@@ -28,7 +28,7 @@ def scaled(values: Array, scale: float, places: int) -> tuple[int, float]:
     return places, total
 
 
-@lean
+@linked
 def twice(values: Array, others: Array) -> float:
     """Two calls: whole numbers stand for floats, and either array may be read-only."""
     count, first = scaled(values, 2, len(values))
@@ -42,7 +42,7 @@ def read(record: Nested) -> float:
     return record.pair.one[0] * record.pair.scale + record.other[1]
 
 
-@lean
+@linked
 def both(record: Nested) -> tuple[float, float]:
     """By value, and by reference."""
     return read(record), read(refer(record))
@@ -60,7 +60,7 @@ def mistaken(values: Array) -> int:
     return values[0]  # type: ignore[return-value]
 
 
-@lean
+@linked
 def ask(values: Array, which: int) -> float:
     """Reach one of the two, or none."""
     if which == 1:

@@ -27,7 +27,7 @@ def not_compiled(x):
 """
 CALLER = """
 from callee import twice
-from research.compiled import compiled, lean
+from research.compiled import compiled, linked
 
 @compiled
 def run(x):
@@ -81,7 +81,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     [
         ("caller", "+ 1.0", "+ 2.0"),
         ("caller", "+ 1.0", "+ 1"),
-        ("caller", "@compiled", "@lean"),
+        ("caller", "@compiled", "@linked"),
         ("callee", "FACTOR * x", "FACTOR + x"),
         ("callee", "FACTOR = 2", "FACTOR = 3"),
         ("callee", "FACTOR = 2", "FACTOR = 2.0"),
@@ -106,7 +106,7 @@ def test_an_edit_of_what_is_compiled_changes_it(tree: Tree, name: str, old: str,
         ("callee", "def twice(x)", "def twice(x: float) -> float"),
         ("callee", "    return x\n", "    return -x\n"),
         ("callee", "FACTOR = 2", "FACTOR = 1 + 1\nANOTHER = 5"),
-        ("caller", "import compiled, lean", "import compiled"),
+        ("caller", "import compiled, linked", "import compiled"),
     ],
 )
 def test_an_edit_of_anything_else_does_not(tree: Tree, name: str, old: str, new: str) -> None:

@@ -34,7 +34,7 @@ def spec() -> Learned:
 
 @pytest.fixture(scope="session")
 def days(spec: Learned, real: Market, costs: Costs) -> TrainingDays:
-    return training_days(spec, real, costs, g=5.0, periods_per_year=252)
+    return training_days(spec, real, costs, tracking_penalty=5.0, periods_per_year=252)
 
 
 @pytest.fixture(scope="session")

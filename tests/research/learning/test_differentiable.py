@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.accounting import Costs
-from research.accounting.kernel import book
-from research.accounting.tariff import Lots, Scratch, Tariff
+from research.accounting.cost_parameters import CostParameters, Lots, Scratch
+from research.accounting.kernel import Box, Conditions, Quotes, Record, book
 from research.arrays import Array
 from research.errors import PolicyError
 from research.learning.differentiable import Boxes, Holdings, step
@@ -16,8 +16,8 @@ from research.learning.differentiable import Boxes, Holdings, step
 WORLDS, N = 40, 4
 
 
-def case(seed: int, invested: float) -> tuple[Array, Array, Array, Array, Array, Array, Tariff]:
-    """Drifted lines and cash, bounds round a target, the box of cash, and a tariff for each world."""
+def case(seed: int, invested: float) -> tuple[Array, Array, Array, Array, Array, Array, CostParameters]:
+    """Drifted lines and cash, bounds round a target, the box of cash, and a cost_parameters for each world."""
     rng = np.random.default_rng(seed)
     target = rng.dirichlet(np.ones(N), WORLDS) * invested
     lines = target * rng.lognormal(0.0, 0.3, target.shape)
@@ -27,20 +27,20 @@ def case(seed: int, invested: float) -> tuple[Array, Array, Array, Array, Array,
     room = 0.02 if invested < 1.0 else 0.0
     rest = np.tile([1.0 - invested - room, 1.0 - invested + room], (WORLDS, 1))
     rates = rng.choice([1e-4, 1e-3, 5e-3], (WORLDS, 2, N))
-    tariff = Costs.bps(N).tariff()._replace(rates=rates, total=rates[:, 0] + rates[:, 1])
-    return lines, cash, lower, upper, rest, target, tariff
+    cost_parameters = Costs.bps(N).cost_parameters()._replace(rates=rates, total=rates[:, 0] + rates[:, 1])
+    return lines, cash, lower, upper, rest, target, cost_parameters
 
 
-def booked(lines, cash, lower, upper, rest, target, tariff) -> tuple[Array, Array, Array]:
+def booked(lines, cash, lower, upper, rest, target, cost_parameters) -> tuple[Array, Array, Array]:
     """The same step by the kernel, one portfolio after the other: lines, cash and cost over NAV."""
     after, left, cost = lines.copy(), cash.copy(), np.empty(len(cash))
     for w in range(len(lines)):
         nav = float(lines[w].sum() + cash[w])
-        _, _, left[w], paid, _ = book(
-            after[w], np.ones((1, N)), 0, cash[w], 1.0, nav, np.ones((1, N), dtype=bool), lower[w][None],
-            upper[w][None], target[w][None], 0, rest[w, 0], rest[w, 1], 1.0, tariff, w, Lots.empty(N, 0),
-            np.empty((0, N)), 1.0, Scratch.of(N), np.empty((1, N)), np.empty((1, 5, N)), 0,
-        )  # fmt: skip
+        quotes = Quotes(np.ones((1, N)), 0, 1.0, np.ones((1, N), dtype=bool))
+        box = Box(lower[w][None], upper[w][None], target[w][None], 0, rest[w, 0], rest[w, 1], 1.0)
+        conditions = Conditions(cost_parameters, Lots.empty(N, 0), np.empty((0, N)), w, 1.0)
+        record = Record(np.empty((1, N)), np.empty((1, 5, N)), 0)
+        _, _, left[w], paid, _ = book(after[w], cash[w], nav, quotes, box, conditions, Scratch.of(N), record)
         cost[w] = paid / nav
     return after, left, cost
 
@@ -49,8 +49,8 @@ def tensors(*arrays: Array) -> list[torch.Tensor]:
     return [torch.from_numpy(np.array(a)) for a in arrays]
 
 
-def stepped(lines, cash, lower, upper, rest, target, tariff) -> tuple[Holdings, torch.Tensor]:
-    return step(Holdings(lines, cash), Boxes(lower, upper, rest[:, 0], rest[:, 1]), target, tariff)
+def stepped(lines, cash, lower, upper, rest, target, cost_parameters) -> tuple[Holdings, torch.Tensor]:
+    return step(Holdings(lines, cash), Boxes(lower, upper, rest[:, 0], rest[:, 1]), target, cost_parameters)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -68,13 +68,13 @@ def test_the_step_is_that_of_the_accounting(seed: int, invested: float) -> None:
 @pytest.mark.parametrize("invested", [1.0, 0.8])
 def test_gradients_are_those_of_finite_differences(invested: float) -> None:
     """Of a random sum of all that comes out, by all that goes in; the cases lie on no kink."""
-    lines, cash, lower, upper, rest, target, tariff = case(5, invested)
+    lines, cash, lower, upper, rest, target, cost_parameters = case(5, invested)
     rng = np.random.default_rng(0)
     by_line, by_cash, by_cost = rng.normal(size=(WORLDS, N)), rng.normal(size=WORLDS), rng.normal(size=WORLDS)
     goes_in = [x.requires_grad_() for x in tensors(lines, cash, lower, upper, rest)]
 
     def total(*x: torch.Tensor) -> torch.Tensor:
-        held, cost = stepped(*x, target, tariff)
+        held, cost = stepped(*x, target, cost_parameters)
         out = (held.lines * torch.from_numpy(by_line)).sum() + (held.cash * torch.from_numpy(by_cash)).sum()
         return out + (cost * torch.from_numpy(by_cost)).sum()
 
@@ -92,17 +92,17 @@ def test_gradients_are_those_of_finite_differences(invested: float) -> None:
 
 def test_wealth_is_earned_and_paid_for() -> None:
     """NAV after the step is NAV before less costs, through time as well."""
-    lines, cash, lower, upper, rest, target, tariff = case(1, 0.8)
+    lines, cash, lower, upper, rest, target, cost_parameters = case(1, 0.8)
     held = Holdings(*tensors(lines, cash))
     rng = np.random.default_rng(2)
     for _ in range(20):
         earned = held.earn(torch.from_numpy(rng.normal(0.0, 0.03, lines.shape)), torch.zeros(WORLDS))
-        held, cost = step(earned, Boxes(*tensors(lower, upper, rest[:, 0], rest[:, 1])), target, tariff)
+        held, cost = step(earned, Boxes(*tensors(lower, upper, rest[:, 0], rest[:, 1])), target, cost_parameters)
         np.testing.assert_allclose(held.nav.numpy(), (earned.nav * (1.0 - cost)).numpy(), rtol=1e-13)
 
 
 def test_costs_without_a_root_are_refused_by_the_worlds_number() -> None:
-    lines, cash, lower, upper, rest, target, tariff = case(1, 1.0)
-    dear = tariff._replace(rates=tariff.rates + 2.0, total=tariff.total + 4.0)
+    lines, cash, lower, upper, rest, target, cost_parameters = case(1, 1.0)
+    dear = cost_parameters._replace(rates=cost_parameters.rates + 2.0, total=cost_parameters.total + 4.0)
     with pytest.raises(PolicyError, match="simulated path 0 stopped"):
         stepped(*tensors(lines, cash, lower, upper, rest), target, dear)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from learned import COSTS, TARGET, YEAR, G, two_lines
+from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from backtests.comparison.tuning import tune
 from backtests.engine import backtest
@@ -32,16 +32,16 @@ def past(market):
 
 
 def strategic(market):
-    return Benchmark(target_path(TARGET, market), np.zeros(2), np.ones(2), G, YEAR)
+    return Benchmark(target_path(TARGET, market), np.zeros(2), np.ones(2), PENALTY, YEAR)
 
 
 def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(market, past):
     """Over the sixty years that follow, under the same shocks."""
     bands = tuple(np.geomspace(0.01, 0.1, 12).round(4).tolist())
-    setup = Setup.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], g=G, periods_per_year=YEAR)
+    setup = Setup.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], tracking_penalty=PENALTY, periods_per_year=YEAR)
     tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), setup).policy
     assert bands[0] < tuned.band < bands[-1]
-    learned = train(Learned(TARGET, steps=STEPS, seeds=(1,), ppo=PPO), past, COSTS, G, YEAR, workers=1).policy
+    learned = train(Learned(TARGET, steps=STEPS, seeds=(1,), ppo=PPO), past, COSTS, PENALTY, YEAR, workers=1).policy
     of_learned, of_tuned = (
         losses(backtest(market, policy, COSTS, start=market.dates[252 * 40 + 1]), strategic(market)).mean()
         for policy in (learned, tuned)
@@ -52,7 +52,7 @@ def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(ma
 def test_it_finds_its_way_from_boxes_three_times_too_wide(past):
     """Action zero is far from the optimum here, so that what is gained is learned and not given."""
     spec = Learned(TARGET, steps=STEPS, ppo=PPO)
-    days = training_days(spec, past, COSTS, G, YEAR)
+    days = training_days(spec, past, COSTS, PENALTY, YEAR)
     measured = days.scales
     wide = scales(measured.target, 3.0 * measured.half_width, measured.covariance, measured.volatility)
     result = learn(replace(days, scales=wide), spec, 1, lambda done: None)

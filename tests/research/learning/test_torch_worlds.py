@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learned import COSTS, TARGET, YEAR, G, two_lines
+from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from research.learning import Learned
 from research.learning.learners.gradient import _drawn
@@ -18,14 +18,16 @@ from research.risk.resampling import resampled
 
 @pytest.mark.parametrize("lag", [0, 1, 5])
 def test_both_faces_have_the_same_terms_and_weights(lag):
-    lab = replace(training_days(Learned(TARGET), two_lines(252 * 12, seed=4), COSTS, G, YEAR), lag=lag)
+    lab = replace(training_days(Learned(TARGET), two_lines(252 * 12, seed=4), COSTS, PENALTY, YEAR), lag=lag)
     drawn, many, decisions = _drawn(lab, 48, 30, np.random.default_rng(6)), 48, 30
     compiled, rng = Worlds(lab, drawn.kind, decisions, [2]), np.random.default_rng(6)
     first, stop = lab.first_row[drawn.kind], lab.stop_row[drawn.kind]
     compiled.open_on(compiled.everyone, resampled(rng, first, stop, (many, LOOKBACK + 150), lab.block))
     target, half = (torch.from_numpy(x[drawn.kind]) for x in (lab.scales.target, lab.scales.half_width))
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    ours = TorchWorlds(at_target(target), target.numpy(), since, lab.tariff, lab.g, lab.sessions, lag)
+    ours = TorchWorlds(
+        at_target(target), target.numpy(), since, lab.cost_parameters, lab.tracking_penalty, lab.sessions, lag
+    )
     actions = np.random.default_rng(7)
     for _ in range(decisions):
         action = actions.uniform(-1.1, 0.3, (many, 2)).astype(np.float32)

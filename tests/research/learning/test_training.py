@@ -16,7 +16,7 @@ from research.learning.rollouts import action_function, closed_form, evaluate_ta
 from research.learning.training_days import training_days
 from research.market import load_market
 
-G, YEAR = 5.0, 252
+PENALTY, YEAR = 5.0, 252
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def told():
 @pytest.fixture(scope="module")
 def training(spec, real, costs, told):
     """Three seeds, one after the other in this process."""
-    return train(spec, real, costs, G, YEAR, workers=1, progress=lambda done, total: told.append((done, total)))
+    return train(spec, real, costs, PENALTY, YEAR, workers=1, progress=lambda done, total: told.append((done, total)))
 
 
 def assert_same(one, other, seeds):
@@ -42,14 +42,16 @@ def assert_same(one, other, seeds):
 
 
 def test_processes_side_by_side_learn_the_same_to_the_bit(training, spec, real, costs):
-    assert_same(training, train(spec, real, costs, G, YEAR, workers=2), spec.seeds)
+    assert_same(training, train(spec, real, costs, PENALTY, YEAR, workers=2), spec.seeds)
 
 
 def test_a_seed_learns_the_same_without_the_others_and_elsewhere(training, spec, real, costs):
     alone = replace(spec, seeds=(2,))
     with ProcessPoolExecutor(max_workers=1) as executor:
         told = []
-        again = train(alone, real, costs, G, YEAR, executor=executor, progress=lambda *progress: told.append(progress))
+        again = train(
+            alone, real, costs, PENALTY, YEAR, executor=executor, progress=lambda *progress: told.append(progress)
+        )
     assert told == [(spec.whole_steps, spec.whole_steps)]
     for mine, theirs in zip(training.policies[2].net, again.policy.net, strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -57,7 +59,7 @@ def test_a_seed_learns_the_same_without_the_others_and_elsewhere(training, spec,
 
 def test_threads_are_refused_since_they_would_share_what_is_drawn(spec, real, costs):
     with ThreadPoolExecutor(1) as pool, pytest.raises(ConfigError, match="executor has threads"):
-        train(spec, real, costs, G, YEAR, executor=pool)
+        train(spec, real, costs, PENALTY, YEAR, executor=pool)
 
 
 def test_seeds_differ(training):
@@ -74,7 +76,7 @@ def test_training_leaves_the_generators_of_others_as_they_were(spec, real, costs
         return random.getstate(), numpy.tolist(), words.tolist(), torch.get_num_threads()
 
     before = state()
-    train(replace(spec, seeds=(1,), steps=1), real, costs, G, YEAR)
+    train(replace(spec, seeds=(1,), steps=1), real, costs, PENALTY, YEAR)
     assert state() == before
 
 
@@ -84,7 +86,7 @@ def test_what_comes_after_the_training_days_changes_nothing(training, spec, cost
     later = whole.days > np.datetime64("2014-12-31")
     noise = np.random.default_rng(0).normal(0.0, 0.05, whole.returns.shape)
     other = replace(whole, returns=np.where(later[:, None], noise, whole.returns)).until("2014-12-31")
-    assert_same(training, train(spec, other, costs, G, YEAR, workers=1), spec.seeds)
+    assert_same(training, train(spec, other, costs, PENALTY, YEAR, workers=1), spec.seeds)
 
 
 # -- what comes of it ------------------------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ def test_the_card_says_what_was_seen_and_what_it_was_worth(training, days, real)
     assert "BTC" not in card["targets"][0]["half_width"]
     excess = real.returns[days.first_row[1] :, 0] - real.cash[days.first_row[1] :]
     assert (1.0 + excess.mean()) ** 252 == pytest.approx(np.exp(today["mean"]["SPY"]), rel=1e-12)
-    assert today["J"] == {
+    assert today["loss"] == {
         "learned": training.losses[1],
         "closed_form": training.closed_form,
         "never": training.never,
@@ -138,13 +140,13 @@ def test_a_trained_policy_is_kept_whole(training, tmp_path):
 
 
 def test_what_is_not_taught_has_the_closed_forms_boxes(spec, real, costs):
-    policy, days = untrained(spec, real, costs, G, YEAR), training_days(spec, real, costs, G, YEAR)
+    policy, days = untrained(spec, real, costs, PENALTY, YEAR), training_days(spec, real, costs, PENALTY, YEAR)
     assert evaluate_targets(days, action_function(policy.net, policy.standard)) == evaluate_targets(
         days, closed_form(days)
     )
     np.testing.assert_array_equal(policy.scales.half_width, days.scales.half_width)
     with pytest.raises(ConfigError, match="use 'bands' or 'edges', which start at the closed form"):
-        untrained(replace(spec, action="gate"), real, costs, G, YEAR)
+        untrained(replace(spec, action="gate"), real, costs, PENALTY, YEAR)
 
 
 def test_the_seed_with_the_median_loss_stands_for_all():
@@ -174,6 +176,6 @@ def test_progress_counts_the_steps_of_all_seeds_together(training, spec, told):
 
 def test_nothing_is_trained_when_the_input_is_wrong(spec, real, costs):
     with pytest.raises(DataError, match="too short to learn on"):
-        train(spec, real.until("2013-06-28"), costs, G, YEAR, executor=None)
+        train(spec, real.until("2013-06-28"), costs, PENALTY, YEAR, executor=None)
     with pytest.raises(ConfigError, match="workers is 0"):
-        train(spec, real, costs, G, YEAR, workers=0)
+        train(spec, real, costs, PENALTY, YEAR, workers=0)

@@ -93,9 +93,9 @@ def test_a_line_that_does_not_move_is_refused(real, costs, spec):
 def test_numbers_out_of_range_are_refused(real, costs, spec):
     with pytest.raises(ConfigError, match="costs have 3 lines and the market 8"):
         training_days(spec, real, Costs.bps(3, commission=1), 5.0, 252)
-    for g, year in ((0.0, 252), (5.0, -1), (np.nan, 252)):
+    for tracking_penalty, year in ((0.0, 252), (5.0, -1), (np.nan, 252)):
         with pytest.raises(ConfigError, match="a number above zero"):
-            training_days(spec, real, costs, g, year)
+            training_days(spec, real, costs, tracking_penalty, year)
     for lag in (-1, 6):
         with pytest.raises(
             ConfigError, match=f"lag is {lag}: a learner that decides every week needs a whole number of"

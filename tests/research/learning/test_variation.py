@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learned import COSTS, TARGET, YEAR, G, two_lines
+from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from research.accounting import Costs
 from research.errors import ConfigError
@@ -29,7 +29,7 @@ def market() -> Market:
 
 @pytest.fixture(scope="module")
 def days(market: Market) -> TrainingDays:
-    return training_days(Learned(TARGET, variation=WIDE), market, COSTS, G, YEAR)
+    return training_days(Learned(TARGET, variation=WIDE), market, COSTS, PENALTY, YEAR)
 
 
 @pytest.mark.parametrize(("factor", "share"), [(1.7, 0.4), (0.6, -0.5), (1.0, 0.9), (1.0, -0.9)])
@@ -82,7 +82,7 @@ def test_a_varied_world_is_a_world_of_that_market_at_those_costs(market: Market,
     for w in (0, 7, 21, 39):
         factor, share, cost = WIDE.points[variants[w, 0]]
         other = replace(market, returns=varied(market, np.ones(2, dtype=bool), 1, len(market.dates), factor, share))
-        alone = training_days(Learned(TARGET), other, COSTS.scaled(cost), G, YEAR)
+        alone = training_days(Learned(TARGET), other, COSTS.scaled(cost), PENALTY, YEAR)
         alone = replace(alone, scales=days.scales)
         drawn = worlds.state.drawn[w : w + 1] % len(market.dates)
         one = Worlds(alone, np.zeros(1, np.int64), decisions, 0, drawn)
@@ -97,8 +97,10 @@ def test_torch_has_the_same_varied_worlds(days: TrainingDays) -> None:
     compiled = Worlds(days, drawn.kind, decisions, 0, rows)
     target, half = (torch.from_numpy(x[drawn.kind]) for x in (days.scales.target, days.scales.half_width))
     since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    own = days.tariff._replace(rates=days.tariff.rates[drawn.variant], total=days.tariff.total[drawn.variant])
-    ours = TorchWorlds(at_target(target), target.numpy(), since, own, days.g, days.sessions, days.lag)
+    own = days.cost_parameters._replace(
+        rates=days.cost_parameters.rates[drawn.variant], total=days.cost_parameters.total[drawn.variant]
+    )
+    ours = TorchWorlds(at_target(target), target.numpy(), since, own, days.tracking_penalty, days.sessions, days.lag)
     actions = np.random.default_rng(7)
     for _ in range(decisions):
         action = actions.uniform(-1.1, 0.3, (many, 2)).astype(np.float32)
@@ -107,7 +109,7 @@ def test_torch_has_the_same_varied_worlds(days: TrainingDays) -> None:
 
 
 def test_policies_are_judged_in_worlds_as_the_days_were(market: Market, days: TrainingDays) -> None:
-    plain = training_days(Learned(TARGET), market, COSTS, G, YEAR)
+    plain = training_days(Learned(TARGET), market, COSTS, PENALTY, YEAR)
     assert evaluate(days, 0, closed_form(days)) == evaluate(plain, 0, closed_form(plain))
     wide, narrow = (measure_scaling(d, Learned(TARGET))[0].deviation for d in (days, plain))
     assert wide[0] > narrow[0]  # but what is seen in training is wider
@@ -119,7 +121,7 @@ def test_a_line_cannot_lose_more_than_all(market: Market) -> None:
     crashed = replace(market, returns=returns)
     day = f"{market.dates[700]:%Y-%m-%d}"
     with pytest.raises(ConfigError, match=rf"B would lose .* on {day}, where it really lost 60%: lower the volatility"):
-        training_days(Learned(TARGET, variation=Variation(volatility=2.5)), crashed, COSTS, G, YEAR)
+        training_days(Learned(TARGET, variation=Variation(volatility=2.5)), crashed, COSTS, PENALTY, YEAR)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,6 @@ def test_a_range_that_is_none_is_refused(given: dict[str, float], said: str) -> 
 
 def test_tickets_stay_and_only_what_is_proportional_varies(market: Market) -> None:
     costs = replace(Costs.bps(2, commission=5, half_spread=5), ticket=np.full(2, 1e-4))
-    made = training_days(Learned(TARGET, variation=WIDE), market, costs, G, YEAR)
-    np.testing.assert_allclose(made.tariff.total, 10e-4 * WIDE.points[:, 2:] * np.ones(2), rtol=1e-14)
-    np.testing.assert_array_equal(made.tariff.ticket, costs.ticket)
+    made = training_days(Learned(TARGET, variation=WIDE), market, costs, PENALTY, YEAR)
+    np.testing.assert_allclose(made.cost_parameters.total, 10e-4 * WIDE.points[:, 2:] * np.ones(2), rtol=1e-14)
+    np.testing.assert_array_equal(made.cost_parameters.ticket, costs.ticket)

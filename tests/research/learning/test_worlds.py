@@ -58,7 +58,9 @@ def test_a_world_is_a_backtest_of_its_days(spec, real, costs, standard, kind, la
         nav.append(world.nav[0])
 
     played = backtest(market, policy, costs, start=market.dates[LOOKBACK], lag=lag)
-    strategic = Benchmark(target_path(spec.allocation, market), np.zeros(8), np.ones(8), g=5.0, periods_per_year=252)
+    strategic = Benchmark(
+        target_path(spec.allocation, market), np.zeros(8), np.ones(8), tracking_penalty=5.0, periods_per_year=252
+    )
     daily = losses(played, strategic) / 252e4
     assert len(played.booked) > 10
     assert len(played.booked) < WEEKS

@@ -10,7 +10,10 @@ import pytest
 from research.errors import ConfigError
 from research.portfolio.document import Document, did_you_mean, read_document
 
-TEXT = "g: 5\nlines:\n  BRK.B: {target: 0.5}\npolicies:\n  rl: {rule: learned, steps: 1500, seeds: [1, 2]}\n"
+TEXT = (
+    "tracking_penalty: 5\nlines:\n  BRK.B: {target: 0.5}\n"
+    "policies:\n  rl: {rule: learned, steps: 1500, seeds: [1, 2]}\n"
+)
 
 
 @pytest.fixture
@@ -27,22 +30,24 @@ def document(tmp_path: Path) -> Any:
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"g": 2.0, "policies.rl.steps": 10},
-        {"g": 2.0, "policies": {"rl": {"steps": 10}}},
-        {"g": 2.0, "policies": {"rl.steps": 10}},
+        {"tracking_penalty": 2.0, "policies.rl.steps": 10},
+        {"tracking_penalty": 2.0, "policies": {"rl": {"steps": 10}}},
+        {"tracking_penalty": 2.0, "policies": {"rl.steps": 10}},
     ],
 )
 def test_override_replaces_one_value_and_leaves_its_neighbours(document: Any, overrides: dict[str, Any]) -> None:
     tree = document(**overrides).tree
-    assert tree["g"] == 2.0
+    assert tree["tracking_penalty"] == 2.0
     assert tree["policies"]["rl"] == {"rule": "learned", "steps": 10, "seeds": [1, 2]}
 
 
 def test_override_adds_replaces_lists_and_removes(document: Any) -> None:
-    tree = document(**{"policies.new": {"rule": "never"}, "policies.rl.seeds": (7,), "g": None, "limits.lag": 2}).tree
+    tree = document(
+        **{"policies.new": {"rule": "never"}, "policies.rl.seeds": (7,), "tracking_penalty": None, "limits.lag": 2}
+    ).tree
     assert tree["policies"]["new"] == {"rule": "never"}
     assert tree["policies"]["rl"]["seeds"] == [7]
-    assert "g" not in tree
+    assert "tracking_penalty" not in tree
     assert tree["limits"] == {"lag": 2}
 
 
@@ -61,8 +66,11 @@ def test_place_names_the_line_or_the_override(document: Any) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"g.deep": 1}, r"g: an override of a key below a value that is not a mapping \(.*line 1\): found 5"),
-        ({"g": float("nan")}, r"g: an override is not a finite number \(.*\): found nan"),
+        (
+            {"tracking_penalty.deep": 1},
+            r"tracking_penalty: an override of a key below a value that is not a mapping \(.*line 1\): found 5",
+        ),
+        ({"tracking_penalty": float("nan")}, r"tracking_penalty: an override is not a finite number \(.*\): found nan"),
     ],
 )
 def test_impossible_override_is_refused(document: Any, overrides: dict[str, Any], message: str) -> None:
@@ -71,7 +79,7 @@ def test_impossible_override_is_refused(document: Any, overrides: dict[str, Any]
 
 
 def test_file_on_disk_is_not_changed_by_overrides(document: Any, tmp_path: Path) -> None:
-    document(g=1.0)
+    document(tracking_penalty=1.0)
     assert (tmp_path / "file.yaml").read_text() == TEXT
 
 

@@ -42,7 +42,7 @@ def test_every_number_is_where_it_belongs(write: Any) -> None:
     limits = got.limits
     assert (limits.minimum_trade, limits.tracking_error, limits.max_days_outside) == (250.0, 0.01, 0.05)
     assert (limits.lots.tolist(), limits.fractional.tolist()) == ([1.0, 10.0], [False, False])
-    assert (got.g, got.periods_per_year, got.lag) == (5.0, 252, 1)
+    assert (got.tracking_penalty, got.periods_per_year, got.lag) == (5.0, 252, 1)
     assert got.test_start == pd.Timestamp("2015-01-02")
     assert got.policies == {
         "quarterly": Calendar(got.strategic, "quarter"),
@@ -85,8 +85,10 @@ def test_line_that_its_market_divides_may_be_kept_whole() -> None:
 
 
 def test_overrides_replace_what_the_file_says(write: Any) -> None:
-    got = load_portfolio(write(), {"g": 2, "test_start": "2016-01-04", "policies": {"quarterly": {"schedule": "year"}}})
-    assert (got.g, got.test_start) == (2.0, pd.Timestamp("2016-01-04"))
+    got = load_portfolio(
+        write(), {"tracking_penalty": 2, "test_start": "2016-01-04", "policies": {"quarterly": {"schedule": "year"}}}
+    )
+    assert (got.tracking_penalty, got.test_start) == (2.0, pd.Timestamp("2016-01-04"))
     assert got.policies["quarterly"] == Calendar(got.strategic, "year")
     assert got.settings["policies"]["quarterly"]["schedule"] == "year"
 
@@ -276,7 +278,7 @@ ERRORS = [
     ("policy: band", "policy: bands", "policy", "not among the policies", "'bands'", "Did you mean 'band'?"),
     ("  parity:", "  band:", "policies.band", "the key appears twice", "'band'", "Keep one"),
     ("  AGG:", "  SPY:", "lines.SPY", "the key appears twice", "'SPY'", "Keep one"),
-    ("test_start", "g: -1\ntest_start", "g", "out of bounds", "-1", "at least 0"),
+    ("test_start", "tracking_penalty: -1\ntest_start", "tracking_penalty", "out of bounds", "-1", "at least 0"),
     ("test_start", "lag: 1.5\ntest_start", "lag", "not a whole number", "1.5", "at least 0"),
     ("0.01}", "1%}", "limits.tracking_error", "not a number", "'1%'", "plain number"),
     ("{minimum_trade: 250, tracking_error: 0.01}", "[250]", "limits", "not a mapping", "[250]", "one key a line"),
@@ -373,7 +375,7 @@ def test_global_portfolio_is_the_one_of_the_main_job() -> None:
     assert 24e6 < got.nav < 26e6
     assert got.cash / got.nav < 0.01
     assert (got.last_trade, got.test_start) == (pd.Timestamp("2022-06-30"), pd.Timestamp("2015-01-01"))
-    assert (got.limits.tracking_error, got.g, got.policy) == (0.015, 5.0, None)
+    assert (got.limits.tracking_error, got.tracking_penalty, got.policy) == (0.015, 5.0, None)
 
 
 def test_stocks_state_values_in_equal_weights() -> None:
@@ -417,8 +419,8 @@ def test_a_payer_that_is_not_held_is_refused_where_it_is_named(write: Any) -> No
 
 def test_rules_go_by_the_price_of_tracking_of_the_file_unless_they_state_their_own(write: Any) -> None:
     rules = (
-        "g: 500\n\npolicies:\n  all: {rule: universal}\n  own: {rule: universal, g: 20}\n"
+        "tracking_penalty: 500\n\npolicies:\n  all: {rule: universal}\n  own: {rule: universal, tracking_penalty: 20}\n"
         "  region: {rule: no_trade_region}\n"
     )
     portfolio = load_portfolio(write("policies:\n", rules))
-    assert [portfolio.policies[name].g for name in ("all", "own", "region")] == [500.0, 20.0, 500.0]
+    assert [portfolio.policies[name].tracking_penalty for name in ("all", "own", "region")] == [500.0, 20.0, 500.0]

@@ -44,7 +44,9 @@ EXAMPLES = {
     "{rule: tracking_error, limit: 0.02, returns: 63, fraction: 0.5}": TrackingError(
         STRATEGIC, 0.02, returns=63, fraction=0.5
     ),
-    "{rule: cost_benefit, g: 3, horizon: 0.5, schedule: week}": CostBenefit(STRATEGIC, 3.0, 0.5, schedule="week"),
+    "{rule: cost_benefit, tracking_penalty: 3, horizon: 0.5, schedule: week}": CostBenefit(
+        STRATEGIC, 3.0, 0.5, schedule="week"
+    ),
     "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
     "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
         STRATEGIC, horizon=1.0, schedule=21, returns=126
@@ -54,7 +56,7 @@ EXAMPLES = {
     "{rule: learned, steps: 9, seeds: [7], learner: gradient, gradient: {worlds: 3}}": Learned(
         STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
-    "{rule: universal, g: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
+    "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(STRATEGIC, 3.0, "month", 126),
     "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
     "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
     "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
@@ -214,8 +216,14 @@ def test_every_name_has_an_example() -> None:
             "{rule: no_trade_region, schedule: fortnight}",
             r"mine\.schedule: not one of its words .*found 'fortnight'\. Use 'day'",
         ),
-        ("{rule: best_point, g: 0}", r"mine \(.*line 2\): g of BestPoint is 0\.0: give a finite number above 0"),
-        ("{rule: best_point, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, g, horizon"),
+        (
+            "{rule: best_point, tracking_penalty: 0}",
+            r"mine \(.*line 2\): tracking_penalty of BestPoint is 0\.0: give a finite number above 0",
+        ),
+        (
+            "{rule: best_point, band: 0.02}",
+            r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, tracking_penalty, horizon",
+        ),
         ("{rule: learned, ppo: {worlds: -1}}", r"mine\.ppo: worlds of PPOSettings is -1: give a whole number"),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],

@@ -69,7 +69,9 @@ def test_volatility_and_tracking_error_divide_by_one_less_than_the_days() -> Non
 def test_tracking_error_takes_no_notice_of_a_steady_lead_but_the_loss_does() -> None:
     steady = np.full(10, 0.001)
     assert tracking_error(steady, 252) == pytest.approx(0.0, abs=TINY)
-    assert loss(np.zeros(10), steady, g=5.0, periods_per_year=252) == pytest.approx(252e4 * 2.5 * 1e-6, rel=TINY)
+    assert loss(np.zeros(10), steady, tracking_penalty=5.0, periods_per_year=252) == pytest.approx(
+        252e4 * 2.5 * 1e-6, rel=TINY
+    )
 
 
 def test_spread_agrees_with_skfolio() -> None:
@@ -203,23 +205,27 @@ def test_cvar_is_coherent(pair: np.ndarray, scale: float, gain: float) -> None:
 
 def test_a_tracking_error_of_one_percent_costs_two_and_a_half_bp_at_g_5() -> None:
     active = np.tile([0.01, -0.01], 126) / math.sqrt(252)
-    assert loss(np.zeros(252), active, g=5.0, periods_per_year=252) == pytest.approx(2.5, rel=TINY)
+    assert loss(np.zeros(252), active, tracking_penalty=5.0, periods_per_year=252) == pytest.approx(2.5, rel=TINY)
 
 
 def test_a_cost_of_ten_bp_in_one_of_252_days_is_ten_bp_a_year() -> None:
     cost = np.zeros(252)
     cost[100] = 0.0010
-    assert loss(cost, np.zeros(252), g=5.0, periods_per_year=252) == pytest.approx(10.0, rel=TINY)
+    assert loss(cost, np.zeros(252), tracking_penalty=5.0, periods_per_year=252) == pytest.approx(10.0, rel=TINY)
 
 
 @settings(deadline=None)
 @given(arrays(float, (2, 20), elements=st.floats(0.0, 0.1)), st.floats(0.0, 50.0))
-def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(pair: np.ndarray, g: float) -> None:
+def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(
+    pair: np.ndarray, tracking_penalty: float
+) -> None:
     cost, active = pair
     nothing = np.zeros(20)
-    parts = loss(cost, nothing, g, 252) + g * loss(nothing, active, 1.0, 252)
-    assert loss(cost, active, g, 252) == pytest.approx(parts, rel=1e-12, abs=1e-12)
-    assert loss(cost, active, g, 252) == pytest.approx(daily_loss(cost, active, g, 252).mean(), rel=TINY)
+    parts = loss(cost, nothing, tracking_penalty, 252) + tracking_penalty * loss(nothing, active, 1.0, 252)
+    assert loss(cost, active, tracking_penalty, 252) == pytest.approx(parts, rel=1e-12, abs=1e-12)
+    assert loss(cost, active, tracking_penalty, 252) == pytest.approx(
+        daily_loss(cost, active, tracking_penalty, 252).mean(), rel=TINY
+    )
 
 
 # the door

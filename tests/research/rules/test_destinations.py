@@ -17,10 +17,10 @@ INF = np.inf
 
 
 def bands(
-    target: Array, trigger: float, lower: Array, upper: Array, cash: tuple[float, float], cost: Array, **terms: object
+    target: Array, trigger: float, lower: Array, upper: Array, cash: tuple[float, float], cost: Array, **options: object
 ) -> NoTradeBands:
     """One row of no-trade bands whose boxes are made; cash triggers nothing."""
-    made = PLAIN._replace(some=True, makes_boxes=True, rates=cost[None], tickets=np.zeros(len(cost)), **terms)
+    made = PLAIN._replace(some=True, makes_boxes=True, rates=cost[None], tickets=np.zeros(len(cost)), **options)
     rows = {"target": target, "trigger_lower": target - trigger, "trigger_upper": target + trigger}
     rows |= {"lower": lower, "upper": upper, "cash": np.array([-INF, INF, *cash])}
     day = np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64)
@@ -29,17 +29,17 @@ def bands(
 
 def goal_of(weights: Array, rule: NoTradeBands, tradable: Mask | None = None) -> Array:
     """Where a trade from these weights goes, and a check that the box says the same."""
-    room = Workspace.of(len(weights))
+    workspace = Workspace.of(len(weights))
     free = np.ones(len(weights), dtype=bool) if tradable is None else tradable
     state = (weights, 1.0 - float(weights.sum()), frozen(free[None]), 0, rule.compiled)
-    remember(*state, 0, room)
-    set_goal(*state, rule.options, 0, 0, room)
-    low, high = write_box(weights, rule.compiled, rule.options, 0, room)
-    goal = room.goal.copy()
+    remember(*state, 0, workspace)
+    set_goal(*state, rule.options, 0, 0, workspace)
+    low, high = write_box(weights, rule.compiled, rule.options, 0, workspace)
+    goal = workspace.goal.copy()
     moved = goal != weights
-    assert (room.box[0][moved] == goal[moved]).all()
-    assert (room.box[1][moved] == goal[moved]).all()
-    assert np.isinf(room.box[:2][:, ~moved]).all()
+    assert (workspace.box[0][moved] == goal[moved]).all()
+    assert (workspace.box[1][moved] == goal[moved]).all()
+    assert np.isinf(workspace.box[:2][:, ~moved]).all()
     assert low <= high
     return goal
 
@@ -109,8 +109,8 @@ def nearest_of(
     groups: Array, tradable: Mask,
 ) -> Array:  # fmt: skip
     far = np.full_like(groups, INF) * np.array([[-1.0], [1.0]])
-    terms = {"member": member.astype(np.int64), "groups": np.concatenate([far, groups])[None]}
-    return goal_of(weights, bands(target, 0.0, lower, upper, cash, cost, **terms), tradable)
+    options = {"member": member.astype(np.int64), "groups": np.concatenate([far, groups])[None]}
+    return goal_of(weights, bands(target, 0.0, lower, upper, cash, cost, **options), tradable)
 
 
 def is_inside(goal: Array, lower: Array, upper: Array, member: Array, groups: Array, cash: tuple[float, float]) -> bool:

@@ -23,7 +23,7 @@ BASE_CASE = {
     "mean": np.array([0.05, 0.055]),
     "covariance": np.array([[0.04, 0.015], [0.015, 0.0625]]),
     "cost": np.array([10 * BP, 10 * BP]),
-    "g": 5.0,
+    "tracking_penalty": 5.0,
     "interval": 1 / 52,
 }
 P, SIGMA, G = 0.6, 0.16, 2.0  # one line: 60/40
@@ -92,7 +92,7 @@ def test_with_a_ticket_alone_the_width_grows_with_its_fourth_root_and_the_loss_w
 
 def test_fees_and_penalty_in_another_unit_are_the_same_problem() -> None:
     """Everything that is charged times four: the same region, four times the loss."""
-    fourfold = {"cost": 4 * BASE_CASE["cost"], "g": 4 * BASE_CASE["g"], "ticket": 4 * BP}
+    fourfold = {"cost": 4 * BASE_CASE["cost"], "tracking_penalty": 4 * BASE_CASE["tracking_penalty"], "ticket": 4 * BP}
     region = optimal_region(**(BASE_CASE | fourfold))
     assert region.value == pytest.approx(4 * worked(1 * BP).value, rel=1e-5)
     for ours, theirs in zip(region.upper, worked(1 * BP).upper, strict=True):
@@ -135,7 +135,7 @@ def played(ticket: float, rule: Rule, paths: int, years: int, seed: int = 1) -> 
         if week >= 3 * 52:
             moved = np.abs(gap - drifted)
             loss += moved @ BASE_CASE["cost"] + ticket * moved.any(axis=1)
-            loss += BASE_CASE["g"] / 2.0 * dt * ((gap @ s) * gap).sum(axis=1)
+            loss += BASE_CASE["tracking_penalty"] / 2.0 * dt * ((gap @ s) * gap).sum(axis=1)
     pairs = loss.reshape(2, -1).mean(axis=0) / years / BP
     return float(pairs.mean()), float(pairs.std() / np.sqrt(len(pairs)))
 
@@ -291,7 +291,7 @@ def test_the_grid_holds_the_whole_region() -> None:
     """Lines that stand in for each other may go far from their targets together, further than each would alone."""
     covariance = np.array([[0.04, 0.049], [0.049, 0.0625]])  # correlation 0.98
     region = optimal_region(**(BASE_CASE | {"covariance": covariance}))
-    alone = half_widths(region.target, covariance, region.cost, region.g)
+    alone = half_widths(region.target, covariance, region.cost, region.tracking_penalty)
     assert all(axis[-1] > 3.0 * width for axis, width in zip(region.axes, alone, strict=True))
     rim = np.ones(region.advantage.shape, dtype=bool)
     rim[1:-1, 1:-1] = False
@@ -327,7 +327,7 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
         ),
         ({"cost": [0.001, 0.0]}, r"cost of optimal_region is \[0.001, 0.0\]: give a fraction of the notional above 0"),
         ({"cost": "cheap"}, "cost of optimal_region is 'cheap'"),
-        ({"g": 0.0}, "g is 0.0: give a finite number above 0"),
+        ({"tracking_penalty": 0.0}, "tracking_penalty is 0.0: give a finite number above 0"),
         ({"interval": -1.0}, "interval is -1.0"),
         ({"ticket": -1e-4}, "ticket is -0.0001: give a fraction of NAV for an event"),
     ],

@@ -10,7 +10,7 @@ from research.rules.no_trade_region import half_widths
 @pytest.mark.parametrize("weight", [0.1, 0.4, 0.6, 0.9])
 def test_for_one_line_it_is_the_published_formula(weight: float) -> None:
     """Janecek and Shreve (2004): (3 / (2 p) theta^2 (1 - theta)^2 lambda)^(1/3), risk aversion p, cost lambda."""
-    h = half_widths(np.array([weight]), np.array([[0.04]]), np.array([1e-3]), g=3.0)
+    h = half_widths(np.array([weight]), np.array([[0.04]]), np.array([1e-3]), tracking_penalty=3.0)
     assert h[0] == pytest.approx((3.0 / 6.0 * weight**2 * (1.0 - weight) ** 2 * 1e-3) ** (1.0 / 3.0), rel=1e-12)
 
 
@@ -22,14 +22,14 @@ def test_it_is_the_width_at_which_trading_costs_what_tracking_does() -> None:
     """
     w = np.array([0.3, 0.5])
     cov = np.array([[0.04, 0.012], [0.012, 0.0625]])
-    cost, g = np.array([1e-3, 4e-4]), 5.0
-    found = half_widths(w, cov, cost, g)
+    cost, tracking_penalty = np.array([1e-3, 4e-4]), 5.0
+    found = half_widths(w, cov, cost, tracking_penalty)
     for i in range(2):
         own = np.eye(2)[i]
         widening = w[i] ** 2 * (own - w) @ cov @ (own - w)
 
         def paid(h: float, i: int = i, widening: float = widening) -> float:
-            return float(cost[i] * widening / (2.0 * h) + g / 2.0 * cov[i, i] * h**2 / 3.0)
+            return float(cost[i] * widening / (2.0 * h) + tracking_penalty / 2.0 * cov[i, i] * h**2 / 3.0)
 
         best = minimize_scalar(paid, bounds=(1e-4, 0.2), method="bounded", options={"xatol": 1e-10})
         assert found[i] == pytest.approx(best.x, rel=1e-5)

@@ -10,7 +10,7 @@ from research.compiled import compiled
 from research.rules.region import Region, Surfaces, destination, wants
 
 ENDS = np.array([-0.1, 0.1])
-COMMON = {"interval": 1 / 52, "g": 5.0, "value": 1e-4}
+COMMON = {"interval": 1 / 52, "tracking_penalty": 5.0, "value": 1e-4}
 # The interval of either gap is [-0.02, 0.02] less half the other, so from -0.03 to 0.07 at the lower end of the grid.
 LEANING = Region(
     np.array([0.4, 0.3]), np.array([1e-3, 1e-3]), 0.0, **COMMON, axes=(ENDS, ENDS), advantage=np.zeros((2, 2)),

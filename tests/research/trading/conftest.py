@@ -72,7 +72,7 @@ def desk() -> Desk:
             upper=np.ones(n),
             costs=Costs.bps(n, commission=commission, half_spread=half_spread),
             limits=Limits(minimum, lots=size, fractional=size < 1.0),
-            g=5.0,
+            tracking_penalty=5.0,
             periods_per_year=252,
             lag=1,
             test_start=dates[1],

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from research.accounting import Hold, Trade, View, Why
-from research.accounting.kernel import BOOKED, NOTHING_MOVED, book
-from research.accounting.tariff import Lots, Scratch
+from research.accounting.cost_parameters import Lots, Scratch
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Conditions, Quotes, Record, book
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
 from research.portfolio import Portfolio
@@ -133,7 +133,7 @@ def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Box:
+class IntoBox:
     """A box of its own each day, as a learned rule has: wide for some lines and narrow for others."""
 
     allocation: FixedWeights
@@ -181,7 +181,9 @@ def policies(target: FixedWeights) -> st.SearchStrategy[Any]:
         st.builds(lambda band, to: Threshold(target, band, to), bands, st.sampled_from(["target", "edge"])),
         st.builds(lambda band, part: Threshold(target, band, Within(band * part)), bands, st.sampled_from([0.25, 0.5])),
         st.builds(lambda part: Threshold(target, 0.01, "target", fraction=part), st.just(0.5)),
-        st.lists(st.sampled_from([0.0, 0.003, 0.02, 0.2]), min_size=5, max_size=5).map(lambda h: Box(target, tuple(h))),
+        st.lists(st.sampled_from([0.0, 0.003, 0.02, 0.2]), min_size=5, max_size=5).map(
+            lambda h: IntoBox(target, tuple(h))
+        ),
     )
 
 
@@ -255,10 +257,15 @@ class TestAnyDesk:
         kept = np.where(got.sized.units == 0.0, before.weights, after.weights)[None]
         assume(np.abs(kept.sum() + after.cash / before.nav - 1.0) < 0.5)
         status, nav, cash, _, _ = book(
-            units, frozen(before.prices[None]), 0, before.cash, 1.0, before.nav, frozen(np.ones((1, n), dtype=bool)),
-            asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0, before.tariff, 0, Lots.empty(n, 0),
-            np.empty((0, n)), 1.0, Scratch.of(n), np.empty((1, n)), np.empty((1, 5, n)), 0,
-        )  # fmt: skip
+            units,
+            before.cash,
+            before.nav,
+            Quotes(frozen(before.prices[None]), 0, 1.0, frozen(np.ones((1, n), dtype=bool))),
+            Box(asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0),
+            Conditions(before.cost_parameters, Lots.empty(n, 0), np.empty((0, n)), 0, 1.0),
+            Scratch.of(n),
+            Record(np.empty((1, n)), np.empty((1, 5, n)), 0),
+        )
         assert status in (BOOKED, NOTHING_MOVED)
         assert nav == pytest.approx(after.nav, abs=0.1)
         assert cash == pytest.approx(after.cash, abs=0.1)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learned import COSTS, TARGET, YEAR, G, two_lines
+from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from backtests.engine import backtest
 from research.errors import ConfigError
@@ -30,7 +30,7 @@ def market():
 
 @pytest.fixture(scope="module")
 def lab(market):
-    return training_days(SPEC, market, COSTS, G, YEAR)
+    return training_days(SPEC, market, COSTS, PENALTY, YEAR)
 
 
 def network_of(days, seed: int = 0) -> torch.nn.Sequential:
@@ -112,7 +112,7 @@ def test_it_learns_what_the_closed_form_does_not_know_and_the_same_again(lab):
 
 def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_path):
     past, spec = market.until(market.dates[252 * 20]), replace(SPEC, steps=1)
-    policy = train(spec, past, COSTS, G, YEAR, workers=1).policy
+    policy = train(spec, past, COSTS, PENALTY, YEAR, workers=1).policy
     assert policy.card["settings"]["gradient"]["worlds"] == 64
     assert "ppo" not in policy.card["settings"]
     start = market.dates[252 * 38]
@@ -123,7 +123,7 @@ def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_
 def test_costs_that_jump_are_refused(market):
     dear = replace(COSTS, ticket=np.full(2, 1e-4))
     with pytest.raises(ConfigError, match="learner 'gradient' needs proportional costs"):
-        training_days(SPEC, market, dear, G, YEAR)
+        training_days(SPEC, market, dear, PENALTY, YEAR)
 
 
 @pytest.mark.parametrize("changed", [{"worlds": 0}, {"decisions": 1.5}, {"learning_rate": 0.0}, {"hidden": -1}])

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from learned import COSTS, TARGET, YEAR, G, two_lines
+from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from research.errors import ConfigError, DataError
@@ -49,7 +49,7 @@ def past():
 
 
 def learned(spec, past, **given):
-    policy = train(spec, past, COSTS, G, YEAR, workers=1, **given).policy
+    policy = train(spec, past, COSTS, PENALTY, YEAR, workers=1, **given).policy
     return [*policy.net, *(np.array(list(point.values())) for point in policy.card["curve"])]
 
 
@@ -90,15 +90,15 @@ def test_a_seed_that_is_done_waits_for_the_others(past, tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        train(spec, past, COSTS, G, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
+        train(spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
     assert len(list(tmp_path.iterdir())) == 2
     told = []
     again = train(
-        spec, past, COSTS, G, YEAR, workers=1, checkpoints=tmp_path, progress=lambda *way: told.append(way[0])
+        spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, progress=lambda *way: told.append(way[0])
     )
     assert told[0] == spec.whole_steps
     assert told[1] > 1.5 * spec.whole_steps  # nor did the second begin anew
-    whole = train(spec, past, COSTS, G, YEAR, workers=1)
+    whole = train(spec, past, COSTS, PENALTY, YEAR, workers=1)
     assert again.losses == whole.losses
     for seed in spec.seeds:
         assert_same(again.policies[seed].net, whole.policies[seed].net)
@@ -135,12 +135,12 @@ def test_what_was_kept_of_another_training_is_left_alone(past, tmp_path):
     ticket = replace(COSTS, ticket=np.full(2, 1e-5))
     for spec, costs in ((BY["ppo"], COSTS), (replace(BY["ppo"], schedule="day"), COSTS), (BY["ppo"], ticket)):
         with pytest.raises(Killed):
-            train(spec, past, costs, G, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
+            train(spec, past, costs, PENALTY, YEAR, workers=1, checkpoints=tmp_path, progress=kill)
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
-    one = Checkpoint(tmp_path, 1, {"g": 5.0})
+    one = Checkpoint(tmp_path, 1, {"tracking_penalty": 5.0})
     assert one.load() is None
     one.save({"a": np.ones(3)}, {"steps": 4})
     arrays, record = one.load()
@@ -161,24 +161,24 @@ def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps,
     """Neither to trade every week nor never: it loses less than three quarters of the better of the two."""
     dear = replace(COSTS, ticket=np.full(2, 0.5e-4))
     spec = Learned(TARGET, steps=steps, seeds=(1,), learner=by, action=action)
-    days = training_days(spec, past, dear, G, YEAR)
+    days = training_days(spec, past, dear, PENALTY, YEAR)
     trades = evaluate(days, 0, lambda seen: np.ones((len(seen), 2), np.float32)[:, : 1 + (action == "gate")])
-    training = train(spec, past, dear, G, YEAR, workers=1)
+    training = train(spec, past, dear, PENALTY, YEAR, workers=1)
     assert training.losses[1] < 0.75 * min(trades, training.never)
 
 
 def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
     """In a market of noise alone there is nothing to find but the closed form, where it begins."""
     spec = replace(BY["gradient"], steps=256 * 60, patience=2)
-    policy = train(spec, past, COSTS, G, YEAR, workers=1).policy
-    curve = [point["J"] for point in policy.card["curve"]]
+    policy = train(spec, past, COSTS, PENALTY, YEAR, workers=1).policy
+    curve = [point["loss"] for point in policy.card["curve"]]
     assert policy.card["steps"] < spec.whole_steps
     assert min(curve[-2:]) > min(curve[:-2])
-    days = training_days(spec, past, COSTS, G, YEAR)
+    days = training_days(spec, past, COSTS, PENALTY, YEAR)
     kept = evaluate(days, 0, action_function(policy.net, policy.standard), WORLDS, VALIDATION)
     assert kept == pytest.approx(min(curve), rel=1e-12)
-    whole = train(replace(spec, patience=0), past, COSTS, G, YEAR, workers=1).policy
-    assert [point["J"] for point in whole.card["curve"]][: len(curve)] == curve
+    whole = train(replace(spec, patience=0), past, COSTS, PENALTY, YEAR, workers=1).policy
+    assert [point["loss"] for point in whole.card["curve"]][: len(curve)] == curve
 
 
 # -- what is refused -------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
             "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'",
         ),
         ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'"),
-        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises J directly and needs bands"),
+        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises the loss directly and needs bands"),
         ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
         ({"patience": -1}, "patience of Learned is -1"),
         ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
@@ -218,12 +218,12 @@ def test_a_device_that_is_not_there_is_refused(past, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # wherever the test runs
     with pytest.raises(ConfigError, match="device of Learned is 'cuda', but torch finds no CUDA device"):
-        train(replace(BY["ppo"], device="cuda"), past, COSTS, G, YEAR, workers=1)
+        train(replace(BY["ppo"], device="cuda"), past, COSTS, PENALTY, YEAR, workers=1)
 
 
 def test_a_window_longer_than_the_history_is_refused(past):
     with pytest.raises(ConfigError, match="block of Learned is 9000 days, and market 'two lines' has 2519"):
-        training_days(replace(QUICK, block=9_000), past, COSTS, G, YEAR)
+        training_days(replace(QUICK, block=9_000), past, COSTS, PENALTY, YEAR)
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def a_portfolio(n=6, seed=3):
     return target, weights, covariance, cost
 
 
-def widths(target, weights, covariance, cost, g=5.0, interval=1 / 52):
-    return trained().widths(target, weights, covariance, cost, g, interval)
+def widths(target, weights, covariance, cost, tracking_penalty=5.0, interval=1 / 52):
+    return trained().widths(target, weights, covariance, cost, tracking_penalty, interval)
 
 
 # -- what it answers -------------------------------------------------------------------------------------------------
@@ -224,7 +224,9 @@ def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
 def test_it_plays_any_allocation_without_training_and_holds_until_it_knows_a_covariance():
     market = two_lines(600, seed=5)
     for allocation in (FixedWeights((0.5, 0.5)), FixedWeights((0.4, 0.3)), HRP(window=60)):
-        played = backtest(market, Universal(allocation, g=50.0, returns=120), COSTS, start=market.dates[61])
+        played = backtest(
+            market, Universal(allocation, tracking_penalty=50.0, returns=120), COSTS, start=market.dates[61]
+        )
         asked = played.ledger.asked
         assert len(asked) > 3
         assert asked.min() >= 120
@@ -234,7 +236,7 @@ def test_it_plays_any_allocation_without_training_and_holds_until_it_knows_a_cov
 def test_a_known_covariance_is_gone_by_from_the_first_day():
     market = two_lines(200, seed=5)
     known = ((0.04, 0.015), (0.015, 0.0625))
-    rule = Universal(FixedWeights((0.4, 0.3)), g=50.0, covariance=known)
+    rule = Universal(FixedWeights((0.4, 0.3)), tracking_penalty=50.0, covariance=known)
     assert len(backtest(market, rule, COSTS, start=market.dates[1]).ledger.asked) > 3
     with pytest.raises(ConfigError, match="covariance of Universal is for 3 lines"):
         backtest(market, replace(rule, covariance=np.eye(3)), COSTS, start=market.dates[1])
@@ -243,7 +245,7 @@ def test_a_known_covariance_is_gone_by_from_the_first_day():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"g": 0.0}, "g of Universal is 0.0"),
+        ({"tracking_penalty": 0.0}, "tracking_penalty of Universal is 0.0"),
         ({"schedule": "fortnight"}, "Universal: schedule is 'fortnight'"),
         ({"returns": 1}, "returns of Universal is 1"),
         ({"periods_per_year": -1}, "periods_per_year of Universal is -1"),

@@ -11,7 +11,7 @@ YEAR = 365.0  # days
 AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
 
 
-class Tariff(NamedTuple):
+class CostParameters(NamedTuple):
     """What an order costs.
 
     rates   : (R, 2, n) commission and half-spread, fraction of notional; R is 1, or the days of the market.
@@ -35,7 +35,7 @@ class Tariff(NamedTuple):
     plain: bool
 
 
-class Carry(NamedTuple):
+class HoldingCosts(NamedTuple):
     """What holding costs, fraction a year: short lines (n,), negative cash, positive cash, NAV. some : is there any?"""
 
     borrow: Array
@@ -46,7 +46,7 @@ class Carry(NamedTuple):
 
 
 def years_of(days: NDArray[np.datetime64]) -> Array:
-    """(T,) years of 365 days since the close before, for which `Carry` is charged; of the first of `days` 0.
+    """(T,) years of 365 days since the close before, for which `HoldingCosts` is charged; of the first of `days` 0.
 
     >>> years_of(np.array(["2021-01-01", "2022-01-01"], dtype="datetime64[D]")).tolist()
     [0.0, 1.0]
@@ -66,9 +66,9 @@ class Lots(NamedTuple):
     carried: Array
 
     @classmethod
-    def empty(cls, n: int, most: int) -> "Lots":
-        """Room for `most` lots a line; without tax none is needed."""
-        return cls(np.zeros((n, most)), np.zeros((n, most)), np.zeros(n, dtype=np.int64), np.zeros(1))
+    def empty(cls, n: int, capacity: int) -> "Lots":
+        """Room for `capacity` lots a line; without tax none is needed."""
+        return cls(np.zeros((n, capacity)), np.zeros((n, capacity)), np.zeros(n, dtype=np.int64), np.zeros(1))
 
 
 class Scratch(NamedTuple):

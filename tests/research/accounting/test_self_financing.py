@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import brentq
 
 from research.accounting import Costs
-from research.accounting.settling import BOOKED, NOTHING_MOVED, REFUSED, settle
-from research.accounting.tariff import AVERAGE, FIRST, HIGHEST, Lots, Scratch, Tariff
+from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, Lots
+from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, self_financing_step
 
 TAX = 4
 
@@ -24,12 +24,12 @@ class Paid(NamedTuple):
     lots: Lots
 
 
-def tariff(n: int, rate: float | np.ndarray = 0.0, **more: object) -> Tariff:
+def cost_parameters(n: int, rate: float | np.ndarray = 0.0, **more: object) -> CostParameters:
     """Proportional commissions, and whatever else is given by name."""
     rates = np.zeros((1, 2, n))
     rates[0, 0] = rate
     zeros = {name: np.zeros(n) for name in ("minimum", "ticket")}
-    plain = Tariff(rates, rates.sum(axis=1), **zeros, impact=np.zeros((1, n)), exponent=1.5, minimum_trade=0.0,
+    plain = CostParameters(rates, rates.sum(axis=1), **zeros, impact=np.zeros((1, n)), exponent=1.5, minimum_trade=0.0,
                    tax=0.0, method=AVERAGE, plain=not more)  # fmt: skip
     for name in ("minimum", "ticket"):
         if name in more:
@@ -50,7 +50,9 @@ def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.
     return lots
 
 
-def pay(x, cash: float, goal, charged: Tariff, price=1.0, lots: Lots | None = None, kept: tuple[int, ...] = ()) -> Paid:
+def pay(
+    x, cash: float, goal, charged: CostParameters, price=1.0, lots: Lots | None = None, kept: tuple[int, ...] = ()
+) -> Paid:
     """Bring holdings x (n,), currency, to `goal`, fractions of NAV; `kept` lines are not asked to move."""
     x = np.array(x, dtype=float)
     n = len(x)
@@ -60,9 +62,8 @@ def pay(x, cash: float, goal, charged: Tariff, price=1.0, lots: Lots | None = No
     asked[list(kept)] = weights[list(kept)]
     trades, charges = np.full(n, np.nan), np.full((5, n), np.nan)
     lots = Lots.empty(n, 2) if lots is None else lots
-    status, left, paid = settle(
-        units, prices[None], 0, cash, 1.0, nav, weights, asked, charged, 0, lots, Scratch.of(n), trades, charges
-    )
+    booking = Booking(units, prices[None], 0, nav, weights, asked, np.zeros(n), charged, 0, 0, lots)
+    status, left, paid = self_financing_step(booking, cash, 1.0, np.empty(n), trades, charges)
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-13, abs=1e-15)
     return Paid(status, left + (units * prices).sum(), units * prices, left, trades, charges, lots)
 
@@ -72,7 +73,7 @@ def pay(x, cash: float, goal, charged: Tariff, price=1.0, lots: Lots | None = No
 
 def test_a_ticket_is_paid_by_each_order_once() -> None:
     """60 and 40 to halves, 1 an order: V = 100 - 2 = 98, so each line ends at 49."""
-    done = pay([60.0, 40.0], 0.0, [0.5, 0.5], tariff(2, ticket=1.0))
+    done = pay([60.0, 40.0], 0.0, [0.5, 0.5], cost_parameters(2, ticket=1.0))
     assert done.x == pytest.approx([49.0, 49.0], abs=1e-13)
     assert done.trades == pytest.approx([-11.0, 9.0], abs=1e-13)
     assert done.charges[2].tolist() == [1.0, 1.0]
@@ -80,21 +81,21 @@ def test_a_ticket_is_paid_by_each_order_once() -> None:
 
 def test_a_line_that_is_kept_pays_no_ticket() -> None:
     """50 stays; of the 50 left, 30 becomes half of what it shares with cash: s/4 + s/4 + 1 = 50, each 24.5."""
-    done = pay([50.0, 30.0], 20.0, [0.5, 0.25], tariff(2, ticket=1.0), kept=(0,))
+    done = pay([50.0, 30.0], 20.0, [0.5, 0.25], cost_parameters(2, ticket=1.0), kept=(0,))
     assert done.x == pytest.approx([50.0, 24.5], abs=1e-13)
     assert done.cash == pytest.approx(24.5, abs=1e-13)
 
 
 def test_the_commission_is_its_minimum_or_its_rate_whichever_is_more() -> None:
     """300 of A, all sold, at 1 % pays 3; 50 of B at 1 % would pay 0.5, and pays the minimum of 1."""
-    done = pay([300.0, 50.0], 0.0, [0.0, 0.0], tariff(2, 0.01, minimum=1.0))
+    done = pay([300.0, 50.0], 0.0, [0.0, 0.0], cost_parameters(2, 0.01, minimum=1.0))
     assert done.charges[0].tolist() == [3.0, 1.0]
     assert done.cash == pytest.approx(346.0, abs=1e-12)
 
 
 def test_impact_grows_with_the_three_halves_power_of_the_order() -> None:
     """0.01 x 100^1.5 = 10, and of four times the order eight times as much: 80."""
-    one, four = (pay([size], 0.0, [0.0], tariff(1, impact=0.01)) for size in (100.0, 400.0))
+    one, four = (pay([size], 0.0, [0.0], cost_parameters(1, impact=0.01)) for size in (100.0, 400.0))
     assert (one.charges[3, 0], four.charges[3, 0]) == pytest.approx((10.0, 80.0), rel=1e-14)
     assert (one.cash, four.cash) == pytest.approx((90.0, 320.0), rel=1e-14)
 
@@ -105,7 +106,7 @@ def test_the_tax_is_on_the_units_that_the_method_sells_first(method: int, fracti
 
     200 goes to six tenths: V + 0.25 f (200 - 0.6 V) = 200, so V = (200 - 50 f) / (1 - 0.15 f).
     """
-    charged = tariff(1, tax=0.25, method=method)
+    charged = cost_parameters(1, tax=0.25, method=method)
     bought = [[(20.0, 6.0)]] if method == AVERAGE else [[(10.0, 4.0), (10.0, 8.0)]]
     done = pay([200.0], 0.0, [0.6], charged, price=10.0, lots=lots_of(1, bought))
     wealth = (200.0 - 50.0 * fraction) / (1.0 - 0.15 * fraction)
@@ -121,7 +122,7 @@ def test_a_sale_that_reaches_into_the_next_lot_is_taxed_on_both() -> None:
     """All 200 are sold: 60 + 20 gained, a quarter of it is 20."""
     for method in (FIRST, HIGHEST):
         lots = lots_of(1, [[(10.0, 4.0), (10.0, 8.0)]])
-        done = pay([200.0], 0.0, [0.0], tariff(1, tax=0.25, method=method), price=10.0, lots=lots)
+        done = pay([200.0], 0.0, [0.0], cost_parameters(1, tax=0.25, method=method), price=10.0, lots=lots)
         assert done.charges[TAX, 0] == pytest.approx(20.0, rel=1e-14)
         assert done.lots.held[0] == 0
 
@@ -130,7 +131,7 @@ def test_losses_are_set_against_gains_of_the_day_and_what_is_left_is_carried() -
     """A gains 40 and B loses 30: a tax of 0.25 x 10, all on A. With 25 carried there is none, and 15 is carried on."""
     for carried, tax, left in ((0.0, 2.5, 0.0), (25.0, 0.0, 15.0)):
         lots = lots_of(2, [[(10.0, 6.0)], [(10.0, 13.0)]], carried)
-        done = pay([100.0, 100.0], 0.0, [0.0, 0.0], tariff(2, tax=0.25), price=10.0, lots=lots)
+        done = pay([100.0, 100.0], 0.0, [0.0, 0.0], cost_parameters(2, tax=0.25), price=10.0, lots=lots)
         assert done.charges[TAX].tolist() == [tax, 0.0]
         assert lots.carried[0] == pytest.approx(left, abs=1e-13)
         assert done.cash == pytest.approx(200.0 - tax, abs=1e-13)
@@ -138,7 +139,7 @@ def test_losses_are_set_against_gains_of_the_day_and_what_is_left_is_carried() -
 
 def test_two_purchases_at_average_cost_are_one_lot() -> None:
     """10 units at 4, and 30 more at 8: 40 at 7."""
-    done = pay([80.0], 240.0, [1.0], tariff(1, tax=0.25), price=8.0, lots=lots_of(1, [[(10.0, 4.0)]]))
+    done = pay([80.0], 240.0, [1.0], cost_parameters(1, tax=0.25), price=8.0, lots=lots_of(1, [[(10.0, 4.0)]]))
     assert (done.lots.held[0], done.lots.units[0, 0], done.lots.price[0, 0]) == (1, 40.0, 7.0)
 
 
@@ -147,14 +148,14 @@ def test_a_small_sell_is_left_out_and_what_it_would_bring_is_not_spent() -> None
 
     Without costs: B + C = 1000 - 305 = 695, as 300 : 400, which is 297.857 and 397.143.
     """
-    done = pay([305.0, 395.0, 300.0], 0.0, [0.3, 0.3, 0.4], tariff(3, minimum_trade=10.0))
+    done = pay([305.0, 395.0, 300.0], 0.0, [0.3, 0.3, 0.4], cost_parameters(3, minimum_trade=10.0))
     assert done.x == pytest.approx([305.0, 300.0 * 695.0 / 700.0, 400.0 * 695.0 / 700.0], rel=1e-14)
     assert done.cash == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_small_buy_is_left_out_and_its_money_stays_in_cash() -> None:
     """At 1000: A is to buy 5, too small. B and C go to their 300 and 400 all the same; 5 stays in cash."""
-    done = pay([295.0, 395.0, 310.0], 0.0, [0.3, 0.3, 0.4], tariff(3, minimum_trade=10.0))
+    done = pay([295.0, 395.0, 310.0], 0.0, [0.3, 0.3, 0.4], cost_parameters(3, minimum_trade=10.0))
     assert done.x == pytest.approx([295.0, 300.0, 400.0], rel=1e-14)
     assert done.cash == pytest.approx(5.0, abs=1e-12)
 
@@ -164,14 +165,14 @@ def test_what_a_small_buy_leaves_pays_for_no_more_than_there_is() -> None:
 
     299 is kept, and 700 s + 0.05 (400 - 300 s) + 0.05 (400 s - 301) = 701.
     """
-    done = pay([299.0, 400.0, 301.0], 0.0, [0.3, 0.3, 0.4], tariff(3, 0.05, minimum_trade=10.0))
+    done = pay([299.0, 400.0, 301.0], 0.0, [0.3, 0.3, 0.4], cost_parameters(3, 0.05, minimum_trade=10.0))
     scale = (701.0 - 20.0 + 15.05) / (700.0 - 15.0 + 20.0)
     assert done.x == pytest.approx([299.0, 300.0 * scale, 400.0 * scale], rel=1e-13)
     assert done.cash == pytest.approx(0.0, abs=1e-12)
 
 
 def test_all_orders_too_small_move_nothing_and_cost_nothing() -> None:
-    done = pay([55.0, 45.0], 0.0, [0.5, 0.5], tariff(2, 0.01, ticket=1.0, minimum_trade=10.0))
+    done = pay([55.0, 45.0], 0.0, [0.5, 0.5], cost_parameters(2, 0.01, ticket=1.0, minimum_trade=10.0))
     assert (done.status, done.cash) == (NOTHING_MOVED, 0.0)
     assert done.x.tolist() == [55.0, 45.0]
     assert not done.charges.any()
@@ -193,7 +194,7 @@ def test_of_all_subsets_of_lines_the_stated_one_trades_and_its_root_is_scipys() 
         x = (goal + rng.normal(0.0, 0.02, 4)) * nav
         cash = nav - x.sum()
         least, ticket, rate = rng.uniform(5.0, 40.0), rng.uniform(0.0, 2.0), rng.uniform(0.0, 0.02, 4)
-        done = pay(x, cash, goal, tariff(4, rate, ticket=ticket, minimum_trade=least))
+        done = pay(x, cash, goal, cost_parameters(4, rate, ticket=ticket, minimum_trade=least))
         stated = np.abs(goal * nav - x) >= least
         if not stated.any():
             assert done.status == NOTHING_MOVED
@@ -252,7 +253,9 @@ def compare_with_scipy(rng: np.random.Generator, case: int) -> None:
     parts = [[1.0]] * n if method == AVERAGE else [rng.dirichlet(np.ones(3)).tolist() for _ in range(n)]
     bought = [[(x[i] / price[i] * part, price[i] * rng.uniform(0.3, 1.5)) for part in parts[i]] for i in range(n)]
     carried, tax = float(rng.choice([0.0, 0.01])) * nav, float(rng.choice([0.0, 0.3]))
-    charged = tariff(n, rate, minimum=minimum, ticket=ticket, impact=impact, exponent=exponent, tax=tax, method=method)
+    charged = cost_parameters(
+        n, rate, minimum=minimum, ticket=ticket, impact=impact, exponent=exponent, tax=tax, method=method
+    )
 
     def costs(s: float) -> float:
         size = np.abs(goal * s - x)
@@ -282,19 +285,19 @@ def test_a_trade_is_refused_once_the_marginal_costs_reach_the_share(ticket: floa
     """Gross weights of 2 at 50 % are 1, which leaves nothing of the share of 1; at 49.9 % something is left."""
     more = {} if ticket == 0.0 else {"ticket": ticket}
     for rate, status in ((0.5, REFUSED), (0.499, BOOKED)):
-        assert pay([0.0, 0.0], 100.0, [1.5, -0.5], tariff(2, rate, **more)).status == status
+        assert pay([0.0, 0.0], 100.0, [1.5, -0.5], cost_parameters(2, rate, **more)).status == status
 
 
 def test_the_steepest_impact_and_tax_count_as_marginal_costs() -> None:
     """Impact is steepest for the largest order, 100 at most: 1.5 x k x 10, of a line of weight 1: k < 1/15."""
     for k, status in ((0.0667, REFUSED), (0.0666, BOOKED)):
-        assert pay([0.0], 100.0, [1.0], tariff(1, impact=k)).status == status
+        assert pay([0.0], 100.0, [1.0], cost_parameters(1, impact=k)).status == status
 
 
 def test_what_has_no_root_is_refused_and_nothing_moves() -> None:
     """Two tickets of 60 are more than the wealth of 100."""
     lots = lots_of(2, [[(6.0, 8.0)], [(4.0, 8.0)]])
-    done = pay([60.0, 40.0], 0.0, [0.5, 0.5], tariff(2, ticket=60.0, tax=0.1), price=10.0, lots=lots)
+    done = pay([60.0, 40.0], 0.0, [0.5, 0.5], cost_parameters(2, ticket=60.0, tax=0.1), price=10.0, lots=lots)
     assert (done.status, done.cash, done.nav) == (REFUSED, 0.0, 100.0)
     assert done.x.tolist() == [60.0, 40.0]
     assert lots.units[:, 0].tolist() == [6.0, 4.0]
@@ -303,8 +306,8 @@ def test_what_has_no_root_is_refused_and_nothing_moves() -> None:
 
 
 def test_gains_of_a_line_held_short_are_not_taxed_but_refused() -> None:
-    assert pay([50.0, 50.0], 0.0, [1.2, -0.2], tariff(2, tax=0.2)).status == REFUSED
-    assert pay([50.0, 50.0], 0.0, [1.2, -0.2], tariff(2, ticket=0.2)).status == BOOKED
+    assert pay([50.0, 50.0], 0.0, [1.2, -0.2], cost_parameters(2, tax=0.2)).status == REFUSED
+    assert pay([50.0, 50.0], 0.0, [1.2, -0.2], cost_parameters(2, ticket=0.2)).status == BOOKED
 
 
 # -- properties ------------------------------------------------------------------------------------------------------
@@ -313,13 +316,13 @@ def test_gains_of_a_line_held_short_are_not_taxed_but_refused() -> None:
 def test_one_order_in_two_identical_lines_costs_the_same_where_costs_are_proportional() -> None:
     whole, halves = ([80.0, 20.0], [0.5, 0.5]), ([40.0, 40.0, 20.0], [0.25, 0.25, 0.5])
     for more, same in (({}, True), ({"ticket": 1.0}, False), ({"impact": 0.01}, False)):
-        one, two = (pay(x, 0.0, goal, tariff(len(x), 0.01, **more)) for x, goal in (whole, halves))
+        one, two = (pay(x, 0.0, goal, cost_parameters(len(x), 0.01, **more)) for x, goal in (whole, halves))
         assert (one.nav == pytest.approx(two.nav, rel=1e-14)) == same
 
 
-def test_costs_as_stated_become_the_tariff_of_the_kernel() -> None:
+def test_costs_as_stated_become_the_parameters_of_the_kernel() -> None:
     costs = Costs(np.full(2, 1e-3), np.full(2, 2e-3), minimum=np.array([5.0]), ticket=np.array([1.0, 2.0]))
-    charged = costs.tariff(minimum_trade=7.0)
+    charged = costs.cost_parameters(minimum_trade=7.0)
     assert charged.minimum.tolist() == [5.0, 5.0]
     assert charged.ticket.tolist() == [1.0, 2.0]
     assert (charged.minimum_trade, charged.plain) == (7.0, False)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.accounting.cost_parameters import AVERAGE, HIGHEST, CostParameters, Lots
 from research.accounting.proportional import (
     COMMISSION,
     HALF_SPREAD,
@@ -33,20 +34,19 @@ from research.accounting.proportional import (
     with_cost,
     with_line,
 )
-from research.accounting.tariff import AVERAGE, HIGHEST, Lots, Scratch, Tariff
 from research.arrays import Array
-from research.compiled import inlined, lean, on_demand
+from research.compiled import inlined, linked, on_demand
 from research.tolerances import WEIGHT
 
-BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `settle` and `book` answer
+BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
 TICKET, IMPACT, TAX = 2, 3, 4  # rows of `charges`, after those of proportional costs
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 
 
 class Booking(NamedTuple):
-    """A trade that is to be paid for: what `settle` is given, as its parts take it.
+    """A trade that is to be paid for: what `self_financing_step` is given, as its parts take it.
 
-    r, q : the rows of the tariff's rates and of its impact on this day.
+    r, q : the rows of the rates and of its impact on this day.
     """
 
     units: Array
@@ -56,7 +56,7 @@ class Booking(NamedTuple):
     weights: Array
     asked: Array
     capped: Array
-    tariff: Tariff
+    cost_parameters: CostParameters
     r: int
     q: int
     lots: Lots
@@ -65,7 +65,7 @@ class Booking(NamedTuple):
 @inlined
 def _rates(booking: Booking, i: int) -> Rates:
     """Those of line i on this day."""
-    rates = booking.tariff.rates
+    rates = booking.cost_parameters.rates
     return rates[booking.r, COMMISSION, i], rates[booking.r, HALF_SPREAD, i]
 
 
@@ -107,33 +107,37 @@ def _newton(booking: Booking, kept: float, share: float) -> float:
 
 
 @inlined
-def _commission(tariff: Tariff, r: int, i: int, size: float) -> tuple[float, float]:
+def _commission(cost_parameters: CostParameters, r: int, i: int, size: float) -> tuple[float, float]:
     """(currency, marginal) of an order of `size`, currency."""
-    cost = tariff.rates[r, COMMISSION, i] * size
-    return (cost, tariff.rates[r, COMMISSION, i]) if cost > tariff.minimum[i] else (tariff.minimum[i], 0.0)
+    cost = cost_parameters.rates[r, COMMISSION, i] * size
+    return (
+        (cost, cost_parameters.rates[r, COMMISSION, i])
+        if cost > cost_parameters.minimum[i]
+        else (cost_parameters.minimum[i], 0.0)
+    )
 
 
 @inlined
-def _impact(tariff: Tariff, r: int, i: int, size: float) -> tuple[float, float]:
+def _impact(cost_parameters: CostParameters, r: int, i: int, size: float) -> tuple[float, float]:
     """(currency, marginal) of an order of `size`, currency."""
-    each = tariff.impact[r, i]
+    each = cost_parameters.impact[r, i]
     if each == 0.0 or size == 0.0:
         return 0.0, 0.0
-    each *= size ** (tariff.exponent - 1.0)
-    return each * size, tariff.exponent * each
+    each *= size ** (cost_parameters.exponent - 1.0)
+    return each * size, cost_parameters.exponent * each
 
 
 @inlined
 def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
     """(currency, marginal) of an order of `size`, currency, in all but tax."""
-    tariff = booking.tariff
-    commission, rate = _commission(tariff, booking.r, i, size)
-    moved, more = _impact(tariff, booking.q, i, size)
-    spread = tariff.rates[booking.r, HALF_SPREAD, i]
-    return commission + spread * size + tariff.ticket[i] + moved, rate + spread + more
+    cost_parameters = booking.cost_parameters
+    commission, rate = _commission(cost_parameters, booking.r, i, size)
+    moved, more = _impact(cost_parameters, booking.q, i, size)
+    spread = cost_parameters.rates[booking.r, HALF_SPREAD, i]
+    return commission + spread * size + cost_parameters.ticket[i] + moved, rate + spread + more
 
 
-@lean
+@linked
 def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
     """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price."""
     left, total, last = units, 0.0, 0.0
@@ -167,10 +171,10 @@ def _next_lot(lots: Lots, method: int, i: int, bound: float, place: int) -> int:
     return best
 
 
-@lean
+@linked
 def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[float, float]:
     """(wealth used, its slope) at a scale: what is kept, what is held, and what all of it costs."""
-    asked, capped, tariff, lots = booking.asked, booking.capped, booking.tariff, booking.lots
+    asked, capped, cost_parameters, lots = booking.asked, booking.capped, booking.cost_parameters, booking.lots
     used, slope = kept + share * scale, share
     gains, more = 0.0, 0.0
     for i in range(len(asked)):
@@ -181,38 +185,38 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
             cost, marginal = _costs(booking, i, abs(traded))
             used += cost
             slope += marginal * goal if traded > 0.0 else -marginal * goal
-            if tariff.tax > 0.0 and traded < 0.0:
-                realised, last = gain(lots, tariff.method, i, price, -traded / price)
+            if cost_parameters.tax > 0.0 and traded < 0.0:
+                realised, last = gain(lots, cost_parameters.method, i, price, -traded / price)
                 gains += realised
                 more -= last * goal
     taxed = gains - lots.carried[0]
-    if tariff.tax > 0.0 and taxed > 0.0:
-        used += tariff.tax * taxed
-        slope += tariff.tax * more
+    if cost_parameters.tax > 0.0 and taxed > 0.0:
+        used += cost_parameters.tax * taxed
+        slope += cost_parameters.tax * more
     return used, slope
 
 
-@lean
-def _steepest(booking: Booking, most: float) -> float:
-    """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `most`."""
-    asked, tariff, lots = booking.asked, booking.tariff, booking.lots
+@linked
+def _steepest(booking: Booking, largest: float) -> float:
+    """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `largest`."""
+    asked, cost_parameters, lots = booking.asked, booking.cost_parameters, booking.lots
     total = 0.0
     for i in range(len(asked)):
         if asked[i] != booking.weights[i]:
             price = booking.prices[booking.t, i]
             value = booking.units[i] * price
-            largest = max(abs(value), abs(asked[i] * most - value))
+            largest = max(abs(value), abs(asked[i] * largest - value))
             _, marginal = _costs(booking, i, largest)
-            if tariff.tax > 0.0 and value > 0.0:
+            if cost_parameters.tax > 0.0 and value > 0.0:
                 cheapest = price
                 for j in range(lots.held[i]):
                     cheapest = min(cheapest, lots.price[i, j])
-                marginal += tariff.tax * (1.0 - cheapest / price)
+                marginal += cost_parameters.tax * (1.0 - cheapest / price)
             total += abs(asked[i]) * marginal
     return total
 
 
-@lean
+@linked
 def _root(booking: Booking, kept: float, share: float) -> float:
     """The scale at which all wealth is used: Newton's steps, halves where they leave the bounds; -1 without one."""
     nav = booking.nav
@@ -241,7 +245,12 @@ def _root(booking: Booking, kept: float, share: float) -> float:
 @inlined
 def _drop_small(booking: Booking) -> tuple[float, float]:
     """(value, weight) that the orders too small to send would have had: their lines are asked where they are."""
-    weights, asked, capped, least = booking.weights, booking.asked, booking.capped, booking.tariff.minimum_trade
+    weights, asked, capped, least = (
+        booking.weights,
+        booking.asked,
+        booking.capped,
+        booking.cost_parameters.minimum_trade,
+    )
     value, weight = 0.0, 0.0
     for i in range(len(asked)):
         held = booking.units[i] * booking.prices[booking.t, i]
@@ -256,12 +265,18 @@ def _drop_small(booking: Booking) -> tuple[float, float]:
     return value, weight
 
 
-@lean
+@linked
 def _pay(
     booking: Booking, scale: float, cash: float, gains: Array, trades: Array, charges: Array
 ) -> tuple[float, float]:
     """Write units, trades, charges and lots at a scale; gives (cash, all charges), currency."""
-    units, asked, capped, tariff, lots = booking.units, booking.asked, booking.capped, booking.tariff, booking.lots
+    units, asked, capped, cost_parameters, lots = (
+        booking.units,
+        booking.asked,
+        booking.capped,
+        booking.cost_parameters,
+        booking.lots,
+    )
     paid, realised, won = 0.0, 0.0, 0.0
     for i in range(len(units)):
         gains[i] = 0.0
@@ -271,28 +286,28 @@ def _pay(
         after = units[i] * price + capped[i] if capped[i] != 0.0 else asked[i] * scale
         trades[i] = after - units[i] * price
         size = abs(trades[i])
-        charges[COMMISSION, i], _ = _commission(tariff, booking.r, i, size)
-        charges[HALF_SPREAD, i] = tariff.rates[booking.r, HALF_SPREAD, i] * size
-        charges[TICKET, i] = tariff.ticket[i]
-        charges[IMPACT, i], _ = _impact(tariff, booking.q, i, size)
+        charges[COMMISSION, i], _ = _commission(cost_parameters, booking.r, i, size)
+        charges[HALF_SPREAD, i] = cost_parameters.rates[booking.r, HALF_SPREAD, i] * size
+        charges[TICKET, i] = cost_parameters.ticket[i]
+        charges[IMPACT, i], _ = _impact(cost_parameters, booking.q, i, size)
         for k in range(TAX):
             paid += charges[k, i]
-        if tariff.tax > 0.0:
+        if cost_parameters.tax > 0.0:
             if trades[i] < 0.0:
-                gains[i], _ = gain(lots, tariff.method, i, price, size / price)
+                gains[i], _ = gain(lots, cost_parameters.method, i, price, size / price)
                 realised += gains[i]
                 won += max(gains[i], 0.0)
-                sell_lots(lots, tariff.method, i, size / price)
+                sell_lots(lots, cost_parameters.method, i, size / price)
             else:
-                buy_lot(lots, tariff.method, i, price, size / price)
+                buy_lot(lots, cost_parameters.method, i, price, size / price)
         units[i] = after / price
         cash -= trades[i]
-    paid += levy(lots, tariff.tax, gains, realised, won, charges)
+    paid += capital_gains_tax(lots, cost_parameters.tax, gains, realised, won, charges)
     return cash - paid, paid
 
 
-@lean
-def levy(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
+@linked
+def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
     """The tax on what was realised beyond the losses carried, spread over the lines that gained; carries the rest."""
     taxed = realised - lots.carried[0]
     if rate == 0.0:
@@ -307,7 +322,7 @@ def levy(lots: Lots, rate: float, gains: Array, realised: float, won: float, cha
     return tax
 
 
-@lean
+@linked
 def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
     """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order."""
     left, bound, place = units, np.inf, -1
@@ -327,7 +342,7 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
     lots.held[i] = kept
 
 
-@lean
+@linked
 def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
     """Add a lot to line i; at average cost it joins the one there is."""
     if units <= 0.0:
@@ -342,62 +357,47 @@ def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None
         lots.held[i] = j + 1
 
 
-@lean
-def charge(tariff: Tariff, day: int, sizes: Array, charges: Array) -> None:
+@linked
+def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Array) -> None:
     """Write charges (columns, n), currency, of orders of sizes (n,), currency, at least 0; in all but tax."""
-    r, q = min(day, len(tariff.rates) - 1), min(day, len(tariff.impact) - 1)
+    r, q = min(day, len(cost_parameters.rates) - 1), min(day, len(cost_parameters.impact) - 1)
     for i in range(len(sizes)):
         for k in range(len(charges)):
             charges[k, i] = 0.0
         if sizes[i] > 0.0:
-            charges[COMMISSION, i], _ = _commission(tariff, r, i, sizes[i])
-            charges[HALF_SPREAD, i] = tariff.rates[r, HALF_SPREAD, i] * sizes[i]
-            charges[TICKET, i] = tariff.ticket[i]
-            charges[IMPACT, i], _ = _impact(tariff, q, i, sizes[i])
+            charges[COMMISSION, i], _ = _commission(cost_parameters, r, i, sizes[i])
+            charges[HALF_SPREAD, i] = cost_parameters.rates[r, HALF_SPREAD, i] * sizes[i]
+            charges[TICKET, i] = cost_parameters.ticket[i]
+            charges[IMPACT, i], _ = _impact(cost_parameters, q, i, sizes[i])
 
 
 # -- the step --------------------------------------------------------------------------------------------------------
 
 
-@lean
-def settle(
-    units: Array,
-    prices: Array,
-    t: int,
-    cash_units: float,
-    cash_price: float,
-    nav: float,
-    weights: Array,
-    asked: Array,
-    tariff: Tariff,
-    day: int,
-    lots: Lots,
-    scratch: Scratch,
-    trades: Array,
-    charges: Array,
+@linked
+def self_financing_step(
+    booking: Booking, cash_units: float, cash_price: float, gains: Array, trades: Array, charges: Array
 ) -> tuple[int, float, float]:
     """Bring the portfolio from `weights` to `asked` (n,), paying for it: exact and self-financing.
 
-    prices : row t.  tariff : row `day` of what it has by the day.  scratch : its `capped` lines, asked where they are,
-    trade just that, whatever the others pay; `plain` tariffs have none.
+    booking : its `capped` lines, asked where they are, trade just that, whatever the others pay; there are none where
+    costs are all proportional.  cash_price : worth of a unit of cash, currency.  gains : (n,) scratch.
     Writes units (n,), trades (n,) currency, buys positive, charges (columns, n) currency, and the lots; `asked` where
     an order is too small to send.
     Gives (status, cash_units, charges in all). REFUSED: the marginal costs leave no root, the wealth is not positive,
     or a line whose gains are taxed would be held short.
     """
     cash = cash_units * cash_price
-    r, q = min(day, len(tariff.rates) - 1), min(day, len(tariff.impact) - 1)
-    booking = Booking(units, prices, t, nav, weights, asked, scratch.capped, tariff, r, q, lots)
-    if tariff.plain:
-        status, cash, paid = _settle_proportional(booking, cash, trades, charges)
+    if booking.cost_parameters.plain:
+        status, cash, paid = _step_proportional(booking, cash, trades, charges)
     else:
-        status, cash, paid = _settle_any(booking, cash, scratch.gains, trades, charges)
+        status, cash, paid = _step_any(booking, cash, gains, trades, charges)
     return status, cash / cash_price if status == BOOKED else cash_units, paid
 
 
 @inlined
-def _settle_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
-    """`settle` where all costs are proportional; gives (status, cash, charges in all), currency."""
+def _step_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
+    """`self_financing_step` where all costs are proportional; gives (status, cash, charges in all), currency."""
     taken = _take(booking, trades, charges)
     kept, share = taken.kept, taken.share
     if taken.moved == 0.0:
@@ -439,16 +439,16 @@ def _any_short(asked: Array) -> bool:
 
 
 @on_demand
-def _settle_any(booking: Booking, cash: float, gains: Array, trades: Array, charges: Array) -> tuple[int, float, float]:
-    """`settle` for any costs; gives (status, cash, charges in all), currency."""
+def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charges: Array) -> tuple[int, float, float]:
+    """`self_financing_step` for any costs; gives (status, cash, charges in all), currency."""
     nav = booking.nav
     unsold, unasked = _drop_small(booking)
     taken = _take(booking, trades, charges)
-    most, some = _sum(booking.capped)
-    kept, share = taken.kept + most, taken.share - most / nav  # a capped line ends at what it holds and its order
+    ordered, some = _sum(booking.capped)
+    kept, share = taken.kept + ordered, taken.share - ordered / nav  # a capped line ends at what it holds and its order
     if taken.moved == 0.0 and not some:
         return NOTHING_MOVED, cash, 0.0
-    if not nav > 0.0 or (booking.tariff.tax > 0.0 and _any_short(booking.asked)):
+    if not nav > 0.0 or (booking.cost_parameters.tax > 0.0 and _any_short(booking.asked)):
         return REFUSED, cash, 0.0
     unbought = unasked * nav - unsold
     share -= unbought / nav
