@@ -151,6 +151,12 @@ class Metric(Column):
         return self.label.partition(",")[0]
 
     @property
+    def phrase(self) -> str:
+        """Its name within a sentence, such as "loss J", "CAGR" or "Sharpe ratio"."""
+        first = self.name.partition(" ")[0]
+        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first != "Sharpe" else self.name
+
+    @property
     def narrow(self) -> str:
         """Its name in a terminal's column."""
         return self.short or self.name

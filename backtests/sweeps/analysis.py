@@ -356,10 +356,10 @@ def luck(ladder: pd.DataFrame, metric: str = "loss") -> str:
     row = spreads(ladder).T.to_dict()[own]
     if len(ladder) < FEW:
         each = [record.text(v) for v in ladder[own].iloc[:-1]] + [record.text_with_unit(ladder[own].iloc[-1])]
-        text = f"With {len(ladder)} start dates, the {record.name} of {own} is {listed(each)}."
+        text = f"With {len(ladder)} start dates, the {record.phrase} of {own} is {listed(each)}."
     else:
         text = (
-            f"Over {len(ladder)} start dates, the {record.name} of {own} is between {record.text(row['low'])} and "
+            f"Over {len(ladder)} start dates, the {record.phrase} of {own} is between {record.text(row['low'])} and "
             f"{record.text_with_unit(row['high'])} in {MOST} of cases."
         )
     if ladder.shape[1] < 2:

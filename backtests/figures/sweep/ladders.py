@@ -230,8 +230,7 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
 
 
 def _short(metric: str) -> str:
-    label = METRICS[metric].name
-    return label if label.isupper() else label.lower()
+    return METRICS[metric].phrase
 
 
 def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:
