@@ -135,7 +135,8 @@ class Findings:
         least = "lowest" if lower_is_better(self.metric) else "highest"
         return (
             f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} "
-            f"{self.metric_record.phrase}: {self.metric_record.text_with_unit(float(first[self.metric]))}, at {conditions_words(self.now)}."
+            f"{self.metric_record.phrase}: {self.metric_record.text_with_unit(float(first[self.metric]))}, at "
+            f"{conditions_words(self.now)}."
         )
 
     @cached_property

@@ -215,7 +215,7 @@ def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["rebalance", "train", "universal", "--steps", "10"])
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert "would write another network over the one that comes with the workbench" in capsys.readouterr().err
+    assert "would overwrite the network that comes with the workbench" in capsys.readouterr().err
 
 
 # -- as a rule -------------------------------------------------------------------------------------------------------
