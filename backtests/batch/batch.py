@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from backtests.batch.block import play_block
-from backtests.batch.state import BLOCK, CURVE, BlockArrays, Panel, addresses
+from backtests.batch.state import BLOCK, CURVE, BlockArrays, Panel, State, addresses
 from backtests.batch.streaming_metrics import CVAR, METRICS, SHARPE, checked, tail, target_path_returns
 from research.accounting import Costs
 from research.allocation import TargetPath
@@ -204,6 +204,7 @@ def _play(
         curves,
         path,
         out,
+        State.empty(len(market.assets)),
     )
     if t >= 0:
         raise refused(market, members[member], start + member, t)

@@ -12,38 +12,17 @@ from typing import TypeAlias
 import numpy as np
 
 from backtests.batch.booking import play_group
-from backtests.batch.state import ASKED, BLOCK, DAYS, GROUPS, NONE, BlockArrays, Panel, State, bools, empty_state
+from backtests.batch.state import ASKED, BLOCK, DAYS, GROUPS, NONE, BlockArrays, Panel, State, bools
 from backtests.batch.streaming_metrics import Curve, Traded, finish, lived, opened
 from research.arrays import Array
-from research.compiled import compiled, inlined, linked
+from research.compiled import inlined, linked
 from research.compiled.simd import WIDTH, Mask, Vector, bits, fill, load, maximum, minimum, store, where
 
 Four: TypeAlias = tuple[Vector, Vector, Vector, Vector]
 
 
-@compiled
-def play_block(
-    panel: Panel,
-    cash: Array,
-    block: BlockArrays,
-    strategic: Array,
-    own: Array,
-    tracking_penalty: float,
-    periods_per_year: float,
-    curves: Array,
-    path: Array,
-    out: Array,
-) -> tuple[int, int]:
-    """Play a block to the last row; gives (member, row) of what cannot be booked, or (-1, -1).
-
-    curves : [CURVE, member] at the end, and out (BLOCK, len(METRICS)) the metrics.  path : (BLOCK, T) NAV, or (0, T).
-    """
-    state = empty_state(panel.closes.shape[1])
-    return _play_tiles(panel, cash, block, strategic, own, tracking_penalty, periods_per_year, curves, path, out, state)
-
-
 @linked
-def _play_tiles(
+def play_block(
     panel: Panel,
     cash: Array,
     block: BlockArrays,
@@ -56,6 +35,11 @@ def _play_tiles(
     out: Array,
     state: State,
 ) -> tuple[int, int]:
+    """Play a block to the last row; gives (member, row) of what cannot be booked, or (-1, -1).
+
+    curves : [CURVE, member] at the end, and out (BLOCK, len(METRICS)) the metrics.  path : (BLOCK, T) NAV, or (0, T).
+    state : `State.empty`.
+    """
     days, n = panel.tradable.shape
     begin = _begin(block, n, days, state)
     for tile in range(begin // DAYS, len(panel.lowest)):

@@ -6,10 +6,10 @@ Flat arrays are [·, member]: entry (k, member) lies at k x BLOCK + member, so t
 one `research.compiled.simd.Vector`. `WIDTH` neighbours are a *group*, and do everything together.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import literal_unroll, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -17,7 +17,6 @@ from numba.np.arrayobj import populate_array
 from backtests.batch.streaming_metrics import Curve, Traded
 from backtests.engine.quiet_days import DAYS, whole
 from research.arrays import Array, Mask, Rows
-from research.compiled import compiled
 from research.compiled.simd import WIDTH
 from research.market import Market
 
@@ -103,16 +102,7 @@ floats, ints, bools = (_lying_at(kind) for kind in (types.float64, types.int64, 
 def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
     """Where arrays, each in C order, lie."""
     assert all(array.flags.c_contiguous for array in arrays)
-    return cast(list[int], _addresses(arrays).tolist())
-
-
-@compiled
-def _addresses(arrays: tuple[np.ndarray, ...]) -> Rows:
-    found, j = np.empty(len(arrays), dtype=np.int64), 0
-    for array in literal_unroll(arrays):
-        found[j] = array.ctypes.data
-        j += 1  # noqa: SIM113  (compiled code unrolls no `enumerate`)
-    return found
+    return [array.ctypes.data for array in arrays]
 
 
 # -- the state -------------------------------------------------------------------------------------------------------
@@ -161,40 +151,39 @@ class State(NamedTuple):
     goal: Array
     movable: Mask
 
-
-@compiled
-def empty_state(n: int) -> State:
-    """The state of a block of n lines before anything has happened: each member holds one unit of cash."""
-    lines, count = n * BLOCK, np.int64
-    units = np.zeros(lines + BLOCK)
-    units[lines:] = 1.0
-    return State(
-        units,
-        np.ones(DAYS * BLOCK),
-        np.ones(DAYS * BLOCK),
-        np.zeros(lines + BLOCK),
-        np.full(lines + BLOCK, np.inf),
-        np.full(lines + BLOCK, -np.inf),
-        np.full(lines + BLOCK, np.inf),
-        np.zeros(BLOCK, dtype=count),
-        np.zeros(BLOCK, dtype=count),
-        np.zeros(lines + BLOCK),
-        np.zeros(lines + BLOCK),
-        np.full(BLOCK, NONE),
-        np.zeros(2 * lines),
-        np.full(BLOCK, NEVER),
-        np.zeros(BLOCK),
-        np.zeros(TRADED * BLOCK),
-        np.zeros(2 * BLOCK),
-        np.zeros(GROUPS, dtype=count),
-        np.zeros(GROUPS, dtype=count),
-        np.ones(GROUPS, dtype=np.bool_),
-        np.ones(GROUPS, dtype=np.bool_),
-        np.zeros(n * WIDTH),
-        np.zeros(n * WIDTH),
-        np.zeros(n * WIDTH),
-        np.zeros(DAYS * WIDTH),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n, dtype=np.bool_),
-    )
+    @classmethod
+    def empty(cls, n: int) -> "State":
+        """The state of a block of n lines before anything has happened: each member holds one unit of cash."""
+        lines, count = n * BLOCK, np.int64
+        units = np.zeros(lines + BLOCK)
+        units[lines:] = 1.0
+        return cls(
+            units=units,
+            nav=np.ones(DAYS * BLOCK),
+            before=np.ones(DAYS * BLOCK),
+            over=np.zeros(lines + BLOCK),
+            under=np.full(lines + BLOCK, np.inf),
+            lower=np.full(lines + BLOCK, -np.inf),
+            upper=np.full(lines + BLOCK, np.inf),
+            row=np.zeros(BLOCK, dtype=count),
+            change=np.zeros(BLOCK, dtype=count),
+            box_lower=np.zeros(lines + BLOCK),
+            box_upper=np.zeros(lines + BLOCK),
+            boxed=np.full(BLOCK, NONE),
+            rates=np.zeros(2 * lines),
+            due=np.full(BLOCK, NEVER),
+            again=np.zeros(BLOCK),
+            trades=np.zeros(TRADED * BLOCK),
+            opening=np.zeros(2 * BLOCK),
+            wake=np.zeros(GROUPS, dtype=count),
+            review=np.zeros(GROUPS, dtype=count),
+            alike=np.ones(GROUPS, dtype=np.bool_),
+            one_path=np.ones(GROUPS, dtype=np.bool_),
+            values=np.zeros(n * WIDTH),
+            held=np.zeros(n * WIDTH),
+            asked=np.zeros(n * WIDTH),
+            own=np.zeros(DAYS * WIDTH),
+            weights=np.zeros(n),
+            goal=np.zeros(n),
+            movable=np.zeros(n, dtype=np.bool_),
+        )

@@ -15,7 +15,7 @@ from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
     Box,
-    Conditions,
+    Pace,
     Quotes,
     Record,
     accrue,
@@ -113,21 +113,20 @@ class Asked(NamedTuple):
 @linked
 def invest(
     sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array,
-    cash: float, wealth: float, order_limits: Array, trades: Array, charges: Array, ledger: Ledger,
+    cash: float, wealth: float, order_limits: Array, opening: Record, ledger: Ledger,
 ) -> tuple[int, float]:  # fmt: skip
     """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
 
-    order_limits : (0, n).  trades (1, n), charges (1, columns, n) : of the ledger's opening.
+    order_limits : (0, n).  opening : the ledger's record of it.
     """
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
     price = sessions.cash_index[t]
     quotes, box = Quotes(sessions.closes, t, price, sessions.tradable), Box(goal, goal, goal, 0, cash, cash, 1.0)
-    conditions = Conditions(cost_parameters, lots, order_limits, t, 1.0)
+    pace = Pace(order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        ledger.units[0], wealth / price, wealth, refer(quotes), refer(box), refer(conditions), refer(scratch),
-        refer(Record(trades, charges, 0)),
-    )  # fmt: skip
+        ledger.units[0], wealth / price, wealth, quotes, box, pace, cost_parameters, lots, scratch, opening
+    )
     ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
     ledger.residual[0] = abs(nav + paid - wealth) / wealth
     return status, cash_units
@@ -294,7 +293,7 @@ def carry_out(
     before = wealth(units, prices, t, cash_units, cash_price)
     quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))
     record = refer(Record(ledger.trades, ledger.charges, count))
-    conditions = refer(Conditions(desk.cost_parameters, desk.lots, desk.order_limits, t, 1.0 / order.left))
+    pace = refer(Pace(desk.order_limits, t, 1.0 / order.left))
     # Two calls, since the rows of no-trade bands are handed over faster than a part of an array that is written to.
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(inputs.options):
@@ -304,12 +303,12 @@ def carry_out(
             )
         made = Box(box[0:1], box[1:2], box[2:3], 0, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, cash_units, before, quotes, refer(made), conditions, inputs.scratch, record
+            units, cash_units, before, quotes, made, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
         )
     else:
         given = Box(rule.lower, rule.upper, rule.target, k, low, high, rule.fraction)
         status, nav, cash_units, paid, unfinished = book(
-            units, cash_units, before, quotes, refer(given), conditions, inputs.scratch, record
+            units, cash_units, before, quotes, given, pace, desk.cost_parameters, desk.lots, inputs.scratch, record
         )
     use_up(desk.order_limits, t, ledger.trades[count], before)
     whole = not rule.makes_boxes and uses_all(desk, order.left, rule.fraction)
@@ -398,10 +397,10 @@ def take_in(
         Quotes(sessions.closes, t, cash_price, sessions.tradable),
         (box[0:1], box[1:2], box[2:3], 0, goal, goal),
     )
-    conditions = Conditions(desk.at_close, desk.lots, desk.order_limits, t, 1.0)
+    pace = Pace(desk.order_limits, t, 1.0)
     status, nav, cash_units, paid, _ = book(
-        units, cash_units, nav, refer(quotes), refer(Box(*to, 1.0)), refer(conditions), scratch,
-        refer(Record(ledger.trades, ledger.charges, count)),
+        units, cash_units, nav, quotes, Box(*to, 1.0), pace, desk.at_close, desk.lots, scratch,
+        Record(ledger.trades, ledger.charges, count),
     )  # fmt: skip
     use_up(desk.order_limits, t, ledger.trades[count], before)
     write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)

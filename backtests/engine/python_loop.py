@@ -23,7 +23,7 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger
 from backtests.engine.whole_lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
-from research.accounting.kernel import BOOKED, REFUSED, Box, Conditions, Quotes, Record, book, wealth, weigh
+from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
 from research.errors import PolicyError
@@ -153,7 +153,9 @@ def _carry_out(
         before,
         Quotes(prices, t, inputs.sessions.cash_index[t], inputs.sessions.tradable),
         box,
-        Conditions(desk.cost_parameters, desk.lots, desk.order_limits, t, 1.0 / pending.left),
+        Pace(desk.order_limits, t, 1.0 / pending.left),
+        desk.cost_parameters,
+        desk.lots,
         inputs.scratch,
         Record(ledger.trades, ledger.charges, held.count),
     )

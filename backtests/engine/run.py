@@ -18,7 +18,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
-from research.accounting.kernel import REFUSED
+from research.accounting.kernel import REFUSED, Record
 from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
 from research.arrays import Array
@@ -266,7 +266,8 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
     anything = desk.at_close._replace(minimum_trade=0.0)
     status, cash_units = invest(
         sessions, anything, desk.lots, inputs.scratch, t, np.array(weights[None]), float(1.0 - weights.sum()),
-        float(before), np.empty((0, len(weights))), ledger.opening_trades[None], ledger.opening_charges[None], ledger,
+        float(before), np.empty((0, len(weights))),
+        Record(ledger.opening_trades[None], ledger.opening_charges[None], 0), ledger,
     )  # fmt: skip
     if status == REFUSED:
         raise inputs.refused(t, before)

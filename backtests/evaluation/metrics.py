@@ -208,7 +208,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95)),
         Metric(
-            "loss", "Loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True, rounding=1e-8,
+            "loss", "J, cost and tracking", "bp a year", short="loss J", of_portfolio=True, rounding=1e-8,
             of=lambda m: float(m.losses.mean()),
         ),
         Metric(

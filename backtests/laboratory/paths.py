@@ -11,7 +11,7 @@ from backtests.engine.compiled_loop import Desk, LoopInputs, Sessions, invest, p
 from backtests.engine.ledger import Ledger
 from backtests.engine.quiet_days import DAYS
 from research.accounting.cost_parameters import Scratch
-from research.accounting.kernel import REFUSED
+from research.accounting.kernel import REFUSED, Record
 from research.arrays import Array, Mask
 from research.compiled import compiled, linked
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
@@ -25,7 +25,7 @@ class PathArrays(NamedTuple):
 
     closes (T, n), cash_index (T,), tradable (T, n), tiles (tiles, n + 1, DAYS) : as in `Sessions`, to be written to.
     units (n,), bounds (2, n + 1), scratch, workspace, ledger : as in `play`.  none : (0, n) orders without a limit.
-    opening_trades (1, n), opening_charges (1, columns, n) : those of the ledger.
+    opening : the ledger's record of the opening trade.
     """
 
     closes: Array
@@ -38,8 +38,7 @@ class PathArrays(NamedTuple):
     workspace: Workspace
     ledger: Ledger
     none: Array
-    opening_trades: Array
-    opening_charges: Array
+    opening: Record
 
     @classmethod
     def empty(cls, days: int, n: int) -> "PathArrays":
@@ -56,8 +55,7 @@ class PathArrays(NamedTuple):
             workspace=Workspace.of(n),
             ledger=ledger,
             none=np.empty((0, n)),
-            opening_trades=ledger.opening_trades[None],
-            opening_charges=ledger.opening_charges[None],
+            opening=Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
         )
 
     def sessions(self, like: Sessions) -> Sessions:
@@ -97,7 +95,7 @@ def play_block(
             halt(tradable, w, arrays)
         status, cash_units = invest(
             sessions, desk.at_close, desk.lots, arrays.scratch, 0, opening, cash, 1.0, arrays.none,
-            arrays.opening_trades, arrays.opening_charges, arrays.ledger,
+            arrays.opening, arrays.ledger,
         )  # fmt: skip
         if status == REFUSED:
             arrays.ledger.nav[0] = 1.0

@@ -24,12 +24,12 @@ from research.arrays import Array, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 from research.risk import Model, simulated_market
+from research.risk.measures import BPS
 from research.risk.simulated import cash_and_halts
 from research.rules import NoTradeBands
 from research.rules.protocol import compiled_rule
 
 BLOCK = 8  # paths that are drawn together and played by one call
-BPS = 1e4
 
 
 @dataclass(frozen=True, eq=False)

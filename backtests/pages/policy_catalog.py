@@ -11,6 +11,7 @@ from backtests.wording import listed, number, percent
 from research.errors import DataError
 from research.learning.checksummed import CARD
 from research.learning.policy import read_card
+from research.tolerances import TARGET
 
 SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
@@ -64,7 +65,7 @@ def holds_words(card: Mapping[str, Any]) -> str:
     target = targets[-1]["target"]
     weights = [f"{asset} {percent(target[asset], 0)}" for asset in card["assets"] if asset in target]
     cash = 1.0 - sum(target.values())
-    return listed([*weights, *([f"cash {percent(cash, 0)}"] if cash > 1e-9 else [])], most=12)
+    return listed([*weights, *([f"cash {percent(cash, 0)}"] if cash > TARGET else [])], most=12)
 
 
 def learner_words(card: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ __all__ = [
     "NOTHING_MOVED",
     "REFUSED",
     "Box",
-    "Conditions",
+    "Pace",
     "Quotes",
     "Record",
     "accrue",
@@ -78,18 +78,16 @@ class Box(NamedTuple):
     fraction: float
 
 
-class Conditions(NamedTuple):
-    """On what conditions a trade is booked.  day : row of what costs and limits have by the day.
+class Pace(NamedTuple):
+    """How much of a trade is booked at once.  day : row of the limits, and of costs that have a row a day.
 
     order_limits : (T, n) the largest orders of a day, currency, or (0, n) without a limit.
-    pace : fraction of the trade that the desk books today, in (0, 1].
+    fraction : of the trade that the desk books today, in (0, 1].
     """
 
-    cost_parameters: CostParameters
-    lots: Lots
     order_limits: Array
     day: int
-    pace: float
+    fraction: float
 
 
 class Record(NamedTuple):
@@ -147,47 +145,35 @@ def accrue(
 
 
 @inlined
-def _pace(
-    weights: Array,
-    asked: Array,
-    capped: Array,
-    nav: float,
-    cash_change: float,
-    order_limits: Array,
-    day: int,
-    pace: float,
-) -> bool:
-    """Trade only the fraction `pace`, and of each line order_limits[day, i] (currency) at most; is any of it left?
+def _slow_down(weights: Array, asked: Array, capped: Array, nav: float, cash_change: float, pace: Pace) -> bool:
+    """Trade only a fraction, and of each line no more than its limit of the day; is any of the trade left?
 
     An order that is cut to its limit is written into `capped`, and its line asked where it is. What the orders so cut
     would leave in cash, less or more than both today's cash and the goal's, is corrected by cutting the buys, or the
     sells, by one factor.  cash_change : the goal's cash less today's, fraction of NAV.
     """
-    buys, sells, cut = 0.0, 0.0, False
+    limits, buys, sells, cut = pace.order_limits, 0.0, 0.0, False
     for i in range(len(asked)):
         capped[i] = 0.0
-        today = (asked[i] - weights[i]) * pace
+        today = (asked[i] - weights[i]) * pace.fraction
         if today == 0.0:
             continue
         asked[i] = weights[i] + today
-        if len(order_limits) > 0 and abs(today) * nav > order_limits[day, i]:
-            capped[i], asked[i], cut = (
-                (order_limits[day, i] if today > 0.0 else -order_limits[day, i]),
-                weights[i],
-                True,
-            )
+        if len(limits) > 0 and abs(today) * nav > limits[pace.day, i]:
+            capped[i] = limits[pace.day, i] if today > 0.0 else -limits[pace.day, i]
+            asked[i], cut = weights[i], True
             today = capped[i] / nav
         if today > 0.0:
             buys += today
         else:
             sells -= today
-    spare = sells - buys  # what cash gains
+    spare, slow = sells - buys, cut or pace.fraction < 1.0  # what cash gains
     low, high = min(0.0, cash_change), max(0.0, cash_change)
-    if (cut or pace < 1.0) and spare < low and buys > 0.0:
+    if slow and spare < low and buys > 0.0:
         _shorten(weights, asked, capped, max(sells - low, 0.0) / buys, 1.0)
-    elif (cut or pace < 1.0) and spare > high and sells > 0.0:
+    elif slow and spare > high and sells > 0.0:
         _shorten(weights, asked, capped, max(buys + high, 0.0) / sells, -1.0)
-    return cut or pace < 1.0
+    return slow
 
 
 @inlined
@@ -226,7 +212,9 @@ def book(
     nav: float,
     quotes: Quotes,
     box: Box,
-    conditions: Conditions,
+    pace: Pace,
+    cost_parameters: CostParameters,
+    lots: Lots,
     scratch: Scratch,
     record: Record,
 ) -> tuple[int, float, float, float, bool]:
@@ -237,9 +225,8 @@ def book(
     the desk has some of the trade left). See `nearest`, `self_financing_step`.
     """
     weights, asked, t, k = scratch.weights, scratch.asked, quotes.t, box.k
-    cost_parameters, pace = conditions.cost_parameters, conditions.pace
     held = weigh(units, quotes.prices, t, nav, weights)
-    cost = cost_parameters.total[min(conditions.day, len(cost_parameters.total) - 1)]
+    cost = cost_parameters.total[min(pace.day, len(cost_parameters.total) - 1)]
     cash = nearest(
         weights, quotes.tradable[t], box.lower[k], box.upper[k], box.target[k], box.cash_lower, box.cash_upper, cost,
         scratch.movable, asked,
@@ -250,13 +237,10 @@ def book(
             if asked[i] != weights[i]:
                 asked[i] = weights[i] + box.fraction * (asked[i] - weights[i])
     left = False
-    if pace < 1.0 or len(conditions.order_limits) > 0:
-        cash_change = box.fraction * (cash - held)
-        left = _pace(weights, asked, scratch.capped, nav, cash_change, conditions.order_limits, conditions.day, pace)
-    r, q = min(conditions.day, len(cost_parameters.rates) - 1), min(conditions.day, len(cost_parameters.impact) - 1)
-    booking = Booking(
-        units, quotes.prices, t, nav, weights, asked, scratch.capped, cost_parameters, r, q, conditions.lots
-    )
+    if pace.fraction < 1.0 or len(pace.order_limits) > 0:
+        left = _slow_down(weights, asked, scratch.capped, nav, box.fraction * (cash - held), pace)
+    r, q = min(pace.day, len(cost_parameters.rates) - 1), min(pace.day, len(cost_parameters.impact) - 1)
+    booking = Booking(units, quotes.prices, t, nav, weights, asked, scratch.capped, cost_parameters, r, q, lots)
     trades, charges = record.trades[record.j], record.charges[record.j]
     status, cash_units, paid = self_financing_step(
         booking, cash_units, quotes.cash_price, scratch.gains, trades, charges

@@ -24,6 +24,7 @@ from research.allocation.estimated import Every, check_estimate, complete_return
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
+from research.tolerances import COVARIANCE
 
 Linkage = Literal["single", "complete", "average", "weighted", "ward"]
 Distance = Literal["correlation", "columns"]
@@ -153,7 +154,7 @@ def _check_covariance(cov: Array) -> None:
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not len(cov):
         raise DataError(f"covariance for HRP has shape {cov.shape}. Give a square one with a row for each line.")
     variance = np.diag(cov)
-    bad = ~(np.isfinite(cov) & (np.abs(cov - cov.T) <= 1e-9 * np.abs(variance).max()))
+    bad = ~(np.isfinite(cov) & (np.abs(cov - cov.T) <= COVARIANCE * np.abs(variance).max()))
     if bad.any():
         i, j = np.argwhere(bad)[0]
         raise DataError(

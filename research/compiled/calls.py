@@ -112,14 +112,19 @@ class _ReferenceModel(models.PrimitiveModel):
 
 @intrinsic
 def refer(typing: Any, record: Any) -> Any:
-    """A reference to a named tuple, for calls on demand: its arrays are laid down once, not at each call."""
+    """A reference to a named tuple, for many calls on demand: its arrays are laid down once, not at each call."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = cgutils.alloca_once(builder, values[0].type)
-        _lay_down(builder, values[0], place)
-        return place
+        return _laid_down(builder, values[0])
 
     return Reference(record)(record), code
+
+
+def _laid_down(builder: Any, value: Any) -> Any:
+    """Where a value lies, after it has been laid down."""
+    place = cgutils.alloca_once(builder, value.type)
+    _lay_down(builder, value, place)
+    return place
 
 
 def _lay_down(builder: Any, value: Any, place: Any) -> None:
@@ -210,6 +215,16 @@ def _writable(kind: Any) -> Any:
     return kind
 
 
+def _handed_over(builder: Any, kinds: Any, values: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Types and values of arguments as a call on demand takes them: records by reference, so that all have one code."""
+    records = [isinstance(kind, types.BaseNamedTuple) for kind in kinds]
+    given = [
+        Reference(_writable(kind)) if record else _writable(kind) for kind, record in zip(kinds, records, strict=True)
+    ]
+    laid = [_laid_down(builder, value) if record else value for value, record in zip(values, records, strict=True)]
+    return tuple(given), laid
+
+
 def _call_of(kernel: OnDemand) -> types.Function:
     """The type of the kernel for the compiler: what a call of it gives, and how it is made."""
     hints = list(get_type_hints(kernel.py_func).values())[:-1]
@@ -224,7 +239,7 @@ def _call_of(kernel: OnDemand) -> types.Function:
 
     @lower_builtin(kernel, types.VarArg(types.Any))
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        given = tuple(_writable(kind) for kind in signature.args)
+        given, values = _handed_over(builder, signature.args, values)
         made = context.call_conv.get_function_type(signature.return_type, given)
         address = _address(builder, pickle.dumps((kernel.__module__, kernel.__name__, given)))
         with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", address, ir.Constant(BYTES, None))):

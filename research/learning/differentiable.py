@@ -98,21 +98,34 @@ def _sides(
     """Where each line stands (W, n), the sign of its trade (W, n), and at which bound cash does (W,)."""
     lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
     lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
-    side, sign = np.empty(lines.shape, dtype=np.int64), np.empty(lines.shape)
-    binding = np.empty(len(lines), dtype=np.int64)
     n = lines.shape[1]
-    workspace = (
-        Lots.empty(n, 0),
-        Scratch.of(n),
-        np.empty(n),
-        np.empty((5, n)),
-        np.ones((1, n)),
-        np.ones(n, dtype=np.bool_),
+    stand = _Stand(np.empty(lines.shape, dtype=np.int64), np.empty(lines.shape), np.empty(len(lines), dtype=np.int64))
+    workspace = _Workspace(
+        Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_)
     )
-    wrong = _decide(lines, cash, lower, upper, least, most, target, cost_parameters, *workspace, side, sign, binding)
+    wrong = _decide(lines, cash, lower, upper, least, most, target, cost_parameters, workspace, stand)
     if wrong >= 0:
         raise no_root(wrong)
-    return torch.from_numpy(side), torch.from_numpy(sign), torch.from_numpy(binding)
+    return torch.from_numpy(stand.side), torch.from_numpy(stand.sign), torch.from_numpy(stand.binding)
+
+
+class _Workspace(NamedTuple):
+    """Scratch of one trade of n lines; `ones` (1, n) are the prices of what is counted in currency."""
+
+    lots: Lots
+    scratch: Scratch
+    trades: Array
+    charges: Array
+    ones: Array
+    tradable: NDArray[np.bool_]
+
+
+class _Stand(NamedTuple):
+    """Where each line stands (W, n), the sign of its trade (W, n), and at which bound cash is (W,): 0, 1, or -1."""
+
+    side: NDArray[np.int64]
+    sign: Array
+    binding: NDArray[np.int64]
 
 
 @compiled
@@ -125,18 +138,11 @@ def _decide(
     cash_upper: Array,
     target: Array,
     cost_parameters: CostParameters,
-    lots: Lots,
-    scratch: Scratch,
-    trades: Array,
-    charges: Array,
-    ones: Array,
-    tradable: NDArray[np.bool_],
-    side: NDArray[np.int64],
-    sign: Array,
-    binding: NDArray[np.int64],
+    workspace: _Workspace,
+    stand: _Stand,
 ) -> int:
     """Book every portfolio, and write where each line stands; gives one whose costs have no root, or -1."""
-    n = lines.shape[1]
+    n, scratch, trades = lines.shape[1], workspace.scratch, workspace.trades
     weights, asked = scratch.weights, scratch.asked
     for w in range(len(lines)):
         nav = cash[w]
@@ -146,21 +152,23 @@ def _decide(
         for i in range(n):
             weights[i] = lines[w, i] / nav
             clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
-        binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
+        stand.binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
         row = min(w, len(cost_parameters.total) - 1)
         nearest(
-            weights, tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w], cost_parameters.total[row],
-            scratch.movable, asked,
+            weights, workspace.tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w],
+            cost_parameters.total[row], scratch.movable, asked,
         )  # fmt: skip
         for i in range(n):
-            side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i])
+            stand.side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i])
         units = lines[w].copy()
-        booking = Booking(units, ones, 0, nav, weights, asked, scratch.capped, cost_parameters, row, 0, lots)
-        status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, charges)
+        booking = Booking(
+            units, workspace.ones, 0, nav, weights, asked, scratch.capped, cost_parameters, row, 0, workspace.lots
+        )
+        status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, workspace.charges)
         if status == REFUSED:
             return w
         for i in range(n):
-            sign[w, i] = np.sign(trades[i])
+            stand.sign[w, i] = np.sign(trades[i])
     return -1
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.costs import COLUMNS
-from research.accounting.kernel import BOOKED, REFUSED, Box, Conditions, Quotes, Record, book, wealth, weigh
+from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, inlined_copy, linked
 from research.errors import PolicyError
@@ -188,8 +188,8 @@ def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
     """Give the worlds `which` the training days drawn (·, D), and invest a wealth of one in their targets."""
     for j in range(len(which)):
         w = which[j]
-        state.drawn[w] = drawn[j]
         for d in range(drawn.shape[1]):
+            state.drawn[w, d] = drawn[j, d]
             state.strategic[w, d] = strategic_return(state.target, w, history.returns, history.cash, drawn[j, d])
         cash = 1.0
         for i in range(state.units.shape[1]):
@@ -251,9 +251,9 @@ def _play(
                 _see_halts(state, w, history)
                 quotes = Quotes(state.prices, w, state.cash_price[w], state.tradable)
                 box = Box(lower, upper, state.target, w, cash[w, 2], cash[w, 3], fraction)
-                conditions = Conditions(cost_parameters, lots, order_limits, state.variant[w], 1.0)
+                pace = Pace(order_limits, state.variant[w], 1.0)
                 status, state.nav[w], state.cash_units[w], paid, _ = book_here(
-                    state.units[w], state.cash_units[w], nav, quotes, box, conditions, scratch, record
+                    state.units[w], state.cash_units[w], nav, quotes, box, pace, cost_parameters, lots, scratch, record
                 )
                 if status == REFUSED:
                     return w

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import numpy as np
 
 from research.accounting import Costs, Impact, Tax
+from research.accounting.costs import BPS
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Market
@@ -25,7 +26,6 @@ UNITS = {  # of the costs in basis points that are not those of a side
     "cash_spread_bps": "a year of positive cash",
     "management_fee_bps": "a year of NAV",
 }
-BPS = 1e-4
 
 
 def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:

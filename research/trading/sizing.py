@@ -13,7 +13,7 @@ import numpy as np
 from research.accounting import Trade
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.costs import COLUMNS
-from research.accounting.kernel import REFUSED, Box, Conditions, Quotes, Record, book, charge, wealth, weigh
+from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book, charge, wealth, weigh
 from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError
 from research.market import Market
@@ -214,11 +214,11 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     lower, upper, aim = (frozen(np.array(row, dtype=float)[None]) for row in (trade.lower, trade.upper, target))
     prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
     box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
-    conditions = Conditions(position.cost_parameters, Lots.empty(n, 0), np.empty((0, n)), position.day, 1.0)
+    pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)
     record = Record(np.empty((1, n)), np.empty((1, len(COLUMNS), n)), 0)
-    status, nav, _, _, _ = book(
-        units, position.cash, position.nav, Quotes(prices, 0, 1.0, tradable), box, conditions, Scratch.of(n), record
-    )
+    quotes = Quotes(prices, 0, 1.0, tradable)
+    charged = (position.cost_parameters, lots, Scratch.of(n), record)
+    status, nav, _, _, _ = book(units, position.cash, position.nav, quotes, box, pace, *charged)
     if status == REFUSED:
         raise PolicyError(
             f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the lines that trade "

@@ -309,7 +309,7 @@ def test_parallel_coordinates_have_an_axis_for_all_that_varies(table) -> None:
     figure = parallel_plot(table)
     labels = [d.label.partition("<br>")[0] for d in figure.data[0].dimensions]
     varied = ["calendar", "band", "destination", "rule", "cost", "lag", "start"]  # in the order of the columns
-    assert labels == [*varied, "Cost", "Tracking error", "Loss J"]
+    assert labels == [*varied, "Cost", "Tracking error", "J"]
     assert len(figure.data[0].dimensions[0].values) == len(table)
     best = int(table["loss"].argmin())
     assert figure.data[0].line.color[best] == max(figure.data[0].line.color)

@@ -15,7 +15,7 @@ from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
     Box,
-    Conditions,
+    Pace,
     Quotes,
     Record,
     book,
@@ -241,11 +241,19 @@ def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, uppe
     units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 5, n))
     rest = 1.0 - goal.sum()
     nav = wealth(units, prices, 0, p.cash, 1.0)
-    conditions = Conditions(Costs(*p.rates).cost_parameters(), Lots.empty(n, 0), np.empty((0, n)), 0, 1.0)
+    costs = (Costs(*p.rates).cost_parameters(), Lots.empty(n, 0))
     box = np.maximum(goal - width, 0.0)[None], upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part
     quotes = Quotes(prices, 0, 1.0, np.ones((1, n), dtype=bool))
     status, nav, cash, paid, left = book(
-        units, p.cash, nav, quotes, Box(*box), conditions, Scratch.of(n), Record(trades, charges, 0)
+        units,
+        p.cash,
+        nav,
+        quotes,
+        Box(*box),
+        Pace(np.empty((0, n)), 0, 1.0),
+        *costs,
+        Scratch.of(n),
+        Record(trades, charges, 0),
     )
     assert not left
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-14)

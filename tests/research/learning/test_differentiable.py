@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
-from research.accounting.kernel import Box, Conditions, Quotes, Record, book
+from research.accounting.kernel import Box, Pace, Quotes, Record, book
 from research.arrays import Array
 from research.errors import PolicyError
 from research.learning.differentiable import Boxes, Holdings, step
@@ -38,9 +38,11 @@ def booked(lines, cash, lower, upper, rest, target, cost_parameters) -> tuple[Ar
         nav = float(lines[w].sum() + cash[w])
         quotes = Quotes(np.ones((1, N)), 0, 1.0, np.ones((1, N), dtype=bool))
         box = Box(lower[w][None], upper[w][None], target[w][None], 0, rest[w, 0], rest[w, 1], 1.0)
-        conditions = Conditions(cost_parameters, Lots.empty(N, 0), np.empty((0, N)), w, 1.0)
+        pace, lots = Pace(np.empty((0, N)), w, 1.0), Lots.empty(N, 0)
         record = Record(np.empty((1, N)), np.empty((1, 5, N)), 0)
-        _, _, left[w], paid, _ = book(after[w], cash[w], nav, quotes, box, conditions, Scratch.of(N), record)
+        _, _, left[w], paid, _ = book(
+            after[w], cash[w], nav, quotes, box, pace, cost_parameters, lots, Scratch.of(N), record
+        )
         cost[w] = paid / nav
     return after, left, cost
 

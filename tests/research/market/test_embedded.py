@@ -1,6 +1,5 @@
 """The embedded markets, against what their origins, their issuers and plain arithmetic say of them."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -342,15 +341,6 @@ def test_cash_after_the_bill_ends_is_nothing_and_a_warning_says_so(leavers: Mark
 
 
 # -- by name or by path ----------------------------------------------------------------------------------------------
-
-
-def test_main_market_loads_in_a_blink() -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        load_market("multi_asset_daily")
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(3)) < 0.3
 
 
 @pytest.mark.parametrize("name", ["multi_asset", "prices.xlsx", ""])

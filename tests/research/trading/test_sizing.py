@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.cost_parameters import Lots, Scratch
-from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Conditions, Quotes, Record, book
+from research.accounting.kernel import BOOKED, NOTHING_MOVED, Box, Pace, Quotes, Record, book
 from research.allocation import FixedWeights
 from research.arrays import Array, frozen
 from research.portfolio import Portfolio
@@ -262,7 +262,9 @@ class TestAnyDesk:
             before.nav,
             Quotes(frozen(before.prices[None]), 0, 1.0, frozen(np.ones((1, n), dtype=bool))),
             Box(asked, asked, asked, 0, after.cash_weight, after.cash_weight, 1.0),
-            Conditions(before.cost_parameters, Lots.empty(n, 0), np.empty((0, n)), 0, 1.0),
+            Pace(np.empty((0, n)), 0, 1.0),
+            before.cost_parameters,
+            Lots.empty(n, 0),
             Scratch.of(n),
             Record(np.empty((1, n)), np.empty((1, 5, n)), 0),
         )

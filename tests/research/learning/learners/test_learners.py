@@ -110,7 +110,7 @@ def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
     """A real one, with the signal that nothing can catch, wherever it is just then."""
     code = (
         "import sys; from learned import *; from test_learners import *\n"
-        "train(BY['ppo'], two_lines(252 * 10, seed=1), COSTS, G, YEAR, workers=1, checkpoints=sys.argv[1])"
+        "train(BY['ppo'], two_lines(252 * 10, seed=1), COSTS, PENALTY, YEAR, workers=1, checkpoints=sys.argv[1])"
     )
     tests = os.path.dirname(__file__)
     where = os.pathsep.join([tests, os.path.join(tests, "..", "..", ".."), *sys.path])
