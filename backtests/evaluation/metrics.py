@@ -152,7 +152,7 @@ class Metric(Column):
 
     @property
     def phrase(self) -> str:
-        """Its name within a sentence, such as "loss J", "CAGR" or "Sharpe ratio"."""
+        """Its name within a sentence, such as "maximum drawdown", "CAGR" or "Sharpe ratio"."""
         first = self.name.partition(" ")[0]
         return self.name[0].lower() + self.name[1:] if first[1:].islower() and first != "Sharpe" else self.name
 

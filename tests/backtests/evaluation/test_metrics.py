@@ -73,5 +73,5 @@ def test_units_as_tables_records_and_differences_have_them() -> None:
     assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
     assert replace(growth, label="Growth, of a part").name == "Growth"
     assert [METRICS[key].phrase for key in ("loss", "growth", "sharpe", "max_drawdown", "cvar95")] == [
-        "loss J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
+        "J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
     ]  # fmt: skip
