@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich takes as long to import as all the rest
-    help="Portfolio rebalancing research: when, how far and toward what to rebalance, with evidence.",
+    help="Backtest rebalancing policies, compare them with evidence, and make trade lists.",
 )
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
@@ -46,11 +46,11 @@ def options(
 
 
 def _parameters() -> str:
-    """The parameters that a report can be given, a line each, as its notebook explains them."""
+    """The parameters of a report with their explanations in the notebook, one a line."""
     if not COMPARING.exists():  # not in a checkout
         return ""
-    lines = [f"  {name:<10} {said}" for name, said in explained(COMPARING).items() if name not in SET_BY_REPORT]
-    return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: as it stands
+    lines = [f"  {name:<10} {text}" for name, text in explained(COMPARING).items() if name not in SET_BY_REPORT]
+    return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: keep the line breaks
 
 
 @app.command(epilog=_parameters())
@@ -62,7 +62,7 @@ def report(
     ] = None,
     reports: Reports = None,
 ) -> None:
-    """Compare all candidates of FILE, and write tearsheet, trade list and results as one run."""
+    """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
     with _starting():
         from backtests.commands.report import make_report
 
@@ -73,10 +73,10 @@ def report(
 @app.command()
 def backtest(
     file: File,
-    policy: Annotated[str, typer.Option(help="Name of a candidate of FILE.")],
+    policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
     reports: Reports = None,
 ) -> None:
-    """Play one policy of FILE through its test, print its summary, and write its results."""
+    """Backtest one policy of FILE, print its summary, and write its results."""
     with _starting():
         from backtests.commands.report import make_backtest
 
@@ -87,17 +87,17 @@ def backtest(
 @app.command()
 def trades(
     file: File,
-    csv: Annotated[Path | None, typer.Option(help="Write the list here as CSV besides.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the list to this CSV file.")] = None,
     reports: Reports = None,
 ) -> None:
-    """Print today's trade list of FILE: by its `policy`, else by the recommendation of its newest whole run."""
+    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
     with _starting():
         from backtests.commands.report import trades_now
         from research.portfolio import load_portfolio
 
-    with bar(None, "reading prices") as told:
+    with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
-        told.stage("making the trade list")
+        progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
     typer.echo(repr(listed))
     if csv is not None:
@@ -111,9 +111,9 @@ def sweep(
     workers: Annotated[int, typer.Option(help="Workers on this machine.")] = 1,
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
     reports: Reports = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, whatever an earlier sweep of FILE left.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
 ) -> None:
-    """Play every configuration of FILE, and write their figures as one run; a killed sweep goes on where it was."""
+    """Backtest every configuration of FILE, and write their metrics as one run. An interrupted sweep resumes."""
     with _starting():
         from backtests.commands.sweep import make_sweep
 
@@ -125,11 +125,11 @@ def sweep(
 @app.command()
 def laboratory(
     paths: Annotated[int, typer.Option(help="Simulated paths of ten years.")] = 1_000,
-    seed: Annotated[int, typer.Option(help="Of the paths; rules are tuned on those of the next.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the paths; rules are tuned on paths of the next seed.")] = 1,
     workers: Annotated[int, typer.Option(help="Threads.")] = 1,
     reports: Reports = None,
 ) -> None:
-    """Play every rule in a market whose best policy is known, and write how far each is above it as one run."""
+    """Backtest every rule in a simulated market with a known optimal policy, and write the gaps as one run."""
     with _starting():
         from backtests.commands.laboratory import make_laboratory
 
@@ -140,23 +140,23 @@ def laboratory(
 @app.command()
 def study(
     cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
-    workers: Annotated[int, typer.Option(help="Workers on this machine, a case each.")] = 1,
+    workers: Annotated[int, typer.Option(help="Workers on this machine, one case each.")] = 1,
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
-    rules_only: Annotated[bool, typer.Option("--rules-only", help="Leave the learners out.")] = False,
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="Without learned policies.")] = False,
     exposure: Annotated[
-        bool, typer.Option("--exposure", help="Learn how much to hold, and not when to trade.")
+        bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
     ] = False,
     reports: Reports = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Play anew what an earlier study left.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier study.")] = False,
 ) -> None:
-    """Play rules and learners on real markets, out of sample; a killed study goes on where it was."""
+    """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
     with _starting():
         from backtests.real_markets import Budget, run
         from backtests.real_markets.run_case import EXPOSURE_STEPS, STEPS
         from backtests.runs.folder import REPORTS
 
     if rules_only and exposure:
-        raise ConfigError("--rules-only leaves out what --exposure learns: give one of them.")
+        raise ConfigError("--rules-only and --exposure exclude each other: give one of them.")
     budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
@@ -167,39 +167,39 @@ def study(
 
 @app.command(name="compile")
 def compile_now() -> None:
-    """Compile what report, backtest and trades need on this machine; what is compiled already is only checked."""
+    """Compile what report, backtest and trades need on this machine. Existing compiled code is only checked."""
     with _starting():
         from backtests.commands.compile_kernels import compile_kernels
 
     with _kept("kernels"):
         compiled = compile_kernels()
-    typer.echo("Compiled for this machine." if compiled else "Compiled code is at hand: nothing to do.")
+    typer.echo("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
 
 
 def _starting() -> bar:
-    """Shown while what a command needs is imported, should that take long."""
+    """A line shown while modules are imported, if this takes long."""
     return bar(None, "starting")
 
 
 @contextmanager
 def _kept(what: str) -> Iterator[None]:
-    """Say, where the work is interrupted, that nothing is lost."""
+    """After an interruption, say that finished work is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        words = f"Interrupted; finished {what} are kept, and the same command goes on."
-        typer.secho(words, fg=typer.colors.RED, err=True)
+        message = f"Interrupted; finished {what} are kept, and the same command resumes."
+        typer.secho(message, fg=typer.colors.RED, err=True)
         sys.exit(130)
 
 
 @app.command()
 def policies(
     folder: Annotated[
-        Path | None, typer.Argument(help="Of one policy, or of all its seeds: write their card there as a page.")
+        Path | None, typer.Argument(help="Folder of a policy or of all its seeds: write their card there as a page.")
     ] = None,
     reports: Reports = None,
 ) -> None:
-    """List the learned policies that are shipped or that runs have trained; with FOLDER, write the card of its own."""
+    """List the learned policies of the workbench and of past runs; with FOLDER, write the card of that policy."""
     if folder is not None:
         with _starting():
             from backtests.pages.policy_card import write_card
@@ -216,33 +216,33 @@ def policies(
     typer.echo(listed)
 
 
-train = typer.Typer(no_args_is_help=True, help="Train a policy that comes with the workbench anew.")
+train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")
 app.add_typer(train, name="train")
 
 
 @train.callback()
 def training() -> None:
-    """Train a policy that comes with the workbench anew."""
+    """Train again a policy that comes with the workbench."""
 
 
 @train.command()
 def universal(
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 1,
     steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
     folder: Annotated[
         Path | None,
         typer.Option(help="[default: data/policies/universal, for the seed and steps it has]", show_default=False),
     ] = None,
 ) -> None:
-    """Train the universal rebalancer from its seed: one core, some ten minutes; a killed training goes on."""
+    """Train the universal policy from its seed: about ten minutes of one core. An interrupted training resumes."""
     with _starting():
         from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
         from research.learning.universal.rule import FOLDER
 
     if folder is None and (seed, steps) != (SEED, UPDATES):
         raise ConfigError(
-            f"seed {seed} and {steps:,} steps would write another network over the one that comes with the workbench "
-            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules play: give --folder."
+            f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
+            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
         )
     with _kept("updates"), bar(steps, "universal", "updates") as shown:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
@@ -250,7 +250,7 @@ def universal(
 
 
 def main() -> None:
-    """Run the command line; what is wrong with the input is said in a sentence, without a traceback."""
+    """Run the command line. Errors of the input are printed as a sentence, without a traceback."""
     try:
         app()
     except (ConfigError, DataError, PolicyError) as error:
@@ -261,7 +261,7 @@ def main() -> None:
         typer.secho(f"{error.strerror}{where}. Give a path that can be read or written.", fg=typer.colors.RED, err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.secho("Interrupted; nothing was kept.", fg=typer.colors.RED, err=True)
+        typer.secho("Interrupted; nothing was written.", fg=typer.colors.RED, err=True)
         sys.exit(130)
 
 

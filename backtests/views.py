@@ -1,8 +1,8 @@
-"""The one door through which a record finds what rooms above its own make of it: its text, its page, its warnings.
+"""Where a record finds the functions of higher rooms that make its text, its page and its warnings.
 
-A record must not import its page, or every room would know every other. Its methods ask here by name, as pandas finds
-the backend of `DataFrame.plot`; the module that answers is imported when it is first asked for. A new record or page
-takes a line of `VIEWS`.
+A record must not import its page, since all rooms would then import each other. Its methods look functions up here by
+name, as pandas finds the backend of `DataFrame.plot`; a module is imported at the first look-up. A new record or page
+adds a line to `VIEWS`.
 """
 
 from importlib import import_module

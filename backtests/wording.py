@@ -1,4 +1,4 @@
-"""Numbers and lists as a reader meets them: in captions, alternative texts and tables."""
+"""Numbers and lists as text, for captions, alternative texts and tables."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
 def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
-    """A number with a true minus, thousands parted, no negative zero; a dash where there is none.
+    """A number with a true minus, thousands separators, no negative zero; a dash for a missing value.
 
     >>> number(-0.001, 1), number(1234.5, 1), number(-3.14159), number(2.5, 1, signed=True), number(None)
     ('0.0', '1,234.5', '−3.14', '+2.5', '–')
@@ -30,7 +30,7 @@ def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> st
 
 
 def even(values: Sequence[float]) -> list[str]:
-    """Numbers of a scale, all with the decimals that the finest of them needs.
+    """Tick labels with equal decimals, as many as the finest of them needs.
 
     >>> even([-0.5, 0.0, 1.0]), even([2.0, 10.0])
     (['−0.5', '0.0', '1.0'], ['2', '10'])
@@ -52,7 +52,7 @@ def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> 
 
 
 def median_words(seeds: int) -> str:
-    """Which J stands for so many seeds.
+    """Which J represents this number of seeds.
 
     >>> median_words(5), median_words(2)
     ('the median J', 'the lower J of the two in the middle')
@@ -63,7 +63,7 @@ def median_words(seeds: int) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun.
 
-    >>> counted(1, "trade"), counted(2, "policy", "policies"), counted(0, "line")
-    ('1 trade', '2 policies', 'no lines')
+    >>> counted(1, "trade"), counted(2, "policy", "policies"), counted(0, "asset")
+    ('1 trade', '2 policies', 'no assets')
     """
     return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"

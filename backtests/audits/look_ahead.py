@@ -29,7 +29,7 @@ from research.rules.protocol import compiled_rule, held_by, short_name
 Facts = dict[str, tuple[Rows, np.ndarray]]  # by name: the market row that each of them belongs to, and the values
 
 DAYS = 6  # asked about, where none are given
-CUT, CHANGED = "differs where it ends there", "differs where it goes on otherwise"
+CUT, CHANGED = "difference, data cut off there", "difference, later data changed"
 BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
 
 
@@ -48,7 +48,7 @@ class LookAhead:
 
     @property
     def found(self) -> bool:
-        """Does any decision or booking depend on what came after it?"""
+        """Does any decision or trade depend on later data?"""
         return bool((self.table[[CUT, CHANGED]] != "").to_numpy().any())
 
     @property
@@ -60,14 +60,14 @@ class LookAhead:
             caught = differs[(differs != "").any(axis=1)]
             first = next(words for words in caught.iloc[0] if words)
             return (
-                f"It looks ahead. On {len(caught)} of {days} days something that was decided or booked by then depends "
-                f"on what came later; asked on {caught.index[0]:%Y-%m-%d}, what differs first is: {first}."
+                f"Look-ahead test failed: on {len(caught)} of {days} days a decision or trade depends on later data. "
+                f"The first difference, checked on {caught.index[0]:%Y-%m-%d}, is: {first}."
             )
         if not decisions:
-            return f"It traded nothing up to {self.table.index[-1]:%Y-%m-%d}, so that its blindness says little."
+            return f"No trade up to {self.table.index[-1]:%Y-%m-%d}: the look-ahead test shows little."
         return (
-            f"It does not look ahead: {decisions:,} decisions to trade, and all that was booked, are the same to the "
-            f"bit, asked on {days} days, whatever came after them."
+            f"Look-ahead test passed: on {days} days, {decisions:,} decisions to trade and all executed trades are "
+            f"identical bit for bit, whatever the later data."
         )
 
     def __repr__(self) -> str:
@@ -76,8 +76,8 @@ class LookAhead:
 
     def _repr_html_(self) -> str:
         """The verdict and its table."""
-        shown = self.table.replace("", "nothing").rename_axis("asked on").reset_index()
-        return f"<p>{escape(self.verdict)}</p>{shown.to_html(index=False)}"
+        table = self.table.replace("", "nothing").rename_axis("checked on").reset_index()
+        return f"<p>{escape(self.verdict)}</p>{table.to_html(index=False)}"
 
 
 def look_ahead(
@@ -94,10 +94,9 @@ def look_ahead(
 
     On the whole market, cut off on each of `days`, and changed after each of them.
 
-    A policy that fails on a changed future depends on it; its error stands in the table. One that looks ahead only now
-    and
-    then is found only on days on which that matters: ask about many.
-    make   : gives a policy, with its allocation, from a market. All that the policy knows is to be computed in there.
+    If a policy fails on a changed future, it depends on the future; the table has its error. A policy that looks ahead
+    on some days only is detected only if these days are checked: check many.
+    make   : makes a policy, with its allocation, from a market. It must compute in there all that the policy uses.
     market : as it was.
     costs  : of the test.
     start  : first day of the test.
@@ -120,7 +119,9 @@ def look_ahead(
                 for t in rows
             ],
             CHANGED: [
-                _difference(original, make, changed_after(market, t, seed), _dearer(costs, t, seed), start, lag, t)
+                _difference(
+                    original, make, changed_after(market, t, seed), _changed_costs(costs, t, seed), start, lag, t
+                )
                 for t in rows
             ],
         },
@@ -161,7 +162,7 @@ def changed_after(market: Market, t: int, seed: int = 0) -> Market:
     )
 
 
-def _dearer(costs: Costs, t: int, seed: int) -> Costs:
+def _changed_costs(costs: Costs, t: int, seed: int) -> Costs:
     """The same costs up to and including row t, and other spreads after it where they vary by day."""
     if costs.half_spread.ndim == 1:
         return costs
@@ -171,26 +172,25 @@ def _dearer(costs: Costs, t: int, seed: int) -> Costs:
 
 
 def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp] | None) -> list[int]:
-    """The rows of the market to ask about, after row `first`, so that something can still be booked before the cut.
+    """The rows of the market to check, after row `first`, so that a trade is possible before the cut.
 
     Raises : ConfigError for a day outside the test, and for a test that is too short.
     """
     last = len(market.dates) - 1
     if last - first < 2:
         raise ConfigError(
-            f"a test to {market.dates[last]:%Y-%m-%d} that books nothing before {market.dates[first]:%Y-%m-%d} has no "
-            "day to check: start it earlier."
+            f"a test that ends on {market.dates[last]:%Y-%m-%d} and cannot trade before "
+            f"{market.dates[first]:%Y-%m-%d} has no day to check: start it earlier."
         )
     if days is None:
         spread = np.linspace(first, last, DAYS + 2).astype(int)[1:-1]
         return np.unique(np.maximum(spread, first + 1)).tolist()
-    rows = [market.row(day("a day of look_ahead is", given)) for given in days]
+    rows = [market.row(day("a day of look_ahead is", one)) for one in days]
     outside = [t for t in rows if not first < t < last]
     if outside or not rows:
-        shown = f"{market.dates[outside[0]]:%Y-%m-%d}" if outside else "none"
+        given = f"{market.dates[outside[0]]:%Y-%m-%d}" if outside else "none"
         raise ConfigError(
-            f"a day to check is {shown}: give days after {market.dates[first]:%Y-%m-%d}, when a first "
-            "booking is possible, "
+            f"a day to check is {given}: give days after {market.dates[first]:%Y-%m-%d}, the first possible trade, "
             f"and before the last day of the test, {market.dates[last]:%Y-%m-%d}."
         )
     return sorted(rows)

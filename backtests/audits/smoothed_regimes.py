@@ -112,7 +112,7 @@ class SmoothedRegimeCheck:
         Exposure, growth, risk and cost a year, and its Sharpe ratio less that of `WHOLE`.
         """
         figures = exposure_table(self.backtests[WHOLE], {k: v for k, v in self.backtests.items() if k != WHOLE})
-        told = {
+        columns = {
             "exposure %": [number(100.0 * value, 1) for value in figures["exposure"]],
             "growth %": [number(100.0 * value) for value in figures["growth"]],
             "volatility %": [number(100.0 * value) for value in figures["volatility"]],
@@ -120,8 +120,8 @@ class SmoothedRegimeCheck:
             "cost bp": [number(value, 1) for value in figures["cost_bps"]],
             "Sharpe": [number(value) for value in figures["sharpe"]],
         }
-        differences = pd.DataFrame({name: _told(d) for name, d in self.differences.items()}).T
-        return pd.DataFrame(told, index=figures.index).join(differences).fillna("")
+        differences = pd.DataFrame({name: _cells(d) for name, d in self.differences.items()}).T
+        return pd.DataFrame(columns, index=figures.index).join(differences).fillna("")
 
     def audit(self, name: str) -> LookAhead:
         """The look-ahead test of the policy by smoothed or by filtered regimes."""
@@ -139,16 +139,15 @@ class SmoothedRegimeCheck:
             f"{percent(of[name].value / whole, signed=True)} ({_in_words(of[name])})" for name in (SMOOTHED, FILTERED)
         ]
         difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
-        seen = ["looks ahead" if audit.found else "does not look ahead" for audit in (smoothed, filtered)]
+        results = ["fails" if audit.found else "passes" for audit in (smoothed, filtered)]
         first, last = self.backtests[WHOLE].dates[[1, -1]]
         return (
-            f"**Smoothed over the future, the regimes of {self.regimes.line} move the Sharpe ratio of "
-            f"{self.portfolio.name} by {worth[0]}; filtered, as anyone could have known them, by {worth[1]}.** "
-            f"Foresight alone, the one less the other, is worth {_in_words(difference)}. The audit says that the first "
-            f"{seen[0]} and the second {seen[1]}. The doubt: one portfolio, one line's regimes, one law, one test, "
-            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, and intervals that say how little a test of this length can show of "
-            "either policy. That a policy does not look ahead makes it honest, not good; and the audit asks about some "
-            "days, not all."
+            f"**Exposure by regimes of {self.regimes.line} changes the Sharpe ratio of {self.portfolio.name} by "
+            f"{worth[0]} if regimes are smoothed over the future, and by {worth[1]} if they are filtered, as known on "
+            f"each day.** The difference, {_in_words(difference)}, is due to look-ahead alone. The first policy "
+            f"{results[0]} the look-ahead test, the second {results[1]} it. Limitations: one portfolio, the regimes of "
+            f"one asset, one regime model, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals. A "
+            "policy that passes the look-ahead test is not necessarily good, and the test checks some days, not all."
         )
 
 
@@ -204,12 +203,12 @@ def on_dates(market: Market, line: str, probability: Callable[[Array], Array]) -
     return pd.Series(known, index=market.dates[listed[1:]]).reindex(market.dates)
 
 
-def _told(difference: Difference) -> dict[str, str]:
+def _cells(difference: Difference) -> dict[str, str]:
     estimate, *ends = (number(x, signed=True) for x in (difference.value, difference.lower, difference.upper))
     chances = {"p": number(difference.p, 4), "p, Holm": number(difference.p_holm, 4)}
     return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
 
 
 def _in_words(difference: Difference) -> str:
-    told = _told(difference)
-    return f"{told['difference']}, 95 % interval {told['95 % interval']}, p {told['p']}"
+    cells = _cells(difference)
+    return f"{cells['difference']}, 95 % interval {cells['95 % interval']}, p {cells['p']}"

@@ -67,22 +67,22 @@ def compile_kernels() -> bool:
     with bar(None, "looking for compiled code"):
         if _is_whole(note):
             return False
-    with tempfile.TemporaryDirectory() as folder, bar(None, "compiling for this machine, once") as told:
+    with tempfile.TemporaryDirectory() as folder, bar(None, "compiling for this machine, once") as progress:
         running = {name: _started(name, Path(folder)) for name in JOBS}
         try:
             while any(job.poll() is None for job in running.values()):
                 far = [one for name in JOBS if (one := _compiling(Path(folder) / name))]
                 if far:
                     names, done, of = zip(*far, strict=True)
-                    told.stage(f"compiling for this machine, once: {', '.join(names)}", sum(done), sum(of))
+                    progress.stage(f"compiling for this machine, once: {', '.join(names)}", sum(done), sum(of))
                 time.sleep(0.2)
         finally:
             for job in running.values():
                 job.kill()
         for name, job in running.items():
             if job.wait() != 0:
-                said = (Path(folder) / f"{name}.log").read_text(encoding="utf-8")
-                raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {said}")
+                text = (Path(folder) / f"{name}.log").read_text(encoding="utf-8")
+                raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {text}")
         done_by = [json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
     kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
     files = sorted({file for one in done_by for file in one["files"]})

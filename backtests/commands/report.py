@@ -41,14 +41,14 @@ FILES = {
     "trades.csv": "the trade list",
     "trades.json": "the trade list",
     "results.parquet": "daily results",
-    "manifest.json": "what the run was made from",
-    SUMMARY: "what the terminal shows",
+    "manifest.json": "settings, data, code and versions",
+    SUMMARY: "the text of the terminal",
 }
 
 
 @dataclass(frozen=True)
 class NoneRecommended:
-    """What stands in for a policy where none is recommended: it holds, and says why."""
+    """Replaces a policy if none is recommended: it holds, and gives the reason."""
 
     allocation: Allocation
 
@@ -65,7 +65,7 @@ def trades_of(comparison: Comparison, run: str = "") -> TradeList:
 
 
 def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
-    """Write a comparison and its trades into the folder that is being made for `run`; with "" nothing is written.
+    """Write a comparison and its trades into the folder of `run`; with "" nothing is written.
 
     run : path of the run's folder. Gives a sentence that says what was done.
     Raises : DataError when the comparison was made with other settings than the run was started for.
@@ -76,12 +76,12 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     folder = partial_of(Path(run))
     if record.name != Path(run).name:
         raise DataError(
-            f"the notebook made {record.name}, and the run was started as {Path(run).name}: settings, data or code "
-            "changed in between. Start it again."
+            f"the notebook made {record.name}, but the run was started as {Path(run).name}: settings, data or code "
+            "changed in between. Start the run again."
         )
-    with bar(None, "drawing the tearsheet") as told:
+    with bar(None, "drawing the tearsheet") as progress:
         write_tearsheet(folder, comparison, trades, record)
-        told.stage("writing results")
+        progress.stage("writing results")
         _write_results(comparison, trades, record, folder)
     return f"Written into {Path(run).name}."
 
@@ -239,11 +239,11 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     started = datetime.now(UTC)
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
-    with staged(final) as folder, bar(None, f"fitting {policy}") as told:
-        fitted = fit(policy, portfolio, told.stage)
-        told.stage(f"playing {policy}", 0, 0)
+    with staged(final) as folder, bar(None, f"fitting {policy}") as progress:
+        fitted = fit(policy, portfolio, progress.stage)
+        progress.stage(f"backtesting {policy}", 0, 0)
         played = backtest_candidate(portfolio, fitted.policy, policy)
-        told.stage("writing results")
+        progress.stage("writing results")
         scored = score(played, benchmark_of(portfolio, portfolio.market))
         results({policy: played}).to_parquet(folder / "results.parquet", index=False)
         (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
@@ -269,7 +269,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     file, found = portfolio.file, newest_run(portfolio, reports or REPORTS)
     name = policy or portfolio.policy or (found and found[1]["recommendation"]["policy"])
     if name is None:
-        why = "its newest run recommends none" if found else "there is no whole, full run of the same file and data"
+        why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
     if name not in portfolio.policies:
         raise ConfigError(
@@ -280,7 +280,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
         return trade_list(portfolio, spec, name=name, run=run)
     if found is None:
         raise ConfigError(
-            f"policy {name!r} must be fitted first, and there is no whole, full run of the same file and data. Run: "
+            f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
             f"rebalance report {file}"
         )
     ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)

@@ -28,14 +28,14 @@ def make_sweep(
 ) -> Made:
     """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
 
-    fresh : begin anew, even where the same file left an unfinished sweep.
+    fresh : start over, even if the same file has an unfinished sweep.
     Raises : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
     settings, data or code: nothing is mixed.
     """
     started, home = datetime.now(UTC), reports or REPORTS
-    with bar(None, "reading prices") as told:
+    with bar(None, "reading prices") as progress:
         asked = read_sweep(file)
-        told.stage("preparing the sweep")
+        progress.stage("preparing the sweep")
         prepared = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     last = max(setup.market.dates[-1] for setup in prepared.setups.values())
     settings = plain_json(settings_of(prepared, asked.settings))
@@ -50,7 +50,7 @@ def make_sweep(
             text = publish(prepared, asked.keep, run, folder)
             sign(folder, started)
         discard(chunks)
-    again = f"{before:,} of them were finished before, and not played again.\n\n" if before else ""
+    again = f"{before:,} of them were already finished, and did not run again.\n\n" if before else ""
     return Made(final, f"{text}\n\n{again}{final}")
 
 
@@ -78,15 +78,15 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
         "kept": list(numbers),
     }
     write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
-    why = f"it has {len(prepared.plan):,} configurations, and pages are drawn of up to {DRAWN:,}"
+    why = f"it has {len(prepared.plan):,} configurations, and a page can show at most {DRAWN:,}"
     if len(prepared.plan) <= DRAWN:
         try:
             page = _sheet(prepared, run, pd.read_parquet(folder / RESULTS))
             (folder / SHEET).write_text(page, encoding="utf-8")
             return text
         except Exception as error:  # whatever it is, it must not cost the hours that were played
-            why = f"it could not be drawn ({type(error).__name__}: {error}); all else is whole"
-    return f"{text}\n\nThere is no page of this sweep: {why}."
+            why = f"it could not be drawn ({type(error).__name__}: {error}); all other files are complete"
+    return f"{text}\n\nThis sweep has no page: {why}."
 
 
 def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> str:

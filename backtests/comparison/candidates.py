@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, how much of it
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A candidate ready to be played, and how it got there: as the file gives it, tuned, or learned from seeds."""
+    """A candidate that is ready for a backtest: as in the file, tuned, or learned from several seeds."""
 
     policy: Rule
     tuned: Tuned | None = None
@@ -38,12 +38,12 @@ class Fitted:
 
     @property
     def tried(self) -> int:
-        """Configurations that were tried to get here, the one kept among them."""
+        """Number of configurations that were tried, including the chosen one."""
         return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
 
 
 def shortened(spec: Rule | TunedThreshold | Learned, steps: int, seeds: int) -> Rule | TunedThreshold | Learned:
-    """A learned candidate with fewer steps and seeds, for a quick look; anything else as it is."""
+    """A learned candidate with fewer steps and seeds, for a draft run; other candidates unchanged."""
     if not isinstance(spec, Learned):
         return spec
     return replace(spec, steps=steps or spec.steps, seeds=spec.seeds[: seeds or len(spec.seeds)])
@@ -55,7 +55,7 @@ def fit(
     progress: Progress | None = None,
     spec: Rule | TunedThreshold | Learned | None = None,
 ) -> Fitted:
-    """Make a candidate ready to be played, on the days before the test only.
+    """Tune or train a candidate if needed, on the days before the test only.
 
     spec   : the candidate itself, if it is not the file's of that name.
     Raises : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
@@ -92,19 +92,19 @@ def training_days(portfolio: Portfolio) -> Market:
 
 
 def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[str]:
-    """What the test has and fitting went without, in sentences."""
+    """Warnings about settings of the test that tuning or training ignored."""
     costs, found, fits = portfolio.costs, [], list(fitted.values())
     learned = any(f.training is not None for f in fits)
     if costs.left_out and learned:
-        found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges all.")
+        found.append(f"Learned policies were trained without {', '.join(costs.left_out)}; the test charges them.")
     if costs.half_spread.ndim > 1 and learned:
-        found.append("Learned policies were trained on the median of each line's spreads; the test charges each.")
+        found.append("Learned policies were trained with each asset's median spread; the test charges daily spreads.")
     for name, f in fitted.items():
         if f.tuned is not None and f.tuned.card.moved:
             card = f.tuned.card
             found.append(
-                f"{name} was tuned from {card.first:%Y-%m-%d} on, where the costs by the day of all lines are known, "
-                f"and without the days from {card.possible:%Y-%m-%d} up to then."
+                f"{name} was tuned from {card.first:%Y-%m-%d} on, when the daily costs of all assets are known; "
+                f"earlier days from {card.possible:%Y-%m-%d} on were not used."
             )
     beside = portfolio.beside_costs
     if beside and (learned or any(f.tuned is not None for f in fits)):
@@ -126,7 +126,7 @@ def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
 def backtest_candidate(
     portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
 ) -> Backtest:
-    """Play one ready policy through the test of `portfolio`. `paths` keeps the target paths that others can share."""
+    """Backtest a fitted policy in the test of `portfolio`. `paths` stores target paths that others can share."""
     paths = {} if paths is None else paths
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
     held = held_by(policy, portfolio.strategic)

@@ -88,14 +88,14 @@ class Comparison:
 
     @cached_property
     def accounting(self) -> str:
-        """One line: does the money of every backtest reconcile, and to what?"""
+        """One line: whether every backtest reconciles, with the largest residual."""
         found = {name: played.reconcile() for name, played in self.backtests.items()}
         broken = [money.verdict for money in found.values() if not money.holds]
         if broken:
             return " ".join(broken)
         largest = max(money.largest for money in found.values())
         return (
-            f"start + gains − costs = end on every day and line of all {len(found)} backtests; the largest "
+            f"start + gains − costs = end on every day and asset of all {len(found)} backtests; the largest "
             f"residual is {largest:.0e} of NAV"
         )
 
@@ -105,12 +105,14 @@ class Comparison:
         found = backtest_warnings(self.portfolio, self.fitted, self.backtests)
         quick = {name: self.settings[name] for name, full in FULL.items() if self.settings[name] != full}
         if quick:
-            found.append(f"A quick look, with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: no full run.")
+            found.append(f"Draft run with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: not a full run.")
         if self.portfolio.policy not in (None, self.recommendation.policy):
-            found.append(f"The file has {self.portfolio.policy} in force, and these trades follow the recommendation.")
+            found.append(
+                f"The file's active policy is {self.portfolio.policy}; these trades follow the recommendation."
+            )
         days = len(self.backtests[self.reference].net_returns)
         if days < 3 * self.benchmark.periods_per_year:
-            found.append(f"The test has {days} days, less than three years: most differences cannot be told apart.")
+            found.append(f"The test has {days} days, less than three years: most differences are not significant.")
         return tuple(found)
 
     @cached_property
@@ -128,7 +130,7 @@ class Comparison:
         )
 
     def answer(self) -> str:
-        """The answer in words, with its doubt."""
+        """The answer in words, with its evidence."""
         return f"**{self.recommendation.sentence}** {finding(self.evidence, self.trials)}"
 
     def __repr__(self) -> str:
@@ -160,8 +162,8 @@ def compare(
     """
     names = list(portfolio.policies) if only is None else list(only)
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
-    with bar(len(names), "comparing", shown=progress is None) as told:
-        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, progress or told.stage)
+    with bar(len(names), "comparing", shown=progress is None) as stages:
+        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, progress or stages.stage)
 
 
 def _compared(
@@ -182,14 +184,14 @@ def _compared(
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     by_seed: dict[str, dict[int, Backtest]] = {}
     for done, (name, f) in enumerate(fitted.items()):
-        tell(f"playing {name}", done, len(specs))
+        tell(f"backtesting {name}", done, len(specs))
         played[name] = backtest_candidate(portfolio, f.policy, name, paths)
         if f.seeds:
             by_seed[name] = {
                 seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths)
                 for seed, policy in f.seeds.items()
             }
-    tell("pairing policies by bootstrap", 0, 0)
+    tell("bootstrapping paired differences", 0, 0)
     scores = {name: score(b, benchmark) for name, b in played.items()}
     evidence = evidence_between(played, [s.losses for s in scores.values()], reference, Resampling(reps=draws))
     return Comparison(

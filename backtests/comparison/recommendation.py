@@ -1,4 +1,4 @@
-"""Which policy is recommended: the simplest of those that are not distinguishable from the best and keep the limits."""
+"""The recommended policy: the simplest that is within the limits and not significantly different from the best."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from research.rules.protocol import complexity
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The simplest of the policies that cannot be told from the best, among those that keep the limits.
+    """The simplest policy that is within the limits and not significantly different from the best of them.
 
     policy : its name, or None.  members : the 90 % model confidence set of the eligible on daily J.
-    p : each eligible policy's p of belonging to it.  broken : for each that is not eligible, the limits it broke.
+    p : each eligible policy's p of belonging to it.  broken : for each that is not eligible, the limits it breached.
     sentence : the recommendation in words.
     """
 
@@ -30,16 +30,14 @@ class Recommendation:
 def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Resampling) -> Recommendation:
     """The simplest class of the 90 % confidence set of the eligible on daily J, and within it the lowest J.
 
-    A policy is not eligible when its realised tracking error to the strategic target is past the file's limit, or when
-    a line stands outside its range on more than the allowed share of the test days. Growth and Sharpe never select.
+    A policy is not eligible if its realised tracking error to the strategic target exceeds the file's limit, or if an
+    asset is outside its range on more than the allowed fraction of test days. Growth and Sharpe never select.
     """
     broken = {name: found for name, s in scores.items() if (found := _broken(s, portfolio))}
     eligible = [name for name in scores if name not in broken]
     if not eligible:
         reasons = "; ".join(f"{name}: {' and '.join(limits)}" for name, limits in broken.items())
-        return Recommendation(
-            None, (), {}, broken, f"No policy is recommended, since none keeps the limits ({reasons})."
-        )
+        return Recommendation(None, (), {}, broken, f"No policy is recommended: none is within the limits ({reasons}).")
     chosen_from = confidence_set(
         np.column_stack([scores[n].losses for n in eligible]), size=0.10, resampling=resampling
     )
@@ -55,13 +53,13 @@ def recommend(portfolio: Portfolio, scores: Mapping[str, Score], resampling: Res
 
 
 def _broken(s: Score, portfolio: Portfolio) -> tuple[str, ...]:
-    """The limits that a policy broke in the test, in words."""
+    """The limits that a policy breached in the test, in words."""
     limits, found = portfolio.limits, []
     if limits.tracking_error is not None and s["tracking_error"] > limits.tracking_error:
-        found.append(f"tracking error {s['tracking_error']:.2%} past the limit of {limits.tracking_error:.2%}")
+        found.append(f"tracking error {s['tracking_error']:.2%} exceeds the limit of {limits.tracking_error:.2%}")
     if s["days_outside"] > limits.max_days_outside:
         found.append(
-            f"a line outside its range on {s['days_outside']:.1%} of days, {limits.max_days_outside:.1%} allowed"
+            f"an asset outside its range on {s['days_outside']:.1%} of days, {limits.max_days_outside:.1%} allowed"
         )
     return tuple(found)
 

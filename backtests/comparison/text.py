@@ -9,7 +9,7 @@ from backtests.wording import number
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Key figures a policy, differences to the reference in J with their words, and what follows: for a terminal."""
+    """For a terminal: key figures of each policy, differences in J to the reference, and the recommendation."""
     portfolio, dates = comparison.portfolio, comparison.backtests[comparison.reference].dates
     broken = comparison.recommendation.broken
     metrics = [METRICS[key] for key in KEY_FIGURES]
@@ -18,7 +18,7 @@ def comparison_text(comparison: Comparison) -> str:
     rows = []
     for name, s in comparison.scores.items():
         figures = s.figures(comparison.backtests[name].dates)
-        rows.append([name, *(metric.cell(figures) for metric in metrics), "broken" if name in broken else "kept"])
+        rows.append([name, *(metric.cell(figures) for metric in metrics), "breached" if name in broken else "within"])
     differences = [
         [name, number(d.value, signed=True), d.interval(), f"{d.p_holm:.3f}", d.verdict]
         for name, d in comparison.evidence.differences("loss").items()
@@ -27,7 +27,7 @@ def comparison_text(comparison: Comparison) -> str:
         f"{portfolio.name}: {len(comparison.scores)} policies from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, "
         f"{len(dates) - 1:,} days, net of costs",
         text_table([head, units, *rows], left=1),
-        f"Loss J less {comparison.reference}'s, bp a year (lower is better)",
+        f"Difference in loss J to {comparison.reference}, bp a year (lower is better)",
         text_table(
             [["policy", "difference", f"{comparison.evidence.level:.0%} interval", "Holm p", ""], *differences],
             left=1,

@@ -68,28 +68,28 @@ class TuningCard:
 
     @property
     def trials(self) -> int:
-        """Candidates that were tried: how many the evidence has to allow for."""
+        """Number of candidates tried, for the adjustment of the evidence."""
         return len(self.tried)
 
     @property
     def moved(self) -> bool:
-        """Were training days left out, since costs were not known on them?"""
+        """Were training days left out because costs were not known on them?"""
         return self.first > self.possible
 
     @property
     def sentence(self) -> str:
-        """All of it in words."""
+        """The choice in words."""
         usual = {f.name: f.default for f in fields(self.rule)}  # type: ignore[arg-type]  # a dataclass, like all rules
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name])
         costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
-        said = (
+        text = (
             f"{short_name(self.rule)}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.loss:.2f} bp "
             f"a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to {self.seen:%Y-%m-%d} (data "
             f"{self.fingerprint[:8]})."
         )
         if self.edges:
-            said += f" It lies on the edge of its grid in {' and '.join(self.edges)}: widen it."
-        return said
+            text += f" It is at the edge of the grid in {' and '.join(self.edges)}: widen the grid."
+        return text
 
     def __repr__(self) -> str:
         """The sentence."""
@@ -128,7 +128,7 @@ def tune(
     if not isinstance(where, Setup | Portfolio):
         refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
     if measure is not None and not callable(measure):
-        refuse("measure is", measure, "give what measures candidates, such as on_worlds(), or nothing.")
+        refuse("measure is", measure, "give a function that measures candidates, such as on_worlds(), or nothing.")
     setup = where if isinstance(where, Setup) else Setup.of(where)
     origins = _origins(candidates, setup)
     rules = list(origins)
@@ -189,7 +189,7 @@ def _fitted_kind(kind: Any) -> Any:
 
 def _values(rule: Any) -> dict[str, Any]:
     if not is_dataclass(rule):
-        refuse("a rule to choose is", rule, "it says what it saw as one of its fields: make it a dataclass.")
+        refuse("a rule to choose is", rule, "the last day used is stored in a field of the rule: make it a dataclass.")
     return {f.name: getattr(rule, f.name) for f in fields(rule)}
 
 
@@ -271,7 +271,7 @@ def _training(setup: Setup, rules: Sequence[Rule], until: Any, cost_multiple: fl
     first = max(complete, costs.known_from(past))
     sessions = len(past.dates) - 1 - first
     if sessions < max(2, setup.lag + 1):
-        late = "all targets" if first == complete else "the spreads and impact of all lines"
+        late = "all targets" if first == complete else "the spreads and impact of all assets"
         raise ConfigError(
             f"the training days end on {past.days[-1]}, before {late} are known for two sessions and a lag of "
             f"{setup.lag}: start the test later, or give shorter windows or another market."
@@ -295,11 +295,13 @@ def _first_target(allocation: Allocation, market: Market) -> int:
 def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
     """Settings and figures, a row a candidate. Raises ConfigError for a J that is no number."""
     if not isinstance(measured, pd.DataFrame):
-        refuse("what measures candidates gave", measured, "it gives a table, with a row for each and a column loss.")
+        refuse(
+            "what measures candidates gave", measured, "it must give a table with one row per rule and a column loss."
+        )
     if "loss" not in measured or len(measured) != len(rules):
         raise ConfigError(
             f"what measures candidates gave {len(measured)} rows of {', '.join(map(str, measured))} for {len(rules)} "
-            "rules: it gives a row for each, with a column loss."
+            "rules: it must give a table with one row per rule and a column loss."
         )
     bad = np.flatnonzero(~np.isfinite(measured["loss"].to_numpy(dtype=float)))
     if bad.size:

@@ -1,4 +1,4 @@
-"""Laboratory worlds that look like a market's past, to tune rules on: many times its days, and no day of its test.
+"""Simulated paths with the moments of a market's past, to tune rules on: many times its days, none of its test.
 
     tune(Choices(threshold, band=(0.01, 0.02, 0.04), to=(0.0, 1.0)), setup, measure=on_worlds(paths=500, years=10))
 
@@ -35,8 +35,8 @@ def calibrated(market: Market, periods_per_year: float) -> GBM:
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     if stop - first < FEWEST:
         raise ConfigError(
-            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its lines, and worlds are "
-            f"calibrated to {FEWEST} at least: leave lines out (market.select), or give a later `until`."
+            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its assets, and calibration "
+            f"needs at least {FEWEST}: drop assets (market.select), or give a later `until`."
         )
     returns = market.returns[first:stop]
     covariance = np.atleast_2d(np.cov(np.log1p(returns), rowvar=False))
@@ -46,7 +46,7 @@ def calibrated(market: Market, periods_per_year: float) -> GBM:
 def on_worlds(
     paths: int = 200, years: float = 10.0, seed: int = 1, *, warm_up: float = 2.0, workers: int = 1
 ) -> Measure:
-    """Measure candidates by their mean J over worlds calibrated to the setup that they are tuned on.
+    """Measure candidates by their mean J over simulated paths, calibrated to the setup on which they are tuned.
 
     years : of each world that count, after `warm_up` years that do not.  Cash earns its mean return of those days.
     All candidates are played on the same worlds, whose lines are named and grouped as the setup's are; each row has the
@@ -54,7 +54,7 @@ def on_worlds(
     Rules hold the strategic target, and pay its proportional costs, minimums and tickets.
     """
     if not (is_whole(paths) and paths >= 2):
-        refuse("paths is", paths, "give a whole number of worlds, 2 or more.")
+        refuse("paths is", paths, "give a whole number of paths, 2 or more.")
     check_positive(years=years)
     if not (is_number(warm_up) and warm_up >= 0.0):
         refuse("warm_up is", warm_up, "give years, 0 or more.")
@@ -64,11 +64,11 @@ def on_worlds(
     def measure(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
         target, year = setup.strategic, setup.periods_per_year
         if not isinstance(target, FixedWeights):
-            refuse("the strategic target is", target, "worlds are calibrated for one of fixed weights.")
+            refuse("the strategic target is", target, "simulated paths need one of fixed weights.")
         other = next((rule for rule in rules if setup.held(rule) != target), None)
         if other is not None:
             refuse(
-                "a candidate for worlds is", other, "there is nothing to estimate in them: hold the strategic target."
+                "a candidate for simulated paths is", other, "no target is estimated there: hold the strategic target."
             )
         longest = max(traits(rule).window for rule in rules)
         if longest and warm_up * year < longest + year / 12.0:  # and the month's end after a whole window

@@ -1,4 +1,4 @@
-"""Walk-forward: a candidate that is fitted anew at the start of every fold, each time on all that lies before it.
+"""Walk-forward: a candidate that is fitted again at the start of every fold, each time on all earlier data.
 
 One portfolio goes through all folds: what one policy leaves behind, the next one takes over.
 """
@@ -30,50 +30,50 @@ from research.rules.protocol import Schedule, fitted_until, held_by, long_name, 
 
 @dataclass(frozen=True, eq=False)
 class Succession(RuleTraits):
-    """Policies that follow one another.  starts : the first day of each; it decides up to the next one's."""
+    """A sequence of policies.  starts : the first day of each; it decides up to the next one's."""
 
     policies: tuple[Rule, ...]
     starts: tuple[pd.Timestamp, ...]
 
     @property
     def allocation(self) -> Allocation | None:
-        """What all of them hold; None for the target that they are given."""
+        """The allocation of all policies; None if they use the given target."""
         return held_by(self.policies[0])
 
     @property
     def family(self) -> str:
-        """That of all of them."""
+        """The family of all policies."""
         return traits(self.policies[0]).family
 
     @property
     def long_name(self) -> str:
-        """What all of them do, in a few words."""
+        """The long name of all policies."""
         return long_name(self.policies[0])
 
     @property
     def desk_schedule(self) -> Schedule | None:
-        """When all of them are asked, where that is on a schedule."""
+        """The schedule of all policies, if they have one."""
         return traits(self.policies[0]).desk_schedule
 
     @property
     def turnover_cap(self) -> float | None:
-        """Of all of them, if they have one."""
+        """The turnover cap of all policies, if they have one."""
         return traits(self.policies[0]).turnover_cap
 
     def decide(self, view: View) -> Hold | Trade:
-        """What the one in force decides. Raises PolicyError before the first start."""
+        """The decision of the active policy. Raises PolicyError before the first start."""
         k = bisect_right(self.starts, view.past.date) - 1
         if k < 0:
             raise PolicyError(
-                f"a walk-forward from {self.starts[0]:%Y-%m-%d} on is asked on {view.past.date:%Y-%m-%d} and has no "
-                "policy for that day. Start the test later."
+                f"a walk-forward from {self.starts[0]:%Y-%m-%d} on has no policy for {view.past.date:%Y-%m-%d}. "
+                "Start the test later."
             )
         return self.policies[k].decide(view)
 
 
 @dataclass(frozen=True, eq=False)
 class WalkForward:
-    """A candidate walked forward through the test of its portfolio.
+    """The walk-forward of a candidate through the test of its portfolio.
 
     portfolio : as it was played.  fits : how each fold's policy came to be.  starts : first day of each fold.
     played, score : one backtest through all of them, and its figures.
@@ -88,7 +88,7 @@ class WalkForward:
 
     @property
     def trials(self) -> int:
-        """Configurations and seeds that were tried in all folds: how many the evidence has to allow for."""
+        """Number of configurations and seeds tried in all folds, for the adjustment of the evidence."""
         return sum(fitted.tried for fitted in self.fits)
 
     @property
@@ -146,7 +146,7 @@ class WalkForward:
     def __repr__(self) -> str:
         """The folds, and J over all of them."""
         return (
-            f"{self.name}, walked forward: loss J {self.score['loss']:.2f} bp a year, {self.trials} trials\n"
+            f"{self.name}, walk-forward: loss J {self.score['loss']:.2f} bp a year, {self.trials} trials\n"
             f"{self.folds().to_string(index=False)}{warnings_text(self.warnings)}"
         )
 

@@ -18,9 +18,9 @@ from research.risk.measures import BPS
 from research.rules.protocol import long_name
 
 WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there are any
-FURTHER = "Further figures"  # the group of metrics that no other one names
+FURTHER = "Further metrics"  # the group of metrics that no other one names
 GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in order
-    "What it is judged by": ("loss", "cost", "tracking_error", "days_outside"),
+    "Rebalancing loss and limits": ("loss", "cost", "tracking_error", "days_outside"),
     WEALTH: ("growth", "growth_gross", "volatility", "sharpe", "max_drawdown", "cvar95"),
     "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost"),
 }
@@ -37,13 +37,13 @@ def metric_groups() -> dict[str, list[Metric]]:
 
 
 def drawdown_dates(figures: Mapping[str, Any]) -> str:
-    """From when to when the deepest drawdown was, and when it was made good.
+    """The dates of the maximum drawdown and of its recovery.
 
     >>> drawdown_dates({"drawdown_peak": "2020-02-19", "drawdown_trough": "2020-03-23", "drawdown_recovery": None})
     '2020-02-19 to 2020-03-23, not recovered'
     """
     if figures["drawdown_peak"] == figures["drawdown_trough"]:
-        return "never under water"
+        return "no drawdown"
     end = f"recovered {figures['drawdown_recovery']}" if figures["drawdown_recovery"] else "not recovered"
     return f"{figures['drawdown_peak']} to {figures['drawdown_trough']}, {end}"
 
@@ -107,8 +107,8 @@ def backtest_title(backtest: Backtest) -> str:
     """Which policy was backtested, on which days, at what lag."""
     dates = backtest.dates
     return (
-        f"{backtest.name}: {long_name(backtest.policy)}; {len(backtest.market.assets)} lines, {dates[1]:%Y-%m-%d} to "
-        f"{dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, booked {counted(backtest.lag, 'session')} later"
+        f"{backtest.name}: {long_name(backtest.policy)}; {len(backtest.market.assets)} assets, {dates[1]:%Y-%m-%d} "
+        f"to {dates[-1]:%Y-%m-%d}, {len(dates) - 1:,} days, lag {counted(backtest.lag, 'session')}"
     )
 
 
@@ -117,7 +117,7 @@ def backtest_text(backtest: Backtest, scored: Score | None = None) -> str:
     try:
         metrics, figures = backtest_figures(backtest, scored)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
-        return f"{wrapped(backtest_title(backtest))}\n\n{wrapped(f'No figures: {error}')}"
+        return f"{wrapped(backtest_title(backtest))}\n\n{wrapped(f'No metrics: {error}')}"
     rows = [[metric.label, metric.cell(figures), metric.unit] for metric in metrics]
     rows.append(["Drawdown from", "", drawdown_dates(figures)])
     return f"{wrapped(backtest_title(backtest))}\n\n{text_table(rows, left=1, last_left=True)}"

@@ -23,7 +23,7 @@ from research.risk import growth, nav_path, sharpe
 from research.risk.measures import DAYS_PER_YEAR
 from research.tolerances import SERIES
 
-Verdict = Literal["better", "worse", "cannot be told apart", "reference"]
+Verdict = Literal["better", "worse", "not significant", "reference"]
 
 BATCH = 512  # draws held at once: 8 MB for 2,014 days
 
@@ -194,11 +194,11 @@ def paired_evidence(
     resampling: Resampling = HOUSE,
     level: float = 0.95,
 ) -> Evidence:
-    """J, growth and Sharpe of P policies, net of costs, with what the same T days say of their differences.
+    """J, growth and Sharpe ratio of P policies, net of costs, with paired evidence over the same T days.
 
     losses    : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
     returns   : (T, P) simple returns net of costs, fraction.     cash : (T,) simple return of cash, fraction.
-    span_days : calendar days from the close before the first return to the last. A draw stands for as long a time: its
+    span_days : calendar days from the close before the first return to the last. Each draw has this length too: its
                 growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such rates.
     Raises    : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio, naming the
                 policy; ConfigError for names, reference, level, span or periods.
@@ -236,8 +236,8 @@ def paired_evidence(
 def half_width(draws: ArrayLike, estimates: ArrayLike, level: float) -> Array:
     """(P,) half-width of the symmetric interval at `level`, from `draws` (reps, P) round `estimates` (P,).
 
-    The draws' distance from the estimate stands for the estimate's from the truth. Draws of a loss of squares are
-    skewed, and the percentile interval leans with them: it leaves zero out too often.
+    The distance of the draws from the estimate approximates that of the estimate from the true value. Draws of a
+    quadratic loss are skewed, and so is the percentile interval: it excludes zero too often.
     Source : Hall (1988), On symmetric bootstrap confidence intervals, Journal of the Royal Statistical Society B 50(1).
 
     >>> half_width([[0.0], [1.0], [4.0]], [1.0], level=0.5).tolist()
@@ -249,7 +249,7 @@ def half_width(draws: ArrayLike, estimates: ArrayLike, level: float) -> Array:
 def two_sided_p(draws: ArrayLike, estimates: ArrayLike) -> Array:
     """(P,) p of no difference: how often `draws` (reps, P) lie as far from `estimates` (P,) as these lie from zero.
 
-    (1 + #(|draw - estimate| >= |estimate|)) / (reps + 1), the test that the symmetric interval turns round.
+    (1 + #(|draw - estimate| >= |estimate|)) / (reps + 1), the test that inverts the symmetric interval.
     Source : Davison and Hinkley (1997), Bootstrap Methods and their Application, chapter 4.
 
     >>> two_sided_p([[0.0], [1.0], [4.0]], [1.0]).tolist()
@@ -361,14 +361,14 @@ def _interval(draws: Array, level: float) -> Array:
 
 
 def verdict(p: float, *, is_better: bool, level: float) -> Verdict:
-    """What a p-value says of a difference, which is a change for the better or not: significant at 1 - `level`?"""
+    """The verdict on a difference with this p-value: significant at 1 - `level`, and for the better or the worse?"""
     if p > 1.0 - level:
-        return "cannot be told apart"
+        return "not significant"
     return "better" if is_better else "worse"
 
 
 def _rounding(metric: str) -> float:
-    """Differences of so much or less come from rounding. Raises ConfigError for a metric that is not compared."""
+    """The largest difference that is due to rounding. Raises ConfigError for a metric that is not compared."""
     rounding = METRICS[metric].rounding
     if rounding is None:
         raise ConfigError(f"policies are not compared by {metric}. Use one of {', '.join(COMPARED)}.")

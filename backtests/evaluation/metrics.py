@@ -151,6 +151,12 @@ class Metric(Column):
         return self.label.partition(",")[0]
 
     @property
+    def phrase(self) -> str:
+        """Its name within a sentence, such as "maximum drawdown", "CAGR" or "Sharpe ratio"."""
+        first = self.name.partition(" ")[0]
+        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first != "Sharpe" else self.name
+
+    @property
     def narrow(self) -> str:
         """Its name in a terminal's column."""
         return self.short or self.name
@@ -185,11 +191,11 @@ METRICS: Mapping[str, Metric] = {
     metric.key: metric
     for metric in (
         Metric(
-            "growth", "Growth", "% a year", 100.0, short="growth", lower_is_better=False, rounding=1e-11,
+            "growth", "CAGR", "% a year", 100.0, lower_is_better=False, rounding=1e-11,
             of=lambda m: growth(m.backtest.growth_path, m.calendar_days),
         ),
         Metric(
-            "growth_gross", "Growth, gross", "% a year", 100.0, lower_is_better=False,
+            "growth_gross", "CAGR, gross", "% a year", 100.0, lower_is_better=False,
             of=lambda m: growth(nav_path(m.gross), m.calendar_days),
         ),
         Metric(
@@ -219,25 +225,28 @@ METRICS: Mapping[str, Metric] = {
             of=lambda m: float(m.backtest.turnover.sum()) / m.years,
         ),
         Metric(
-            "trades", "Lines traded", "a year", digits=1, short="lines",
+            "trades", "Orders", "a year", digits=1, short="orders",
             of=lambda m: float(m.traded.sum()) / m.years,
         ),
         Metric(
-            "trading_days", "Trading days", "a year", digits=1, short="days",
+            "trading_days", "Rebalancing days", "a year", digits=1, short="days",
             of=lambda m: float(m.traded.any(axis=1).sum()) / m.years,
         ),
         Metric(
             "cost", "Cost", "bp a year", short="cost",
             of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS,
         ),
-        Metric("opening_cost", "Opening trade", "bp once", digits=1, of=lambda m: m.backtest.opening_cost * BPS),
         Metric(
-            "max_drawdown", "Deepest drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
+            "opening_cost", "Initial investment cost", "bp once", digits=1,
+            of=lambda m: m.backtest.opening_cost * BPS,
+        ),
+        Metric(
+            "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
             of=lambda m: m.drawdown.depth,
         ),
         Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
-        Metric("money_weighted", "Growth, money-weighted", "% a year", 100.0, lower_is_better=False),
-        Metric("flows", "Money that came and went", "currency"),
+        Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
+        Metric("flows", "Net cash flows", "currency"),
         Metric("tracking_loss", "tracking component of loss", "bp a year"),
         Metric("loss_training", "loss, simulated training paths", "bp a year"),
     )

@@ -1,22 +1,22 @@
-"""What is charged, and what the evidence says, in words."""
+"""Sentences about costs and evidence."""
 
 import numpy as np
 
 from backtests.evaluation.evidence import Evidence
 from backtests.evaluation.metrics import METRICS
-from backtests.wording import listed
+from backtests.wording import counted, listed
 from research.accounting import Costs
 from research.accounting.costs import HOLDING_COSTS
 
-CHARGES = {  # what `Costs` may charge, in words, where they are other than its name
+CHARGES = {  # names of costs in sentences, where they differ from the fields of `Costs`
     "commission": "commission",
     "half_spread": "half-spread",
-    "per_unit": "a commission a unit",
-    "minimum": "a least commission",
+    "per_unit": "a commission per unit",
+    "minimum": "a minimum commission",
     "ticket": "a ticket",
     "impact": "impact",
     "tax": "tax on realised gains",
-    "borrow": "borrowing what is short",
+    "borrow": "a borrow fee on short positions",
     "financing": "financing",
     "cash_spread": "a spread on cash",
     "management_fee": "a management fee",
@@ -24,7 +24,7 @@ CHARGES = {  # what `Costs` may charge, in words, where they are other than its 
 
 
 def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
-    """What is charged for trading, and for holding, in words.
+    """The names of the trading costs and of the holding costs.
 
     >>> charged_words(Costs([1e-4], [0.0], ticket=2.0, management_fee=0.002))
     (['commission', 'a ticket'], ['a management fee'])
@@ -35,7 +35,7 @@ def charged_words(costs: Costs) -> tuple[list[str], list[str]]:
 
 
 def distinguished(evidence: Evidence, metric: str) -> str | None:
-    """The best policy of a metric, where every other can be told apart from it (after Holm); else None."""
+    """The best policy by a metric, if all others are significantly different from it (after Holm); else None."""
     sign = 1.0 if METRICS[metric].lower_is_better else -1.0
     best = evidence.names[int(np.argmin(sign * evidence.estimates[metric]))]
     words = [d.verdict for d in evidence.against(best).differences(metric).values()]
@@ -43,13 +43,15 @@ def distinguished(evidence: Evidence, metric: str) -> str | None:
 
 
 def finding(evidence: Evidence, trials: int) -> str:
-    """How many of the candidates can be told apart from the reference in J, and how many things were tried."""
+    """How many candidates differ significantly from the reference in J, and how many configurations were tried."""
     found, reference = evidence.differences("loss"), evidence.reference
     if not found:
-        return f"{reference} stands alone: there is nothing to compare it with."
+        return f"{reference} is the only policy: there is nothing to compare it with."
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
-    apart = sum(map(len, words.values()))
-    said = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
-    count = f"{apart or 'None'} of {len(found)} candidates can be told apart from {reference} in loss J"
-    tried = f"{trials:,} configurations were tried to get here."
-    return f"{count} (5 %, Holm-adjusted){': ' + said if said else ''}. {tried}"
+    significant = sum(map(len, words.values()))
+    named = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
+    count = (
+        f"{significant or 'None'} of {counted(len(found), 'candidate')} differ significantly from {reference} in loss J"
+    )
+    tried = f"{trials:,} configurations were tried."
+    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}. {tried}"

@@ -238,12 +238,12 @@ def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> Tu
     """
     laboratory, chosen, tried = market.laboratory(paths, seed), {}, families(market)
     trials = sum(len(family.settings) for family in tried.values())
-    with bar(trials, "tuning", "rules") as told:
+    with bar(trials, "tuning", "rules") as progress:
         for name, family in tried.items():
             losses = []
             for given in family.settings:
                 losses.append(float(play(laboratory, family.make(*given), workers).loss.mean()))
-                told.update()
+                progress.update()
             chosen[name] = family.settings[int(np.argmin(losses))]
     return TunedSettings(chosen, trials, seed, paths)
 
@@ -365,14 +365,14 @@ def study(
         for name, f in tried.items()
     }
     curves, across = [], []
-    with bar(2 + len(drawn) + len(markets), "playing the rules") as told:
+    with bar(2 + len(drawn) + len(markets), "simulating the rules") as progress:
         table = optimality_gap(laboratory, rules, region, workers)
         for family, members in {"optimal region": optima, **drawn}.items():
-            told.stage(f"playing each {family}", told.n + 1)
+            progress.stage(f"simulating: {family}", progress.n + 1)
             one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
             curves.append(one.reset_index().assign(family=family))
         for name, one_market in markets.items():
-            told.stage(f"playing in the market of {name}", told.n + 1)
+            progress.stage(f"simulating other markets: {name}", progress.n + 1)
             found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers)
             across.append(found.reset_index().assign(market=name))
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))

@@ -198,8 +198,8 @@ def shipped(market: str) -> pd.DataFrame:
 
 
 def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
-    """Two tables of `gaps_to_optimum` in words, without and with a fee: learners in the order of their median gaps."""
-    said = []
+    """Two tables of `gaps_to_optimum` in words, without and with a fee, in the order of median gaps."""
+    sentences = []
     for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
         gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")
         each = [
@@ -207,5 +207,5 @@ def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
             for name, row in gaps.iterrows()
         ]
         seeds = int(gaps["size"].max())
-        said.append(f"{where}, J above the optimum's, median and range of {seeds} seeds: {'; '.join(each)}.")
-    return "\n\n".join(said)
+        sentences.append(f"{where}, J above the optimum's, median and range of {seeds} seeds: {'; '.join(each)}.")
+    return "\n\n".join(sentences)

@@ -53,15 +53,15 @@ def why_no_optimum(card: Mapping[str, Any]) -> str:
     """The reason why no optimum is known for a policy's last target, in words; "" where one is known."""
     today = card["targets"][-1]
     if len(today["target"]) > 2 or len(card["assets"]) != len(today["target"]):
-        return "it is known for one or two lines, and this policy has more"
+        return "it is known for one or two assets, and this policy has more"
     if sum(today["target"].values()) > 1.0 - TARGET:
-        return "it is known for lines beside cash, and this target holds none"
+        return "it is known for targets with cash, and this target has none"
     if not card["objective"].get("proportional", False):
-        return "it is known where all costs are proportional, and these are not"
+        return "it is known for proportional costs, and not all of these are"
     if card.get("every") == "month":
-        return "months of a calendar are not those of its worlds, which have 21 sessions each"
+        return "calendar months differ from the months of simulated paths, which have 21 sessions each"
     if "mean" not in today:
-        return "its card does not hold the mean of its training days"
+        return "its card lacks the mean return of the training days"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The universal rebalancer in markets that it was not trained on: its gap to the known optimum.
+"""The universal policy in markets that it was not trained on: its gap to the known optimum.
 
 One or two assets and cash, weekly decisions at the close that is seen. Each market has its own paths; three years are
 played before the ten that count.

@@ -72,29 +72,30 @@ def use_warnings(played: Backtest) -> tuple[str, ...]:
 
 
 def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tuple[str, ...]:
-    """Warn where the universal rebalancer met portfolios outside the ranges of its training."""
+    """Warn of portfolios outside the ranges of the universal policy's training."""
     market = played.market
     tested = np.arange(played.first + 1, len(market.dates))[days]
     asked = tested[scheduled(market.days[tested], policy.schedule, market.calendar)]
     met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
-    drawn, said = trained().card["settings"]["markets"], []
+    drawn, ranges = trained().card["settings"]["markets"], []
     for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
         low, high = min(drawn[what]), max(drawn[what])
         values = met[:, j] if len(met) else np.zeros(0)
         if outside := int(((values < low) | (values > high)).sum()):
-            said.append(
-                f"{what.replace('_', ' ')} from {values.min():.3g} to {values.max():.3g} (it learned from {low:g} to "
-                f"{high:g}), outside at {outside:,} of {counted(len(met), 'decision')}"
+            ranges.append(
+                f"{what.replace('_', ' ').replace('lines', 'number of assets')} {values.min():.3g} to "
+                f"{values.max():.3g} (training: {low:g} to {high:g}), outside at {outside:,} of "
+                f"{counted(len(met), 'decision')}"
             )
-    unlike = f"{name} met portfolios unlike any that it learned from: {listed(said)}." if said else ""
+    unlike = f"Portfolios of {name} are outside the range of its training: {listed(ranges)}." if ranges else ""
     return tuple(words for words in (unlike, _unknown_costs(played, name)) if words)
 
 
 def _unknown_costs(played: Backtest, name: str) -> str:
-    """Warn of costs in the test that the universal rebalancer does not see."""
-    told = (CHARGES["commission"], CHARGES["half_spread"])
-    others = [words for words in charged_words(played.costs)[0] if words not in told]
-    return f"{name} is told of commissions and half-spreads; the test charges {listed(others)} too." if others else ""
+    """Warn of costs in the test that the universal policy does not know."""
+    known = (CHARGES["commission"], CHARGES["half_spread"])
+    others = [words for words in charged_words(played.costs)[0] if words not in known]
+    return f"{name} knows commissions and half-spreads only; the test also charges {listed(others)}." if others else ""
 
 
 def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> 
     policy : any policy.
     played : the backtest in which it was used.
     name   : of the policy in the warnings.
-    days   : of the test, on which it was in force.
+    days   : of the test, on which it was active.
     """
     if isinstance(policy, Universal):
         return _unlike(policy, played, name, days)
@@ -113,8 +114,8 @@ def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> 
     saw = policy.card.get("saw", {})
     of_days = _of_days(saw, played, name, days) if saw.get("last") else ()
     unlike = _other_terms(policy.card, played, name)
-    said = (*of_days, unlike, drift_words(name, _drift(policy, played, days)))
-    return tuple(words for words in said if words)
+    warnings = (*of_days, unlike, drift_words(name, _drift(policy, played, days)))
+    return tuple(words for words in warnings if words)
 
 
 def _of_days(saw: Mapping[str, Any], played: Backtest, name: str, days: slice) -> tuple[str, str]:
@@ -130,14 +131,16 @@ def _other_terms(card: Mapping[str, Any], played: Backtest, name: str) -> str:
         return ""
     far = max(FAR, card.get("settings", {}).get("variation", {}).get("cost", 1.0))
     learned = float(np.mean([sum(rates.values()) for rates in objective["costs_bps"].values()]))
-    paid, said = 1e4 * float(np.nanmean(played.costs.total)), []
+    paid, changes = 1e4 * float(np.nanmean(played.costs.total)), []
     if max(learned, paid) > far * min(learned, paid):
-        said.append(f"costs of {learned:g} bp a side in the mean, and pays {paid:g}")
+        changes.append(f"mean costs of {learned:g} bp a side (test: {paid:g})")
     if objective["lag"] != played.lag:
-        said.append(f"a lag of {counted(objective['lag'], 'session')}, and has {counted(played.lag, 'session')}")
+        changes.append(f"a lag of {counted(objective['lag'], 'session')} (test: {counted(played.lag, 'session')})")
     if objective["periods_per_year"] != played.periods_per_year:
-        said.append(f"{objective['periods_per_year']:g} periods a year, and meets {played.periods_per_year:g}")
-    return f"{name} learned with {listed(said)}: what it does fits what it learned with." if said else ""
+        changes.append(f"{objective['periods_per_year']:g} periods a year (test: {played.periods_per_year:g})")
+    return (
+        f"{name} was trained with {listed(changes)}: its decisions fit the training, not the test." if changes else ""
+    )
 
 
 def _seen_days(first: pd.Timestamp, last: pd.Timestamp, tested: pd.DatetimeIndex, name: str) -> str:
@@ -145,8 +148,8 @@ def _seen_days(first: pd.Timestamp, last: pd.Timestamp, tested: pd.DatetimeIndex
     if not among:
         return ""
     return (
-        f"{name} learned from the days {first:%Y-%m-%d} to {last:%Y-%m-%d}, and {among:,} of the test's "
-        f"{len(tested):,} are among them: its figures are not all out of sample."
+        f"{name} was trained on the days {first:%Y-%m-%d} to {last:%Y-%m-%d}; {among:,} of the test's "
+        f"{len(tested):,} days are among them: its results are not all out of sample."
     )
 
 
@@ -158,8 +161,8 @@ def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, marke
     if now == fingerprint:
         return ""
     return (
-        f"{name} learned from data {fingerprint[:8]}, and on the days {first:%Y-%m-%d} to {last:%Y-%m-%d} "
-        f"market {market.name!r} has {now[:8]}: it was revised since, or is another."
+        f"{name} was trained on data {fingerprint[:8]}; on the days {first:%Y-%m-%d} to {last:%Y-%m-%d} market "
+        f"{market.name!r} has data {now[:8]}: it was revised, or it is another market."
     )
 
 
@@ -168,6 +171,6 @@ def drift_words(name: str, drifts: list[Drift]) -> str:
     past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
     if not past:
         return ""
-    each = [f"{d.feature} ({number(d.distance)}, no training world above {number(d.limit)})" for d in past[:NAMED]]
+    each = [f"{d.feature} ({number(d.distance)}, maximum in training {number(d.limit)})" for d in past[:NAMED]]
     more = [f"{len(past) - NAMED} more"] if len(past) > NAMED else []
-    return f"{name} met a market unlike its training, by the distance of what it saw from there: {listed(each + more)}."
+    return f"Features of {name} drifted from their training distribution (distance): {listed(each + more)}."

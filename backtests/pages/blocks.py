@@ -77,7 +77,7 @@ def first_screen(comparison: "Comparison") -> Block:
         "growth": timeline_picture(comparison.backtests, styles, reference, comparison.benchmark.periods_per_year),
         "columns": _columns(comparison, styles),
         "groups": _groups(comparison),
-        "table_caption": "Out of sample and net of costs unless labelled gross.",
+        "table_caption": "Out of sample, net of costs unless labelled gross.",
         "interval_words": f"with {percent(comparison.evidence.level, 0)} intervals",
         "bold_rule": BOLD_RULE,
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in comparison.recommendation.broken.items()),
@@ -208,7 +208,7 @@ def whole_sheet(comparison: "Comparison", trades: "TradeList | None", run: Mappi
         ),
         "costs": costs_picture(cost, styles, benchmark.tracking_penalty, portfolio.limits.tracking_error),
         "cost_table": figures_table(
-            "Each cost component, and what tracking error to the strategic target adds to the loss",
+            "Each cost component, and the tracking penalty of the loss",
             "policy",
             [row for row in COST_COLUMNS if row.key in cost],
             _by_name(cost, "policy"),
@@ -257,7 +257,7 @@ def _facts(comparison: "Comparison", run: Mapping[str, str]) -> list[Block]:
     later = {0: "at the same close", 1: "at the next close"}.get(portfolio.lag, f"{portfolio.lag} sessions later")
     rates, limit = low if low == high else f"{low} to {high}", portfolio.limits.tracking_error
     others = [words for kind in charged_words(portfolio.costs) for words in kind if words not in PROPORTIONAL]
-    besides = f", and besides {listed(others)}" if others else ""
+    besides = f", plus {listed(others)}" if others else ""
     facts = {
         "Universe": f"{counted(len(assets), 'asset')}: {listed(assets, most=12)}; in {portfolio.basis}",
         "Test": f"{_span(dates)}, {len(dates) - 1:,} days; everything fitted uses only earlier days",
@@ -368,10 +368,10 @@ def _candidates(comparison: "Comparison", styles: Mapping[str, LineStyle]) -> Bl
 
 
 def _cost_words(costs: Costs) -> str:
-    """What a file charges, and over what it is counted."""
+    """The costs of a file, and how they are expressed."""
     traded, held = charged_words(costs)
-    said = f"On each side of a trade, over NAV before it: {listed(traded)}." if traded else "Trading costs nothing."
-    return f"{said} Of holding, over NAV at the close before: {listed(held)}." if held else said
+    text = f"Per side of a trade, divided by NAV before it: {listed(traded)}." if traded else "No trading costs."
+    return f"{text} For holding, divided by NAV at the close before: {listed(held)}." if held else text
 
 
 def _conventions(comparison: "Comparison") -> dict[str, str | bool]:

@@ -2,25 +2,25 @@
 
 ANSWERS = {
     "bands": "a state-dependent no-trade band round the target",
-    "edges": "a state-dependent no-trade band round the target, each edge by itself",
-    "hold_or_trade": "to hold, or to trade to the target",
-    "fraction": "how much of the way to the target to go",
-    "gate": "whether to trade, and how much of the way to the target",
-    "exposure": "how much of the target to hold; cash takes the rest",
-    "weights": "weights of its own, round the target",
+    "edges": "a state-dependent no-trade band round the target, with separate edges",
+    "hold_or_trade": "whether to hold or to trade to the target",
+    "fraction": "the fraction of the way to the target",
+    "gate": "whether to trade, and the fraction of the way to the target",
+    "exposure": "how much of the target to hold, with the rest in cash",
+    "weights": "weights near the target",
 }
 TERMS = {
     "Loss J": "Rebalancing loss: cost + tracking penalty, bp of NAV a year. The tracking penalty is g/2 times the "
     "squared difference in return to the target. Lower is better.",
-    "Simulated training paths": "Days of the training period, resampled in blocks. All seeds are judged on the same "
+    "Simulated training paths": "Days of the training period, resampled in blocks. All seeds are evaluated on the same "
     "paths, and none was trained on them.",
     "Closed form": "The no-trade half-widths of small costs (Shreve and Soner 1994; Janeček and Shreve 2004), from "
     "which the policy starts. Widths and drifts are shown as multiples of them.",
     "Importance": "How much the loss rises when a feature is permuted across simulated paths at every decision "
     "(Breiman 2001, section 10).",
     "Optimum": "The best policy of normal days with the mean and covariance of the training days, by dynamic "
-    "programming. It is known for one or two assets beside cash with proportional costs.",
-    "Drifted": "A feature is farther from its training distribution than on any single training path. A test longer "
-    "than a path makes this less likely; a shorter one is allowed more.",
+    "programming. It is known for one or two assets and cash with proportional costs.",
+    "Drifted": "A feature is farther from its training distribution than on any single training path. The "
+    "limit depends on the length of the test; for a test longer than a path, drift is reported too seldom.",
     "Checksummed": "One hash covers the network and the card. Test results are kept beside them.",
 }

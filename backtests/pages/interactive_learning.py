@@ -30,9 +30,7 @@ def gap_plot(table: pd.DataFrame) -> "Figure":
     figure.update_xaxes(type="log", tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
     figure.update_yaxes(autorange="reversed")
     height = 130 + 34 * table["learner"].nunique()
-    return dress(
-        figure, "Seeds above the known optimum, on paths that none of them saw", "J above, % (log scale)", "", height
-    )
+    return dress(figure, "J of seeds above the known optimum, on unseen paths", "J above, % (log scale)", "", height)
 
 
 def replay_plot(table: pd.DataFrame, line: str) -> "Figure":
@@ -42,7 +40,7 @@ def replay_plot(table: pd.DataFrame, line: str) -> "Figure":
     figure, days = go.Figure(), table.index
     for bound, fill in (("lower", None), ("upper", "tonexty")):
         figure.add_scatter(
-            x=days, y=100.0 * table[bound], name="no trade within", mode="lines", fill=fill,
+            x=days, y=100.0 * table[bound], name="no-trade band", mode="lines", fill=fill,
             line={"color": "lightgray", "width": 1, "shape": "hv"}, fillcolor="rgba(154, 165, 177, 0.2)",
             showlegend=bound == "upper", hovertemplate=bound + " %{y:.2f} %<extra></extra>",
         )  # fmt: skip
@@ -53,4 +51,4 @@ def replay_plot(table: pd.DataFrame, line: str) -> "Figure":
     figure.add_scatter(
         x=traded.index, y=100.0 * traded["weight"], name="traded", mode="markers", marker={"color": RED, "size": 8}
     )
-    return dress(figure, f"{line}: weight and what was answered", "close", "% of NAV")
+    return dress(figure, f"{line}: weight and the policy's band", "close", "% of NAV")

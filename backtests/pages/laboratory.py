@@ -38,7 +38,7 @@ SECTIONS = {
     ),
     "frontier": (
         "Cost against tracking error, all rules",
-        "Left is cheaper, down is closer to the target. The loss J adds the two.",
+        "Left: lower cost; down: closer to the target. The loss J adds cost and tracking penalty.",
     ),
     "region": (
         "The optimal no-trade region",
@@ -88,8 +88,8 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     weeks = int(SHOWN_YEARS * study.laboratory.periods_per_year)
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
-        "frontier": replace(drawn, title="Every rule on one plane", caption=_frontier_caption(study)),
-        "region": region_picture(study.region, study.sample().head(weeks), ("the first line", "the second line")),
+        "frontier": replace(drawn, title="Tracking error against cost", caption=_frontier_caption(study)),
+        "region": region_picture(study.region, study.sample().head(weeks), ("the first asset", "the second asset")),
         "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
     }
@@ -97,14 +97,14 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
 
 def _frontier_caption(study: Study) -> str:
     figures = records(study)
-    part = study.tuned.settings["tracking error"][1]
+    fraction = study.tuned.settings["tracking error"][1]
     return (
-        "The curve of optimal regions, each solved for another price g of tracking, is the limit: at its own g each "
-        "has the lowest J of all rules that see the same weeks. Ringed: the lowest J here. Settings marked tuned had "
-        "the lowest J in worlds of another seed; of the tracking-error trigger those are drawn that go "
-        f"{percent(part, 0)} of the way. Off the scale: weekly trading ({number(figures['every week']['cost'])} bp of "
-        f"cost, no gap after any close) and never trading (no cost, J {number(figures['never']['loss'], 0)} over these "
-        f"{YEARS} years, and more over longer ones)."
+        "The curve of optimal regions, each solved for another tracking penalty g, is a lower bound: at its g each has "
+        "the lowest J of all rules with weekly decisions. Ringed: the lowest J here. Settings marked tuned had the "
+        "lowest J on simulated paths of another seed. Tracking-error triggers shown trade "
+        f"{percent(fraction, 0)} of the way. Off the scale: weekly trading ({number(figures['every week']['cost'])} bp "
+        f"of cost, no deviation after any close) and never trading (no cost, J {number(figures['never']['loss'], 0)} "
+        f"over these {YEARS} years, and more over longer ones)."
     )
 
 
@@ -118,35 +118,34 @@ def records(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def lead(study: Study) -> str:
-    """What was found, in a sentence."""
+    """The main result, in a sentence."""
     figures = records(study)
     near = next(name for name in figures if name != OPTIMUM)
     nearest, weekly = figures[near]["relative"], figures["every week"]["relative"]
     return (
-        f"The best policy loses {number(figures[OPTIMUM]['loss'])} bp a year in this market; the nearest rule, {near}, "
-        f"{percent(nearest)} more; trading every week {percent(weekly, 0)} more."
+        f"The optimal policy has a loss of {number(figures[OPTIMUM]['loss'])} bp a year in this market. The next best "
+        f"rule, {near}, is {percent(nearest)} above it; weekly trading is {percent(weekly, 0)} above it."
     )
 
 
 def findings(study: Study) -> list[str]:
-    """What else is to be known, sentences that are made from the figures."""
+    """Further results, in sentences."""
     figures = records(study)
     below, unclear = ([n for n, r in figures.items() if r["verdict"] == v] for v in ("below", "not significant"))
-    told = f"{listed(unclear)} do not differ significantly from it" if unclear else "each differs significantly from it"
+    rest = f"{listed(unclear)} do not differ significantly from it" if unclear else "each differs significantly from it"
     best = figures[OPTIMUM]
     return [
-        f"Below the optimum, beyond chance: {listed(below)}."
+        f"Significantly below the optimum: {listed(below)}."
         if below
-        else f"No rule is below the optimum beyond chance; {told}.",
-        f"Played, the optimum loses {number(best['loss'], 3)} bp a year {_estimate(best, 'loss').interval(3)}; its "
-        f"programme "
-        f"promises {number(study.computed_loss, 3)}.",
+        else f"No rule is significantly below the optimum; {rest}.",
+        f"The optimum's loss here is {number(best['loss'], 3)} bp a year {_estimate(best, 'loss').interval(3)}; "
+        f"the dynamic programme predicts {number(study.computed_loss, 3)}.",
         cheap_words(study),
     ]
 
 
 def cheap_words(study: Study) -> str:
-    """What the rules lose where trading is cheapest among the worked market's variants."""
+    """The gaps of the rules at the lowest costs among the variants of the base case."""
     market = next(iter(dict.fromkeys(study.markets["market"])))
     rows = study.markets[(study.markets["market"] == market) & (study.markets["verdict"] != "reference")].sort_values(
         "gap", kind="stable"
@@ -154,8 +153,8 @@ def cheap_words(study: Study) -> str:
     near, rest = rows[rows["gap"] <= NEAR], rows[rows["gap"] > NEAR]
     named = [f"{r['policy']} ({number(r['gap'])})" for r in near.to_dict("records")]
     beyond = [f"{r['policy']} ({number(r['gap'])})" for r in rest.to_dict("records")]
-    words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the best"
-    return f"{words}; not {listed(beyond, last='nor')}." if beyond else f"{words}: all that were played."
+    words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the optimum"
+    return f"{words}; {listed(beyond)} are not." if beyond else f"{words}: all rules of the study."
 
 
 def result_table(study: Study) -> Block:
@@ -170,12 +169,12 @@ def result_table(study: Study) -> Block:
     unit = METRICS["loss"].unit
     heads: list[str | tuple[str, str]] = [
         "rule", *((loss, unit) for loss in LOSSES), ("turnover", METRICS["turnover"].unit),
-        ("trades", METRICS["trades"].unit), ("above the best", unit), ("above the best", "%"), "significant?",
+        ("trades", METRICS["trades"].unit), ("above the optimum", unit), ("above the optimum", "%"), "significant?",
     ]  # fmt: skip
     tuned = study.tuned
     caption = (
         f"{study.laboratory.paths:,} common paths of {YEARS} years; differences are paired, with 95 % bounds. Tuned: "
-        f"the best of {tuned.trials} trials in all, in {tuned.paths:,} worlds of seed {tuned.seed}"
+        f"the best of {tuned.trials} trials in total, on {tuned.paths:,} simulated paths of seed {tuned.seed}"
     )
     return table(caption, heads, rows, texts=[8], chosen=OPTIMUM)
 
@@ -186,9 +185,9 @@ def _estimate(figures: Mapping[str, Any], name: str) -> Estimate:
 
 
 def laboratory_text(study: Study) -> str:
-    """A short table and what was found, for a terminal."""
+    """A short table and the results in words, for a terminal."""
     rows = [
-        ["rule", *LOSSES, "trades", "above the best", ""],
+        ["rule", *LOSSES, "trades", "above optimum", ""],
         ["", *(METRICS["loss"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
     ]
     for name, r in records(study).items():
@@ -206,13 +205,12 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     """The whole page. run : what identifies the run, in words by name."""
     market, lab = study.market, study.laboratory
     facts = {
-        "Market": f"two normal lines beside cash: volatility {listed([percent(v, 0) for v in market.volatility])}, "
+        "Market": f"two assets with normal returns: volatility {listed([percent(v, 0) for v in market.volatility])}, "
         f"correlation {market.correlation:g}, growth above cash {listed([percent(m) for m in market.mean])}",
         "Target": f"{listed([percent(w, 0) for w in market.target])}, the rest cash",
         "Costs": f"{1e4 * market.cost:g} bp of notional a side, no tickets",
-        "Judged by": f"rebalancing loss J, tracking penalty g = {market.tracking_penalty:g}; decided each week, booked "
-        "at the close that was seen",
-        "Paths": f"{lab.paths:,} of {YEARS} years, after {WARM_UP} that count in nothing; seed {lab.seed}",
+        "Judged by": f"rebalancing loss J, tracking penalty g = {market.tracking_penalty:g}; weekly decisions, lag 0",
+        "Paths": f"{lab.paths:,} of {YEARS} years, after a warm-up of {WARM_UP} years; seed {lab.seed}",
         **(run or {}),
     }
     drawn = laboratory_pictures(study)

@@ -60,7 +60,7 @@ SECTIONS = {
 def write_card(folder: str | Path) -> Path:
     """Measure what is not yet known of the policies in a folder, and write their page into it; gives its path.
 
-    That of the universal rebalancer is made from its network alone.
+    The card of the universal policy is made from its network alone.
     Raises : DataError when there are none, or when one is not as it was saved.
     """
     folder = Path(folder)
@@ -149,12 +149,12 @@ def _lead(name: str, found: SavedPolicies) -> str:
     card = found.cards[found.representative]
     own, closed = loss(card), loss(card, "closed_form")
     lines = card["targets"][-1]["target"]
-    held = holds_words(card) if len(lines) <= FEW else f"the target of {len(lines)} lines"
-    said = f"{name} answers with {ANSWERS[card['action']]}; it holds {held}, learned by {learner_words(card)}"
+    held = holds_words(card) if len(lines) <= FEW else f"the target of {len(lines)} assets"
+    text = f"{name} chooses {ANSWERS[card['action']]}; target: {held}; trained with {learner_words(card)}"
     if own is None:
-        return f"{said}."
+        return f"{text}."
     beside = "" if not closed else f", {_over(own / closed - 1.0)} the closed-form bands"
-    return f"{said}. On simulated training paths its loss is {number(own)} bp a year{beside}."
+    return f"{text}. On simulated training paths its loss is {number(own)} bp a year{beside}."
 
 
 def _over(gap: float) -> str:
@@ -162,15 +162,15 @@ def _over(gap: float) -> str:
 
 
 def gap_words(found: SavedPolicies) -> str:
-    """How far it is above the optimum, or why that is not known."""
+    """Its gap to the optimum, or why the optimum is not known."""
     optimum = found.results.get("optimum", {})
     if "unknown" in optimum:
-        return f"How far it is above the best policy is not known: {optimum['unknown']}."
+        return f"The gap to the optimal policy is not known: {optimum['unknown']}."
     one = optimum.get("seeds", {}).get(str(found.representative))
     if one is None:
         return ""
     return (
-        f"On {one['paths']:,} normal paths with the moments of its training days it is {percent(one['gap'], 2)} above "
+        f"On {one['paths']:,} normal paths with the moments of the training days it is {percent(one['gap'], 2)} above "
         f"the optimum [{percent(one['lower'], 2)}, {percent(one['upper'], 2)}]; the closed-form bands are "
         f"{percent(one['closed_form'] / one['optimum'] - 1.0, 2)} above."
     )
@@ -178,7 +178,7 @@ def gap_words(found: SavedPolicies) -> str:
 
 def _test_words(results: Mapping[str, Any]) -> str:
     if "test" not in results:
-        return "No out-of-sample test: it was not tested, or its results are not kept here."
+        return "No out-of-sample results are stored here."
     test, one = results["test"], results["seeds"][str(results["stands"])]
     return (
         f"Out of sample, {test['first']} to {test['last']}, the loss is {number(one['loss'])} bp a year "
@@ -250,7 +250,7 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
         met = [] if drift is None else [number(drift.distance), "drifted" if drift.drifted else "alike"]
         rows.append([feature["name"], *ends, number(feature["farthest"][0]), *met])
     heads: list[str | tuple[str, str]] = [
-        "feature", "5 %", "median", "95 %", "farthest training path", *(("test", "verdict") if drifts else ()),
+        "feature", "5 %", "median", "95 %", "largest on training paths", *(("test", "verdict") if drifts else ()),
     ]  # fmt: skip
     caption = (
         "Feature quantiles on training paths, and the Kolmogorov-Smirnov distance from them, 0 to 1, of the farthest "

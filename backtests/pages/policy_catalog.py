@@ -16,8 +16,8 @@ from research.tolerances import TARGET
 SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
-    "loss: J in worlds of training days; gap: how far it is above the optimum, where that is known and the card was "
-    "made, else\nabove the closed-form bands in the same worlds."
+    "loss: J on simulated training paths; gap: J above the optimum if this is known and the card was written, "
+    "else\nabove the closed-form bands on the same paths."
 )
 HEADS = ["policy", "learner", "holds", "saw", "seed", "loss", "gap", "to the"]
 UNITS = ["", "", "", "", "", "bp/year", "%", ""]
@@ -41,9 +41,9 @@ def policies_text(folders: Iterable[Path]) -> str:
         except DataError as error:
             broken.append(str(error))
     if not rows and not broken:
-        return "No learned policies: none is shipped, and no report has trained one."
-    said = [_grouped(rows, groups), NOTE] if rows else []
-    return "\n\n".join([*said, *broken])
+        return "No learned policies: none comes with the workbench, and no report has trained one."
+    blocks = [_grouped(rows, groups), NOTE] if rows else []
+    return "\n\n".join([*blocks, *broken])
 
 
 def _grouped(rows: list[list[str]], groups: list[Path]) -> str:

@@ -51,21 +51,21 @@ PICTURES = {
 }
 LADDERS = {"cost_ladder": "cost_multiple", "lag_ladder": "lag", "start_fan": "start"}
 SECTIONS = {
-    "sample": ("What does the sample show?", "Configurations that have no condition in common cannot be ranked."),
+    "sample": ("What does the sample show?", "Configurations without common conditions cannot be ranked."),
     "map": (
         "Where is the best setting?",
         "Each cell is one configuration, or the mean of several: the caption says which.",
     ),
     "frontier": ("What does low tracking error cost?", "Down and left is better in both."),
     "cost_ladder": (
-        "Does the ranking survive other costs?",
+        "Does the ranking change with costs?",
         "The best policy of each family at multiples of today's costs.",
     ),
     "lag_ladder": (
-        "Does it survive slower execution?",
+        "Does the ranking change with slower execution?",
         "The best policy of each family, executed more sessions after its decision.",
     ),
-    "start_fan": ("Does it depend on the start date?", "The best policy of each family, started on other days."),
+    "start_fan": ("Does it depend on the start date?", "The best policy of each family, with other start dates."),
 }
 
 
@@ -95,7 +95,7 @@ def sweep_html(
 
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:
-    """What a page says of a sweep without its pictures, as a block of HTML that brings its own style."""
+    """The findings of a sweep without its figures, as a block of HTML with its own style."""
     table = in_order(table)
     found = {
         name: Findings(rows, trials=len(table), own=(own or {}).get(name))
@@ -118,7 +118,7 @@ def _by_portfolio(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _part(found: Findings, name: str, tracking_penalty: float | None, k: int) -> Block:
-    """What the page says of one portfolio."""
+    """The section of one portfolio."""
     drawn = _pictures(found, tracking_penalty, f"_{k + 1}" if k else "")
     sections = []
     for section, (heading, words) in SECTIONS.items():
@@ -130,7 +130,7 @@ def _part(found: Findings, name: str, tracking_penalty: float | None, k: int) ->
 
 
 def _words(found: Findings, name: str) -> Block:
-    """What is said of one portfolio, and its table."""
+    """The findings of one portfolio, and its table."""
     return {
         "name": name,
         "lead": found.lead,
@@ -144,7 +144,7 @@ def _words(found: Findings, name: str) -> Block:
 
 @dataclass(frozen=True)
 class NoPicture:
-    """A picture that a sweep has not the values for: what it shows is why."""
+    """Replaces a figure that a sweep has not the values for, and shows the reason."""
 
     name: str
     why: str
@@ -160,7 +160,7 @@ class NoPicture:
 
 
 class Pictures(dict[str, Picture]):
-    """The pictures of a sweep by name; asked for one that it has not the values for, it gives the reason why.
+    """The figures of a sweep by name; in place of a missing figure, the reason.
 
     why : by name, of those that are missing.
     """
@@ -182,7 +182,7 @@ def sweep_pictures(
     """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
 
     map_1, map_2, … : J over two parameters.  frontier.  cost_ladder.  lag_ladder.  start_fan.  sample : in place of all
-    of them, where policies were played under no common condition.
+    of them, if policies have no common conditions.
     key : put behind the names of the pictures, where a page has those of several portfolios.
     own : lag and start of the portfolio itself (`Findings`).
     """
@@ -191,7 +191,7 @@ def sweep_pictures(
 
 def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pictures:
     if not found.common:
-        why = dict.fromkeys(PICTURES, "the policies were played under no common condition")
+        why = dict.fromkeys(PICTURES, "the policies have no common conditions")
         return Pictures({"sample": sample_picture(found.table, found.metric, f"sample{key}")}, why)
     families = family_styles(found.families)
     styles = policy_styles(found.rivals, families)
@@ -219,11 +219,11 @@ def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pict
 def _why(found: Findings, name: str) -> str:
     """Why a picture is not there."""
     if name == "frontier":
-        return "fewer than two policies have both a cost and a gap to the target"
+        return "fewer than two policies have both a cost and a tracking error"
     if name not in LADDERS:
-        return "the sweep has no further two parameters with several values each, played with one another"
-    shared = "policies do not share its values"
-    return shared if found.varies(LADDERS[name]) else "the sweep has one value of it"
+        return "the sweep has no further pair of parameters with several combined values"
+    shared = "no policy ran at several of its values"
+    return shared if found.varies(LADDERS[name]) else "the sweep has only one value of it"
 
 
 def _maps(found: Findings, key: str) -> dict[str, Picture]:
@@ -269,7 +269,7 @@ def _with_values(table: pd.DataFrame, *axes: str) -> pd.DataFrame:
 
 
 def best_table(found: Findings) -> Block:
-    """The best policies under the conditions that pictures take for granted, with their ranks under all others."""
+    """The best policies under the default conditions, with their ranks under all others."""
     rows = at(found.table, found.now).sort_values(found.metric, kind="stable").head(BEST)
     rank = rank_range(found.table, found.metric)
     records: dict[str, dict[str, Any]] = {}
@@ -288,7 +288,7 @@ def best_table(found: Findings) -> Block:
     styles = {str(r["policy"]): families[r["family"]] for r in rows.to_dict("records")}
     return figures_table(
         f"The best {len(records)} of {len(found.table['policy'].unique())} policies at {conditions_words(found.now)}; "
-        "ranks over all costs, lags and starts under which every policy was played",
+        "ranks over all costs, lags and start dates at which every policy ran",
         "policy",
         [*shown, *ends_shown],
         records,
@@ -298,7 +298,7 @@ def best_table(found: Findings) -> Block:
 
 
 def bins_table(found: Findings) -> Block:
-    """The metric of a sample by bins of band and cost: nothing of it is ranked."""
+    """The metric of a sample by bins of band and cost, without a ranking."""
     metric = METRICS[found.metric]
     words = {"low": "lowest", "median": "median", "high": "highest"}
     shown = [

@@ -83,7 +83,7 @@ def _alone(played: Backtest) -> Block:
     try:
         shown, figures = backtest_figures(played)
     except DataError as error:  # too short, or it never moves: it shows itself all the same
-        return table(f"No figures: {error}", [], [])
+        return table(f"No metrics: {error}", [], [])
     rows = [[row.label, row.cell(figures), row.unit] for row in shown]
     return table("Net of costs unless labelled gross", ["figure", "value", "unit"], rows, texts=[2])
 

@@ -1,4 +1,4 @@
-"""The card of the universal rebalancer as a page: how it learned, and how near the optimum it is in unseen markets.
+"""The card of the universal policy as a page: its training, and its gap to the optimum in unseen markets.
 
 The same network gives the same bytes. Nothing is fetched and nothing runs.
 """
@@ -38,10 +38,10 @@ SECTIONS = {
     "settings": "Settings",
 }
 MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
-    "Optimum": "The best policy of normal weeks by dynamic programming, for one or two lines beside cash with "
-    "proportional costs. It knows the growth of each line as well; the network and the closed form know risk and cost.",
+    "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
+    "with proportional costs. It also knows expected returns; the network and the closed form know risk and cost.",
     "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side, g 1 to 20, drawn at random; "
-    "all policies of a market are played on the same paths.",
+    "all policies of a market run on the same paths.",
 }
 
 
@@ -65,7 +65,7 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
         name=name,
         facts=[{"name": k, "words": v} for k, v in _facts(card).items()],
         sections=[{"id": key, "name": words} for key, words in SECTIONS.items()],
-        lead=f"{name} answers any portfolio with {ANSWERS['bands']}, and was trained on none.",
+        lead=f"{name} computes {ANSWERS['bands']} for any portfolio. It was trained on random markets.",
         findings=[_words(found)],
         sheet={"warnings": []},
         learning=[updates_picture(card["curve"], card["seed"])],
@@ -104,16 +104,16 @@ def worked_region(policy: Trained) -> Picture:
         found: Array = (np.abs(gaps) - REACH**action * lines.half_width).max(axis=1)
         return found
 
-    said = f"The market is the laboratory's: two lines and cash, {1e4 * BASE_CASE.cost:g} bp a side, weekly decisions."
-    return region_picture(("the first line", "the second line"), lines.half_width, outside, BASE_CASE.region(), said)
+    text = f"The laboratory's market: two assets and cash, {1e4 * BASE_CASE.cost:g} bp a side, weekly decisions."
+    return region_picture(("the first asset", "the second asset"), lines.half_width, outside, BASE_CASE.region(), text)
 
 
 def _facts(card: Mapping[str, Any]) -> dict[str, str]:
     least, most = (f(card["settings"]["markets"]["lines"]) for f in (min, max))
     return {
-        "Holds": f"any target of {least} to {most} lines, with cash or without",
+        "Holds": f"any target of {least} to {most} assets, with or without cash",
         "Answers": ANSWERS["bands"],
-        "Learned": f"{card['updates']:,} updates, each in markets of its own; seed {card['seed']}",
+        "Learned": f"{card['updates']:,} updates, each with new random markets; seed {card['seed']}",
         "Saw": card["saw"]["markets"],
         "Made with": listed([f"{library} {version}" for library, version in card["versions"].items()]),
     }
@@ -122,9 +122,9 @@ def _facts(card: Mapping[str, Any]) -> dict[str, str]:
 def _words(found: pd.DataFrame) -> str:
     above = median(found["universal"])
     return (
-        f"In {len(found)} markets of one and two lines that it never met, on {found['paths'][0]:,} paths each, J is "
+        f"In {len(found)} unseen markets of one and two assets, on {found['paths'][0]:,} paths each, J is "
         f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}] and "
-        f"{percent(found['universal'].max())} at worst; the closed-form bands, from which it starts, are "
+        f"{percent(found['universal'].max())} at worst; the closed-form bands, at which training started, are "
         f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
     )
 
@@ -138,9 +138,8 @@ def _gaps(found: pd.DataFrame) -> Block:
     ]  # fmt: skip
     error = number(100.0 * found["error"].median(), 1)
     caption = (
-        f"J above the optimum's in markets that it never met, with 95 % of the median over markets; "
-        f"{found['paths'][0]:,} paths of ten years each, which leave one market's figure an error of {error} in the "
-        "median"
+        f"J above the optimum's in unseen markets, with the 95 % interval of the median over markets; "
+        f"{found['paths'][0]:,} paths of ten years each; median standard error of one market's gap: {error} points"
     )
     heads: list[str | tuple[str, str]] = [
         "markets of", "markets", ("universal, median", "%"), ("worst", "%"), ("closed form, median", "%"),
@@ -164,16 +163,16 @@ def _met(settings: Mapping[str, Any]) -> Block:
         "lines": markets["lines"],
         "drift of a gap between decisions, half-widths": markets["drift_between_decisions_over_half_width"],
         "half-width over target": markets["half_width_over_target"],
-        "cost a side, bp": [1e4 * x for x in markets["cost_a_side"]],
-        "decisions of a world": settings["decisions_of_a_world"],
+        "cost per side, bp": [1e4 * x for x in markets["cost_a_side"]],
+        "decisions per simulated path": settings["decisions_of_a_world"],
     }
     rows = [[words, f"{min(values):g}", f"{max(values):g}"] for words, values in ranges.items()]
     shares = [
         f"{percent(markets[key], 0)} {words}"
         for key, words in (
             ("share_without_cash", "hold no cash"),
-            ("share_with_hedges", "have lines that hedge"),
+            ("share_with_hedges", "have hedging assets"),
             ("share_with_fat_tails", "have fat tails"),
         )
     ]
-    return table(f"Random markets that it was trained in; {listed(shares)}", ["of a market", "least", "most"], rows)
+    return table(f"Random markets of the training; {listed(shares)}", ["property", "minimum", "maximum"], rows)

@@ -1,9 +1,9 @@
-"""What the study says: every rule against a comparator over all cases, with intervals clustered by window.
+"""The results of the study: every rule relative to a comparator over all cases, with intervals clustered by window.
 
-Cases of one window share their market and are no independent draws: so a mean over cases is given the interval of
-Liang and Zeger, in which only windows are independent, with Student's t of one degree less than there are windows.
-Ratios of J are averaged in logs. Every p is adjusted by Holm for all rules that are held against the same comparator by
-the same measure.
+Cases of one window share their market and are not independent. A mean over cases therefore has the interval of Liang
+and Zeger, in which only windows are independent, with Student's t and one degree of freedom less than the number of
+windows. Ratios of J are averaged in logs. Every p is Holm-adjusted for all rules compared with the same comparator by
+the same metric.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,16 +33,16 @@ from research.arguments import one_of, refuse
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
-COMPARATORS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is where learners begin
+COMPARATORS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is the policy before training
 REPORTED = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
-AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they go to cash: J, toward the whole target, is not what they are for
+AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they move to cash, so J against the full target does not measure them
 LEVEL = 0.95
-MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics that are shown beside J
+MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics shown in addition to J
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteredMean(EstimateWithTest):
-    """A mean over so many cases in so many windows, of which only the windows are independent."""
+    """A mean over cases in several windows, where only the windows are independent."""
 
     cases: int
     windows: int
@@ -52,7 +52,7 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     """The mean of `values` (N,), where only those of different `clusters` (N,) are independent.
 
     Its variance is G / (G - 1) x the sum over G clusters of (the sum of a cluster's residuals)^2 / N^2; the interval is
-    Student's, with G - 1 degrees of freedom. With a value a cluster it is the plain interval of a mean.
+    Student's, with G - 1 degrees of freedom. With one value per cluster it is the usual interval of a mean.
     Source : Liang and Zeger (1986), Longitudinal Data Analysis Using Generalized Linear Models; the degrees of freedom
     are those of Cameron and Miller (2015), A Practitioner's Guide to Cluster-Robust Inference, section VI.
     Raises : DataError for fewer than two clusters, and for values that are not finite.
@@ -66,9 +66,9 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
     x, names = np.asarray(values, dtype=float), np.asarray(clusters)
     groups, place = np.unique(names, return_inverse=True)
     if len(groups) < 2:
-        raise DataError(f"an interval needs cases of two windows at least: found {groups.tolist()}. Play more cases.")
+        raise DataError(f"an interval needs cases of at least two windows: found {groups.tolist()}. Run more cases.")
     if not np.isfinite(x).all():
-        raise DataError(f"value {int(np.argmin(np.isfinite(x)))} of a mean is no finite number. Leave its case out.")
+        raise DataError(f"value {int(np.argmin(np.isfinite(x)))} of a mean is not a finite number. Leave its case out.")
     residuals = np.bincount(place, x - x.mean())
     degrees = len(groups) - 1
     error = float(np.sqrt(len(groups) / degrees * (residuals**2).sum())) / len(x)
@@ -81,11 +81,10 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
 
 
 def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a case and rule at one cost: of seeds the one that stands for them, and what is made of several rules.
+    """One row per case and rule at one cost: of several seeds the selected one, and comparators made of several rules.
 
-    Rules that go to cash are left out: `exposure_rows` has them.
-    The tuned thresholds are that of the three families whose J out of sample is the median; the best calendar in
-    hindsight is a bound, which nobody could have known.
+    Rules that move to cash are left out: `exposure_rows` has them. "Tuned thresholds" is the family with the median
+    out-of-sample J of the three. The best calendar in hindsight is a bound, which nobody could have known.
     """
     table = _at(study, multiple)
     own = table[table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
@@ -96,17 +95,17 @@ def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
 
 
 def _at(study: Study, multiple: float) -> pd.DataFrame:
-    """All rows at one cost. Raises ConfigError for one at which nothing was played."""
+    """All rows at one cost. Raises ConfigError for a cost without results."""
     table = study.table
     if multiple not in (played := sorted(set(table["cost_multiple"]))):
         refuse(
-            "multiple is", multiple, f"the study was played at {listed([f'{m:g}' for m in played])} times the costs."
+            "multiple is", multiple, f"the study has results at {listed([f'{m:g}' for m in played])} times the costs."
         )
     return table[table["cost_multiple"] == multiple]
 
 
 def exposure_rows(study: Study) -> pd.DataFrame:
-    """A row a case and rule that goes to cash: the learned exposure, and what holds as much in the mean."""
+    """One row per case and rule that moves to cash: the learned exposure, and benchmarks of the same mean exposure."""
     table = study.table
     return table[(table["cost_multiple"] == 1.0) & table["stands"] & table["rule"].isin(AS_EXPOSED)]
 
@@ -118,7 +117,7 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
     Raises : DataError where there are none, ConfigError for what is no rule, or no figure, of theirs.
     """
     if rows.empty:
-        raise DataError("all rules of the study go to cash, which J is not for: ask for `exposure`.")
+        raise DataError("all rules of the study move to cash, which J does not measure: call `exposure`.")
     one_of("over is", over, sorted(set(rows["rule"])))
     one_of("measure is", measure, ["loss", *MEASURES])
     other = rows[rows["rule"] == over].set_index("case")[[measure, "window"]].rename(columns={measure: "other"})
@@ -130,9 +129,9 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
 
 
 def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: its J over that of `over`, geometric mean over cases, with interval, p, Holm's p and a word.
+    """A row a rule: its J over that of `over`, geometric mean over cases, with interval, p, Holm's p and verdict.
 
-    lower_in : cases in which its J is the lower one.  seed_spread : standard deviation of log J over the seeds of a
+    lower_in : number of cases in which its J is lower.  seed_spread : standard deviation of log J over the seeds of a
     case, in the mean of the cases; NaN for rules without seeds.
     """
     logs = _compared(representative_rows(study, multiple), over, "loss", lambda own, other: np.log(own / other))
@@ -156,9 +155,9 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 
 
 def exposure(study: Study) -> pd.DataFrame:
-    """The learned exposure's Sharpe ratio and drawdown less those of each benchmark of as much, with intervals.
+    """Sharpe ratio and drawdown of the learned exposure, minus those of each benchmark of the same mean exposure.
 
-    Holm's p and the words allow for all four comparisons. Empty where it was not learned in cases of two windows.
+    With intervals; Holm's p and verdicts are adjusted for all four comparisons. Empty without cases of two windows.
     """
     rows = exposure_rows(study)
     if rows.empty:
@@ -201,16 +200,18 @@ def _check_windows(study: Study) -> None:
     """Raise DataError for cases of one window alone: they give no interval."""
     if not _in_many(study.table["window"]):
         found = ", ".join(sorted(set(study.table["case"])))
-        raise DataError(f"an interval needs cases of two windows at least: found {found}. Play a case of another one.")
+        raise DataError(
+            f"an interval needs cases of at least two windows: found {found}. Run a case of another window."
+        )
 
 
 def _in_many(windows: pd.Series) -> bool:
-    """Are there two windows at least, so that there is an interval?"""
+    """Are there at least two windows, as an interval needs?"""
     return len(set(windows)) > 1
 
 
 def _judged(table: pd.DataFrame, *, lower_is_better: bool, favour: str, neutral: float) -> pd.DataFrame:
-    """With Holm's p and the word that follows from it."""
+    """Add Holm's p and the verdict."""
     if table.empty:
         return table
     adjusted, below = holm(table["p"]), table[favour] < neutral
@@ -234,33 +235,33 @@ def _against_comparators(study: Study, multiple: float = 1.0) -> dict[str, pd.Da
 
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: J over that of each comparator, with intervals, and how far the seeds of a case differ."""
+    """One row per rule: J relative to each comparator, with intervals, and the spread of the seeds of a case."""
     _check_windows(study)
     tables = _against_comparators(study, multiple)
     if not tables:
-        raise DataError(f"the study has no comparator: none of {listed(COMPARATORS)} was played. Ask for `exposure`.")
-    said = {
-        f"J over {over}": table.apply(lambda r: f"{_estimate(r, 'ratio').text()}, {r['verdict']}", axis=1)
+        raise DataError(f"the study has no comparator: no results of {listed(COMPARATORS)}. Call `exposure` instead.")
+    columns = {
+        f"J relative to {over}": table.apply(lambda r: f"{_estimate(r, 'ratio').text()}, {r['verdict']}", axis=1)
         for over, table in tables.items()
         if len(table)
     }
     both = pd.concat(tables.values())
     once = both[~both.index.duplicated()]
     spread = once["seed_spread"].map(lambda value: percent(value) if np.isfinite(value) else "–")
-    return pd.DataFrame({**said, "cases": once["cases"], "spread of seeds": spread}).reindex(once.index).fillna("–")
+    return pd.DataFrame({**columns, "cases": once["cases"], "spread of seeds": spread}).reindex(once.index).fillna("–")
 
 
 def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star."""
+    """One row per rule: differences of other metrics to `over`, with intervals; a star marks a significant one."""
     _check_windows(study)
     columns = {}
     for measure in MEASURES:
         table, metric = differences(study, over, measure, multiple), METRICS[measure]
-        heading = ", ".join(filter(None, [measure.replace("_", " "), metric.counted_unit]))
+        counts = metric.unit == "a year"  # "orders a year" says what is counted
+        heading = metric.counted_unit if counts else ", ".join(filter(None, [measure.replace("_", " "), metric.unit]))
         columns[heading] = table.apply(
             lambda r, digits=metric.digits: (
-                f"{_estimate(r, 'difference').text(digits, signed=True)}"
-                f"{'*' * (r['verdict'] != 'cannot be told apart')}"
+                f"{_estimate(r, 'difference').text(digits, signed=True)}{'*' * (r['verdict'] != 'not significant')}"
             ),
             axis=1,
         )
@@ -271,7 +272,7 @@ def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> 
 
 
 def sentences(study: Study) -> list[str]:
-    """What was run, and J of learners and their rivals against each comparator, with a verdict each."""
+    """The size of the study, and J of learned policies and rules relative to each comparator, with verdicts."""
     table = study.table
     windows, cases = len(set(table["window"])), len(set(table["case"]))
     found = [
@@ -280,17 +281,17 @@ def sentences(study: Study) -> list[str]:
     ]
     if windows < 2:
         each = representative_rows(study).groupby("case", sort=False)
-        said = [
+        by_case = [
             f"{name}: J {listed([f'{r} {number(j)}' for r, j in zip(rows['rule'], rows['loss'], strict=True)])}."
             for name, rows in each
         ]
-        return [*found, *said, "One window gives no interval: play cases of others."]
+        return [*found, *by_case, "One window gives no interval: run cases of other windows."]
     against = _against_comparators(study)
     for rule in [rule for rule in REPORTED if rule in set(table["rule"])]:
-        said = [
+        compared = [
             _comparison_sentence(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index
         ]
-        found += said or [f"{rule}: cases of too few windows for an interval."]
+        found += compared or [f"{rule}: too few windows for an interval."]
     return found + [_exposure_sentence(row) for row in exposure(study).to_dict("records")]
 
 
@@ -300,11 +301,11 @@ def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:
 
 
 def _exposure_sentence(row: Mapping[Any, Any]) -> str:
-    """One comparison of the learned exposure with what holds as much."""
+    """One comparison of the learned exposure with a benchmark of the same mean exposure."""
     unit = METRICS[row["measure"]].unit
     what = {"sharpe": "Sharpe ratio", "max_drawdown": "drawdown (below zero is deeper)"}[row["measure"]]
     return (
-        f"{EXPOSURE} less {row['over']} of the same mean: {what} {number(row['difference'], signed=True)}"
+        f"{EXPOSURE} minus {row['over']} of the same mean: {what} {number(row['difference'], signed=True)}"
         f"{unit and ' points'} (95 % interval {number(row['lower'])} to {number(row['upper'])}) in "
         f"{counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}; {_chance(row['p_holm'])}: "
         f"{row['verdict']}."
@@ -312,11 +313,11 @@ def _exposure_sentence(row: Mapping[Any, Any]) -> str:
 
 
 def _comparison_sentence(rule: str, over: str, row: Any) -> str:
-    """One comparison: what a reader must know to judge it."""
+    """One comparison in words."""
     ratio, low, high = (number(row[end]) for end in ("ratio", "lower", "upper"))
     of = f"{row['lower_in']:.0f} of {counted(row['cases'], 'case')} of {counted(row['windows'], 'window')}"
     return (
-        f"{rule} over {over}: J is {ratio} times as large (95 % interval {low} to {high}), lower in {of}; "
+        f"{rule} relative to {over}: ratio of J {ratio} (95 % interval {low} to {high}), lower in {of}; "
         f"{_chance(row['p_holm'])}: {row['verdict']}."
     )
 
@@ -326,5 +327,5 @@ def _chance(p: float) -> str:
 
 
 def study_text(study: Study) -> str:
-    """What was found, a sentence a line."""
+    """The results, one sentence a line."""
     return "\n".join(sentences(study))

@@ -1,4 +1,4 @@
-"""One case, played: every rule tuned or trained on the days before its window, then measured in it.
+"""One case: every rule is tuned or trained on the days before its window, then measured in it.
 
 All rules look at most once a day, learners once a week. Three families of thresholds are tuned, each on the grid that
 stands here; calendars are tuned alike, which gives the better of them on training days. What a rule was chosen by is
@@ -50,7 +50,7 @@ FAMILIES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
-BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "nothing learned"
+BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 STEPS = {  # of a seed
     "ppo": 32 * UPDATE,
@@ -64,7 +64,7 @@ EXPOSURE_STEPS = {EXPOSURE: 32 * UPDATE}  # of the study of exposure
 
 @dataclass(frozen=True)
 class Budget:
-    """What learners may spend, and who else plays.
+    """The training budgets, and whether rules take part.
 
     steps : of a seed, by learner; those that are not in it do not learn.  seeds : one policy from each.
     rules : do those play that do not learn, or are tuned?
@@ -85,25 +85,25 @@ class Budget:
         if not self.seeds:
             refuse("seeds of Budget are", self.seeds, "give one whole number or more.")
         if not self.rules and not self.steps:
-            refuse("steps of Budget are", self.steps, "without rules some learner has to learn.")
+            refuse("steps of Budget are", self.steps, "without rules, give the steps of at least one learner.")
 
     def learners(self, case: Case, multiple: float) -> list[str]:
-        """Who learns in a case at this multiple of the costs; in a named case all do, and `EVERYWHERE` at all costs."""
+        """The learners of a case at this cost multiple: all in a named case, and `EVERYWHERE` at all costs."""
         usual, named = multiple == 1.0, case.name in NAMED
         where = {EXPOSURE: usual and case in exposure_cases()} | dict.fromkeys(EVERYWHERE, usual or named)
         return [by for by in self.steps if where.get(by, usual and named)]
 
 
 def exposure_cases() -> tuple[Case, ...]:
-    """The cases of the study of exposure: a portfolio of many lines in each window."""
+    """The cases of the exposure study: one portfolio of many assets in each window."""
     return tuple(one for one in all_cases() if one.name.rpartition("-")[0] in EXPOSED)
 
 
 def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
-    """Rules that are not tuned: never, calendars, and weekly boxes.
+    """Rules that are not tuned: never, calendars, and three rules with weekly bands.
 
-    Those of the closed form are narrowed for weekly checks, from the last year's covariance. Those with which learners
-    begin are not, and come from the covariance of all training days. The universal rebalancer's are its own.
+    The closed form is narrowed for weekly checks, with last year's covariance. The untrained baseline is not narrowed,
+    with the covariance of all training days. The universal policy computes its own bands.
     """
     region = NoTradeRegion(held, setup.tracking_penalty, schedule="week", periods_per_year=setup.periods_per_year)
     universal = Universal(held, setup.tracking_penalty, periods_per_year=setup.periods_per_year)
@@ -117,7 +117,7 @@ def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
 
 
 def run_case(case: Case, budget: Budget) -> dict[str, Any]:
-    """Everything that is known of a case, in plain JSON values: a row a rule, seed and cost under `rows`.
+    """The result of a case in plain JSON values: one row per rule, seed and cost under `rows`.
 
     A row has the rule, its seed (None where it has none), whether it `stands` for its rule (of seeds, the one with the
     median J on training worlds), the cost's multiple, its loss where it was chosen (of tuned rules on the training
@@ -161,12 +161,12 @@ def measured(setup: Setup, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 
 
 def spec(held: Allocation, name: str, budget: Budget) -> Learned:
-    """A learner of `LEARNERS` before it is trained."""
+    """The settings of a learner of `LEARNERS`."""
     return Learned(held, steps=budget.steps[name], seeds=budget.seeds, schedule="week", **LEARNERS[name])
 
 
 def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]], dict[str, Tuned]]:
-    """A row for each rule that does not learn; and how those that are tuned were chosen."""
+    """One row per rule without training; and the tuning of the tuned ones."""
     tuned = {name: tune(choices, setup) for name, choices in FAMILIES.items()}
     tuned[BETTER_CALENDAR] = tune([Calendar(setup.strategic, every) for every in CALENDARS], setup)
     rules = untuned(setup.strategic, setup) | {name: t.policy for name, t in tuned.items()}
@@ -178,7 +178,7 @@ def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]],
 
 
 def _rows_of_learner(setup: Setup, name: str, budget: Budget, multiple: float) -> list[dict[str, Any]]:
-    """A row a seed; beside a learner of exposure, a row each for what holds as much in the mean."""
+    """One row per seed; for a learned exposure, also one row per benchmark of the same mean exposure."""
     training = train(
         spec(setup.strategic, name, budget), *_learned_from(setup), lag=setup.lag, workers=1, progress=_silent
     )
@@ -191,13 +191,13 @@ def _rows_of_learner(setup: Setup, name: str, budget: Budget, multiple: float) -
 
 
 def _learned_from(setup: Setup) -> tuple[Market, Costs, float, float]:
-    """The days before the test, and what J is there."""
+    """The days before the test, with the settings of J."""
     before = setup.market.until(setup.start - pd.Timedelta(days=1))
     return before, setup.costs, setup.tracking_penalty, setup.periods_per_year
 
 
 def _rows_of_exposure(setup: Setup, learned: Rule, multiple: float) -> list[dict[str, Any]]:
-    """A row for each rule that holds as much as `learned` does; none where it never goes to cash, or nowhere else."""
+    """One row per benchmark with the mean exposure of `learned`; none if it is never, or always, in cash."""
     played = backtest(
         setup.market, learned, setup.costs, start=setup.start, lag=setup.lag, periods_per_year=setup.periods_per_year
     )
@@ -219,18 +219,18 @@ def _row(
 
 
 def _settings(rule: Any) -> dict[str, Any]:
-    """What was chosen of a rule."""
+    """The chosen settings of a rule."""
     own = {f.name for f in fields(rule)}
     return {name: getattr(rule, name) for name in TRIED if name in own}
 
 
 def _silent(done: int, total: int) -> None:
-    """Told how far a training is; the study tells how many cases are done."""
+    """Ignores the progress of a training; the study reports finished cases."""
 
 
 @contextmanager
 def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add what the block takes of a core."""
+    """Add the processor seconds of the block."""
     began = time.process_time()
     yield
     seconds[name] += time.process_time() - began

@@ -1,4 +1,4 @@
-"""The study: every case played, each kept in a file of its own as it finishes, so that a killed study goes on.
+"""The study: all cases, each stored in its own file when it finishes, so that an interrupted study resumes.
 
 A case is one file, written whole or not at all, which says what it was made from: settings, data, code and libraries.
 Files that were made from just that are done; any other is refused, and told is what differs.
@@ -69,8 +69,8 @@ class Study:
             origin["settings"] = settings["study"]
             if common and origin != common:
                 raise ConfigError(
-                    f"case {result['case']} was made from other code or settings than the cases before it: found "
-                    f"{origin}. Play all of them from one."
+                    f"case {result['case']} has other code or settings than the cases before it: found "
+                    f"{origin}. Run all cases with the same code and settings."
                 )
             common = origin
             universe, _, window = result["case"].split("-")
@@ -80,13 +80,13 @@ class Study:
             learners |= settings["case"]["learners"]
             cases[result["case"]] = kept | {"data": data, **{k: settings["case"][k] for k in ("steps", "seeds")}}
         if not frames:
-            raise ConfigError("a study needs one case at least: found none. Name one, such as funds-2-2016.")
+            raise ConfigError("a study needs at least one case: found none. Name one, such as funds-2-2016.")
         table = pd.concat(frames, ignore_index=True).astype({"seed": "Int64", "loss_training": float})
         return cls(table, {"made_from": common, "learners": learners, "cases": cases})
 
     @property
     def trials(self) -> int:
-        """Settings and seeds that were tried on training days, over all cases."""
+        """Number of settings and seeds tried on training days, over all cases."""
         return sum(facts["trials"] for facts in self.manifest["cases"].values())
 
     def save(self, folder: str | Path) -> Path:
@@ -100,16 +100,16 @@ class Study:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Study":
-        """What `save` wrote. Raises DataError where it is not whole."""
+        """Read the files of `save`. Raises DataError if they are incomplete."""
         folder = Path(folder)
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             return cls(pd.read_parquet(folder / FIGURES), manifest)
         except (OSError, ValueError) as error:
-            raise DataError(f"{folder} holds no whole study ({error}). Make it with `rebalance study`.") from error
+            raise DataError(f"{folder} has no complete study ({error}). Make it with `rebalance study`.") from error
 
     def __repr__(self) -> str:
-        """What was found, in sentences."""
+        """The results in sentences."""
         return str(view(self, "text"))
 
 
@@ -123,7 +123,7 @@ def study(
     progress: bool = True,
     fresh: bool = False,
 ) -> Study:
-    """Play every case that `folder` does not hold yet, keep each as it finishes, and put all together.
+    """Run every case that `folder` does not have yet, store each when it finishes, and combine all.
 
     folder   : None keeps nothing.
     workers  : processes of our own, a case each.
@@ -135,11 +135,11 @@ def study(
     tasks.check_workers(workers)
     if others := [one for one in cases if not isinstance(one, Case)]:
         refuse("a case is", others[0], "give a Case, as `case('funds-2-2016')` finds it.")
-    with bar(len(cases), "reading markets", "cases", shown=progress) as told:
+    with bar(len(cases), "reading markets", "cases", shown=progress) as stages:
         origins = {}
         for one in cases:
             origins[one] = made_from(one, budget)
-            told.update()
+            stages.update()
     found = {} if fresh or folder is None else finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
     with bar(len(cases), "study", "cases", done=len(found), shown=progress) as done:
@@ -153,12 +153,12 @@ def study(
 
 
 def weight(one: Case, budget: Budget) -> int:
-    """Roughly what a case takes: those that learn most go first, so that no worker ends long after the others."""
+    """Rough time of a case: cases with the most training go first, so that all workers end at about the same time."""
     return sum(len(budget.learners(one, multiple)) for multiple in MULTIPLES) * 100 + len(one.weights)
 
 
 def made_from(one: Case, budget: Budget) -> dict[str, Any]:
-    """What the result of a case depends on: settings, data, code and libraries, as it reads back from JSON."""
+    """The origin of a case's result: settings, data, code and libraries, as plain JSON."""
     learned = {f"{multiple:g}": budget.learners(one, multiple) for multiple in MULTIPLES}
     used = {by for learners in learned.values() for by in learners}
     own = {
@@ -187,7 +187,7 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
 
 
 def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Case, dict[str, Any]]:
-    """The cases that a folder holds. Raises ConfigError where one was made from anything else."""
+    """The cases of a folder. Raises ConfigError if one has another origin."""
     found = {}
     for one, origin in origins.items():
         file = folder / f"{one.name}.json"
@@ -197,7 +197,7 @@ def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Ca
                 made = result["made_from"]
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(
-                    f"{file} holds no result of a case: {error!r}. Delete it, and it is played anew."
+                    f"{file} has no result of a case: {error!r}. Delete it, and run the case again."
                 ) from error
             tasks.refuse_other(file, made, origin)
             found[one] = result
@@ -207,7 +207,7 @@ def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Ca
 def run(
     names: Sequence[str], folder: Path, budget: Budget, *, workers: int = 1, cluster: str = "", fresh: bool = False
 ) -> Study:
-    """Play the cases of these names, or all where none is named, and save all that their folder has of the study.
+    """Run the cases of these names (default: all), and save all results of the study in their folder.
 
     cluster : address of a Dask scheduler, whose workers have one thread each.
     Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
@@ -217,8 +217,8 @@ def run(
         with tasks.cluster(cluster) as (client, pool):
             if max(client.nthreads().values()) > 1:
                 raise ConfigError(
-                    f"the workers at {cluster} have several threads, and learners share what is drawn by chance "
-                    f"between threads. Start them with one each: dask worker {cluster} --nthreads 1 --nworkers 2"
+                    f"the workers at {cluster} have several threads, but random draws of learners are shared "
+                    f"between threads. Start each with one thread: dask worker {cluster} --nthreads 1 --nworkers 2"
                 )
             made = study(cases, folder, budget, executor=pool, fresh=fresh)
     else:
@@ -228,7 +228,7 @@ def run(
 
 
 def _together(folder: Path, budget: Budget, code: str) -> Study:
-    """All cases of a folder that were made from what is asked for now, by this code, whichever call played them."""
+    """All cases of a folder with the present settings and code, from any call."""
     found: list[dict[str, Any]] = []
     for one in all_cases():
         if (folder / f"{one.name}.json").exists():
@@ -254,6 +254,6 @@ def _results(
 
 
 def _run_there(budget: Budget, code: str, one: Case) -> dict[str, Any]:
-    """Run a case on a worker, whose code is that with which the study was begun."""
+    """Run a case on a worker; its code must be that of the study."""
     tasks.check_code(code)
     return run_case(one, budget)

@@ -162,5 +162,5 @@ def check_whole(folder: Path, names: Mapping[str, str]) -> None:
         path = folder / name
         if not path.exists() or (path.is_file() and path.stat().st_size == 0):
             raise DataError(
-                f"the run did not write {name} ({what}), so that nothing was kept. Look at the notebook's output."
+                f"the run did not write {name} ({what}), so it was discarded. Look at the notebook's output."
             )

@@ -32,7 +32,7 @@ AHEAD = 3  # tasks a worker that are submitted at a time
 RETRIES = 3  # of a task whose worker died
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
-RESUME = "What is finished is kept: start the same again, and it goes on from there."
+RESUME = "Finished work is kept: start the same command again to resume."
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -60,8 +60,8 @@ def refuse_other(place: Path, found: Mapping[str, Any], wanted: Mapping[str, Any
         each = [f"{key} was {_short(was)} and is {_short(now)}" for key, was, now in differ[:SHOWN]]
         more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
         raise ConfigError(
-            f"{place} holds results that were made from something else: {'; '.join(each)}{more}. Go back to what they "
-            "were made from to finish them, or delete it (`--fresh` does) to begin anew."
+            f"{place} holds results with another origin: {'; '.join(each)}{more}. Restore that state to finish "
+            "them, or delete the folder (`--fresh` does) to start over."
         )
 
 
@@ -109,7 +109,7 @@ def in_processes(
     try:
         yield from as_they_finish(lambda task: pool.submit(function, task), tasks, workers)
     except BrokenProcessPool as error:
-        raise ConfigError(f"a worker process died, for want of memory perhaps. {RESUME}") from error
+        raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME}") from error
     except BaseException:
         pool.shutdown(wait=True, kill_workers=True)
         raise
@@ -148,7 +148,7 @@ def connected(address: str) -> Iterator[Any]:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise ConfigError(
-            f"no cluster answers at {address!r} ({error}). Start one with `dask scheduler`, and give the address that "
+            f"there is no cluster at {address!r} ({error}). Start one with `dask scheduler`, and give the address that "
             "it prints, such as tcp://10.0.0.1:8786."
         ) from error
     with client:
@@ -180,14 +180,14 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, CancelledError | OSError | TimeoutError | KilledWorker) and not is_gone(client):
             raise
-        raise ConfigError(f"the cluster at {address} went away, or lost its workers ({error!r}). {RESUME}") from error
+        raise ConfigError(f"the cluster at {address} stopped, or lost its workers ({error!r}). {RESUME}") from error
 
 
 def check_code(code: str) -> None:
     """Raise ConfigError, on a worker, where its code is not that with which the work was begun."""
     if code_here() != code:
         raise ConfigError(
-            f"the worker on {socket.gethostname()} runs code {code_here()}, and the work was begun with {code}. "
+            f"the worker on {socket.gethostname()} runs code {code_here()}, but the work was started with {code}. "
             "Check out the same commit there, and start the worker again."
         )
 

@@ -64,7 +64,7 @@ class Grid:
         return row, column
 
     def near(self, share: float = 0.1) -> int:
-        """How many cells are within `share` of the best one's value, the best included."""
+        """Number of cells within `share` of the best cell's value, including the best."""
         cells, best = self.means.to_numpy(), float(self.means.to_numpy()[self.best])
         return int((np.abs(cells - best) <= share * abs(best) * (1.0 + 1e-12)).sum())
 
@@ -85,7 +85,7 @@ def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapp
     if "band" in (x, y) and (rows["rule"] == "threshold").any():
         rows = rows[rows["rule"] != "group_threshold"]
     if len(rows.drop_duplicates([x, y])) < 2 or x == y:
-        raise ConfigError(f"a map needs two cells at least: {metric} over {x} and {y} has fewer. Choose other axes.")
+        raise ConfigError(f"a map needs at least two cells: {metric} over {x} and {y} has fewer. Choose other axes.")
     means, counts = (rows.pivot_table(index=y, columns=x, values=metric, aggfunc=how) for how in ("mean", "count"))
     calendars = [c for c in CALENDARS if c in (*means.columns, *means.index)]
     if x == "calendar":  # in their own order, and not by name
@@ -175,7 +175,7 @@ def ladder(
     wide = rows.pivot_table(index=along, columns="policy", values=metric, sort=False).sort_index()
     wide = wide.loc[:, wide.notna().all()]
     if wide.empty or len(wide) < 2:
-        raise ConfigError(f"no policy was played at each of two levels of {along}: its ladder has nothing to compare.")
+        raise ConfigError(f"no policy ran at two or more levels of {along}: there is nothing to compare.")
     return wide
 
 
@@ -278,7 +278,7 @@ class Picked:
     """What picking the best at one start was worth at the others.
 
     starts : how many.  policies : among how many it was picked.  distinct : how many policies were picked at some
-    start.  rank : mean rank at the other starts of what was picked; 1 would be no flattery, (policies + 1) / 2 chance.
+    start.  rank : mean rank of the picked policy at the other starts; 1: no selection bias, (policies + 1) / 2: chance.
     loss : mean of a picked policy's metric at the other starts less that of the best there, in the metric's unit.
     """
 
@@ -292,7 +292,7 @@ class Picked:
 def picked(ladder: pd.DataFrame, metric: str = "loss") -> Picked:
     """Pick the best policy at each start, and look it up at every other start. Raises ConfigError for one start."""
     if len(ladder) < 2:
-        raise ConfigError("one start cannot say what luck was: sweep over two at least.")
+        raise ConfigError("one start date gives no rank stability: sweep over at least two.")
     sign = 1.0 if lower_is_better(metric) else -1.0
     values, rank = sign * ladder.to_numpy(), ranks(ladder, metric).to_numpy()
     chosen = values.argmin(axis=1)
@@ -336,41 +336,41 @@ def flips(ladder: pd.DataFrame, now: float = 1.0, metric: str = "loss") -> list[
     ladder : rows are cost multiples.
 
     >>> flips(pd.DataFrame({"monthly": [1.0, 3.0], "yearly": [2.0, 2.5]}, index=[1.0, 5.0]))
-    ["Past 3.67 × today's costs, yearly beats monthly."]
+    ["Above 3.67 × today's costs, yearly is better than monthly."]
     """
     spans = leaders(ladder, metric)
     k = span_at(spans, now)
-    said = []
+    sentences, policy = [], spans["policy"]
     if k + 1 < len(spans):
         at = number(float(spans["first"].iloc[k + 1]))
-        said.append(f"Past {at} × today's costs, {spans['policy'].iloc[k + 1]} beats {spans['policy'].iloc[k]}.")
+        sentences.append(f"Above {at} × today's costs, {policy.iloc[k + 1]} is better than {policy.iloc[k]}.")
     if k > 0:
         at = number(float(spans["first"].iloc[k]))
-        said.append(f"Below {at} × today's costs, {spans['policy'].iloc[k - 1]} beats {spans['policy'].iloc[k]}.")
-    return said
+        sentences.append(f"Below {at} × today's costs, {policy.iloc[k - 1]} is better than {policy.iloc[k]}.")
+    return sentences
 
 
 def luck(ladder: pd.DataFrame, metric: str = "loss") -> str:
-    """What the first day decides, in words. ladder : rows are starts, columns policies, the one in question first."""
-    own, shown = str(ladder.columns[0]), METRICS[metric]
+    """The effect of the start date, in words.  ladder : rows are starts, columns policies, the main one first."""
+    own, record = str(ladder.columns[0]), METRICS[metric]
     row = spreads(ladder).T.to_dict()[own]
     if len(ladder) < FEW:
-        each = [shown.text(v) for v in ladder[own].iloc[:-1]] + [shown.text_with_unit(ladder[own].iloc[-1])]
-        said = f"Started on each of {len(ladder)} days, the {shown.name} of {own} is {listed(each)}."
+        each = [record.text(v) for v in ladder[own].iloc[:-1]] + [record.text_with_unit(ladder[own].iloc[-1])]
+        text = f"With {len(ladder)} start dates, the {record.phrase} of {own} is {listed(each)}."
     else:
-        said = (
-            f"Had {own} started on another of {len(ladder)} days, its {shown.name} would have lain between "
-            f"{shown.text(row['low'])} and {shown.text_with_unit(row['high'])} in {MOST} of cases."
+        text = (
+            f"Over {len(ladder)} start dates, the {record.phrase} of {own} is between {record.text(row['low'])} and "
+            f"{record.text_with_unit(row['high'])} in {MOST} of cases."
         )
     if ladder.shape[1] < 2:
-        return said
+        return text
     sign = 1.0 if lower_is_better(metric) else -1.0
     second = str((sign * ladder.median().drop(own)).idxmin())
     lead = sign * (ladder[second] - ladder[own])
     ahead, middle = int((lead > 0.0).sum()), float(lead.median())
     least = "lowest" if lower_is_better(metric) else "highest"
     return (
-        f"{said} It has the {least} of these at {wins(ladder, metric)[own]} of {len(ladder)} starts; {second}, the "
-        f"nearest, {'trails' if middle > 0.0 else 'leads'} it by {shown.text(abs(middle))} in the median, "
-        f"and is behind at {ahead}."
+        f"{text} It is the {least} of the best of each family at {wins(ladder, metric)[own]} of {len(ladder)} starts; "
+        f"{second}, the next, is {'worse' if middle > 0.0 else 'better'} by {record.text(abs(middle))} in the median, "
+        f"and worse at {ahead} starts."
     )

@@ -95,12 +95,10 @@ class Choices:
         """
         for place, (name, parameter) in enumerate(self.parameters.items()):
             if place < len(held) and name in settings:
-                raise ConfigError(
-                    f"{self} has {name} as a setting, which the axis of that name gives it: leave it out."
-                )
+                raise ConfigError(f"{self} has the setting {name}, which is also an axis: leave it out.")
             alone = parameter.default is Parameter.empty and parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
             if alone and place >= len(held) and name not in settings:
-                raise ConfigError(f"{self} has no {name}, and cannot be made without: give it a value.")
+                raise ConfigError(f"{self} needs a value of {name}: give one.")
         return self.make(*held, **settings)
 
     def __repr__(self) -> str:
@@ -201,7 +199,7 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
         refuse("seed of a sample is", seed, "give a whole number, at least 0.")
     if not axes.ranges and size > len(axes.grid()):
         raise ConfigError(
-            f"size of a sample is {size:,}, and its grid has {len(axes.grid()):,} configurations: sweep it."
+            f"size of a sample is {size:,}, but its grid has {len(axes.grid()):,} configurations: sweep the grid."
         )
     lists = [_by_weight(axes.rules), _by_weight(axes.allocations)]
     free = [(choice, name) for choice in (*axes.rules, *axes.allocations) for name in choice.settings]
@@ -212,7 +210,8 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
             if len(found) == size:
                 return listed(_in_order(list(found)))
     raise ConfigError(
-        f"a sample of {size:,} found only {len(found):,} different ones: its axes hold too few. Sweep the grid."
+        f"a sample of {size:,} has only {len(found):,} different configurations: its axes have too few values. "
+        "Sweep the grid."
     )
 
 
@@ -285,4 +284,6 @@ def _values(name: str, given: Any) -> Values:
 def _refuse_ranges(settings: Mapping[str, Values]) -> None:
     for name, values in settings.items():
         if isinstance(values, Range):
-            raise ConfigError(f"{name} is a range, {values}, which has no grid: list its values, or draw a sample.")
+            raise ConfigError(
+                f"{name} is a range, {values}, which a grid cannot use: list its values, or draw a sample."
+            )

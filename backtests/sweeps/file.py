@@ -79,7 +79,7 @@ def read_sweep(path: str | Path) -> SweepFile:
     plan = _listed(document, setups) if document.has("configurations") else _of_axes(document, setups)
     keep, cvar95 = _keep(document, plan), document.flag("cvar95", default=False)
     if keep.best and keep.by == CVAR and not cvar95:
-        document.refuse(("keep", "by"), "not a figure of this sweep", keep.by, "Add `cvar95: true`.")
+        document.refuse(("keep", "by"), "not a metric of this sweep", keep.by, "Add `cvar95: true`.")
     return SweepFile(portfolios, plan, keep, cvar95, document.tree)
 
 
@@ -91,7 +91,7 @@ def _portfolios(document: Document) -> tuple[Portfolio, ...]:
     files = _items(document, (key,), _text)
     folder, many = Path(document.file).parent, [Path(file).stem for file in files]
     if len(set(many)) < len(many):
-        document.refuse((key,), "two portfolios have one name", files, "Rename one of the files.")
+        document.refuse((key,), "two portfolios have the same name", files, "Rename one of the files.")
     for file in files:
         if not (folder / file).is_file():
             document.refuse((key,), "no such file", file, f"Write its path from {folder}, where this file is.")
@@ -119,7 +119,7 @@ def _of_axes(document: Document, setups: Mapping[str, Setup]) -> Plan:
     document.check_keys(("sample",), ("size", "seed", "kind"))
     size = document.whole("sample", "size", at_least=1, default=...)  # type: ignore[arg-type]
     if size > LARGEST:
-        document.refuse(("sample", "size"), "too large a sample", size, f"Give {LARGEST:,} configurations at most.")
+        document.refuse(("sample", "size"), "too large a sample", size, f"Give at most {LARGEST:,} configurations.")
     seed, kind = (
         document.whole("sample", "seed", at_least=0, default=0),
         document.text("sample", "kind", default="sobol"),
@@ -163,7 +163,7 @@ def _values(document: Document, path: KeyPath, kind: Any, default: Any = ..., ra
             kind(document, path, end)
         made: Range = _placed(document, path, Range, *ends)
         if not document.has("sample"):
-            document.refuse(path, "a range has no grid", given, "List its values, or add `sample: {size: …}`.")
+            document.refuse(path, "a grid cannot use a range", given, "List its values, or add `sample: {size: …}`.")
         return made
     return tuple(_items(document, path, kind))
 
@@ -175,13 +175,13 @@ def _items(document: Document, path: KeyPath, kind: Any) -> list[Any]:
     if not values:
         document.refuse(path, "an empty axis", given, "Give at least one value, or leave the key out.")
     if None in values:
-        document.refuse(path, "a value is empty", given, "Give it, or leave it out.")
+        document.refuse(path, "a value is empty", given, "Give a value, or leave the key out.")
     made = [
         validated(document, path, kind, v) if isinstance(kind, TypeAdapter) else kind(document, path, v) for v in values
     ]
     twice = next((v for k, v in enumerate(made) if v in made[:k]), None)
     if twice is not None:
-        document.refuse(path, "a value stands twice", twice, "Keep one of the two.")
+        document.refuse(path, "a value is repeated", twice, "Keep one of the two.")
     return made
 
 
@@ -276,7 +276,7 @@ def _listed(document: Document, setups: Mapping[str, Setup]) -> Plan:
     for key in AXES:
         if document.has(key):
             document.refuse(
-                (key,), "stands beside a list of configurations", document.value(key), "Keep one of the two."
+                (key,), "cannot be combined with a list of configurations", document.value(key), "Keep one of the two."
             )
     named: dict[Configuration, str] = {}
     for name, given in document.mapping("configurations").items():

@@ -1,4 +1,4 @@
-"""What a sweep found, in words: the best of each family, and every reason to doubt it that its table holds."""
+"""The result of a sweep in words: the best policy of each family, and its limitations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ from backtests.sweeps.labels import (
 from backtests.wording import NARROW_SPACE, counted, listed, number, percent
 from research.errors import ConfigError
 
-NEAR = 0.1  # of the best: what is about as good
-RIVALS, TOLD = 8, 6  # families in ladders and fans at most, and in a sentence
+NEAR = 0.1  # relative distance within which a policy counts as about as good as the best
+RIVALS, NAMED = 8, 6  # maximum number of families in figures, and in a sentence
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
     """One portfolio's rows of a sweep, judged by one metric.
 
-    table : as the sweep wrote it; here with the names of `cases.policies`.
-    trials : configurations that were tried in all, other portfolios' included.
-    own : lag and start of the portfolio itself, at which policies are compared where half of them were played there.
+    table : of the sweep, with the names of `labels.policies`.
+    trials : number of configurations tried, including those of other portfolios.
+    own : lag and start of the portfolio itself: policies are compared there if at least half of them ran there.
     Raises : ConfigError for a table that cannot be compared (`cases.one_portfolio`).
     """
 
@@ -49,12 +49,12 @@ class Findings:
 
     @cached_property
     def now(self) -> dict[str, Any]:
-        """The conditions under which policies are compared, where nothing else is said."""
+        """The default conditions under which policies are compared."""
         return today(self.table, self.own)
 
     @cached_property
     def common(self) -> bool:
-        """Were half of the policies, and not one alone, played under those conditions? Else nothing is ranked."""
+        """Did at least half of the policies, and two, run under these conditions? If not, nothing is ranked."""
         return comparable(len(at(self.table, self.now)["policy"].unique()), len(self.table["policy"].unique()))
 
     @cached_property
@@ -64,7 +64,7 @@ class Findings:
 
     @cached_property
     def rivals(self) -> pd.DataFrame:
-        """Of those, the ones with the target of the best: rules are compared with what is held kept the same."""
+        """Those of them with the target of the best policy, so that rules are compared on the same target."""
         first = self.best.iloc[0]
         same = [c for c in ("allocation", "window") if c in self.best]
         kept = self.best[(self.best[same] == first[same]).all(axis=1)] if same else self.best
@@ -72,7 +72,7 @@ class Findings:
 
     @property
     def shown(self) -> list[str]:
-        """Names of the rivals, the best first: what ladders and fans show."""
+        """Names of these policies, the best first: they are shown in figures."""
         return [str(name) for name in self.rivals["policy"]]
 
     @property
@@ -85,20 +85,20 @@ class Findings:
         return axis in self.table and len(self.table[axis].dropna().unique()) > 1
 
     def others(self, axis: str) -> str:
-        """The conditions but one, in words."""
+        """All conditions except one, in words."""
         return conditions_words({c: v for c, v in self.now.items() if c != axis})
 
     def whole_ladder(self, along: str, metric: str = "") -> pd.DataFrame | None:
-        """A ladder of every policy that was played at each level; None where there is no such, or one level."""
+        """Values by level of each policy that ran at all levels; None if there is none, or only one level."""
         if not self.varies(along):
             return None
         try:
             return ladder(self.table, along, metric or self.metric, self.now)
-        except ConfigError:  # no policy was played at each level
+        except ConfigError:  # no policy ran at all levels
             return None
 
     def ladder(self, along: str, metric: str = "") -> pd.DataFrame | None:
-        """The ladder of the best of each family, the best first."""
+        """Values by level of the best policy of each family, the best first."""
         whole = self.whole_ladder(along, metric)
         kept = [] if whole is None else [name for name in self.shown if name in whole]
         return whole[kept] if whole is not None and kept else None
@@ -110,7 +110,7 @@ class Findings:
         return (best.min() if lower_is_better(self.metric) else best.max()).loc[costs]
 
     def cost_by_start(self) -> list[pd.DataFrame]:
-        """The cost ladder of the rivals at each start."""
+        """Values by cost level of these policies, at each start date."""
         rows = self.table[(self.table["lag"] == self.now["lag"]) & self.table["policy"].isin(self.shown)]
         wide = rows.pivot_table(index=["start", "cost_multiple"], columns="policy", values=self.metric)
         each = (own.droplevel("start") for _, own in wide.groupby(level="start"))
@@ -125,114 +125,123 @@ class Findings:
 
     @cached_property
     def lead(self) -> str:
-        """The answer of the sheet, in a sentence."""
+        """The main result in a sentence."""
         first, count = self.best.iloc[0], len(self.table["policy"].unique())
         if not self.common:
             return (
-                f"The {counted(count, 'policy', 'policies')} of this sweep were played under no common condition: the "
-                f"most that share a cost, a lag and a start are {len(at(self.table, self.now))}. Nothing is ranked."
+                f"The {counted(count, 'policy', 'policies')} of this sweep have no common conditions: at most "
+                f"{len(at(self.table, self.now))} share a cost, a lag and a start date. There is no ranking."
             )
         least = "lowest" if lower_is_better(self.metric) else "highest"
         return (
-            f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} {self.metric_record.name}: "
-            f"{self.metric_record.text_with_unit(float(first[self.metric]))}, at {conditions_words(self.now)}."
+            f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} "
+            f"{self.metric_record.phrase}: {self.metric_record.text_with_unit(float(first[self.metric]))}, at "
+            f"{conditions_words(self.now)}."
         )
 
     @cached_property
     def by_family(self) -> str:
-        """The best of the other families, in a sentence, and of those with another target, in another."""
+        """The best policies of the other families, and the best with another target, in two sentences."""
         if not self.common:
-            return "Sweep the same policies at the same costs, lags and starts to compare them."
+            return "To compare policies, run them at the same costs, lags and start dates."
         rest = [
             f"{r['policy']} {self.metric_record.text(r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")
         ]
-        said = f"The best of the other families: {listed(rest, most=TOLD)}" if rest else "No other family was tried"
-        said = f"{said}. {self.valley}"
+        text = f"Best of the other families: {listed(rest, most=NAMED)}" if rest else "No other family was tried"
+        text = f"{text}. {self.valley}"
         first = self.best.iloc[0]
         same = [c for c in ("allocation", "window") if c in self.best]
         others = self.best[(self.best[same] != first[same]).any(axis=1)] if same else self.best[:0]
         if len(others):
             first = others.iloc[0]
             value = self.metric_record.text_with_unit(float(first[self.metric]))
-            said += (
-                f" With another target the best is {first['policy']}, {value}: it is"
-                " judged by the portfolio's own target, and drawn nowhere."
+            text += (
+                f" The best policy with another target is {first['policy']}, {value}; its loss is measured against the"
+                " portfolio's strategic target, and no figure shows it."
             )
-        return said
+        return text
 
     @property
     def valley(self) -> str:
-        """How many policies are about as good as the best: where many are, the choice among them matters little."""
+        """How many policies are about as good as the best: with many, the choice among them matters little."""
         rows, first = at(self.table, self.now), self.best.iloc[0]
         best = float(first[self.metric])
         near = rows[(rows[self.metric] - best).abs() <= NEAR * abs(best)]
         if len(near) == 1:
-            return f"No other is within {percent(NEAR, 0)} of it."
+            return f"No other policy is within {percent(NEAR, 0)} of the best."
         bands = near["band"].dropna() if "band" in near else near[self.metric][:0]
         low, high = (axis_value("band", b) for b in (bands.min(), bands.max())) if len(bands) else ("", "")
         width = f", with bands from {low} to {high}{NARROW_SPACE}%" if low != high else ""
-        return f"{len(near)} of the {len(rows)} are within {percent(NEAR, 0)} of it{width}."
+        return f"{len(near)} of {len(rows)} policies are within {percent(NEAR, 0)} of the best{width}."
 
     @cached_property
     def flips(self) -> list[str]:
-        """Where the ranking of the families' best changes with cost."""
+        """Sentences on the cost levels at which the ranking of the best policies changes."""
         costs = self.ladder("cost_multiple")
         return [] if costs is None else flips(costs, self.now["cost_multiple"], self.metric)
 
     @cached_property
     def headline(self) -> str:
-        """Whether the best stays the best as costs change, in a sentence or two."""
+        """Whether the best policy remains the best at other costs."""
         if not self.common:
             return ""
         costs = self.ladder("cost_multiple")
         if costs is None:
-            return "It was played at one level of costs."
-        kept = f"Of the best of each family it leads from {costs.index[0]:g} to {costs.index[-1]:g} × today's costs."
-        return " ".join([*(self.flips or [kept]), *self._lead_of_all(set(costs))])
+            return "Only one cost level was tested."
+        stable = f"It is the best of all families from {costs.index[0]:g} to {costs.index[-1]:g} × today's costs."
+        return " ".join([*(self.flips or [stable]), *self._lead_of_all(set(costs))])
 
-    def _lead_of_all(self, told: set[Any]) -> list[str]:
-        """To whom the lead passes among all policies, and not only among those that were `told` of."""
+    def _lead_of_all(self, named: set[Any]) -> list[str]:
+        """Which of all policies is best at other costs, if they are not all in `named`."""
         whole = self.whole_ladder("cost_multiple")
         spans = leaders(whole, self.metric) if whole is not None else pd.DataFrame({"policy": []})
-        if set(spans["policy"]) <= told or whole is None:
+        if set(spans["policy"]) <= named or whole is None:
             return []
         k, policy, high = span_at(spans, self.now["cost_multiple"]), spans["policy"], whole.index[-1]
         parts = []
         if k + 1 < len(spans):
-            last = f" and to {policy.iloc[-1]} at ×{high:g}" if policy.iloc[k + 1] != policy.iloc[-1] else ""
-            parts.append(f"to {policy.iloc[k + 1]} past ×{number(float(spans['first'].iloc[k + 1]))}{last}")
+            last = f" and {policy.iloc[-1]} at ×{high:g}" if policy.iloc[k + 1] != policy.iloc[-1] else ""
+            parts.append(f"{policy.iloc[k + 1]} above ×{number(float(spans['first'].iloc[k + 1]))}{last}")
         if k > 0:
-            parts.append(f"to {policy.iloc[k - 1]} below ×{number(float(spans['first'].iloc[k]))}")
-        return [f"Of all policies, the lead goes {'; '.join(parts)}."]
+            parts.append(f"{policy.iloc[k - 1]} below ×{number(float(spans['first'].iloc[k]))}")
+        return [f"Best of all policies at other costs: {'; '.join(parts)}."]
 
     @cached_property
     def warnings(self) -> list[str]:
-        """Every reason to doubt the answer, the gravest first."""
+        """The limitations of the result, the most important first."""
         if not self.common:
-            return [self.flattery]
-        return [*self._elsewhere(), *self._lags(), *self._starts(), *self._edges(), *self._uneven(), self.flattery]
+            return [self.selection_bias]
+        return [
+            *self._elsewhere(),
+            *self._lags(),
+            *self._starts(),
+            *self._edges(),
+            *self._uneven(),
+            self.selection_bias,
+        ]
 
     def _elsewhere(self) -> list[str]:
-        """That policies are compared elsewhere than under the portfolio's own conditions."""
+        """A warning if policies are not compared under the portfolio's own conditions."""
         if self.own is None:
             return []
         mine = {"cost_multiple": 1.0, "lag": int(self.own["lag"]), "start": pd.Timestamp(self.own["start"])}
         if mine == {**self.now, "start": pd.Timestamp(self.now["start"])}:
             return []
         return [
-            f"The portfolio's own conditions ({conditions_words(mine)}) were not played, or by too few policies: they "
+            f"None or too few policies ran under the portfolio's own conditions ({conditions_words(mine)}): policies "
             f"are compared at {conditions_words(self.now)}."
         ]
 
     @cached_property
-    def flattery(self) -> str:
-        """That the best of many trials looks better than it is, with the number."""
+    def selection_bias(self) -> str:
+        """The selection bias of the best of many trials."""
         count = self.trials or len(self.table)
-        said = (
-            f"{count:,} configurations were tried, and the best of many flatters: were all equally good, it would look "
-            f"up to {number(luck_of_the_best(count), 1)} standard errors too good by luck alone."
+        if count <= 1:
+            return "One configuration was tried: there is no selection bias."
+        return (
+            f"Selection bias: {count:,} configurations were tried. If all were equally good, the best could be "
+            f"expected to look up to {number(luck_of_the_best(count), 1)} standard errors too good by chance."
         )
-        return said if count > 1 else "One configuration was tried: nothing was chosen."
 
     def _lags(self) -> list[str]:
         lags = self.ladder("lag")
@@ -244,50 +253,50 @@ class Findings:
         if other.empty:
             return []
         lag, name = int(other.index[0]), str(other.iloc[0])
-        return [f"With orders booked {lag} sessions after their decision, {name} beats {self.shown[0]}."]
+        return [f"With a lag of {lag} sessions, {name} is better than {self.shown[0]}."]
 
     def _starts(self) -> list[str]:
         starts = self.ladder("start")
-        said = [] if starts is None else [luck(starts, self.metric)]
+        sentences = [] if starts is None else [luck(starts, self.metric)]
         whole = self.whole_ladder("start")
         if whole is not None and whole.shape[1] > 1:
             found = picked(whole, self.metric)
-            said.append(
-                f"Picked as the best of {found.policies} at one start, a policy ranks {number(found.rank, 1)} in the "
-                f"mean of the other {found.starts - 1}, {self.metric_record.text(found.loss)} from the best there; "
-                f"{_would(found.distinct)}."
+            sentences.append(
+                f"Rank stability across start dates: the best of {found.policies} policies at one start has mean rank "
+                f"{number(found.rank, 1)} at the other {found.starts - 1}, {self.metric_record.text(found.loss)} from "
+                f"the best there; {_would(found.distinct)}."
             )
-        return said
+        return sentences
 
     def _edges(self) -> list[str]:
-        """A best that is the least or the most of what was tried may have a better one beyond."""
-        first, said = self.best.iloc[0], []
+        """A warning if the best setting is at an end of the tested values."""
+        first, sentences = self.best.iloc[0], []
         own = self.table[self.table["family"] == first["family"]]
         for axis in ("band", "window"):
             tried = levels(own, axis) if axis in own else []
             if len(tried) > 1 and first[axis] in (tried[0], tried[-1]):
                 which = "narrowest" if first[axis] == tried[0] else "widest"
                 which = which if axis == "band" else {"narrowest": "shortest", "widest": "longest"}[which]
-                said.append(f"Its {axis} is the {which} that was tried: the best may lie outside the sweep.")
-        return said
+                sentences.append(f"Its {axis} is the {which} tested: a better value may lie outside the sweep.")
+        return sentences
 
     def _uneven(self) -> list[str]:
         here, there = len(at(self.table, self.now)), len(self.table["policy"].unique())
         if here == there:
             return []
-        return [f"Only {here} of {there} policies were played at {conditions_words(self.now)}: the rest is not ranked."]
+        return [f"Only {here} of {there} policies ran at {conditions_words(self.now)}: the others are not ranked."]
 
     def answer(self) -> str:
-        """The answer in words, with its doubt, as Markdown."""
-        doubts = "\n".join(f"- {said}" for said in self.warnings)
-        return f"**{f'{self.lead} {self.headline}'.rstrip()}** {self.by_family}\n\n{doubts}"
+        """The result and its limitations, as Markdown."""
+        limitations = "\n".join(f"- {sentence}" for sentence in self.warnings)
+        return f"**{f'{self.lead} {self.headline}'.rstrip()}** {self.by_family}\n\n{limitations}"
 
     def digest(self) -> str:
         """One line that two equal sweeps share on any machine."""
         count = len(self.table["policy"].unique())
         first = self.best.iloc[0]
         if not self.common:
-            return f"{len(self.table):,} configurations, {count} policies, under no common condition"
+            return f"{len(self.table):,} configurations, {count} policies, no common conditions"
         return (
             f"{len(self.table):,} configurations, {count} policies; {first['policy']}: "
             f"{self.metric_record.text_with_unit(float(first[self.metric]))}"
@@ -295,11 +304,11 @@ class Findings:
 
 
 def _would(distinct: int) -> str:
-    return "the same one each time" if distinct == 1 else f"{distinct} different ones in all"
+    return "it is the same policy each time" if distinct == 1 else f"{distinct} different policies in total"
 
 
 def facts(table: pd.DataFrame) -> dict[str, str]:
-    """What was swept, by name."""
+    """The axes of the sweep, by name."""
     count = len(policies(table)["policy"].unique())
     found = {
         "Tried": f"{len(table):,} configurations, {counted(count, 'policy', 'policies')}",

@@ -23,7 +23,7 @@ AXES: Mapping[str, str] = {
     "rule": "rule",
     "calendar": "calendar",
     "band": "band, % of NAV",
-    "to": "destination, share of the band",
+    "to": "destination, fraction of the band",
     "allocation": "allocation",
     "window": "window, returns",
     "cost_multiple": "cost, × today's",
@@ -46,12 +46,12 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
     """
     missing = [c for c in ("rule", *CONDITIONS) if c not in table]
     if missing or table.empty:
-        found = f"it lacks {listed(missing)}" if missing else "it has no rows"
-        raise ConfigError(f"the table of a sweep cannot be drawn: {found}. Give the table as the sweep wrote it.")
+        problem = f"it lacks {listed(missing)}" if missing else "it has no rows"
+        raise ConfigError(f"the table of a sweep cannot be drawn: {problem}. Give the table that the sweep wrote.")
     names = list(table["portfolio"].unique()) if "portfolio" in table else []
     if len(names) > 1:
         raise ConfigError(
-            f"the table holds several portfolios ({listed(names, most=6)}), whose figures "
+            f"the table holds several portfolios ({listed(names, most=6)}), whose metrics "
             "cannot be compared: choose the rows of one."
         )
     for metric in (m for m in METRICS if m in table):
@@ -59,7 +59,7 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
         if bad.any():
             row = table.iloc[int(np.argmax(bad))]
             raise ConfigError(
-                f"{metric} of configuration {row.get('configuration', row.name)} is {row[metric]}: every figure of a "
+                f"{metric} of configuration {row.get('configuration', row.name)} is {row[metric]}: every metric of a "
                 "sweep is a finite number. Compute that configuration again."
             )
     return table

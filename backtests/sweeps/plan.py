@@ -46,8 +46,10 @@ class Strategic:
     window: ClassVar[int] = 0
 
     def target(self, past: Past) -> Array:
-        """None of its own. Raises ConfigError: it stands for a portfolio's target only within a sweep."""
-        raise ConfigError("Strategic() stands for a portfolio's own target in a sweep. Give FixedWeights elsewhere.")
+        """Raises ConfigError: it means a portfolio's target, and works in sweeps only."""
+        raise ConfigError(
+            "Strategic() means a portfolio's own target, and works in sweeps only. Give FixedWeights elsewhere."
+        )
 
 
 @dataclass(frozen=True)
@@ -304,7 +306,7 @@ def checked(name: str, values: Any) -> tuple[Any, ...]:
     seen: set[Any] = set()
     for value in made:
         if value in seen:
-            raise ConfigError(f"{name} of a plan holds a value twice: found {value!r}. Keep one of the two.")
+            raise ConfigError(f"{name} of a plan has a repeated value: found {value!r}. Keep one of the two.")
         seen.add(value)
     return tuple(made)
 
@@ -334,7 +336,7 @@ def _cost_multiple(value: Any) -> float:
 
 def _lag(value: Any) -> int | None:
     if value is not None and not (is_whole(value) and value >= 0):
-        refuse("lags of a plan holds", value, "it counts sessions, 0 or more.")
+        refuse("lags of a plan holds", value, "give a number of sessions, 0 or more.")
     return None if value is None else int(value)
 
 
@@ -353,7 +355,7 @@ def _policy(value: Any) -> Any:
         refuse(
             "policies of a plan holds",
             value,
-            "give a rule that is ready to be played; what is still to be tuned or learned is fitted first.",
+            "give a rule; tune or train policies first.",
         )
     try:
         hash(value)

@@ -118,7 +118,7 @@ def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Prepar
     for which in keep.configurations:
         prepared.plan.number(which)
     if keep.by == "cvar95" and keep.best and not cvar95:
-        raise ConfigError("keep is by cvar95, which the sweep does not compute: ask for it (cvar95).")
+        raise ConfigError("keep is by cvar95, which the sweep does not compute: set cvar95=True.")
     return prepared
 
 
@@ -127,10 +127,10 @@ def run_tables(
 ) -> Iterable[tuple[Part, pa.Table]]:
     """Parts with their rows as they finish, under a progress bar. done : configurations that were finished before."""
     count = len(prepared.plan)
-    with bar(count, "sweep", "configurations", done=done, shown=progress) as told:
+    with bar(count, "sweep", "configurations", done=done, shown=progress) as stages:
         for part, figures in run_all(prepared, parts, workers=workers, cluster=cluster):
             yield part, rows(prepared, part, figures)
-            told.update(part.stop - part.first)
+            stages.update(part.stop - part.first)
 
 
 def run_into(
@@ -168,6 +168,6 @@ def _refuse_unwritten(prepared: PreparedSweep) -> None:
     unwritten += [a for a in held if not isinstance(a, Strategic) and allocation_key(a) is None]
     for part in unwritten:
         raise ConfigError(
-            f"{short_name(part)} cannot be written down in full, so that its chunks could not be told from "
-            "another's. Sweep it without `folder`."
+            f"{short_name(part)} cannot be described completely, so its chunks could be confused with those of "
+            "another policy. Run the sweep without `folder`."
         )

@@ -103,8 +103,8 @@ class Setup:
         row = int(dates.searchsorted(day, side="left")) - 1
         if not 0 <= row < len(dates) - 2:
             raise ConfigError(
-                f"a test of {self.name} starts on {day:%Y-%m-%d}, and its market runs from {dates[0]:%Y-%m-%d} to "
-                f"{dates[-1]:%Y-%m-%d}: choose a start after the first of these dates, with two sessions at least."
+                f"a test of {self.name} starts on {day:%Y-%m-%d}, but its market runs from {dates[0]:%Y-%m-%d} to "
+                f"{dates[-1]:%Y-%m-%d}: choose a start after the first of these dates, with at least two sessions."
             )
         return row
 
@@ -113,7 +113,7 @@ class Setup:
         if lag >= (sessions := len(self.market.dates) - 1 - first):
             raise ConfigError(
                 f"a lag of {lag} sessions does not fit into the test of {self.name} that opens on "
-                f"{self.market.dates[first]:%Y-%m-%d} and has {sessions}: nothing would ever be booked. Give a shorter "
+                f"{self.market.dates[first]:%Y-%m-%d} and has {sessions}: no trade would be executed. Give a shorter "
                 "one."
             )
         return lag
@@ -138,8 +138,8 @@ class Setup:
         try:
             return self.costs if multiple == 1.0 else self.costs.scaled(multiple)
         except ConfigError as error:
-            said = with_asset(str(error), self.market.assets)
-            raise ConfigError(f"costs of {self.name} times {multiple:g}: {said}") from error
+            text = with_asset(str(error), self.market.assets)
+            raise ConfigError(f"costs of {self.name} times {multiple:g}: {text}") from error
 
 
 Start = pd.Timestamp | None
@@ -261,7 +261,7 @@ def _everywhere(plan: Plan, setups: Sequence[Setup]) -> Plan:
     """Picks that name no portfolio, on the only setup there is."""
     if len(setups) > 1:
         names = ", ".join(setup.name for setup in setups)
-        raise ConfigError(f"a list or sample names no portfolio, and there are several: {names}. Name one in each.")
+        raise ConfigError(f"a list or sample names no portfolio, but there are several: {names}. Name one in each.")
     return replace(plan, portfolios=(setups[0].name,))
 
 

@@ -34,7 +34,7 @@ CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
 def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
     """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
 
-    run : what the sweep is made from.  data : fingerprint by setup.  fresh : begin anew, whatever is there.
+    run : what the sweep is made from.  data : fingerprint by setup.  fresh : start over, even if chunks exist.
     Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
     Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
     """
@@ -111,13 +111,13 @@ def read_chunk(folder: Path, part: Part) -> pa.Table:
         table = pq.read_table(path)
     if _stamp(table.schema) != _made_from(folder):
         raise DataError(
-            f"the chunk {path} was made from something else than {RUN} beside it says: found "
+            f"the chunk {path} has another origin than {RUN} in its folder says: found "
             f"{_stamp(table.schema).decode()!r}. Delete it, and start the sweep again."
         )
     metadata = {key: value for key, value in table.schema.metadata.items() if key != STAMP}
     table = table.replace_schema_metadata(metadata or None)
     if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
-        raise DataError(f"the chunk {path} holds other rows than its name says. Delete it, and start the sweep again.")
+        raise DataError(f"the chunk {path} has other rows than its name says. Delete it, and start the sweep again.")
     return table
 
 
@@ -127,7 +127,7 @@ def _made_from(folder: Path) -> bytes:
         return hashlib.sha256((folder / RUN).read_bytes()).hexdigest().encode()
     except FileNotFoundError as error:
         raise DataError(
-            f"{folder} has no {RUN}, which says what its chunks are made from: found none. Start the sweep again."
+            f"{folder} has no {RUN}, which records the origin of its chunks. Start the sweep again."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A sweep as text: how much was played, and its best under the conditions that nobody chooses."""
+"""A sweep as text: its size, and its best policies under common conditions."""
 
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -36,29 +36,29 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: in
     for portfolio, part in best.groupby("portfolio", sort=False):
         now, own = under[str(portfolio)], own_conditions(prepared.setups[str(portfolio)])
         if now is None:
-            said = f"No ranking on {portfolio}: under no costs, lag and start were half of the policies played."
-            text += ["", f"{said}\nThe lowest J, each under its own, net of costs:"]
+            reason = f"No ranking on {portfolio}: fewer than half of the policies share costs, lag and start date."
+            text += ["", f"{reason}\nThe lowest J, each under its own conditions, net of costs:"]
             text += ["", _table(part.head(rows), with_conditions=True)]
             continue
         text += ["", f"The lowest J on {portfolio} ({_words(now)}), net of costs:"]
         if now != own:
-            text[-1] += f"\n(the portfolio's own, {_words(own)}, were not played, or by too few policies)"
+            text[-1] += f"\n(none or too few policies ran under the portfolio's own conditions, {_words(own)})"
         text += ["", _table(part.head(rows))]
     return "\n".join(text) + warnings_text(data_warnings(prepared))
 
 
 def data_warnings(prepared: PreparedSweep) -> list[str]:
-    """What a reader must judge of the data, from the first opening trade on; of several portfolios, each by name."""
+    """Warnings about the data, from the first start date on; of several portfolios, each by name."""
     found = []
     for name, setup in prepared.setups.items():
         market, whose = setup.market, f"{name}: " if len(prepared.setups) > 1 else ""
         first = min(prepared.firsts[name, start] for start in prepared.plan.days)
-        found += [whose + said for said in warnings_in(market.notes, market.dates[first], market.dates[-1])]
+        found += [whose + text for text in warnings_in(market.notes, market.dates[first], market.dates[-1])]
     return found
 
 
 def own_conditions(setup: Setup) -> dict[str, Any]:
-    """What a portfolio's own file says of the conditions of a sweep."""
+    """The conditions in a portfolio's own file."""
     return {"cost_multiple": 1.0, "lag": setup.lag, "start": setup.start}
 
 
@@ -101,7 +101,7 @@ def _words(conditions: Mapping[str, Any]) -> str:
 
 
 def headline(prepared: PreparedSweep) -> str:
-    """How many configurations, of what, and what they had in common."""
+    """The size of the sweep, its axes and shared target paths."""
     sizes = dict(zip(AXES, prepared.plan.shape, strict=True))
     words = {"policy": "policies", "cost_multiple": "cost levels", "lag": "lags", "start": "starts"}
     many = [f"{sizes[axis]:,} {name}" for axis, name in words.items() if sizes[axis] > 1]

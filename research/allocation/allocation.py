@@ -78,8 +78,8 @@ class TargetPath:
         if ahead.any():
             t = int(in_force[np.argmax(ahead)])
             raise PolicyError(
-                f"target {self.row[t]} of {self.allocation} is in force at row {t}, and has seen row "
-                f"{self.seen[self.row[t]]}. A target may be used from the last date that it saw on."
+                f"target {self.row[t]} of {self.allocation} is used at row {t}, but contains data of row "
+                f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
             )
 
     def opened(self, first: int) -> "TargetPath":
@@ -94,8 +94,8 @@ class TargetPath:
         if not 0 <= t < len(self.row) or self.row[t] < 0:
             first = "none" if not len(self.seen) else f"row {self.seen[0]}"
             raise PolicyError(
-                f"no target of {self.allocation} is in force at row {t}: the first is {first}, the market ends at row "
-                f"{len(self.row) - 1}. Ask for the path with an earlier `start`, or for a later row."
+                f"{self.allocation} has no target at row {t}: the first is {first}, the market ends at row "
+                f"{len(self.row) - 1}. Compute the path with an earlier `start`, or use a later row."
             )
         return self.rows[self.row[t]]
 

@@ -60,7 +60,7 @@ class FunctionAllocation:
             unknown = [name for name in given if name not in names]
             if unknown:
                 raise PolicyError(
-                    f"{where} gave a weight for {unknown[0]!r}, and was asked about {', '.join(names)}. Return weights "
+                    f"{where} gave a weight for {unknown[0]!r}, but the columns are {', '.join(names)}. Return weights "
                     "by the names of the frame's columns."
                 )
             found = [given.get(name, 0.0) for name in names]

@@ -45,8 +45,8 @@ class RegimeExposure:
         """
         if past.date < self.regimes.seen:
             raise PolicyError(
-                f"regimes of {self.regimes.line} were fitted on days up to {self.regimes.seen:%Y-%m-%d}, and are asked "
-                f"about {past.date:%Y-%m-%d}: they know what comes after. Start later, or fit them on fewer days."
+                f"regimes of {self.regimes.line} were fitted on days up to {self.regimes.seen:%Y-%m-%d}, but used on "
+                f"{past.date:%Y-%m-%d}: they contain later data. Start later, or fit them on fewer days."
             )
         turbulent = float(self.regimes.filtered(history(past, self.regimes.line))[-1])
         return (1.0 - turbulent) * self.allocation.target(past)

@@ -48,7 +48,9 @@ class Regimes:
             if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))):
                 refuse(f"{name} of Regimes are", pair, "give two finite numbers, that of calm days first.")
         if not 0.0 < self.deviations[0] < self.deviations[1]:
-            refuse("deviations of Regimes are", self.deviations, "turbulent days, the second, deviate by more.")
+            refuse(
+                "deviations of Regimes are", self.deviations, "give that of turbulent days second; it must be larger."
+            )
         if not all(0.0 < stay < 1.0 for stay in self.stays):
             refuse("stays of Regimes are", self.stays, "give probabilities above 0 and below 1.")
 

@@ -67,7 +67,7 @@ class LearnedPolicy(FittedRule):
     @property
     def long_name(self) -> str:
         """What it does, in a few words."""
-        return f"{LEARNED[self.action]} learned, asked each {self.schedule}"
+        return f"{LEARNED[self.action]} learned, decided each {self.schedule}"
 
     def decide(self, view: View) -> Hold | Trade:
         """Hold, or trade into the box that the network gives; it is due at the last session of its period.

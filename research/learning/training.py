@@ -31,7 +31,7 @@ from research.learning.training_days import TrainingDays, training_days
 from research.market import Market
 from research.progress import bar
 
-SCALAR = "J in other worlds, bp a year"  # as TensorBoard calls it
+SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it
 Progress = Callable[[int, int], None]  # told the steps that all seeds have done together, and how many there are
 
 
@@ -97,7 +97,7 @@ class Training:
                 "": np.where(table["chosen"], "chosen", ""),
             }
         )
-        return f"Training: J in worlds of training days, bp of NAV a year\n{shown.to_string()}"
+        return f"Training: J on simulated training paths, bp of NAV a year\n{shown.to_string()}"
 
 
 def train(
@@ -159,8 +159,8 @@ def train(
     }
     job = partial(_learn, spec, market, costs, tracking_penalty, periods_per_year, lag, checkpoints, tensorboard)
     workers = min(workers or cpu_count(), len(spec.seeds))
-    with _telling(progress, len(spec.seeds) * spec.whole_steps) as told:
-        results = run_seeds(job, spec.seeds, workers, told, executor)
+    with _telling(progress, len(spec.seeds) * spec.whole_steps) as stages:
+        results = run_seeds(job, spec.seeds, workers, stages, executor)
     if checkpoints is not None:
         for seed in spec.seeds:
             _done(checkpoints, seed, spec, days).delete()

@@ -56,7 +56,7 @@ def embedded_rates() -> BillRates:
     """
     path = DATA / "cash_rate" / "dtb3.csv"
     if not path.exists():
-        raise DataError(f"no file {path}. The embedded data stands beside the package: clone the repository whole.")
+        raise DataError(f"no file {path}. The embedded data is part of the repository: clone all of it.")
     table = pd.read_csv(path, float_precision="round_trip", parse_dates=["date"])
     days = table["date"].to_numpy().astype("datetime64[D]")
     return BillRates(days, table["DTB3"].to_numpy(), table["basis"].to_numpy(dtype=str))

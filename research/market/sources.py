@@ -330,6 +330,6 @@ def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
         return ()
     text = (
         f"{len(absent):,} of {len(schedule):,} sessions of the exchange calendar {calendar!r} have no row, the first "
-        f"{absent[0]}: a calendar rule is not asked in a period whose last session is missing."
+        f"{absent[0]}: a calendar rule does not trade in a period whose last session is missing."
     )
     return (Note(text, first=absent[0], last=absent[-1], warning=True),)

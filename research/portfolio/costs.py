@@ -21,7 +21,7 @@ COSTS = (*NUMBERS, "half_spread")  # of a class, or of a line
 IMPACT = ("exponent", "volume_window", "volatility_window")  # of all lines that give a coefficient
 HOLDING = ("financing_bps", "cash_spread_bps", "management_fee_bps")  # a year
 UNITS = {  # of the costs in basis points that are not those of a side
-    "borrow_bps": "a year of what is held short",
+    "borrow_bps": "a year of short positions",
     "financing_bps": "a year of negative cash",
     "cash_spread_bps": "a year of positive cash",
     "management_fee_bps": "a year of NAV",
@@ -38,7 +38,7 @@ def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:
         return found
     here = (*path, "half_spread")
     if "half_spread_bps" in found:
-        document.refuse(here, "stands beside half_spread_bps", document.value(*here), "Keep one of the two.")
+        document.refuse(here, "cannot be combined with half_spread_bps", document.value(*here), "Keep one of the two.")
     document.check_keys(here, ("estimate", "window"))
     method = document.text(*here, "estimate")
     if method not in get_args(Method):
@@ -85,8 +85,8 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     try:
         return Costs(**found)
     except ConfigError as error:  # a spread by the day may be none, whatever the file says
-        said = with_asset(str(error), [asset for asset, *_ in lines])
-        raise ConfigError(f"costs ({document.place(('costs',))}): {said}") from error
+        text = with_asset(str(error), [asset for asset, *_ in lines])
+        raise ConfigError(f"costs ({document.place(('costs',))}): {text}") from error
 
 
 def with_asset(said: str, assets: Sequence[str]) -> str:

@@ -166,7 +166,9 @@ def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, va
             into[key] = {}
             document.lines[here] = OVERRIDDEN
         if not isinstance(into[key], dict):
-            document.refuse(here, "an override goes below what is not a mapping", into[key], "Override it whole.")
+            document.refuse(
+                here, "an override of a key below a value that is not a mapping", into[key], "Override the whole value."
+            )
         for inner, item in value.items():
             _merge(document, into[key], here, str(inner), item)
     else:

@@ -50,7 +50,9 @@ def _by_calendar(document: Document, market: Market, use: Use) -> Flows:
 def _on_days(document: Document, market: Market, use: Use) -> Flows:
     if document.has("flows", "amount"):
         found = document.value("flows", "amount")
-        document.refuse(("flows", "amount"), "stands beside dates", found, "Give each of the dates its own amount.")
+        document.refuse(
+            ("flows", "amount"), "cannot be combined with dates", found, "Give each of the dates its own amount."
+        )
     amounts: dict[pd.Timestamp, float] = {}
     for written in document.mapping("flows", "dates"):
         path = ("flows", "dates", written)

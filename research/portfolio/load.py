@@ -253,7 +253,7 @@ def _lot(document: Document, path: KeyPath, of_market: float) -> float:
     if document.has(*path, "lot"):
         if document.has(*path, "fractional"):
             found = document.value(*path, "fractional")
-            document.refuse((*path, "fractional"), "stands beside a lot", found, "Keep one of the two.")
+            document.refuse((*path, "fractional"), "cannot be combined with a lot", found, "Keep one of the two.")
         lot = document.number(*path, "lot", at_least=0.0)
         if lot == 0.0:
             document.refuse((*path, "lot"), "not above zero", lot, "Give the least number of units in a trade.")
@@ -332,7 +332,7 @@ def _dividends(document: Document, market: Market) -> Dividends:
 def _last_trade(document: Document, market: Market) -> pd.Timestamp:
     day, last = document.day("last_trade"), market.dates[-1]
     if day > last:
-        fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market that goes on."
+        fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."
         document.refuse(("last_trade",), "lies after the last close of the market", f"{day:%Y-%m-%d}", fix)
     return day
 

@@ -142,9 +142,9 @@ class Portfolio:
         )
 
     def __repr__(self) -> str:
-        """One line: name, value, date, lines, candidates."""
-        force = f", {self.policy} in force" if self.policy else ""
+        """One line: name, value, date, assets, policies."""
+        active = f", active: {self.policy}" if self.policy else ""
         return (
-            f"Portfolio {self.name!r}: {self.nav:,.2f} {self.basis} in {len(self.market.assets)} lines and cash at "
-            f"{self.date:%Y-%m-%d}, last traded {self.last_trade:%Y-%m-%d}, {len(self.policies)} policies{force}"
+            f"Portfolio {self.name!r}: {self.nav:,.2f} {self.basis} in {len(self.market.assets)} assets and cash at "
+            f"{self.date:%Y-%m-%d}, last traded {self.last_trade:%Y-%m-%d}, {len(self.policies)} policies{active}"
         )

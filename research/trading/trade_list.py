@@ -293,8 +293,8 @@ def trade_list(
     name = name or next((known for known, p in portfolio.policies.items() if p is policy), short_name(policy))
     if not isinstance(policy, Policy):
         raise ConfigError(
-            f"policy {name!r} cannot decide: a {short_name(policy)} is still to be tuned or trained. Give what "
-            "comes of that."
+            f"policy {name!r} cannot decide: a {short_name(policy)} must be tuned or trained first. Give the "
+            "result of that."
         )
     last = len(portfolio.market.dates) - 1
     if targets is None:

@@ -66,7 +66,7 @@ def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
     if not traded:
         return "No trades after the initial investment."
     least, most, best = traded[0], traded[-1], min(records, key=lambda r: r["loss"])
-    said = [
+    sentences = [
         f"Only {most['policy']} traded: {number(most['cost'])} bp a year."
         if least is most
         else f"Of the policies that trade, {least['policy']} paid least, {number(least['cost'])} bp a year, and "
@@ -77,8 +77,8 @@ def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
     ]
     gone = [str(n) for n, out in zip(table["policy"], far(table["tracking_error"]), strict=True) if out]
     if gone:
-        said.append(f"Tracking error off scale: {listed(gone)}.")
-    return " ".join(said)
+        sentences.append(f"Tracking error off scale: {listed(gone)}.")
+    return " ".join(sentences)
 
 
 def _alt(table: pd.DataFrame) -> str:

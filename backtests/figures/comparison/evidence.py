@@ -35,10 +35,10 @@ def _caption(found: Mapping[str, Difference], reference: str) -> str:
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     if not any(words.values()):
         return f"Loss J: none of {len(found)} differs significantly from {reference}. Open marker: not significant."
-    said = [f"{listed(names)} significantly {word}" for word, names in words.items() if names]
+    sentences = [f"{listed(names)} significantly {word}" for word, names in words.items() if names]
     rest = len(found) - sum(map(len, words.values()))
     tail = f"; {rest} of {len(found)} not significantly different from {reference}" if rest else ""
-    return f"Loss J: {'; '.join(said)}{tail}. Filled marker: significant; open: not."
+    return f"Loss J: {'; '.join(sentences)}{tail}. Filled marker: significant; open: not."
 
 
 def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: float) -> str:

@@ -48,16 +48,16 @@ def seeds_picture(
 
 def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
     stands = data[data["stands"]].iloc[0]
-    said = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['loss'])} bp a year."]
+    sentences = [f"Seed {stands['seed']} represents {name}: out-of-sample loss J {number(stands['loss'])} bp a year."]
     if len(data) > 1:
-        said = [
+        sentences = [
             f"Out-of-sample loss J of the seeds: {number(data['loss'].min())} to {number(data['loss'].max())} bp a "
             f"year. Seed {stands['seed']}, with {median_words(len(data))} on simulated training paths, represents "
             f"{name}: {number(stands['loss'])}."
         ]
     for other, level in marks.items():
-        said.append(f"{int((data['loss'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
-    return " ".join(said)
+        sentences.append(f"{int((data['loss'] < level).sum())} of {len(data)} beat {other} ({number(level)}).")
+    return " ".join(sentences)
 
 
 def _seeds_alt(data: pd.DataFrame) -> str:

@@ -95,24 +95,24 @@ def _caption(paths: Mapping[str, Paths], reference: str) -> str:
     low, high = (pick(near, key=near.__getitem__) for pick in (min, max))
     digits = _digits(near.values())
     count = f"All {len(near)}" if len(near) == len(others) else f"{len(near)} of {len(others)}"
-    said = [
+    sentences = [
         f"{count} end between {_beside(near[low], digits)} ({low}) and {_beside(near[high], digits)} ({high}) "
         f"{reference}'s final wealth{'' if max(map(abs, near.values())) > CLOSE else '; see the second panel'}."
     ]
     if len(near) == 1:
-        said = [f"{low} ends {_beside(near[low], digits)} {reference}'s final wealth."]
+        sentences = [f"{low} ends {_beside(near[low], digits)} {reference}'s final wealth."]
     gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
     if gone:
-        said.append(f"Off the scale of the second panel: {listed(gone)}.")
-    said.append(trading)
+        sentences.append(f"Off the scale of the second panel: {listed(gone)}.")
+    sentences.append(trading)
     traded = {name: p for name, p in others.items() if 0.0 < p.turnover_a_year < base.turnover_a_year}
     if traded:
         least = min(traded, key=lambda name: traded[name].turnover_a_year)
-        said.append(
+        sentences.append(
             f"Lowest turnover of the policies that trade: {least}, {percent(traded[least].turnover_a_year)} a year, "
             f"total cost {number(traded[least].cost[-1], 1)} bp."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _beside(relative: float, digits: int) -> str:

@@ -46,18 +46,18 @@ def _gaps(table: pd.DataFrame, reference: str) -> pd.DataFrame:
 def _caption(table: pd.DataFrame, reference: str) -> str:
     base, gaps = table[reference], _gaps(table, reference)
     best, worst = int(base.to_numpy().argmax()), int(base.to_numpy().argmin())
-    said = " and ".join(
+    text = " and ".join(
         f"{percent(base.iloc[row], signed=True)} in {base.index[row]}" for row in dict.fromkeys((best, worst))
     )
-    said = f"{reference}'s best and worst year: {said}." if best != worst else f"{reference}: {said}."
+    text = f"{reference}'s best and worst year: {text}." if best != worst else f"{reference}: {text}."
     near = gaps.loc[:, ~far(gaps.abs().max())]
     if near.empty:
-        return said
+        return text
     row, column = divmod(int(near.abs().to_numpy().argmax()), near.shape[1])
     most = float(near.to_numpy()[row, column])
     side = "above" if most > 0.0 else "below"
     return (
-        f"{said} Largest difference within the scale: {near.columns[column]}, {number(100.0 * abs(most))} pp {side} it "
+        f"{text} Largest difference within the scale: {near.columns[column]}, {number(100.0 * abs(most))} pp {side} it "
         f"in {near.index[row]}."
     )
 

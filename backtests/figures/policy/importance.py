@@ -24,14 +24,14 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
         return None
     data = pd.DataFrame(rows).sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
     sure = data[data["importance"] > SURE * data["importance_error"]]
-    said = (
+    text = (
         f"Most important: {listed([str(name) for name in sure['name'][:3]])}."
         if len(sure)
         else "No feature is significant by itself."
     )
     left_out = f" Not shown: {len(data) - SHOWN} less important features." if len(data) > SHOWN else ""
     caption = (
-        f"{said} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
+        f"{text} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
         f"replace one another, so that each appears less important than it is.{left_out}"
     )
     alt = "; ".join(f"{r['name']} {number(r['importance'], 3)}" for r in data.to_dict("records"))

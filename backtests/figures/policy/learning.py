@@ -52,7 +52,7 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
 
 
 def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
-    """Loss of the universal rebalancer in each update, over the loss that the closed form expects there."""
+    """Loss of the universal policy in each update, divided by the loss that the closed form expects there."""
     data = pd.DataFrame(curve).rename(columns={"updates": "steps"}).assign(seed=seed, stands=True)
     last = number(data["loss"].iloc[-1], 3)
     caption = (

@@ -25,7 +25,7 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
     for line in lines:
         data[policy.assets[line]] = trade_sizes(policy, line, drifts)
     first = {name: _edges(data, name) for name in data.columns[2:]}
-    said = [f"{name} {number(up, 1)} above and {number(down, 1)} below" for name, (down, up) in first.items()]
+    widths = [f"{name} {number(up, 1)} above and {number(down, 1)} below" for name, (down, up) in first.items()]
     more = (
         f" Shown: the {len(lines)} largest of {len(held_lines(policy))} holdings."
         if len(held_lines(policy)) > len(lines)
@@ -33,11 +33,11 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
     )
     caption = (
         f"A holding is not traded until it drifts out of its no-trade band, and is then traded back to the edge. Band "
-        f"edges, in closed-form half-widths: {listed(said)}; closed form 1.0. Other features are at their training "
+        f"edges, in closed-form half-widths: {listed(widths)}; closed form 1.0. Other features are at their training "
         f"means.{more}"
     )
     return picture(
-        "trades", "Trade size against drift", caption, f"Half-widths: {listed(said)}.", data,
+        "trades", "Trade size against drift", caption, f"Half-widths: {listed(widths)}.", data,
         lambda f: _draw(f, data), HALF,
     )  # fmt: skip
 

@@ -51,15 +51,15 @@ def cost_tracking_picture(
 def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, conditions: str) -> str:
     counts, sizes = (rows["family"].value_counts().to_dict() for rows in (table[table["efficient"]], table))
     kept = [f"{n} of {sizes[family]} of {family}" for family, n in counts.items() if sizes[family] > 1]
-    said = [
+    sentences = [
         f"{int(table['efficient'].sum())} of {len(table)} policies are efficient (broad line): no other policy has "
         f"both lower cost and lower tracking error{f' ({listed(kept, most=SAID)})' if kept else ''}."
     ]
     beaten = [str(f) for f in dict.fromkeys(table["family"]) if f not in counts]
     if beaten:
-        said.append(f"Dominated: {listed(beaten, most=SAID)}.")
+        sentences.append(f"Dominated: {listed(beaten, most=SAID)}.")
     best = table.iloc[int(table["loss"].to_numpy().argmin())]
-    said.append(
+    sentences.append(
         f"Lowest loss J (ringed): {best['policy']}, {number(best['loss'])} bp a year, of which cost "
         f"{number(best['cost'])}; tracking error {percent(best['gap'], 2)}."
     )
@@ -67,17 +67,19 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
     if len(gone):
         r = gone.iloc[0]
         more = f" and {len(gone) - 1} more without cost or tracking error" if len(gone) > 1 else ""
-        said.append(f"Not drawn (log scale): {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}.")
+        sentences.append(
+            f"Not drawn (log scale): {r['policy']} ({number(r['cost'])} bp, {percent(r['gap'], 2)}){more}."
+        )
     others = [
         f"{target!s} ({counted(len(rows), 'policy', 'policies')}, {int(rows['efficient'].sum())} "
         "of them efficient among themselves)"
         for target, rows in elsewhere.groupby("target", sort=False)
     ]
     if others:
-        said.append(f"Not drawn (they track another target): {listed(others, most=SAID)}.")
+        sentences.append(f"Not drawn (they track another target): {listed(others, most=SAID)}.")
     if conditions:
-        said.append(f"At {conditions}.")
-    return " ".join(said)
+        sentences.append(f"At {conditions}.")
+    return " ".join(sentences)
 
 
 def _alt(table: pd.DataFrame) -> str:

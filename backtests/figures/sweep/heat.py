@@ -77,16 +77,16 @@ def _where(found: Grid, row: int, column: int) -> str:
 
 def _caption(found: Grid) -> str:
     counts = found.counts.to_numpy()[found.counts.to_numpy() > 0]
-    said = [_best_words(found) if found.y not in CONDITIONS else _by_row_words(found)]
+    sentences = [_best_words(found) if found.y not in CONDITIONS else _by_row_words(found)]
     if found.averaged:
         each = [counted(n, _short(_axis(c)), PLURAL.get(c, "")) for c, n in found.averaged.items()]
         held = f" at {conditions_words(found.chosen)}" if found.chosen else ""
-        said.append(f"Each cell is the mean over {listed(each)}{held}.")
+        sentences.append(f"Each cell is the mean over {listed(each)}{held}.")
     elif found.chosen:
-        said.append(f"At {conditions_words(found.chosen)}.")
+        sentences.append(f"At {conditions_words(found.chosen)}.")
     if counts.min() != counts.max():
-        said.append(f"Cells hold {counts.min()} to {counts.max()} configurations each: compare with care.")
-    return " ".join(said)
+        sentences.append(f"Cells hold {counts.min()} to {counts.max()} configurations each: compare with care.")
+    return " ".join(sentences)
 
 
 def _best_words(found: Grid) -> str:
@@ -94,13 +94,15 @@ def _best_words(found: Grid) -> str:
     best, cells = float(found.means.to_numpy()[row, column]), int(found.means.notna().to_numpy().sum())
     least = "Lowest" if lower_is_better(found.metric) else "Highest"
     near = found.near()
-    said = f"{least} at {_where(found, row, column)}: {METRICS[found.metric].text_with_unit(best)} (ringed). " + (
-        f"{near} of {cells} cells are within 10 % of it." if near > 1 else f"No other of {cells} is within 10 % of it."
+    text = f"{least} at {_where(found, row, column)}: {METRICS[found.metric].text_with_unit(best)} (ringed). " + (
+        f"{near} of {cells} cells are within 10 % of it."
+        if near > 1
+        else f"No other of {cells} cells is within 10 % of it."
     )
     if found.deviation > 0.0:
         deviation = METRICS[found.metric].text(found.deviation)
-        said += f" Standard deviation of the ringed cell over start dates: {deviation}."
-    return said
+        text += f" Standard deviation of the ringed cell over start dates: {deviation}."
+    return text
 
 
 def _by_row_words(found: Grid) -> str:
@@ -111,7 +113,7 @@ def _by_row_words(found: Grid) -> str:
     ends = [_place(found.y, found.means.index[row]) for row in (ringed[0][0], ringed[-1][0])]
     return (
         f"The best at each {_short(_axis(found.y))} is ringed: {names[0]} at {ends[0]}, {names[-1]} at {ends[1]}; "
-        f"{len(set(names))} different ones in {len(ringed)}."
+        f"{len(set(names))} different settings in {len(ringed)} rows."
     )
 
 
@@ -149,7 +151,7 @@ def strength(cells: Array, lower: bool) -> Array:
 
 
 def _by_ratio(least: float, most: float) -> bool:
-    """Do the colours go by ratio rather than by difference?"""
+    """Is the colour scale logarithmic?"""
     return least > 0.0 and most > WIDE_RATIO * least
 
 

@@ -39,7 +39,7 @@ def cost_ladder_picture(
     """How far each policy is behind the best of all at each cost level, and its rank among those drawn.
 
     ladder : rows are cost multiples, columns policies, as `numbers.ladder` gives it.  styles : of each of them.
-    by_start : the same ladder at each start, from which the doubt of a break-even comes.
+    by_start : the same ladder at each start, which gives the range of a break-even cost.
     best : the best value of all policies at each level, drawn or not; by default of those drawn.
     """
     best = _best(ladder, metric) if best is None else best
@@ -72,27 +72,27 @@ def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
 def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
     spans, low, high = leaders(ladder, metric), float(ladder.index[0]), float(ladder.index[-1])
     if len(spans) == 1:
-        said = [f"{spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
+        sentences = [f"{spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
     else:
         each = [f"{policy} to ×{number(last)}" for policy, last in zip(spans["policy"], spans["last"], strict=True)]
         each[-1] = f"{spans['policy'].iloc[-1]} from there to ×{high:g}"
-        said = [f"Best: {listed(each)}. Ring: break-even cost, interpolated between levels."]
-        said += _break_even_doubt(spans, by_start)
+        sentences = [f"Best: {listed(each)}. Ring: break-even cost, interpolated between levels."]
+        sentences += _break_evens_by_start(spans, by_start)
     if conditions:
-        said.append(f"At {conditions}.")
-    return " ".join(said)
+        sentences.append(f"At {conditions}.")
+    return " ".join(sentences)
 
 
-def _break_even_doubt(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> list[str]:
-    """How far each break-even moves from start to start."""
-    said = []
+def _break_evens_by_start(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame]) -> list[str]:
+    """The range of each break-even cost over start dates."""
+    sentences = []
     for one, other in zip(spans["policy"].iloc[:-1], spans["policy"].iloc[1:], strict=True):
         both = [b for b in by_start if one in b and other in b]
         found = [points[0] for b in both if (points := break_evens(b, one, other))]
         if len(both) > 1:
             where = f", between ×{number(min(found))} and ×{number(max(found))}" if found else ""
-            said.append(f"{other} overtakes {one} at {len(found)} of {len(both)} starts{where}.")
-    return said
+            sentences.append(f"{other} becomes better than {one} at {len(found)} of {len(both)} starts{where}.")
+    return sentences
 
 
 def _draw_costs(
@@ -216,22 +216,21 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
         moves.append(f"{_short(metric)}, {values.columns[k]} by {by} {unit}")
     rank = ranks(order, lead)
     same = bool((rank == rank.iloc[0]).to_numpy().all())
-    said = [
+    sentences = [
         f"Largest changes from a lag of {start} to {end}: {listed(moves)}.",
         f"The ranking in {_short(lead)} {'is the same at every lag' if same else 'changes with the lag'}.",
     ]
     if "growth" in ladders:
-        said.append("Changes in growth depend on which days were hit and show no trend.")
+        sentences.append("Changes in growth depend on which days were hit and show no trend.")
     if 0 in order.index:
-        said.append("A lag of 0 executes at the close of the decision, which no desk can do.")
+        sentences.append("A lag of 0 executes at the close of the decision, which no desk can do.")
     if conditions:
-        said.append(f"At {conditions}.")
-    return " ".join(said)
+        sentences.append(f"At {conditions}.")
+    return " ".join(sentences)
 
 
 def _short(metric: str) -> str:
-    label = METRICS[metric].name
-    return label if label.isupper() else label.lower()
+    return METRICS[metric].phrase
 
 
 def _draw_lags(f: Format, ladders: Mapping[str, pd.DataFrame], styles: Mapping[str, LineStyle], name: str) -> Canvas:

@@ -83,14 +83,14 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, axis: str) -> str:
         for c, words in (("cost_multiple", "cost"), ("lag", "lag"), ("start", "start"))
         if len(table[c].unique()) > 1
     ]
-    said = [
+    sentences = [
         f"Each point is one configuration with its own {listed(own)}: points differ in more than the x axis, so the "
         "lowest is not the best."
     ]
     if len(drawn) < len(table):
         without = counted(len(table) - len(drawn), "configuration")
-        said.append(f"{without} without a band or with another target: in the table only.")
-    return " ".join(said)
+        sentences.append(f"{without} without a band or with another target: in the table only.")
+    return " ".join(sentences)
 
 
 def _alt(table: pd.DataFrame, metric: str) -> str:

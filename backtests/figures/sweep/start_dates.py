@@ -52,14 +52,14 @@ def _data(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     metric, first = next(iter(ladders.items()))
     filled = f"Shaded: {MOST} of the starts of {first.columns[0]}. " if len(first) >= FEW else ""
-    said = [
+    sentences = [
         luck(first, metric),
         f"{filled}The tests share their last day and most of their days: this is dependence on the start date, not a "
         "confidence interval.",
     ]
     if conditions:
-        said.append(f"At {conditions}.")
-    return " ".join(said)
+        sentences.append(f"At {conditions}.")
+    return " ".join(sentences)
 
 
 def _alt(ladders: Mapping[str, pd.DataFrame]) -> str:

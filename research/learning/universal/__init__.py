@@ -1,4 +1,4 @@
-"""The universal rebalancer: one network for every portfolio, its rule, its features, and its training."""
+"""The universal policy: one network for every portfolio, its rule, its features, and its training."""
 
 from research.learning.universal.rule import Universal
 

@@ -1,4 +1,4 @@
-"""The whole training of the universal rebalancer from a seed.
+"""The complete training of the universal policy from a seed.
 
 It resumes after an interruption, and writes one folder.
 """
@@ -40,11 +40,11 @@ def train_universal(
     Raises  : ConfigError for a seed or a number of updates out of range, and for a `folder` that is a file.
     """
     if not (is_whole(seed) and 0 <= seed < 2**32):
-        refuse("seed of the universal rebalancer is", seed, "give a whole number from 0 to 2^32 - 1.")
+        refuse("seed of the universal policy is", seed, "give a whole number from 0 to 2^32 - 1.")
     if not (is_whole(updates) and updates >= 1):
-        refuse("updates of the universal rebalancer are", updates, "give a whole number, 1 or more.")
+        refuse("updates of the universal policy are", updates, "give a whole number, 1 or more.")
     if folder.exists() and not folder.is_dir():
-        refuse("folder of the universal rebalancer is", str(folder), "which is a file: give a folder.")
+        refuse("folder of the universal policy is", str(folder), "which is a file: give a folder.")
     checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])
     state = _load(checkpoint, seed, updates) or begin(seed, updates)
     report(state.done)

@@ -1,4 +1,4 @@
-"""The universal rebalancer: near-optimal boxes for any portfolio from one network that is trained once.
+"""The universal policy: near-optimal bands for any portfolio from one network that is trained once.
 
 It receives a portfolio's target, covariance, costs and tracking penalty, and was trained on random markets only
 (`training`): there is no date before which it may not decide.
@@ -153,7 +153,7 @@ class Universal(RuleTraits):
     @property
     def long_name(self) -> str:
         """What it does, in a few words."""
-        return f"past the universal rebalancer's box, to its edge, asked {when(self.schedule)}"
+        return f"past the universal policy's band, to its edge, checked {when(self.schedule)}"
 
     @property
     def interval(self) -> float:

@@ -384,7 +384,7 @@ def test_a_policy_that_looks_ahead_is_caught(market: Market, days: list[int], ch
 
     audit = audited(lambda _: cheat, market, days)
     assert audit.found
-    assert audit.verdict.startswith("It looks ahead.")
+    assert audit.verdict.startswith("Look-ahead test failed: ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -455,8 +455,8 @@ def test_days_are_spread_over_the_test_where_none_are_given(market: Market) -> N
     played = backtest(market, POLICIES["week, fixed"](market), COSTS, start=market.dates[START + 1])
     assert audit.table["decisions"].tolist() == [(played.ledger.asked <= t).sum() for t in rows]
     assert audit.verdict == (
-        f"It does not look ahead: {audit.table['decisions'].iloc[-1]} decisions to trade, and all that was booked, are "
-        "the same to the bit, asked on 6 days, whatever came after them."
+        f"Look-ahead test passed: on 6 days, {audit.table['decisions'].iloc[-1]} decisions to trade and all executed "
+        "trades are identical bit for bit, whatever the later data."
     )
     assert audit.verdict in repr(audit)
     assert audit.verdict in audit._repr_html_()
@@ -467,7 +467,7 @@ def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: M
     audit = look_ahead(lambda world: Tilted.by(world.returns), market, COSTS, market.dates[START + 1])
     said = {words for words in audit.table[[CUT, CHANGED]].to_numpy().ravel()}
     assert said - {""} == {f"target, {market.dates[START]:%Y-%m-%d}"}
-    assert f"what differs first is: target, {market.dates[START]:%Y-%m-%d}." in audit.verdict
+    assert f"is: target, {market.dates[START]:%Y-%m-%d}." in audit.verdict
 
 
 @pytest.mark.parametrize("panel", ["prices", "volumes", "tradable", "cash"])
@@ -492,7 +492,7 @@ def test_a_policy_that_fails_where_the_future_is_missing_depends_on_it(market: M
 def test_one_that_trades_nothing_is_not_praised(market: Market) -> None:
     audit = look_ahead(POLICIES["never, equal"], market, COSTS, market.dates[START + 1])
     assert not audit.found
-    assert audit.verdict.startswith("It traded nothing up to ")
+    assert audit.verdict.startswith("No trade up to ")
 
 
 def test_a_market_with_dividends_splits_and_bars_is_changed_in_them_too(market: Market) -> None:

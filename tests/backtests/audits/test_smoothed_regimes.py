@@ -88,12 +88,12 @@ def test_the_audit_catches_the_smoothed_policy_and_passes_the_filtered_one(check
     assert not filtered.found
     assert filtered.table["decisions"].iloc[-1] > 100
     words = check.answer(smoothed, filtered)
-    assert "the first looks ahead and the second does not look ahead" in words
+    assert "The first policy fails the look-ahead test, the second passes it." in words
     whole = check.evidence.figures("sharpe")[WHOLE].value
     share = 100.0 * check.differences[SMOOTHED].value / whole
     assert f"{share:+.1f}".replace("-", "−") in words
     difference = check.differences[SMOOTHED].value - check.differences[FILTERED].value
-    assert f"is worth {difference:+.2f}, 95 % interval" in words
+    assert f"The difference, {difference:+.2f}, 95 % interval" in words
 
 
 def test_a_smoothed_exposure_is_another_one_on_a_market_that_ends_earlier(check: SmoothedRegimeCheck) -> None:

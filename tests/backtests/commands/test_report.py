@@ -146,7 +146,7 @@ def test_every_line_of_the_trades_traces_back_to_policy_run_and_data(reports: Pa
 def test_without_a_run_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
     done = rebalance("trades", FILE, "--reports", tmp_path)
     assert done.returncode == 2
-    assert "there is no whole, full run of the same file and data" in done.stderr
+    assert "there is no completed full run of the same file and data" in done.stderr
     assert f"rebalance report {FILE}" in done.stderr.replace("\n", " ")
 
 

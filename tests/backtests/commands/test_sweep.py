@@ -129,14 +129,14 @@ def test_a_sample_of_costs_is_told_with_its_conditions_and_ranked_neither_here_n
     (head,) = [line.split() for line in text.splitlines() if "configuration  " in line]
     assert head[:4] == ["configuration", "costs", "lag", "start"]
     page = (run_in(tmp_path / "reports") / "sweep.html").read_text()
-    assert "under no common condition" in page
+    assert "no common conditions" in page
     assert "has the lowest J" not in page
 
 
 def test_summary_and_page_name_the_same_winner_at_the_portfolios_own_conditions(reports: Path) -> None:
     text, page = ((run_in(reports) / name).read_text() for name in ("summary.txt", "sweep.html"))
     assert "(costs × 1, lag 1, from 2015-01-01)" in text
-    best = text[text.index("lines\n") :].splitlines()[2]
+    best = text[text.index("orders\n") :].splitlines()[2]
     assert best.startswith("threshold 2 % to target ")
     value = best.split()[6]
     assert f"2\N{NARROW NO-BREAK SPACE}% band to target has the lowest J: {value} bp a year, at today" in page
@@ -154,7 +154,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
     table = pd.concat([t.to_pandas() for _, t in run_tables(made, made.plan.parts(), 1, "", progress=False)])
     table.assign(loss=table["loss"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS)
     said = make.publish(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)
-    assert "There is no page of this sweep: it could not be drawn (ConfigError: loss of configuration 3 is nan" in said
+    assert "This sweep has no page: it could not be drawn (ConfigError: loss of configuration 3 is nan" in said
     assert {p.name for p in tmp_path.iterdir()} >= {"results.parquet", "summary.txt", "manifest.json"}
     assert not (tmp_path / "sweep.html").exists()
 
@@ -174,7 +174,7 @@ def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:
     assert [p.name for p in reports.iterdir()] == [".bands.unfinished"]
     again = rebalance(file, "--reports", reports)
     assert again.returncode == 0, again.stderr
-    assert f"{finished:,} of them were finished before, and not played again" in again.stdout
+    assert f"{finished:,} of them were already finished, and did not run again" in again.stdout
     assert [p.name for p in reports.iterdir()] == [run_in(reports).name]
     whole = rebalance(file, "--reports", tmp_path / "other")
     assert "finished before" not in whole.stdout

@@ -132,8 +132,8 @@ def test_a_policy_past_a_limit_is_not_eligible_however_good() -> None:
     found = recommend(desk(never="never", outside="band", band="band"), scores, QUICK)  # type: ignore[arg-type]
     assert found.policy == "band"
     assert found.broken == {
-        "never": ("tracking error 2.00% past the limit of 1.50%",),
-        "outside": ("a line outside its range on 6.0% of days, 5.0% allowed",),
+        "never": ("tracking error 2.00% exceeds the limit of 1.50%",),
+        "outside": ("an asset outside its range on 6.0% of days, 5.0% allowed",),
     }
 
 

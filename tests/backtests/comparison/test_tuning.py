@@ -198,7 +198,7 @@ def test_costs_by_the_day_are_charged_from_where_they_are_known(market: Market) 
     assert not tune(GRID, desk(market, Costs.bps(3))).card.moved
     expected = by_hand(threshold(HELD, 0.01), past, costs.until(500), start=21)
     assert card.tried["loss"].iloc[0] == pytest.approx(expected, rel=1e-12)
-    with pytest.raises(ConfigError, match="before the spreads and impact of all lines are known"):
+    with pytest.raises(ConfigError, match="before the spreads and impact of all assets are known"):
         tune(GRID, desk(market, costs), until=market.dates[20])
 
 
@@ -289,7 +289,7 @@ def test_card_says_when_the_grid_should_be_wider(
 
     card = tune(choices, desk(market), measure=measure).card
     assert card.edges == edges
-    assert card.sentence.endswith(f" in {' and '.join(edges)}: widen it." if edges else ").")
+    assert card.sentence.endswith(f" in {' and '.join(edges)}: widen the grid." if edges else ").")
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------
@@ -301,8 +301,8 @@ def test_card_says_when_the_grid_should_be_wider(
         ([], {}, "candidates are []: give Choices of a rule's settings, or a list of rules, one at least"),
         ("band", {}, "candidates are 'band': give Choices"),
         (Threshold(HELD), {}, "give Choices of a rule's settings"),
-        ([Threshold], {}, "give a rule that is ready to be played"),
-        ([TunedThreshold(HELD)], {}, "give a rule that is ready to be played"),
+        ([Threshold], {}, "give a rule; tune or train policies first"),
+        ([TunedThreshold(HELD)], {}, "give a rule; tune or train policies first"),
         (Choices(Threshold, band=-0.01), {}, "band of Threshold is -0.01"),
         (GRID, {"until": "2019-12-31"}, "until is 2019-12-31, and the data of market runs from 2020-01-01 to"),
         (GRID, {"until": "2030-01-01"}, "until is 2030-01-01, and the data of market runs from 2020-01-01 to"),
@@ -310,8 +310,12 @@ def test_card_says_when_the_grid_should_be_wider(
         (GRID, {"until": "soon"}, "until is 'soon': write a date as YYYY-MM-DD"),
         (GRID, {"until": "2020-01-02"}, "the training days end on 2020-01-02, before all targets are known"),
         (GRID, {"cost_multiple": -1.0}, "cost_multiple is -1.0: give a finite number of at least 0"),
-        (GRID, {"measure": "worlds"}, "measure is 'worlds': give what measures candidates, such as on_worlds()"),
-        (GRID, {"measure": lambda setup, rules: None}, "what measures candidates gave None: it gives a table"),
+        (
+            GRID,
+            {"measure": "worlds"},
+            "measure is 'worlds': give a function that measures candidates, such as on_worlds()",
+        ),
+        (GRID, {"measure": lambda setup, rules: None}, "what measures candidates gave None: it must give a table"),
         (GRID, {"measure": lambda setup, rules: pd.DataFrame({"loss": [1.0]})}, "gave 1 rows of loss for 12 rules"),
         (GRID, {"measure": lambda setup, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
         (

@@ -73,7 +73,7 @@ def test_the_days_of_the_test_are_not_looked_at(setup: Setup) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"paths": 1}, "paths is 1: give a whole number of worlds, 2 or more"),
+        ({"paths": 1}, "paths is 1: give a whole number of paths, 2 or more"),
         ({"paths": "many"}, "paths is 'many': give a whole number"),
         ({"years": 0}, "years is 0: give a finite number above 0"),
         ({"years": "x"}, "years is 'x': give a finite number"),
@@ -91,7 +91,7 @@ def test_worlds_of_no_sense_are_refused_at_the_door(settings: dict[str, Any], wo
 def test_what_worlds_cannot_measure_is_refused(setup: Setup) -> None:
     with pytest.raises(ConfigError, match="hold the strategic target"):
         tune([Threshold(EqualWeights(), 0.02)], setup, measure=on_worlds(paths=4, years=1))
-    with pytest.raises(ConfigError, match="5 days with returns of all its lines"):
+    with pytest.raises(ConfigError, match="5 days with returns of all its assets"):
         calibrated(world(days=6), 252.0)
 
 

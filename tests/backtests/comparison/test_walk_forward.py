@@ -66,8 +66,8 @@ def test_a_learned_policy_is_warned_of_in_its_own_fold(learned: WalkForward, tun
     days = learned.played.dates
     within = (days >= pd.Timestamp(STARTS[1])) & (days < pd.Timestamp(STARTS[2]))
     among = (days >= pd.Timestamp(STARTS[1])) & (days <= pd.Timestamp("2018-12-31"))
-    assert said.startswith("rl, from 2018-01-02, learned from")
-    assert f"{among.sum()} of the test's {within.sum()} are among them" in said
+    assert said.startswith("rl, from 2018-01-02, was trained on")
+    assert f"{among.sum()} of the test's {within.sum()} days are among them" in said
 
 
 def test_a_policy_sees_the_ends_of_the_periods_of_its_own_fold(learned: WalkForward) -> None:
@@ -93,7 +93,7 @@ def test_the_folds_make_up_the_whole(learned: WalkForward) -> None:
     folds = learned.folds()
     assert folds["sessions"].sum() == len(learned.score.losses)
     assert np.average(folds["loss"], weights=folds["sessions"]) == pytest.approx(learned.score["loss"])
-    assert "walked forward: loss J" in repr(learned)
+    assert "walk-forward: loss J" in repr(learned)
 
 
 def test_what_comes_after_a_fold_changes_nothing_in_it(portfolio: Portfolio, learned: WalkForward) -> None:
@@ -129,5 +129,5 @@ def test_a_candidate_that_is_none_is_refused(portfolio: Portfolio) -> None:
 def test_a_succession_has_no_answer_before_its_first_start(portfolio: Portfolio, tuned: WalkForward) -> None:
     policies = tuple(fitted.policy for fitted in tuned.fits)
     late = Succession(policies[1:], tuned.starts[1:])
-    with pytest.raises(PolicyError, match="a walk-forward from 2018-01-02 on is asked on 2016-01"):
+    with pytest.raises(PolicyError, match="a walk-forward from 2018-01-02 on has no policy for 2016-01"):
         backtest_candidate(replace(portfolio, test_start=pd.Timestamp(STARTS[0])), late, "late")

@@ -193,7 +193,7 @@ def test_equal_columns_cannot_be_told_apart() -> None:
     for metric in METRICS:
         twin = found.differences(metric)["a again"]
         assert (twin.value, twin.lower, twin.upper, twin.p, twin.p_holm) == (0.0, 0.0, 0.0, 1.0, 1.0)
-        assert twin.verdict == "cannot be told apart"
+        assert twin.verdict == "not significant"
 
 
 def test_rounding_is_no_evidence() -> None:
@@ -226,7 +226,7 @@ def test_noise_is_seldom_called_a_difference() -> None:
         found = weighed(*made(6, days=300, seed=100 + seed), Resampling(block=5, reps=300))
         for metric in METRICS:
             differences = found.differences(metric).values()
-            spoken[metric] += any(d.verdict != "cannot be told apart" for d in differences)
+            spoken[metric] += any(d.verdict != "not significant" for d in differences)
             plain += sum(d.p <= 0.05 for d in differences)
     assert max(spoken.values()) <= 8
     assert 20 <= plain <= 90  # 45 of the 900 plain tests are expected to err: these intervals are not too wide either
@@ -250,7 +250,7 @@ def test_the_words_pay_for_the_number_compared() -> None:
         [*names, *(f"q{i}" for i in range(12))], np.hstack([losses, extra]), np.hstack([returns, extra * 1e-3]), cash
     ).differences("loss")["p1"]
     assert pair.verdict == "better"
-    assert many.verdict == "cannot be told apart"
+    assert many.verdict == "not significant"
     assert (many.lower, many.upper, many.p) == (pair.lower, pair.upper, pair.p)
     assert many.p_holm > pair.p_holm == pair.p
 

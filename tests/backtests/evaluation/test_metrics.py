@@ -69,6 +69,9 @@ def test_units_as_tables_records_and_differences_have_them() -> None:
     assert (growth.unit, growth.narrow_unit, growth.record_unit) == ("% a year", "%/year", "fraction a year")
     assert (growth.difference.unit, growth.difference.text(0.0123, signed=True)) == ("points a year", "+1.23")
     assert (sharpe.record_unit, sharpe.difference.digits, sharpe.digits) == ("ratio", 3, 2)
-    assert (trades.counted_unit, trades.narrow_unit) == ("lines a year", "/year")
+    assert (trades.counted_unit, trades.narrow_unit) == ("orders a year", "/year")
     assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
     assert replace(growth, label="Growth, of a part").name == "Growth"
+    assert [METRICS[key].phrase for key in ("loss", "growth", "sharpe", "max_drawdown", "cvar95")] == [
+        "J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
+    ]  # fmt: skip

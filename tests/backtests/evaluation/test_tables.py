@@ -1,4 +1,4 @@
-"""Tables and text: figures in their units, best only where it can be told apart, and no formula in a CSV."""
+"""Tables and text: figures in their units, best only where significant, and no formula in a CSV."""
 
 import io
 import re
@@ -69,7 +69,7 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
 def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> None:
     text = comparison_text(comparison)
     for name, s in comparison.scores.items():
-        line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(kept|broken)$", line))
+        line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(within|breached)$", line))
         assert f"{s['loss']:.2f}" in line
         assert f"{100 * s['growth']:.2f}" in line
     difference = comparison.evidence.differences("loss")["threshold"]
@@ -79,11 +79,11 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
     assert f"{comparison.trials} configurations were tried" in " ".join(text.split())
 
 
-def test_the_finding_counts_what_can_be_told_apart(comparison) -> None:
+def test_the_finding_counts_significant_differences(comparison) -> None:
     words = [d.verdict for d in comparison.evidence.differences("loss").values()]
-    apart = len(words) - words.count("cannot be told apart")
+    apart = len(words) - words.count("not significant")
     assert finding(comparison.evidence, comparison.trials).startswith(
-        f"{apart or 'None'} of 2 candidates can be told apart from quarterly in loss J"
+        f"{apart or 'None'} of 2 candidates differ significantly from quarterly in loss J"
     )
 
 
@@ -91,7 +91,7 @@ def test_a_backtest_shows_its_own_figures(comparison) -> None:
     played = comparison.backtests["threshold"]
     table = backtest_table(played)
     s = score(played, comparison.benchmark)
-    assert table.loc["Growth", "value"] == pytest.approx(100.0 * s["growth"])
+    assert table.loc["CAGR", "value"] == pytest.approx(100.0 * s["growth"])
     assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s["tracking_error_own"])
     assert table.loc["Cost", "unit"] == "bp a year"
     assert METRICS["loss"].label not in table.index
@@ -115,7 +115,7 @@ def test_one_kind_of_cost_and_no_flows_are_no_further_rows() -> None:
     rule = Calendar(FixedWeights((0.4, 0.3, 0.3)), "month")
     shown = backtest(world(), rule, Costs.bps(3, commission=10)).summary().index
     assert [label for label in shown if label.startswith("Cost")] == ["Cost"]
-    assert not {"Growth, money-weighted", "Money that came and went"} & set(shown)
+    assert not {"Money-weighted return", "Net cash flows"} & set(shown)
 
 
 def test_flows_are_shown_with_what_the_money_earned() -> None:
@@ -123,17 +123,17 @@ def test_flows_are_shown_with_what_the_money_earned() -> None:
     flows = Flows({market.dates[50]: 30.0, market.dates[200]: -10.0})
     played = backtest(market, Never(FixedWeights((0.4, 0.3, 0.3))), Costs.bps(3), nav=100.0, flows=flows)
     table = played.summary()
-    assert table.loc["Money that came and went", "value"] == 20.0
-    assert table.loc["Growth, money-weighted", "value"] == pytest.approx(100.0 * played.money_weighted, rel=1e-12)
-    assert table.loc["Growth, money-weighted", "value"] != pytest.approx(table.loc["Growth", "value"], rel=1e-3)
+    assert table.loc["Net cash flows", "value"] == 20.0
+    assert table.loc["Money-weighted return", "value"] == pytest.approx(100.0 * played.money_weighted, rel=1e-12)
+    assert table.loc["Money-weighted return", "value"] != pytest.approx(table.loc["CAGR", "value"], rel=1e-3)
 
 
 def test_a_backtest_too_short_for_figures_still_shows_itself(make_market) -> None:
     market = make_market(np.zeros((4, 2)))
     played = backtest(market, Never(TARGET), Costs.bps(2), start=market.dates[1], name="still")
-    assert "No figures: " in repr(played)
+    assert "No metrics: " in repr(played)
     assert "still: never trades" in repr(played)
-    assert "No figures: " in played._repr_html_()
+    assert "No metrics: " in played._repr_html_()
 
 
 @dataclass(frozen=True)

@@ -73,5 +73,5 @@ def test_where_no_optimum_is_known_the_reason_is() -> None:
     full = {**card, "targets": [today | {"target": {"A": 0.6, "B": 0.4}}]}
     more = {**card, "targets": [today | {"target": {"A": 0.3, "B": 0.3, "C": 0.3}}]}
     dear = {**card, "objective": card["objective"] | {"proportional": False}}
-    for other, words in ((full, "beside cash"), (more, "one or two lines"), (dear, "costs are proportional")):
+    for other, words in ((full, "targets with cash"), (more, "one or two assets"), (dear, "for proportional costs")):
         assert words in why_no_optimum({"assets": list(other["targets"][-1]["target"]), **other})

@@ -65,7 +65,7 @@ def test_a_market_unlike_its_training_is_named_with_the_features_that_tell(
     returns[SEEN + 1 :] *= 2.0
     found = played(replace(market, returns=returns), policy)
     (warned,) = found.warnings
-    assert warned.startswith("rl met a market unlike its training")
+    assert warned.startswith("Features of rl drifted from their training distribution")
     assert "volatility regime (" in warned
     assert warned in " ".join(repr(found).split())
 
@@ -78,7 +78,7 @@ def test_days_that_it_saw_are_refused(market: Market, policy: LearnedPolicy) -> 
 def test_days_that_only_its_card_saw_are_told(market: Market, policy: LearnedPolicy) -> None:
     (warned,) = played(market, replace(policy, seen=market.dates[SEEN - 100]), SEEN - 9).warnings
     assert warned == (
-        "rl learned from the days 1901-01-04 to 1906-10-05, and 10 of the test's 1,509 are among them: its figures "
+        "rl was trained on the days 1901-01-04 to 1906-10-05; 10 of the test's 1,509 days are among them: its results "
         "are not all out of sample."
     )
 
@@ -112,8 +112,8 @@ def test_the_universal_rebalancer_says_where_it_was_never_trained(market: Market
     assert usual.warnings == ()
     [said] = dear.warnings
     assert re.match(
-        r"universal met portfolios unlike any that it learned from: drift between decisions over half width from "
-        r"2\.\d+ to [\d.]+ \(it learned from 0\.05 to 2\), outside at 100 of 100 decisions\.",
+        r"Portfolios of universal are outside the range of its training: drift between decisions over half width "
+        r"2\.\d+ to [\d.]+ \(training: 0\.05 to 2\), outside at 100 of 100 decisions\.",
         said,
     )
 
@@ -126,16 +126,16 @@ def test_costs_and_a_lag_that_it_did_not_learn_with_are_said() -> None:
     def said(bps: float, lag: int = 1, policy: LearnedPolicy = policy, year: float = YEAR) -> list[str]:
         costs, first = Costs.bps(2, commission=bps), market.dates[601]
         one = backtest(market, policy, costs, start=first, lag=lag, periods_per_year=year, name="rl")
-        return [words for words in use_warnings(one) if "learned with" in words]
+        return [words for words in use_warnings(one) if "was trained with" in words]
 
     assert said(10.0) == said(5.0) == said(20.0) == []
     (other_year,) = said(10.0, year=12.0)
-    assert other_year.startswith(f"rl learned with {YEAR:g} periods a year, and meets 12: what it does fits")
+    assert other_year.startswith(f"rl was trained with {YEAR:g} periods a year (test: 12): its decisions fit")
     varied = replace(policy, card={**policy.card, "settings": {"variation": {"cost": 25.0}}})
     assert said(200.0, policy=varied) == []  # it met as much where costs were varied
     assert said(200.0) == [
-        "rl learned with costs of 10 bp a side in the mean, and pays 200: what it does fits what it learned with."
+        "rl was trained with mean costs of 10 bp a side (test: 200): its decisions fit the training, not the test."
     ]
     assert said(10.0, lag=0) == [
-        "rl learned with a lag of 1 session, and has no sessions: what it does fits what it learned with."
+        "rl was trained with a lag of 1 session (test: no sessions): its decisions fit the training, not the test."
     ]

@@ -124,7 +124,7 @@ def test_the_same_policies_give_the_same_bytes(run: Path, page: str) -> None:
 def test_a_policy_by_itself_without_a_test_has_a_page_too(tmp_path: Path) -> None:
     folder = carded(two_lines(600, seed=3)).save(tmp_path / "alone")
     page = write_card(folder).read_text(encoding="utf-8")
-    assert "No out-of-sample test" in page
+    assert "No out-of-sample results" in page
     assert 'id="figure-seeds"' not in page
 
 

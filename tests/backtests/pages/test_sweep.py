@@ -120,7 +120,8 @@ def test_the_headline_has_the_best_policy_and_its_number(page, table) -> None:
     best = rows.loc[rows["loss"].idxmin()]
     (lead,) = re.findall(r'<p class="lead">(.*?)</p>', page)
     under = "today's costs, a lag of 1 session, a start on 2012-01-03"
-    said = f"Of {len(rows)} policies, {best['policy']} has the lowest J: {number(best['loss'])} bp a year, at {under}."
+    lowest = f"{number(best['loss'])} bp a year, at {under}."
+    said = f"Of {len(rows)} policies, {best['policy']} has the lowest J: {lowest}"
     assert unescape(lead) == said
     assert f"{len(table):,} configurations were tried" in page
 
@@ -153,7 +154,7 @@ def test_a_sweep_of_one_level_has_no_ladder_and_says_so() -> None:
     assert "figure-cost_ladder" not in page
     assert "figure-map_1" in page
     for words in ("No cost ladder", "No lag ladder", "No start-date fan"):
-        assert f"{words}: the sweep has one value of it." in page
+        assert f"{words}: the sweep has only one value of it." in page
 
 
 def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranked(table) -> None:
@@ -162,11 +163,11 @@ def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranke
     sample = sample.assign(cost_multiple=rng.uniform(0.5, 5.0, 40))
     page = sweep_html(sample)
     said = " ".join(re.findall(r'<p class="lead">(.*?)</p>', page))
-    assert "were played under no common condition" in said
+    assert "have no common conditions" in said
     assert "lowest J" not in said
     assert "The best" not in page
     assert re.findall(r'<figure id="figure-(\w+)"', page) == ["sample"]
-    assert "No cost ladder: the policies were played under no common condition." in page
+    assert "No cost ladder: the policies have no common conditions." in page
     counts = re.findall(r'<th scope="row"[^>]*>.*?</th><td>(\d+)</td>', page)
     assert sum(map(int, counts)) == 40
     drawn = sweep_pictures(sample)["sample"]
@@ -205,8 +206,8 @@ def test_hundreds_of_drawn_destinations_are_one_family_and_few_words(table) -> N
 def test_what_a_sweep_has_one_value_of_says_why_there_is_no_picture() -> None:
     drawn = sweep_pictures(swept(bands=(0.02,), costs=(1.0,), lags=(1,), starts=1))
     said = {name: drawn[name]._repr_html_() for name in ("map_2", "cost_ladder", "lag_ladder", "start_fan")}
-    assert "No cost ladder: the sweep has one value of it." in said["cost_ladder"]
-    assert "No start-date fan: the sweep has one value of it." in said["start_fan"]
+    assert "No cost ladder: the sweep has only one value of it." in said["cost_ladder"]
+    assert "No start-date fan: the sweep has only one value of it." in said["start_fan"]
     assert said["map_2"].startswith("<p><em>No map 2: ")
     with pytest.raises(KeyError):
         drawn["mpa_1"]
@@ -214,7 +215,7 @@ def test_what_a_sweep_has_one_value_of_says_why_there_is_no_picture() -> None:
 
 def test_a_single_configuration_is_a_sweep_too(table) -> None:
     page = sweep_html(table.iloc[:1])
-    assert "One configuration was tried: nothing was chosen." in page
+    assert "One configuration was tried: there is no selection bias." in page
     assert not Elements(page).crossed
 
 
@@ -222,7 +223,7 @@ def test_each_portfolio_is_judged_by_itself(crowded_page, crowded) -> None:
     assert crowded_page.count('class="verdict"') == 2
     for _, own in crowded.groupby("portfolio", sort=False):
         assert escape(Findings(own).lead, quote=False) in crowded_page.replace("&#39;", "'")
-    assert crowded_page.count(f"{len(crowded):,} configurations were tried, and the best") == 2
+    assert crowded_page.count(f"{len(crowded):,} configurations were tried. If all were equally good") == 2
 
 
 def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None:
@@ -263,7 +264,8 @@ def test_the_portfolios_own_conditions_come_first_and_else_are_said_to_be_missin
     assert Findings(table, own=own).now == {"cost_multiple": 1.0, "lag": 5, "start": table["start"].max()}
     away = Findings(table, own={"lag": 3, "start": pd.Timestamp("1999-01-04")})
     assert away.now["lag"] in (1, 5)
-    assert away.warnings[0].startswith("The portfolio's own conditions (today's costs")
+    missing = "None or too few policies ran under the portfolio's own conditions (today's costs"
+    assert away.warnings[0].startswith(missing)
 
 
 def test_figures_that_are_none_are_refused(table) -> None:

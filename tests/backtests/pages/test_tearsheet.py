@@ -331,7 +331,7 @@ def test_without_a_recommendation_the_sheet_says_why(portfolio, tmp_path) -> Non
     sheet = made(tmp_path / "none", compare(strict, only=["quarterly", "monthly", "never"], draws=100))
     text = (sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "No policy is recommended" in text
-    assert "past the limit of 0.00%" in text
+    assert "exceeds the limit of 0.00%" in text
     assert "Weights and drift: quarterly" in text
     assert ">recommended<" not in text
 
@@ -361,18 +361,18 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(tmp_path) -> N
     )
     sheet = made(tmp_path / "flows", compared)
     text = html.unescape((sheet / "tearsheet.html").read_text(encoding="utf-8"))
-    assert "bp of notional a side, and besides a ticket, tax on realised gains and a management fee; decided" in text
-    assert "over NAV before it: commission, half-spread, a ticket and tax on realised gains. Of holding," in text
+    assert "bp of notional a side, plus a ticket, tax on realised gains and a management fee; decided" in text
+    assert "divided by NAV before it: commission, half-spread, a ticket and tax on realised gains. For holding," in text
     played, figures = compared.backtests["quarterly"], json.loads((sheet / "tearsheet.json").read_text())["figures"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
-    for words in ("Growth, money-weighted", "Money that came and went", number(played.flows.sum())):
+    for words in ("Money-weighted return", "Net cash flows", number(played.flows.sum())):
         assert words in text
 
 
 def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
     assert "bp of notional a side; decided at a close" in page
-    assert "over NAV before it: commission and half-spread. The initial" in page
+    assert "divided by NAV before it: commission and half-spread. The initial" in page
     assert "money-weighted" not in page.lower()
 
 

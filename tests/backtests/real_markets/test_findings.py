@@ -67,9 +67,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_where_windows_share_th
 
 
 def test_one_window_has_no_interval_and_no_number_no_mean() -> None:
-    with pytest.raises(DataError, match=r"two windows at least: found \[2013\]"):
+    with pytest.raises(DataError, match=r"at least two windows: found \[2013\]"):
         clustered_mean([1.0, 2.0], [2013, 2013])
-    with pytest.raises(DataError, match="value 1 of a mean is no finite number"):
+    with pytest.raises(DataError, match="value 1 of a mean is not a finite number"):
         clustered_mean([1.0, np.nan], [2013, 2016])
 
 
@@ -103,7 +103,7 @@ def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(
         (lambda: paired(representative_rows(made), TUNED, "j"), "measure is 'j': use one of loss, trades"),
         (lambda: ratio_picture(made, "pp0"), "rule is 'pp0': use one of"),
         (lambda: ratio_picture(made, "ppo", over="x"), "over is 'x': use one of"),
-        (lambda: ratios(made, TUNED, multiple=3.0), "multiple is 3.0: the study was played at 1 times the costs"),
+        (lambda: ratios(made, TUNED, multiple=3.0), "multiple is 3.0: the study has results at 1 times the costs"),
     ):
         with pytest.raises(ConfigError, match=said):
             ask()
@@ -114,10 +114,10 @@ def test_what_is_not_significant_is_said_to_be_so(made: Study) -> None:
     noisy.loc[noisy["rule"] == "ppo", "loss"] *= np.where(noisy["window"][noisy["rule"] == "ppo"] == 2013, 2.5, 0.7)
     found = ratios(Study(noisy, made.manifest), TUNED).loc["ppo"]
     assert found["lower"] < 1.0 < found["upper"]
-    assert found["verdict"] == "cannot be told apart"
+    assert found["verdict"] == "not significant"
     said = sentences(Study(noisy, made.manifest))[2]
-    assert said.startswith("ppo over tuned thresholds: J is 0.86 times as large")
-    assert said.endswith("lower in 2 of 3 cases of 3 windows; p 1.000 after Holm: cannot be told apart.")
+    assert said.startswith("ppo relative to tuned thresholds: ratio of J 0.86")
+    assert said.endswith("lower in 2 of 3 cases of 3 windows; p 1.000 after Holm: not significant.")
 
 
 def test_a_difference_by_hand_that_stands_alone_and_not_among_many(made: Study) -> None:
@@ -127,14 +127,14 @@ def test_a_difference_by_hand_that_stands_alone_and_not_among_many(made: Study) 
     assert (found["difference"], found["lower"]) == pytest.approx((-4.0, -4.0 - reach))
     assert found["p"] == pytest.approx(2.0 * stats.t.sf(4.0 * np.sqrt(3.0), 2))
     assert found["p"] < 0.05 < found["p_holm"]
-    assert found["verdict"] == "cannot be told apart"
+    assert found["verdict"] == "not significant"
 
 
 def test_the_summary_has_a_row_a_rule_and_the_sentences_count_trials(made: Study) -> None:
     table = summary(made)
     assert set(table.index) == set(made.table["rule"]) | {TUNED, HINDSIGHT}
-    assert table.loc["ppo", "J over tuned thresholds"] == "0.80 [0.80, 0.80], better"
-    assert table.loc["better calendar", "J over better calendar"] == "–"
+    assert table.loc["ppo", "J relative to tuned thresholds"] == "0.80 [0.80, 0.80], better"
+    assert table.loc["better calendar", "J relative to better calendar"] == "–"
     assert sentences(made)[0].startswith("3 cases in 3 windows, 21 settings and seeds tried")
 
 
@@ -143,7 +143,7 @@ def test_what_j_does_not_say_stands_beside_it(made: Study) -> None:
     table = beside(made)
     assert table.loc["ppo", "sharpe"] == "0.00 [0.00, 0.00]"
     assert table.loc["ppo", "turnover, % a year"] == "−4.0 [−6.5, −1.5]"
-    assert table.loc["never", "trades, lines a year"] == "−10.0 [−10.0, −10.0]*"
+    assert table.loc["never", "orders a year"] == "−10.0 [−10.0, −10.0]*"
 
 
 def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(made: Study) -> None:
@@ -165,7 +165,7 @@ def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(mad
     assert found.loc[(VOLATILITY, "max_drawdown"), "verdict"] == "worse"
     assert first["p_holm"] == pytest.approx(3.0 * first["p"])  # the second smallest of four
     said = sentences(more)
-    assert said[-4].startswith("learned exposure less constant exposure of the same mean: Sharpe ratio +0.20 (95 %")
+    assert said[-4].startswith("learned exposure minus constant exposure of the same mean: Sharpe ratio +0.20 (95 %")
     assert said[:-4] == sentences(made)
     pd.testing.assert_frame_equal(summary(more), summary(made))
     assert exposure(made).empty
@@ -174,5 +174,5 @@ def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(mad
 def test_cases_of_one_window_have_no_tables(made: Study) -> None:
     alone = Study(made.table[made.table["window"] == 2013], made.manifest)
     for shown in (summary, beside):
-        with pytest.raises(DataError, match=r"two windows at least: found funds-2-2013\. Play a case of another one"):
+        with pytest.raises(DataError, match=r"at least two windows: found funds-2-2013\. Run a case of another window"):
             shown(alone)

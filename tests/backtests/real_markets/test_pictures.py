@@ -35,7 +35,7 @@ def test_what_is_made_of_several_rules_can_be_drawn_too(made: Study) -> None:
 
 def test_cases_of_one_window_are_not_drawn_as_if_they_were_many(made: Study) -> None:
     one = Study(made.table[made.table["window"] == 2010], made.manifest)
-    with pytest.raises(DataError, match="two windows at least"):
+    with pytest.raises(DataError, match="at least two windows"):
         ratio_picture(one, "ppo")
 
 

@@ -246,7 +246,7 @@ def test_a_ladder_holds_the_other_conditions_and_leaves_out_who_was_not_played_e
     assert found.to_dict("list") == {"never": [11.0, 21.0]}
     assert list(found.index) == [1.0, 2.0]
     assert ladder(table(*rows), "lag")["never"].tolist() == [11.0, 15.0]
-    with pytest.raises(ConfigError, match="no policy was played at each of two levels of lag"):
+    with pytest.raises(ConfigError, match="no policy ran at two or more levels of lag"):
         ladder(table(row("never", lag=1), row("calendar", lag=2)), "lag")
 
 
@@ -258,8 +258,8 @@ def test_the_break_even_is_where_the_lines_between_levels_meet() -> None:
         "first": [1.0, pytest.approx(7.0 / 3.0)],
         "last": [pytest.approx(7.0 / 3.0), 3.0],
     }
-    assert flips(found) == ["Past 2.33 × today's costs, yearly beats monthly."]
-    assert flips(found, now=3.0) == ["Below 2.33 × today's costs, monthly beats yearly."]
+    assert flips(found) == ["Above 2.33 × today's costs, yearly is better than monthly."]
+    assert flips(found, now=3.0) == ["Below 2.33 × today's costs, monthly is better than yearly."]
 
 
 def test_where_policies_touch_and_part_again_nothing_flips() -> None:
@@ -367,7 +367,7 @@ def test_a_flip_is_the_headline() -> None:
         row("calendar", cost_multiple=c, loss=4.0) for c in (1.0, 5.0)
     ]
     found = Findings(table(*rows))
-    assert found.headline.startswith("Past 3.00 × today's costs, quarterly beats 2")
+    assert found.headline.startswith("Above 3.00 × today's costs, quarterly is better than 2")
     assert "Of 2 policies" in found.lead
     assert found.headline in found.answer()
 
@@ -381,30 +381,29 @@ def test_who_leads_among_all_is_told_besides_the_best_of_each_family() -> None:
     found = Findings(table(*rows, row("never", loss=9.0, cost_multiple=1), row("never", loss=9.0, cost_multiple=5)))
     said = found.headline.replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert said == (
-        "Of the best of each family it leads from 1 to 5 × today's costs. "
-        "Of all policies, the lead goes to 4 % band to target past ×2.33."
+        "It is the best of all families from 1 to 5 × today's costs. "
+        "Best of all policies at other costs: 4 % band to target above ×2.33."
     )
 
 
 def test_how_many_are_about_as_good_is_told() -> None:
     rows = [row(band=b, loss=j) for b, j in ((0.01, 1.0), (0.02, 1.05), (0.03, 1.09), (0.04, 1.2))]
     said = Findings(table(*rows)).valley.replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert said == "3 of the 4 are within 10 % of it, with bands from 1 to 3 %."
-    assert Findings(table(*rows[:1], *rows[3:])).valley.startswith("No other is within 10")
+    assert said == "3 of 4 policies are within 10 % of the best, with bands from 1 to 3 %."
+    assert Findings(table(*rows[:1], *rows[3:])).valley.startswith("No other policy is within 10")
 
 
 def test_another_target_is_told_and_not_laddered() -> None:
     rows = [row("calendar"), row("never", loss=2.0), row("calendar", loss=90.0, allocation="hrp", window=252)]
     found = Findings(table(*rows))
     assert found.shown == ["quarterly", "never"]
-    assert "With another target the best is hrp 252: quarterly, 90.00 bp a year" in found.by_family
+    assert "The best policy with another target is hrp 252: quarterly, 90.00 bp a year" in found.by_family
 
 
 def test_a_best_at_the_edge_of_the_sweep_is_warned_of() -> None:
     rows = [row(band=b, loss=100 * b) for b in (0.01, 0.02, 0.04)]
     assert (
-        "Its band is the narrowest that was tried: the best may lie outside the sweep."
-        in Findings(table(*rows)).warnings
+        "Its band is the narrowest tested: a better value may lie outside the sweep." in Findings(table(*rows)).warnings
     )
     rows = [row(band=b, loss=abs(b - 0.02)) for b in (0.01, 0.02, 0.04)]
     assert not [w for w in Findings(table(*rows)).warnings if "outside the sweep" in w]
@@ -412,15 +411,13 @@ def test_a_best_at_the_edge_of_the_sweep_is_warned_of() -> None:
 
 def test_policies_that_were_not_played_today_are_said_to_be_missing() -> None:
     found = Findings(table(row(), row("calendar"), row("never", lag=7)))
-    assert any(
-        w.startswith("Only 2 of 3 policies were played at today's costs, a lag of 1 session") for w in found.warnings
-    )
+    assert any(w.startswith("Only 2 of 3 policies ran at today's costs, a lag of 1 session") for w in found.warnings)
 
 
 def test_trials_are_all_configurations_and_the_number_is_said() -> None:
     found = Findings(table(row(), row("never")), trials=1000)
-    assert found.flattery.startswith("1,000 configurations were tried")
-    assert "3.3 standard errors" in found.flattery
+    assert found.selection_bias.startswith("Selection bias: 1,000 configurations were tried")
+    assert "3.3 standard errors" in found.selection_bias
 
 
 def test_what_was_swept_is_said_by_name() -> None:

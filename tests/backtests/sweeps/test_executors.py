@@ -96,7 +96,7 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "PATIENCE", 5.0)
         patch.setattr(sweeping, "write_chunk", and_close)
-        with pytest.raises(ConfigError, match=r"went away.*start the same again, and it goes on") as error:
+        with pytest.raises(ConfigError, match=r"stopped.*start the same command again to resume") as error:
             sweep(setup, plan, cluster=cluster.scheduler_address, folder=tmp_path, progress=False)
     assert cluster.scheduler_address in str(error.value)
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("0*")}
@@ -112,7 +112,7 @@ def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(cluster: LocalC
         with pytest.raises(ValueError, match=r"^too many values"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")  # the cluster is there: it is the task's own
         cluster.close()
-        with pytest.raises(ConfigError, match="cluster at here went away"), tasks.failure_explained(client, "here"):
+        with pytest.raises(ConfigError, match="cluster at here stopped"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")
         with pytest.raises(DataError, match="row 3"), tasks.failure_explained(client, "here"):
             raise DataError("row 3 of prices")  # what a task has to say is said
@@ -126,7 +126,7 @@ def test_what_a_part_raises_on_a_worker_is_raised_here(setup: Setup, cluster: Lo
 
 
 def test_a_worker_with_other_code_is_refused(made: PreparedSweep) -> None:
-    with pytest.raises(ConfigError, match=r"runs code .*, and the work was begun with other\. Check out the same"):
+    with pytest.raises(ConfigError, match=r"runs code .*, but the work was started with other\. Check out the same"):
         executors._run_there(made, "other", PARTS[0])
     assert run_part(made, PARTS[0]).tobytes() == executors._run_there(made, tasks.code_here(), PARTS[0]).tobytes()
 
@@ -136,8 +136,8 @@ def test_a_worker_with_other_code_is_refused(made: PreparedSweep) -> None:
     [
         ({"workers": 0}, "workers is 0"),
         ({"workers": 1.5}, "workers is 1.5"),
-        ({"cluster": "tcp://127.0.0.1:1"}, "no cluster answers at 'tcp://127.0.0.1:1'.*dask scheduler"),
-        ({"cluster": "nonsense://a"}, "no cluster answers at 'nonsense://a'"),
+        ({"cluster": "tcp://127.0.0.1:1"}, "there is no cluster at 'tcp://127.0.0.1:1'.*dask scheduler"),
+        ({"cluster": "nonsense://a"}, "there is no cluster at 'nonsense://a'"),
     ],
 )
 def test_workers_that_are_none_are_refused(

@@ -136,7 +136,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         ("rules: {threshold: {to: edge}}\n", r"rules.threshold.band: missing \(.*line 2\)"),
         ("rules: {threshold: {band: []}}\n", r"rules.threshold.band: an empty axis \(.*line 2\): found \[\]"),
         ("rules: {}\n", r"rules: not a mapping .*found \{\}"),
-        ("rules: {threshold: {band: [0.01, 0.01]}}\n", "a value stands twice .*found 0.01"),
+        ("rules: {threshold: {band: [0.01, 0.01]}}\n", "a value is repeated .*found 0.01"),
         (
             "rules: {threshold: {band: [0.01, wide]}}\n",
             r"rules.threshold.band: not a number \(.*line 2\): found 'wide'. Write a plain",
@@ -151,7 +151,10 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             "rules: {group_threshold: {band: 0.05, to: 0.5}}\n",
             r"group_threshold.to: not one of its words .*found 0.5. .*or write a mapping such as \{half_width: 0.01\}",
         ),
-        ("rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n", r"threshold.band: a range has no grid \(.*line 2\)"),
+        (
+            "rules: {threshold: {band: {from: 0.1, to: 0.2}}}\n",
+            r"threshold.band: a grid cannot use a range \(.*line 2\)",
+        ),
         ("rules: {threshold: {band: {from: 0.2, to: 0.1}}}\n", r"band \(.*line 2\): a range from 0.2 to 0.1 is empty"),
         (
             "rules: {calendar: {schedule: fortnight}}\n",
@@ -169,8 +172,8 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             RULES + "cost_multiples: [-1]\n",
             r"cost_multiples \(.*line 3\): cost_multiples of a plan holds -1: give a finite number",
         ),
-        (RULES + "lags: [1.5]\n", r"lags \(.*line 3\): lags of a plan holds 1.5: it counts sessions"),
-        (RULES + "lags: [-1]\n", r"lags \(.*line 3\): lags of a plan holds -1: it counts sessions"),
+        (RULES + "lags: [1.5]\n", r"lags \(.*line 3\): lags of a plan holds 1.5: give a number of sessions"),
+        (RULES + "lags: [-1]\n", r"lags \(.*line 3\): lags of a plan holds -1: give a number of sessions"),
         (
             RULES + "starts: [2013-02-30]\n",
             r"starts: not a date \(.*line 3\): found '2013-02-30'. Write it as YYYY-MM-DD",
@@ -193,10 +196,10 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             r"cost_multiples \(.*line 3\): costs of sixty_forty times 1e\+09",
         ),
         (RULES + "starts: []\n", r"starts: an empty axis \(.*line 3\)"),
-        (RULES + "starts: [1950-01-03]\n", r"starts \(.*line 3\): a test of sixty_forty starts on 1950-01-03, and its"),
+        (RULES + "starts: [1950-01-03]\n", r"starts \(.*line 3\): a test of sixty_forty starts on 1950-01-03, but its"),
         (
             RULES + "starts: {first: 2020-01-01, last: 2099-01-01, every: year}\n",
-            r"starts \(.*line 3\): a test of sixty_forty starts on 2023-01-01, and its market runs from",
+            r"starts \(.*line 3\): a test of sixty_forty starts on 2023-01-01, but its market runs from",
         ),
         (
             RULES + "allocations:\n  equal:\n  hrp:\n    window: [20, 99999]\n",
@@ -207,7 +210,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             RULES + "keep: {configurations: [1.5]}\n",
             r"keep.configurations: not a configuration \(.*line 3\): found 1.5",
         ),
-        (RULES + "keep: {best: 1, by: cvar95}\n", r"keep.by: not a figure of this sweep \(.*line 3\).*Add `cvar95: t"),
+        (RULES + "keep: {best: 1, by: cvar95}\n", r"keep.by: not a metric of this sweep \(.*line 3\).*Add `cvar95: t"),
         ("configurations:\n  a:\n    rule: []\n", r"configurations.a.rule: not text \(.*line 4\): found \[\]"),
         (
             "configurations:\n  a:\n    rule: never\n    start: 1950-01-03\n",
@@ -222,10 +225,10 @@ RULES = "rules: {calendar: {schedule: month}}\n"
             r"configurations.a.allocation.window \(.*line 5\): market .* needs 99999 returns",
         ),
         (RULES + "sample: {seed: 1}\n", "sample.size: missing"),
-        (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, and its grid has 1"),
+        (RULES + "sample: {size: 2}\n", r"sample \(.*line 3\): size of a sample is 2, but its grid has 1"),
         (
             "rules: {threshold: {band: {from: 0.01, to: 0.1}}}\nsample: {size: 10000000000000}\n",
-            r"sample.size: too large a sample \(.*line 3\): found 10000000000000. Give 10,000,000 conf",
+            r"sample.size: too large a sample \(.*line 3\): found 10000000000000. Give at most 10,000,000 conf",
         ),
         (RULES + "sample: {size: 1, kind: halton}\n", "kind of a sample is 'halton'"),
         (RULES + "keep: {best: 1, by: j}\n", r"keep \(.*line 3\): by of keep is 'j'"),
@@ -233,7 +236,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         (RULES + "keep: {worst: 1}\n", "keep.worst: unknown key"),
         (RULES + "cvar95: 1\n", "cvar95: not true or false"),
         (RULES + "portfolios: [a.yaml]\n", "one of portfolio and portfolios is needed"),
-        (RULES + "configurations: {a: {rule: never}}\n", "rules: stands beside a list"),
+        (RULES + "configurations: {a: {rule: never}}\n", "rules: cannot be combined with a list"),
         ("configurations: {}\n", "not a mapping"),
         ("configurations: {a: {rule: tuned}}\n", r"configurations.a.rule: not a rule of a sweep \(.*found 'tuned'"),
         ("configurations: {a: {rule: never, bnad: 1}}\n", "configurations.a.bnad: unknown key"),

@@ -198,8 +198,8 @@ def score_cvar(losses: Array) -> float:
     ("plan", "error", "said"),
     [
         (Plan([Never(Strategic())], (1.0, 1e4)), ConfigError, "half_spread of A|commission of A"),
-        (Plan([Never(Strategic())], starts=("2019-01-01",)), ConfigError, "starts on 2019-01-01, and its market runs"),
-        (Plan([Never(Strategic())], starts=("2020-10-26",)), ConfigError, "with two sessions at least"),
+        (Plan([Never(Strategic())], starts=("2019-01-01",)), ConfigError, "starts on 2019-01-01, but its market runs"),
+        (Plan([Never(Strategic())], starts=("2020-10-26",)), ConfigError, "with at least two sessions"),
         (Plan([Never(Strategic())], portfolios=("nowhere",)), ConfigError, "'nowhere' of a plan is not among"),
         (Plan([Never(HRP(100))]), DataError, "is too short for HRP"),
     ],
@@ -258,7 +258,7 @@ def test_a_lag_that_is_not_picked_is_no_matter(setup: Setup) -> None:
 
 
 def test_a_list_on_several_portfolios_names_them(setup: Setup) -> None:
-    with pytest.raises(ConfigError, match="names no portfolio, and there are several: small, other"):
+    with pytest.raises(ConfigError, match="names no portfolio, but there are several: small, other"):
         sweep([setup, replace(setup, name="other")], listed([Configuration(Never(Strategic()))]), progress=False)
 
 

@@ -148,7 +148,7 @@ def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Pat
     begun(tmp_path / "b", {"a": 2}, size=2)
     (tmp_path / "b" / chunk_of(Part(0, 3))).write_bytes(stray)
     assert finished(tmp_path / "b") == {Part(0, 2)}
-    with pytest.raises(DataError, match=r"000000003\.parquet was made from something else .* Delete it"):
+    with pytest.raises(DataError, match=r"000000003\.parquet has another origin than .* Delete it"):
         read_chunk(tmp_path / "b", Part(0, 3))
 
 
@@ -220,7 +220,7 @@ def test_a_sweep_goes_on_only_with_the_libraries_it_was_begun_with(tmp_path: Pat
     facts = json.loads(file.read_text())
     facts["versions"][library] = "0.1"
     file.write_text(json.dumps(facts))
-    said = rf'versions\.{library} was "0\.1" and is "{re.escape(version(library))}"\. Go back'
+    said = rf'versions\.{library} was "0\.1" and is "{re.escape(version(library))}"\. Restore that state'
     with pytest.raises(ConfigError, match=said), unfinished(tmp_path, Run("sweep", "", "", {}, "f", "c"), {}):
         pass
 
@@ -228,7 +228,7 @@ def test_a_sweep_goes_on_only_with_the_libraries_it_was_begun_with(tmp_path: Pat
 def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     write_chunk(tmp_path, Part(0, 2), pa.table({"configuration": [0, 2]}))
-    with pytest.raises(DataError, match=r"holds other rows than its name says\. Delete it"):
+    with pytest.raises(DataError, match=r"has other rows than its name says\. Delete it"):
         read_chunk(tmp_path, Part(0, 2))
     os.truncate(tmp_path / chunk_of(Part(0, 2)), 100)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
@@ -247,7 +247,7 @@ class Unwritten:
 
 
 def test_policies_that_cannot_be_written_down_keep_no_chunks(setup: Setup, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Unwritten cannot be written down in full"):
+    with pytest.raises(ConfigError, match="Unwritten cannot be described completely"):
         sweep(setup, Plan([Unwritten()]), folder=tmp_path / "a", progress=False)
     assert not (tmp_path / "a").exists()
 
@@ -269,7 +269,7 @@ def test_allocations_that_cannot_be_written_down_keep_no_chunks(setup: Setup, tm
     hidden = Hidden((0.5, 0.3, 0.1))
     judged = replace(setup, strategic=hidden)
     for where, plan in ((setup, Plan([Threshold(hidden, 0.01)])), (judged, many(2))):
-        with pytest.raises(ConfigError, match="Hidden cannot be written down in full"):
+        with pytest.raises(ConfigError, match="Hidden cannot be described completely"):
             sweep(where, plan, folder=tmp_path / "a", progress=False)
         assert not (tmp_path / "a").exists()
         assert len(sweep(where, plan, progress=False).table) == len(plan)

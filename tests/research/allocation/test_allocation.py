@@ -170,7 +170,7 @@ def test_a_line_that_is_not_listed_has_no_target(allocation, noisy):
 
 
 def test_a_path_that_looks_ahead_is_refused():
-    with pytest.raises(PolicyError, match=r"target 0 of HRP is in force at row 1, and has seen row 2"):
+    with pytest.raises(PolicyError, match=r"target 0 of HRP is used at row 1, but contains data of row 2"):
         TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 0], seen=[2], allocation="HRP")
 
 
@@ -300,7 +300,7 @@ def test_a_target_of_another_length_is_refused(quiet):
 
 @pytest.mark.parametrize("t", [19, 125, -1])
 def test_asking_for_a_target_before_the_first_or_after_the_market_is_refused(quiet, t):
-    with pytest.raises(PolicyError, match=rf"in force at row {t}: the first is row 20, the market ends at row 124"):
+    with pytest.raises(PolicyError, match=rf"no target at row {t}: the first is row 20, the market ends at row 124"):
         target_path(Recorder(), quiet, start=20).at(t)
 
 

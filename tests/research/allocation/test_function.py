@@ -54,7 +54,7 @@ def test_weights_come_by_name_or_in_the_order_of_the_columns(found, noisy):
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        ({"A09": 1.0}, r"2018-10-17 gave a weight for 'A09', and was asked about A00, A01, A02, A03, A04. Return"),
+        ({"A09": 1.0}, r"2018-10-17 gave a weight for 'A09', but the columns are A00, A01, A02, A03, A04. Return"),
         (np.ones(6), r"gave weights of shape \(6,\) for 5 lines, A00, A01, A02, A03, A04. Return a mapping"),
         (None, r"gave None. Return a mapping or a Series by name, or one number a column"),
         ({"A00": "half"}, r"gave \['half', 0.0, 0.0, 0.0, 0.0\]. Return"),

@@ -68,7 +68,7 @@ def test_place_names_the_line_or_the_override(document: Any) -> None:
     [
         (
             {"tracking_penalty.deep": 1},
-            r"tracking_penalty: an override goes below what is not a mapping \(.*line 1\): found 5",
+            r"tracking_penalty: an override of a key below a value that is not a mapping \(.*line 1\): found 5",
         ),
         ({"tracking_penalty": float("nan")}, r"tracking_penalty: an override is not a finite number \(.*\): found nan"),
     ],

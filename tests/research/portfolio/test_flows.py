@@ -73,7 +73,7 @@ ERRORS = [
     ("{every: month}", "flows.amount", "missing", "None", "Add `amount:`."),
     ("{amount: 100}", "flows", "one of every and dates is needed", "{'amount': 100}", "Write `every:` with an `amount"),
     ("{every: month, amount: 1, dates: {2016-01-04: 1}}", "flows", "one of every and", "{'every'", "or `dates:`"),
-    ("{dates: {2016-01-04: 1}, amount: 5}", "flows.amount", "stands beside dates", "5", "its own amount"),
+    ("{dates: {2016-01-04: 1}, amount: 5}", "flows.amount", "cannot be combined with dates", "5", "its own amount"),
     ("{every: monthly, amount: 1}", "flows.every", "not a period", "'monthly'", "Did you mean 'month'?"),
     ("{every: month, amount: 1%}", "flows.amount", "not a number", "'1%'", "plain number"),
     ("{every: month, amount: 1, use: save}", "flows.use", "unknown use of flows", "'save'", "rebalance, cash"),

@@ -161,7 +161,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize(("seed", "steps"), [(-1, 5), (1.5, 5), (1, 0), (1, True)])
 def test_a_seed_or_a_length_that_is_none_is_refused(seed, steps, tmp_path):
-    with pytest.raises(ConfigError, match="of the universal rebalancer"):
+    with pytest.raises(ConfigError, match="of the universal policy"):
         train_universal(seed, steps, tmp_path / "one")
 
 
@@ -215,7 +215,7 @@ def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["rebalance", "train", "universal", "--steps", "10"])
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert "would write another network over the one that comes with the workbench" in capsys.readouterr().err
+    assert "would overwrite the network that comes with the workbench" in capsys.readouterr().err
 
 
 # -- as a rule -------------------------------------------------------------------------------------------------------
