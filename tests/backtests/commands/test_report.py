@@ -199,6 +199,7 @@ def test_a_killed_report_leaves_no_run_and_the_next_one_is_whole(tmp_path: Path)
     while not list(reports.glob(".*.partial/.progress")):  # the notebook is in the middle of its comparison
         assert first.poll() is None
         time.sleep(0.02)
+    os.killpg(first.pid, signal.SIGSTOP)  # so that it does not end before the second begins
     second = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert second.returncode == 2
     assert "being made by another process" in second.stderr
