@@ -52,17 +52,21 @@ class Tax:
 class Costs:
     """What a portfolio pays: for each trade, on each side, and for holding.
 
-    commission, half_spread : (n,) fraction of notional (0.0001 is one basis point); half_spread also (T, n), a spread a
-                              day of its market, NaN before it is known.
-    per_unit : (n,) currency per unit traded, added to the commission; needs quotes.
-    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order. Neither keeps a rule
-               from small orders: that is `Execution(minimum_trade=…)`.
-    impact   : of our own trade on the price, or None.  tax : on realised gains, or None.
-    borrow   : (n,) of the value held short, fraction a year.
-    financing, cash_spread : what negative cash pays above the cash rate, and positive cash earns below it, a year.
+    commission     : (n,) fraction of notional (0.0001 is one basis point).
+    half_spread    : (n,) fraction of notional; also (T, n), a spread a day of its market, NaN before it is known.
+    per_unit       : (n,) currency per unit traded, added to the commission; needs quotes.
+    minimum        : (n,) the least commission of an order, currency.
+    ticket         : (n,) currency an order. Neither it nor `minimum` keeps a rule from small orders: that is
+                     `Execution(minimum_trade=…)`.
+    impact         : of our own trade on the price, or None.
+    tax            : on realised gains, or None.
+    borrow         : (n,) of the value held short, fraction a year.
+    financing      : what negative cash pays above the cash rate, fraction a year.
+    cash_spread    : what positive cash earns below the cash rate, fraction a year.
     management_fee : of NAV, fraction a year.
+    Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more.
+
     Years of holding costs are 365 calendar days; they leave cash at each close, for what was held since the last one.
-    Raises : ConfigError for a cost that is negative, not finite, or takes half of the notional or more.
     """
 
     commission: Array

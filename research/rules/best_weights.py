@@ -74,7 +74,16 @@ def saving_left(
 ) -> float:
     """What the best pair of further trades would save at the margin, per unit of NAV traded; 0 at the best point.
 
-    point : (n,) weights to hold, inside their bounds; the other arguments as in `best_weights`.
+    point      : (n,) weights to hold, inside their bounds, fraction of NAV.
+    weights    : (n,) as drifted, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) a year.
+    cost       : (n,) a side, fraction of the notional.
+    kappa      : tracking_penalty x years for which the gap is held.
+    lower      : (n,) or one number, fraction of NAV.
+    upper      : (n,) or one number, fraction of NAV.
+    cash       : lower and upper bound of cash, fraction of NAV.
+
     These are the Karush-Kuhn-Tucker conditions of the programme: some price of the budget lies between what every sale
     saves and what every purchase costs.
     """
