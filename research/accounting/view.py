@@ -41,7 +41,7 @@ class View:
     weights          : (n,) as drifted to this close, after the trades booked today, fraction of NAV.
     cash_weight      : weight of cash, fraction of NAV.
     nav              : net asset value, currency.
-    nav_history      : (days so far,) NAV at each close from the opening trade to today, currency.
+    nav_history      : (d,) NAV at each of the d closes from the opening trade to today, currency.
     days_since_trade : sessions since the last booked trade, the opening trade included.
     costs            : what trading and holding cost, up to today.
     unfinished       : true if the last trade went only a fraction of the way and the rule is asked again.

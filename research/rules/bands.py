@@ -32,7 +32,7 @@ def ask(
     tradable      : (T, n) whether each line can trade.
     t             : row of the day in it.
     trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it.
+    trigger_upper : (K, n) or above it, fraction of NAV.
     cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
     k             : row of the bands in force.
     """
@@ -63,7 +63,7 @@ def near(
     nav           : currency.
     cash_value    : cash held, currency.
     trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it.
+    trigger_upper : (K, n) or above it, fraction of NAV.
     cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
     k             : row of the bands in force.
 
@@ -97,7 +97,7 @@ def reason(
     t             : row of the day in it.
     target        : (K, n) fraction of NAV.
     trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
-    trigger_upper : (K, n) or above it.
+    trigger_upper : (K, n) or above it, fraction of NAV.
     cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
     k             : row of the bands in force.
     Returns       : number of the line, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first;
@@ -162,7 +162,11 @@ def own_sides(target: Array) -> dict[str, Array]:
 
 
 def cash_of(target: Array) -> Array:
-    """(K,) what targets (K, n) leave to cash, fraction of NAV: zero where it is less than 1e-9."""
+    """What targets leave to cash: zero where it is less than 1e-9 of NAV.
+
+    target  : (K, n) fraction of NAV.
+    Returns : (K,) fraction of NAV.
+    """
     cash: Array = 1.0 - target.sum(axis=1)
     cash[np.abs(cash) < TARGET] = 0.0
     return cash

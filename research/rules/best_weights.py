@@ -24,15 +24,16 @@ def best_weights(
 ) -> Array:
     """The weights to trade to today: the best point of the no-trade region, (n,), checked.
 
-    weights      : (n,) as drifted, fraction of NAV.
-    target       : (n,) fraction of NAV.
-    covariance   : (n, n) a year.
-    cost         : (n,) a side, fraction of the notional.
-    kappa        : tracking_penalty x years for which the gap is held.
-    lower, upper : (n,) or one number, fraction of NAV; both are the weight of a line that cannot trade.
-    cash         : its (lower, upper), fraction of NAV.
-    Raises       : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no
-                   best point is found, as with a covariance that is not positive semidefinite.
+    weights    : (n,) as drifted, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) a year.
+    cost       : (n,) a side, fraction of the notional.
+    kappa      : tracking_penalty x years for which the gap is held.
+    lower      : (n,) or one number, fraction of NAV.
+    upper      : (n,) or one number, fraction of NAV; both bounds are the weight of a line that cannot trade.
+    cash       : its (lower, upper), fraction of NAV.
+    Raises     : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no best
+                 point is found, as with a covariance that is not positive semidefinite.
 
     One line at 70% whose target is 60%, of volatility 16%: held for a year at a tracking_penalty of 2, it is sold down
     to a distance of cost / (kappa sigma^2) = 0.01953.
