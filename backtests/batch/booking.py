@@ -259,7 +259,14 @@ def refresh_bounds(n: int, first: int, state: State) -> None:
 
 @inlined
 def value_group(units: Array, index: Array, cash_index: Array, t: int, first: int) -> Vector:
-    """NAV of a group at row t: `kernel.wealth`."""
+    """NAV of a group at row t: `kernel.wealth`.
+
+    units      : [n + 1, member] units held, cash last.
+    index      : (T, n) worth of a unit of each line.
+    cash_index : (T,) worth of a unit of cash.
+    t          : row of the day.
+    first      : number of the group's first member.
+    """
     n = index.shape[1]
     stop = n - n % 4
     a = b = c = d = fill(0.0)

@@ -264,7 +264,13 @@ def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: in
 def evidence_between(
     played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
 ) -> Evidence:
-    """The paired evidence of backtests on the same days.  losses : the daily terms of J of each, bp a year."""
+    """The paired evidence of backtests on the same days.
+
+    played     : backtests by name.
+    losses     : the daily terms of J of each, (D,) bp a year.
+    reference  : name of the one with which the others are compared.
+    resampling : of the days.
+    """
     one = next(iter(played.values()))
     return paired_evidence(
         list(played),

@@ -69,7 +69,12 @@ def _add_drawn_rows(columns: Array, rows: NDArray[np.int64], sums: Array) -> Non
 
 
 def drawn_means(columns: ArrayLike, resampling: Resampling = HOUSE) -> Array:
-    """(reps, C) mean of each of `columns` (T, C) over the days of each draw; DataError if T is less than two blocks."""
+    """(reps, C) mean of each column over the days of each draw, in its own unit.
+
+    columns    : (T, C) a row a day, each column in its own unit.
+    resampling : of the days.
+    Raises     : DataError if T is less than two blocks.
+    """
     values = np.ascontiguousarray(columns, dtype=float)
     _refuse_too_few(len(values), resampling)
     sums = np.zeros((resampling.reps, values.shape[1]))
@@ -98,11 +103,14 @@ class Difference(EstimateWithTest):
 class Evidence:
     """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
 
-    names      : P policies; `reference` is the one with which the others are compared.
+    names      : P policies.
+    reference  : the one with which the others are compared.
     estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
     draws      : (reps, P) by metric: the same figures on each draw. A row is one draw for all policies and metrics.
     days       : T.
+    resampling : of the days.
     level      : of the intervals; the words are at 1 - level, after Holm.
+    Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
     names: tuple[str, ...]
@@ -279,7 +287,10 @@ def holm(p: ArrayLike) -> Array:
 class ConfidenceSet:
     """The policies that cannot be ruled out as the one of lowest expected loss.
 
-    included : (P,) bool: p above `size`.     p : (P,) the smallest size at which a policy is left out.
+    included   : (P,) bool: p above `size`.
+    p          : (P,) the smallest size at which a policy is left out, a probability.
+    size       : of the test, a probability.
+    resampling : of the days.
     """
 
     included: NDArray[np.bool_]

@@ -148,7 +148,11 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
 def differences(study: Study, over: str, measure: str, multiple: float = 1.0) -> pd.DataFrame:
     """A row a rule: its turnover, trades, tracking error, Sharpe ratio or drawdown less that of `over`.
 
-    measure : one of `MEASURES`, in whose unit the numbers are.
+    study    : the study of real markets.
+    over     : name of a rule.
+    measure  : one of `MEASURES`, in whose unit the numbers are.
+    multiple : of the costs.
+    Raises   : ConfigError for another measure.
     """
     one_of("measure is", measure, MEASURES)
     table = _less(representative_rows(study, multiple), over, measure)
@@ -158,7 +162,9 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 def exposure(study: Study) -> pd.DataFrame:
     """The learned exposure's Sharpe ratio and drawdown less those of each benchmark of as much, with intervals.
 
-    Holm's p and the words allow for all four comparisons. Empty where it was not learned in cases of two windows.
+    study   : the study of real markets.
+    Returns : a row a benchmark and measure, in the unit of the measure. Holm's p and the words allow for all four
+              comparisons. Empty where it was not learned in cases of two windows.
     """
     rows = exposure_rows(study)
     if rows.empty:
@@ -234,7 +240,12 @@ def _against_comparators(study: Study, multiple: float = 1.0) -> dict[str, pd.Da
 
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: J over that of each comparator, with intervals, and how far the seeds of a case differ."""
+    """A row a rule: J over that of each comparator, with intervals, and how far the seeds of a case differ.
+
+    study    : the study of real markets.
+    multiple : of the costs.
+    Raises   : DataError for a study without a comparator, or of too few windows.
+    """
     _check_windows(study)
     tables = _against_comparators(study, multiple)
     if not tables:
@@ -251,7 +262,13 @@ def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
 
 
 def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> pd.DataFrame:
-    """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star."""
+    """A row a rule: what J does not say, less that of `over`, with intervals; where it can be told apart, a star.
+
+    study    : the study of real markets.
+    over     : name of a rule.
+    multiple : of the costs.
+    Raises   : DataError for a study of too few windows.
+    """
     _check_windows(study)
     columns = {}
     for measure in MEASURES:

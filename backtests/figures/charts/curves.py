@@ -16,12 +16,13 @@ FINE = 0.6  # px: width of a leader line from a point within a panel
 class Curve:
     """One curve.
 
-    name : written where it ends.
-    x, y : (k,) values on the axes of its panel.
-    style : its colour, dash and width.
-    value : the figure beside the name, or "".
+    name   : written where it ends.
+    x      : (k,) values on the panel's axis across, in its unit.
+    y      : (k,) values on the panel's axis up, in its unit.
+    style  : its colour, dash and width.
+    value  : the figure beside the name, or "".
     points : diameter of a mark at each (x, y), px; 0 for none.
-    drawn : False for one too far away for the axis: it is only named.
+    drawn  : False for one too far away for the axis: it is only named.
     """
 
     name: str

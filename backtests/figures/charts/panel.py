@@ -177,10 +177,10 @@ class Panel:
     ) -> None:
         """Gridlines at the beginnings of years (of months where the time is short), with their words below.
 
-        dates : of the panel; its `x` axis counts days since 1970.
-        most : gridlines at most; by default one in 50 px.
+        dates  : (T,) of the panel; its `x` axis counts days since 1970.
+        most   : gridlines at most; by default one in 50 px.
         beyond : px by which the lines go past the lower edge.
-        words : False for lines alone.
+        words  : False for lines alone.
         """
         days, bottom = dates.to_numpy().astype("datetime64[D]"), self.bottom + beyond
         for day, text in time_ticks(days[0], days[-1], most=int(self.width / 50.0) if most is None else most):
@@ -248,5 +248,5 @@ def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> N
 
 
 def day_numbers(dates: pd.DatetimeIndex) -> Array:
-    """(T,) days since 1970."""
+    """(T,) days since 1970 of dates (T,)."""
     return dates.to_numpy().astype("datetime64[D]").astype(float)

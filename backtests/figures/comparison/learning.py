@@ -30,8 +30,12 @@ def seeds_picture(
 ) -> Picture:
     """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
 
-    key : name of its file.  table : a row a seed: seed, loss_training, loss, stands.
-    marks : J out of sample of the policies that they must be held against.
+    name     : of the learned policy.
+    key      : name of its file.
+    table    : a row a seed: seed, loss_training and loss (bp a year), stands.
+    training : how it was trained.
+    marks    : J out of sample of the policies that they must be held against, bp a year.
+    styles   : line style of each policy.
     """
     data = table[["seed", "loss_training", "loss", "stands"]].reset_index(drop=True)
     closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
