@@ -28,10 +28,10 @@ NEVER = np.inf  # nothing is due
 
 
 class Panel(NamedTuple):
-    """A market as the blocks take it; rows are days, the last one repeated until `DAYS` divides them.
+    """A market as the blocks take it: `rows` are its T days, the last one repeated until `DAYS` divides them.
 
-    closes     : (rows, n) the market's index of each line, number.
-    cash_index : (rows,) that of cash, number.
+    closes     : (rows, n) worth of a unit of each line: the market's index.
+    cash_index : (rows,) worth of a unit of cash.
     tradable   : (T, n) whether each line can trade.
     scale      : (rows,) 1 over the mean growth of the lines.
     lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `DAYS` closes.
@@ -115,7 +115,7 @@ floats, ints, bools = (_lying_at(kind) for kind in (types.float64, types.int64, 
 
 
 def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
-    """Where arrays, each in C order, of any shape and unit, lie."""
+    """The addresses of arrays, each in C order, of any shape, in any unit."""
     assert all(array.flags.c_contiguous for array in arrays)
     return [array.ctypes.data for array in arrays]
 
@@ -148,7 +148,7 @@ class State(NamedTuple):
     review    : (GROUPS,) day before which none of its rules is asked.
     alike     : (GROUPS,) are all its members of one rule?
     one_path  : (GROUPS,) are all its members of one target path?
-    values    : [n, WIDTH] scratch of a booking, value of each line.
+    values    : [n, WIDTH] scratch of a booking, value of each line, fraction of the opening wealth.
     held      : [n, WIDTH] scratch of a booking, weights as drifted, fraction of NAV.
     asked     : [n, WIDTH] scratch of a booking, weights to trade to, fraction of NAV.
     own       : [DAYS, WIDTH] scratch, returns of the members' own targets, fraction.

@@ -46,7 +46,7 @@ class Sessions(NamedTuple):
     income     : (T, n) currency paid per unit, or (0, n).
     exits      : (n,) row at which a line is paid out, T if never.
     flows      : (T,) currency that comes at each close.
-    years      : (T,) since the last close.
+    years      : (T,) years since the last close.
     busy       : (T,) is there income, an exit or a flow?
     tiles      : (tiles, n + 1, DAYS) the closes and cash, as `tiles` has them, currency.
     buyable    : (n,) may money that comes buy the line?
@@ -576,7 +576,7 @@ def write(
 
     ledger     : its row j is written.
     j          : number of the booking.
-    booked     : row of the market.
+    booked     : row of the market, -1 where the data ended first.
     units      : (n,) units held after it.
     cash_units : units of cash held after it.
     before     : NAV before it, currency.

@@ -15,6 +15,7 @@ class Ledger(NamedTuple):
 
     Row j of k bookings, a decision that is worked over several days having several; the arrays are longer while the
     loop runs.
+
     part_of         : (k,) the first row of the decision that it belongs to, or FLOW or EXIT.
     asked           : (k,) market row of the decision.
     booked          : (k,) market row of the booking; -1 when the data ended first.

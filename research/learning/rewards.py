@@ -83,9 +83,9 @@ class Memory(NamedTuple):
     nav      : (W,) NAV, currency.
     highest  : (W,) its peak, currency.
     cash     : (W,) price of a unit of cash, currency.
-    mean     : (W,) mean of a decision's return over cash, fraction.
-    square   : (W,) mean square of this return, squared fraction.
-    downside : (W,) mean square of its negative part, squared fraction.
+    mean     : (W,) running mean of a decision's return over cash, fraction.
+    square   : (W,) running mean square of this return, squared fraction.
+    downside : (W,) running mean square of its negative part, squared fraction.
     """
 
     nav: Array

@@ -124,7 +124,7 @@ class Workspace(NamedTuple):
     done      : (n,) whether each line has had its turn.
     breaching : (n + 1,) whether each line, and cash, was past its trigger when that decision was made.
     box       : (3, n) lower and upper bound and target, fraction of NAV.
-    rooms     : (2, n) of the groups, fraction of NAV.
+    rooms     : (2, n) room of each group, fraction of NAV, and whether it is full: 1, else 0.
     solver    : (SCRATCH, n + 1) for `best_point`.
     rows      : (n + 1,) for `best_point`.
     """
