@@ -116,7 +116,14 @@ class Paths:
 
 
 def check_settings(tracking_penalty: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
-    """Refuse settings that are no numbers in their range. Raises ConfigError."""
+    """Refuse settings that are no numbers in their range.
+
+    tracking_penalty : price of squared tracking error, 0 or more.
+    periods_per_year : above 0.
+    leverage_limit   : the most that absolute weights sum to, above 0.
+    workers          : threads, 1 or more.
+    Raises           : ConfigError.
+    """
     check_positive(periods_per_year=periods_per_year, leverage_limit=leverage_limit)
     if not (is_number(tracking_penalty) and tracking_penalty >= 0):
         refuse("tracking_penalty is", tracking_penalty, "the price of tracking error is a finite number, 0 or more.")
@@ -292,7 +299,13 @@ def _addresses(owner: NoTradeBands | Costs, shared: dict[Any, Any]) -> list[int]
 
 
 def refused(market: Market, one: PreparedConfiguration, number: int, t: int) -> PolicyError:
-    """Why row t of the market cannot be booked by a configuration, in words."""
+    """Why row t of the market cannot be booked by a configuration, in words.
+
+    market : that is played.
+    one    : the configuration.
+    number : of the configuration.
+    t      : row of the market.
+    """
     weights, dates = one.targets.at(t), market.dates
     i = int(np.argmax(np.abs(weights) * one.costs.total))
     return PolicyError(

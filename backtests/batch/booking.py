@@ -64,7 +64,14 @@ def play_group(
 ) -> tuple[int, int]:
     """Play a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
 
+    panel  : the market.
+    block  : the members.
+    group  : number of the group.
+    t      : first row.
+    length : number of rows, at most `DAYS`.
+    n      : number of lines.
     valued : does `state.nav` hold these days as if none traded?
+    state  : of the block; written.
     """
     first, trades = group * WIDTH, 0
     begin, change = load(block.first, first), 0

@@ -70,7 +70,15 @@ def opened(nav: float) -> Curve:
 
 @inlined
 def lived(curve: Curve, before: float, after: float, cash: float, strategic: float, own: float) -> Curve:
-    """The curve a day later: NAV before and after that day's trade, and the day's returns of cash and both targets."""
+    """The curve a day later.
+
+    curve     : up to the day before.
+    before    : NAV before the day's trade, currency.
+    after     : NAV after it, currency.
+    cash      : the day's return of cash, fraction.
+    strategic : the day's return of the strategic target, fraction.
+    own       : the day's return of the policy's own target, fraction.
+    """
     net = after * curve.per_nav - 1.0
     gross = before * curve.per_nav - 1.0
     excess, active, gap = net - cash, gross - strategic, gross - own
@@ -122,7 +130,15 @@ def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
 
 @inlined
 def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: float, nav: float) -> Traded:
-    """With one more trade: its cost, buys and sells in currency, the lines that count, and nav before it."""
+    """With one more trade.
+
+    so_far : what is kept of the trades before.
+    cost   : of the trade, currency.
+    bought : currency.
+    sold   : currency.
+    lines  : number of lines that count as traded.
+    nav    : before the trade, currency.
+    """
     per_nav = 1.0 / nav
     return Traded(
         so_far.cost + cost * per_nav,

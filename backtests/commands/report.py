@@ -116,7 +116,12 @@ def save_learned(
 ) -> None:
     """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
 
-    backtests, scores : by policy and seed.  marks : J of other policies on the same days.  run : its name.
+    fitted    : candidates by name.
+    backtests : by policy and seed.
+    scores    : by policy and seed.
+    marks     : J of other policies on the same days, bp a year.
+    folder    : of the run.
+    run       : its name.
     """
     for name, f in fitted.items():
         if f.training is not None:

@@ -525,7 +525,13 @@ def uses_all(desk: Desk, left: int, fraction: float) -> bool:
 
 @inlined
 def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
-    """Does a withdrawal leave cash (currency) overdrawn by more than `OVERDRAFT` beyond `least`, the weight meant?"""
+    """Does a withdrawal leave cash overdrawn by more than `OVERDRAFT` beyond `least`?
+
+    flow  : currency; below 0 for a withdrawal.
+    least : weight of cash that is meant, fraction of NAV.
+    cash  : held after it, currency.
+    nav   : currency.
+    """
     return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
 
 
@@ -563,7 +569,16 @@ def _flow_box(
 
 @linked
 def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
-    """Write what was asked into row j; `part_of` is the first row of its decision, FLOW or EXIT."""
+    """Write what was asked into a row of the ledger.
+
+    ledger  : its row j is written.
+    j       : number of the booking.
+    part_of : the first row of its decision, FLOW or EXIT.
+    asked   : row of the market.
+    line    : number of the line, as in `Why`.
+    size    : as in `Why`.
+    allowed : as in `Why`.
+    """
     ledger.part_of[j], ledger.asked[j] = part_of, asked
     ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
 

@@ -204,12 +204,19 @@ def paired_evidence(
 ) -> Evidence:
     """J, growth and Sharpe of P policies, net of costs, with what the same T days say of their differences.
 
-    losses    : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
-    returns   : (T, P) simple returns net of costs, fraction.     cash : (T,) simple return of cash, fraction.
-    span_days : calendar days from the close before the first return to the last. A draw stands for as long a time: its
-                growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such rates.
-    Raises    : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio, naming the
-                policy; ConfigError for names, reference, level, span or periods.
+    names            : of the P policies.
+    losses           : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
+    returns          : (T, P) simple returns net of costs, fraction.
+    cash             : (T,) simple return of cash, fraction.
+    reference        : name of the policy with which the others are compared.
+    span_days        : calendar days from the close before the first return to the last. A draw stands for as long a
+                       time: its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between
+                       such rates.
+    periods_per_year : by which figures are annualised.
+    resampling       : of the days.
+    level            : of the intervals.
+    Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
+                       naming the policy; ConfigError for names, reference, level, span or periods.
     """
     named = _named(names)
     # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many

@@ -171,7 +171,14 @@ def _reach(figure: "Figure") -> tuple[float, float]:
 
 
 def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
-    """The same figure with its title, the names of its axes, and the look of the house."""
+    """The same figure with its title, the names of its axes, and the look of the house.
+
+    figure : of plotly.
+    title  : above it.
+    x      : name of the axis across.
+    y      : name of the axis up.
+    height : px.
+    """
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )

@@ -186,11 +186,13 @@ class Costs:
     ) -> CostParameters:
         """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
 
-        first : row from which they are needed.  minimum_trade : currency; a smaller order is not sent.
-        at_open : are the orders booked at opens? Then a commission per unit is counted on units there, and spreads and
-        impact are those known at the last close.
-        Raises : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and value,
-        for a quote, volume, volatility or spread that is missing or zero where it is needed.
+        market        : T days of n lines, or None where no cost depends on it.
+        first         : row from which they are needed.
+        minimum_trade : currency; a smaller order is not sent.
+        at_open       : are the orders booked at opens? Then a commission per unit is counted on units there, and
+                        spreads and impact are those known at the last close.
+        Raises        : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and
+                        value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
         n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
         if self.per_unit.any() or self.impact is not None or half_spread.ndim > 1:

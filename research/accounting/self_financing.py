@@ -149,7 +149,14 @@ def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
 
 @linked
 def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
-    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price."""
+    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price.
+
+    lots   : what was paid for what is held.
+    method : which units are sold first.
+    i      : number of the line.
+    price  : currency per unit.
+    units  : to be sold, at least 0.
+    """
     left, total, last = units, 0.0, 0.0
     bound = np.inf  # of the lots already sold, when the dearest go first
     place = -1
@@ -343,7 +350,13 @@ def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, wo
 
 @linked
 def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
-    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order."""
+    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order.
+
+    lots   : what was paid for what is held; written.
+    method : which units are sold first.
+    i      : number of the line.
+    units  : sold, at least 0.
+    """
     left, bound, place = units, np.inf, -1
     for _ in range(lots.held[i]):
         place = _next_lot(lots, method, i, bound, place)
@@ -363,7 +376,14 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
 
 @linked
 def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
-    """Add a lot to line i; at average cost it joins the one there is."""
+    """Add a lot to line i; at average cost it joins the one there is.
+
+    lots   : what was paid for what is held; written.
+    method : which units are sold first.
+    i      : number of the line.
+    price  : paid, currency per unit.
+    units  : bought; none at 0 or less.
+    """
     if units <= 0.0:
         return
     j = lots.held[i]

@@ -225,7 +225,8 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
 
     trade          : the answer of a policy.
     n              : number of lines.
-    policy, date   : named in the error.
+    policy         : named in the error.
+    date           : named in the error.
     names          : n names of the lines.
     leverage_limit : limit of the sum of absolute weights that the box asks for at least.
     Raises         : PolicyError, naming the policy, the date and the line that is furthest off.

@@ -112,7 +112,13 @@ def _within(level: float, values: pd.Series) -> bool:
 
 
 def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
-    """J along the training of each seed, by their cards; None where they have no curve. key : name of its file."""
+    """J along the training of each seed, by their cards; None where they have no curve.
+
+    name     : of the learned policy.
+    key      : name of its file.
+    training : of its seeds.
+    style    : of its curves.
+    """
     rows = [
         {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == training.chosen}
         for seed, policy in training.policies.items()

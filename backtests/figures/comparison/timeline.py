@@ -43,7 +43,13 @@ class Paths:
 def timeline_picture(
     played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
 ) -> Picture:
-    """The picture that opens a sheet; with one policy, without the panel relative to the reference."""
+    """The picture that opens a sheet; with one policy, without the panel relative to the reference.
+
+    played           : backtests by policy.
+    styles           : line style of each policy.
+    reference        : name of the policy to which the others are compared.
+    periods_per_year : by which turnover is annualised.
+    """
     base = played[reference].growth_path
     paths = {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
