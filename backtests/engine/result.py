@@ -399,6 +399,8 @@ class Backtest:
 
         Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics
         follow.
+        Raises : ConfigError for a backtest with flows, dividends in cash, delistings, costs of holding or bookings at
+                 the open.
         """
         if not self.plain:
             raise ConfigError(

@@ -126,7 +126,10 @@ class Setup:
         return lag
 
     def policy(self, policy: Rule) -> Rule:
-        """A policy as it is played here: `Strategic()` becomes its own target."""
+        """A policy as it is played here: `Strategic()` becomes its own target.
+
+        Raises : ConfigError for a policy that annualises risk by another number of periods.
+        """
         if isinstance(held_by(policy), Strategic):
             policy = replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
         check_year(policy, self.periods_per_year)

@@ -137,6 +137,8 @@ class Costs:
     def scaled(self, multiple: float) -> "Costs":
         """The same with every cost of trading times `multiple`; tax and the costs of holding stay.
 
+        Raises : ConfigError for a multiple below zero.
+
         >>> Costs.bps(1, commission=2, half_spread=1).scaled(2.0).total.round(12).tolist()
         [0.0006]
         """

@@ -56,7 +56,7 @@ class Region:
                        the policy holds.
     lower            : for each line the lower end of the interval into which a trade brings its gap, fraction of NAV:
                        of two lines (m,), one for each gap of the other line on the grid; of one line (1,).
-    upper            : for each line the upper end, likewise.
+    upper            : for each line the upper end, (m,) or (1,) likewise, fraction of NAV.
     """
 
     target: Array

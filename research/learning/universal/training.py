@@ -79,8 +79,8 @@ class TrainingState(NamedTuple):
     done     : number of updates made.
     standard : how features are scaled.
     weights  : the network's parameters by name, each of the shape of its layer, without a unit.
-    mean     : Adam's first moment of the gradient of each parameter, of the parameter's shape, without a unit.
-    square   : Adam's second moment of the gradient of each parameter, likewise.
+    mean     : Adam's first moment of the gradient of each parameter, of the same shape, without a unit.
+    square   : Adam's second moment of the gradient of each parameter, of the same shape, without a unit.
     curve    : (done,) ratio of each update's loss to the closed form's expected loss.
     """
 
