@@ -10,7 +10,10 @@ Floats = NDArray[np.float32]  # numbers in the precision of networks
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
-    """The array of any shape, C-ordered and read-only: itself, or a copy where someone could still write to it."""
+    """The array, C-ordered and read-only: itself, or a copy where someone could still write to it.
+
+    array : of any shape, in any unit.
+    """
     owner: object = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:
         owner = owner.base

@@ -51,13 +51,18 @@ def play_batch(
     workers: int = 1,
     leverage_limit: float = 1.0,
 ) -> Array:
-    """(C, len(METRICS)) metrics of each configuration, from a wealth of 1; `CVAR` last where asked for.
+    """(C, len(METRICS)) metrics of each configuration, in the units of records; `CVAR` last where asked for.
 
-    strategic : the target that J and the first tracking error are measured against.
+    market           : T days of n lines.
+    configurations   : C of them, each from a wealth of 1.
+    strategic        : the target that J and the first tracking error are measured against.
     tracking_penalty : price of squared tracking error.
-    workers : threads, which take one block after the other.  leverage_limit : the most that absolute weights sum to.
-    Raises : ConfigError or PolicyError, naming the configuration, for one that does not fit the market or cannot be
-    booked; DataError for one with a figure that is not defined.
+    periods_per_year : by which figures are annualised.
+    cvar95           : take the one figure that needs the whole path too.
+    workers          : threads, which take one block after the other.
+    leverage_limit   : the most that absolute weights sum to.
+    Raises           : ConfigError or PolicyError, naming the configuration, for one that does not fit the market or
+                       cannot be booked; DataError for one with a figure that is not defined.
     """
     check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
     check_configurations(market, configurations, leverage_limit)
@@ -75,7 +80,13 @@ def play_batch(
 
 
 def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
-    """What `play` gives for the block of configurations that begins at each start, by this many threads."""
+    """What `play` gives for the block of configurations that begins at each start, by this many threads.
+
+    play    : gives the figures (BLOCK or fewer, m) of the block that begins at a number.
+    count   : of the configurations.
+    workers : number of threads.
+    Returns : (count, m) in the units of `play`.
+    """
     starts = range(0, count, BLOCK)
     if workers == 1:
         return np.concatenate([play(start) for start in starts])
@@ -105,7 +116,14 @@ class Paths:
 
 
 def check_settings(tracking_penalty: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
-    """Refuse settings that are no numbers in their range. Raises ConfigError."""
+    """Refuse settings that are no numbers in their range.
+
+    tracking_penalty : price of squared tracking error, 0 or more.
+    periods_per_year : above 0.
+    leverage_limit   : the most that absolute weights sum to, above 0.
+    workers          : threads, 1 or more.
+    Raises           : ConfigError.
+    """
     check_positive(periods_per_year=periods_per_year, leverage_limit=leverage_limit)
     if not (is_number(tracking_penalty) and tracking_penalty >= 0):
         refuse("tracking_penalty is", tracking_penalty, "the price of tracking error is a finite number, 0 or more.")
@@ -221,7 +239,14 @@ def _play(
 def block_arrays(
     market: Market, members: Sequence[PreparedConfiguration], paths: Paths, shared: dict[int, Any]
 ) -> tuple[BlockArrays, Array]:
-    """The arrays of a block, and the returns (P, T) of its targets. The members that are left over never open."""
+    """The arrays of a block, and the returns of its targets. The members that are left over never open.
+
+    market  : T days of n lines.
+    members : up to BLOCK configurations.
+    paths   : gives the returns of a target path.
+    shared  : what is kept between blocks, by the identity of its owner.
+    Returns : the block; (P, T) simple returns of its P target paths, fraction.
+    """
     never = replace(members[-1], first=len(market.dates))
     full = [*members, *[never] * (BLOCK - len(members))]
     distinct = {id(one.targets): one.targets for one in full}
@@ -274,7 +299,13 @@ def _addresses(owner: NoTradeBands | Costs, shared: dict[Any, Any]) -> list[int]
 
 
 def refused(market: Market, one: PreparedConfiguration, number: int, t: int) -> PolicyError:
-    """Why row t of the market cannot be booked by a configuration, in words."""
+    """Why row t of the market cannot be booked by a configuration, in words.
+
+    market : that is played.
+    one    : the configuration.
+    number : of the configuration.
+    t      : row of the market.
+    """
     weights, dates = one.targets.at(t), market.dates
     i = int(np.argmax(np.abs(weights) * one.costs.total))
     return PolicyError(

@@ -37,8 +37,17 @@ def play_block(
 ) -> tuple[int, int]:
     """Play a block to the last row; gives (member, row) of what cannot be booked, or (-1, -1).
 
-    curves : [CURVE, member] at the end, and out (BLOCK, len(METRICS)) the metrics.  path : (BLOCK, T) NAV, or (0, T).
-    state : `State.empty`.
+    panel            : the market.
+    cash             : (T,) simple return of cash, fraction.
+    block            : the members.
+    strategic        : (T,) returns of the strategic target, fraction.
+    own              : (P, T) returns of the members' own targets, fraction.
+    tracking_penalty : price of squared tracking error.
+    periods_per_year : by which figures are annualised.
+    curves           : [CURVE, member] the `Curve` of each, at the end; written.
+    path             : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
+    out              : (BLOCK, len(METRICS)) the metrics, in the units of records; written.
+    state            : `State.empty`; written.
     """
     days, n = panel.tradable.shape
     begin = _begin(block, n, days, state)

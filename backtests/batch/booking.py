@@ -64,7 +64,14 @@ def play_group(
 ) -> tuple[int, int]:
     """Play a group through rows t to t + length; gives (member, row) that cannot go on, or (-1, -1).
 
+    panel  : the market.
+    block  : the members.
+    group  : number of the group.
+    t      : first row.
+    length : number of rows, at most `DAYS`.
+    n      : number of lines.
     valued : does `state.nav` hold these days as if none traded?
+    state  : of the block; written.
     """
     first, trades = group * WIDTH, 0
     begin, change = load(block.first, first), 0
@@ -259,7 +266,14 @@ def refresh_bounds(n: int, first: int, state: State) -> None:
 
 @inlined
 def value_group(units: Array, index: Array, cash_index: Array, t: int, first: int) -> Vector:
-    """NAV of a group at row t: `kernel.wealth`."""
+    """NAV of a group at row t: `kernel.wealth`.
+
+    units      : [n + 1, member] units held, cash last.
+    index      : (T, n) worth of a unit of each line.
+    cash_index : (T,) worth of a unit of cash.
+    t          : row of the day.
+    first      : number of the group's first member.
+    """
     n = index.shape[1]
     stop = n - n % 4
     a = b = c = d = fill(0.0)

@@ -28,11 +28,14 @@ NEVER = np.inf  # nothing is due
 
 
 class Panel(NamedTuple):
-    """A market as the blocks take it.
+    """A market as the blocks take it: `rows` are its T days, the last one repeated until `DAYS` divides them.
 
-    tradable : (T, n).  closes, cash_index : the market's indices, the last row repeated until `DAYS` divides the rows.
-    scale : (rows,) 1 over the mean growth of the lines.
-    lowest, highest : (tiles, n + 1) lowest and highest index x scale of each line and of cash in `DAYS` closes.
+    closes     : (rows, n) worth of a unit of each line: the market's index.
+    cash_index : (rows,) worth of a unit of cash.
+    tradable   : (T, n) whether each line can trade.
+    scale      : (rows,) 1 over the mean growth of the lines.
+    lowest     : (tiles, n + 1) lowest index x scale of each line and of cash in `DAYS` closes.
+    highest    : (tiles, n + 1) highest index x scale of each line and of cash in `DAYS` closes.
     """
 
     closes: Array
@@ -59,7 +62,19 @@ ASKED, ROW, TARGET, TRIGGER_LOWER, TRIGGER_UPPER, LOWER, UPPER, CASH, RATES, COS
 
 
 class BlockArrays(NamedTuple):
-    """The members of a block. at : (BLOCK, FACTS) addresses of their arrays, so that nothing shared is copied."""
+    """The members of a block.
+
+    at           : (BLOCK, FACTS) addresses of their arrays, so that nothing shared is copied.
+    rows         : (BLOCK,) number of rows K of the no-trade bands.
+    fraction     : (BLOCK,) fraction of the way to the box that a trade goes in a day.
+    again        : (BLOCK,) does a trade go a fraction of its way, and is the rule asked again on the next day?
+    opening_cash : (BLOCK,) weight of cash after the opening trade, fraction of NAV.
+    lag          : (BLOCK,) sessions from a decision to its booking.
+    first        : (BLOCK,) row of the opening trade.
+    span         : (BLOCK,) calendar days from the first close to the last.
+    path         : (BLOCK,) row of `own`, the returns of the member's targets.
+    used         : number of members that are configurations; the others never open.
+    """
 
     at: Rows
     rows: Rows  # K of the no-trade bands
@@ -100,7 +115,7 @@ floats, ints, bools = (_lying_at(kind) for kind in (types.float64, types.int64, 
 
 
 def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
-    """Where arrays, each in C order, lie."""
+    """The addresses of arrays, each in C order, of any shape, in any unit."""
     assert all(array.flags.c_contiguous for array in arrays)
     return [array.ctypes.data for array in arrays]
 
@@ -109,17 +124,37 @@ def addresses(arrays: tuple[np.ndarray, ...]) -> list[int]:
 
 
 class State(NamedTuple):
-    """What a block holds from day to day.
+    """What a block holds from day to day. [a, member] : flat, a x BLOCK numbers; NAV is from a wealth of 1.
 
-    units : [n + 1, member], cash last.  nav, before : [DAYS, member] after each close's trade and before it.
-    over, under : [n + 1, member] units over the bound that may be past a trigger; see `booking.refresh_bounds`.
-    lower, upper : [n + 1, member] triggers of the row in force, cash last.  row : (BLOCK,) which it is.  change : the
-    next day with another one.  box_lower, box_upper : [n + 1, member] the box of row `boxed`, cash last.
-    rates : [2 n, member].  due : (BLOCK,) day of the booking, or NEVER.  again : is it asked again tomorrow?
-    trades : [TRADED, member].  opening : [2, member] cost of the opening trade and NAV after it.
-    wake : (GROUPS,) day before which nothing is due in a group and no row changes.  review : day before which none of
-    its rules is asked.  alike : are all its members of one rule?  one_path : of one target path?
-    values, held, asked : [n, WIDTH] scratch of a booking.  own : [DAYS, WIDTH].  weights, goal, movable : (n,).
+    units     : [n + 1, member] units held, cash last.
+    nav       : [DAYS, member] NAV after each close's trade.
+    before    : [DAYS, member] NAV before it.
+    over      : [n + 1, member] units over the trigger whose crossing takes them up, cash last; see
+                `booking.refresh_bounds`.
+    under     : [n + 1, member] units over the trigger whose crossing takes them down, cash last.
+    lower     : [n + 1, member] lower trigger of the row in force, fraction of NAV, cash last.
+    upper     : [n + 1, member] upper trigger of the row in force, fraction of NAV, cash last.
+    row       : (BLOCK,) row of the bands in force.
+    change    : (BLOCK,) the next day with another one.
+    box_lower : [n + 1, member] lower bound of the box of row `boxed`, fraction of NAV, cash last.
+    box_upper : [n + 1, member] its upper bound, fraction of NAV, cash last.
+    boxed     : (BLOCK,) row of the bands that the box is of.
+    rates     : [2 n, member] cost a side, fraction of the notional.
+    due       : (BLOCK,) day of the booking, or NEVER.
+    again     : (BLOCK,) is it asked again tomorrow?
+    trades    : [TRADED, member] the `Traded` of each.
+    opening   : [2, member] cost of the opening trade, fraction of wealth, and NAV after it.
+    wake      : (GROUPS,) day before which nothing is due in a group and no row changes.
+    review    : (GROUPS,) day before which none of its rules is asked.
+    alike     : (GROUPS,) are all its members of one rule?
+    one_path  : (GROUPS,) are all its members of one target path?
+    values    : [n, WIDTH] scratch of a booking, value of each line, fraction of the opening wealth.
+    held      : [n, WIDTH] scratch of a booking, weights as drifted, fraction of NAV.
+    asked     : [n, WIDTH] scratch of a booking, weights to trade to, fraction of NAV.
+    own       : [DAYS, WIDTH] scratch, returns of the members' own targets, fraction.
+    weights   : (n,) scratch of one member, fraction of NAV.
+    goal      : (n,) scratch of one member, fraction of NAV.
+    movable   : (n,) scratch of one member, boolean.
     """
 
     units: Array

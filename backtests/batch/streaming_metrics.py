@@ -70,7 +70,15 @@ def opened(nav: float) -> Curve:
 
 @inlined
 def lived(curve: Curve, before: float, after: float, cash: float, strategic: float, own: float) -> Curve:
-    """The curve a day later: NAV before and after that day's trade, and the day's returns of cash and both targets."""
+    """The curve a day later.
+
+    curve     : up to the day before.
+    before    : NAV before the day's trade, currency.
+    after     : NAV after it, currency.
+    cash      : the day's return of cash, fraction.
+    strategic : the day's return of the strategic target, fraction.
+    own       : the day's return of the policy's own target, fraction.
+    """
     net = after * curve.per_nav - 1.0
     gross = before * curve.per_nav - 1.0
     excess, active, gap = net - cash, gross - strategic, gross - own
@@ -94,7 +102,7 @@ def lived(curve: Curve, before: float, after: float, cash: float, strategic: flo
 
 @inlined
 def charged(charges: Array) -> float:
-    """Sum of charges (columns, n), line by line."""
+    """Sum of charges (columns, n), currency, line by line."""
     total = 0.0
     for i in range(charges.shape[1]):
         for c in range(len(charges)):
@@ -104,7 +112,13 @@ def charged(charges: Array) -> float:
 
 @inlined
 def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
-    """With one more trade: trades (n,) and charges (columns, n) in currency, nav before it."""
+    """With one more trade.
+
+    so_far  : what is kept of the trades before.
+    trades  : (n,) currency, buys positive.
+    charges : (columns, n) currency.
+    nav     : before the trade, currency.
+    """
     bought = sold = 0.0
     lines = 0
     for i in range(len(trades)):
@@ -116,7 +130,15 @@ def traded(so_far: Traded, trades: Array, charges: Array, nav: float) -> Traded:
 
 @inlined
 def more_traded(so_far: Traded, cost: float, bought: float, sold: float, lines: float, nav: float) -> Traded:
-    """With one more trade: its cost, buys and sells in currency, the lines that count, and nav before it."""
+    """With one more trade.
+
+    so_far : what is kept of the trades before.
+    cost   : of the trade, currency.
+    bought : currency.
+    sold   : currency.
+    lines  : number of lines that count as traded.
+    nav    : before the trade, currency.
+    """
     per_nav = 1.0 / nav
     return Traded(
         so_far.cost + cost * per_nav,
@@ -145,9 +167,19 @@ def finish(
     periods_per_year: float,
     out: Array,
 ) -> None:
-    """Write the metrics, out (len(METRICS),), of a path of `days` returns over `span` calendar days.
+    """Write the metrics of a path.
 
-    first, last : NAV after the opening trade, and at the end.  opening_cost : fraction of the wealth before it.
+    curve            : what was kept of its NAV.
+    trades           : what was kept of its trades.
+    first            : NAV after the opening trade, currency.
+    last             : NAV at the end, currency.
+    opening_cost     : fraction of the wealth before the opening trade.
+    days             : number of returns.
+    span             : calendar days.
+    tracking_penalty : price of squared tracking error.
+    periods_per_year : by which figures are annualised.
+    out              : (len(METRICS),) in the units of records; written.
+
     The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: whoever shows it refuses
     it. Gains are the same where they differ by rounding only: by `SERIES`, or by what the two sums over the days may
     have lost, each of them at most days × eps / 2 of itself, and the square of the first twice that.
@@ -181,10 +213,14 @@ def target_path_returns(targets: TargetPath, market: Market) -> Array:
 def batch_metrics(
     backtest: Backtest, strategic: Array, own: Array, tracking_penalty: float, *, cvar95: bool = False
 ) -> Array:
-    """(len(METRICS),) the metrics of one backtest, then `CVAR` where asked for; as a batch has them, to the bit.
+    """(len(METRICS),) the metrics of one backtest, in the units of records; as a batch has them, to the bit.
 
-    strategic, own : (T,) returns of the strategic target and of the policy's own (`target_path_returns`).
-    tracking_penalty : price of tracking error.  Raises : DataError where a figure is not defined.
+    backtest         : one policy on one market.
+    strategic        : (T,) simple returns of the strategic target, fraction (`target_path_returns`).
+    own              : (T,) simple returns of the policy's own target, fraction.
+    tracking_penalty : price of tracking error.
+    cvar95           : give `CVAR` too, last.
+    Raises           : DataError where a figure is not defined.
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
     out = np.empty(len(METRICS) + cvar95)
@@ -242,7 +278,12 @@ def _one_path(
 
 
 def checked(figures: Array, name: str) -> Array:
-    """The figures (len(METRICS),) or more; raises DataError, naming whose they are, where the Sharpe ratio is none."""
+    """The same figures, where the Sharpe ratio is defined.
+
+    figures : (len(METRICS),) or longer, in the units of records.
+    name    : whose they are, for the message.
+    Raises  : DataError where it is not.
+    """
     if np.isnan(figures[SHARPE]):
         raise DataError(
             f"the Sharpe ratio of {name} is not defined: it gains the same on cash every day. Leave out what only "

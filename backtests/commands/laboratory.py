@@ -20,8 +20,11 @@ SHEET, RESULTS, SUMMARY = "laboratory.html", "results.csv", "summary.txt"
 def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, reports: Path | None = None) -> Made:
     """Play every rule in the worked market and in its variants, and write what was found.
 
-    paths, seed : of the worlds in which rules are judged; they are tuned in a third as many of the next seed.
-    Raises : ConfigError for a number out of range.
+    paths   : worlds in which rules are judged; they are tuned in a third as many.
+    seed    : of these worlds; rules are tuned in those of the next seed.
+    workers : number of threads.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for a number out of range.
     """
     if not (is_whole(paths) and paths >= 6):
         refuse("paths is", paths, "give a whole number of 6 or more, such as 1000.")

@@ -116,7 +116,12 @@ def save_learned(
 ) -> None:
     """Save the learned policies under `policies/<name>/`: every seed whole, what the test found of them, their page.
 
-    backtests, scores : by policy and seed.  marks : J of other policies on the same days.  run : its name.
+    fitted    : candidates by name.
+    backtests : by policy and seed.
+    scores    : by policy and seed.
+    marks     : J of other policies on the same days, bp a year.
+    folder    : of the run.
+    run       : its name.
     """
     for name, f in fitted.items():
         if f.training is not None:
@@ -193,7 +198,11 @@ class Made:
 def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> Made:
     """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
 
-    given : parameters of the notebook as name=value.
+    file    : of the portfolio.
+    given   : parameters of the notebook as name=value.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for a parameter that the command sets itself, and as `check_parameters` and `check_settings`
+              do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
     asked = dict(parse_parameter(COMPARING, text) for text in given)
     for name in SET_BY_REPORT:
@@ -229,7 +238,14 @@ def sign(folder: Path, started: datetime) -> None:
 
 
 def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
-    """Play one policy of a portfolio file through its test, into a run of its own."""
+    """Play one policy of a portfolio file through its test, into a run of its own.
+
+    file    : of the portfolio.
+    policy  : name of one of its policies.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and `fit`
+              do.
+    """
     with bar(None, "reading prices"):
         portfolio = load_portfolio(file)
     if policy not in portfolio.policies:

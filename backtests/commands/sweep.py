@@ -28,9 +28,13 @@ def make_sweep(
 ) -> Made:
     """Sweep what a file describes, into a run of its own; one that was killed goes on where it was.
 
-    fresh : start over, even if the same file has an unfinished sweep.
-    Raises : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
-    settings, data or code: nothing is mixed.
+    file    : that describes the sweep.
+    workers : threads or processes of this machine.
+    cluster : address of a Dask scheduler instead, or "".
+    reports : folder of the runs, or None for the usual one.
+    fresh   : start over, even if the same file has an unfinished sweep.
+    Raises  : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
+              settings, data or code: nothing is mixed.
     """
     started, home = datetime.now(UTC), reports or REPORTS
     with bar(None, "reading prices") as progress:
@@ -61,6 +65,11 @@ def unfinished_of(file: Path, reports: Path) -> Path:
 
 def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
+
+    prepared : the sweep.
+    keep     : of which configurations full paths are kept.
+    run      : what the sweep was made from.
+    folder   : of the run, with its results.
 
     Results are read a chunk at a time, but for the sheet, which is drawn of up to `DRAWN` configurations. What was
     played stays whole where no sheet can be drawn of it: the summary then ends with the reason.

@@ -57,8 +57,11 @@ def fit(
 ) -> Fitted:
     """Tune or train a candidate if needed, on the days before the test only.
 
-    spec   : the candidate itself, if it is not the file's of that name.
-    Raises : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
+    name      : of the candidate.
+    portfolio : whose days it is fitted on.
+    progress  : told what is being done, or None.
+    spec      : the candidate itself, if it is not the file's of that name.
+    Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
     """
     try:
         return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress)
@@ -126,7 +129,13 @@ def benchmark_of(portfolio: Portfolio, market: Market) -> Benchmark:
 def backtest_candidate(
     portfolio: Portfolio, policy: Policy, name: str, paths: dict[Allocation, TargetPath] | None = None
 ) -> Backtest:
-    """Backtest a fitted policy in the test of `portfolio`. `paths` stores target paths that others can share."""
+    """Backtest a fitted policy in the test of `portfolio`. `paths` stores target paths that others can share.
+
+    portfolio : whose market, costs and test are taken.
+    policy    : that is ready.
+    name      : of the backtest.
+    paths     : keeps the target paths that others can share.
+    """
     paths = {} if paths is None else paths
     first = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
     held = held_by(policy, portfolio.strategic)

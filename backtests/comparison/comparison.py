@@ -154,11 +154,16 @@ def compare(
 ) -> Comparison:
     """Play every candidate of `portfolio` from its first test day on, and judge them on the same days.
 
+    portfolio : whose candidates are compared.
+    reference : the policy to which differences are taken.
+    only      : names of the candidates to compare (default: all).
+    rl_steps  : training steps a seed of learned candidates; 0 takes the file's.
+    rl_seeds  : number of seeds of learned candidates; 0 takes the file's.
+    draws     : of the bootstrap.
+    progress  : told what is being done, and how far it is; without it a bar is shown.
+    Raises    : ConfigError for an unknown name or a reference that is not among the candidates.
+
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
-    reference : the policy to which differences are taken.  only : names of the candidates to compare (default: all).
-    rl_steps, rl_seeds : training steps a seed and number of seeds of learned candidates; 0 takes the file's.
-    draws : of the bootstrap.  progress : told what is being done, and how far it is; without it a bar is shown.
-    Raises : ConfigError for an unknown name or a reference that is not among the candidates.
     """
     names = list(portfolio.policies) if only is None else list(only)
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
@@ -230,7 +235,16 @@ def backtest_warnings(
 def check_settings(
     portfolio: Portfolio, names: Sequence[str], reference: str, rl_steps: int, rl_seeds: int, draws: int
 ) -> None:
-    """Refuse what cannot be compared, before anything is fitted. Raises ConfigError."""
+    """Refuse what cannot be compared, before anything is fitted.
+
+    portfolio : whose candidates are compared.
+    names     : of the candidates to compare.
+    reference : the policy to which differences are taken.
+    rl_steps  : training steps a seed of learned candidates.
+    rl_seeds  : number of seeds of learned candidates.
+    draws     : of the bootstrap.
+    Raises    : ConfigError.
+    """
     for name in [*names, reference]:
         if name not in portfolio.policies or name not in names:
             raise ConfigError(
@@ -252,7 +266,13 @@ def check_settings(
 
 
 def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
-    """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's."""
+    """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's.
+
+    portfolio : whose candidates are compared.
+    rl_steps  : training steps a seed of learned candidates.
+    rl_seeds  : number of seeds of learned candidates.
+    draws     : of the bootstrap.
+    """
     return {
         "portfolio": portfolio.settings,
         "rl_steps": rl_steps,
@@ -266,7 +286,13 @@ def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: in
 def evidence_between(
     played: Mapping[str, Backtest], losses: Sequence[Array], reference: str, resampling: Resampling
 ) -> Evidence:
-    """The paired evidence of backtests on the same days.  losses : the daily terms of J of each, bp a year."""
+    """The paired evidence of backtests on the same days.
+
+    played     : backtests by name.
+    losses     : the daily terms of J of each, (D,) bp a year.
+    reference  : name of the one with which the others are compared.
+    resampling : of the days.
+    """
     one = next(iter(played.values()))
     return paired_evidence(
         list(played),

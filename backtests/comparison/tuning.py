@@ -41,13 +41,18 @@ R = TypeVar("R")
 class TuningCard:
     """How a rule was chosen.
 
-    rule : as it was tried.  loss : J, bp a year, on the training days.
-    tried : a row a candidate: its settings, loss and what else was measured; `chosen` is true of one.
-    first, seen : first and last training day.  sessions : from the one to the other.
-    possible : the first day that the allocations alone would have allowed; costs that are known later move `first`.
+    rule          : as it was tried.
+    loss          : J, bp a year, on the training days.
+    tried         : a row a candidate: its settings, loss and what else was measured, in the units of records; `chosen`
+                    is true of one.
+    first         : first training day.
+    seen          : last training day.
+    sessions      : from the one to the other.
+    possible      : the first day that the allocations alone would have allowed; costs that are known later move
+                    `first`.
     cost_multiple : of the costs at which the candidates were played.
-    edges : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it.
-    fingerprint : of the market up to `seen`.
+    edges         : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it.
+    fingerprint   : of the market up to `seen`.
     """
 
     rule: Rule
@@ -152,7 +157,12 @@ def tune(
 
 
 def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
-    """Band and destination of every threshold that was tried, half-widths, with its J; `chosen` is true of one."""
+    """Every threshold that was tried.
+
+    tuned   : the rule that was tuned.
+    Returns : a row a threshold; columns band and destination, half-widths as fractions of NAV, loss, J in bp a year,
+              and chosen, true of one.
+    """
     tried = tuned.card.tried
     return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=tried["loss"], chosen=tried["chosen"])
 

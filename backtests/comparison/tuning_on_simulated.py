@@ -48,10 +48,16 @@ def on_worlds(
 ) -> Measure:
     """Measure candidates by their mean J over simulated paths, calibrated to the setup on which they are tuned.
 
-    years : of each world that count, after `warm_up` years that do not.  Cash earns its mean return of those days.
-    All candidates are played on the same worlds, whose lines are named and grouped as the setup's are; each row has the
-    standard error of its loss beside it.
-    Rules hold the strategic target, and pay its proportional costs, minimums and tickets.
+    paths   : number of worlds, 2 or more.
+    years   : of each world that count.
+    seed    : of the worlds.
+    warm_up : years before them that do not count.
+    workers : number of threads.
+    Raises  : ConfigError for a number out of range.
+
+    Cash earns its mean return of those days. All candidates are played on the same worlds, whose lines are named and
+    grouped as the setup's are; each row has the standard error of its loss beside it. Rules hold the strategic target,
+    and pay its proportional costs, minimums and tickets.
     """
     if not (is_whole(paths) and paths >= 2):
         refuse("paths is", paths, "give a whole number of paths, 2 or more.")

@@ -161,9 +161,12 @@ def walk_forward(
 ) -> WalkForward:
     """Fit candidate `name` of a portfolio at each start, on the days before it, and play all of it through the test.
 
-    starts : the first days of the folds, in order; the test begins with the first of them.
-    spec   : the candidate itself, if it is not one of the file's.
-    Raises : ConfigError for starts that are out of order, or none, or past the data; what fitting raises.
+    portfolio : whose market, costs and candidates are taken.
+    name      : of the candidate.
+    starts    : the first days of the folds, in order; the test begins with the first of them.
+    spec      : the candidate itself, if it is not one of the file's.
+    progress  : told what is being done, or None.
+    Raises    : ConfigError for starts that are out of order, or none, or past the data; what fitting raises.
     """
     days = _checked(portfolio, starts)
     if spec is not None and (isinstance(spec, type) or not isinstance(spec, Policy | UnfittedRule)):

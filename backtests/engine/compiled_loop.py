@@ -39,12 +39,18 @@ OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyon
 class Sessions(NamedTuple):
     """A market as the loop plays it.
 
-    closes : (T, n) worth of a unit at each close.  cash_index : (T,).  tradable : (T, n).
-    opens : (T, n) worth of a unit at each open, or (0, n) where nothing is booked there.
-    income : (T, n) currency paid per unit, or (0, n).  exits : (n,) row at which a line is paid out, T if never.
-    flows : (T,) currency that comes at each close.  years : (T,) since the last close.
-    busy : (T,) is there income, an exit or a flow?  tiles : the closes and cash, as `tiles` has them.
-    buyable, sellable : (n,) may money that comes buy the line, and money that goes sell it?
+    closes     : (T, n) worth of a unit at each close, currency.
+    cash_index : (T,) worth of a unit of cash at each close, currency.
+    tradable   : (T, n) whether each line can trade.
+    opens      : (T, n) worth of a unit at each open, currency, or (0, n) where nothing is booked there.
+    income     : (T, n) currency paid per unit, or (0, n).
+    exits      : (n,) row at which a line is paid out, T if never.
+    flows      : (T,) currency that comes at each close.
+    years      : (T,) years since the last close.
+    busy       : (T,) is there income, an exit or a flow?
+    tiles      : (tiles, n + 1, DAYS) the closes and cash, as `tiles` has them, currency.
+    buyable    : (n,) may money that comes buy the line?
+    sellable   : (n,) may money that goes sell it?
     """
 
     closes: Array
@@ -64,8 +70,15 @@ class Sessions(NamedTuple):
 class Desk(NamedTuple):
     """How decisions are carried out and charged: see `Costs`, `Execution` and `Flows`.
 
-    cost_parameters : of what is decided.  at_close : of the opening trade and of flows, which are booked at closes.
-    order_limits : (T, n) currency, what a session's volume still allows each line, or (0, n) without a limit.
+    cost_parameters : of what is decided.
+    at_close        : of the opening trade and of flows, which are booked at closes.
+    holding_costs   : what holding costs.
+    lots            : what was paid for what is held.
+    order_limits    : (T, n) currency, what a session's volume still allows each line, or (0, n) without a limit.
+    days            : sessions over which an order is worked.
+    at_open         : are decisions booked at opens?
+    invest_flows    : is the portfolio rebalanced with flows?
+    lag             : sessions from a decision to its booking.
     """
 
     cost_parameters: CostParameters
@@ -80,7 +93,17 @@ class Desk(NamedTuple):
 
 
 class LoopInputs(NamedTuple):
-    """What the loop plays. bounds : (2, n + 1) scratch of the quiet days."""
+    """What the loop plays.
+
+    sessions  : the market.
+    rule      : the bands.
+    options   : what the rule asks and makes beyond them.
+    desk      : how decisions are carried out.
+    scratch   : of a booking.
+    workspace : of a decision.
+    bounds    : (2, n + 1) scratch of the quiet days, units over weight.
+    ledger    : what is written.
+    """
 
     sessions: Sessions
     rule: BandArrays
@@ -115,9 +138,19 @@ def invest(
     sessions: Sessions, cost_parameters: CostParameters, lots: Lots, scratch: Scratch, t: int, goal: Array,
     cash: float, wealth: float, order_limits: Array, opening: Record, ledger: Ledger,
 ) -> tuple[int, float]:  # fmt: skip
-    """The opening trade, from cash into weights goal (1, n) and `cash` at row t; gives (status, units of cash).
+    """The opening trade at row t, from cash; gives (status, units of cash).
 
-    order_limits : (0, n).  opening : the ledger's record of it.
+    sessions        : the market.
+    cost_parameters : of the trade.
+    lots            : what was paid for what is held; written.
+    scratch         : of a booking.
+    t               : row of the day.
+    goal            : (1, n) weights to open in, fraction of NAV.
+    cash            : weight of cash to open in, fraction of NAV.
+    wealth          : currency.
+    order_limits    : (0, n) currency, no limit.
+    opening         : the ledger's record of the trade.
+    ledger          : its first row is written.
     """
     for i in range(goal.shape[1]):
         ledger.units[0, i] = 0.0
@@ -136,7 +169,13 @@ def invest(
 def play(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: LoopInputs, first: int, units: Array, cash_units: float
 ) -> tuple[int, int]:
-    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1)."""
+    """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
+
+    inputs     : what is played; its ledger is written.
+    first      : row of the opening trade.
+    units      : (n,) units held after it; written.
+    cash_units : units of cash held after it.
+    """
     sessions, rule, desk, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.ledger
     given = refer(inputs)  # for what does not happen on every day
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
@@ -209,7 +248,18 @@ def quiet(
     sessions: Sessions, rule: BandArrays, t: int, first: int, booked: int, units: Array, cash_units: float,
     bounds: Array, ledger: Ledger,
 ) -> int:  # fmt: skip
-    """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other."""
+    """Value the days from row t on that only pass: nothing comes, and the rule does not trade; gives the next other.
+
+    sessions   : the market.
+    rule       : the bands.
+    t          : row of the first day.
+    first      : row of the opening trade.
+    booked     : row of the last booking.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    bounds     : (2, n + 1) scratch, units over weight.
+    ledger     : its NAV and cash are written.
+    """
     days, k = len(sessions.closes), -1
     while t < days and not sessions.busy[t]:
         if t % DAYS == 0 and t + DAYS <= days and _is_still(sessions, rule, t):
@@ -284,9 +334,17 @@ def _look(inputs: LoopInputs, units: Array, t: int, nav: float) -> tuple[bool, P
 def carry_out(
     inputs: LoopInputs, prices: Array, t: int, order: PendingDecision, units: Array, cash_units: float, count: int
 ) -> tuple[int, float, float, PendingDecision, bool]:
-    """Book what is due at row t of prices; gives (status, nav, cash_units, what is left, whether any is left).
+    """Book what is due at row t of prices.
 
-    REFUSED: its costs have no root, or it used the money of the close, and that leaves cash overdrawn.
+    inputs     : what is played; its ledger is written.
+    prices     : (T, n) worth of a unit, currency.
+    t          : row of the day.
+    order      : the decision.
+    units      : (n,) units held; written.
+    cash_units : units of cash held.
+    count      : rows of the ledger written so far.
+    Returns    : (status, nav in currency, cash_units, what is left, whether any is left). REFUSED: its costs have no
+                 root, or it used the money of the close, and that leaves cash overdrawn.
     """
     sessions, rule, desk, workspace, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.workspace, inputs.ledger
     k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, workspace.box
@@ -325,7 +383,16 @@ def carry_out(
 def hold(
     sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array
 ) -> float:
-    """Charge for what was held since the close before row t, whose wealth was `nav`; gives cash_units."""
+    """Charge for what was held since the close before row t; gives cash_units.
+
+    sessions      : the market.
+    desk          : what holding costs.
+    t             : row of the day.
+    nav           : at the close before, currency.
+    units         : (n,) units held.
+    cash_units    : units of cash held.
+    holding_costs : (4,) currency, in the order of `HOLDING_COSTS`; written.
+    """
     cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
     return (
         cash_units
@@ -345,7 +412,17 @@ def events(
     ledger: Ledger,
     count: int,
 ) -> tuple[float, int]:
-    """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written)."""
+    """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written).
+
+    sessions   : the market.
+    desk       : what the payment is charged.
+    scratch    : of a booking.
+    t          : row of the day.
+    units      : (n,) units held; written.
+    cash_units : units of cash held.
+    ledger     : a row a delisting is written.
+    count      : rows of the ledger written so far.
+    """
     cash_price = sessions.cash_index[t]
     begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
     if len(sessions.income) > 0:
@@ -375,9 +452,21 @@ def take_in(
 ) -> tuple[int, float, float, int]:  # fmt: skip
     """Take in the money that comes at the close of row t, or pay it out, and rebalance with it if the desk does so.
 
-    A desk that does not sells what cash cannot pay, and no more.  soon : a decision is booked whole at this close, and
-    uses it.  Gives (status, nav, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold leaves
-    cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by before.
+    sessions   : the market.
+    target     : (K, n) fraction of NAV.
+    k          : row of the target in force.
+    desk       : how decisions are carried out. One that does not rebalance with flows sells what cash cannot pay, and
+                 no more.
+    scratch    : of a booking.
+    t          : row of the day.
+    soon       : a decision is booked whole at this close, and uses the money.
+    units      : (n,) units held; written.
+    cash_units : units of cash held.
+    ledger     : the booking is written.
+    count      : rows of the ledger written so far.
+    Returns    : (status, nav in currency, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold
+                 leaves cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by
+                 before.
     """
     cash_price, flow = sessions.cash_index[t], sessions.flows[t]
     held = cash_units * cash_price
@@ -409,7 +498,13 @@ def take_in(
 
 @inlined
 def use_up(order_limits: Array, t: int, trades: Array, nav: float) -> None:
-    """Take the orders (n,) that were booked in session t from what its volume still allows; all in currency."""
+    """Take the orders that were booked in session t from what its volume still allows.
+
+    order_limits : (T, n) currency, or (0, n) without a limit; written.
+    t            : row of the day.
+    trades       : (n,) currency, buys positive.
+    nav          : currency.
+    """
     if len(order_limits) > 0:
         for i in range(len(trades)):
             left = order_limits[t, i] - abs(trades[i])
@@ -427,7 +522,13 @@ def uses_all(desk: Desk, left: int, fraction: float) -> bool:
 
 @inlined
 def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
-    """Does a withdrawal leave cash (currency) overdrawn by more than `OVERDRAFT` beyond `least`, the weight meant?"""
+    """Does a withdrawal leave cash overdrawn by more than `OVERDRAFT` beyond `least`?
+
+    flow  : currency; below 0 for a withdrawal.
+    least : weight of cash that is meant, fraction of NAV.
+    cash  : held after it, currency.
+    nav   : currency.
+    """
     return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
 
 
@@ -465,7 +566,16 @@ def _flow_box(
 
 @linked
 def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
-    """Write what was asked into row j; `part_of` is the first row of its decision, FLOW or EXIT."""
+    """Write what was asked into a row of the ledger.
+
+    ledger  : its row j is written.
+    j       : number of the booking.
+    part_of : the first row of its decision, FLOW or EXIT.
+    asked   : row of the market.
+    line    : number of the line, as in `Why`.
+    size    : as in `Why`.
+    allowed : as in `Why`.
+    """
     ledger.part_of[j], ledger.asked[j] = part_of, asked
     ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
 
@@ -474,7 +584,17 @@ def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, 
 def write(
     ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, before: float, after: float, paid: float
 ) -> None:
-    """Write the state after row j was booked, and keep the largest residual of wealth before = after + charges."""
+    """Write the state after row j was booked, and keep the largest residual of wealth before = after + charges.
+
+    ledger     : its row j is written.
+    j          : number of the booking.
+    booked     : row of the market, -1 where the data ended first.
+    units      : (n,) units held after it.
+    cash_units : units of cash held after it.
+    before     : NAV before it, currency.
+    after      : NAV after it, currency.
+    paid       : charges in all, currency.
+    """
     ledger.booked[j] = booked
     for i in range(len(units)):
         ledger.units[j + 1, i] = units[i]
@@ -485,7 +605,14 @@ def write(
 
 @linked
 def write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
-    """The data ended before the decision of row j, or what was left of it, could be booked."""
+    """The data ended before the decision of row j, or what was left of it, could be booked.
+
+    ledger     : its row j is written.
+    j          : number of the booking.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    nav        : currency.
+    """
     for i in range(len(units)):
         ledger.trades[j, i] = 0.0
         for c in range(ledger.charges.shape[1]):

@@ -50,7 +50,11 @@ class EngineInputs:
         name: str,
         leverage_limit: float,
     ) -> "EngineInputs":
-        """Check what accounting needs of the market, and lay it out for the loops. Raises ConfigError, DataError."""
+        """Check what accounting needs of the market, and lay it out for the loops; other arguments as in `backtest`.
+
+        first  : market row of the opening trade.
+        Raises : ConfigError, DataError.
+        """
         n, sessions = len(market.assets), _sessions(market, first, execution, dividends, flows)
         if len(costs.total) != n:
             raise ConfigError(f"costs have {len(costs.total)} lines and the market {n}: give one for each line.")

@@ -11,19 +11,28 @@ FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money
 
 
 class Ledger(NamedTuple):
-    """What a loop writes. Row j of k bookings, a decision that is worked over several days having several; the arrays
-    are longer while the loop runs.
+    """What a loop writes.
 
-    part_of : (k,) the first row of the decision that it belongs to, or FLOW or EXIT.
-    asked, booked : (k,) market rows; booked is -1 when the data ended first.
-    line, size, allowed : (k,) facts of `Why`.
-    trades : (k, n) currency, buys positive.  charges : (k, columns, n) currency.
-    nav_before : (k,) wealth before the trade, with money that came or went.
-    units : (k + 1, n), cash_units : (k + 1,) held after the opening trade (row 0) and after each booking.
-    nav, cash : (D + 1,) wealth and what of it is cash at each close, the opening trade's first, currency.
-    holding_costs : (D + 1, 4) what holding cost since the last close, currency, in the order of `HOLDING_COSTS`.
-    opening_trades (n,), opening_charges (columns, n) : currency.
-    residual : (1,) the largest |wealth after + charges - wealth before| of a booking, over wealth before.
+    Row j of k bookings, a decision that is worked over several days having several; the arrays are longer while the
+    loop runs.
+
+    part_of         : (k,) the first row of the decision that it belongs to, or FLOW or EXIT.
+    asked           : (k,) market row of the decision.
+    booked          : (k,) market row of the booking; -1 when the data ended first.
+    line            : (k,) number of the line of `Why`.
+    size            : (k,) size of `Why`, in its unit.
+    allowed         : (k,) what `Why` says was allowed, in its unit.
+    trades          : (k, n) currency, buys positive.
+    charges         : (k, columns, n) currency.
+    nav_before      : (k,) wealth before the trade, with money that came or went, currency.
+    units           : (k + 1, n) units held after the opening trade (row 0) and after each booking.
+    cash_units      : (k + 1,) units of cash held likewise.
+    nav             : (D + 1,) wealth at each close, the opening trade's first, currency.
+    cash            : (D + 1,) what of it is cash, currency.
+    holding_costs   : (D + 1, 4) what holding cost since the last close, currency, in the order of `HOLDING_COSTS`.
+    opening_trades  : (n,) currency, buys positive.
+    opening_charges : (columns, n) currency.
+    residual        : (1,) the largest |wealth after + charges - wealth before| of a booking, over wealth before.
     """
 
     part_of: Rows

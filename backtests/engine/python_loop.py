@@ -62,7 +62,13 @@ class _Book:
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: EngineInputs, cash_units: float, ledger: Ledger
 ) -> tuple[tuple[str, ...], dict[int, Why]]:
-    """Play the days after the first; gives the trigger of each booking, and the reasons to hold by market row."""
+    """Play the days after the first; gives the trigger of each booking, and the reasons to hold by market row.
+
+    inputs     : what is played.
+    cash_units : units of cash held after the opening trade.
+    ledger     : its first row is read, the others are written.
+    Raises     : PolicyError for an answer of the policy that cannot be booked.
+    """
     held = _Book(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None

@@ -29,13 +29,22 @@ def tiles_of(market: Market, which: str = "index") -> Array:
 
 
 def whole(days: Array) -> Array:
-    """The array (T, …) with its last row repeated until `DAYS` divides the rows."""
+    """The array with its last row repeated until `DAYS` divides the rows.
+
+    days : (T, ...) a row a day, in any unit.
+    """
     return np.concatenate([days, np.repeat(days[-1:], -len(days) % DAYS, axis=0)])
 
 
 @inlined
 def value(units: Array, cash_units: float, tiles: Array, tile: int) -> Vector:
-    """NAV at the closes of a tile, as if nothing were traded."""
+    """NAV at the closes of a tile, as if nothing were traded; currency.
+
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    tiles      : (tiles, n + 1, DAYS) worth of a unit, currency, cash last.
+    tile       : number of the tile.
+    """
     n = len(units)
     a = b = c = d = fill(0.0)
     o, stop = tile * (n + 1) * DAYS, n - n % 4
@@ -55,7 +64,17 @@ def write_bounds(
     units: Array, cash_units: float, trigger_lower: Array, trigger_upper: Array, cash: Array, k: int, over: Array,
     under: Array,
 ) -> None:  # fmt: skip
-    """Write what `quiet_days` compares, over and under (n + 1,), for row k of the triggers, cash last."""
+    """Write what `quiet_days` compares for row k of the triggers.
+
+    units         : (n,) units held.
+    cash_units    : units of cash held.
+    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
+    trigger_upper : (K, n) or above it, fraction of NAV.
+    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
+    k             : row of the bands in force.
+    over          : (n + 1,) units over the trigger whose crossing takes them up, cash last; written.
+    under         : (n + 1,) units over the trigger whose crossing takes them down, cash last; written.
+    """
     n = len(units)
     for i in range(n):
         over[i], under[i] = bounds(units[i], trigger_lower[k, i], trigger_upper[k, i])
@@ -78,9 +97,14 @@ def bounds(units: Vector, lower: Vector, upper: Vector) -> tuple[Vector, Vector]
 
 @inlined
 def quiet_days(nav: Vector, tiles: Array, tile: int, lines: int, over: Array, under: Array) -> int:
-    """On how many closes of a tile, from the first on, is no weight past its trigger? nav : `value` there.
+    """On how many closes of a tile, from the first on, is no weight past its trigger?
 
+    nav   : `value` there.
+    tiles : (tiles, n + 1, DAYS) worth of a unit, currency, cash last.
+    tile  : number of the tile.
     lines : n + 1, with cash.
+    over  : (n + 1,) units over a trigger, as `write_bounds` writes them.
+    under : (n + 1,) units over a trigger, likewise.
     """
     o, past = tile * lines * DAYS, nav <= 0.0
     for i in range(lines):

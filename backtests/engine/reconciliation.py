@@ -12,12 +12,14 @@ from research.tolerances import WEIGHT
 class Reconciliation:
     """The money of one backtest, currency.
 
-    daily : a row a close, the opening's first: start, market, interest, income, flows, each cost, end, and what is left
-    unexplained. by_line : a row a line and one for cash: start, market (of cash: interest), income (of a line: what it
-    paid to cash), traded, each cost (paid by cash), flows, end. A line ends at start + market + traded; cash at start +
-    interest + all income - all traded - all costs + flows.
+    name    : of the backtest.
+    daily   : a row a close, the opening's first: start, market, interest, income, flows, each cost, end, and what is
+              left unexplained; currency.
+    by_line : a row a line and one for cash: start, market (of cash: interest), income (of a line: what it paid to
+              cash), traded, each cost (paid by cash), flows, end; currency. A line ends at start + market + traded;
+              cash at start + interest + all income - all traded - all costs + flows.
     largest : the largest residual of a day, of a line on a day, or of the totals, as a fraction of NAV.
-    worst : the close of the day with the largest residual.
+    worst   : the close of the day with the largest residual.
     """
 
     name: str

@@ -33,12 +33,22 @@ if TYPE_CHECKING:
 class Backtest:
     """One policy played on one market: what was asked, what was booked, what it cost and why.
 
-    first : market row of the opening trade, the last close before the test.
-    dividends : "reinvest" or "cash".  flows : (D + 1,) money that came at each close, currency.
-    wealth : before the opening trade, currency.
+    market           : T days of n lines.
+    policy           : what was played.
+    costs            : that were charged.
+    targets          : the allocation's target path on the market.
+    lag              : sessions from a decision to its booking.
+    execution        : how decisions were booked.
+    dividends        : "reinvest" or "cash".
+    flows            : (D + 1,) money that came at each close, currency.
+    first            : market row of the opening trade, the last close before the test.
+    wealth           : before the opening trade, currency.
     periods_per_year : by which its figures are annualised.
-    triggers : (k,) what asked for each booking.
-    holds : reasons to hold by market row, or None when they can be derived (see `decisions`).
+    name             : of the backtest.
+    ledger           : what was booked.
+    triggers         : (k,) what asked for each booking.
+    holds            : reasons to hold by market row, or None when they can be derived (see `decisions`).
+
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
     """
 
@@ -62,7 +72,7 @@ class Backtest:
 
     @property
     def dates(self) -> pd.DatetimeIndex:
-        """(D + 1,) closes, the opening trade's first."""
+        """(D + 1,) dates of the closes, the opening trade's first."""
         return self.market.dates[self.first :]
 
     @property
@@ -72,7 +82,7 @@ class Backtest:
 
     @cached_property
     def booked(self) -> Rows:
-        """Numbers of the bookings of decisions that moved something, in order."""
+        """(b,) row numbers of the bookings of decisions that moved something, in order."""
         book = self.ledger
         return np.flatnonzero((book.part_of >= 0) & (book.booked >= 0) & np.any(book.trades != 0.0, axis=1))
 
@@ -85,7 +95,7 @@ class Backtest:
 
     @cached_property
     def index(self) -> Array:
-        """(D + 1, n) worth of a unit at each close: with its dividends, or without those that were paid out."""
+        """(D + 1, n) worth of a unit at each close, currency: with its dividends, or without those paid out."""
         market = self.market
         return (market.price_index if self.dividends == "cash" else market.index)[self.first :]
 
@@ -174,7 +184,10 @@ class Backtest:
 
     @cached_property
     def cost_rates(self) -> pd.Series:
-        """Each cost by name, summed over the test, over `wealth_charged`, or yesterday's NAV for what holding cost."""
+        """Each cost summed over the test, over `wealth_charged`, or yesterday's NAV for what holding cost.
+
+        Returns : a row a cost, by name, fraction.
+        """
         book = self.ledger
         done = np.flatnonzero(book.booked >= 0)
         traded = (book.charges[done].sum(axis=2) / self.wealth_charged[done, None]).sum(axis=0)
@@ -214,7 +227,7 @@ class Backtest:
 
     @cached_property
     def booked_at(self) -> Array:
-        """(k, n) worth of a unit where each booking was made; of what was not booked, at the last close."""
+        """(k, n) worth of a unit where each booking was made, currency; of what was not booked, at the last close."""
         prices = self.index[np.where(self.ledger.booked >= 0, self.ledger.booked - self.first, -1)]
         if self.execution.at == "open":
             opens = self.market.open_price_index if self.dividends == "cash" else self.market.open_index
@@ -386,6 +399,8 @@ class Backtest:
 
         Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics
         follow.
+        Raises : ConfigError for a backtest with flows, dividends in cash, delistings, costs of holding or bookings at
+                 the open.
         """
         if not self.plain:
             raise ConfigError(

@@ -54,18 +54,25 @@ def backtest(
 ) -> Backtest:
     """Play `policy` on `market` from the close before `start` to the last row.
 
-    start : first date of the test (default: the day after the allocation's first target and the rule's first estimate).
-    nav : wealth before the opening trade, currency.  lag : sessions from a decision to its booking; 0 only to match a
-    peer or a closed form.  execution : how what was decided is booked: at once, at the close, unless it says otherwise.
-    dividends : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash", where
-    they wait for the next trade.  flows : money that comes and goes.
-    start_weights : (n,) to open in, instead of the first target.
-    targets : the allocation's target path on this market, when it is at hand; computed otherwise.
-    leverage_limit : the most that the absolute weights of a target or a box may sum to.
-    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it annualises figures, and is that of
-    the policy, if this goes by risk a year.
-    Raises : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
-    PolicyError, naming the date, for weights that cannot be booked.
+    market           : T days of n lines.
+    policy           : what decides.
+    costs            : of n lines.
+    start            : first date of the test (default: the day after the allocation's first target and the rule's first
+                       estimate).
+    nav              : wealth before the opening trade, currency.
+    lag              : sessions from a decision to its booking; 0 only to match a peer or a closed form.
+    execution        : how what was decided is booked: at once, at the close, unless it says otherwise.
+    dividends        : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash",
+                       where they wait for the next trade.
+    flows            : money that comes and goes.
+    start_weights    : (n,) to open in, instead of the first target, fraction of NAV.
+    targets          : the allocation's target path on this market, when it is at hand; computed otherwise.
+    leverage_limit   : the most that the absolute weights of a target or a box may sum to.
+    periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it annualises figures, and is that of the
+                       policy, if this goes by risk a year.
+    name             : of the backtest; by default the policy's short name.
+    Raises           : ConfigError for a start outside the data, costs of another size, a wealth that is not positive;
+                       PolicyError, naming the date, for weights that cannot be booked.
     """
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)

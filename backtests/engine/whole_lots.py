@@ -15,7 +15,13 @@ from research.trading.sizing import Position, size
 
 
 def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> Position:
-    """What is held after the close of row t, in quoted units."""
+    """What is held after the close of row t, in quoted units.
+
+    inputs     : what is played.
+    t          : row of the day.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    """
     holdings, cash = units * inputs.sessions.closes[t], cash_units * inputs.sessions.cash_index[t]
     lots, minimum = inputs.market.instruments["lot"].to_numpy(float), inputs.execution.minimum_trade
     return Position.at(inputs.market, t, holdings, float(cash), lots, minimum, inputs.desk.at_close)
@@ -29,14 +35,26 @@ def orders(
     ask: Callable[[Position, bool], Trade | None],
     target: Array,
 ) -> Array:
-    """(n,) signed quoted units, buys positive, of the trade list at the close of row t."""
+    """(n,) signed quoted units, buys positive, of the trade list at the close of row t.
+
+    inputs     : what is played.
+    t          : row of the day.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    ask        : gives the trade that is asked of a position, or None.
+    target     : (n,) fraction of NAV.
+    """
     return size(position(inputs, t, units, cash_units), ask, target, inputs.name).units
 
 
 def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> tuple[float, float, float]:
-    """Invest the wealth in whole lots at the close of the first row, into the ledger; gives (nav, cash_units, charges).
+    """Invest the wealth in whole lots at the close of the first row; gives (nav, cash_units, charges).
 
-    weights : (n,) to open in.  before : wealth, currency.
+    inputs  : what is played.
+    weights : (n,) to open in, fraction of NAV.
+    before  : wealth, currency.
+    ledger  : its opening row is written.
+    Raises  : ConfigError for a wealth that buys no whole lot.
     """
     t, units, sessions = inputs.first, np.zeros(len(weights)), inputs.sessions
     price, goal = sessions.cash_index[t], Trade.to(weights, Why("opening"))
@@ -55,10 +73,18 @@ def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Le
 def fill(
     inputs: EngineInputs, asked: int, t: int, at_open: bool, wished: Array, units: Array, trades: Array, charges: Array
 ) -> tuple[float, float]:
-    """Fill the orders `wished` (n,) of row `asked` at row t, where their lines can trade.
+    """Fill the orders of row `asked` at row t, where their lines can trade; gives (what cash pays, charges), currency.
 
-    Splits since then change the number of units, not what they are worth. Writes units, trades (n,) and charges
-    (columns, n); gives (what cash pays for them, charges in all), currency.
+    inputs  : what is played.
+    asked   : row of the decision.
+    t       : row of the booking.
+    at_open : is it booked at the open?
+    wished  : (n,) signed quoted units of row `asked`, buys positive.
+    units   : (n,) units held; written.
+    trades  : (n,) currency, buys positive; written.
+    charges : (columns, n) currency; written.
+
+    Splits since row `asked` change the number of units, not what they are worth.
     """
     market, sessions, desk = inputs.market, inputs.sessions, inputs.desk
     quotes = market.bars["open"][t] if at_open and market.bars is not None else market.prices[t]

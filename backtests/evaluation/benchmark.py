@@ -18,8 +18,11 @@ from research.risk import daily_loss
 class Benchmark:
     """What all policies of one comparison are measured by.
 
-    strategic : target path of the file's static target, rebalanced daily at no cost.  lower, upper : (n,) ranges,
-    fraction of NAV.  tracking_penalty : price of tracking error (`research.risk.daily_loss`).
+    strategic        : target path of the file's static target, rebalanced daily at no cost.
+    lower            : (n,) lower end of the range of each line, fraction of NAV.
+    upper            : (n,) upper end of the range of each line, fraction of NAV.
+    tracking_penalty : price of tracking error (`research.risk.daily_loss`).
+    periods_per_year : by which figures are annualised.
     """
 
     strategic: TargetPath

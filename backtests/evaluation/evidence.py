@@ -69,7 +69,12 @@ def _add_drawn_rows(columns: Array, rows: NDArray[np.int64], sums: Array) -> Non
 
 
 def drawn_means(columns: ArrayLike, resampling: Resampling = HOUSE) -> Array:
-    """(reps, C) mean of each of `columns` (T, C) over the days of each draw; DataError if T is less than two blocks."""
+    """(reps, C) mean of each column over the days of each draw, in its own unit.
+
+    columns    : (T, C) a row a day, each column in its own unit.
+    resampling : of the days.
+    Raises     : DataError if T is less than two blocks.
+    """
     values = np.ascontiguousarray(columns, dtype=float)
     _refuse_too_few(len(values), resampling)
     sums = np.zeros((resampling.reps, values.shape[1]))
@@ -98,11 +103,14 @@ class Difference(EstimateWithTest):
 class Evidence:
     """Figures of P policies on T days and on every draw of those days; intervals and differences follow from them.
 
-    names      : P policies; `reference` is the one with which the others are compared.
+    names      : P policies.
+    reference  : the one with which the others are compared.
     estimates  : (P,) by metric of `COMPARED`, in the unit of the record.
     draws      : (reps, P) by metric: the same figures on each draw. A row is one draw for all policies and metrics.
     days       : T.
+    resampling : of the days.
     level      : of the intervals; the words are at 1 - level, after Holm.
+    Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
     names: tuple[str, ...]
@@ -196,12 +204,19 @@ def paired_evidence(
 ) -> Evidence:
     """J, growth and Sharpe ratio of P policies, net of costs, with paired evidence over the same T days.
 
-    losses    : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
-    returns   : (T, P) simple returns net of costs, fraction.     cash : (T,) simple return of cash, fraction.
-    span_days : calendar days from the close before the first return to the last. Each draw has this length too: its
-                growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such rates.
-    Raises    : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio, naming the
-                policy; ConfigError for names, reference, level, span or periods.
+    names            : of the P policies.
+    losses           : (T, P) daily terms of J, bp a year, as `research.risk.daily_loss` gives them: their mean is J.
+    returns          : (T, P) simple returns net of costs, fraction.
+    cash             : (T,) simple return of cash, fraction.
+    reference        : name of the policy with which the others are compared.
+    span_days        : calendar days from the close before the first return to the last. Each draw has this length too:
+                       its growth is exp(sum of log returns · 365.25 / span_days) - 1, and differences are between such
+                       rates.
+    periods_per_year : by which figures are annualised.
+    resampling       : of the days.
+    level            : of the intervals.
+    Raises           : DataError for columns that do not match, are not finite, or have no growth or Sharpe ratio,
+                       naming the policy; ConfigError for names, reference, level, span or periods.
     """
     named = _named(names)
     # a policy is a row from here on: numpy then sums each by itself, in an order that does not depend on how many
@@ -279,7 +294,10 @@ def holm(p: ArrayLike) -> Array:
 class ConfidenceSet:
     """The policies that cannot be ruled out as the one of lowest expected loss.
 
-    included : (P,) bool: p above `size`.     p : (P,) the smallest size at which a policy is left out.
+    included   : (P,) bool: p above `size`.
+    p          : (P,) the smallest size at which a policy is left out, a probability.
+    size       : of the test, a probability.
+    resampling : of the days.
     """
 
     included: NDArray[np.bool_]

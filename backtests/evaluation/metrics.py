@@ -83,7 +83,7 @@ class Measured:
 
     @cached_property
     def traded(self) -> NDArray[np.bool_]:
-        """(k, n) bool: the lines that each booking traded."""
+        """(k, n) whether each booking traded each line."""
         counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
         return counted
 

@@ -48,7 +48,12 @@ def thinned(values: ArrayLike, buckets: int) -> NDArray[np.int64]:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places for labels, each as near as possible to where it is `wanted`, `gap` apart and between `low` and `high`.
+    """Places for labels, each as near as possible to where it is wanted.
+
+    wanted : place of each label, px.
+    gap    : between two labels, px.
+    low    : least place, px.
+    high   : largest place, px.
 
     The sum of squared moves is least: less i gaps, the places of sorted labels must not decrease, which makes this an
     isotonic regression (neighbours that would overlap are pooled at their mean). Equal wishes keep their order. Where
@@ -83,10 +88,13 @@ def free_places(
     room: Box,
     away: float,
 ) -> list[Box | None]:
-    """A place beside each point for a label of its size, where it covers neither a point, nor what is `taken`, nor
-    another label; None where there is no room. Earlier points choose first: at the right, the left, above, below.
+    """A place beside each point for a label, where it covers no point, nothing taken and no other label; else None.
 
-    away : from a point to its label, and half the room that a point itself takes, px.
+    points : across and down, px; earlier ones choose first: at the right, the left, above, below.
+    sizes  : width and height of each label, px.
+    taken  : boxes that no label may cover, px.
+    room   : box in which labels lie, px.
+    away   : from a point to its label, and half the room that a point itself takes, px.
 
     >>> free_places([(0.0, 0.0), (9.0, 0.0)], [(6.0, 2.0), (6.0, 2.0)], [], (-20.0, -20.0, 20.0, 20.0), away=2.0)
     [(-8.0, -1.0, -2.0, 1.0), (11.0, -1.0, 17.0, 1.0)]

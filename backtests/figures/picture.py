@@ -37,8 +37,14 @@ HALF = Format("wide", 520.0, 44.0, 170.0)  # for two pictures beside one another
 class Picture:
     """A figure of the sheet.
 
-    wide, narrow : <svg> elements.  caption : what to notice, from the data.  alt : what a reader who cannot see it is
-    told.  data : the numbers behind it, as its CSV holds them.  width : of the wide one, px.
+    name    : of its file.
+    title   : above it.
+    caption : what to notice, from the data.
+    alt     : what a reader who cannot see it is told.
+    data    : the numbers behind it, with the rows, columns and units of its CSV.
+    wide    : <svg> element for wide pages.
+    narrow  : <svg> element for narrow ones.
+    width   : of the wide one, px.
     """
 
     name: str
@@ -64,6 +70,15 @@ def picture(
     draw: Callable[[Format], Canvas],
     wide_as: Format = WIDE,
 ) -> Picture:
-    """Draw a figure in both formats."""
+    """Draw a figure in both formats.
+
+    name    : of its file.
+    title   : above it.
+    caption : what to notice.
+    alt     : what a reader who cannot see it is told.
+    data    : the numbers behind it, with the rows, columns and units of its CSV.
+    draw    : draws it in a format.
+    wide_as : the wide format.
+    """
     wide, narrow = (draw(f).svg(f.css, f"{title}. {alt}") for f in (wide_as, NARROW))
     return Picture(name, title, caption, alt, data, wide, narrow, wide_as.width)

@@ -118,6 +118,9 @@ def frontier_picture(study: Study) -> Picture:
 def frontier(study: Study) -> pd.DataFrame:
     """A row a rule and cost: `paid`, bp a year at 10 bp a side, and `strays`, tracking error in % a year.
 
+    study  : played at all costs.
+    Raises : DataError for a study that was not.
+
     Learners are among them that learned in all named cases at all costs; all means are then over those cases. Cases in
     which a rule never traded are left out for all.
     """

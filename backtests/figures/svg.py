@@ -70,7 +70,13 @@ class Canvas:
         FigureCanvasSVG(self.figure)
 
     def axes(self, left: float, top: float, width: float, height: float) -> "Axes":
-        """A panel without frame or ticks."""
+        """A panel without frame or ticks.
+
+        left   : px from the left of the canvas.
+        top    : px from its top.
+        width  : px.
+        height : px.
+        """
         box = (left / self.width, 1.0 - (top + height) / self.height, width / self.width, height / self.height)
         axes: Axes = self.figure.add_axes(box, facecolor="none")
         axes.set_axis_off()
@@ -88,7 +94,16 @@ class Canvas:
         align: str = "left",
         bold: bool = False,
     ) -> None:
-        """Words at (x, y), the middle of their height at y. `align`: left, center or right of x."""
+        """Words on the canvas.
+
+        x      : where they are aligned, px from the left.
+        y      : middle of their height, px from the top.
+        words  : the text.
+        colour : name of a token.
+        size   : of the letters, px.
+        align  : "left", "center" or "right" of x.
+        bold   : in heavy letters.
+        """
         self.figure.text(
             x / self.width,
             1.0 - (y + 0.35 * size) / self.height,
@@ -104,13 +119,27 @@ class Canvas:
     def line(
         self, x: ArrayLike, y: ArrayLike, *, colour: str, width: float = 1.0, dash: Any = "-", behind: bool = False
     ) -> None:
-        """A line through points."""
+        """A line through points.
+
+        x      : (k,) px from the left.
+        y      : (k,) px from the top.
+        colour : name of a token.
+        width  : px.
+        dash   : of matplotlib.
+        behind : draw it behind the rest.
+        """
         self.figure.add_artist(
             _line(x, self.height - np.asarray(y, dtype=float), colour, width, dash, -1.0 if behind else 2.0)
         )
 
     def strokes(self, x: ArrayLike, foot: float, head: ArrayLike, *, colour: str) -> None:
-        """Upright strokes at `x` (k,), each from `foot` to its `head` (k,) or to the one that all share."""
+        """Upright strokes.
+
+        x      : (k,) px from the left.
+        foot   : where all begin, px from the top.
+        head   : (k,) or one number that all share, where they end, px from the top.
+        colour : name of a token.
+        """
         at = np.asarray(x, dtype=float)
         y = np.column_stack([np.full(len(at), foot), np.broadcast_to(head, at.shape), np.full(len(at), np.nan)])
         self.line(np.repeat(at, 3), y.ravel(), colour=colour)
@@ -118,7 +147,16 @@ class Canvas:
     def point(
         self, x: float, y: float, *, colour: str, size: float = 6.0, face: str = "", mark: str = "o", ring: float = 1.4
     ) -> None:
-        """A mark of matplotlib at (x, y), filled with its own colour, with that of `face`, or with "none"."""
+        """A mark of matplotlib.
+
+        x      : px from the left.
+        y      : px from the top.
+        colour : name of a token.
+        size   : diameter, px.
+        face   : name of the token that fills it, or "none"; by default its own colour.
+        mark   : of matplotlib.
+        ring   : width of its edge, px.
+        """
         artist = _line([x], [self.height - y], colour, 0.0, "none", 3.0)
         artist.set_marker(mark)
         artist.set_markersize(size)
@@ -127,7 +165,13 @@ class Canvas:
         self.figure.add_artist(artist)
 
     def points(self, x: ArrayLike, y: ArrayLike, *, colour: str, size: float) -> None:
-        """Many marks of one kind, at `x` and `y` (k,), let through where they lie on one another."""
+        """Many marks of one kind, let through where they lie on one another.
+
+        x      : (k,) px from the left.
+        y      : (k,) px from the top.
+        colour : name of a token.
+        size   : diameter, px.
+        """
         artist = _line(x, self.height - np.asarray(y, dtype=float), colour, 0.0, "none", 3.0)
         artist.set_marker("o")
         artist.set_markersize(size)

@@ -23,9 +23,17 @@ FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `mea
 class PathArrays(NamedTuple):
     """Where the path at hand is laid out and played; T is its days and one.
 
-    closes (T, n), cash_index (T,), tradable (T, n), tiles (tiles, n + 1, DAYS) : as in `Sessions`, to be written to.
-    units (n,), bounds (2, n + 1), scratch, workspace, ledger : as in `play`.  none : (0, n) orders without a limit.
-    opening : the ledger's record of the opening trade.
+    closes     : (T, n) as in `Sessions`, to be written to; worth of a unit, from 1.
+    cash_index : (T,) as in `Sessions`, to be written to; worth of a unit of cash, from 1.
+    tradable   : (T, n) as in `Sessions`, to be written to; whether each line can trade.
+    tiles      : (tiles, n + 1, DAYS) as in `Sessions`, to be written to; worth of a unit.
+    units      : (n,) units held.
+    bounds     : (2, n + 1) scratch of the quiet days, units over weight.
+    scratch    : as in `play`.
+    workspace  : as in `play`.
+    ledger     : as in `play`.
+    none       : (0, n) currency, orders without a limit.
+    opening    : the ledger's record of the opening trade.
     """
 
     closes: Array
@@ -81,12 +89,23 @@ def play_block(
     options: RuleOptions, desk: Desk, opening: Array, cash: float, strategic: Array, warm_up: int, figures: Array,
     deviation: Array,
 ) -> tuple[int, int]:  # fmt: skip
-    """Play and measure W paths of D days, each from a wealth of 1; gives (path, row) of the first that cannot be
-    booked, or (W, -1).
+    """Play and measure W paths of D days, each from a wealth of 1.
 
-    growths : (W, D, n) 1 + returns.  cash_growths : (W or 1, D).  tradable : (W or 1, D, n).
-    sessions : `arrays.sessions`.  opening : (1, n) weights.  cash : weight.
-    strategic, warm_up, figures (W, 4), deviation (W, n) : as in `measure`.
+    growths      : (W, D, n) 1 + simple returns.
+    cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
+    tradable     : (W, D, n) or (1, D, n), whether each line can trade.
+    arrays       : where a path is laid out; written.
+    sessions     : `arrays.sessions`.
+    rule         : the bands.
+    options      : what the rule asks and makes beyond them.
+    desk         : how decisions are carried out.
+    opening      : (1, n) weights to open in, fraction of NAV.
+    cash         : weight of cash to open in, fraction of NAV.
+    strategic    : (n,) as in `measure`, fraction of NAV.
+    warm_up      : days at the start that are not measured.
+    figures      : (W, 4) as in `measure`, fractions and a count; written.
+    deviation    : (W, n) as in `measure`, squared fraction of NAV; written.
+    Returns      : (path, row) of the first that cannot be booked, or (W, -1).
     """
     units = arrays.units
     for w in range(len(growths)):
@@ -114,7 +133,13 @@ def play_block(
 
 @linked
 def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> None:
-    """Compound path w to its indices, and set them as tiles, the last row repeated to the end of its tile."""
+    """Compound path w to its indices, and set them as tiles, the last row repeated to the end of its tile.
+
+    growths      : (W, D, n) 1 + simple returns.
+    cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
+    w            : number of the path.
+    arrays       : its indices and tiles are written.
+    """
     days, n, c = growths.shape[1], growths.shape[2], min(w, len(cash_growths) - 1)
     for t in range(len(arrays.tiles) * DAYS):
         tile, d = t // DAYS, t % DAYS
@@ -131,7 +156,12 @@ def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> 
 
 @linked
 def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
-    """Write which lines can trade on each day of path w."""
+    """Write which lines can trade on each day of path w.
+
+    tradable : (W, D, n) whether each line can trade.
+    w        : number of the path.
+    arrays   : its `tradable` is written.
+    """
     for t in range(tradable.shape[1]):
         for i in range(tradable.shape[2]):
             arrays.tradable[t + 1, i] = tradable[w, t, i]
@@ -142,10 +172,20 @@ def measure(
     growths: Array, cash_growths: Array, w: int, closes: Array, ledger: Ledger, count: int, strategic: Array,
     warm_up: int, figures: Array, deviation: Array,
 ) -> None:  # fmt: skip
-    """Write what path w came to on the days after `warm_up`, from its ledger of `count` bookings.
+    """Write what path w came to on the days after `warm_up`.
 
-    strategic : (n,) weights.  figures[w] : the sums of costs over NAV, of squared active returns, of one-way turnover
-    and of bookings that traded.  deviation[w] : (n,) sums of (weight less strategic weight)^2, after booking.
+    growths      : (W, D, n) 1 + simple returns.
+    cash_growths : (W, D) or (1, D), 1 + simple returns of cash.
+    w            : number of the path.
+    closes       : (D + 1, n) worth of a unit, from 1.
+    ledger       : of the path.
+    count        : bookings in it.
+    strategic    : (n,) weights, fraction of NAV.
+    warm_up      : days at the start that are not measured.
+    figures      : (W, 4) sums of costs over NAV, of squared active returns, of one-way turnover, fractions, and number
+                   of bookings that traded; row w is written.
+    deviation    : (W, n) sums of (weight less strategic weight)^2, after booking, squared fraction of NAV; row w is
+                   written.
     """
     n, c = growths.shape[2], min(w, len(cash_growths) - 1)
     cost, squares, turnover, events, cash = 0.0, 0.0, 0.0, 0.0, 1.0

@@ -299,11 +299,15 @@ def scaling_laws(tracking_penalty: float = 5.0) -> ScalingLaws:
 class Study:
     """Every rule in the base case, and common rules in other markets.
 
-    table  : as `gaps` gives it, the optimum first.
-    curves : the same for each setting of each family, and for regions that are optimal at other tracking penalties;
-             with columns policy (the setting) and family.
-    markets : the same for each market and rule, with columns policy and market; the reference is the optimum, or where
-              none is known the best rule.
+    market       : the base case.
+    laboratory   : its paths.
+    region       : its optimum.
+    tuned        : the settings that were chosen.
+    table        : a row a rule, the optimum first; columns and units as `gaps` gives them.
+    curves       : the same for each setting of each family, and for regions that are optimal at other tracking
+                   penalties; with columns policy (the setting) and family.
+    markets      : the same, a row a market and rule, with columns policy and market; the reference is the optimum, or
+                   where none is known the best rule.
     scaling_laws : as `scaling_laws` gives them.
     """
 
@@ -387,11 +391,12 @@ def setting_words(setting: tuple[float, ...]) -> str:
 def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
     """The table `gaps` of the untuned rules that trade, but not every week.
 
-    The reference is the optimum, or where none is known the best of the rules.
     market  : the simulated market.
     paths   : number of paths.
     seed    : of the paths.
     workers : number of threads.
+    Returns : a row a rule; columns and units as `gaps` gives them. The reference is the optimum, or where none is known
+              the best of the rules.
     """
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
@@ -402,9 +407,12 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
-    """Gaps of two assets on one path, fraction of NAV: first, second before booking.
+    """Gaps of two assets on one path, fraction of NAV: a row a week.
 
-    First_after, second_after after it.
+    laboratory : of two assets.
+    rule       : to be played.
+    path       : number of the path.
+    Returns    : columns first and second, before booking; first_after and second_after, after it.
     """
     record, target = laboratory.backtest(rule, path), np.array(laboratory.target)
     after = record.weights.to_numpy()

@@ -185,10 +185,13 @@ def _gap(found: Array, best: Array) -> dict[str, float]:
 
 
 def shipped(market: str) -> pd.DataFrame:
-    """The shipped results of five seeds of each learner at the full budget, for market "plain" or "fee".
+    """The shipped results of five seeds of each learner at the full budget.
+
+    market  : "plain" or "fee".
+    Returns : a row a learner and seed; columns and units as `gaps_to_optimum` gives them.
+    Raises  : DataError for a file that cannot be read.
 
     `python -m benchmarks.learning` computes them again and prints where it writes them.
-    Raises : DataError for a file that cannot be read.
     """
     path = SHIPPED / f"{market}.csv"
     try:
@@ -198,7 +201,11 @@ def shipped(market: str) -> pd.DataFrame:
 
 
 def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
-    """Two tables of `gaps_to_optimum` in words, without and with a fee, in the order of median gaps."""
+    """Two tables of `gaps_to_optimum` in words, without and with a fee, in the order of median gaps.
+
+    plain : a row a learner and seed without a fee; columns and units as `gaps_to_optimum` gives them.
+    fee   : the same with a fee for every event, rows, columns and units alike.
+    """
     sentences = []
     for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
         gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")

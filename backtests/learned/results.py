@@ -132,7 +132,10 @@ def read_policies(folder: Path) -> SavedPolicies:
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
-    """Write the results beside the cards, with the checksums of the policies that they belong to."""
+    """Write the results beside the cards, with the checksums of the policies that they belong to.
+
+    Raises : DataError as `checksums_of` does.
+    """
     write_json(folder / RESULTS, {**results, "seals": checksums_of(folder)})
 
 
@@ -142,7 +145,10 @@ def _own(folder: Path) -> list[Path]:
 
 
 def checksums_of(folder: Path) -> dict[str, str]:
-    """By the name of each seed's folder, the checksum on its card."""
+    """By the name of each seed's folder, the checksum on its card.
+
+    Raises : DataError where a card is missing or has none.
+    """
     return {path.name if path != folder else "": checksum_of(path) for path in _own(folder)}
 
 

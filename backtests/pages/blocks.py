@@ -285,7 +285,12 @@ def table(
 ) -> Block:
     """A plain table: heads with units, rows of words.
 
-    texts : columns set left.  styles : of the policies in column 0.  chosen : the row to mark, by its column 0.
+    caption : above it.
+    heads   : words of each column, or (words, unit).
+    rows    : cells of each row.
+    texts   : numbers of the columns set left.
+    styles  : of the policies in column 0.
+    chosen  : the row to mark, by its column 0.
     """
     titled = [head if isinstance(head, tuple) else (head, "") for head in heads]
     return {
@@ -307,7 +312,15 @@ def figures_table(
     styles: Mapping[str, LineStyle] | None = None,
     chosen: str | None = None,
 ) -> Block:
-    """A table of figures: a row a record, by its name in column 0; a column a `Column`."""
+    """A table of figures: a row a record, by its name in column 0; a column a `Column`.
+
+    caption : above it.
+    head    : of column 0.
+    columns : of figures.
+    records : figures by name, in the units of records.
+    styles  : of the policies in column 0.
+    chosen  : the row to mark, by its column 0.
+    """
     heads: list[str | tuple[str, str]] = [head, *((column.label, column.unit) for column in columns)]
     rows = [[name, *(column.cell(figures) for column in columns)] for name, figures in records.items()]
     return table(caption, heads, rows, styles=styles, chosen=chosen)

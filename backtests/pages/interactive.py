@@ -95,8 +95,11 @@ def parallel_plot(
 ) -> "Figure":
     """A line a configuration of a sweep through all its axes to its metric: drag along an axis to keep some of them.
 
-    Bright lines are the best by `metric`, shaded by rank, so that one bad corner does not hide the others.
+    table  : a row a configuration; metrics in the units of records.
+    metric : name of a column.
     beside : further metrics, as axes before it.
+
+    Bright lines are the best by `metric`, shaded by rank, so that one bad corner does not hide the others.
     """
     import plotly.graph_objects as go
 
@@ -118,6 +121,9 @@ def parallel_plot(
 def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
     """An axis of a sweep as plotly's dimension: its values evenly spaced and named, those without one lowest.
 
+    table : a row a configuration, its place on each axis in the axis's unit.
+    axis  : name of a column.
+
     With more than 30 values only some are named.
     """
     column = table[axis].where(table[axis] != "")
@@ -138,7 +144,11 @@ def axis_scale(table: pd.DataFrame, axis: str) -> dict[str, Any]:
 
 
 def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """A metric as plotly's dimension, on a log scale where all its values are positive and far apart."""
+    """A metric as plotly's dimension, on a log scale where all its values are positive and far apart.
+
+    table  : a row a configuration; metrics in the units of records.
+    metric : name of a column.
+    """
     row = METRICS[metric]
     values = row.factor * table[metric].to_numpy(dtype=float)
     label = f"{row.name}<br>{row.unit}"
@@ -161,7 +171,14 @@ def _reach(figure: "Figure") -> tuple[float, float]:
 
 
 def dress(figure: "Figure", title: str, x: str, y: str, height: int = 420) -> "Figure":
-    """The same figure with its title, the names of its axes, and the look of the house."""
+    """The same figure with its title, the names of its axes, and the look of the house.
+
+    figure : of plotly.
+    title  : above it.
+    x      : name of the axis across.
+    y      : name of the axis up.
+    height : px.
+    """
     figure.update_layout(
         title=title, template="plotly_white", height=height, margin={"l": 60, "r": 20, "t": 50, "b": 50}
     )

@@ -13,7 +13,10 @@ BLUE, GREY, RED = "#2f6690", "#9aa5b1", "#b5442e"
 
 
 def gap_plot(table: pd.DataFrame) -> "Figure":
-    """How far each seed ended above the optimum, per cent, with 95 %; table of `gaps_to_optimum`."""
+    """How far each seed ended above the optimum, per cent, with 95 %.
+
+    table : a row a learner and seed; columns and units as `gaps_to_optimum` gives them.
+    """
     import plotly.graph_objects as go
 
     figure, least = go.Figure(), 1e-3  # a tenth of a per cent: what is nearer, or below by chance, stands there
@@ -34,7 +37,11 @@ def gap_plot(table: pd.DataFrame) -> "Figure":
 
 
 def replay_plot(table: pd.DataFrame, line: str) -> "Figure":
-    """A line's weight between the bounds that were answered, its target, and when it was traded; table of `replay`."""
+    """A line's weight between the bounds that were answered, its target, and when it was traded.
+
+    table : a row a day; columns and units as `replay` gives them.
+    line  : name of the asset.
+    """
     import plotly.graph_objects as go
 
     figure, days = go.Figure(), table.index

@@ -53,7 +53,10 @@ SECTIONS = {
 
 
 def frontier_table(study: Study) -> pd.DataFrame:
-    """Every rule with cost and gap, as `plane` takes it: settings of the families, single rules beside them."""
+    """Every rule with cost (bp a year) and gap (fraction a year): settings of the families, single rules beside them.
+
+    Returns : a row a rule, with columns as `plane` takes them.
+    """
     curves = study.curves[study.curves["family"].isin(CURVES)].copy()
     chosen = {family: setting_words(given) for family, given in study.tuned.settings.items()}
     curves["point"] = [_point(r["family"], r["policy"], chosen) for r in curves.to_dict("records")]

@@ -79,11 +79,14 @@ def sweep_html(
 ) -> str:
     """The whole page of a sweep: its headline, its warnings, its pictures and the table of its best, by portfolio.
 
-    table : a row a configuration, as a sweep writes it.  title : of the page.
+    table            : a row a configuration, as a sweep writes it; metrics in the units of records.
+    title            : of the page.
     tracking_penalty : price of squared tracking error in J, for lines of equal J, where all portfolios share it.
-    run : what identifies the run, in words by name.
-    own : by portfolio, its own lag and start, at which its policies are compared where they were played there.
-    Raises : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is not finite.
+    run              : what identifies the run, in words by name.
+    own              : by portfolio, its own lag and start, at which its policies are compared where they were played
+                       there.
+    Raises           : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is
+                       not finite.
     """
     table = in_order(table)
     parts = [
@@ -95,7 +98,13 @@ def sweep_html(
 
 
 def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, Mapping[str, Any]] | None = None) -> str:
-    """The findings of a sweep without its figures, as a block of HTML with its own style."""
+    """The findings of a sweep without its figures, as a block of HTML with its own style.
+
+    table  : a row a configuration, as a sweep writes it; metrics in the units of records.
+    title  : of the block.
+    own    : by portfolio, its own lag and start.
+    Raises : ConfigError for a table that cannot be drawn.
+    """
     table = in_order(table)
     found = {
         name: Findings(rows, trials=len(table), own=(own or {}).get(name))
@@ -181,10 +190,13 @@ def sweep_pictures(
 ) -> Pictures:
     """The pictures of one portfolio's sweep, by name: those for which it has two values at least.
 
-    map_1, map_2, … : J over two parameters.  frontier.  cost_ladder.  lag_ladder.  start_fan.  sample : in place of all
-    of them, if policies have no common conditions.
-    key : put behind the names of the pictures, where a page has those of several portfolios.
-    own : lag and start of the portfolio itself (`Findings`).
+    table            : a row a configuration, as a sweep writes it; metrics in the units of records.
+    tracking_penalty : price of squared tracking error in J, for lines of equal J.
+    key              : put behind the names of the pictures, where a page has those of several portfolios.
+    own              : lag and start of the portfolio itself (`Findings`).
+
+    map_1, map_2, … : J over two parameters. Then frontier, cost_ladder, lag_ladder and start_fan; or sample, in place
+    of all of them, if policies have no common conditions.
     """
     return _pictures(Findings(table, own=own), tracking_penalty, key)
 

@@ -45,7 +45,13 @@ class Origin(Protocol):
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
-    """Write tearsheet.html, tearsheet.json and figures/<name>.csv into `folder`, which exists."""
+    """Write tearsheet.html, tearsheet.json and figures/<name>.csv.
+
+    folder     : which exists.
+    comparison : the policies.
+    trades     : of today, or None.
+    run        : what identifies the run.
+    """
     sheet = whole_sheet(comparison, trades, _identity(run))
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
@@ -98,7 +104,13 @@ def _identity(run: Origin) -> dict[str, str]:
 def sheet_numbers(
     comparison: Comparison, trades: TradeList | None, run: Origin, drawn: list[Picture]
 ) -> dict[str, Any]:
-    """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from."""
+    """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from.
+
+    comparison : the policies.
+    trades     : of today, or None.
+    run        : what identifies the run.
+    drawn      : the sheet's pictures.
+    """
     made, evidence, dates = (
         comparison.recommendation,
         comparison.evidence,

@@ -58,7 +58,12 @@ def write_universal_card(folder: Path) -> Path:
 
 
 def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
-    """The whole page.  found : as `judged` gives it."""
+    """The whole page.
+
+    name   : of the policy.
+    policy : with its card.
+    found  : a row a case; columns and units as `judged` gives them.
+    """
     card = policy.card
     return render(
         "policy.html.j2",

@@ -147,7 +147,11 @@ def ratios(study: Study, over: str, multiple: float = 1.0) -> pd.DataFrame:
 def differences(study: Study, over: str, measure: str, multiple: float = 1.0) -> pd.DataFrame:
     """A row a rule: its turnover, trades, tracking error, Sharpe ratio or drawdown less that of `over`.
 
-    measure : one of `MEASURES`, in whose unit the numbers are.
+    study    : the study of real markets.
+    over     : name of a rule.
+    measure  : one of `MEASURES`, in whose unit the numbers are.
+    multiple : of the costs.
+    Raises   : ConfigError for another measure.
     """
     one_of("measure is", measure, MEASURES)
     table = _less(representative_rows(study, multiple), over, measure)
@@ -157,7 +161,9 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 def exposure(study: Study) -> pd.DataFrame:
     """Sharpe ratio and drawdown of the learned exposure, minus those of each benchmark of the same mean exposure.
 
-    With intervals; Holm's p and verdicts are adjusted for all four comparisons. Empty without cases of two windows.
+    study   : the study of real markets.
+    Returns : a row a benchmark and measure, in the unit of the measure. Holm's p and verdicts are adjusted for all four
+              comparisons. Empty where it was not learned in cases of two windows.
     """
     rows = exposure_rows(study)
     if rows.empty:
@@ -235,7 +241,12 @@ def _against_comparators(study: Study, multiple: float = 1.0) -> dict[str, pd.Da
 
 
 def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
-    """One row per rule: J relative to each comparator, with intervals, and the spread of the seeds of a case."""
+    """One row per rule: J relative to each comparator, with intervals, and the spread of the seeds of a case.
+
+    study    : the study of real markets.
+    multiple : of the costs.
+    Raises   : DataError for a study without a comparator, or of too few windows.
+    """
     _check_windows(study)
     tables = _against_comparators(study, multiple)
     if not tables:
@@ -252,7 +263,13 @@ def summary(study: Study, multiple: float = 1.0) -> pd.DataFrame:
 
 
 def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> pd.DataFrame:
-    """One row per rule: differences of other metrics to `over`, with intervals; a star marks a significant one."""
+    """One row per rule: differences of other metrics to `over`, with intervals; a star marks a significant one.
+
+    study    : the study of real markets.
+    over     : name of a rule.
+    multiple : of the costs.
+    Raises   : DataError for a study of too few windows.
+    """
     _check_windows(study)
     columns = {}
     for measure in MEASURES:

@@ -125,9 +125,12 @@ def study(
 ) -> Study:
     """Run every case that `folder` does not have yet, store each when it finishes, and combine all.
 
+    cases    : to be played.
     folder   : None keeps nothing.
+    budget   : of training and tuning.
     workers  : processes of our own, a case each.
     executor : someone else's processes instead, such as a cluster's, of one thread each.
+    progress : show a bar.
     fresh    : play all of them anew.
     Raises   : ConfigError for no cases, workers below one, and a folder with a case that was made from anything else.
     """
@@ -209,7 +212,12 @@ def run(
 ) -> Study:
     """Run the cases of these names (default: all), and save all results of the study in their folder.
 
+    names   : of the cases, or none.
+    folder  : in which they are kept.
+    budget  : of training and tuning.
+    workers : processes of our own, a case each.
     cluster : address of a Dask scheduler, whose workers have one thread each.
+    fresh   : play all of them anew.
     Raises  : ConfigError as `study` does, for a name or cluster that is none, and for a cluster that goes away.
     """
     cases = [case(name) for name in names] or list(exposure_cases() if EXPOSURE in budget.steps else all_cases())

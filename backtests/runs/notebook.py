@@ -81,11 +81,14 @@ def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
 
 
 def execute(notebook: Path, output: Path, parameters: Mapping[str, Plain], progress: Path | None = None) -> None:
-    """Have papermill execute `notebook` into `output`, in the notebook's own folder, and show how far it is.
+    """Have papermill execute a notebook, in the notebook's own folder, and show how far it is.
 
-    progress : path of a file in which the notebook tells how far it is, for us to show.
-    Raises   : ConfigError before a kernel starts; DataError with the failing cell's error when the notebook fails, or
-    its kernel dies.
+    notebook   : path of the notebook.
+    output     : path of the executed one.
+    parameters : of its cell of parameters.
+    progress   : path of a file in which the notebook tells how far it is, for us to show.
+    Raises     : ConfigError before a kernel starts; DataError with the failing cell's error when the notebook fails, or
+                 its kernel dies.
     """
     check_parameters(notebook, parameters)
     cache = Path(__file__).parents[2] / ".cache"  # and not the user's home

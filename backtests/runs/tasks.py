@@ -206,8 +206,11 @@ def as_they_finish(
 ) -> Iterator[tuple[Task, Result]]:
     """Keep a few tasks a worker submitted; give back each with its result as it finishes.
 
-    gone   : asked now and then while nothing finishes; true twice in a row, the workers are given up.
-    Raises : TimeoutError where the workers are given up; what a task raises.
+    submit  : starts a task.
+    tasks   : in the order in which they are started.
+    workers : number of workers.
+    gone    : asked now and then while nothing finishes; true twice in a row, the workers are given up.
+    Raises  : TimeoutError where the workers are given up; what a task raises.
     """
     rest, running, away = iter(tasks), dict[Future[Result], Task](), 0
     try:

@@ -41,9 +41,15 @@ FEW = 10  # starts: with fewer their values are told, and no quantile of them
 class Grid:
     """One metric over two parameters.
 
-    means : a row a value of `y`, a column a value of `x`; NaN where the sweep has none.  counts : configurations a
-    cell.  chosen : the parameters that were held, and where.  averaged : those that were averaged, with the number of
-    their values.  deviation : of the best cell from start to start, standard deviation (ddof 1); 0 where there is one.
+    metric    : its name.
+    x         : name of the parameter across.
+    y         : name of the parameter down.
+    means     : a row a value of `y`, a column a value of `x`, in the metric's unit; NaN where the sweep has none.
+    counts    : number of configurations a cell, rows and columns likewise.
+    chosen    : the parameters that were held, and where.
+    averaged  : those that were averaged, with the number of their values.
+    deviation : of the best cell from start to start, standard deviation (ddof 1), in the metric's unit; 0 where there
+                is one.
     """
 
     metric: str
@@ -72,9 +78,15 @@ class Grid:
 def grid(table: pd.DataFrame, x: str, y: str, metric: str = "loss", chosen: Mapping[str, Any] | None = None) -> Grid:
     """One metric over the parameters `x` and `y`; of the others, those `chosen` are held, the rest averaged.
 
+    table  : a row a configuration; metrics in the units of records.
+    x      : name of the parameter across.
+    y      : name of the parameter down.
+    metric : name of a column.
+    chosen : values by name of a parameter.
+    Raises : ConfigError for an axis or a value that the sweep does not have, or fewer than two cells.
+
     Rows without a value of `x` or `y` (a calendar has no band) are left out, and so are bands of groups where there are
     bands of lines.
-    Raises : ConfigError for an axis or a value that the sweep does not have, or fewer than two cells.
     """
     for name in (x, y, metric):
         if name not in table:
@@ -124,10 +136,14 @@ def efficient(cost: ArrayLike, gap: ArrayLike) -> NDArray[np.bool_]:
 def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Every policy between cost and gap to the target it tracks: a row a policy, at `chosen` (default: today's).
 
-    Columns: policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a year), gap
-    (to that target, fraction a year), loss, efficient (among those with its target: gaps to different targets cannot be
-    compared), drawn (has the strategic target, or where no policy has it that of the lowest J).
-    A curve is a family, in the order of its rows: by band, or by calendar from the most frequent on.
+    table   : a row a configuration; metrics in the units of records.
+    chosen  : values by name of a condition.
+    Returns : columns policy, family, target ("" is the strategic one), point (what names it on its curve), cost (bp a
+              year), gap (to that target, fraction a year), loss (bp a year), efficient (among those with its target:
+              gaps to different targets cannot be compared), drawn (has the strategic target, or where no policy has it
+              that of the lowest J). A curve is a family, in the order of its rows: by band, or by calendar from the
+              most frequent on.
+    Raises  : ConfigError where no row is at `chosen`.
     """
     rows = policies(table).loc[at(table, chosen or today(table)).index]
     calendar = rows["calendar"].map({name: k for k, name in enumerate(CALENDARS)})
@@ -166,9 +182,13 @@ def ladder(
 ) -> pd.DataFrame:
     """One metric of every policy along a condition: a row a level, rising; a column a policy.
 
-    chosen : values of the other conditions (default: today's).  A policy that was not played at every level is left
-    out: its rank would not be comparable.
-    Raises : ConfigError when no policy was played at every one of two levels or more.
+    table   : a row a configuration; metrics in the units of records.
+    along   : name of the condition.
+    metric  : name of a column.
+    chosen  : values of the other conditions (default: today's).
+    Returns : in the metric's unit. A policy that was not played at every level is left out: its rank would not be
+              comparable.
+    Raises  : ConfigError when no policy was played at every one of two levels or more.
     """
     held = {c: v for c, v in (today(table) | dict(chosen or {})).items() if c != along}
     rows = policies(table).loc[at(table, held).index]
@@ -188,6 +208,10 @@ def shortlist(table: pd.DataFrame, metric: str = "loss", chosen: Mapping[str, An
 
 def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """Who is best from which level to which, by linear interpolation between the levels: columns policy, first, last.
+
+    ladder  : a row a level, rising, a column a policy; in the metric's unit.
+    metric  : its name.
+    Returns : a row a span; first and last in the unit of the levels.
 
     A policy that is best twice has two rows. Policies that are equal at a level change places only where one falls
     behind.
@@ -219,7 +243,11 @@ def leaders(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 
 
 def span_at(spans: pd.DataFrame, level: float) -> int:
-    """Row of `leaders` that holds at a level; where one span ends and another begins, the later one."""
+    """Row number of `leaders` that holds at a level; where one span ends and another begins, the later one.
+
+    spans : a row a span, as `leaders` gives them.
+    level : in their unit.
+    """
     return max(int((spans["first"] <= level).sum()) - 1, 0)
 
 
@@ -247,7 +275,12 @@ def break_evens(ladder: pd.DataFrame, one: str, other: str) -> list[float]:
 
 
 def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
-    """Best and worst rank of each policy over all conditions under which all were played: columns best, worst."""
+    """Best and worst rank of each policy over all conditions under which all were played: columns best, worst.
+
+    table   : a row a configuration; metrics in the units of records.
+    metric  : name of a column.
+    Returns : a row a policy; ranks are numbers from 1, the best.
+    """
     rows = policies(table)
     wide = rows.pivot_table(index=list(CONDITIONS), columns="policy", values=metric, sort=False)
     rank = ranks(wide[wide.notna().all(axis=1)], metric)
@@ -255,7 +288,12 @@ def rank_range(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 
 
 def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
-    """Rank of each policy at each level, 1 the best; equals share the better rank."""
+    """Rank of each policy at each level, 1 the best; equals share the better rank.
+
+    ladder  : a row a level, a column a policy; in the metric's unit.
+    metric  : its name.
+    Returns : rows and columns of the ladder.
+    """
     return ladder.rank(axis=1, method="min", ascending=lower_is_better(metric)).astype(int)
 
 
@@ -263,13 +301,20 @@ def ranks(ladder: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 
 
 def spreads(ladder: pd.DataFrame) -> pd.DataFrame:
-    """How a metric scatters over the levels: a row a policy; columns least, low, median, high, most (`BAND`'s ends)."""
+    """How a metric scatters over the levels: a row a policy; columns least, low, median, high, most (`BAND`'s ends).
+
+    ladder : a row a level, a column a policy; its unit is that of the result.
+    """
     quantiles = {"least": 0.0, "low": BAND[0], "median": 0.5, "high": BAND[1], "most": 1.0}
     return pd.DataFrame({name: ladder.quantile(q) for name, q in quantiles.items()})
 
 
 def wins(ladder: pd.DataFrame, metric: str = "loss") -> pd.Series:
-    """At how many levels each policy is the best (equals share): a row a policy."""
+    """At how many levels each policy is the best (equals share): a row a policy.
+
+    ladder : a row a level, a column a policy; in the metric's unit.
+    metric : its name.
+    """
     return (ranks(ladder, metric) == 1).sum()
 
 
@@ -290,7 +335,12 @@ class Picked:
 
 
 def picked(ladder: pd.DataFrame, metric: str = "loss") -> Picked:
-    """Pick the best policy at each start, and look it up at every other start. Raises ConfigError for one start."""
+    """Pick the best policy at each start, and look it up at every other start.
+
+    ladder : a row a start, a column a policy; in the metric's unit.
+    metric : its name.
+    Raises : ConfigError for one start.
+    """
     if len(ladder) < 2:
         raise ConfigError("one start date gives no rank stability: sweep over at least two.")
     sign = 1.0 if lower_is_better(metric) else -1.0
@@ -323,7 +373,7 @@ def luck_of_the_best(trials: int) -> float:
 
 
 def levels(table: pd.DataFrame, axis: str) -> Sequence[Any]:
-    """Values of an axis, rising."""
+    """Values of an axis, rising, of a table with a row a configuration; in the unit of the axis."""
     return sorted(table[axis].dropna().unique())
 
 

@@ -124,8 +124,10 @@ def threshold(
     turnover_cap: float | None = None,
     offset: int = 0,
 ) -> Threshold:
-    """A threshold whose destination is a fraction of its band: 0 is the target, 1 the edge; else as the class has it.
+    """A threshold whose destination is a fraction of its band; other arguments as in `Threshold`.
 
+    band   : half-width, fraction of NAV.
+    to     : fraction of the band: 0 is the target, 1 the edge.
     Raises : ConfigError for a band above 1, which was written in points, and a destination outside its band.
     """
     if not (is_number(band) and band <= 1.0):
@@ -185,10 +187,14 @@ class Axes:
 def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     """`size` different configurations drawn from the axes; the same seed draws the same.
 
-    kind : "sobol", a scrambled Sobol sequence, which fills the space evenly, or "random", independent draws.
-    Every combination of listed values is as likely as any other, a range counting as `WIDTH` values of its rule.
+    axes   : to draw from.
+    size   : number of configurations.
+    seed   : of the random numbers.
+    kind   : "sobol", a scrambled Sobol sequence, which fills the space evenly, or "random", independent draws.
     Raises : ConfigError for an unknown kind, a size below 1, and one that the axes cannot fill.
     Source : Sobol (1967), with the scrambling of Matousek (1998), by scipy.stats.qmc.
+
+    Every combination of listed values is as likely as any other, a range counting as `WIDTH` values of its rule.
     """
     if not isinstance(axes, Axes):
         refuse("axes of a sample are", axes, "give Axes.")

@@ -19,9 +19,11 @@ Figures = Iterator[tuple[Part, Array]]
 def run_all(prepared: PreparedSweep, parts: Iterable[Part], *, workers: int = 1, cluster: str = "") -> Figures:
     """Run parts of a plan; gives each with its figures as it finishes, in any order.
 
-    workers : of this machine: threads where all is compiled, else processes.
-    cluster : address of a Dask scheduler instead, such as "tcp://10.0.0.1:8786".
-    Raises  : ConfigError for fewer than one worker, a cluster that does not answer or goes away, a worker that died.
+    prepared : the sweep.
+    parts    : of its plan.
+    workers  : of this machine: threads where all is compiled, else processes.
+    cluster  : address of a Dask scheduler instead, such as "tcp://10.0.0.1:8786".
+    Raises   : ConfigError for fewer than one worker, a cluster that does not answer or goes away, a worker that died.
     """
     tasks.check_workers(workers)
     if cluster:

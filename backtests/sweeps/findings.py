@@ -32,9 +32,11 @@ RIVALS, NAMED = 8, 6  # maximum number of families in figures, and in a sentence
 class Findings:
     """One portfolio's rows of a sweep, judged by one metric.
 
-    table : of the sweep, with the names of `labels.policies`.
+    table  : a row a configuration, as the sweep wrote it, metrics in the units of records; here with the names of
+             `labels.policies`.
+    metric : by which policies are judged.
     trials : number of configurations tried, including those of other portfolios.
-    own : lag and start of the portfolio itself: policies are compared there if at least half of them ran there.
+    own    : lag and start of the portfolio itself, policies are compared there if at least half of them ran there.
     Raises : ConfigError for a table that cannot be compared (`cases.one_portfolio`).
     """
 
@@ -59,12 +61,18 @@ class Findings:
 
     @cached_property
     def best(self) -> pd.DataFrame:
-        """The best policy of each family under those conditions, the best first."""
+        """The best policy of each family under those conditions, the best first.
+
+        Returns : a row a policy; metrics in the units of records.
+        """
         return shortlist(self.table, self.metric, self.now)
 
     @cached_property
     def rivals(self) -> pd.DataFrame:
-        """Those of them with the target of the best policy, so that rules are compared on the same target."""
+        """Those of them with the target of the best policy, so that rules are compared on the same target.
+
+        Returns : a row a policy; metrics in the units of records.
+        """
         first = self.best.iloc[0]
         same = [c for c in ("allocation", "window") if c in self.best]
         kept = self.best[(self.best[same] == first[same]).all(axis=1)] if same else self.best
@@ -89,7 +97,12 @@ class Findings:
         return conditions_words({c: v for c, v in self.now.items() if c != axis})
 
     def whole_ladder(self, along: str, metric: str = "") -> pd.DataFrame | None:
-        """Values by level of each policy that ran at all levels; None if there is none, or only one level."""
+        """Values by level of each policy that ran at all levels; None if there is none, or only one level.
+
+        along   : name of the condition.
+        metric  : name of a metric; "" for that of the findings.
+        Returns : a row a level, a column a policy, in the metric's unit.
+        """
         if not self.varies(along):
             return None
         try:
@@ -98,19 +111,31 @@ class Findings:
             return None
 
     def ladder(self, along: str, metric: str = "") -> pd.DataFrame | None:
-        """Values by level of the best policy of each family, the best first."""
+        """Values by level of the best policy of each family, the best first.
+
+        along   : name of the condition.
+        metric  : name of a metric; "" for that of the findings.
+        Returns : a row a level, a column a policy, in the metric's unit; None where there is none.
+        """
         whole = self.whole_ladder(along, metric)
         kept = [] if whole is None else [name for name in self.shown if name in whole]
         return whole[kept] if whole is not None and kept else None
 
     def lowest(self, costs: pd.Index) -> pd.Series:
-        """The best value of all policies at each of these cost levels, under the other conditions of today."""
+        """The best value of all policies at each of these cost levels, under the other conditions of today.
+
+        costs   : (m,) multiples of the portfolio's costs, numbers.
+        Returns : a row a level, in the metric's unit.
+        """
         rows = at(self.table, {c: v for c, v in self.now.items() if c != "cost_multiple"})
         best = rows.groupby("cost_multiple")[self.metric]
         return (best.min() if lower_is_better(self.metric) else best.max()).loc[costs]
 
     def cost_by_start(self) -> list[pd.DataFrame]:
-        """Values by cost level of these policies, at each start date."""
+        """Values by cost level of these policies, at each start date.
+
+        Returns : a table a start: a row a multiple of costs, a column a policy, in the metric's unit.
+        """
         rows = self.table[(self.table["lag"] == self.now["lag"]) & self.table["policy"].isin(self.shown)]
         wide = rows.pivot_table(index=["start", "cost_multiple"], columns="policy", values=self.metric)
         each = (own.droplevel("start") for _, own in wide.groupby(level="start"))

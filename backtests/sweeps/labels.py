@@ -66,7 +66,10 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_order(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows by the number of their configuration: workers finish in any order, and a page must not show it."""
+    """Rows by the number of their configuration: workers finish in any order, and a page must not show it.
+
+    table : a row a configuration, columns of any kind and unit, which stay.
+    """
     if "configuration" in table:
         return table.sort_values("configuration", kind="stable", ignore_index=True)
     return table.reset_index(drop=True)
@@ -130,7 +133,10 @@ def _aim(to: float) -> str:
 
 
 def targets(table: pd.DataFrame) -> pd.Series:
-    """What each row's policy tracks, in words: its allocation and window; "" for the portfolio's own target."""
+    """What each row's policy tracks, in words: its allocation and window; "" for the portfolio's own target.
+
+    table : a row a configuration, with columns allocation and window (sessions) where the sweep has them.
+    """
     if "allocation" not in table:
         return pd.Series("", index=table.index)
     windows = table["window"].fillna(0) if "window" in table else pd.Series(0, index=table.index)
@@ -164,7 +170,7 @@ def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
 
 
 def families(named: pd.DataFrame) -> list[str]:
-    """Families of a table with names, in the order of a legend."""
+    """Families of a table with names, a row a configuration with columns family and rule, in the order of a legend."""
     first = named.drop_duplicates("family")
     place = {rule: k for k, rule in enumerate(ORDER)}
     order = sorted(range(len(first)), key=lambda k: place.get(first["rule"].iloc[k], len(place)))
@@ -188,9 +194,11 @@ def axis_value(axis: str, value: Any) -> str:
 def today(table: pd.DataFrame, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The conditions a reader takes for granted: the portfolio's `own`, where half of the policies were played there.
 
+    table : a row a configuration, with the columns of `CONDITIONS`: costs as multiples, lag in sessions, start a date.
+    own   : lag and start of the portfolio; by default one session and the earliest start.
+
     Else those under which most policies were played; of equals the cost level nearest to today's, then the nearest to
-    the own lag and start. own : lag and start of the portfolio; by default one session and the earliest start.
-    table : with the columns of `CONDITIONS`.
+    the own lag and start.
     """
     played = table.groupby(list(CONDITIONS), as_index=False).size()
     days, mine = pd.DatetimeIndex(played["start"]), {"lag": 1, **(own or {})}
@@ -231,7 +239,12 @@ def conditions_words(conditions: Mapping[str, Any]) -> str:
 
 
 def at(table: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows at the chosen values. Raises ConfigError, naming the values there are, when there is no such row."""
+    """Rows at the chosen values.
+
+    table  : a row a configuration, columns of any kind and unit, which stay.
+    chosen : values by name of a column.
+    Raises : ConfigError, naming the values there are, when there is no such row.
+    """
     kept = np.ones(len(table), dtype=bool)
     for axis, value in chosen.items():
         if axis not in table:

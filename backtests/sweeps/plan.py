@@ -46,7 +46,10 @@ class Strategic:
     window: ClassVar[int] = 0
 
     def target(self, past: Past) -> Array:
-        """Raises ConfigError: it means a portfolio's target, and works in sweeps only."""
+        """None of its own: it means a portfolio's target, and works in sweeps only.
+
+        Raises : ConfigError.
+        """
         raise ConfigError(
             "Strategic() means a portfolio's own target, and works in sweeps only. Give FixedWeights elsewhere."
         )
@@ -79,12 +82,14 @@ class Part(NamedTuple):
 class Plan:
     """Every combination of these axes, or those picked from them.
 
-    policies : rules with allocations, each once.  cost_multiples : of the portfolio's costs, 0 or more.
-    lags : sessions, or None for the portfolio's own.  starts : first days of the test, or None for the portfolio's own.
-    portfolios : names of desks; "" for the only one.
-    picks : (N, 5) positions on `AXES` of each configuration, or None for every combination.
-    names : of the configurations that were picked, or ().
-    Raises : ConfigError for an empty axis, a value given twice, and one out of its range.
+    policies       : rules with allocations, each once.
+    cost_multiples : of the portfolio's costs, 0 or more.
+    lags           : sessions, or None for the portfolio's own.
+    starts         : first days of the test, or None for the portfolio's own.
+    portfolios     : names of desks; "" for the only one.
+    picks          : (N, 5) positions on `AXES` of each configuration, or None for every combination.
+    names          : of the configurations that were picked, or ().
+    Raises         : ConfigError for an empty axis, a value given twice, and one out of its range.
     """
 
     policies: Sequence[Rule]
@@ -197,7 +202,12 @@ class Plan:
         return {name: np.array([empty[name] if v is None else v for v in values]) for name, values in found.items()}
 
     def columns(self, part: Part) -> dict[str, np.ndarray | list[Any]]:
-        """The axes of a part as columns; a lag or start of the portfolio's own is None there."""
+        """The axes of a part as columns of m rows, one a configuration.
+
+        part    : m configurations.
+        Returns : numbers, names, cost multiples, lags in sessions and dates; a lag or start of the portfolio's own is
+                  None.
+        """
         portfolio, policy, start, lag, cost = self.positions(part).T
         named = {"name": np.array(self.names, dtype=object)[part.first : part.stop]} if self.names else {}
         of_policies = {name: column[policy] for name, column in self._of_policies.items()}

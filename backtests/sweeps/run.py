@@ -90,12 +90,15 @@ def sweep(
 ) -> Sweep:
     """Play every configuration of a plan on a portfolio or setup, or on several.
 
-    where : `Setup.on(market, costs, strategic, start)` makes a setup of a bare market.
-    plan : axes are played as a grid; `sample(axes, ...)` and `listed(...)` make other plans.
-    workers, cluster : of this machine, or the address of a Dask cluster (`backtests.sweeps.executors`).
-    keep : of which configurations full paths are kept.  cvar95 : is that metric wanted as well?
-    folder : where finished chunks are kept, so that a killed sweep goes on from them; "" or None keeps none.
-    Raises : ConfigError for what cannot be played, and for a folder with chunks of other settings, data or code.
+    where    : `Setup.on(market, costs, strategic, start)` makes a setup of a bare market.
+    plan     : axes are played as a grid; `sample(axes, ...)` and `listed(...)` make other plans.
+    workers  : of this machine (`backtests.sweeps.executors`).
+    cluster  : address of a Dask cluster instead, or "".
+    keep     : of which configurations full paths are kept.
+    cvar95   : is that metric wanted as well?
+    folder   : where finished chunks are kept, so that a killed sweep goes on from them; "" or None keeps none.
+    progress : show a bar.
+    Raises   : ConfigError for what cannot be played, and for a folder with chunks of other settings, data or code.
     """
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
@@ -113,7 +116,14 @@ def sweep(
 
 
 def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> PreparedSweep:
-    """The prepared sweep. Raises ConfigError for paths that cannot be kept, before anything is played."""
+    """The prepared sweep.
+
+    where  : a portfolio or setup, or several.
+    plan   : axes are played as a grid.
+    keep   : of which configurations full paths are kept.
+    cvar95 : is that metric wanted as well?
+    Raises : ConfigError for paths that cannot be kept, before anything is played.
+    """
     prepared = prepare_sweep(where, plan.grid() if isinstance(plan, Axes) else plan, cvar95=cvar95)
     for which in keep.configurations:
         prepared.plan.number(which)
@@ -125,7 +135,15 @@ def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Prepar
 def run_tables(
     prepared: PreparedSweep, parts: Iterable[Part], workers: int, cluster: str, progress: bool, done: int = 0
 ) -> Iterable[tuple[Part, pa.Table]]:
-    """Parts with their rows as they finish, under a progress bar. done : configurations that were finished before."""
+    """Parts with their rows as they finish, under a progress bar.
+
+    prepared : the sweep.
+    parts    : of its plan.
+    workers  : of this machine.
+    cluster  : address of a Dask cluster instead, or "".
+    progress : show the bar.
+    done     : configurations that were finished before.
+    """
     count = len(prepared.plan)
     with bar(count, "sweep", "configurations", done=done, shown=progress) as stages:
         for part, figures in run_all(prepared, parts, workers=workers, cluster=cluster):
@@ -136,7 +154,15 @@ def run_tables(
 def run_into(
     folder: Path, prepared: PreparedSweep, done: set[Part], workers: int, cluster: str, progress: bool
 ) -> None:
-    """Play what is not finished in a folder, and write each chunk as it finishes."""
+    """Play what is not finished in a folder, and write each chunk as it finishes.
+
+    folder   : of the chunks.
+    prepared : the sweep.
+    done     : parts that are finished.
+    workers  : of this machine.
+    cluster  : address of a Dask cluster instead, or "".
+    progress : show a bar.
+    """
     parts = list(prepared.plan.parts())
     left = [part for part in parts if part not in done]
     count = len(prepared.plan) - sum(part.stop - part.first for part in left)

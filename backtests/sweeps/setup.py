@@ -52,7 +52,14 @@ class Setup:
 
     @classmethod
     def on(cls, market: Market, costs: Costs, strategic: Allocation, start: Day, **others: Any) -> "Setup":
-        """A setup on a bare market. others : any other field, by its name."""
+        """A setup on a bare market.
+
+        market    : T days of n lines.
+        costs     : of n lines.
+        strategic : the target that J is measured against.
+        start     : first day of the test.
+        others    : any other field, by its name.
+        """
         given = {"name": market.name or "market"} | others
         return cls(market=market, costs=costs, strategic=strategic, start=day("start is", start), **given)
 
@@ -119,7 +126,10 @@ class Setup:
         return lag
 
     def policy(self, policy: Rule) -> Rule:
-        """A policy as it is played here: `Strategic()` becomes its own target."""
+        """A policy as it is played here: `Strategic()` becomes its own target.
+
+        Raises : ConfigError for a policy that annualises risk by another number of periods.
+        """
         if isinstance(held_by(policy), Strategic):
             policy = replace(policy, allocation=self.strategic)  # type: ignore[type-var]  # a rule is a dataclass
         check_year(policy, self.periods_per_year)

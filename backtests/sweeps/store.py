@@ -34,9 +34,13 @@ CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
 def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
     """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
 
-    run : what the sweep is made from.  data : fingerprint by setup.  fresh : start over, even if chunks exist.
-    Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
+    folder : of the sweep.
+    run    : what the sweep is made from.
+    data   : fingerprint by setup.
+    fresh  : start over, even if chunks exist.
     Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from anything else.
+
+    Where the sweep fails before a chunk is finished there is nothing to go on from: nothing of it stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "w") as lock:  # never deleted while the folder stays: another process would lock a new one

@@ -22,6 +22,10 @@ KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdo
 def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: int = BEST) -> str:
     """The summary of a sweep from its table, which may come in parts.
 
+    prepared : the sweep.
+    tables   : a row a configuration; metrics in the units of records.
+    rows     : policies that are told.
+
     Policies are ranked where half of those of a portfolio were played under the same conditions; else the lowest are
     told, each with its own conditions, as no ranking.
     """

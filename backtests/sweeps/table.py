@@ -51,7 +51,12 @@ def rows(prepared: PreparedSweep, part: Part, figures: Array) -> pa.Table:
 
 
 def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The rows in order of a metric, the best first; of equals, the lower number."""
+    """The rows in order of a metric, the best first; of equals, the lower number.
+
+    table  : a row a configuration, with its number and metrics in the units of records.
+    by     : name of a column.
+    Raises : ConfigError for a metric that the table does not have.
+    """
     if by not in table:
         raise ConfigError(f"the sweep has no {by!r}: it has {', '.join(m for m in (*METRICS, CVAR) if m in table)}.")
     sign = 1.0 if lower_is_better(by) else -1.0
@@ -59,7 +64,12 @@ def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def kept(prepared: PreparedSweep, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
-    """Numbers of the configurations whose paths are kept, in order. tables : have `configuration` and `keep.by`."""
+    """Numbers of the configurations whose paths are kept, in order.
+
+    prepared : the sweep.
+    keep     : what is kept.
+    tables   : a row a configuration, with `configuration` and `keep.by`, a metric in the unit of records.
+    """
     best = pd.DataFrame({"configuration": np.array([], dtype=np.int64), keep.by: np.array([])})
     for table in tables if keep.best else ():
         best = best_first(pd.concat([best, table[list(best)]]), keep.by).head(keep.best)

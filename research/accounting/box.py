@@ -44,7 +44,15 @@ def _kink(
 
 @linked
 def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, amount: float, out: Array) -> float:
-    """Move `out` (n,), inside its box, by `amount` in all, at least cost; gives what could not be placed.
+    """Move `out`, inside its box, by `amount` in all, at least cost; gives what could not be placed, fraction of NAV.
+
+    weights : (n,) as drifted, fraction of NAV.
+    lower   : (n,) lower bound of each line, fraction of NAV.
+    upper   : (n,) upper bound of each line, fraction of NAV.
+    movable : (n,) whether each line may be moved.
+    cost    : (n,) a side, fraction of the notional, by which lines are ranked.
+    amount  : fraction of NAV to be added to the lines, below 0 to be taken from them.
+    out     : (n,) weights inside the box, fraction of NAV; moved in place.
 
     The cheapest lines move first; lines of equal cost move by one common distance from `weights`, as far as each one's
     box lets it, which is the nearest such point in the sense of Euclid.
@@ -75,7 +83,16 @@ def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Arra
 def rescale(
     lower: Array, upper: Array, movable: Mask, cash_lower: float, cash_upper: float, side: float, out: Array
 ) -> None:
-    """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave."""
+    """Scale the bounds that cannot be met, all by one factor, cash's too, to what the other lines leave.
+
+    lower      : (n,) lower bound of each line, fraction of NAV.
+    upper      : (n,) upper bound of each line, fraction of NAV.
+    movable    : (n,) whether each line may be moved.
+    cash_lower : lower bound of cash, fraction of NAV.
+    cash_upper : upper bound of cash, fraction of NAV.
+    side       : above 0 to scale the upper bounds, below 0 to scale the lower ones.
+    out        : (n,) weights, fraction of NAV; those of the scaled lines are written.
+    """
     scaled = cash_upper if side > 0.0 else cash_lower
     rest = 1.0
     for i in range(len(out)):
@@ -107,7 +124,17 @@ def nearest(
 ) -> float:
     """The point of the box nearest to `weights`: least cost-weighted L1 distance, ties by Euclid; gives cash's weight.
 
-    weights, lower, upper, target, cost, out : (n,); tradable, movable (scratch) : (n,) bool.
+    weights    : (n,) as drifted, fraction of NAV.
+    tradable   : (n,) whether each line can trade.
+    lower      : (n,) lower bound of each line, fraction of NAV.
+    upper      : (n,) upper bound of each line, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    cash_lower : lower bound of cash, fraction of NAV.
+    cash_upper : upper bound of cash, fraction of NAV.
+    cost       : (n,) a side, fraction of the notional.
+    movable    : (n,) scratch, boolean.
+    out        : (n,) the point, fraction of NAV; written.
+
     Every line is clamped into its box, cash takes what its own box allows, and what remains is spread over the lines
     with room (`spread`). A line that cannot trade stays where it is. One with an infinite bound is clamped by the other
     bound, and takes nothing in the spread. A line with target zero is never raised. Bounds that cannot be met are

@@ -14,13 +14,17 @@ AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average 
 class CostParameters(NamedTuple):
     """What an order costs.
 
-    rates   : (R, 2, n) commission and half-spread, fraction of notional; R is 1, or the days of the market.
-    total   : (R, n) their sum, by which the nearest point ranks lines.
-    minimum, ticket : (n,) currency: the least commission of an order; a fixed amount an order.
-    impact  : (R', n), currency^(1 - exponent): cost = impact x notional^exponent.
+    rates         : (R, 2, n) commission and half-spread, fraction of notional; R is 1, or the days of the market.
+    total         : (R, n) their sum, fraction of notional, by which the nearest point ranks lines.
+    minimum       : (n,) the least commission of an order, currency.
+    ticket        : (n,) a fixed amount an order, currency.
+    impact        : (Q, n) currency^(1 - exponent): cost = impact x notional^exponent; Q is 1, or the days of the
+                    market.
+    exponent      : of the notional in `impact`.
     minimum_trade : currency; a smaller order is not sent.
-    tax     : fraction of realised gains.  method : which units are sold first.
-    plain   : are all amounts proportional, so that the equation is piecewise linear and no order is left out?
+    tax           : fraction of realised gains.
+    method        : which units are sold first.
+    plain         : are all amounts proportional, so that the equation is piecewise linear and no order is left out?
     """
 
     rates: Array
@@ -36,7 +40,14 @@ class CostParameters(NamedTuple):
 
 
 class HoldingCosts(NamedTuple):
-    """What holding costs, fraction a year: short lines (n,), negative cash, positive cash, NAV. some : is there any?"""
+    """What holding costs.
+
+    borrow         : (n,) of the value held short, fraction a year.
+    financing      : of negative cash, fraction a year.
+    cash_spread    : of positive cash, fraction a year.
+    management_fee : of NAV, fraction a year.
+    some           : is there any?
+    """
 
     borrow: Array
     financing: float
@@ -55,8 +66,11 @@ def years_of(days: NDArray[np.datetime64]) -> Array:
 
 
 class Lots(NamedTuple):
-    """What was paid for what is held: units and price (n, L) of each lot in the order of purchase; held (n,) of them.
+    """What was paid for what is held, lot by lot in the order of purchase; there is room for L lots a line.
 
+    units   : (n, L) units of each lot.
+    price   : (n, L) what was paid, currency per unit.
+    held    : (n,) number of lots of each line.
     carried : (1,) losses still to be set against gains, currency.
     """
 
@@ -72,9 +86,14 @@ class Lots(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for the arithmetic of one trade: (n,) each, and a box (3, n) with its target.
+    """Room for the arithmetic of one trade.
 
-    capped : currency, of an order that is as large as the session's volume allows; 0 for the others.
+    weights : (n,) as drifted, fraction of NAV.
+    asked   : (n,) to trade to, fraction of NAV.
+    movable : (n,) whether each line may be moved.
+    gains   : (n,) realised gains, currency.
+    capped  : (n,) currency, of an order that is as large as the session's volume allows; 0 for the others.
+    box     : (3, n) lower and upper bounds and target, fraction of NAV.
     """
 
     weights: Array

@@ -52,17 +52,21 @@ class Tax:
 class Costs:
     """What a portfolio pays: for each trade, on each side, and for holding.
 
-    commission, half_spread : (n,) fraction of notional (0.0001 is one basis point); half_spread also (T, n), a spread a
-                              day of its market, NaN before it is known.
-    per_unit : (n,) currency per unit traded, added to the commission; needs quotes.
-    minimum  : (n,) currency: the least commission of an order.  ticket : (n,) currency an order. Neither keeps a rule
-               from small orders: that is `Execution(minimum_trade=…)`.
-    impact   : of our own trade on the price, or None.  tax : on realised gains, or None.
-    borrow   : (n,) of the value held short, fraction a year.
-    financing, cash_spread : what negative cash pays above the cash rate, and positive cash earns below it, a year.
+    commission     : (n,) fraction of notional (0.0001 is one basis point).
+    half_spread    : (n,) fraction of notional; also (T, n), a spread a day of its market, NaN before it is known.
+    per_unit       : (n,) currency per unit traded, added to the commission; needs quotes.
+    minimum        : (n,) the least commission of an order, currency.
+    ticket         : (n,) currency an order. Neither it nor `minimum` keeps a rule from small orders: that is
+                     `Execution(minimum_trade=…)`.
+    impact         : of our own trade on the price, or None.
+    tax            : on realised gains, or None.
+    borrow         : (n,) of the value held short, fraction a year.
+    financing      : what negative cash pays above the cash rate, fraction a year.
+    cash_spread    : what positive cash earns below the cash rate, fraction a year.
     management_fee : of NAV, fraction a year.
+    Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more.
+
     Years of holding costs are 365 calendar days; they leave cash at each close, for what was held since the last one.
-    Raises : ConfigError for a cost that is negative, not finite, or takes half of the notional or more.
     """
 
     commission: Array
@@ -133,6 +137,8 @@ class Costs:
     def scaled(self, multiple: float) -> "Costs":
         """The same with every cost of trading times `multiple`; tax and the costs of holding stay.
 
+        Raises : ConfigError for a multiple below zero.
+
         >>> Costs.bps(1, commission=2, half_spread=1).scaled(2.0).total.round(12).tolist()
         [0.0006]
         """
@@ -182,11 +188,13 @@ class Costs:
     ) -> CostParameters:
         """What the kernel takes: the costs of trading, on each day of `market` where they depend on it.
 
-        first : row from which they are needed.  minimum_trade : currency; a smaller order is not sent.
-        at_open : are the orders booked at opens? Then a commission per unit is counted on units there, and spreads and
-        impact are those known at the last close.
-        Raises : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and value,
-        for a quote, volume, volatility or spread that is missing or zero where it is needed.
+        market        : T days of n lines, or None where no cost depends on it.
+        first         : row from which they are needed.
+        minimum_trade : currency; a smaller order is not sent.
+        at_open       : are the orders booked at opens? Then a commission per unit is counted on units there, and
+                        spreads and impact are those known at the last close.
+        Raises        : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and
+                        value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
         n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
         if self.per_unit.any() or self.impact is not None or half_spread.ndim > 1:

@@ -24,7 +24,11 @@ class Panel(NamedTuple):
 def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[Panel]:
     """Half-spread, where it is by the day; mean volume (currency a day) and volatility (a day), where there is impact.
 
-    Lines without impact have 1 for both.  Raises : DataError for a market without volumes.
+    market      : T days of n lines.
+    half_spread : (n,) or (T, n) fraction of notional.
+    model       : of impact, or None.
+    Returns     : the panels, (T, n) each; lines without impact have 1 for mean volume and volatility.
+    Raises      : DataError for a market without volumes.
     """
     found = [Panel("half-spread", half_spread, "estimate it over a shorter window")] if half_spread.ndim > 1 else []
     if model is None or not np.any(model.coefficient):
@@ -60,9 +64,13 @@ def on_each_day(
 ) -> tuple[Array, Array]:
     """Half-spreads, fraction of notional, (T, n) or as given, and what notional^p costs, currency^(1 - p), (T, n).
 
-    first : row from which closes need them; opens need them from the next one on.
-    at_open : take what is known at the open of each day instead of its close.
-    Raises : DataError, naming asset, date, value and a day to start from, for what is not known of a line that trades.
+    market      : T days of n lines.
+    first       : row from which closes need them; opens need them from the next one on.
+    half_spread : (n,) or (T, n) fraction of notional.
+    model       : of impact, or None; without it the second array is (1, n), zeros.
+    at_open     : take what is known at the open of each day instead of its close.
+    Raises      : DataError, naming asset, date, value and a day to start from, for what is not known of a line that
+                  trades.
     """
     panels = panels_of(market, half_spread, model)
     if model is not None and market.volumes is not None:
@@ -81,8 +89,14 @@ def on_each_day(
 
 
 def refuse_missing(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:
-    """Refuse a missing value, from row `first` on, of a line that trades.  found : what to show, else the value.
+    """Refuse a missing value, from row `first` on, of a line that trades.
 
+    market : T days of n lines.
+    first  : row of the market.
+    values : (T, n) in any unit, NaN where missing.
+    what   : name of the values in the message.
+    need   : why they are needed, for the message.
+    found  : (T, n) numbers to show in the message instead of `values`, or None.
     Raises : DataError.
     """
     if (missing := missing_from(market, values, first)) is not None:

@@ -120,7 +120,14 @@ class Flows:
 
     @classmethod
     def every(cls, period: str, amount: float, market: Market, use: Use = "rebalance") -> "Flows":
-        """The same amount at the last session of every week, month, quarter or year of a market."""
+        """The same amount at the last session of every week, month, quarter or year of a market.
+
+        period : "day", "week", "month", "quarter" or "year".
+        amount : currency; below 0 for a withdrawal.
+        market : whose sessions are taken.
+        use    : what is done with the money, as in `Flows`.
+        Raises : ConfigError for another period, and for what is no market.
+        """
         one_of("period of flows is", period, EVERY)
         if not isinstance(market, Market):
             refuse("market of flows is", market, "give a Market, as `load_market` gives it.")

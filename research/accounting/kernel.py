@@ -52,9 +52,12 @@ __all__ = [
 
 
 class Quotes(NamedTuple):
-    """At what a trade is booked.  prices : (T, n) worth of a unit of each line, currency.  t : row of both arrays.
+    """At what a trade is booked.
 
-    cash_price : worth of a unit of cash, currency.  tradable : (T, n) can the line trade?
+    prices     : (T, n) worth of a unit of each line, currency.
+    t          : row of both arrays.
+    cash_price : worth of a unit of cash, currency.
+    tradable   : (T, n) can the line trade?
     """
 
     prices: Array
@@ -64,9 +67,15 @@ class Quotes(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where a trade goes.  lower, upper, target : (K, n) weights.  k : row of them.
+    """Where a trade goes.
 
-    cash_lower, cash_upper : weights of cash.  fraction : of the way to the nearest point that is traded, in (0, 1].
+    lower      : (K, n) lower bound of each line, fraction of NAV.
+    upper      : (K, n) upper bound of each line, fraction of NAV.
+    target     : (K, n) fraction of NAV.
+    k          : row of the three arrays.
+    cash_lower : lower bound of cash, fraction of NAV.
+    cash_upper : upper bound of cash, fraction of NAV.
+    fraction   : of the way to the nearest point that is traded, in (0, 1].
     """
 
     lower: Array
@@ -100,7 +109,16 @@ class Record(NamedTuple):
 
 @inlined
 def wealth(units: Array, prices: Array, t: int, cash_units: float, cash_price: float) -> float:
-    """NAV: units (n,) at row t of prices, and cash. Four sums in a fixed order, so that every loop gives these bits."""
+    """NAV, currency.
+
+    units      : (n,) units held.
+    prices     : (T, n) worth of a unit, currency.
+    t          : row of the prices.
+    cash_units : units of cash held.
+    cash_price : worth of a unit of cash, currency.
+
+    Four sums in a fixed order, so that every loop gives these bits.
+    """
     n = len(units)
     a = b = c = d = 0.0
     stop = n - n % 4
@@ -116,7 +134,14 @@ def wealth(units: Array, prices: Array, t: int, cash_units: float, cash_price: f
 
 @inlined
 def weigh(units: Array, prices: Array, t: int, nav: float, out: Array) -> float:
-    """Weights of the lines, out (n,) = units x row t of prices / nav; gives the weight of cash."""
+    """Write the weights of the lines; gives the weight of cash, fraction of NAV.
+
+    units  : (n,) units held.
+    prices : (T, n) worth of a unit, currency.
+    t      : row of the prices.
+    nav    : currency.
+    out    : (n,) units x row t of prices / nav, fraction of NAV; written.
+    """
     per_nav = 1.0 / nav
     total = 0.0
     for i in range(len(units)):
@@ -129,9 +154,16 @@ def weigh(units: Array, prices: Array, t: int, nav: float, out: Array) -> float:
 def accrue(
     units: Array, prices: Array, t: int, cash: float, nav: float, years: float, holding_costs: HoldingCosts, out: Array
 ) -> float:
-    """What holding units (n,) and `cash` (currency) since the close of row t cost; writes out (4,), gives the sum.
+    """Charge for what was held since the close of row t, by kind of cost; gives the sum, currency.
 
-    nav : at that close.  years : since then.  out : borrow, financing, cash spread, management fee, currency.
+    units         : (n,) units held.
+    prices        : (T, n) worth of a unit, currency.
+    t             : row of the prices.
+    cash          : currency.
+    nav           : at that close, currency.
+    years         : since then.
+    holding_costs : what holding costs a year.
+    out           : (4,) borrow, financing, cash spread and management fee, currency; written.
     """
     short = 0.0
     for i in range(len(units)):
@@ -220,9 +252,18 @@ def book(
 ) -> tuple[int, float, float, float, bool]:
     """Move the drifted portfolio a fraction of the way to the nearest point of a box, and charge it.
 
-    units : (n,) held, and `cash_units`.  nav : of them at these quotes, currency.
-    Writes units and lots, and row j of the record; gives (status, nav after costs, cash_units, charges in all, whether
-    the desk has some of the trade left). See `nearest`, `self_financing_step`.
+    units           : (n,) units held; written.
+    cash_units      : units of cash held.
+    nav             : of both at these quotes, currency.
+    quotes          : at what the trade is booked.
+    box             : where it goes.
+    pace            : how much of it may be booked now.
+    cost_parameters : what orders cost.
+    lots            : what was paid for what is held; written.
+    scratch         : room for the arithmetic.
+    record          : its row j is written.
+    Returns         : (status, nav after costs, cash_units, charges in all, whether the desk has some of the trade
+                      left), nav and charges in currency. See `nearest`, `self_financing_step`.
     """
     weights, asked, t, k = scratch.weights, scratch.asked, quotes.t, box.k
     held = weigh(units, quotes.prices, t, nav, weights)
@@ -265,7 +306,18 @@ def close_out(
 ) -> tuple[float, float]:
     """Pay line i out at row t of prices, whether it can trade or not: a delisting. Only tax is charged.
 
-    Writes units, lots, trades (n,) and charges (columns, n); gives (cash_units, charges in all).
+    units           : (n,) units held; written.
+    prices          : (T, n) worth of a unit, currency.
+    t               : row of the prices.
+    i               : number of the line.
+    cash_units      : units of cash held.
+    cash_price      : worth of a unit of cash, currency.
+    cost_parameters : the tax.
+    lots            : what was paid for what is held; written.
+    gains           : (n,) scratch, currency.
+    trades          : (n,) currency, buys positive; written.
+    charges         : (columns, n) currency; written.
+    Returns         : (cash_units, charges in all), the charges in currency.
     """
     for m in range(len(units)):
         trades[m], gains[m] = 0.0, 0.0

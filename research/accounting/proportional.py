@@ -29,9 +29,13 @@ class Taken(NamedTuple):
 
 @inlined
 def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Rates) -> Taken:
-    """What is taken with one line more.  goal, held : weight asked for and held; equal where the line keeps its units.
+    """What is taken with one line more.
 
+    taken : by the lines before.
+    goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
+    held  : weight held, fraction of NAV.
     value : held, currency.
+    rates : a side, fraction of the notional.
     """
     stays = goal == held
     size = where(stays, 0.0, magnitude(goal))
@@ -47,7 +51,16 @@ def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Ra
 def with_cost(
     gap: Number, slope: Number, goal: Number, held: Number, value: Number, rates: Rates, scale: Number
 ) -> tuple[Number, Number]:
-    """(gap, slope): wealth used beyond NAV where goals are scaled by `scale`, and its slope, with one line more."""
+    """(gap, slope): wealth used beyond NAV where goals are scaled by `scale`, and its slope, with one line more.
+
+    gap   : of the lines before, currency.
+    slope : of the lines before, fraction of NAV.
+    goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
+    held  : weight held, fraction of NAV.
+    value : held, currency.
+    rates : a side, fraction of the notional.
+    scale : wealth after costs, currency.
+    """
     rate = where(goal == held, 0.0, rates[0] + rates[1])
     trade, change = goal * scale - value, rate * goal
     return gap + rate * magnitude(trade), where(trade > 0.0, slope + change, slope - change)
@@ -55,7 +68,13 @@ def with_cost(
 
 @inlined
 def trade_of(goal: Number, held: Number, value: Number, scale: Number) -> tuple[Number, Number]:
-    """(trade, value after it) of a line, currency."""
+    """(trade, value after it) of a line, currency.
+
+    goal  : weight asked for, fraction of NAV; equal to `held` where the line keeps its units.
+    held  : weight held, fraction of NAV.
+    value : held, currency.
+    scale : wealth after costs, currency.
+    """
     after = where(goal == held, value, goal * scale)
     return after - value, after
 
@@ -69,5 +88,11 @@ def charges_of(trade: Number, rates: Rates) -> Rates:
 
 @inlined
 def paid_for(cash: Number, paid: Number, trade: Number, charges: Rates) -> tuple[Number, Number]:
-    """(cash, charges so far) after a trade of a line and its charges, currency."""
+    """(cash, charges so far) after a trade of a line and its charges, currency.
+
+    cash    : before it, currency.
+    paid    : charges before it, currency.
+    trade   : currency, a purchase positive.
+    charges : of the trade, currency, by the kind of cost.
+    """
     return cash - trade - charges[0] - charges[1], paid + charges[0] + charges[1]

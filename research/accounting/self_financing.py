@@ -46,7 +46,17 @@ ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 class Booking(NamedTuple):
     """A trade that is to be paid for: what `self_financing_step` is given, as its parts take it.
 
-    r, q : the rows of the rates and of its impact on this day.
+    units           : (n,) units held.
+    prices          : (T, n) worth of a unit, currency.
+    t               : row of the prices.
+    nav             : of what is held at these prices, currency.
+    weights         : (n,) as drifted, fraction of NAV.
+    asked           : (n,) to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
+    capped          : (n,) signed orders that are as large as the session's volume allows, currency; 0 for the others.
+    cost_parameters : what orders cost.
+    r               : row of the rates on this day.
+    q               : row of the impact on this day.
+    lots            : what was paid for what is held.
     """
 
     units: Array
@@ -139,7 +149,14 @@ def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
 
 @linked
 def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
-    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price."""
+    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price.
+
+    lots   : what was paid for what is held.
+    method : which units are sold first.
+    i      : number of the line.
+    price  : currency per unit.
+    units  : to be sold, at least 0.
+    """
     left, total, last = units, 0.0, 0.0
     bound = np.inf  # of the lots already sold, when the dearest go first
     place = -1
@@ -308,7 +325,16 @@ def _pay(
 
 @linked
 def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
-    """The tax on what was realised beyond the losses carried, spread over the lines that gained; carries the rest."""
+    """The tax on what was realised beyond the losses carried, spread over the lines that gained; carries the rest.
+
+    lots     : their carried losses are written.
+    rate     : fraction of the gains.
+    gains    : (n,) realised on each line, currency.
+    realised : sum of the gains less losses, currency.
+    won      : sum of the gains above 0, currency.
+    charges  : (columns, n) currency; the row of tax is written.
+    Returns  : the tax, currency.
+    """
     taxed = realised - lots.carried[0]
     if rate == 0.0:
         return 0.0
@@ -324,7 +350,13 @@ def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, wo
 
 @linked
 def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
-    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order."""
+    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order.
+
+    lots   : what was paid for what is held; written.
+    method : which units are sold first.
+    i      : number of the line.
+    units  : sold, at least 0.
+    """
     left, bound, place = units, np.inf, -1
     for _ in range(lots.held[i]):
         place = _next_lot(lots, method, i, bound, place)
@@ -344,7 +376,14 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
 
 @linked
 def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
-    """Add a lot to line i; at average cost it joins the one there is."""
+    """Add a lot to line i; at average cost it joins the one there is.
+
+    lots   : what was paid for what is held; written.
+    method : which units are sold first.
+    i      : number of the line.
+    price  : paid, currency per unit.
+    units  : bought; none at 0 or less.
+    """
     if units <= 0.0:
         return
     j = lots.held[i]
@@ -359,7 +398,13 @@ def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None
 
 @linked
 def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Array) -> None:
-    """Write charges (columns, n), currency, of orders of sizes (n,), currency, at least 0; in all but tax."""
+    """Write what orders cost, in all but tax.
+
+    cost_parameters : what orders cost.
+    day             : row of the daily costs.
+    sizes           : (n,) of the orders, currency, at least 0.
+    charges         : (columns, n) currency; written.
+    """
     r, q = min(day, len(cost_parameters.rates) - 1), min(day, len(cost_parameters.impact) - 1)
     for i in range(len(sizes)):
         for k in range(len(charges)):
@@ -378,14 +423,18 @@ def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Arr
 def self_financing_step(
     booking: Booking, cash_units: float, cash_price: float, gains: Array, trades: Array, charges: Array
 ) -> tuple[int, float, float]:
-    """Bring the portfolio from `weights` to `asked` (n,), paying for it: exact and self-financing.
+    """Bring the portfolio from `weights` to `asked`, paying for it: exact and self-financing.
 
-    booking : its `capped` lines, asked where they are, trade just that, whatever the others pay; there are none where
-    costs are all proportional.  cash_price : worth of a unit of cash, currency.  gains : (n,) scratch.
-    Writes units (n,), trades (n,) currency, buys positive, charges (columns, n) currency, and the lots; `asked` where
-    an order is too small to send.
-    Gives (status, cash_units, charges in all). REFUSED: the marginal costs leave no root, the wealth is not positive,
-    or a line whose gains are taxed would be held short.
+    booking    : the trade. Its `capped` lines, asked where they are, trade just that, whatever the others pay; there
+                 are none where costs are all proportional. Writes its units and lots, and `asked` where an order is too
+                 small to send.
+    cash_units : units of cash held.
+    cash_price : worth of a unit of cash, currency.
+    gains      : (n,) scratch, currency.
+    trades     : (n,) currency, buys positive; written.
+    charges    : (columns, n) currency; written.
+    Returns    : (status, cash_units, charges in all), the charges in currency. REFUSED: the marginal costs leave no
+                 root, the wealth is not positive, or a line whose gains are taxed would be held short.
     """
     cash = cash_units * cash_price
     if booking.cost_parameters.plain:

@@ -41,7 +41,7 @@ class View:
     weights          : (n,) as drifted to this close, after the trades booked today, fraction of NAV.
     cash_weight      : weight of cash, fraction of NAV.
     nav              : net asset value, currency.
-    nav_history      : (days so far,) NAV at each close from the opening trade to today, currency.
+    nav_history      : (d,) NAV at each of the d closes from the opening trade to today, currency.
     days_since_trade : sessions since the last booked trade, the opening trade included.
     costs            : what trading and holding cost, up to today.
     unfinished       : true if the last trade went only a fraction of the way and the rule is asked again.
@@ -172,14 +172,16 @@ class Hold:
 class Trade:
     """A box to trade into.
 
-    lower, upper           : (n,) bounds of the weights, fraction of NAV: equal for a trade to a target; -inf and inf
-                             for a line that is not to be traded.
-    why                    : the reason; without one it is reported that the rule decided so.
-    cash_lower, cash_upper : bounds of the weight of cash; [0, 0] if the target holds none.
-    fraction               : fraction of the way to the nearest point of the box that is traded today, in (0, 1].
-    again                  : is the policy asked again on the next day where `fraction` is below 1?
-    by_then                : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by
-                             then, and the lines (n,) that can trade then; None if the box does not depend on them.
+    lower      : (n,) lower bounds of the weights, fraction of NAV; -inf for a line that is not to be traded.
+    upper      : (n,) upper bounds, fraction of NAV: equal to `lower` for a trade to a target; inf for a line that is
+                 not to be traded.
+    why        : the reason; without one it is reported that the rule decided so.
+    cash_lower : lower bound of the weight of cash, fraction of NAV; 0 if the target holds none.
+    cash_upper : upper bound of the weight of cash, fraction of NAV; 0 if the target holds none.
+    fraction   : fraction of the way to the nearest point of the box that is traded today, in (0, 1].
+    again      : is the policy asked again on the next day where `fraction` is below 1?
+    by_then    : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by then, and the
+                 lines (n,) that can trade then; None if the box does not depend on them.
     """
 
     lower: Array
@@ -223,7 +225,8 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
 
     trade          : the answer of a policy.
     n              : number of lines.
-    policy, date   : named in the error.
+    policy         : named in the error.
+    date           : named in the error.
     names          : n names of the lines.
     leverage_limit : limit of the sum of absolute weights that the box asks for at least.
     Raises         : PolicyError, naming the policy, the date and the line that is furthest off.

@@ -44,9 +44,10 @@ BANDS, EDGES, HOLD_OR_TRADE, FRACTION, GATE, EXPOSURE, WEIGHTS = range(len(ACTIO
 class DecodedActions(NamedTuple):
     """The boxes of W portfolios with n assets, and the fraction of the way to trade into them.
 
-    lower, upper : (W, n) bounds of weights, fraction of NAV.
-    cash : (W, 4) bounds of cash as in `NoTradeBands`: lower and upper of its trigger, then of its box; fraction of
-           NAV.
+    lower    : (W, n) lower bounds of weights, fraction of NAV.
+    upper    : (W, n) upper bounds of weights, fraction of NAV.
+    cash     : (W, 4) bounds of cash as in `NoTradeBands`: lower and upper of its trigger, then of its box; fraction of
+               NAV.
     fraction : (W,) fraction of the way to the box, in [0, 1]; 0 is to hold.
     """
 

@@ -43,7 +43,13 @@ class Holdings(NamedTuple):
 
 
 class Boxes(NamedTuple):
-    """The boxes of W portfolios, fractions of NAV: lower and upper (W, n), and (W,) for cash."""
+    """The boxes of W portfolios.
+
+    lower      : (W, n) lower bounds of weights, fraction of NAV.
+    upper      : (W, n) upper bounds of weights, fraction of NAV.
+    cash_lower : (W,) lower bound of cash, fraction of NAV.
+    cash_upper : (W,) upper bound of cash, fraction of NAV.
+    """
 
     lower: Tensor
     upper: Tensor

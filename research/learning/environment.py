@@ -203,7 +203,10 @@ class RebalancingWorlds(VecEnv):
         super().__init__(worlds, sees, action_space(days.action, len(days.market.assets)))
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """Use this seed from the next reset on; None changes nothing."""
+        """Use this seed from the next reset on; None changes nothing.
+
+        Raises : ConfigError for what is no seed.
+        """
         if seed is not None:
             _check_seed(seed)
             self._streams, self._reseeded = [*self._streams[:-1], int(seed)], True

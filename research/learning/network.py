@@ -13,9 +13,15 @@ Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 
 
 class Network(NamedTuple):
-    """The weights (inputs, units) and biases (units,) of three layers, float32. The last layer gives the mean action.
+    """The arrays of three layers, float32, without a unit. The last layer gives the mean action.
 
-    bounded : (1,) 1 where the hyperbolic tangent is applied to the last layer too, else 0.
+    weight_0 : (k, units) of the first layer, from k features.
+    bias_0   : (units,) of the first layer.
+    weight_1 : (units, units) of the second layer.
+    bias_1   : (units,) of the second layer.
+    weight_2 : (units, m) of the last layer, to m numbers of an action.
+    bias_2   : (m,) of the last layer.
+    bounded  : (1,) 1 where the hyperbolic tangent is applied to the last layer too, else 0.
     """
 
     weight_0: Floats

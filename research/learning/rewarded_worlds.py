@@ -26,13 +26,19 @@ class RewardedWorlds:
         self._standard, self._reward, self._scale = standard, reward, scale
 
     def reopen(self, which: Rows) -> None:
-        """Draw new days for the paths with numbers `which` (·,), and start these anew."""
+        """Draw new days for some paths, and start these anew.
+
+        which : (m,) numbers of the paths.
+        """
         self.worlds.reopen(which)
         worlds = self.worlds
         self.memory.reopen(which, worlds.nav[which], worlds.cash[which], worlds.days.moments)
 
     def see(self, which: Rows) -> Floats:
-        """(·, k) standardised features of the paths with numbers `which` (·,)."""
+        """(m, k) standardised features of some paths.
+
+        which : (m,) numbers of the paths.
+        """
         out = np.empty((len(which), len(self._standard.mean)), np.float32)
         standardise(self.worlds.features(which), self._standard, out)
         return out

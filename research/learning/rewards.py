@@ -78,7 +78,15 @@ class Moments(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What rewards remember of W paths, (W,) each: NAV, its peak, the price of cash, and moments of returns."""
+    """What rewards remember of W paths.
+
+    nav      : (W,) NAV, currency.
+    highest  : (W,) its peak, currency.
+    cash     : (W,) price of a unit of cash, currency.
+    mean     : (W,) running mean of a decision's return over cash, fraction.
+    square   : (W,) running mean square of this return, squared fraction.
+    downside : (W,) running mean square of its negative part, squared fraction.
+    """
 
     nav: Array
     highest: Array
@@ -100,9 +108,9 @@ class Memory(NamedTuple):
     def reopen(self, which: Rows, nav: Array, cash: Array, start: Moments) -> None:
         """Forget the past of some paths, which start anew, in place.
 
-        which : (·,) their numbers.
-        nav   : (·,) their NAV, currency.
-        cash  : (·,) their price of a unit of cash, currency.
+        which : (m,) numbers of the paths.
+        nav   : (m,) their NAV, currency.
+        cash  : (m,) their price of a unit of cash, currency.
         start : expected moments of a decision's return over cash.
         """
         fresh: tuple[Array | float, ...] = (nav, nav, cash, *start)

@@ -25,7 +25,8 @@ REACH = 8.0  # an action makes a box between 1/8 and 8 half-widths wide
 class Scales(NamedTuple):
     """Targets, and the half-widths and covariances by which gaps are measured, for K targets; fixed before training.
 
-    target, half_width : (K, n) fraction of NAV; half-widths by the closed form of `rules.no_trade_region`.
+    target     : (K, n) fraction of NAV.
+    half_width : (K, n) fraction of NAV, by the closed form of `rules.no_trade_region`.
     covariance : (K, n, n) a year, of returns in excess of cash.
     volatility : long-run standard deviation of the strategic portfolio's return, a session.
     """
@@ -37,7 +38,11 @@ class Scales(NamedTuple):
 
 
 class FeatureScaling(NamedTuple):
-    """Mean and standard deviation of each feature, (k,) each in the feature's unit; fixed before training."""
+    """How features are scaled; fixed before training.
+
+    mean      : (k,) mean of each feature, in its unit.
+    deviation : (k,) standard deviation of each feature, in its unit.
+    """
 
     mean: Array
     deviation: Array
@@ -128,7 +133,12 @@ def _moments(values: Array) -> tuple[float, float]:
 
 @linked
 def standardise(features: Array, standard: FeatureScaling, out: Floats) -> None:
-    """Write features (W, k) as standard deviations from their mean, clipped to ± FARTHEST, into out (W, k)."""
+    """Write features as standard deviations from their mean, clipped to ± FARTHEST.
+
+    features : (W, k) each feature in its own unit.
+    standard : mean and standard deviation of each feature.
+    out      : (W, k) standard deviations, written.
+    """
     for w in range(len(features)):
         for j in range(features.shape[1]):
             z = (features[w, j] - standard.mean[j]) / standard.deviation[j]

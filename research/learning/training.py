@@ -184,7 +184,7 @@ def untrained(
 ) -> LearnedPolicy:
     """The policy that a learner of boxes starts with: its action is always zero, the closed form's boxes of these days.
 
-    spec, market, costs, tracking_penalty, periods_per_year, lag : as in `train`.
+    Arguments as in `train`.
     Raises : ConfigError for an action other than "bands" and "edges"; ConfigError and DataError as `training_days`
              does.
     """

@@ -42,21 +42,22 @@ class History(NamedTuple):
 class TrainingDays:
     """The training days and K targets, one for each set of assets that were listed together; the last one is today's.
 
-    market    : the training days.
-    history   : the same, for kernels.
-    scales    : targets, half-widths and covariances, a row per target.
-    first_row, stop_row : (K,) rows of the market between which a path draws its days: all assets of the target are
-        listed on them and at the close before. The stop row is not included.
-    share     : (K,) share of the paths.
-    costs     : of J, for a NAV of 1 (`Costs.simplified`).
-    cost_parameters    : the costs, for kernels; a row per variant.
+    market           : the training days.
+    history          : the same, for kernels.
+    scales           : targets, half-widths and covariances, a row per target.
+    first_row        : (K,) first row of the market of which a path draws its days: all assets of the target are listed
+                       on them and at the close before.
+    stop_row         : (K,) row of the market before which these days end.
+    share            : (K,) fraction of the paths.
+    costs            : of J, for a NAV of 1 (`Costs.simplified`).
+    cost_parameters  : the costs, for kernels; a row per variant.
     tracking_penalty : of J: g, the price of squared tracking error.
     periods_per_year : sessions a year, by which J is annualised.
-    lag       : sessions from a decision to its booking.
-    sessions  : from one decision to the next.
-    action    : what the numbers of a decision mean.
-    block     : mean length of a block of days, sessions.
-    variants  : number of variants of the history of each target and of the costs.
+    lag              : sessions from a decision to its booking.
+    sessions         : from one decision to the next.
+    action           : what the numbers of a decision mean.
+    block            : mean length of a block of days, sessions.
+    variants         : number of variants of the history of each target and of the costs.
     """
 
     market: Market

@@ -24,11 +24,19 @@ book_here = inlined_copy(book)
 class State(NamedTuple):
     """W worlds at the close of a day. Where a kernel asks for the row of a market or a box, a world gives its number.
 
-    kind : (W,) row of `Scales`.  target : (W, n) of that row.  drawn : (W, D) the row of history that each day repeats.
-    variant : (W,) of the days and costs.  strategic : (W, D) return of the strategic portfolio.
-    today : (W,) column of both.  tradable : (W, n) room for which lines can trade at a close.
-    units, prices : (W, n) and cash_units, cash_price, nav : (W,), as the accounting holds them.
-    age : (W,) sessions since the last trade.
+    kind       : (W,) row of `Scales`.
+    target     : (W, n) of that row, fraction of NAV.
+    drawn      : (W, D) the row of history that each day repeats.
+    variant    : (W,) index of the variant of days and costs.
+    strategic  : (W, D) return of the strategic portfolio, fraction.
+    today      : (W,) column of `drawn` and `strategic`.
+    units      : (W, n) units held.
+    prices     : (W, n) worth of a unit, currency.
+    tradable   : (W, n) room for which lines can trade at a close.
+    cash_units : (W,) units of cash held.
+    cash_price : (W,) worth of a unit of cash, currency.
+    nav        : (W,) currency.
+    age        : (W,) sessions since the last trade.
     """
 
     kind: Rows
@@ -127,14 +135,17 @@ class Worlds:
         self.reopen(self.everyone)
 
     def reopen(self, which: Rows) -> None:
-        """Draw new days for the paths with numbers `which` (·,), and start these anew."""
+        """Draw new days for some paths, and start these anew.
+
+        which : (m,) numbers of the paths.
+        """
         self.open_on(which, self.days.draw(self._rng, self.state.kind[which], self.state.drawn.shape[1]))
 
     def open_on(self, which: Rows, drawn: Rows) -> None:
         """Start some paths on given training days, in their targets, at the close of day LOOKBACK.
 
-        which : (·,) numbers of the paths.
-        drawn : (·, D) rows of the training days.
+        which : (m,) numbers of the paths.
+        drawn : (m, D) rows of the training days.
         """
         self.state.variant[which] = self.days.variant(drawn[:, 0])
         _open(self.state, which, drawn, self.days.history)
@@ -147,13 +158,19 @@ class Worlds:
         state.nav[...] = 1.0
 
     def features(self, which: Rows) -> Array:
-        """(·, k) features of the paths with numbers `which` (·,) at this close, see `observe`."""
+        """(m, k) features of some paths at this close, each in its own unit, see `observe`.
+
+        which : (m,) numbers of the paths.
+        """
         out = np.empty((len(which), len(SHARED) + self.state.units.shape[1]))
         _look(self.state, which, self.days.scales, self._scratch.weights, out)
         return out
 
     def act(self, numbers: Floats) -> Array:
-        """(W,) daily terms of J up to the next decision, summed, fraction of NAV, for actions (W, m) in [-1, 1]."""
+        """(W,) daily terms of J up to the next decision, summed, fraction of NAV.
+
+        numbers : (W, m) numbers of the action, in [-1, 1].
+        """
         return self.play(decode_actions(self.days.action, numbers, self.state.kind, self.days.scales))
 
     def hold(self) -> Array:

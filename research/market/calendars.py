@@ -132,9 +132,10 @@ def due(last_trade: np.datetime64, day: np.datetime64, every: str | int, calenda
 
     last_trade : day of the last trade.
     day        : today.
-    schedule   : the schedule, as in `scheduled`.
+    every      : the schedule, as in `scheduled`.
     calendar   : name of the exchange calendar.
     offset     : sessions from what `every` picks.
+    Raises     : ConfigError for an unknown schedule or offset.
     """
     check_schedule(every, offset)
     if day <= last_trade:

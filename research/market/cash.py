@@ -24,9 +24,11 @@ AVERAGED = (
 def bill_return(discount_rate: float | NDArray[np.float64], days: int | NDArray[np.int64]) -> NDArray[np.float64]:
     """Simple return of a three-month bill held for some days, were it to grow evenly to its face.
 
-    discount_rate : percent a year on a bank-discount basis, as the Federal Reserve publishes it; it may be negative.
-    days : calendar days held.
-    Returns : P^(-days/91) - 1, fraction, with the price P = 1 - rate/100 * 91/360 of a bill of face 1.
+    discount_rate : a number or any shape, percent a year on a bank-discount basis, as the Federal Reserve publishes it;
+                    it may be negative.
+    days          : a number or the same shape, calendar days held.
+    Returns       : the same shape, P^(-days/91) - 1, fraction, with the price P = 1 - rate/100 * 91/360 of a bill of
+                    face 1.
 
     >>> round(float(bill_return(4.0, 91)) * 1e4, 3)
     102.144

@@ -31,7 +31,7 @@ class MarketData:
                   none; or None.
     splits      : (T, n) units after for one unit before, on the day from which quotes are per unit after; 1 where
                   none; or None.
-    bars        : {"open" | "high" | "low": (T, n)}, or None.
+    bars        : {"open" | "high" | "low": (T, n) currency per unit}, or None.
     calendar    : name of the exchange calendar (exchange_calendars), e.g. "XNYS" or "24/7".
     name        : what a report calls this market.
     notes       : what a reader must know of the data; a plain sentence becomes a `Note` about the whole market.

@@ -120,7 +120,10 @@ US_ETF_SECTORS = {
 
 
 def us_etf_ohlcv() -> Market:
-    """21 US funds with bars and volumes, each from its listing: 1993-01-29 to 2023-02-27, the last day of all."""
+    """21 US funds with bars and volumes, each from its listing: 1993-01-29 to 2023-02-27, the last day of all.
+
+    Raises : DataError where its file is missing.
+    """
     path = DATA / "us_etf_ohlcv" / "daily.parquet"
     _require(path)
     long = pd.read_parquet(path)
@@ -185,7 +188,10 @@ DIVIDEND_NOTES = (
 
 
 def etf_dividends() -> Market:
-    """SPY, TLT, GLD and HDV with quotes, bars, volumes and each dividend, 2000-07-14 to 2020-07-16."""
+    """SPY, TLT, GLD and HDV with quotes, bars, volumes and each dividend, 2000-07-14 to 2020-07-16.
+
+    Raises : DataError where its file is missing.
+    """
     path = DATA / "etf_dividends" / "daily.parquet"
     _require(path)
     long = pd.read_parquet(path)

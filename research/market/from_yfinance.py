@@ -28,13 +28,17 @@ def market_from_yfinance(
 ) -> Market:
     """A market from the frame that `yfinance.download` gives: dates down, columns (field, ticker) or (ticker, field).
 
-    frame : with auto_adjust=False, returns come from "Adj Close", quotes from "Close", bars from "Open", "High" and
-            "Low", units a day from "Volume" and, with actions=True, income from "Dividends" and "Capital Gains". Yahoo
-            adjusts quotes, volumes and dividends for splits, so "Stock Splits" is not used.
-            With auto_adjust=True, yfinance's default, "Close" is adjusted for dividends: it gives returns, and there
-            are no quotes, which a warning among the notes says.
-    cash, instruments, calendar, missing, name : as `market_from_frame` takes them.
-    Raises : DataError for columns of another shape, a field that is missing, and as `market_from_frame` does.
+    frame       : a row a session. With auto_adjust=False, returns come from "Adj Close", quotes from "Close", bars from
+                  "Open", "High" and "Low", units a day from "Volume" and, with actions=True, income from "Dividends"
+                  and "Capital Gains". Yahoo adjusts quotes, volumes and dividends for splits, so "Stock Splits" is not
+                  used. With auto_adjust=True, yfinance's default, "Close" is adjusted for dividends: it gives returns,
+                  and there are no quotes, which a warning among the notes says.
+    cash        : as in `market_from_frame`.
+    instruments : (n, ·) table by ticker, as in `market_from_frame`.
+    calendar    : as in `market_from_frame`.
+    missing     : as in `market_from_frame`.
+    name        : what a report calls the market.
+    Raises      : DataError for columns of another shape, a field that is missing, and as `market_from_frame` does.
     """
     fields = _by_field(frame, name)
     adjusted = "Adj Close" not in fields

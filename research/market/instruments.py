@@ -44,9 +44,12 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
-    """A copy with one type a column: text, float, or date. Raises DataError naming asset, column, value and fix.
+    """A copy with one type a column: text, float, or date.
 
-    delisted, delisting_return : both or neither; the return is a fraction, -1 or above.
+    table  : (n, ·) by asset, with the columns and units of `Market.instruments`; delisted and delisting_return both or
+             neither, the return a fraction, -1 or above.
+    where  : what messages call the table.
+    Raises : DataError naming asset, column, value and fix.
     """
 
     def refuse(good: pd.Series | NDArray[np.bool_], column: str, fix: str) -> None:
@@ -72,7 +75,11 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
-    """(n,) row of the first session on or after each asset's delisting, T (rows of `days`) where the data has none."""
+    """(n,) row of the first session on or after each asset's delisting, T (rows of `days`) where the data has none.
+
+    instruments : (n, ·) by asset, with a column `delisted`, dates or empty.
+    days        : (T,) increasing sessions.
+    """
     return np.searchsorted(days, instruments["delisted"].to_numpy().astype("datetime64[D]")).astype(np.int64)
 
 

@@ -82,11 +82,15 @@ def half_spread(market: Market, method: Method = "corwin_schultz", window: int =
 
 
 def corwin_schultz(high: Array, low: Array, close: Array) -> Array:
-    """(T - 1, n) spread of two sessions each, fraction of the mid, from the range of both and of either (T, n).
+    """(T - 1, n) spread of two sessions each, fraction of the mid, from the range of both and of either.
+
+    high  : (T, n) highest price of each session, currency per unit.
+    low   : (T, n) lowest price, currency per unit.
+    close : (T, n) closing price, currency per unit.
 
     With H and L adjusted on the second day for a price that moved overnight past the close before it, b the sum of both
-    days' ln(H/L)² and g the ln(H/L)² of the two days as one, equation 18 is a = (√(2b) - √b) / (3 - 2√2) -
-    √(g / (3 - 2√2)), and equation 14 the spread 2 (eᵃ - 1) / (1 + eᵃ); zero where it is negative.
+    days' ln(H/L)² and g the ln(H/L)² of the two days as one, equation 18 is a = (√(2b) - √b) / (3 - 2√2) - √(g / (3 -
+    2√2)), and equation 14 the spread 2 (eᵃ - 1) / (1 + eᵃ); zero where it is negative.
 
     >>> corwin_schultz(np.array([[101.0]] * 2), np.array([[99.0]] * 2), np.array([[100.0]] * 2)).round(6).tolist()
     [[0.02]]
@@ -101,10 +105,14 @@ def corwin_schultz(high: Array, low: Array, close: Array) -> Array:
 
 
 def abdi_ranaldo(high: Array, low: Array, close: Array) -> Array:
-    """(T - 1, n) spread of two sessions each, fraction of the mid, from closes and middles of ranges (T, n).
+    """(T - 1, n) spread of two sessions each, fraction of the mid, from closes and middles of ranges.
 
-    With c the log close of the first day and m the mean of log high and log low of each, the spread is
-    √(4 (c - m₁)(c - m₂)); zero where the product is negative. It needs no adjustment for the night.
+    high  : (T, n) highest price of each session, currency per unit.
+    low   : (T, n) lowest price, currency per unit.
+    close : (T, n) closing price, currency per unit.
+
+    With c the log close of the first day and m the mean of log high and log low of each, the spread is √(4 (c - m₁)(c -
+    m₂)); zero where the product is negative. It needs no adjustment for the night.
 
     >>> abdi_ranaldo(np.array([[101.0]] * 2), np.array([[99.0]] * 2), np.array([[101.0]] * 2)).round(6).tolist()
     [[0.020001]]

@@ -284,7 +284,7 @@ class Past:
 
     @property
     def tradable(self) -> Mask:
-        """(t + 1, n) listed, quoted and not halted."""
+        """(t + 1, n) whether each line is listed, quoted and not halted."""
         return self._market.tradable[: self.t + 1]
 
     @property

@@ -41,16 +41,18 @@ def market_from_frame(
 ) -> Market:
     """A market from a wide table of prices: dates down, assets across, empty before an asset is listed.
 
-    All tables are on the dates of `prices`.
-    prices : total-return (dividend-adjusted) prices, from which the returns are taken; raw ones leave dividends out.
-    quotes : prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It may be
-             `prices` itself.
-    volumes : units a day.
-    bars : "open", "high", "low", each like `quotes`.
-    dividends : currency per unit as quoted on the ex-date, so after that day's split; empty where none.
-    splits : units after for one unit before, on the day from which quotes are per unit after; empty where none. Quotes
-             that are adjusted for splits come without them, and with dividends adjusted alike. A return that differs
-             from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
+    All tables are (T, n) on the dates of `prices`.
+
+    prices : (T, n) total-return (dividend-adjusted) prices, currency per unit, from which the returns are taken; raw
+             ones leave dividends out.
+    quotes : (T, n) prices as quoted, currency per unit, for lots and tickets; an asset without a column has none. It
+             may be `prices` itself.
+    volumes : (T, n) units a day.
+    bars : "open", "high", "low", each (T, n) like `quotes`, currency per unit.
+    dividends : (T, n) currency per unit as quoted on the ex-date, so after that day's split; empty where none.
+    splits : (T, n) units after for one unit before, on the day from which quotes are per unit after; empty where none.
+             Quotes that are adjusted for splits come without them, and with dividends adjusted alike. A return that
+             differs from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
     cash : "bill" for the embedded three-month US bill; simple returns since the previous session, as a Series on these
            dates or (T,); None for zero, which is noted as a warning.
     instruments : by asset, any of the columns of `Market.instruments`; what is left out gets its neutral value. One
@@ -98,11 +100,17 @@ def market_from_file(
 ) -> Market:
     """A market from wide CSV or Parquet files: dates in the first column, one column an asset.
 
-    path : file of the prices.
-    quotes, volumes, dividends, splits : files of the same form and dates; `quotes` may be `path` itself.
-    cash, instruments, calendar, missing : as in `market_from_frame`.
-    name : what a report calls the market; by default the file's name.
-    Raises : as `market_from_frame`.
+    path        : file of the prices.
+    quotes      : file of the same form and dates; it may be `path` itself.
+    volumes     : file of the same form and dates, units a day.
+    dividends   : file of the same form and dates, currency per unit.
+    splits      : file of the same form and dates, units after for one unit before.
+    cash        : as in `market_from_frame`.
+    instruments : (n, ·) table by asset, as in `market_from_frame`.
+    calendar    : as in `market_from_frame`.
+    missing     : as in `market_from_frame`.
+    name        : what a report calls the market; by default the file's name.
+    Raises      : as `market_from_frame`.
     """
     return assemble(
         read_table(path),
@@ -134,13 +142,12 @@ def assemble(
     notes: tuple[Note, ...] = (),
     scheduled: bool = False,
 ) -> Market:
-    """A market from checked tables; `scheduled` spares embedded data the check of their calendar.
+    """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and two more.
 
-    prices, quotes, volumes, bars, dividends, splits, cash, instruments, calendar, missing, name : as in
-    `market_from_frame`.
-    notes     : about the data, before those found here.
-    scheduled : the dates are known to be sessions of the calendar.
-    Raises    : as `market_from_frame`.
+    instruments : (n, ·) table by asset, or None.
+    notes       : about the data, before those found here.
+    scheduled   : the dates are known to be sessions of the calendar, which spares embedded data this check.
+    Raises      : as `market_from_frame`.
     """
     if volumes is not None:
         volumes.refuse(volumes.cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")

@@ -22,9 +22,11 @@ UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")  # what pandas calls a column
 class Table:
     """A wide table that has passed the door.
 
-    days : (T,) increasing, T >= 2.  names : n, unlike each other.  cells : (T, n); NaN where the source has no number.
-    source : what messages call it.  line : how they count its rows, "line" in a text file (its header is line 1), else
-    "row" (from 0).
+    days   : (T,) increasing, T >= 2.
+    names  : n, unlike each other.
+    cells  : (T, n); NaN where the source has no number.
+    source : what messages call it.
+    line   : how they count its rows, "line" in a text file (its header is line 1), else "row" (from 0).
     """
 
     days: Days
@@ -47,7 +49,13 @@ class Table:
         return _row(self.source, self.line, t)
 
     def refuse(self, bad: NDArray[np.bool_], what: str, fix: str) -> None:
-        """Raise DataError for the first cell of `bad` (T, n), with the value found there."""
+        """Refuse the first cell that is not right, with the value found there.
+
+        bad    : (T, n) whether each cell is wrong.
+        what   : is wrong, for the message.
+        fix    : the last sentence of the message.
+        Raises : DataError where one is.
+        """
         if bad.any():
             t, i = np.argwhere(bad)[0].tolist()
             raise DataError(f"{what} for {self.place(t, i)}: found {float(self.cells[t, i])!r}. {fix}")

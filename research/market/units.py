@@ -43,6 +43,8 @@ def dividend_yields(market: MarketData) -> Array:
 def growth_of_price(market: MarketData, yields: Array) -> Array:
     """(T, n) what a unit grows by when its dividends are paid out: 1 + return - yield.
 
+    market : T days of n lines.
+    yields : (T, n) dividend over the previous quote, fraction.
     Raises : DataError for a dividend of the whole unit or more.
     """
     growth = 1.0 + market.returns - yields
@@ -58,9 +60,10 @@ def growth_of_price(market: MarketData, yields: Array) -> Array:
 
 
 def open_over_close(market: MarketData, dividends: Array | float) -> Array:
-    """(T, n) (open + dividend) / (close + dividend); 1 where a line does not trade and stays at its mark.
+    """(T, n) ratio (open + dividend) / (close + dividend); 1 where a line does not trade and stays at its mark.
 
-    dividends : (T, n) per unit where the unit holds them at the open already; zero where they are paid out.
+    market    : T days of n lines.
+    dividends : (T, n) currency per unit where the unit holds them at the open already; zero where they are paid out.
     Raises    : DataError for a market without opens, and for an open or a quote that is missing where a line trades.
     """
     opens = (market.bars or {}).get("open")

@@ -32,6 +32,7 @@ def costs_at(document: Document, path: KeyPath) -> dict[str, Any]:
     """The costs that stand below a class or a line: basis points, currency, or the coefficient of impact.
 
     A spread that is estimated is {"estimate": its method, "window": sessions}.
+    Raises : ConfigError for a half-spread that is given twice, an unknown key and an unknown estimator.
     """
     found: dict[str, Any] = {key: _cost(document, (*path, key)) for key in NUMBERS if document.has(*path, key)}
     if not document.has(*path, "half_spread"):

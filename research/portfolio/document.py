@@ -78,14 +78,14 @@ class Document:
         return found
 
     def mapping(self, *path: str) -> dict[str, Any]:
-        """A mapping with at least one key."""
+        """A mapping with at least one key. Raises ConfigError for anything else."""
         found = self.value(*path)
         if not isinstance(found, dict) or not found:
             self.refuse(path, "not a mapping", found, "Write one key a line below it.")
         return found
 
     def text(self, *path: str, default: str | None = None) -> str:
-        """Text that is not empty."""
+        """Text that is not empty. Raises ConfigError for anything else."""
         found = self.value(*path, default=default or ...)
         if not isinstance(found, str) or not found.strip():
             self.refuse(path, "not text", found, "Write a word, in quotes where it looks like a number.")
@@ -94,7 +94,7 @@ class Document:
     def number(
         self, *path: str, at_least: float = -np.inf, at_most: float = np.inf, default: float | None = None
     ) -> float:
-        """A number within its bounds."""
+        """A number within its bounds. Raises ConfigError for anything else."""
         found = self.value(*path, default=... if default is None else default)
         if isinstance(found, bool) or not isinstance(found, int | float):
             self.refuse(path, "not a number", found, "Write a plain number, such as 0.25 or 1_000.")
@@ -104,14 +104,14 @@ class Document:
         return float(found)
 
     def whole(self, *path: str, at_least: int, default: int) -> int:
-        """A whole number."""
+        """A whole number. Raises ConfigError for anything else, and for one below `at_least`."""
         found = self.value(*path, default=default)
         if isinstance(found, bool) or not isinstance(found, int) or found < at_least:
             self.refuse(path, "not a whole number in bounds", found, f"Give one that is at least {at_least}.")
         return found
 
     def flag(self, *path: str, default: bool) -> bool:
-        """True or false."""
+        """True or false. Raises ConfigError for anything else."""
         found = self.value(*path, default=default)
         if not isinstance(found, bool):
             self.refuse(path, "not true or false", found, "Write true or false.")

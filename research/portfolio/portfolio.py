@@ -40,25 +40,29 @@ class Limits:
 class Portfolio:
     """A desk's holdings at the last close of its market, with its target, costs and candidate policies.
 
-    name : of the portfolio.
-    file : it was read from, as given.
-    market : its n lines in the order of the file, with the classes and lots of the file.
-    basis : currency.
-    holdings : (n,) value at the last close, currency.
-    shares : (n,) units held, NaN for a line given in currency.
-    cash : currency.
-    last_trade : date of the last trade.
-    strategic : the long-run target, fraction of NAV in the market's order; cash is the rest.
-    lower, upper : (n,) the range of each line, fraction of NAV.
-    costs : of each line.
+    name             : of the portfolio.
+    file             : it was read from, as given.
+    market           : its n lines in the order of the file, with the classes and lots of the file.
+    basis            : currency.
+    holdings         : (n,) value at the last close, currency.
+    shares           : (n,) units held, NaN for a line given in currency.
+    cash             : currency.
+    last_trade       : date of the last trade.
+    strategic        : the long-run target, fraction of NAV in the market's order; cash is the rest.
+    lower            : (n,) least weight of each line, fraction of NAV.
+    upper            : (n,) largest weight of each line, fraction of NAV.
+    costs            : of each line.
+    limits           : of trades and policies.
     tracking_penalty : of the rebalancing loss J: g, the price of squared tracking error.
-    lag : sessions from a decision to its booking.
-    test_start : first day of the test.
-    policies : name -> candidate, with its allocation.
-    policy : name of the active one, or None.
-    settings : all of it as plain JSON types, defaults filled in.
-    execution, dividends : how backtests book decisions, and what they do with dividends.
-    flows : deposits and withdrawals in backtests, or None.
+    periods_per_year : of the market: 252 for days.
+    lag              : sessions from a decision to its booking.
+    test_start       : first day of the test.
+    policies         : name -> candidate, with its allocation.
+    policy           : name of the active one, or None.
+    settings         : all of it as plain JSON types, defaults filled in.
+    execution        : how backtests book decisions.
+    dividends        : what backtests do with dividends.
+    flows            : deposits and withdrawals in backtests, or None.
     """
 
     name: str

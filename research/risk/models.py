@@ -42,7 +42,10 @@ class Model(Protocol):
         ...
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, computed before `returns`; arguments as in `returns`."""
+        """(paths, days, n) 1 + simple returns, computed before `returns`; arguments as in `returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
         ...
 
 
@@ -75,14 +78,17 @@ class GBM:
         return _diffusion(self.mean, self.covariance, self.periods_per_year, "covariance of GBM")
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
 
-        Raises ConfigError for a number out of range.
+        Raises : ConfigError for a number out of range.
         """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
         drift, mix = self._step
 
         def write(path: int, normals: Array, log: Array) -> None:
@@ -96,19 +102,19 @@ class GBM:
 class MertonJumps:
     """Geometric Brownian motion with jumps at random times, which all lines share.
 
-    mean, covariance, periods_per_year : as in `GBM`; the mean includes jumps, and the covariance is that of the
-        diffusion alone.
-    intensity      : expected number of jumps a year.
-    jump_mean      : (n,) mean of the logarithm of 1 + jump.
-    jump_covariance : (n, n) covariance of these logarithms; zeros for jumps of one size.
-    Raises : ConfigError as `GBM` does, and for an intensity below zero.
+    mean             : (n,) growth a year, jumps included.
+    covariance       : (n, n) of the diffusion alone, a year.
+    intensity        : expected number of jumps a year.
+    jump_mean        : (n,) mean of the logarithm of 1 + jump.
+    jump_covariance  : (n, n) covariance of these logarithms; zeros for jumps of one size.
+    periods_per_year : steps a year, 252 for daily.
+    Raises           : ConfigError as `GBM` does, and for an intensity below zero.
 
-    Steps are exact: with N jumps, Poisson of mean intensity·d, the log return is normal with mean
-    (mean − var/2 − intensity·κ)d + N·jump_mean, κ = exp(jump_mean + jump_var/2) − 1, and covariance
-    covariance·d + N·jump_covariance. Over all N the log returns covary by
-    (covariance + intensity·(jump_covariance + jump_mean·jump_mean'))d.
-    Source : Merton (1976), Option pricing when underlying stock returns are discontinuous, section 2, with the
-             lognormal jumps of section 3.
+    Steps are exact: with N jumps, Poisson of mean intensity·d, the log return is normal with mean (mean − var/2 −
+    intensity·κ)d + N·jump_mean, κ = exp(jump_mean + jump_var/2) − 1, and covariance covariance·d + N·jump_covariance.
+    Over all N the log returns covary by (covariance + intensity·(jump_covariance + jump_mean·jump_mean'))d.
+    Source           : Merton (1976), Option pricing when underlying stock returns are discontinuous, section 2, with
+                       the lognormal jumps of section 3.
     """
 
     mean: Array
@@ -143,14 +149,17 @@ class MertonJumps:
         return root * volatility
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
 
-        Raises ConfigError for a number out of range.
+        Raises : ConfigError for a number out of range.
         """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
         drift, mix = self._step
 
         def write(path: int, normals: Array, log: Array) -> None:
@@ -169,15 +178,16 @@ class MertonJumps:
 class RegimeSwitching:
     """Geometric Brownian motion whose mean and covariance depend on a regime, a Markov chain that moves once a step.
 
-    means       : (K, n) growth a year in each regime.     covariances : (K, n, n) a year.
-    transition  : (K, K) probability of regime l on a day, in column l, after regime k on the day before, in row k.
+    means            : (K, n) growth a year in each regime.
+    covariances      : (K, n, n) a year.
+    transition       : (K, K) probability of regime l on a day, in column l, after regime k on the day before, in row k.
     periods_per_year : as in `GBM`.
-    Raises : ConfigError as `GBM` does, for rows that are not probabilities or do not sum to one, and for regimes that
-             never lead to one another: then no single stationary distribution exists.
+    Raises           : ConfigError as `GBM` does, for rows that are not probabilities or do not sum to one, and for
+                       regimes that never lead to one another: then no single stationary distribution exists.
 
     The first day's regime is drawn from the stationary distribution `shares`, so every day has the same law.
-    Source : Hamilton (1989), A new approach to the economic analysis of nonstationary time series and the business
-             cycle; Hamilton (1994), Time Series Analysis, section 22.2.
+    Source           : Hamilton (1989), A new approach to the economic analysis of nonstationary time series and the
+                       business cycle; Hamilton (1994), Time Series Analysis, section 22.2.
     """
 
     means: Array
@@ -216,9 +226,9 @@ class RegimeSwitching:
         return np.array(drifts), np.array(mixes)
 
     def regimes(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
-        """(paths, days) the index of each day's regime in `returns` of the same arguments.
+        """(paths, days) the index of each day's regime in `returns`; arguments as in `Model.returns`.
 
-        These are as in `Model.returns`.
+        Raises : ConfigError for a number out of range.
         """
         check_batch(paths, days, seed, first)
         return np.array([self._chain(seed, path, days) for path in range(first, first + paths)])
@@ -230,14 +240,17 @@ class RegimeSwitching:
         return chain
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
 
-        Raises ConfigError for a number out of range.
+        Raises : ConfigError for a number out of range.
         """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
         drifts, mixes = self._steps
 
         def write(path: int, normals: Array, log: Array) -> None:
@@ -253,10 +266,13 @@ class RegimeSwitching:
 class Garch:
     """Returns whose variances follow GARCH(1,1), each line its own, with constant conditional correlations.
 
-    mean, covariance, periods_per_year : as in `GBM`; the covariance a year is the unconditional one of the shocks.
-    alpha, beta : (n,) or one number for all lines: weight of yesterday's squared shock and of yesterday's variance.
-    Raises : ConfigError as `GBM` does, for an alpha or beta below zero, and where alpha + beta is not below one: such a
-             variance has no stationary mean.
+    mean             : (n,) growth a year.
+    covariance       : (n, n) a year, the unconditional one of the shocks.
+    alpha            : (n,) or one number for all lines: weight of yesterday's squared shock.
+    beta             : (n,) or one number for all lines: weight of yesterday's variance.
+    periods_per_year : steps a year, 252 for daily.
+    Raises           : ConfigError as `GBM` does, for an alpha or beta below zero, and where alpha + beta is not below
+                       one: such a variance has no stationary mean.
 
     log(1 + R_t) = mean·d − h_t/2 + e_t, where e_t is normal with variance h_t = (1 − alpha − beta)·var·d +
     alpha·e²_{t−1} + beta·h_{t−1}. The first variance is the stationary one, var·d: every day's unconditional variance
@@ -264,9 +280,9 @@ class Garch:
     positive) from the 3 of the first day.
     Unconditional covariances between lines are covariance·d·E√(h_i·h_j)/√(E h_i·E h_j), somewhat nearer zero than
     covariance·d where the variances of lines move apart; correlations on a day, given the days before it, are exact.
-    Source : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, theorems 1 and 2; Bollerslev
-             (1990), Modelling the coherence in short-run nominal exchange rates (the correlations); Duan (1995), The
-             GARCH option pricing model, equation 2.1 (the drift).
+    Source           : Bollerslev (1986), Generalized autoregressive conditional heteroskedasticity, theorems 1 and 2;
+                       Bollerslev (1990), Modelling the coherence in short-run nominal exchange rates (the
+                       correlations); Duan (1995), The GARCH option pricing model, equation 2.1 (the drift).
     """
 
     mean: Array
@@ -302,14 +318,17 @@ class Garch:
         return volatility**2 / self.periods_per_year, root
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
 
-        Raises ConfigError for a number out of range.
+        Raises : ConfigError for a number out of range.
         """
         return _less_one(self.growths(paths, days, seed, first))
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
         stationary, root = self._step
         growth = self.mean / self.periods_per_year
 

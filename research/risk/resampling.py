@@ -54,7 +54,8 @@ class StationaryBootstrap:
     def rows(self, paths: int, days: int, seed: int, first: int = 0) -> Rows:
         """(paths, days) the row of the market on each day: lines, cash and halts are those of that row.
 
-        As `Model.returns`.
+        Arguments as in `Model.returns`.
+        Raises : ConfigError for a number out of range.
         """
         check_batch(paths, days, seed, first)
         numbers = range(first, first + paths)
@@ -63,14 +64,17 @@ class StationaryBootstrap:
         return chained(begins, starts, *self.span)
 
     def returns(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) simple returns, fraction, as in `Model.returns`.
+        """(paths, days, n) simple returns, fraction; arguments as in `Model.returns`.
 
-        Raises ConfigError for a number out of range.
+        Raises : ConfigError for a number out of range.
         """
         return self.market.returns[self.rows(paths, days, seed, first)]
 
     def growths(self, paths: int, days: int, seed: int, first: int = 0) -> Array:
-        """(paths, days, n) 1 + simple returns, as in `Model.growths`. Raises ConfigError for a number out of range."""
+        """(paths, days, n) 1 + simple returns; arguments as in `Model.returns`.
+
+        Raises : ConfigError for a number out of range.
+        """
         return 1.0 + self.returns(paths, days, seed, first)
 
 

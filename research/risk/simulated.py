@@ -42,8 +42,8 @@ def simulated_market(
     path        : number of the path.
     cash        : simple return of cash each step, fraction; by default none, in a bootstrapped market that of the days
                   drawn. A rate r a year, continuously compounded, is expm1(r / periods_per_year).
-    instruments : names and classes of the lines (`instruments_table`); by default S1, S2 …, in a bootstrapped market
-                  its own lines, without their delistings.
+    instruments : (n, ·) names and classes of the lines (`instruments_table`); by default S1, S2 …, in a bootstrapped
+                  market its own lines, without their delistings.
     calendar    : by default XNYS, in a bootstrapped market its own.
     start       : row 0 is the first session on or after this date that ends a period `every`.
     every       : length of a step: "day", "week", "month", "quarter" or "year", from the last session of one to the
@@ -128,7 +128,11 @@ def batches(model: Model, paths: int, days: int, seed: int, size: int = 256) -> 
 
 
 def staying(instruments: pd.DataFrame) -> pd.DataFrame:
-    """The instruments of a market without their delistings."""
+    """The instruments of a market without their delistings.
+
+    instruments : (n, ·) table by line, with the columns and units of `Market.instruments`.
+    Returns     : the same table with empty `delisted` and `delisting_return`.
+    """
     never = pd.Series(False, index=instruments.index)
     return instruments.assign(**{c: instruments[c].where(never) for c in ("delisted", "delisting_return")})
 

@@ -20,7 +20,7 @@ def stream(seed: int, path: int, what: int) -> np.random.Generator:
 
 @compiled
 def fill_normals(generator: np.random.Generator, out: Array) -> None:
-    """Write standard normals, dimensionless, into out (m,).
+    """Write standard normals into out (m,), numbers without a unit.
 
     The bits of numpy's `standard_normal`, in half of its time.
     """

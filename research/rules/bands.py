@@ -25,7 +25,17 @@ def ask(
     cash: Array,
     k: int,
 ) -> bool:
-    """Does the rule trade? Weights (n,) against row k of its bands; what cannot trade in row t does not trigger."""
+    """Does the rule trade? What cannot trade in row t does not trigger.
+
+    weights       : (n,) as drifted, fraction of NAV.
+    cash_weight   : weight of cash, fraction of NAV.
+    tradable      : (T, n) whether each line can trade.
+    t             : row of the day in it.
+    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
+    trigger_upper : (K, n) or above it, fraction of NAV.
+    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
+    k             : row of the bands in force.
+    """
     past = past_trigger(cash_weight, cash[k, 0], cash[k, 1])
     for i in range(len(weights)):
         gap = past_trigger(weights[i], trigger_lower[k, i], trigger_upper[k, i])
@@ -46,6 +56,16 @@ def near(
     k: int,
 ) -> bool:
     """May `ask` say yes at row t of prices? A first look that costs half as much, for the days on which it says no.
+
+    units         : (n,) units held.
+    prices        : (T, n) worth of a unit, currency.
+    t             : row of the day in it.
+    nav           : currency.
+    cash_value    : cash held, currency.
+    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
+    trigger_upper : (K, n) or above it, fraction of NAV.
+    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
+    k             : row of the bands in force.
 
     It is true wherever `ask` is, by half the tolerance. No line waits for another here, so eight are compared at once.
     """
@@ -71,7 +91,17 @@ def reason(
 ) -> tuple[int, float, float]:
     """(line, size, allowed): the line furthest past its trigger, or closest to it, its gap and the gap allowed.
 
-    Among equals, to a rounding, it is the first; cash, whose number is -1, comes last.
+    weights       : (n,) as drifted, fraction of NAV.
+    cash_weight   : weight of cash, fraction of NAV.
+    tradable      : (T, n) whether each line can trade.
+    t             : row of the day in it.
+    target        : (K, n) fraction of NAV.
+    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
+    trigger_upper : (K, n) or above it, fraction of NAV.
+    cash          : (K, 4) bounds of cash: the same two first, fraction of NAV.
+    k             : row of the bands in force.
+    Returns       : number of the line, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first;
+                    cash, whose number is -1, comes last.
     """
     line, past, aim = -1, -np.inf, 1.0
     for i in range(len(weights)):
@@ -120,7 +150,11 @@ def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict
 
 
 def own_sides(target: Array) -> dict[str, Array]:
-    """The boxes of lines that may go anywhere on their own side of zero: up to one, or a target (K, n) beyond it."""
+    """The boxes of lines that may go anywhere on their own side of zero: up to one, or a target beyond it.
+
+    target  : (K, n) fraction of NAV.
+    Returns : "lower" and "upper" bounds, (K, n) each, fraction of NAV.
+    """
     return {
         "lower": np.where(target < 0.0, np.minimum(target, -1.0), 0.0),
         "upper": np.where(target > 0.0, np.maximum(target, 1.0), 0.0),
@@ -128,7 +162,11 @@ def own_sides(target: Array) -> dict[str, Array]:
 
 
 def cash_of(target: Array) -> Array:
-    """(K,) what targets (K, n) leave to cash: zero where it is less than 1e-9 of NAV."""
+    """What targets leave to cash: zero where it is less than 1e-9 of NAV.
+
+    target  : (K, n) fraction of NAV.
+    Returns : (K,) fraction of NAV.
+    """
     cash: Array = 1.0 - target.sum(axis=1)
     cash[np.abs(cash) < TARGET] = 0.0
     return cash

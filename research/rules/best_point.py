@@ -39,11 +39,22 @@ TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too
 class Scratch(NamedTuple):
     """Room to work in: (n + 1,) arrays, cash last.
 
-    rows : the lines that take part in a product.
-    point, start, low, high, cost : y, w, bounds, and cost over kappa.  gradient : S (y - target).
-    up, down : what buying costs and selling saves besides, at the margin: +-cost, or infinite at a bound.
-    gain : what a sale saves.  nothing : zeros, the covariances of cash.
-    step, ahead, bent, residual, inverse : of conjugate gradients; the direction, S times it, and the preconditioner.
+    rows     : (n + 1,) the lines that take part in a product.
+    point    : (n + 1,) y, fraction of NAV.
+    start    : (n + 1,) w, fraction of NAV.
+    low      : (n + 1,) lower bounds, fraction of NAV.
+    high     : (n + 1,) upper bounds, fraction of NAV.
+    cost     : (n + 1,) c over kappa, in the unit of the gradient.
+    gradient : (n + 1,) S (y - target), in the unit of the covariance.
+    up       : (n + 1,) what buying costs besides, at the margin: +-cost, or infinite at a bound.
+    down     : (n + 1,) what selling saves besides, at the margin: +-cost, or infinite at a bound.
+    gain     : (n + 1,) twice what the sale of each line saves, over kappa: slope squared over curvature.
+    nothing  : (n + 1,) zeros, the covariances of cash.
+    step     : (n + 1,) of conjugate gradients: a step, fraction of NAV,
+    ahead    : (n + 1,) its direction, fraction of NAV,
+    bent     : (n + 1,) S times it, in the unit of the gradient,
+    residual : (n + 1,) what is left, in the unit of the gradient,
+    inverse  : (n + 1,) and the preconditioner, one over a year's variance; 0 for a line that does not trade.
     """
 
     rows: NDArray[np.int64]
@@ -399,11 +410,23 @@ def best_point(
     scratch: Scratch,
     out: Array,
 ) -> int:
-    """Set `out` (n,) to the best point; gives the rounds that it took, or TOO_HIGH, TOO_LOW or NOT_FOUND.
+    """Set `out` to the best point; gives the number of rounds that it took, or TOO_HIGH, TOO_LOW or NOT_FOUND.
 
-    Arguments as in the head of this module, all finite but the bounds, lower <= upper, kappa > 0, S symmetric and
-    positive semidefinite in C order; a line that cannot trade has lower = upper = its weight. Where S is singular there
-    may be several best points, and this is one of them. A line that does not trade keeps its weight to the bit.
+    weights    : (n,) w, as drifted, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) S, a year; symmetric and positive semidefinite, in C order.
+    cost       : (n,) a side, fraction of the notional.
+    kappa      : tracking_penalty x years for which the gap is held, above 0.
+    lower      : (n,) lower bound of each line, fraction of NAV.
+    upper      : (n,) upper bound, not below the lower one, fraction of NAV; both are the weight of a line that cannot
+                 trade.
+    cash_lower : lower bound of cash, fraction of NAV.
+    cash_upper : upper bound of cash, fraction of NAV.
+    scratch    : of n lines, `scratch_for`.
+    out        : (n,) y, fraction of NAV; written.
+
+    All but the bounds are finite. Where S is singular there may be several best points, and this is one of them. A line
+    that does not trade keeps its weight to the bit.
     """
     n, s = len(weights), scratch
     floor = ceiling = gap = size = 0.0

@@ -24,15 +24,16 @@ def best_weights(
 ) -> Array:
     """The weights to trade to today: the best point of the no-trade region, (n,), checked.
 
-    weights      : (n,) as drifted, fraction of NAV.
-    target       : (n,) fraction of NAV.
-    covariance   : (n, n) a year.
-    cost         : (n,) a side, fraction of the notional.
-    kappa        : tracking_penalty x years for which the gap is held.
-    lower, upper : (n,) or one number, fraction of NAV; both are the weight of a line that cannot trade.
-    cash         : its (lower, upper), fraction of NAV.
-    Raises       : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no
-                   best point is found, as with a covariance that is not positive semidefinite.
+    weights    : (n,) as drifted, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) a year.
+    cost       : (n,) a side, fraction of the notional.
+    kappa      : tracking_penalty x years for which the gap is held.
+    lower      : (n,) or one number, fraction of NAV.
+    upper      : (n,) or one number, fraction of NAV; both bounds are the weight of a line that cannot trade.
+    cash       : its (lower, upper), fraction of NAV.
+    Raises     : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no best
+                 point is found, as with a covariance that is not positive semidefinite.
 
     One line at 70% whose target is 60%, of volatility 16%: held for a year at a tracking_penalty of 2, it is sold down
     to a distance of cost / (kappa sigma^2) = 0.01953.
@@ -74,7 +75,16 @@ def saving_left(
 ) -> float:
     """What the best pair of further trades would save at the margin, per unit of NAV traded; 0 at the best point.
 
-    point : (n,) weights to hold, inside their bounds; the other arguments as in `best_weights`.
+    point      : (n,) weights to hold, inside their bounds, fraction of NAV.
+    weights    : (n,) as drifted, fraction of NAV.
+    target     : (n,) fraction of NAV.
+    covariance : (n, n) a year.
+    cost       : (n,) a side, fraction of the notional.
+    kappa      : tracking_penalty x years for which the gap is held.
+    lower      : (n,) or one number, fraction of NAV.
+    upper      : (n,) or one number, fraction of NAV.
+    cash       : lower and upper bound of cash, fraction of NAV.
+
     These are the Karush-Kuhn-Tucker conditions of the programme: some price of the budget lies between what every sale
     saves and what every purchase costs.
     """

@@ -34,7 +34,14 @@ from research.tolerances import TRIGGER, WEIGHT_SUM
 def write_box(
     weights: Array, rule: BandArrays, options: RuleOptions, k: int, workspace: Workspace
 ) -> tuple[float, float]:
-    """Write the box that brings these weights (n,) to workspace.goal into workspace.box; gives the box of cash.
+    """Write the box that brings these weights to workspace.goal into workspace.box; gives the box of cash.
+
+    weights   : (n,) as drifted, fraction of NAV.
+    rule      : the bands.
+    options   : what the rule asks and makes beyond them.
+    k         : row of the bands in force.
+    workspace : its goal is read, its box is written.
+    Returns   : lower and upper bound of cash, fraction of NAV.
 
     A line that may only be sold, or bought, has a box without end on the other side: costs must not turn its trade.
     """
@@ -65,7 +72,16 @@ def copy_box(rule: BandArrays, k: int, box: Array) -> None:
 def remember(
     weights: Array, cash_weight: float, tradable: Mask, t: int, rule: BandArrays, k: int, workspace: Workspace
 ) -> None:
-    """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then."""
+    """Write down which lines, and cash, are past their trigger at row t: these move, also if they come back by then.
+
+    weights     : (n,) as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    rule        : the bands.
+    k           : row of the bands in force.
+    workspace   : its `breaching` is written.
+    """
     for i in range(len(weights)):
         past = past_trigger(weights[i], rule.trigger_lower[k, i], rule.trigger_upper[k, i])
         workspace.breaching[i] = tradable[t, i] and past > TRIGGER
@@ -84,7 +100,18 @@ def remake(
     asked: int,
     workspace: Workspace,
 ) -> tuple[float, float]:
-    """Write the box of the decision of row `asked` for weights (n,) at its booking in row t; gives the box of cash."""
+    """Write the box of a decision for the weights at its booking; gives the box of cash, fraction of NAV.
+
+    weights     : (n,) as drifted to the booking, fraction of NAV.
+    cash_weight : weight of cash then, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the booking in it.
+    rule        : the bands.
+    options     : what the rule asks and makes beyond them.
+    k           : row of the bands in force.
+    asked       : row of the decision, by which costs are taken.
+    workspace   : its goal and box are written.
+    """
     if options.goal != TRANCHES or not _move_on(weights, cash_weight, tradable, t, rule, k, workspace):
         set_goal(weights, cash_weight, tradable, t, rule, options, k, asked, workspace)
     return write_box(weights, rule, options, k, workspace)
@@ -123,7 +150,18 @@ def set_goal(
     asked: int,
     workspace: Workspace,
 ) -> None:
-    """Write into workspace.goal (n,) where a trade of these weights at row t goes, at the costs of row `asked`."""
+    """Write into workspace.goal where a trade of these weights goes.
+
+    weights     : (n,) as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    rule        : the bands.
+    options     : what the rule asks and makes beyond them.
+    k           : row of the bands in force.
+    asked       : row of the decision, by which costs are taken.
+    workspace   : its goal (n,), fraction of NAV, is written.
+    """
     cost = options.rates[min(asked, len(options.rates) - 1)]
     placed = False
     if options.goal == REGION:
@@ -213,10 +251,20 @@ def move_breaching(
     k: int,
     workspace: Workspace,
 ) -> bool:
-    """Write into workspace.goal (n,) the weights after only the breaching lines are brought into their box.
+    """Write into workspace.goal the weights after only the breaching lines are brought into their box.
+
+    weights     : (n,) as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    rule        : the bands.
+    options     : they say who pays.
+    k           : row of the bands in force.
+    workspace   : which lines breach; its goal (n,), fraction of NAV, is written.
+    Returns     : False where nobody can pay.
 
     The payer pays what it has, the rest of the others in proportion to their weights. A line with target zero is not
-    raised. Gives False where nobody can pay.
+    raised.
     """
     goal, movable, payer = workspace.goal, workspace.movable, options.payer
     owed = _bring_in(weights, tradable, t, rule, k, workspace)
@@ -258,7 +306,11 @@ def _bring_in(weights: Array, tradable: Mask, t: int, rule: BandArrays, k: int, 
 def cap_turnover(weights: Array, most: float, goal: Array, done: Mask) -> bool:
     """Cut what is bought, and what is sold, to `most` in all: the largest moves come first, whole, the last in part.
 
-    Gives whether anything was cut.
+    weights : (n,) as drifted, fraction of NAV.
+    most    : fraction of NAV.
+    goal    : (n,) weights to trade to, fraction of NAV; cut in place.
+    done    : (n,) scratch, boolean.
+    Returns : whether anything was cut.
     """
     cut = False
     for way in (1.0, -1.0):

@@ -60,14 +60,15 @@ def optimal_region(
 ) -> Region:
     """The policy with the least long-run loss, trading costs and tracking penalty, and this loss.
 
-    target     : (n,) fraction of NAV, n = 1 or 2, each above 0; cash is the rest, and is above 0 too.
-    mean       : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
-    covariance : (n, n) of returns in excess of cash, a year.
-    cost       : (n,) a side, fraction of the notional.    ticket : fraction of NAV for an event, whatever is traded.
+    target           : (n,) fraction of NAV, n = 1 or 2, each above 0; cash is the rest, and is above 0 too.
+    mean             : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
+    covariance       : (n, n) of returns in excess of cash, a year.
+    cost             : (n,) a side, fraction of the notional.
     tracking_penalty : g, price of squared tracking.
-    interval   : years between two decisions, 1/52 for every week.
-    Raises     : ConfigError for numbers out of range, for more than two lines, and for a covariance that is not
-                 positive semi-definite.
+    interval         : years between two decisions, 1/52 for every week.
+    ticket           : fraction of NAV for an event, whatever is traded.
+    Raises           : ConfigError for numbers out of range, for more than two lines, and for a covariance that is not
+                       positive semi-definite.
 
     One line watched every day, against the closed form of `one_asset`:
 

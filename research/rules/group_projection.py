@@ -20,11 +20,20 @@ def nearest_in_groups(
     cost: Array,
     workspace: Workspace,
 ) -> bool:
-    """Write into workspace.goal (n,) the point nearest to `weights` with every line, group and cash inside its box.
+    """Write into workspace.goal the point nearest to `weights` with every line, group and cash inside its box.
+
+    weights   : (n,) as drifted, fraction of NAV.
+    tradable  : (T, n) whether each line can trade.
+    t         : row of the day in it.
+    rule      : the bands.
+    options   : the groups and their bounds.
+    k         : row of the bands in force.
+    cost      : (n,) a side, fraction of the notional.
+    workspace : its goal (n,), fraction of NAV, is written.
+    Returns   : False where a halt or a locked line leaves no such point.
 
     As `nearest`, with the sum of each group between its own bounds besides: each line is clamped, then each group, its
     cheapest lines first, then cash; what remains is spread over all lines as far as their groups have room.
-    Gives False where a halt or a locked line leaves no such point.
     """
     goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(weights)):  # one that may be traded one way goes that way, as far as its own side of zero

@@ -24,12 +24,13 @@ class NoTradeBands:
 
     asked         : (T,) true on the days on which the rule is asked.
     row           : (T,) which of the K rows below is in force at each close.
-    target        : (K, n) targets.
-    trigger_lower : (K, n) the rule trades when a weight is below,
-    trigger_upper : (K, n) or above its no-trade band.
-    lower, upper  : (K, n) the box that it trades into. A line whose box has an infinite bound moves only where the
-                    other bound moves it.
-    cash          : (K, 4) the same four bounds for cash.
+    target        : (K, n) fraction of NAV.
+    trigger_lower : (K, n) the rule trades when a weight is below its no-trade band, fraction of NAV,
+    trigger_upper : (K, n) or above it, fraction of NAV.
+    lower         : (K, n) lower bound of the box that it trades into, fraction of NAV; -inf for a line that moves only
+                    where the other bound moves it.
+    upper         : (K, n) upper bound, fraction of NAV; inf likewise.
+    cash          : (K, 4) the same four bounds for cash, fraction of NAV.
     fraction      : fraction of the way to the box that a trade goes in a day.
     trigger       : name of the trigger in the reasons.
     options       : what the rule asks and makes beyond these rows.
@@ -76,7 +77,7 @@ class NoTradeBands:
 
     @property
     def arrays(self) -> tuple[Mask, NDArray[np.int64], Array, Array, Array, Array, Array, Array]:
-        """The arrays in the order in which the batch engine takes them."""
+        """The arrays as the class states their shapes and units, in the order in which the batch engine takes them."""
         triggers = (self.trigger_lower, self.trigger_upper)
         return self.asked, self.row, self.target, *triggers, self.lower, self.upper, self.cash
 
@@ -93,9 +94,10 @@ class NoTradeBands:
         """The reason of a decision.
 
         weights     : (n,) as drifted, fraction of NAV.
-        cash_weight : the rest.
+        cash_weight : the rest, fraction of NAV.
         nav         : currency.
-        tradable    : (T', n) which lines can trade; `t` is the row of the day in it.
+        tradable    : (R, n) which lines can trade.
+        t           : row of the day in `tradable`.
         row         : row of the day among the T days of the bands.
         """
         k, workspace = int(self.row[row]), Workspace.of(len(weights))

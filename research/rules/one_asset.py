@@ -76,7 +76,7 @@ def to_edge(p: float, sigma: float, h: float, interval: float = 0.0) -> Stray:
 
 
 def to_target(p: float, sigma: float, h: float, interval: float = 0.0) -> Stray:
-    """Turnover and deviation of a band of half-width h that is traded to the target; parameters as in `to_edge`."""
+    """Turnover and deviation of a band of half-width h that is traded to the target; arguments as in `to_edge`."""
     return _band(p, sigma, h, interval, 1.0, 6.0)
 
 

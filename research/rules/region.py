@@ -21,9 +21,14 @@ SWEEPS = 1000  # far more than two lines need, unless their returns are one and 
 class Surfaces(NamedTuple):
     """A region as plain arrays, the same for one line and for two: the second axis of one line is a single gap, 0.
 
-    first : (a,), second : (b,) gaps of the grid, evenly spaced.  advantage : (a, b) what a trade would save, before the
-    ticket, fraction of NAV.  lower_first, upper_first : (b,) interval of the first gap for each second one.
-    lower_second, upper_second : (a,) the other way round.  ticket : fraction of NAV for an event.
+    first        : (a,) gaps of the first line on the grid, evenly spaced, fraction of NAV.
+    second       : (b,) gaps of the second line, likewise.
+    advantage    : (a, b) what a trade would save, before the ticket, fraction of NAV.
+    lower_first  : (b,) lower end of the interval of the first gap for each second one, fraction of NAV.
+    upper_first  : (b,) its upper end, fraction of NAV.
+    lower_second : (a,) lower end of the interval of the second gap for each first one, fraction of NAV.
+    upper_second : (a,) its upper end, fraction of NAV.
+    ticket       : fraction of NAV for an event.
     """
 
     first: Array
@@ -40,17 +45,18 @@ class Surfaces(NamedTuple):
 class Region:
     """An optimal policy of one or two lines beside cash, and the problem that it solves.
 
-    target       : (n,) fraction of NAV.
-    cost         : (n,) a side, fraction of the notional.
-    ticket       : fraction of NAV that an event costs, whatever is traded.
-    interval     : years between two decisions.
+    target           : (n,) fraction of NAV.
+    cost             : (n,) a side, fraction of the notional.
+    ticket           : fraction of NAV that an event costs, whatever is traded.
+    interval         : years between two decisions.
     tracking_penalty : g, price of squared tracking.
-    value        : loss a year of the policy in the long run, fraction of NAV.
-    axes         : for each line its (m,) gaps on the grid, fraction of NAV.
-    advantage    : (m,) or (m, m) what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket the
-                   policy holds.
-    lower, upper : for each line the interval into which a trade brings its gap, fraction of NAV: of two lines (m,), one
-                   for each gap of the other line on the grid; of one line (1,).
+    value            : loss a year of the policy in the long run, fraction of NAV.
+    axes             : for each line its (m,) gaps on the grid, fraction of NAV.
+    advantage        : (m,) or (m, m) what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket
+                       the policy holds.
+    lower            : for each line the lower end of the interval into which a trade brings its gap, fraction of NAV:
+                       of two lines (m,), one for each gap of the other line on the grid; of one line (1,).
+    upper            : for each line the upper end, (m,) or (1,) likewise, fraction of NAV.
     """
 
     target: Array

@@ -18,19 +18,24 @@ LOWER_TRIGGER, UPPER_TRIGGER, LOWER, UPPER = range(4)  # rows of the bounds of g
 class RuleOptions(NamedTuple):
     """What a rule asks and makes beyond its no-trade bands; an array without rows stands for nothing of its kind.
 
-    some : is there any of it?  makes_boxes : or are boxes those of these rows?
-    restricted : may some line not be traded both ways?
-    cooldown : sessions after a booked trade on which the rule is not asked.
-    member : (n,) number of each line's group.  groups : (K, 4, G) bounds of each group's weight: trigger, then box.
-    first_group : what the number of a group is counted from in a reason, after the lines.
-    covariance : (K, n, n) a year.
+    some           : is there any of it?
+    makes_boxes    : or are boxes those of these rows?
+    restricted     : may some line not be traded both ways?
+    cooldown       : sessions after a booked trade on which the rule is not asked.
+    member         : (n,) number of each line's group.
+    groups         : (K, 4, G) bounds of each group's weight, fraction of NAV: trigger, then box.
+    first_group    : what the number of a group is counted from in a reason, after the lines.
+    covariance     : (K, n, n) a year.
     tracking_error : the ex-ante one, a year, past which the rule trades; infinity where it does not ask for it.
-    patience : years that a gap is expected to last x tracking_penalty / 2, where the rule weighs waiting against
-    cost; else 0.
-    rates : (R, n) cost a side, fraction of the notional, on each day or on all.  tickets : (n,) currency an order.
-    goal : where a trade goes; of BREACHING `payer` pays, of REGION `region` says, of BEST `kappa` is tracking_penalty
-    x years. Of TRANCHES how far each line moves is decided, and not where to.
-    turnover_cap : one-way, fraction of NAV.
+    patience       : years that a gap is expected to last x tracking_penalty / 2, where the rule weighs waiting against
+                     cost; else 0.
+    rates          : (R, n) cost a side, fraction of the notional, on each day or on all.
+    tickets        : (n,) currency an order.
+    goal           : where a trade goes. Of TRANCHES how far each line moves is decided, and not where to.
+    payer          : who pays, where the goal is BREACHING.
+    region         : where to, where the goal is REGION.
+    kappa          : tracking_penalty x years, where the goal is BEST.
+    turnover_cap   : one-way, fraction of NAV.
     """
 
     some: bool
@@ -77,7 +82,19 @@ PLAIN = RuleOptions(
 class BandArrays(NamedTuple):
     """A `NoTradeBands` as kernels take it; `asks_more` and `makes_boxes` as its options say, which are handed over too.
 
-    again : does a trade go a part of its way, and is the rule asked again on the next day?
+    asked         : (T,) is the rule asked?
+    row           : (T,) which of the K rows below is in force at each close.
+    target        : (K, n) fraction of NAV.
+    trigger_lower : (K, n) the rule trades when a weight is below, fraction of NAV,
+    trigger_upper : (K, n) or above it, fraction of NAV.
+    lower         : (K, n) lower bound of the box that it trades into, fraction of NAV.
+    upper         : (K, n) its upper bound, fraction of NAV.
+    cash          : (K, 4) the same four bounds for cash, fraction of NAV.
+    fraction      : fraction of the way to the box that a trade goes in a day.
+    again         : does a trade go a part of its way, and is the rule asked again on the next day?
+    asks_more     : do the options ask for more than these bands?
+    makes_boxes   : do the options make the boxes?
+    cooldown      : sessions after a booked trade on which the rule is not asked.
     """
 
     asked: Mask
@@ -96,10 +113,20 @@ class BandArrays(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch of a decision: (n,) each; box (3, n): lower, upper and target; rooms (2, n) of the groups.
+    """Scratch of a decision.
 
-    breaching (n + 1,), moves (n,) : which lines, and cash, were past their trigger, and how far each line was to move,
-    when the decision was made that is being carried out.  solver (SCRATCH, n + 1), rows (n + 1,) : for `best_point`.
+    weights   : (n,) as drifted, fraction of NAV.
+    goal      : (n,) weights to trade to, fraction of NAV.
+    start     : (n,) weights or gaps that a search begins with, fraction of NAV.
+    moves     : (n,) how far each line was to move when the decision that is being carried out was made, fraction of
+                NAV.
+    movable   : (n,) whether each line may be moved.
+    done      : (n,) whether each line has had its turn.
+    breaching : (n + 1,) whether each line, and cash, was past its trigger when that decision was made.
+    box       : (3, n) lower and upper bound and target, fraction of NAV.
+    rooms     : (2, n) room of each group, fraction of NAV, and whether it is full: 1, else 0.
+    solver    : (SCRATCH, n + 1) for `best_point`.
+    rows      : (n + 1,) for `best_point`.
     """
 
     weights: Array
@@ -138,7 +165,12 @@ def rests(rule: BandArrays, t: int, booked: int) -> bool:
 
 @inlined
 def sum_of(weights: Array, member: Rows, group: int) -> float:
-    """The weight of one group."""
+    """The weight of one group, fraction of NAV.
+
+    weights : (n,) fraction of NAV.
+    member  : (n,) number of each line's group.
+    group   : number of the group.
+    """
     total = 0.0
     for i in range(len(weights)):
         if member[i] == group:

@@ -33,9 +33,18 @@ def answer(
     k: int,
     workspace: Workspace,
 ) -> tuple[bool, int, float, float]:
-    """(trades, line, size, allowed): what a rule says, and why, of weights (n,) at row t.
+    """(trades, line, size, allowed): what a rule says, and why. What a box is made from later (`remake`) stays there.
 
-    nav : wealth, currency.  k : row of the bands in force.  What a box is made from later (`remake`) stays there.
+    weights     : (n,) as drifted, fraction of NAV.
+    cash_weight : weight of cash, fraction of NAV.
+    nav         : wealth, currency.
+    tradable    : (T, n) whether each line can trade.
+    t           : row of the day in it.
+    rule        : the bands.
+    options     : what the rule asks and makes beyond them.
+    k           : row of the bands in force.
+    workspace   : its arrays are written.
+    Returns     : whether it trades, number of the line that is the reason, and size and allowed as `Why` has them.
     """
     by_goal = options.goal >= REGION or options.tracking_error < np.inf or options.patience > 0.0
     trades = not by_goal and _is_past(weights, cash_weight, tradable, t, rule, options, k)

@@ -21,7 +21,7 @@ class Content(NamedTuple):
     headline   : the list in one line.
     provenance : portfolio, policy, run, data and date that the list comes from.
     facts      : figures by name.
-    tables     : by name.
+    tables     : by name, with the columns and units that their headers say.
     """
 
     headline: str

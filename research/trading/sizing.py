@@ -28,15 +28,16 @@ TURNS = 100  # times that a rule is asked at most; two are the usual number
 class Position:
     """Holdings and cash at one close, and the limits and costs of trading them.
 
-    units  : (n,) units held.
-    prices : (n,) quoted close, currency per unit.
-    lots   : (n,) least number of units in a trade. A line without a quote is held in units of one currency unit, and
-             trades in cents.
-    quoted, tradable : (n,) whether a line has a quote, and whether it can be traded.
-    cash   : currency.
-    minimum : currency; a smaller order is not sent.
+    units           : (n,) units held.
+    prices          : (n,) quoted close, currency per unit.
+    lots            : (n,) least number of units in a trade. A line without a quote is held in units of one currency
+                      unit, and trades in cents.
+    quoted          : (n,) whether each line has a quote.
+    tradable        : (n,) whether each line can be traded.
+    cash            : currency.
+    minimum         : currency; a smaller order is not sent.
     cost_parameters : costs of orders, without tax, since purchase prices are not known here.
-    day    : row of the cost_parameters's daily costs.
+    day             : row of the daily costs in `cost_parameters`.
     """
 
     units: Array
@@ -112,11 +113,13 @@ class Position:
 
 @dataclass(frozen=True, eq=False)
 class Orders:
-    """Signed units (n,) to trade from a position, buys positive; costs and the cash after them are exact to the cent.
+    """Orders from a position; costs and the cash after them are exact to the cent.
 
-    wished  : (n,) signed units of the exact step.
-    rounded : (n,) the same in whole lots, before small orders were dropped and buys reduced.
-    goal    : (n,) weights after the exact step, fraction of NAV.
+    position : what is held before.
+    units    : (n,) signed units to trade, buys positive.
+    wished   : (n,) signed units of the exact step.
+    rounded  : (n,) the same in whole lots, before small orders were dropped and buys reduced.
+    goal     : (n,) weights after the exact step, fraction of NAV.
     """
 
     position: Position

@@ -36,11 +36,17 @@ OTHERS = ("as far as the other trades allow", "limited by the other trades")
 class TradeList:
     """What a policy asks of a portfolio at its last close, as orders that can be sent.
 
-    policy : its name.  run : id of the run that recommends it, or "".  target : (n,) in force, fraction of NAV.
-    rule : its short name.  why : the reason of its decision.
-    holds : the decision is to hold, and `sized` is empty.  sized : the orders.
-    would : when it holds, the orders of trading to target today; else None.
-    wanted : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV; `limit` : what keeps a trade from it.
+    portfolio : the portfolio.
+    policy    : name of the policy.
+    run       : id of the run that recommends it, or "".
+    target    : (n,) in force, fraction of NAV.
+    rule      : short name of the policy's rule.
+    why       : the reason of its decision.
+    holds     : the decision is to hold, and `sized` is empty.
+    sized     : the orders.
+    would     : when it holds, the orders of trading to target today; else None.
+    wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
+    limit     : what keeps a trade from the whole of it: the aim of a line that it moves, and why another stays.
     """
 
     portfolio: Portfolio

@@ -29,13 +29,14 @@ FAINT, WORDY, STRONG = (
 class HeatMap:
     """Cells in rows from the top down and columns from left to right.
 
-    words : of each cell, a list a row; "" where there is none.
+    words  : of each cell, a list a row; "" where there is none.
     shades : (rows, columns) how strong each cell's colour is, 0 to 1; NaN where there is no cell.
-    across, down : values of the two parameters, as texts.
-    axes : what runs across and what runs down.
-    width : of the picture, px.
+    across : values of the parameter that runs across, as texts.
+    down   : values of the parameter that runs down, as texts.
+    axes   : what runs across and what runs down.
+    width  : of the picture, px.
     ringed : row and column of each cell to ring.
-    hues : colour of each cell, a list a row; by default all have one.
+    hues   : colour of each cell, a list a row; by default all have one.
     turned : whether rows and columns have been exchanged.
     """
 
@@ -137,8 +138,10 @@ def _names(canvas: Canvas, shown: HeatMap) -> None:
 def colour_scale(canvas: Canvas, shown: HeatMap, shares: Array, ends: tuple[str, str]) -> None:
     """What the colours mean, below a map whose cells have no room for words.
 
+    canvas : that the map is on.
+    shown  : the map.
     shares : (k,) strength of the colours from left to right, 0 to 1.
-    ends : texts at the left and the right end.
+    ends   : texts at the left and the right end.
     """
     x, y, width = shown.left, shown.bottom + AXIS + 6.0, min(shown.cell * len(shown.across), 320.0)
     axes = canvas.axes(x, y, width, 10.0)

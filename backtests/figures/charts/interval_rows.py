@@ -43,12 +43,14 @@ class Row:
 def rows_panel(
     f: Format, name: str, count: int, x: Axis, *, names: float = NAMES, right: float = 48.0, below: float = NUMBERS
 ) -> Panel:
-    """A picture of `count` rows.
+    """A picture of some rows.
 
-    f : the page's format.
-    name : of the picture.
-    x : the axis of the rows.
-    names, right : room for names at the left and figures at the right, px.
+    f     : the page's format.
+    name  : of the picture.
+    count : number of rows.
+    x     : the axis of the rows.
+    names : room for names at the left, px.
+    right : room for figures at the right, px.
     below : room below the rows, px.
     """
     canvas = Canvas(f.width, TITLE + ROW * count + below, f"{name}-{f.css}")
@@ -64,11 +66,13 @@ def interval_rows(
     zero: bool = False,
     names: bool = True,
 ) -> None:
-    """The intervals of `rows`, from the top of the panel to its bottom, with their names at its left.
+    """The intervals of `rows`, with their names at the left.
 
+    panel : to draw on.
+    rows  : from the top of the panel to its bottom.
     marks : False for intervals alone.
-    mark : colour of the marks; by default that of each row's style.
-    zero : draw a line at zero through the rows that are on the axis.
+    mark  : colour of the marks; by default that of each row's style.
+    zero  : draw a line at zero through the rows that are on the axis.
     names : False where another panel beside this one names the rows.
     """
     if names:

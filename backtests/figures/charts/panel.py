@@ -177,10 +177,10 @@ class Panel:
     ) -> None:
         """Gridlines at the beginnings of years (of months where the time is short), with their words below.
 
-        dates : of the panel; its `x` axis counts days since 1970.
-        most : gridlines at most; by default one in 50 px.
+        dates  : (T,) of the panel; its `x` axis counts days since 1970.
+        most   : gridlines at most; by default one in 50 px.
         beyond : px by which the lines go past the lower edge.
-        words : False for lines alone.
+        words  : False for lines alone.
         """
         days, bottom = dates.to_numpy().astype("datetime64[D]"), self.bottom + beyond
         for day, text in time_ticks(days[0], days[-1], most=int(self.width / 50.0) if most is None else most):
@@ -192,7 +192,14 @@ class Panel:
     # what stands in it
 
     def curve(self, x: ArrayLike, y: ArrayLike, colour: str, width: float, dash: object = "-") -> None:
-        """A line through the points (x, y), each (k,), cut at the edges of the panel."""
+        """A line through points, cut at the edges of the panel.
+
+        x      : (k,) values on the axis across, in its unit.
+        y      : (k,) values on the axis up, in its unit.
+        colour : name of a token.
+        width  : of the line, px.
+        dash   : of matplotlib.
+        """
         self.axes.plot(
             self.x.scaled(x),
             self.y.scaled(y),
@@ -203,17 +210,37 @@ class Panel:
         )
 
     def y_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
-        """A line across the panel at a value of `y`."""
+        """A line across the panel at a value of `y`.
+
+        value  : on the axis up, in its unit.
+        colour : name of a token.
+        width  : of the line, px.
+        dash   : of matplotlib.
+        behind : draw it behind the rest.
+        """
         y = self.y_at(value)
         self.canvas.line([self.left, self.right], [y, y], colour=colour, width=width, dash=dash, behind=behind)
 
     def x_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
-        """A line up the panel at a value of `x`."""
+        """A line up the panel at a value of `x`.
+
+        value  : on the axis across, in its unit.
+        colour : name of a token.
+        width  : of the line, px.
+        dash   : of matplotlib.
+        behind : draw it behind the rest.
+        """
         x = self.x_at(value)
         self.canvas.line([x, x], [self.top, self.bottom], colour=colour, width=width, dash=dash, behind=behind)
 
     def band(self, low: float, high: float, colour: str, strength: float = 1.0) -> None:
-        """The ground from `low` to `high` of `y`, across the panel, in a colour of some strength up to 1."""
+        """The ground between two values of `y`, across the panel.
+
+        low      : on the axis up, in its unit.
+        high     : on the axis up, in its unit.
+        colour   : name of a token.
+        strength : of the colour, up to 1.
+        """
         alpha = {"alpha": strength} if strength < 1.0 else {}
         self.axes.axhspan(*self.y.scaled([low, high]), facecolor=TOKENS[colour], linewidth=0.0, zorder=-3.0, **alpha)
 
@@ -230,12 +257,13 @@ def one_panel(
 ) -> Panel:
     """A picture of one panel.
 
-    f : the page's format.
-    name : of the picture.
+    f      : the page's format.
+    name   : of the picture.
     height : of the panel, px.
-    x, y : its axes.
-    right : room at its right, px; by default that for the labels of curves.
-    below : room below it, px.
+    x      : its axis across.
+    y      : its axis up.
+    right  : room at its right, px; by default that for the labels of curves.
+    below  : room below it, px.
     """
     canvas = Canvas(f.width, TITLE + height + below, f"{name}-{f.css}")
     width = f.plot if right is None else f.width - f.left - right
@@ -243,10 +271,17 @@ def one_panel(
 
 
 def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:
-    """Name and unit of a panel, above it."""
+    """Name and unit of a panel, above it.
+
+    canvas : to write on.
+    x      : left edge of the words, px.
+    y      : middle of their height, px.
+    words  : the name.
+    unit   : in words.
+    """
     canvas.text(x, y, f"{words.replace(THEN, ' ')}{THEN}{unit}", colour="soft")
 
 
 def day_numbers(dates: pd.DatetimeIndex) -> Array:
-    """(T,) days since 1970."""
+    """(T,) days since 1970 of dates (T,)."""
     return dates.to_numpy().astype("datetime64[D]").astype(float)

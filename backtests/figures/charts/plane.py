@@ -52,11 +52,13 @@ def name_points(
 ) -> None:
     """Write names beside points where there is room; off the curves if that can be.
 
-    points : px; the first ones choose first.
-    words, colours : of each name.
-    marks : all points that no name may cover, px.
-    taken : boxes that no name may cover, px.
-    paths : curves, px, across and down.
+    panel   : to write on.
+    points  : px; the first ones choose first.
+    words   : of each name.
+    colours : of each name.
+    marks   : all points that no name may cover, px.
+    taken   : boxes that no name may cover, px.
+    paths   : curves, px, across and down.
     """
     sizes = [(LETTER * TINY * len(word) + 2.0, TINY + 1.0) for word in words]
     box = (panel.left, panel.top, panel.right, panel.bottom)

@@ -46,9 +46,10 @@ def costs_picture(
 ) -> Picture:
     """Bars of cost a year, and every policy between cost and tracking error, with lines of equal J.
 
-    table : as `cost_table` gives it.
+    table            : a row a policy; columns and units as `cost_table` gives them.
+    styles           : line style of each policy.
     tracking_penalty : price of squared tracking error in J.
-    limit : of tracking error, or None.
+    limit            : of tracking error, fraction a year, or None.
     """
     return picture(
         "costs",

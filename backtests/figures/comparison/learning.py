@@ -30,8 +30,12 @@ def seeds_picture(
 ) -> Picture:
     """A point a seed: J out of sample over J on training worlds; the one that stands for them all is heavy.
 
-    key : name of its file.  table : a row a seed: seed, loss_training, loss, stands.
-    marks : J out of sample of the policies that they must be held against.
+    name     : of the learned policy.
+    key      : name of its file.
+    table    : a row a seed: seed, loss_training and loss (bp a year), stands.
+    training : how it was trained.
+    marks    : J out of sample of the policies that they must be held against, bp a year.
+    styles   : line style of each policy.
     """
     data = table[["seed", "loss_training", "loss", "stands"]].reset_index(drop=True)
     closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
@@ -108,7 +112,13 @@ def _within(level: float, values: pd.Series) -> bool:
 
 
 def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
-    """J along the training of each seed, by their cards; None where they have no curve. key : name of its file."""
+    """J along the training of each seed, by their cards; None where they have no curve.
+
+    name     : of the learned policy.
+    key      : name of its file.
+    training : of its seeds.
+    style    : of its curves.
+    """
     rows = [
         {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == training.chosen}
         for seed, policy in training.policies.items()

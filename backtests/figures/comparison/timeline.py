@@ -22,10 +22,13 @@ TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel ma
 
 @dataclass(frozen=True, eq=False)
 class Paths:
-    """What one policy went through on D test days, by close, the opening one first: (D + 1,) each.
+    """What one policy went through on D test days, by close, the opening one first.
 
-    growth : from 1, time-weighted: money that came or went is none.  relative : growth over the reference's, less 1.
-    drawdown : of growth, fraction.  turnover : one-way, of that day.  cost : cumulative, bp.
+    growth          : (D + 1,) ratio to 1 at the opening, time-weighted: money that came or went is none.
+    relative        : (D + 1,) growth over the reference's, less 1, fraction.
+    drawdown        : (D + 1,) of growth, fraction.
+    turnover        : (D + 1,) one-way, of that day, fraction.
+    cost            : (D + 1,) cumulative, bp.
     turnover_a_year : one-way, fraction.
     """
 
@@ -40,7 +43,13 @@ class Paths:
 def timeline_picture(
     played: Mapping[str, Backtest], styles: Mapping[str, LineStyle], reference: str, periods_per_year: float
 ) -> Picture:
-    """The picture that opens a sheet; with one policy, without the panel relative to the reference."""
+    """The picture that opens a sheet; with one policy, without the panel relative to the reference.
+
+    played           : backtests by policy.
+    styles           : line style of each policy.
+    reference        : name of the policy to which the others are compared.
+    periods_per_year : by which turnover is annualised.
+    """
     base = played[reference].growth_path
     paths = {name: _paths(b, base / base[0], periods_per_year) for name, b in played.items()}
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
@@ -141,11 +150,12 @@ def _alt(paths: Mapping[str, Paths], reference: str, dates: pd.DatetimeIndex) ->
 class Series:
     """What one panel of curves shows.
 
-    name, unit : of the panel.
-    curves : by policy, (D + 1,).
+    name    : of the panel.
+    unit    : of the panel, in words.
+    curves  : by policy, (D + 1,) in the panel's unit.
     figures : by policy, what is written beside its name.
-    axis : up.
-    far : policies too far away to be drawn; they are only named.
+    axis    : up.
+    far     : policies too far away to be drawn; they are only named.
     """
 
     name: str

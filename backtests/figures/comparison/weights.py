@@ -22,11 +22,17 @@ STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs f
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One line of a portfolio through the test, in points of NAV; (D + 1,) unless said otherwise.
+    """One line of a portfolio through the D days of the test.
 
-    before : its weight at each close before what was booked that day; equal to `weight` where nothing was.
-    lower, upper : the band that triggers, or NaN where the rule has none.  bought, sold : rows of its trades.
-    ranged : its range in the file, or None.
+    name   : of the line.
+    weight : (D + 1,) at each close, points of NAV.
+    before : (D + 1,) its weight before what was booked that day, points of NAV; equal to `weight` where nothing was.
+    target : (D + 1,) points of NAV.
+    lower  : (D + 1,) lower end of the band that triggers, points of NAV, or NaN where the rule has none.
+    upper  : (D + 1,) its upper end, points of NAV, or NaN.
+    bought : (b,) rows of its purchases.
+    sold   : (s,) rows of its sales.
+    ranged : its range in the file, points of NAV, or None.
     """
 
     name: str
@@ -51,8 +57,9 @@ def weights_picture(
     """A small panel for each asset of one policy.
 
     played : the policy's backtest.
-    style : of its line.
-    lower, upper : (n,) range of each asset, fraction of NAV; None where the portfolio has none.
+    style  : of its line.
+    lower  : (n,) lower end of the range of each asset, fraction of NAV; None where the portfolio has none.
+    upper  : (n,) upper end of the range of each asset, fraction of NAV; None where the portfolio has none.
     """
     lines = _lines(played, lower, upper)
     return picture(

@@ -28,7 +28,12 @@ def year_table(played: Mapping[str, Backtest]) -> pd.DataFrame:
 
 
 def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> Picture:
-    """Columns for the reference, and points for the others' differences to it. table : as `year_table` gives it."""
+    """Columns for the reference, and points for the others' differences to it.
+
+    table     : a row a year, a column a policy; units as `year_table` gives them.
+    styles    : line style of each policy.
+    reference : name of a policy.
+    """
     return picture(
         "years",
         "Calendar years",

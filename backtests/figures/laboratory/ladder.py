@@ -16,7 +16,10 @@ LEAST = 0.5  # per cent: the foot of the scale goes no lower, and a rule below i
 def ladder_picture(table: pd.DataFrame, reference: str, name: str = "ladder") -> Picture:
     """J over that of the optimum, less 1, in per cent.
 
-    table : as `backtests.laboratory.study.gaps` gives it; its reference is not drawn.
+    table     : a row a rule; columns and units as `backtests.laboratory.study.gaps` gives them. Its reference is not
+                drawn.
+    reference : name of the optimum.
+    name      : of the file.
     """
     rows = table.drop(index=reference).sort_values("loss", kind="stable")
     over = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}

@@ -19,7 +19,10 @@ PANELS = (
 def laws_picture(table: pd.DataFrame, width: float, loss: float, name: str = "laws") -> Picture:
     """Half-width and loss of one line's optimum over cost, with fitted powers.
 
-    table : as `backtests.laboratory.study.scaling_laws` gives it.  width, loss : exponents.
+    table : a row a cost; columns and units as `backtests.laboratory.study.scaling_laws` gives them.
+    width : exponent of the half-width.
+    loss  : exponent of the loss.
+    name  : of the file.
     """
     caption = (
         f"Dots: dynamic programming; thin line: closed form, nothing fitted; broad line: fitted power law. Exponents: "

@@ -22,8 +22,10 @@ POINTS = 100.0
 def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
     """Where to hold, and what a path does there.
 
-    region : of two lines.  sample : gaps a week as drifted and as booked, as `laboratory.study.weekly_gaps` gives
-    them.  lines : what the two are called.
+    region : of two lines.
+    sample : a row a week, gaps as drifted and as booked, fraction of NAV, as `laboratory.study.weekly_gaps` gives them.
+    lines  : what the two are called.
+    name   : of the file.
     """
     way = _moves(sample)
     trades = int((way > MOVED).sum())
@@ -65,7 +67,7 @@ def _edges(region: Region, first: Array, second: Array) -> tuple[Array, Array, A
 
 
 def outline(region: Region) -> Array:
-    """(k, 2) the edge of the region, a closed curve of gaps: round the set inside both lines' intervals."""
+    """(k, 2) the edge of the region, a closed curve of gaps, fraction of NAV: round the set inside both intervals."""
     first, second = (np.linspace(axis[0], axis[-1], FINE) for axis in region.axes)
     low, high, lower, upper = _edges(region, first, second)
     left = np.full(FINE, np.nan)
@@ -136,7 +138,7 @@ def gap_panel(
 
 
 def draw_region(panel: Panel, around: Array) -> None:
-    """A region by its edge `around` (k, 2), points."""
+    """A region by its edge `around` (k, 2), points of NAV."""
     panel.axes.fill(*around.T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
     panel.curve(around[:, 0], around[:, 1], "sky", 1.6)
 

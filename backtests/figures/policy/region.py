@@ -21,9 +21,11 @@ def region_picture(
 ) -> Picture:
     """The edge of the learned region of no trade, of the optimal one, and of the closed form's box.
 
-    lines : what the two are called.  half_width : (2,) the closed form's, of NAV.
-    outside : of gaps (m, 2), how far the worst line is outside its learned box (m,); below zero nothing is traded.
-    said : what the caption says of the boxes.
+    lines      : what the two are called.
+    half_width : (2,) the closed form's, fraction of NAV.
+    outside    : of gaps (m, 2), how far the worst line is outside its learned box (m,); below zero nothing is traded.
+    region     : the optimal one.
+    said       : what the caption says of the boxes.
     """
     around = outline(region)
     reach = AIR * float(np.abs(around).max())

@@ -29,10 +29,12 @@ def cost_tracking_picture(
 ) -> Picture:
     """Gap over cost on log scales, in per cent and bp a year, of the policies with one target; others are named.
 
-    table : as `numbers.frontier` gives it.  styles : by family.
+    table            : a row a policy; columns and units as `numbers.frontier` gives them.
+    styles           : by family.
     tracking_penalty : price of squared tracking error, for lines of equal J, which only the gap to the strategic target
-    has; no curve joins policies that were drawn at random.
-    conditions : in words.  name : of its file.
+                       has; no curve joins policies that were drawn at random.
+    conditions       : in words.
+    name             : of its file.
     """
     shown = table[table["drawn"]]
     drawn = shown[(shown["cost"] > 0.0) & (shown["gap"] > 0.0)]

@@ -38,9 +38,15 @@ def cost_ladder_picture(
 ) -> Picture:
     """How far each policy is behind the best of all at each cost level, and its rank among those drawn.
 
-    ladder : rows are cost multiples, columns policies, as `numbers.ladder` gives it.  styles : of each of them.
-    by_start : the same ladder at each start, which gives the range of a break-even cost.
-    best : the best value of all policies at each level, drawn or not; by default of those drawn.
+    ladder     : a row a cost multiple, a column a policy, in the metric's unit, as `numbers.ladder` gives it.
+    styles     : of each policy.
+    metric     : name of the metric.
+    by_start   : the same ladder at each start, rows, columns and unit alike, which gives the range of a
+                 break-even cost.
+    conditions : in words.
+    name       : of its file.
+    best       : a row a cost multiple: the best value of all policies, drawn or not, in the metric's unit; by default
+                 of those drawn.
     """
     best = _best(ladder, metric) if best is None else best
     return picture(
@@ -185,7 +191,10 @@ def lag_ladder_picture(
 ) -> Picture:
     """How metrics of each policy move as its orders are booked later.
 
-    ladders : by metric, rows are lags in sessions, columns policies.  styles : of each policy.
+    ladders    : by metric, in its unit: a row a lag in sessions, a column a policy.
+    styles     : of each policy.
+    conditions : in words.
+    name       : of its file.
     """
     return picture(
         name,

@@ -23,7 +23,10 @@ AIR = 0.03  # of a scale, at either end
 def bins(values: pd.Series, axis: str) -> pd.Series:
     """What bin each value is in, in words: the values themselves where there are few, else quarters of them.
 
-    Categories are in the order of their values; a value that is none (a calendar has no band) has no bin.
+    values  : a row a configuration, in the unit of the axis.
+    axis    : its name.
+    Returns : a row a configuration; categories are in the order of their values. A value that is none (a calendar has
+              no band) has no bin.
     """
     found = np.unique(values.dropna())
     if len(found) <= BINS:
@@ -38,7 +41,11 @@ def bins(values: pd.Series, axis: str) -> pd.Series:
 
 
 def binned(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
-    """A metric by bins of band and cost, for each target: a row a bin; columns name, count, low, median, high."""
+    """A metric by bins of band and cost, for each target: a row a bin; columns name, count, low, median, high.
+
+    table  : a row a configuration; metrics in the units of records.
+    metric : name of a column, in whose unit low, median and high are.
+    """
     cost = bins(table["cost_multiple"], "cost_multiple")
     band = bins(table["band"] if "band" in table else pd.Series(np.nan, index=table.index), "band")
     kinds = [(f"band {name}{NARROW_SPACE}%", band == name) for name in band.cat.categories]
@@ -57,6 +64,10 @@ def binned(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
 
 def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sample") -> Picture:
     """A metric over the band of each configuration that has one, coloured by cost; over cost where none has a band.
+
+    table  : a row a configuration; metrics in the units of records.
+    metric : name of a column.
+    name   : of its file.
 
     Drawn are those with one target: the strategic one, where a policy has it.
     """

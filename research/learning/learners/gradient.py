@@ -29,11 +29,13 @@ from research.learning.training_days import TrainingDays
 class Drawn(NamedTuple):
     """The days of W paths; they do not depend on what is held.
 
-    kind    : (W,) row of the scales.
-    variant : (W,) index of the variant of days and costs.
-    returns : (D, W, n) simple returns, fraction.
-    cash, strategic : (D, W) simple returns, fraction.
-    calm, trend : (D, W) features "volatility regime" and "market return" at each close, as in `state.observe`.
+    kind      : (W,) row of the scales.
+    variant   : (W,) index of the variant of days and costs.
+    returns   : (D, W, n) simple returns, fraction.
+    cash      : (D, W) simple returns of cash, fraction.
+    strategic : (D, W) simple returns of the strategic portfolio, fraction.
+    calm      : (D, W) feature "volatility regime" at each close, as in `state.observe`.
+    trend     : (D, W) feature "market return" at each close, as in `state.observe`.
     """
 
     kind: NDArray[np.int64]

@@ -45,10 +45,11 @@ WIDEST_GAP = 6.0  # half-widths: wider gaps look alike
 class Lines(NamedTuple):
     """The features of a portfolio that do not drift; a batch of W portfolios has W in front of each shape.
 
-    target, half_width : (n,) fraction of NAV.
+    target     : (n,) fraction of NAV.
+    half_width : (n,) fraction of NAV.
     covariance : (n, n), in any unit of time.
-    counter : (n,) weights of the mean slope where the target holds no cash, else zeros.
-    standing : (n, len(STANDING)) constant features.
+    counter    : (n,) weights of the mean slope where the target holds no cash, else zeros.
+    standing   : (n, len(STANDING)) constant features, numbers without a unit.
     """
 
     target: Array
@@ -59,9 +60,18 @@ class Lines(NamedTuple):
 
 
 class Equivariant(NamedTuple):
-    """The network's weights (inputs, units) and biases (units,).
+    """The network's arrays, without a unit: two layers an asset, one over asset and pools, the output.
 
-    Two layers an asset, one over asset and pools, the output.
+    weight_0    : (features, units) of the first layer of an asset.
+    bias_0      : (units,) of the first layer.
+    weight_1    : (units, units) of the second layer of an asset.
+    bias_1      : (units,) of the second layer.
+    weight_own  : (units, units) of the third layer, from the asset itself.
+    weight_mean : (units, units) of the third layer, from the mean over assets.
+    weight_most : (units, units) of the third layer, from the largest over assets.
+    bias_2      : (units,) of the third layer.
+    weight_3    : (units, 1) of the output.
+    bias_3      : (1,) of the output.
     """
 
     weight_0: Array

@@ -163,7 +163,10 @@ class Universal(RuleTraits):
         return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
 
     def decide(self, view: View) -> Hold | Trade:
-        """Trade to the edge of the boxes when an asset is outside its own; else hold."""
+        """Trade to the edge of the boxes when an asset is outside its own; else hold.
+
+        Raises : ConfigError for a covariance of another number of lines.
+        """
         past, target = view.past, view.target
         if not (view.unfinished or scheduled(past.days[-1:], self.schedule, past.calendar)[0]):
             return Hold(Why("learned"))
@@ -179,7 +182,10 @@ class Universal(RuleTraits):
         return decide_in(rows | {"cash": cash}, view, "learned", fraction=1.0)
 
     def met(self, view: View) -> Met | None:
-        """The properties of the portfolio at a close; None where the network is not used."""
+        """The properties of the portfolio at a close; None where the network is not used.
+
+        Raises : ConfigError for a covariance of another number of lines.
+        """
         covariance = self._known(view.past)
         if covariance is None:
             return None

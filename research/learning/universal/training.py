@@ -49,7 +49,10 @@ class TrainableNetwork(torch.nn.Module):
         self.standard = tuple(torch.from_numpy(np.array(x)) for x in standard)
 
     def forward(self, seen: Tensor) -> Tensor:
-        """(W, n) actions of features (W, n, features), as in `equivariant.forward`."""
+        """(W, n) actions, numbers without a unit, as in `equivariant.forward`.
+
+        seen : (W, n, features) before scaling, each feature in its own unit.
+        """
         mean, deviation = self.standard
         inputs = ((seen - mean) / deviation).clamp(-FARTHEST, FARTHEST)
         lines = torch.tanh(self.layer_1(torch.tanh(self.layer_0(inputs))))
@@ -71,10 +74,14 @@ class TrainableNetwork(torch.nn.Module):
 class TrainingState(NamedTuple):
     """The state of a training after `done` updates: all that the rest of it depends on.
 
+    seed     : of the random numbers.
+    updates  : number of updates of the whole training.
+    done     : number of updates made.
     standard : how features are scaled.
-    weights  : the network's parameters by name.
-    mean, square : Adam's moments of the gradient of each parameter.
-    curve    : (done,) loss of each update over the closed form's expected loss.
+    weights  : the network's parameters by name, each of the shape of its layer, without a unit.
+    mean     : Adam's first moment of the gradient of each parameter, of the same shape, without a unit.
+    square   : Adam's second moment of the gradient of each parameter, of the same shape, without a unit.
+    curve    : (done,) ratio of each update's loss to the closed form's expected loss.
     """
 
     seed: int
@@ -164,7 +171,16 @@ def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
 
 
 class Batch(NamedTuple):
-    """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss a step of each path."""
+    """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss.
+
+    markets    : the paths, W portfolios of n lines.
+    target     : (W, n) fraction of NAV.
+    half       : (W, n) half-widths, fraction of NAV.
+    covariance : (W, n, n) in the unit of `Lines`.
+    counter    : (W, n) weights of the mean slope, numbers.
+    standing   : (W, n, len(STANDING)) constant features, numbers.
+    expected   : (W,) expected loss of the closed form a step, in the unit of time of the covariance, fraction of NAV.
+    """
 
     markets: RandomMarkets
     target: Tensor
