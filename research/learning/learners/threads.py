@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from threading import RLock
 
 import numpy as np
-import torch
 
 from research.errors import ConfigError
 
@@ -31,6 +30,8 @@ def one_thread() -> Iterator[None]:
 
 
 def _alone() -> Iterator[None]:
+    import torch  # over a second: not where nobody learns
+
     threads, python = torch.get_num_threads(), random.getstate()
     numpy = np.random.get_state()  # noqa: NPY002  (stable-baselines3 shuffles with numpy's global generator)
     checks = torch.distributions.Distribution._validate_args
