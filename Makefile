@@ -1,7 +1,7 @@
 # The workbench's commands: `make help` lists them. Everything they write stays in this folder.
 
 BIN := .venv/bin
-COVERAGE = --cov --cov-report=term  # of `make test`; `make test COVERAGE=` goes without
+TESTS := notebooks research backtests tests  # the longest first, so that all processors end together
 
 # Jupyter takes the kernel of .venv, and whatever likes to write to a home writes to .cache instead.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -15,7 +15,7 @@ export NPM_CONFIG_CACHE := $(CURDIR)/.cache/npm
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help report test check lab setup lock bench docs format clean
+.PHONY: help report test coverage check lab setup lock bench docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -24,9 +24,11 @@ help:  ## list the commands
 report: setup  ## play every policy of the example portfolio and write its report
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
-test: check  ## run every check: form, walls, types, tests, notebooks; print the coverage of branches
-	$(BIN)/pytest -n logical --dist loadfile $(COVERAGE)
-	$(BIN)/pytest --nbval-lax notebooks
+test: check  ## run every check: form, walls, types, tests, notebooks
+	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax $(COVERAGE) $(TESTS)
+
+coverage: COVERAGE = --cov --cov-report=term
+coverage: test  ## the same, and print the coverage of branches, which takes twice as long
 
 check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
 	$(BIN)/ruff format --check .

@@ -46,7 +46,7 @@ def layers(package: str) -> list[list[str]]:
     """The rooms of a package from the top down; those of one layer together."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     found = next(contract["layers"] for contract in contracts if contract.get("containers") == [package])
-    split = [layer.replace("(", "").replace(")", "").replace("|", ":").split(":") for layer in found]
+    split = [layer.replace("|", ":").split(":") for layer in found]
     return [[room.strip() for room in layer] for layer in split]
 
 

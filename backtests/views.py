@@ -26,7 +26,7 @@ HERE = __name__.rpartition(".")[0]
 
 
 def view(record: object, kind: str) -> Any:
-    """What `VIEWS` says is made of a record under this name."""
-    cls = type(record)
-    module, function = VIEWS[f"{cls.__module__}.{cls.__qualname__}".removeprefix(f"{HERE}."), kind].split(":")
+    """What `VIEWS` says is made of a record, or of a record of its base class, under this name."""
+    names = (f"{cls.__module__}.{cls.__qualname__}".removeprefix(f"{HERE}.") for cls in type(record).__mro__)
+    module, function = next(VIEWS[name, kind] for name in names if (name, kind) in VIEWS).split(":")
     return getattr(import_module(f"{HERE}.{module}"), function)(record)

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 
 from backtests.batch.batch import PreparedConfiguration, play_batch
-from backtests.batch.streaming_metrics import METRICS
+from backtests.batch.streaming_metrics import BATCH_METRICS
 from benchmarks import with_vectorbt
 from benchmarks.jobs import Job
 from benchmarks.timing import keep, machine, show, versions
@@ -129,7 +129,7 @@ def vectorbt_seconds(market: Market, targets: TargetPath, count: int = 20) -> tu
             one = PreparedConfiguration(
                 Threshold(EqualWeights(), band).no_trade_bands(market, targets), targets, job.costs, 0
             )
-            ours = play_batch(market, [one], targets, TRACKING_PENALTY, YEAR)[0, METRICS.index("nav")]
+            ours = play_batch(market, [one], targets, TRACKING_PENALTY, YEAR)[0, BATCH_METRICS.index("nav")]
             gaps.append(abs(float(played.value().iloc[-1]) / ours - 1.0))
     if not max(gaps) < SAME:
         raise AssertionError(f"vectorbt does not play the same: its final wealth is off by {max(gaps):.1e}")
@@ -153,7 +153,7 @@ def against_vectorbt(market: Market) -> dict[str, float]:
     tracemalloc.stop()
     return {
         "configurations": len(configurations),
-        "trading_days_of_a_path": float(out[:, METRICS.index("trading_days")].mean() * years),
+        "trading_days_of_a_path": float(out[:, BATCH_METRICS.index("trading_days")].mean() * years),
         "general_us": 1e6 * processor(general, 2) / len(configurations),
         "vectorbt_us": 1e6 * peer,
         "vectorbt_gap_at_zero_cost": gap,

@@ -1,4 +1,6 @@
-"""How near is equal: every tolerance of the house, with its unit, what it decides, and why it is as large as it is.
+"""How near is equal: what decides whether a line trades, counts, or is refused, with its unit and why it is as large.
+
+The tolerances of one solver, one data source or one drawing stand beside it.
 
 Weights lie between some -1 and 1, and a float holds them to 1e-16. Sums of a few hundred of them, through drift, costs
 and a root, are exact to 1e-14 or 1e-13; what people write into files, to some 1e-9; what anybody trades for, to 1e-6.

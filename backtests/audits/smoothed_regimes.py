@@ -20,7 +20,7 @@ from backtests.evaluation.benchmark import losses
 from backtests.evaluation.evidence import Difference, Evidence, Resampling
 from backtests.wording import number, percent
 from research.allocation import Allocation, RegimeExposure
-from research.allocation.estimated import Every
+from research.allocation.estimated import EstimationSchedule
 from research.arrays import Array, frozen
 from research.forecast import Regimes, fit_regimes, history
 from research.market import Market, Past
@@ -44,11 +44,11 @@ class SmoothedExposure:
 
     allocation: Allocation
     turbulent: Array
-    schedule: Every = "week"
+    schedule: EstimationSchedule = "week"
 
     @classmethod
     def on(
-        cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: Every = "week"
+        cls, market: Market, allocation: Allocation, regimes: Regimes, schedule: EstimationSchedule = "week"
     ) -> "SmoothedExposure":
         """The allocation with probabilities smoothed over the whole `market`.
 
@@ -155,16 +155,16 @@ def check_smoothed_regimes(
     portfolio: Portfolio,
     line: str,
     fitted_until: str | pd.Timestamp,
-    every: Every = "week",
+    schedule: EstimationSchedule = "week",
     draws: int = 10_000,
 ) -> SmoothedRegimeCheck:
     """Compare `portfolio` always invested with exposures by smoothed and by filtered regimes of one asset.
 
     portfolio    : with market, costs and strategic target.
     line         : the asset whose regimes are fitted.
-    fitted_until : last day of the fit, at least a period `every` before the test. Both policies use the same fitted
-                   model from then on; they differ only in the returns that their probabilities have seen.
-    every        : when targets are made and traded.
+    fitted_until : last day of the fit, at least a period of `schedule` before the test. Both policies use the same
+                   fitted model from then on; they differ only in the returns that their probabilities have seen.
+    schedule     : when targets are made and traded.
     draws        : of the bootstrap.
     Raises       : as `fit_regimes`, `backtest` and `evidence_between` do.
     """
@@ -172,11 +172,11 @@ def check_smoothed_regimes(
     regimes = fit_regimes(market.past(market.row(fitted_until)), line)
 
     def rule(allocation: Allocation) -> Calendar:
-        return Calendar(allocation, every)
+        return Calendar(allocation, schedule)
 
     policies: dict[str, Callable[[Market], Calendar]] = {
-        SMOOTHED: lambda market: rule(SmoothedExposure.on(market, held, regimes, every)),
-        FILTERED: lambda _: rule(RegimeExposure(held, regimes, every)),
+        SMOOTHED: lambda market: rule(SmoothedExposure.on(market, held, regimes, schedule)),
+        FILTERED: lambda _: rule(RegimeExposure(held, regimes, schedule)),
     }
 
     played = {WHOLE: backtest_candidate(portfolio, rule(held), WHOLE)}

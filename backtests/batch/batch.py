@@ -14,7 +14,7 @@ import numpy as np
 
 from backtests.batch.block import play_block
 from backtests.batch.state import BLOCK, CURVE, BlockArrays, Panel, State, addresses
-from backtests.batch.streaming_metrics import CVAR, METRICS, SHARPE, checked, tail, target_path_returns
+from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, SHARPE, checked, tail, target_path_returns
 from research.accounting import Costs
 from research.allocation import TargetPath
 from research.arguments import check_positive, is_number, is_whole, refuse
@@ -51,7 +51,7 @@ def play_batch(
     workers: int = 1,
     leverage_limit: float = 1.0,
 ) -> Array:
-    """(C, len(METRICS)) metrics of each configuration, in the units of records; `CVAR` last where asked for.
+    """(C, len(BATCH_METRICS)) metrics of each configuration, in the units of records; `CVAR` last where asked for.
 
     market           : T days of n lines.
     configurations   : C of them, each from a wealth of 1.
@@ -95,7 +95,7 @@ def by_block(play: Callable[[int], Array], count: int, workers: int) -> Array:
 
 
 def _columns(cvar95: bool) -> tuple[str, ...]:
-    return (*METRICS, CVAR) if cvar95 else METRICS
+    return (*BATCH_METRICS, CVAR) if cvar95 else BATCH_METRICS
 
 
 class Paths:
@@ -209,7 +209,7 @@ def _play(
 ) -> Array:
     """Play one block; gives its rows of the table."""
     block, own = block_arrays(market, members, paths, shared)
-    out, curves = np.empty((BLOCK, len(METRICS))), np.ones(CURVE * BLOCK)
+    out, curves = np.empty((BLOCK, len(BATCH_METRICS))), np.ones(CURVE * BLOCK)
     path = np.empty((BLOCK if cvar95 else 0, len(market.dates)))
     member, t = play_block(
         panel,

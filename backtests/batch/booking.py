@@ -34,7 +34,16 @@ from backtests.batch.state import (
 from backtests.batch.streaming_metrics import Traded, more_traded
 from backtests.engine.quiet_days import bounds
 from research.accounting.kernel import nearest
-from research.accounting.proportional import Rates, Taken, charges_of, paid_for, trade_of, with_cost, with_line
+from research.accounting.proportional import (
+    Rates,
+    Taken,
+    charges_of,
+    kept_and_share,
+    paid_for,
+    trade_of,
+    with_cost,
+    with_line,
+)
 from research.arrays import Array
 from research.compiled import inlined
 from research.compiled.simd import (
@@ -52,7 +61,7 @@ from research.compiled.simd import (
     where,
 )
 from research.rules.bands import past_trigger
-from research.tolerances import COUNTED, TRIGGER, WEIGHT, WEIGHT_SUM
+from research.tolerances import COUNTED, TRIGGER, WEIGHT_SUM
 
 ALL = (1 << WIDTH) - 1
 Done: TypeAlias = tuple[Vector, Vector, Vector, Vector, Vector]  # cash, charges, buys, sells, lines that count
@@ -253,7 +262,7 @@ def _past(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector)
 
 @inlined
 def refresh_bounds(n: int, first: int, state: State) -> None:
-    """What the first look compares; see `tiles.bounds`."""
+    """What the first look compares; see `quiet_days.bounds`."""
     for i in range(n + 1):
         o = i * BLOCK + first
         over, under = bounds(load(state.units, o), load(state.lower, o), load(state.upper, o))
@@ -304,8 +313,7 @@ def _book(panel: Panel, block: BlockArrays, first: int, booking: int, now: int, 
         if far >> c & 1:
             _find_nearest(panel, block, first, c, now, n, state)
     taken = _aim(state, first, n, fraction)
-    full = taken.share <= WEIGHT
-    kept, share = where(full, fill(0.0), taken.kept), where(full, fill(1.0), taken.share)
+    kept, share = kept_and_share(taken.kept, taken.share)
     moves = which & (taken.moved > 0.0)
     refused = bits(moves) & ~bits((nav > 0.0) & (taken.marginal < share))
     scale = _newton(state, first, n, nav, moves, kept, where(moves, share, fill(1.0)))

@@ -77,14 +77,14 @@ class BlockArrays(NamedTuple):
     """
 
     at: Rows
-    rows: Rows  # K of the no-trade bands
+    rows: Rows
     fraction: Array
-    again: Array  # does a trade go a fraction of its way, and is the rule asked again on the next day?
-    opening_cash: Array  # weight of cash after the opening trade
+    again: Array
+    opening_cash: Array
     lag: Array
-    first: Array  # row of the opening trade
-    span: Array  # calendar days from the first close to the last
-    path: Rows  # row of `own`
+    first: Array
+    span: Array
+    path: Rows
     used: int
 
 

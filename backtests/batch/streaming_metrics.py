@@ -22,12 +22,12 @@ from research.risk import cvar
 from research.risk.measures import BPS, DAYS_PER_YEAR
 from research.tolerances import COUNTED, SERIES
 
-METRICS = (
+BATCH_METRICS = (
     "growth", "volatility", "sharpe", "max_drawdown", "tracking_error", "tracking_error_own", "loss", "turnover",
     "cost", "trades", "trading_days", "opening_cost", "nav",
 )  # fmt: skip
 CVAR = "cvar95"  # the one figure that needs the path: only where asked for
-SHARPE = METRICS.index("sharpe")
+SHARPE = BATCH_METRICS.index("sharpe")
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -178,7 +178,7 @@ def finish(
     span             : calendar days.
     tracking_penalty : price of squared tracking error.
     periods_per_year : by which figures are annualised.
-    out              : (len(METRICS),) in the units of records; written.
+    out              : (len(BATCH_METRICS),) in the units of records; written.
 
     The Sharpe ratio of a path that gains the same on cash every day is not defined, and NaN: whoever shows it refuses
     it. Gains are the same where they differ by rounding only: by `SERIES`, or by what the two sums over the days may
@@ -213,7 +213,7 @@ def target_path_returns(targets: TargetPath, market: Market) -> Array:
 def batch_metrics(
     backtest: Backtest, strategic: Array, own: Array, tracking_penalty: float, *, cvar95: bool = False
 ) -> Array:
-    """(len(METRICS),) the metrics of one backtest, in the units of records; as a batch has them, to the bit.
+    """(len(BATCH_METRICS),) the metrics of one backtest, in the units of records; as a batch has them, to the bit.
 
     backtest         : one policy on one market.
     strategic        : (T,) simple returns of the strategic target, fraction (`target_path_returns`).
@@ -223,7 +223,7 @@ def batch_metrics(
     Raises           : DataError where a figure is not defined.
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
-    out = np.empty(len(METRICS) + cvar95)
+    out = np.empty(len(BATCH_METRICS) + cvar95)
     span = float((market.dates[-1] - market.dates[first]).days)
     of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
     opening = charged(book.opening_charges) / backtest.wealth
@@ -280,7 +280,7 @@ def _one_path(
 def checked(figures: Array, name: str) -> Array:
     """The same figures, where the Sharpe ratio is defined.
 
-    figures : (len(METRICS),) or longer, in the units of records.
+    figures : (len(BATCH_METRICS),) or longer, in the units of records.
     name    : whose they are, for the message.
     Raises  : DataError where it is not.
     """

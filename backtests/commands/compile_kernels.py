@@ -105,6 +105,8 @@ def _is_whole(note: Path) -> bool:
         noted = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    if not {"processor", "kernels", "files"} <= noted.keys():
+        return False
     here = {path.name for folder in folders()[0][:1] if folder.exists() for path in folder.iterdir()}
     if noted["processor"] != processor() or not here.issuperset(noted["files"]):
         return False

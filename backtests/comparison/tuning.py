@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from backtests.batch.streaming_metrics import METRICS
+from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.sweeps import Choices, Plan, Setup, sweep, threshold
 from backtests.sweeps.plan import CHECKS, Part
 from research.accounting import Flows
@@ -169,7 +169,7 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
     """The metrics of a sweep, a row a rule, each played on `setup` from its start to its end."""
-    return sweep(setup, Plan(rules), progress=False).table[list(METRICS)]
+    return sweep(setup, Plan(rules), progress=False).table[list(BATCH_METRICS)]
 
 
 def with_last_day(rule: R, day: pd.Timestamp) -> R:

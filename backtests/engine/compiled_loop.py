@@ -48,7 +48,7 @@ class Sessions(NamedTuple):
     flows      : (T,) currency that comes at each close.
     years      : (T,) years since the last close.
     busy       : (T,) is there income, an exit or a flow?
-    tiles      : (tiles, n + 1, DAYS) the closes and cash, as `tiles` has them, currency.
+    tiles      : (tiles, n + 1, DAYS) the closes and cash, as `quiet_days.tiles_of` lays them out, currency.
     buyable    : (n,) may money that comes buy the line?
     sellable   : (n,) may money that goes sell it?
     """
@@ -118,8 +118,15 @@ class LoopInputs(NamedTuple):
 class PendingDecision(NamedTuple):
     """A decision that is being carried out.
 
-    t, line, size, allowed : when it was asked, and the facts of its `Why`.  k : row of its box.
-    root : its first row in the ledger, -1 before that is written.  left : sessions over which the rest is worked.
+    t          : row of the day on which it was made.
+    line       : column of the line that triggered it, or NO_LINE.
+    size       : what it was past its target by, fraction of NAV.
+    allowed    : what was allowed, fraction of NAV.
+    k          : row of its box.
+    cash_lower : lower bound of cash in that box, fraction of NAV.
+    cash_upper : upper bound of cash in that box, fraction of NAV.
+    root       : its first row in the ledger, -1 before that is written.
+    left       : sessions over which the rest is worked.
     """
 
     t: int
@@ -352,7 +359,7 @@ def carry_out(
     quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))
     record = refer(Record(ledger.trades, ledger.charges, count))
     pace = refer(Pace(desk.order_limits, t, 1.0 / order.left))
-    # Two calls, since the compiler gives read-only rows of bands and writable ones of a box that is made two types.
+    # To the compiler a `Box` of read-only rows and one of rows just written are two types: two calls, to the same code.
     if rule.makes_boxes:
         if order.root < 0 or not of_amounts(inputs.options):
             cash = weigh(units, prices, t, before, workspace.weights)
@@ -547,8 +554,8 @@ def _flow_box(
 ) -> float:
     """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
 
-    As much at most as came or went, and no further than brings cash to `aim`; what the lines that can trade have no
-    capacity for stays in cash.  nav : with the flow.  Gives the weight that cash goes to.
+    It trades at most the flow, and stops when cash reaches `aim`; what the lines that can trade cannot take stays in
+    cash.  nav : with the flow.  Gives the weight that cash goes to.
     """
     lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
     cash = weigh(units, sessions.closes, t, nav, scratch.weights)

@@ -8,8 +8,7 @@ import numpy as np
 from backtests.engine.compiled_loop import OVERDRAFT, Desk, Sessions
 from backtests.engine.quiet_days import tiles_of
 from research.accounting import Costs, Execution, Flows, Policy
-from research.accounting.cost_parameters import CostParameters, Lots, Scratch, years_of
-from research.accounting.costs import COLUMNS
+from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch, years_of
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.accounting.costs import COLUMNS, HOLDING_COSTS
+from research.accounting.cost_parameters import COLUMNS
+from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array, Rows
 
 FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted

@@ -1,6 +1,6 @@
 """The days of one backtest in Python, for policies that give no no-trade bands, and for orders in whole lots.
 
-The same days in the same order as `loop.play`, through the same compiled steps, and so to the same bits.
+The same days in the same order as `compiled_loop.play`, through the same compiled steps, and so to the same bits.
 """
 
 from collections.abc import Callable

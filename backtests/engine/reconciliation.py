@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from research.accounting.costs import COLUMNS, HOLDING_COSTS
+from research.accounting.cost_parameters import COLUMNS
+from research.accounting.costs import HOLDING_COSTS
 from research.tolerances import WEIGHT
 
 

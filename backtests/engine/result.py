@@ -12,7 +12,8 @@ from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from research.accounting import Costs, Execution, Policy, Why
-from research.accounting.costs import COLUMNS, HOLDING_COSTS
+from research.accounting.cost_parameters import COLUMNS
+from research.accounting.costs import HOLDING_COSTS
 from research.accounting.kernel import weigh
 from research.allocation import TargetPath
 from research.arrays import Array, Mask, Rows

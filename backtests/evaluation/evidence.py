@@ -44,7 +44,7 @@ class Resampling:
         if self.block < 1 or self.reps < 100:
             raise ConfigError(
                 f"a bootstrap needs blocks of a day or more and at least 100 draws: found block={self.block}, "
-                f"reps={self.reps}. The house uses 20 and 10,000."
+                f"reps={self.reps}. The default is 20 and 10,000."
             )
 
     def rows(self, days: int) -> Iterator[NDArray[np.int64]]:
@@ -128,7 +128,7 @@ class Evidence:
                 f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
             )
         if not 0.5 <= self.level < 1.0:
-            raise ConfigError(f"the level of an interval lies in [0.5, 1): found {self.level!r}. The house uses 0.95.")
+            raise ConfigError(f"the level of an interval lies in [0.5, 1): found {self.level!r}. The default is 0.95.")
         for name in ("estimates", "draws"):
             object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
 
@@ -317,7 +317,7 @@ def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampl
     Raises : DataError for losses that are not finite or fewer than two blocks; ConfigError for the size.
     """
     if not 0.0 < size < 1.0:
-        raise ConfigError(f"the size of a confidence set lies between 0 and 1: found {size!r}. The house uses 0.10.")
+        raise ConfigError(f"the size of a confidence set lies between 0 and 1: found {size!r}. The default is 0.10.")
     columns = _columns(losses, "losses")
     _refuse_too_few(len(columns), resampling)
     family, behind = _families(columns, _rounding("loss"))
@@ -421,5 +421,7 @@ def _columns(values: ArrayLike, what: str, names: Sequence[str] | None = None) -
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         who = f"column {column}" if names is None else repr(names[column])
-        raise DataError(f"{what} of {who} in row {row} is not finite: found {array[row, column]}. Mend the backtest.")
+        raise DataError(
+            f"{what} of {who} in row {row} is not finite: found {array[row, column]}. Correct the backtest."
+        )
     return array

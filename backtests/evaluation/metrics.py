@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses, target_returns
 from backtests.wording import NARROW_SPACE, number
-from research.accounting.costs import COLUMNS, HOLDING_COSTS
+from research.accounting.cost_parameters import COLUMNS
+from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array
 from research.risk import Drawdown, cvar, growth, max_drawdown, nav_path, sharpe, tracking_error, volatility
 from research.risk.measures import BPS

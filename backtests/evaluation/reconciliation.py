@@ -9,8 +9,8 @@ import pandas as pd
 
 from backtests.engine.reconciliation import Reconciliation
 from backtests.engine.result import Backtest
-from research.accounting.cost_parameters import years_of
-from research.accounting.costs import COLUMNS, HOLDING_COSTS
+from research.accounting.cost_parameters import COLUMNS, years_of
+from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array
 
 CASH = "cash"

@@ -58,7 +58,7 @@ def why_no_optimum(card: Mapping[str, Any]) -> str:
         return "it is known for targets with cash, and this target has none"
     if not card["objective"].get("proportional", False):
         return "it is known for proportional costs, and not all of these are"
-    if card.get("every") == "month":
+    if card.get("schedule") == "month":
         return "calendar months differ from the months of simulated paths, which have 21 sessions each"
     if "mean" not in today:
         return "its card lacks the mean return of the training days"

@@ -134,7 +134,7 @@ def _facts(card: Mapping[str, Any], found: SavedPolicies) -> dict[str, str]:
     more = [name.replace("_", " ") for name in objective.get("costs", {}) if name not in ("commission", "half_spread")]
     return {
         "Holds": holds_words(card),
-        "Decides": f"each {card['every']}; executed {counted(objective['lag'], 'session')} later",
+        "Decides": f"each {card['schedule']}; executed {counted(objective['lag'], 'session')} later",
         "Answers": ANSWERS[card["action"]],
         "Learned": f"{learner_words(card)}, {card['steps']:,} decisions a seed; "
         f"{counted(len(found.cards), 'seed')}: {listed([str(seed) for seed in found.cards])}",
@@ -261,5 +261,5 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
 
 
 def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("settings", "allocation", "every", "seed", "steps", "saw", "objective", "format", "versions")
+    kept = ("settings", "allocation", "schedule", "seed", "steps", "saw", "objective", "format", "versions")
     return {name: card[name] for name in kept if name in card}

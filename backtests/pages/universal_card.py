@@ -89,7 +89,7 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
 
 
 def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
-    """A row a market that it never met: its `lines` and `paths`, and what is above the optimum, see `unseen.gap`."""
+    """A row a market that it never met: its `lines`, `paths`, and gap to the optimum, see `universal_gap.gap`."""
     with one_thread():
         rows = []
         with bar(markets, "judging", "markets") as done:

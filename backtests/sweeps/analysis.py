@@ -1,6 +1,6 @@
 """The numbers behind the pictures of a sweep: pure functions of its table.
 
-`cases.policies` has named the rows; a *ladder* is a table of one metric, a row a level of one condition, a column a
+`labels.policies` has named the rows; a *ladder* is a table of one metric, a row a level of one condition, a column a
 policy.
 """
 

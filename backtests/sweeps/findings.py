@@ -37,7 +37,7 @@ class Findings:
     metric : by which policies are judged.
     trials : number of configurations tried, including those of other portfolios.
     own    : lag and start of the portfolio itself, policies are compared there if at least half of them ran there.
-    Raises : ConfigError for a table that cannot be compared (`cases.one_portfolio`).
+    Raises : ConfigError for a table that cannot be compared (`labels.one_portfolio`).
     """
 
     table: pd.DataFrame

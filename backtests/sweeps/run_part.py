@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backtests.batch.batch import PreparedConfiguration, play_batch
-from backtests.batch.streaming_metrics import CVAR, METRICS, batch_metrics, target_path_returns
+from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.sweeps.plan import Configuration, Part
@@ -25,7 +25,7 @@ def is_plain(policy: Policy) -> bool:
 
 def metrics(prepared: PreparedSweep) -> tuple[str, ...]:
     """The figures of a sweep, in the order of their columns."""
-    return (*METRICS, CVAR) if prepared.cvar95 else METRICS
+    return (*BATCH_METRICS, CVAR) if prepared.cvar95 else BATCH_METRICS
 
 
 def run_part(prepared: PreparedSweep, part: Part) -> Array:

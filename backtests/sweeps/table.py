@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from backtests.batch.streaming_metrics import CVAR, METRICS
+from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.evaluation.metrics import lower_is_better
 from backtests.sweeps.plan import Part
 from backtests.sweeps.run_part import backtest_one, metrics
@@ -31,7 +31,7 @@ class Keep:
 
     def __post_init__(self) -> None:
         """Check what is asked for."""
-        one_of("by of keep is", self.by, (*METRICS, CVAR))
+        one_of("by of keep is", self.by, (*BATCH_METRICS, CVAR))
         if not (is_whole(self.best) and self.best >= 0):
             refuse("best of keep is", self.best, "give a whole number, at least 0.")
         if isinstance(self.configurations, str) or not isinstance(self.configurations, Iterable):
@@ -58,7 +58,9 @@ def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
     Raises : ConfigError for a metric that the table does not have.
     """
     if by not in table:
-        raise ConfigError(f"the sweep has no {by!r}: it has {', '.join(m for m in (*METRICS, CVAR) if m in table)}.")
+        raise ConfigError(
+            f"the sweep has no {by!r}: it has {', '.join(m for m in (*BATCH_METRICS, CVAR) if m in table)}."
+        )
     sign = 1.0 if lower_is_better(by) else -1.0
     return table.iloc[np.lexsort((table["configuration"], sign * table[by].to_numpy()))]
 

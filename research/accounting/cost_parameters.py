@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from research.arrays import Array
 
+COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
+COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COLUMNS))
 YEAR = 365.0  # days
 AVERAGE, HIGHEST, FIRST = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, HoldingCosts
+from research.accounting.cost_parameters import AVERAGE, COLUMNS, FIRST, HIGHEST, CostParameters, HoldingCosts
 from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.impact import Impact
 from research.arguments import floats, is_number, is_whole, one_of, refuse
@@ -15,7 +15,6 @@ from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
 from research.market import Market
 
-COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in their order
 CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are
 USUAL = COLUMNS[:2]  # the proportional ones
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array

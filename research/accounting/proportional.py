@@ -2,16 +2,17 @@
 
 Each function takes numbers of one line: floats, or registers of neighbouring portfolios (`research.compiled.simd`). The
 step of one portfolio (`self_financing`) and that of a batch call them in the same order, and so come to the same bits.
-A further proportional cost is a row more of the rates and of the charges, here and in `CostParameters`.
+A further proportional cost changes every function of this file, those of `self_financing` that write charges, and the
+rates of `backtests.batch`.
 """
 
 from typing import NamedTuple, TypeAlias
 
 from research.compiled import inlined
 from research.compiled.simd import Number, magnitude, where
+from research.tolerances import WEIGHT
 
-Rates: TypeAlias = tuple[Number, Number]  # a side, fraction of the notional: commission, half-spread
-COMMISSION, HALF_SPREAD = 0, 1  # places in `Rates`, and rows of `charges`
+Rates: TypeAlias = tuple[Number, Number]  # a side, fraction of the notional: those of COMMISSION and HALF_SPREAD
 
 
 class Taken(NamedTuple):
@@ -45,6 +46,13 @@ def with_line(taken: Taken, goal: Number, held: Number, value: Number, rates: Ra
         taken.marginal + rates[0] * size + rates[1] * size,
         where(stays, taken.moved, 1.0),
     )
+
+
+@inlined
+def kept_and_share(kept: Number, share: Number) -> tuple[Number, Number]:
+    """(kept, share), or (0, 1) where the lines that keep their units are worth all wealth: cash pays for the others."""
+    full = share <= WEIGHT
+    return where(full, 0.0, kept), where(full, 1.0, share)
 
 
 @inlined

@@ -22,13 +22,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.accounting.cost_parameters import AVERAGE, HIGHEST, CostParameters, Lots
-from research.accounting.proportional import (
+from research.accounting.cost_parameters import (
+    AVERAGE,
     COMMISSION,
     HALF_SPREAD,
+    HIGHEST,
+    IMPACT,
+    TAX,
+    TICKET,
+    CostParameters,
+    Lots,
+)
+from research.accounting.proportional import (
     Rates,
     Taken,
     charges_of,
+    kept_and_share,
     paid_for,
     trade_of,
     with_cost,
@@ -36,10 +45,8 @@ from research.accounting.proportional import (
 )
 from research.arrays import Array
 from research.compiled import inlined, linked, on_demand
-from research.tolerances import WEIGHT
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
-TICKET, IMPACT, TAX = 2, 3, 4  # rows of `charges`, after those of proportional costs
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 
 
@@ -135,6 +142,15 @@ def _impact(cost_parameters: CostParameters, r: int, i: int, size: float) -> tup
         return 0.0, 0.0
     each *= size ** (cost_parameters.exponent - 1.0)
     return each * size, cost_parameters.exponent * each
+
+
+@inlined
+def _write_charges(cost_parameters: CostParameters, r: int, q: int, i: int, size: float, charges: Array) -> None:
+    """Write column i of charges (columns, n), currency: what an order of `size`, currency, costs in all but tax."""
+    charges[COMMISSION, i], _ = _commission(cost_parameters, r, i, size)
+    charges[HALF_SPREAD, i] = cost_parameters.rates[r, HALF_SPREAD, i] * size
+    charges[TICKET, i] = cost_parameters.ticket[i]
+    charges[IMPACT, i], _ = _impact(cost_parameters, q, i, size)
 
 
 @inlined
@@ -303,10 +319,7 @@ def _pay(
         after = units[i] * price + capped[i] if capped[i] != 0.0 else asked[i] * scale
         trades[i] = after - units[i] * price
         size = abs(trades[i])
-        charges[COMMISSION, i], _ = _commission(cost_parameters, booking.r, i, size)
-        charges[HALF_SPREAD, i] = cost_parameters.rates[booking.r, HALF_SPREAD, i] * size
-        charges[TICKET, i] = cost_parameters.ticket[i]
-        charges[IMPACT, i], _ = _impact(cost_parameters, booking.q, i, size)
+        _write_charges(cost_parameters, booking.r, booking.q, i, size, charges)
         for k in range(TAX):
             paid += charges[k, i]
         if cost_parameters.tax > 0.0:
@@ -410,10 +423,7 @@ def charge(cost_parameters: CostParameters, day: int, sizes: Array, charges: Arr
         for k in range(len(charges)):
             charges[k, i] = 0.0
         if sizes[i] > 0.0:
-            charges[COMMISSION, i], _ = _commission(cost_parameters, r, i, sizes[i])
-            charges[HALF_SPREAD, i] = cost_parameters.rates[r, HALF_SPREAD, i] * sizes[i]
-            charges[TICKET, i] = cost_parameters.ticket[i]
-            charges[IMPACT, i], _ = _impact(cost_parameters, q, i, sizes[i])
+            _write_charges(cost_parameters, r, q, i, sizes[i], charges)
 
 
 # -- the step --------------------------------------------------------------------------------------------------------
@@ -448,11 +458,9 @@ def self_financing_step(
 def _step_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`self_financing_step` where all costs are proportional; gives (status, cash, charges in all), currency."""
     taken = _take(booking, trades, charges)
-    kept, share = taken.kept, taken.share
+    kept, share = kept_and_share(taken.kept, taken.share)
     if taken.moved == 0.0:
         return NOTHING_MOVED, cash, 0.0
-    if share <= WEIGHT:
-        kept, share = 0.0, 1.0
     if not (booking.nav > 0.0 and taken.marginal < share):
         return REFUSED, cash, 0.0
     scale, paid = _newton(booking, kept, share), 0.0
@@ -501,8 +509,7 @@ def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charge
         return REFUSED, cash, 0.0
     unbought = unasked * nav - unsold
     share -= unbought / nav
-    if share <= WEIGHT:
-        kept, share = 0.0, 1.0
+    kept, share = kept_and_share(kept, share)
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
         scale = _root(booking, 0.0, 1.0)

@@ -15,7 +15,6 @@ from research.tolerances import TARGET, TRIGGER
 
 CASH = -1  # the number of the cash line in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
-WEIGHED = ("tracking_error", "cost_benefit", "optimal", "best_point")  # triggers that no single line's band is behind
 REGIONS = ("optimal", "best_point")  # triggers whose allowed gap is the one that a trade leaves
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no line is behind it
@@ -118,7 +117,7 @@ class Why:
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
         past = abs(self.size) - abs(self.allowed) > TRIGGER
-        stuck = ", and no trade would mend it" if past and holds else ""
+        stuck = ", and no trade can correct it" if past and holds else ""
         return f"{gap}, {'past' if past else 'within'} the {self._points(self.allowed, digits)} allowed{stuck}"
 
     @property

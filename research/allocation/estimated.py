@@ -16,7 +16,7 @@ from research.market import Past
 from research.market.calendars import EVERY
 from research.tolerances import RETURNS
 
-Every = Literal["day", "week", "month", "quarter", "year"]
+EstimationSchedule = Literal["day", "week", "month", "quarter", "year"]
 
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
 
@@ -32,7 +32,7 @@ class InverseVolatility:
     """
 
     window: int = 252
-    schedule: Every = "month"
+    schedule: EstimationSchedule = "month"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -59,7 +59,7 @@ class MinimumVariance:
     """
 
     window: int = 252
-    schedule: Every = "month"
+    schedule: EstimationSchedule = "month"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 

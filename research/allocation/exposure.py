@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from research.allocation.allocation import Allocation
-from research.allocation.estimated import Every, check_estimate
+from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.arguments import check_positive, refuse
 from research.arrays import Array
 from research.errors import DataError
@@ -70,7 +70,7 @@ class VolatilityTarget:
     allocation: Allocation
     volatility: float
     lookback: int = 63
-    schedule: Every = "month"
+    schedule: EstimationSchedule = "month"
     most: float = 1.0
     periods_per_year: float = 252.0
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.allocation.estimated import Every, check_estimate, complete_returns, placed
+from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
 from research.arguments import floats
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
@@ -31,7 +31,7 @@ class FunctionAllocation:
 
     function: Callable[[pd.DataFrame], Any]
     window: int = 252
-    schedule: Every = "month"
+    schedule: EstimationSchedule = "month"
 
     def __post_init__(self) -> None:
         """Check the settings."""

@@ -20,7 +20,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from research.allocation.estimated import Every, check_estimate, complete_returns, placed
+from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
@@ -49,7 +49,7 @@ class HRP:
     """
 
     window: int = 252
-    schedule: Every = "month"
+    schedule: EstimationSchedule = "month"
     linkage: Linkage = "single"
     distance: Distance = "correlation"
     order: Order = "optimal"

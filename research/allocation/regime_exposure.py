@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from research.allocation.allocation import Allocation
-from research.allocation.estimated import Every
+from research.allocation.estimated import EstimationSchedule
 from research.arguments import one_of
 from research.arrays import Array
 from research.errors import PolicyError
@@ -27,7 +27,7 @@ class RegimeExposure:
 
     allocation: Allocation
     regimes: Regimes
-    schedule: Every = "week"
+    schedule: EstimationSchedule = "week"
 
     def __post_init__(self) -> None:
         """Check the schedule."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from numba.core import event
 
-from research.compiled.content import called, name_of
+from research.compiled.content import EditedSince, called, name_of
 from research.compiled.store import TURN, KernelStore, folders, prune
 from research.progress import bar, say
 
@@ -20,7 +20,10 @@ class _Notice(event.Listener):  # type: ignore[misc]
         if not self.within:
             if not isinstance(kernel._cache, KernelStore):  # of someone else
                 return
-            self.left = called(kernel)
+            try:
+                self.left = called(kernel)
+            except EditedSince:  # it is compiled and not kept, and what it calls cannot be named
+                self.left = {name_of(kernel.py_func)}
             others = f" and {len(self.left) - 1} kernels that it calls" if len(self.left) > 2 else ""
             say(f"Compiling {kernel.__name__}{others} for this machine, once.")
             self.told = bar(len(self.left), f"compiling {kernel.__name__}", "kernels")

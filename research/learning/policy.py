@@ -164,7 +164,7 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
         **policy.card,
         "format": FORMAT,
         "allocation": _allocation_settings(policy.allocation),
-        "every": policy.schedule,
+        "schedule": policy.schedule,
         "action": policy.action,
         "assets": list(policy.assets),
         "seen": f"{policy.seen:%Y-%m-%d}",
@@ -187,7 +187,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:
-    assets, every = tuple(card["assets"]), card["every"]
+    assets, every = tuple(card["assets"]), card["schedule"]
     *layers, bounded = (arrays[name] for name in Network._fields)
     net = network(layers, bool(bounded[0]))
     n, seen = len(assets), len(SHARED) + len(assets)
@@ -214,7 +214,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
             raise ValueError(f"{name} is {arrays[name].min()}, expected more than 0")
     if (measured.half_width < 0.0).any():
         raise ValueError(f"half_width is {measured.half_width.min()}, expected 0 or more")
-    for name, known in (("every", SESSIONS), ("action", ACTIONS)):
+    for name, known in (("schedule", SESSIONS), ("action", ACTIONS)):
         if card[name] not in known:
             raise ValueError(f"{name} is {card[name]!r}")
     if not isinstance(card["seen"], str):

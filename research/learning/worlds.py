@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.accounting.cost_parameters import CostParameters, Lots, Scratch
-from research.accounting.costs import COLUMNS
+from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.arrays import Array, Floats, Mask, Rows
 from research.compiled import compiled, inlined, inlined_copy, linked

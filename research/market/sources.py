@@ -202,7 +202,7 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
         odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
         raise DataError(
             f"the instruments do not have one row for each asset of {prices.source}, {', '.join(prices.names)}: found "
-            f"{', '.join(map(str, given.index))}. Mend {odd[0]!r}."
+            f"{', '.join(map(str, given.index))}. Correct {odd[0]!r}."
         )
     rows = given.loc[list(prices.names)]
     return instruments_table(prices.names, **({"adjustment": adjustment} | {c: rows[c].tolist() for c in rows.columns}))

@@ -118,7 +118,10 @@ def reason(
 
 @inlined
 def gap_of(weight: float, lower: float, upper: float) -> float:
-    """How far a weight is past its trigger, negative inside. Nothing comes closer to a bound at zero by lying on it."""
+    """How far a weight is past its trigger, negative inside.
+
+    A bound at zero counts only once it is crossed: a weight of zero is not close to trading.
+    """
     under, over = lower - weight, weight - upper
     if lower == 0.0 and under <= 0.0:
         under = -np.inf

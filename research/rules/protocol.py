@@ -183,7 +183,7 @@ def fitted_until(policy: object) -> pd.Timestamp | None:
 
 
 def complexity(policy: object) -> int:
-    """The place of a policy's family among `FAMILIES`, from the simplest on; the last for a family that is no one's."""
+    """The place of a policy's family among `FAMILIES`, from the simplest on; the last place for any other."""
     family = traits(policy).family
     return FAMILIES.index(family) if family in FAMILIES else len(FAMILIES) - 1
 

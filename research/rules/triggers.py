@@ -106,7 +106,8 @@ def _reduces_breaches(
     """Is a trade worth its while where some lines may not be traded both ways, and so stand in the way of the others?
 
     It is where it brings all inside their bands, or closer to them in all than the narrowest band that is broken is
-    wide. Else what no trade can mend would be traded on every day. Tranches have no bands, and days of their own.
+    wide. Otherwise it would trade every day on a breach that no trade can remove. Tranches have no bands, and
+    days of their own.
     """
     cash, before, after, least = 1.0, 0.0, 0.0, np.inf
     for i in range(len(weights)):
@@ -188,7 +189,7 @@ def _squared(weights: Array, goal: Array, k: int, covariance: Array) -> float:
 
 @inlined
 def _tracking_error(weights: Array, goal: Array, k: int, covariance: Array) -> float:
-    """To where a trade would go: the target, as far as halts and lines that are not traded both ways allow."""
+    """Ex-ante tracking error of the weights to the goal, sqrt(d'Σd), fraction a year."""
     return float(np.sqrt(_squared(weights, goal, k, covariance)))
 
 

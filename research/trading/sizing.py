@@ -11,8 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from research.accounting import Trade
-from research.accounting.cost_parameters import CostParameters, Lots, Scratch
-from research.accounting.costs import COLUMNS
+from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch
 from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book, charge, wealth, weigh
 from research.arrays import Array, Mask, frozen
 from research.errors import PolicyError

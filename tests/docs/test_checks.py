@@ -29,10 +29,11 @@ def test_the_checks_before_a_commit_are_those_of_the_makefile():
     assert all(hook["language"] == "system" and hook["pass_filenames"] is False for hook in repository["hooks"])
 
 
-def test_the_tests_begin_with_the_checks_and_print_the_coverage_of_branches():
+def test_the_tests_begin_with_the_checks_and_coverage_is_that_of_the_same_tests():
     makefile = (ROOT / "Makefile").read_text()
     assert "\ntest: check " in makefile
-    assert "\nCOVERAGE = --cov " in makefile
+    assert "\ncoverage: COVERAGE = --cov " in makefile
+    assert "\ncoverage: test " in makefile
     assert any("$(COVERAGE)" in line for line in recipe("test"))
 
 
@@ -40,5 +41,5 @@ def test_both_hosts_run_the_tests_and_build_the_site():
     github = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["test"]
     gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())["test"]
     commands = [step["run"] for step in github["steps"] if "run" in step]
-    assert commands[-2:] == gitlab["script"] == ["make test", "make docs"]
+    assert commands[-2:] == gitlab["script"] == ["make coverage", "make docs"]
     assert github["container"] == gitlab["image"] == "python:3.11-bookworm"

@@ -16,7 +16,8 @@ from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import Canvas
 from backtests.wording import NARROW_SPACE, listed, number, percent
-from research.accounting.costs import COLUMNS, HOLDING_COSTS, USUAL
+from research.accounting.cost_parameters import COLUMNS
+from research.accounting.costs import HOLDING_COSTS, USUAL
 
 HIGH = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour

@@ -29,7 +29,7 @@ def cost_tracking_picture(
 ) -> Picture:
     """Gap over cost on log scales, in per cent and bp a year, of the policies with one target; others are named.
 
-    table            : a row a policy; columns and units as `numbers.frontier` gives them.
+    table            : a row a policy; columns and units as `sweeps.analysis.frontier` gives them.
     styles           : by family.
     tracking_penalty : price of squared tracking error, for lines of equal J, which only the gap to the strategic target
                        has; no curve joins policies that were drawn at random.

@@ -38,7 +38,7 @@ def cost_ladder_picture(
 ) -> Picture:
     """How far each policy is behind the best of all at each cost level, and its rank among those drawn.
 
-    ladder     : a row a cost multiple, a column a policy, in the metric's unit, as `numbers.ladder` gives it.
+    ladder     : a row a cost multiple, a column a policy, in the metric's unit, as `sweeps.analysis.ladder` gives it.
     styles     : of each policy.
     metric     : name of the metric.
     by_start   : the same ladder at each start, rows, columns and unit alike, which gives the range of a

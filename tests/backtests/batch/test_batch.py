@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulated import world
 
 from backtests.batch.batch import BLOCK, PreparedConfiguration, play_batch
-from backtests.batch.streaming_metrics import METRICS, batch_metrics, target_path_returns
+from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from research.accounting import Costs
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
@@ -138,7 +138,7 @@ def test_neighbours_do_not_matter() -> None:
     alone = np.concatenate(
         [play_batch(market, [configuration], targets, PENALTY, 252.0) for configuration in configurations]
     )
-    assert together.shape == (80, len(METRICS))
+    assert together.shape == (80, len(BATCH_METRICS))
     assert (together == alone).all()
     assert (together == play_batch(market, configurations[::-1], targets, PENALTY, 252.0)[::-1]).all()
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import measured_by, world
 
-from backtests.batch.streaming_metrics import CVAR, METRICS, batch_metrics, target_path_returns
+from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.evaluation.scores import score
 from research.accounting import Costs
@@ -36,7 +36,7 @@ def test_figures_are_those_of_the_scores(policy: Never | Calendar | Threshold, n
         market, policy, Costs.bps(3, commission=[1, 5, 9], half_spread=3), start=market.dates[20], nav=nav
     )
     own, strategic = (target_path_returns(path, market) for path in (played.targets, benchmark.strategic))
-    found = dict(zip((*METRICS, CVAR), batch_metrics(played, strategic, own, 7.0, cvar95=True), strict=True))
+    found = dict(zip((*BATCH_METRICS, CVAR), batch_metrics(played, strategic, own, 7.0, cvar95=True), strict=True))
     expected = score(played, benchmark)
     assert found.pop("nav") == pytest.approx(played.ledger.nav[-1] / nav, rel=1e-14)
     assert found.pop("max_drawdown") == pytest.approx(expected.drawdown.depth, rel=1e-11)
@@ -51,7 +51,7 @@ def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
     flows = Flows.every("month", 0.01, market)
     played = backtest(market, Threshold(FixedWeights((0.4, 0.3, 0.3)), 0.01), costs, flows=flows)
     reference = target_path_returns(benchmark.strategic, market)
-    found = dict(zip(METRICS, batch_metrics(played, reference, reference, 5.0), strict=True))
+    found = dict(zip(BATCH_METRICS, batch_metrics(played, reference, reference, 5.0), strict=True))
     expected = score(played, benchmark)
     assert not played.plain
     for name in (
@@ -80,7 +80,7 @@ def test_path_by_hand() -> None:
     played = backtest(market, Never(allocation), Costs.bps(2), periods_per_year=3.0)
     own = target_path_returns(target_path(allocation, market), market)
     assert own.tolist() == [0.0, 0.5, -0.25, 0.5]
-    found = dict(zip(METRICS, batch_metrics(played, own, own, tracking_penalty=2.0), strict=True))
+    found = dict(zip(BATCH_METRICS, batch_metrics(played, own, own, tracking_penalty=2.0), strict=True))
     assert found["nav"] == pytest.approx(1.5)
     assert found["growth"] == pytest.approx(1.5 ** (365.25 / 3) - 1)
     assert found["max_drawdown"] == pytest.approx(-1 / 3)
@@ -114,6 +114,8 @@ def test_small_moves_round_a_steady_gain_have_the_sharpe_ratio_of_the_scores() -
     moves = 0.01 + 1e-6 * np.where(np.arange(500) % 2, 1.0, -1.0)
     market = replace(market, returns=moves[:, None] * (np.arange(500) > 0)[:, None])
     played = backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1))
-    found = dict(zip(METRICS, batch_metrics(played, np.zeros(500), np.zeros(500), tracking_penalty=5.0), strict=True))
+    found = dict(
+        zip(BATCH_METRICS, batch_metrics(played, np.zeros(500), np.zeros(500), tracking_penalty=5.0), strict=True)
+    )
     expected = 0.01 / np.std(moves[1:], ddof=1) * np.sqrt(252)
     assert found["sharpe"] == pytest.approx(expected, rel=1e-5)

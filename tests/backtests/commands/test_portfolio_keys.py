@@ -157,8 +157,8 @@ def test_training_days_that_costs_by_the_day_leave_out_are_a_warning_and_on_reco
     known = str(market.days[int(market.listed[:, 1].argmax()) + 42 + 1])
     assert known.startswith("2003-11")
     said = (
-        f"tuned was tuned from {known} on, where the costs by the day of all lines are known, and without the days "
-        "from 1993-02-01 up to then."
+        f"tuned was tuned from {known} on, when the daily costs of all assets are known; earlier days from 1993-02-01 "
+        "on were not used."
     )
     assert said in late.warnings
     assert fits(late.fitted)["fitted"]["tuned"]["from"] == known

@@ -118,15 +118,16 @@ def few(folder: Path, *names: str) -> Path:
     return file
 
 
-def test_todays_trades_follow_the_recommendation_of_the_newest_full_run(tmp_path: Path) -> None:
+def test_a_quick_look_steers_no_desk(reports: Path) -> None:
+    quick = rebalance("trades", FILE, "--reports", reports)
+    assert quick.returncode == 2
+    assert "no completed full run" in quick.stderr
+
+
+def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path) -> None:
     file, reports = few(tmp_path, "never", "quarterly", "tuned"), tmp_path / "reports"
-    assert rebalance("report", file, "-p", "draws=200", "--reports", reports).returncode == 0
-    quick = rebalance("trades", file, "--reports", reports)
-    assert quick.returncode == 2, "a quick look steers no desk"
     assert rebalance("report", file, "--reports", reports).returncode == 0
-    (run,) = [
-        p for p in reports.iterdir() if json.loads((p / "manifest.json").read_text())["settings"]["draws"] == 10_000
-    ]
+    run = run_in(reports)
     done = rebalance("trades", file, "--reports", reports)
     assert done.returncode == 0, done.stderr
     assert "by policy 'tuned'" in done.stdout

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.batch.streaming_metrics import METRICS, batch_metrics
+from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics
 from backtests.engine import backtest
 from research.accounting import Costs, Execution, Flows, Policy
 from research.allocation import FixedWeights
@@ -114,7 +114,7 @@ def test_costs_are_on_the_wealth_that_returns_are_on(
     assert result.gross_returns - result.cost_rate == pytest.approx(result.net_returns, abs=1e-15)
     assert result.cost_rates.sum() == pytest.approx(result.cost_rate.sum(), rel=1e-12)
     none = np.zeros(len(market.dates))
-    cost = batch_metrics(result, none, none, 5.0)[METRICS.index("cost")]
+    cost = batch_metrics(result, none, none, 5.0)[BATCH_METRICS.index("cost")]
     assert cost == pytest.approx(result.cost_rate.sum() / 4 * 252 * 1e4, rel=1e-12)
 
 

@@ -20,7 +20,7 @@ from backtests.real_markets.study import FIGURES, MANIFEST, _together
 from research.errors import ConfigError, DataError
 
 TINY = Budget(steps={"ppo": UPDATE}, seeds=(3, 7))
-NAMES = ("funds-2-2013", "stocks-2-1995", "stocks-2-2004", "funds-4-2013")
+NAMES = ("funds-2-2013", "stocks-2-1995", "stocks-2-2004")
 CASES = [case(name) for name in NAMES]
 ROOT = Path(__file__).parents[3]
 

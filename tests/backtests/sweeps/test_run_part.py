@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from backtests.batch.streaming_metrics import CVAR, METRICS, batch_metrics, target_path_returns
+from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
@@ -43,7 +43,7 @@ def test_each_row_is_a_single_backtest_to_the_bit(setup: Setup, axes: Axes, equa
     plan = axes.grid()
     table = sweep(setup, plan, progress=False).table
     for k in range(len(plan)):
-        assert equal_bits(table.loc[k, list(METRICS)].to_numpy(dtype=float), alone(setup, plan[k])), plan[k]
+        assert equal_bits(table.loc[k, list(BATCH_METRICS)].to_numpy(dtype=float), alone(setup, plan[k])), plan[k]
 
 
 def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
@@ -82,7 +82,7 @@ def test_a_policy_without_no_trade_bands_gives_the_same_row(setup: Setup, equal_
     rule = Threshold(setup.strategic, 0.01, "edge")
     table = sweep(setup, Plan([rule, Weekday(rule)]), progress=False).table  # type: ignore[list-item]
     assert table["rule"].tolist() == ["threshold", "Weekday"]
-    one, other = table.loc[:, list(METRICS)].to_numpy()
+    one, other = table.loc[:, list(BATCH_METRICS)].to_numpy()
     assert equal_bits(one, other)
 
 
@@ -148,7 +148,7 @@ def test_several_portfolios_have_each_their_own_strategic_target(setup: Setup, a
     assert table.iloc[:144].equals(small)
     last = table.iloc[-1]
     c = listed([Configuration(axes.grid().policies[-1], "other", 4.0, 2, axes.grid().starts[-1])])[0]
-    assert last[list(METRICS)].to_numpy(dtype=float).tobytes() == alone(other, c).tobytes()
+    assert last[list(BATCH_METRICS)].to_numpy(dtype=float).tobytes() == alone(other, c).tobytes()
 
 
 def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_portfolio(setup: Setup) -> None:
@@ -158,7 +158,7 @@ def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_po
     one = sweep(replace(setup, costs=small), plan, progress=False).table
     other = sweep(replace(setup, costs=large).scaled_to(1e5), plan, progress=False).table
     assert not replace(setup, costs=small).scales
-    np.testing.assert_allclose(other[list(METRICS)], one[list(METRICS)], rtol=1e-9)
+    np.testing.assert_allclose(other[list(BATCH_METRICS)], one[list(BATCH_METRICS)], rtol=1e-9)
     plain = sweep(setup, plan, progress=False).table
     assert (one["cost"] > 1.5 * plain["cost"]).all()
 
@@ -252,9 +252,9 @@ def test_what_a_market_lacks_is_said_before_anything_is_played(
 def test_a_lag_that_is_not_picked_is_no_matter(setup: Setup) -> None:
     never = Never(Strategic())
     made = prepare_sweep(opening(setup), listed([Configuration(never, lag=1), Configuration(never, lag=2)]))
-    assert run_part(made, Part(0, 2)).shape == (2, len(METRICS))
+    assert run_part(made, Part(0, 2)).shape == (2, len(BATCH_METRICS))
     pair = Plan([never], lags=(0, 1), picks=np.array([[0, 0, 0, 1, 0]]))
-    assert run_part(prepare_sweep(opening(setup), pair), Part(0, 1)).shape == (1, len(METRICS))
+    assert run_part(prepare_sweep(opening(setup), pair), Part(0, 1)).shape == (1, len(BATCH_METRICS))
 
 
 def test_a_list_on_several_portfolios_names_them(setup: Setup) -> None:

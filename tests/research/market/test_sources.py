@@ -180,9 +180,9 @@ def test_instruments_are_taken_by_name_and_filled_with_neutral_values(make: Call
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (pd.DataFrame({"lot": [1.0]}, index=["A"]), "found A. Mend 'B'"),
-        (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "C"]), "found A, B, C. Mend 'C'"),
-        (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "B"]), "found A, B, B. Mend 'B'"),
+        (pd.DataFrame({"lot": [1.0]}, index=["A"]), "found A. Correct 'B'"),
+        (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "C"]), "found A, B, C. Correct 'C'"),
+        (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "B"]), "found A, B, B. Correct 'B'"),
         (pd.DataFrame({"class": ["x", "y"]}, index=["A", "B"]), "unknown column of instruments: found 'class'"),
         (pd.DataFrame({"delisted": ["x", None]}, index=["A", "B"]), "delisted of A in the instruments: found 'x'"),
     ],

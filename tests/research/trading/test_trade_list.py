@@ -112,7 +112,7 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
 def test_gap_that_no_trade_would_mend_says_so(desk: Any) -> None:
     three = desk([10.0] * 3, [5_500, 2_500, 2_000], 0.0, [0.5, 0.25, 0.25])
     got = trade_list(restricted(three, "", "locked", "locked"), Threshold(three.strategic, 0.02))
-    assert got.headline == "No trade: A is 5.00 points over target, past the 2.00 allowed, and no trade would mend it."
+    assert got.headline == "No trade: A is 5.00 points over target, past the 2.00 allowed, and no trade can correct it."
 
 
 def test_trade_to_a_point_says_which(desk: Any) -> None:
