@@ -107,9 +107,10 @@ class Comparison:
         if quick:
             found.append(f"Draft run with {', '.join(f'{k} = {v:,}' for k, v in quick.items())}: not a full run.")
         if self.portfolio.policy not in (None, self.recommendation.policy):
-            found.append(
-                f"The file's active policy is {self.portfolio.policy}; these trades follow the recommendation."
+            followed = (
+                "these trades follow the recommendation" if self.recommendation.policy else "no trades are listed"
             )
+            found.append(f"The file's active policy is {self.portfolio.policy}; {followed}.")
         days = len(self.backtests[self.reference].net_returns)
         if days < 3 * self.benchmark.periods_per_year:
             found.append(f"The test has {days} days, less than three years: most differences are not significant.")
@@ -248,8 +249,8 @@ def check_settings(
     for name in [*names, reference]:
         if name not in portfolio.policies or name not in names:
             raise ConfigError(
-                f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(names)}). Correct the "
-                "name, or add it under `policies`."
+                f"policy {name!r} is not among the candidates of {portfolio.file} ({', '.join(portfolio.policies)}). "
+                "Correct the name, or add it under `policies`."
             )
     tested = len(portfolio.market.dates) - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
     if tested < LEAST_DAYS:

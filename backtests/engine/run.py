@@ -1,6 +1,7 @@
 """Playing one policy through history: what is played is checked and opened here.
 
-`compiled_loop` runs the days where the policy gives no-trade bands, and `python_loop` where it does not. What a trade is stands in `research.accounting`; when to trade stands in the policy.
+`compiled_loop` runs the days where the policy gives no-trade bands, and `python_loop` where it does not. What a trade
+is stands in `research.accounting`; when to trade stands in the policy.
 """
 
 from numbers import Integral, Real

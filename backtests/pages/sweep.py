@@ -54,9 +54,9 @@ SECTIONS = {
     "sample": ("What does the sample show?", "Configurations without common conditions cannot be ranked."),
     "map": (
         "Where is the best setting?",
-        "Each cell is one configuration, or the mean of several: the caption says which.",
+        "Each cell is one configuration, or the mean of several.",
     ),
-    "frontier": ("What does low tracking error cost?", "Down and left is better in both."),
+    "frontier": ("What does low tracking error cost?", "Lower and further left is better."),
     "cost_ladder": (
         "Does the ranking change with costs?",
         "The best policy of each family at multiples of today's costs.",

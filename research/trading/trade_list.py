@@ -82,9 +82,10 @@ class TradeList:
             f"{side} {', '.join(self.orders.loc[self.orders['side'] == side, 'asset'])}" for side in ("sell", "buy")
         ]
         named = "; ".join(side for side in sides if not side.endswith(" "))
+        count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
         return (
             f"{named[0].upper()}{named[1:]}: {float(np.abs(self.sized.notional).sum()):,.2f} {self.portfolio.basis} in "
-            f"{len(self.orders)} orders, costs {float(self.sized.charges.sum()):,.2f}, turnover "
+            f"{count}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
             f"{self.sized.turnover:.2%}."
         )
 

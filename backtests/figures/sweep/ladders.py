@@ -78,11 +78,11 @@ def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
 def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
     spans, low, high = leaders(ladder, metric), float(ladder.index[0]), float(ladder.index[-1])
     if len(spans) == 1:
-        sentences = [f"{spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
+        sentences = [f"Of those drawn, {spans['policy'].iloc[0]} is best from {low:g} to {high:g} × today's costs."]
     else:
         each = [f"{policy} to ×{number(last)}" for policy, last in zip(spans["policy"], spans["last"], strict=True)]
         each[-1] = f"{spans['policy'].iloc[-1]} from there to ×{high:g}"
-        sentences = [f"Best: {listed(each)}. Ring: break-even cost, interpolated between levels."]
+        sentences = [f"Best of those drawn: {listed(each)}. Ring: break-even cost, interpolated between levels."]
         sentences += _break_evens_by_start(spans, by_start)
     if conditions:
         sentences.append(f"At {conditions}.")
@@ -230,7 +230,7 @@ def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
         f"The ranking in {_short(lead)} {'is the same at every lag' if same else 'changes with the lag'}.",
     ]
     if "growth" in ladders:
-        sentences.append("Changes in growth depend on which days were hit and show no trend.")
+        sentences.append("Changes in growth depend on which days were hit.")
     if 0 in order.index:
         sentences.append("A lag of 0 executes at the close of the decision, which no desk can do.")
     if conditions:
