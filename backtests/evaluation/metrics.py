@@ -209,8 +209,8 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: cvar(m.net, 0.95)),
         Metric(
-            "loss", "J, cost and tracking", "bp a year", short="loss J", of_portfolio=True, rounding=1e-8,
-            of=lambda m: float(m.losses.mean()),
+            "loss", "Rebalancing loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True,
+            rounding=1e-8, of=lambda m: float(m.losses.mean()),
         ),
         Metric(
             "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,

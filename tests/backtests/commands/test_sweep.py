@@ -130,7 +130,7 @@ def test_a_sample_of_costs_is_told_with_its_conditions_and_ranked_neither_here_n
     assert head[:4] == ["configuration", "costs", "lag", "start"]
     page = (run_in(tmp_path / "reports") / "sweep.html").read_text()
     assert "no common conditions" in page
-    assert "has the lowest J" not in page
+    assert "has the lowest rebalancing loss J" not in page
 
 
 def test_summary_and_page_name_the_same_winner_at_the_portfolios_own_conditions(reports: Path) -> None:
@@ -139,7 +139,10 @@ def test_summary_and_page_name_the_same_winner_at_the_portfolios_own_conditions(
     best = text[text.index("orders\n") :].splitlines()[2]
     assert best.startswith("threshold 2 % to target ")
     value = best.split()[6]
-    assert f"2\N{NARROW NO-BREAK SPACE}% band to target has the lowest J: {value} bp a year, at today" in page
+    assert (
+        f"2\N{NARROW NO-BREAK SPACE}% band to target has the lowest rebalancing loss J: {value} bp a year, at today"
+        in page
+    )
 
 
 def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) -> None:

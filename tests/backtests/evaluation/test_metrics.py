@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from simulated import measured_by, world
 
-from backtests.batch.streaming_metrics import CVAR
-from backtests.batch.streaming_metrics import METRICS as STREAMED
+from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.comparison.comparison import compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
@@ -52,7 +51,7 @@ def test_a_metric_more_is_its_function_and_one_row(monkeypatch: pytest.MonkeyPat
 
 def test_whatever_is_computed_and_shown_is_in_the_registry() -> None:
     assert all(key == metric.key for key, metric in METRICS.items())
-    assert set(STREAMED) | {CVAR} | set(KEY_FIGURES) | set(COMPARED) <= set(METRICS)
+    assert set(BATCH_METRICS) | {CVAR} | set(KEY_FIGURES) | set(COMPARED) <= set(METRICS)
     computed = {metric.key for metric in METRICS.values() if metric.of is not None}
     assert {metric.key for group in metric_groups().values() for metric in group} == computed
     assert set(metric_groups()) == set(GROUPS)  # nothing is left over
@@ -73,5 +72,5 @@ def test_units_as_tables_records_and_differences_have_them() -> None:
     assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
     assert replace(growth, label="Growth, of a part").name == "Growth"
     assert [METRICS[key].phrase for key in ("loss", "growth", "sharpe", "max_drawdown", "cvar95")] == [
-        "J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
+        "rebalancing loss J", "CAGR", "Sharpe ratio", "maximum drawdown", "CVaR 95 %",
     ]  # fmt: skip

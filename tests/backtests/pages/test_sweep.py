@@ -121,7 +121,7 @@ def test_the_headline_has_the_best_policy_and_its_number(page, table) -> None:
     (lead,) = re.findall(r'<p class="lead">(.*?)</p>', page)
     under = "today's costs, a lag of 1 session, a start on 2012-01-03"
     lowest = f"{number(best['loss'])} bp a year, at {under}."
-    said = f"Of {len(rows)} policies, {best['policy']} has the lowest J: {lowest}"
+    said = f"Of {len(rows)} policies, {best['policy']} has the lowest rebalancing loss J: {lowest}"
     assert unescape(lead) == said
     assert f"{len(table):,} configurations were tried" in page
 
@@ -164,7 +164,7 @@ def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranke
     page = sweep_html(sample)
     said = " ".join(re.findall(r'<p class="lead">(.*?)</p>', page))
     assert "have no common conditions" in said
-    assert "lowest J" not in said
+    assert "lowest rebalancing loss J" not in said
     assert "The best" not in page
     assert re.findall(r'<figure id="figure-(\w+)"', page) == ["sample"]
     assert "No cost ladder: the policies have no common conditions." in page
@@ -181,7 +181,7 @@ def test_bands_that_were_drawn_at_costs_of_their_own_do_not_end_the_page() -> No
     many = found[found["rule"] != "threshold"]
     few = found[found["rule"] == "threshold"].head(4)
     mixed = pd.concat([many, few.assign(cost_multiple=[2.0, 3.0, 4.0, 5.0])])
-    assert "has the lowest J" in Findings(mixed).lead
+    assert "has the lowest rebalancing loss J" in Findings(mixed).lead
     assert "map_1" not in sweep_pictures(mixed)
 
 
@@ -312,7 +312,7 @@ def test_parallel_coordinates_have_an_axis_for_all_that_varies(table) -> None:
     figure = parallel_plot(table)
     labels = [d.label.partition("<br>")[0] for d in figure.data[0].dimensions]
     varied = ["calendar", "band", "destination", "rule", "cost", "lag", "start"]  # in the order of the columns
-    assert labels == [*varied, "Cost", "Tracking error", "J"]
+    assert labels == [*varied, "Cost", "Tracking error", "Rebalancing loss J"]
     assert len(figure.data[0].dimensions[0].values) == len(table)
     best = int(table["loss"].argmin())
     assert figure.data[0].line.color[best] == max(figure.data[0].line.color)

@@ -282,7 +282,7 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
 
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
     (table,) = re.findall(r'<table class="comparison".*?</table>', page, flags=re.DOTALL)
-    (row,) = re.findall(r'<tr><th scope="row">J, cost.*?</tr>', table, flags=re.DOTALL)
+    (row,) = re.findall(r'<tr><th scope="row">Rebalancing loss J, cost.*?</tr>', table, flags=re.DOTALL)
     cells = re.findall(r"<td class=\"([^\"]*)\">([^<]*)<small>([^<]*)</small></td>", row)
     figures = comparison.evidence.figures("loss")
     assert [words for _, words, _ in cells] == [number(s["loss"]) for s in comparison.scores.values()]
