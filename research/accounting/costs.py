@@ -19,7 +19,7 @@ CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots 
 USUAL = COLUMNS[:2]  # the proportional ones
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 BPS = 1e-4
-MENDS = {  # the costs that are an array, and what each of them is
+ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(USUAL, "give a fraction of notional a line, such as 0.0001 for a basis point."),
     **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
     "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
@@ -82,8 +82,8 @@ class Costs:
 
     def __post_init__(self) -> None:
         """Check the costs and make them read-only."""
-        n = np.atleast_1d(floats("commission is", self.commission, MENDS["commission"])).shape[-1]
-        for name in MENDS:
+        n = np.atleast_1d(floats("commission is", self.commission, ARRAY_COSTS["commission"])).shape[-1]
+        for name in ARRAY_COSTS:
             object.__setattr__(self, name, _checked(name, getattr(self, name), n))
         for kind, name, call in ((Impact, "impact", "Impact(coefficient=1.0)"), (Tax, "tax", "Tax(rate=0.2)")):
             if not isinstance(given := getattr(self, name), kind | None):
@@ -265,7 +265,7 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
 
 def _checked(name: str, given: ArrayLike, n: int) -> Array:
     """A cost of n lines (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
-    values = np.atleast_1d(floats(f"{name} is", given, MENDS[name]))
+    values = np.atleast_1d(floats(f"{name} is", given, ARRAY_COSTS[name]))
     if name not in USUAL and values.shape == (1,):
         values = np.repeat(values, n)
     if values.shape[-1] != n or values.ndim != 1 + (name == "half_spread" and values.ndim == 2):

@@ -137,7 +137,9 @@ def _caption(lines: list[Line], played: Backtest) -> str:
     widest = lines[int(np.argmax(gaps))]
     row = int(np.nanargmax(np.abs(widest.before - widest.target)))
     side = "over" if widest.before[row] > widest.target[row] else "under"
-    strayed = f"Largest deviation: {widest.name}, {number(max(gaps))} pp {side} target on {played.dates[row]:%Y-%m-%d}."
+    deviation = (
+        f"Largest deviation: {widest.name}, {number(max(gaps))} pp {side} target on {played.dates[row]:%Y-%m-%d}."
+    )
     most = max(lines, key=lambda line: len(line.bought) + len(line.sold))
     trades = len(most.bought) + len(most.sold)
     traded = f"Most trades: {most.name}, {trades}." if trades else "No trades."
@@ -145,7 +147,7 @@ def _caption(lines: list[Line], played: Backtest) -> str:
     left = f"{listed(outside)} left {'its' if len(outside) == 1 else 'their'} permitted range." if outside else ""
     if not outside and lines[0].ranged:
         left = "No holding left its permitted range."
-    return " ".join(filter(None, [strayed, traded, left]))
+    return " ".join(filter(None, [deviation, traded, left]))
 
 
 def _outside(line: Line) -> bool:
