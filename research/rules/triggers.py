@@ -86,7 +86,8 @@ def _by_goal(
     """(trades, line, size, allowed) of a rule that weighs going to its goal, workspace.goal, against staying.
 
     It trades where the goal is too far by its tracking error, or costs more to wait for than to go to, or, of a region
-    and of a best point, another than the weights: then the line is the one that moves the most, with its gap and that left.
+    and of a best point, another than the weights: then the line is the one that moves the most, with its gap and that
+    left.
     """
     if options.tracking_error < np.inf:
         found = _tracking_error(weights, workspace.goal, k, options.covariance)
