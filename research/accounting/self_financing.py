@@ -230,15 +230,15 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
 
 
 @linked
-def _steepest(booking: Booking, largest: float) -> float:
-    """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `largest`."""
+def _steepest(booking: Booking, high: float) -> float:
+    """The sum over the lines that trade of |asked| x the largest marginal cost between scale 0 and `high`."""
     asked, cost_parameters, lots = booking.asked, booking.cost_parameters, booking.lots
     total = 0.0
     for i in range(len(asked)):
         if asked[i] != booking.weights[i]:
             price = booking.prices[booking.t, i]
             value = booking.units[i] * price
-            largest = max(abs(value), abs(asked[i] * largest - value))
+            largest = max(abs(value), abs(asked[i] * high - value))
             _, marginal = _costs(booking, i, largest)
             if cost_parameters.tax > 0.0 and value > 0.0:
                 cheapest = price

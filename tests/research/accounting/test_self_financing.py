@@ -294,6 +294,12 @@ def test_the_steepest_impact_and_tax_count_as_marginal_costs() -> None:
         assert pay([0.0], 100.0, [1.0], cost_parameters(1, impact=k)).status == status
 
 
+def test_every_line_has_its_own_largest_order() -> None:
+    """Of two lines of weight 0.5 each order is 50 at most: 2 x 0.5 x 1.5 x k x sqrt(50) < 1, so k < 0.0943."""
+    for k, status in ((0.0944, REFUSED), (0.0942, BOOKED)):
+        assert pay([0.0, 0.0], 100.0, [0.5, 0.5], cost_parameters(2, impact=k)).status == status
+
+
 def test_what_has_no_root_is_refused_and_nothing_moves() -> None:
     """Two tickets of 60 are more than the wealth of 100."""
     lots = lots_of(2, [[(6.0, 8.0)], [(4.0, 8.0)]])
