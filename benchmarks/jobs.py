@@ -12,8 +12,8 @@ from unittest import mock
 import numpy as np
 
 from backtests.engine import run as engine
-from backtests.engine.compiled_loop import LoopInputs
 from backtests.engine.ledger import Ledger
+from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.result import Backtest
 from research.accounting import Costs, Policy
 from research.allocation import EqualWeights

@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from backtests.engine.compiled_loop import OVERDRAFT, Desk, Sessions
+from backtests.engine.account_events import OVERDRAFT
+from backtests.engine.loop_inputs import Desk, Sessions
 from backtests.engine.quiet_days import tiles_of
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, Scratch, years_of

@@ -7,6 +7,7 @@ import numpy as np
 from research.accounting.cost_parameters import COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.arrays import Array, Rows
+from research.compiled import linked
 
 FLOW, EXIT = -1, -2  # what a booking is part of when it is no decision's: money came or went; a line was delisted
 
@@ -89,3 +90,59 @@ class Ledger(NamedTuple):
         for values in kept.values():
             values.flags.writeable = False
         return Ledger(**kept)
+
+
+@linked
+def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, line: int, size: float, allowed: float) -> None:
+    """Write what was asked into a row of the ledger.
+
+    ledger  : its row j is written.
+    j       : number of the booking.
+    part_of : the first row of its decision, FLOW or EXIT.
+    asked   : row of the market.
+    line    : number of the line, as in `Why`.
+    size    : as in `Why`.
+    allowed : as in `Why`.
+    """
+    ledger.part_of[j], ledger.asked[j] = part_of, asked
+    ledger.line[j], ledger.size[j], ledger.allowed[j] = line, size, allowed
+
+
+@linked
+def write(
+    ledger: Ledger, j: int, booked: int, units: Array, cash_units: float, before: float, after: float, paid: float
+) -> None:
+    """Write the state after row j was booked, and keep the largest residual of wealth before = after + charges.
+
+    ledger     : its row j is written.
+    j          : number of the booking.
+    booked     : row of the market, -1 where the data ended first.
+    units      : (n,) units held after it.
+    cash_units : units of cash held after it.
+    before     : NAV before it, currency.
+    after      : NAV after it, currency.
+    paid       : charges in all, currency.
+    """
+    ledger.booked[j] = booked
+    for i in range(len(units)):
+        ledger.units[j + 1, i] = units[i]
+    ledger.cash_units[j + 1] = cash_units
+    ledger.nav_before[j] = before
+    ledger.residual[0] = max(ledger.residual[0], abs(after + paid - before) / before)
+
+
+@linked
+def write_unbooked(ledger: Ledger, j: int, units: Array, cash_units: float, nav: float) -> None:
+    """The data ended before the decision of row j, or what was left of it, could be booked.
+
+    ledger     : its row j is written.
+    j          : number of the booking.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    nav        : currency.
+    """
+    for i in range(len(units)):
+        ledger.trades[j, i] = 0.0
+        for c in range(ledger.charges.shape[1]):
+            ledger.charges[j, c, i] = 0.0
+    write(ledger, j, -1, units, cash_units, nav, nav, 0.0)

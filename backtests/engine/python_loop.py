@@ -8,19 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backtests.engine.compiled_loop import (
-    events,
-    hold,
-    is_overdrawn,
-    take_in,
-    use_up,
-    uses_all,
-    write,
-    write_decision,
-    write_unbooked,
-)
+from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import Ledger
+from backtests.engine.ledger import Ledger, write, write_decision, write_unbooked
 from backtests.engine.whole_lots import fill, orders
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh

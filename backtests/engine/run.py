@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.engine.compiled_loop import LoopInputs, invest, play
+from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import EXIT, FLOW, Ledger
+from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots

@@ -8,7 +8,7 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger
 from research.accounting import Trade, Why
 from research.accounting.kernel import charge, wealth
-from research.accounting.self_financing import buy_lot, capital_gains_tax, gain, sell_lots
+from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
 from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.trading.sizing import Position, size

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backtests.engine.compiled_loop import Desk, LoopInputs, Sessions, invest, play
+from backtests.engine.compiled_loop import invest, play
 from backtests.engine.ledger import Ledger
+from backtests.engine.loop_inputs import Desk, LoopInputs, Sessions
 from backtests.engine.quiet_days import DAYS
 from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import REFUSED, Record

@@ -23,12 +23,10 @@ from research.accounting.self_financing import (
     NOTHING_MOVED,
     REFUSED,
     Booking,
-    capital_gains_tax,
     charge,
-    gain,
     self_financing_step,
-    sell_lots,
 )
+from research.accounting.tax_lots import capital_gains_tax, gain, sell_lots
 from research.arrays import Array, Mask
 from research.compiled import inlined, on_demand
 

@@ -20,13 +20,9 @@ the unknown instead of the trades before them.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from research.accounting.cost_parameters import (
-    AVERAGE,
     COMMISSION,
     HALF_SPREAD,
-    HIGHEST,
     IMPACT,
     TAX,
     TICKET,
@@ -43,6 +39,7 @@ from research.accounting.proportional import (
     with_cost,
     with_line,
 )
+from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
 from research.arrays import Array
 from research.compiled import inlined, linked, on_demand
 
@@ -127,11 +124,8 @@ def _newton(booking: Booking, kept: float, share: float) -> float:
 def _commission(cost_parameters: CostParameters, r: int, i: int, size: float) -> tuple[float, float]:
     """(currency, marginal) of an order of `size`, currency."""
     cost = cost_parameters.rates[r, COMMISSION, i] * size
-    return (
-        (cost, cost_parameters.rates[r, COMMISSION, i])
-        if cost > cost_parameters.minimum[i]
-        else (cost_parameters.minimum[i], 0.0)
-    )
+    least = cost_parameters.minimum[i]
+    return (cost, cost_parameters.rates[r, COMMISSION, i]) if cost > least else (least, 0.0)
 
 
 @inlined
@@ -161,47 +155,6 @@ def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
     moved, more = _impact(cost_parameters, booking.q, i, size)
     spread = cost_parameters.rates[booking.r, HALF_SPREAD, i]
     return commission + spread * size + cost_parameters.ticket[i] + moved, rate + spread + more
-
-
-@linked
-def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[float, float]:
-    """(currency, fraction): what selling `units` of line i at `price` realises, and its last unit's gain a price.
-
-    lots   : what was paid for what is held.
-    method : which units are sold first.
-    i      : number of the line.
-    price  : currency per unit.
-    units  : to be sold, at least 0.
-    """
-    left, total, last = units, 0.0, 0.0
-    bound = np.inf  # of the lots already sold, when the dearest go first
-    place = -1
-    for _ in range(lots.held[i]):
-        place = _next_lot(lots, method, i, bound, place)
-        if place < 0:
-            break
-        bound = lots.price[i, place]
-        sold = min(left, lots.units[i, place])
-        total += sold * (price - bound)
-        last = (price - bound) / price
-        left -= sold
-        if left <= 0.0:
-            break
-    return total, last
-
-
-@inlined
-def _next_lot(lots: Lots, method: int, i: int, bound: float, place: int) -> int:
-    """The lot that is sold after `place`, whose price is `bound`; -1 when none is left. Equal prices: first in."""
-    if method != HIGHEST:
-        return place + 1 if place + 1 < lots.held[i] else -1
-    best = -1
-    for j in range(lots.held[i]):
-        price = lots.price[i, j]
-        after = price < bound or (price == bound and j > place)
-        if after and (best < 0 or price > lots.price[i, best]):
-            best = j
-    return best
 
 
 @linked
@@ -278,12 +231,8 @@ def _root(booking: Booking, kept: float, share: float) -> float:
 @inlined
 def _drop_small(booking: Booking) -> tuple[float, float]:
     """(value, weight) that the orders too small to send would have had: their lines are asked where they are."""
-    weights, asked, capped, least = (
-        booking.weights,
-        booking.asked,
-        booking.capped,
-        booking.cost_parameters.minimum_trade,
-    )
+    weights, asked, capped = booking.weights, booking.asked, booking.capped
+    least = booking.cost_parameters.minimum_trade
     value, weight = 0.0, 0.0
     for i in range(len(asked)):
         held = booking.units[i] * booking.prices[booking.t, i]
@@ -303,13 +252,8 @@ def _pay(
     booking: Booking, scale: float, cash: float, gains: Array, trades: Array, charges: Array
 ) -> tuple[float, float]:
     """Write units, trades, charges and lots at a scale; gives (cash, all charges), currency."""
-    units, asked, capped, cost_parameters, lots = (
-        booking.units,
-        booking.asked,
-        booking.capped,
-        booking.cost_parameters,
-        booking.lots,
-    )
+    units, asked, capped = booking.units, booking.asked, booking.capped
+    cost_parameters, lots = booking.cost_parameters, booking.lots
     paid, realised, won = 0.0, 0.0, 0.0
     for i in range(len(units)):
         gains[i] = 0.0
@@ -334,79 +278,6 @@ def _pay(
         cash -= trades[i]
     paid += capital_gains_tax(lots, cost_parameters.tax, gains, realised, won, charges)
     return cash - paid, paid
-
-
-@linked
-def capital_gains_tax(lots: Lots, rate: float, gains: Array, realised: float, won: float, charges: Array) -> float:
-    """The tax on what was realised beyond the losses carried, spread over the lines that gained; carries the rest.
-
-    lots     : their carried losses are written.
-    rate     : fraction of the gains.
-    gains    : (n,) realised on each line, currency.
-    realised : sum of the gains less losses, currency.
-    won      : sum of the gains above 0, currency.
-    charges  : (columns, n) currency; the row of tax is written.
-    Returns  : the tax, currency.
-    """
-    taxed = realised - lots.carried[0]
-    if rate == 0.0:
-        return 0.0
-    lots.carried[0] = max(-taxed, 0.0)
-    if taxed <= 0.0:
-        return 0.0
-    for i in range(len(gains)):
-        if gains[i] > 0.0:
-            charges[TAX, i] = rate * taxed * (gains[i] / won)
-    tax: float = rate * taxed
-    return tax
-
-
-@linked
-def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
-    """Take units of line i out of its lots, in the order of the method; empty lots go, the others keep their order.
-
-    lots   : what was paid for what is held; written.
-    method : which units are sold first.
-    i      : number of the line.
-    units  : sold, at least 0.
-    """
-    left, bound, place = units, np.inf, -1
-    for _ in range(lots.held[i]):
-        place = _next_lot(lots, method, i, bound, place)
-        if place < 0 or left <= 0.0:
-            break
-        bound = lots.price[i, place]
-        sold = min(left, lots.units[i, place])
-        lots.units[i, place] -= sold
-        left -= sold
-    kept = 0
-    for j in range(lots.held[i]):
-        if lots.units[i, j] > 0.0:
-            lots.units[i, kept], lots.price[i, kept] = lots.units[i, j], lots.price[i, j]
-            kept += 1
-    lots.held[i] = kept
-
-
-@linked
-def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
-    """Add a lot to line i; at average cost it joins the one there is.
-
-    lots   : what was paid for what is held; written.
-    method : which units are sold first.
-    i      : number of the line.
-    price  : paid, currency per unit.
-    units  : bought; none at 0 or less.
-    """
-    if units <= 0.0:
-        return
-    j = lots.held[i]
-    if method == AVERAGE and j > 0:
-        total = lots.units[i, 0] + units
-        lots.price[i, 0] += (price - lots.price[i, 0]) * (units / total)
-        lots.units[i, 0] = total
-    else:
-        lots.units[i, j], lots.price[i, j] = units, price
-        lots.held[i] = j + 1
 
 
 @linked

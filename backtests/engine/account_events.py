@@ -1,0 +1,209 @@
+"""What happens to an account besides decisions, compiled: holding costs, dividends, delistings, cash flows."""
+
+from backtests.engine.ledger import EXIT, FLOW, Ledger, write, write_decision
+from backtests.engine.loop_inputs import Desk, Sessions
+from research.accounting.cost_parameters import Scratch
+from research.accounting.kernel import (
+    NOTHING_MOVED,
+    REFUSED,
+    Box,
+    Pace,
+    Quotes,
+    Record,
+    accrue,
+    book,
+    close_out,
+    wealth,
+    weigh,
+)
+from research.arrays import Array
+from research.compiled import inlined, linked, on_demand
+from research.rules.rule_options import NO_LINE
+from research.tolerances import WEIGHT
+
+OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
+
+
+@on_demand
+def hold(
+    sessions: Sessions, desk: Desk, t: int, nav: float, units: Array, cash_units: float, holding_costs: Array
+) -> float:
+    """Charge for what was held since the close before row t; gives cash_units.
+
+    sessions      : the market.
+    desk          : what holding costs.
+    t             : row of the day.
+    nav           : at the close before, currency.
+    units         : (n,) units held.
+    cash_units    : units of cash held.
+    holding_costs : (4,) currency, in the order of `HOLDING_COSTS`; written.
+    """
+    cash, years = cash_units * sessions.cash_index[t - 1], sessions.years[t]
+    return (
+        cash_units
+        - accrue(units, sessions.closes, t - 1, cash, nav, years, desk.holding_costs, holding_costs)
+        / sessions.cash_index[t]
+    )
+
+
+@on_demand
+def events(
+    sessions: Sessions,
+    desk: Desk,
+    scratch: Scratch,
+    t: int,
+    units: Array,
+    cash_units: float,
+    ledger: Ledger,
+    count: int,
+) -> tuple[float, int]:
+    """Pay the dividends of row t, and what is delisted on it out; gives (cash_units, rows written).
+
+    sessions   : the market.
+    desk       : what the payment is charged.
+    scratch    : of a booking.
+    t          : row of the day.
+    units      : (n,) units held; written.
+    cash_units : units of cash held.
+    ledger     : a row a delisting is written.
+    count      : rows of the ledger written so far.
+    """
+    cash_price = sessions.cash_index[t]
+    begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
+    if len(sessions.income) > 0:
+        for i in range(len(units)):
+            income += units[i] * sessions.income[t, i]
+            cash_units += units[i] * sessions.income[t, i] / cash_price
+    for i in range(len(units)):
+        if sessions.exits[i] == t and units[i] != 0.0:
+            before = wealth(units, sessions.closes, t, cash_units, cash_price)
+            cash_units, paid = close_out(
+                units, sessions.closes, t, i, cash_units, cash_price, desk.cost_parameters, desk.lots, scratch.gains,
+                ledger.trades[count], ledger.charges[count],
+            )  # fmt: skip
+            after = wealth(units, sessions.closes, t, cash_units, cash_price)
+            write_decision(ledger, count, EXIT, t, NO_LINE, 0.0, 0.0)
+            write(ledger, count, t, units, cash_units, before, after, paid)
+            count, taxed = count + 1, taxed + paid
+    end = wealth(units, sessions.closes, t, cash_units, cash_price)
+    ledger.residual[0] = max(ledger.residual[0], abs(end + taxed - income - begin) / max(abs(begin), abs(income)))
+    return cash_units, count
+
+
+@on_demand
+def take_in(
+    sessions: Sessions, target: Array, k: int, desk: Desk, scratch: Scratch, t: int, soon: bool, units: Array,
+    cash_units: float, ledger: Ledger, count: int,
+) -> tuple[int, float, float, int]:  # fmt: skip
+    """Take in the money that comes at the close of row t, or pay it out, and rebalance with it if the desk does so.
+
+    sessions   : the market.
+    target     : (K, n) fraction of NAV.
+    k          : row of the target in force.
+    desk       : how decisions are carried out. One that does not rebalance with flows sells what cash cannot pay, and
+                 no more.
+    scratch    : of a booking.
+    t          : row of the day.
+    soon       : a decision is booked whole at this close, and uses the money.
+    units      : (n,) units held; written.
+    cash_units : units of cash held.
+    ledger     : the booking is written.
+    count      : rows of the ledger written so far.
+    Returns    : (status, nav in currency, cash_units, rows written). REFUSED: the wealth is gone, or what could be sold
+                 leaves cash overdrawn by more than `OVERDRAFT` beyond its target, and beyond what it was overdrawn by
+                 before.
+    """
+    cash_price, flow = sessions.cash_index[t], sessions.flows[t]
+    held = cash_units * cash_price
+    cash_units += flow / cash_price
+    nav = wealth(units, sessions.closes, t, cash_units, cash_price)
+    if not nav > 0.0:
+        return REFUSED, nav, cash_units, count
+    if soon:
+        return NOTHING_MOVED, nav, cash_units, count
+    floor = _aim(target, k)
+    floor = floor if desk.invest_flows else min(floor, 0.0)
+    if not desk.invest_flows and (flow > 0.0 or cash_units * cash_price >= floor * nav):
+        return NOTHING_MOVED, nav, cash_units, count
+    goal = _flow_box(sessions, target, k, t, nav, floor, units, scratch)
+    box, before = scratch.box, nav
+    quotes, pace = Quotes(sessions.closes, t, cash_price, sessions.tradable), Pace(desk.order_limits, t, 1.0)
+    to = Box(box[0:1], box[1:2], box[2:3], 0, goal, goal, 1.0)
+    status, nav, cash_units, paid, _ = book(
+        units, cash_units, nav, quotes, to, pace, desk.at_close, desk.lots, scratch,
+        Record(ledger.trades, ledger.charges, count),
+    )  # fmt: skip
+    use_up(desk.order_limits, t, ledger.trades[count], before)
+    write_decision(ledger, count, FLOW, t, NO_LINE, 0.0, 0.0)
+    write(ledger, count, t, units, cash_units, before, nav, paid)
+    if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
+        status = REFUSED
+    return status, nav, cash_units, count + 1
+
+
+@inlined
+def use_up(order_limits: Array, t: int, trades: Array, nav: float) -> None:
+    """Take the orders that were booked in session t from what its volume still allows.
+
+    order_limits : (T, n) currency, or (0, n) without a limit; written.
+    t            : row of the day.
+    trades       : (n,) currency, buys positive.
+    nav          : currency.
+    """
+    if len(order_limits) > 0:
+        for i in range(len(trades)):
+            left = order_limits[t, i] - abs(trades[i])
+            order_limits[t, i] = left if left > WEIGHT * nav else 0.0
+
+
+@inlined
+def uses_all(desk: Desk, left: int, fraction: float) -> bool:
+    """Is a decision booked whole at the close that it is due at, so that it uses the money of that close itself?
+
+    left : sessions over which what is left of it is worked.  fraction : of the way to its box that it goes.
+    """
+    return left == 1 and fraction == 1.0 and not desk.at_open and len(desk.order_limits) == 0
+
+
+@inlined
+def is_overdrawn(flow: float, least: float, cash: float, nav: float) -> bool:
+    """Does a withdrawal leave cash overdrawn by more than `OVERDRAFT` beyond `least`?
+
+    flow  : currency; below 0 for a withdrawal.
+    least : weight of cash that is meant, fraction of NAV.
+    cash  : held after it, currency.
+    nav   : currency.
+    """
+    return flow < 0.0 and cash < (min(least, 0.0) - OVERDRAFT) * nav
+
+
+@inlined
+def _aim(target: Array, k: int) -> float:
+    """The weight of cash in row k of the targets."""
+    aim = 1.0
+    for i in range(target.shape[1]):
+        aim -= target[k, i]
+    return aim
+
+
+@linked
+def _flow_box(
+    sessions: Sessions, target: Array, k: int, t: int, nav: float, aim: float, units: Array, scratch: Scratch
+) -> float:
+    """Write the box in which money that came buys what is under its target, and money that went sells what is over it.
+
+    It trades at most the flow, and stops when cash reaches `aim`; what the lines that can trade cannot take stays in
+    cash.  nav : with the flow.  Gives the weight that cash goes to.
+    """
+    lower, upper, aims = scratch.box[0], scratch.box[1], scratch.box[2]
+    cash = weigh(units, sessions.closes, t, nav, scratch.weights)
+    capacity, flow = 0.0, sessions.flows[t] / nav
+    for i in range(len(units)):
+        weight = scratch.weights[i]
+        aims[i] = target[k, i]
+        lower[i] = min(weight, aims[i]) if flow < 0.0 and sessions.sellable[i] else weight
+        upper[i] = max(weight, aims[i]) if flow > 0.0 and sessions.buyable[i] else weight
+        if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):
+            capacity += upper[i] - lower[i]
+    goal = max(aim, cash - min(capacity, flow)) if flow > 0.0 else min(aim, cash + min(capacity, -flow))
+    return cash if (goal - cash) * flow >= 0.0 else goal
