@@ -1,5 +1,5 @@
-"""The command line: `rebalance report | backtest | trades | sweep FILE | laboratory | study | policies | train |
-compile`.
+"""The command line: `rebalance report | backtest | trades | sweep FILE | verify RUN | laboratory | study | policies |
+train | compile`.
 
 Each imports what is heavy when it runs.
 """
@@ -214,6 +214,20 @@ def policies(
     with bar(None, "reading policies"):
         listed = policies_text(policy_folders(reports))
     typer.echo(listed)
+
+
+@app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, such as reports/<run>.")],
+) -> None:
+    """Say whether RUN is what it was when it was made: its files and its manifest. Exit status 1 if it is not."""
+    with _starting():
+        from backtests.runs.verify import verify as verified
+
+    found = verified(run)
+    typer.echo(repr(found))
+    if found.changed:
+        raise typer.Exit(1)
 
 
 train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")

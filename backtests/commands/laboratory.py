@@ -5,12 +5,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.commands.report import Made, sign
+from backtests.commands.report import Made
 from backtests.laboratory.study import BASE_CASE, MARKETS, study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
-from backtests.runs.folder import REPORTS, Run, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
 from research.arguments import is_whole, refuse
+from research.files import write_whole
 from research.progress import bar
 
 PATHS, SEED = 1_000, 1
@@ -39,13 +40,13 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         text = laboratory_text(made)
         origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
         with bar(None, "drawing the page"):
-            (folder / SHEET).write_text(laboratory_html(made, origin), encoding="utf-8")
-        (folder / RESULTS).write_text(csv_text(made.table.reset_index()), encoding="utf-8")
+            write_whole(folder / SHEET, laboratory_html(made, origin))
+        write_whole(folder / RESULTS, csv_text(made.table.reset_index()))
         (folder / "figures").mkdir()
         for picture in laboratory_pictures(made).values():
-            (folder / "figures" / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")
-        (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+            write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+        write_whole(folder / SUMMARY, text + "\n")
         facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
-        write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
+        write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
         sign(folder, started)
     return Made(final, f"{text}\n\n{final}")

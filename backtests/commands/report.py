@@ -1,7 +1,7 @@
 """The main job: a comparison, its tearsheet and its trade list, written into the folder of a run."""
 
-import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,28 +20,40 @@ from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import REPORTS, Run, check_whole, partial_of, past_runs, staged, write_json
+from backtests.runs.folder import (
+    MANIFEST,
+    REPORTS,
+    BrokenRun,
+    Run,
+    check_whole,
+    partial_of,
+    past_runs,
+    sign,
+    staged,
+    write_json,
+)
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter
 from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
+from research.files import write_whole
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
 from research.progress import bar
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
 
-PROGRESS, SUMMARY = ".progress", "summary.txt"
+PROGRESS, SUMMARY, RESULTS = ".progress", "summary.txt", "results.parquet"
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
     "tearsheet.json": "its numbers",
     "trades.csv": "the trade list",
     "trades.json": "the trade list",
-    "results.parquet": "daily results",
-    "manifest.json": "settings, data, code and versions",
+    RESULTS: "daily results",
+    MANIFEST: "settings, data, code and versions",
     SUMMARY: "the text of the terminal",
 }
 
@@ -88,10 +100,10 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
-    (folder / SUMMARY).write_text(f"{comparison!r}\n\n{trades!r}\n", encoding="utf-8")
+    write_whole(folder / SUMMARY, f"{comparison!r}\n\n{trades!r}\n")
     trades.to_csv(folder / "trades.csv")
     trades.to_json(folder / "trades.json")
-    results(comparison.backtests).to_parquet(folder / "results.parquet", index=False)
+    write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
     marks = {
         name: comparison.scores[name]["loss"]
         for name, f in comparison.fitted.items()
@@ -103,7 +115,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         "trials": comparison.trials,
         **fits(comparison.fitted),
     }
-    write_json(folder / "manifest.json", record.manifest(**plain_json(facts)))
+    write_json(folder / MANIFEST, record.manifest(**plain_json(facts)))
 
 
 def save_learned(
@@ -225,18 +237,6 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     return Made(final, f"{text}\n{final}")
 
 
-def sign(folder: Path, started: datetime) -> None:
-    """Write the times of a run into its manifest: the last thing that is written."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    ended = datetime.now(UTC)
-    manifest["times"] = {
-        "started": started.isoformat(timespec="seconds"),
-        "ended": ended.isoformat(timespec="microseconds"),
-        "seconds": round((ended - started).total_seconds(), 1),
-    }
-    write_json(folder / "manifest.json", manifest)
-
-
 def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
@@ -261,15 +261,13 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
         played = backtest_candidate(portfolio, fitted.policy, policy)
         progress.stage("writing results")
         scored = score(played, benchmark_of(portfolio, portfolio.market))
-        results({policy: played}).to_parquet(folder / "results.parquet", index=False)
-        (folder / "booked.csv").write_text(csv_text(played.trades()), encoding="utf-8")
+        write_whole(folder / RESULTS, results({policy: played}).to_parquet(index=False))
+        write_whole(folder / "booked.csv", csv_text(played.trades()))
         write_json(folder / "summary.json", plain_json(scored.figures(played.dates)))
         if fitted.training is not None:
             seed = fitted.training.chosen
             save_learned({policy: fitted}, {policy: {seed: played}}, {policy: {seed: scored}}, {}, folder, run.name)
-        write_json(
-            folder / "manifest.json", run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})}))
-        )
+        write_json(folder / MANIFEST, run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})})))
         sign(folder, started)
     warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
     return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
@@ -282,8 +280,10 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
     makes one.
     """
-    file, found = portfolio.file, newest_run(portfolio, reports or REPORTS)
-    name = policy or portfolio.policy or (found and found[1]["recommendation"]["policy"])
+    file, name, found = portfolio.file, policy or portfolio.policy, None
+    if not name or isinstance(portfolio.policies.get(name), TunedThreshold | Learned):
+        found = newest_run(portfolio, reports or REPORTS)
+        name = name or (found and found[1]["recommendation"]["policy"])
     if name is None:
         why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
@@ -304,9 +304,14 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest whole report of the same file and data, with the steps, seeds and draws of a full one."""
-    full = plain_json(settings_of(portfolio, **FULL))
-    for folder, manifest in past_runs(reports):
+    """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
+
+    A warning names each run that cannot be read.
+    """
+    full, found = plain_json(settings_of(portfolio, **FULL)), past_runs(reports)
+    for why in found.broken:
+        warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
+    for folder, manifest in found.whole:
         if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
             return folder, manifest
     return None

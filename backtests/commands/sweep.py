@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from backtests.commands.report import Made, sign
+from backtests.commands.report import Made
 from backtests.pages.sweep import sweep_html
-from backtests.runs.folder import REPORTS, Run, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_json
 from backtests.runs.formats import plain_json
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
@@ -17,6 +17,7 @@ from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
+from research.files import write_whole
 from research.progress import bar
 
 RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
@@ -76,22 +77,22 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     text = sweep_text(prepared, (batch.to_pandas() for batch in results.iter_batches()))
-    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    write_whole(folder / SUMMARY, text + "\n")
     numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
-        paths(prepared, numbers).to_parquet(folder / PATHS, index=False)
+        write_whole(folder / PATHS, paths(prepared, numbers).to_parquet(index=False))
     facts: dict[str, Any] = {
         "trials": len(prepared.plan),
         "target_paths": prepared.shared,
         "data": prepared.fingerprints(),
         "kept": list(numbers),
     }
-    write_json(folder / "manifest.json", run.manifest(**plain_json(facts)))
+    write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
     why = f"it has {len(prepared.plan):,} configurations, and a page can show at most {DRAWN:,}"
     if len(prepared.plan) <= DRAWN:
         try:
             page = _sheet(prepared, run, pd.read_parquet(folder / RESULTS))
-            (folder / SHEET).write_text(page, encoding="utf-8")
+            write_whole(folder / SHEET, page)
             return text
         except Exception as error:  # whatever it is, it must not cost the hours that were played
             why = f"it could not be drawn ({type(error).__name__}: {error}); all other files are complete"

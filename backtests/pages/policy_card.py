@@ -29,6 +29,7 @@ from backtests.pages.render import render
 from backtests.pages.universal_card import write_universal_card
 from backtests.wording import MINUS, counted, listed, number, percent
 from research.errors import DataError
+from research.files import write_whole
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
 from research.learning.drift import Drift
@@ -77,7 +78,7 @@ def write_card(folder: str | Path) -> Path:
     write_results(folder, found.results)
     name = folder.name if not folder.name.startswith("seed-") else f"{folder.parent.name}, {folder.name}"
     path = folder / SHEET
-    path.write_text(policy_html(name, found), encoding="utf-8", newline="\n")
+    write_whole(path, policy_html(name, found))
     return path
 
 

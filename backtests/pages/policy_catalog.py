@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.learned.results import RESULTS, checksums_of, loss
-from backtests.runs.folder import REPORTS, ROOT
+from backtests.runs.folder import REPORTS, ROOT, run_folders
 from backtests.text_tables import text_table
 from backtests.wording import listed, number, percent
 from research.errors import DataError
@@ -26,7 +26,8 @@ UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED) -> list[Path]:
     """Folders with a card: those that are shipped, then every seed of every run."""
     found = [path.parent for path in sorted(shipped.glob(f"*/{CARD}"))]
-    return found + [path.parent for path in sorted((reports or REPORTS).glob(f"[!.]*/policies/**/seed-*/{CARD}"))]
+    runs = (path for run in run_folders(reports or REPORTS) for path in sorted(run.glob(f"policies/**/seed-*/{CARD}")))
+    return found + [path.parent for path in runs]
 
 
 def policies_text(folders: Iterable[Path]) -> str:

@@ -22,6 +22,7 @@ from backtests.pages.blocks import WEIGHTS_WORDS, Block, first_screen, pictures,
 from backtests.pages.render import render
 from backtests.runs.formats import csv_text, plain_json
 from research.errors import DataError
+from research.files import write_whole
 from research.rules import Threshold
 from research.trading import TradeList
 
@@ -55,10 +56,10 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     sheet = whole_sheet(comparison, trades, _identity(run))
     (folder / "figures").mkdir(exist_ok=True)
     for picture in pictures(sheet):
-        _write(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
+        write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
-    _write(folder / "tearsheet.json", json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-    _write(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
+    write_whole(folder / "tearsheet.json", json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", sheet=sheet))
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -168,10 +169,3 @@ def _trade_numbers(trades: TradeList) -> dict[str, Any]:
         "facts": trades.facts,
         **{name: frame.to_dict("records") for name, frame in tables.items()},
     }
-
-
-# -- rendering -------------------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")

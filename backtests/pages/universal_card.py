@@ -21,6 +21,7 @@ from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.render import render
 from backtests.wording import listed, number, percent
 from research.arrays import Array
+from research.files import write_whole
 from research.learning.learners.threads import one_thread
 from research.learning.state import REACH
 from research.learning.universal.equivariant import answers
@@ -53,7 +54,7 @@ def write_universal_card(folder: Path) -> Path:
     above = {"gap": middle.value, "lower": middle.lower, "upper": middle.upper, "worst": found["universal"].max()}
     above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
     write_results(folder, {"optimum": {"seeds": {str(policy.card["seed"]): above}}})
-    path.write_text(universal_html(folder.name, policy, found), encoding="utf-8", newline="\n")
+    write_whole(path, universal_html(folder.name, policy, found))
     return path
 
 

@@ -4,6 +4,8 @@ A case is one file, written whole or not at all, which says what it was made fro
 Files that were made from just that are done; any other is refused, and told is what differs.
 """
 
+import hashlib
+import io
 import json
 import os
 import platform
@@ -31,17 +33,18 @@ from backtests.real_markets.run_case import (
     spec,
 )
 from backtests.runs import tasks
-from backtests.runs.folder import ROOT, Run, code_version, write_json
+from backtests.runs.folder import ROOT, Run, code_version, json_text, write_json
 from backtests.views import view
 from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.errors import ConfigError, DataError
+from research.files import data_name, write_with_record
 from research.learning.card import LIBRARIES
 from research.learning.checksummed import checksum_of
 from research.learning.universal.rule import FOLDER
 from research.progress import bar
 
-FIGURES, MANIFEST = "figures.parquet", "manifest.json"
+FIGURES, RECORD = "figures.parquet", "study.json"  # on disk the first bears the beginning of its checksum
 KEPT = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
 KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
 
@@ -90,22 +93,25 @@ class Study:
         return sum(facts["trials"] for facts in self.manifest["cases"].values())
 
     def save(self, folder: str | Path) -> Path:
-        """Write the table as Parquet, and beside it the manifest with today's date and the machine."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.table.to_parquet(folder / FIGURES, compression="zstd", index=False)
-        made = {"made": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{os.cpu_count()} cores, {platform.machine()}"}
-        write_json(folder / MANIFEST, made | dict(self.manifest))
+        """Write the table as Parquet, and beside it the manifest with its hash, today's date and the machine."""
+        folder, table = Path(folder), self.table.to_parquet(compression="zstd", index=False)
+        found = hashlib.sha256(table).hexdigest()
+        machine = f"{os.cpu_count()} cores, {platform.machine()}"
+        made = {"made": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, "sha256": found}
+        write_with_record(folder / RECORD, json_text(dict(self.manifest) | made), FIGURES, found, table)
         return folder
 
     @classmethod
     def load(cls, folder: str | Path) -> "Study":
-        """Read the files of `save`. Raises DataError if they are incomplete."""
+        """Read the files of `save`. Raises DataError if they are incomplete or the table has another hash."""
         folder = Path(folder)
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            return cls(pd.read_parquet(folder / FIGURES), manifest)
-        except (OSError, ValueError) as error:
+            manifest = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            table = (folder / data_name(FIGURES, manifest["sha256"])).read_bytes()
+            if hashlib.sha256(table).hexdigest() != manifest["sha256"]:
+                raise ValueError(f"the table was changed after it was saved: {RECORD} states another checksum")
+            return cls(pd.read_parquet(io.BytesIO(table)), manifest)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{folder} has no complete study ({error}). Make it with `rebalance study`.") from error
 
     def __repr__(self) -> str:

@@ -1,28 +1,32 @@
 """One run: what it is called, what it is made from, and the folder that holds it, made whole or not at all.
 
 A run is named after its portfolio, its last day, and a hash over settings, data fingerprint and code, so that the same
-run has the same name. It is built in a hidden folder beside its final name and renamed when whole; times stand only in
-its manifest. Past runs are found by reading the manifests.
+run has the same name. It is built in a hidden folder beside its final name, synced, and renamed when whole. Its
+manifest is signed last: with the times, the hash of each file, and a checksum of its own.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from research.errors import ConfigError, DataError
+from research.files import locked, sha256_of, sync, sync_names, write_whole
 
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
+MANIFEST = "manifest.json"
 LIBRARIES = (
     "numpy",
     "pandas",
@@ -55,9 +59,19 @@ class Run:
         return f"{self.portfolio}-{self.last_day}-{digest[:8]}"
 
     def manifest(self, **facts: Any) -> dict[str, Any]:
-        """Everything that identifies the run, and facts of its result; no times."""
-        libraries = {name: version(name) for name in LIBRARIES}
-        return {"run": self.name, **asdict(self), "versions": libraries, **facts}
+        """Everything that identifies the run, what it was made with, and facts of its result; no times."""
+        return {"run": self.name, **asdict(self), **surroundings(), **facts}
+
+
+def surroundings(root: Path = ROOT) -> dict[str, Any]:
+    """What results are made with besides the code: versions of libraries and of Python, platform, hash of the lock."""
+    lock = root / "requirements.lock"
+    return {
+        "versions": {name: version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "lock": sha256_of(lock) if lock.exists() else None,
+    }
 
 
 def code_version(root: Path = ROOT) -> str:
@@ -90,6 +104,11 @@ def partial_of(final: Path) -> Path:
     return final.parent / f".{final.name}.partial"
 
 
+def former_of(final: Path) -> Path:
+    """Where the run `final` that stood there before is, between the two renames that put a new one in its place."""
+    return final.parent / f".{final.name}.old"
+
+
 @contextmanager
 def staged(final: Path) -> Iterator[Path]:
     """A hidden folder beside `final`, which takes its name when the block ends well, and goes away when it does not.
@@ -97,63 +116,175 @@ def staged(final: Path) -> Iterator[Path]:
     Raises ConfigError when another process is making the same run.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(final.parent)
-    partial, old = partial_of(final), final.parent / f".{final.name}.old"
-    with open(final.parent / f".{final.name}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f"the run {final.name} is being made by another process. Wait for it to end.") from error
-        if os.fstat(lock.fileno()).st_nlink == 0:  # the other process ended, and took the lock's name with it
-            raise ConfigError(f"the run {final.name} was just being made by another process. Start it again.")
-        if old.exists() and not final.exists():  # killed between the two renames below
-            old.rename(final)
-        for left in (partial, old):
-            shutil.rmtree(left, ignore_errors=True)
-        partial.mkdir()
+    partial, former = partial_of(final), former_of(final)
+    with ExitStack() as held:
+        with _alone_in(final.parent):
+            _clear_killed(final.parent)
+            if not held.enter_context(locked(_lock_of(final), wait=False)):
+                raise ConfigError(f"the run {final.name} is being made by another process. Wait for it to end.")
+            _restore(final)
+            partial.mkdir()
         try:
             yield partial
+            sync(partial)
             if final.exists():
-                final.rename(old)
+                final.rename(former)
             partial.rename(final)
+            sync_names(final.parent)
         finally:
-            if old.exists() and not final.exists():  # interrupted between the two renames
-                old.rename(final)
-            for left in (partial, old):
-                shutil.rmtree(left, ignore_errors=True)
-            os.unlink(lock.name)
+            _restore(final)
 
 
-def _sweep(reports: Path) -> None:
+def _lock_of(final: Path) -> Path:
+    """The file that stands for the lock of a run while it is made."""
+    return final.parent / f".{final.name}.lock"
+
+
+def _alone_in(reports: Path) -> AbstractContextManager[bool]:
+    """No other process looks for what killed runs left, or takes the lock of a run, at the same time."""
+    return locked(reports / ".lock", wait=True)
+
+
+def _clear_killed(reports: Path) -> None:
     """Clear away what killed runs left: hidden folders whose lock nobody holds; a run without its name gets it back."""
     for lock in reports.glob(".*.lock"):
-        final = reports / lock.name.removeprefix(".").removesuffix(".lock")
-        with contextlib.suppress(FileNotFoundError, BlockingIOError), open(lock, "r+") as held:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            old = reports / f".{final.name}.old"
-            if old.exists() and not final.exists():
-                old.rename(final)
-            for left in (partial_of(final), old):
-                shutil.rmtree(left, ignore_errors=True)
-            lock.unlink()
+        with locked(lock, wait=False) as left:
+            if left:
+                _restore(reports / lock.name.removeprefix(".").removesuffix(".lock"))
+
+
+def _restore(final: Path) -> None:
+    """Delete the hidden folders of a run, whose lock is held; one that lost its name to no other gets it back."""
+    if former_of(final).exists() and not final.exists():
+        former_of(final).rename(final)
+    for left in (partial_of(final), former_of(final)):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON with sorted keys, whole or not at all."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, json_text(content))
 
 
-def past_runs(reports: Path = REPORTS, kind: str = "report") -> list[tuple[Path, dict[str, Any]]]:
-    """Folders and manifests of the whole runs of one kind, the newest first."""
-    found = []
-    for path in reports.glob("*/manifest.json"):
-        if not path.parent.name.startswith("."):
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            if manifest.get("kind") == kind and "times" in manifest:
-                found.append((path.parent, manifest))
-    return sorted(found, key=lambda pair: pair[1]["times"]["ended"], reverse=True)
+def json_text(content: Any) -> str:
+    """`content` as JSON with sorted keys. Raises ValueError for what JSON does not have, such as NaN."""
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+# -- manifests ---------------------------------------------------------------------------------------------------------
+
+
+def sign(folder: Path, started: datetime) -> None:
+    """Add times, the hash of each file and a checksum to the manifest of a run: the last thing that is written.
+
+    folder  : of the run, with the manifest as `Run.manifest` gives it and all other files.
+    started : when the run began.
+    """
+    manifest, ended = json.loads((folder / MANIFEST).read_text(encoding="utf-8")), datetime.now(UTC)
+    times = {
+        "started": started.isoformat(timespec="seconds"),
+        "ended": ended.isoformat(timespec="microseconds"),
+        "seconds": round((ended - started).total_seconds(), 1),
+    }
+    whole = {**manifest, "times": times, "files": hashes(folder)}
+    write_json(folder / MANIFEST, {**whole, "sha256": checksum(whole)})
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """sha256, hex, of each file below `folder` but its manifest, by the path from there."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {name: sha256_of(path) for path in found if (name := path.relative_to(folder).as_posix()) != MANIFEST}
+
+
+def checksum(manifest: Mapping[str, Any]) -> str:
+    """sha256, hex, over the values of a manifest without its own checksum."""
+    values = {name: value for name, value in manifest.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Times(TypedDict):
+    """When a run was made, in UTC, and how long it took."""
+
+    started: str
+    ended: str
+    seconds: float
+
+
+class Manifest(TypedDict):
+    """What every signed manifest holds; facts of the result stand beside it."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+    run: str
+    kind: str
+    portfolio: str
+    last_day: str
+    settings: dict[str, Any]
+    fingerprint: str
+    code: str
+    versions: dict[str, str]
+    python: str
+    platform: str
+    lock: str | None
+    files: dict[str, str]
+    times: Times
+    sha256: str
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a whole run. Raises DataError where it cannot be read, is of no run, or was changed."""
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = TypeAdapter(Manifest).validate_json(path.read_bytes())  # type: ignore[assignment]
+    except ValidationError as error:
+        what = error.errors()[0]
+        where = f"{what['loc'][0]}: " if what["loc"] else ""
+        raise DataError(
+            f"{path} is no manifest of a finished run: {where}{what['msg']}. Make the run again, or delete its folder."
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}. Make the run again, or delete its folder."
+        ) from error
+    if found["sha256"] != checksum(found):
+        raise DataError(f"{path} was changed after its run was made. Make the run again, or delete its folder.")
+    return found
+
+
+class BrokenRun(UserWarning):
+    """A finished run whose manifest cannot be used is passed over."""
+
+
+class PastRuns(NamedTuple):
+    """What a folder of runs holds.
+
+    whole  : folders and manifests of the runs of one kind, the newest first.
+    broken : a sentence for each folder whose manifest cannot be used.
+    """
+
+    whole: list[tuple[Path, dict[str, Any]]]
+    broken: list[str]
+
+
+def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
+    """The whole runs of one kind, and why others cannot be used."""
+    whole, broken = [], []
+    for folder in run_folders(reports):
+        if (folder / MANIFEST).exists():
+            try:
+                manifest = read_manifest(folder)
+            except DataError as error:
+                broken.append(str(error))
+                continue
+            if manifest["kind"] == kind:
+                whole.append((folder, manifest))
+    return PastRuns(sorted(whole, key=lambda pair: pair[1]["times"]["ended"], reverse=True), broken)
+
+
+def run_folders(reports: Path) -> list[Path]:
+    """The folders of finished runs; one that was killed while a new run took its name is where it then was."""
+    former = {reports / path.name[1:].removesuffix(".old"): path for path in reports.glob(".*.old")}
+    named = [path for path in reports.glob("*") if not path.name.startswith(".") and path.is_dir()]
+    return sorted([*named, *(path for final, path in former.items() if not final.exists())])
 
 
 def check_whole(folder: Path, names: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from research.errors import ConfigError, DataError
+from research.files import write_whole
 from research.progress import TOLD_IN, bar
 
 Plain = bool | int | float | str
@@ -139,7 +140,7 @@ def _forget_times(path: Path) -> None:
             cell["metadata"].pop(key, None)
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["id"] = "injected-parameters"  # papermill draws one
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 @contextmanager

@@ -101,13 +101,14 @@ def in_processes(
 ) -> Iterator[tuple[Task, Result]]:
     """Tasks with their results as they finish, from processes that end with this one, even where it is killed.
 
+    Each process receives the function, with all that it holds, once.
     Raises : ConfigError where a process dies.
     """
     from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=_belong_to, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_work, initargs=(os.getpid(), function))
     try:
-        yield from as_they_finish(lambda task: pool.submit(function, task), tasks, workers)
+        yield from as_they_finish(lambda task: pool.submit(_work, task), tasks, workers)
     except BrokenProcessPool as error:
         raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME}") from error
     except BaseException:
@@ -116,16 +117,26 @@ def in_processes(
     pool.shutdown(wait=True)
 
 
-def _belong_to(parent: int) -> None:
-    """Leave interrupts to the process `parent`, and end when it is gone."""
+_function: Callable[[Any], Any] | None = None  # of a worker process
+
+
+def _begin_work(parent: int, function: Callable[[Any], Any]) -> None:
+    """Keep the function for all tasks, leave interrupts to the process `parent`, and end when it is gone."""
+    global _function
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(WATCH)
         os._exit(1)
 
+    _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _work(task: Any) -> Any:
+    assert _function is not None  # `_begin_work` ran first
+    return _function(task)
 
 
 @contextmanager

@@ -1,10 +1,7 @@
 """Which workers run the parts of a sweep: this thread, threads, processes, or a Dask cluster."""
 
-import pickle
-import tempfile
 from collections.abc import Iterable, Iterator
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 from backtests.runs import tasks
 from backtests.runs.folder import code_version
@@ -30,37 +27,14 @@ def run_all(prepared: PreparedSweep, parts: Iterable[Part], *, workers: int = 1,
         return _on_cluster(prepared, parts, cluster)
     if workers == 1:
         return ((part, run_part(prepared, part)) for part in parts)
-    return (
-        tasks.in_threads(partial(run_part, prepared), parts, workers)
-        if compiled(prepared)
-        else _in_processes(prepared, parts, workers)
-    )
+    pool = tasks.in_threads if compiled(prepared) else tasks.in_processes
+    return pool(partial(run_part, prepared), parts, workers)
 
 
 def compiled(prepared: PreparedSweep) -> bool:
     """Is all of a plan run by the batch engine, which does without Python's lock?"""
     setups, policies = prepared.setups.values(), prepared.plan.policies
     return all(setup.scales for setup in setups) and all(map(is_plain, policies))
-
-
-def _in_processes(prepared: PreparedSweep, parts: Iterable[Part], workers: int) -> Figures:
-    """Each process reads the prepared sweep once, from a file."""
-    from cloudpickle import dumps
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "prepared"
-        file.write_bytes(dumps(prepared))
-        yield from tasks.in_processes(partial(_run_from, file), parts, workers)
-
-
-def _run_from(file: Path, part: Part) -> Array:
-    return run_part(_read(file), part)
-
-
-@cache
-def _read(file: Path) -> PreparedSweep:
-    prepared: PreparedSweep = pickle.loads(file.read_bytes())
-    return prepared
 
 
 def _on_cluster(prepared: PreparedSweep, parts: Iterable[Part], address: str) -> Figures:

@@ -1,7 +1,7 @@
 """The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
 
-An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Each chunk is written
-under another name first, and renamed when whole: whatever has a chunk's name is a whole chunk. Chunks of other
+An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Whatever has a
+chunk's name is a whole chunk. Chunks of other
 settings, data, code or libraries are never mixed in: the folder is refused, and told is what differs. Each chunk bears
 the sha256 of the `run.json` that it was made under, without which it counts for nothing; what is deleted goes chunks
 first and `run.json` last, and the lock stays as long as somebody may hold it.
@@ -25,6 +25,7 @@ from backtests.runs.folder import Run, write_json
 from backtests.runs.tasks import identity, refuse_other
 from backtests.sweeps.plan import Part
 from research.errors import ConfigError, DataError
+from research.files import write_whole
 
 RUN, LOCK = "run.json", ".lock"
 CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
@@ -71,7 +72,7 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
 def clear(folder: Path) -> None:
     """Delete what a sweep left in its folder but for the lock: chunks first, so that none stays without `run.json`."""
     for path in folder.iterdir():
-        if CHUNK.fullmatch(path.name.removeprefix(".").removesuffix(".draft")):
+        if CHUNK.fullmatch(path.name) or (path.name.startswith(".") and path.suffix == ".part"):
             path.unlink()
     (folder / RUN).unlink(missing_ok=True)
 
@@ -99,13 +100,10 @@ def finished(folder: Path) -> set[Part]:
 
 def write_chunk(folder: Path, part: Part, table: pa.Table) -> None:
     """Write the rows of a part, whole or not at all, with the sha256 of the `run.json` that they are made under."""
-    draft = folder / f".{chunk_of(part)}.draft"
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: _made_from(folder)})
-    with open(draft, "wb") as file:
-        pq.write_table(table, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / chunk_of(part))
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer)
+    write_whole(folder / chunk_of(part), buffer.getvalue().to_pybytes())
 
 
 def read_chunk(folder: Path, part: Part) -> pa.Table:

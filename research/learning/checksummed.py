@@ -1,12 +1,13 @@
 """A folder with arrays (safetensors) and a card (JSON) under one checksum. Reading it runs no code from either file.
 
-Each file is written under a temporary name and renamed when complete. If only one of the two was replaced, the
-checksum does not match. Other files in the folder are left alone. The card keeps the checksum under its key "seal".
+The card keeps the checksum under its key "seal", and the name of the file of arrays begins it: a folder over which
+another policy is saved holds the earlier one or the new one, whenever the writer is killed. Other files in the folder
+are left alone.
 """
 
 import hashlib
 import json
-import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from research.errors import DataError
+from research.files import data_name, write_with_record
 
-NUMBERS, CARD = "policy.safetensors", "card.json"
+NUMBERS, CARD = "policy.safetensors", "card.json"  # on disk the first bears the beginning of the checksum
+RESTORE = "Restore the file."
 
 
 def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
@@ -27,13 +30,15 @@ def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str
     from safetensors.numpy import save as to_bytes
 
     numbers = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()})
-    text = json.dumps({**card, "seal": _checksum(card, numbers)}, indent=2, sort_keys=True, allow_nan=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in ((NUMBERS, numbers), (CARD, (text + "\n").encode())):
-        beside = folder / f".{name}.{os.getpid()}"
-        beside.write_bytes(data)
-        beside.replace(folder / name)
+    seal = _checksum(card, numbers)
+    text = json.dumps({**card, "seal": seal}, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    write_with_record(folder / CARD, text, NUMBERS, seal, numbers)
     return folder
+
+
+def arrays_of(folder: Path) -> Path:
+    """The file of arrays that the card in `folder` names by its checksum. Raises DataError as `checksum_of` does."""
+    return folder / data_name(NUMBERS, checksum_of(folder))
 
 
 def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -47,7 +52,7 @@ def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[st
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
-    text, numbers = (_bytes(folder / name, fix) for name in (CARD, NUMBERS))
+    text = _bytes(folder / CARD, fix)
     try:
         card = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -56,14 +61,16 @@ def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[st
         raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a JSON object. {fix}")
     if format_ and card.get("format") != format_:
         raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {format_!r}. {fix}")
-    if card.pop("seal", None) != _checksum(card, numbers):
+    path = arrays_of(folder)
+    numbers = _bytes(path, fix)
+    if card.pop("seal") != _checksum(card, numbers):
         raise DataError(
-            f"{folder} was changed after it was saved: {CARD} and {NUMBERS} do not match the checksum. {fix}"
+            f"{folder} was changed after it was saved: {CARD} and {path.name} do not match the checksum. {fix}"
         )
     try:
         return card, dict(from_bytes(numbers))
     except SafetensorError as error:
-        raise DataError(f"{folder / NUMBERS} cannot be read: {error}. {fix}") from error
+        raise DataError(f"{path} cannot be read: {error}. {fix}") from error
 
 
 def checksum_of(folder: Path) -> str:
@@ -72,9 +79,12 @@ def checksum_of(folder: Path) -> str:
     Raises : DataError where the card is missing or has none.
     """
     try:
-        return str(json.loads(_bytes(folder / CARD, "Restore the file."))["seal"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / CARD} has no checksum under 'seal': {error!r}. Restore the file.") from error
+        seal = json.loads(_bytes(folder / CARD, RESTORE))["seal"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{folder / CARD} has no checksum under 'seal': {error!r}. {RESTORE}") from error
+    if not (isinstance(seal, str) and re.fullmatch("[0-9a-f]{64}", seal)):
+        raise DataError(f"{folder / CARD} has no checksum under 'seal': found {str(seal)[:80]!r}. {RESTORE}")
+    return seal
 
 
 def _no_number(word: str) -> None:

@@ -101,7 +101,9 @@ class LearnedPolicy(FittedRule):
         return numbers[0]
 
     def save(self, folder: str | Path) -> Path:
-        """Write `policy.safetensors` and `card.json` into `folder`, created if missing, and give the folder.
+        """Write card and arrays into `folder`, created if missing, and give the folder.
+
+        The files are `card.json` and `policy-<checksum>.safetensors`, which the card names by its checksum.
 
         Raises : ConfigError for an allocation that cannot be saved without its code.
         """

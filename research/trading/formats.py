@@ -1,12 +1,10 @@
-"""A trade list as CSV and JSON: stable bytes, formulas quoted, files written whole or not at all."""
+"""A trade list as CSV and JSON: stable bytes, formulas quoted."""
 
 import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -28,21 +26,6 @@ class Content(NamedTuple):
     provenance: Mapping[str, str]
     facts: Mapping[str, str | float | bool]
     tables: Mapping[str, pd.DataFrame]
-
-
-def write(path: str | Path, text: str) -> Path:
-    """Write `text` to a temporary file and rename it.
-
-    A reader finds the old file or the new one, never a part of one.
-    """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 def csv_text(content: Content) -> str:

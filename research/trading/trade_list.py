@@ -14,6 +14,7 @@ from research.accounting.costs import CHARGED
 from research.allocation import TargetPath, target_path
 from research.arrays import Array
 from research.errors import ConfigError
+from research.files import write_whole
 from research.portfolio import Portfolio
 from research.rules.bands import band_rows
 from research.rules.no_trade_bands import restricted
@@ -255,11 +256,11 @@ class TradeList:
 
     def to_csv(self, path: str | Path) -> Path:
         """Write the orders as CSV, each with its provenance, whole or not at all; gives the path."""
-        return formats.write(path, formats.csv_text(self._content))
+        return write_whole(path, formats.csv_text(self._content))
 
     def to_json(self, path: str | Path) -> Path:
         """Write provenance, figures and all three tables as JSON, whole or not at all; gives the path."""
-        return formats.write(path, formats.json_text(self._content))
+        return write_whole(path, formats.json_text(self._content))
 
     def html(self) -> str:
         """The list as a block of HTML with semantic classes and no style of its own: as the tearsheet holds it."""

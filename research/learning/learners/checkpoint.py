@@ -5,7 +5,6 @@ Arrays are safetensors and the rest is JSON in their header: reading a checkpoin
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from research.errors import DataError
+from research.files import delete, write_whole
 
 FORMAT = "learning checkpoint, 1"
 ROOM = Path(__file__).parents[2]
@@ -40,9 +40,7 @@ class Checkpoint:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"record": json.dumps({"format": FORMAT, **record})}
         whole = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()}, header)
-        beside = self.path.with_suffix(f".{os.getpid()}.part")
-        beside.write_bytes(whole)
-        beside.replace(self.path)
+        write_whole(self.path, whole)
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """The arrays, of any shape and unit, and the record; None where none was saved.
@@ -71,9 +69,8 @@ class Checkpoint:
 
     def delete(self) -> None:
         """Delete the file, and its folder if that is empty."""
-        for left in self.path.parent.glob(f"{self.path.stem}.*"):
-            left.unlink(missing_ok=True)
         with suppress(OSError):
+            delete(self.path)
             self.path.parent.rmdir()
 
 

@@ -16,7 +16,7 @@ from backtests.audits.matched_exposure import CONSTANT, VOLATILITY
 from backtests.cli import main
 from backtests.real_markets import NAMED, Budget, Study, case, run, study
 from backtests.real_markets.run_case import EXPOSURE, MULTIPLES, STEPS, UPDATE, exposure_cases, run_case
-from backtests.real_markets.study import FIGURES, MANIFEST, _together
+from backtests.real_markets.study import RECORD, _together
 from research.errors import ConfigError, DataError
 
 TINY = Budget(steps={"ppo": UPDATE}, seeds=(3, 7))
@@ -177,10 +177,10 @@ def test_a_study_is_saved_and_read_again(whole: Path, tmp_path: Path) -> None:
     assert read.manifest["cases"] == json.loads(json.dumps(made.manifest["cases"]))
     assert read.manifest["cases"][NAMES[0]]["test"] == ["2013-01-02", "2015-12-31"]
     assert repr(read) == repr(made)
-    (tmp_path / MANIFEST).unlink()
+    (tmp_path / RECORD).unlink()
     with pytest.raises(DataError, match="has no complete study"):
         Study.load(tmp_path)
-    assert (tmp_path / FIGURES).exists()
+    assert list(tmp_path.glob("figures-*.parquet"))
 
 
 def test_a_case_that_was_made_from_anything_else_is_refused_and_made_anew_if_asked(whole: Path, tmp_path: Path) -> None:

@@ -7,11 +7,26 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from backtests.runs.folder import Run, check_whole, code_version, partial_of, past_runs, staged, write_json
+from backtests.runs.folder import (
+    MANIFEST,
+    ROOT,
+    Run,
+    check_whole,
+    checksum,
+    code_version,
+    former_of,
+    partial_of,
+    past_runs,
+    read_manifest,
+    sign,
+    staged,
+    write_json,
+)
 from research.errors import ConfigError, DataError
 
 
@@ -121,18 +136,77 @@ def test_a_run_killed_between_its_two_renames_is_restored(tmp_path: Path) -> Non
     assert (final / "file").read_text() == "the one before"
 
 
+def signed(reports: Path, name: str, kind: str = "report", day: int = 1) -> Path:
+    """A finished run in a folder of runs, of one file, made on a day of January."""
+    (reports / name).mkdir(parents=True)
+    (reports / name / "file").write_text(name)
+    write_json(reports / name / MANIFEST, a_run(kind=kind).manifest())
+    sign(reports / name, datetime.now(UTC))
+    manifest = json.loads((reports / name / MANIFEST).read_text())
+    manifest["times"]["ended"] = f"2022-01-{day:02}"
+    write_json(reports / name / MANIFEST, manifest | {"sha256": checksum(manifest)})
+    return reports / name
+
+
 def test_past_runs_are_whole_runs_of_one_kind_the_newest_first(tmp_path: Path) -> None:
-    for name, kind, ended in (
-        ("a", "report", "1"),
-        ("b", "report", "3"),
-        ("c", "backtest", "2"),
-        (".d.partial", "report", "4"),
-    ):
-        (tmp_path / name).mkdir()
-        write_json(tmp_path / name / "manifest.json", {"kind": kind, "times": {"ended": ended}})
-    (tmp_path / "unsigned").mkdir()
-    write_json(tmp_path / "unsigned" / "manifest.json", {"kind": "report"})
-    assert [folder.name for folder, _ in past_runs(tmp_path)] == ["b", "a"]
+    signed(tmp_path, "a", day=1)
+    signed(tmp_path, "b", day=3)
+    signed(tmp_path, "c", kind="backtest", day=2)
+    signed(tmp_path, ".d.partial", day=4)
+    (tmp_path / "study").mkdir()
+    assert [folder.name for folder, _ in past_runs(tmp_path).whole] == ["b", "a"]
+    assert past_runs(tmp_path).broken == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "EOF while parsing"),
+        ('{"kind": "report", "ti', "EOF while parsing"),
+        ("[1, 2]", "should be an object"),
+        ('"report"', "should be an object"),
+        ('{"kind": "report"}', "run: Field required"),
+        ("{}" * 9, "trailing characters"),
+        ("[" * 100_000, "recursion limit"),
+        (None, "changed after its run was made"),
+    ],
+)
+def test_a_broken_manifest_is_named_and_hides_no_other_run(tmp_path: Path, text: str | None, said: str) -> None:
+    """Empty, cut, foreign, without an end; None: signed, and changed after that."""
+    signed(tmp_path, "good")
+    bad = signed(tmp_path, "bad") / MANIFEST
+    if text is None:
+        text = bad.read_text().replace("2022-12-29", "2023-12-29")
+    bad.write_text(text)
+    found = past_runs(tmp_path)
+    assert [folder.name for folder, _ in found.whole] == ["good"]
+    (why,) = found.broken
+    assert said in why
+    assert str(bad) in why
+    assert "\n" not in why
+
+
+def test_readers_find_a_run_that_was_killed_between_its_two_renames(tmp_path: Path) -> None:
+    """It is where the kill left it, until somebody makes a run."""
+    signed(tmp_path, "run").rename(former_of(tmp_path / "run"))
+    assert [folder for folder, _ in past_runs(tmp_path).whole] == [former_of(tmp_path / "run")]
+    signed(tmp_path, "run", day=2)
+    assert [folder for folder, _ in past_runs(tmp_path).whole] == [tmp_path / "run"]
+
+
+def test_a_signed_run_has_the_hash_of_each_file_and_of_its_manifest(tmp_path: Path) -> None:
+    run = signed(tmp_path, "run")
+    (run / "policies").mkdir()
+    (run / "policies" / "card.json").write_text("{}")
+    sign(run, datetime.now(UTC))
+    manifest = read_manifest(run)
+    alone = {name: subprocess.run(["sha256sum", run / name], capture_output=True, text=True, check=True).stdout[:64]
+             for name in ("file", "policies/card.json")}  # fmt: skip
+    assert manifest["files"] == alone
+    assert manifest["lock"] == subprocess.run(
+        ["sha256sum", ROOT / "requirements.lock"], capture_output=True, text=True, check=True
+    ).stdout[:64]  # fmt: skip
+    assert manifest["python"] == sys.version.split()[0]
 
 
 def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

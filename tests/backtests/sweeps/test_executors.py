@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -57,7 +58,7 @@ def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes
 
 
 def test_processes_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
-    assert bits(executors._in_processes(made, PARTS, 2)) == alone
+    assert bits(tasks.in_processes(partial(run_part, made), PARTS, 2)) == alone
 
 
 def test_what_python_plays_is_played_by_processes(setup: Setup) -> None:

@@ -1,6 +1,7 @@
 """Files of a trade list: what is written can be read back, without formulas, whole, and the same every time."""
 
 import csv
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(
     path.write_text("old")
 
     def broken(self: Path, target: Path) -> Path:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(Path, "replace", broken)
     with pytest.raises(OSError, match="disk full"):

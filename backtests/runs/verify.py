@@ -1,0 +1,69 @@
+"""Whether a run is what it was when it was made: its files, and its name, compared with its manifest."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backtests.runs.folder import Run, code_version, hashes, read_manifest, surroundings
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found of a run.
+
+    folder   : of the run.
+    manifest : of the run.
+    changed  : a sentence for each file that is not as it was; empty when the run is what it was.
+    since    : how code and libraries of today differ from those of the run: a new run may give other figures.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    changed: tuple[str, ...]
+    since: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """The verdict, then each change, as text."""
+        name, count = self.manifest["run"], len(self.manifest["files"])
+        verdict = f"{name} was changed after it was made" if self.changed else f"{name}: {count} files are unchanged"
+        made = f"made on {self.manifest['times']['ended'][:10]} by code {self.manifest['code']}"
+        lines = [f"{verdict}; {made}, with Python {self.manifest['python']}.", *(f"  {said}" for said in self.changed)]
+        if self.since:
+            lines += ["Made again today it may give other figures:", *(f"  {sentence}" for sentence in self.since)]
+        return "\n".join(lines)
+
+
+def verify(folder: str | Path) -> Verified:
+    """Compare a run with its manifest. Raises DataError where the manifest cannot be read or was changed itself."""
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    return Verified(folder, manifest, tuple(_changed(folder, manifest)), tuple(_since(manifest)))
+
+
+def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """A sentence for each thing in which the run differs from its manifest."""
+    said, found = manifest["files"], hashes(folder)
+    sentences = [f"{name} is missing." for name in said if name not in found]
+    sentences += [f"{name} has another content." for name in said if name in found and found[name] != said[name]]
+    sentences += [f"{name} was added." for name in found if name not in said]
+    made_from = ("kind", "portfolio", "last_day", "settings", "fingerprint", "code")
+    named = Run(**{name: manifest[name] for name in made_from}).name
+    if named != manifest["run"]:
+        sentences.append(f"The manifest is of {manifest['run']}, but its settings, data and code are those of {named}.")
+    if folder.resolve().name != manifest["run"]:
+        sentences.append(f"The folder is named {folder.resolve().name}, but the manifest is of {manifest['run']}.")
+    return sentences
+
+
+def _since(manifest: dict[str, Any]) -> list[str]:
+    """A sentence for each thing with which a run of today would be made otherwise."""
+    now = {"code": code_version(), **surroundings()}
+    before = {name: manifest.get(name) for name in now}
+    sentences = [f"{name} was {before[name]} and is {now[name]}." for name in ("code", "python", "platform", "lock")
+                 if before[name] != now[name]]  # fmt: skip
+    versions = before["versions"] or {}
+    return sentences + [
+        f"{name} was {versions.get(name)} and is {version}."
+        for name, version in now["versions"].items()
+        if versions.get(name) != version
+    ]

@@ -1,0 +1,82 @@
+"""A run is verified: unchanged, changed in each way in which it can be, or made by something else than today's code."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backtests.runs.folder import MANIFEST, Run, checksum, code_version, sign, write_json
+from backtests.runs.verify import verify
+from research.errors import DataError
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A signed run of two files."""
+    made = Run("report", "desk", "2022-12-29", {"draws": 200}, "f" * 64)
+    folder = tmp_path / made.name
+    (folder / "figures").mkdir(parents=True)
+    (folder / "trades.csv").write_text("side,asset\n")
+    (folder / "figures" / "growth.csv").write_text("date\n")
+    write_json(folder / MANIFEST, made.manifest())
+    sign(folder, datetime.now(UTC))
+    return folder
+
+
+def reseal(folder: Path, **changes: object) -> None:
+    """Change a manifest, and give it a checksum that is right again."""
+    manifest = json.loads((folder / MANIFEST).read_text()) | changes
+    write_json(folder / MANIFEST, manifest | {"sha256": checksum(manifest)})
+
+
+def test_a_run_that_nobody_touched_is_what_it_was(run: Path) -> None:
+    found = verify(run)
+    assert found.changed == found.since == ()
+    assert repr(found).startswith(f"{run.name}: 2 files are unchanged; made on {datetime.now(UTC):%Y-%m-%d} by code")
+    assert code_version() in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("touch", "said"),
+    [
+        (lambda run: (run / "trades.csv").write_text("side,asset\nbuy,SPY\n"), "trades.csv has another content."),
+        (lambda run: (run / "figures" / "growth.csv").unlink(), "figures/growth.csv is missing."),
+        (lambda run: (run / "figures" / ".hidden").touch(), "figures/.hidden was added."),
+        (lambda run: reseal(run, settings={"draws": 9}), "its settings, data and code are those of desk-2022-12-29-"),
+        (lambda run: reseal(run, fingerprint="e" * 64), "its settings, data and code are those of desk-2022-12-29-"),
+        (lambda run: reseal(run, files={}), "trades.csv was added."),
+    ],
+)
+def test_each_change_is_said(run: Path, touch: Callable[[Path], object], said: str) -> None:
+    touch(run)
+    found = verify(run)
+    assert said in repr(found)
+    assert found.changed
+    assert repr(found).startswith(f"{run.name} was changed after it was made; ")
+
+
+def test_a_run_under_another_name_is_told(run: Path) -> None:
+    moved = run.rename(run.with_name("desk-best"))
+    assert verify(moved).changed == (f"The folder is named desk-best, but the manifest is of {run.name}.",)
+
+
+def test_what_differs_today_is_no_change_of_the_run(run: Path) -> None:
+    before = json.loads((run / MANIFEST).read_text())
+    versions = before["versions"] | {"numpy": "1.0.0"}
+    reseal(run, python="3.10.1", versions=versions)
+    found = verify(run)
+    assert found.changed == ()
+    assert found.since == (
+        f"python was 3.10.1 and is {before['python']}.",
+        f"numpy was 1.0.0 and is {before['versions']['numpy']}.",
+    )
+    assert "Made again today it may give other figures:" in repr(found)
+
+
+def test_a_manifest_that_was_edited_is_no_evidence(run: Path) -> None:
+    text = (run / MANIFEST).read_text()
+    (run / MANIFEST).write_text(text.replace('"draws": 200', '"draws": 2000'))
+    with pytest.raises(DataError, match=r"manifest\.json was changed after its run was made"):
+        verify(run)
