@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from faults import alive, children
 
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY
 from backtests.cli import main
@@ -65,25 +66,6 @@ def test_a_killed_study_goes_on_where_it_was_and_ends_the_same(whole: Path, tmp_
     study(CASES, tmp_path, TINY, progress=False)
     assert {name: ((tmp_path / name).stat().st_mtime_ns, (tmp_path / name).read_bytes()) for name in before} == before
     assert files(tmp_path) == files(whole)
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from backtests.runs.folder import (
     write_json,
 )
 from research.errors import ConfigError, DataError
+
+STARTS, WORKERS = 10_000, 8
 
 
 def a_run(**changes: object) -> Run:
@@ -255,3 +258,27 @@ def test_what_a_killed_run_left_is_swept_away_by_the_next_run_of_any_name(tmp_pa
     with staged(tmp_path / "run"):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other", "run"]
+
+
+def _start_many(reports: Path, worker: int) -> int:
+    """Make runs of different names, one after the other; gives how many were refused."""
+    os.fsync = lambda _: None  # type: ignore[assignment]  # in a process of its own, which nobody unplugs
+    refused = 0
+    for k in range(STARTS // WORKERS):
+        try:
+            with staged(reports / f"run-{worker}-{k}") as folder:
+                (folder / "file").touch()
+            shutil.rmtree(reports / f"run-{worker}-{k}")  # which must be there; a small folder is listed sooner
+        except ConfigError:
+            refused += 1
+    return refused
+
+
+def test_runs_that_start_at_one_moment_never_refuse_each_other(tmp_path: Path) -> None:
+    """10,000 starts of different runs by eight processes, beside which killed runs are cleared away."""
+    for k in range(20):
+        (tmp_path / f".killed-{k}.lock").touch()
+        (tmp_path / f".killed-{k}.partial").mkdir()
+    with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
+        assert pool.starmap(_start_many, [(tmp_path, worker) for worker in range(WORKERS)]) == [0] * WORKERS
+    assert list(tmp_path.iterdir()) == []
