@@ -18,8 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import BaseModel, ValidationError
 
 from research.errors import ConfigError, DataError
 from research.files import locked, sha256_of, sync, sync_names, write_whole
@@ -202,7 +201,7 @@ def checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Times(TypedDict):
+class Times(BaseModel, strict=True):
     """When a run was made, in UTC, and how long it took."""
 
     started: str
@@ -210,10 +209,9 @@ class Times(TypedDict):
     seconds: float
 
 
-class Manifest(TypedDict):
+class Manifest(BaseModel, extra="allow", strict=True):
     """What every signed manifest holds; facts of the result stand beside it."""
 
-    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
     run: str
     kind: str
     portfolio: str
@@ -234,7 +232,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a whole run. Raises DataError where it cannot be read, is of no run, or was changed."""
     path = folder / MANIFEST
     try:
-        found: dict[str, Any] = TypeAdapter(Manifest).validate_json(path.read_bytes())  # type: ignore[assignment]
+        found = Manifest.model_validate_json(path.read_bytes()).model_dump()
     except ValidationError as error:
         what = error.errors()[0]
         where = f"{what['loc'][0]}: " if what["loc"] else ""
