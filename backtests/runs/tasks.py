@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backtests.runs.folder import Run, code_version
-from research.arguments import is_whole
+from research.arguments import is_whole, refuse
 from research.errors import ConfigError, DataError, PolicyError
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SHOWN = 6  # of the settings that differ
+MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
 RETRIES = 3  # of a task whose worker died
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
@@ -83,9 +84,9 @@ def _short(value: Any) -> str:
 
 
 def check_workers(workers: int) -> None:
-    """Raise ConfigError for what is no number of workers."""
-    if not (is_whole(workers) and workers >= 1):
-        raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
+    """Raise ConfigError for what is no number of workers, or more than any machine can start."""
+    if not (is_whole(workers) and 1 <= workers <= MOST_WORKERS):
+        refuse("workers is", workers, f"give a whole number, at least 1 and at most {MOST_WORKERS:,}.")
 
 
 def in_threads(
@@ -159,8 +160,9 @@ def connected(address: str) -> Iterator[Any]:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise ConfigError(
-            f"there is no cluster at {address!r} ({error}). Start one with `dask scheduler`, and give the address that "
-            "it prints, such as tcp://10.0.0.1:8786."
+            f"there is no cluster at {address!r} ({error}). Start one on this machine with `dask scheduler --host "
+            "127.0.0.1`, and give the address that it prints, tcp://127.0.0.1:8786; whoever reaches that port can run "
+            "code here, so other machines connect through an SSH tunnel or TLS (docs/sweeps.md)."
         ) from error
     with client:
         try:
