@@ -24,6 +24,7 @@ from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.words import finding
 from backtests.views import view
 from research.allocation import Allocation, TargetPath
+from research.arguments import refuse
 from research.arrays import Array
 from research.errors import ConfigError
 from research.learning import Learned
@@ -261,9 +262,7 @@ def check_settings(
         )
     given = max((len(spec.seeds) for spec in portfolio.policies.values() if isinstance(spec, Learned)), default=0)
     if not 0 <= rl_steps <= MOST_STEPS:
-        raise ConfigError(
-            f"rl_steps is {rl_steps}: give training steps a seed, {MOST_STEPS:,} at most, or 0 for the file's."
-        )
+        refuse("rl_steps is", rl_steps, f"give training steps a seed, {MOST_STEPS:,} at most, or 0 for the file's.")
     if not 0 <= rl_seeds <= given:
         raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
     Resampling(reps=draws)  # says what it needs
