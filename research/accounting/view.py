@@ -198,8 +198,8 @@ class Trade:
     def __post_init__(self) -> None:
         """Refuse bounds that carry labels."""
         if type(self.lower) is not np.ndarray or type(self.upper) is not np.ndarray:
-            refuse_labels("lower bounds of a trade are", self.lower, error=PolicyError)
-            refuse_labels("upper bounds of a trade are", self.upper, error=PolicyError)
+            refuse_labels("weights of a trade are", self.lower, error=PolicyError)
+            refuse_labels("weights of a trade are", self.upper, error=PolicyError)
 
     @classmethod
     def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":
@@ -208,8 +208,6 @@ class Trade:
         why : the reason; without one it is reported that the rule decided so.
         Raises : PolicyError for weights that carry labels, as `Trade` does.
         """
-        if type(weights) is not np.ndarray:
-            refuse_labels("weights of a trade are", weights, error=PolicyError)
         cash = round(1.0 - float(np.sum(weights)), 12)
         return cls(weights, weights, why, cash_lower=cash, cash_upper=cash)
 
