@@ -182,6 +182,13 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
     assert (done.status, done.err) == (130, "Interrupted; nothing was written.\n")
 
 
+def test_a_full_disk_behind_the_output_is_said() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*REBALANCE, "policies"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"No space left on device. Free space there, or write to another place.\n"
+
+
 def test_a_reader_who_leaves_ends_the_command_without_a_word() -> None:
     done = subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -c 'from backtests.cli import main; main()' policies | true"],

@@ -118,7 +118,7 @@ def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path)
         PRICES / "prices_total_return.csv",
         ROOT / "data" / "cash_rate" / "dtb3.csv",
         ROOT / "data" / "portfolios" / "global_multi_asset.yaml",
-        ROOT / "data" / "policies" / "universal" / "policy.safetensors",
+        ROOT / "data" / "policies" / "universal" / "card.json",
     ],
     ids=lambda path: path.name,
 )
