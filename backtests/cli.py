@@ -4,18 +4,22 @@ train | compile`.
 Each imports what is heavy when it runs.
 """
 
+import errno
+import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
-from research.errors import ConfigError, DataError, PolicyError
+from research.errors import ConfigError, DataError, PolicyError, writing
+from research.printable import print_anywhere, printable
 from research.progress import bar
 
 app = typer.Typer(
@@ -28,11 +32,13 @@ File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portf
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
 ]
+INTERRUPTED = 130  # exit status
+SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
+        _show(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
         raise typer.Exit
 
 
@@ -67,7 +73,7 @@ def report(
         from backtests.commands.report import make_report
 
     made = make_report(file, parameter or (), reports)
-    typer.echo(made.text)
+    _show(made.text)
 
 
 @app.command()
@@ -81,35 +87,36 @@ def backtest(
         from backtests.commands.report import make_backtest
 
     made = make_backtest(file, policy, reports)
-    typer.echo(made.text)
+    _show(made.text)
 
 
 @app.command()
 def trades(
     file: File,
-    csv: Annotated[Path | None, typer.Option(help="Also write the list to this CSV file.")] = None,
+    csv: Annotated[str | None, typer.Option(help="Also write the list to this CSV file.")] = None,
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
     with _starting():
-        from backtests.commands.report import trades_now
+        from backtests.commands.report import check_csv, save_trades, trades_now
         from research.portfolio import load_portfolio
 
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
+        if csv is not None:
+            check_csv(portfolio, csv, reports)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
-    typer.echo(repr(listed))
+    _show(repr(listed))
     if csv is not None:
-        listed.to_csv(csv)
-        typer.echo(f"Written to {csv}.")
+        _show(save_trades(listed, csv, reports))
 
 
 @app.command()
 def sweep(
     file: Annotated[Path, typer.Argument(help="A sweep file, such as data/sweeps/thresholds.yaml.")],
     workers: Annotated[int, typer.Option(help="Workers on this machine.")] = 1,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")] = "",
     reports: Reports = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
 ) -> None:
@@ -119,7 +126,7 @@ def sweep(
 
     with _kept("chunks"):
         made = make_sweep(file, workers=workers, cluster=cluster, reports=reports, fresh=fresh)
-    typer.echo(made.text)
+    _show(made.text)
 
 
 @app.command()
@@ -134,14 +141,14 @@ def laboratory(
         from backtests.commands.laboratory import make_laboratory
 
     made = make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports)
-    typer.echo(made.text)
+    _show(made.text)
 
 
 @app.command()
 def study(
     cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
     workers: Annotated[int, typer.Option(help="Workers on this machine, one case each.")] = 1,
-    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://10.0.0.1:8786.")] = "",
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler, such as tcp://127.0.0.1:8786.")] = "",
     rules_only: Annotated[bool, typer.Option("--rules-only", help="Without learned policies.")] = False,
     exposure: Annotated[
         bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
@@ -154,15 +161,17 @@ def study(
         from backtests.real_markets import Budget, run
         from backtests.real_markets.run_case import EXPOSURE_STEPS, STEPS
         from backtests.runs.folder import REPORTS
+        from backtests.runs.tasks import check_workers
 
+    check_workers(workers)
     if rules_only and exposure:
         raise ConfigError("--rules-only and --exposure exclude each other: give one of them.")
     budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
-    with _kept("cases"):
+    with _kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster, fresh=fresh)
-    typer.echo(f"{made!r}\n\n{folder}")
+    _show(f"{made!r}\n\n{folder}")
 
 
 @app.command(name="compile")
@@ -173,7 +182,7 @@ def compile_now() -> None:
 
     with _kept("kernels"):
         compiled = compile_kernels()
-    typer.echo("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
+    _show("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
 
 
 def _starting() -> bar:
@@ -187,9 +196,7 @@ def _kept(what: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        message = f"Interrupted; finished {what} are kept, and the same command resumes."
-        typer.secho(message, fg=typer.colors.RED, err=True)
-        sys.exit(130)
+        _end(f"Interrupted; finished {what} are kept, and the same command resumes.", INTERRUPTED)
 
 
 @app.command()
@@ -204,16 +211,16 @@ def policies(
         with _starting():
             from backtests.pages.policy_card import write_card
 
-        with bar(None, "drawing the card"):
+        with writing(folder), bar(None, "drawing the card"):
             written = write_card(folder)
-        typer.echo(f"Written to {written}.")
+        _show(f"Written to {written}.")
         return
     with _starting():
         from backtests.pages.policy_catalog import policies_text, policy_folders
 
     with bar(None, "reading policies"):
         listed = policies_text(policy_folders(reports))
-    typer.echo(listed)
+    _show(listed)
 
 
 @app.command()
@@ -258,25 +265,65 @@ def universal(
             f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
             f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
         )
-    with _kept("updates"), bar(steps, "universal", "updates") as shown:
+    with _kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
         made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
-    typer.echo(f"Written to {made}.")
+    _show(f"Written to {made}.")
+
+
+def _show(text: str) -> None:
+    """Print to stdout; no control character of a name or a path reaches the terminal."""
+    print(printable(text), flush=True)
+
+
+def _end(sentence: str, status: int = 2) -> NoReturn:
+    """Print why the command ends to stderr, in red on a terminal, and end."""
+    text = printable(sentence)
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    print(typer.style(text, fg=typer.colors.RED) if colour else text, file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What typer says of a word that it does not know, with the usage of the command where there is one."""
+    said, show = io.StringIO(), getattr(error, "show", None)
+    if show is not None:  # with the usage, and where to find help
+        show(file=said)
+    return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
+
+
+def _of_files(error: OSError) -> str:
+    """What the system refused, of which path, and how to fix it."""
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    fix = "Free space there, or write to another place." if full else "Give a path that can be read or written."
+    return f"{error.strerror or error}{where}. {fix}"
 
 
 def main() -> None:
     """Run the command line. Errors of the input are printed as a sentence, without a traceback."""
+    print_anywhere(sys.stdout)
+    print_anywhere(sys.stderr)
     try:
-        app()
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:  # a word that is no command, option or value of one
+        _end(_usage(error), error.exit_code)
     except (ConfigError, DataError, PolicyError) as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
-        sys.exit(2)
+        _end(str(error))
+    except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        typer.secho(f"{error.strerror}{where}. Give a path that can be read or written.", fg=typer.colors.RED, err=True)
-        sys.exit(2)
+        _end(_of_files(error))
+    except MemoryError as error:
+        _end(f"The command needs more memory than this machine has ({error}). {SMALLER}")
+    except OverflowError as error:
+        _end(f"A number is too large to be computed with ({error}). {SMALLER}")
     except KeyboardInterrupt:
-        typer.secho("Interrupted; nothing was written.", fg=typer.colors.RED, err=True)
-        sys.exit(130)
+        _end("Interrupted; nothing was written.", INTERRUPTED)
+    if status == INTERRUPTED:
+        _end("Interrupted; nothing was written.", status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from research.printable import printable
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -34,7 +36,7 @@ class bar:  # used as a function
     """
 
     def __init__(self, total: int | None, doing: str, unit: str = "", *, done: int = 0, shown: bool = True) -> None:
-        self.total, self.doing, self.unit, self.n = total, doing, unit, done
+        self.total, self.doing, self.unit, self.n = total, printable(doing), unit, done
         self.display: _Display = _display() if shown else _Silent()
 
     def update(self, n: int = 1) -> None:
@@ -44,7 +46,8 @@ class bar:  # used as a function
 
     def stage(self, doing: str, n: int | None = None, total: int | None = None) -> None:
         """What is done now, and how far that is, with a total of 0 where nobody knows; what is not given stays."""
-        self.doing, self.n, self.total = doing, self.n if n is None else n, self.total if total is None else total
+        self.doing = printable(doing)
+        self.n, self.total = self.n if n is None else n, self.total if total is None else total
         self.display.changed(self)
 
     def __enter__(self) -> "bar":
@@ -66,7 +69,7 @@ class bar:  # used as a function
 def say(sentence: str) -> None:
     """Say something at once, where progress is shown: on stderr, unless the user wants nothing shown."""
     if not isinstance(_display(), _Silent | _Elsewhere):
-        print(sentence, file=sys.stderr, flush=True)
+        print(printable(sentence), file=sys.stderr, flush=True)
 
 
 def _display() -> "_Display":

@@ -81,7 +81,7 @@ def compile_kernels() -> bool:
                 job.kill()
         for name, job in running.items():
             if job.wait() != 0:
-                text = (Path(folder) / f"{name}.log").read_text(encoding="utf-8")
+                text = (Path(folder) / f"{name}.log").read_text(encoding="utf-8", errors="replace")
                 raise ConfigError(f"kernels of {name.replace('_', ' ')} could not be compiled: {text}")
         done_by = [json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
     kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}

@@ -10,11 +10,16 @@ from backtests.laboratory.study import BASE_CASE, MARKETS, study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
 from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
+from backtests.runs.tasks import check_workers
 from research.arguments import is_whole, refuse
+from research.errors import writing
 from research.files import write_whole
+from research.printable import printable
 from research.progress import bar
 
 PATHS, SEED = 1_000, 1
+MOST_PATHS = 1_000_000  # of which figures take a gigabyte
+MOST_SEED = 2**32 - 1  # rules are tuned on paths of the next one
 SHEET, RESULTS, SUMMARY = "laboratory.html", "results.csv", "summary.txt"
 
 
@@ -27,15 +32,18 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
     reports : folder of the runs, or None for the usual one.
     Raises  : ConfigError for a number out of range.
     """
-    if not (is_whole(paths) and paths >= 6):
-        refuse("paths is", paths, "give a whole number of 6 or more, such as 1000.")
+    if not (is_whole(paths) and 6 <= paths <= MOST_PATHS):
+        refuse("paths is", paths, f"give a whole number from 6 to {MOST_PATHS:,}, such as 1000.")
+    if not (is_whole(seed) and 0 <= seed < MOST_SEED):
+        refuse("seed is", seed, f"give a whole number from 0 to {MOST_SEED - 1:,}.")
+    check_workers(workers)
     started = datetime.now(UTC)
     settings = plain_json({"problem": asdict(BASE_CASE), "markets": {n: asdict(m) for n, m in MARKETS.items()}})
     settings |= {"paths": paths, "seed": seed}
     first = BASE_CASE.laboratory(paths, seed).market(0).fingerprint
     run = Run("laboratory", "laboratory", f"seed-{seed}", settings, hashlib.sha256(first.encode()).hexdigest())
     final = (reports or REPORTS) / run.name
-    with staged(final) as folder:
+    with writing(final), staged(final) as folder:
         made = study(BASE_CASE, paths, seed, workers)
         text = laboratory_text(made)
         origin = {"Run": f"{run.name}; data {run.fingerprint[:16]}, code {run.code}"}
@@ -45,7 +53,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         (folder / "figures").mkdir()
         for picture in laboratory_pictures(made).values():
             write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))
-        write_whole(folder / SUMMARY, text + "\n")
+        write_whole(folder / SUMMARY, printable(text) + "\n")
         facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
         write_json(folder / MANIFEST, run.manifest(**plain_json(facts)))
         sign(folder, started)

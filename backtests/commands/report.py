@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,13 +38,15 @@ from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, 
 from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
-from research.errors import ConfigError, DataError
+from research.errors import ConfigError, DataError, writing
 from research.files import write_whole
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
+from research.printable import printable
 from research.progress import bar
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
+from research.trading.destination import check_destination, files_behind
 
 PROGRESS, SUMMARY, RESULTS = ".progress", "summary.txt", "results.parquet"
 FILES = {
@@ -91,7 +94,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
             f"the notebook made {record.name}, but the run was started as {Path(run).name}: settings, data or code "
             "changed in between. Start the run again."
         )
-    with bar(None, "drawing the tearsheet") as progress:
+    with writing(folder), bar(None, "drawing the tearsheet") as progress:
         write_tearsheet(folder, comparison, trades, record)
         progress.stage("writing results")
         _write_results(comparison, trades, record, folder)
@@ -100,7 +103,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
-    write_whole(folder / SUMMARY, f"{comparison!r}\n\n{trades!r}\n")
+    write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
     trades.to_csv(folder / "trades.csv")
     trades.to_json(folder / "trades.json")
     write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
@@ -163,12 +166,29 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
     }
 
 
-def save_trades(trades: TradeList, csv: str) -> str:
-    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done."""
+def save_trades(trades: TradeList, csv: str, reports: Path | None = None) -> str:
+    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done.
+
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError as `check_csv` does.
+    """
     if not csv:
         return "Nothing was written: `csv` is empty."
-    trades.to_csv(Path(csv))
+    path = check_csv(trades.portfolio, csv, reports)
+    with writing(path):
+        trades.to_csv(path)
     return f"Written to {csv}."
+
+
+def check_csv(portfolio: Portfolio, csv: str, reports: Path | None = None) -> Path:
+    """The path to which a portfolio's trade list can be written.
+
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for what is neither new nor a plain file, and for whatever the list is made from: the
+              portfolio's file, its market's, data of the workbench, files of runs.
+    """
+    runs = (path for path in (reports or REPORTS).glob("*/**/*") if path.is_file())
+    return check_destination("csv", csv, chain(files_behind(portfolio), runs))
 
 
 def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
@@ -227,7 +247,7 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     run = run_for("report", portfolio, settings_of(portfolio, **knobs))
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
-    with staged(final) as folder:
+    with writing(final), staged(final) as folder:
         paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
         execute(COMPARING, folder / COMPARING.name, {**knobs, **paths}, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
@@ -255,7 +275,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     started = datetime.now(UTC)
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
-    with staged(final) as folder, bar(None, f"fitting {policy}") as progress:
+    with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
         fitted = fit(policy, portfolio, progress.stage)
         progress.stage(f"backtesting {policy}", 0, 0)
         played = backtest_candidate(portfolio, fitted.policy, policy)

@@ -11,13 +11,16 @@ from backtests.commands.report import Made
 from backtests.pages.sweep import sweep_html
 from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_json
 from backtests.runs.formats import plain_json
+from backtests.runs.tasks import check_workers
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
 from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
+from research.errors import writing
 from research.files import write_whole
+from research.printable import printable
 from research.progress import bar
 
 RESULTS, PATHS, SUMMARY, SHEET = "results.parquet", "paths.parquet", "summary.txt", "sweep.html"
@@ -37,6 +40,7 @@ def make_sweep(
     Raises  : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
               settings, data or code: nothing is mixed.
     """
+    check_workers(workers)
     started, home = datetime.now(UTC), reports or REPORTS
     with bar(None, "reading prices") as progress:
         asked = read_sweep(file)
@@ -46,7 +50,7 @@ def make_sweep(
     settings = plain_json(settings_of(prepared, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(prepared))
     chunks = unfinished_of(file, home)
-    with unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
+    with writing(home), unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
         before = sum(part.stop - part.first for part in done)
         run_into(chunks, prepared, done, workers, cluster, progress=True)
         final = home / run.name
@@ -77,7 +81,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """
     results = pq.ParquetFile(folder / RESULTS, pre_buffer=False)  # else all of it is held
     text = sweep_text(prepared, (batch.to_pandas() for batch in results.iter_batches()))
-    write_whole(folder / SUMMARY, text + "\n")
+    write_whole(folder / SUMMARY, printable(text) + "\n")
     numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
         write_whole(folder / PATHS, paths(prepared, numbers).to_parquet(index=False))

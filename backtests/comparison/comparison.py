@@ -24,6 +24,7 @@ from backtests.evaluation.scores import Score, score, table
 from backtests.evaluation.words import finding
 from backtests.views import view
 from research.allocation import Allocation, TargetPath
+from research.arguments import refuse
 from research.arrays import Array
 from research.errors import ConfigError
 from research.learning import Learned
@@ -35,6 +36,7 @@ from research.rules.protocol import traits
 
 REFERENCE = "quarterly"
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
+MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
 
 
@@ -259,8 +261,8 @@ def check_settings(
             f"{LEAST_DAYS} at least are needed. Choose an earlier one."
         )
     given = max((len(spec.seeds) for spec in portfolio.policies.values() if isinstance(spec, Learned)), default=0)
-    if rl_steps < 0:
-        raise ConfigError(f"rl_steps is {rl_steps}: give training steps a seed, or 0 for the file's.")
+    if not 0 <= rl_steps <= MOST_STEPS:
+        refuse("rl_steps is", rl_steps, f"give training steps a seed, {MOST_STEPS:,} at most, or 0 for the file's.")
     if not 0 <= rl_seeds <= given:
         raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
     Resampling(reps=draws)  # says what it needs

@@ -24,6 +24,7 @@ from research.allocation import TargetPath, target_path
 from research.arguments import check_positive, day, floats, refuse
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
+from research.labels import in_order
 from research.market import Market
 from research.market.calendars import met
 from research.rules.estimates import check_year, known_from
@@ -47,7 +48,7 @@ def backtest(
     execution: Execution | None = None,
     dividends: Dividends = "reinvest",
     flows: Flows | None = None,
-    start_weights: Array | None = None,
+    start_weights: Array | pd.Series | None = None,
     targets: TargetPath | None = None,
     leverage_limit: float = 1.0,
     periods_per_year: float = 252.0,
@@ -66,7 +67,8 @@ def backtest(
     dividends        : "reinvest", in the line that pays them, on the day and at no cost, as the returns do; or "cash",
                        where they wait for the next trade.
     flows            : money that comes and goes.
-    start_weights    : (n,) to open in, instead of the first target, fraction of NAV.
+    start_weights    : (n,) to open in, instead of the first target, fraction of NAV; in the market's order, or a Series
+                       with the name of every line.
     targets          : the allocation's target path on this market, when it is at hand; computed otherwise.
     leverage_limit   : the most that the absolute weights of a target or a box may sum to.
     periods_per_year : of the market: 252 sessions, 52 weeks, 12 months; it annualises figures, and is that of the
@@ -88,7 +90,8 @@ def backtest(
         first = _first_known(market, policy, targets)
     opening = targets.rows[targets.row[first]]
     if start_weights is not None:
-        opening = floats("start_weights are", start_weights, "give finite fractions of NAV, one for each line.")
+        opening = in_order("start_weights are", start_weights, market.assets)
+        opening = floats("start_weights are", opening, "give finite fractions of NAV, one for each line.")
     inputs = EngineInputs.of(
         market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
     )

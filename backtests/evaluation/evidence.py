@@ -25,6 +25,7 @@ from research.tolerances import SERIES
 
 Verdict = Literal["better", "worse", "not significant", "reference"]
 
+MOST_DRAWS = 1_000_000
 BATCH = 512  # draws held at once: 8 MB for 2,014 days
 
 
@@ -41,10 +42,10 @@ class Resampling:
 
     def __post_init__(self) -> None:
         """Raise ConfigError where no interval could come of it."""
-        if self.block < 1 or self.reps < 100:
+        if self.block < 1 or not 100 <= self.reps <= MOST_DRAWS:
             raise ConfigError(
-                f"a bootstrap needs blocks of a day or more and at least 100 draws: found block={self.block}, "
-                f"reps={self.reps}. The default is 20 and 10,000."
+                f"a bootstrap needs blocks of a day or more, and at least 100 draws and at most {MOST_DRAWS:,}: found "
+                f"block={self.block}, reps={self.reps}. The default is 20 and 10,000."
             )
 
     def rows(self, days: int) -> Iterator[NDArray[np.int64]]:

@@ -23,15 +23,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backtests.runs.folder import Run, code_version
-from research.arguments import is_whole
+from research.arguments import is_whole, refuse
 from research.errors import ConfigError, DataError, PolicyError
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SHOWN = 6  # of the settings that differ
+MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
 RETRIES = 3  # of a task whose worker died
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
+START = (
+    "Start one on this machine with `dask scheduler --host 127.0.0.1`, and give the address that it prints, such as "
+    "tcp://127.0.0.1:8786. Whoever reaches that port can run code here, so keep it on this machine; other machines "
+    "connect through an SSH tunnel or TLS (docs/sweeps.md)."
+)
 RESUME = "Finished work is kept: start the same command again to resume."
 
 Task = TypeVar("Task")
@@ -83,9 +89,9 @@ def _short(value: Any) -> str:
 
 
 def check_workers(workers: int) -> None:
-    """Raise ConfigError for what is no number of workers."""
-    if not (is_whole(workers) and workers >= 1):
-        raise ConfigError(f"workers is {workers!r}: give a whole number, at least 1.")
+    """Raise ConfigError for what is no number of workers, or more than any machine can start."""
+    if not (is_whole(workers) and 1 <= workers <= MOST_WORKERS):
+        refuse("workers is", workers, f"give a whole number, at least 1 and at most {MOST_WORKERS:,}.")
 
 
 def in_threads(
@@ -153,20 +159,23 @@ def cluster(address: str) -> Iterator[tuple[Any, Executor]]:
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
     """A client of the cluster at an address, with one worker at least. Raises ConfigError when there is none."""
-    from distributed import Client
+    from distributed import Client, Security
 
+    if address.startswith("tls:") and Security().get_connection_args("client")["ssl_context"] is None:
+        raise ConfigError(
+            f"the cluster at {address} is to be reached by TLS, and no certificate is given: name `ca-file`, and "
+            "`cert` and `key` of the client, in ~/.config/dask/tls.yaml (docs/sweeps.md)."
+        )
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ConfigError(
-            f"there is no cluster at {address!r} ({error}). Start one with `dask scheduler`, and give the address that "
-            "it prints, such as tcp://10.0.0.1:8786."
-        ) from error
+    except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"there is no cluster at {address!r} ({error}). {START}") from error
     with client:
         try:
             client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError as error:
-            raise ConfigError(f"the cluster at {address} has no workers. Start one: dask worker {address}") from error
+            fix = f"Start one: dask worker {address} --host 127.0.0.1 (docs/sweeps.md, also for other machines)."
+            raise ConfigError(f"the cluster at {address} has no workers. {fix}") from error
         yield client
 
 

@@ -19,7 +19,7 @@ def run_all(prepared: PreparedSweep, parts: Iterable[Part], *, workers: int = 1,
     prepared : the sweep.
     parts    : of its plan.
     workers  : of this machine: threads where all is compiled, else processes.
-    cluster  : address of a Dask scheduler instead, such as "tcp://10.0.0.1:8786".
+    cluster  : address of a Dask scheduler instead, such as "tcp://127.0.0.1:8786".
     Raises   : ConfigError for fewer than one worker, a cluster that does not answer or goes away, a worker that died.
     """
     tasks.check_workers(workers)

@@ -54,12 +54,13 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
         if fresh:
             clear(folder)
         made_from = identity(run, data)
-        if (folder / RUN).exists():
+        begun = (folder / RUN).exists()
+        if begun:
             refuse_other(folder, json.loads((folder / RUN).read_text(encoding="utf-8")), made_from)
-        else:
-            clear(folder)  # nobody knows what chunks without it were made from
-            write_json(folder / RUN, made_from)
         try:
+            if not begun:
+                clear(folder)  # nobody knows what chunks without it were made from
+                write_json(folder / RUN, made_from)
             yield finished(folder)
         except BaseException:
             if not any(CHUNK.fullmatch(path.name) for path in folder.iterdir()):

@@ -13,6 +13,7 @@ from research.accounting.impact import Impact
 from research.arguments import floats, is_number, is_whole, one_of, refuse
 from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
+from research.labels import refuse_labels
 from research.market import Market
 
 CHARGED = COLUMNS[:4]  # what an order is charged; tax is known only where lots are
@@ -63,7 +64,8 @@ class Costs:
     financing      : what negative cash pays above the cash rate, fraction a year.
     cash_spread    : what positive cash earns below the cash rate, fraction a year.
     management_fee : of NAV, fraction a year.
-    Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more.
+    Raises         : ConfigError for a cost that is negative, not finite, or takes half of the notional or more; for
+                     costs that carry labels, such as a pandas Series, since the order of the lines is not known here.
 
     Years of holding costs are 365 calendar days; they leave cash at each close, for what was held since the last one.
     """
@@ -82,6 +84,8 @@ class Costs:
 
     def __post_init__(self) -> None:
         """Check the costs and make them read-only."""
+        for name in ARRAY_COSTS:
+            refuse_labels(f"{name} is", getattr(self, name))
         n = np.atleast_1d(floats("commission is", self.commission, ARRAY_COSTS["commission"])).shape[-1]
         for name in ARRAY_COSTS:
             object.__setattr__(self, name, _checked(name, getattr(self, name), n))
@@ -104,7 +108,8 @@ class Costs:
         >>> Costs.bps(2, commission=1, half_spread=[0.5, 2]).total.round(12).tolist()
         [0.00015, 0.0003]
 
-        Raises : ConfigError for a number of lines that is none, and for costs of another number of lines.
+        Raises : ConfigError for a number of lines that is none, for costs of another number of lines, and for costs
+                 that carry labels, such as a pandas Series: they do not know the market's order.
         """
         if not (is_whole(n) and n >= 1):
             refuse("n is", n, "give the number of lines, such as len(market.assets).")
@@ -257,6 +262,7 @@ class Costs:
 def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     """(n,) fractions of notional, from basis points. Raises ConfigError."""
     fix = f"give basis points, one number for all lines or {n}, one a line."
+    refuse_labels(subject, bps)
     each = floats(subject, bps, fix)
     if each.shape not in ((), (1,), (n,)):
         refuse(subject, bps, fix)

@@ -10,6 +10,7 @@ from research.accounting.costs import BPS, Costs
 from research.arguments import floats
 from research.arrays import Array
 from research.errors import ConfigError
+from research.labels import in_order
 from research.market import Market, Past
 
 LARGEST = 0.5  # fraction of the notional: what takes half of it or more is a mistake of unit
@@ -20,13 +21,15 @@ def costs_from_function(market: Market, function: Callable[[Past], Any], *, comm
 
     market     : of T days and n lines, which the costs are for.
     function   : of the `Past` that ends at a close; gives what each side of a trade costs at that close, fraction of
-                 the notional (0.0001 is one basis point): one number for all lines, or (n,) in the market's order; NaN
-                 for a line of which it is not known yet. It cannot see later days.
+                 the notional (0.0001 is one basis point): one number for all lines, or one for each, in the market's
+                 order or by name (a Series, a mapping); NaN for a line of which it is not known yet. It cannot see
+                 later days.
     commission : basis points, one number for all lines or one for each, charged besides.
     Returns    : Costs, of which `half_spread` is (T, n). Others are added by `dataclasses.replace(costs, ticket=...)`.
                  What depends on the size of the order is `Impact`, a power of it, or `ticket` and `minimum`.
     Raises     : ConfigError, naming the function, the day, the line and the value, for a cost that is negative,
-                 infinite, half of the notional or more, or of another shape.
+                 infinite, half of the notional or more, or of another shape, and for names that the market lacks
+                 or that are missing.
 
     >>> import pandas as pd
     >>> from research.market import market_from_frame
@@ -46,6 +49,7 @@ def costs_from_function(market: Market, function: Callable[[Past], Any], *, comm
 def _of_one_day(found: object, market: Market, t: int, name: str) -> Array:
     """(n,) what the function gave for row t of the market. Raises ConfigError."""
     n, fix = len(market.assets), "Return a fraction of the notional, such as 0.0001: one number, or one for each line."
+    found = in_order(f"costs of {name} are", found, market.assets, where=f"on {market.days[t]}")
     try:
         each = floats("cost is", found, "")
     except ConfigError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from research.arguments import floats, is_number, is_whole, refuse
+from research.labels import refuse_labels
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Impact:
     def __post_init__(self) -> None:
         """Check the numbers."""
         subject, fix = "coefficient of impact is", "give a number that is at least 0, or one a line."
+        refuse_labels(subject, self.coefficient)
         each = floats(subject, self.coefficient, fix)
         if each.ndim > 1 or not (np.isfinite(each) & (each >= 0.0)).all():
             refuse(subject, self.coefficient, fix)

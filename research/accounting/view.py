@@ -10,6 +10,7 @@ import numpy as np
 from research.accounting.costs import Costs
 from research.arrays import Array, Mask
 from research.errors import PolicyError
+from research.labels import refuse_labels
 from research.market.market import Past
 from research.tolerances import TARGET, TRIGGER
 
@@ -181,6 +182,8 @@ class Trade:
     again      : is the policy asked again on the next day where `fraction` is below 1?
     by_then    : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by then, and the
                  lines (n,) that can trade then; None if the box does not depend on them.
+    Raises     : PolicyError for bounds that carry labels, such as a pandas Series: a trade does not know which asset
+                 comes first.
     """
 
     lower: Array
@@ -192,11 +195,18 @@ class Trade:
     again: bool = True
     by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
+    def __post_init__(self) -> None:
+        """Refuse bounds that carry labels."""
+        if type(self.lower) is not np.ndarray or type(self.upper) is not np.ndarray:
+            refuse_labels("weights of a trade are", self.lower, error=PolicyError)
+            refuse_labels("weights of a trade are", self.upper, error=PolicyError)
+
     @classmethod
     def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":
         """A trade to these weights (n,), fraction of NAV; cash is the rest.
 
         why : the reason; without one it is reported that the rule decided so.
+        Raises : PolicyError for weights that carry labels, as `Trade` does.
         """
         cash = round(1.0 - float(np.sum(weights)), 12)
         return cls(weights, weights, why, cash_lower=cash, cash_upper=cash)

@@ -12,6 +12,7 @@ import numpy as np
 
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
+from research.labels import in_order
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
 from research.tolerances import FIVE_DECIMALS, TARGET
@@ -44,7 +45,7 @@ class Allocation(Protocol):
         ...
 
     def target(self, past: Past) -> Array:
-        """(n,) fraction of NAV; cash is the rest."""
+        """(n,) fraction of NAV, cash is the rest; in the market's order, or a Series with the name of every line."""
         ...
 
 
@@ -121,7 +122,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
               1.00001), are divided by their sum, and `TargetPath.rounded` says by how much it missed 1: this is
               neither leverage nor a target for cash.
     Raises  : DataError when no line has a complete window at `start`; ConfigError for an unknown schedule or a `start`
-              outside the market; PolicyError for a target that is not n finite numbers.
+              outside the market; PolicyError for a target that is not n finite numbers, or, where it is a Series,
+              for names that are missing or that the market does not have.
     """
     sessions = len(market.dates)
     if not 0 <= start < sessions:
@@ -230,6 +232,9 @@ def _too_short(allocation: Allocation, market: Market, start: int, complete: Mas
 
 def _checked(target: Array, allocation: Allocation, past: Past) -> Array:
     """The target as n finite numbers. Raises PolicyError and names the worst weight."""
+    if type(target) is not np.ndarray:
+        where = f"on {past.date:%Y-%m-%d}"
+        target = in_order(f"weights of {allocation!r} are", target, past.assets, error=PolicyError, where=where)
     target = np.array(target, dtype=np.float64)  # a copy: an allocation may hand out the same array again
     if target.shape != (len(past.assets),):
         raise PolicyError(

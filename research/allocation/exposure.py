@@ -12,6 +12,7 @@ from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.arguments import check_positive, refuse
 from research.arrays import Array
 from research.errors import DataError
+from research.labels import in_order
 from research.market import Past
 from research.tolerances import RETURNS
 
@@ -92,7 +93,7 @@ class VolatilityTarget:
 
         Raises : DataError where the target did not move, or none of its lines has a complete window.
         """
-        weights = self.allocation.target(past)
+        weights = in_order(f"weights of {self.allocation!r} are", self.allocation.target(past), past.assets)
         known = (weights != 0.0) & past.complete(self.lookback)
         if not known.any():
             raise DataError(

@@ -22,6 +22,7 @@ from research.learning.universal.rule import FOLDER, FORMAT
 from research.learning.universal.training import TrainingState, advance, begin, network_of
 
 SEED, UPDATES = 1, 1_600
+MOST_UPDATES = 100_000_000  # more than a year of one core
 EVERY, POINTS = 10, 24  # updates between two checkpoints; points of the card's curve
 REMEMBERED = ("weights", "mean", "square")
 
@@ -41,8 +42,9 @@ def train_universal(
     """
     if not (is_whole(seed) and 0 <= seed < 2**32):
         refuse("seed of the universal policy is", seed, "give a whole number from 0 to 2^32 - 1.")
-    if not (is_whole(updates) and updates >= 1):
-        refuse("updates of the universal policy are", updates, "give a whole number, 1 or more.")
+    if not (is_whole(updates) and 1 <= updates <= MOST_UPDATES):
+        fix = f"give a whole number from 1 to {MOST_UPDATES:,}."
+        refuse("updates of the universal policy are", updates, fix)
     if folder.exists() and not folder.is_dir():
         refuse("folder of the universal policy is", str(folder), "which is a file: give a folder.")
     checkpoint = Checkpoint(folder.parent / f".{folder.name}.training", seed, [settings(), updates, versions()])

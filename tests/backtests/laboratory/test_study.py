@@ -259,4 +259,4 @@ def test_the_command_refuses_too_few_paths_in_a_sentence() -> None:
     rebalance = [sys.executable, "-c", "from backtests.cli import main; main()"]
     done = subprocess.run([*rebalance, "laboratory", "--paths", "3"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.strip().endswith("paths is 3: give a whole number of 6 or more, such as 1000.")
+    assert done.stderr.strip().endswith("paths is 3: give a whole number from 6 to 1,000,000, such as 1000.")

@@ -1,0 +1,162 @@
+"""A trade list is written to a new file or over a plain one, and over nothing that it is made from."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from commanded import FILE, ROOT, rebalance
+
+from backtests.commands.report import check_csv, save_trades
+from research.errors import ConfigError
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never
+from research.trading import trade_list
+from research.trading.destination import check_destination, files_behind
+
+PRICES = ROOT / "data" / "multi_asset_daily"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Portfolio:
+    """The sixty-forty desk on files of its own: prices, quotes and volumes."""
+    folder = tmp_path_factory.mktemp("desk")
+    for name in ("prices_total_return", "close_unadjusted", "volume_shares"):
+        (folder / f"{name}.csv").write_bytes((PRICES / f"{name}.csv").read_bytes())
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    content["market"] = {
+        "file": "prices_total_return.csv",
+        "quotes": "close_unadjusted.csv",
+        "volumes": "volume_shares.csv",
+        "missing": "halt",
+    }
+    (folder / "desk.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return load_portfolio(folder / "desk.yaml")
+
+
+def socket_at(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(path))
+
+
+MAKERS = {
+    "a folder": Path.mkdir,
+    "a link": lambda path: path.symlink_to("elsewhere.csv"),
+    "a pipe": os.mkfifo,
+    "a socket": socket_at,
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_what_is_no_plain_file_is_refused_and_stays(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    MAKERS[kind](path)
+    before = path.lstat()
+    done = rebalance("trades", FILE, "--csv", path)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"csv is '{path}', which is {kind}: give the path of a new file")
+    assert path.lstat() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["trades.csv"]
+
+
+def test_a_link_to_a_plain_file_is_refused_and_the_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "kept.csv").write_text("kept")
+    (tmp_path / "trades.csv").symlink_to("kept.csv")
+    assert rebalance("trades", FILE, "--csv", tmp_path / "trades.csv").status == 2
+    assert (tmp_path / "trades.csv").is_symlink()
+    assert (tmp_path / "kept.csv").read_text() == "kept"
+
+
+def test_a_device_is_refused_and_stays() -> None:
+    before = os.stat("/dev/null")
+    done = rebalance("trades", FILE, "--csv", "/dev/null")
+    assert done.status == 2
+    assert "csv is '/dev/null', which is a device: " in done.err
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert os.stat("/dev/null").st_ino == before.st_ino
+
+
+@pytest.mark.parametrize(
+    ("csv", "said"),
+    [
+        ("", "csv is '': give the path"),
+        (".", "csv is '.', which is a folder"),
+        ("nowhere/trades.csv", "csv is 'nowhere/trades.csv', in a folder that does not exist: make the folder"),
+        (f"{FILE}/trades.csv", "in a folder that does not exist"),
+        ("a" * 300, "File name too long"),
+    ],
+)
+def test_a_path_that_cannot_be_a_file_is_refused_before_the_list_is_made(csv: str, said: str) -> None:
+    done = rebalance("trades", FILE, "--csv", csv)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_a_zero_byte_in_a_path_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"csv is 'a.x00b': give the path"):
+        check_destination("csv", "a\0b")
+
+
+def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path) -> None:
+    folder, csv = Path(desk.file).parent, tmp_path / "link.csv"
+    for name in ("desk.yaml", "prices_total_return.csv", "close_unadjusted.csv", "volume_shares.csv"):
+        before = (folder / name).read_bytes()
+        csv.hardlink_to(folder / name)
+        for spelling in (folder / name, folder / ".." / folder.name / name, csv):
+            done = rebalance("trades", desk.file, "--csv", spelling)
+            assert (done.status, done.out) == (2, ""), spelling
+            assert f"which is {folder / name}, a file that lists are made from: give" in done.err
+        assert (folder / name).read_bytes() == before
+        csv.unlink()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        PRICES / "prices_total_return.csv",
+        ROOT / "data" / "cash_rate" / "dtb3.csv",
+        ROOT / "data" / "portfolios" / "global_multi_asset.yaml",
+        ROOT / "data" / "policies" / "universal" / "card.json",
+    ],
+    ids=lambda path: path.name,
+)
+def test_no_file_of_the_workbenchs_data_is_overwritten(path: Path) -> None:
+    before = path.read_bytes()
+    done = rebalance("trades", FILE, "--csv", path)
+    assert done.status == 2
+    assert "a file that lists are made from" in done.err
+    assert path.read_bytes() == before
+
+
+def test_the_embedded_data_of_a_package_is_an_input(desk: Portfolio) -> None:
+    assert any(path.name == "sp500_dataset.csv.gz" for path in files_behind(desk))
+
+
+def test_no_file_of_a_run_is_overwritten(desk: Portfolio, tmp_path: Path) -> None:
+    run = tmp_path / "reports" / "desk-2022-12-29-00000000"
+    (run / "policies" / "rl").mkdir(parents=True)
+    for name in ("manifest.json", "trades.csv", "policies/rl/card.json"):
+        (run / name).write_text("kept")
+        with pytest.raises(ConfigError, match="a file that lists are made from"):
+            check_csv(desk, str(run / name), tmp_path / "reports")
+        assert (run / name).read_text() == "kept"
+
+
+def test_a_notebook_is_refused_alike(desk: Portfolio) -> None:
+    trades = trade_list(desk, Never(desk.strategic))
+    assert save_trades(trades, "") == "Nothing was written: `csv` is empty."
+    with pytest.raises(ConfigError, match="a file that lists are made from"):
+        save_trades(trades, desk.file)
+
+
+def test_a_new_file_and_an_earlier_list_are_written(tmp_path: Path) -> None:
+    csv = tmp_path / "trades.csv"
+    for _ in range(2):
+        done = rebalance("trades", FILE, "--csv", csv)
+        assert done.status == 0, done.err
+        assert done.out.endswith(f"Written to {csv}.\n")
+        assert csv.read_text().startswith("side,asset,units,")
+        csv.write_text(f"{csv.read_text()}old")
+    assert [found.name for found in tmp_path.iterdir()] == ["trades.csv"]

@@ -1,0 +1,223 @@
+"""Names that mean harm, on pages opened in a browser: no script runs, no request leaves, no element is injected."""
+
+import html
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import Elements, browse
+from commanded import FILE
+from learned import COSTS, PENALTY, YEAR, carded, two_lines
+from swept import swept
+
+from backtests.commands.report import trades_of
+from backtests.comparison import compare
+from backtests.engine.run import backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.scores import score
+from backtests.learned.results import results_of, write_results
+from backtests.pages.policy_card import write_card
+from backtests.pages.sweep import sweep_cell, sweep_html
+from backtests.pages.tearsheet import write_tearsheet
+from backtests.runs.folder import Run
+from research.allocation import FixedWeights, target_path
+from research.learning import Training
+from research.market import Market
+from research.portfolio import load_portfolio
+from research.trading import trade_list
+
+# Each calls `top.hit` where it runs, and asks for a page of `SERVER` where it is taken for an address.
+SERVER = "http://127.0.0.1:PORT"
+PAYLOADS = (
+    "<img src=x onerror=top.hit('img')>",
+    "\"><script>top.hit('script')</script>",
+    "'><svg onload=top.hit('svg')>",
+    "</style><script>top.hit('style')</script>",
+    f"</title></svg><img src={SERVER}/img>",
+    "javascript:top.hit('address')",
+    "{{7*7}}{% raw %}${7*7}",
+    f"--></textarea><iframe src={SERVER}/frame></iframe>",
+    "&lt;script&gt;top.hit('twice')&lt;/script&gt;",
+    f"@import url({SERVER}/css);",
+    f");background:url({SERVER}/background",
+    "</text><foreignObject><body onload=top.hit('foreign')>",
+    '" autofocus tabindex=0 onfocus=top.hit(1) x="',
+    "]]><set attributeName=onmouseover to=top.hit(2)>",
+)
+LOOK = """
+const hits = [];
+window.hit = what => { hits.push(what); };
+function look(page) {
+  const all = [...page.querySelectorAll('*')], names = all.flatMap(e => [...e.attributes].map(a => [a.name, a.value]));
+  return {
+    tags: [...new Set(all.map(e => e.localName))].sort(),
+    handlers: names.filter(([name]) => /^on/i.test(name)),
+    addresses: names.filter(([name, value]) =>
+      /^(xlink:)?href$|^src|^action$|^data$|^style$/i.test(name) && /javascript:|\\/\\/|url\\((?!#)/i.test(value)),
+    requests: page.defaultView.performance.getEntriesByType('resource').map(e => e.name),
+    text: page.documentElement.textContent,
+  };
+}
+onload = () => { for (const [k, source] of PAGES.entries()) {
+  const frame = document.createElement('iframe');
+  frame.style.cssText = 'border:0;height:900px;width:1000px';
+  frame.srcdoc = source;
+  frame.onload = () => setTimeout(() => {
+    const found = document.createElement('pre');
+    found.textContent = JSON.stringify({page: k, ...look(frame.contentDocument), hits});
+    document.body.append(found);
+  }, 200);
+  document.body.append(frame);
+} };
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server on this machine, and the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Noting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Noting)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_port}", asked
+    running.shutdown()
+
+
+def found_in(pages: list[str], folder: Path) -> list[dict[str, object]]:
+    """What a browser has of each page after it was opened."""
+    sources = json.dumps(pages).replace("</", "<\\/").replace("<!--", "<\\!--")
+    path = folder / "frames.html"
+    path.write_text(
+        f"<!doctype html><meta charset=utf-8><body><script>{LOOK.replace('PAGES', sources)}</script>", encoding="utf-8"
+    )
+    printed = browse(folder, "--dump-dom", path.as_uri())
+    found = [json.loads(html.unescape(text)) for text in re.findall(r"<pre>(.*?)</pre>", printed, flags=re.DOTALL)]
+    assert len(found) == len(pages), printed[-2000:]
+    return sorted(found, key=lambda one: one["page"])
+
+
+def check_harmless(
+    pages: dict[str, str],
+    like: dict[str, str],
+    shown: dict[str, str],
+    server: tuple[str, list[str]],
+    folder: Path,
+) -> None:
+    """Opened in a browser, pages do nothing, consist of the elements of their harmless twins, and show names as text.
+
+    pages : by name.  like : their twins.  shown : by name, a payload that is to be read on the page.
+    """
+    address, asked = server
+    before = len(asked)
+    hostile = {name: page.replace(SERVER, address) for name, page in pages.items()}
+    for name, one in zip(hostile, found_in(list(hostile.values()), folder), strict=True):
+        assert one["hits"] == [], name
+        assert one["handlers"] == [], name
+        assert one["addresses"] == [], name
+        assert one["requests"] == [], name
+        assert set(map(str.lower, one["tags"])) <= {tag.lower() for tag, _ in Elements(like[name]).found} | BROWSERS, (
+            name
+        )
+        assert shown.get(name, "").replace(SERVER, address) in str(one["text"]), name
+    assert asked[before:] == []
+
+
+BROWSERS = {"html", "head", "body", "tbody", "lineargradient", "clippath"}  # written or not, and in whatever case
+
+
+def lines_named(market: Market, *names: str) -> Market:
+    table = market.instruments.set_axis(pd.Index(names, name="asset"))
+    return replace(market, assets=tuple(names), instruments=table)
+
+
+def test_the_harness_sees_a_page_that_escapes_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    """A negative control: without escaping, the payloads do what they are made for."""
+    address, asked = server
+    raw = "".join(f"<p>{payload}</p>" for payload in PAYLOADS[:2]) + f"<img src={SERVER}/img>"
+    (found,) = found_in([raw.replace(SERVER, address)], tmp_path)
+    assert {"img", "script"} <= set(found["hits"])  # type: ignore[call-overload]
+    assert found["handlers"]
+    assert found["addresses"]
+    assert "script" in found["tags"]  # type: ignore[operator]
+    assert "/img" in asked
+
+
+def test_tearsheet_and_trade_lists_do_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    pages, like = {}, {}
+    for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
+        desk = load_portfolio(FILE)
+        rule = desk.policies["threshold"]
+        named = replace(
+            desk,
+            name=payloads[0],
+            file=f"/desk/{payloads[1].replace('/', '')}.yaml",
+            market=replace(lines_named(desk.market, *payloads[2:4]), name=payloads[4]),
+            policies={"quarterly": desk.policies["quarterly"], **dict.fromkeys(payloads[4:8], rule)},
+        )
+        comparison = compare(named, draws=100)
+        origin = Run(payloads[8], payloads[9], "2022-12-29", {}, "4105457f5e4366f4" * 4, payloads[10])
+        (tmp_path / kind).mkdir()
+        write_tearsheet(tmp_path / kind, comparison, trades_of(comparison, payloads[11]), origin)
+        made = {"tearsheet": (tmp_path / kind / "tearsheet.html").read_text(encoding="utf-8")}
+        made["comparison"] = comparison._repr_html_()
+        made["backtest"] = comparison.backtests[payloads[4]]._repr_html_()
+        for k in range(0, len(payloads), 2):
+            one = replace(named, name=payloads[k - 1], market=lines_named(desk.market, *payloads[k : k + 2]))
+            listed = trade_list(one, rule, payloads[k - 2], run=payloads[k - 3])
+            made[f"trades {k}"] = f"<!doctype html><title>t</title>{listed._repr_html_()}"
+        (pages if kind == "hostile" else like).update(made)
+    shown = {f"trades {k}": PAYLOADS[k] for k in range(0, len(PAYLOADS), 2)}
+    shown |= {"tearsheet": PAYLOADS[0], "comparison": PAYLOADS[6], "backtest": PAYLOADS[4]}
+    check_harmless(pages, like, shown, server, tmp_path)
+
+
+def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    pages, like = {}, {}
+    for kind, payloads in (("hostile", PAYLOADS), ("plain", ("one", "two", "three", "four"))):
+        folder = tmp_path / kind / payloads[0].replace("/", "")
+        market = lines_named(two_lines(500, seed=1), *payloads[1:3])
+        before = market.until(market.dates[350])
+        policies = {seed: carded(before, seed) for seed in (1,)}
+        training = Training(policies, {1: 2.55}, closed_form=3.0, never=60.0)
+        training.save(folder)
+        played = {
+            seed: backtest(market, one, COSTS, start=market.dates[351], periods_per_year=YEAR, name=payloads[3])
+            for seed, one in policies.items()
+        }
+        held = target_path(FixedWeights((0.4, 0.3)), market)
+        benchmark = Benchmark(held, np.zeros(2), np.ones(2), PENALTY, YEAR)
+        scores = {seed: score(one, benchmark) for seed, one in played.items()}
+        marks = {payload: 9.0 for payload in payloads}
+        write_results(folder, json.loads(json.dumps(results_of(training, played, scores, marks, payloads[-1]))))
+        (pages if kind == "hostile" else like)["card"] = write_card(folder).read_text(encoding="utf-8")
+    check_harmless(pages, like, {"card": PAYLOADS[1]}, server, tmp_path)
+
+
+def test_a_sweep_sheet_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    pages, like = {}, {}
+    table = swept(bands=(0.01, 0.02, 0.04), costs=(1.0,), lags=(1,), starts=1)
+    for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
+        for k in range(0, len(payloads), 7):
+            named = pd.concat([table.assign(portfolio=payload) for payload in payloads[k : k + 7]], ignore_index=True)
+            named["configuration"] = np.arange(len(named))
+            made = {f"sheet {k}": sweep_html(named, title=payloads[k + 2], run={payloads[k]: payloads[k + 1]})}
+            made[f"cell {k}"] = sweep_cell(named, title=payloads[k + 3])
+            (pages if kind == "hostile" else like).update(made)
+    shown = {f"{kind} {k}": PAYLOADS[k + 2] for kind in ("sheet", "cell") for k in (0, 7)}
+    check_harmless(pages, like, shown, server, tmp_path)
