@@ -8,17 +8,19 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from backtests.runs.folder import code_version
+from backtests.runs.folder import BrokenRun, code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
-from research.errors import ConfigError, DataError, PolicyError, writing
+from research.errors import ConfigError, DataError, PolicyError
+from research.files import writing
 from research.printable import print_anywhere, printable
 from research.progress import bar
 
@@ -232,7 +234,7 @@ def verify(
         from backtests.runs.verify import verify as verified
 
     found = verified(run)
-    typer.echo(repr(found))
+    _show(repr(found))
     if found.changed:
         raise typer.Exit(1)
 
@@ -275,6 +277,19 @@ def _show(text: str) -> None:
     print(printable(text), flush=True)
 
 
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
+    said = str(message) if category is BrokenRun else warnings.formatwarning(message, category, filename, lineno)
+    print(printable(said.rstrip("\n")), file=sys.stderr, flush=True)
+
+
 def _end(sentence: str, status: int = 2) -> NoReturn:
     """Print why the command ends to stderr, in red on a terminal, and end."""
     text = printable(sentence)
@@ -303,6 +318,7 @@ def main() -> None:
     """Run the command line. Errors of the input are printed as a sentence, without a traceback."""
     print_anywhere(sys.stdout)
     print_anywhere(sys.stderr)
+    warnings.showwarning = _warn
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()

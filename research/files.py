@@ -42,6 +42,17 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     return path
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """An OSError within the block that names no file, such as that of a full disk, names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+
+
 def data_name(name: str, checksum: str) -> str:
     """The name of a data file with the beginning of the checksum that its record states.
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ def rebalance(*words: object, encoding: str = "utf-8") -> Done:
         patch.setattr(sys, "argv", ["rebalance", *map(str, words)])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
+        patch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command replaces
         patch.setenv("COLUMNS", "120")
         with pytest.raises(SystemExit) as ended:
             main()

@@ -12,8 +12,7 @@ from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_js
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.tasks import check_workers
 from research.arguments import is_whole, refuse
-from research.errors import writing
-from research.files import write_whole
+from research.files import write_whole, writing
 from research.printable import printable
 from research.progress import bar
 

@@ -38,8 +38,8 @@ from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, 
 from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
-from research.errors import ConfigError, DataError, writing
-from research.files import write_whole
+from research.errors import ConfigError, DataError
+from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
 from research.printable import printable

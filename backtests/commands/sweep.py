@@ -18,8 +18,7 @@ from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
-from research.errors import writing
-from research.files import write_whole
+from research.files import write_whole, writing
 from research.printable import printable
 from research.progress import bar
 

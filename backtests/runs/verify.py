@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.runs.folder import Run, code_version, hashes, read_manifest, surroundings
+from backtests.wording import counted
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Verified:
 
     def __repr__(self) -> str:
         """The verdict, then each change, as text."""
-        name, count = self.manifest["run"], len(self.manifest["files"])
-        verdict = f"{name} was changed after it was made" if self.changed else f"{name}: {count} files are unchanged"
+        name, count = self.manifest["run"], counted(len(self.manifest["files"]), "file")
+        verdict = f"{name} was changed after it was made" if self.changed else f"{name}: {count} unchanged"
         made = f"made on {self.manifest['times']['ended'][:10]} by code {self.manifest['code']}"
         lines = [f"{verdict}; {made}, with Python {self.manifest['python']}.", *(f"  {said}" for said in self.changed)]
         if self.since:

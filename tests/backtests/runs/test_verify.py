@@ -34,7 +34,7 @@ def reseal(folder: Path, **changes: object) -> None:
 def test_a_run_that_nobody_touched_is_what_it_was(run: Path) -> None:
     found = verify(run)
     assert found.changed == found.since == ()
-    assert repr(found).startswith(f"{run.name}: 2 files are unchanged; made on {datetime.now(UTC):%Y-%m-%d} by code")
+    assert repr(found).startswith(f"{run.name}: 2 files unchanged; made on {datetime.now(UTC):%Y-%m-%d} by code")
     assert code_version() in repr(found)
 
 

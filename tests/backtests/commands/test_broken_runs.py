@@ -1,0 +1,84 @@
+"""A run that is damaged stops no trade list: it is named and passed over, and not read at all where none is needed."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from commanded import FILE, rebalance
+
+from backtests.commands.report import run_for
+from backtests.comparison.comparison import FULL, settings_of
+from backtests.runs.folder import MANIFEST, sign, write_json
+from backtests.runs.formats import plain_json
+from research.portfolio import load_portfolio
+
+DAMAGED = {"empty": "", "cut": '{"kind": "report", "se', "foreign": '{"name": "web app", "icons": []}', "list": "[]"}
+
+
+@pytest.fixture
+def undecided(tmp_path: Path) -> Path:
+    """The sixty-forty desk without a policy in force."""
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    del content["policy"]
+    file = tmp_path / "desk.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def damaged(reports: Path) -> Path:
+    for name, text in DAMAGED.items():
+        (reports / name).mkdir(parents=True)
+        (reports / name / MANIFEST).write_text(text)
+    return reports
+
+
+def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
+    alone = rebalance("trades", FILE, "--reports", tmp_path / "none")
+    beside = rebalance("trades", FILE, "--reports", damaged(tmp_path / "reports"))
+    assert (beside.status, beside.out, beside.err) == (0, alone.out, alone.err)
+    assert "by policy 'threshold'" in beside.out
+
+
+def test_damaged_runs_are_named_in_a_line_each_and_the_whole_one_is_used(undecided: Path, tmp_path: Path) -> None:
+    reports, portfolio = damaged(tmp_path / "reports"), load_portfolio(undecided)
+    run = run_for("report", portfolio, plain_json(settings_of(portfolio, **FULL)))
+    (reports / run.name).mkdir()
+    facts = {"recommendation": {"policy": "yearly"}, "fitted": {}}
+    write_json(reports / run.name / MANIFEST, run.manifest(**facts))
+    sign(reports / run.name, datetime.now(UTC))
+    done = rebalance("trades", undecided, "--reports", reports)
+    assert done.status == 0
+    assert "by policy 'yearly'" in done.out
+    assert run.name in done.out
+    said = [line for line in done.err.splitlines() if line.startswith("A run was passed over: ")]
+    assert len(said) == len(DAMAGED)
+    for name in DAMAGED:
+        assert sum(str(reports / name / MANIFEST) in line for line in said) == 1
+    assert "Traceback" not in done.err
+
+
+def test_where_all_are_damaged_the_command_says_how_to_make_one(undecided: Path, tmp_path: Path) -> None:
+    done = rebalance("trades", undecided, "--reports", damaged(tmp_path / "reports"))
+    assert (done.status, done.out) == (2, "")
+    assert f"Name one, or run: rebalance report {undecided}" in done.err
+
+
+def test_verify_ends_with_one_where_a_run_was_changed(undecided: Path, tmp_path: Path) -> None:
+    portfolio = load_portfolio(undecided)
+    run = run_for("report", portfolio, {})
+    folder = tmp_path / run.name
+    folder.mkdir()
+    (folder / "trades.csv").write_text("side,asset\n")
+    write_json(folder / MANIFEST, run.manifest())
+    sign(folder, datetime.now(UTC))
+    done = rebalance("verify", folder)
+    assert done.status == 0
+    assert done.out.startswith(f"{run.name}: 1 file unchanged; made on ")
+    (folder / "trades.csv").write_text("side,asset\nbuy,SPY\n")
+    done = rebalance("verify", folder)
+    assert done.status == 1
+    assert "  trades.csv has another content." in done.out
+    done = rebalance("verify", tmp_path / "nowhere")
+    assert done.status == 2
+    assert "cannot be read: No such file or directory" in done.err
