@@ -72,8 +72,7 @@ class SweepFile:
 
 def read_sweep(path: str | Path) -> SweepFile:
     """The sweep that a YAML file describes, checked. Raises ConfigError for whatever the file gets wrong."""
-    document = read_document(path)
-    document.check_keys((), KEYS)
+    document = read_document(path, known=KEYS, bare=("rules", "allocations"))
     portfolios = _portfolios(document)
     setups = {setup.name: setup for setup in map(Setup.of, portfolios)}
     plan = _listed(document, setups) if document.has("configurations") else _of_axes(document, setups)
@@ -93,9 +92,16 @@ def _portfolios(document: Document) -> tuple[Portfolio, ...]:
     if len(set(many)) < len(many):
         document.refuse((key,), "two portfolios have the same name", files, "Rename one of the files.")
     for file in files:
-        if not (folder / file).is_file():
+        if not _is_file(folder / file):
             document.refuse((key,), "no such file", file, f"Write its path from {folder}, where this file is.")
     return tuple(load_portfolio(folder / file) for file in files)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long for a file
+        return False
 
 
 # -- axes ------------------------------------------------------------------------------------------------------------
@@ -279,8 +285,8 @@ def _listed(document: Document, setups: Mapping[str, Setup]) -> Plan:
                 (key,), "cannot be combined with a list of configurations", document.value(key), "Keep one of the two."
             )
     named: dict[Configuration, str] = {}
-    for name, given in document.mapping("configurations").items():
-        found = _configuration(document, name, setups)
+    for name in document.names("configurations"):
+        given, found = document.value("configurations", name), _configuration(document, name, setups)
         if found in named:
             what = f"the same configuration as {named[found]!r}"
             document.refuse(("configurations", name), what, given, "Keep one of the two.")

@@ -3,17 +3,19 @@
 import numpy as np
 import pandas as pd
 
+from research.arguments import LARGEST, NAMES, cut, has_unseen, name_fault, shown
 from research.errors import DataError
 from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
 
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends", "splits")  # the arrays of shape (T, n)
+SPLIT = 1e6  # units for one, or one for so many units
 BARS = ("open", "high", "low")
 
 
 def check_labels(market: MarketData) -> None:
     """Raise DataError for dates, names and instruments that do not fit each other."""
-    where = f"market {market.name!r}"
+    where = f"market {shown(market.name)}"
     if not isinstance(market.dates, pd.DatetimeIndex):
         raise DataError(f"dates of {where} are a {type(market.dates).__name__}: make them a DatetimeIndex.")
     if market.dates.tz is not None or (market.dates != market.dates.normalize()).any():
@@ -27,19 +29,35 @@ def check_labels(market: MarketData) -> None:
         day, row = market.days[late[0]], late[0]
         word = "appears twice" if day == market.days[row - 1] else "stands after a later date"
         raise DataError(f"date {day} {word} in {where} (row {row}). Sort the dates and keep one row a date.")
-    seen: set[str] = set()
-    for column, asset in enumerate(market.assets):
-        if not isinstance(asset, str) or not asset.strip():
-            raise DataError(f"column {column} of {where} has no name: found {asset!r}. Name every asset.")
-        if asset in seen:
-            raise DataError(f"asset {asset!r} appears twice in {where} (column {column}). Rename or drop one.")
-        seen.add(asset)
+    _check_words(market, where)
+    _check_assets(market.assets, where)
     table = market.instruments
     if tuple(table.index) != market.assets or not set(INSTRUMENT_COLUMNS) <= set(table.columns):
         raise DataError(
-            f"instruments of {where} must have a row for each of {', '.join(market.assets)}, in this order, and the "
-            f"columns {', '.join(INSTRUMENT_COLUMNS)}: found {', '.join(map(str, table.index))}. Use instruments_table."
+            f"instruments of {where} must have a row for each of {cut(', '.join(market.assets))}, in this order, and "
+            f"the columns {', '.join(INSTRUMENT_COLUMNS)}: found {cut(', '.join(map(str, table.index)))}. Use "
+            "instruments_table."
         )
+
+
+def _check_words(market: MarketData, where: str) -> None:
+    """Raise DataError for a name or a calendar of a market that is no plain text."""
+    for what, text in (("name", market.name), ("calendar", market.calendar)):
+        if not isinstance(text, str) or has_unseen(text):
+            raise DataError(f"{what} of {where} is no plain text: found {shown(text)}. Write it on one line.")
+
+
+def _check_assets(assets: tuple[str, ...], where: str) -> None:
+    """Raise DataError for a name that is missing, repeated, or no name."""
+    seen: set[str] = set()
+    for column, asset in enumerate(assets):
+        if not isinstance(asset, str) or not asset.strip():
+            raise DataError(f"column {column} of {where} has no name: found {shown(asset)}. Name every asset.")
+        if fault := name_fault(asset):
+            raise DataError(f"the name of column {column} of {where} {fault}: found {shown(asset)}. {NAMES}")
+        if asset in seen:
+            raise DataError(f"asset {asset!r} appears twice in {where} (column {column}). Rename or drop one.")
+        seen.add(asset)
 
 
 def check_shapes(market: MarketData) -> None:
@@ -65,27 +83,55 @@ def check_values(market: MarketData) -> None:
             raise DataError(f"{what}{whose} on {market.days[t]} in market {market.name!r}: found {found!r}. {fix}")
 
     finite = "Correct the source: it is finite and above"
+    large = f"Correct the source: it is at most {LARGEST:g}."
     exit_day = np.arange(len(market.dates))[:, None] == market.exits if _check_exits(market) else np.False_
     refuse(
         ~np.isfinite(market.returns), "return missing", market.returns, "Correct the source, or leave the asset out."
     )
     refuse((market.returns <= -1.0) & ~exit_day, "impossible return", market.returns, f"{finite} -1.")
+    refuse(market.returns > LARGEST, "impossible return", market.returns, large)
     early = ~market.listed & (market.returns != 0.0) & ~exit_day
     refuse(early, "return before listing", market.returns, "Set it to zero.")
     refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")
+    _check_growth(market)
     bars = market.bars or {}
     for name, values in {"price": market.prices, **bars}.items():
         refuse((values <= 0.0) | np.isinf(values), f"impossible {name}", values, f"{finite} zero.")
+        refuse(values > LARGEST, f"impossible {name}", values, large)
     nonnegative = "Correct the source: it is zero or above."
     if (panel := market.volumes) is not None:
         refuse((panel < 0.0) | np.isinf(panel), "impossible volume", panel, nonnegative)
+        refuse(panel > LARGEST, "impossible volume", panel, large)
     if (panel := market.dividends) is not None:
         refuse(~(np.isfinite(panel) & (panel >= 0.0)), "impossible dividend", panel, nonnegative)
+        refuse(panel > LARGEST, "impossible dividend", panel, large)
         refuse((panel != 0.0) & ~market.listed, "dividend of a line that is not listed", panel, "Set it to zero.")
     if (panel := market.splits) is not None:
         refuse(~(np.isfinite(panel) & (panel > 0.0)), "impossible split factor", panel, f"{finite} zero, 1 for none.")
+        refuse(np.maximum(panel, 1.0 / panel) > SPLIT, "impossible split factor", panel, f"It is at most {SPLIT:,.0f}.")
     if {"high", "low"} <= set(bars):
         refuse(bars["high"] < bars["low"], "high below low", bars["high"], "Correct the source.")
+
+
+def _check_growth(market: MarketData) -> None:
+    """Raise DataError for returns whose product no float can hold: wealth is such a product."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        growth = np.prod(1.0 + market.returns, axis=0)
+        cash = float(np.prod(1.0 + market.cash))
+    lost = (market.returns == -1.0).any(axis=0)
+    bad = ~np.isfinite(growth) | ((growth == 0.0) & ~lost)
+    if not (np.isfinite(cash) and cash > 0.0):
+        raise DataError(
+            f"returns of cash in market {market.name!r} multiply to {cash:g} from {market.days[0]} to "
+            f"{market.days[-1]}: found returns of {market.cash.min():g} to {market.cash.max():g}. Correct the source."
+        )
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise DataError(
+            f"returns of {market.assets[i]} in market {market.name!r} multiply to {growth[i]:g} from {market.days[0]} "
+            f"to {market.days[-1]}: found returns of {market.returns[:, i].min():g} to {market.returns[:, i].max():g}. "
+            "Correct the source."
+        )
 
 
 def missing_from(market: MarketData, values: np.ndarray, first: int) -> tuple[int, int] | None:

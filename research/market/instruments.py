@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arguments import LARGEST, has_unseen, shown
 from research.errors import DataError
 
 Days = NDArray[np.datetime64]
@@ -18,6 +19,7 @@ OFFER = (
     "of unknown proceeds (Shumway 1997, The Delisting Bias in CRSP Data, for NYSE and AMEX). Write it beside the date: "
     "delisting_return=SHUMWAY in instruments_table, or delist(market, asset, date, SHUMWAY)."
 )
+SMALLEST_LOT = 1e-9  # of a unit: a tenth of the smallest part of a bitcoin
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
 TRADING = ("", "sell_only", "buy_only", "locked")  # what a line may be traded in; nothing said is both ways
 INSTRUMENT_COLUMNS = (
@@ -55,15 +57,17 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     def refuse(good: pd.Series | NDArray[np.bool_], column: str, fix: str) -> None:
         if not good.all():
             row = int(np.argmin(good))
-            raise DataError(f"{column} of {table.index[row]} in {where}: found {table[column].tolist()[row]!r}. {fix}")
+            found = shown(table[column].tolist()[row])
+            raise DataError(f"{column} of {table.index[row]} in {where}: found {found}. {fix}")
 
     for column in TEXTS:
-        refuse(table[column].map(lambda cell: isinstance(cell, str)), column, "Give it as text, empty if need be.")
+        refuse(table[column].map(_is_plain), column, "Give it as text on one line, empty if need be.")
     words = f"Use {', '.join(TRADING[1:])}, or leave it empty."
     table = table if "trading" in table else table.assign(trading="")
     refuse(table["trading"].map(lambda cell: isinstance(cell, str) and cell in TRADING), "trading", words)
     lots, ends = (pd.to_numeric(table[c], errors="coerce").astype(float) for c in ("lot", "delisting_return"))
-    refuse(np.isfinite(lots) & (lots > 0.0), "lot", "A lot is a number of units above zero.")
+    fix = f"A lot is a number of units above zero, {SMALLEST_LOT:g} to {LARGEST:g}."
+    refuse((lots >= SMALLEST_LOT) & (lots <= LARGEST), "lot", fix)
     dates, left = table["delisted"], table["delisted"].notna()
     if left.any():
         dates = pd.Series([_plain_date(cell) for cell in dates], table.index, dtype="datetime64[us]")
@@ -81,6 +85,10 @@ def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
     days        : (T,) increasing sessions.
     """
     return np.searchsorted(days, instruments["delisted"].to_numpy().astype("datetime64[D]")).astype(np.int64)
+
+
+def _is_plain(cell: object) -> bool:
+    return isinstance(cell, str) and not has_unseen(cell)
 
 
 def _plain_date(cell: object) -> pd.Timestamp:

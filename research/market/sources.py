@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arguments import LARGEST, SMALLEST
 from research.arrays import Array, Mask
 from research.errors import ConfigError, DataError
 from research.market.calendars import Days, sessions
@@ -154,6 +155,11 @@ def assemble(
     for table in (prices, quotes, *(bars or {}).values()):
         if table is not None:
             table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
+            fix = f"A price is {SMALLEST:g} to {LARGEST:g}: correct the source."
+            table.refuse((table.cells < SMALLEST) | (table.cells > LARGEST), "impossible price", fix)
+    for table in (volumes, dividends, splits):
+        if table is not None:
+            table.refuse(table.cells > LARGEST, "too large a number", f"Give at most {LARGEST:g}: correct the source.")
     if dividends is not None:
         dividends.refuse(
             dividends.cells < 0.0, "impossible dividend", "A dividend is zero or above: correct the source."

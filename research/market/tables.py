@@ -2,7 +2,6 @@
 
 import re
 import warnings
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arguments import NAMES, cut, name_fault, shown
 from research.errors import DataError
 from research.market.calendars import Days
 
 DATA = Path(__file__).resolve().parents[2] / "data"  # a checkout, not a wheel: beside the package
+YEARS = (1800, 2199)  # of a date
 UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")  # what pandas calls a column without a name
 
 
@@ -72,6 +73,12 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
     Raises : DataError for a missing, repeated or padded name; for a date that is not one, carries a time or a zone,
              appears twice or stands after a later one; for a cell that is not a finite number; for under two rows.
     """
+    if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
+        found = [list(labels.names) for labels in (frame.index, frame.columns)]
+        raise DataError(
+            f"{source} has labels of several levels: found rows {shown(found[0])} and columns {shown(found[1])}. Give "
+            "one row a date and one column an asset, such as frame.pivot(index='date', columns='asset') makes."
+        )
     names = _names(list(frame.columns), source)
     days = _days(frame.index, lambda t: _row(source, line, t))
     if len(days) < 2:
@@ -103,7 +110,7 @@ def read_table(path: str | Path) -> Table:
         raise DataError(f"{path} has rows with more values than its header has names. Name every column.") from error
     except DataError:
         raise
-    except (OSError, EOFError, zlib.error, ValueError) as error:  # a broken archive, encoding, row or table
+    except Exception as error:  # a broken archive, encoding, row or table: pyarrow and pandas raise what they meet
         raise DataError(
             f"{path} cannot be read as {kind}: found {_first_line(error)}. Correct or save it anew."
         ) from error
@@ -115,7 +122,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     first = pd.read_csv(path, nrows=1, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
     header = first.iloc[0].tolist()
     if len(header) < 2:
-        raise DataError(f"{path} has one column: found {header[0]!r}. Separate the values by commas, dates first.")
+        raise DataError(f"{path} has one column: found {shown(header[0])}. Separate the values by commas, dates first.")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header would be cut in silence
         frame = pd.read_csv(
@@ -147,10 +154,14 @@ def _names(names: Sequence[object], source: str) -> tuple[str, ...]:
     for number, name in enumerate(names, start=1):
         if not isinstance(name, str) or not name.strip() or UNNAMED.fullmatch(name):
             raise DataError(
-                f"column {number} after the dates has no name in {source}: found {name!r}. Name every column."
+                f"column {number} after the dates has no name in {source}: found {shown(name)}. Name every column."
             )
         if name != name.strip():
-            raise DataError(f"a name in {source} begins or ends with a space: found {name!r}. Remove the space.")
+            raise DataError(f"a name in {source} begins or ends with a space: found {shown(name)}. Remove the space.")
+        if fault := name_fault(name):
+            raise DataError(
+                f"the name of column {number} after the dates {fault} in {source}: found {shown(name)}. {NAMES}"
+            )
         if name in seen:
             raise DataError(
                 f"two columns of {source} have one name: found {name!r} as column {seen.index(name) + 1} and column "
@@ -169,8 +180,8 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         dates = pd.DatetimeIndex(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
     else:
         raise DataError(
-            f"no dates in {row(0)}: found {labels[:1].tolist()} of type {labels.dtype}. Put the dates in the first "
-            "column, or make them the index of the frame."
+            f"no dates in {row(0)}: found {shown(labels[:1].tolist())} of type {labels.dtype}. Put the dates in the "
+            "first column, or make them the index of the frame."
         )
     if dates.tz is not None:
         raise DataError(
@@ -182,7 +193,13 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
     ):
         if bad.any():
             t = int(np.argmax(bad))
-            raise DataError(f"{what} in {row(t)}: found {labels[t]!s:.40}. {fix}")
+            raise DataError(f"{what} in {row(t)}: found {cut(str(labels[t]), 40)}. {fix}")
+    odd = (dates.year < YEARS[0]) | (dates.year > YEARS[1])
+    if odd.any():
+        t = int(np.argmax(odd))
+        raise DataError(
+            f"a date out of bounds in {row(t)}: found {dates[t]:%Y-%m-%d}. Give dates of {YEARS[0]} to {YEARS[1]}."
+        )
     days = dates.to_numpy().astype("datetime64[D]")
     late = np.flatnonzero(days[1:] <= days[:-1]) + 1
     if len(late):
@@ -204,8 +221,8 @@ def _numbers(column: pd.Series, name: str, source: str, line: str, days: Days) -
     if bad.any():
         t = int(np.argmax(bad))
         raise DataError(
-            f"not a number for {name} on {days[t]} ({_row(source, line, t)}): found {column.iloc[t]!r}. Write a plain "
-            "number, with a point and without separators, or leave the cell empty."
+            f"not a number for {name} on {days[t]} ({_row(source, line, t)}): found {shown(column.iloc[t])}. Write a "
+            "plain number, with a point and without separators, or leave the cell empty."
         )
     return numbers.to_numpy(dtype=float, na_value=np.nan)
 
@@ -215,4 +232,4 @@ def _row(source: str, line: str, t: int) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    return cut((str(error).strip() or type(error).__name__).partition("\n")[0].rstrip("."))

@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, NAMES, SMALLEST, cut, has_unseen, name_fault, shown
 from research.errors import ConfigError
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
 
+LISTED = 400  # characters of the known words in a message
 OVERRIDDEN = 0  # the "line" of a value that did not come from the file
 
 
@@ -41,9 +43,7 @@ class Document:
         found : the value.
         fix   : how to fix it.
         """
-        text = repr(found)
-        shown = text if len(text) <= 120 else f"{text[:117]}..."
-        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown}. {fix}")
+        raise ConfigError(f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}")
 
     def place(self, path: KeyPath) -> str:
         """The file, and the line of a key or of the nearest key above it, in words."""
@@ -51,6 +51,11 @@ class Document:
         if line is None:
             return self.file
         return f"{self.file}, overridden" if line == OVERRIDDEN else f"{self.file}, line {line}"
+
+    def check_name(self, path: KeyPath, name: object) -> None:
+        """Raise ConfigError for what cannot be a name (`research.arguments.name_fault`)."""
+        if fault := name_fault(name):
+            self.refuse(path, f"no name: it {fault}", name, NAMES)
 
     def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
         """Raise ConfigError for an unknown key below `path`, and suggest the nearest known one."""
@@ -91,6 +96,19 @@ class Document:
             self.refuse(path, "not text", found, "Write a word, in quotes where it looks like a number.")
         return found
 
+    def name(self, *path: str, default: str | None = None) -> str:
+        """Text that can be a name. Raises ConfigError for anything else."""
+        found = self.text(*path, default=default)
+        self.check_name(path, found)
+        return found
+
+    def names(self, *path: str) -> tuple[str, ...]:
+        """The keys of a mapping, all of which can be names. Raises ConfigError for anything else."""
+        found = tuple(self.mapping(*path))
+        for name in found:
+            self.check_name((*path, name), name)
+        return found
+
     def number(
         self, *path: str, at_least: float = -np.inf, at_most: float = np.inf, default: float | None = None
     ) -> float:
@@ -127,30 +145,81 @@ class Document:
         try:
             if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
                 raise ValueError
-            return pd.Timestamp(date.fromisoformat(text))
+            day = pd.Timestamp(date.fromisoformat(text))
         except ValueError:
             self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
+        if not FIRST_DAY <= day <= LAST_DAY:
+            years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
+            self.refuse(path, "out of bounds", f"{day:%Y-%m-%d}", f"Give a date in the years {years}.")
+        return day
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """The nearest known word, if one is near, and all of them."""
     known = list(known)
     near = get_close_matches(str(word), known, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {', '.join(known)}."
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), LISTED)}."
 
 
-def read_document(file: str | Path, overrides: Mapping[str, Any] | None = None) -> Document:
+def read_document(
+    file: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    known: tuple[str, ...] = (),
+    bare: tuple[str, ...] = (),
+) -> Document:
     """The file as a document, with `overrides` merged into it.
 
+    file      : path; the runs that are made from it are named after it.
     overrides : nested, or with dotted keys ("policies.rl.steps"). Mappings are merged key by key, anything else
-    replaces what stands there, and None removes it.
-    Raises : ConfigError as `read_yaml` does, and for an override below something that is not a mapping.
+                replaces what stands there, and None removes it.
+    known     : its keys, all of which may stand at its top; () for any.
+    bare      : keys below which an entry may be empty, which says that it has no settings.
+    Raises    : ConfigError as `read_yaml` does; for a file whose name is none (`research.arguments.name_fault`), an
+                unknown key, an override below something that is not a mapping, an empty value, text with control
+                characters, and a number that is not finite, too large or too small.
     """
     file = str(file)
+    if fault := name_fault(Path(file).stem):
+        raise ConfigError(f"{shown(file)}: the file cannot be called so, since runs are: it {fault}. {NAMES}")
     document = Document(file, *read_yaml(file))
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)
+    if known:
+        document.check_keys((), known)
+    _check(document, (), document.tree, bare)
     return document
+
+
+def _check(document: Document, path: KeyPath, found: Any, bare: tuple[str, ...]) -> None:
+    """Raise ConfigError for a value that no key takes; a mapping and a list are checked with all that they hold."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            if not isinstance(key, str) or has_unseen(key):
+                document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
+            if value is None and not (len(path) == 1 and path[0] in bare):
+                document.refuse((*path, key), "says nothing", None, "Write a value, or leave the key out.")
+            _check(document, (*path, key), value, bare)
+    elif isinstance(found, list | tuple):
+        for item in found:
+            if item is None:
+                document.refuse(path, "a value is empty", found, "Write a value, or leave it out.")
+            _check(document, path, item, bare)
+    else:
+        _check_plain(document, path, found)
+
+
+def _check_plain(document: Document, path: KeyPath, found: Any) -> None:
+    """Raise ConfigError for text with control characters, a number without sense, and a value of another kind."""
+    if isinstance(found, str):
+        if has_unseen(found):
+            document.refuse(path, "has characters that are not printed", found, "Write it without them, on one line.")
+    elif isinstance(found, float | int):  # True and False are whole numbers
+        if not (found == 0 or SMALLEST <= abs(found) <= LARGEST):
+            fix = f"Give 0, or a number of {SMALLEST:g} to {LARGEST:g}."
+            document.refuse(path, "not a number in bounds", found, fix)
+    elif found is not None and not isinstance(found, date):
+        fix = "Give text, a number, True, False, a list or a mapping."
+        document.refuse(path, f"a {type(found).__name__} is not read", found, fix)
 
 
 def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, value: Any) -> None:

@@ -12,9 +12,10 @@ import pandas as pd
 from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
+from research.arguments import LARGEST, MOST_PENALTY, same_names
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
-from research.market.instruments import TRADING
+from research.market.instruments import SMALLEST_LOT, TRADING
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.flows import read_flows
@@ -47,14 +48,14 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
     ('SPY', 'AGG')
     """
-    document = read_document(path, overrides)
-    document.check_keys((), KEYS)
-    name, market, basis = document.text("name"), _market(document), document.text("basis")
+    document = read_document(path, overrides, KEYS)
+    name, policies, basis = document.name("name"), _policy_names(document), document.text("basis")
+    market = _market(document)
     lines = [_line(document, asset, market) for asset in _assets(document, market)]
     strategic = _strategic(document, lines)
     market = _desk_market(document, market, lines, basis)
     execution = _execution(document)
-    tracking_penalty = document.number("tracking_penalty", at_least=0.0, default=5.0)
+    tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=5.0)
     a_year = _periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
     portfolio = Portfolio(
@@ -75,9 +76,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
         test_start=_test_start(document, market),
-        policies={
-            name: read_policy(document, ("policies", name), strategic, shared) for name in document.mapping("policies")
-        },
+        policies={name: read_policy(document, ("policies", name), strategic, shared) for name in policies},
         policy=_policy(document),
         settings={},
         execution=execution,
@@ -130,7 +129,7 @@ def _market(document: Document) -> Market:
 
 
 def _assets(document: Document, market: Market) -> list[str]:
-    assets = list(document.mapping("lines"))
+    assets = list(document.names("lines"))
     for asset in assets:
         if asset not in market.assets:
             what = f"unknown asset in market {market.name!r}"
@@ -165,7 +164,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
     target = document.number(*path, "target", at_least=0.0, at_most=1.0)
     return _Line(
         asset=asset,
-        asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
+        asset_class=document.name(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
         sector=_sector(document, path, market.instruments["sector"].iloc[of_market]),
         target=target,
         range=_range(document, (*path, "range"), target),
@@ -179,7 +178,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
 
 def _sector(document: Document, path: KeyPath, of_market: str) -> str:
     """The sector of the line, that of its market where the file does not say; "" where neither does."""
-    return document.text(*path, "sector") if document.has(*path, "sector") else of_market
+    return document.name(*path, "sector") if document.has(*path, "sector") else of_market
 
 
 def _trading(document: Document, path: KeyPath) -> str:
@@ -231,6 +230,9 @@ def _held(document: Document, path: KeyPath, market: Market, i: int) -> tuple[fl
     if np.isnan(price):
         what = f"{market.assets[i]} has no quote on {market.dates[-1]:%Y-%m-%d}, the last day of market {market.name!r}"
         document.refuse((*path, "shares"), what, amount, "Give its value in currency, as `holdings:`.")
+    if amount * price > LARGEST:
+        what = f"{market.assets[i]} is worth {amount * price:g} at its last quote of {price:g}"
+        document.refuse((*path, "shares"), what, amount, f"Give units that are worth at most {LARGEST:g}.")
     return amount, amount * price
 
 
@@ -257,6 +259,8 @@ def _lot(document: Document, path: KeyPath, of_market: float) -> float:
         lot = document.number(*path, "lot", at_least=0.0)
         if lot == 0.0:
             document.refuse((*path, "lot"), "not above zero", lot, "Give the least number of units in a trade.")
+        if lot < SMALLEST_LOT:
+            document.refuse((*path, "lot"), "too small a lot", lot, f"Give at least {SMALLEST_LOT:g} of a unit.")
         return lot
     if document.flag(*path, "fractional", default=of_market < 1.0):
         return of_market if of_market < 1.0 else FRACTION
@@ -296,6 +300,9 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
     tracking_error = None
     if document.has("limits", "tracking_error"):
         tracking_error = document.number("limits", "tracking_error", at_least=0.0)
+        if tracking_error >= 1.0:
+            what = f"a fraction a year, and this is {100.0 * tracking_error:g} %"
+            document.refuse(("limits", "tracking_error"), what, tracking_error, "1.5 % is 0.015.")
     return Limits(
         minimum_trade=document.number("limits", "minimum_trade", at_least=0.0, default=0.0),
         lots=lots,
@@ -361,6 +368,15 @@ def _periods_per_year(document: Document, market: Market) -> int:
     return stated
 
 
+def _policy_names(document: Document) -> tuple[str, ...]:
+    """The names of the policies; a run has a folder for each that was trained."""
+    names = document.names("policies")
+    if (same := same_names(names)) is not None:
+        what = f"some file systems take it for {same[0]!r}, so both would be written into one folder"
+        document.refuse(("policies", same[1]), what, same[1], "Rename one of the two.")
+    return names
+
+
 def _policy(document: Document) -> str | None:
     if not document.has("policy"):
         return None
@@ -386,7 +402,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "lines": {line.asset: _line_settings(line) for line in lines},
         "costs": {name: costs_at(document, ("costs", name)) for name in document.mapping("costs")},
         **({"holding": document.value("holding")} if document.has("holding") else {}),
-        **({"execution": asdict(portfolio.execution)} if document.has("execution") else {}),
+        **({"execution": _execution_settings(portfolio.execution)} if document.has("execution") else {}),
         **({"dividends": portfolio.dividends} if document.has("dividends") else {}),
         **({"flows": document.value("flows") | {"use": portfolio.flows.use}} if portfolio.flows is not None else {}),
         **({"impact": impact_settings(portfolio.costs)} if document.has("impact") else {}),
@@ -403,6 +419,10 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
     }
+
+
+def _execution_settings(execution: Execution) -> dict[str, Any]:
+    return {name: value for name, value in asdict(execution).items() if value is not None}
 
 
 def _line_settings(line: _Line) -> dict[str, Any]:

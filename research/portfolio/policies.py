@@ -14,6 +14,7 @@ from typing import Any, NoReturn, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, MinimumVariance
+from research.arguments import MOST_PENALTY
 from research.errors import ConfigError
 from research.learning import Learned, Universal
 from research.portfolio.document import Document, did_you_mean
@@ -80,6 +81,8 @@ def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shar
     """
     rule = _named(document, (*path, "rule"), RULES)
     _refuse_points(document, path)
+    if document.has(*path, "tracking_penalty"):
+        document.number(*path, "tracking_penalty", at_most=MOST_PENALTY)
     allocation = _read_allocation(document, (*path, "allocation"), strategic)
     own = {f.name for f in fields(RULES[rule])} - set(document.mapping(*path))
     held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in own}
@@ -106,7 +109,7 @@ def _read_allocation(document: Document, path: KeyPath, strategic: FixedWeights)
 
 
 def policy_settings(policy: Any) -> dict[str, Any]:
-    """A policy as a portfolio file would write it, every default filled in, in plain JSON types.
+    """A policy as a portfolio file would write it, every default filled in but those of no value, in plain JSON types.
 
     >>> policy_settings(Never(EqualWeights()))
     {'rule': 'never', 'allocation': {'kind': 'equal', 'unlisted': 'pro_rata'}}
@@ -132,7 +135,7 @@ def allocation_key(allocation: object) -> str | None:
 
 def _plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     values = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
-    return {name: _plain_value(value) for name, value in values.items()}
+    return {name: _plain_value(value) for name, value in values.items() if value is not None}
 
 
 def _plain_value(value: Any) -> Any:
@@ -179,6 +182,8 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
         return adapter.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         _refuse(document, path, error.errors())
+    except TypeError:  # a date, of an override
+        document.refuse(path, "not a plain value", value, "Write text, a number, a list or a mapping.")
 
 
 def _refuse(document: Document, path: KeyPath, problems: Sequence[Any]) -> NoReturn:

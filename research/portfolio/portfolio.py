@@ -9,6 +9,7 @@ import pandas as pd
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
+from research.arguments import check_name, refuse, same_names
 from research.arrays import Array, Mask, frozen
 from research.market import Market
 
@@ -63,6 +64,8 @@ class Portfolio:
     execution        : how backtests book decisions.
     dividends        : what backtests do with dividends.
     flows            : deposits and withdrawals in backtests, or None.
+    Raises           : ConfigError for a name of the portfolio or of a policy that is none (`arguments.name_fault`), and
+                       for two policies whose names differ in case only.
     """
 
     name: str
@@ -90,7 +93,14 @@ class Portfolio:
     flows: Flows | None = None
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only."""
+        """Check its name and those of its policies, and make the arrays read-only."""
+        check_name("name of a portfolio is", self.name)
+        for name in self.policies:
+            check_name("name of a policy is", name)
+        if (same := same_names(self.policies)) is not None:
+            refuse(
+                f"name of a policy is {same[0]!r}, and another is", same[1], "they would share a folder: rename one."
+            )
         for f in fields(self):
             if isinstance(getattr(self, f.name), np.ndarray):
                 object.__setattr__(self, f.name, frozen(getattr(self, f.name)))

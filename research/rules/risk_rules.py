@@ -83,7 +83,7 @@ class TrackingError(RiskRule):
     def __post_init__(self) -> None:
         """Check the settings."""
         check_positive(**{"limit of TrackingError": self.limit})
-        if self.limit > 1.0:
+        if self.limit >= 1.0:
             refuse("limit of TrackingError is", self.limit, "it is a fraction of NAV a year (0.01 is one per cent).")
         self._check()
 
