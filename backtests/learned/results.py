@@ -7,21 +7,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.evidence import Resampling, drawn_means
 from backtests.evaluation.scores import Score
 from backtests.learned.warnings import drift_in
 from backtests.runs.folder import write_json
+from research.arguments import cut, shown
 from research.errors import DataError
+from research.learning.card_shape import ABSENT, Count, Number, Shape, Text, check_shape
 from research.learning.checksummed import CARD, checksum_of
-from research.learning.policy import read_card
+from research.learning.policy import FIX, FORMAT, read_card
 from research.learning.training import Training
 
 RESULTS, SHEET = "results.json", "card.html"
+Seed = Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
 FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 DRAWS = Resampling(reps=2_000)  # of the interval of each seed's J
 
@@ -113,7 +117,10 @@ def read_policies(folder: Path) -> SavedPolicies:
             "Train a policy and save it there."
         )
     cards = {path: read_card(path) for path in own}
-    by_seed = {int(card.get("seed", 0)): path for path, card in cards.items()}
+    for path, card in cards.items():
+        if card.get("format") != FORMAT:
+            raise DataError(f"{path} has a card of the format {shown(card.get('format'))}, expected {FORMAT!r}. {FIX}")
+    by_seed = {card.get("seed", 0): path for path, card in cards.items()}
     same = ("saw", "settings", "objective")
     origins = {json.dumps([card.get(part) for part in same], sort_keys=True) for card in cards.values()}
     if len(by_seed) < len(cards) or len(origins) > 1:
@@ -128,7 +135,13 @@ def read_policies(folder: Path) -> SavedPolicies:
             f"{folder / RESULTS} belongs to other policies than those in its folder. Delete "
             "it and run the report again."
         )
-    return SavedPolicies(found, by_seed, results.get("stands", _representative(found)), results)
+    one = results.get("stands", _representative(found))
+    if one not in found:
+        raise DataError(
+            f"{folder / RESULTS}: stands is {one}, which is no seed of these policies. Delete it and run the report "
+            "again."
+        )
+    return SavedPolicies(found, by_seed, one, results)
 
 
 def write_results(folder: Path, results: Mapping[str, Any]) -> None:
@@ -137,6 +150,60 @@ def write_results(folder: Path, results: Mapping[str, Any]) -> None:
     Raises : DataError as `checksums_of` does.
     """
     write_json(folder / RESULTS, {**results, "seals": checksums_of(folder)})
+
+
+class _Test(Shape):
+    market: Text
+    fingerprint: Text
+    first: Text
+    last: Text
+    days: Count
+
+
+class _Figures(Shape):
+    loss: Number
+    loss_lower: Number
+    loss_upper: Number
+    cost: Number | None
+    tracking_error: Number | None
+    growth: Number | None
+    sharpe: Number | None
+    max_drawdown: Number | None
+    turnover: Number | None
+    trades: Number | None
+
+
+class _Drift(Shape):
+    feature: Text
+    distance: Number
+    limit: Number
+
+
+class _Gap(Shape):
+    loss: Number
+    optimum: Number
+    closed_form: Number
+    gap: Number
+    lower: Number
+    upper: Number
+    paths: Count
+
+
+class _Optimum(Shape):
+    unknown: Text = ABSENT
+    seeds: dict[Seed, _Gap] = ABSENT
+
+
+class _Results(Shape):
+    """The values of `results.json` that are read."""
+
+    stands: int = ABSENT
+    test: _Test = ABSENT
+    seeds: dict[Seed, _Figures] = ABSENT
+    others: dict[Text, Number] = ABSENT
+    drift: list[_Drift] = ABSENT
+    warnings: list[Text] = ABSENT
+    optimum: _Optimum = ABSENT
 
 
 def _own(folder: Path) -> list[Path]:
@@ -171,10 +238,18 @@ def _read_results(folder: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}. Delete it and run the report again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {cut(str(error))}. Delete it and run the report again.") from error
     if not isinstance(found, dict):
         raise DataError(
             f"{path} is a {type(found).__name__}, expected a JSON object. Delete it and run the report again."
         )
+    try:
+        check_shape(_Results, found)
+        if "test" in found and not (str(found["stands"]) in found["seeds"] and "others" in found):
+            raise ValueError("seeds: the one that stands for all is missing")
+    except KeyError as error:
+        raise DataError(f"{path} lacks {error.args[0]}. Delete it and run the report again.") from error
+    except ValueError as error:
+        raise DataError(f"{path} holds no valid results: {error}. Delete it and run the report again.") from error
     return found

@@ -8,9 +8,11 @@ from backtests.learned.results import RESULTS, checksums_of, loss
 from backtests.runs.folder import REPORTS, ROOT, run_folders
 from backtests.text_tables import text_table
 from backtests.wording import listed, number, percent
+from research.arguments import is_number, shown
 from research.errors import DataError
+from research.learning.card_shape import SHAPES
 from research.learning.checksummed import CARD
-from research.learning.policy import read_card
+from research.learning.policy import FIX, read_card
 from research.tolerances import TARGET
 
 SHIPPED = ROOT / "data" / "policies"
@@ -37,10 +39,10 @@ def policies_text(folders: Iterable[Path]) -> str:
         one_of_seeds = folder.name.startswith("seed-")
         group = folder.parent if one_of_seeds else folder
         try:
-            rows.append([f"  {group.name}", *_row(folder, read_card(folder))])
+            rows.append([f"  {group.name}", *_row(folder, _card(folder))])
             groups.append(group)
         except DataError as error:
-            broken.append(str(error))
+            broken.append(" ".join(str(error).split()))
     if not rows and not broken:
         return "No learned policies: none comes with the workbench, and no report has trained one."
     blocks = [_grouped(rows, groups), NOTE] if rows else []
@@ -82,6 +84,15 @@ def saw_words(card: Mapping[str, Any]) -> str:
     return f"{saw['first']} to {saw['last']}" if days else str(saw.get("market", "–"))
 
 
+def _card(folder: Path) -> dict[str, Any]:
+    """The card of a policy of a format that is read here. Raises DataError for another one."""
+    card = read_card(folder)
+    if str(card.get("format")) not in SHAPES:
+        known = " or ".join(map(repr, SHAPES))
+        raise DataError(f"{folder} has a card of the format {shown(card.get('format'))}, expected {known}. {FIX}")
+    return card
+
+
 def _row(folder: Path, card: Mapping[str, Any]) -> list[str]:
     own, closed, known = loss(card), loss(card, "closed_form"), _gap(folder, card)
     for_j = card.get("settings", {}).get("reward", {}).get("objective", 1.0) > 0.0  # else J is not what it learned for
@@ -102,7 +113,9 @@ def _gap(folder: Path, card: Mapping[str, Any]) -> float | None:
             found = json.loads((place / RESULTS).read_text(encoding="utf-8"))
             if found["seals"] != checksums_of(place):  # measured of others, which were saved here before
                 continue
-            return float(found["optimum"]["seeds"][str(card.get("seed"))]["gap"])
-        except (OSError, ValueError, KeyError, TypeError):
+            gap = found["optimum"]["seeds"][str(card.get("seed"))]["gap"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
+        if is_number(gap):
+            return float(gap)
     return None

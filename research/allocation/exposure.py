@@ -82,8 +82,6 @@ class VolatilityTarget:
         check_estimate("VolatilityTarget", self.lookback, self.schedule)
         numbers = {name: getattr(self, name) for name in ("volatility", "most", "periods_per_year")}
         check_positive(**{f"{name} of VolatilityTarget": value for name, value in numbers.items()})
-        if self.volatility >= 1.0:
-            refuse("volatility of VolatilityTarget is", self.volatility, "it is a fraction a year (10 % is 0.10).")
 
     @property
     def window(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from research.arguments import cut, shown
 from research.errors import DataError
 from research.files import data_name, write_with_record
 
@@ -60,17 +61,21 @@ def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[st
     if not isinstance(card, dict):
         raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a JSON object. {fix}")
     if format_ and card.get("format") != format_:
-        raise DataError(f"{folder / CARD} has the format {card.get('format')!r}, expected {format_!r}. {fix}")
+        raise DataError(f"{folder / CARD} has the format {shown(card.get('format'))}, expected {format_!r}. {fix}")
     path = arrays_of(folder)
     numbers = _bytes(path, fix)
-    if card.pop("seal") != _checksum(card, numbers):
+    try:
+        matches = card.pop("seal") == _checksum(card, numbers)
+    except (ValueError, RecursionError) as error:  # a number that no JSON has, such as 1e999
+        raise DataError(f"{folder / CARD} cannot be read: {error}. {fix}") from error
+    if not matches:
         raise DataError(
             f"{folder} was changed after it was saved: {CARD} and {path.name} do not match the checksum. {fix}"
         )
     try:
         return card, dict(from_bytes(numbers))
-    except SafetensorError as error:
-        raise DataError(f"{path} cannot be read: {error}. {fix}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the last three: a type that numpy lacks
+        raise DataError(f"{path} cannot be read: {cut(str(error))}. {fix}") from error
 
 
 def checksum_of(folder: Path) -> str:

@@ -10,12 +10,14 @@ import pandas as pd
 
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights
+from research.arguments import cut
 from research.arrays import Array, Floats, frozen
 from research.errors import ConfigError, DataError, PolicyError
-from research.learning.actions import ACTIONS, LEARNED, Action, action_size, decode_actions
+from research.learning.actions import LEARNED, Action, action_size, decode_actions
+from research.learning.card_shape import LEARNED as FORMAT
+from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.network import Network, forward, network
-from research.learning.settings import SESSIONS
 from research.learning.state import LOOKBACK, SHARED, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.learning.training_days import scales as scales_of
 from research.market.calendars import last_of
@@ -23,7 +25,6 @@ from research.rules.no_trade_bands import decide_in
 from research.rules.protocol import FittedRule, Schedule
 from research.tolerances import TARGET
 
-FORMAT = "learned rebalancing policy, 3"
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 FIX = "Restore the folder as it was saved, or train the policy again."
 
@@ -177,18 +178,37 @@ def _save(policy: LearnedPolicy, folder: Path) -> Path:
 def _load(folder: Path) -> LearnedPolicy:
     """The policy in `folder`. Raises DataError for a file that is missing, damaged, or of another format."""
     card, arrays = read_checksummed(folder, FIX, FORMAT)
+    _check(card, folder)
     try:
         return _policy(card, arrays)
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder} holds no valid policy: {error!r}. {FIX}") from error
+    except KeyError as error:
+        raise DataError(f"{folder} holds no valid policy: {error.args[0]} is missing. {FIX}") from error
+    except (ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise DataError(f"{folder} holds no valid policy: {cut(str(error))}. {FIX}") from error
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a policy of any format, its checksum verified. Raises DataError as `LearnedPolicy.load` does."""
-    return read_checksummed(folder, FIX)[0]
+    """The card of a policy of any format, its checksum and its values verified.
+
+    Raises : DataError as `LearnedPolicy.load` does.
+    """
+    card = read_checksummed(folder, FIX)[0]
+    _check(card, folder)
+    return card
+
+
+def _check(card: Mapping[str, Any], folder: Path) -> None:
+    """Raise DataError for a card whose values are not those of its format."""
+    try:
+        check_card(card)
+    except ValueError as error:
+        raise DataError(f"{folder} holds no valid policy: {error}. {FIX}") from error
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:
+    for name, array in arrays.items():
+        if array.dtype not in (np.float32, np.float64):
+            raise ValueError(f"{name} holds numbers of type {array.dtype}, expected float32 or float64")
     assets, every = tuple(card["assets"]), card["schedule"]
     *layers, bounded = (arrays[name] for name in Network._fields)
     net = network(layers, bool(bounded[0]))
@@ -216,11 +236,6 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
             raise ValueError(f"{name} is {arrays[name].min()}, expected more than 0")
     if (measured.half_width < 0.0).any():
         raise ValueError(f"half_width is {measured.half_width.min()}, expected 0 or more")
-    for name, known in (("schedule", SESSIONS), ("action", ACTIONS)):
-        if card[name] not in known:
-            raise ValueError(f"{name} is {card[name]!r}")
-    if not isinstance(card["seen"], str):
-        raise ValueError(f"seen is {card['seen']!r}, expected a date")
     return LearnedPolicy(
         allocation=_allocation(card["allocation"]),
         schedule=every,

@@ -17,6 +17,8 @@ from research.allocation import Allocation
 from research.arguments import check_positive, floats, refuse
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
+from research.learning.card_shape import UNIVERSAL as FORMAT
+from research.learning.card_shape import check_card
 from research.learning.checksummed import read_checksummed
 from research.learning.state import REACH, FeatureScaling
 from research.learning.universal.equivariant import MOVING, STANDING, Equivariant, Lines, answers, arrays_of, lines_of
@@ -33,7 +35,6 @@ from research.rules.risk_rules import CHECKS
 from research.rules.standard_rule import Square, check_allocation, check_window, when
 from research.tolerances import TARGET
 
-FORMAT = "universal rebalancer, 1"
 FOLDER = DATA / "policies" / "universal"
 FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
@@ -221,7 +222,11 @@ def load(folder: str | Path) -> Trained:
     Raises : DataError for a file that is missing, damaged, or of another format.
     """
     card, arrays = read_checksummed(Path(folder), FIX, FORMAT)
-    seen, units = len(MOVING) + len(STANDING), int(card["settings"]["hidden"])
+    try:
+        check_card(card)
+    except ValueError as error:
+        raise DataError(f"{folder} holds no valid network: {error}. {FIX}") from error
+    seen, units = len(MOVING) + len(STANDING), card["settings"]["hidden"]
     square, row = (units, units), (units,)
     own = ((seen, units), row, square, row, square, square, square, row, (units, 1), (1,))
     shapes = dict(zip(Equivariant._fields, own, strict=True)) | {"feature_mean": (seen,), "feature_deviation": (seen,)}

@@ -38,8 +38,8 @@ def test_a_volatility_target_holds_what_has_that_volatility(make_market: Callabl
 
 def test_a_volatility_target_borrows_only_as_far_as_it_may(make_market: Callable[..., Market]) -> None:
     past = swinging(make_market, [0.01]).past(20)
-    assert VolatilityTarget(HALF, 0.9, lookback=20).target(past).tolist() == [0.5, 0.5]
-    assert VolatilityTarget(HALF, 0.9, lookback=20, most=1.5).target(past).tolist() == [0.75, 0.75]
+    assert VolatilityTarget(HALF, 9.0, lookback=20).target(past).tolist() == [0.5, 0.5]
+    assert VolatilityTarget(HALF, 9.0, lookback=20, most=1.5).target(past).tolist() == [0.75, 0.75]
 
 
 def test_a_line_without_its_window_counts_as_if_it_moved_with_the_others(make_market: Callable[..., Market]) -> None:
