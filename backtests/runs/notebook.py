@@ -4,10 +4,12 @@ import ast
 import json
 import os
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from research.arguments import LARGEST, SHOWN, has_unseen, shown
 from research.errors import ConfigError, DataError
 from research.files import write_whole
 from research.progress import TOLD_IN, bar
@@ -51,17 +53,22 @@ def _parameters_cell(notebook: Path) -> str:
 
 
 def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, Plain]:
-    """The defaults with what is `given` put in. Raises ConfigError for an unknown name or a value of another type."""
+    """The defaults with what is `given` put in.
+
+    Raises : ConfigError for an unknown name, a value of another type, a number that is not finite or too large, and
+             text with control characters.
+    """
     known = parameters_of(notebook)
     for name, value in given.items():
         if name not in known:
-            raise ConfigError(f"{notebook.name} has no parameter {name!r}. It has {', '.join(known)}.")
-        wanted = type(known[name])
+            raise ConfigError(f"{notebook.name} has no parameter {shown(name)}. It has {', '.join(known)}.")
+        wanted, found = type(known[name]), f"parameter {name} of {notebook.name} is {shown(value)}"
         if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise ConfigError(
-                f"parameter {name} of {notebook.name} is {value!r} ({type(value).__name__}), expected "
-                f"{wanted.__name__}, such as {known[name]!r}."
-            )
+            raise ConfigError(f"{found} ({type(value).__name__}), expected {wanted.__name__}, such as {known[name]!r}.")
+        if isinstance(value, int | float) and not abs(value) <= LARGEST:
+            raise ConfigError(f"{found}, expected a number of at most {LARGEST:g}, such as {known[name]!r}.")
+        if isinstance(value, str) and has_unseen(value):
+            raise ConfigError(f"{found}, expected text on one line, without control characters.")
     return known | dict(given)  # type: ignore[return-value]
 
 
@@ -70,14 +77,20 @@ def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
     name, sign, value = text.partition("=")
     known = parameters_of(notebook)
     if not sign or name not in known:
-        raise ConfigError(f"parameter {text!r}: write name=value, with a name of {notebook.name}: {', '.join(known)}.")
+        raise ConfigError(
+            f"parameter {shown(text)}: write name=value, with a name of {notebook.name}: {', '.join(known)}."
+        )
     if isinstance(known[name], str):
         return name, value
     try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError) as error:
+        if len(value) > SHOWN:  # no number is as long, and Python reads nested brackets until its stack ends
+            raise ValueError
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python, about how the value is written
+            return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise ConfigError(
-            f"parameter {name} of {notebook.name} is {value!r}: write a value such as {known[name]!r}."
+            f"parameter {name} of {notebook.name} is {shown(value)}: write a value such as {known[name]!r}."
         ) from error
 
 

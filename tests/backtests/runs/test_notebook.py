@@ -1,11 +1,14 @@
 """Notebooks are checked before a kernel starts, and what goes wrong in one is said in a sentence."""
 
 import json
+import math
 import os
+import random
 import re
 import signal
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -138,3 +141,46 @@ def test_a_notebook_of_the_house_is_thin_and_tells_its_story(path: Path) -> None
             assert "keep_output" in tags or not (cell["outputs"] or cell["execution_count"])
         if "parameters" in tags:
             assert all("#" in line for line in cell["source"].splitlines()), "each parameter states its unit or meaning"
+
+
+VALUES = (
+    "", "0", "-1", "7", "1_000", "007", "1e3", "1e300", "1e309", "-1e309", "nan", "inf", "9" * 400, "9" * 5_000, "0x10",
+    "1j", "True", "true", "None", "'x'", "b'x'", "x", "()", "[]", "{}", "{[]: 1}", "{1: 2}", "[1, 2]", "1,", "1 2",
+    "1=2",
+    "(" * 300, "-" * 5_000 + "1", "[" * 90 + "]" * 90, "1 is 1", "0in[]", "'\\d'", "\x00", "\x1b[31m", "'\x1b[31m'",
+    "a\nb",
+    "\u202e", "\ud800", "__import__('os').system('x')", "f'{1}'", "1 if 1 else 2", "é", " 7", "7 ", "7#", "10**10",
+    "...",
+)  # fmt: skip
+
+
+def drawn(rng: random.Random) -> str:
+    """A parameter as someone may write it on a command line."""
+    name, value = rng.choice(["steps", "rate", "name", "loud", "", "stesp", "x" * 5_000, "\x1b[2J"]), rng.choice(VALUES)
+    kind = rng.randrange(8)
+    if kind == 0:
+        return name + value
+    if kind == 1:
+        text = f"{name}={value}"
+        return text[: rng.randrange(len(text) + 1)] + rng.choice(["", "=", "\x00", "'", "("])
+    return f"{name}={value}"
+
+
+def test_a_malformed_parameter_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path, rng, found = notebook(tmp_path, PARAMETERS), random.Random(1), {"taken": 0, "refused": 0}
+    for text in (drawn(rng) for _ in range(100)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                name, value = parse_parameter(path, text)
+                taken = check_parameters(path, {name: value})[name]
+            except ConfigError as error:
+                found["refused"] += 1
+                said = str(error)
+                if not (said.isprintable() and len(said) < 1_000 and "story.ipynb" in said and said.endswith(".")):
+                    pytest.fail(f"{text!r} is refused with {said!r}")
+            else:
+                found["taken"] += 1
+                assert isinstance(taken, str) or math.isfinite(taken)
+    assert found["refused"] > 50
+    assert found["taken"] > 5
