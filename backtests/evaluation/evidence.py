@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.metrics import COMPARED, METRICS
+from research.arguments import shown
 from research.arrays import Array, frozen
 from research.compiled import compiled
 from research.errors import ConfigError, DataError
@@ -129,7 +130,9 @@ class Evidence:
                 f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
             )
         if not 0.5 <= self.level < 1.0:
-            raise ConfigError(f"the level of an interval lies in [0.5, 1): found {self.level!r}. The default is 0.95.")
+            raise ConfigError(
+                f"the level of an interval lies in [0.5, 1): found {shown(self.level)}. The default is 0.95."
+            )
         for name in ("estimates", "draws"):
             object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
 
@@ -318,7 +321,9 @@ def confidence_set(losses: ArrayLike, *, size: float = 0.10, resampling: Resampl
     Raises : DataError for losses that are not finite or fewer than two blocks; ConfigError for the size.
     """
     if not 0.0 < size < 1.0:
-        raise ConfigError(f"the size of a confidence set lies between 0 and 1: found {size!r}. The default is 0.10.")
+        raise ConfigError(
+            f"the size of a confidence set lies between 0 and 1: found {shown(size)}. The default is 0.10."
+        )
     columns = _columns(losses, "losses")
     _refuse_too_few(len(columns), resampling)
     family, behind = _families(columns, _rounding("loss"))

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from research.arguments import LARGEST, SHOWN, has_unseen, shown
 from research.errors import ConfigError, DataError
 from research.files import write_whole
 from research.progress import TOLD_IN, bar
@@ -58,6 +57,8 @@ def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, P
     Raises : ConfigError for an unknown name, a value of another type, a number that is not finite or too large, and
              text with control characters.
     """
+    from research.arguments import LARGEST, has_unseen, shown  # which the help of the command line does without
+
     known = parameters_of(notebook)
     for name, value in given.items():
         if name not in known:
@@ -74,6 +75,8 @@ def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, P
 
 def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:
     """`name=value` from a command line, the value in the type of the notebook's default. Raises ConfigError."""
+    from research.arguments import SHOWN, shown
+
     name, sign, value = text.partition("=")
     known = parameters_of(notebook)
     if not sign or name not in known:

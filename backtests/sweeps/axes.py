@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
 from research.allocation import Allocation
-from research.arguments import is_number, is_whole, one_of, refuse
+from research.arguments import is_number, is_whole, one_of, refuse, shown
 from research.arrays import Array
 from research.errors import ConfigError
 from research.portfolio.document import did_you_mean
@@ -283,7 +283,7 @@ def _values(name: str, given: Any) -> Values:
         return given
     values = (given,) if isinstance(given, str | Mapping) or not np.iterable(given) else tuple(given)
     if not values:
-        raise ConfigError(f"{name} has no values: found {given!r}. Give at least one.")
+        raise ConfigError(f"{name} has no values: found {shown(given)}. Give at least one.")
     return tuple(v.item() if isinstance(v, np.generic) else v for v in values)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.wording import NARROW_SPACE, listed
+from research.arguments import shown
 from research.errors import ConfigError
 
 CONDITIONS = ("cost_multiple", "lag", "start")
@@ -248,7 +249,7 @@ def at(table: pd.DataFrame, chosen: Mapping[str, Any]) -> pd.DataFrame:
     kept = np.ones(len(table), dtype=bool)
     for axis, value in chosen.items():
         if axis not in table:
-            raise ConfigError(f"the sweep has no axis {axis!r}: choose among {listed([str(c) for c in table])}.")
+            raise ConfigError(f"the sweep has no axis {shown(axis)}: choose among {listed([str(c) for c in table])}.")
         found = (table[axis] == value).to_numpy()
         if not found.any():
             there = listed([axis_value(axis, v) for v in sorted(table[axis].dropna().unique())], most=12)

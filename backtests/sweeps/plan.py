@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from research.accounting import Policy
 from research.allocation import Allocation
-from research.arguments import day, floats, is_number, is_whole, refuse
+from research.arguments import day, floats, is_number, is_whole, refuse, shown
 from research.arrays import Array, frozen
 from research.errors import ConfigError
 from research.market import Past
@@ -312,11 +312,11 @@ def checked(name: str, values: Any) -> tuple[Any, ...]:
         refuse(f"{name} of a plan is", values, "give a sequence of values, such as a list.")
     made = [CHECKS[name](value) for value in values]
     if not made:
-        raise ConfigError(f"{name} of a plan is empty: found {values!r}. Give at least one value.")
+        raise ConfigError(f"{name} of a plan is empty: found {shown(values)}. Give at least one value.")
     seen: set[Any] = set()
     for value in made:
         if value in seen:
-            raise ConfigError(f"{name} of a plan has a repeated value: found {value!r}. Keep one of the two.")
+            raise ConfigError(f"{name} of a plan has a repeated value: found {shown(value)}. Keep one of the two.")
         seen.add(value)
     return tuple(made)
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from research.arguments import shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.labels import in_order
@@ -185,7 +186,7 @@ def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], ho
 def check_unlisted(owner: str, how: str) -> None:
     """Raise ConfigError unless `how` is "pro_rata" or "cash"."""
     if how not in UNLISTED:
-        raise ConfigError(f"unlisted of {owner} is {how!r}. Use one of {', '.join(UNLISTED)}.")
+        raise ConfigError(f"unlisted of {owner} is {shown(how)}. Use one of {', '.join(UNLISTED)}.")
 
 
 def _scaled(rows: Array) -> tuple[Array, float]:
@@ -203,7 +204,7 @@ def _schedule_rows(allocation: Allocation, market: Market) -> Rows:
         return np.union1d(0, market.listings)
     if allocation.schedule not in EVERY:
         raise ConfigError(
-            f"schedule of {allocation!r} is {allocation.schedule!r}. Use one of {', '.join((LISTING, *EVERY))}."
+            f"schedule of {allocation!r} is {shown(allocation.schedule)}. Use one of {', '.join((LISTING, *EVERY))}."
         )
     exits = market.exits[market.exits < len(market.dates)]
     return np.union1d(np.flatnonzero(last_of(market.days, allocation.schedule, market.calendar)), exits)
@@ -246,6 +247,6 @@ def _checked(target: Array, allocation: Allocation, past: Past) -> Array:
         worst = int(np.argmax(bad))
         raise PolicyError(
             f"target of {allocation!r} on {past.date:%Y-%m-%d} is not finite for {bad.sum()} of {len(target)} lines: "
-            f"{past.assets[worst]} has {target[worst]!r}. Give every line a number; zero keeps it out."
+            f"{past.assets[worst]} has {shown(target[worst])}. Give every line a number; zero keeps it out."
         )
     return target

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
@@ -120,6 +121,8 @@ def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
 def check_estimate(owner: str, window: int, schedule: str) -> None:
     """Raise ConfigError unless the window holds two returns at least and the schedule is a calendar period."""
     if not isinstance(window, int | np.integer) or isinstance(window, bool) or window < 2:
-        raise ConfigError(f"window of {owner} is {window!r}. Give a whole number of returns, at least 2, such as 252.")
+        raise ConfigError(
+            f"window of {owner} is {shown(window)}. Give a whole number of returns, at least 2, such as 252."
+        )
     if schedule not in EVERY:
-        raise ConfigError(f"schedule of {owner} is {schedule!r}. Use one of {', '.join(EVERY)}.")
+        raise ConfigError(f"schedule of {owner} is {shown(schedule)}. Use one of {', '.join(EVERY)}.")

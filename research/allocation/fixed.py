@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
+from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError
 from research.market import Past
@@ -90,7 +91,7 @@ def _immutable(weights: Any) -> tuple[Any, ...]:
     if hasattr(weights, "items"):  # a mapping, and a pandas Series too: its labels are names, not a market's order
         return _pairs(weights.items())
     if isinstance(weights, str) or not isinstance(weights, Iterable):
-        raise ConfigError(f"weights of FixedWeights are {weights!r}. Give one a line, or name -> fraction of NAV.")
+        raise ConfigError(f"weights of FixedWeights are {shown(weights)}. Give one a line, or name -> fraction of NAV.")
     weights = tuple(weights)
     if any(isinstance(weight, tuple | list) for weight in weights):
         return _pairs(weights)
@@ -115,5 +116,7 @@ def _number(weight: Any, where: str) -> float:
     except (TypeError, ValueError):
         value = np.nan
     if not np.isfinite(value):
-        raise ConfigError(f"weight {where} in FixedWeights is {weight!r}. Give a finite fraction of NAV: 0.25 is 25 %.")
+        raise ConfigError(
+            f"weight {where} in FixedWeights is {shown(weight)}. Give a finite fraction of NAV: 0.25 is 25 %."
+        )
     return value

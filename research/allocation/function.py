@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
-from research.arguments import floats
+from research.arguments import floats, shown
 from research.arrays import Array
 from research.errors import ConfigError, PolicyError
 from research.market import Past
@@ -38,8 +38,8 @@ class FunctionAllocation:
         check_estimate("FunctionAllocation", self.window, self.schedule)
         if not callable(self.function):
             raise ConfigError(
-                f"function of FunctionAllocation is {self.function!r}. Give a function of a frame of returns, such as "
-                "lambda returns: 1 / returns.std()."
+                f"function of FunctionAllocation is {shown(self.function)}. Give a function of a frame of returns, "
+                "such as lambda returns: 1 / returns.std()."
             )
 
     def __repr__(self) -> str:

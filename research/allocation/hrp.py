@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
+from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market import Past
@@ -147,7 +148,7 @@ def _check_choices(linkage: str, distance: str, order: str) -> None:
         ("linkage", linkage, LINKAGES), ("distance", distance, DISTANCES), ("order", order, ORDERS)
     ):  # fmt: skip
         if value not in known:
-            raise ConfigError(f"{name} of HRP is {value!r}. Use one of {', '.join(known)}.")
+            raise ConfigError(f"{name} of HRP is {shown(value)}. Use one of {', '.join(known)}.")
 
 
 def _check_covariance(cov: Array) -> None:

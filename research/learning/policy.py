@@ -10,7 +10,7 @@ import pandas as pd
 
 from research.accounting import Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights
-from research.arguments import cut
+from research.arguments import cut, shown
 from research.arrays import Array, Floats, frozen
 from research.errors import ConfigError, DataError, PolicyError
 from research.learning.actions import LEARNED, Action, action_size, decode_actions
@@ -255,7 +255,7 @@ def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
         raise ConfigError(
             "a learned policy can be saved only with one of "
             f"{', '.join(c.__name__ for c in ALLOCATIONS.values())}, but it "
-            f"holds {allocation!r}, whose code would have to run when it is loaded. Use one of these allocations."
+            f"holds {shown(allocation)}, whose code would have to run when it is loaded. Use one of these allocations."
         )
     settings: dict[str, Any] = {"kind": kind, "unlisted": allocation.unlisted}  # type: ignore[attr-defined]
     if isinstance(allocation, FixedWeights):

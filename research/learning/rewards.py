@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from research.arguments import is_number
+from research.arguments import is_number, shown
 from research.arrays import Array, Rows
 from research.errors import ConfigError
 from research.tolerances import SQUARED_RETURNS
@@ -52,10 +52,10 @@ class Reward:
         """Check the numbers."""
         for name, value in asdict(self).items():
             if not is_number(value) or value < 0.0:
-                raise ConfigError(f"{name} of Reward is {value!r}: give a finite number, 0 or more.")
+                raise ConfigError(f"{name} of Reward is {shown(value)}: give a finite number, 0 or more.")
             object.__setattr__(self, name, float(value))
         if not 0.0 < self.memory <= 1.0:
-            raise ConfigError(f"memory of Reward is {self.memory!r}: give a number above 0 and at most 1.")
+            raise ConfigError(f"memory of Reward is {shown(self.memory)}: give a number above 0 and at most 1.")
         if not any(getattr(self, name) for name in TERMS):
             raise ConfigError(f"no term of Reward has a weight: give one to {', '.join(TERMS)}.")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING
-from research.arguments import is_whole, one_of, refuse
+from research.arguments import is_whole, one_of, refuse, shown
 from research.errors import ConfigError
 from research.learning.actions import ACTIONS, Action
 from research.learning.learners.settings import (
@@ -88,8 +88,9 @@ class Learned(UnfittedRule):
         schedule = self.allocation.schedule
         if schedule != LISTING:
             raise ConfigError(
-                f"Learned holds {self.allocation!r}, whose schedule is {schedule!r}, but a learned rule needs a target "
-                "that changes only when a line is listed. Use FixedWeights or EqualWeights, or another rule."
+                f"Learned holds {shown(self.allocation)}, whose schedule is {shown(schedule)}, but a learned rule "
+                "needs a target that changes only when a line is listed. Use FixedWeights or EqualWeights, or another "
+                "rule."
             )
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
@@ -109,7 +110,7 @@ class Learned(UnfittedRule):
         for name in LEARNERS:
             if name != self.learner and (given := getattr(self, name)) != type(given)():
                 raise ConfigError(
-                    f"{name} of Learned is {given!r}, but its learner is {self.learner!r}: leave {name} out."
+                    f"{name} of Learned is {shown(given)}, but its learner is {shown(self.learner)}: leave {name} out."
                 )
         if self.device == "cuda" and self.learner in ("gradient", "cross_entropy"):
             raise ConfigError(
@@ -142,14 +143,14 @@ class Learned(UnfittedRule):
 def _check_learner(by: str, action: str, reward: Reward) -> None:
     """Raise ConfigError for an action or reward that a learner cannot learn."""
     if by == "dqn" and action != "hold_or_trade":
-        raise ConfigError(f"learner 'dqn' needs a discrete action, but action is {action!r}: use 'hold_or_trade'.")
+        raise ConfigError(f"learner 'dqn' needs a discrete action, but action is {shown(action)}: use 'hold_or_trade'.")
     if by == "sac" and action == "hold_or_trade":
         raise ConfigError(
             "learner 'sac' needs continuous actions, but 'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'."
         )
     if by == "gradient" and (action != "bands" or reward != MINUS_LOSS):
         raise ConfigError(
-            f"learner 'gradient' minimises the loss directly and needs bands: action is {action!r} and reward "
+            f"learner 'gradient' minimises the loss directly and needs bands: action is {shown(action)} and reward "
             f"{reward!r}. Use action 'bands' and the default reward, or learner 'ppo'."
         )
 

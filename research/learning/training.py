@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from research.accounting import Costs
-from research.arguments import is_whole, refuse
+from research.arguments import is_whole, refuse, shown
 from research.arrays import frozen
 from research.errors import ConfigError
 from research.learning.actions import action_size
@@ -137,7 +137,7 @@ def train(
 
     if workers is not None and (not is_whole(workers) or workers < 1):
         raise ConfigError(
-            f"workers is {workers!r}: give a whole number of processes, 1 or more, or None for one per core."
+            f"workers is {shown(workers)}: give a whole number of processes, 1 or more, or None for one per core."
         )
     if isinstance(executor, ThreadPoolExecutor):
         raise ConfigError(

@@ -9,7 +9,7 @@ import numpy as np
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
 from research.allocation import TargetPath, target_path
-from research.arguments import is_number, is_whole, refuse
+from research.arguments import is_number, is_whole, refuse, shown
 from research.arrays import Array, Mask, Rows, frozen
 from research.errors import ConfigError, DataError
 from research.learning.actions import Action
@@ -236,10 +236,10 @@ def _check(
         )
     for name, value in (("tracking_penalty", tracking_penalty), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
-            raise ConfigError(f"{name} is {value!r}: give a number above zero.")
+            raise ConfigError(f"{name} is {shown(value)}: give a number above zero.")
     if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.schedule]:
         raise ConfigError(
-            f"lag is {lag!r}: a learner that decides every {spec.schedule} needs a whole number of sessions, 0 "
+            f"lag is {shown(lag)}: a learner that decides every {spec.schedule} needs a whole number of sessions, 0 "
             f"to {SESSIONS[spec.schedule]}. Change the lag, or `schedule`."
         )
 

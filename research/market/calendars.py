@@ -12,7 +12,7 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from research.arguments import is_whole, refuse
+from research.arguments import is_whole, refuse, shown
 from research.errors import ConfigError
 
 Days = NDArray[np.datetime64]
@@ -148,8 +148,8 @@ def _unknown(every: object, name: str = "schedule") -> ConfigError:
     near = get_close_matches(str(every).lower(), OFFSETS, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(
-        f"{name} is {every!r}: no such calendar period. {hint}Use one of {', '.join(OFFSETS)}, or a whole number of "
-        "sessions."
+        f"{name} is {shown(every)}: no such calendar period. {hint}Use one of {', '.join(OFFSETS)}, or a whole number "
+        "of sessions."
     )
 
 

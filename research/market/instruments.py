@@ -38,7 +38,9 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
     """
     unknown = [c for c in columns if c not in INSTRUMENT_COLUMNS]
     if unknown:
-        raise DataError(f"unknown column of instruments: found {unknown[0]!r}. Use {', '.join(INSTRUMENT_COLUMNS)}.")
+        raise DataError(
+            f"unknown column of instruments: found {shown(unknown[0])}. Use {', '.join(INSTRUMENT_COLUMNS)}."
+        )
     neutral = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0, "adjustment": "unknown"}
     neutral |= {"delisted": pd.NaT, "delisting_return": np.nan, "trading": ""}
     table = pd.DataFrame(neutral | columns, index=pd.Index(assets, name="asset"))

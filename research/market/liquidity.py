@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.market.market import Market
@@ -133,4 +134,4 @@ def _trailing_sum(values: Array, window: int, less: Array | float = 0.0, power: 
 
 def _check_window(owner: str, window: int, least: int) -> None:
     if not isinstance(window, int | np.integer) or isinstance(window, bool) or window < least:
-        raise ConfigError(f"window of {owner} is {window!r}. Give a whole number of sessions, {least} or more.")
+        raise ConfigError(f"window of {owner} is {shown(window)}. Give a whole number of sessions, {least} or more.")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.arguments import shown
 from research.arrays import Array, Mask, frozen
 from research.errors import ConfigError, DataError
 from research.market.checks import PANELS, check_labels, check_shapes, check_values
@@ -349,7 +350,7 @@ def _day(date: str | pd.Timestamp) -> np.datetime64:
     try:
         stamp = pd.Timestamp(date)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"not a date: found {date!r}. Write it as YYYY-MM-DD.") from error
+        raise ConfigError(f"not a date: found {shown(date)}. Write it as YYYY-MM-DD.") from error
     if pd.isna(stamp) or stamp.tz is not None:
-        raise ConfigError(f"not a plain date: found {date!r}. Write it as YYYY-MM-DD, without a zone.")
+        raise ConfigError(f"not a plain date: found {shown(date)}. Write it as YYYY-MM-DD, without a zone.")
     return np.datetime64(stamp, "D")

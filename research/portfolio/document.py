@@ -150,7 +150,7 @@ class Document:
             self.refuse(path, "not a date", found, "Write it as YYYY-MM-DD.")
         if not FIRST_DAY <= day <= LAST_DAY:
             years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
-            self.refuse(path, "out of bounds", f"{day:%Y-%m-%d}", f"Give a date in the years {years}.")
+            self.refuse(path, "out of bounds", text, f"Give a date in the years {years}.")
         return day
 
 

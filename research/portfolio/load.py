@@ -50,6 +50,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     """
     document = read_document(path, overrides, KEYS)
     name, policies, basis = document.name("name"), _policy_names(document), document.text("basis")
+    for key in ("lines", "costs"):
+        document.names(key)  # refuses a name that is none, before anything is read
     market = _market(document)
     lines = [_line(document, asset, market) for asset in _assets(document, market)]
     strategic = _strategic(document, lines)
@@ -129,7 +131,7 @@ def _market(document: Document) -> Market:
 
 
 def _assets(document: Document, market: Market) -> list[str]:
-    assets = list(document.names("lines"))
+    assets = list(document.mapping("lines"))
     for asset in assets:
         if asset not in market.assets:
             what = f"unknown asset in market {market.name!r}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from research.arguments import shown
 from research.arrays import Array
 from research.errors import ConfigError, DataError
 from research.tolerances import SERIES
@@ -43,7 +44,7 @@ def growth(nav: ArrayLike, span_days: float) -> float:
     path = _nav(nav, at_least=2)
     if not (np.isfinite(span_days) and span_days > 0):
         raise ConfigError(
-            f"growth needs the calendar days from the first to the last NAV: found {span_days!r}. "
+            f"growth needs the calendar days from the first to the last NAV: found {shown(span_days)}. "
             "Give a positive number."
         )
     return float(np.expm1(np.log(path[-1] / path[0]) * DAYS_PER_YEAR / span_days))
@@ -250,7 +251,7 @@ def daily_loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, peri
     _refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(tracking_penalty) and tracking_penalty >= 0.0):
         raise ConfigError(
-            f"tracking_penalty must be zero or more: found {tracking_penalty!r}. Correct tracking_penalty in the "
+            f"tracking_penalty must be zero or more: found {shown(tracking_penalty)}. Correct tracking_penalty in the "
             "portfolio file."
         )
     return _per_year(periods_per_year) * BPS * (c + 0.5 * tracking_penalty * a**2)
@@ -310,7 +311,9 @@ def _nav(nav: ArrayLike, at_least: int) -> Array:
 def _tail(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
     """Losses, largest first; whole observations in the tail; and its mass in observations, (1 - level)·T."""
     if not 0.0 < level < 1.0:
-        raise ConfigError(f"the level of VaR and CVaR lies between 0 and 1: found {level!r}. 0.95 takes the worst 5 %.")
+        raise ConfigError(
+            f"the level of VaR and CVaR lies between 0 and 1: found {shown(level)}. 0.95 takes the worst 5 %."
+        )
     losses = np.sort(-_series(returns, "returns", at_least=1))[::-1]
     mass = round((1.0 - level) * len(losses), 9)  # (1 - 0.95)·100 is 5.000000000000004: five observations are meant
     if mass < 1.0:
@@ -324,7 +327,7 @@ def _tail(returns: ArrayLike, level: float) -> tuple[Array, int, float]:
 def _per_year(periods_per_year: float) -> float:
     if not (np.isfinite(periods_per_year) and periods_per_year > 0):
         raise ConfigError(
-            f"periods_per_year must be positive: found {periods_per_year!r}. Daily is 252, weekly 52, monthly 12."
+            f"periods_per_year must be positive: found {shown(periods_per_year)}. Daily is 252, weekly 52, monthly 12."
         )
     return float(periods_per_year)
 

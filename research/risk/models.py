@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from research.arguments import floats, is_number, refuse
+from research.arguments import floats, is_number, refuse, shown
 from research.arrays import Array, Rows, frozen
 from research.compiled import compiled
 from research.errors import ConfigError
@@ -433,7 +433,7 @@ def _set(model: Any, name: str, *shape: int | None) -> None:
     array = floats(f"{subject} is", value, "give finite numbers.")
     if not np.isfinite(array).all():
         place = ", ".join(str(int(k)) for k in np.argwhere(~np.isfinite(array))[0])
-        raise ConfigError(f"{subject} has no finite number in place ({place}): found {value!r}. Correct it.")
+        raise ConfigError(f"{subject} has no finite number in place ({place}): found {shown(value)}. Correct it.")
     if array.ndim != len(shape) or any(k is not None and k != m for k, m in zip(shape, array.shape, strict=True)):
         wanted = ", ".join("any length" if k is None else str(k) for k in shape)
         raise ConfigError(f"{subject} has shape {array.shape}: give ({wanted}{',' if len(shape) == 1 else ''}).")

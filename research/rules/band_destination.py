@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from research.arguments import check_real
+from research.arguments import check_real, shown
 from research.errors import ConfigError
 from research.rules.standard_rule import said
 
@@ -46,10 +46,10 @@ def check_destination(owner: object, to: object, band: float) -> None:
     """Check that the destination of a rule lies inside its band. Raises ConfigError."""
     name = type(owner).__name__
     if not (isinstance(to, Within) or to in ("target", "edge")):
-        raise ConfigError(f"to of {name} is {to!r}: use 'target', 'edge' or Within(half_width).")
+        raise ConfigError(f"to of {name} is {shown(to)}: use 'target', 'edge' or Within(half_width).")
     destination = half_width(to, band)  # type: ignore[arg-type]
     if not 0.0 <= destination <= band:
         raise ConfigError(
-            f"to of {name} is {to!r}: destination {destination:g} lies outside the band of {band:g}: "
+            f"to of {name} is {shown(to)}: destination {destination:g} lies outside the band of {band:g}: "
             "Within lies between 0 and the band."
         )

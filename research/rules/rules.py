@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
-from research.arguments import check_real, refuse
+from research.arguments import check_real, refuse, shown
 from research.arrays import Array, Mask
 from research.errors import ConfigError
 from research.market.calendars import check_schedule
@@ -215,11 +215,13 @@ class Threshold(StandardRule):
         check_real("band of Threshold", self.band)
         if not self.band >= 0.0:
             raise ConfigError(
-                f"band of Threshold is {self.band!r}: a half-width is at least 0 (0.02 is two percentage points)."
+                f"band of Threshold is {shown(self.band)}: a half-width is at least 0 (0.02 is two percentage points)."
             )
         check_destination(self, self.to, self.band)
         if self.kind not in ("absolute", "relative", "volatility"):
-            raise ConfigError(f"kind of Threshold is {self.kind!r}: a band is 'absolute', 'relative' or 'volatility'.")
+            raise ConfigError(
+                f"kind of Threshold is {shown(self.kind)}: a band is 'absolute', 'relative' or 'volatility'."
+            )
         most = 1.0 if self.kind == "absolute" else 10.0
         if self.band > most and not (self.kind == "absolute" and np.isinf(self.band)):  # without end: it never trades
             meant = "0.02 is two points of NAV" if self.kind == "absolute" else "0.2 is a fifth"
@@ -227,12 +229,14 @@ class Threshold(StandardRule):
         if self.cap is not None:
             self._check_cap(self.cap)
         if self.lines not in ("all", "breaching"):
-            raise ConfigError(f"lines of Threshold is {self.lines!r}: 'all' move, or only the 'breaching' ones.")
+            raise ConfigError(f"lines of Threshold is {shown(self.lines)}: 'all' move, or only the 'breaching' ones.")
         if not isinstance(self.payer, str):
-            raise ConfigError(f"payer of Threshold is {self.payer!r}: use 'pro_rata', 'cash' or the name of a line.")
+            raise ConfigError(
+                f"payer of Threshold is {shown(self.payer)}: use 'pro_rata', 'cash' or the name of a line."
+            )
         if self.lines == "all" and self.payer != "pro_rata":
             raise ConfigError(
-                f"payer of Threshold is {self.payer!r} where all lines move to the nearest point: it pays for "
+                f"payer of Threshold is {shown(self.payer)} where all lines move to the nearest point: it pays for "
                 "lines='breaching'."
             )
         check_window(self, "returns", self.returns, self.periods_per_year)
@@ -242,11 +246,11 @@ class Threshold(StandardRule):
         check_real("cap of Threshold", cap)
         if self.kind == "absolute":
             raise ConfigError(
-                f"cap of Threshold is {cap!r} of an absolute band of {self.band:g}: it caps a relative one."
+                f"cap of Threshold is {shown(cap)} of an absolute band of {self.band:g}: it caps a relative one."
             )
         if not 0.0 < cap <= 1.0:
             raise ConfigError(
-                f"cap of Threshold is {cap!r}: it is a half-width above 0, at most 1, of NAV (0.05 is 5 points)."
+                f"cap of Threshold is {shown(cap)}: it is a half-width above 0, at most 1, of NAV (0.05 is 5 points)."
             )
 
     @property
@@ -293,8 +297,8 @@ class Threshold(StandardRule):
         payers = {"pro_rata": PRO_RATA, "cash": BY_CASH} | {name: i for i, name in enumerate(estimates.market.assets)}
         if self.payer not in payers:
             raise ConfigError(
-                f"payer of {type(self).__name__} is {self.payer!r}: use 'pro_rata', 'cash' or a line of the market "
-                f"({', '.join(estimates.market.assets)})."
+                f"payer of {type(self).__name__} is {shown(self.payer)}: use 'pro_rata', 'cash' or a line of the "
+                f"market ({', '.join(estimates.market.assets)})."
             )
         return options._replace(some=True, makes_boxes=True, goal=BREACHING, payer=payers[self.payer])
 
@@ -331,7 +335,7 @@ class TunedThreshold(UnfittedRule):
         check_allocation(self)
         for name, tried in (("bands", self.bands), ("to", self.to)):
             if not isinstance(tried, tuple) or not tried:
-                raise ConfigError(f"{name} of TunedThreshold is {tried!r}: give a tuple of at least one number.")
+                raise ConfigError(f"{name} of TunedThreshold is {shown(tried)}: give a tuple of at least one number.")
             for number in tried:
                 check_real(f"{name} of TunedThreshold", number)
         self.candidates()

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -424,3 +424,143 @@ def test_rules_go_by_the_price_of_tracking_of_the_file_unless_they_state_their_o
     )
     portfolio = load_portfolio(write("policies:\n", rules))
     assert [portfolio.policies[name].tracking_penalty for name in ("all", "own", "region")] == [500.0, 20.0, 500.0]
+
+
+# -- names, and values that would silently mean something else -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../../escaped/evil",
+        "a\\b",
+        ".hidden",
+        " a",
+        '"a\\nb"',
+        '"\\e[31mred"',
+        "x" * 81,
+        "🚀" * 60,
+        '"a\\u2028b"',
+    ],
+)
+@pytest.mark.parametrize(
+    ("where", "key"),
+    [
+        ("  quarterly:", r"policies\."),
+        ("  SPY:", r"lines\."),
+        ("  us_equity: {c", r"costs\."),
+        ("Two funds", "name"),
+        ("us_equity, target", r"lines\.SPY\.asset_class"),
+    ],
+)
+def test_what_is_no_name_is_refused_with_its_place(write: Any, where: str, key: str, name: str) -> None:
+    written = name if name.startswith('"') else f"'{name}'"
+    changed = {"Two funds": written, "us_equity, target": f"{written}, target", "  us_equity: {c": f"  {written}: {{c"}
+    with pytest.raises(ConfigError, match=rf"^{key}.*\(.*desk\.yaml, line \d+\): found ") as error:
+        load_portfolio(write(where, changed.get(where, f"  {written}:")))
+    assert str(error.value).isprintable()
+
+
+def test_policies_whose_names_differ_in_case_only_are_refused(write: Any) -> None:
+    with pytest.raises(ConfigError, match=r"policies\.Band: some file systems take it for 'band'.*Rename one"):
+        load_portfolio(write("  parity:", "  Band:"))
+
+
+def test_names_are_checked_before_the_market_is_read(write: Any) -> None:
+    path = write("  quarterly:", "  a/b:")
+    path.write_text(path.read_text().replace("multi_asset_daily", "nowhere.csv"))
+    with pytest.raises(ConfigError, match=r"policies\.a/b: no name: it has a slash"):
+        load_portfolio(path)
+
+
+def test_names_given_in_python_are_checked_too(write: Any) -> None:
+    good = load_portfolio(write())
+    with pytest.raises(ConfigError, match=r"name of a policy is '\.\./x': it has a slash\. Give a name"):
+        replace(good, policies={"../x": good.policies["band"]})
+    with pytest.raises(ConfigError, match="name of a policy is 'a', and another is 'A'"):
+        replace(good, policies={"a": good.policies["band"], "A": good.policies["band"]})
+
+
+@pytest.mark.parametrize("name", [".hidden.yaml", "..yaml", "de\x1bsk.yaml", "desk .yaml", "x" * 90 + ".yaml"])
+def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, name: str) -> None:
+    path = write().rename(write().with_name(name))
+    with pytest.raises(ConfigError, match=r"the file cannot be called so, since runs are: it ") as error:
+        load_portfolio(path)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "tracking_error: 0.01",
+            "tracking_error: 1.5",
+            r"limits\.tracking_error: .* 150 %.*: found 1\.5\. 1\.5 % is 0\.015",
+        ),
+        ("tracking_error: 0.01", "tracking_error: 1", r"limits\.tracking_error: a fraction a year, and this is 100 %"),
+        (
+            "tracking_error: 0.01",
+            "tracking_error: ",
+            r"limits\.tracking_error: says nothing .*: found None\. Write a value",
+        ),
+        ("limits: {minimum_trade: 250, tracking_error: 0.01}", "limits: ~", r"limits: says nothing"),
+        ("policy: band", "policy: null", r"policy: says nothing"),
+        ("    band: 0.03", "    band: ", r"policies\.band\.band: says nothing"),
+        ("[0.30, 0.45]", "[0.30, ~]", r"lines\.AGG\.range: a value is empty .*: found \[0\.3, None\]"),
+        ("lot: 10", "lot: 1e-320", r"lines\.AGG\.lot: not a number in bounds"),
+        ("lot: 10", "lot: 1e-10", r"lines\.AGG\.lot: too small a lot .*: found 1e-10\. Give at least 1e-09"),
+        (
+            "cash: 1_000.50",
+            f"cash: {'9' * 309}",
+            r"cash: not a finite number .*: found 9{197}\.\.\.\. Write a plain number",
+        ),
+        ("cash: 1_000.50", f"cash: {'9' * 5_000}", r"cash: not a finite number"),
+        ("cash: 1_000.50", "cash: 1e300", r"cash: not a number in bounds .*: found 1e\+300\. Give 0, or a number of"),
+        ("cash: 1_000.50", "cash: 1e-400", r"cash: too small a number .*: found 1e-400\. Write 0"),
+        (
+            "shares: 100",
+            "shares: 1e14",
+            r"lines\.SPY\.shares: SPY is worth .*: found 1000.*\. Give units that are worth",
+        ),
+        ("target_cash: 0.02", "target_cash: 0.02\ntracking_penalty: 1e8", r"tracking_penalty: out of bounds"),
+        ("    band: 0.03", "    band: 0.03\n    turnover_cap: 10", r"policies\.band .*turnover_cap of Threshold is 10"),
+        (
+            "2022-09-30",
+            "0001-01-01",
+            r"last_trade: out of bounds .*: found '0001-01-01'\. Give a date in the years 1900 to",
+        ),
+        ("2022-09-30", "9999-12-31", r"last_trade: out of bounds"),
+        ("multi_asset_daily", '"a\\0.csv"', r"market: has characters that are not printed .*: found 'a\\x00\.csv'"),
+        (
+            "basis: USD",
+            f"basis: {'[' * 400}{']' * 400}",
+            r"not YAML .*: lists and mappings are more than 32 levels deep",
+        ),
+        ("basis: USD", "basis: USD\nx: 1\n- a", r"not YAML"),
+    ],
+)
+def test_a_value_without_sense_is_refused(write: Any, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        load_portfolio(write(old, new))
+    assert "desk.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize("value", [np.int64(3), object(), {1, 2}, 10**400, "a\x1b[31m"])
+def test_an_override_of_another_kind_is_refused(write: Any, value: object) -> None:
+    with pytest.raises(ConfigError, match=r"^lag: .*\(.*desk\.yaml, overridden\): found "):
+        load_portfolio(write(), {"lag": value})
+
+
+def test_a_path_with_nul_and_a_file_without_end_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not printed"):
+        load_portfolio("desk\0.yaml")
+    (tmp_path / "long.yaml").write_bytes(b"name: x\n" * 1_300_000)
+    with pytest.raises(ConfigError, match=r"long\.yaml has more than 10,000,000 bytes"):
+        load_portfolio(tmp_path / "long.yaml")
+
+
+def test_a_file_that_holds_no_keys_is_shown_in_part(tmp_path: Path) -> None:
+    (tmp_path / "desk.yaml").write_text("- " + "secret " * 10_000)
+    with pytest.raises(ConfigError, match="holds no keys") as error:
+        load_portfolio(tmp_path / "desk.yaml")
+    assert len(str(error.value)) < 450
