@@ -411,3 +411,42 @@ def test_import_of_the_room_is_light() -> None:
     root = Path(__file__).parents[3]
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert found.stdout.strip() == "[]"
+
+
+# -- names and numbers without sense ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../x", "a\\b", ".x", " OLD", "a\nb", "\x1b[31m", "x" * 81])
+def test_an_asset_whose_name_is_none_is_refused(small: Market, name: str) -> None:
+    table = small.instruments.set_axis(pd.Index([name, "NEW"], name="asset"))
+    with pytest.raises(
+        DataError, match=r"the name of column 0 of market .*: found .*Give a name of at most 80"
+    ) as error:
+        replace(small, assets=(name, "NEW"), instruments=table)
+    assert str(error.value).isprintable()
+
+
+def test_a_market_and_classes_with_control_characters_are_refused(small: Market) -> None:
+    with pytest.raises(DataError, match=r"name of market 'a\\x1b\[31m' is no plain text"):
+        replace(small, name="a\x1b[31m")
+    with pytest.raises(DataError, match=r"asset_class of OLD .*as text on one line"):
+        replace(small, instruments=small.instruments.assign(asset_class="a\nb"))
+
+
+def test_returns_whose_product_is_no_number_are_refused(small: Market) -> None:
+    wild = np.full(small.shape, 1e14)
+    wild[:, 1] = 0.0
+    assert np.isfinite(replace(small, returns=wild * [1.0, 0.0]).index).all()
+    days = pd.bdate_range("2000-01-03", periods=40)
+    ones = np.ones((40, 1))
+    kept = {"dates": days, "assets": ("A",), "tradable": ones > 0, "cash": np.zeros(40), "prices": ones}
+    with pytest.raises(DataError, match="returns of A in market '' multiply to inf from 2000-01-03"):
+        Market(**kept, returns=1e14 * ones, instruments=instruments_table(["A"]), calendar="24/5")
+    with pytest.raises(DataError, match="returns of cash in market '' multiply to inf"):
+        Market(**kept | {"cash": np.full(40, 1e14)}, returns=0.0 * ones, instruments=instruments_table(["A"]))
+
+
+@pytest.mark.parametrize("lot", [0.0, 1e-320, 1e-10, 1e16, np.inf, np.nan])
+def test_a_lot_that_divides_to_no_number_is_refused(small: Market, lot: float) -> None:
+    with pytest.raises(DataError, match=r"lot of OLD .*A lot is a number of units above zero, 1e-09 to"):
+        replace(small, instruments=small.instruments.assign(lot=[lot, 1.0]))
