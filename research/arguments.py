@@ -4,8 +4,7 @@ In each function `subject` is the beginning of that sentence, the parameter and 
 """
 
 import math
-import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import date
 from numbers import Integral, Real
@@ -18,15 +17,9 @@ from numpy.typing import NDArray
 from research.errors import ConfigError
 
 SHOWN = 200  # characters of a value that a sentence has room for
-LONGEST_NAME, NAME_BYTES = 80, 200  # of a name: files and folders are named after it, and may have 255 bytes
 LARGEST, SMALLEST = 1e15, 1e-30  # of any number that is read, but for zero: no product of a few of them overflows
 MOST_PENALTY = 1e6  # of g: a tracking error of 1 % a year would cost 50 times the portfolio
 FIRST_DAY, LAST_DAY = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-12-31")  # of any date that is read
-NAMES = (  # how to mend a name
-    f"Give a name of at most {LONGEST_NAME} characters without slashes, line breaks and control characters, that "
-    "neither begins with a dot or a blank nor ends with a blank."
-)
-UNSEEN = ("C", "Zl", "Zp")  # Unicode categories of characters that are not printed, or begin a line
 
 
 def refuse(subject: str, value: object, fix: str) -> NoReturn:
@@ -56,57 +49,6 @@ def cut(text: str, most: int = SHOWN) -> str:
     """
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text[: 4 * most].split()))
     return line if len(line) <= most else f"{line[: most - 3]}..."
-
-
-def has_unseen(text: str) -> bool:
-    """Does a text have characters that are not printed: line breaks, control, escape and format characters?"""
-    return not text.isprintable() and any(unicodedata.category(c).startswith(UNSEEN) for c in text)
-
-
-def name_fault(name: object) -> str:
-    """What keeps a value from being a name of a policy, an asset, a class, or a file; "" where nothing does.
-
-    Folders and files are named after some of these, and pages, tables and terminals show them.
-
-    >>> [name_fault(name) for name in ("SPY", "BRK.B", "60/40", "../x", "")]
-    ['', '', 'has a slash', 'has a slash', 'is empty']
-    """
-    if not isinstance(name, str):
-        return "is not text"
-    faults = {
-        "is empty": not name.strip(),
-        "has a line break or another character that is not printed": has_unseen(name),
-        "has a slash": "/" in name,
-        "has a backslash": "\\" in name,
-        "begins or ends with a blank": name != name.strip(),
-        "begins with a dot": name.startswith("."),
-        f"has more than {LONGEST_NAME} characters": len(name) > LONGEST_NAME,
-    }
-    found = next((fault for fault, there in faults.items() if there), "")
-    if not found and len(name.encode()) > NAME_BYTES:
-        return f"has more than {NAME_BYTES} bytes"
-    return found
-
-
-def same_names(names: Iterable[str]) -> tuple[str, str] | None:
-    """The first two names that some file systems take for one, since they differ in case or in composition only.
-
-    >>> same_names(["Band", "never", "band"])
-    ('Band', 'band')
-    """
-    seen: dict[str, str] = {}
-    for name in names:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-        if folded in seen:
-            return seen[folded], name
-        seen[folded] = name
-    return None
-
-
-def check_name(subject: str, name: object) -> None:
-    """Refuse what cannot be a name (`name_fault`). Raises ConfigError."""
-    if fault := name_fault(name):
-        refuse(subject, name, f"it {fault}. {NAMES}")
 
 
 def is_number(value: object) -> bool:

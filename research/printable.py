@@ -1,11 +1,10 @@
 """Text on any terminal: no control characters, and plain ASCII signs where the terminal's encoding lacks a sign."""
 
 import codecs
-import re
+import unicodedata
 from typing import TextIO
 
-# Control characters but newline and tab, and what turns the direction of text.
-UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+UNSEEN = ("C", "Zl", "Zp")  # Unicode categories of what is not printed, or begins a line: escapes, turns of direction
 ASCII = "ascii signs"  # the name under which codecs know `_in_ascii`
 SIGNS = {
     **dict.fromkeys("–—−‐‑─", "-"),
@@ -31,26 +30,24 @@ SIGNS = {
 }
 
 
-def printable(text: str) -> str:
-    r"""The text with each control character as its escape, newlines and tabs aside: a terminal obeys none of it.
+def has_unseen(text: str) -> bool:
+    """Does a text have characters that are not printed: line breaks, control, escape and format characters?"""
+    return not text.isprintable() and any(unicodedata.category(c).startswith(UNSEEN) for c in text)
 
-    Characters that turn the direction of text are escaped too: they could show a number backwards.
+
+def printable(text: str) -> str:
+    r"""The text with each character that is not printed as its escape, newlines and tabs aside: a terminal obeys none.
 
     >>> printable("\x1b[31mred\x1b[0m")
     '\\x1b[31mred\\x1b[0m'
     """
-    return UNSAFE.sub(_escaped, text)
+    return "".join(c if c in "\n\t" or not has_unseen(c) else repr(c)[1:-1] for c in text)
 
 
 def print_anywhere(stream: TextIO) -> None:
     """Have a stream write what its encoding lacks in ASCII signs, where it would raise UnicodeEncodeError."""
     if hasattr(stream, "reconfigure"):  # what replaces a stream in a notebook or a test has no encoding of its own
         stream.reconfigure(errors=ASCII)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:

@@ -57,7 +57,8 @@ def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, P
     Raises : ConfigError for an unknown name, a value of another type, a number that is not finite or too large, and
              text with control characters.
     """
-    from research.arguments import LARGEST, has_unseen, shown  # which the help of the command line does without
+    from research.arguments import LARGEST, shown  # which the help of the command line does without
+    from research.printable import has_unseen
 
     known = parameters_of(notebook)
     for name, value in given.items():

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, cut, has_unseen, name_fault, shown
+from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, cut, shown
 from research.learning.actions import ACTIONS
 from research.learning.settings import SESSIONS
 from research.learning.state import SHARED
+from research.names import name_fault
+from research.printable import has_unseen
 
 LEARNED, UNIVERSAL = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
 QUANTILE = 0.95  # the largest that a page shows of a feature

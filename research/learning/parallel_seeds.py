@@ -1,6 +1,7 @@
 """Seeds in parallel processes: the same results for any number of processes, one progress bar, a clean stop."""
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,7 @@ def _watched(job: Job[T], seed: int, i: int, path: str, parent: int) -> T:
     def report(steps: int) -> None:
         board[i] = steps
         if os.getppid() != parent:
+            shutil.rmtree(Path(path).parent, ignore_errors=True)  # as nobody else will
             os._exit(1)
         if board[-1]:
             raise Stopped(f"seed {seed} was stopped after {steps} steps")

@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from research.arguments import LARGEST, NAMES, cut, has_unseen, name_fault, shown
+from research.arguments import LARGEST, cut, shown
 from research.errors import DataError
 from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
+from research.names import FIX as NAME_FIX
+from research.names import name_fault
+from research.printable import has_unseen
 
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends", "splits")  # the arrays of shape (T, n)
 SPLIT = 1e6  # units for one, or one for so many units
@@ -54,7 +57,7 @@ def _check_assets(assets: tuple[str, ...], where: str) -> None:
         if not isinstance(asset, str) or not asset.strip():
             raise DataError(f"column {column} of {where} has no name: found {shown(asset)}. Name every asset.")
         if fault := name_fault(asset):
-            raise DataError(f"the name of column {column} of {where} {fault}: found {shown(asset)}. {NAMES}")
+            raise DataError(f"the name of column {column} of {where} {fault}: found {shown(asset)}. {NAME_FIX}")
         if asset in seen:
             raise DataError(f"asset {asset!r} appears twice in {where} (column {column}). Rename or drop one.")
         seen.add(asset)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import LARGEST, has_unseen, shown
+from research.arguments import LARGEST, shown
 from research.errors import DataError
+from research.printable import has_unseen
 
 Days = NDArray[np.datetime64]
 

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import NAMES, cut, name_fault, shown
+from research.arguments import cut, shown
 from research.errors import DataError
 from research.market.calendars import Days
+from research.names import FIX as NAME_FIX
+from research.names import name_fault
 
 DATA = Path(__file__).resolve().parents[2] / "data"  # a checkout, not a wheel: beside the package
 YEARS = (1800, 2199)  # of a date
@@ -160,7 +162,7 @@ def _names(names: Sequence[object], source: str) -> tuple[str, ...]:
             raise DataError(f"a name in {source} begins or ends with a space: found {shown(name)}. Remove the space.")
         if fault := name_fault(name):
             raise DataError(
-                f"the name of column {number} after the dates {fault} in {source}: found {shown(name)}. {NAMES}"
+                f"the name of column {number} after the dates {fault} in {source}: found {shown(name)}. {NAME_FIX}"
             )
         if name in seen:
             raise DataError(

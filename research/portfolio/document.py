@@ -12,9 +12,12 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, NAMES, SMALLEST, cut, has_unseen, name_fault, shown
+from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, SMALLEST, cut, shown
 from research.errors import ConfigError
+from research.names import FIX as NAME_FIX
+from research.names import name_fault
 from research.portfolio.strict_yaml import KeyPath, Lines, dotted, read_yaml
+from research.printable import has_unseen
 
 LISTED = 400  # characters of the known words in a message
 OVERRIDDEN = 0  # the "line" of a value that did not come from the file
@@ -53,9 +56,9 @@ class Document:
         return f"{self.file}, overridden" if line == OVERRIDDEN else f"{self.file}, line {line}"
 
     def check_name(self, path: KeyPath, name: object) -> None:
-        """Raise ConfigError for what cannot be a name (`research.arguments.name_fault`)."""
+        """Raise ConfigError for what cannot be a name (`research.names.name_fault`)."""
         if fault := name_fault(name):
-            self.refuse(path, f"no name: it {fault}", name, NAMES)
+            self.refuse(path, f"no name: it {fault}", name, NAME_FIX)
 
     def check_keys(self, path: KeyPath, known: tuple[str, ...]) -> None:
         """Raise ConfigError for an unknown key below `path`, and suggest the nearest known one."""
@@ -174,13 +177,13 @@ def read_document(
                 replaces what stands there, and None removes it.
     known     : its keys, all of which may stand at its top; () for any.
     bare      : keys below which an entry may be empty, which says that it has no settings.
-    Raises    : ConfigError as `read_yaml` does; for a file whose name is none (`research.arguments.name_fault`), an
+    Raises    : ConfigError as `read_yaml` does; for a file whose name is none (`research.names.name_fault`), an
                 unknown key, an override below something that is not a mapping, an empty value, text with control
                 characters, and a number that is not finite, too large or too small.
     """
     file = str(file)
     if fault := name_fault(Path(file).stem):
-        raise ConfigError(f"{shown(file)}: the file cannot be called so, since runs are: it {fault}. {NAMES}")
+        raise ConfigError(f"{shown(file)}: the file cannot be called so, since runs are: it {fault}. {NAME_FIX}")
     document = Document(file, *read_yaml(file))
     for key, value in (overrides or {}).items():
         _merge(document, document.tree, (), key, value)

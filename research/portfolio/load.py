@@ -12,10 +12,11 @@ import pandas as pd
 from research.accounting import Execution
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arguments import LARGEST, MOST_PENALTY, same_names
+from research.arguments import LARGEST, MOST_PENALTY
 from research.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
 from research.market.instruments import SMALLEST_LOT, TRADING
+from research.names import same_names
 from research.portfolio.costs import COSTS, costs_at, impact_settings, read_costs
 from research.portfolio.document import Document, did_you_mean, read_document
 from research.portfolio.flows import read_flows

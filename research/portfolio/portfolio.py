@@ -9,9 +9,10 @@ import pandas as pd
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
 from research.allocation import FixedWeights
-from research.arguments import check_name, refuse, same_names
+from research.arguments import refuse
 from research.arrays import Array, Mask, frozen
 from research.market import Market
+from research.names import check_name, same_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class Portfolio:
     execution        : how backtests book decisions.
     dividends        : what backtests do with dividends.
     flows            : deposits and withdrawals in backtests, or None.
-    Raises           : ConfigError for a name of the portfolio or of a policy that is none (`arguments.name_fault`), and
+    Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
     """
 

@@ -12,11 +12,11 @@ from learned import carded, two_lines
 
 from backtests.learned.results import read_policies
 from backtests.pages.policy_catalog import policies_text
-from research.arguments import has_unseen
 from research.errors import DataError
 from research.learning import LearnedPolicy
 from research.learning.checksummed import read_checksummed, write_checksummed
 from research.learning.policy import read_card
+from research.printable import has_unseen
 
 NASTY: tuple[Any, ...] = (
     None, True, -1, 0, 1.5, 10**400, 1e300, -1e-320, "", "text", "../x", "\x1b[31m", "\ud800", "2020-01-01",

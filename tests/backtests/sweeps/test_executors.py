@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from distributed import LocalCluster
+from faults import alive, children
 
 import backtests.sweeps.run as sweeping
 from backtests.runs import tasks
@@ -72,6 +76,37 @@ def test_what_python_plays_is_played_by_processes(setup: Setup) -> None:
     assert not executors.compiled(prepare_sweep(setup, plan))
     one, two = (sweep(setup, plan, workers=w, progress=False).table for w in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+KILLED = """
+from backtests.runs import tasks
+
+def slow(part):
+    import time
+    time.sleep(0.05)
+    return part
+
+for part, _ in tasks.in_processes(slow, range(10_000), 2):
+    print(part, flush=True)
+"""
+
+
+def test_workers_of_a_killed_sweep_end_and_leave_no_file(tmp_path: Path) -> None:
+    """Both of its workers are at work when it is killed."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env=environment) as run:  # fmt: skip
+        assert run.stdout is not None
+        for _ in range(4):
+            run.stdout.readline()
+        workers = children(run.pid)
+        assert sum(map(alive, workers)) >= 2
+        run.kill()
+    until = time.monotonic() + 60.0
+    while any(map(alive, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(alive, workers))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_killed_in_mid_sweep_is_survived_to_the_bit(

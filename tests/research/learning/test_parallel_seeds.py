@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from faults import alive, children
 
 from research.learning.parallel_seeds import run_seeds
 
@@ -60,24 +60,24 @@ run_seeds(job, [1, 2], 2, lambda done: print(done, flush=True))
 """
 
 
-def alive(pids):
-    """Those that run still: neither gone nor only waiting to be buried."""
-    stats = [Path(f"/proc/{pid}/stat") for pid in pids]
-    return [stat for stat in stats if stat.exists() and ") Z " not in stat.read_text()]
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
-def test_whoever_is_stopped_leaves_no_process_behind(how):
-    said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+def test_whoever_is_stopped_leaves_no_process_and_no_file_behind(how, tmp_path):
+    said = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "env": os.environ | {"TMPDIR": str(tmp_path)},
+    }
     with subprocess.Popen([sys.executable, "-c", ENDLESS], **said) as run:
         while int(run.stdout.readline()) < 2:
             pass
-        workers = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        assert len(alive(workers)) >= 2
+        workers = children(run.pid)
+        assert sum(map(alive, workers)) >= 2
         os.kill(run.pid, how)
         complaint = run.communicate(timeout=60)[1]
     patience = time.monotonic() + 60
-    while alive(workers) and time.monotonic() < patience:
+    while any(map(alive, workers)) and time.monotonic() < patience:
         time.sleep(0.1)
-    assert alive(workers) == []
+    assert not any(map(alive, workers))
+    assert list(tmp_path.glob("learning-*")) == []
     assert how == signal.SIGKILL or complaint.rstrip().endswith("KeyboardInterrupt")
