@@ -33,12 +33,13 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-        sync_names(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    sync_names(path.parent)
     return path
 
 

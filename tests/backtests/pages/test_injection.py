@@ -141,9 +141,14 @@ def check_harmless(
 BROWSERS = {"html", "head", "body", "tbody", "lineargradient", "clippath"}  # written or not, and in whatever case
 
 
+def as_name(payload: str) -> str:
+    """As much of a payload as a name may have."""
+    return payload.replace("/", "")[:80]
+
+
 def lines_named(market: Market, *names: str) -> Market:
-    table = market.instruments.set_axis(pd.Index(names, name="asset"))
-    return replace(market, assets=tuple(names), instruments=table)
+    assets = tuple(map(as_name, names))
+    return replace(market, assets=assets, instruments=market.instruments.set_axis(pd.Index(assets, name="asset")))
 
 
 def test_the_harness_sees_a_page_that_escapes_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
@@ -165,10 +170,10 @@ def test_tearsheet_and_trade_lists_do_nothing(server: tuple[str, list[str]], tmp
         rule = desk.policies["threshold"]
         named = replace(
             desk,
-            name=payloads[0],
+            name=as_name(payloads[0]),
             file=f"/desk/{payloads[1].replace('/', '')}.yaml",
             market=replace(lines_named(desk.market, *payloads[2:4]), name=payloads[4]),
-            policies={"quarterly": desk.policies["quarterly"], **dict.fromkeys(payloads[4:8], rule)},
+            policies={"quarterly": desk.policies["quarterly"], **dict.fromkeys(map(as_name, payloads[4:8]), rule)},
         )
         comparison = compare(named, draws=100)
         origin = Run(payloads[8], payloads[9], "2022-12-29", {}, "4105457f5e4366f4" * 4, payloads[10])
@@ -176,21 +181,21 @@ def test_tearsheet_and_trade_lists_do_nothing(server: tuple[str, list[str]], tmp
         write_tearsheet(tmp_path / kind, comparison, trades_of(comparison, payloads[11]), origin)
         made = {"tearsheet": (tmp_path / kind / "tearsheet.html").read_text(encoding="utf-8")}
         made["comparison"] = comparison._repr_html_()
-        made["backtest"] = comparison.backtests[payloads[4]]._repr_html_()
+        made["backtest"] = comparison.backtests[as_name(payloads[4])]._repr_html_()
         for k in range(0, len(payloads), 2):
-            one = replace(named, name=payloads[k - 1], market=lines_named(desk.market, *payloads[k : k + 2]))
+            one = replace(named, name=as_name(payloads[k - 1]), market=lines_named(desk.market, *payloads[k : k + 2]))
             listed = trade_list(one, rule, payloads[k - 2], run=payloads[k - 3])
             made[f"trades {k}"] = f"<!doctype html><title>t</title>{listed._repr_html_()}"
         (pages if kind == "hostile" else like).update(made)
-    shown = {f"trades {k}": PAYLOADS[k] for k in range(0, len(PAYLOADS), 2)}
-    shown |= {"tearsheet": PAYLOADS[0], "comparison": PAYLOADS[6], "backtest": PAYLOADS[4]}
+    shown = {f"trades {k}": as_name(PAYLOADS[k]) for k in range(0, len(PAYLOADS), 2)}
+    shown |= {"tearsheet": PAYLOADS[0], "comparison": PAYLOADS[6], "backtest": as_name(PAYLOADS[4])}
     check_harmless(pages, like, shown, server, tmp_path)
 
 
 def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
     pages, like = {}, {}
     for kind, payloads in (("hostile", PAYLOADS), ("plain", ("one", "two", "three", "four"))):
-        folder = tmp_path / kind / payloads[0].replace("/", "")
+        folder = tmp_path / kind / as_name(payloads[0])
         market = lines_named(two_lines(500, seed=1), *payloads[1:3])
         before = market.until(market.dates[350])
         policies = {seed: carded(before, seed) for seed in (1,)}
@@ -206,7 +211,7 @@ def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Pat
         marks = {payload: 9.0 for payload in payloads}
         write_results(folder, json.loads(json.dumps(results_of(training, played, scores, marks, payloads[-1]))))
         (pages if kind == "hostile" else like)["card"] = write_card(folder).read_text(encoding="utf-8")
-    check_harmless(pages, like, {"card": PAYLOADS[1]}, server, tmp_path)
+    check_harmless(pages, like, {"card": as_name(PAYLOADS[1])}, server, tmp_path)
 
 
 def test_a_sweep_sheet_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:

@@ -1,0 +1,314 @@
+"""Every file operation of every command that writes is a point at which it is killed: nothing is lost, nothing is torn.
+
+Each job is the real one; what it computes besides is kept from an uninterrupted run, so that only the writing is done
+again. At every point a reader finds what stood there before or what was written, whole; started again, the job ends
+with the bytes of the uninterrupted run, and leaves nothing else.
+`test_kill_points.py` runs this in a process of its own, since forks of a large one are slow.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from faults import contents, points
+
+from backtests.commands import laboratory, sweep
+from backtests.commands import report as reporting
+from backtests.comparison.comparison import Comparison, compare
+from backtests.learned.results import RESULTS, read_policies
+from backtests.pages import policy_card, tearsheet
+from backtests.real_markets import Budget, Study
+from backtests.runs import folder as runs
+from backtests.runs.folder import MANIFEST, past_runs
+from backtests.runs.verify import verify
+from backtests.sweeps import executors, plan
+from backtests.sweeps import run as sweeping
+from research.accounting import Costs
+from research.learning import LearnedPolicy, train, training
+from research.portfolio import load_portfolio
+from research.rules import Calendar, Threshold
+from research.trading import TradeList, formats, trade_list
+
+FILE = Path(__file__).parents[2] / "data" / "portfolios" / "sixty_forty.yaml"
+LEARNED = {"rule": "learned", "steps": 2_000, "seeds": [1, 2], "learner": "cross_entropy"}
+Job = Callable[[], object]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking git, and waiting for the disk, take longer than all the rest."""
+    monkeypatch.setattr(runs, "code_version", lambda *_: "code")
+    monkeypatch.setattr(runs, "surroundings", once(runs.surroundings))
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def names(*given: Any, **_: Any) -> Hashable:
+    return tuple(value for value in given if isinstance(value, str | Path | int))
+
+
+def repr_of(*given: Any) -> Hashable:
+    return tuple(map(repr, given))
+
+
+def once(function: Callable[..., Any], key: Callable[..., Hashable] = names) -> Callable[..., Any]:
+    """A pure function, each of whose results is computed once; which one is wanted `key` says from the arguments."""
+    kept: dict[Hashable, tuple[Any, Any]] = {}
+
+    def call(*given: Any, **named: Any) -> Any:
+        found = key(*given, **named)
+        if found not in kept:
+            kept[found] = function(*given, **named), given  # which are kept too, so that no other gets their identity
+        return kept[found][0]
+
+    return call
+
+
+# -- killing ---------------------------------------------------------------------------------------------------------
+
+
+def killed_everywhere(job: Job, start: Path, folder: Path, look: Callable[[Path], object]) -> int:
+    """Kill a job at each of its points, look at what it left, and start it again; gives the number of points."""
+    shutil.copytree(start, folder)
+    job()
+    wanted, before, count = timeless(folder), dict[str, Any](), 0
+    for at in points(job, start, folder):
+        look(folder)
+        count += 1
+        if (left := nameless(folder)) == before:
+            continue  # as at the point before, from which it was started again
+        before = left
+        job()
+        assert timeless(folder) == wanted, f"killed at operation {at}"
+    print(f"{count} points", flush=True)
+    return count
+
+
+def timeless(folder: Path) -> dict[str, bytes | None]:
+    """What a folder holds, but for when manifests were made."""
+    found = contents(folder)
+    for name, content in found.items():
+        if content and Path(name).name == MANIFEST:
+            manifest = json.loads(content)
+            found[name] = json.dumps({k: v for k, v in manifest.items() if k not in ("times", "sha256")}).encode()
+    return found
+
+
+def nameless(folder: Path) -> dict[str, bytes | None]:
+    """What a folder holds, drafts without the number of the process that wrote them."""
+    return {re.sub(r"\.\d+\.\d+\.part$", ".part", name): content for name, content in contents(folder).items()}
+
+
+def of_runs(job: Job, folder: Path, kind: str) -> int:
+    """Kill the making of a run everywhere: where there is none, and where the same run stands already."""
+    reports, count = folder / "reports", 0
+    for there in (0, 1):
+        start = folder / f"with {there}"
+        reports.rename(start) if there else start.mkdir()
+        count += killed_everywhere(job, start, reports, partial(whole_runs, kind=kind, at_least=there))
+    return count
+
+
+def whole_runs(reports: Path, kind: str, at_least: int) -> None:
+    """Readers see whole runs only, and one where there was one."""
+    found = past_runs(reports, kind)
+    assert found.broken == []
+    assert at_least <= len(found.whole) <= 1
+    for folder, manifest in found.whole:
+        changed = verify(folder).changed
+        assert not changed or (folder.name == f".{manifest['run']}.old" and len(changed) == 1)  # it waits for its name
+
+
+# -- jobs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def portfolio() -> Any:
+    return load_portfolio(FILE, {"policies.rl": LEARNED})
+
+
+@pytest.fixture(scope="module")
+def compared(portfolio: Any) -> Comparison:
+    return compare(portfolio, draws=200, only=["quarterly", "threshold", "tuned", "rl"])
+
+
+def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notebook's part is done here, by the functions that the notebook calls."""
+    trades = reporting.trades_of(compared)
+    monkeypatch.setattr(reporting, "load_portfolio", lambda _: compared.portfolio)
+    monkeypatch.setattr(reporting, "settings_of", lambda *_, **__: compared.settings)
+    monkeypatch.setattr(Comparison, "__repr__", once(Comparison.__repr__))
+    monkeypatch.setattr(TradeList, "__repr__", once(TradeList.__repr__))
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", once(pd.DataFrame.to_parquet, lambda table, **_: id(table)))
+    monkeypatch.setattr(tearsheet, "csv_text", once(tearsheet.csv_text, id))
+    for name in ("csv_text", "json_text"):
+        monkeypatch.setattr(formats, name, once(getattr(formats, name)))
+    for module, functions in {
+        tearsheet: ("whole_sheet", "pictures", "sheet_numbers", "render"),
+        policy_card: ("with_optimality_gaps", "policy_html"),
+        reporting: ("results", "results_of"),
+    }.items():
+        for name in functions:
+            monkeypatch.setattr(module, name, once(getattr(module, name)))
+
+    def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], progress: Path) -> None:
+        progress.write_text("[]")
+        reporting.publish(compared, trades, str(notebook.parent / str(parameters["run"])))
+        output.write_text("{}")
+
+    monkeypatch.setattr(reporting, "execute", execute)
+    made = partial(reporting.make_report, FILE, ["draws=200"], tmp_path / "reports")
+    assert of_runs(made, tmp_path, "report") >= 320
+
+
+def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a learned policy, with its card."""
+    monkeypatch.setattr(reporting, "load_portfolio", lambda _: compared.portfolio)
+    monkeypatch.setattr(reporting, "fit", lambda name, *_: compared.fitted[name])
+    for module, functions in {
+        policy_card: ("with_optimality_gaps", "policy_html"),
+        reporting: (
+            "backtest_candidate",
+            "score",
+            "results",
+            "results_of",
+            "benchmark_of",
+            "backtest_text",
+            "csv_text",
+        ),
+    }.items():
+        for name in functions:
+            monkeypatch.setattr(module, name, once(getattr(module, name)))
+    made = partial(reporting.make_backtest, FILE, "rl", tmp_path / "reports")
+    assert of_runs(made, tmp_path, "backtest") >= 180
+
+
+def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished chunks are kept over a kill."""
+    file, bands = tmp_path / "bands.yaml", ", ".join(str(k / 1000) for k in range(1, 33))
+    file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [{bands}]}}}}\ncost_multiples: [1, 2, 3, 4]\n")
+    monkeypatch.setattr(plan, "BLOCK", 8)  # so that a small sweep has many chunks
+    for name in ("read_sweep", "prepare", "sweep_text", "_sheet", "kept", "paths"):
+        monkeypatch.setattr(sweep, name, once(getattr(sweep, name)))
+    for module, name in ((sweeping, "rows"), (executors, "run_part")):
+        monkeypatch.setattr(module, name, once(getattr(module, name), lambda _, part, *__: part))
+    assert of_runs(partial(sweep.make_sweep, file, reports=tmp_path / "reports"), tmp_path, "sweep") >= 280
+
+
+def test_a_laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("study", "laboratory_text", "laboratory_html", "laboratory_pictures"):
+        monkeypatch.setattr(laboratory, name, once(getattr(laboratory, name)))
+    monkeypatch.setattr(laboratory, "csv_text", once(laboratory.csv_text, lambda table: tuple(table.columns)))
+    monkeypatch.setattr(type(laboratory.BASE_CASE), "laboratory", once(type(laboratory.BASE_CASE).laboratory, repr_of))
+    made = partial(laboratory.make_laboratory, paths=6, reports=tmp_path / "reports")
+    assert of_runs(made, tmp_path, "laboratory") >= 100
+
+
+def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a study of one of its cases, whose table and record stay together."""
+    studying = import_module("backtests.real_markets.study")  # whose name in its room is that of a function
+    budget, cases = Budget(steps={}), ("funds-2-2013", "stocks-2-1995")
+    for name in ("run_case", "made_from"):
+        monkeypatch.setattr(studying, name, once(getattr(studying, name), lambda one, *_: one.name))
+    start, folder = tmp_path / "start", tmp_path / "study"
+    studying.run(cases[:1], start, budget)
+
+    def look(found: Path) -> None:
+        assert sorted(set(Study.load(found).table["case"])) in ([cases[0]], sorted(cases))
+
+    assert killed_everywhere(partial(studying.run, cases, folder, budget), start, folder, look) >= 18
+
+
+def test_a_training_of_seeds(compared: Comparison, tmp_path: Path) -> None:
+    """Saved over policies of the same seeds."""
+    found = compared.fitted["rl"].training
+    assert found is not None
+    other = type(found)({1: found.policies[2], 2: found.policies[1]}, found.losses, 1.0, 2.0)
+    other.save(tmp_path / "start" / "rl")
+
+    def look(left: Path) -> None:
+        for seed in found.policies:
+            assert LearnedPolicy.load(left / "rl" / f"seed-{seed}").card["seed"] in found.policies
+
+    folder = tmp_path / "policies"
+    assert killed_everywhere(partial(found.save, folder / "rl"), tmp_path / "start", folder, look) >= 24
+
+
+def test_a_policy_card(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn again, over the page of an earlier version."""
+    found = compared.fitted["rl"].training
+    assert found is not None
+    found.save(tmp_path / "start" / "rl")
+    policy_card.write_card(tmp_path / "start" / "rl")
+    (tmp_path / "start" / "rl" / "card.html").write_text("an earlier page")
+    for name in ("with_optimality_gaps", "policy_html"):
+        monkeypatch.setattr(policy_card, name, once(getattr(policy_card, name)))
+    page, folder = policy_card.policy_html("rl", read_policies(tmp_path / "start" / "rl")), tmp_path / "policies"
+
+    def look(left: Path) -> None:
+        assert (left / "rl" / "card.html").read_text() in ("an earlier page", page)
+        assert "optimum" in read_policies(left / "rl").results
+        assert (left / "rl" / RESULTS).exists()
+
+    job = partial(policy_card.write_card, folder / "rl")
+    assert killed_everywhere(job, tmp_path / "start", folder, look) >= 10
+
+
+def test_a_trade_list(portfolio: Any, tmp_path: Path) -> None:
+    """Over a list of another policy, as CSV and as JSON."""
+    strategic = portfolio.strategic
+    lists = [trade_list(portfolio, rule) for rule in (Calendar(strategic, "year"), Threshold(strategic, 0.001))]
+    start, folder, whole = tmp_path / "start", tmp_path / "lists", set()
+    start.mkdir()
+
+    def write(which: int, into: Path) -> None:
+        whole.add(lists[which].to_csv(into / "t.csv").read_bytes())
+        whole.add(lists[which].to_json(into / "t.json").read_bytes())
+
+    def look(left: Path) -> None:
+        assert {(left / name).read_bytes() for name in ("t.csv", "t.json")} <= whole
+
+    write(0, start)
+    assert killed_everywhere(partial(write, 1, folder), start, folder, look) >= 10
+    assert len(whole) == 4
+
+
+def test_a_training_with_checkpoints(portfolio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on from its last whole checkpoint, and ends with the same bits."""
+    spec, market = replace(portfolio.policies["rl"], seeds=(1,)), portfolio.market.select(["SPY", "AGG"])
+    folder = tmp_path / "policies"
+    for name in ("training_days", "evaluate_targets", "measure_scaling", "card"):
+        monkeypatch.setattr(training, name, once(getattr(training, name)))
+
+    def job() -> None:
+        train(spec, market, Costs.bps(2), 5.0, 252, workers=1, checkpoints=folder / ".learning").save(folder / "rl")
+
+    (tmp_path / "start").mkdir()
+    assert killed_everywhere(job, tmp_path / "start", folder, lambda _: None) >= 23
+
+
+def test_a_training_of_the_universal_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a policy of another seed, which stays until the new one is whole."""
+    from research.learning.universal import checkpointed_training as universal  # torch makes every fork dearer
+    from research.learning.universal.rule import FOLDER, load
+
+    start, folder = tmp_path / "start", tmp_path / "policies"
+    shutil.copytree(FOLDER, start / "own")
+    monkeypatch.setattr(universal, "begin", once(universal.begin))
+    monkeypatch.setattr(universal, "advance", once(universal.advance, lambda state, *_: state.done))
+    seeds = set()
+
+    def look(found: Path) -> None:
+        seeds.add(load(found / "own").card["seed"])
+
+    job = partial(universal.train_universal, 3, 11, folder / "own")
+    assert killed_everywhere(job, start, folder, look) >= 26
+    assert seeds == {1, 3}
