@@ -103,10 +103,10 @@ def trades(
         from backtests.commands.report import check_csv, save_trades, trades_now
         from research.portfolio import load_portfolio
 
+    if csv is not None:
+        check_csv(csv, reports)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file)
-        if csv is not None:
-            check_csv(portfolio, csv, reports)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
     _show(repr(listed))
@@ -336,9 +336,9 @@ def main() -> None:
     except OverflowError as error:
         _end(f"A number is too large to be computed with ({error}). {SMALLER}")
     except KeyboardInterrupt:
-        _end("Interrupted; nothing was written.", INTERRUPTED)
+        _end("Interrupted; nothing unfinished was kept.", INTERRUPTED)
     if status == INTERRUPTED:
-        _end("Interrupted; nothing was written.", status)
+        _end("Interrupted; nothing unfinished was kept.", status)
     sys.exit(status)
 
 

@@ -19,7 +19,7 @@ from research.errors import ConfigError
 SHOWN = 200  # characters of a value that a sentence has room for
 LARGEST, SMALLEST = 1e15, 1e-30  # of any number that is read, but for zero: no product of a few of them overflows
 MOST_PENALTY = 1e6  # of g: a tracking error of 1 % a year would cost 50 times the portfolio
-FIRST_DAY, LAST_DAY = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-12-31")  # of any date that is read
+FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # of any date that is read
 
 
 def refuse(subject: str, value: object, fix: str) -> NoReturn:

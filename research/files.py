@@ -8,34 +8,37 @@ import errno
 import fcntl
 import hashlib
 import os
-import platform
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
+from secrets import token_hex
 
-HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"  # a process is known by its number on one machine only
-_drafts = count()
+DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # what the system says of a place, not a file
 
 
-def write_whole(path: str | Path, content: str | bytes) -> Path:
-    """Write text, in UTF-8, or bytes, and give the path.
+def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
+    """Write text, in UTF-8, or bytes, and give the path; a file that is replaced keeps its mode.
 
     Raises : OSError, which names `path`, where it cannot be written; what stood there then still does.
     """
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.{next(_drafts)}.part")
+    path, draft = Path(path), None
     try:
-        _delete_left_drafts(path)
-        with open(draft, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        delete_drafts(path.parent)
+        file, draft = _begin_draft(path)
+        with os.fdopen(file, "wb") as opened:
+            with suppress(FileNotFoundError):
+                os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
+            opened.write(content.encode() if isinstance(content, str) else content)
+            opened.flush()
+            os.fsync(file)
+            draft.replace(path)
     except BaseException as error:
-        with suppress(OSError):
-            draft.unlink()
+        if draft is not None:
+            with suppress(OSError):
+                draft.unlink()
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -43,13 +46,34 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     return path
 
 
+def _begin_draft(path: Path) -> tuple[int, Path]:
+    """A new file beside `path`, open to be written and locked."""
+    while True:
+        draft = path.with_name(f".{path.name}.{token_hex(8)}.part")
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(OSError):  # where nothing can be locked, nobody takes it for left
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if _is_at(draft, file):
+            return file, draft
+        os.close(file)  # another writer found it before it was locked, and deleted it
+
+
+def delete_drafts(folder: Path) -> None:
+    """Delete what killed writers left in a folder: drafts that nobody holds."""
+    for found in os.listdir(folder):
+        if DRAFT.fullmatch(found):
+            with suppress(OSError), open(folder / found, "rb") as draft:  # its writer, or another user, keeps it
+                fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (folder / found).unlink()
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """An OSError within the block that names no file, such as that of a full disk, names `path`."""
+    """An OSError within the block of a place that is full or cannot be written, which names no file, names `path`."""
     try:
         yield
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is not None or error.errno not in (None, *FULL):
             raise
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
 
@@ -80,17 +104,37 @@ def write_with_record(record: Path, text: str, name: str, checksum: str, data: b
     """
     folder, own = record.parent, data_name(name, checksum)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / own, data)
-    write_whole(record, text)
-    for found in folder.glob(f"{Path(name).stem}-{'[0-9a-f]' * 8}{Path(name).suffix}"):
-        if found.name != own:
-            found.unlink(missing_ok=True)
+    with locked(folder / ".lock", wait=True):
+        write_whole(folder / own, data)
+        write_whole(record, text)
+        for found in folder.glob(f"{Path(name).stem}-{'[0-9a-f]' * 8}{Path(name).suffix}"):
+            if found.name != own:
+                found.unlink(missing_ok=True)
+
+
+def read_with_record(record: Path, name: str, checksum: Callable[[bytes], str]) -> tuple[bytes, Path, bytes]:
+    """The bytes of a record, and path and bytes of its data; read again where both are replaced meanwhile.
+
+    record   : path of the record.
+    name     : of the data file, without the checksum.
+    checksum : finds the checksum, hex, in the bytes of a record.
+    Raises   : OSError where one of the two cannot be read, and what `checksum` and `data_name` raise.
+    """
+    text = record.read_bytes()
+    while True:
+        path = record.with_name(data_name(name, checksum(text)))
+        try:
+            return text, path, path.read_bytes()
+        except FileNotFoundError:
+            before, text = text, record.read_bytes()
+            if text == before:
+                raise
 
 
 def delete(path: Path) -> None:
-    """Delete a file, if it is there, and what killed writers left of it."""
+    """Delete a file, if it is there, and what killed writers left beside it."""
     path.unlink(missing_ok=True)
-    _delete_left_drafts(path)
+    delete_drafts(path.parent)
 
 
 def sync(folder: Path) -> None:
@@ -127,7 +171,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
     wait : for another process that holds it; else give False where one does.
     """
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        file = _open_lock(path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -137,32 +181,28 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
         except BaseException:
             os.close(file)
             raise
-        if os.fstat(file).st_nlink:
+        if _is_at(path, file):
             break
         os.close(file)  # whoever held it deleted it meanwhile: others lock a new one
     try:
         yield True
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, PermissionError):
             path.unlink()
         os.close(file)
 
 
-def _delete_left_drafts(path: Path) -> None:
-    """Delete what writers of `path` left that this machine has killed."""
-    left = re.compile(rf"\.{re.escape(path.name)}\.{re.escape(HOST)}\.(\d+)\.\d+\.part")
-    for found in path.parent.glob(".*.part"):
-        written_by = left.fullmatch(found.name)
-        if written_by and not _lives(int(written_by[1])):
-            found.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    """Is there a process of this number on this machine?"""
+def _open_lock(path: Path) -> int:
+    """The open file of a lock; that of another user is opened to be read, which suffices to lock it."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Is the open file still the one at this path?"""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except FileNotFoundError:
         return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -8,8 +8,8 @@ from research.printable import has_unseen
 
 LONGEST, MOST_BYTES = 80, 200  # of a name: files and folders are named after it, and may have 255 bytes
 FIX = (
-    f"Give a name of at most {LONGEST} characters without slashes, line breaks and control characters, that neither "
-    "begins with a dot or a blank nor ends with a blank."
+    f"Give a name of at most {LONGEST} characters without slashes, backslashes, line breaks and control characters, "
+    "that neither begins with a dot or a blank nor ends with a blank."
 )
 
 

@@ -4,7 +4,8 @@ import codecs
 import unicodedata
 from typing import TextIO
 
-UNSEEN = ("C", "Zl", "Zp")  # Unicode categories of what is not printed, or begins a line: escapes, turns of direction
+UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode categories of what is not printed, or begins a line
+JOINERS = "\u200c\u200d"  # which letters of some scripts, and emoji, need
 ASCII = "ascii signs"  # the name under which codecs know `_in_ascii`
 SIGNS = {
     **dict.fromkeys("–—−‐‑─", "-"),
@@ -32,7 +33,7 @@ SIGNS = {
 
 def has_unseen(text: str) -> bool:
     """Does a text have characters that are not printed: line breaks, control, escape and format characters?"""
-    return not text.isprintable() and any(unicodedata.category(c).startswith(UNSEEN) for c in text)
+    return not text.isprintable() and any(unicodedata.category(c) in UNSEEN and c not in JOINERS for c in text)
 
 
 def printable(text: str) -> str:

@@ -68,13 +68,17 @@ def _count(folder: Path, at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         done += 1
 
-    def below(path: Any) -> bool:
-        named = isinstance(path, str | bytes | os.PathLike)
-        return named and Path(os.path.abspath(os.fsdecode(path))).is_relative_to(folder)
+    def below(path: Any, within: Any = -1) -> bool:
+        """Is it below the folder? Paths may be relative to an open folder, as those of `shutil.rmtree` are."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return False
+        base = os.readlink(f"/proc/self/fd/{within}") if isinstance(within, int) and within >= 0 else ""
+        return Path(os.path.abspath(Path(base, os.fsdecode(path)))).is_relative_to(folder)
 
     def heard(event: str, given: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(given[2], int) and given[2] & WRITING
-        if (event in CHANGES or writes) and below(given[0]):
+        relative_to = given[-1] if event in ("os.remove", "os.rmdir", "os.mkdir") else -1
+        if (event in CHANGES or writes) and below(given[0], relative_to):
             count()
 
     real_open = builtins.open

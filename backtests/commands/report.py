@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,14 +45,14 @@ from research.printable import printable
 from research.progress import bar
 from research.rules import Rule, Threshold, TunedThreshold, Within
 from research.trading import TradeList, trade_list
-from research.trading.destination import check_destination, files_behind
+from research.trading.destination import check_destination
 
-PROGRESS, SUMMARY, RESULTS = ".progress", "summary.txt", "results.parquet"
+PROGRESS, SUMMARY, RESULTS, TRADES = ".progress", "summary.txt", "results.parquet", "trades.csv"
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
     "tearsheet.json": "its numbers",
-    "trades.csv": "the trade list",
+    TRADES: "the trade list",
     "trades.json": "the trade list",
     RESULTS: "daily results",
     MANIFEST: "settings, data, code and versions",
@@ -104,7 +103,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
 def _write_results(comparison: Comparison, trades: TradeList, record: Run, folder: Path) -> None:
     """Everything but the tearsheet, the manifest last."""
     write_whole(folder / SUMMARY, printable(f"{comparison!r}\n\n{trades!r}\n"))
-    trades.to_csv(folder / "trades.csv")
+    trades.to_csv(folder / TRADES)
     trades.to_json(folder / "trades.json")
     write_whole(folder / RESULTS, results(comparison.backtests).to_parquet(index=False))
     marks = {
@@ -174,21 +173,19 @@ def save_trades(trades: TradeList, csv: str, reports: Path | None = None) -> str
     """
     if not csv:
         return "Nothing was written: `csv` is empty."
-    path = check_csv(trades.portfolio, csv, reports)
+    path = check_csv(csv, reports)
     with writing(path):
         trades.to_csv(path)
     return f"Written to {csv}."
 
 
-def check_csv(portfolio: Portfolio, csv: str, reports: Path | None = None) -> Path:
-    """The path to which a portfolio's trade list can be written.
+def check_csv(csv: str, reports: Path | None = None) -> Path:
+    """The path to which a trade list can be written.
 
     reports : folder of the runs, or None for the usual one.
-    Raises  : ConfigError for what is neither new nor a plain file, and for whatever the list is made from: the
-              portfolio's file, its market's, data of the workbench, files of runs.
+    Raises  : ConfigError for what is neither new nor an earlier list, and for the list of a run.
     """
-    runs = (path for path in (reports or REPORTS).glob("*/**/*") if path.is_file())
-    return check_destination("csv", csv, chain(files_behind(portfolio), runs))
+    return check_destination("csv", csv, (reports or REPORTS).glob(f"*/{TRADES}"))
 
 
 def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:

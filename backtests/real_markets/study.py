@@ -38,7 +38,7 @@ from backtests.views import view
 from research.allocation import FixedWeights
 from research.arguments import refuse
 from research.errors import ConfigError, DataError
-from research.files import data_name, write_with_record
+from research.files import read_with_record, write_with_record
 from research.learning.card import LIBRARIES
 from research.learning.checksummed import checksum_of
 from research.learning.universal.rule import FOLDER
@@ -106,8 +106,8 @@ class Study:
         """Read the files of `save`. Raises DataError if they are incomplete or the table has another hash."""
         folder = Path(folder)
         try:
-            manifest = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            table = (folder / data_name(FIGURES, manifest["sha256"])).read_bytes()
+            text, _, table = read_with_record(folder / RECORD, FIGURES, lambda text: json.loads(text)["sha256"])
+            manifest = json.loads(text)
             if hashlib.sha256(table).hexdigest() != manifest["sha256"]:
                 raise ValueError(f"the table was changed after it was saved: {RECORD} states another checksum")
             return cls(pd.read_parquet(io.BytesIO(table)), manifest)
@@ -204,7 +204,7 @@ def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Ca
             try:
                 result = json.loads(file.read_text(encoding="utf-8"))
                 made = result["made_from"]
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise DataError(
                     f"{file} has no result of a case: {error!r}. Delete it, and run the case again."
                 ) from error

@@ -7,11 +7,12 @@ manifest is signed last: with the times, the hash of each file, and a checksum o
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,6 +27,7 @@ from research.files import locked, sha256_of, sync, sync_names, write_whole
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 MANIFEST = "manifest.json"
+AGAIN = "Make the run again, or delete its folder."
 LIBRARIES = (
     "numpy",
     "pandas",
@@ -146,18 +148,36 @@ def _alone_in(reports: Path) -> AbstractContextManager[bool]:
 
 def _clear_killed(reports: Path) -> None:
     """Clear away what killed runs left: hidden folders whose lock nobody holds; a run without its name gets it back."""
-    for lock in reports.glob(".*.lock"):
-        with locked(lock, wait=False) as left:
-            if left:
-                _restore(reports / lock.name.removeprefix(".").removesuffix(".lock"))
+    left = {
+        path.name[1:].rpartition(".")[0]
+        for ending in ("lock", "partial", "old")
+        for path in reports.glob(f".*.{ending}")
+    }
+    for name in sorted(left):
+        with suppress(PermissionError), locked(_lock_of(reports / name), wait=False) as free:  # another user's stays
+            if free:
+                _restore(reports / name)
 
 
 def _restore(final: Path) -> None:
-    """Delete the hidden folders of a run, whose lock is held; one that lost its name to no other gets it back."""
-    if former_of(final).exists() and not final.exists():
-        former_of(final).rename(final)
-    for left in (partial_of(final), former_of(final)):
-        shutil.rmtree(left, ignore_errors=True)
+    """Delete the hidden folders of a run, whose lock is held; one that lost its name to no other gets it back.
+
+    What is deleted has the name of a partial run first, which nobody reads however much of it is left.
+    """
+    partial, former = partial_of(final), former_of(final)
+    _delete(partial)
+    if former.exists() and final.exists():
+        former.rename(partial)
+        _delete(partial)
+    elif former.exists():
+        former.rename(final)
+
+
+def _delete(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -201,7 +221,7 @@ def checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-class Times(BaseModel, strict=True):
+class Times(BaseModel, strict=True, extra="forbid"):
     """When a run was made, in UTC, and how long it took."""
 
     started: str
@@ -232,19 +252,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a whole run. Raises DataError where it cannot be read, is of no run, or was changed."""
     path = folder / MANIFEST
     try:
+        return _manifest(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """What `read_manifest` gives, from its path. Raises OSError too."""
+    try:
         found = Manifest.model_validate_json(path.read_bytes()).model_dump()
     except ValidationError as error:
         what = error.errors()[0]
         where = f"{what['loc'][0]}: " if what["loc"] else ""
-        raise DataError(
-            f"{path} is no manifest of a finished run: {where}{what['msg']}. Make the run again, or delete its folder."
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}. Make the run again, or delete its folder."
-        ) from error
+        raise DataError(f"{path} is no manifest of a finished run: {where}{what['msg']}. {AGAIN}") from error
     if found["sha256"] != checksum(found):
-        raise DataError(f"{path} was changed after its run was made. Make the run again, or delete its folder.")
+        raise DataError(f"{path} was changed after its run was made. {AGAIN}")
     return found
 
 
@@ -267,22 +289,34 @@ def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
     """The whole runs of one kind, and why others cannot be used."""
     whole, broken = [], []
     for folder in run_folders(reports):
-        if (folder / MANIFEST).exists():
-            try:
-                manifest = read_manifest(folder)
-            except DataError as error:
-                broken.append(str(error))
-                continue
+        try:
+            manifest = _manifest(folder / MANIFEST)
+        except NotADirectoryError:
+            continue
+        except FileNotFoundError:
+            if not folder.exists():  # a new run is just taking its place
+                return past_runs(reports, kind)
+        except OSError as error:
+            broken.append(f"{folder / MANIFEST} cannot be read: {error.strerror}. {AGAIN}")
+        except DataError as error:
+            broken.append(str(error))
+        else:
             if manifest["kind"] == kind:
                 whole.append((folder, manifest))
     return PastRuns(sorted(whole, key=lambda pair: pair[1]["times"]["ended"], reverse=True), broken)
 
 
 def run_folders(reports: Path) -> list[Path]:
-    """The folders of finished runs; one that was killed while a new run took its name is where it then was."""
-    former = {reports / path.name[1:].removesuffix(".old"): path for path in reports.glob(".*.old")}
-    named = [path for path in reports.glob("*") if not path.name.startswith(".") and path.is_dir()]
-    return sorted([*named, *(path for final, path in former.items() if not final.exists())])
+    """The folders of finished runs, and whatever else lies beside them; one that was killed while a new run took its name is where it then was."""
+    names = os.listdir(reports) if reports.exists() else []  # at one moment
+    taken = {former_of(reports / name).name for name in names}
+    waiting = {name for name in names if name.startswith(".") and name.endswith(".old") and name not in taken}
+    return sorted(reports / name for name in names if name in waiting or not name.startswith("."))
+
+
+def found_at(final: Path) -> Path:
+    """Where the run `final` is: at its name, or where a kill between the two renames left it."""
+    return former_of(final) if former_of(final).exists() and not final.exists() else final
 
 
 def check_whole(folder: Path, names: Mapping[str, str]) -> None:

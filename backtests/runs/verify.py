@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backtests.runs.folder import Run, code_version, hashes, read_manifest, surroundings
+from backtests.runs.folder import Run, code_version, found_at, hashes, read_manifest, surroundings
 from backtests.wording import counted
 
 
@@ -27,6 +27,8 @@ class Verified:
         """The verdict, then each change, as text."""
         name, count = self.manifest["run"], counted(len(self.manifest["files"]), "file")
         verdict = f"{name} was changed after it was made" if self.changed else f"{name}: {count} unchanged"
+        if self.folder.resolve().name != name:
+            verdict += f" and kept as {self.folder.resolve().name}"
         made = f"made on {self.manifest['times']['ended'][:10]} by code {self.manifest['code']}"
         lines = [f"{verdict}; {made}, with Python {self.manifest['python']}.", *(f"  {said}" for said in self.changed)]
         if self.since:
@@ -36,7 +38,7 @@ class Verified:
 
 def verify(folder: str | Path) -> Verified:
     """Compare a run with its manifest. Raises DataError where the manifest cannot be read or was changed itself."""
-    folder = Path(folder)
+    folder = found_at(Path(folder))
     manifest = read_manifest(folder)
     return Verified(folder, manifest, tuple(_changed(folder, manifest)), tuple(_since(manifest)))
 
@@ -51,8 +53,6 @@ def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:
     named = Run(**{name: manifest[name] for name in made_from}).name
     if named != manifest["run"]:
         sentences.append(f"The manifest is of {manifest['run']}, but its settings, data and code are those of {named}.")
-    if folder.resolve().name != manifest["run"]:
-        sentences.append(f"The folder is named {folder.resolve().name}, but the manifest is of {manifest['run']}.")
     return sentences
 
 

@@ -1,10 +1,10 @@
 """The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
 
 An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Whatever has a
-chunk's name is a whole chunk. Chunks of other
-settings, data, code or libraries are never mixed in: the folder is refused, and told is what differs. Each chunk bears
-the sha256 of the `run.json` that it was made under, without which it counts for nothing; what is deleted goes chunks
-first and `run.json` last, and the lock stays as long as somebody may hold it.
+chunk's name is a whole chunk. Chunks of other settings, data, code or libraries are never mixed in: the folder is
+refused, and told is what differs. Each chunk bears the sha256 of the `run.json` that it was made under, without which
+it counts for nothing; what is deleted goes chunks first and `run.json` last, and the lock stays as long as somebody may
+hold it.
 """
 
 import fcntl
@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 from backtests.runs.folder import Run, write_json
 from backtests.runs.tasks import identity, refuse_other
 from backtests.sweeps.plan import Part
+from research.arguments import cut
 from research.errors import ConfigError, DataError
 from research.files import write_whole
 
@@ -56,7 +58,7 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
         made_from = identity(run, data)
         begun = (folder / RUN).exists()
         if begun:
-            refuse_other(folder, json.loads((folder / RUN).read_text(encoding="utf-8")), made_from)
+            refuse_other(folder, _record(folder), made_from)
         try:
             if not begun:
                 clear(folder)  # nobody knows what chunks without it were made from
@@ -68,6 +70,20 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
                 if [path.name for path in folder.iterdir()] == [LOCK]:
                     discard(folder)
             raise
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What the chunks of a folder were made from. Raises DataError for a file that does not say it."""
+    try:
+        found = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it is a {type(found).__name__}")
+        return found
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{folder / RUN} does not say what its sweep was made from ({cut(str(error))}). Delete the folder "
+            "(`--fresh` does) to start over."
+        ) from error
 
 
 def clear(folder: Path) -> None:
@@ -104,7 +120,7 @@ def write_chunk(folder: Path, part: Part, table: pa.Table) -> None:
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: _made_from(folder)})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    write_whole(folder / chunk_of(part), buffer.getvalue().to_pybytes())
+    write_whole(folder / chunk_of(part), memoryview(buffer.getvalue()))
 
 
 def read_chunk(folder: Path, part: Part) -> pa.Table:

@@ -4,6 +4,7 @@ A checksum proves that a card was not changed by accident. It does not prove tha
 """
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from research.arguments import FIRST_DAY, LARGEST, LAST_DAY, cut, shown
+from research.arguments import LARGEST, cut, shown
 from research.learning.actions import ACTIONS
 from research.learning.settings import SESSIONS
 from research.learning.state import SHARED
@@ -19,6 +20,7 @@ from research.names import name_fault
 from research.printable import has_unseen
 
 LEARNED, UNIVERSAL = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 QUANTILE = 0.95  # the largest that a page shows of a feature
 
 
@@ -29,12 +31,9 @@ def _plain(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    try:
-        day = pd.Timestamp(text)
-    except ValueError:
-        day = pd.NaT  # type: ignore[assignment]
-    if len(text) != 10 or not (FIRST_DAY <= day <= LAST_DAY + pd.DateOffset(years=100)):  # of simulated days too
+    if not DAY.fullmatch(text):
         raise ValueError("no date as YYYY-MM-DD")
+    pd.Timestamp(text)  # raises ValueError where there is no such day
     return text
 
 

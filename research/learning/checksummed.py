@@ -16,7 +16,7 @@ import numpy as np
 
 from research.arguments import cut, shown
 from research.errors import DataError
-from research.files import data_name, write_with_record
+from research.files import data_name, read_with_record, write_with_record
 
 NUMBERS, CARD = "policy.safetensors", "card.json"  # on disk the first bears the beginning of the checksum
 RESTORE = "Restore the file."
@@ -53,17 +53,14 @@ def read_checksummed(folder: Path, fix: str, format_: str = "") -> tuple[dict[st
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
-    text = _bytes(folder / CARD, fix)
+    def stated(text: bytes) -> str:
+        return _seal(_card(text, folder, fix, format_), folder)
+
     try:
-        card = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{folder / CARD} is not JSON: {error}. {fix}") from error
-    if not isinstance(card, dict):
-        raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a JSON object. {fix}")
-    if format_ and card.get("format") != format_:
-        raise DataError(f"{folder / CARD} has the format {shown(card.get('format'))}, expected {format_!r}. {fix}")
-    path = arrays_of(folder)
-    numbers = _bytes(path, fix)
+        text, path, numbers = read_with_record(folder / CARD, NUMBERS, stated)
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {error.strerror}. {fix}") from error
+    card = _card(text, folder, fix, format_)
     try:
         matches = card.pop("seal") == _checksum(card, numbers)
     except (ValueError, RecursionError) as error:  # a number that no JSON has, such as 1e999
@@ -84,12 +81,23 @@ def checksum_of(folder: Path) -> str:
     Raises : DataError where the card is missing or has none.
     """
     try:
-        seal = json.loads(_bytes(folder / CARD, RESTORE))["seal"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{folder / CARD} has no checksum under 'seal': {error!r}. {RESTORE}") from error
-    if not (isinstance(seal, str) and re.fullmatch("[0-9a-f]{64}", seal)):
-        raise DataError(f"{folder / CARD} has no checksum under 'seal': found {str(seal)[:80]!r}. {RESTORE}")
-    return seal
+        text = (folder / CARD).read_bytes()
+    except OSError as error:
+        raise DataError(f"{folder / CARD} cannot be read: {error.strerror}. {RESTORE}") from error
+    return _seal(_card(text, folder, RESTORE), folder)
+
+
+def _card(text: bytes, folder: Path, fix: str, format_: str = "") -> dict[str, Any]:
+    """The card that the bytes of its file hold. Raises DataError for another format, and for what is no JSON object."""
+    try:
+        card = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{folder / CARD} is not JSON: {error}. {fix}") from error
+    if not isinstance(card, dict):
+        raise DataError(f"{folder / CARD} is a {type(card).__name__}, expected a JSON object. {fix}")
+    if format_ and card.get("format") != format_:
+        raise DataError(f"{folder / CARD} has the format {shown(card.get('format'))}, expected {format_!r}. {fix}")
+    return card
 
 
 def _no_number(word: str) -> None:
@@ -97,11 +105,12 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
 
 
-def _bytes(path: Path, fix: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. {fix}") from error
+def _seal(card: Mapping[str, Any], folder: Path) -> str:
+    """The checksum that a card states. Raises DataError where it states none."""
+    seal = card.get("seal")
+    if not (isinstance(seal, str) and re.fullmatch("[0-9a-f]{64}", seal)):
+        raise DataError(f"{folder / CARD} has no checksum under 'seal': found {shown(seal)}. {RESTORE}")
+    return seal
 
 
 def _checksum(card: Mapping[str, Any], numbers: bytes) -> str:

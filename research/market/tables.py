@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.arguments import cut, shown
+from research.arguments import FIRST_DAY, LAST_DAY, cut, shown
 from research.errors import DataError
 from research.market.calendars import Days
 from research.names import FIX as NAME_FIX
 from research.names import name_fault
 
 DATA = Path(__file__).resolve().parents[2] / "data"  # a checkout, not a wheel: beside the package
-YEARS = (1800, 2199)  # of a date
 UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?")  # what pandas calls a column without a name
 
 
@@ -196,12 +195,11 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         if bad.any():
             t = int(np.argmax(bad))
             raise DataError(f"{what} in {row(t)}: found {cut(str(labels[t]), 40)}. {fix}")
-    odd = (dates.year < YEARS[0]) | (dates.year > YEARS[1])
+    odd = (dates < FIRST_DAY) | (dates > LAST_DAY)
     if odd.any():
         t = int(np.argmax(odd))
-        raise DataError(
-            f"a date out of bounds in {row(t)}: found {dates[t]:%Y-%m-%d}. Give dates of {YEARS[0]} to {YEARS[1]}."
-        )
+        years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
+        raise DataError(f"a date out of bounds in {row(t)}: found {dates[t]:%Y-%m-%d}. Give dates of {years}.")
     days = dates.to_numpy().astype("datetime64[D]")
     late = np.flatnonzero(days[1:] <= days[:-1]) + 1
     if len(late):

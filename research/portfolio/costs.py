@@ -59,7 +59,7 @@ def read_costs(document: Document, market: Market, lines: Sequence[tuple[str, st
     Raises   : ConfigError for costs that are missing or out of range.
     """
     classes: dict[str, dict[str, Any]] = {}
-    for name in document.names("costs"):
+    for name in document.mapping("costs"):
         document.check_keys(("costs", name), COSTS)
         document.value("costs", name, "commission_bps")
         classes[name] = costs_at(document, ("costs", name))

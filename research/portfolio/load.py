@@ -51,8 +51,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     """
     document = read_document(path, overrides, KEYS)
     name, policies, basis = document.name("name"), _policy_names(document), document.text("basis")
-    for key in ("lines", "costs"):
-        document.names(key)  # refuses a name that is none, before anything is read
+    document.names("lines")  # refuses a name that is none, before anything is read
     market = _market(document)
     lines = [_line(document, asset, market) for asset in _assets(document, market)]
     strategic = _strategic(document, lines)
@@ -167,7 +166,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
     target = document.number(*path, "target", at_least=0.0, at_most=1.0)
     return _Line(
         asset=asset,
-        asset_class=document.name(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
+        asset_class=document.text(*path, "asset_class", default=market.instruments["asset_class"].iloc[of_market]),
         sector=_sector(document, path, market.instruments["sector"].iloc[of_market]),
         target=target,
         range=_range(document, (*path, "range"), target),
@@ -181,7 +180,7 @@ def _line(document: Document, asset: str, market: Market) -> _Line:
 
 def _sector(document: Document, path: KeyPath, of_market: str) -> str:
     """The sector of the line, that of its market where the file does not say; "" where neither does."""
-    return document.name(*path, "sector") if document.has(*path, "sector") else of_market
+    return document.text(*path, "sector") if document.has(*path, "sector") else of_market
 
 
 def _trading(document: Document, path: KeyPath) -> str:

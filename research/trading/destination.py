@@ -1,14 +1,12 @@
-"""Where a trade list may be written: to a new file or over a plain one, and over none that it is made from."""
+"""Where a trade list may be written: to a new file, or over an earlier list that belongs to no run."""
 
 import stat
-from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterable
 from pathlib import Path
 
 from research.arguments import refuse
 from research.errors import ConfigError
-from research.market.tables import DATA
-from research.portfolio import Portfolio
+from research.trading.trade_list import ORDERS
 
 KINDS = {
     stat.S_ISDIR: "a folder",
@@ -18,18 +16,19 @@ KINDS = {
     stat.S_ISFIFO: "a pipe",
     stat.S_ISSOCK: "a socket",
 }
+HEADER = ",".join(ORDERS[:4]).encode()  # with which a list begins
 FIX = "give the path of a new file, or of an earlier list to replace, such as trades.csv."
 
 
-def check_destination(subject: str, path: str | Path, inputs: Iterable[Path] = ()) -> Path:
+def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = ()) -> Path:
     """The path, if a file can be written there without harm to anything but an earlier list.
 
     subject : the parameter, which begins the sentence of an error.
     path    : where to write; its folder exists.
-    inputs  : files that must stay as they are; asked for only where the path exists. Hard links to them and other
+    kept    : lists that must stay as they are; asked for only where the path exists. Hard links to them and other
               spellings of their paths are found too.
     Raises  : ConfigError for an empty path, a folder that does not exist, for whatever exists and is no plain file (a
-              folder, a link, a device, a pipe, a socket), and for an input.
+              folder, a link, a device, a pipe, a socket), for a file that is no trade list, and for one that is kept.
     """
     if not str(path) or "\0" in str(path):
         refuse(f"{subject} is", str(path), FIX)
@@ -43,20 +42,10 @@ def check_destination(subject: str, path: str | Path, inputs: Iterable[Path] = (
     if not stat.S_ISREG(found.st_mode):
         kind = next((words for test, words in KINDS.items() if test(found.st_mode)), "no plain file")
         raise ConfigError(f"{subject} is {str(path)!r}, which is {kind}: {FIX}")
-    for other in inputs:
+    with open(path, "rb") as opened:
+        if opened.read(len(HEADER)) not in (b"", HEADER):
+            raise ConfigError(f"{subject} is {str(path)!r}, which holds something else than a trade list: {FIX}")
+    for other in kept:
         if other.exists() and other.samefile(path):
-            raise ConfigError(f"{subject} is {str(path)!r}, which is {other}, a file that lists are made from: {FIX}")
+            raise ConfigError(f"{subject} is {str(path)!r}, which belongs to the run {other.parent.name}: {FIX}")
     return path
-
-
-def files_behind(portfolio: Portfolio) -> Iterator[Path]:
-    """The files that a portfolio's lists are made from: its own, its market's, and all data of the workbench."""
-    file, market = Path(portfolio.file), portfolio.settings.get("market")
-    yield file
-    named = market if isinstance(market, dict) else {"file": market}
-    yield from (file.parent / str(named[key]) for key in ("file", "quotes", "volumes") if named.get(key))
-    for folder in DATA.iterdir():
-        yield from folder.rglob("*") if folder.name != "cache" else ()
-    package = find_spec("skfolio")  # found and not imported, which would take seconds
-    if package is not None and package.origin is not None:
-        yield from (Path(package.origin).parent / "datasets" / "data").glob("*")

@@ -179,7 +179,7 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
 
     monkeypatch.setattr(report, "trades_now", interrupted)
     done = rebalance("trades", FILE)
-    assert (done.status, done.err) == (130, "Interrupted; nothing was written.\n")
+    assert (done.status, done.err) == (130, "Interrupted; nothing unfinished was kept.\n")
 
 
 def test_a_full_disk_behind_the_output_is_said() -> None:

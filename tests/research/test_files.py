@@ -1,15 +1,15 @@
 """A file is there whole or not at all, whoever is killed; a lock goes with its process."""
 
 import errno
+import fcntl
 import multiprocessing
 import os
-import subprocess
+import stat
 from pathlib import Path
 
 import pytest
 
-from research import files
-from research.files import data_name, delete, locked, sync, write_whole, write_with_record
+from research.files import data_name, delete, locked, read_with_record, sync, write_whole, write_with_record
 
 
 def names(folder: Path) -> list[str]:
@@ -39,28 +39,61 @@ def test_what_cannot_be_written_leaves_what_stood_there(
     assert names(tmp_path) == ["a"]
 
 
-def draft(path: Path, process: int, host: str = files.HOST) -> str:
+def draft(path: Path) -> Path:
     """A draft of a file, as a killed process left it."""
-    left = path.with_name(f".{path.name}.{host}.{process}.0.part")
+    left = path.with_name(f".{path.name}.0123456789abcdef.part")
     left.write_text("half")
-    return left.name
+    return left
 
 
-def test_drafts_of_dead_processes_are_deleted_and_no_others(tmp_path: Path) -> None:
-    dead = subprocess.Popen(["true"])
-    dead.wait()
+def test_drafts_that_nobody_writes_are_deleted_and_no_others(tmp_path: Path) -> None:
+    """Of whatever file in the folder; a draft that is being written is locked."""
     path = tmp_path / "t.csv"
-    stay = [
-        draft(path, os.getppid()),  # lives
-        draft(path, dead.pid, "elsewhere"),  # whether it lives is not known here
-        draft(tmp_path / "u.csv", dead.pid),  # of another file
-        draft(tmp_path / "x.t.csv", dead.pid),
-    ]
     for change in (lambda: write_whole(path, "whole"), lambda: delete(path)):
-        draft(path, dead.pid)
-        change()
-        assert sorted(set(names(tmp_path)) - {"t.csv"}) == sorted(stay)
+        draft(path)
+        draft(tmp_path / "u.csv")
+        held = draft(tmp_path / "v.csv")
+        (tmp_path / ".notes.part").write_text("mine")
+        with open(held, "rb") as writing:
+            fcntl.flock(writing, fcntl.LOCK_EX)
+            change()
+        assert sorted(set(names(tmp_path)) - {"t.csv"}) == [".notes.part", held.name]
     assert not path.exists()
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    path = write_whole(tmp_path / "t.csv", "mine")
+    path.chmod(0o600)
+    assert stat.S_IMODE(write_whole(path, "mine still").stat().st_mode) == 0o600
+
+
+def _save_often(folder: Path, own: int) -> None:
+    for k in range(150):
+        checksum = f"{own:02}{k:06}" * 8
+        write_with_record(folder / "record.json", checksum, "data.bin", checksum, checksum.encode())
+
+
+def test_two_writers_and_a_reader_of_one_folder_see_pairs_only(tmp_path: Path) -> None:
+    """Each save deletes the data of others; whoever reads a record gets the data that it states."""
+    _save_often(tmp_path, 0)
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_save_often, args=(tmp_path, own)) for own in (1, 2)]
+    for writer in writers:
+        writer.start()
+    reads = 0
+    while any(writer.is_alive() for writer in writers):
+        text, _, data = read_with_record(tmp_path / "record.json", "data.bin", bytes.decode)
+        assert text == data
+        reads += 1
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert reads > 100
+    assert len(names(tmp_path)) == 2
+
+
+def test_data_that_a_record_states_and_nobody_has_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("0" * 64)
+    with pytest.raises(FileNotFoundError, match="data-00000000"):
+        read_with_record(tmp_path / "record.json", "data.bin", bytes.decode)
 
 
 def test_a_record_and_its_data_are_replaced_together(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from research.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Never
 from research.trading import trade_list
-from research.trading.destination import check_destination, files_behind
+from research.trading.destination import check_destination
 
 PRICES = ROOT / "data" / "multi_asset_daily"
 
@@ -107,7 +107,7 @@ def test_no_input_of_the_command_is_overwritten(desk: Portfolio, tmp_path: Path)
         for spelling in (folder / name, folder / ".." / folder.name / name, csv):
             done = rebalance("trades", desk.file, "--csv", spelling)
             assert (done.status, done.out) == (2, ""), spelling
-            assert f"which is {folder / name}, a file that lists are made from: give" in done.err
+            assert "which holds something else than a trade list: give" in done.err
         assert (folder / name).read_bytes() == before
         csv.unlink()
 
@@ -126,28 +126,38 @@ def test_no_file_of_the_workbenchs_data_is_overwritten(path: Path) -> None:
     before = path.read_bytes()
     done = rebalance("trades", FILE, "--csv", path)
     assert done.status == 2
-    assert "a file that lists are made from" in done.err
+    assert "which holds something else than a trade list" in done.err
     assert path.read_bytes() == before
 
 
-def test_the_embedded_data_of_a_package_is_an_input(desk: Portfolio) -> None:
-    assert any(path.name == "sp500_dataset.csv.gz" for path in files_behind(desk))
-
-
-def test_no_file_of_a_run_is_overwritten(desk: Portfolio, tmp_path: Path) -> None:
+def test_no_file_of_a_run_is_overwritten(tmp_path: Path) -> None:
     run = tmp_path / "reports" / "desk-2022-12-29-00000000"
     (run / "policies" / "rl").mkdir(parents=True)
-    for name in ("manifest.json", "trades.csv", "policies/rl/card.json"):
-        (run / name).write_text("kept")
-        with pytest.raises(ConfigError, match="a file that lists are made from"):
-            check_csv(desk, str(run / name), tmp_path / "reports")
-        assert (run / name).read_text() == "kept"
+    for name, text, said in (
+        ("manifest.json", "{}", "something else than a trade list"),
+        ("trades.csv", "side,asset,units,price\n", "which belongs to the run desk-2022-12-29-00000000"),
+        ("policies/rl/card.json", "{}", "something else than a trade list"),
+    ):
+        (run / name).write_text(text)
+        with pytest.raises(ConfigError, match=said):
+            check_csv(str(run / name), tmp_path / "reports")
+        assert (run / name).read_text() == text
+
+
+def test_a_file_that_is_no_list_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Whatever a slip of the hand names: only a list of ours, or an empty file, is replaced."""
+    for text in ("side,asset", "[project]\n", "Side,Asset,Units,Price\n", "\ufeffside,asset,units,price\n"):
+        (tmp_path / "f").write_text(text)
+        with pytest.raises(ConfigError, match="something else than a trade list"):
+            check_destination("csv", tmp_path / "f")
+    (tmp_path / "f").write_text("")
+    assert check_destination("csv", tmp_path / "f") == tmp_path / "f"
 
 
 def test_a_notebook_is_refused_alike(desk: Portfolio) -> None:
     trades = trade_list(desk, Never(desk.strategic))
     assert save_trades(trades, "") == "Nothing was written: `csv` is empty."
-    with pytest.raises(ConfigError, match="a file that lists are made from"):
+    with pytest.raises(ConfigError, match="something else than a trade list"):
         save_trades(trades, desk.file)
 
 

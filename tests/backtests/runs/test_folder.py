@@ -1,5 +1,6 @@
 """A run is made whole or not at all, and is called what it is made from."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -195,6 +196,88 @@ def test_readers_find_a_run_that_was_killed_between_its_two_renames(tmp_path: Pa
     assert [folder for folder, _ in past_runs(tmp_path).whole] == [former_of(tmp_path / "run")]
     signed(tmp_path, "run", day=2)
     assert [folder for folder, _ in past_runs(tmp_path).whole] == [tmp_path / "run"]
+
+
+def test_what_is_left_of_a_deleted_run_is_never_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it deletes the run that stood there before: the remains do not get its name, whatever is done."""
+    final = signed(tmp_path, "run")
+
+    def killed(folder: Path, **_: object) -> None:
+        if (folder / "file").exists():
+            (folder / "file").unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt), staged(final) as folder:
+        (folder / "new").touch()
+    monkeypatch.undo()
+    (final / "new").unlink()
+    final.rmdir()
+    assert past_runs(tmp_path).whole == []
+    with staged(tmp_path / "other"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other"]
+
+
+def test_runs_of_other_users_are_passed_over(tmp_path: Path) -> None:
+    """A manifest that may not be read is named; a lock that may not be taken is somebody's."""
+    signed(tmp_path, "mine")
+    (signed(tmp_path, "theirs") / MANIFEST).chmod(0)
+    (tmp_path / ".being-made.lock").touch(mode=0o600)
+    (tmp_path / ".being-made.partial").mkdir()
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() == tmp_path.owner() and folder != folder.parent:
+            folder.chmod(folder.stat().st_mode | 0o055)
+    tmp_path.chmod(0o777)
+    process = os.fork()
+    if process == 0:  # as somebody else, where this is root; else as oneself, who may not read the manifest either
+        with contextlib.suppress(PermissionError):
+            os.setgid(65534)
+            os.setuid(65534)
+        try:
+            found = past_runs(tmp_path)
+            assert [folder.name for folder, _ in found.whole] == ["mine"]
+            assert len(found.broken) == 1
+            assert "theirs/manifest.json cannot be read: Permission denied" in found.broken[0]
+            with staged(tmp_path / "new"):
+                pass
+        except BaseException as error:
+            print(repr(error), flush=True)
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert (tmp_path / "new").exists()
+
+
+def test_a_run_folder_that_is_a_link_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:
+    elsewhere = signed(tmp_path / "disk", "run")
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "run").symlink_to(elsewhere)
+    for _ in range(2):
+        with staged(tmp_path / "reports" / "run") as folder:
+            (folder / "file").write_text("new")
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["run"]
+    assert (elsewhere / "file").read_text() == "run"
+
+
+def _remake(final: Path) -> None:
+    for _ in range(200):
+        with staged(final) as folder:
+            write_json(folder / MANIFEST, a_run().manifest())
+            sign(folder, datetime.now(UTC))
+
+
+def test_a_reader_sees_a_whole_run_while_it_is_made_again_and_again(tmp_path: Path) -> None:
+    signed(tmp_path, "run")
+    process = multiprocessing.get_context("fork").Process(target=_remake, args=(tmp_path / "run",))
+    process.start()
+    reads = 0
+    while process.is_alive():
+        found = past_runs(tmp_path)
+        assert (len(found.whole), found.broken) == (1, [])
+        reads += 1
+    assert process.exitcode == 0
+    assert reads > 100
 
 
 def test_a_signed_run_has_the_hash_of_each_file_and_of_its_manifest(tmp_path: Path) -> None:

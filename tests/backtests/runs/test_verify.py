@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backtests.runs.folder import MANIFEST, Run, checksum, code_version, sign, write_json
+from backtests.runs.folder import MANIFEST, Run, checksum, code_version, former_of, sign, write_json
 from backtests.runs.verify import verify
 from research.errors import DataError
 
@@ -47,6 +47,7 @@ def test_a_run_that_nobody_touched_is_what_it_was(run: Path) -> None:
         (lambda run: reseal(run, settings={"draws": 9}), "its settings, data and code are those of desk-2022-12-29-"),
         (lambda run: reseal(run, fingerprint="e" * 64), "its settings, data and code are those of desk-2022-12-29-"),
         (lambda run: reseal(run, files={}), "trades.csv was added."),
+        (lambda run: (run / "trades.csv").rename(run / "orders.csv"), "orders.csv was added."),
     ],
 )
 def test_each_change_is_said(run: Path, touch: Callable[[Path], object], said: str) -> None:
@@ -57,9 +58,15 @@ def test_each_change_is_said(run: Path, touch: Callable[[Path], object], said: s
     assert repr(found).startswith(f"{run.name} was changed after it was made; ")
 
 
-def test_a_run_under_another_name_is_told(run: Path) -> None:
-    moved = run.rename(run.with_name("desk-best"))
-    assert verify(moved).changed == (f"The folder is named desk-best, but the manifest is of {run.name}.",)
+def test_a_copy_under_another_name_is_unchanged_and_its_name_is_said(run: Path) -> None:
+    found = verify(run.rename(run.with_name("desk-best")))
+    assert found.changed == ()
+    assert repr(found).startswith(f"{run.name}: 2 files unchanged and kept as desk-best; made on ")
+
+
+def test_a_run_that_was_killed_between_its_two_renames_is_found(run: Path) -> None:
+    run.rename(former_of(run))
+    assert verify(run).changed == verify(former_of(run)).changed == ()
 
 
 def test_what_differs_today_is_no_change_of_the_run(run: Path) -> None:
@@ -79,4 +86,12 @@ def test_a_manifest_that_was_edited_is_no_evidence(run: Path) -> None:
     text = (run / MANIFEST).read_text()
     (run / MANIFEST).write_text(text.replace('"draws": 200', '"draws": 2000'))
     with pytest.raises(DataError, match=r"manifest\.json was changed after its run was made"):
+        verify(run)
+
+
+@pytest.mark.parametrize("edit", [('"seconds"', '"note": 1, "seconds"'), ('"draws"', '"more": 1, "draws"')])
+def test_no_key_can_be_added_to_a_manifest(run: Path, edit: tuple[str, str]) -> None:
+    text = (run / MANIFEST).read_text()
+    (run / MANIFEST).write_text(text.replace(*edit))
+    with pytest.raises(DataError, match=r"manifest\.json (was changed|is no manifest)"):
         verify(run)

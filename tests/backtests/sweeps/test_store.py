@@ -45,7 +45,7 @@ def stop_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def interrupted(folder: Path, part: Part, table: pa.Table) -> None:
         if next(left, None) is None:
-            (folder / f".{chunk_of(part)}.host.1.0.part").write_bytes(b"half")
+            (folder / f".{chunk_of(part)}.0123456789abcdef.part").write_bytes(b"half")
             raise Stopped
         write_chunk(folder, part, table)
 
@@ -161,7 +161,7 @@ def test_what_is_deleted_goes_chunks_first(
         folder = tmp_path / str(left)
         begun(folder, {})
         write_chunk(folder, Part(3, 6), pa.table({"configuration": [3, 4, 5]}))
-        (folder / f".{chunk_of(Part(6, 9))}.host.1.0.part").write_bytes(b"half")
+        (folder / f".{chunk_of(Part(6, 9))}.0123456789abcdef.part").write_bytes(b"half")
         steps, remove = iter(range(left)), os.unlink
 
         def interrupted(path: Path, *, steps: object = steps, remove: Callable[..., None] = remove, **at: int) -> None:
@@ -188,7 +188,7 @@ def test_a_fresh_sweep_keeps_its_lock(tmp_path: Path) -> None:
 def test_a_sweep_that_fails_before_its_first_chunk_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "notes.txt").write_text("mine")
-    (tmp_path / "shared" / f".{chunk_of(Part(0, 3))}.host.1.0.part").write_bytes(b"half")
+    (tmp_path / "shared" / f".{chunk_of(Part(0, 3))}.0123456789abcdef.part").write_bytes(b"half")
     for name, left in (("own", None), ("shared", [LOCK, "notes.txt"])):
         folder = tmp_path / name
         with pytest.raises(Stopped), unfinished(folder, Run("sweep", "", "", {"a": 1}, "f", "c"), {}):

@@ -527,7 +527,7 @@ def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, na
         (
             "2022-09-30",
             "0001-01-01",
-            r"last_trade: out of bounds .*: found '0001-01-01'\. Give a date in the years 1900 to",
+            r"last_trade: out of bounds .*: found '0001-01-01'\. Give a date in the years 1800 to",
         ),
         ("2022-09-30", "9999-12-31", r"last_trade: out of bounds"),
         ("multi_asset_daily", '"a\\0.csv"', r"market: has characters that are not printed .*: found 'a\\x00\.csv'"),
