@@ -109,9 +109,8 @@ def trades(
         portfolio = load_portfolio(file)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports)
-    _show(repr(listed))
-    if csv is not None:
-        _show(save_trades(listed, csv, reports))
+    saved = "" if csv is None else f"\n{save_trades(listed, csv, reports)}"  # before anybody stops reading
+    _show(f"{listed!r}{saved}")
 
 
 @app.command()
@@ -316,6 +315,7 @@ def _of_files(error: OSError) -> str:
 
 def main() -> None:
     """Run the command line. Errors of the input are printed as a sentence, without a traceback."""
+    sys.stdout, sys.stderr = (stream or io.StringIO() for stream in (sys.stdout, sys.stderr))  # None: was closed
     print_anywhere(sys.stdout)
     print_anywhere(sys.stderr)
     warnings.showwarning = _warn

@@ -7,6 +7,7 @@ deleted. The job is the real one; only the fork's file functions count.
 
 import builtins
 import gc
+import io
 import os
 import shutil
 import signal
@@ -68,24 +69,17 @@ def _count(folder: Path, at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         done += 1
 
-    def below(path: Any, within: Any = -1) -> bool:
-        """Is it below the folder? Paths may be relative to an open folder, as those of `shutil.rmtree` are."""
-        if not isinstance(path, str | bytes | os.PathLike):
-            return False
-        base = os.readlink(f"/proc/self/fd/{within}") if isinstance(within, int) and within >= 0 else ""
-        return Path(os.path.abspath(Path(base, os.fsdecode(path)))).is_relative_to(folder)
-
     def heard(event: str, given: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(given[2], int) and given[2] & WRITING
         relative_to = given[-1] if event in ("os.remove", "os.rmdir", "os.mkdir") else -1
-        if (event in CHANGES or writes) and below(given[0], relative_to):
+        if (event in CHANGES or writes) and _is_below(folder, given[0], relative_to):
             count()
 
     real_open = builtins.open
 
     def torn_open(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> IO[Any]:
         opened = real_open(file, mode, *args, **kwargs)
-        if "w" in mode and below(file):
+        if "w" in mode and _is_below(folder, file):
             whole = opened.write
 
             def write(content: Any) -> int:
@@ -98,9 +92,19 @@ def _count(folder: Path, at: int) -> None:
             opened.write = write  # type: ignore[method-assign]
         return opened
 
-    builtins.open = torn_open  # type: ignore[assignment]
+    builtins.open = io.open = torn_open  # type: ignore[assignment]  # the second is that of `os.fdopen`
     os.fsync = lambda _: count()  # type: ignore[assignment]  # a kill is no power cut: the disk has time
     sys.addaudithook(heard)
+
+
+def _is_below(folder: Path, path: Any, within: Any = -1) -> bool:
+    """Is an open file or a path below a folder? A path may be relative to an open folder, as in `shutil.rmtree`."""
+    if isinstance(path, int):
+        path = os.readlink(f"/proc/self/fd/{path}")
+    if not isinstance(path, str | bytes | os.PathLike):
+        return False
+    base = os.readlink(f"/proc/self/fd/{within}") if isinstance(within, int) and within >= 0 else ""
+    return Path(os.path.abspath(Path(base, os.fsdecode(path)))).is_relative_to(folder)
 
 
 # -- processes -------------------------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
 
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, fit
 from backtests.comparison.comparison import FULL, REFERENCE, Comparison, backtest_warnings, check_settings, settings_of
@@ -21,6 +22,7 @@ from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import (
+    AGAIN,
     MANIFEST,
     REPORTS,
     BrokenRun,
@@ -311,7 +313,7 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     spec, run = portfolio.policies[name], found[0].name if found else ""
     if not isinstance(spec, TunedThreshold | Learned):
         return trade_list(portfolio, spec, name=name, run=run)
-    if found is None:
+    if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
             f"rebalance report {file}"
@@ -330,8 +332,34 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
         warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
     for folder, manifest in found.whole:
         if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
-            return folder, manifest
+            try:
+                return folder, _Facts.model_validate(manifest).model_dump()
+            except ValidationError as error:
+                first = error.errors()[0]
+                why = f"{'.'.join(map(str, first['loc']))} in {folder / MANIFEST}: {first['msg']}. {AGAIN}"
+                warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
     return None
+
+
+class _Recommended(BaseModel, strict=True):
+    policy: str | None
+
+
+class _Tuned(BaseModel, strict=True):
+    band: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    within: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    seen: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class _Learned(BaseModel, strict=True):
+    seed: int
+
+
+class _Facts(BaseModel, strict=True):
+    """What trades take from the manifest of a report: the policy that it recommends, and what it fitted."""
+
+    recommendation: _Recommended
+    fitted: dict[str, _Tuned | _Learned]
 
 
 def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Rule:

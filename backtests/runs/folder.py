@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -253,6 +254,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         return _manifest(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{folder} is no run: it has no {MANIFEST}. Give the folder of one, reports/<run>.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
 
@@ -260,7 +263,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _manifest(path: Path) -> dict[str, Any]:
     """What `read_manifest` gives, from its path. Raises OSError too."""
     try:
-        found = Manifest.model_validate_json(path.read_bytes()).model_dump()
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # else a pipe would be waited for
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{path} is no plain file. {AGAIN}")
+            found = Manifest.model_validate_json(file.read()).model_dump()
     except ValidationError as error:
         what = error.errors()[0]
         where = f"{what['loc'][0]}: " if what["loc"] else ""
@@ -294,7 +300,7 @@ def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
         except NotADirectoryError:
             continue
         except FileNotFoundError:
-            if not folder.exists():  # a new run is just taking its place
+            if not folder.exists() or (folder / MANIFEST).exists():  # a new run has just taken its place
                 return past_runs(reports, kind)
         except OSError as error:
             broken.append(f"{folder / MANIFEST} cannot be read: {error.strerror}. {AGAIN}")
@@ -307,11 +313,22 @@ def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
 
 
 def run_folders(reports: Path) -> list[Path]:
-    """The folders of finished runs, and whatever else lies beside them; one that was killed while a new run took its name is where it then was."""
-    names = os.listdir(reports) if reports.exists() else []  # at one moment
+    """The folders of finished runs, and what else lies beside them without being hidden.
+
+    A run that was killed while a new one took its name is where it then was. Names are read until two readings agree:
+    one during which a folder is renamed may miss it.
+    """
+    names, before = _names(reports), None
+    while names != before:
+        names, before = _names(reports), names
     taken = {former_of(reports / name).name for name in names}
-    waiting = {name for name in names if name.startswith(".") and name.endswith(".old") and name not in taken}
-    return sorted(reports / name for name in names if name in waiting or not name.startswith("."))
+    return sorted(reports / name for name in names if not name.startswith(".") or name not in taken)
+
+
+def _names(reports: Path) -> set[str]:
+    """Of runs, and of former runs."""
+    names = os.listdir(reports) if reports.exists() else []
+    return {name for name in names if not name.startswith(".") or name.endswith(".old")}
 
 
 def found_at(final: Path) -> Path:

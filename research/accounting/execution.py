@@ -15,6 +15,7 @@ from research.market.calendars import EVERY, last_of
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume
 
+MOST_DAYS = 1_000  # over which a decision is carried out
 Use = Literal["rebalance", "cash"]
 Dividends = Literal["reinvest", "cash"]  # in the line that pays them, on the day, or in cash until the next trade
 
@@ -49,8 +50,8 @@ class Execution:
         """Check the numbers and what they say together."""
         one_of("at of execution is", self.at, ("close", "open"))
         one_of("sizing of execution is", self.sizing, ("fractional", "units"))
-        if not (is_whole(self.days) and self.days >= 1):
-            refuse("days of execution are", self.days, "give a whole number of sessions, 1 at least.")
+        if not (is_whole(self.days) and 1 <= self.days <= MOST_DAYS):
+            refuse("days of execution are", self.days, f"give a whole number of sessions, 1 to {MOST_DAYS}.")
         share = self.participation
         if share is not None and not (is_number(share) and 0.0 < share <= 1.0):
             refuse("participation is", share, "it is a fraction of volume, above 0, at most 1; or None.")

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from research.accounting.costs import Costs
+from research.arguments import floats
 from research.arrays import Array, Mask
 from research.errors import PolicyError
 from research.labels import refuse_labels
@@ -196,10 +197,12 @@ class Trade:
     by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
     def __post_init__(self) -> None:
-        """Refuse bounds that carry labels."""
+        """Refuse bounds that carry labels, and make lists arrays."""
         if type(self.lower) is not np.ndarray or type(self.upper) is not np.ndarray:
-            refuse_labels("weights of a trade are", self.lower, error=PolicyError)
-            refuse_labels("weights of a trade are", self.upper, error=PolicyError)
+            for name in ("lower", "upper"):
+                bounds = getattr(self, name)
+                refuse_labels("weights of a trade are", bounds, error=PolicyError)
+                object.__setattr__(self, name, floats("weights of a trade are", bounds, "give one number a line."))
 
     @classmethod
     def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":

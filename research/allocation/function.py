@@ -57,6 +57,8 @@ class FunctionAllocation:
         where = f"{self._name} on {past.date:%Y-%m-%d}"
         if isinstance(found, Mapping | pd.Series):
             given = {str(name): weight for name, weight in found.items()}
+            if len(given) < len(found):
+                raise PolicyError(f"{where} gave two weights for one name: found {shown(found)}. Return one a name.")
             unknown = [name for name in given if name not in names]
             if unknown:
                 raise PolicyError(

@@ -145,9 +145,12 @@ class _Markets(Shape):
     half_width_over_target: Range
 
 
-class _UniversalSettings(Shape):
+class _UniversalSettings(Shape, extra="forbid"):
     hidden: Annotated[int, Field(ge=1, le=10_000)]
     markets: _Markets
+    decisions_of_a_world: list[Count]
+    learning_rate: Number
+    features: list[Text]
 
 
 class _Update(Shape):
@@ -155,12 +158,16 @@ class _Update(Shape):
     loss: Number
 
 
-class _UniversalSaw(Shape):
+class _UniversalSaw(Shape, extra="forbid"):
     markets: Text
+    last: Date | None
 
 
-class _Universal(Shape):
+class _Universal(Shape, extra="forbid"):
+    """It has no assets and no targets, which readers would take for those of a policy."""
+
     format: Text
+    action: Text
     settings: _UniversalSettings
     seed: Count
     updates: Count

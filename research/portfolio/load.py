@@ -33,6 +33,8 @@ MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
 
+LEAST_NAV = 1e-6  # currency
+MOST_TRACKING_ERROR = 0.25  # a year; a larger number is a per cent: 0.5 was meant as 0.005
 FRACTION = 1e-6  # of a unit: what a fractional line trades in, where its market names nothing smaller than a unit
 FREQUENCY = 0.15  # by how much periods_per_year may differ from the rows of the market; daily markets have 242 to 261
 YEAR = 365.25  # days
@@ -85,8 +87,8 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         dividends=_dividends(document, market),
         flows=read_flows(document, market, execution),
     )
-    if portfolio.nav == 0.0:
-        document.refuse(("cash",), "neither lines nor cash are held", 0.0, "State what the desk holds.")
+    if portfolio.nav < LEAST_NAV:
+        document.refuse(("cash",), "neither lines nor cash are held", portfolio.nav, "State what the desk holds.")
     _check_restrictions(document, lines, portfolio.cash)
     _check_payers(document, portfolio)
     return replace(portfolio, settings=_settings(document, portfolio, lines))
@@ -302,7 +304,7 @@ def _limits(document: Document, lines: list[_Line]) -> Limits:
     tracking_error = None
     if document.has("limits", "tracking_error"):
         tracking_error = document.number("limits", "tracking_error", at_least=0.0)
-        if tracking_error >= 1.0:
+        if tracking_error > MOST_TRACKING_ERROR:
             what = f"a fraction a year, and this is {100.0 * tracking_error:g} %"
             document.refuse(("limits", "tracking_error"), what, tracking_error, "1.5 % is 0.015.")
     return Limits(

@@ -30,7 +30,7 @@ def check_destination(subject: str, path: str | Path, kept: Iterable[Path] = ())
     Raises  : ConfigError for an empty path, a folder that does not exist, for whatever exists and is no plain file (a
               folder, a link, a device, a pipe, a socket), for a file that is no trade list, and for one that is kept.
     """
-    if not str(path) or "\0" in str(path):
+    if not str(path).strip() or str(path) == "-" or "\0" in str(path):
         refuse(f"{subject} is", str(path), FIX)
     path = Path(path)
     if not path.parent.is_dir():

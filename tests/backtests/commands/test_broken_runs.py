@@ -1,7 +1,9 @@
 """A run that is damaged stops no trade list: it is named and passed over, and not read at all where none is needed."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,7 +13,7 @@ from backtests.commands.report import run_for
 from backtests.comparison.comparison import FULL, settings_of
 from backtests.runs.folder import MANIFEST, sign, write_json
 from backtests.runs.formats import plain_json
-from research.portfolio import load_portfolio
+from research.portfolio import Portfolio, load_portfolio
 
 DAMAGED = {"empty": "", "cut": '{"kind": "report", "se', "foreign": '{"name": "web app", "icons": []}', "list": "[]"}
 
@@ -30,6 +32,8 @@ def damaged(reports: Path) -> Path:
     for name, text in DAMAGED.items():
         (reports / name).mkdir(parents=True)
         (reports / name / MANIFEST).write_text(text)
+    (reports / "pipe").mkdir()
+    os.mkfifo(reports / "pipe" / MANIFEST)
     return reports
 
 
@@ -40,22 +44,56 @@ def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     assert "by policy 'threshold'" in beside.out
 
 
-def test_damaged_runs_are_named_in_a_line_each_and_the_whole_one_is_used(undecided: Path, tmp_path: Path) -> None:
-    reports, portfolio = damaged(tmp_path / "reports"), load_portfolio(undecided)
+def full_run(portfolio: Portfolio, reports: Path, **facts: object) -> Path:
+    """A signed run with the settings of a full report, and these facts of its result."""
     run = run_for("report", portfolio, plain_json(settings_of(portfolio, **FULL)))
-    (reports / run.name).mkdir()
-    facts = {"recommendation": {"policy": "yearly"}, "fitted": {}}
+    (reports / run.name).mkdir(parents=True)
     write_json(reports / run.name / MANIFEST, run.manifest(**facts))
     sign(reports / run.name, datetime.now(UTC))
+    return reports / run.name
+
+
+def test_damaged_runs_are_named_in_a_line_each_and_the_whole_one_is_used(undecided: Path, tmp_path: Path) -> None:
+    reports, portfolio = damaged(tmp_path / "reports"), load_portfolio(undecided)
+    run = full_run(portfolio, reports, recommendation={"policy": "yearly"}, fitted={})
     done = rebalance("trades", undecided, "--reports", reports)
     assert done.status == 0
     assert "by policy 'yearly'" in done.out
     assert run.name in done.out
     said = [line for line in done.err.splitlines() if line.startswith("A run was passed over: ")]
-    assert len(said) == len(DAMAGED)
-    for name in DAMAGED:
+    assert len(said) == len(DAMAGED) + 1
+    for name in (*DAMAGED, "pipe"):
         assert sum(str(reports / name / MANIFEST) in line for line in said) == 1
     assert "Traceback" not in done.err
+
+
+TUNED = {"band": 0.02, "within": 0.01, "seen": "2011-12-30"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"fitted": {}}, "recommendation"),
+        ({"recommendation": None, "fitted": {}}, "recommendation"),
+        ({"recommendation": {"policy": ["a"]}, "fitted": {}}, "recommendation.policy"),
+        ({"recommendation": {"policy": "tuned"}}, "fitted"),
+        ({"recommendation": {"policy": "tuned"}, "fitted": {"tuned": {**TUNED, "seen": "never"}}}, "fitted.tuned"),
+        ({"recommendation": {"policy": "tuned"}, "fitted": {"tuned": {**TUNED, "band": "x"}}}, "fitted.tuned"),
+        ({"recommendation": {"policy": "tuned"}, "fitted": {}}, "policy 'tuned' must be fitted first"),
+    ],
+)
+def test_facts_that_are_none_pass_a_run_over(undecided: Path, tmp_path: Path, facts: dict[str, Any], said: str) -> None:
+    """Resealed: the checksum of the manifest is right."""
+    full_run(load_portfolio(undecided), tmp_path / "reports", **facts)
+    done = rebalance("trades", undecided, "--reports", tmp_path / "reports")
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_tuned_policy_of_a_run_is_used(undecided: Path, tmp_path: Path) -> None:
+    full_run(load_portfolio(undecided), tmp_path, recommendation={"policy": "tuned"}, fitted={"tuned": TUNED})
+    assert "by policy 'tuned'" in rebalance("trades", undecided, "--reports", tmp_path).out
 
 
 def test_where_all_are_damaged_the_command_says_how_to_make_one(undecided: Path, tmp_path: Path) -> None:
@@ -81,4 +119,4 @@ def test_verify_ends_with_one_where_a_run_was_changed(undecided: Path, tmp_path:
     assert "  trades.csv has another content." in done.out
     done = rebalance("verify", tmp_path / "nowhere")
     assert done.status == 2
-    assert "cannot be read: No such file or directory" in done.err
+    assert "is no run: it has no manifest.json" in done.err

@@ -1,8 +1,11 @@
 """A trade list is written to a new file or over a plain one, and over nothing that it is made from."""
 
 import os
+import shlex
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +173,13 @@ def test_a_new_file_and_an_earlier_list_are_written(tmp_path: Path) -> None:
         assert csv.read_text().startswith("side,asset,units,")
         csv.write_text(f"{csv.read_text()}old")
     assert [found.name for found in tmp_path.iterdir()] == ["trades.csv"]
+
+
+def test_the_list_is_written_before_it_is_printed(tmp_path: Path) -> None:
+    """Who pipes the text into `head` gets the whole file all the same; who closed the output too."""
+    for k, closing in enumerate(("| true", ">&-")):
+        words = [sys.executable, "-c", "from backtests.cli import main; main()", "trades", str(FILE), "--csv"]
+        command = f"{shlex.join([*words, str(tmp_path / f'{k}.csv')])} {closing}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes() != b""

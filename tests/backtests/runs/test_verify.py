@@ -1,6 +1,7 @@
 """A run is verified: unchanged, changed in each way in which it can be, or made by something else than today's code."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,9 @@ def test_a_run_that_nobody_touched_is_what_it_was(run: Path) -> None:
         (lambda run: reseal(run, settings={"draws": 9}), "its settings, data and code are those of desk-2022-12-29-"),
         (lambda run: reseal(run, fingerprint="e" * 64), "its settings, data and code are those of desk-2022-12-29-"),
         (lambda run: reseal(run, files={}), "trades.csv was added."),
+        (lambda run: (run / "etc").symlink_to("/etc"), "etc is no plain file."),
+        (lambda run: (run / "figures" / "more").symlink_to("nowhere"), "figures/more is no plain file."),
+        (lambda run: os.mkfifo(run / "pipe"), "pipe is no plain file."),
         (lambda run: (run / "trades.csv").rename(run / "orders.csv"), "orders.csv was added."),
     ],
 )

@@ -448,17 +448,28 @@ def test_rules_go_by_the_price_of_tracking_of_the_file_unless_they_state_their_o
     [
         ("  quarterly:", r"policies\."),
         ("  SPY:", r"lines\."),
-        ("  us_equity: {c", r"costs\."),
         ("Two funds", "name"),
-        ("us_equity, target", r"lines\.SPY\.asset_class"),
     ],
 )
 def test_what_is_no_name_is_refused_with_its_place(write: Any, where: str, key: str, name: str) -> None:
     written = name if name.startswith('"') else f"'{name}'"
-    changed = {"Two funds": written, "us_equity, target": f"{written}, target", "  us_equity: {c": f"  {written}: {{c"}
     with pytest.raises(ConfigError, match=rf"^{key}.*\(.*desk\.yaml, line \d+\): found ") as error:
-        load_portfolio(write(where, changed.get(where, f"  {written}:")))
+        load_portfolio(write(where, written if key == "name" else f"  {written}:"))
     assert str(error.value).isprintable()
+
+
+def test_a_class_may_have_a_slash_and_no_control_character(write: Any) -> None:
+    """No file is named after it."""
+    path = write("us_equity, target", "'Equity / US', target")
+    path.write_text(path.read_text().replace("  us_equity: {c", "  'Equity / US': {c"))
+    assert load_portfolio(path).market.instruments["asset_class"].iloc[0] == "Equity / US"
+    with pytest.raises(ConfigError, match="has characters that are not printed"):
+        load_portfolio(write("us_equity, target", '"a\\u0007b", target'))
+
+
+def test_names_of_other_scripts_are_names(write: Any) -> None:
+    """Persian has a joiner within words, which is not printed by itself."""
+    assert load_portfolio(write("Two funds", "صندوق\u200cها")).name == "صندوق\u200cها"
 
 
 def test_policies_whose_names_differ_in_case_only_are_refused(write: Any) -> None:
