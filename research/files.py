@@ -197,6 +197,8 @@ def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:
+        if not path.exists():  # its folder may not be written
+            raise
         return os.open(path, os.O_RDONLY)
 
 
