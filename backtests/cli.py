@@ -294,7 +294,16 @@ def _end(sentence: str, status: int = 2) -> NoReturn:
     text = printable(sentence)
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     print(typer.style(text, fg=typer.colors.RED) if colour else text, file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
     sys.exit(status)
+
+
+def _drop_output() -> None:
+    """Give up what stdout still holds, which cannot be written: Python would try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -327,7 +336,7 @@ def main() -> None:
     except (ConfigError, DataError, PolicyError) as error:
         _end(str(error))
     except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
     except OSError as error:
         _end(_of_files(error))

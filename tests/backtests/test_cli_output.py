@@ -183,10 +183,12 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
 
 
 def test_a_full_disk_behind_the_output_is_said() -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run([*REBALANCE, "policies"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 2
-    assert done.stderr == b"No space left on device. Free space there, or write to another place.\n"
+    for words in (["policies"], ["trades", FILE], ["trades", "--help"], ["--version"]):  # of several lengths
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([*REBALANCE, *words], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 2
+        assert done.stderr.endswith(b"No space left on device. Free space there, or write to another place.\n")
+        assert b"Exception ignored" not in done.stderr
 
 
 def test_a_reader_who_leaves_ends_the_command_without_a_word() -> None:
