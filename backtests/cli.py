@@ -4,7 +4,6 @@ train | compile`.
 Each imports what is heavy when it runs.
 """
 
-import errno
 import io
 import os
 import sys
@@ -17,10 +16,10 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from backtests.runs.folder import BrokenRun, code_version
+from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, explained
 from research.errors import ConfigError, DataError, PolicyError
-from research.files import writing
+from research.files import FULL, writing
 from research.printable import print_anywhere, printable
 from research.progress import bar
 
@@ -285,6 +284,8 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """As `warnings.showwarning`: what the workbench says of its input as a sentence, anything else with its place."""
+    from backtests.runs.manifest import BrokenRun
+
     said = str(message) if category is BrokenRun else warnings.formatwarning(message, category, filename, lineno)
     print(printable(said.rstrip("\n")), file=sys.stderr, flush=True)
 
@@ -317,8 +318,11 @@ def _usage(error: typer.TyperException) -> str:
 def _of_files(error: OSError) -> str:
     """What the system refused, of which path, and how to fix it."""
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    fix = "Free space there, or write to another place." if full else "Give a path that can be read or written."
+    fix = (
+        "Free space there, or write to another place."
+        if error.errno in FULL
+        else "Give a path that can be read or written."
+    )
     return f"{error.strerror or error}{where}. {fix}"
 
 

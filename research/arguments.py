@@ -8,13 +8,16 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import date
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from research.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 SHOWN = 200  # characters of a value that a sentence has room for
 LARGEST, SMALLEST = 1e15, 1e-30  # of any number that is read, but for zero: no product of a few of them overflows
@@ -49,6 +52,14 @@ def cut(text: str, most: int = SHOWN) -> str:
     """
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text[: 4 * most].split()))
     return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def first_fault(error: "ValidationError") -> str:
+    """Where the first of pydantic's findings stands, and what it is."""
+    first = error.errors(include_url=False)[0]
+    where = cut(".".join(map(str, first["loc"])))
+    what = cut(first["msg"].removeprefix("Value error, "))
+    return f"{where}: {what}" if where else what
 
 
 def is_number(value: object) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from secrets import token_hex
 
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # what the system says of a place, not a file
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
 def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:
@@ -73,7 +73,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is not None or error.errno not in (None, *FULL):
+        if error.filename is not None or error.errno not in (None, *FULL, errno.EROFS, errno.EIO):
             raise
         raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.arguments import cut
 from research.errors import ConfigError
 
 SHOWN = 8  # names in a sentence
@@ -74,4 +75,4 @@ def _names(values: Any) -> list[Any] | None:
 
 def _few(names: Sequence[Any]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(f"{name!s:.40}" for name in names[:SHOWN]) + more
+    return ", ".join(cut(str(name), 40) for name in names[:SHOWN]) + more

@@ -8,8 +8,9 @@ from pathlib import Path
 from backtests.commands.report import Made
 from backtests.laboratory.study import BASE_CASE, MARKETS, study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
-from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, Run, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
+from backtests.runs.manifest import sign
 from backtests.runs.tasks import check_workers
 from research.arguments import is_whole, refuse
 from research.files import write_whole, writing

@@ -21,24 +21,14 @@ from backtests.evaluation.scores import Score, score
 from backtests.learned.results import SHEET, results_of, write_results
 from backtests.pages.policy_card import write_card
 from backtests.pages.tearsheet import write_tearsheet
-from backtests.runs.folder import (
-    AGAIN,
-    MANIFEST,
-    REPORTS,
-    BrokenRun,
-    Run,
-    check_whole,
-    partial_of,
-    past_runs,
-    sign,
-    staged,
-    write_json,
-)
+from backtests.runs.folder import MANIFEST, REPORTS, Run, check_whole, partial_of, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
+from backtests.runs.manifest import AGAIN, BrokenRun, past_runs, sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter
 from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
+from research.arguments import first_fault
 from research.errors import ConfigError, DataError
 from research.files import write_whole, writing
 from research.learning import Learned, LearnedPolicy
@@ -328,17 +318,17 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     A warning names each run that cannot be read.
     """
     full, found = plain_json(settings_of(portfolio, **FULL)), past_runs(reports)
-    for why in found.broken:
-        warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
+    broken, newest = list(found.broken), None
     for folder, manifest in found.whole:
         if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
             try:
-                return folder, _Facts.model_validate(manifest).model_dump()
+                newest = folder, _Facts.model_validate(manifest).model_dump()
+                break
             except ValidationError as error:
-                first = error.errors()[0]
-                why = f"{'.'.join(map(str, first['loc']))} in {folder / MANIFEST}: {first['msg']}. {AGAIN}"
-                warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
-    return None
+                broken.append(f"{folder / MANIFEST} has no facts of a report: {first_fault(error)}. {AGAIN}")
+    for why in broken:
+        warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
+    return newest
 
 
 class _Recommended(BaseModel, strict=True):

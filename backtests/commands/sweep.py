@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 
 from backtests.commands.report import Made
 from backtests.pages.sweep import sweep_html
-from backtests.runs.folder import MANIFEST, REPORTS, Run, sign, staged, write_json
+from backtests.runs.folder import MANIFEST, REPORTS, Run, staged, write_json
 from backtests.runs.formats import plain_json
+from backtests.runs.manifest import sign
 from backtests.runs.tasks import check_workers
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from backtests.runs.folder import Run, code_version
-from research.arguments import is_whole, refuse
+from research.arguments import cut, is_whole, refuse
 from research.errors import ConfigError, DataError, PolicyError
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
@@ -81,8 +81,7 @@ def _differences(was: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any,
 
 
 def _short(value: Any) -> str:
-    text = "absent" if value is None else json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return "absent" if value is None else cut(json.dumps(value), 80)
 
 
 # -- workers ---------------------------------------------------------------------------------------------------------

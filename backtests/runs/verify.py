@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backtests.runs.folder import Run, code_version, found_at, hashes, read_manifest, surroundings
+from backtests.runs.folder import Run, code_version, found_at, surroundings
+from backtests.runs.manifest import hashes, read_manifest
 from backtests.wording import counted
 
 

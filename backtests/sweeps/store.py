@@ -27,7 +27,7 @@ from backtests.runs.tasks import identity, refuse_other
 from backtests.sweeps.plan import Part
 from research.arguments import cut
 from research.errors import ConfigError, DataError
-from research.files import write_whole
+from research.files import delete_drafts, write_whole
 
 RUN, LOCK = "run.json", ".lock"
 CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
@@ -88,8 +88,9 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def clear(folder: Path) -> None:
     """Delete what a sweep left in its folder but for the lock: chunks first, so that none stays without `run.json`."""
+    delete_drafts(folder)
     for path in folder.iterdir():
-        if CHUNK.fullmatch(path.name) or (path.name.startswith(".") and path.suffix == ".part"):
+        if CHUNK.fullmatch(path.name):
             path.unlink()
     (folder / RUN).unlink(missing_ok=True)
 

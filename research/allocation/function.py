@@ -69,7 +69,7 @@ class FunctionAllocation:
         try:
             weights = floats("weights are", found, FORMS)
         except ConfigError as error:
-            raise PolicyError(f"{where} gave {found!r:.200}. Return {FORMS}, each a fraction of NAV.") from error
+            raise PolicyError(f"{where} gave {shown(found)}. Return {FORMS}, each a fraction of NAV.") from error
         if weights.shape != (len(names),):
             raise PolicyError(
                 f"{where} gave weights of shape {weights.shape} for {len(names)} lines, {', '.join(names)}. Return "

@@ -3,7 +3,6 @@
 A checksum proves that a card was not changed by accident. It does not prove that this workbench wrote the card.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from research.arguments import LARGEST, cut, shown
+from research.arguments import LARGEST, first_fault, shown
 from research.learning.actions import ACTIONS
 from research.learning.settings import SESSIONS
 from research.learning.state import SHARED
@@ -198,13 +197,11 @@ def check_card(card: Mapping[str, Any]) -> None:
 def check_shape(shape: type[Shape], found: Any) -> None:
     """Check JSON values against a shape. Raises ValueError naming the first key that is wrong, and its value."""
     try:
-        shape.model_validate_json(json.dumps(found))
+        shape.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = cut(".".join(map(str, first["loc"]))) or "the card"
-        what = cut(first["msg"].removeprefix("Value error, "))
         value = "" if first["type"] == "missing" else f": found {shown(first['input'])}"
-        raise ValueError(f"{where}: {what}{value}") from None
+        raise ValueError(f"{first_fault(error)}{value}") from None
 
 
 def _check_saw(card: Mapping[str, Any]) -> None:

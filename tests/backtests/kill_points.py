@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -28,12 +28,13 @@ from backtests.learned.results import RESULTS, read_policies
 from backtests.pages import policy_card, tearsheet
 from backtests.real_markets import Budget, Study
 from backtests.runs import folder as runs
-from backtests.runs.folder import MANIFEST, past_runs
+from backtests.runs.folder import MANIFEST
+from backtests.runs.manifest import past_runs
 from backtests.runs.verify import verify
 from backtests.sweeps import executors, plan
 from backtests.sweeps import run as sweeping
 from research.accounting import Costs
-from research.learning import LearnedPolicy, train, training
+from research.learning import LearnedPolicy, Training, train, training
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
 from research.trading import TradeList, formats, trade_list
@@ -146,6 +147,11 @@ def compared(portfolio: Any) -> Comparison:
     return compare(portfolio, draws=200, only=["quarterly", "threshold", "tuned", "rl"])
 
 
+@pytest.fixture(scope="module")
+def trained(compared: Comparison) -> Training:
+    return cast(Training, compared.fitted["rl"].training)
+
+
 def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The notebook's part is done here, by the functions that the notebook calls."""
     trades = reporting.trades_of(compared)
@@ -224,26 +230,22 @@ def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert killed_everywhere(partial(studying.run, cases, folder, budget), start, folder, look) >= 18
 
 
-def test_a_training_of_seeds(compared: Comparison, tmp_path: Path) -> None:
+def test_a_training_of_seeds(trained: Training, tmp_path: Path) -> None:
     """Saved over policies of the same seeds."""
-    found = compared.fitted["rl"].training
-    assert found is not None
-    other = type(found)({1: found.policies[2], 2: found.policies[1]}, found.losses, 1.0, 2.0)
+    other = Training({1: trained.policies[2], 2: trained.policies[1]}, trained.losses, 1.0, 2.0)
     other.save(tmp_path / "start" / "rl")
 
     def look(left: Path) -> None:
-        for seed in found.policies:
-            assert LearnedPolicy.load(left / "rl" / f"seed-{seed}").card["seed"] in found.policies
+        for seed in trained.policies:
+            assert LearnedPolicy.load(left / "rl" / f"seed-{seed}").card["seed"] in trained.policies
 
     folder = tmp_path / "policies"
-    assert killed_everywhere(partial(found.save, folder / "rl"), tmp_path / "start", folder, look) >= 24
+    assert killed_everywhere(partial(trained.save, folder / "rl"), tmp_path / "start", folder, look) >= 24
 
 
-def test_a_policy_card(compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_card(trained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn again, over the page of an earlier version."""
-    found = compared.fitted["rl"].training
-    assert found is not None
-    found.save(tmp_path / "start" / "rl")
+    trained.save(tmp_path / "start" / "rl")
     policy_card.write_card(tmp_path / "start" / "rl")
     (tmp_path / "start" / "rl" / "card.html").write_text("an earlier page")
     for name in ("with_optimality_gaps", "policy_html"):

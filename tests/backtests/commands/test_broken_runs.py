@@ -11,8 +11,9 @@ from commanded import FILE, rebalance
 
 from backtests.commands.report import run_for
 from backtests.comparison.comparison import FULL, settings_of
-from backtests.runs.folder import MANIFEST, sign, write_json
+from backtests.runs.folder import MANIFEST, write_json
 from backtests.runs.formats import plain_json
+from backtests.runs.manifest import sign
 from research.portfolio import Portfolio, load_portfolio
 
 DAMAGED = {"empty": "", "cut": '{"kind": "report", "se', "foreign": '{"name": "web app", "icons": []}', "list": "[]"}

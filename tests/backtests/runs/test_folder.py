@@ -19,16 +19,13 @@ from backtests.runs.folder import (
     ROOT,
     Run,
     check_whole,
-    checksum,
     code_version,
     former_of,
     partial_of,
-    past_runs,
-    read_manifest,
-    sign,
     staged,
     write_json,
 )
+from backtests.runs.manifest import checksum, past_runs, read_manifest, sign
 from research.errors import ConfigError, DataError
 
 STARTS, WORKERS = 10_000, 8

@@ -1,5 +1,6 @@
 """Notebooks are checked before a kernel starts, and what goes wrong in one is said in a sentence."""
 
+import ast
 import json
 import math
 import os
@@ -181,6 +182,8 @@ def test_a_malformed_parameter_is_refused_in_a_sentence(tmp_path: Path) -> None:
                     pytest.fail(f"{text!r} is refused with {said!r}")
             else:
                 found["taken"] += 1
+                written = text.partition("=")[2]
+                assert taken == (written if name == "name" else ast.literal_eval(written))
                 assert isinstance(taken, str) or math.isfinite(taken)
     assert found["refused"] > 50
     assert found["taken"] > 5

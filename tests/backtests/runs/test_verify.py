@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backtests.runs.folder import MANIFEST, Run, checksum, code_version, former_of, sign, write_json
+from backtests.runs.folder import MANIFEST, Run, code_version, former_of, write_json
+from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
 from research.errors import DataError
 

@@ -1,0 +1,134 @@
+"""The manifest of a finished run: written last, with the hash of each file; read with every doubt; and all past runs."""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from backtests.runs.folder import MANIFEST, REPORTS, run_folders, write_json
+from research.arguments import first_fault
+from research.errors import DataError
+from research.files import sha256_of
+
+AGAIN = "Make the run again, or delete its folder."
+
+
+def sign(folder: Path, started: datetime) -> None:
+    """Add times, the hash of each file and a checksum to the manifest of a run: the last thing that is written.
+
+    folder  : of the run, with the manifest as `Run.manifest` gives it and all other files.
+    started : when the run began.
+    """
+    manifest, ended = json.loads((folder / MANIFEST).read_text(encoding="utf-8")), datetime.now(UTC)
+    times = {
+        "started": started.isoformat(timespec="seconds"),
+        "ended": ended.isoformat(timespec="microseconds"),
+        "seconds": round((ended - started).total_seconds(), 1),
+    }
+    whole = {**manifest, "times": times, "files": hashes(folder)}
+    write_json(folder / MANIFEST, {**whole, "sha256": checksum(whole)})
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """sha256, hex, of each file below `folder` but its manifest, by the path from there."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {name: sha256_of(path) for path in found if (name := path.relative_to(folder).as_posix()) != MANIFEST}
+
+
+def checksum(manifest: Mapping[str, Any]) -> str:
+    """sha256, hex, over the values of a manifest without its own checksum."""
+    values = {name: value for name, value in manifest.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Times(BaseModel, strict=True, extra="forbid"):
+    """When a run was made, in UTC, and how long it took."""
+
+    started: str
+    ended: str
+    seconds: float
+
+
+class Manifest(BaseModel, extra="allow", strict=True):
+    """What every signed manifest holds; facts of the result stand beside it."""
+
+    run: str
+    kind: str
+    portfolio: str
+    last_day: str
+    settings: dict[str, Any]
+    fingerprint: str
+    code: str
+    versions: dict[str, str]
+    python: str
+    platform: str
+    lock: str | None
+    files: dict[str, str]
+    times: Times
+    sha256: str
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a whole run. Raises DataError where it cannot be read, is of no run, or was changed."""
+    try:
+        return _manifest(folder / MANIFEST)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{folder} is no run: it has no {MANIFEST}. Give the folder of one, reports/<run>.") from error
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """What `read_manifest` gives, from its path. Raises FileNotFoundError and NotADirectoryError where there is none."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # else a pipe would be waited for
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{path} is no plain file. {AGAIN}")
+            found = Manifest.model_validate_json(file.read()).model_dump()
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
+    except ValidationError as error:
+        raise DataError(f"{path} is no manifest of a finished run: {first_fault(error)}. {AGAIN}") from error
+    if found["sha256"] != checksum(found):
+        raise DataError(f"{path} was changed after its run was made. {AGAIN}")
+    return found
+
+
+class BrokenRun(UserWarning):
+    """A finished run whose manifest cannot be used is passed over."""
+
+
+class PastRuns(NamedTuple):
+    """What a folder of runs holds.
+
+    whole  : folders and manifests of the runs of one kind, the newest first.
+    broken : a sentence for each folder whose manifest cannot be used.
+    """
+
+    whole: list[tuple[Path, dict[str, Any]]]
+    broken: list[str]
+
+
+def past_runs(reports: Path = REPORTS, kind: str = "report") -> PastRuns:
+    """The whole runs of one kind, and why others cannot be used."""
+    whole, broken = [], []
+    for folder in run_folders(reports):
+        try:
+            manifest = _manifest(folder / MANIFEST)
+        except NotADirectoryError:
+            continue
+        except FileNotFoundError:
+            if not folder.exists() or (folder / MANIFEST).exists():  # a new run has just taken its place
+                return past_runs(reports, kind)
+        except DataError as error:
+            broken.append(str(error))
+        else:
+            if manifest["kind"] == kind:
+                whole.append((folder, manifest))
+    return PastRuns(sorted(whole, key=lambda pair: pair[1]["times"]["ended"], reverse=True), broken)
