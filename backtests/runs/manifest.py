@@ -1,4 +1,4 @@
-"""The manifest of a finished run: written last, with the hash of each file; read with every doubt; and all past runs."""
+"""The manifest of a finished run: written last, with the hash of each file; read with every doubt; all past runs."""
 
 import hashlib
 import json
@@ -83,7 +83,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    """What `read_manifest` gives, from its path. Raises FileNotFoundError and NotADirectoryError where there is none."""
+    """What `read_manifest` gives, from its path. Raises FileNotFoundError, NotADirectoryError where there is none."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # else a pipe would be waited for
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
