@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from point_of_box import point_of_box
 from scipy.optimize import brentq
 
 from research.accounting import Costs, Execution
@@ -233,36 +234,6 @@ def outside(p: Portfolio, tradable: np.ndarray, goal: np.ndarray, band: float) -
     return bool((asked & ((held > upper + 1e-6) | (held < lower - 1e-6))).any())
 
 
-def nearest(w: np.ndarray, tradable: np.ndarray, box: list[np.ndarray], cost: np.ndarray) -> np.ndarray:
-    """Clamp; give cash what it may take; spread the rest, cheapest first, lines of one cost by a common distance."""
-    (lower, upper, goal), low, high = (side[:-1] for side in box), box[0][-1], box[1][-1]
-    out = np.where(tradable, np.clip(w, lower, upper), w)
-    cash = 1.0 - out.sum()
-    rest = cash - min(max(cash, low), high)
-    if abs(rest) < 1e-14:
-        return out
-    way, far = (1.0, upper) if rest > 0.0 else (-1.0, lower)
-    free, rest = tradable & ((goal != 0.0) | (rest < 0.0)), abs(rest)
-    for level in sorted(set(cost[free].tolist())):
-        group = free & (cost == level)
-
-        def gone(distance: float, group: np.ndarray = group, out: np.ndarray = out) -> np.ndarray:
-            return np.where(group, np.clip(w + way * distance, lower, upper), out)
-
-        room = float(np.where(group, (far - out) * way, 0.0).sum())
-        if room > rest + 1e-13:
-            end = out.sum() + way * rest
-            return gone(zero(lambda d, end=end: float((gone(d).sum() - end) * way), 10.0))  # type: ignore[misc]
-        out, rest = np.where(group, far, out), rest - room
-        if rest < 1e-13:
-            return out
-    bound = np.where(free, far, 0.0)
-    scaled = np.where(bound > 0.0, bound, 0.0).sum() + (high if way > 0.0 else low)
-    if scaled <= 0.0:
-        return out
-    return np.where(bound > 0.0, bound * max(1.0 - out[bound <= 0.0].sum(), 0.0) / scaled, out)
-
-
 # -- booking ---------------------------------------------------------------------------------------------------------
 
 
@@ -304,10 +275,10 @@ def book(
     minimum: float,
     capped: bool = True,
 ) -> Booking:
-    """Go to the nearest point of the box, part of the way, as far as today goes; pay for it."""
+    """Go to the point of the box, part of the way, as far as today goes; pay for it."""
     market, nav = s.market, p.wealth
     w, rates = p.x / nav, proportional(s, t, at_open)
-    end = nearest(w, market.tradable[t], box, rates[0] + rates[1])
+    end = point_of_box(w, market.tradable[t], box, rates[0] + rates[1])
     moves = np.abs(end - w) > NONE
     gap = np.where(moves, part * (end - w), 0.0)
     gap, at_most, cut = paced(s, p, t, gap, nav, way, part * (w.sum() - end.sum()), capped)
@@ -402,7 +373,6 @@ def settle(
     fixed = np.where(moves & at_most, goal * nav - p.x, 0.0)
     still = ~moves | (fixed != 0.0)
     kept, to_cash = float((p.x + fixed)[still].sum()), 1.0 - goal.sum()
-    share = float(goal[~still].sum()) + to_cash
     unbought = float((goal * nav - p.x)[small].sum())
 
     def costs(scale: float) -> float:
@@ -414,9 +384,8 @@ def settle(
                 gains += sold(p.lots[i], -order, s.costs.tax.lots)[0]
         return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
 
-    scale = root(costs, nav, 0.0, 1.0) if unbought > 0.0 else root(costs, nav, kept, share)
-    if unbought > 0.0 and scale - kept - goal[~still].sum() * scale < to_cash * scale:
-        scale = root(costs, nav, kept, share)
+    moving = float(goal[~still].sum())
+    scale = pay_scale(costs, nav, kept, moving, to_cash, unbought, cuts=bool(fixed.any()))
     gains = np.zeros(n)
     for i in np.flatnonzero(moves):
         trades[i] = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
@@ -432,6 +401,27 @@ def settle(
         charges[4] = tax * won / won.sum() if tax > 0.0 else 0.0
     p.cash -= float(trades.sum() + charges.sum())
     return trades, charges
+
+
+def pay_scale(
+    costs: Callable[[float], float],
+    nav: float,
+    kept: float,
+    moving: float,
+    to_cash: float,
+    unbought: float,
+    cuts: bool,
+) -> float:
+    """The scale at which all is paid. What is left unbought stays in cash, unless cash would then be short."""
+    try:
+        scale = root(costs, nav, 0.0, 1.0) if unbought > 0.0 else root(costs, nav, kept, moving + to_cash)
+        if unbought > 0.0 and scale - kept - moving * scale < to_cash * scale:
+            scale = root(costs, nav, kept, moving + to_cash)
+    except NoRoot:
+        if not cuts:
+            raise
+        scale = root(costs, nav, 0.0, 1.0)  # the others cannot pay for the orders that are cut: cash does
+    return scale
 
 
 def root(costs: Callable[[float], float], nav: float, kept: float, share: float) -> float:

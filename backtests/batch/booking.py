@@ -33,7 +33,7 @@ from backtests.batch.state import (
 )
 from backtests.batch.streaming_metrics import Traded, more_traded
 from backtests.engine.quiet_days import bounds
-from research.accounting.kernel import nearest
+from research.accounting.kernel import into_box
 from research.accounting.proportional import (
     Rates,
     Taken,
@@ -311,7 +311,7 @@ def _book(panel: Panel, block: BlockArrays, first: int, booking: int, now: int, 
     far = booking & bits(magnitude(cash - inside) > WEIGHT_SUM)
     for c in range(WIDTH):
         if far >> c & 1:
-            _find_nearest(panel, block, first, c, now, n, state)
+            _find_point(panel, block, first, c, now, n, state)
     taken = _aim(state, first, n, fraction)
     kept, share = kept_and_share(taken.kept, taken.share)
     moves = which & (taken.moved > 0.0)
@@ -350,8 +350,8 @@ def _clamp(panel: Panel, state: State, first: int, now: int, n: int, nav: Vector
 
 
 @inlined
-def _find_nearest(panel: Panel, block: BlockArrays, first: int, c: int, now: int, n: int, state: State) -> None:
-    """The nearest point where cash cannot take what clamping leaves, for one member of a group."""
+def _find_point(panel: Panel, block: BlockArrays, first: int, c: int, now: int, n: int, state: State) -> None:
+    """The point of the box where cash cannot take what clamping leaves, for one member of a group."""
     member = first + c
     at, shape, k, o = block.at[member], (block.rows[member], n), state.boxed[member], n * BLOCK + member
     lower, upper, target = floats(at[LOWER], shape), floats(at[UPPER], shape), floats(at[TARGET], shape)
@@ -360,7 +360,7 @@ def _find_nearest(panel: Panel, block: BlockArrays, first: int, c: int, now: int
         lower, upper, target = opening, opening, opening
     for i in range(n):
         state.weights[i] = state.held[i * WIDTH + c]
-    nearest(
+    into_box(
         state.weights, panel.tradable[now], lower[k], upper[k], target[k], state.box_lower[o], state.box_upper[o],
         floats(at[COST], (n,)), state.movable, state.goal,
     )  # fmt: skip

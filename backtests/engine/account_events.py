@@ -1,5 +1,7 @@
 """What happens to an account besides decisions, compiled: holding costs, dividends, delistings, cash flows."""
 
+import numpy as np
+
 from backtests.engine.ledger import EXIT, FLOW, Ledger, write, write_decision
 from backtests.engine.loop_inputs import Desk, Sessions
 from research.accounting.cost_parameters import Scratch
@@ -205,5 +207,9 @@ def _flow_box(
         upper[i] = max(weight, aims[i]) if flow > 0.0 and sessions.buyable[i] else weight
         if sessions.tradable[t, i] and (flow < 0.0 or aims[i] != 0.0):
             capacity += upper[i] - lower[i]
+        if not sessions.sellable[i]:
+            upper[i] = np.inf  # costs must not turn its trade
+        if not sessions.buyable[i]:
+            lower[i] = -np.inf
     goal = max(aim, cash - min(capacity, flow)) if flow > 0.0 else min(aim, cash + min(capacity, -flow))
     return cash if (goal - cash) * flow >= 0.0 else goal

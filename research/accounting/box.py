@@ -1,7 +1,11 @@
-"""The nearest point of a box: where a rule's box sends the weights, compiled.
+"""The point of a box: where a rule's box sends the weights, compiled.
 
-A *box* is (lower, upper) per line and for cash, fractions of NAV.
+A *box* is (lower, upper) per line and for cash, fractions of NAV. What lies outside it goes to its nearest bound, and
+cash takes what its own bounds allow. What remains is placed where it brings lines nearest to their targets for what it
+costs: see `place`.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,74 +13,115 @@ from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
 from research.tolerances import WEIGHT_SUM
 
-
-@inlined
-def _cheapest(out: Array, lower: Array, upper: Array, movable: Mask, cost: Array, side: float, above: float) -> float:
-    """The least cost beyond `above` of a movable line that has room on the way up (1.0) or down (-1.0); else inf."""
-    least = np.inf
-    for i in range(len(out)):
-        far = upper[i] if side > 0.0 else lower[i]
-        if movable[i] and above < cost[i] < least and (far - out[i]) * side > 0.0:
-            least = cost[i]
-    return least
+FREE, TOWARD, BEYOND = range(3)  # the rounds of `place`
+ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a rule
 
 
-@inlined
-def _kink(
-    weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, level: float, side: float, distance: float
-) -> tuple[float, int]:
-    """(next, moving): how far the lines of one cost go together before one of them stops or joins, and how many move.
+class Lines(NamedTuple):
+    """What `place` moves.
 
-    A line that was clamped into its box stands ahead of the others, and waits for them.
+    lower   : (n,) lower bound of each line, fraction of NAV.
+    upper   : (n,) upper bound of each line, fraction of NAV.
+    target  : (n,) fraction of NAV.
+    cost    : (n,) a side, fraction of the notional.
+    movable : (n,) whether each line may be moved.
     """
-    following, moving = np.inf, 0
-    for i in range(len(weights)):
-        if movable[i] and cost[i] == level:
-            far, near = (upper[i], lower[i]) if side > 0.0 else (lower[i], upper[i])
-            to_far, to_near = (far - weights[i]) * side, (near - weights[i]) * side
-            if to_near > distance:
-                following = min(following, to_near)
-            elif to_far > distance:
-                following = min(following, to_far)
-                moving += 1
-    return following, moving
+
+    lower: Array
+    upper: Array
+    target: Array
+    cost: Array
+    movable: Mask
+
+
+@inlined
+def _part(lines: Lines, out: Array, i: int, side: float, turn: int) -> tuple[float, float, float]:
+    """(start, pace, end): line i moves by pace x (level - start), above 0 and to its end; a pace of 0: not at all.
+
+    out : (n,) weights before the round, fraction of NAV.  side : 1.0 to buy, -1.0 to sell.
+    """
+    gap = (lines.target[i] - out[i]) * side  # below 0 beyond the target
+    end = lines.upper[i] if side > 0.0 else lines.lower[i]
+    if turn != BEYOND and (end - lines.target[i]) * side > 0.0:
+        end = lines.target[i]
+    turns = turn == BEYOND or (lines.cost[i] == 0.0) == (turn == FREE)
+    if not (lines.movable[i] and turns and 0.0 < (end - out[i]) * side < np.inf):
+        return 0.0, 0.0, end
+    pace = lines.cost[i] if turn == TOWARD else 1.0
+    return -gap / pace, pace, end
+
+
+@inlined
+def _range(lines: Lines, out: Array, side: float, turn: int) -> tuple[float, float, float, float, float]:
+    """(room, pace, offset, low, high): of all lines that take part, and between which levels they move."""
+    room, pace, offset, low, high = 0.0, 0.0, 0.0, np.inf, -np.inf
+    for i in range(len(out)):
+        start, own, end = _part(lines, out, i, side, turn)
+        if own > 0.0:
+            far = (end - out[i]) * side
+            room, pace, offset = room + far, pace + own, offset + own * start
+            low, high = min(low, start), max(high, start + far / own)
+    return room, pace, offset, low, high
 
 
 @linked
-def spread(weights: Array, lower: Array, upper: Array, movable: Mask, cost: Array, amount: float, out: Array) -> float:
-    """Move `out`, inside its box, by `amount` in all, at least cost; gives what could not be placed, fraction of NAV.
+def _level(lines: Lines, out: Array, side: float, turn: int, amount: float) -> tuple[float, float]:
+    """(room, level): what all lines can take, and the level at which they take `amount`; infinite where it is more.
 
-    weights : (n,) as drifted, fraction of NAV.
-    lower   : (n,) lower bound of each line, fraction of NAV.
-    upper   : (n,) upper bound of each line, fraction of NAV.
-    movable : (n,) whether each line may be moved.
-    cost    : (n,) a side, fraction of the notional, by which lines are ranked.
-    amount  : fraction of NAV to be added to the lines, below 0 to be taken from them.
-    out     : (n,) weights inside the box, fraction of NAV; moved in place.
+    What they take is a piecewise linear function of the level: Newton's steps, halves where they leave the bounds.
+    """
+    room, pace, offset, low, high = _range(lines, out, side, turn)
+    if room <= amount:
+        return room, np.inf
+    level = min(max((amount + offset) / pace, low), high)  # as if all took part, none to its end
+    for _ in range(ROUNDS):
+        taken, pace = 0.0, 0.0
+        for i in range(len(out)):
+            start, own, end = _part(lines, out, i, side, turn)
+            far, most = own * (level - start), (end - out[i]) * side
+            if own > 0.0 and far > 0.0:
+                taken += min(far, most)
+                pace += own if far < most else 0.0
+        missing = amount - taken
+        if abs(missing) <= WEIGHT_SUM:
+            break
+        if missing > 0.0:
+            low = level
+        else:
+            high = level
+        nearer = level + missing / pace if pace > 0.0 else low
+        level = nearer if low < nearer < high else 0.5 * (low + high)
+    return room, level
 
-    The cheapest lines move first; lines of equal cost move by one common distance from `weights`, as far as each one's
-    box lets it, which is the nearest such point in the sense of Euclid.
+
+@linked
+def place(lines: Lines, amount: float, out: Array) -> float:
+    """Move `out`, inside its box, by `amount` in all; gives what could not be placed, fraction of NAV.
+
+    lines  : bounds, targets and costs.
+    amount : fraction of NAV to be added to the lines, below 0 to be taken from them.
+    out    : (n,) weights inside the box, fraction of NAV; moved in place, all one way.
+
+    First toward targets: only lines that it brings nearer to their own target, and none across it. The largest gap per
+    cost goes first, until all have one gap per cost; of all ways to place the amount this leaves the least sum of
+    gap^2 / cost. A line that trades free goes before the others. Only what remains when all of them are at their
+    targets goes beyond, within the bounds: the line that is least past its target first, until all are past it by one
+    distance.
     """
     side = 1.0 if amount > 0.0 else -1.0
     left = amount * side
-    level = -1.0
-    while left > WEIGHT_SUM:
-        level = _cheapest(out, lower, upper, movable, cost, side, level)
-        if level == np.inf:
-            return left * side
-        distance = 0.0
-        while left > WEIGHT_SUM:  # from one kink of the piecewise linear room to the next
-            following, moving = _kink(weights, lower, upper, movable, cost, level, side, distance)
-            if following == np.inf:
-                break
-            if moving > 0 and left < (following - distance) * moving:
-                distance, left = distance + left / moving, 0.0
-            else:
-                distance, left = following, left - (following - distance) * moving
-        for i in range(len(out)):
-            if movable[i] and cost[i] == level:
-                out[i] = min(max(weights[i] + side * distance, lower[i]), upper[i])
-    return 0.0
+    for turn in range(FREE, BEYOND + 1):
+        if left > WEIGHT_SUM:
+            room, level = _level(lines, out, side, turn, left)
+            for i in range(len(out)):
+                start, pace, end = _part(lines, out, i, side, turn)
+                far = pace * (level - start) if pace > 0.0 else 0.0
+                if far >= (end - out[i]) * side and pace > 0.0:
+                    out[i] = end
+                elif far > 0.0:
+                    out[i] += side * far
+            left -= room
+    return left * side if left > WEIGHT_SUM else 0.0
 
 
 @linked
@@ -97,7 +142,7 @@ def rescale(
     rest = 1.0
     for i in range(len(out)):
         far = upper[i] if side > 0.0 else lower[i]
-        if movable[i] and far > 0.0:
+        if movable[i] and 0.0 < far < np.inf:
             scaled += far
         else:
             rest -= out[i]
@@ -105,12 +150,12 @@ def rescale(
         factor = max(rest, 0.0) / scaled
         for i in range(len(out)):
             far = upper[i] if side > 0.0 else lower[i]
-            if movable[i] and far > 0.0:
+            if movable[i] and 0.0 < far < np.inf:
                 out[i] = far * factor
 
 
 @on_demand
-def nearest(
+def into_box(
     weights: Array,
     tradable: Mask,
     lower: Array,
@@ -122,7 +167,7 @@ def nearest(
     movable: Mask,
     out: Array,
 ) -> float:
-    """The point of the box nearest to `weights`: least cost-weighted L1 distance, ties by Euclid; gives cash's weight.
+    """The point of a box to which these weights are traded; gives cash's weight.
 
     weights    : (n,) as drifted, fraction of NAV.
     tradable   : (n,) whether each line can trade.
@@ -135,11 +180,11 @@ def nearest(
     movable    : (n,) scratch, boolean.
     out        : (n,) the point, fraction of NAV; written.
 
-    Every line is clamped into its box, cash takes what its own box allows, and what remains is spread over the lines
-    with room (`spread`). A line that cannot trade stays where it is. One with an infinite bound is clamped by the other
-    bound, and takes nothing in the spread. A line with target zero is never raised. Bounds that cannot be met are
-    scaled, all by one factor; if none is left to scale, the rest is cash. All weights and cash sum to one. A line that
-    would move by rounding only does not move.
+    Every line is clamped into its box, cash takes what its own box allows, and what remains is placed on the lines with
+    room (`place`). A line that cannot trade stays where it is. One without a lower bound may not be bought, one without
+    an upper bound not be sold; the other way it goes to its target at most. A line with target zero is never raised.
+    Bounds that cannot be met are scaled, all by one factor; if none is left to scale, the rest is cash. All weights and
+    cash sum to one. A line that would move by rounding only does not move.
     """
     n = len(weights)
     total = 0.0
@@ -150,9 +195,9 @@ def nearest(
     excess = cash - min(max(cash, cash_lower), cash_upper)
     if abs(excess) > WEIGHT_SUM:
         for i in range(n):
-            bounded = abs(lower[i]) + abs(upper[i]) < np.inf
-            movable[i] = tradable[i] and bounded and (excess < 0.0 or target[i] != 0.0)
-        if spread(weights, lower, upper, movable, cost, excess, out) != 0.0:
+            may = upper[i] < np.inf if excess < 0.0 else lower[i] > -np.inf and target[i] != 0.0
+            movable[i] = tradable[i] and may
+        if place(Lines(lower, upper, target, cost, movable), excess, out) != 0.0:
             rescale(lower, upper, movable, cash_lower, cash_upper, excess, out)
     total = 0.0
     for i in range(n):

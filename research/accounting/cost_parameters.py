@@ -95,6 +95,7 @@ class Scratch(NamedTuple):
     movable : (n,) whether each line may be moved.
     gains   : (n,) realised gains, currency.
     capped  : (n,) currency, of an order that is as large as the session's volume allows; 0 for the others.
+    one_way : (n,) whether costs must not turn the line's trade.
     box     : (3, n) lower and upper bounds and target, fraction of NAV.
     """
 
@@ -103,9 +104,11 @@ class Scratch(NamedTuple):
     movable: NDArray[np.bool_]
     gains: Array
     capped: Array
+    one_way: NDArray[np.bool_]
     box: Array
 
     @classmethod
     def of(cls, n: int) -> "Scratch":
         """Room for n lines."""
-        return cls(np.empty(n), np.empty(n), np.empty(n, dtype=np.bool_), np.empty(n), np.zeros(n), np.empty((3, n)))
+        movable, one_way = np.zeros((2, n), dtype=np.bool_)
+        return cls(np.empty(n), np.empty(n), movable, np.empty(n), np.zeros(n), one_way, np.empty((3, n)))

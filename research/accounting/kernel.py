@@ -8,7 +8,7 @@ Positions are held in units between trades, so that a day without a trade is one
 worth its index, a unit of cash the cash index. The functions work on one portfolio; the backtest, the sweep, the trade
 list and the learning worlds call them, each with a loop of its own.
 
-A *box* is (lower, upper) per line and for cash, fractions of NAV; see `nearest`. Scratch and record arrays are handed
+A *box* is (lower, upper) per line and for cash, fractions of NAV; see `into_box`. Scratch and record arrays are handed
 in by the loops, so that nothing is allocated in a day.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.accounting.box import nearest
+from research.accounting.box import into_box
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
 from research.accounting.self_financing import (
     BOOKED,
@@ -42,7 +42,7 @@ __all__ = [
     "book",
     "charge",
     "close_out",
-    "nearest",
+    "into_box",
     "self_financing_step",
     "wealth",
     "weigh",
@@ -73,7 +73,7 @@ class Box(NamedTuple):
     k          : row of the three arrays.
     cash_lower : lower bound of cash, fraction of NAV.
     cash_upper : upper bound of cash, fraction of NAV.
-    fraction   : of the way to the nearest point that is traded, in (0, 1].
+    fraction   : of the way to the point of the box that is traded, in (0, 1].
     """
 
     lower: Array
@@ -216,25 +216,6 @@ def _shorten(weights: Array, asked: Array, capped: Array, factor: float, side: f
             capped[i] *= factor
 
 
-@inlined
-def _leave(weights: Array, asked: Array, lower: Array, upper: Array, k: int, cost: Array) -> None:
-    """Leave a line whose box has one side only where it is, if it should move by no more than what costs may move it.
-
-    Wealth shrinks by the costs, and a line that is to be bought by less than its share of them would be sold.
-    """
-    some, paid = False, 0.0
-    for i in range(len(asked)):
-        some |= (lower[k, i] == -np.inf) != (upper[k, i] == np.inf)
-    if not some:
-        return
-    for i in range(len(asked)):
-        paid += cost[i] * abs(asked[i] - weights[i])
-    for i in range(len(asked)):
-        one_way = lower[k, i] == -np.inf or upper[k, i] == np.inf
-        if one_way and abs(asked[i] - weights[i]) <= 2.0 * paid * abs(weights[i]):
-            asked[i] = weights[i]
-
-
 @on_demand
 def book(
     units: Array,
@@ -248,7 +229,7 @@ def book(
     scratch: Scratch,
     record: Record,
 ) -> tuple[int, float, float, float, bool]:
-    """Move the drifted portfolio a fraction of the way to the nearest point of a box, and charge it.
+    """Move the drifted portfolio a fraction of the way to the point of a box, and charge it.
 
     units           : (n,) units held; written.
     cash_units      : units of cash held.
@@ -261,16 +242,17 @@ def book(
     scratch         : room for the arithmetic.
     record          : its row j is written.
     Returns         : (status, nav after costs, cash_units, charges in all, whether the desk has some of the trade
-                      left), nav and charges in currency. See `nearest`, `self_financing_step`.
+                      left), nav and charges in currency. See `into_box`, `self_financing_step`.
     """
     weights, asked, t, k = scratch.weights, scratch.asked, quotes.t, box.k
     held = weigh(units, quotes.prices, t, nav, weights)
     cost = cost_parameters.total[min(pace.day, len(cost_parameters.total) - 1)]
-    cash = nearest(
+    cash = into_box(
         weights, quotes.tradable[t], box.lower[k], box.upper[k], box.target[k], box.cash_lower, box.cash_upper, cost,
         scratch.movable, asked,
     )  # fmt: skip
-    _leave(weights, asked, box.lower, box.upper, k, cost)
+    for i in range(len(asked)):
+        scratch.one_way[i] = (box.lower[k, i] == -np.inf) != (box.upper[k, i] == np.inf)
     if box.fraction < 1.0:
         for i in range(len(asked)):
             if asked[i] != weights[i]:
@@ -279,7 +261,9 @@ def book(
     if pace.fraction < 1.0 or len(pace.order_limits) > 0:
         left = _slow_down(weights, asked, scratch.capped, nav, box.fraction * (cash - held), pace)
     r, q = min(pace.day, len(cost_parameters.rates) - 1), min(pace.day, len(cost_parameters.impact) - 1)
-    booking = Booking(units, quotes.prices, t, nav, weights, asked, scratch.capped, cost_parameters, r, q, lots)
+    booking = Booking(
+        units, quotes.prices, t, nav, weights, asked, scratch.capped, scratch.one_way, cost_parameters, r, q, lots
+    )
     trades, charges = record.trades[record.j], record.charges[record.j]
     status, cash_units, paid = self_financing_step(
         booking, cash_units, quotes.cash_price, scratch.gains, trades, charges

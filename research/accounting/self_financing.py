@@ -7,7 +7,11 @@ A line with asked == weights keeps its units. The others, and cash, end at asked
 one increasing equation in s: piecewise linear for proportional costs (`_newton`, finite), and with minimums, impact and
 tax one that is solved between two bounds (`_root`). It has one root where the sum over the lines that trade of
 |asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked. Where the kept lines are
-worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays.
+worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays; likewise
+where the others are worth less than what capped orders cost.
+
+Costs lower the scale, so a line that was to be bought by less than its share of them would be sold. Where it may not be
+(`one_way`) it keeps its units, and the scale is found anew.
 
 Fixed amounts and smallest orders make the equation jump, so which lines trade is decided once, at the wealth before
 costs: a line whose order would be smaller than the smallest keeps its units, whatever the others then pay. What it
@@ -40,7 +44,7 @@ from research.accounting.proportional import (
     with_line,
 )
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
-from research.arrays import Array
+from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
@@ -57,6 +61,7 @@ class Booking(NamedTuple):
     weights         : (n,) as drifted, fraction of NAV.
     asked           : (n,) to trade to, fraction of NAV; equal to the weight for a line that keeps its units.
     capped          : (n,) signed orders that are as large as the session's volume allows, currency; 0 for the others.
+    one_way         : (n,) whether costs must not turn the line's trade: it may not be traded the other way.
     cost_parameters : what orders cost.
     r               : row of the rates on this day.
     q               : row of the impact on this day.
@@ -70,6 +75,7 @@ class Booking(NamedTuple):
     weights: Array
     asked: Array
     capped: Array
+    one_way: Mask
     cost_parameters: CostParameters
     r: int
     q: int
@@ -325,16 +331,31 @@ def self_financing_step(
     return status, cash / cash_price if status == BOOKED else cash_units, paid
 
 
+@linked
+def _keep_turned(booking: Booking, scale: float) -> bool:
+    """Ask the lines where they are whose trade would be turned at this scale, and may not be; are there any?"""
+    units, weights, asked, turned = booking.units, booking.weights, booking.asked, False
+    for i in range(len(asked)):
+        if booking.one_way[i] and asked[i] != weights[i]:
+            traded = asked[i] * scale - units[i] * booking.prices[booking.t, i]
+            if traded * (asked[i] - weights[i]) <= 0.0:
+                asked[i], turned = weights[i], True
+    return turned
+
+
 @inlined
 def _step_proportional(booking: Booking, cash: float, trades: Array, charges: Array) -> tuple[int, float, float]:
     """`self_financing_step` where all costs are proportional; gives (status, cash, charges in all), currency."""
-    taken = _take(booking, trades, charges)
-    kept, share = kept_and_share(taken.kept, taken.share)
-    if taken.moved == 0.0:
-        return NOTHING_MOVED, cash, 0.0
-    if not (booking.nav > 0.0 and taken.marginal < share):
-        return REFUSED, cash, 0.0
-    scale, paid = _newton(booking, kept, share), 0.0
+    scale, paid, turned = 0.0, 0.0, True
+    while turned:
+        taken = _take(booking, trades, charges)
+        kept, share = kept_and_share(taken.kept, taken.share)
+        if taken.moved == 0.0:
+            return NOTHING_MOVED, cash, 0.0
+        if not (booking.nav > 0.0 and taken.marginal < share):
+            return REFUSED, cash, 0.0
+        scale = _newton(booking, kept, share)
+        turned = _keep_turned(booking, scale)
     units, weights, asked = booking.units, booking.weights, booking.asked
     for i in range(len(units)):
         if asked[i] != weights[i]:
@@ -366,27 +387,37 @@ def _any_short(asked: Array) -> bool:
     return short
 
 
-@on_demand
-def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charges: Array) -> tuple[int, float, float]:
-    """`self_financing_step` for any costs; gives (status, cash, charges in all), currency."""
-    nav = booking.nav
-    unsold, unasked = _drop_small(booking)
-    taken = _take(booking, trades, charges)
-    ordered, some = _sum(booking.capped)
-    kept, share = taken.kept + ordered, taken.share - ordered / nav  # a capped line ends at what it holds and its order
-    if taken.moved == 0.0 and not some:
-        return NOTHING_MOVED, cash, 0.0
-    if not nav > 0.0 or (booking.cost_parameters.tax > 0.0 and _any_short(booking.asked)):
-        return REFUSED, cash, 0.0
-    unbought = unasked * nav - unsold
-    share -= unbought / nav
-    kept, share = kept_and_share(kept, share)
+@linked
+def _scale_of_any(booking: Booking, kept: float, share: float, unbought: float) -> float:
+    """The scale of `_step_any`; -1 without one.  unbought : what orders too small to send leave, currency."""
     scale = 0.0
     if unbought > 0.0:  # it stays in cash: the others get their fraction of all wealth
         scale = _root(booking, 0.0, 1.0)
     if unbought <= 0.0 or 0.0 <= scale < kept + share * scale:  # unless cash would then get less than was asked
         scale = _root(booking, kept, share)
-    if scale < 0.0:
-        return REFUSED, cash, 0.0
+    return scale
+
+
+@on_demand
+def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charges: Array) -> tuple[int, float, float]:
+    """`self_financing_step` for any costs; gives (status, cash, charges in all), currency."""
+    nav = booking.nav
+    unsold, unasked = _drop_small(booking)
+    unbought, scale, turned = unasked * nav - unsold, 0.0, True
+    ordered, some = _sum(booking.capped)
+    while turned:
+        taken = _take(booking, trades, charges)
+        if taken.moved == 0.0 and not some:
+            return NOTHING_MOVED, cash, 0.0
+        if not nav > 0.0 or (booking.cost_parameters.tax > 0.0 and _any_short(booking.asked)):
+            return REFUSED, cash, 0.0
+        # a capped line ends at what it holds and its order
+        kept, share = kept_and_share(taken.kept + ordered, taken.share - ordered / nav - unbought / nav)
+        scale = _scale_of_any(booking, kept, share, unbought)
+        if scale < 0.0 and some:  # the lines that are not capped cannot pay for those that are: cash does
+            scale = _root(booking, 0.0, 1.0)
+        if scale < 0.0:
+            return REFUSED, cash, 0.0
+        turned = _keep_turned(booking, scale)
     cash, paid = _pay(booking, scale, cash, gains, trades, charges)
     return BOOKED, cash, paid

@@ -1,9 +1,8 @@
 """The self-financing step in torch: compiled kernels decide, and torch repeats their arithmetic with gradients.
 
-The kernels decide for each asset whether it is held, moved to a bound, or moved with others, and the sign of its
-trade.
-Given that, the step is smooth, and torch differentiates it: values are those of the accounting, and gradients are
-    exact except on the kinks. torch is imported here: import this module only where it is used.
+The kernels decide for each asset whether it is held, moved to a bound or to its target, or placed with others, and the
+sign of its trade. Given that, the step is smooth, and torch differentiates it: values are those of the accounting, and
+gradients are exact except on the kinks. torch is imported here: import this module only where it is used.
 
 Costs are proportional, every asset can trade, and a box holds its target, so that it can always be met.
 """
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from research.accounting.box import nearest
+from research.accounting.box import into_box
 from research.accounting.cost_parameters import CostParameters, Lots, Scratch
 from research.accounting.self_financing import REFUSED, Booking, self_financing_step
 from research.arrays import Array
@@ -23,7 +22,7 @@ from research.compiled import compiled
 from research.learning.worlds import no_root
 from research.tolerances import WEIGHT_SUM
 
-STAYS, LOWER, UPPER, LEVEL = range(4)  # where the nearest point puts a line: left alone, at a bound, moved with others
+STAYS, LOWER, UPPER, TARGET, LEVEL = range(5)  # where a line is put: left alone, at a bound, at target, among others
 
 
 class Holdings(NamedTuple):
@@ -58,7 +57,7 @@ class Boxes(NamedTuple):
 
 
 def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters) -> tuple[Holdings, Tensor]:
-    """Trade every portfolio to the nearest point of its box, and pay the costs.
+    """Trade every portfolio into its box, and pay the costs.
 
     held    : lines (W, n) and cash (W,), currency.
     boxes   : bounds, fraction of NAV.
@@ -66,13 +65,13 @@ def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParam
     cost_parameters  : proportional costs; row w for portfolio w, or a single row for all.
     Returns : the holdings after it, and (W,) cost over NAV.
     Raises  : PolicyError for a trade whose costs exceed the value of the assets traded.
-    Source  : `research.accounting.box.nearest` and `research.accounting.self_financing`, line by line.
+    Source  : `research.accounting.box.into_box` and `research.accounting.self_financing`, line by line.
     """
-    side, sign, binding = _sides(held, boxes, target, cost_parameters)
+    side, sign, binding, pace = _sides(held, boxes, target, cost_parameters)
     rates = torch.from_numpy(np.broadcast_to(cost_parameters.total, sign.shape).copy())
     nav = held.nav
     weights = held.lines / nav[:, None]
-    asked = _point(weights, boxes, side, binding)
+    asked = _point(weights, boxes, torch.from_numpy(np.ascontiguousarray(target)), side, binding, pace)
     moves = side != STAYS
     paid = rates * sign
     kept = torch.where(moves, 0.0, held.lines)
@@ -88,31 +87,35 @@ def step(held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParam
     return Holdings(after, held.cash - trades.sum(dim=1) - cost), cost / nav
 
 
-def _point(weights: Tensor, boxes: Boxes, side: Tensor, binding: Tensor) -> Tensor:
-    """(W, n) the nearest point, given where each line stands and which of its bounds (0, 1) cash does, or -1."""
-    asked = torch.where(side == LOWER, boxes.lower, torch.where(side == UPPER, boxes.upper, weights))
+def _point(weights: Tensor, boxes: Boxes, target: Tensor, side: Tensor, binding: Tensor, pace: Tensor) -> Tensor:
+    """(W, n) the point of the box, given what `_sides` says of it."""
     level = side == LEVEL
-    count = level.sum(dim=1)
+    asked = torch.where(side == LOWER, boxes.lower, torch.where(side == UPPER, boxes.upper, weights))
+    asked = torch.where((side == TARGET) | level, target, asked)
     cash = torch.where(binding == 1, boxes.cash_upper, boxes.cash_lower)
-    distance = (1.0 - cash - asked.sum(dim=1)) / count.clamp(min=1)
-    return torch.where(level, weights + distance[:, None], asked)
+    paces = torch.where(level, pace, 0.0)  # lines of a level are off their targets by one multiple of their paces
+    total = paces.sum(dim=1)
+    multiple = (1.0 - cash - asked.sum(dim=1)) / torch.where(total > 0.0, total, 1.0)
+    return asked + multiple[:, None] * paces
 
 
 def _sides(
     held: Holdings, boxes: Boxes, target: Array, cost_parameters: CostParameters
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Where each line stands (W, n), the sign of its trade (W, n), and at which bound cash does (W,)."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where each line stands and the sign of its trade (W, n), at which bound cash is (W,), and the paces (W, n)."""
     lines, cash = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in held)
     lower, upper, least, most = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in boxes)
     n = lines.shape[1]
-    stand = _Stand(np.empty(lines.shape, dtype=np.int64), np.empty(lines.shape), np.empty(len(lines), dtype=np.int64))
+    numbers = np.empty((2, *lines.shape))
+    stand = _Stand(np.empty(lines.shape, dtype=np.int64), numbers[0], np.empty(len(lines), dtype=np.int64), numbers[1])
     workspace = _Workspace(
         Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_)
     )
     wrong = _decide(lines, cash, lower, upper, least, most, target, cost_parameters, workspace, stand)
     if wrong >= 0:
         raise no_root(wrong)
-    return torch.from_numpy(stand.side), torch.from_numpy(stand.sign), torch.from_numpy(stand.binding)
+    side, sign, binding, pace = map(torch.from_numpy, stand)
+    return side, sign, binding, pace
 
 
 class _Workspace(NamedTuple):
@@ -127,11 +130,18 @@ class _Workspace(NamedTuple):
 
 
 class _Stand(NamedTuple):
-    """Where each line stands (W, n), the sign of its trade (W, n), and at which bound cash is (W,): 0, 1, or -1."""
+    """Where the lines of W portfolios stand.
+
+    side    : (W, n) where each line is put.
+    sign    : (W, n) of its trade.
+    binding : (W,) the bound at which cash is, 0 or 1, or -1.
+    pace    : (W, n) how far each line moves with the level of `place`.
+    """
 
     side: NDArray[np.int64]
     sign: Array
     binding: NDArray[np.int64]
+    pace: Array
 
 
 @compiled
@@ -160,16 +170,20 @@ def _decide(
             clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
         stand.binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
         row = min(w, len(cost_parameters.total) - 1)
-        nearest(
+        into_box(
             weights, workspace.tradable, lower[w], upper[w], target[w], cash_lower[w], cash_upper[w],
             cost_parameters.total[row], scratch.movable, asked,
         )  # fmt: skip
         for i in range(n):
-            stand.side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i])
+            past = (asked[i] - target[w, i]) * (1.0 if stand.binding[w] == 1 else -1.0)
+            stand.side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i], past)
+            rate = cost_parameters.total[row, i]
+            stand.pace[w, i] = rate if past < 0.0 < rate else 1.0
         units = lines[w].copy()
         booking = Booking(
-            units, workspace.ones, 0, nav, weights, asked, scratch.capped, cost_parameters, row, 0, workspace.lots
-        )
+            units, workspace.ones, 0, nav, weights, asked, scratch.capped, scratch.one_way, cost_parameters, row, 0,
+            workspace.lots,
+        )  # fmt: skip
         status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, workspace.charges)
         if status == REFUSED:
             return w
@@ -179,12 +193,14 @@ def _decide(
 
 
 @compiled
-def _side(weight: float, asked: float, lower: float, upper: float) -> int:
-    """Where the nearest point put a line."""
+def _side(weight: float, asked: float, lower: float, upper: float, past: float) -> int:
+    """Where the point of the box puts a line.  past : its target, fraction of NAV."""
     if asked == weight:
         return STAYS
     if abs(asked - lower) <= WEIGHT_SUM:
         return LOWER
     if abs(asked - upper) <= WEIGHT_SUM:
         return UPPER
+    if past == 0.0:
+        return TARGET
     return LEVEL

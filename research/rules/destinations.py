@@ -3,17 +3,17 @@
 A plain band trades into a box that is known beforehand. What depends on the weights of the day, such as moving only the
 lines that are past their band, makes its box when it is asked: the lines that are to move are sent to one point, the
 others are left alone, and the box is booked like any other. Weights drift until then, so it is made again at the
-booking (`remake`), as a plain box is met at its nearest point by then.
+booking (`remake`), as the point of a plain box is found by then.
 """
 
 import numpy as np
 
-from research.accounting.box import nearest
+from research.accounting.box import into_box
 from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
 from research.rules.bands import past_trigger
 from research.rules.best_point import best_point, scratch_of
-from research.rules.group_projection import nearest_in_groups
+from research.rules.group_box import into_groups
 from research.rules.region import destination
 from research.rules.region import wants as region_wants
 from research.rules.rule_options import (
@@ -171,11 +171,11 @@ def set_goal(
     elif options.goal == BREACHING:
         placed = move_breaching(weights, cash_weight, tradable, t, rule, options, k, workspace)
     elif len(options.groups) > 0:
-        placed = nearest_in_groups(weights, tradable, t, rule, options, k, cost, workspace)
+        placed = into_groups(weights, tradable, t, rule, options, k, cost, workspace)
     if not placed:
         box = workspace.box
         copy_box(rule, k, box)
-        nearest(
+        into_box(
             weights, tradable[t], box[0], box[1], box[2], rule.cash[k, 2], rule.cash[k, 3], cost, workspace.movable,
             workspace.goal,
         )  # fmt: skip

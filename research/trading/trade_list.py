@@ -30,6 +30,7 @@ HELD = ("asset", "units", "price", "price_date", "value", "weight", "target", "g
 CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
+NAMED = 2  # lines of the other side that an order names
 OTHERS = ("as far as the other trades allow", "limited by the other trades")
 
 
@@ -242,15 +243,29 @@ class TradeList:
             aim = self.limit[0]
         elif lower == upper and not outside:
             aim = f"to {goal:.2%}"
-        elif outside or lower <= before <= upper:
-            aim = "uses cash from other trades" if buys else "raises cash for other trades"
-        else:
+        elif abs(goal - min(max(before, lower), upper)) <= sized.slack:
             aim = "back into its band"
+        else:
+            aim = self._placed(sized, i, buys)
         cut = float(sized.rounded[i] - sized.units[i]) if buys else 0.0
         if not counts(cut * sized.position.prices[i], sized.position.nav):
             return aim
         units = " units" if sized.position.quoted[i] else ""
         return f"{aim}; reduced by {cut:,.8g}{units}: cash limit"
+
+    def _placed(self, sized: Orders, i: int, buys: bool) -> str:
+        """Why line `i` takes what other lines leave, and which lines those are. See `research.accounting.box.place`."""
+        others = np.flatnonzero((sized.units < 0.0) if buys else (sized.units > 0.0))
+        others = others[np.argsort(-np.abs(sized.notional[others]), kind="stable")]
+        names = [self.portfolio.market.assets[j] for j in others[:NAMED]]
+        if len(others) > NAMED:
+            names[-1] = f"{len(others) - NAMED + 1} others"
+        what = " and ".join(names)
+        side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
+        why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
+        if not names:
+            return f"{'funded by cash' if buys else 'raises cash'}: {why}"
+        return f"{'funded by the sale of' if buys else 'pays for the purchase of'} {what}: {why}"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 

@@ -55,6 +55,46 @@ def test_a_cap_on_participation_leaves_the_rest_for_the_next_sessions(make_marke
     assert result.ledger.cash == pytest.approx([0.0] * 6, abs=1e-12)
 
 
+@pytest.mark.parametrize("waiting", [0.0, 30.0, 40.0, 50.0, 5_000.0])
+def test_waiting_cash_of_less_than_the_costs_of_a_day_refuses_no_capped_trade(
+    make_market: MakeMarket, waiting: float
+) -> None:
+    """Both orders are cut to 11,800, and cost 23.60: cash pays, as far as it is there, and is overdrawn by the rest."""
+    wealth = 1_180_000.0
+    market = drifted(make_market, days=4)
+    market = replace(market, volumes=1.18e6 / np.array(market.prices))
+    goal = FixedWeights((0.4, 0.6))
+    result = backtest(
+        market, Calendar(goal, "day"), Costs.bps(2, commission=10.0), nav=wealth, start_weights=np.array([0.5, 0.5]),
+        flows=Flows({market.dates[2]: waiting}, "cash") if waiting else None, execution=Execution(participation=0.01),
+    )  # fmt: skip
+    book = result.ledger
+    for row in np.searchsorted(book.booked, [2, 3]):
+        assert book.trades[row] == pytest.approx([-11_800.0, 11_800.0], rel=1e-12)
+        assert book.charges[row].sum() == pytest.approx(23.60, rel=1e-12)
+    assert book.cash[2:] == pytest.approx([waiting - 23.60, waiting - 47.20], abs=1e-6)
+
+
+def test_a_line_that_may_only_be_bought_is_not_sold_to_pay_a_tax(make_market: MakeMarket) -> None:
+    """C is 0.08 points under its target and is bought; the tax on A's gain takes more than that, and C stays."""
+    returns = np.zeros((4, 3))
+    returns[1] = [1.0, 0.0, 0.0]  # 0.20, 0.5514, 0.2486 of 100 become 0.4, 0.5514 and 0.2486 of 120
+    market = make_market(returns)
+    market = replace(market, instruments=market.instruments.assign(trading=["", "", "buy_only"]))
+    goal, opening = FixedWeights((0.25, 0.542, 0.208)), np.array([0.20, 0.5514, 0.2486])
+
+    def trades(tax: Tax | None) -> np.ndarray:
+        costs = replace(Costs.bps(3, commission=10.0), tax=tax)
+        result = backtest(market, Calendar(goal, "day"), costs, nav=1e5, start_weights=opening)
+        return result.ledger.trades[0]
+
+    free, taxed = trades(None), trades(Tax(0.25))
+    assert free[0] < -9_000.0
+    assert free[2] > 20.0
+    assert taxed[0] < -8_000.0
+    assert taxed[2] == 0.0
+
+
 @pytest.mark.parametrize(
     ("at", "trades"),
     [

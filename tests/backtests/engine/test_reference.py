@@ -1,8 +1,8 @@
 """A second engine, in plain Python and by other methods, gives the same wealth, units and bookings on random markets.
 
-It holds currency where the engine holds units; it finds the nearest point through its dual, a search for a multiplier,
-where the engine walks from kink to kink; and scipy finds the wealth after costs where the engine takes steps of
-Newton's. It was written from the design alone. Nothing here is fast.
+It holds currency where the engine holds units; it finds the point of a box by a search of scipy's for a multiplier, and
+the wealth after costs by another, where the engine takes steps of Newton's. It was written from the design alone.
+Nothing here is fast.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from point_of_box import point_of_box
 from scipy.optimize import brentq
 
 from backtests.engine import backtest
@@ -19,8 +20,6 @@ from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import sessions
 from research.rules import Calendar, Never, Threshold, Within
-
-GENTLE = 1e-6  # price of a squared distance against the steps between costs, which are 1 bp: it only decides ties
 
 
 class Rule(NamedTuple):
@@ -101,42 +100,15 @@ def outside(w: np.ndarray, cash: float, tradable: np.ndarray, triggers: list[np.
     return bool((asked & ((held > upper + 1e-6) | (held < lower - 1e-6))).any())
 
 
-def nearest(w: np.ndarray, tradable: np.ndarray, box: list[np.ndarray], cost: np.ndarray) -> np.ndarray:
-    """The point of the box with the least cost-weighted distance: every line answers to one multiplier.
-
-    A line of cost c moves once the multiplier exceeds c, and then by the excess over `GENTLE`; the search is for the
-    multiplier at which cash is inside its own box.
-    """
-    lower, upper, goal = (side[:-1] for side in box)
-    low, high = box[0][-1], box[1][-1] if box[2][-1] > 0.0 else 0.0
-    clamped = np.where(tradable, np.clip(w, lower, upper), w)
-    above = high < 1.0 - clamped.sum()
-    if low - 1e-13 <= 1.0 - clamped.sum() <= high + 1e-13:
-        return clamped
-    free = tradable & (goal > 0.0) if above else tradable
-
-    def answer(multiplier: float) -> np.ndarray:
-        moved = np.sign(multiplier) * np.maximum(np.abs(multiplier) - cost, 0.0) / GENTLE
-        return np.where(free, np.clip(w + moved, lower, upper), clamped)
-
-    def missing(multiplier: float) -> float:
-        return (1.0 - (high if above else low)) - answer(multiplier).sum()
-
-    far = (1.0 if above else -1.0) * (cost.max() + 3.0 * GENTLE)
-    if missing(far) * (1.0 if above else -1.0) > 1e-13:  # all bounds are reached: scale them by one factor
-        bound = np.where(free, upper if above else lower, 0.0)
-        rest, scaled = max(1.0 - clamped[bound == 0.0].sum(), 0.0), bound.sum() + (high if above else low)
-        return np.where(bound == 0.0, clamped, bound * rest / scaled) if scaled > 0.0 else clamped
-    return answer(brentq(missing, 0.0, far, xtol=1e-300, rtol=1e-15, maxiter=1000))
-
-
 def settle(
     x: np.ndarray, cash: float, market: Market, t: int, box: list[np.ndarray], part: float, rates: np.ndarray
 ) -> tuple[np.ndarray, float, float]:
     """(holdings, cash, costs) after going `part` of the way to the box; lines that are not to move keep their units."""
     nav = cash + x.sum()
     w = x / nav
-    goal = nearest(w, market.tradable[t], box, rates.sum(axis=0))
+    lower, upper, aim = box
+    sides = [lower, np.append(upper[:-1], upper[-1] if aim[-1] > 0.0 else 0.0), aim]
+    goal = point_of_box(w, market.tradable[t], sides, rates.sum(axis=0))
     goal = w + part * (goal - w)
     moves = np.abs(goal - w) > 1e-13
     kept = 1.0 - goal[~moves].sum()

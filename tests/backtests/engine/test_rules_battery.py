@@ -16,6 +16,7 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from research import rules
 from research.accounting import Costs, Execution, Flows, Hold, Policy, Trade, View
+from research.accounting.costs import Tax
 from research.accounting.view import check_trade, leverage_of
 from research.allocation import Allocation, EqualWeights, FixedWeights, InverseVolatility
 from research.arrays import Array
@@ -279,6 +280,25 @@ def test_no_rule_and_no_flow_trades_a_line_the_way_it_may_not_be(name: str, use:
         for lag in (0, 1):
             for allocation in (FIVE, WHOLE):
                 assert_kept(play(name, market, allocation=allocation, lag=lag, flows=flows))
+
+
+PLAIN = Costs.bps(5, commission=5.0)
+TURNING = {
+    "tax": dataclasses.replace(PLAIN, tax=Tax(0.25)),
+    "tickets": dataclasses.replace(PLAIN, ticket=np.full(5, 40.0)),
+    "minimum": dataclasses.replace(PLAIN, minimum=np.full(5, 60.0)),
+    "rates": Costs.bps(5, commission=200.0),
+}
+
+
+@pytest.mark.parametrize("cost", TURNING)
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_cost_turns_the_trade_of_a_line_that_is_not_traded_both_ways(name: str, cost: str) -> None:
+    """What a trade costs lowers the wealth that weights are of: a line bought by less than its share would be sold."""
+    for trading in RESTRICTIONS:
+        market = made(noise(name), trading)
+        flows = Flows(dict(zip(market.dates[[60, 100, 140]], [2e4, -5e3, 5e2], strict=True)), "rebalance")
+        assert_kept(play(name, market, TURNING[cost], WHOLE, nav=1e5, flows=flows))
 
 
 @pytest.mark.parametrize("name", MAKERS)

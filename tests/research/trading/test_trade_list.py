@@ -41,8 +41,10 @@ def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
     got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
     assert dict(zip(got.orders["asset"], got.orders["aim"], strict=True)) == {
-        "A": "raises cash for other trades", "B": "raises cash for other trades", "C": "back into its band",
-    }  # fmt: skip
+        "A": "pays for the purchase of C: furthest over target for its cost",
+        "B": "pays for the purchase of C: furthest over target for its cost",
+        "C": "back into its band",
+    }
 
 
 # Four lines at 40, 30, 20 and 10 % of NAV, each to be 25 %.
@@ -97,13 +99,13 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     assert said(four, Threshold(four.strategic, 0.02)) == {
         "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "uses cash from other trades",
+        "C": "funded by the sale of A and B: no line under target can take more",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "raises cash for other trades",
+        "C": "pays for the purchase of D: no line over target can take more",
         "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"

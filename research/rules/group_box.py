@@ -1,8 +1,8 @@
-"""The nearest point of a box with bounds on the sums of groups besides, compiled."""
+"""The point of a box with bounds on the sums of groups besides, compiled."""
 
 import numpy as np
 
-from research.accounting.box import spread
+from research.accounting.box import Lines, place
 from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
 from research.rules.rule_options import LOWER, UPPER, BandArrays, RuleOptions, Workspace, sum_of
@@ -10,7 +10,7 @@ from research.tolerances import WEIGHT_SUM
 
 
 @on_demand
-def nearest_in_groups(
+def into_groups(
     weights: Array,
     tradable: Mask,
     t: int,
@@ -20,7 +20,7 @@ def nearest_in_groups(
     cost: Array,
     workspace: Workspace,
 ) -> bool:
-    """Write into workspace.goal the point nearest to `weights` with every line, group and cash inside its box.
+    """Write into workspace.goal where a trade of `weights` goes, with lines, groups and cash inside their boxes.
 
     weights   : (n,) as drifted, fraction of NAV.
     tradable  : (T, n) whether each line can trade.
@@ -32,8 +32,9 @@ def nearest_in_groups(
     workspace : its goal (n,), fraction of NAV, is written.
     Returns   : False where a halt or a locked line leaves no such point.
 
-    As `nearest`, with the sum of each group between its own bounds besides: each line is clamped, then each group, its
-    cheapest lines first, then cash; what remains is spread over all lines as far as their groups have room.
+    As `into_box`, with the sum of each group between its own bounds besides: each line is clamped, then each group is
+    brought inside by its own lines, then cash takes what its box allows; what remains is placed on all lines as far as
+    their groups have room.
     """
     goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
     for i in range(len(weights)):  # one that may be traded one way goes that way, as far as its own side of zero
@@ -43,20 +44,19 @@ def nearest_in_groups(
     for group in range(options.groups.shape[2]):
         total = sum_of(goal, options.member, group)
         inside = min(max(total, options.groups[k, LOWER, group]), options.groups[k, UPPER, group])
-        _spread_in(weights, tradable, t, rule, options, k, group, cost, inside - total, lower, upper, workspace)
+        _place_in(tradable, t, rule, options, k, group, cost, inside - total, workspace)
     cash = 1.0
     for i in range(len(weights)):
         cash -= goal[i]
     excess = cash - min(max(cash, rule.cash[k, 2]), rule.cash[k, 3])
     return (
         abs(excess) <= WEIGHT_SUM
-        or abs(_spread_over(weights, tradable, t, rule, options, k, cost, excess, workspace)) <= WEIGHT_SUM
+        or abs(_place_over(tradable, t, rule, options, k, cost, excess, workspace)) <= WEIGHT_SUM
     )
 
 
 @linked
-def _spread_over(
-    weights: Array,
+def _place_over(
     tradable: Mask,
     t: int,
     rule: BandArrays,
@@ -69,16 +69,12 @@ def _spread_over(
     """Move the lines by `amount` in all, each group as far as it has room; gives what could not be placed.
 
     Lines move as if there were no groups; a group that went too far is set to its bound, and what it took too much of
-    is spread over the others, until none does. What moved before, into its box or for its group, waits for the others.
+    is placed on the others, until none does.
     """
     goal, start, rooms, member = workspace.goal, workspace.start, workspace.rooms, options.member
-    n, count, left = len(weights), options.groups.shape[2], amount
+    n, count, left = len(goal), options.groups.shape[2], amount
     lower, upper = workspace.box[0], workspace.box[1]
-    for i in range(n):
-        start[i] = goal[i]
-        bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf  # others move for their own group only
-        lower[i] = goal[i] if amount > 0.0 or not bounded else rule.lower[k, i]
-        upper[i] = rule.upper[k, i] if amount > 0.0 and bounded else goal[i]
+    _set_ways(rule, k, amount, workspace)
     for group in range(count):
         bound = options.groups[k, UPPER if amount > 0.0 else LOWER, group]
         room_left = bound - sum_of(goal, member, group)  # of a group past its bound there is none
@@ -90,17 +86,28 @@ def _spread_over(
             goal[i] = start[i]
         for group in range(count):
             if rooms[1, group] > 0.0:
-                _spread_in(
-                    weights, tradable, t, rule, options, k, group, cost, rooms[0, group], lower, upper, workspace
-                )
+                _place_in(tradable, t, rule, options, k, group, cost, rooms[0, group], workspace)
                 left -= rooms[0, group]
         for i in range(n):
             workspace.movable[i] = rooms[1, member[i]] == 0.0 and _has_way(tradable, t, rule, k, i, left)
         if abs(left) > WEIGHT_SUM:
-            left = spread(weights, lower, upper, workspace.movable, cost, left, goal)
+            left = place(Lines(lower, upper, rule.target[k], cost, workspace.movable), left, goal)
         if not _find_full(options, workspace):
             break
     return left
+
+
+@inlined
+def _set_ways(rule: BandArrays, k: int, amount: float, workspace: Workspace) -> None:
+    """Write where each line is into workspace.start, and into workspace.box how far it may go for all groups."""
+    goal, lower, upper = workspace.goal, workspace.box[0], workspace.box[1]
+    for i in range(len(goal)):
+        workspace.start[i] = lower[i] = upper[i] = goal[i]
+        bounded = abs(rule.lower[k, i]) + abs(rule.upper[k, i]) < np.inf  # others go to their target at most
+        if amount > 0.0:
+            upper[i] = rule.upper[k, i] if bounded else max(goal[i], rule.target[k, i])
+        else:
+            lower[i] = rule.lower[k, i] if bounded else min(goal[i], rule.target[k, i])
 
 
 @inlined
@@ -122,13 +129,14 @@ def _has_way(tradable: Mask, t: int, rule: BandArrays, k: int, i: int, amount: f
 
 
 @inlined
-def _spread_in(
-    weights: Array, tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int, cost: Array,
-    amount: float, lower: Array, upper: Array, workspace: Workspace,
+def _place_in(
+    tradable: Mask, t: int, rule: BandArrays, options: RuleOptions, k: int, group: int, cost: Array, amount: float,
+    workspace: Workspace,
 ) -> None:  # fmt: skip
-    """Move the lines of one group by `amount` in all, the cheapest first."""
+    """Move the lines of one group by `amount` in all, inside workspace.box."""
     if abs(amount) > WEIGHT_SUM:
-        for i in range(len(weights)):
+        for i in range(len(workspace.movable)):
             mine = options.member[i] == group
             workspace.movable[i] = mine and _has_way(tradable, t, rule, k, i, amount)
-        spread(weights, lower, upper, workspace.movable, cost, amount, workspace.goal)
+        lines = Lines(workspace.box[0], workspace.box[1], rule.target[k], cost, workspace.movable)
+        place(lines, amount, workspace.goal)
