@@ -17,7 +17,7 @@ class CostParameters(NamedTuple):
     """What an order costs.
 
     rates         : (R, 2, n) commission and half-spread, fraction of notional; R is 1, or the days of the market.
-    total         : (R, n) their sum, fraction of notional, by which the nearest point ranks lines.
+    total         : (R, n) their sum, fraction of notional, by which gaps are weighed.
     minimum       : (n,) the least commission of an order, currency.
     ticket        : (n,) a fixed amount an order, currency.
     impact        : (Q, n) currency^(1 - exponent): cost = impact x notional^exponent; Q is 1, or the days of the

@@ -179,7 +179,7 @@ class Trade:
     why        : the reason; without one it is reported that the rule decided so.
     cash_lower : lower bound of the weight of cash, fraction of NAV; 0 if the target holds none.
     cash_upper : upper bound of the weight of cash, fraction of NAV; 0 if the target holds none.
-    fraction   : fraction of the way to the nearest point of the box that is traded today, in (0, 1].
+    fraction   : fraction of the way to the point of the box that is traded today, in (0, 1].
     again      : is the policy asked again on the next day where `fraction` is below 1?
     by_then    : gives the box at the booking, from the weights (n,) and the weight of cash as drifted by then, and the
                  lines (n,) that can trade then; None if the box does not depend on them.

@@ -10,7 +10,7 @@ from research.rules.standard_rule import said
 
 @dataclass(frozen=True)
 class Within:
-    """A destination: the nearest point at which each line is within `half_width` of its target.
+    """A destination: the point of the box in which each line is within `half_width` of its target.
 
     half_width : in the unit of the band that it belongs to.
     """

@@ -1,4 +1,4 @@
-"""The optimal policy of one or two risky lines beside cash, by dynamic programming: what no rule can beat.
+"""The optimal policy of one or two risky lines beside cash, or of two or three without: what no rule can beat.
 
 The state is the gap d (n,), weight less target. Every `interval` years the policy sees it, and may trade to any d' for
 sum_i c_i |d'_i - d_i| and a ticket, fractions of NAV. Until the next decision it is charged g/2 d'Sd' x interval, S
@@ -14,6 +14,9 @@ weights that drift by one source of risk and then by the next have drifted by bo
 sparse matrices, one a source: Gauss-Hermite nodes, with cubic interpolation between the points of the grid. Beyond the
 grid V grows by the cost of trading back to it: that is exact where the grid holds the whole region of holding, and,
 between one source and the next, nearly so some standard deviations further out.
+Without cash the last line takes the other side of every trade of the others with it, and costs c_n. Weights do not
+depend on the unit in which wealth is counted: counted in units of the last line, it is cash, and the returns of the
+others are what they earn beyond it. Two lines may also trade with one another, for c_1 + c_2, which is a third sweep.
 Iteration: values relative to one another (White (1963), Dynamic programming, Markov chains, and the method of
 successive approximations), with the last few combined (Anderson (1965), Iterative procedures for nonlinear integral
 equations). The largest and the least step bracket the loss of the grid's problem (Odoni (1969), On finding the maximal
@@ -33,6 +36,7 @@ from research.errors import ConfigError
 from research.risk.covariances import taken_apart
 from research.rules.no_trade_region import half_widths
 from research.rules.region import Region
+from research.tolerances import TARGET
 
 POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
 COARSE = 41  # of the grid that shows how wide the fine one should be
@@ -60,14 +64,15 @@ def optimal_region(
 ) -> Region:
     """The policy with the least long-run loss, trading costs and tracking penalty, and this loss.
 
-    target           : (n,) fraction of NAV, n = 1 or 2, each above 0; cash is the rest, and is above 0 too.
+    target           : (n,) fraction of NAV, each above 0: one or two lines, of which cash is the rest, above 0 too; or
+                       two or three that sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
     covariance       : (n, n) of returns in excess of cash, a year.
     cost             : (n,) a side, fraction of the notional.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions, 1/52 for every week.
     ticket           : fraction of NAV for an event, whatever is traded.
-    Raises           : ConfigError for numbers out of range, for more than two lines, and for a covariance that is not
+    Raises           : ConfigError for numbers out of range, for more lines, and for a covariance that is not
                        positive semi-definite.
 
     One line watched every day, against the closed form of `one_asset`:
@@ -87,34 +92,65 @@ def optimal_region(
     check_positive(tracking_penalty=tracking_penalty, interval=interval)
     if not (is_number(ticket) and ticket >= 0.0):
         refuse("ticket is", ticket, "give a fraction of NAV for an event, 0 for none.")
-    volatility, root = taken_apart(covariance, "covariance of optimal_region")
+    volatility, _ = taken_apart(covariance, "covariance of optimal_region")
     if not (volatility > 0.0).all():
         refuse("covariance of optimal_region is", covariance.tolist(), "give each line a variance above 0.")
-    drift, mix = (mean - 0.5 * volatility**2) * interval, np.sqrt(interval) * volatility[:, None] * root
-    problem = _Problem(target, drift, mix, covariance, cost, float(tracking_penalty), float(interval), float(ticket))
+    given = _Problem(
+        target, mean - 0.5 * volatility**2, covariance, cost, 0.0, float(tracking_penalty), float(interval),
+        float(ticket),
+    )  # fmt: skip
+    problem = _beside_the_last(given) if _is_whole(target) else given
     axes = _wide_axes(problem)
-    coarse = _solved(problem, axes, np.zeros((COARSE,) * n))
+    coarse = _solved(problem, axes, np.zeros(_shape(axes)))
     while (wider := _wider(problem, coarse)) is not None:
-        coarse = _solved(problem, wider, np.zeros((COARSE,) * n))
+        coarse = _solved(problem, wider, np.zeros(_shape(wider)))
     axes = _fitted_axes(problem, coarse)
     stencil, beyond = _stencil(coarse.axes, _points(axes))
-    start = (stencil @ coarse.values.ravel() + beyond @ cost).reshape((POINTS[n],) * n)
-    return _region(problem, _solved(problem, axes, start))
+    start = (stencil @ coarse.values.ravel() + beyond @ problem.to_rest).reshape(_shape(axes))
+    return _region(given, problem, _solved(problem, axes, start))
 
 
 class _Problem(NamedTuple):
-    """The problem: its settings, the drift (n,) of the log returns of an interval, and one column of `mix` (n, n) for
-    each source of risk.
-    """
+    """The problem of d gaps: its settings; `growth` is (d,) of log returns a year, `rest_cost` a side of the rest."""
 
     target: Array
-    drift: Array
-    mix: Array
+    growth: Array
     covariance: Array
     cost: Array
+    rest_cost: float
     tracking_penalty: float
     interval: float
     ticket: float
+
+    @property
+    def to_rest(self) -> Array:
+        """(d,) what a unit costs that a line trades with the rest."""
+        return self.cost + self.rest_cost
+
+    @property
+    def mix(self) -> Array:
+        """(d, d) log returns of an interval: one column for each source of risk."""
+        volatility, root = taken_apart(self.covariance, "covariance of optimal_region")
+        mixed: Array = np.sqrt(self.interval) * volatility[:, None] * root
+        return mixed
+
+
+def _is_whole(target: Array) -> bool:
+    """Do the targets leave nothing to cash?"""
+    return bool(abs(target.sum() - 1.0) <= TARGET)
+
+
+def _beside_the_last(problem: _Problem) -> _Problem:
+    """The same problem with wealth counted in units of the last line, which takes the place of cash."""
+    n = len(problem.target)
+    beyond = np.hstack([np.eye(n - 1), -np.ones((n - 1, 1))])
+    return problem._replace(
+        target=problem.target[:-1],
+        growth=beyond @ problem.growth,
+        covariance=beyond @ problem.covariance @ beyond.T,
+        cost=problem.cost[:-1],
+        rest_cost=float(problem.cost[-1]),
+    )
 
 
 class _Solution(NamedTuple):
@@ -137,7 +173,7 @@ def _wide_axes(problem: _Problem) -> Axes:
     widens the gap: least at h^4 = 12 k a^2 / (g S).
     """
     shock = _shock(problem)
-    trade = half_widths(problem.target, problem.covariance, problem.cost, problem.tracking_penalty)
+    trade = half_widths(problem.target, problem.covariance, problem.to_rest, problem.tracking_penalty)
     rate = shock**2 / problem.interval / (problem.tracking_penalty * np.diag(problem.covariance))
     width = 2.0 * (trade + (12.0 * problem.ticket * rate) ** 0.25) + REACH * shock
     return _axes(problem, -width, width, COARSE)
@@ -162,9 +198,21 @@ def _fitted_axes(problem: _Problem, solution: _Solution) -> Axes:
 
 
 def _axes(problem: _Problem, low: Array, high: Array, points: int) -> Axes:
-    """Evenly spaced gaps a line. No line's weight is below zero or above one."""
+    """Evenly spaced gaps a line. No line's weight is below zero or above one.
+
+    Where two lines trade with one another, both axes have one step, and the longer one has these points.
+    """
     low, high = np.maximum(low, -problem.target), np.minimum(high, 1.0 - problem.target)
-    return tuple(np.linspace(*ends, points) for ends in zip(low, high, strict=True))
+    if not (problem.rest_cost > 0.0 and len(low) > 1):
+        return tuple(np.linspace(*ends, points) for ends in zip(low, high, strict=True))
+    step = float((high - low).max()) / (points - 1)
+    return tuple(
+        start + step * np.arange(round((end - start) / step) + 1) for start, end in zip(low, high, strict=True)
+    )
+
+
+def _shape(axes: Axes) -> tuple[int, ...]:
+    return tuple(len(axis) for axis in axes)
 
 
 def _shock(problem: _Problem) -> Array:
@@ -188,12 +236,14 @@ def _points(axes: Axes) -> Array:
 
 
 def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
-    """The problem on one grid. start : (m,) or (m, m) first guess of V."""
+    """The problem on one grid. start : first guess of V on it."""
     points = _points(axes)
     tracking = (
         0.5 * problem.tracking_penalty * problem.interval * np.einsum("pi,ij,pj->p", points, problem.covariance, points)
     )
-    steps = problem.cost * np.array([axis[1] - axis[0] for axis in axes])
+    step = np.array([axis[1] - axis[0] for axis in axes])
+    prices = problem.to_rest * step
+    swap = float(problem.cost.sum() * step[0]) if problem.rest_cost > 0.0 and len(axes) > 1 else np.inf
     drifts = [_drift(problem, axes, points, source) for source in range(len(axes))]
 
     def after(values: Array) -> Array:
@@ -204,17 +254,17 @@ def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
 
     def before(values: Array) -> Array:
         held = after(values)
-        return np.minimum(held, _cheapest(held, steps) + problem.ticket)
+        return np.minimum(held, _cheapest(held, prices, swap) + problem.ticket)
 
     values, loss = _stationary(before, start, _mend(problem))
     held = after(values)
-    return _Solution(axes, values, held, held - _cheapest(held, steps), loss)
+    return _Solution(axes, values, held, held - _cheapest(held, prices, swap), loss)
 
 
 def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
     """E V(where `source` takes each point to) as a matrix and a vector. The first source brings the drift as well."""
     nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[len(axes)])
-    logs = nodes[:, None] * problem.mix[:, source] + (problem.drift if source == 0 else 0.0)
+    logs = nodes[:, None] * problem.mix[:, source] + (problem.growth * problem.interval if source == 0 else 0.0)
     weights = problem.target + points
     growth = np.maximum(1.0 + weights @ np.expm1(logs).T, SMALLEST_GROWTH)
     drifted = weights[:, None, :] * np.exp(logs) / growth[:, :, None] - problem.target
@@ -223,7 +273,7 @@ def _drift(problem: _Problem, axes: Axes, points: Array, source: int) -> Affine:
     shares = stencil.data.reshape(len(points), len(nodes), -1) * chances[:, None]
     starts = np.arange(len(points) + 1) * shares[0].size
     matrix = csr_matrix((shares.ravel(), stencil.indices, starts), shape=(len(points), len(points)))
-    return matrix, (beyond @ problem.cost).reshape(-1, len(nodes)) @ chances
+    return matrix, (beyond @ problem.to_rest).reshape(-1, len(nodes)) @ chances
 
 
 def _stencil(axes: Axes, points: Array) -> Affine:
@@ -248,13 +298,19 @@ def _stencil(axes: Axes, points: Array) -> Affine:
     return csr_matrix((shares.ravel(), columns.ravel(), starts), shape=(len(points), size)), np.stack(beyond, axis=1)
 
 
-def _cheapest(values: Array, steps: Array) -> Array:
-    """The least over the grid of the value there and the cost of getting there; steps (n,): of one step a line."""
-    if len(steps) == 1:
-        line: Array = _running_least(values[:, None], steps[0])
+def _cheapest(values: Array, prices: Array, swap: float) -> Array:
+    """The least over the grid of the value there and the cost of getting there.
+
+    prices : (d,) of one step a line, traded with the rest.  swap : of one step of two lines, traded with one another.
+    The cost of a trade is the least over all ways to make it of such steps, so three sweeps, each along one of them,
+    find the least over all.
+    """
+    if len(prices) == 1:
+        line: Array = _running_least(values[:, None], prices[0])
         return line[:, 0]
-    first = _running_least(values, steps[0])
-    return np.ascontiguousarray(_running_least(np.ascontiguousarray(first.T), steps[1]).T)
+    first = _running_least(values, prices[0])
+    both = np.ascontiguousarray(_running_least(np.ascontiguousarray(first.T), prices[1]).T)
+    return _running_least_of_pairs(both, swap) if swap < np.inf else both
 
 
 @compiled
@@ -268,6 +324,20 @@ def _running_least(values: Array, step: float) -> Array:
     for i in range(rows - 2, -1, -1):
         for j in range(columns):
             least[i, j] = min(least[i, j], least[i + 1, j] + step)
+    return least
+
+
+@compiled
+def _running_least_of_pairs(values: Array, step: float) -> Array:
+    """min over k of values[i + k, j - k] + step * |k|, likewise."""
+    least = values.copy()
+    rows, columns = values.shape
+    for i in range(1, rows):
+        for j in range(columns - 1):
+            least[i, j] = min(least[i, j], least[i - 1, j + 1] + step)
+    for i in range(rows - 2, -1, -1):
+        for j in range(1, columns):
+            least[i, j] = min(least[i, j], least[i + 1, j - 1] + step)
     return least
 
 
@@ -301,7 +371,7 @@ def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tupl
 
 def _mend(problem: _Problem) -> str:
     """The error for a problem of which no policy is found."""
-    if len(problem.target) == 2:
+    if len(problem.target) == 2 and problem.rest_cost == 0.0:
         (first, between), (_, second) = problem.covariance
         if abs(correlation := between / np.sqrt(first * second)) > ALIKE:
             return (
@@ -325,17 +395,38 @@ def _combined(images: list[Array], changes: list[Array]) -> Array:
 # -- what is read off ------------------------------------------------------------------------------------------------
 
 
-def _region(problem: _Problem, solution: _Solution) -> Region:
-    """The intervals are where the slope of Q is within the cost a side: Q - cost x gap is least at their upper end."""
-    lower, upper = [], []
-    for line, (axis, cost) in enumerate(zip(solution.axes, problem.cost, strict=True)):
-        after = np.moveaxis(solution.after, line, 0).reshape(len(axis), -1)
-        lower.append(_least(axis, after + cost * axis[:, None]))
-        upper.append(_least(axis, after - cost * axis[:, None]))
+def _region(given: _Problem, problem: _Problem, solution: _Solution) -> Region:
+    """The intervals are where the slope of Q is within the cost: Q - cost x gap is least at their upper end.
+
+    given : the problem as it was asked, with all lines.  problem : the one that was solved.
+    """
+    axes = list(solution.axes)
+    tables = [np.moveaxis(solution.after, line, 0).reshape(len(axis), -1) for line, axis in enumerate(axes)]
+    prices = problem.to_rest.tolist()
+    if problem.rest_cost > 0.0 and len(axes) > 1:
+        axes.append(axes[0])
+        tables.append(_by_sum(solution.after))
+        prices.append(float(problem.cost.sum()))
+    ends = [
+        tuple(
+            _least(axis, table + way * price * axis[:, None])
+            for axis, table, price in zip(axes, tables, prices, strict=True)
+        )
+        for way in (1.0, -1.0)
+    ]
     return Region(
-        problem.target, problem.cost, problem.ticket, problem.interval, problem.tracking_penalty,
-        solution.loss / problem.interval, solution.axes, solution.advantage, tuple(lower), tuple(upper),
+        given.target, given.cost, given.ticket, given.interval, given.tracking_penalty,
+        solution.loss / given.interval, solution.axes, solution.advantage, *ends,
     )  # fmt: skip
+
+
+def _by_sum(values: Array) -> Array:
+    """(a, a + b - 1) the values (a, b) by the first gap and the sum of both; infinite where the grid has none."""
+    a, b = values.shape
+    table = np.full((a, a + b - 1), np.inf)
+    for i in range(a):
+        table[i, i : i + b] = values[i]
+    return table
 
 
 def _least(axis: Array, values: Array) -> Array:
@@ -344,8 +435,10 @@ def _least(axis: Array, values: Array) -> Array:
     i = np.argmin(values, axis=0)
     inner = np.clip(i, 1, len(axis) - 2)
     before, here, after = (values[inner + k, columns] for k in (-1, 0, 1))
+    known = np.isfinite(before + here + after) & (inner == i)
+    before, here, after = (np.where(known, value, 0.0) for value in (before, here, after))
     bend = before - 2.0 * here + after
-    shift = np.divide(before - after, 2.0 * bend, out=np.zeros(len(i)), where=(bend > 0.0) & (inner == i))
+    shift = np.divide(before - after, 2.0 * bend, out=np.zeros(len(i)), where=bend > 0.0)
     found: Array = axis[i] + shift * (axis[1] - axis[0])
     return found
 
@@ -365,16 +458,16 @@ def _numbers(name: str, value: object, *shape: int) -> Array:
 
 
 def _check_target(target: Array) -> None:
-    """Refuse more than two lines, and targets that leave a line or cash without a weight. Raises ConfigError."""
-    if len(target) > 2:
+    """Refuse too many lines, and targets that leave a line without a weight or exceed one. Raises ConfigError."""
+    whole = _is_whole(target)
+    if len(target) > 2 + whole:
         raise ConfigError(
-            f"target of optimal_region has {len(target)} lines: a grid is made for one or two. Ask for the lines that "
-            "cost most, or use `no_trade_region.half_widths`."
+            f"target of optimal_region has {len(target)} lines: a grid is made for one or two beside cash, or for two "
+            "or three that sum to one. Ask for the lines that cost most, or use `no_trade_region.half_widths`."
         )
+    if len(target) == 1 and whole:
+        refuse("target of optimal_region is", target.tolist(), "leave something to cash, or give a second line.")
     if not (target > 0.0).all():
         refuse("target of optimal_region is", target.tolist(), "give each line a weight above 0.")
-    if not target.sum() < 1.0:
-        refuse(
-            "target of optimal_region is", target.tolist(), "leave something to cash. Two lines without cash are one "
-            "line, measured in the other: its covariance is that of their difference, and its cost the sum of theirs.",
-        )  # fmt: skip
+    if not (target.sum() < 1.0 or whole):
+        refuse("target of optimal_region is", target.tolist(), "weights sum to one, or to less beside cash.")

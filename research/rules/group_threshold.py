@@ -22,9 +22,8 @@ class GroupThreshold(StandardRule):
 
     by       : how lines are grouped, by "asset_class" or "sector".
     band     : half-width round each group's target, fraction of NAV.
-    to       : "target" trades all lines to their targets. "edge" and `Within` trade to the nearest point at which each
-               group, and cash, is inside its band or a narrower one: the cheapest lines of a group move, and lines of
-               equal cost move by the same distance.
+    to       : "target" trades all lines to their targets. "edge" and `Within` bring each group, and cash, inside its
+               band or a narrower one: its lines go toward their targets, the largest gap per cost first.
     lines    : half-width of a band round each line, which triggers too, fraction of NAV; None for no such band.
     schedule : when it is asked, as `Threshold` has it.
     Raises   : ConfigError for a setting out of range.

@@ -1,8 +1,10 @@
-"""An optimal no-trade region of one or two lines as arrays: where trading is worth its cost, and where a trade goes.
+"""An optimal no-trade region in one or two gaps as arrays: where trading is worth its cost, and where a trade goes.
 
-A gap is a weight less its target, one number a line. A region holds two things: the gaps from which a trade saves more
-than it costs, and the intervals into which a trade brings the gaps. The interval of one line depends on the gap of the
-other.
+A gap is a weight less its target, one number a line. One or two lines have *the rest* beside them, which is cash, or,
+where the portfolio is fully invested, the last line, whose gap is what theirs sum to, with the other sign. A region
+holds two things: the gaps from which a trade saves more than it costs, and the intervals into which a trade brings the
+gaps. The interval of one line depends on the gap of the other. Where the rest costs something, two lines may also be
+traded with one another: the interval of the first then depends on the sum of both, which such a trade leaves.
 """
 
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ SWEEPS = 1000  # far more than two lines need, unless their returns are one and 
 
 
 class Surfaces(NamedTuple):
-    """A region as plain arrays, the same for one line and for two: the second axis of one line is a single gap, 0.
+    """A region as plain arrays, the same for one gap and for two: the second axis of one gap is a single one, 0.
 
     first        : (a,) gaps of the first line on the grid, evenly spaced, fraction of NAV.
     second       : (b,) gaps of the second line, likewise.
@@ -28,6 +30,9 @@ class Surfaces(NamedTuple):
     upper_first  : (b,) its upper end, fraction of NAV.
     lower_second : (a,) lower end of the interval of the second gap for each first one, fraction of NAV.
     upper_second : (a,) its upper end, fraction of NAV.
+    sums         : (a + b - 1,) sums of both gaps, evenly spaced; (0,) where the rest costs nothing.
+    lower_pair   : lower end of the interval of the first gap for each sum, where two lines trade with one another.
+    upper_pair   : its upper end, fraction of NAV.
     ticket       : fraction of NAV for an event.
     """
 
@@ -38,25 +43,29 @@ class Surfaces(NamedTuple):
     upper_first: Array
     lower_second: Array
     upper_second: Array
+    sums: Array
+    lower_pair: Array
+    upper_pair: Array
     ticket: float
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """An optimal policy of one or two lines beside cash, and the problem that it solves.
+    """An optimal policy in d gaps, one or two, and the problem that it solves.
 
-    target           : (n,) fraction of NAV.
+    target           : (n,) fraction of NAV; n = d where cash is the rest, n = d + 1 where the last line is.
     cost             : (n,) a side, fraction of the notional.
     ticket           : fraction of NAV that an event costs, whatever is traded.
     interval         : years between two decisions.
     tracking_penalty : g, price of squared tracking.
     value            : loss a year of the policy in the long run, fraction of NAV.
-    axes             : for each line its (m,) gaps on the grid, fraction of NAV.
-    advantage        : (m,) or (m, m) what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket
+    axes             : the gaps of each axis of the grid, fraction of NAV.
+    advantage        : on the grid, what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket
                        the policy holds.
-    lower            : for each line the lower end of the interval into which a trade brings its gap, fraction of NAV:
-                       of two lines (m,), one for each gap of the other line on the grid; of one line (1,).
-    upper            : for each line the upper end, (m,) or (1,) likewise, fraction of NAV.
+    lower            : for each axis the lower end of the interval into which a trade with the rest brings its gap,
+                       fraction of NAV: one for each gap of the other axis; of one axis (1,). Where three lines are
+                       fully invested, a third: of the first gap, for each sum of both, where two lines trade.
+    upper            : the upper ends likewise, fraction of NAV.
     """
 
     target: Array
@@ -88,53 +97,74 @@ class Region:
     @cached_property
     def surfaces(self) -> Surfaces:
         """The region as `wants` and `destination` take it."""
-        still = frozen(np.zeros(len(self.axes[0])))  # the interval of a second line that is not there
+        still, none = frozen(np.zeros(len(self.axes[0]))), frozen(np.empty(0))  # what a second gap would have
         first, second = (*self.axes, frozen(np.zeros(1)))[:2]
-        lower_first, lower_second = (*self.lower, still)[:2]
-        upper_first, upper_second = (*self.upper, still)[:2]
-        advantage = frozen(self.advantage.reshape(len(first), len(second)))
+        pair = len(self.lower) == 3
+        lower_first, lower_second, lower_pair = self.lower if pair else (*(*self.lower, still)[:2], none)
+        upper_first, upper_second, upper_pair = self.upper if pair else (*(*self.upper, still)[:2], none)
         return Surfaces(
-            first, second, advantage, lower_first, upper_first, lower_second, upper_second, self.ticket
+            first, second, frozen(self.advantage.reshape(len(first), len(second))), lower_first, upper_first,
+            lower_second, upper_second, self.sums, lower_pair, upper_pair, self.ticket,
         )  # fmt: skip
+
+    @cached_property
+    def sums(self) -> Array:
+        """The sums of both gaps for which there are intervals of a trade of two lines; none where cash is the rest."""
+        if len(self.lower) < 3:
+            return frozen(np.empty(0))
+        first, second = self.axes
+        return frozen(np.linspace(first[0] + second[0], first[-1] + second[-1], len(self.lower[2])))
 
 
 @linked
 def wants(gap: Array, region: Surfaces) -> bool:
-    """Is a trade from this gap (n,) worth its cost? Gaps beyond the grid are as those at its edge.
+    """Is a trade from these gaps (n,) worth its cost? Gaps beyond the grid are as those at its edge.
 
     With a ticket where a trade saves more than the ticket; without one where a gap is outside its interval, by more
     than 1e-6 of NAV.
     """
-    first, second = gap[0], gap[1] if len(gap) > 1 else 0.0
+    first, second = gap[0], gap[1] if len(region.second) > 1 else 0.0
     a, b = _place(region.first, first), _place(region.second, second)
     if region.ticket > 0.0:
         return _across(region.advantage, a, b) > region.ticket
     past_first = max(_along(region.lower_first, b) - first, first - _along(region.upper_first, b))
     past_second = max(_along(region.lower_second, a) - second, second - _along(region.upper_second, a))
-    return max(past_first, past_second) > TRIGGER
+    past = max(past_first, past_second)
+    if len(region.sums) > 0:
+        s = _place(region.sums, first + second)
+        past = max(past, _along(region.lower_pair, s) - first, first - _along(region.upper_pair, s))
+    return past > TRIGGER
 
 
 @linked
 def destination(gap: Array, region: Surfaces, out: Array) -> None:
-    """Put the gap (n,) to trade to into `out` (n,): the cheapest place, when the cost of getting there is counted.
+    """Put the gaps (n,) to trade to into `out` (n,): the cheapest place, when the cost of getting there is counted.
 
-    Each gap in turn goes to the nearest point of its interval, which the other's decides, until both stay: descent by
-    coordinates, which finds the least of a smooth convex function plus the cost of each line (Tseng (2001), Convergence
-    of a block coordinate descent method for nondifferentiable minimization, theorem 4.1).
+    A trade is made of what each line trades with the rest, and of what two lines trade with one another. Each part in
+    turn goes to the nearest point of its interval, which the others decide, until all stay: descent by coordinates,
+    which finds the least of a smooth convex function plus the cost of each part (Tseng (2001), Convergence of a block
+    coordinate descent method for nondifferentiable minimization, theorem 4.1).
     """
-    first, second = gap[0], gap[1] if len(gap) > 1 else 0.0
-    to_first, to_second = first, second
+    first, second = gap[0], gap[1] if len(region.second) > 1 else 0.0
+    to_first, to_second, swapped = first, second, 0.0  # both gaps, and what the second line has given to the first
     for _ in range(SWEEPS):
         from_first, from_second = to_first, to_second
         b = _place(region.second, to_second)
-        to_first = min(max(first, _along(region.lower_first, b)), _along(region.upper_first, b))
+        to_first = min(max(first + swapped, _along(region.lower_first, b)), _along(region.upper_first, b))
         a = _place(region.first, to_first)
-        to_second = min(max(second, _along(region.lower_second, a)), _along(region.upper_second, a))
+        to_second = min(max(second - swapped, _along(region.lower_second, a)), _along(region.upper_second, a))
+        if len(region.sums) > 0:
+            s, before = _place(region.sums, to_first + to_second), to_first - swapped
+            there = min(max(before, _along(region.lower_pair, s)), _along(region.upper_pair, s))
+            to_first, to_second, swapped = there, to_second + to_first - there, there - before
         if max(abs(to_first - from_first), abs(to_second - from_second)) < DESTINATION:
             break
     out[0] = to_first
-    if len(gap) > 1:
+    if len(region.second) > 1:
         out[1] = to_second
+    last = 2 if len(region.second) > 1 else 1
+    if len(gap) > last:
+        out[last] = -to_first - to_second
 
 
 @inlined

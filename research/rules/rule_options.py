@@ -73,7 +73,7 @@ PLAIN = RuleOptions(
     tickets=frozen(_NO_NUMBERS),
     goal=BOX,
     payer=PRO_RATA,
-    region=Surfaces(*(frozen(_NO_NUMBERS),) * 2, frozen(np.empty((0, 0))), *(frozen(_NO_NUMBERS),) * 4, 0.0),
+    region=Surfaces(*(frozen(_NO_NUMBERS),) * 2, frozen(np.empty((0, 0))), *(frozen(_NO_NUMBERS),) * 7, 0.0),
     kappa=0.0,
     turnover_cap=np.inf,
 )

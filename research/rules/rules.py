@@ -185,8 +185,9 @@ class Threshold(StandardRule):
     kind, cap : see band; the cap is the most that a half-width that is not absolute may be, fraction of NAV: whichever
     of the two is tighter.
     review_schedule : a schedule on which it trades to target whatever the band says (calendar or band).
-    lines : "all" move into their box, to the nearest point; or only the "breaching" ones do, and `payer` pays for it:
-    the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro rata.
+    lines : "all" move, into their box and toward targets what that leaves; or only the "breaching" ones do, and `payer`
+    pays for it: the others "pro_rata" to their weights, "cash", or one line by its name; what a payer lacks is paid pro
+    rata.
     returns, periods_per_year : how many returns volatilities are of, estimated at each month's end, and how many a year
     has.
 
@@ -236,8 +237,7 @@ class Threshold(StandardRule):
             )
         if self.lines == "all" and self.payer != "pro_rata":
             raise ConfigError(
-                f"payer of Threshold is {shown(self.payer)} where all lines move to the nearest point: it pays for "
-                "lines='breaching'."
+                f"payer of Threshold is {shown(self.payer)} where all lines move: it pays for lines='breaching'."
             )
         check_window(self, "returns", self.returns, self.periods_per_year)
         self._check()

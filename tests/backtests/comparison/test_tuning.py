@@ -249,9 +249,9 @@ def test_rule_that_is_no_dataclass_cannot_say_what_it_saw(market: Market) -> Non
 def test_card_says_it_all(market: Market, tuned: Tuned) -> None:
     card, print_ = tuned.card, market.until(market.dates[499]).fingerprint[:8]
     assert card.settings["band"] == tuned.policy.band
-    assert (card.rule, card.trials, card.cost_multiple) == (threshold(HELD, 0.04, 0.5), 12, 1.0)
+    assert (card.rule, card.trials, card.cost_multiple) == (threshold(HELD, 0.02, 1.0), 12, 1.0)
     assert card.sentence == (
-        f"Threshold(allocation={HELD!r}, band=0.04, to=Within(half_width=0.02)) had the lowest J of 12 tried: "
+        f"Threshold(allocation={HELD!r}, to='edge') had the lowest J of 12 tried: "
         f"{card.loss:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-05-14 (data {print_})."
     )
     assert repr(card) == card.sentence
