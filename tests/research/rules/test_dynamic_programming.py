@@ -304,8 +304,8 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
     searched = [
         [(values + steps[0] * abs(i - a) + steps[1] * abs(j - b)).min() for b in range(7)] for a in range(9)
     ]  # fmt: skip
-    assert dynamic_programming._cheapest(values, steps) == pytest.approx(np.array(searched), abs=1e-15)
-    assert dynamic_programming._cheapest(values[:, 0], steps[:1]) == pytest.approx(
+    assert dynamic_programming._cheapest(values, steps, np.inf) == pytest.approx(np.array(searched), abs=1e-15)
+    assert dynamic_programming._cheapest(values[:, 0], steps[:1], np.inf) == pytest.approx(
         (values[:, :1] + steps[0] * abs(np.subtract.outer(np.arange(9), np.arange(9)))).min(axis=0), abs=1e-15
     )
 
@@ -315,7 +315,7 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
     [
         ({"target": [0.3, 0.3, 0.3]}, "target of optimal_region has 3 lines: a grid is made for one or two"),
         ({"target": [0.5, 0.0]}, r"target of optimal_region is \[0.5, 0.0\]: give each line a weight above 0"),
-        ({"target": [0.6, 0.4]}, r"target of optimal_region is \[0.6, 0.4\]: leave something to cash"),
+        ({"target": [0.6, 0.5]}, r"target of optimal_region is \[0.6, 0.5\]: weights sum to one, or to less"),
         ({"target": [[0.6, 0.3]]}, r"target of optimal_region has shape \(1, 2\)"),
         ({"mean": [0.05]}, r"mean of optimal_region has shape \(1,\): give \(2,\)"),
         ({"mean": [0.05, float("nan")]}, "mean of optimal_region is .* give finite numbers"),

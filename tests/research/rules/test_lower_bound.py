@@ -1,0 +1,102 @@
+"""The bound from below: never above a known optimum, computed or played; tight where lines are alone; a law or two."""
+
+import numpy as np
+import pytest
+
+from backtests.laboratory.optimal_region import region_losses
+from backtests.laboratory.simulate import Laboratory, play
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.errors import ConfigError
+from research.risk import GBM
+from research.rules import Threshold
+from research.rules.dynamic_programming import optimal_region
+from research.rules.lower_bound import lower_bound
+
+Array = np.ndarray
+BP, WEEK = 1e-4, 1 / 52
+Market = tuple[Array, Array, Array, Array, float, float]  # as `lower_bound` takes them
+
+
+def drawn(seed: int, whole: bool) -> Market:
+    """Two lines beside cash, or three without: volatility 8 to 60 %, cost 1 to 50 bp, tracking penalty 1 to 20."""
+    rng, n = np.random.default_rng(seed), 3 if whole else 2
+    volatility = np.exp(rng.uniform(np.log(0.08), np.log(0.6), n))
+    loadings = rng.normal(size=(n, n + 2))
+    correlation = loadings @ loadings.T
+    correlation /= np.sqrt(np.outer(np.diag(correlation), np.diag(correlation)))
+    covariance = (0.8 * correlation + 0.2 * np.eye(n)) * np.outer(volatility, volatility)
+    target, cost = rng.dirichlet(np.full(3, 3.0))[:n], np.exp(rng.uniform(np.log(1e-4), np.log(5e-3), n))
+    return target, 0.25 * volatility, covariance, cost, float(np.exp(rng.uniform(0.0, np.log(20.0)))), WEEK
+
+
+def equal(n: int, cost: float = 10 * BP) -> Market:
+    """Fully invested in equal parts: volatility 20 %, correlation 0.3."""
+    covariance = 0.04 * (0.3 + 0.7 * np.eye(n))
+    return np.full(n, 1.0 / n), np.full(n, 0.05), covariance, np.full(n, cost), 5.0, WEEK
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_it_is_never_above_the_known_optimum(whole: bool) -> None:
+    gaps = []
+    for seed in range(25):
+        market = drawn(seed, whole)
+        gaps.append(lower_bound(*market).value / optimal_region(*market).value - 1.0)
+    assert max(gaps) < 1e-4
+    assert np.median(gaps) > (-0.2 if whole else -0.1)
+
+
+@pytest.mark.parametrize("ticket", [0.0, 1 * BP])
+def test_it_is_below_what_the_optimum_loses_on_ten_thousand_paths(ticket: float) -> None:
+    market = equal(3)
+    region = optimal_region(*market, ticket=ticket)
+    laboratory = Laboratory(
+        GBM(market[1], market[2], 52), tuple(market[0].tolist()), Costs(market[3], np.zeros(3)), 5.0, 10_000, 52 * 8,
+        seed=2, warm_up=156, periods_per_year=52,
+    )  # fmt: skip
+    losses = region_losses(laboratory, region) * BP
+    error = losses.std(ddof=1) / np.sqrt(len(losses))
+    assert lower_bound(*market, ticket=ticket).value < losses.mean() - 1.96 * error
+
+
+def test_lines_that_are_not_correlated_lose_next_to_nothing_by_being_alone() -> None:
+    """Beside cash, with small weights, the gap of one line depends on no other: the bound is the optimum."""
+    market = np.array([0.1, 0.1]), np.zeros(2), np.diag([0.04, 0.09]), np.array([5.0, 20.0]) * BP, 5.0, WEEK
+    assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=0.005)
+
+
+def test_two_fully_invested_lines_are_bounded_by_all_that_they_lose() -> None:
+    """Two gaps of one size: half the tracking each, and its own cost each, come to all tracking at both costs."""
+    market = equal(2)
+    assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=0.01)
+
+
+def test_the_order_of_the_lines_changes_nothing() -> None:
+    target, mean, covariance, cost, penalty, interval = drawn(3, whole=True)
+    order = np.array([2, 0, 1])
+    turned = lower_bound(target[order], mean[order], covariance[np.ix_(order, order)], cost[order], penalty, interval)
+    assert turned.value == pytest.approx(lower_bound(*drawn(3, whole=True)).value, rel=1e-5)
+
+
+def test_charges_times_four_make_four_times_the_bound() -> None:
+    target, mean, covariance, cost, penalty, interval = drawn(4, whole=True)
+    there = lower_bound(target, mean, covariance, cost, penalty, interval, ticket=BP)
+    fourfold = lower_bound(target, mean, covariance, 4 * cost, 4 * penalty, interval, ticket=4 * BP)
+    assert fourfold.value == pytest.approx(4.0 * there.value, rel=1e-4)
+
+
+def test_ten_lines_are_bounded_within_a_tenth_of_a_plain_band() -> None:
+    market = equal(10)
+    holding = FixedWeights(tuple(market[0].tolist()))
+    laboratory = Laboratory(
+        GBM(market[1], market[2], 52), holding.weights, Costs(market[3], np.zeros(10)), 5.0, 200, 52 * 13, seed=1,
+        warm_up=156, periods_per_year=52,
+    )  # fmt: skip
+    losses = play(laboratory, Threshold(holding, 0.014, "edge")).loss * BP
+    assert 1.0 < losses.mean() / lower_bound(*market).value < 1.1
+
+
+def test_a_singular_covariance_is_refused() -> None:
+    market = np.array([0.4, 0.3]), np.zeros(2), np.full((2, 2), 0.04), np.full(2, BP), 5.0, WEEK
+    with pytest.raises(ConfigError, match=r"covariance of lower_bound is .* give one that is not singular"):
+        lower_bound(*market)
