@@ -1,11 +1,23 @@
 """Every benchmark, one after the other (`make bench`); the main job comes last, as it takes longest."""
 
-from benchmarks import destination, engine, environment, grid, laboratory, learning, main_job, start, universal
+from benchmarks import (
+    destination,
+    engine,
+    environment,
+    grid,
+    laboratory,
+    learning,
+    main_job,
+    placement,
+    start,
+    universal,
+)
 
 if __name__ == "__main__":
     engine.main()
     grid.main()
     destination.main()
+    placement.main()
     laboratory.main()
     learning.main()
     environment.main()
