@@ -6,7 +6,7 @@ the same with a fee of 1 bp for every event.
 
 import numpy as np
 
-from backtests.laboratory.study import BASE_CASE
+from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee
 from benchmarks.timing import FOLDER, keep, machine, show, versions
 from research.allocation import FixedWeights

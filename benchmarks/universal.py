@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.simulate import play
-from backtests.laboratory.study import WEEKS, SimulatedMarket
+from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.learned.universal_gap import gap, lines_in, median, simulated_markets
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, View

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backtests.commands.report import Made
-from backtests.laboratory.study import BASE_CASE, MARKETS, study
+from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
+from backtests.laboratory.study import study
 from backtests.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
 from backtests.runs.folder import MANIFEST, REPORTS, Run, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
@@ -21,6 +22,7 @@ PATHS, SEED = 1_000, 1
 MOST_PATHS = 1_000_000  # of which figures take a gigabyte
 MOST_SEED = 2**32 - 1  # rules are tuned on paths of the next one
 SHEET, RESULTS, SUMMARY = "laboratory.html", "results.csv", "summary.txt"
+WITHOUT_CASH = "fully_invested.csv"
 
 
 def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, reports: Path | None = None) -> Made:
@@ -38,7 +40,10 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         refuse("seed is", seed, f"give a whole number from 0 to {MOST_SEED - 1:,}.")
     check_workers(workers)
     started = datetime.now(UTC)
-    settings = plain_json({"problem": asdict(BASE_CASE), "markets": {n: asdict(m) for n, m in MARKETS.items()}})
+    others = {"markets": MARKETS, "fully_invested": FULLY_INVESTED}
+    settings = plain_json(
+        {"problem": asdict(BASE_CASE), **{k: {n: asdict(m) for n, m in v.items()} for k, v in others.items()}}
+    )
     settings |= {"paths": paths, "seed": seed}
     first = BASE_CASE.laboratory(paths, seed).market(0).fingerprint
     run = Run("laboratory", "laboratory", f"seed-{seed}", settings, hashlib.sha256(first.encode()).hexdigest())
@@ -50,6 +55,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
         with bar(None, "drawing the page"):
             write_whole(folder / SHEET, laboratory_html(made, origin))
         write_whole(folder / RESULTS, csv_text(made.table.reset_index()))
+        write_whole(folder / WITHOUT_CASH, csv_text(made.invested))
         (folder / "figures").mkdir()
         for picture in laboratory_pictures(made).values():
             write_whole(folder / "figures" / f"{picture.name}.csv", csv_text(picture.data))

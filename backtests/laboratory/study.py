@@ -6,101 +6,30 @@ close that they see.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from backtests.laboratory.families import TunedSettings, families, setting_words, tune, untuned
+from backtests.laboratory.fully_invested import OPTIMUM, rules_above
 from backtests.laboratory.paths import FIGURES
 from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
+from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, THREE, SimulatedMarket
 from backtests.views import view
-from research.accounting import Costs, Policy
+from research.accounting import Policy
 from research.allocation import FixedWeights
-from research.arrays import Array
 from research.errors import ConfigError
 from research.progress import bar
-from research.risk import GBM
-from research.rules import (
-    BestPoint,
-    Calendar,
-    CostBenefit,
-    Never,
-    NoTradeRegion,
-    OptimalRegion,
-    Threshold,
-    TrackingError,
-)
+from research.rules import OptimalRegion
 from research.rules.dynamic_programming import optimal_region
 from research.rules.one_asset import best_half_width, to_edge
 from research.rules.region import Region
 
-OPTIMUM = "optimal region"
-WEEKS = 52  # steps a year
-YEARS, WARM_UP = 10, 3  # that are counted, and that are not
+PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
 Rules = Mapping[str, Policy]
-
-
-@dataclass(frozen=True)
-class SimulatedMarket:
-    """Assets with normal log-returns and cash without interest, with target, cost and tracking penalty.
-
-    target      : of each asset, fraction of NAV; cash is the rest.
-    mean        : of each asset, growth a year above cash, continuously compounded, fraction.
-    volatility  : of each asset, a year, fraction.
-    correlation : of any two assets.
-    cost        : a side, fraction of the notional.
-    tracking_penalty : price of squared tracking error.
-    """
-
-    target: tuple[float, ...]
-    mean: tuple[float, ...]
-    volatility: tuple[float, ...]
-    correlation: float
-    cost: float
-    tracking_penalty: float = 5.0
-
-    @property
-    def covariance(self) -> Array:
-        """(n, n) covariance a year."""
-        n = len(self.target)
-        alike: Array = self.correlation + (1.0 - self.correlation) * np.eye(n)
-        return alike * np.outer(self.volatility, self.volatility)
-
-    @property
-    def holding(self) -> FixedWeights:
-        """The target as an allocation."""
-        return FixedWeights(self.target)
-
-    def laboratory(self, paths: int, seed: int) -> Laboratory:
-        """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError."""
-        costs = Costs.bps(len(self.target), commission=1e4 * self.cost)
-        return Laboratory(
-            GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.tracking_penalty, paths,
-            WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS,
-        )  # fmt: skip
-
-    def region(self, tracking_penalty: float | None = None) -> Region:
-        """The optimal region for one or two assets, at this or another tracking penalty g. Raises ConfigError."""
-        costs = np.full(len(self.target), self.cost)
-        price = self.tracking_penalty if tracking_penalty is None else tracking_penalty
-        return optimal_region(
-            np.array(self.target), np.array(self.mean), self.covariance, costs, price, interval=1.0 / WEEKS
-        )
-
-
-BASE_CASE = SimulatedMarket((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
-MARKETS: Mapping[str, SimulatedMarket] = {
-    "1 bp": replace(BASE_CASE, cost=0.0001),
-    "2 bp": replace(BASE_CASE, cost=0.0002),
-    "10 bp": BASE_CASE,
-    "50 bp": replace(BASE_CASE, cost=0.0050),
-    "10 bp, volatility 70 and 90 %": replace(BASE_CASE, volatility=(0.7, 0.9)),
-    "2 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
-    "10 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
-}
 
 
 # -- the score -------------------------------------------------------------------------------------------------------
@@ -152,100 +81,6 @@ def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 
 
 def _verdict(lower: float, upper: float) -> str:
     return "above" if lower > 0.0 else "below" if upper < 0.0 else "not significant"
-
-
-# -- the rules -------------------------------------------------------------------------------------------------------
-
-MakeRule = Callable[..., Policy]
-BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV
-BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
-LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
-HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
-PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
-
-
-class Family(NamedTuple):
-    """Rules that differ in one or two settings.
-
-    make     : gives the rule of a setting.
-    settings : those that are tried.
-    """
-
-    make: MakeRule
-    settings: Sequence[tuple[float, ...]]
-
-
-def families(market: SimulatedMarket) -> dict[str, Family]:
-    """The families that are tuned, by name; rules that use a covariance are given the market's own."""
-    holding = market.holding
-    known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
-    priced = known | {"tracking_penalty": market.tracking_penalty}
-    waiting = partial(CostBenefit, holding, **priced)
-    shrunk = partial(TrackingError, holding, **known)
-    best = partial(BestPoint, holding, schedule="day", **priced)
-    return {
-        "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
-        "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
-        "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
-        "tracking error": Family(
-            lambda limit, fraction: shrunk(limit=limit, fraction=fraction), [(a, b) for a in LIMITS for b in PARTS]
-        ),
-        "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
-    }
-
-
-def untuned(market: SimulatedMarket) -> dict[str, Policy]:
-    """Common rules, and the closed-form bands, by name: nothing about them is fitted."""
-    holding = market.holding
-    known: Any = market.covariance.tolist()
-    return {
-        "never": Never(holding),
-        "every week": Calendar(holding, 1),
-        "every 4 weeks": Calendar(holding, 4),
-        "every 13 weeks": Calendar(holding, 13),
-        "every 52 weeks": Calendar(holding, 52),
-        "5 points to target": Threshold(holding, 0.05),
-        "5 points to edge": Threshold(holding, 0.05, "edge"),
-        "20 % relative": Threshold(holding, 0.20, kind="relative"),
-        "closed form": NoTradeRegion(
-            holding, tracking_penalty=market.tracking_penalty, covariance=known, periods_per_year=float(WEEKS)
-        ),
-    }
-
-
-@dataclass(frozen=True)
-class TunedSettings:
-    """The result of tuning.
-
-    settings : by family, the best.
-    trials   : number of rules tried in all.
-    seed, paths : of the simulated paths.
-    """
-
-    settings: Mapping[str, tuple[float, ...]]
-    trials: int
-    seed: int
-    paths: int
-
-
-def tune(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> TunedSettings:
-    """The setting of each family with the lowest J on simulated paths; rules are evaluated on paths of another seed.
-
-    market  : the simulated market.
-    paths   : number of paths.
-    seed    : of the paths.
-    workers : number of threads.
-    """
-    laboratory, chosen, tried = market.laboratory(paths, seed), {}, families(market)
-    trials = sum(len(family.settings) for family in tried.values())
-    with bar(trials, "tuning", "rules") as progress:
-        for name, family in tried.items():
-            losses = []
-            for given in family.settings:
-                losses.append(float(play(laboratory, family.make(*given), workers).loss.mean()))
-                progress.update()
-            chosen[name] = family.settings[int(np.argmin(losses))]
-    return TunedSettings(chosen, trials, seed, paths)
 
 
 # -- one line --------------------------------------------------------------------------------------------------------
@@ -309,6 +144,8 @@ class Study:
     markets      : the same, a row a market and rule, with columns policy and market; the reference is the optimum, or
                    where none is known the best rule.
     scaling_laws : as `scaling_laws` gives them.
+    invested     : fully invested markets, a row a market and rule; columns as `fully_invested.rules_above` gives them.
+    three        : the optimal region of the first of them, of three assets.
     """
 
     market: SimulatedMarket
@@ -319,6 +156,8 @@ class Study:
     curves: pd.DataFrame
     markets: pd.DataFrame
     scaling_laws: ScalingLaws
+    invested: pd.DataFrame
+    three: Region
 
     @property
     def computed_loss(self) -> float:
@@ -331,6 +170,11 @@ class Study:
         Gaps before and after booking, fraction of NAV.
         """
         return weekly_gaps(self.laboratory, OptimalRegion(self.market.holding, self.region), path)
+
+    def sample_of_three(self, path: int = 0) -> pd.DataFrame:
+        """The same of the three fully invested assets: gaps of the first two."""
+        laboratory = THREE.laboratory(self.laboratory.paths, self.laboratory.seed)
+        return weekly_gaps(laboratory, OptimalRegion(THREE.holding, self.three), path)
 
     def __repr__(self) -> str:
         """A short table and the findings."""
@@ -346,6 +190,7 @@ def study(
     seed: int = 1,
     workers: int = 1,
     markets: Mapping[str, SimulatedMarket] = MARKETS,
+    invested: Mapping[str, SimulatedMarket] = FULLY_INVESTED,
 ) -> Study:
     """Tune on paths of the next seed, then play every rule on paths of this seed.
 
@@ -354,6 +199,7 @@ def study(
     seed    : of the paths.
     workers : number of threads.
     markets : other markets by name.
+    invested : fully invested markets by name.
     Raises  : ConfigError for a number out of range.
     """
     laboratory, region = market.laboratory(paths, seed), market.region()
@@ -380,12 +226,15 @@ def study(
             found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers)
             across.append(found.reset_index().assign(market=name))
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
-    return Study(market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws())
-
-
-def setting_words(setting: tuple[float, ...]) -> str:
-    """A setting as `Study.curves` names it."""
-    return ", ".join(f"{value:g}" for value in setting)
+    with bar(len(invested), "simulating fully invested markets", "markets") as progress:
+        without_cash = []
+        for name, one_market in invested.items():
+            without_cash.append(rules_above(one_market, name, max(paths // 3, 6), seed, workers))
+            progress.update()
+    return Study(
+        market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws(),
+        pd.concat(without_cash, ignore_index=True), THREE.region(),
+    )  # fmt: skip
 
 
 def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
@@ -400,16 +249,16 @@ def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 
     """
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
-    if len(market.target) <= 2:
+    if market.has_optimum:
         return optimality_gap(laboratory, rules, market.region(), workers)
     played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
     return gaps(played, min(played, key=lambda name: float(played[name].loss.mean())))
 
 
 def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame:
-    """Gaps of two assets on one path, fraction of NAV: a row a week.
+    """Gaps of the first two assets on one path, fraction of NAV: a row a week.
 
-    laboratory : of two assets.
+    laboratory : of two assets or more.
     rule       : to be played.
     path       : number of the path.
     Returns    : columns first and second, before booking; first_after and second_after, after it.
@@ -420,5 +269,5 @@ def weekly_gaps(laboratory: Laboratory, rule: Policy, path: int) -> pd.DataFrame
     cash = 1.0 - after[:-1].sum(axis=1)
     drifted = grown / (grown.sum(axis=1) + cash * (1.0 + record.market.cash[record.first + 1 :]))[:, None]
     kept = slice(laboratory.warm_up, None)
-    both = np.hstack([drifted - target, after[1:] - target])[kept]
+    both = np.hstack([(drifted - target)[:, :2], (after[1:] - target)[:, :2]])[kept]
     return pd.DataFrame(both, columns=["first", "second", "first_after", "second_after"])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from backtests.laboratory.optimal_region import region_losses
 from backtests.laboratory.simulate import Laboratory, ratio
-from backtests.laboratory.study import WEEKS, SimulatedMarket
+from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.learned.optimality_gap import losses
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -57,7 +57,7 @@ class KnownOptimum:
     def laboratory(self) -> Laboratory:
         """The paths and costs. A trade of all assets pays the fee: an equal share is the ticket of each asset."""
         lines = len(self.market.target)
-        costs = Costs.bps(lines, commission=1e4 * self.market.cost)
+        costs = Costs(self.market.costs, np.zeros(lines))
         return replace(
             self.market.laboratory(self.paths, self.seed),
             costs=replace(costs, ticket=np.full(lines, self.fee / lines)) if self.fee else costs,
@@ -67,7 +67,7 @@ class KnownOptimum:
     def region(self) -> Region:
         """The optimal no-trade region."""
         p = self.market
-        cost = np.full(len(p.target), p.cost)
+        cost = p.costs
         return optimal_region(
             np.array(p.target),
             np.array(p.mean),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.simulate import Laboratory, play, ratio
-from backtests.laboratory.study import WARM_UP, WEEKS, SimulatedMarket
+from backtests.laboratory.simulated_market import WARM_UP, WEEKS, SimulatedMarket
 from research.arrays import Array
 from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
@@ -41,7 +41,7 @@ def simulated_markets(count: int, seed: int = SEED) -> list[SimulatedMarket]:
 
 def lines_in(market: SimulatedMarket) -> Lines:
     """A market's portfolio as the network sees it."""
-    target, cost = np.array(market.target), np.full(len(market.target), market.cost)
+    target, cost = np.array(market.target), market.costs
     widths = half_widths(target, market.covariance, cost, market.tracking_penalty)
     return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
 

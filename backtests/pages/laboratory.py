@@ -19,7 +19,10 @@ from backtests.figures.laboratory.region import region_picture
 from backtests.figures.picture import Picture
 from backtests.figures.sweep.cost_tracking import cost_tracking_picture
 from backtests.figures.sweep.styles import family_styles
-from backtests.laboratory.study import OPTIMUM, WARM_UP, YEARS, Study, setting_words
+from backtests.laboratory.families import setting_words
+from backtests.laboratory.fully_invested import BOUND, OPTIMUM
+from backtests.laboratory.simulated_market import WARM_UP, YEARS
+from backtests.laboratory.study import Study
 from backtests.pages.blocks import Block, table
 from backtests.pages.render import render
 from backtests.text_tables import text_table, wrapped
@@ -31,6 +34,11 @@ NEAR = 1.0  # bp a year
 LEVEL = 0.95  # of the intervals of a study
 LOSSES = ("loss", "cost", "tracking")  # J and its two parts
 CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
+INVESTED = (
+    "Fully invested portfolios",
+    "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is known; "
+    "with more, no rule can be below the lower bound.",
+)
 SECTIONS = {
     "ladder": (
         "How far is each rule from the optimum?",
@@ -84,7 +92,7 @@ def _point(family: str, setting: str, chosen: Mapping[str, str]) -> str:
 
 
 def laboratory_pictures(study: Study) -> dict[str, Picture]:
-    """ladder, frontier, region, laws, markets: the pictures of the sheet by name."""
+    """ladder, frontier, region, laws, markets, three: the pictures of the sheet by name."""
     rows = frontier_table(study)
     families = family_styles(list(dict.fromkeys(map(str, rows["family"]))))
     drawn = cost_tracking_picture(rows, families, study.market.tracking_penalty, name="frontier")
@@ -95,6 +103,9 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
         "region": region_picture(study.region, study.sample().head(weeks), ("the first asset", "the second asset")),
         "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
+        "three": region_picture(
+            study.three, study.sample_of_three().head(weeks), ("the first asset", "the second asset"), name="three"
+        ),
     }
 
 
@@ -144,6 +155,7 @@ def findings(study: Study) -> list[str]:
         f"The optimum's loss here is {number(best['loss'], 3)} bp a year {_estimate(best, 'loss').interval(3)}; "
         f"the dynamic programme predicts {number(study.computed_loss, 3)}.",
         cheap_words(study),
+        invested_words(study),
     ]
 
 
@@ -158,6 +170,47 @@ def cheap_words(study: Study) -> str:
     beyond = [f"{r['policy']} ({number(r['gap'])})" for r in rest.to_dict("records")]
     words = f"At {market} a side, as with large ETFs, {listed(named)} are within {NEAR:g} bp a year of the optimum"
     return f"{words}; {listed(beyond)} are not." if beyond else f"{words}: all rules of the study."
+
+
+def invested_words(study: Study) -> str:
+    """How near the best rules are to the optimum, or to the bound, of fully invested markets."""
+    told = []
+    for market, rows in _by_market(study).items():
+        best = min((r for name, r in rows.items() if name not in (OPTIMUM, BOUND)), key=lambda r: float(r["loss"]))
+        what = "the optimum" if OPTIMUM in rows else "a bound that no rule can beat"
+        told.append(f"{market}: {best['policy']}, {percent(best['over'])} above {what}")
+    return f"Fully invested, the best rules are: {'; '.join(told)}."
+
+
+def _by_market(study: Study) -> dict[str, dict[str, dict[str, Any]]]:
+    """The rows of the fully invested markets by market and rule."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in study.invested.to_dict("records"):
+        found.setdefault(row["market"], {})[row["policy"]] = {str(k): v for k, v in row.items()}
+    return found
+
+
+def invested_table(study: Study) -> Block:
+    """The loss of each rule in each fully invested market, and how far it is above the optimum or the bound."""
+    markets = _by_market(study)
+    first = next(iter(markets.values()))
+    names = sorted(set(first) - {OPTIMUM, BOUND}, key=lambda name: float(first[name]["loss"]))
+    rows = [[name, *(_above(of, name) for of in markets.values())] for name in (OPTIMUM, BOUND, *names)]
+    lab = study.laboratory
+    caption = (
+        f"J, bp of NAV a year, and in brackets how far it is above the optimum, or where none is known above the lower "
+        f"bound; {max(lab.paths // 3, 6):,} common paths. An event costs its fee whatever is traded"
+    )
+    return table(caption, ["rule", *markets], rows)
+
+
+def _above(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    """The loss of one rule in one market, and how far it is above the reference."""
+    if name == BOUND:
+        return number(next(iter(rows.values()))["bound"])
+    if name not in rows:
+        return "–"
+    return number(rows[name]["loss"]) + ("" if name == OPTIMUM else f" ({percent(rows[name]['over'])})")
 
 
 def result_table(study: Study) -> Block:
@@ -209,9 +262,9 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     market, lab = study.market, study.laboratory
     facts = {
         "Market": f"two assets with normal returns: volatility {listed([percent(v, 0) for v in market.volatility])}, "
-        f"correlation {market.correlation:g}, growth above cash {listed([percent(m) for m in market.mean])}",
+        f"correlation {market.correlation}, growth above cash {listed([percent(m) for m in market.mean])}",
         "Target": f"{listed([percent(w, 0) for w in market.target])}, the rest cash",
-        "Costs": f"{1e4 * market.cost:g} bp of notional a side, no tickets",
+        "Costs": f"{1e4 * market.costs[0]:g} bp of notional a side, no tickets",
         "Judged by": f"rebalancing loss J, tracking penalty g = {market.tracking_penalty:g}; weekly decisions, lag 0",
         "Paths": f"{lab.paths:,} of {YEARS} years, after a warm-up of {WARM_UP} years; seed {lab.seed}",
         **(run or {}),
@@ -227,6 +280,12 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
         lead=lead(study),
         findings=findings(study),
         sections=sections,
+        invested={
+            "title": INVESTED[0],
+            "words": INVESTED[1],
+            "picture": drawn["three"],
+            "table": invested_table(study),
+        },
         result=result_table(study),
     )
 

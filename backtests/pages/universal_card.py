@@ -13,7 +13,7 @@ import pandas as pd
 from backtests.figures.picture import Picture
 from backtests.figures.policy.learning import updates_picture
 from backtests.figures.policy.region import region_picture
-from backtests.laboratory.study import BASE_CASE
+from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.learned.results import SHEET, write_results
 from backtests.learned.universal_gap import CLOSED, gap, lines_in, median, simulated_markets
 from backtests.pages.blocks import Block, settings_text, table
@@ -110,7 +110,7 @@ def worked_region(policy: Trained) -> Picture:
         found: Array = (np.abs(gaps) - REACH**action * lines.half_width).max(axis=1)
         return found
 
-    text = f"The laboratory's market: two assets and cash, {1e4 * BASE_CASE.cost:g} bp a side, weekly decisions."
+    text = f"The laboratory's market: two assets and cash, {1e4 * BASE_CASE.costs[0]:g} bp a side, weekly decisions."
     return region_picture(("the first asset", "the second asset"), lines.half_width, outside, BASE_CASE.region(), text)
 
 

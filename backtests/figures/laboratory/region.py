@@ -10,7 +10,7 @@ from backtests.figures.layout import AXIS, KEY_ROW, TITLE
 from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.svg import TOKENS, Canvas
 from backtests.wording import number
-from research.arrays import Array
+from research.arrays import Array, Mask
 from research.rules.region import Region
 
 KEY = {"edge of the region": ("sky", 1.6), "weekly path": ("soft", 0.9), "trade": ("wine", 1.8), "target": ("ink", 0.0)}
@@ -22,7 +22,7 @@ POINTS = 100.0
 def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
     """Where to hold, and what a path does there.
 
-    region : of two lines.
+    region : of two lines, or of three that are fully invested, of which the first two are drawn.
     sample : a row a week, gaps as drifted and as booked, fraction of NAV, as `laboratory.study.weekly_gaps` gives them.
     lines  : what the two are called.
     name   : of the file.
@@ -30,13 +30,19 @@ def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], n
     way = _moves(sample)
     trades = int((way > MOVED).sum())
     both = int((_by_line(sample) > MOVED).all(axis=1).sum())
+    shape = (
+        "With nothing in cash each trade needs a counterpart: the sides of the region are those at which one asset is "
+        "traded for another, so it has six of them."
+        if len(region.target) > 2
+        else "Gaps of the same sign add risk, so the region is narrow along that diagonal; gaps of opposite sign "
+        "offset each other."
+    )
     inner = (POINTS * float(sample[f"{which}_after"].abs().max()) for which in ("first", "second"))
     caption = (
         f"Shaded: no-trade region; cross: target. The weights drift for {len(sample) / 52:.0f} years, week by week. "
-        f"Outside the region they are traded to its edge, {trades} times here, both assets in {both} of these trades. "
+        f"Outside the region they are traded to its edge, {trades} times here, both in {both} of these. "
         f"No trade goes back to the target; after trading the gaps are at most {number(next(inner), 1)} and "
-        f"{number(next(inner), 1)} pp. Gaps of the same sign add risk, so the region is narrow along that diagonal; "
-        "gaps of opposite sign offset each other."
+        f"{number(next(inner), 1)} pp. {shape}"
     )
     corner = [
         f"{line} {number(POINTS * float(np.ptp(axis)) / 2.0, 1)}"
@@ -66,6 +72,15 @@ def _edges(region: Region, first: Array, second: Array) -> tuple[Array, Array, A
     return (*a, *b)  # type: ignore[return-value]
 
 
+def _in_pair(region: Region, first: Array, gap: float) -> Mask:
+    """(k,) is each first gap, beside a second one of `gap`, where the two are not traded with one another?"""
+    if len(region.sums) == 0:
+        return np.ones(len(first), dtype=bool)
+    low, high = (np.interp(first + gap, region.sums, edge[2]) for edge in (region.lower, region.upper))
+    inside: Mask = (low <= first) & (first <= high)
+    return inside
+
+
 def outline(region: Region) -> Array:
     """(k, 2) the edge of the region, a closed curve of gaps, fraction of NAV: round the set inside both intervals."""
     first, second = (np.linspace(axis[0], axis[-1], FINE) for axis in region.axes)
@@ -73,7 +88,8 @@ def outline(region: Region) -> Array:
     left = np.full(FINE, np.nan)
     right = np.full(FINE, np.nan)
     for k, gap in enumerate(second):
-        inside = first[(lower <= gap) & (gap <= upper) & (low[k] <= first) & (first <= high[k])]
+        held = (lower <= gap) & (gap <= upper) & (low[k] <= first) & (first <= high[k])
+        inside = first[held & _in_pair(region, first, gap)]
         if len(inside):
             left[k], right[k] = inside[0], inside[-1]
     some = ~np.isnan(left)

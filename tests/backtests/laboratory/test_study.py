@@ -17,9 +17,8 @@ from scipy.stats import ttest_rel
 from backtests.commands.laboratory import make_laboratory
 from backtests.figures.laboratory.region import outline
 from backtests.laboratory.simulate import play
+from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import (
-    BASE_CASE,
-    MARKETS,
     OPTIMUM,
     Study,
     families,
@@ -38,11 +37,13 @@ from research.rules.region import wants
 
 PATHS = 240
 FEW = {name: MARKETS[name] for name in ("1 bp", "10 bp, ten lines")}
+EVENTS = "three assets, 10 bp and 1 bp an event"
+INVESTED = {name: FULLY_INVESTED[name] for name in ("three assets, 10 bp", EVENTS, "ten assets, 10 bp")}
 
 
 @cache
 def studied() -> Study:
-    return study(paths=PATHS, workers=2, markets=FEW)
+    return study(paths=PATHS, workers=2, markets=FEW, invested=INVESTED)
 
 
 # -- the score -------------------------------------------------------------------------------------------------------
@@ -142,6 +143,52 @@ def test_a_score_that_would_not_be_one_is_refused(changes, rules, message) -> No
         optimality_gap(replace(BASE_CASE.laboratory(6, 1), **changes), rules, studied().region)
 
 
+# -- fully invested --------------------------------------------------------------------------------------------------
+
+
+def invested(name: str) -> pd.DataFrame:
+    rows = studied().invested
+    return rows[rows["market"] == name].set_index("policy")
+
+
+@pytest.mark.parametrize("name", ["three assets, 10 bp", EVENTS])
+def test_without_cash_no_rule_is_below_the_optimum_nor_the_optimum_below_its_bound(name: str) -> None:
+    rows = invested(name)
+    optimum = rows.loc[OPTIMUM]
+    error = (optimum["loss_upper"] - optimum["loss_lower"]) / 4.0
+    assert optimum["loss"] == pytest.approx(1e4 * FULLY_INVESTED[name].region().value, abs=4.0 * error)
+    assert optimum["loss"] > optimum["bound"]
+    others = rows.drop(index=OPTIMUM)
+    assert (others["over_upper"] > 0.0).all()
+    assert others["over"].min() < 0.06
+    assert len(others) > 9
+
+
+def test_an_event_costs_its_fee_whatever_is_traded() -> None:
+    free, fee = invested("three assets, 10 bp"), invested(EVENTS)
+    for rule in ("every 4 weeks", "closed form", "20 % relative"):  # nothing about these is tuned
+        paid = fee.loc[rule, "loss"] - free.loc[rule, "loss"]
+        assert paid == pytest.approx(1.0 * free.loc[rule, "events"], rel=1e-9)
+
+
+def test_ten_assets_are_held_against_the_bound() -> None:
+    rows = invested("ten assets, 10 bp")
+    assert rows.index[0] == "lower bound"
+    over = rows.loc["tuned band to edge", ["over_lower", "over", "over_upper"]].tolist()
+    assert 0.0 < over[0] < over[1] < over[2] < 0.15
+    assert over[1] == pytest.approx(rows.loc["tuned band to edge", "loss"] / rows.loc["lower bound", "loss"] - 1.0)
+
+
+def test_the_page_says_how_near_the_best_rules_are(page: str) -> None:
+    text = laboratory_text(studied())
+    for name in INVESTED:
+        rows = invested(name).drop(index=[OPTIMUM, "lower bound"], errors="ignore")
+        best = rows["loss"].idxmin()
+        said = rf"{re.escape(name)}:\s+{re.escape(best)},\s+{100.0 * rows.loc[best, 'over']:.1f}"
+        assert re.search(said.replace(r"\ ", r"\s+"), text), name
+        assert name in page
+
+
 # -- what the pictures show ------------------------------------------------------------------------------------------
 
 
@@ -201,7 +248,9 @@ def test_the_page_leads_with_the_nearest_rule_and_its_figure(page: str) -> None:
 def test_the_cheap_market_is_told_as_it_was_measured(page: str) -> None:
     rows = studied().markets
     rows = rows[(rows["market"] == "1 bp") & (rows["verdict"] != "reference")].set_index("policy")["gap"]
-    said = re.search(r"At 1 bp a side(.*?)are within 1 bp a year of the optimum; (.*?) are not\.</p>", page, re.DOTALL)
+    said = re.search(
+        r"At 1 bp a side(.*?)are within 1 bp a year of the optimum; (.*?) are not\. Fully", page, re.DOTALL
+    )
     assert said is not None
     for rule, gap in rows.items():
         assert f"{rule} ({gap:.2f})" in said[1 if gap <= 1.0 else 2]
@@ -217,7 +266,7 @@ def test_a_study_shows_the_verdict_and_the_table_of_its_page(page: str) -> None:
 
 def test_pictures_hold_every_rule_that_has_a_place_on_them() -> None:
     drawn = laboratory_pictures(studied())
-    assert list(drawn) == ["ladder", "frontier", "region", "laws", "markets"]
+    assert list(drawn) == ["ladder", "frontier", "region", "laws", "markets", "three"]
     assert set(drawn["ladder"].data["policy"]) == set(studied().table.index) - {OPTIMUM}
     plane = drawn["frontier"].data
     assert (plane[["cost", "gap"]] > 0.0).all().all()
@@ -244,8 +293,8 @@ def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path) -> N
     assert [p.name for p in tmp_path.iterdir()] == [made.folder.name]
     before = {p: p.read_bytes() for p in made.folder.rglob("*") if p.is_file() and p.name != "manifest.json"}
     assert {str(p.relative_to(made.folder)) for p in before} == {
-        "laboratory.html", "results.csv", "summary.txt",
-        *(f"figures/{name}.csv" for name in ("ladder", "frontier", "region", "laws", "markets")),
+        "laboratory.html", "results.csv", "fully_invested.csv", "summary.txt",
+        *(f"figures/{name}.csv" for name in ("ladder", "frontier", "region", "laws", "markets", "three")),
     }  # fmt: skip
     again = make_laboratory(paths=12, workers=2, reports=tmp_path)
     assert again.folder == made.folder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backtests.laboratory.simulate import estimate, play
-from backtests.laboratory.study import BASE_CASE
+from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.learned.known_optimum import KnownOptimum, gaps_to_optimum, learners, learners_with_fee, shipped
 from research.allocation import FixedWeights
 from research.errors import ConfigError

@@ -10,7 +10,7 @@ import pytest
 from browser import check_page
 
 from backtests.laboratory.simulate import play
-from backtests.laboratory.study import BASE_CASE
+from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.learned.universal_gap import lines_in, losses, median, simulated_markets
 from backtests.pages.policy_card import write_card
 from backtests.pages.policy_catalog import policies_text

@@ -1,0 +1,102 @@
+"""How far rules are above the optimum in markets without cash, or above a loss that no rule can beat.
+
+The optimum of three assets is a dynamic programme's, and is played on the same paths as every rule. With more assets
+none is known; there the reference is `research.rules.lower_bound`, which is a number and not a rule, and what a rule is
+above it is more than what it is above the best rule.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from backtests.evaluation.estimates import Estimate
+from backtests.laboratory.families import HORIZONS, LIMITS, PARTS, WEEKS, Family, played, tune
+from backtests.laboratory.simulate import estimate, ratio
+from backtests.laboratory.simulated_market import SimulatedMarket
+from research.accounting import Policy
+from research.rules import BestPoint, Calendar, NoTradeRegion, OptimalRegion, Threshold, TrackingError, Within
+
+OPTIMUM, BOUND = "optimal region", "lower bound"
+TO_EDGE = (0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12, 0.14, 0.17, 0.20, 0.25, 0.30)  # half-widths, fraction of target
+TO_TARGET = (0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.23, 0.26, 0.32, 0.40)
+INSIDE = (0.25, 0.5)  # of a band: where a trade into it ends
+SCALES = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # of g, by which the closed form finds its widths
+
+
+def families_without_cash(market: SimulatedMarket) -> dict[str, Family]:
+    """The families that are tuned, by name; bands are relative, so that they fit any number of assets."""
+    holding = market.holding
+    known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
+    band = partial(Threshold, holding, kind="relative")
+    best = partial(BestPoint, holding, schedule="day", tracking_penalty=market.tracking_penalty, **known)
+    return {
+        "band to edge": Family(lambda width: band(width, "edge"), [(b,) for b in TO_EDGE]),
+        "band to target": Family(band, [(b,) for b in TO_TARGET]),
+        "band to inside": Family(
+            lambda width, inside: band(width, Within(inside * width)), [(b, i) for b in TO_TARGET for i in INSIDE]
+        ),
+        "closed form": Family(
+            lambda scale: NoTradeRegion(holding, tracking_penalty=scale * market.tracking_penalty, **known),
+            [(s,) for s in SCALES],
+        ),
+        "tracking error": Family(
+            lambda limit, fraction: TrackingError(holding, limit=limit, fraction=fraction, **known),
+            [(a, b) for a in LIMITS for b in PARTS],
+        ),
+        "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
+    }
+
+
+def untuned_without_cash(market: SimulatedMarket) -> dict[str, Policy]:
+    """Common rules, and the closed-form bands at the market's own g, by name."""
+    holding, known = market.holding, market.covariance.tolist()
+    return {
+        "every 4 weeks": Calendar(holding, 4),
+        "every 13 weeks": Calendar(holding, 13),
+        "every 52 weeks": Calendar(holding, 52),
+        "20 % relative": Threshold(holding, 0.20, kind="relative"),
+        "closed form": NoTradeRegion(
+            holding, tracking_penalty=market.tracking_penalty, covariance=known, periods_per_year=float(WEEKS)
+        ),
+    }
+
+
+def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+    """A row a rule of one market: its loss, and how far it is above the reference.
+
+    market  : the simulated market.
+    name    : of the market.
+    paths   : number of paths; rules are tuned on a third as many, of the next seed.
+    seed    : of the paths.
+    workers : number of threads.
+    Returns : columns market, policy, reference ("optimal region" or "lower bound"); loss, loss_lower, loss_upper, cost,
+              tracking, bp of NAV a year; turnover and events a year; over, over_lower, over_upper, fractions of the
+              reference. The first row is the reference.
+    """
+    tried = families_without_cash(market)
+    tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried)
+    rules = untuned_without_cash(market)
+    rules |= {f"tuned {family}": tried[family].make(*given) for family, given in tuned.settings.items()}
+    if market.has_optimum:
+        rules = {OPTIMUM: OptimalRegion(market.holding, market.region()), **rules}
+    laboratory = market.laboratory(paths, seed)
+    results = {rule: played(market, laboratory, policy, workers) for rule, policy in rules.items()}
+    bound = market.lower_bound()
+    if market.has_optimum:
+        best = results[OPTIMUM].loss
+        over: Mapping[str, Estimate] = {rule: ratio(one.loss, best) for rule, one in results.items()}
+        rows: list[dict[str, object]] = []
+    else:
+        over = {rule: estimate(one.loss / bound - 1.0) for rule, one in results.items()}
+        rows = [{"policy": BOUND, "loss": bound, "over": 0.0}]
+    for rule, one in results.items():
+        loss, above = estimate(one.loss), over[rule]
+        figures = {what: float(getattr(one, what).mean()) for what in ("cost", "tracking", "turnover", "events")}
+        rows.append(
+            {"policy": rule, "loss": loss.value, "loss_lower": loss.lower, "loss_upper": loss.upper, **figures,
+             "over": above.value, "over_lower": above.lower, "over_upper": above.upper}
+        )  # fmt: skip
+    table = pd.DataFrame(rows).assign(market=name, reference=OPTIMUM if market.has_optimum else BOUND, bound=bound)
+    return table

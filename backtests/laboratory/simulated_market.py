@@ -1,0 +1,127 @@
+"""Markets with normal log-returns and weekly decisions, whose best loss is known or bounded; and the worked ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from backtests.laboratory.simulate import Laboratory
+from research.accounting import Costs
+from research.allocation import FixedWeights
+from research.arrays import Array
+from research.risk import GBM
+from research.rules.dynamic_programming import optimal_region
+from research.rules.lower_bound import lower_bound
+from research.rules.region import Region
+from research.tolerances import TARGET
+
+WEEKS = 52  # steps a year
+YEARS, WARM_UP = 10, 3  # that are counted, and that are not
+
+
+@dataclass(frozen=True)
+class SimulatedMarket:
+    """Assets with normal log-returns and cash without interest, with target, cost and tracking penalty.
+
+    target      : of each asset, fraction of NAV; cash is the rest.
+    mean        : of each asset, growth a year above cash, continuously compounded, fraction.
+    volatility  : of each asset, a year, fraction.
+    correlation : of any two assets, or (n, n) of each two.
+    cost        : a side, fraction of the notional, of every asset or of each.
+    tracking_penalty : price of squared tracking error.
+    ticket      : of an event, fraction of NAV, whatever is traded.
+    """
+
+    target: tuple[float, ...]
+    mean: tuple[float, ...]
+    volatility: tuple[float, ...]
+    correlation: float | tuple[tuple[float, ...], ...]
+    cost: float | tuple[float, ...]
+    tracking_penalty: float = 5.0
+    ticket: float = 0.0
+
+    @property
+    def covariance(self) -> Array:
+        """(n, n) covariance a year."""
+        alike = np.array(self.correlation)
+        if alike.ndim == 0:
+            alike = alike + (1.0 - alike) * np.eye(len(self.target))
+        covariance: Array = alike * np.outer(self.volatility, self.volatility)
+        return covariance
+
+    @property
+    def costs(self) -> Array:
+        """(n,) a side, fraction of the notional."""
+        return np.broadcast_to(np.asarray(self.cost, dtype=float), len(self.target)).copy()
+
+    @property
+    def holding(self) -> FixedWeights:
+        """The target as an allocation."""
+        return FixedWeights(self.target)
+
+    @property
+    def has_optimum(self) -> bool:
+        """Has it so few assets that a dynamic programme finds the optimal policy?"""
+        return len(self.target) <= (3 if self.is_whole else 2)
+
+    @property
+    def is_whole(self) -> bool:
+        """Is nothing left to cash?"""
+        return bool(abs(sum(self.target) - 1.0) <= TARGET)
+
+    def laboratory(self, paths: int, seed: int) -> Laboratory:
+        """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError.
+
+        Its costs are without the ticket, which the accounting would charge for each order.
+        """
+        costs = Costs(self.costs, np.zeros(len(self.target)))
+        return Laboratory(
+            GBM(np.array(self.mean), self.covariance, WEEKS), self.target, costs, self.tracking_penalty, paths,
+            WEEKS * (YEARS + WARM_UP), seed, warm_up=WEEKS * WARM_UP, periods_per_year=WEEKS,
+        )  # fmt: skip
+
+    def region(self, tracking_penalty: float | None = None) -> Region:
+        """The optimal region, where there is one, at this or another tracking penalty g. Raises ConfigError."""
+        price = self.tracking_penalty if tracking_penalty is None else tracking_penalty
+        return optimal_region(
+            np.array(self.target), np.array(self.mean), self.covariance, self.costs, price, interval=1.0 / WEEKS,
+            ticket=self.ticket,
+        )  # fmt: skip
+
+    def lower_bound(self) -> float:
+        """A loss that no rule can beat, bp of NAV a year."""
+        found = lower_bound(
+            np.array(self.target), np.array(self.mean), self.covariance, self.costs, self.tracking_penalty,
+            interval=1.0 / WEEKS, ticket=self.ticket,
+        )  # fmt: skip
+        return 1e4 * found.value
+
+
+BASE_CASE = SimulatedMarket((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)
+MARKETS: Mapping[str, SimulatedMarket] = {
+    "1 bp": replace(BASE_CASE, cost=0.0001),
+    "2 bp": replace(BASE_CASE, cost=0.0002),
+    "10 bp": BASE_CASE,
+    "50 bp": replace(BASE_CASE, cost=0.0050),
+    "10 bp, volatility 70 and 90 %": replace(BASE_CASE, volatility=(0.7, 0.9)),
+    "2 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0002),
+    "10 bp, ten lines": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+}
+
+THREE = SimulatedMarket(
+    target=(0.4, 0.3, 0.3),
+    mean=(0.05, 0.055, 0.03),
+    volatility=(0.20, 0.25, 0.12),
+    correlation=((1.0, 0.3, 0.1), (0.3, 1.0, -0.1), (0.1, -0.1, 1.0)),
+    cost=0.0010,
+)
+FULLY_INVESTED: Mapping[str, SimulatedMarket] = {
+    "three assets, 10 bp": THREE,
+    "three assets, 5, 10 and 30 bp": replace(THREE, cost=(0.0005, 0.0010, 0.0030)),
+    "three assets, 10 bp and 1 bp an event": replace(THREE, ticket=0.0001),
+    "ten assets, 10 bp": SimulatedMarket((0.1,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
+    "ten assets, 3, 10 and 30 bp": SimulatedMarket(
+        (0.1,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, (0.0003, 0.0010, 0.0030) * 3 + (0.0010,)
+    ),
+    "thirty assets, 10 bp": SimulatedMarket((1 / 30,) * 30, (0.05,) * 30, (0.2,) * 30, 0.3, 0.0010),
+}
