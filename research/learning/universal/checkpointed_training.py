@@ -67,6 +67,7 @@ def settings() -> dict[str, Any]:
             "drift_between_decisions_over_half_width": random_markets.DRIFT,
             "half_width_over_target": random_markets.WIDTH,
             "cost_a_side": random_markets.COST,
+            "cost_of_lines_either_way_in_logs": random_markets.UNEQUAL,
             "share_without_cash": random_markets.NO_CASH_SHARE,
             "share_with_hedges": random_markets.NEGATIVE_SHARE,
             "share_with_fat_tails": random_markets.FAT_SHARE,

@@ -18,6 +18,7 @@ LINES = (1, 1, 2, 2, 3, 5, 8, 13, 20, 30, 50)  # as many in a batch, each as lik
 DRIFT = (0.05, 2.0)  # u, the geometric mean of a world's lines
 WIDTH = (0.005, 0.6)  # half-width over target, likewise
 COST = (1e-4, 1e-2)  # a side, fraction of the notional
+UNEQUAL = 2.0  # logs either way: the dearest line of a world costs at most 55 times the cheapest
 LEAST_COST, DEAREST = 5e-5, 2e-2  # of a single line
 MOST_VOLATILE = 0.25  # standard deviation of a line between two decisions
 LEAST_TARGET = 0.1  # of an equal share
@@ -61,7 +62,7 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     scale = np.minimum(u * width / mean_drift, MOST_VOLATILE / shape.max(axis=1))
     covariance = alike * scale[:, None, None] ** 2
     width = scale * mean_drift / u
-    cost = np.clip(_log_uniform(rng, *COST, (worlds, 1)) * _spread(rng, 1.2, (worlds, n)), LEAST_COST, DEAREST)
+    cost = np.clip(_log_uniform(rng, *COST, (worlds, 1)) * _spread(rng, UNEQUAL, (worlds, n)), LEAST_COST, DEAREST)
     at_one = np.array([half_widths(*one, 1.0) for one in zip(target, covariance, cost, strict=True)])
     tracking_penalty = np.exp(np.log(np.maximum(at_one / target, 1e-12)).mean(axis=1) * 3.0) / width**3
     half = at_one / np.cbrt(tracking_penalty)[:, None]
