@@ -15,7 +15,7 @@ from backtests.figures.policy.learning import updates_picture
 from backtests.figures.policy.region import region_picture
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.learned.results import SHEET, write_results
-from backtests.learned.universal_gap import CLOSED, gap, lines_in, median, simulated_markets
+from backtests.learned.universal_gap import CLOSED, KINDS, gap, kind_of, lines_in, median, simulated_markets
 from backtests.pages.blocks import Block, settings_text, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.render import render
@@ -30,7 +30,6 @@ from research.progress import bar
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
-COUNTS = {"one line": 1, "two lines": 2}
 SECTIONS = {
     "learning": "Training",
     "doing": "Decisions",
@@ -40,9 +39,10 @@ SECTIONS = {
 }
 MEANT = {name: TERMS[name] for name in ("Loss J", "Closed form", "Checksummed")} | {
     "Optimum": "The optimal policy for weekly normal returns by dynamic programming, for one or two assets and cash "
-    "with proportional costs. It also knows expected returns; the network and the closed form know risk and cost.",
-    "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side, g 1 to 20, drawn at random; "
-    "all policies of a market run on the same paths.",
+    "and for two or three without, with proportional costs. It also knows expected returns; the network and the "
+    "closed form know risk and cost.",
+    "Unseen": "Volatility 8 to 60 % a year, correlation −0.5 to 0.9, 1 to 50 bp a side for each asset, g 1 to 20, "
+    "drawn at random; all policies of a market run on the same paths.",
 }
 
 
@@ -90,12 +90,12 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
 
 
 def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
-    """A row a market that it never met: its `lines`, `paths`, and gap to the optimum, see `universal_gap.gap`."""
+    """A row a market that it never met: its `kind`, `paths`, and gap to the optimum, see `universal_gap.gap`."""
     with one_thread():
         rows = []
         with bar(markets, "judging", "markets") as done:
             for k, market in enumerate(simulated_markets(markets)):
-                rows.append({"lines": len(market.target), "paths": paths, **gap(market, policy, paths, k)})
+                rows.append({"kind": kind_of(market), "paths": paths, **gap(market, policy, paths, k)})
                 done.update()
     return pd.DataFrame(rows)
 
@@ -128,15 +128,16 @@ def _facts(card: Mapping[str, Any]) -> dict[str, str]:
 def _words(found: pd.DataFrame) -> str:
     above = median(found["universal"])
     return (
-        f"In {len(found)} unseen markets of one and two assets, on {found['paths'][0]:,} paths each, J is "
-        f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}] and "
-        f"{percent(found['universal'].max())} at worst; the closed-form bands, at which training started, are "
-        f"{percent(found[CLOSED].median())} and {percent(found[CLOSED].max())} above."
+        f"In {len(found)} unseen markets of one to three assets, with and without cash, on {found['paths'][0]:,} paths "
+        f"each, J is {percent(above.value)} above the optimum in the median "
+        f"[{percent(above.lower)}, {percent(above.upper)}] and {percent(found['universal'].max())} at worst; the "
+        f"closed-form bands, at which training started, are {percent(found[CLOSED].median())} and "
+        f"{percent(found[CLOSED].max())} above."
     )
 
 
 def _gaps(found: pd.DataFrame) -> Block:
-    groups = {words: found[found["lines"] == n] for words, n in COUNTS.items()} | {"all": found}
+    groups = {kind: found[found["kind"] == kind] for kind in KINDS} | {"all": found}
     rows = [
         [words, str(len(part)), _median(part["universal"]), _most(part["universal"]), _median(part[CLOSED]),
          _most(part[CLOSED])]
@@ -170,6 +171,10 @@ def _met(settings: Mapping[str, Any]) -> Block:
         "drift of a gap between decisions, half-widths": markets["drift_between_decisions_over_half_width"],
         "half-width over target": markets["half_width_over_target"],
         "cost per side, bp": [1e4 * x for x in markets["cost_a_side"]],
+        "the dearest asset's cost over the cheapest's, at most": [
+            1.0,
+            round(float(np.exp(2.0 * markets["cost_of_lines_either_way_in_logs"]))),
+        ],
         "decisions per simulated path": settings["decisions_of_a_world"],
     }
     rows = [[words, f"{min(values):g}", f"{max(values):g}"] for words, values in ranges.items()]
