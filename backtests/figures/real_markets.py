@@ -12,7 +12,7 @@ from backtests.figures.picture import Format, Picture, picture
 from backtests.figures.styles import LineStyle
 from backtests.figures.svg import HUES, Canvas
 from backtests.real_markets.cases import COST, NAMED
-from backtests.real_markets.findings import TUNED, clustered_mean, representative_rows
+from backtests.real_markets.findings import CHOSEN, TUNED, clustered_mean, representative_rows
 from backtests.real_markets.run_case import BETTER_CALENDAR, CALENDARS, LEARNERS, MULTIPLES
 from backtests.real_markets.study import Study
 from backtests.wording import counted, number
@@ -127,7 +127,7 @@ def frontier(study: Study) -> pd.DataFrame:
     if missing := set(MULTIPLES) - set(study.table["cost_multiple"]):
         raise DataError(f"a frontier is of all costs, and the study was not played at {sorted(missing)} times them.")
     rows = pd.concat([representative_rows(study, multiple) for multiple in MULTIPLES], ignore_index=True)
-    rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, "never")) & ~rows["rule"].str.startswith("best ")]
+    rows = rows[~rows["rule"].isin((BETTER_CALENDAR, TUNED, CHOSEN, "never")) & ~rows["rule"].str.startswith("best ")]
     idle = set(rows["case"][rows["cost"] == 0.0])  # some rule never traded there: a log scale has no place for that
     rows = rows[~rows["case"].isin(idle)]
     learners = [rule for rule in rows["rule"].unique() if rule in LEARNERS]

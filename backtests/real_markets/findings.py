@@ -33,7 +33,8 @@ from research.arguments import one_of, refuse
 from research.errors import DataError
 
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
-COMPARATORS = (BETTER_CALENDAR, TUNED, UNTRAINED)  # the last is the policy before training
+CHOSEN, BEST_FAMILY = "thresholds chosen in training", "best thresholds in hindsight"
+COMPARATORS = (CHOSEN, BETTER_CALENDAR, TUNED, BEST_FAMILY, UNTRAINED)  # the first is what a user would pick
 REPORTED = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they move to cash, so J against the full target does not measure them
 LEVEL = 0.95
@@ -83,15 +84,27 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike) -> ClusteredMean:
 def representative_rows(study: Study, multiple: float = 1.0) -> pd.DataFrame:
     """One row per case and rule at one cost: of several seeds the selected one, and comparators made of several rules.
 
-    Rules that move to cash are left out: `exposure_rows` has them. "Tuned thresholds" is the family with the median
-    out-of-sample J of the three. The best calendar in hindsight is a bound, which nobody could have known.
+    Rules that move to cash are left out: `exposure_rows` has them. Of the three families of thresholds, each tuned on
+    the training days, "chosen in training" is the one with the lowest J there, which a user would pick; "tuned
+    thresholds" the one with the median J out of sample; "best in hindsight" the one with the lowest, which nobody could
+    have known, like the best calendar in hindsight.
     """
     table = _at(study, multiple)
     own = table[table["stands"] & ~table["rule"].isin(AS_EXPOSED)]
     families, calendars = (own[own["rule"].isin(names)] for names in (list(FAMILIES), CALENDARS))
-    middle = families.sort_values(["case", "loss"]).groupby("case", sort=False).nth(len(FAMILIES) // 2)
-    lowest = calendars.sort_values(["case", "loss"]).groupby("case", sort=False).nth(0)
-    return pd.concat([own, middle.assign(rule=TUNED), lowest.assign(rule=HINDSIGHT)], ignore_index=True)
+    made = {
+        TUNED: _in_rank(families, "loss", len(FAMILIES) // 2),
+        CHOSEN: _in_rank(families, "loss_training", 0),
+        BEST_FAMILY: _in_rank(families, "loss", 0),
+        HINDSIGHT: _in_rank(calendars, "loss", 0),
+    }
+    return pd.concat([own, *(rows.assign(rule=name) for name, rows in made.items())], ignore_index=True)
+
+
+def _in_rank(rows: pd.DataFrame, by: str, rank: int) -> pd.DataFrame:
+    """Of each case the row with this rank, from 0, by a column."""
+    ranked = rows.sort_values(["case", by])
+    return ranked[ranked.groupby("case", sort=False).cumcount() == rank]
 
 
 def _at(study: Study, multiple: float) -> pd.DataFrame:
