@@ -384,8 +384,12 @@ def settle(
                 gains += sold(p.lots[i], -order, s.costs.tax.lots)[0]
         return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
 
+    def turns(scale: float) -> bool:
+        """Would the trade of a line that is not cut go the other way?"""
+        return bool(((goal * nav - p.x) * (goal * scale - p.x) < 0.0)[~still].any())
+
     moving = float(goal[~still].sum())
-    scale = pay_scale(costs, nav, kept, moving, to_cash, unbought, cuts=bool(fixed.any()))
+    scale = pay_scale(costs, nav, kept, moving, to_cash, unbought, bool(fixed.any()), turns)
     gains = np.zeros(n)
     for i in np.flatnonzero(moves):
         trades[i] = fixed[i] if fixed[i] != 0.0 else goal[i] * scale - p.x[i]
@@ -411,6 +415,7 @@ def pay_scale(
     to_cash: float,
     unbought: float,
     cuts: bool,
+    turns: Callable[[float], bool],
 ) -> float:
     """The scale at which all is paid. What is left unbought stays in cash, unless cash would then be short."""
     try:
@@ -420,7 +425,9 @@ def pay_scale(
     except NoRoot:
         if not cuts:
             raise
-        scale = root(costs, nav, 0.0, 1.0)  # the others cannot pay for the orders that are cut: cash does
+        scale = -1.0
+    if cuts and (scale < 0.0 or turns(scale)):
+        scale = root(costs, nav, 0.0, 1.0)  # the others do not pay for the orders that are cut: cash does
     return scale
 
 

@@ -8,7 +8,7 @@ one increasing equation in s: piecewise linear for proportional costs (`_newton`
 tax one that is solved between two bounds (`_root`). It has one root where the sum over the lines that trade of
 |asked| x marginal cost is less than the fraction of NAV in them and in cash, which is checked. Where the kept lines are
 worth all wealth or more, since cash is overdrawn, the others end at asked x wealth after costs, and cash pays; likewise
-where the others are worth less than what capped orders cost.
+where the others are worth so little that what capped orders cost would turn the trade of one of them.
 
 Costs lower the scale, so a line that was to be bought by less than its share of them would be sold. Where it may not be
 (`one_way`) it keeps its units, and the scale is found anew.
@@ -332,6 +332,17 @@ def self_financing_step(
 
 
 @linked
+def _turns(booking: Booking, scale: float) -> bool:
+    """Is some line's trade turned at this scale?"""
+    turned = False
+    for i in range(len(booking.asked)):
+        move = booking.asked[i] - booking.weights[i]
+        traded = booking.asked[i] * scale - booking.units[i] * booking.prices[booking.t, i]
+        turned |= move * traded < 0.0
+    return turned
+
+
+@linked
 def _keep_turned(booking: Booking, scale: float) -> bool:
     """Ask the lines where they are whose trade would be turned at this scale, and may not be; are there any?"""
     units, weights, asked, turned = booking.units, booking.weights, booking.asked, False
@@ -414,8 +425,8 @@ def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charge
         # a capped line ends at what it holds and its order
         kept, share = kept_and_share(taken.kept + ordered, taken.share - ordered / nav - unbought / nav)
         scale = _scale_of_any(booking, kept, share, unbought)
-        if scale < 0.0 and some:  # the lines that are not capped cannot pay for those that are: cash does
-            scale = _root(booking, 0.0, 1.0)
+        if some and (scale < 0.0 or _turns(booking, scale)):
+            scale = _root(booking, 0.0, 1.0)  # lines that are not capped do not pay for those that are: cash does
         if scale < 0.0:
             return REFUSED, cash, 0.0
         turned = _keep_turned(booking, scale)

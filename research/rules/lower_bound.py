@@ -1,4 +1,6 @@
-"""A loss that no rule can beat, for any number of lines: each line on its own, at its best, and the losses added.
+"""A bound from below on the loss of all rules, for any number of lines, to leading order in the gaps.
+
+Each line on its own, at its best, and the losses added.
 
 Where the gaps are d (weights less targets), tracking is charged g/2 d'Sd, S being the covariance of returns. For each k
 with S - diag(k) positive semi-definite on the gaps that can occur, that is at least the sum of g/2 k_i d_i^2. Then only
@@ -7,7 +9,9 @@ its gap widens with its return beside that of the rest of the target portfolio, 
 nothing. A rule for all lines does no better on one of them than the best rule for it alone, so the sum of the least
 losses is a bound. Every k gives one; the one taken here makes it largest, to leading order in the costs.
 
-The rest of the portfolio is taken at its target proportions, which is right to first order in the gaps.
+The rest of the portfolio is taken at its target proportions, as if no other line had a gap. That is right to leading
+order only, so the sum is no proof: where lines are hardly correlated it has been above the known optimum, by 0.05 % at
+1 bp and 0.9 % at 100 bp, by 2.4 % beside strong drifts, and by 6 % with gaps of a good part of the targets.
 
 Source: Adelman and Mersereau (2008), Relaxations of weakly coupled stochastic dynamic programs, Operations Research
 56(3), for the relaxation; `research.rules.dynamic_programming` for one line.
@@ -19,13 +23,13 @@ import numpy as np
 
 from research.arguments import refuse
 from research.arrays import Array
-from research.rules.dynamic_programming import optimal_region
+from research.rules.dynamic_programming import checked, optimal_region
 from research.rules.no_trade_region import relative_variance
 from research.tolerances import EIGENVALUE, TARGET
 
 
 class LowerBound(NamedTuple):
-    """A loss that no rule can beat.
+    """A bound from below, to leading order.
 
     value    : loss a year, fraction of NAV: the sum of those of the lines.
     losses   : (n,) least loss a year of each line on its own, fraction of NAV.
@@ -47,7 +51,9 @@ def lower_bound(
     *,
     ticket: float = 0.0,
 ) -> LowerBound:
-    """The bound for lines that trade every `interval` years, with the parameters of `optimal_region`.
+    """A loss that no rule is below, to leading order in the gaps, where lines trade every `interval` years.
+
+    Its parameters are those of `optimal_region`.
 
     target           : (n,) fraction of NAV, each above 0; cash is the rest, if they do not sum to one.
     mean             : (n,) growth a year above cash, as `research.risk.models.GBM` has it.
@@ -61,11 +67,13 @@ def lower_bound(
     One line beside cash is bounded by its own optimum:
 
     >>> problem = [0.6], [0.02], [[0.16**2]], [0.001], 2.0, 1 / 52
-    >>> bound, region = lower_bound(*map(np.asarray, problem)), optimal_region(*problem)
+    >>> bound, region = lower_bound(*problem), optimal_region(*problem)
     >>> bool(abs(bound.value / region.value - 1.0) < 1e-6)
     True
     """
-    target, mean, covariance, cost = (np.asarray(x, dtype=float) for x in (target, mean, covariance, cost))
+    target, mean, covariance, cost, _ = checked(
+        "lower_bound", target, mean, covariance, cost, tracking_penalty, interval, ticket
+    )
     n = len(target)
     drift, apart = _beside_the_rest(target, mean, covariance)
     variance = _split(target, covariance, (cost * target**2 * relative_variance(target, covariance)) ** (2.0 / 3.0))

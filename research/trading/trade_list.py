@@ -31,6 +31,7 @@ CAP = ("up to the turnover cap", "the turnover cap is reached")
 TRANCHES = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 NAMED = 2  # lines of the other side that an order names
+NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 OTHERS = ("as far as the other trades allow", "limited by the other trades")
 
 
@@ -254,18 +255,26 @@ class TradeList:
         return f"{aim}; reduced by {cut:,.8g}{units}: cash limit"
 
     def _placed(self, sized: Orders, i: int, buys: bool) -> str:
-        """Why line `i` takes what other lines leave, and which lines those are. See `research.accounting.box.place`."""
-        others = np.flatnonzero((sized.units < 0.0) if buys else (sized.units > 0.0))
-        others = others[np.argsort(-np.abs(sized.notional[others]), kind="stable")]
-        names = [self.portfolio.market.assets[j] for j in others[:NAMED]]
-        if len(others) > NAMED:
-            names[-1] = f"{len(others) - NAMED + 1} others"
-        what = " and ".join(names)
+        """Why line `i` takes what other lines and cash leave, and which these are: the largest of them.
+
+        See `research.accounting.box.place`.
+        """
+        way = -1.0 if buys else 1.0
+        other = np.flatnonzero(sized.units * way > 0.0)
+        other = other[np.argsort(-np.abs(sized.notional[other]), kind="stable")]
+        names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
+        if len(other) > NAMED:
+            names[-1] = f"{len(other) - NAMED + 1} others"
+        trades = f"{'funded by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
+        from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
+        words = [trades] if names else []
+        if from_cash > NOTED * abs(float(sized.notional[i])):
+            words.insert(0 if from_cash >= largest else len(words), "funded by cash" if buys else "raises cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
         why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
-        if not names:
-            return f"{'funded by cash' if buys else 'raises cash'}: {why}"
-        return f"{'funded by the sale of' if buys else 'pays for the purchase of'} {what}: {why}"
+        (lower, upper), before = (bound[i] for bound in self.wanted), sized.position.weights[i]
+        outside = "" if lower <= before <= upper else "back into its band and on, "
+        return f"{outside}{' and '.join(words).replace('and funded by', 'and by')}: {why}"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 

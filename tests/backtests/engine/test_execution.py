@@ -75,6 +75,27 @@ def test_waiting_cash_of_less_than_the_costs_of_a_day_refuses_no_capped_trade(
     assert book.cash[2:] == pytest.approx([waiting - 23.60, waiting - 47.20], abs=1e-6)
 
 
+@pytest.mark.parametrize("bps", [5.0, 50.0, 100.0, 125.0])
+def test_a_small_line_is_not_sold_to_pay_for_orders_that_are_cut(make_market: MakeMarket, bps: float) -> None:
+    """A and B go 9 % of NAV at most and cost more than C is worth: C is bought all the same, and cash pays."""
+    returns = np.zeros((4, 3))
+    returns[1] = [0.2, -0.2, 0.0]
+    market = make_market(returns)
+    market = replace(market, prices=10.0 * market.index, volumes=0.9e6 / (10.0 * market.index))
+    opening, goal = np.array([0.5, 0.498, 0.002]), FixedWeights((0.45, 0.5478, 0.0022))
+    costs = Costs.bps(3, commission=bps)
+    result = backtest(
+        market, Calendar(goal, "day"), costs, nav=1e6, start_weights=opening, execution=Execution(participation=0.1)
+    )
+    book = result.ledger
+    row = int(np.argmax(book.booked == 2))
+    wealth = 1e6 * (1.0 + 0.5 * 0.2 - 0.498 * 0.2)
+    assert book.trades[row, 0] == pytest.approx(-0.9e5, rel=1e-12)
+    assert book.trades[row, 1] == pytest.approx(0.9e5, rel=0.003)  # a little is left to C
+    assert 0.0 < book.trades[row, 2] <= 0.0022 * wealth - 2_000.0
+    assert book.cash[2] == pytest.approx(-book.charges[row].sum() - book.trades[row].sum(), abs=1e-6)
+
+
 def test_a_line_that_may_only_be_bought_is_not_sold_to_pay_a_tax(make_market: MakeMarket) -> None:
     """C is 0.08 points under its target and is bought; the tax on A's gain takes more than that, and C stays."""
     returns = np.zeros((4, 3))

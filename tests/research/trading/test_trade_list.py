@@ -47,6 +47,15 @@ def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     }
 
 
+def test_what_cash_takes_is_named_beside_the_orders(desk: Any) -> None:
+    """A is six points over and sold to its edge and on, most of it into cash, which is seven points under its own."""
+    held = desk([10.0] * 4, [3_600, 1_500, 2_300, 2_300], 3_000.0, [0.3, 0.2, 0.2, 0.2], half_spread=0.0)
+    aims = trade_list(held, Threshold(held.strategic, 0.04, to="edge")).orders.set_index("asset")["aim"]
+    assert aims["A"].startswith("back into its band and on, raises cash and pays for the purchase of B: furthest over")
+    assert aims["C"].startswith("raises cash and pays for the purchase of B: furthest over target for its cost")
+    assert aims["B"] == "back into its band"
+
+
 # Four lines at 40, 30, 20 and 10 % of NAV, each to be 25 %.
 FOUR = ([10.0] * 4, [4_000, 3_000, 2_000, 1_000], 0.0, [0.25] * 4)
 
@@ -99,13 +108,13 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     assert said(four, Threshold(four.strategic, 0.02)) == {
         "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "funded by the sale of A and B: no line under target can take more",
+        "C": "back into its band and on, funded by the sale of A and B: no line under target can take more",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "pays for the purchase of D: no line over target can take more",
+        "C": "back into its band and on, pays for the purchase of D: no line over target can take more",
         "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"
