@@ -1,7 +1,7 @@
 """The gap of the universal policy to the optimum in two hundred unseen markets, to a bound in others; and its speed.
 
-One line or two beside cash, two or three without, where the optimum is known; five to thirty without, where a loss is
-that no rule can beat. Each line has a cost of its own. Weekly decisions at the close that is seen. All rules of a
+One line or two beside cash, two or three without, where the optimum is known; five to thirty without, against a bound
+from below. Each line has a cost of its own. Weekly decisions at the close that is seen. All rules of a
 market are played on the same paths, of which three years go before the ten that count; no two markets have the same.
 Bands are tuned on paths of their own.
 """
@@ -126,7 +126,7 @@ def main() -> None:
         [(kind, *summed(part, "universal")[1:]) for kind, part in kinds.items()],
     )
     show(
-        f"Above a loss that no rule can beat, in {LARGE} unseen markets of five to thirty lines",
+        f"Above a bound from below, in {LARGE} unseen markets of five to thirty lines",
         ("", "median", "worst", f"more than {AIM:.0%} above"),
         [summed(bounded, name) for name in bounded[0] if name != "error"],
     )

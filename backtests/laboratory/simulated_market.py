@@ -89,7 +89,7 @@ class SimulatedMarket:
         )  # fmt: skip
 
     def lower_bound(self) -> float:
-        """A loss that no rule can beat, bp of NAV a year."""
+        """A bound from below on the loss of all rules, to leading order, bp of NAV a year."""
         found = lower_bound(
             np.array(self.target), np.array(self.mean), self.covariance, self.costs, self.tracking_penalty,
             interval=1.0 / WEEKS, ticket=self.ticket,

@@ -37,7 +37,7 @@ CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the
 INVESTED = (
     "Fully invested portfolios",
     "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is known; "
-    "with more, no rule can be below the lower bound.",
+    "with more, rules are held against a bound from below.",
 )
 SECTIONS = {
     "ladder": (
@@ -177,7 +177,7 @@ def invested_words(study: Study) -> str:
     told = []
     for market, rows in _by_market(study).items():
         best = min((r for name, r in rows.items() if name not in (OPTIMUM, BOUND)), key=lambda r: float(r["loss"]))
-        what = "the optimum" if OPTIMUM in rows else "a bound that no rule can beat"
+        what = "the optimum" if OPTIMUM in rows else "the lower bound"
         told.append(f"{market}: {best['policy']}, {percent(best['over'])} above {what}")
     return f"Fully invested, the best rules are: {'; '.join(told)}."
 

@@ -1,4 +1,4 @@
-"""The bound from below: never above a known optimum, computed or played; tight where lines are alone; a law or two."""
+"""The bound from below: against known optima, computed and played; tight where lines are alone; a law or two."""
 
 import numpy as np
 import pytest
@@ -37,13 +37,21 @@ def equal(n: int, cost: float = 10 * BP) -> Market:
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_it_is_never_above_the_known_optimum(whole: bool) -> None:
+def test_where_lines_are_correlated_it_is_below_the_known_optimum(whole: bool) -> None:
     gaps = []
     for seed in range(25):
         market = drawn(seed, whole)
         gaps.append(lower_bound(*market).value / optimal_region(*market).value - 1.0)
-    assert max(gaps) < 1e-4
+    assert max(gaps) < 0.0
     assert np.median(gaps) > (-0.2 if whole else -0.1)
+
+
+@pytest.mark.parametrize(("bps", "most"), [(1.0, 0.0006), (10.0, 0.0022), (50.0, 0.006), (100.0, 0.0095)])
+def test_where_they_are_not_it_is_above_it_by_what_is_of_higher_order_in_the_gaps(bps: float, most: float) -> None:
+    """Gaps grow with the cube root of cost, and squared gaps are what the bound leaves out: 0.05 % to 0.9 %."""
+    market = np.full(2, 0.4), np.zeros(2), 0.15**2 * np.eye(2), np.full(2, bps * BP), 5.0, WEEK
+    over = lower_bound(*market).value / optimal_region(*market).value - 1.0
+    assert 0.5 * most < over < most
 
 
 @pytest.mark.parametrize("ticket", [0.0, 1 * BP])
@@ -59,10 +67,9 @@ def test_it_is_below_what_the_optimum_loses_on_ten_thousand_paths(ticket: float)
     assert lower_bound(*market, ticket=ticket).value < losses.mean() - 1.96 * error
 
 
-def test_lines_that_are_not_correlated_lose_next_to_nothing_by_being_alone() -> None:
-    """Beside cash, with small weights, the gap of one line depends on no other: the bound is the optimum."""
+def test_small_lines_that_are_not_correlated_lose_nothing_by_being_alone() -> None:
     market = np.array([0.1, 0.1]), np.zeros(2), np.diag([0.04, 0.09]), np.array([5.0, 20.0]) * BP, 5.0, WEEK
-    assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=0.005)
+    assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=2e-4)
 
 
 def test_two_fully_invested_lines_are_bounded_by_all_that_they_lose() -> None:
@@ -96,7 +103,19 @@ def test_ten_lines_are_bounded_within_a_tenth_of_a_plain_band() -> None:
     assert 1.0 < losses.mean() / lower_bound(*market).value < 1.1
 
 
-def test_a_singular_covariance_is_refused() -> None:
-    market = np.array([0.4, 0.3]), np.zeros(2), np.full((2, 2), 0.04), np.full(2, BP), 5.0, WEEK
-    with pytest.raises(ConfigError, match=r"covariance of lower_bound is .* give one that is not singular"):
-        lower_bound(*market)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"covariance": np.full((2, 2), 0.04)}, r"covariance of lower_bound is .* give one that is not singular"),
+        ({"covariance": np.array([[0.04, 0.03], [0.0, 0.04]])}, "covariance of lower_bound"),
+        ({"target": [0.8, 0.8]}, r"target of lower_bound is \[0.8, 0.8\]: weights sum to one, or to less"),
+        ({"mean": [0.0]}, r"mean of lower_bound has shape \(1,\): give \(2,\)"),
+        ({"cost": [0.0, 0.0]}, r"cost of lower_bound is \[0.0, 0.0\]: give a fraction of the notional above 0"),
+        ({"ticket": -1.0}, "ticket is -1.0: give a fraction of NAV"),
+        ({"interval": float("nan")}, "interval is nan"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(given: dict[str, object], message: str) -> None:
+    problem = {"target": [0.4, 0.3], "mean": [0.0, 0.0], "covariance": 0.04 * np.eye(2), "cost": [BP, BP]}
+    with pytest.raises(ConfigError, match=message):
+        lower_bound(**(problem | {"tracking_penalty": 5.0, "interval": WEEK} | given))
