@@ -159,14 +159,15 @@ def study(
     """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
     with _starting():
         from backtests.real_markets import Budget, run
-        from backtests.real_markets.run_case import EXPOSURE_STEPS, STEPS
+        from backtests.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, SEEDS, STEPS
         from backtests.runs.folder import REPORTS
         from backtests.runs.tasks import check_workers
 
     check_workers(workers)
     if rules_only and exposure:
         raise ConfigError("--rules-only and --exposure exclude each other: give one of them.")
-    budget = Budget(steps={} if rules_only else EXPOSURE_STEPS if exposure else STEPS, rules=not exposure)
+    steps = {} if rules_only else EXPOSURE_STEPS if exposure else STEPS
+    budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
     folder = (reports or REPORTS) / what
     with _kept("cases"), writing(folder):

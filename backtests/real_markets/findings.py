@@ -19,6 +19,7 @@ from backtests.evaluation.estimates import Estimate, EstimateWithTest
 from backtests.evaluation.evidence import holm, verdict
 from backtests.evaluation.metrics import METRICS
 from backtests.real_markets.run_case import (
+    BEST_POINT,
     BETTER_CALENDAR,
     CALENDARS,
     CLOSED_FORM,
@@ -35,7 +36,14 @@ from research.errors import DataError
 TUNED, HINDSIGHT = "tuned thresholds", "best calendar in hindsight"
 CHOSEN, BEST_FAMILY = "thresholds chosen in training", "best thresholds in hindsight"
 COMPARATORS = (CHOSEN, BETTER_CALENDAR, TUNED, BEST_FAMILY, UNTRAINED)  # the first is what a user would pick
-REPORTED = (*(name for name in LEARNERS if name != EXPOSURE), "universal", UNTRAINED, CLOSED_FORM, "band to edge")
+REPORTED = (
+    *(name for name in LEARNERS if name != EXPOSURE),
+    "universal",
+    UNTRAINED,
+    CLOSED_FORM,
+    BEST_POINT,
+    "band to edge",
+)
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they move to cash, so J against the full target does not measure them
 LEVEL = 0.95
 MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics shown in addition to J

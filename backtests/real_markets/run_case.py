@@ -25,7 +25,7 @@ from research.allocation import Allocation
 from research.arguments import is_whole, one_of, refuse
 from research.learning import Learned, PPOSettings, Reward, Universal, train, untrained
 from research.market import Market
-from research.rules import Calendar, Never, NoTradeRegion, Rule, TrackingError
+from research.rules import BestPoint, Calendar, Never, NoTradeRegion, Rule, TrackingError
 
 MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
 UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
@@ -38,7 +38,7 @@ LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are 
     "dqn": {"learner": "dqn", "action": "hold_or_trade"},
     EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
 }
-EVERYWHERE = ("ppo",)  # trained in every case, and at all costs in the named ones, where alone the others are
+EVERYWHERE = ("gradient", "cross-entropy")  # trained in every case, and at all costs in the named ones
 EXPOSED = ("stocks-10a", "funds-9")  # whose cases, of every window, are those of the study of exposure
 
 BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
@@ -50,16 +50,20 @@ FAMILIES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
+HORIZONS = (0.05, 0.1, 0.25, 0.5)  # years for which a gap is taken to last
 BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
+BEST_POINT = "best point"
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
-STEPS = {  # of a seed
-    "ppo": 32 * UPDATE,
-    "gradient": 48 * UPDATE,
+STEPS = {  # of a seed; PPO's is its full budget, in the named cases
+    "ppo": 92 * UPDATE,
+    "gradient": 24 * UPDATE,
     "cross-entropy": 2_000_000,
     "sac": 40_000,
     "dqn": 100_000,
 }
+SEEDS = (1, 2, 3)
 EXPOSURE_STEPS = {EXPOSURE: 32 * UPDATE}  # of the study of exposure
+EXPOSURE_SEEDS = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Budget:
     """
 
     steps: Mapping[str, int] = field(default_factory=lambda: dict(STEPS))
-    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    seeds: tuple[int, ...] = SEEDS
     rules: bool = True
 
     def __post_init__(self) -> None:
@@ -169,6 +173,16 @@ def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]],
     """One row per rule without training; and the tuning of the tuned ones."""
     tuned = {name: tune(choices, setup) for name, choices in FAMILIES.items()}
     tuned[BETTER_CALENDAR] = tune([Calendar(setup.strategic, every) for every in CALENDARS], setup)
+    tuned[BEST_POINT] = tune(
+        [
+            BestPoint(
+                setup.strategic, setup.tracking_penalty, horizon=years, schedule="week",
+                periods_per_year=setup.periods_per_year,
+            )
+            for years in HORIZONS
+        ],
+        setup,
+    )  # fmt: skip
     rules = untuned(setup.strategic, setup) | {name: t.policy for name, t in tuned.items()}
     rows = [
         _row(name, None, True, multiple, tuned[name].card.loss if name in tuned else None, figures)

@@ -10,7 +10,17 @@ import pytest
 from backtests.figures.real_markets import frontier, frontier_picture, ratio_picture
 from backtests.real_markets import KEPT, KEPT_EXPOSURE, NAMED, Budget, all_cases
 from backtests.real_markets.findings import TUNED
-from backtests.real_markets.run_case import CALENDARS, EXPOSURE_STEPS, FAMILIES, STEPS, exposure_cases, spec
+from backtests.real_markets.run_case import (
+    BEST_POINT,
+    CALENDARS,
+    EVERYWHERE,
+    EXPOSURE_STEPS,
+    FAMILIES,
+    SEEDS,
+    STEPS,
+    exposure_cases,
+    spec,
+)
 from backtests.real_markets.study import Study
 from research.allocation import FixedWeights
 from research.errors import DataError
@@ -57,8 +67,11 @@ def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
     assert re.fullmatch(r"[0-9a-f]{12}", kept.manifest["made_from"]["code"])  # a commit, and nothing on top of it
     assert set(kept.manifest["cases"]) == set(kept.table["case"])
     assert kept.table["case"].nunique() == len(all_cases()) >= 72
-    assert {"ppo", "universal", *FAMILIES, *CALENDARS} <= set.intersection(*kept.table.groupby("case")["rule"].agg(set))
-    assert (kept.table.query("rule == 'ppo' and cost_multiple == 1").groupby("case")["seed"].nunique() == 5).all()
+    everywhere = {*EVERYWHERE, "universal", BEST_POINT, *FAMILIES, *CALENDARS}
+    assert everywhere <= set.intersection(*kept.table.groupby("case")["rule"].agg(set))
+    for learner in EVERYWHERE:
+        own = kept.table[(kept.table["rule"] == learner) & (kept.table["cost_multiple"] == 1.0)]
+        assert (own.groupby("case")["seed"].nunique() == len(SEEDS)).all()
     assert set(STEPS) <= set(kept.table[kept.table["case"] == NAMED[0]]["rule"])
 
 

@@ -16,11 +16,11 @@ from faults import alive, children
 from backtests.audits.matched_exposure import CONSTANT, VOLATILITY
 from backtests.cli import main
 from backtests.real_markets import NAMED, Budget, Study, case, run, study
-from backtests.real_markets.run_case import EXPOSURE, MULTIPLES, STEPS, UPDATE, exposure_cases, run_case
+from backtests.real_markets.run_case import EXPOSURE, HORIZONS, MULTIPLES, STEPS, UPDATE, exposure_cases, run_case
 from backtests.real_markets.study import RECORD, _together
 from research.errors import ConfigError, DataError
 
-TINY = Budget(steps={"ppo": UPDATE}, seeds=(3, 7))
+TINY = Budget(steps={"cross-entropy": 2 * UPDATE}, seeds=(3, 7))
 NAMES = ("funds-2-2013", "stocks-2-1995", "stocks-2-2004")
 CASES = [case(name) for name in NAMES]
 ROOT = Path(__file__).parents[3]
@@ -106,22 +106,23 @@ def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None
 def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: Path) -> None:
     made = study(CASES, whole, TINY, progress=False)
     table = made.table
-    per_case = 11 * len(MULTIPLES) + len(TINY.seeds)  # eleven rules; learners at one cost, where a case is not named
+    per_case = 12 * len(MULTIPLES) + len(TINY.seeds)  # twelve rules; learners at one cost, where a case is not named
     assert table.groupby("case").size().tolist() == [per_case] * len(NAMES)
     assert not set(NAMES) & set(NAMED)
-    own = table[table["rule"] == "ppo"]
+    own = table[table["rule"] == "cross-entropy"]
     assert own.groupby("case")["stands"].sum().tolist() == [1] * len(NAMES)
     assert own.groupby("case")["seed"].apply(list).tolist() == [list(TINY.seeds)] * len(NAMES)
     better = table[table["rule"] == "better calendar"].set_index(["case", "cost_multiple"])["loss"]
     calendars = table[table["rule"].isin(("month", "quarter", "year"))].groupby(["case", "cost_multiple"])["loss"]
     assert (better >= calendars.min()[better.index] - 1e-12).all()
-    assert made.trials == len(NAMES) * (len(MULTIPLES) * (22 + 22 + 32 + 3) + len(TINY.seeds))
+    assert made.trials == len(NAMES) * (len(MULTIPLES) * (22 + 22 + 32 + 3 + len(HORIZONS)) + len(TINY.seeds))
 
 
-def test_in_a_named_case_all_learn_and_ppo_does_at_all_costs() -> None:
+def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
     budget = Budget()
-    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [["ppo"], list(STEPS), ["ppo"]]
-    assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], ["ppo"], []]
+    both = ["gradient", "cross-entropy"]
+    assert [budget.learners(case(NAMED[0]), m) for m in MULTIPLES] == [both, list(STEPS), both]
+    assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], both, []]
     with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
         Budget(steps={"a2c": 1})
     for given, said in (
@@ -174,8 +175,8 @@ def test_a_case_that_was_made_from_anything_else_is_refused_and_made_anew_if_ask
     file.write_text(json.dumps(other))
     with pytest.raises(ConfigError, match=r"funds-2-2013\.json holds .*code was \"deadbeef\""):
         study(one, tmp_path, cheap, progress=False)
-    with pytest.raises(ConfigError, match=r"settings\.case\.steps\.ppo was 16384 and is 32768"):
-        study(one, whole, Budget(steps={"ppo": 2 * UPDATE}, seeds=TINY.seeds), progress=False)
+    with pytest.raises(ConfigError, match=r"settings\.case\.steps\.cross-entropy was 32768 and is 65536"):
+        study(one, whole, Budget(steps={"cross-entropy": 4 * UPDATE}, seeds=TINY.seeds), progress=False)
     study(one, tmp_path, cheap, progress=False, fresh=True)
     assert json.loads(file.read_text())["made_from"]["code"] != "deadbeef"
     mixed = [json.loads(file.read_text()), other | {"case": "funds-2-2016"}]
@@ -203,7 +204,7 @@ def test_the_command_plays_the_named_cases_and_saves_the_study(
     assert not end.value.code
     assert "1 case in 1 window" in capsys.readouterr().out
     read = Study.load(tmp_path / "rules-only")
-    assert read.table["rule"].nunique() == 11
+    assert read.table["rule"].nunique() == 12
     monkeypatch.setattr(sys, "argv", ["rebalance", "study", "funds-2-1999", "--reports", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         main()
