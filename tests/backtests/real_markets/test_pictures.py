@@ -14,6 +14,7 @@ from backtests.real_markets.run_case import (
     BEST_POINT,
     CALENDARS,
     EVERYWHERE,
+    EXPOSURE_SEEDS,
     EXPOSURE_STEPS,
     FAMILIES,
     SEEDS,
@@ -76,8 +77,11 @@ def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
 
 
 def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
-    for folder, steps, named in ((KEPT, STEPS, NAMED[0]), (KEPT_EXPOSURE, EXPOSURE_STEPS, exposure_cases()[0].name)):
-        manifest, budget = Study.load(folder).manifest, Budget(steps)
+    for folder, budget, named in (
+        (KEPT, Budget(), NAMED[0]),
+        (KEPT_EXPOSURE, Budget(EXPOSURE_STEPS, EXPOSURE_SEEDS), exposure_cases()[0].name),
+    ):
+        manifest, steps = Study.load(folder).manifest, budget.steps
         assert manifest["cases"][named]["steps"] == steps
         learners = {by: spec(FixedWeights((0.6, 0.4)), by, budget).settings() for by in steps}
         assert manifest["learners"] == json.loads(json.dumps(learners))
