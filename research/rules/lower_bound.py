@@ -31,7 +31,7 @@ from research.rules.dynamic_programming import checked, optimal_region
 from research.rules.no_trade_region import relative_variance
 from research.tolerances import EIGENVALUE, TARGET
 
-SLOW = 0.04  # of its half-width: what a gap drifts at least between two decisions where its line is solved
+SLOW = 0.1  # of its half-width: what a gap drifts at least between two decisions where its line is solved
 
 
 class LowerBound(NamedTuple):
