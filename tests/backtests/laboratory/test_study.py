@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -288,7 +288,9 @@ def test_a_terminal_gets_lines_that_fit() -> None:
     assert max(map(len, laboratory_text(studied()).splitlines())) <= 110
 
 
-def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path) -> None:
+def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = partial(study, markets=FEW, invested={EVENTS: INVESTED[EVENTS]})  # the others take their time
+    monkeypatch.setattr("backtests.commands.laboratory.study", fewer)
     made = make_laboratory(paths=12, reports=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [made.folder.name]
     before = {p: p.read_bytes() for p in made.folder.rglob("*") if p.is_file() and p.name != "manifest.json"}
