@@ -7,30 +7,28 @@ above it is more than what it is above the best rule.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
 from backtests.evaluation.estimates import Estimate
-from backtests.laboratory.families import HORIZONS, LIMITS, PARTS, WEEKS, Family, played, tune
+from backtests.laboratory.families import Family, families, played, tune, untuned
 from backtests.laboratory.simulate import estimate, ratio
-from backtests.laboratory.simulated_market import SimulatedMarket
-from research.accounting import Policy
-from research.rules import BestPoint, Calendar, NoTradeRegion, OptimalRegion, Threshold, TrackingError, Within
+from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
+from research.rules import NoTradeRegion, OptimalRegion, Threshold, Within
 
 OPTIMUM, BOUND = "optimal region", "lower bound"
 TO_EDGE = (0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12, 0.14, 0.17, 0.20, 0.25, 0.30)  # half-widths, fraction of target
 TO_TARGET = (0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.23, 0.26, 0.32, 0.40)
 INSIDE = (0.25, 0.5)  # of a band: where a trade into it ends
+UNTUNED = ("every 4 weeks", "every 13 weeks", "every 52 weeks", "20 % relative", "closed form")
 SCALES = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # of g, by which the closed form finds its widths
 
 
 def families_without_cash(market: SimulatedMarket) -> dict[str, Family]:
     """The families that are tuned, by name; bands are relative, so that they fit any number of assets."""
-    holding = market.holding
-    known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": float(WEEKS)}
+    holding, usual = market.holding, families(market)
     band = partial(Threshold, holding, kind="relative")
-    best = partial(BestPoint, holding, schedule="day", tracking_penalty=market.tracking_penalty, **known)
+    region = partial(NoTradeRegion, holding, covariance=market.covariance.tolist(), periods_per_year=float(WEEKS))
     return {
         "band to edge": Family(lambda width: band(width, "edge"), [(b,) for b in TO_EDGE]),
         "band to target": Family(band, [(b,) for b in TO_TARGET]),
@@ -38,28 +36,10 @@ def families_without_cash(market: SimulatedMarket) -> dict[str, Family]:
             lambda width, inside: band(width, Within(inside * width)), [(b, i) for b in TO_TARGET for i in INSIDE]
         ),
         "closed form": Family(
-            lambda scale: NoTradeRegion(holding, tracking_penalty=scale * market.tracking_penalty, **known),
-            [(s,) for s in SCALES],
+            lambda scale: region(tracking_penalty=scale * market.tracking_penalty), [(s,) for s in SCALES]
         ),
-        "tracking error": Family(
-            lambda limit, fraction: TrackingError(holding, limit=limit, fraction=fraction, **known),
-            [(a, b) for a in LIMITS for b in PARTS],
-        ),
-        "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
-    }
-
-
-def untuned_without_cash(market: SimulatedMarket) -> dict[str, Policy]:
-    """Common rules, and the closed-form bands at the market's own g, by name."""
-    holding, known = market.holding, market.covariance.tolist()
-    return {
-        "every 4 weeks": Calendar(holding, 4),
-        "every 13 weeks": Calendar(holding, 13),
-        "every 52 weeks": Calendar(holding, 52),
-        "20 % relative": Threshold(holding, 0.20, kind="relative"),
-        "closed form": NoTradeRegion(
-            holding, tracking_penalty=market.tracking_penalty, covariance=known, periods_per_year=float(WEEKS)
-        ),
+        "tracking error": usual["tracking error"],
+        "best point": usual["best point"],
     }
 
 
@@ -73,11 +53,11 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
     workers : number of threads.
     Returns : columns market, policy, reference ("optimal region" or "lower bound"); loss, loss_lower, loss_upper, cost,
               tracking, bp of NAV a year; turnover and events a year; over, over_lower, over_upper, fractions of the
-              reference. The first row is the reference.
+              reference; bound, that of the market, bp of NAV a year. The first row is the reference.
     """
     tried = families_without_cash(market)
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried)
-    rules = untuned_without_cash(market)
+    rules = {rule: policy for rule, policy in untuned(market).items() if rule in UNTUNED}
     rules |= {f"tuned {family}": tried[family].make(*given) for family, given in tuned.settings.items()}
     if market.has_optimum:
         rules = {OPTIMUM: OptimalRegion(market.holding, market.region()), **rules}
@@ -98,5 +78,4 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
             {"policy": rule, "loss": loss.value, "loss_lower": loss.lower, "loss_upper": loss.upper, **figures,
              "over": above.value, "over_lower": above.lower, "over_upper": above.upper}
         )  # fmt: skip
-    table = pd.DataFrame(rows).assign(market=name, reference=OPTIMUM if market.has_optimum else BOUND, bound=bound)
-    return table
+    return pd.DataFrame(rows).assign(market=name, reference=OPTIMUM if market.has_optimum else BOUND, bound=bound)

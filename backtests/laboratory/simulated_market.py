@@ -10,10 +10,10 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arrays import Array
 from research.risk import GBM
-from research.rules.dynamic_programming import optimal_region
+from research.risk.measures import BPS
+from research.rules.dynamic_programming import is_whole, optimal_region
 from research.rules.lower_bound import lower_bound
 from research.rules.region import Region
-from research.tolerances import TARGET
 
 WEEKS = 52  # steps a year
 YEARS, WARM_UP = 10, 3  # that are counted, and that are not
@@ -67,7 +67,7 @@ class SimulatedMarket:
     @property
     def is_whole(self) -> bool:
         """Is nothing left to cash?"""
-        return bool(abs(sum(self.target) - 1.0) <= TARGET)
+        return is_whole(np.array(self.target))
 
     def laboratory(self, paths: int, seed: int) -> Laboratory:
         """The market in weeks, with a warm-up of three years before the ten that are measured. Raises ConfigError.
@@ -83,18 +83,16 @@ class SimulatedMarket:
     def region(self, tracking_penalty: float | None = None) -> Region:
         """The optimal region, where there is one, at this or another tracking penalty g. Raises ConfigError."""
         price = self.tracking_penalty if tracking_penalty is None else tracking_penalty
-        return optimal_region(
-            np.array(self.target), np.array(self.mean), self.covariance, self.costs, price, interval=1.0 / WEEKS,
-            ticket=self.ticket,
-        )  # fmt: skip
+        return optimal_region(*self._problem, price, 1.0 / WEEKS, ticket=self.ticket)
 
     def lower_bound(self) -> float:
         """A bound from below on the loss of all rules, to leading order, bp of NAV a year."""
-        found = lower_bound(
-            np.array(self.target), np.array(self.mean), self.covariance, self.costs, self.tracking_penalty,
-            interval=1.0 / WEEKS, ticket=self.ticket,
-        )  # fmt: skip
-        return 1e4 * found.value
+        return BPS * lower_bound(*self._problem, self.tracking_penalty, 1.0 / WEEKS, ticket=self.ticket).value
+
+    @property
+    def _problem(self) -> tuple[Array, Array, Array, Array]:
+        """(target, mean, covariance, cost), as the programme and the bound take them."""
+        return np.array(self.target), np.array(self.mean), self.covariance, self.costs
 
 
 BASE_CASE = SimulatedMarket((0.4, 0.3), (0.05, 0.055), (0.20, 0.25), 0.3, 0.0010)

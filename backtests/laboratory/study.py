@@ -171,6 +171,11 @@ class Study:
         """
         return weekly_gaps(self.laboratory, OptimalRegion(self.market.holding, self.region), path)
 
+    @property
+    def invested_paths(self) -> int:
+        """Number of paths of the fully invested markets."""
+        return _fewer(self.laboratory.paths)
+
     def sample_of_three(self, path: int = 0) -> pd.DataFrame:
         """The same of the three fully invested assets: gaps of the first two."""
         laboratory = THREE.laboratory(self.laboratory.paths, self.laboratory.seed)
@@ -182,6 +187,11 @@ class Study:
 
     def _repr_html_(self) -> str:
         return str(view(self, "html"))
+
+
+def _fewer(paths: int) -> int:
+    """As many paths as the fully invested markets get."""
+    return max(paths // 3, 6)
 
 
 def study(
@@ -229,7 +239,7 @@ def study(
     with bar(len(invested), "simulating fully invested markets", "markets") as progress:
         without_cash = []
         for name, one_market in invested.items():
-            without_cash.append(rules_above(one_market, name, max(paths // 3, 6), seed, workers))
+            without_cash.append(rules_above(one_market, name, _fewer(paths), seed, workers))
             progress.update()
     return Study(
         market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws(),

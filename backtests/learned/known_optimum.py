@@ -16,7 +16,6 @@ from backtests.laboratory.optimal_region import region_losses
 from backtests.laboratory.simulate import Laboratory, ratio
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.learned.optimality_gap import losses
-from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.arguments import is_number, refuse
 from research.arrays import Array
@@ -28,7 +27,6 @@ from research.learning.training import learner_of
 from research.learning.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
 from research.market.tables import DATA
-from research.rules.dynamic_programming import optimal_region
 from research.rules.region import Region
 
 TRAINED_ON, LEARNED_FROM = 40_000, 77  # weeks, and the seed that they are drawn from
@@ -56,27 +54,14 @@ class KnownOptimum:
     @cached_property
     def laboratory(self) -> Laboratory:
         """The paths and costs. A trade of all assets pays the fee: an equal share is the ticket of each asset."""
-        lines = len(self.market.target)
-        costs = Costs(self.market.costs, np.zeros(lines))
-        return replace(
-            self.market.laboratory(self.paths, self.seed),
-            costs=replace(costs, ticket=np.full(lines, self.fee / lines)) if self.fee else costs,
-        )
+        laboratory, lines = self.market.laboratory(self.paths, self.seed), len(self.market.target)
+        ticket = np.full(lines, self.fee / lines)
+        return replace(laboratory, costs=replace(laboratory.costs, ticket=ticket)) if self.fee else laboratory
 
     @cached_property
     def region(self) -> Region:
         """The optimal no-trade region."""
-        p = self.market
-        cost = p.costs
-        return optimal_region(
-            np.array(p.target),
-            np.array(p.mean),
-            p.covariance,
-            cost,
-            p.tracking_penalty,
-            interval=1.0 / WEEKS,
-            ticket=self.fee,
-        )
+        return replace(self.market, ticket=self.fee).region()
 
     @cached_property
     def best(self) -> Array:

@@ -196,10 +196,9 @@ def invested_table(study: Study) -> Block:
     first = next(iter(markets.values()))
     names = sorted(set(first) - {OPTIMUM, BOUND}, key=lambda name: float(first[name]["loss"]))
     rows = [[name, *(_above(of, name) for of in markets.values())] for name in (OPTIMUM, BOUND, *names)]
-    lab = study.laboratory
     caption = (
         f"J, bp of NAV a year, and in brackets how far it is above the optimum, or where none is known above the lower "
-        f"bound; {max(lab.paths // 3, 6):,} common paths. An event costs its fee whatever is traded"
+        f"bound; {study.invested_paths:,} common paths. An event costs its fee whatever is traded"
     )
     return table(caption, ["rule", *markets], rows)
 

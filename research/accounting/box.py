@@ -44,8 +44,8 @@ def _part(lines: Lines, out: Array, i: int, side: float, turn: int) -> tuple[flo
     end = lines.upper[i] if side > 0.0 else lines.lower[i]
     if turn != BEYOND and (end - lines.target[i]) * side > 0.0:
         end = lines.target[i]
-    turns = turn == BEYOND or (lines.cost[i] == 0.0) == (turn == FREE)
-    if not (lines.movable[i] and turns and 0.0 < (end - out[i]) * side < np.inf):
+    takes_part = lines.movable[i] and (turn == BEYOND or (lines.cost[i] == 0.0) == (turn == FREE))
+    if not (takes_part and 0.0 < (end - out[i]) * side < np.inf):
         return 0.0, 0.0, end
     pace = lines.cost[i] if turn == TOWARD else 1.0
     return -gap / pace, pace, end

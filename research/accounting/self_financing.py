@@ -331,26 +331,29 @@ def self_financing_step(
     return status, cash / cash_price if status == BOOKED else cash_units, paid
 
 
+@inlined
+def _kept_way(booking: Booking, i: int, scale: float) -> float:
+    """Above 0 where line i is traded the way it is asked at this scale, below 0 where its trade is turned."""
+    traded = float(booking.asked[i] * scale - booking.units[i] * booking.prices[booking.t, i])
+    return traded * float(booking.asked[i] - booking.weights[i])
+
+
 @linked
 def _turns(booking: Booking, scale: float) -> bool:
     """Is some line's trade turned at this scale?"""
     turned = False
     for i in range(len(booking.asked)):
-        move = booking.asked[i] - booking.weights[i]
-        traded = booking.asked[i] * scale - booking.units[i] * booking.prices[booking.t, i]
-        turned |= move * traded < 0.0
+        turned |= _kept_way(booking, i, scale) < 0.0
     return turned
 
 
 @linked
 def _keep_turned(booking: Booking, scale: float) -> bool:
     """Ask the lines where they are whose trade would be turned at this scale, and may not be; are there any?"""
-    units, weights, asked, turned = booking.units, booking.weights, booking.asked, False
+    weights, asked, turned = booking.weights, booking.asked, False
     for i in range(len(asked)):
-        if booking.one_way[i] and asked[i] != weights[i]:
-            traded = asked[i] * scale - units[i] * booking.prices[booking.t, i]
-            if traded * (asked[i] - weights[i]) <= 0.0:
-                asked[i], turned = weights[i], True
+        if booking.one_way[i] and asked[i] != weights[i] and _kept_way(booking, i, scale) <= 0.0:
+            asked[i], turned = weights[i], True
     return turned
 
 

@@ -194,7 +194,7 @@ def _decide(
 
 @compiled
 def _side(weight: float, asked: float, lower: float, upper: float, past: float) -> int:
-    """Where the point of the box puts a line.  past : its target, fraction of NAV."""
+    """Where the point of the box puts a line.  past : how far past its target, fraction of NAV."""
     if asked == weight:
         return STAYS
     if abs(asked - lower) <= WEIGHT_SUM:

@@ -24,6 +24,8 @@ gain for Markov decision processes), and are brought together.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -34,9 +36,9 @@ from research.arrays import Array
 from research.compiled import compiled
 from research.errors import ConfigError
 from research.risk.covariances import taken_apart
+from research.rules.bands import cash_of
 from research.rules.no_trade_region import half_widths
 from research.rules.region import Region
-from research.tolerances import TARGET
 
 POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
 COARSE = 41  # of the grid that shows how wide the fine one should be
@@ -91,7 +93,7 @@ def optimal_region(
         target, mean - 0.5 * volatility**2, covariance, cost, 0.0, float(tracking_penalty), float(interval),
         float(ticket),
     )  # fmt: skip
-    problem = _beside_the_last(given) if _is_whole(target) else given
+    problem = _beside_the_last(given) if is_whole(target) else given
     axes = _wide_axes(problem)
     coarse = _solved(problem, axes, np.zeros(_shape(axes)))
     while (wider := _wider(problem, coarse)) is not None:
@@ -102,7 +104,8 @@ def optimal_region(
     return _region(given, problem, _solved(problem, axes, start))
 
 
-class _Problem(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Problem:
     """The problem of d gaps: its settings; `growth` is (d,) of log returns a year, `rest_cost` a side of the rest."""
 
     target: Array
@@ -120,6 +123,11 @@ class _Problem(NamedTuple):
         return self.cost + self.rest_cost
 
     @property
+    def swap_cost(self) -> float:
+        """What a unit costs that two lines trade with one another; infinite where that is no way of its own."""
+        return float(self.cost.sum()) if self.rest_cost > 0.0 and len(self.cost) > 1 else np.inf
+
+    @cached_property
     def mix(self) -> Array:
         """(d, d) log returns of an interval: one column for each source of risk."""
         volatility, root = taken_apart(self.covariance, "covariance of optimal_region")
@@ -127,16 +135,17 @@ class _Problem(NamedTuple):
         return mixed
 
 
-def _is_whole(target: Array) -> bool:
-    """Do the targets leave nothing to cash?"""
-    return bool(abs(target.sum() - 1.0) <= TARGET)
+def is_whole(target: Array) -> bool:
+    """Do the targets (n,) leave nothing to cash?"""
+    return bool(cash_of(target[None])[0] == 0.0)
 
 
 def _beside_the_last(problem: _Problem) -> _Problem:
     """The same problem with wealth counted in units of the last line, which takes the place of cash."""
     n = len(problem.target)
     beyond = np.hstack([np.eye(n - 1), -np.ones((n - 1, 1))])
-    return problem._replace(
+    return replace(
+        problem,
         target=problem.target[:-1],
         growth=beyond @ problem.growth,
         covariance=beyond @ problem.covariance @ beyond.T,
@@ -195,7 +204,7 @@ def _axes(problem: _Problem, low: Array, high: Array, points: int) -> Axes:
     Where two lines trade with one another, both axes have one step, and the longer one has these points.
     """
     low, high = np.maximum(low, -problem.target), np.minimum(high, 1.0 - problem.target)
-    if not (problem.rest_cost > 0.0 and len(low) > 1):
+    if problem.swap_cost == np.inf:
         return tuple(np.linspace(*ends, points) for ends in zip(low, high, strict=True))
     step = float((high - low).max()) / (points - 1)
     return tuple(
@@ -235,7 +244,7 @@ def _solved(problem: _Problem, axes: Axes, start: Array) -> _Solution:
     )
     step = np.array([axis[1] - axis[0] for axis in axes])
     prices = problem.to_rest * step
-    swap = float(problem.cost.sum() * step[0]) if problem.rest_cost > 0.0 and len(axes) > 1 else np.inf
+    swap = problem.swap_cost * float(step[0])
     drifts = [_drift(problem, axes, points, source) for source in range(len(axes))]
 
     def after(values: Array) -> Array:
@@ -397,10 +406,10 @@ def _region(given: _Problem, problem: _Problem, solution: _Solution) -> Region:
     axes = list(solution.axes)
     tables = [np.moveaxis(solution.after, line, 0).reshape(len(axis), -1) for line, axis in enumerate(axes)]
     prices = problem.to_rest.tolist()
-    if problem.rest_cost > 0.0 and len(axes) > 1:
+    if problem.swap_cost < np.inf:
         axes.append(axes[0])
         tables.append(_by_sum(solution.after))
-        prices.append(float(problem.cost.sum()))
+        prices.append(problem.swap_cost)
     ends = [
         tuple(
             _least(axis, table + way * price * axis[:, None])
@@ -464,9 +473,9 @@ def checked(
         _check_lines(weights)
     if n == 0 or not (weights > 0.0).all():
         refuse(f"target of {who} is", weights.tolist(), "give each line a weight above 0.")
-    if not (weights.sum() < 1.0 or _is_whole(weights)):
+    if not (weights.sum() < 1.0 or is_whole(weights)):
         refuse(f"target of {who} is", weights.tolist(), "weights sum to one, or to less beside cash.")
-    if n == 1 and _is_whole(weights):
+    if n == 1 and is_whole(weights):
         refuse(f"target of {who} is", weights.tolist(), "leave something to cash, or give a second line.")
     growth, square, rates = (
         _numbers(who, name, value, *shape)
@@ -495,7 +504,7 @@ def _numbers(who: str, name: str, value: object, *shape: int) -> Array:
 
 def _check_lines(target: Array) -> None:
     """Refuse more lines than a grid is made for. Raises ConfigError."""
-    if len(target) > 2 + _is_whole(target):
+    if len(target) > 2 + is_whole(target):
         raise ConfigError(
             f"target of optimal_region has {len(target)} lines: a grid is made for one or two beside cash, or for two "
             "or three that sum to one. Ask for the lines that cost most, or use `lower_bound`."

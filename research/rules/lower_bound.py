@@ -27,9 +27,9 @@ import numpy as np
 
 from research.arguments import refuse
 from research.arrays import Array
-from research.rules.dynamic_programming import checked, optimal_region
+from research.rules.dynamic_programming import checked, is_whole, optimal_region
 from research.rules.no_trade_region import relative_variance
-from research.tolerances import EIGENVALUE, TARGET
+from research.tolerances import EIGENVALUE
 
 SLOW = 0.1  # of its half-width: what a gap drifts at least between two decisions where its line is solved
 
@@ -115,8 +115,8 @@ def _split(target: Array, covariance: Array, gain: Array) -> Array:
     import cvxpy as cp  # slow to import
 
     n = len(target)
-    whole = abs(target.sum() - 1.0) <= TARGET
-    occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T if whole else np.eye(n)  # gaps that sum to zero without cash
+    # without cash the gaps that occur sum to zero
+    occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T if is_whole(target) else np.eye(n)
     there = occurring.T @ covariance @ occurring
     least, scale = np.linalg.eigvalsh(there)[[0, -1]].tolist()
     if not least > EIGENVALUE * scale:

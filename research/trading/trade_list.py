@@ -265,16 +265,16 @@ class TradeList:
         names = [self.portfolio.market.assets[j] for j in other[:NAMED]]
         if len(other) > NAMED:
             names[-1] = f"{len(other) - NAMED + 1} others"
-        trades = f"{'funded by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
+        trades = f"{'by the sale of' if buys else 'pays for the purchase of'} {' and '.join(names)}"
         from_cash, largest = (sized.sells - sized.buys) * way, float(np.abs(sized.notional[other]).max(initial=0.0))
         words = [trades] if names else []
         if from_cash > NOTED * abs(float(sized.notional[i])):
-            words.insert(0 if from_cash >= largest else len(words), "funded by cash" if buys else "raises cash")
+            words.insert(0 if from_cash >= largest else len(words), "by cash" if buys else "raises cash")
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
         why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
         (lower, upper), before = (bound[i] for bound in self.wanted), sized.position.weights[i]
         outside = "" if lower <= before <= upper else "back into its band and on, "
-        return f"{outside}{' and '.join(words).replace('and funded by', 'and by')}: {why}"
+        return f"{outside}{'funded ' if buys else ''}{' and '.join(words)}: {why}"
 
     # -- files and pages ---------------------------------------------------------------------------------------------
 
