@@ -13,11 +13,11 @@ import pandas as pd
 
 from backtests.laboratory.simulate import play
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
+from backtests.laboratory.universal import lines_in
 from backtests.learned.universal_gap import (
     KINDS,
     gap,
     kind_of,
-    lines_in,
     markets_of_many_lines,
     median,
     simulated_markets,

@@ -5,15 +5,16 @@ none is known; there the reference is `research.rules.lower_bound`, which is a n
 above it is more than what it is above the best rule.
 """
 
-from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
-from backtests.evaluation.estimates import Estimate
 from backtests.laboratory.families import Family, families, played, tune, untuned
 from backtests.laboratory.simulate import estimate, ratio
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
+from backtests.laboratory.universal import lines_in, losses
+from research.learning.universal.rule import trained
 from research.rules import NoTradeRegion, OptimalRegion, Threshold, Within
 
 OPTIMUM, BOUND = "optimal region", "lower bound"
@@ -21,6 +22,7 @@ TO_EDGE = (0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12, 0.14, 0.17, 0.20, 0.25, 0.3
 TO_TARGET = (0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.23, 0.26, 0.32, 0.40)
 INSIDE = (0.25, 0.5)  # of a band: where a trade into it ends
 UNTUNED = ("every 4 weeks", "every 13 weeks", "every 52 weeks", "20 % relative", "closed form")
+FIGURES = ("cost", "tracking", "turnover", "events")  # that are given beside the loss
 SCALES = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0)  # of g, by which the closed form finds its widths
 
 
@@ -53,7 +55,8 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
     workers : number of threads.
     Returns : columns market, policy, reference ("optimal region" or "lower bound"); loss, loss_lower, loss_upper, cost,
               tracking, bp of NAV a year; turnover and events a year; over, over_lower, over_upper, fractions of the
-              reference; bound, that of the market, bp of NAV a year. The first row is the reference.
+              reference; bound, that of the market, bp of NAV a year. The first row is the reference. Of the universal
+              policy only the loss is measured.
     """
     tried = families_without_cash(market)
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried)
@@ -63,17 +66,16 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
         rules = {OPTIMUM: OptimalRegion(market.holding, market.region()), **rules}
     laboratory = market.laboratory(paths, seed)
     results = {rule: played(market, laboratory, policy, workers) for rule, policy in rules.items()}
+    found = {rule: one.loss for rule, one in results.items()}
+    if not market.ticket:  # which it does not know
+        found["universal"] = losses(laboratory, lines_in(market), trained())
     bound = market.lower_bound()
-    if market.has_optimum:
-        best = results[OPTIMUM].loss
-        over: Mapping[str, Estimate] = {rule: ratio(one.loss, best) for rule, one in results.items()}
-        rows: list[dict[str, object]] = []
-    else:
-        over = {rule: estimate(one.loss / bound - 1.0) for rule, one in results.items()}
-        rows = [{"policy": BOUND, "loss": bound, "over": 0.0}]
-    for rule, one in results.items():
-        loss, above = estimate(one.loss), over[rule]
-        figures = {what: float(getattr(one, what).mean()) for what in ("cost", "tracking", "turnover", "events")}
+    best = found.get(OPTIMUM, np.full(paths, bound))
+    rows: list[dict[str, object]] = [] if market.has_optimum else [{"policy": BOUND, "loss": bound, "over": 0.0}]
+    for rule, of_paths in found.items():
+        loss, above = estimate(of_paths), ratio(of_paths, best)
+        played_here = results.get(rule)
+        figures = {what: float(getattr(played_here, what).mean()) for what in FIGURES if played_here is not None}
         rows.append(
             {"policy": rule, "loss": loss.value, "loss_lower": loss.lower, "loss_upper": loss.upper, **figures,
              "over": above.value, "over_lower": above.lower, "over_upper": above.upper}

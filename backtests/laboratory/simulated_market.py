@@ -86,7 +86,7 @@ class SimulatedMarket:
         return optimal_region(*self._problem, price, 1.0 / WEEKS, ticket=self.ticket)
 
     def lower_bound(self) -> float:
-        """A bound from below on the loss of all rules, to leading order, bp of NAV a year."""
+        """A bound from below on the loss of all rules, bp of NAV a year."""
         return BPS * lower_bound(*self._problem, self.tracking_penalty, 1.0 / WEEKS, ticket=self.ticket).value
 
     @property

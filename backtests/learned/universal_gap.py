@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.estimates import Estimate
-from backtests.laboratory.simulate import Laboratory, play, ratio
-from backtests.laboratory.simulated_market import WARM_UP, WEEKS, SimulatedMarket
+from backtests.laboratory.simulate import play, ratio
+from backtests.laboratory.simulated_market import SimulatedMarket
+from backtests.laboratory.universal import lines_in, losses
 from research.arrays import Array
-from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
 from research.rules import OptimalRegion, Rule
-from research.rules.no_trade_region import half_widths
 
 SEED = 77
 KINDS = {  # (lines, without cash) by name
@@ -64,41 +63,6 @@ def _drawn(rng: np.random.Generator, n: int, whole: bool) -> SimulatedMarket:
         cost=tuple(cost.tolist()),
         tracking_penalty=float(np.exp(rng.uniform(0.0, np.log(20.0)))),
     )
-
-
-def lines_in(market: SimulatedMarket) -> Lines:
-    """A market's portfolio as the network sees it."""
-    target, cost = np.array(market.target), market.costs
-    widths = half_widths(target, market.covariance, cost, market.tracking_penalty)
-    return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
-
-
-def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
-    """(W,) J on each path after the warm-up, bp of NAV a year.
-
-    laboratory : the paths.
-    lines      : the portfolio as the network sees it.
-    policy     : its network gives the boxes; None for the closed-form bands.
-    """
-    import torch
-
-    from research.learning.differentiable import Holdings
-    from research.learning.torch_worlds import Days, TorchWorlds, boxes_of
-
-    paths, target = laboratory.paths, np.tile(lines.target, (laboratory.paths, 1))
-    returns = np.ascontiguousarray(laboratory.model.returns(paths, laboratory.days, laboratory.seed).transpose(1, 0, 2))
-    days = Days(*map(torch.from_numpy, (returns, np.zeros(returns.shape[:2]), returns @ lines.target)))
-    held = Holdings(torch.from_numpy(target.copy()), torch.from_numpy(1.0 - target.sum(axis=1)))
-    worlds = TorchWorlds(
-        held, target, days, laboratory.costs.cost_parameters(), laboratory.tracking_penalty, sessions=1, lag=0
-    )
-    aim, half = torch.from_numpy(target), torch.from_numpy(np.tile(lines.half_width, (paths, 1)))
-    actions, terms = np.zeros(target.shape), []
-    for _ in range(laboratory.days):
-        if policy is not None:
-            answers(policy.net, policy.standard, lines, np.ascontiguousarray(worlds.weights.numpy()), actions)
-        terms.append(worlds.act(boxes_of(torch.from_numpy(actions), aim, half)).numpy())
-    return np.array(terms)[WARM_UP * WEEKS :].mean(axis=0) * WEEKS * 1e4
 
 
 def gap(

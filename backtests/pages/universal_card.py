@@ -14,8 +14,9 @@ from backtests.figures.picture import Picture
 from backtests.figures.policy.learning import updates_picture
 from backtests.figures.policy.region import region_picture
 from backtests.laboratory.simulated_market import BASE_CASE
+from backtests.laboratory.universal import lines_in
 from backtests.learned.results import SHEET, write_results
-from backtests.learned.universal_gap import CLOSED, KINDS, gap, kind_of, lines_in, median, simulated_markets
+from backtests.learned.universal_gap import CLOSED, KINDS, gap, kind_of, median, simulated_markets
 from backtests.pages.blocks import Block, settings_text, table
 from backtests.pages.card_words import ANSWERS, TERMS
 from backtests.pages.render import render

@@ -419,7 +419,7 @@ def _region(given: _Problem, problem: _Problem, solution: _Solution) -> Region:
     ]
     return Region(
         given.target, given.cost, given.ticket, given.interval, given.tracking_penalty,
-        solution.loss / given.interval, solution.axes, solution.advantage, *ends,
+        solution.loss / given.interval, solution.axes, solution.values, solution.advantage, *ends,
     )  # fmt: skip
 
 

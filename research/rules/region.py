@@ -60,6 +60,8 @@ class Region:
     tracking_penalty : g, price of squared tracking.
     value            : loss a year of the policy in the long run, fraction of NAV.
     axes             : the gaps of each axis of the grid, fraction of NAV.
+    values           : on the grid, what a gap costs from before a decision on, beside other gaps, fraction of NAV: a
+                       number for each gap, of which only differences have a meaning.
     advantage        : on the grid, what a trade from a gap saves before the ticket, fraction of NAV; up to the ticket
                        the policy holds.
     lower            : for each axis the lower end of the interval into which a trade with the rest brings its gap,
@@ -75,13 +77,14 @@ class Region:
     tracking_penalty: float
     value: float
     axes: tuple[Array, ...]
+    values: Array
     advantage: Array
     lower: tuple[Array, ...]
     upper: tuple[Array, ...]
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        for name in ("target", "cost", "advantage"):
+        for name in ("target", "cost", "values", "advantage"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
         for name in ("axes", "lower", "upper"):
             object.__setattr__(self, name, tuple(frozen(array) for array in getattr(self, name)))

@@ -11,7 +11,8 @@ from browser import check_page
 
 from backtests.laboratory.simulate import play
 from backtests.laboratory.simulated_market import BASE_CASE
-from backtests.learned.universal_gap import KINDS, lines_in, losses, median, simulated_markets
+from backtests.laboratory.universal import lines_in, losses
+from backtests.learned.universal_gap import KINDS, median, simulated_markets
 from backtests.pages.policy_card import write_card
 from backtests.pages.policy_catalog import policies_text
 from backtests.pages.universal_card import judged, universal_html, worked_region

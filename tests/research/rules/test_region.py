@@ -13,13 +13,14 @@ ENDS = np.array([-0.1, 0.1])
 COMMON = {"interval": 1 / 52, "tracking_penalty": 5.0, "value": 1e-4}
 # The interval of either gap is [-0.02, 0.02] less half the other, so from -0.03 to 0.07 at the lower end of the grid.
 LEANING = Region(
-    np.array([0.4, 0.3]), np.array([1e-3, 1e-3]), 0.0, **COMMON, axes=(ENDS, ENDS), advantage=np.zeros((2, 2)),
-    lower=(np.array([0.03, -0.07]),) * 2, upper=(np.array([0.07, -0.03]),) * 2,
+    np.array([0.4, 0.3]), np.array([1e-3, 1e-3]), 0.0, **COMMON, axes=(ENDS, ENDS), values=np.zeros((2, 2)),
+    advantage=np.zeros((2, 2)), lower=(np.array([0.03, -0.07]),) * 2, upper=(np.array([0.07, -0.03]),) * 2,
 )  # fmt: skip
 # One line: a trade saves 0.0004 at either end and nothing in the middle.
 ONE = Region(
     np.array([0.6]), np.array([1e-3]), 1e-4, **COMMON, axes=(np.array([-0.1, 0.0, 0.1]),),
-    advantage=np.array([4e-4, 0.0, 4e-4]), lower=(np.array([-0.01]),), upper=(np.array([0.015]),),
+    values=np.array([4e-4, 0.0, 4e-4]), advantage=np.array([4e-4, 0.0, 4e-4]), lower=(np.array([-0.01]),),
+    upper=(np.array([0.015]),),
 )  # fmt: skip
 
 

@@ -236,7 +236,7 @@ def test_an_optimal_region_goes_where_the_region_says(market: Market) -> None:
     ends, two = np.array([-0.1, 0.1]), market.select(["L0", "L1"])
     region = Region(
         np.array([0.4, 0.3]), np.array([1e-3, 1e-3]), 0.0, interval=1 / 252, tracking_penalty=5.0, value=1e-4,
-        axes=(ends, ends), advantage=np.zeros((2, 2)), lower=(np.array([0.03, -0.07]),) * 2,
+        axes=(ends, ends), values=np.zeros((2, 2)), advantage=np.zeros((2, 2)), lower=(np.array([0.03, -0.07]),) * 2,
         upper=(np.array([0.07, -0.03]),) * 2,
     )  # fmt: skip
     rule, rng, out = rule_of(OptimalRegion, region.target, region), np.random.default_rng(4), np.empty(2)
