@@ -40,7 +40,7 @@ def untrained(allocation: Allocation, days: TrainingDays, standard: FeatureScali
 
 def carded(market: Market, seed: int = 0) -> LearnedPolicy:
     """A random network with the scales of a market of two lines, and the card of a training that it never had."""
-    spec = Learned(TARGET, steps=1, seeds=(0, 1, 2, 3), ppo=PPOSettings(worlds=2, rollout=1, batch=2))
+    spec = Learned(TARGET, steps=1, seeds=(0, 1, 2, 3), learner="ppo", ppo=PPOSettings(worlds=2, rollout=1, batch=2))
     days = training_days(spec, market, COSTS, PENALTY, YEAR)
     standard, scale = measure_scaling(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]

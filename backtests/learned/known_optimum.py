@@ -104,10 +104,10 @@ def learners(target: FixedWeights, seeds: Sequence[int], share: float = 1.0) -> 
     """
     made = {
         "gradient, bands": Learned(target, 1_500_000, learner="gradient"),
-        "ppo, bands": Learned(target, 1_500_000),
-        "ppo, fraction": Learned(target, 1_500_000, action="fraction"),
-        "ppo, hold or trade": Learned(target, 1_500_000, action="hold_or_trade"),
-        "ppo, weights": Learned(target, 1_500_000, action="weights"),
+        "ppo, bands": Learned(target, 1_500_000, learner="ppo"),
+        "ppo, fraction": Learned(target, 1_500_000, action="fraction", learner="ppo"),
+        "ppo, hold or trade": Learned(target, 1_500_000, action="hold_or_trade", learner="ppo"),
+        "ppo, weights": Learned(target, 1_500_000, action="weights", learner="ppo"),
         "sac, bands": Learned(target, 300_000, learner="sac"),
         "cross-entropy, bands": Learned(target, 3_000_000, learner="cross_entropy"),
     }
@@ -118,8 +118,8 @@ def learners_with_fee(target: FixedWeights, seeds: Sequence[int], share: float =
     """The learners of a market with a fee for every event, by name; parameters as in `learners`."""
     wide = PPOSettings(worlds=1024, batch=8192)
     made = {
-        "ppo, hold or trade": Learned(target, 2_500_000, action="hold_or_trade", ppo=wide),
-        "ppo, gate": Learned(target, 8_000_000, action="gate", ppo=replace(wide, epochs=3)),
+        "ppo, hold or trade": Learned(target, 2_500_000, action="hold_or_trade", learner="ppo", ppo=wide),
+        "ppo, gate": Learned(target, 8_000_000, action="gate", learner="ppo", ppo=replace(wide, epochs=3)),
         "dqn, hold or trade": Learned(target, 400_000, action="hold_or_trade", learner="dqn"),
         "cross-entropy, gate": Learned(target, 6_000_000, action="gate", learner="cross_entropy"),
     }

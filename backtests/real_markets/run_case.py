@@ -31,12 +31,12 @@ MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
 UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
 EXPOSURE = "learned exposure"
 LEARNERS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` that are not its defaults
-    "ppo": {},
+    "ppo": {"learner": "ppo"},
     "gradient": {"learner": "gradient"},
     "cross-entropy": {"learner": "cross_entropy"},
     "sac": {"learner": "sac"},
     "dqn": {"learner": "dqn", "action": "hold_or_trade"},
-    EXPOSURE: {"action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
+    EXPOSURE: {"learner": "ppo", "action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
 }
 EVERYWHERE = ("gradient", "cross-entropy")  # trained in every case, and at all costs in the named ones
 EXPOSED = ("stocks-10a", "funds-9")  # whose cases, of every window, are those of the study of exposure

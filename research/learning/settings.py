@@ -49,9 +49,10 @@ class Learned(UnfittedRule):
     action        : what is decided, see `research.learning.actions`. With proportional costs only boxes come near the
                     optimum; with fixed costs a trade/hold gate and a fraction do.
     reward        : what training maximises; evaluation is always by J.
-    learner       : "ppo", "sac" or "dqn" (reinforcement learning), "gradient" (through the accounting itself, for
-                    bands with proportional costs), or "cross_entropy" (random search over a few parameters, the
-                    baseline that the others must beat); see `research.learning.learners`.
+    learner       : "gradient" (through the accounting itself, for bands with proportional costs: the nearest to known
+                    optima for its seconds), "cross_entropy" (random search over a few parameters, for all actions and
+                    costs, the baseline that the others must beat), or "ppo", "sac" and "dqn" (reinforcement learning);
+                    see `research.learning.learners`.
     patience      : early stopping: a seed stops after so many of the twelve points of its learning curve without a new
                     lowest J, and keeps the network of the lowest. 0 never stops, and keeps the last network.
     device        : of stable-baselines3's networks: "cpu", where a seed repeats to the bit, or "cuda", which is slower
@@ -71,7 +72,7 @@ class Learned(UnfittedRule):
     episode: int = 156
     action: Action = "bands"
     reward: Reward = field(default_factory=Reward)
-    learner: LearnerName = "ppo"
+    learner: LearnerName = "gradient"
     patience: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     ppo: PPOSettings = field(default_factory=PPOSettings)
@@ -151,7 +152,7 @@ def _check_learner(by: str, action: str, reward: Reward) -> None:
     if by == "gradient" and (action != "bands" or reward != MINUS_LOSS):
         raise ConfigError(
             f"learner 'gradient' minimises the loss directly and needs bands: action is {shown(action)} and reward "
-            f"{reward!r}. Use action 'bands' and the default reward, or learner 'ppo'."
+            f"{reward!r}. Use action 'bands' and the default reward, or learner 'cross_entropy' or 'ppo'."
         )
 
 

@@ -153,6 +153,11 @@ def train(
             "give a function of steps done and total steps, or leave it out for a progress bar.",
         )
     days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
+    if spec.learner == "gradient" and not costs.proportional:
+        raise ConfigError(
+            "learner 'gradient' needs proportional costs, but these have minimums, tickets, impact or tax, at which "
+            "the gradient is not defined: use learner 'cross_entropy' or 'ppo', or leave these costs out."
+        )
     references = {
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
         "never": evaluate_targets(days, None),

@@ -228,12 +228,6 @@ def _check(
         raise ConfigError(
             f"costs have {len(costs.total)} lines and the market {len(market.assets)}: give one for each line."
         )
-    if spec.learner == "gradient" and not costs.proportional:
-        raise ConfigError(
-            "learner 'gradient' needs proportional costs, but these have minimums, tickets, impact or "
-            "tax, at which the "
-            "gradient is not defined: use learner 'ppo', or leave these costs out."
-        )
     for name, value in (("tracking_penalty", tracking_penalty), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
             raise ConfigError(f"{name} is {shown(value)}: give a number above zero.")

@@ -94,7 +94,7 @@ def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
     if key not in TRAINED:
         little = PPOSettings(worlds=16, rollout=4, batch=32, epochs=1, hidden=8)
         held = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.0))
-        spec = Learned(held, steps=64, seeds=(1,), ppo=little, action=action)
+        spec = Learned(held, steps=64, seeds=(1,), learner="ppo", ppo=little, action=action)
         policy = train(spec, before, COSTS, 5.0, 252, workers=1).policy
         if action == "hold_or_trade":  # so little training leaves it at holding, where it begins
             policy = replace(policy, net=policy.net._replace(bias_2=-policy.net.bias_2))

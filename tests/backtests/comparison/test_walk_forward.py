@@ -25,7 +25,7 @@ def portfolio() -> Portfolio:
 
 
 def spec_of(portfolio: Portfolio) -> Learned:
-    return Learned(portfolio.strategic, steps=300, seeds=(1, 2), episode=26, ppo=QUICK)
+    return Learned(portfolio.strategic, steps=300, seeds=(1, 2), episode=26, learner="ppo", ppo=QUICK)
 
 
 @pytest.fixture(scope="module")

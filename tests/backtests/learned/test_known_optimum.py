@@ -35,9 +35,9 @@ def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimu
     ("known", "spec", "most"),
     [
         (PLAIN, Learned(TARGET, 250_000, (1,), learner="gradient", gradient=GradientSettings(worlds=64)), 0.02),
-        (PLAIN, Learned(TARGET, 600_000, (1,)), 0.10),
-        (WITH_FEE, Learned(TARGET, 800_000, (2,), action="hold_or_trade"), 0.15),
-        (WITH_FEE, Learned(TARGET, 1_200_000, (2,), action="gate"), 0.15),
+        (PLAIN, Learned(TARGET, 600_000, (1,), learner="ppo"), 0.10),
+        (WITH_FEE, Learned(TARGET, 800_000, (2,), action="hold_or_trade", learner="ppo"), 0.15),
+        (WITH_FEE, Learned(TARGET, 1_200_000, (2,), action="gate", learner="ppo"), 0.15),
     ],
     ids=["gradient", "ppo", "ppo, fee", "gate, fee"],
 )

@@ -39,7 +39,9 @@ def learned_beside_constant(drift: float) -> tuple[Backtest, Backtest]:
     market = line(drift)
     last = market.dates[YEAR * LEARNED_ON]
     reward = Reward(objective=0.0, log_growth=1.0)
-    spec = Learned(WHOLE, steps=300_000, seeds=(1,), action="exposure", reward=reward, block=250, episode=104)
+    spec = Learned(
+        WHOLE, steps=300_000, seeds=(1,), learner="ppo", action="exposure", reward=reward, block=250, episode=104
+    )
     policy = train(spec, market.until(last), COSTS, PENALTY, YEAR, workers=1).policy
     played = backtest(market, policy, COSTS, start=last + pd.offsets.BDay(), periods_per_year=YEAR)
     return played, benchmarks(played, WHOLE)[CONSTANT]

@@ -29,7 +29,7 @@ def costs() -> Costs:
 
 @pytest.fixture(scope="session")
 def spec() -> Learned:
-    return Learned(FixedWeights(WEIGHTS), steps=1_000, seeds=(1, 2, 3), episode=26, ppo=QUICK)
+    return Learned(FixedWeights(WEIGHTS), steps=1_000, seeds=(1, 2, 3), episode=26, learner="ppo", ppo=QUICK)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,9 @@ def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(ma
     setup = Setup.on(market, COSTS, TARGET, market.dates[252 * 40 + 1], tracking_penalty=PENALTY, periods_per_year=YEAR)
     tuned = tune(TunedThreshold(TARGET, bands=bands, to=(0.0,)), setup).policy
     assert bands[0] < tuned.band < bands[-1]
-    learned = train(Learned(TARGET, steps=STEPS, seeds=(1,), ppo=PPO), past, COSTS, PENALTY, YEAR, workers=1).policy
+    learned = train(
+        Learned(TARGET, steps=STEPS, seeds=(1,), learner="ppo", ppo=PPO), past, COSTS, PENALTY, YEAR, workers=1
+    ).policy
     of_learned, of_tuned = (
         losses(backtest(market, policy, COSTS, start=market.dates[252 * 40 + 1]), strategic(market)).mean()
         for policy in (learned, tuned)
@@ -51,7 +53,7 @@ def test_what_is_learned_beats_the_threshold_to_target_tuned_on_the_same_days(ma
 
 def test_it_finds_its_way_from_boxes_three_times_too_wide(past):
     """Action zero is far from the optimum here, so that what is gained is learned and not given."""
-    spec = Learned(TARGET, steps=STEPS, ppo=PPO)
+    spec = Learned(TARGET, steps=STEPS, learner="ppo", ppo=PPO)
     days = training_days(spec, past, COSTS, PENALTY, YEAR)
     measured = days.scales
     wide = scales(measured.target, 3.0 * measured.half_width, measured.covariance, measured.volatility)

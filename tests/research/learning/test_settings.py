@@ -61,9 +61,12 @@ def test_numbers_of_numpy_are_kept_as_plain_ones():
     """A card is JSON, which knows none of numpy's."""
     spec = Learned(
         EqualWeights(), np.int64(20_000), np.arange(3), current_share=np.float32(0.5),
-        variation=Variation(cost=np.float32(2)), ppo=PPOSettings(worlds=np.int64(512), gamma=np.float64(0.9)),
+        variation=Variation(cost=np.float32(2)), learner="ppo",
+        ppo=PPOSettings(worlds=np.int64(512), gamma=np.float64(0.9)),
     )  # fmt: skip
-    plain = Learned(EqualWeights(), 20_000, (0, 1, 2), variation=Variation(cost=2), ppo=PPOSettings(gamma=0.9))
+    plain = Learned(
+        EqualWeights(), 20_000, (0, 1, 2), variation=Variation(cost=2), learner="ppo", ppo=PPOSettings(gamma=0.9)
+    )
     assert spec == plain
     assert json.dumps(spec.settings()) == json.dumps(plain.settings())
     with pytest.raises(ConfigError, match=r"seeds of Learned are array\(3\): give at least one whole number"):
@@ -71,7 +74,7 @@ def test_numbers_of_numpy_are_kept_as_plain_ones():
 
 
 def test_a_seed_learns_from_whole_rollouts():
-    spec = Learned(EqualWeights(), steps=1_000, ppo=PPOSettings(worlds=32, rollout=8, batch=64))
+    spec = Learned(EqualWeights(), steps=1_000, learner="ppo", ppo=PPOSettings(worlds=32, rollout=8, batch=64))
     assert spec.whole_steps == 1_024
     assert replace(spec, steps=1_024).whole_steps == 1_024
 

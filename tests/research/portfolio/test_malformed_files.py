@@ -67,7 +67,7 @@ GOOD: Tree = {
         "benefit": {"rule": "cost_benefit", "horizon": "0.25", "returns": "60"},
         "parity": {"rule": "calendar", "schedule": "month", "allocation": {"kind": "hrp", "window": "60"}},
         "tuned": {"rule": "tuned", "bands": "[0.01, 0.02]"},
-        "learned": {"rule": "learned", "steps": "1000", "seeds": "[1, 2]", "ppo": "{learning_rate: 0.001}"},
+        "learned": {"rule": "learned", "steps": "1000", "seeds": "[1, 2]", "gradient": "{learning_rate: 0.001}"},
     },
     "policy": "band",
 }  # fmt: skip

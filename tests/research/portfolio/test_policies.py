@@ -52,7 +52,9 @@ EXAMPLES = {
         STRATEGIC, horizon=1.0, schedule=21, returns=126
     ),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
-    "{rule: learned, steps: 9, seeds: [7], ppo: {epochs: 3}}": Learned(STRATEGIC, 9, (7,), ppo=PPOSettings(epochs=3)),
+    "{rule: learned, steps: 9, seeds: [7], learner: ppo, ppo: {epochs: 3}}": Learned(
+        STRATEGIC, 9, (7,), learner="ppo", ppo=PPOSettings(epochs=3)
+    ),
     "{rule: learned, steps: 9, seeds: [7], learner: gradient, gradient: {worlds: 3}}": Learned(
         STRATEGIC, 9, (7,), learner="gradient", gradient=GradientSettings(worlds=3)
     ),
@@ -152,7 +154,7 @@ def test_every_name_has_an_example() -> None:
         ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
         ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
         ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
-        ("{rule: learned, ppo: {words: 3}}", r"mine\.ppo\.words: unknown key .*found 3\. Correct"),
+        ("{rule: learned, learner: ppo, ppo: {words: 3}}", r"mine\.ppo\.words: unknown key .*found 3\. Correct"),
         (
             "{rule: learned, allocation: {kind: hrp}}",
             r"policies\.mine \(.*\): Learned ",
@@ -224,7 +226,10 @@ def test_every_name_has_an_example() -> None:
             "{rule: best_point, band: 0.02}",
             r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, tracking_penalty, horizon",
         ),
-        ("{rule: learned, ppo: {worlds: -1}}", r"mine\.ppo: worlds of PPOSettings is -1: give a whole number"),
+        (
+            "{rule: learned, learner: ppo, ppo: {worlds: -1}}",
+            r"mine\.ppo: worlds of PPOSettings is -1: give a whole number",
+        ),
         ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
     ],
 )

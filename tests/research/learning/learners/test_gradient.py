@@ -123,7 +123,7 @@ def test_what_is_trained_is_played_and_kept_like_any_learned_policy(market, tmp_
 def test_costs_that_jump_are_refused(market):
     dear = replace(COSTS, ticket=np.full(2, 1e-4))
     with pytest.raises(ConfigError, match="learner 'gradient' needs proportional costs"):
-        training_days(SPEC, market, dear, PENALTY, YEAR)
+        train(SPEC, market, dear, PENALTY, YEAR)
 
 
 @pytest.mark.parametrize("changed", [{"worlds": 0}, {"decisions": 1.5}, {"learning_rate": 0.0}, {"hidden": -1}])

@@ -25,7 +25,7 @@ from research.learning.settings import Learned
 from research.learning.training import SCALAR
 from research.learning.training_days import training_days
 
-QUICK = Learned(TARGET, steps=4_096, seeds=(3,), episode=12)
+QUICK = Learned(TARGET, learner="ppo", steps=4_096, seeds=(3,), episode=12)
 OWN = {
     "ppo": PPOSettings(worlds=32, rollout=8, batch=64, epochs=2),
     "sac": SACSettings(worlds=8, batch=32, buffer=600),
