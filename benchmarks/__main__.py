@@ -5,6 +5,7 @@ from benchmarks import (
     engine,
     environment,
     grid,
+    hrp,
     laboratory,
     learning,
     main_job,
@@ -18,6 +19,7 @@ if __name__ == "__main__":
     grid.main()
     destination.main()
     placement.main()
+    hrp.main()
     laboratory.main()
     learning.main()
     environment.main()
