@@ -11,6 +11,7 @@ from benchmarks import (
     main_job,
     placement,
     start,
+    tax,
     universal,
 )
 
@@ -20,6 +21,7 @@ if __name__ == "__main__":
     destination.main()
     placement.main()
     hrp.main()
+    tax.main()
     laboratory.main()
     learning.main()
     environment.main()
