@@ -4,6 +4,7 @@ train | compile`.
 Each imports what is heavy when it runs.
 """
 
+import gc
 import io
 import os
 import sys
@@ -99,7 +100,7 @@ def trades(
 ) -> None:
     """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
     with _starting():
-        from backtests.commands.report import check_csv, save_trades, trades_now
+        from backtests.commands.trades import check_csv, save_trades, trades_now
         from research.portfolio import load_portfolio
 
     if csv is not None:
@@ -186,9 +187,19 @@ def compile_now() -> None:
     _show("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
 
 
-def _starting() -> bar:
-    """A line shown while modules are imported, if this takes long."""
-    return bar(None, "starting")
+@contextmanager
+def _starting() -> Iterator[None]:
+    """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
+
+    What is imported stays: later searches leave it out.
+    """
+    gc.disable()
+    try:
+        with bar(None, "starting"):
+            yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -5,11 +5,13 @@ from benchmarks import (
     engine,
     environment,
     grid,
+    hrp,
     laboratory,
     learning,
     main_job,
     placement,
     start,
+    tax,
     universal,
 )
 
@@ -18,6 +20,8 @@ if __name__ == "__main__":
     grid.main()
     destination.main()
     placement.main()
+    hrp.main()
+    tax.main()
     laboratory.main()
     learning.main()
     environment.main()

@@ -70,6 +70,9 @@ def years_of(days: NDArray[np.datetime64]) -> Array:
 class Lots(NamedTuple):
     """What was paid for what is held, lot by lot in the order of purchase; there is room for L lots a line.
 
+    Where the highest cost is sold first, they are kept from the lowest price on, of equal prices the last bought first:
+    the next to be sold comes last.
+
     units   : (n, L) units of each lot.
     price   : (n, L) what was paid, currency per unit.
     held    : (n,) number of lots of each line.

@@ -43,7 +43,7 @@ from research.accounting.proportional import (
     with_cost,
     with_line,
 )
-from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
+from research.accounting.tax_lots import buy_lot, capital_gains_tax, cheapest_lot, gain, sell_lots
 from research.arrays import Array, Mask
 from research.compiled import inlined, linked, on_demand
 
@@ -200,9 +200,7 @@ def _steepest(booking: Booking, high: float) -> float:
             largest = max(abs(value), abs(asked[i] * high - value))
             _, marginal = _costs(booking, i, largest)
             if cost_parameters.tax > 0.0 and value > 0.0:
-                cheapest = price
-                for j in range(lots.held[i]):
-                    cheapest = min(cheapest, lots.price[i, j])
+                cheapest = cheapest_lot(lots, cost_parameters.method, i, price)
                 marginal += cost_parameters.tax * (1.0 - cheapest / price)
             total += abs(asked[i]) * marginal
     return total

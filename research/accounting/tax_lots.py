@@ -1,10 +1,14 @@
 """Which purchases a sale takes, what it gains, and the tax on gains, compiled."""
 
-import numpy as np
-
 from research.accounting.cost_parameters import AVERAGE, HIGHEST, TAX, Lots
 from research.arrays import Array
 from research.compiled import inlined, linked
+
+
+@inlined
+def _place(lots: Lots, method: int, i: int, k: int) -> int:
+    """Where the lot of line i lies that is sold after k others."""
+    return lots.held[i] - 1 - k if method == HIGHEST else k
 
 
 @linked
@@ -18,34 +22,25 @@ def gain(lots: Lots, method: int, i: int, price: float, units: float) -> tuple[f
     units  : to be sold, at least 0.
     """
     left, total, last = units, 0.0, 0.0
-    bound = np.inf  # of the lots already sold, when the dearest go first
-    place = -1
-    for _ in range(lots.held[i]):
-        place = _next_lot(lots, method, i, bound, place)
-        if place < 0:
-            break
-        bound = lots.price[i, place]
+    for k in range(lots.held[i]):
+        place = _place(lots, method, i, k)
+        paid = lots.price[i, place]
         sold = min(left, lots.units[i, place])
-        total += sold * (price - bound)
-        last = (price - bound) / price
+        total += sold * (price - paid)
+        last = (price - paid) / price
         left -= sold
         if left <= 0.0:
             break
     return total, last
 
 
-@inlined
-def _next_lot(lots: Lots, method: int, i: int, bound: float, place: int) -> int:
-    """The lot that is sold after `place`, whose price is `bound`; -1 when none is left. Equal prices: first in."""
-    if method != HIGHEST:
-        return place + 1 if place + 1 < lots.held[i] else -1
-    best = -1
-    for j in range(lots.held[i]):
-        price = lots.price[i, j]
-        after = price < bound or (price == bound and j > place)
-        if after and (best < 0 or price > lots.price[i, best]):
-            best = j
-    return best
+@linked
+def cheapest_lot(lots: Lots, method: int, i: int, price: float) -> float:
+    """The least that was paid for a unit of line i, or `price` where that is less, currency per unit."""
+    cheapest = price
+    for j in range(min(lots.held[i], 1) if method == HIGHEST else lots.held[i]):
+        cheapest = min(cheapest, lots.price[i, j])
+    return cheapest
 
 
 @linked
@@ -82,26 +77,24 @@ def sell_lots(lots: Lots, method: int, i: int, units: float) -> None:
     i      : number of the line.
     units  : sold, at least 0.
     """
-    left, bound, place = units, np.inf, -1
-    for _ in range(lots.held[i]):
-        place = _next_lot(lots, method, i, bound, place)
-        if place < 0 or left <= 0.0:
-            break
-        bound = lots.price[i, place]
+    left, empty, held = units, 0, lots.held[i]
+    while empty < held and left > 0.0:
+        place = _place(lots, method, i, empty)
         sold = min(left, lots.units[i, place])
         lots.units[i, place] -= sold
         left -= sold
-    kept = 0
-    for j in range(lots.held[i]):
-        if lots.units[i, j] > 0.0:
-            lots.units[i, kept], lots.price[i, kept] = lots.units[i, j], lots.price[i, j]
-            kept += 1
-    lots.held[i] = kept
+        if lots.units[i, place] > 0.0:
+            break
+        empty += 1
+    lots.held[i] = held - empty
+    if method != HIGHEST and empty > 0:
+        for j in range(held - empty):
+            lots.units[i, j], lots.price[i, j] = lots.units[i, j + empty], lots.price[i, j + empty]
 
 
 @linked
 def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None:
-    """Add a lot to line i; at average cost it joins the one there is.
+    """Add a lot to line i at its place in the order; at average cost it joins the one there is.
 
     lots   : what was paid for what is held; written.
     method : which units are sold first.
@@ -117,5 +110,8 @@ def buy_lot(lots: Lots, method: int, i: int, price: float, units: float) -> None
         lots.price[i, 0] += (price - lots.price[i, 0]) * (units / total)
         lots.units[i, 0] = total
     else:
+        while method == HIGHEST and j > 0 and lots.price[i, j - 1] >= price:
+            lots.units[i, j], lots.price[i, j] = lots.units[i, j - 1], lots.price[i, j - 1]
+            j -= 1
         lots.units[i, j], lots.price[i, j] = units, price
-        lots.held[i] = j + 1
+        lots.held[i] += 1

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.arguments import shown
-from research.arrays import Array
+from research.arrays import Array, frozen
 from research.errors import ConfigError, DataError
 from research.market import Past
 from research.market.calendars import EVERY
@@ -90,14 +90,18 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
 
     Raises : DataError when no line has a complete window, or when the returns of one do not vary within it.
     """
+    from research.allocation.window import ranges
+
     lines = np.flatnonzero(past.complete(window))
     if not len(lines):
         raise DataError(
             f"no line has {window} returns on {past.date:%Y-%m-%d} (row {past.t}): {', '.join(past.assets)}. Choose a "
             "shorter window or a later date."
         )
-    returns = np.ascontiguousarray(past.returns[past.t - window + 1 :, lines])
-    still = np.ptp(returns, axis=0) <= RETURNS
+    returns = past.returns[past.t - window + 1 :]
+    if len(lines) < len(past.assets):
+        returns = frozen(returns[:, lines])
+    still = ranges(returns) <= RETURNS
     if still.any():
         line = int(np.argmax(still))
         raise DataError(

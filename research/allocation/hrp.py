@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from research.allocation.estimated import EstimationSchedule, check_estimate, complete_returns, placed
 from research.arguments import shown
-from research.arrays import Array
+from research.arrays import Array, Rows
 from research.errors import ConfigError, DataError
 from research.market import Past
 from research.tolerances import COVARIANCE
@@ -64,15 +63,12 @@ class HRP:
 
     def target(self, past: Past) -> Array:
         """(n,) positive weights that sum to one over the lines with a complete window; zero for the others."""
+        from research.allocation.window import covariance
+
         returns, lines = complete_returns(past, self.window)
-        centred = returns - returns.mean(axis=0)
-        if self.order == "optimal":
-            # Least variance first, names where that ties: from here on not a bit depends on the order of the columns.
-            names = np.array(past.assets)[lines]
-            by_variance = np.lexsort((names, (centred * centred).sum(axis=0)))
-            lines, centred = lines[by_variance], np.ascontiguousarray(centred[:, by_variance])
-        cov = centred.T @ centred / (self.window - 1)
-        return placed(hrp_weights(cov, self.linkage, self.distance, self.order), lines, past)
+        # Least variance first, names where that ties: not a bit depends on the order of the columns.
+        columns = np.argsort(np.array(past.assets)[lines]) if self.order == "optimal" else np.arange(len(lines))
+        return placed(_weights(covariance(returns), columns, self.linkage, self.distance, self.order), lines, past)
 
 
 def hrp_weights(
@@ -98,49 +94,27 @@ def hrp_weights(
     _check_choices(linkage, distance, order)
     cov = np.asarray(cov, dtype=np.float64)
     _check_covariance(cov)
-    columns = np.argsort(np.diag(cov), kind="stable") if order == "optimal" else np.arange(len(cov))
-    leaves = columns[_leaves(cov[np.ix_(columns, columns)], linkage, distance, order)]
-    weights = np.empty(len(cov))
-    weights[leaves] = _halved(cov[np.ix_(leaves, leaves)])
-    return weights
+    return _weights(np.ascontiguousarray(cov), np.arange(len(cov)), linkage, distance, order)
 
 
-def _leaves(cov: Array, linkage: Linkage, distance: Distance, order: Order) -> NDArray[np.int64]:
-    """The leaves of the linkage tree from left to right: columns of `cov` with similar ones next to each other."""
-    if len(cov) == 1:
-        return np.zeros(1, dtype=np.int64)
-    from scipy.cluster import hierarchy
-    from scipy.spatial.distance import pdist
+def _weights(cov: Array, columns: Rows, linkage: Linkage, distance: Distance, order: Order) -> Array:
+    """`hrp_weights` (n,) of a covariance that is one; `columns` (n,) says which comes first where variances tie."""
+    from research.allocation.bisection import bisected
+    from research.allocation.leaf_order import correlation_distances, ordered_leaves, single_linkage
 
-    volatility = np.sqrt(np.diag(cov))
-    # Rounded, so that equal correlations are equal distances whatever the unit of `cov`: rounding noise breaks no tie.
-    correlation = (cov / np.outer(volatility, volatility)).round(12)
-    apart = np.sqrt(np.clip((1.0 - correlation) / 2.0, 0.0, 1.0))
-    np.fill_diagonal(apart, 0.0)
-    pairs = apart[np.triu_indices(len(cov), 1)] if distance == "correlation" else pdist(apart)
-    tree = hierarchy.linkage(pairs, linkage, optimal_ordering=order == "optimal")
-    return hierarchy.leaves_list(tree).astype(np.int64)
+    optimal = order == "optimal"
+    columns, apart = correlation_distances(cov, columns, optimal)
+    if distance == "columns":
+        from scipy.spatial.distance import pdist, squareform
 
+        apart = squareform(pdist(apart))
+    if linkage == "single" or len(cov) == 1:
+        tree = single_linkage(apart)
+    else:
+        from scipy.cluster import hierarchy
 
-def _halved(cov: Array) -> Array:
-    """Weights (n,) of recursive bisection of a covariance whose lines are in the order of the leaves.
-
-    The variance of a part is that of its inverse-variance portfolio u: u' cov u / (sum u)^2, with u = 1 / variance.
-    """
-    inverse = 1.0 / np.diag(cov)
-    products = inverse[:, None] * cov * inverse
-    weights = np.ones(len(cov))
-    parts = [(0, len(cov))]
-    while parts:
-        first, last = parts.pop()
-        if last - first < 2:
-            continue
-        middle = first + (last - first) // 2
-        left, right = (products[a:b, a:b].sum() / inverse[a:b].sum() ** 2 for a, b in ((first, middle), (middle, last)))
-        weights[first:middle] *= right / (left + right)
-        weights[middle:last] *= left / (left + right)
-        parts += [(first, middle), (middle, last)]
-    return weights
+        tree = hierarchy.linkage(apart[np.triu_indices(len(cov), 1)], linkage)[:, :2].astype(np.int64)
+    return bisected(cov, columns[ordered_leaves(tree, apart, optimal)])
 
 
 def _check_choices(linkage: str, distance: str, order: str) -> None:

@@ -56,7 +56,7 @@ ABSENT: Any = None  # the default of a key that may be left out; where it is wri
 class Shape(BaseModel):
     """A mapping with these keys, and any others: their values are of the types that are declared, and of no other."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, extra="allow", defer_build=True)  # built when a card is read
 
 
 class _Saw(Shape):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from research.arguments import is_whole, refuse, shown
 from research.errors import ConfigError
+from research.market.session_cache import keep_sessions, kept_sessions, place_of
 
 Days = NDArray[np.datetime64]
 REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which end in 2262
@@ -223,6 +224,11 @@ def _schedule(calendar: str, days: Days, spare: int = 0, counted: bool = False) 
 
 
 def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
+    place = place_of(calendar, first_year, last_year)
+    kept = kept_sessions(place)
+    if kept is not None:
+        return _Schedule((first_year, last_year), kept[0], kept[1], kept[2:])
+
     import exchange_calendars as xcals
     import pandas as pd
 
@@ -243,7 +249,9 @@ def _build(calendar: str, first_year: int, last_year: int) -> _Schedule:
         ) from error
     days = known.sessions.to_numpy().astype("datetime64[D]")
     days.flags.writeable = False
-    return _Schedule((first_year, last_year), np.datetime64(start, "D"), np.datetime64(end, "D"), days)
+    first, last = np.datetime64(start, "D"), np.datetime64(end, "D")
+    keep_sessions(place, first, last, days)
+    return _Schedule((first_year, last_year), first, last, days)
 
 
 def _out_of_reach(calendar: str, schedule: _Schedule, day: np.datetime64, offset: int) -> ConfigError:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commanded import FILE, ROOT, rebalance
 
-from backtests.commands import report
+from backtests.commands import trades
 from backtests.runs.tasks import MOST_WORKERS
 
 REBALANCE = [sys.executable, "-c", "from backtests.cli import main; main()"]
@@ -166,7 +166,7 @@ def test_what_a_machine_cannot_do_is_a_sentence(error: Exception, said: str, mon
     def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(report, "trades_now", failing)
+    monkeypatch.setattr(trades, "trades_now", failing)
     done = rebalance("trades", FILE)
     assert done.status == 2
     assert said in done.err
@@ -177,7 +177,7 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "trades_now", interrupted)
+    monkeypatch.setattr(trades, "trades_now", interrupted)
     done = rebalance("trades", FILE)
     assert (done.status, done.err) == (130, "Interrupted; nothing unfinished was kept.\n")
 

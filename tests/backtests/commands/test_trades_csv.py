@@ -12,7 +12,7 @@ import pytest
 import yaml
 from commanded import FILE, ROOT, rebalance
 
-from backtests.commands.report import check_csv, save_trades
+from backtests.commands.trades import check_csv, save_trades
 from research.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Never

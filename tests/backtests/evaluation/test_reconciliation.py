@@ -8,6 +8,7 @@ import pytest
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
+from backtests.evaluation import reconciliation
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
 from research.market import Market
@@ -48,6 +49,19 @@ def test_each_line_ends_where_its_gains_and_trades_lead(played: Backtest) -> Non
     paid = lines[["commission", "half_spread", "ticket", "impact", "tax", "borrow", "management_fee"]].to_numpy().sum()
     expected = cash["start"] + cash["market"] + cash["traded"] + cash["flows"] - paid
     assert cash["end"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("days", [1, 7, 19])
+def test_days_followed_some_at_a_time_give_the_same_figures(
+    played: Backtest, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = played.reconcile()
+    monkeypatch.setattr(reconciliation, "AT_ONCE", days * len(played.market.assets))
+    parts = played.reconcile()
+    assert parts.daily.equals(whole.daily)
+    assert parts.by_line.drop(columns="traded").equals(whole.by_line.drop(columns="traded"))
+    assert parts.by_line["traded"].to_numpy() == pytest.approx(whole.by_line["traded"].to_numpy(), rel=1e-14)
+    assert (parts.largest, parts.worst) == (whole.largest, whole.worst)
 
 
 @pytest.mark.parametrize("fact", ["nav", "cash", "holding_costs", "units", "trades", "charges", "cash_flow"])

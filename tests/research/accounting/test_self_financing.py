@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from research.accounting import Costs
 from research.accounting.cost_parameters import AVERAGE, FIRST, HIGHEST, CostParameters, Lots
 from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, self_financing_step
+from research.accounting.tax_lots import buy_lot
 
 TAX = 4
 
@@ -39,14 +40,13 @@ def cost_parameters(n: int, rate: float | np.ndarray = 0.0, **more: object) -> C
     return plain._replace(**more)
 
 
-def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.0) -> Lots:
-    """Units and prices of each line's purchases, in their order."""
+def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.0, method: int = FIRST) -> Lots:
+    """Units and prices of each line's purchases, made in their order."""
     lots = Lots.empty(n, 8)
     lots.carried[0] = carried
     for i, line in enumerate(bought):
-        lots.held[i] = len(line)
-        for j, (units, price) in enumerate(line):
-            lots.units[i, j], lots.price[i, j] = units, price
+        for units, price in line:
+            buy_lot(lots, method, i, price, units)
     return lots
 
 
@@ -108,7 +108,7 @@ def test_the_tax_is_on_the_units_that_the_method_sells_first(method: int, fracti
     """
     charged = cost_parameters(1, tax=0.25, method=method)
     bought = [[(20.0, 6.0)]] if method == AVERAGE else [[(10.0, 4.0), (10.0, 8.0)]]
-    done = pay([200.0], 0.0, [0.6], charged, price=10.0, lots=lots_of(1, bought))
+    done = pay([200.0], 0.0, [0.6], charged, price=10.0, lots=lots_of(1, bought, method=method))
     wealth = (200.0 - 50.0 * fraction) / (1.0 - 0.15 * fraction)
     assert done.nav == pytest.approx(wealth, rel=1e-14)
     assert done.charges[TAX, 0] == pytest.approx(0.25 * fraction * (200.0 - 0.6 * wealth), rel=1e-12)
@@ -121,7 +121,7 @@ def test_the_tax_is_on_the_units_that_the_method_sells_first(method: int, fracti
 def test_a_sale_that_reaches_into_the_next_lot_is_taxed_on_both() -> None:
     """All 200 are sold: 60 + 20 gained, a quarter of it is 20."""
     for method in (FIRST, HIGHEST):
-        lots = lots_of(1, [[(10.0, 4.0), (10.0, 8.0)]])
+        lots = lots_of(1, [[(10.0, 4.0), (10.0, 8.0)]], method=method)
         done = pay([200.0], 0.0, [0.0], cost_parameters(1, tax=0.25, method=method), price=10.0, lots=lots)
         assert done.charges[TAX, 0] == pytest.approx(20.0, rel=1e-14)
         assert done.lots.held[0] == 0
@@ -270,7 +270,7 @@ def compare_with_scipy(rng: np.random.Generator, case: int) -> None:
         return float(total.sum()) + tax * max(gains - carried, 0.0)
 
     expected = brentq(lambda s: s + costs(s) - nav, 0.0, nav, xtol=1e-300, rtol=1e-15)
-    done = pay(x, cash, goal, charged, price, lots_of(n, bought, carried))
+    done = pay(x, cash, goal, charged, price, lots_of(n, bought, carried, method))
     assert done.status == BOOKED, case
     assert done.nav == pytest.approx(expected, rel=1e-12), case
     assert done.x == pytest.approx(goal * expected, rel=1e-12, abs=1e-12 * nav), case

@@ -1,6 +1,9 @@
 """The exchange's schedule, against closures that anyone can look up."""
 
 import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
 
 import exchange_calendars as xcals
 import numpy as np
@@ -383,3 +386,54 @@ def test_offset_past_what_a_calendar_knows_is_refused(today: str, calendar: str,
     assert not scheduled(np.array([day(today)]), "month", calendar)[0]
     with pytest.raises(ConfigError, match=words):
         scheduled(np.array([day(today)]), "month", calendar, offset)
+
+
+# -- kept in the cache -----------------------------------------------------------------------------------------------
+
+ASKS = """
+import sys
+from pathlib import Path
+from research.market import calendars, session_cache
+session_cache.FOLDER = Path(sys.argv[1])
+exec(sys.argv[2])
+found = calendars.sessions(*calendars.np.array(["2001-09-03", "2001-09-21"], dtype="M8[D]"), "XNYS")
+print(*found, "exchange_calendars" in sys.modules)
+"""
+
+
+def asked_in_a_process(folder: Path, first: str = "") -> str:
+    """Sessions of three weeks by a process of its own, and whether it imported exchange_calendars."""
+    done = subprocess.run([sys.executable, "-c", ASKS, str(folder), first], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_a_calendar_is_built_once_and_read_in_the_next_process(tmp_path: Path) -> None:
+    built, read = asked_in_a_process(tmp_path / "calendars"), asked_in_a_process(tmp_path / "calendars")
+    assert "2001-09-10 2001-09-17" in built
+    assert (built.split()[:-1], built.split()[-1], read.split()[-1]) == (read.split()[:-1], "True", "False")
+
+
+@pytest.mark.parametrize("content", [b"", b"cut", bytes(80), bytes(range(80))])
+def test_a_damaged_copy_is_built_anew(tmp_path: Path, content: bytes) -> None:
+    built = asked_in_a_process(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(content)
+    assert asked_in_a_process(tmp_path) == built
+    assert kept.read_bytes() == whole
+
+
+def test_nothing_kept_is_used_where_a_calendar_may_have_been_registered(tmp_path: Path) -> None:
+    registered = (
+        "import exchange_calendars as xcals; xcals.deregister_calendar('XNYS'); "
+        "xcals.register_calendar_type('XNYS', type(xcals.get_calendar('24/7')))"
+    )
+    usual = asked_in_a_process(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    assert "2001-09-08" in asked_in_a_process(tmp_path, registered)  # a Saturday
+    assert (asked_in_a_process(tmp_path).split()[:-1], [*tmp_path.iterdir()]) == (usual.split()[:-1], [kept])
+
+
+def test_a_folder_that_cannot_be_written_to_keeps_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "2001-09-10 2001-09-17" in asked_in_a_process(tmp_path / "file")

@@ -1,0 +1,131 @@
+"""Today's trade list of a portfolio file: by its policy in force, or by what its newest report recommends.
+
+A list is asked for every day, so that what a report needs besides is imported where a report is looked for.
+"""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
+
+from backtests.runs.folder import MANIFEST, REPORTS
+from backtests.runs.formats import plain_json
+from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
+from research.arguments import first_fault
+from research.errors import ConfigError
+from research.files import writing
+from research.learning import Learned, LearnedPolicy
+from research.portfolio import Portfolio
+from research.rules import Rule, Threshold, TunedThreshold, Within
+from research.trading import TradeList, trade_list
+from research.trading.destination import check_destination
+
+TRADES = "trades.csv"
+
+
+def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> TradeList:
+    """Today's trade list of a portfolio.
+
+    policy : name of a candidate; "" takes the one in force in the file, else what its newest full run recommends.
+    Raises : ConfigError for an unknown name, and when no policy or no fit of it is at hand, naming the command that
+    makes one.
+    """
+    file, name, found = portfolio.file, policy or portfolio.policy, None
+    if not name or isinstance(portfolio.policies.get(name), TunedThreshold | Learned):
+        found = newest_run(portfolio, reports or REPORTS)
+        name = name or (found and found[1]["recommendation"]["policy"])
+    if name is None:
+        why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
+        raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
+    if name not in portfolio.policies:
+        raise ConfigError(
+            f"policy {name!r} is not in {file}: it has {', '.join(portfolio.policies)}. Correct the name."
+        )
+    spec, run = portfolio.policies[name], found[0].name if found else ""
+    if not isinstance(spec, TunedThreshold | Learned):
+        return trade_list(portfolio, spec, name=name, run=run)
+    if found is None or name not in found[1]["fitted"]:
+        raise ConfigError(
+            f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
+            f"rebalance report {file}"
+        )
+    ready = refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+    return trade_list(portfolio, ready, name=name, run=run)
+
+
+def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
+
+    A warning names each run that cannot be read.
+    """
+    from backtests.comparison.comparison import FULL, settings_of
+
+    full, found = plain_json(settings_of(portfolio, **FULL)), past_runs(reports)
+    broken, newest = list(found.broken), None
+    for folder, manifest in found.whole:
+        if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
+            try:
+                newest = folder, _Facts.model_validate(manifest).model_dump()
+                break
+            except ValidationError as error:
+                broken.append(f"{folder / MANIFEST} has no facts of a report: {first_fault(error)}. {AGAIN}")
+    for why in broken:
+        warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
+    return newest
+
+
+class _Recommended(BaseModel, strict=True):
+    policy: str | None
+
+
+class _Tuned(BaseModel, strict=True):
+    band: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    within: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    seen: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class _Learned(BaseModel, strict=True):
+    seed: int
+
+
+class _Facts(BaseModel, strict=True):
+    """What trades take from the manifest of a report: the policy that it recommends, and what it fitted."""
+
+    recommendation: _Recommended
+    fitted: dict[str, _Tuned | _Learned]
+
+
+def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path) -> Rule:
+    """A fitted policy as a run left it."""
+    if isinstance(spec, TunedThreshold):
+        from backtests.comparison.tuning import with_last_day
+
+        to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
+        return with_last_day(Threshold(spec.allocation, found["band"], to), seen)
+    return LearnedPolicy.load(folder / f"seed-{found['seed']}")
+
+
+def save_trades(trades: TradeList, csv: str, reports: Path | None = None) -> str:
+    """Write a trade list as CSV; with "" nothing is written. Gives a sentence that says what was done.
+
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError as `check_csv` does.
+    """
+    if not csv:
+        return "Nothing was written: `csv` is empty."
+    path = check_csv(csv, reports)
+    with writing(path):
+        trades.to_csv(path)
+    return f"Written to {csv}."
+
+
+def check_csv(csv: str, reports: Path | None = None) -> Path:
+    """The path to which a trade list can be written.
+
+    reports : folder of the runs, or None for the usual one.
+    Raises  : ConfigError for what is neither new nor an earlier list, and for the list of a run.
+    """
+    return check_destination("csv", csv, (reports or REPORTS).glob(f"*/{TRADES}"))

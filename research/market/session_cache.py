@@ -1,0 +1,48 @@
+"""Sessions of exchange calendars, kept in `data/cache/calendars`: importing and building one takes each process 0.2 s.
+
+A file holds the sessions of one calendar and range, and is named by them and by the versions of the packages that know
+the holidays. A calendar that a user registers has its name in one process only: so nothing is kept, and nothing kept is
+used, where someone has imported exchange_calendars before.
+"""
+
+import sys
+from contextlib import suppress
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.files import write_whole
+
+Days = NDArray[np.datetime64]
+FOLDER = Path(__file__).parents[2] / "data" / "cache" / "calendars"
+
+
+def place_of(calendar: str, first_year: int, last_year: int) -> Path | None:
+    """The file of a calendar's sessions of some years, both included; None where a user may have registered others."""
+    if "exchange_calendars" in sys.modules:
+        return None
+    made_of = calendar, first_year, last_year, version("exchange_calendars"), version("pandas")
+    return FOLDER / sha256(repr(made_of).encode()).hexdigest()[:32]
+
+
+def kept_sessions(place: Path | None) -> Days | None:
+    """The first and the last day that are known, then the sessions between them; None where no file can be read."""
+    if place is None:
+        return None
+    try:
+        days = np.frombuffer(place.read_bytes(), dtype="datetime64[D]")
+    except (OSError, ValueError):  # there is none, or it ends within a day
+        return None
+    whole = len(days) > 2 and bool((np.diff(days[2:]) > np.timedelta64(0)).all())
+    return days if whole and days[0] <= days[2] and days[-1] <= days[1] else None
+
+
+def keep_sessions(place: Path | None, first: np.datetime64, last: np.datetime64, sessions: Days) -> None:
+    """Write what `kept_sessions` reads, where the folder can be written to."""
+    if place is not None:
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(place, np.concatenate([[first, last], sessions]).astype("datetime64[D]").tobytes())
