@@ -12,7 +12,7 @@ import pandas as pd
 
 from backtests.commands.trades import TRADES
 from backtests.comparison.candidates import Fitted, backtest_candidate, benchmark_of, fit
-from backtests.comparison.comparison import FULL, REFERENCE, Comparison, backtest_warnings, check_settings, settings_of
+from backtests.comparison.comparison import FULL, Comparison, backtest_warnings, check_settings, settings_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.scores import Score, score
@@ -22,7 +22,7 @@ from backtests.pages.tearsheet import write_tearsheet
 from backtests.runs.folder import MANIFEST, REPORTS, Run, check_whole, partial_of, staged, write_json
 from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, check_parameters, execute, parse_parameter
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
 from backtests.text_tables import warnings_text
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
@@ -204,13 +204,15 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     parameters = check_parameters(COMPARING, {**FULL, **asked})
     portfolio = load_portfolio(file)
     knobs = {name: int(parameters[name]) for name in FULL}
-    check_settings(portfolio, list(portfolio.policies), REFERENCE, **knobs)
-    run = run_for("report", portfolio, settings_of(portfolio, **knobs))
+    reference = str(parameters["reference"]) or portfolio.reference
+    check_settings(portfolio, list(portfolio.policies), reference, **knobs)
+    run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
     final = (reports or REPORTS) / run.name
     started = datetime.now(UTC)
     with writing(final), staged(final) as folder:
         paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
-        execute(COMPARING, folder / COMPARING.name, {**knobs, **paths}, progress=folder / PROGRESS)
+        chosen: dict[str, Plain] = {**knobs, "reference": reference, **paths}
+        execute(COMPARING, folder / COMPARING.name, chosen, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)

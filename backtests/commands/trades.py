@@ -59,14 +59,17 @@ def trades_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
+    Its reference may be another: what is recommended does not depend on it.
+
     A warning names each run that cannot be read.
     """
     from backtests.comparison.comparison import FULL, settings_of
 
-    full, found = plain_json(settings_of(portfolio, **FULL)), past_runs(reports)
+    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL)), past_runs(reports)
     broken, newest = list(found.broken), None
     for folder, manifest in found.whole:
-        if manifest["settings"] == full and manifest["fingerprint"] == portfolio.market.fingerprint:
+        same = manifest["settings"] | {"reference": portfolio.reference} == full
+        if same and manifest["fingerprint"] == portfolio.market.fingerprint:
             try:
                 newest = folder, _Facts.model_validate(manifest).model_dump()
                 break

@@ -34,7 +34,6 @@ from research.progress import bar
 from research.rules import Rule
 from research.rules.protocol import traits
 
-REFERENCE = "quarterly"
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
 MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 FULL = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
@@ -148,7 +147,7 @@ class Comparison:
 def compare(
     portfolio: Portfolio,
     *,
-    reference: str = REFERENCE,
+    reference: str = "",
     only: Sequence[str] | None = None,
     rl_steps: int = 0,
     rl_seeds: int = 0,
@@ -158,7 +157,7 @@ def compare(
     """Play every candidate of `portfolio` from its first test day on, and judge them on the same days.
 
     portfolio : whose candidates are compared.
-    reference : the policy to which differences are taken.
+    reference : the policy to which differences are taken; by default the file's.
     only      : names of the candidates to compare (default: all).
     rl_steps  : training steps a seed of learned candidates; 0 takes the file's.
     rl_seeds  : number of seeds of learned candidates; 0 takes the file's.
@@ -168,7 +167,7 @@ def compare(
 
     What must be fitted (a tuned threshold, a learned policy) is fitted on the days before the test only.
     """
-    names = list(portfolio.policies) if only is None else list(only)
+    names, reference = list(portfolio.policies) if only is None else list(only), reference or portfolio.reference
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
         return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, progress or stages.stage)
@@ -214,8 +213,8 @@ def _compared(
         evidence=evidence,
         recommendation=recommend(portfolio, scores, evidence.resampling),
         trials=sum(f.tried for f in fitted.values()),
-        settings=settings_of(portfolio, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
-        | {"reference": reference, "candidates": names},
+        settings=settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
+        | {"candidates": names},
     )
 
 
@@ -268,10 +267,11 @@ def check_settings(
     Resampling(reps=draws)  # says what it needs
 
 
-def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
+def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
     """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's.
 
     portfolio : whose candidates are compared.
+    reference : the policy to which differences are taken.
     rl_steps  : training steps a seed of learned candidates.
     rl_seeds  : number of seeds of learned candidates.
     draws     : of the bootstrap.
@@ -281,7 +281,7 @@ def settings_of(portfolio: Portfolio, *, rl_steps: int, rl_seeds: int, draws: in
         "rl_steps": rl_steps,
         "rl_seeds": rl_seeds,
         "draws": draws,
-        "reference": REFERENCE,
+        "reference": reference,
         "candidates": list(portfolio.policies),
     }
 

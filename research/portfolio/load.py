@@ -23,12 +23,12 @@ from research.portfolio.flows import read_flows
 from research.portfolio.policies import policy_settings, read_policy
 from research.portfolio.portfolio import Limits, Portfolio
 from research.portfolio.strict_yaml import KeyPath
-from research.rules import Threshold
+from research.rules import Calendar, Threshold
 from research.tolerances import TARGET
 
 KEYS = ("name", "market", "basis", "cash", "target_cash", "last_trade", "lines", "costs", "holding", "tax", "impact",
         "limits", "execution", "dividends", "flows", "tracking_penalty", "test_start", "policies", "policy",
-        "periods_per_year", "lag")  # fmt: skip
+        "reference", "periods_per_year", "lag")  # fmt: skip
 MARKET_KEYS = ("file", "quotes", "volumes", "cash", "calendar", "missing")
 LINE_KEYS = ("asset_class", "sector", "target", "range", "shares", "holdings", "lot", "fractional", "trading", *COSTS)
 LIMIT_KEYS = ("minimum_trade", "tracking_error", "max_days_outside")
@@ -52,7 +52,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     ('SPY', 'AGG')
     """
     document = read_document(path, overrides, KEYS)
-    name, policies, basis = document.name("name"), _policy_names(document), document.text("basis")
+    name, names, basis = document.name("name"), _policy_names(document), document.text("basis")
     document.names("lines")  # refuses a name that is none, before anything is read
     market = _market(document)
     lines = [_line(document, asset, market) for asset in _assets(document, market)]
@@ -62,6 +62,7 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
     tracking_penalty = document.number("tracking_penalty", at_least=0.0, at_most=MOST_PENALTY, default=5.0)
     a_year = _periods_per_year(document, market)
     shared = {"tracking_penalty": tracking_penalty, "periods_per_year": float(a_year)}
+    policies = {name: read_policy(document, ("policies", name), strategic, shared) for name in names}
     portfolio = Portfolio(
         name=name,
         file=str(path),
@@ -80,8 +81,9 @@ def load_portfolio(path: str | Path, overrides: Mapping[str, Any] | None = None)
         periods_per_year=a_year,
         lag=document.whole("lag", at_least=0, default=1),
         test_start=_test_start(document, market),
-        policies={name: read_policy(document, ("policies", name), strategic, shared) for name in policies},
-        policy=_policy(document),
+        policies=policies,
+        policy=_policy(document, "policy"),
+        reference=_policy(document, "reference") or _usual_reference(policies),
         settings={},
         execution=execution,
         dividends=_dividends(document, market),
@@ -381,13 +383,19 @@ def _policy_names(document: Document) -> tuple[str, ...]:
     return names
 
 
-def _policy(document: Document) -> str | None:
-    if not document.has("policy"):
+def _policy(document: Document, key: str) -> str | None:
+    """The policy that a key names, or None without the key."""
+    if not document.has(key):
         return None
-    policy, known = document.text("policy"), document.mapping("policies")
+    policy, known = document.text(key), document.mapping("policies")
     if policy not in known:
-        document.refuse(("policy",), "not among the policies", policy, did_you_mean(policy, known))
+        document.refuse((key,), "not among the policies", policy, did_you_mean(policy, known))
     return policy
+
+
+def _usual_reference(policies: Mapping[str, Any]) -> str:
+    """The first calendar, else the first policy."""
+    return next((name for name, policy in policies.items() if isinstance(policy, Calendar)), next(iter(policies)))
 
 
 # -- what was read ---------------------------------------------------------------------------------------------------
@@ -420,6 +428,7 @@ def _settings(document: Document, portfolio: Portfolio, lines: list[_Line]) -> d
         "test_start": f"{portfolio.test_start:%Y-%m-%d}",
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         **({} if portfolio.policy is None else {"policy": portfolio.policy}),
+        **({"reference": portfolio.reference} if document.has("reference") else {}),
         "periods_per_year": portfolio.periods_per_year,
         "lag": portfolio.lag,
     }

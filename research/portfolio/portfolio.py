@@ -61,6 +61,7 @@ class Portfolio:
     test_start       : first day of the test.
     policies         : name -> candidate, with its allocation.
     policy           : name of the active one, or None.
+    reference        : name of the one to which a comparison takes differences.
     settings         : all of it as plain JSON types, defaults filled in.
     execution        : how backtests book decisions.
     dividends        : what backtests do with dividends.
@@ -88,6 +89,7 @@ class Portfolio:
     test_start: pd.Timestamp
     policies: dict[str, Any]
     policy: str | None
+    reference: str
     settings: dict[str, Any] = field(repr=False)
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"

@@ -78,6 +78,7 @@ def desk() -> Desk:
             test_start=dates[1],
             policies={},
             policy=None,
+            reference="",
             settings={},
         )
 
