@@ -34,6 +34,9 @@ File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portf
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
 ]
+Retrain = Annotated[
+    bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
+]
 INTERRUPTED = 130  # exit status
 SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
@@ -68,13 +71,14 @@ def report(
         list[str] | None,
         typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
     ] = None,
+    retrain: Retrain = False,
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
     with _starting():
         from backtests.commands.report import make_report
 
-    made = make_report(file, parameter or (), reports)
+    made = make_report(file, parameter or (), reports, retrain)
     _show(made.text)
 
 
@@ -82,13 +86,14 @@ def report(
 def backtest(
     file: File,
     policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
+    retrain: Retrain = False,
     reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, print its summary, and write its results."""
     with _starting():
         from backtests.commands.report import make_backtest
 
-    made = make_backtest(file, policy, reports)
+    made = make_backtest(file, policy, reports, retrain)
     _show(made.text)
 
 

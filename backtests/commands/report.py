@@ -1,5 +1,6 @@
 """The main job: a comparison, its tearsheet and its trade list, written into the folder of a run."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from backtests.runs.formats import csv_text, plain_json
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, Plain, check_parameters, execute, parse_parameter
 from backtests.text_tables import warnings_text
+from backtests.wording import counted
 from research.accounting import Hold, View, Why
 from research.allocation import Allocation
 from research.errors import ConfigError, DataError
@@ -148,8 +150,14 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
         }
         | {name: {"seed": t.chosen} for name, t in learned.items()},
         "seeds": {name: list(t.policies) for name, t in learned.items()},
+        "reused": reused_seeds(fitted),
         "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
     }
+
+
+def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
+    """By learned candidate, the number of its seeds that were taken from an earlier training, where there are any."""
+    return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
 
 
 def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
@@ -188,19 +196,23 @@ class Made:
     text: str
 
 
-def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None) -> Made:
+def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None, retrain: bool = False) -> Made:
     """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
 
     file    : of the portfolio.
     given   : parameters of the notebook as name=value.
     reports : folder of the runs, or None for the usual one.
+    retrain : train learned policies anew, even if the same training is kept.
     Raises  : ConfigError for a parameter that the command sets itself, and as `check_parameters` and `check_settings`
               do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
     asked = dict(parse_parameter(COMPARING, text) for text in given)
     for name in SET_BY_REPORT:
         if name in asked:
-            raise ConfigError(f"parameter {name} is set by the command itself. Give the file as its argument.")
+            raise ConfigError(
+                f"parameter {name} is set by the command itself: give the file as its argument, and --retrain to train "
+                "anew."
+            )
     parameters = check_parameters(COMPARING, {**FULL, **asked})
     portfolio = load_portfolio(file)
     knobs = {name: int(parameters[name]) for name in FULL}
@@ -211,21 +223,33 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     started = datetime.now(UTC)
     with writing(final), staged(final) as folder:
         paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in (("portfolio", file), ("run", final))}
-        chosen: dict[str, Plain] = {**knobs, "reference": reference, **paths}
+        chosen: dict[str, Plain] = {**knobs, "reference": reference, "retrain": retrain, **paths}
         execute(COMPARING, folder / COMPARING.name, chosen, progress=folder / PROGRESS)
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
         text = (folder / SUMMARY).read_text(encoding="utf-8")
-    return Made(final, f"{text}\n{final}")
+        reused = json.loads((folder / MANIFEST).read_bytes())["reused"]
+    return Made(final, f"{text}{_reused_text(reused)}\n{final}")
 
 
-def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
+def _reused_text(reused: Mapping[str, int]) -> str:
+    """One line for each learned policy that was not trained again. reused : number of seeds kept, by policy."""
+    kept = [
+        f"{name}: {counted(seeds, 'seed')} of an earlier training with the same settings, data and code; --retrain "
+        "trains anew."
+        for name, seeds in reused.items()
+    ]
+    return "".join(f"\n{line}" for line in kept) + "\n" * bool(kept)
+
+
+def make_backtest(file: Path, policy: str, reports: Path | None = None, retrain: bool = False) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
     file    : of the portfolio.
     policy  : name of one of its policies.
     reports : folder of the runs, or None for the usual one.
+    retrain : train a learned policy anew, even if the same training is kept.
     Raises  : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and `fit`
               do.
     """
@@ -239,7 +263,7 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
     run = run_for("backtest", portfolio, {"portfolio": portfolio.settings, "policy": policy})
     final = (reports or REPORTS) / run.name
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
-        fitted = fit(policy, portfolio, progress.stage)
+        fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
         progress.stage(f"backtesting {policy}", 0, 0)
         played = backtest_candidate(portfolio, fitted.policy, policy)
         progress.stage("writing results")
@@ -253,4 +277,5 @@ def make_backtest(file: Path, policy: str, reports: Path | None = None) -> Made:
         write_json(folder / MANIFEST, run.manifest(**plain_json({"trials": fitted.tried, **fits({policy: fitted})})))
         sign(folder, started)
     warned = warnings_text(backtest_warnings(portfolio, {policy: fitted}, {policy: played}))
-    return Made(final, f"{backtest_text(played, scored)}{warned}\n\n{final}")
+    reused = _reused_text(reused_seeds({policy: fitted}))
+    return Made(final, f"{backtest_text(played, scored)}{warned}\n{reused}\n{final}")

@@ -16,10 +16,12 @@ from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.market import Market
+from research.market.tables import DATA
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
 from research.rules.protocol import held_by
 
+TRAININGS = DATA / "cache" / "trainings"  # each finished seed, under a name made from all that it depends on
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
 
 
@@ -54,22 +56,28 @@ def fit(
     portfolio: Portfolio,
     progress: Progress | None = None,
     spec: Rule | TunedThreshold | Learned | None = None,
+    retrain: bool = False,
 ) -> Fitted:
     """Tune or train a candidate if needed, on the days before the test only.
+
+    A training is kept in `TRAININGS`, and taken from there when settings, data, costs, code and seed are the same.
 
     name      : of the candidate.
     portfolio : whose days it is fitted on.
     progress  : told what is being done, or None.
     spec      : the candidate itself, if it is not the file's of that name.
+    retrain   : train anew what is kept.
     Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
     """
     try:
-        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress)
+        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
     except (ConfigError, DataError) as error:
         raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
 
 
-def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None) -> Fitted:
+def _fitted(
+    spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+) -> Fitted:
     if isinstance(spec, TunedThreshold):
         tuned = tune(spec, replace(Setup.of(portfolio), execution=Execution(), dividends="reinvest", flows=None))
         return Fitted(tuned.policy, tuned=tuned)
@@ -84,6 +92,9 @@ def _fitted(spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progres
             portfolio.periods_per_year,
             lag=portfolio.lag,
             progress=told,
+            checkpoints=TRAININGS,
+            keep=True,
+            retrain=retrain,
         )
         return Fitted(training.policy, training=training)
     return Fitted(spec)

@@ -152,6 +152,7 @@ def compare(
     rl_steps: int = 0,
     rl_seeds: int = 0,
     draws: int = 10_000,
+    retrain: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Play every candidate of `portfolio` from its first test day on, and judge them on the same days.
@@ -162,6 +163,7 @@ def compare(
     rl_steps  : training steps a seed of learned candidates; 0 takes the file's.
     rl_seeds  : number of seeds of learned candidates; 0 takes the file's.
     draws     : of the bootstrap.
+    retrain   : train learned candidates anew, even if the same training is kept.
     progress  : told what is being done, and how far it is; without it a bar is shown.
     Raises    : ConfigError for an unknown name or a reference that is not among the candidates.
 
@@ -170,7 +172,7 @@ def compare(
     names, reference = list(portfolio.policies) if only is None else list(only), reference or portfolio.reference
     check_settings(portfolio, names, reference, rl_steps, rl_seeds, draws)
     with bar(len(names), "comparing", shown=progress is None) as stages:
-        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, progress or stages.stage)
+        return _compared(portfolio, names, reference, rl_steps, rl_seeds, draws, retrain, progress or stages.stage)
 
 
 def _compared(
@@ -180,6 +182,7 @@ def _compared(
     rl_steps: int,
     rl_seeds: int,
     draws: int,
+    retrain: bool,
     tell: Progress,
 ) -> Comparison:
     benchmark = benchmark_of(portfolio, portfolio.market)
@@ -187,7 +190,7 @@ def _compared(
     fitted, played = {}, {}
     for done, (name, spec) in enumerate(specs.items()):
         tell(f"fitting {name}", done, len(specs))
-        fitted[name] = fit(name, portfolio, tell, spec)
+        fitted[name] = fit(name, portfolio, tell, spec, retrain)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     by_seed: dict[str, dict[int, Backtest]] = {}
     for done, (name, f) in enumerate(fitted.items()):

@@ -15,7 +15,7 @@ from research.progress import TOLD_IN, bar
 
 Plain = bool | int | float | str
 COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
-SET_BY_REPORT = ("portfolio", "run")  # its parameters that the command sets itself
+SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the command sets itself
 
 
 def parameters_of(notebook: Path) -> dict[str, Plain]:

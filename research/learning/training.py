@@ -1,5 +1,6 @@
 """Training of a rule from several seeds on the days before a test, and the choice of one seed before the test."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import pandas as pd
 from research.accounting import Costs
 from research.arguments import is_whole, refuse, shown
 from research.arrays import frozen
-from research.errors import ConfigError
+from research.errors import ConfigError, DataError
 from research.learning.actions import action_size
 from research.learning.card import card, versions
 from research.learning.learners.checkpoint import Checkpoint
@@ -42,12 +43,14 @@ class Training:
     policies : by seed.
     losses   : by seed, J with the assets of the last training day, bp of NAV a year.
     closed_form, never : J of the closed form's boxes, and of never trading, in the same paths.
+    reused   : number of seeds that were taken from an earlier training.
     """
 
     policies: Mapping[int, LearnedPolicy]
     losses: Mapping[int, float]
     closed_form: float
     never: float
+    reused: int = 0
 
     def __post_init__(self) -> None:
         """Make the tables read-only."""
@@ -112,6 +115,8 @@ def train(
     executor: Executor | None = None,
     progress: Progress | None = None,
     checkpoints: str | Path | None = None,
+    keep: bool = False,
+    retrain: bool = False,
     tensorboard: str | Path | None = None,
 ) -> Training:
     """Train a policy for each seed of `spec`.
@@ -129,6 +134,9 @@ def train(
                terminal and in a notebook.
     checkpoints : folder in which each seed saves its state. The same call resumes there after an interruption, and
                   ends with the same bits; the files are deleted at the end.
+    keep     : finished seeds stay in `checkpoints`, and the same call takes them from there: with the same settings,
+               data, costs, code and versions of libraries. One that is damaged is trained anew, with a warning.
+    retrain  : train also what is kept, and replace it.
     tensorboard : folder in which each seed logs its learning curve: `tensorboard --logdir <folder>`.
     Raises   : ConfigError and DataError as `training_days` does, and ConfigError for `workers`, `executor`, `progress`
                or a folder of another kind, before training starts.
@@ -163,13 +171,17 @@ def train(
         "never": evaluate_targets(days, None),
     }
     job = partial(_learn, spec, market, costs, tracking_penalty, periods_per_year, lag, checkpoints, tensorboard)
-    workers = min(workers or cpu_count(), len(spec.seeds))
-    with _telling(progress, len(spec.seeds) * spec.whole_steps) as stages:
-        results = run_seeds(job, spec.seeds, workers, stages, executor)
-    if checkpoints is not None:
+    found = {} if checkpoints is None or retrain else _finished(checkpoints, spec, days, keep)
+    missing = [seed for seed in spec.seeds if seed not in found]
+    with _telling(progress, len(spec.seeds) * spec.whole_steps, len(found) * spec.whole_steps) as stages:
+        if missing:
+            learned = run_seeds(job, missing, min(workers or cpu_count(), len(missing)), stages, executor)
+            found |= dict(zip(missing, learned, strict=True))
+    if checkpoints is not None and not keep:
         for seed in spec.seeds:
             _done(checkpoints, seed, spec, days).delete()
 
+    results = [found[seed] for seed in spec.seeds]
     standard, reward_scale = measure_scaling(days, spec)
     return Training(
         policies={
@@ -181,6 +193,7 @@ def train(
         losses={seed: result.losses[-1] for seed, result in zip(spec.seeds, results, strict=True)},
         closed_form=references["closed_form"][-1],
         never=references["never"][-1],
+        reused=len(spec.seeds) - len(missing),
     )
 
 
@@ -237,11 +250,6 @@ def _learn(
     done = checkpoint = None
     if checkpoints is not None:
         done, checkpoint = _done(checkpoints, seed, spec, days), Checkpoint(checkpoints, seed, _depends_on(spec, days))
-        if found := done.load():
-            arrays, record = found
-            report(record["steps"])
-            net = Network(*(frozen(arrays[name]) for name in Network._fields))
-            return SeedResult(net, record["steps"], record["losses"], [tuple(point) for point in record["curve"]])
     with _curve_logger(tensorboard, seed) as log:
         result: SeedResult = learner_of(spec.learner)(days, spec, seed, report, checkpoint, log)
     if done is not None and checkpoint is not None:
@@ -253,6 +261,30 @@ def _learn(
 def _done(folder: str | Path, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:
     """The checkpoint that keeps a finished seed until all seeds are done."""
     return Checkpoint(folder, seed, ["done", *_depends_on(spec, days)])
+
+
+def _finished(folder: str | Path, spec: Learned, days: TrainingDays, keep: bool) -> dict[int, SeedResult]:
+    """The seeds of this training that are finished already, by seed.
+
+    Raises : DataError for a file that is damaged, unless trainings are kept: then it is deleted, with a warning.
+    """
+    found = {}
+    for seed in spec.seeds:
+        done = _done(folder, seed, spec, days)
+        try:
+            loaded = done.load()
+        except DataError as error:
+            if not keep:
+                raise
+            warnings.warn(f"Seed {seed} is trained anew: {error}", stacklevel=3)
+            done.delete()
+            continue
+        if loaded is not None:
+            arrays, record = loaded
+            net = Network(*(frozen(arrays[name]) for name in Network._fields))
+            curve = [tuple(point) for point in record["curve"]]
+            found[seed] = SeedResult(net, record["steps"], record["losses"], curve)
+    return found
 
 
 def learner_of(by: str) -> Callable[..., SeedResult]:
@@ -282,10 +314,12 @@ def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
 
 
 @contextmanager
-def _telling(progress: Progress | None, total: int) -> Iterator[TotalProgress]:
-    """A function that receives the steps done: the caller's own, or one that moves a bar."""
+def _telling(progress: Progress | None, total: int, before: int) -> Iterator[TotalProgress]:
+    """A function that receives the steps done beside those done `before`: the caller's own, or one that moves a bar."""
     if progress is not None:
-        yield lambda done: progress(done, total)
+        if before:
+            progress(before, total)
+        yield lambda done: progress(before + done, total)
         return
-    with bar(total, "learning", "steps") as shown:
-        yield lambda done: shown.update(done - shown.n)
+    with bar(total, "learning", "steps", done=before) as shown:
+        yield lambda done: shown.update(before + done - shown.n)

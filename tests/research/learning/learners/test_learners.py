@@ -7,6 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -238,3 +239,33 @@ def test_a_window_longer_than_the_history_is_refused(past):
 def test_a_setting_out_of_range_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
         settings()
+
+
+def test_a_training_that_is_kept_is_taken_and_not_learned_again(past, tmp_path):
+    spec, told = replace(BY["cross_entropy"], seeds=(3, 4)), []
+    kept = partial(train, spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True)
+    first, again = kept(), kept(progress=lambda *way: told.append(way))
+    assert (first.reused, again.reused) == (0, 2)
+    assert told == [(2 * spec.whole_steps, 2 * spec.whole_steps)]
+    assert again.losses == first.losses
+    for seed in spec.seeds:
+        assert_same(again.policies[seed].net, first.policies[seed].net)
+        assert again.policies[seed].card == first.policies[seed].card
+    assert train(spec, past, COSTS.scaled(2.0), PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True).reused == 0
+    assert kept(retrain=True).reused == 0
+    assert kept().reused == 2
+
+
+def test_a_damaged_seed_of_a_kept_training_is_trained_anew_with_a_warning(past, tmp_path):
+    spec = replace(BY["cross_entropy"], seeds=(3, 4))
+    kept = partial(train, spec, past, COSTS, PENALTY, YEAR, workers=1, checkpoints=tmp_path, keep=True)
+    first = kept()
+    (path,) = tmp_path.glob("*-seed-4.safetensors")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.warns(
+        UserWarning, match=r"Seed 4 is trained anew: .*-seed-4\.safetensors is not a readable checkpoint"
+    ):
+        again = kept()
+    assert again.reused == 1
+    assert_same(again.policies[4].net, first.policies[4].net)
+    assert kept().reused == 2
