@@ -62,7 +62,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     assert manifest["run"] == run.name
     assert manifest["settings"]["rl_steps"] == 20000
     assert manifest["settings"]["draws"] == 200
-    assert manifest["trials"] == 7 + 40 + 1  # as the file gives them, tuned candidates, one seed
+    assert manifest["trials"] == 9 + 40 + 1  # as the file gives them, tuned candidates, one seed
     assert manifest["seeds"] == {"rl": [1]}
     assert manifest["cards"] == {"rl": CARD}
     assert len(manifest["fingerprint"]) == 64
@@ -101,7 +101,7 @@ def test_the_results_hold_every_policys_daily_path(reports: Path) -> None:
     results = pd.read_parquet(run_in(reports) / "results.parquet")
     days = results.groupby("policy").size()
     assert set(days) == {2014}
-    assert len(days) == 9
+    assert len(days) == 11
     one = results[results["policy"] == "quarterly"]
     weights = one[[c for c in one if c.startswith("weight_")]]
     assert (weights.sum(axis=1) - 1.0).abs().max() < 1e-12
@@ -113,6 +113,8 @@ def few(folder: Path, *names: str) -> Path:
     """The main portfolio with some of its candidates only."""
     content = yaml.safe_load(FILE.read_text())
     content["policies"] = {name: content["policies"][name] for name in names}
+    if content["reference"] not in names:
+        del content["reference"]
     file = folder / "desk.yaml"
     file.write_text(yaml.safe_dump(content))
     return file
@@ -125,9 +127,11 @@ def test_a_quick_look_steers_no_desk(reports: Path) -> None:
 
 
 def test_todays_trades_follow_the_recommendation_of_the_full_run(tmp_path: Path) -> None:
-    file, reports = few(tmp_path, "never", "quarterly", "tuned"), tmp_path / "reports"
-    assert rebalance("report", file, "--reports", reports).returncode == 0
+    file, reports = few(tmp_path, "never", "monthly", "tuned"), tmp_path / "reports"
+    assert rebalance("report", file, "-p", "reference=tuned", "--reports", reports).returncode == 0
     run = run_in(reports)
+    assert json.loads((run / "manifest.json").read_text())["settings"]["reference"] == "tuned"
+    assert "Difference in loss J to tuned" in (run / "summary.txt").read_text()
     done = rebalance("trades", file, "--reports", reports)
     assert done.returncode == 0, done.stderr
     assert "by policy 'tuned'" in done.stdout
@@ -179,6 +183,7 @@ def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
         (["report", str(FILE), "-p", "rl_stesp=3"], "rl_stesp"),
         (["report", str(FILE), "-p", "draws=many"], "draws"),
         (["report", str(FILE), "-p", "run=x"], "set by the command itself"),
+        (["report", str(FILE), "-p", "reference=quaterly"], "policy 'quaterly' is not among the candidates"),
         (["backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
     ],
 )

@@ -276,6 +276,7 @@ ERRORS = [
     ("2015-01-02", "2007-07-26", "test_start", "starts outside the data", "'2007-07-26'", "a day after 2007-07-26"),
     ("2015-01-02", "2022-12-30", "test_start", "starts outside the data", "'2022-12-30'", "not after 2022-12-29"),
     ("policy: band", "policy: bands", "policy", "not among the policies", "'bands'", "Did you mean 'band'?"),
+    ("policy: band", "reference: bands", "reference", "not among the policies", "'bands'", "Did you mean 'band'?"),
     ("  parity:", "  band:", "policies.band", "the key appears twice", "'band'", "Keep one"),
     ("  AGG:", "  SPY:", "lines.SPY", "the key appears twice", "'SPY'", "Keep one"),
     ("test_start", "tracking_penalty: -1\ntest_start", "tracking_penalty", "out of bounds", "-1", "at least 0"),
@@ -285,6 +286,13 @@ ERRORS = [
     ("{target: 0.38, range: [0.30, 0.45], holdings: 25_000, lot: 10, half_spread_bps: 3}", "0.38", "lines.AGG",
      "not a mapping", "0.38", "one key a line"),
 ]  # fmt: skip
+
+
+def test_without_a_reference_it_is_the_first_calendar_else_the_first_policy() -> None:
+    file = "data/portfolios/sixty_forty.yaml"
+    assert load_portfolio(file).reference == "quarterly"
+    assert load_portfolio(file, {"reference": "tuned"}).reference == "tuned"
+    assert load_portfolio(file, {"policies.quarterly": None, "policies.yearly": None}).reference == "never"
 
 
 @pytest.mark.parametrize(("old", "new", "key", "what", "found", "mend"), ERRORS)
