@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.engine.kept import bands_of
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
@@ -351,7 +352,7 @@ class Backtest:
             return self.holds
         rule = compiled_rule(self.policy)
         assert rule is not None  # what is played day by day records its reasons
-        bands = rule.no_trade_bands(self.market, self.targets.opened(self.first), self.costs)
+        bands = bands_of(rule, self.market, self.targets, self.first, self.costs)
         (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
         last, rest = self.last_booked, bands.options.cooldown
         reasons, again, free = {}, False, self.first + 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +25,7 @@ ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
     "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
 }
+NOTHING = frozen(np.zeros(1))  # a cost that is not given
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
 
 
@@ -72,12 +73,12 @@ class Costs:
 
     commission: Array
     half_spread: Array
-    per_unit: Array = field(default_factory=lambda: np.zeros(1))
-    minimum: Array = field(default_factory=lambda: np.zeros(1))
-    ticket: Array = field(default_factory=lambda: np.zeros(1))
+    per_unit: Array = field(default_factory=lambda: NOTHING)
+    minimum: Array = field(default_factory=lambda: NOTHING)
+    ticket: Array = field(default_factory=lambda: NOTHING)
     impact: Impact | None = None
     tax: Tax | None = None
-    borrow: Array = field(default_factory=lambda: np.zeros(1))
+    borrow: Array = field(default_factory=lambda: NOTHING)
     financing: float = 0.0
     cash_spread: float = 0.0
     management_fee: float = 0.0
@@ -100,6 +101,10 @@ class Costs:
         for name in ("financing", "cash_spread", "management_fee"):
             if not (is_number(rate := getattr(self, name)) and 0.0 <= rate < 0.5):
                 refuse(f"{name} is", rate, "it is a fraction a year, at least 0 and below 0.5.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
 
     @classmethod
     def bps(cls, n: int, *, commission: ArrayLike = 0.0, half_spread: ArrayLike = 0.0) -> "Costs":
@@ -271,6 +276,8 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
 
 def _checked(name: str, given: ArrayLike, n: int) -> Array:
     """A cost of n lines (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
+    if given is NOTHING:
+        return frozen(np.zeros(n))
     values = np.atleast_1d(floats(f"{name} is", given, ARRAY_COSTS[name]))
     if name not in USUAL and values.shape == (1,):
         values = np.repeat(values, n)

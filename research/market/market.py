@@ -71,6 +71,11 @@ class Market(MarketData):
         return tuple(self.instruments["sector"])
 
     @cached_property
+    def currency(self) -> tuple[str, ...]:
+        """(n,) currency of each line."""
+        return tuple(self.instruments["currency"])
+
+    @cached_property
     def trading(self) -> tuple[str, ...]:
         """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
         return tuple(self.instruments["trading"])
