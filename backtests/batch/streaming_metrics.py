@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backtests.engine.kept import kept
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
 from research.allocation import TargetPath
-from research.arrays import Array
+from research.arrays import Array, frozen
 from research.compiled import compiled, inlined, linked
 from research.compiled.simd import maximum, where
 from research.errors import DataError
@@ -204,10 +205,14 @@ def finish(
 
 def target_path_returns(targets: TargetPath, market: Market) -> Array:
     """(T,) return of the target in force at yesterday's close, rebalanced daily at no cost; zero until there is one."""
-    first = int(np.argmax(targets.row >= 0))
-    returns = np.zeros(len(market.dates))
-    returns[first + 1 :] = target_returns(targets, market, first)
-    return returns
+
+    def make() -> Array:
+        first = int(np.argmax(targets.row >= 0))
+        returns = np.zeros(len(market.dates))
+        returns[first + 1 :] = target_returns(targets, market, first)
+        return frozen(returns)
+
+    return kept(market, ("returns", targets), make)
 
 
 def batch_metrics(

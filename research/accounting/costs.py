@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -120,7 +121,7 @@ class Costs:
             refuse("n is", n, "give the number of lines, such as len(market.assets).")
         return cls(_fractions("commission is", commission, n), _fractions("half_spread is", half_spread, n))
 
-    @property
+    @cached_property
     def total(self) -> Array:
         """(n,) what a line's notional costs a side as far as it does not depend on the day: commission and spread.
 
@@ -128,7 +129,7 @@ class Costs:
         """
         return frozen(self.commission + (self.half_spread if self.half_spread.ndim == 1 else _median(self.half_spread)))
 
-    @property
+    @cached_property
     def per_side(self) -> Array:
         """(1, n), or (T, n) where spreads are by the day: commission and spread a side, as a fraction of the notional.
 
