@@ -292,10 +292,12 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
 def _play(inputs: EngineInputs, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
     """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
     rule = compiled_rule(inputs.policy)
-    if rule is None or inputs.execution.sizing != "fractional":
-        return play_daily(inputs, cash_units, ledger)
+    if rule is None:
+        return play_daily(inputs, cash_units, ledger, None)
     bands = bands_of(rule, inputs.market, inputs.targets, inputs.first, inputs.costs)
     _check_bands(inputs, bands)
+    if inputs.execution.sizing != "fractional":
+        return play_daily(inputs, cash_units, ledger, bands)
     count = _play_compiled(inputs, bands, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
     return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None
