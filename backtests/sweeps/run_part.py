@@ -1,6 +1,7 @@
 """Playing a part of a plan: configurations in, a row of metrics each out. The same bits whoever plays it, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from backtests.batch.batch import PreparedConfiguration, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.sweeps.plan import Configuration, Part
+from backtests.sweeps.plan import CHUNKS, Configuration, Part
 from backtests.sweeps.setup import PreparedSweep, Setup, Start
 from research.accounting import Policy
 from research.allocation import TargetPath
@@ -22,6 +23,34 @@ def is_plain(policy: Policy) -> bool:
     """Can the batch engine play the policy? Any other is played by itself."""
     rule = compiled_rule(policy)
     return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
+
+
+def is_free(setup: Setup) -> bool:
+    """Can the batch engine play on a setup? All lines are traded both ways, and nothing depends on wealth."""
+    return setup.scales and not any(setup.market.trading)
+
+
+def parts_of(prepared: PreparedSweep) -> Iterator[Part]:
+    """The parts in which a sweep is played: those of its plan, where the batch engine plays them.
+
+    What is played by itself takes as long as many that are played together, so each is a part of its own, or a few are
+    where there are more than `CHUNKS`; any workers can then share them, and little is lost when one is stopped.
+    """
+    plan = prepared.plan
+    free = np.array([is_free(prepared.setups[name]) for name in plan.portfolios])
+    plain = np.array([is_plain(policy) for policy in plan.policies])
+    few = -(-len(plan) // CHUNKS)
+    for part in plan.parts():
+        if free.all() and plain.all():
+            yield part
+            continue
+        places = plan.positions(part)
+        together = free[places[:, 0]] & plain[places[:, 1]]
+        edges = [part.first, *(part.first + 1 + np.flatnonzero(np.diff(together))).tolist(), part.stop]
+        for first, stop in pairwise(edges):
+            size = stop - first if together[first - part.first] else few
+            for begin in range(first, stop, size):
+                yield Part(begin, min(begin + size, stop))
 
 
 def metrics(prepared: PreparedSweep) -> tuple[str, ...]:
@@ -41,7 +70,7 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
     known = {id(c.policy): is_plain(c.policy) for c in {id(c.policy): c for c in configurations}.values()}
     for name, setup in prepared.setups.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        free = setup.scales and not any(setup.market.trading)
+        free = is_free(setup)
         plain = [k for k in here if free and known[id(configurations[k].policy)]]
         if plain:
             out[plain] = _in_batch(prepared, setup, [configurations[k] for k in plain], [part.first + k for k in plain])
