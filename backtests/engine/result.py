@@ -92,7 +92,8 @@ class Backtest:
     def plain(self) -> bool:
         """Did nothing come, go or cost but the trades of decisions, all booked at closes?"""
         book = self.ledger
-        still = not self.flows.any() and not book.holding_costs.any() and bool((book.part_of >= 0).all())
+        paid = self.costs.holding_costs.some and bool(book.holding_costs.any())
+        still = not self.flows.any() and not paid and bool((book.part_of >= 0).all())
         return still and self.execution.at == "close" and self.dividends == "reinvest"
 
     @cached_property

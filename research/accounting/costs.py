@@ -206,6 +206,19 @@ class Costs:
         Raises        : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and
                         value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
+        if not (self.per_unit.any() or self.impact is not None or self.half_spread.ndim > 1):
+            made = self._same_each_day
+        else:
+            made = self._on_days(market, first, at_open)
+        return made._replace(minimum_trade=float(minimum_trade), plain=made.plain and not minimum_trade > 0.0)
+
+    @cached_property
+    def _same_each_day(self) -> CostParameters:
+        """What the kernel takes of costs that depend on no market, without a least order."""
+        return self._on_days(None, 0, False)
+
+    def _on_days(self, market: Market | None, first: int, at_open: bool) -> CostParameters:
+        """What the kernel takes, without a least order; arguments as in `cost_parameters`."""
         n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
         if self.per_unit.any() or self.impact is not None or half_spread.ndim > 1:
             if market is None:
@@ -234,10 +247,10 @@ class Costs:
             ticket=self.ticket,
             impact=frozen(impact),
             exponent=1.5 if self.impact is None else float(self.impact.exponent),
-            minimum_trade=float(minimum_trade),
+            minimum_trade=0.0,
             tax=0.0 if self.tax is None else float(self.tax.rate),
             method=METHODS["average" if self.tax is None else self.tax.lots],
-            plain=not (amounts or minimum_trade > 0.0 or (self.tax is not None and self.tax.rate > 0.0)),
+            plain=not (amounts or (self.tax is not None and self.tax.rate > 0.0)),
         )
 
     @property
