@@ -7,19 +7,23 @@ the peer's own convention.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 
+from backtests.batch.streaming_metrics import batch_metrics, target_path_returns
 from benchmarks import jobs, with_bt, with_vectorbt
 from benchmarks.jobs import Job, Played
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
+from research.market import market_from_frame
 from research.market.embedded import load_market
 
 ROUNDS = 15
 SAME = 1e-9  # of NAV, or relative: what counts as equal
 KERNEL, CALL = "ours: compiled loop", "ours: backtest(…).nav"
 FLEXIBLE = "vectorbt flexible order function"
-BT = "bt"
-AIMS = {"quarterly": (150, 40, 500), "band": (60, 40, 500)}  # kernel, call against vectorbt, call against bt
+BT, LOTS = "bt", "ours: whole lots"
+FROM_FRAME, THIRTEEN, FOUR = "ours: market_from_frame", "ours: thirteen figures", "vectorbt: four figures"
+AIMS = {"quarterly": (150, 60, 500), "band": (60, 60, 500)}  # kernel, call against vectorbt, call against bt
 
 Contestants = dict[str, Callable[[], object]]
 
@@ -54,7 +58,10 @@ def contestants(job: Job) -> Contestants:
         FLEXIBLE: lambda: with_vectorbt.flexible(job, close),
         f"{FLEXIBLE} + value()": lambda: with_vectorbt.flexible(job, close).value(),
     }
-    return calls | optional(job) | {BT: lambda: with_bt.backtest(job, close).strategy.values}
+    lots = jobs.in_lots(job)
+    return (
+        calls | optional(job) | {LOTS: lambda: lots().nav} | {BT: lambda: with_bt.backtest(job, close).strategy.values}
+    )
 
 
 def peers(job: Job) -> dict[str, Played]:
@@ -110,6 +117,7 @@ def ratios(job: Job, times: Times) -> dict[str, tuple[float, int]]:
         f"call against {documented(job)} + value()": (times.ratio(f"{documented(job)} + value()", CALL), call),
         f"call against {FLEXIBLE} + value()": (times.ratio(f"{FLEXIBLE} + value()", CALL), call),
         "call against bt": (times.ratio(BT, CALL), against_bt),
+        "whole lots against bt": (times.ratio(BT, LOTS), 20),
     }
 
 
@@ -159,11 +167,32 @@ def _show(
     )
 
 
+def around() -> dict[str, float]:
+    """What stands before and after a call: a market from a table of prices, and the figures of a curve; median ms."""
+    job = jobs.quarterly(load_market("sp500_20"))
+    close = with_vectorbt.prices(job)
+    played, portfolio = jobs.our_backtest(job), _usual(job)()
+    returns, gained = target_path_returns(played.targets, job.market), portfolio.returns().to_numpy()
+    times = take_turns(
+        {
+            FROM_FRAME: lambda: market_from_frame(close),
+            THIRTEEN: lambda: batch_metrics(replace(played), returns, returns, 5.0),
+            FOUR: lambda: with_vectorbt.four_figures(gained),
+        },
+        ROUNDS,
+    )
+    found = {name: 1e3 * times.median(name) for name in times.seconds}
+    aims = {FROM_FRAME: "8", THIRTEEN: "0.1", FOUR: ""}
+    rows = [(name, f"{value:.3f}", aims[name]) for name, value in found.items()]
+    show("Before and after the call", ("", "ms", "aim"), rows)
+    return found
+
+
 def main() -> None:
-    """Both jobs."""
+    """Both jobs, and what stands before and after them."""
     print(f"{machine()}; {versions('numba', 'vectorbt', 'bt')}")
     found = {make.__name__: measure(make) for make in (jobs.quarterly, jobs.band)}
-    keep("engine", {"versions": versions("numba", "vectorbt", "bt"), "jobs": found})
+    keep("engine", {"versions": versions("numba", "vectorbt", "bt"), "jobs": found, "median_ms": around()})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ weight is more than five points off. What is decided at a close is booked at it 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from unittest import mock
 
@@ -15,7 +16,7 @@ from backtests.engine import run as engine
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.result import Backtest
-from research.accounting import Costs, Policy
+from research.accounting import Costs, Execution, Policy
 from research.allocation import EqualWeights
 from research.arrays import Array, Mask
 from research.market import Market
@@ -42,7 +43,7 @@ class Job:
         """(n,) equal weights."""
         return np.full(len(self.market.assets), 1.0 / len(self.market.assets))
 
-    @property
+    @cached_property
     def costs(self) -> Costs:
         """The rate as our engine takes it."""
         return Costs.bps(len(self.market.assets), commission=self.rate * 1e4)
@@ -74,6 +75,13 @@ class Played:
 def our_backtest(job: Job) -> Backtest:
     """The public call, from a ready market and a policy."""
     return engine.backtest(job.market, job.policy, job.costs, lag=0)
+
+
+def in_lots(job: Job) -> Callable[[], Backtest]:
+    """The public call with orders in whole lots, on quotes of tens of currency units and a wealth of a million."""
+    quotes = (50.0 * job.market.index * (1.0 + np.arange(len(job.market.assets)) / 7.0)).round(2)
+    market, lots = replace(job.market, prices=quotes), Execution(sizing="units")
+    return lambda: engine.backtest(market, job.policy, job.costs, lag=0, nav=1e6, execution=lots)
 
 
 def ours(job: Job) -> Played:

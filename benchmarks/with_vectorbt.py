@@ -16,8 +16,10 @@ import pandas as pd
 from vectorbt import Portfolio
 from vectorbt.portfolio import nb
 from vectorbt.portfolio.enums import Direction, NoOrder, SizeType
+from vectorbt.returns import nb as returns_nb
 
 from benchmarks.jobs import BAND, SLACK, Job, Played
+from research.arrays import Array
 
 TO_WEIGHT, LONG = np.asarray(SizeType.TargetPercent), np.asarray(Direction.LongOnly)
 SHARED = {"init_cash": 1.0, "group_by": True, "cash_sharing": True, "freq": "1D"}
@@ -87,6 +89,17 @@ def _order(context: Any, past: bool, target: Any, rate: float) -> Any:
     if not past:
         return NoOrder
     return nb.order_nb(size=target[context.col], price=np.inf, size_type=SizeType.TargetPercent, fees=rate)
+
+
+def four_figures(returns: Array) -> tuple[float, ...]:
+    """Annual return, volatility, Sharpe ratio and maximum drawdown of returns (T,), by its compiled functions."""
+    year = 252.0
+    return (
+        returns_nb.annualized_return_1d_nb(returns, year),
+        returns_nb.annualized_volatility_1d_nb(returns, year),
+        returns_nb.sharpe_ratio_1d_nb(returns, year),
+        returns_nb.max_drawdown_1d_nb(returns),
+    )
 
 
 # -- the fastest way found -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from backtests.batch.streaming_metrics import Curve, Traded
+from backtests.engine.kept import kept
 from backtests.engine.quiet_days import DAYS, whole
 from research.arrays import Array, Mask, Rows
 from research.compiled.simd import WIDTH
@@ -48,11 +49,15 @@ class Panel(NamedTuple):
     @classmethod
     def of(cls, market: Market) -> "Panel":
         """The panel of a market."""
-        index, cash_index = whole(market.index), whole(market.cash_index)
-        scale = whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
-        relative = np.column_stack([index, cash_index]) * scale[:, None]
-        tiles = relative.reshape(-1, DAYS, relative.shape[1])
-        return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
+
+        def make() -> "Panel":
+            index, cash_index = whole(market.index), whole(market.cash_index)
+            scale = whole(1.0 / np.cumprod(1.0 + market.returns.mean(axis=1)))
+            relative = np.column_stack([index, cash_index]) * scale[:, None]
+            tiles = relative.reshape(-1, DAYS, relative.shape[1])
+            return cls(index, cash_index, market.tradable, scale, tiles.min(axis=1), tiles.max(axis=1))
+
+        return kept(market, "panel", make)
 
 
 # -- the members ---------------------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backtests.engine.kept import kept
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
 from research.allocation import TargetPath
-from research.arrays import Array
+from research.arrays import Array, frozen
 from research.compiled import compiled, inlined, linked
 from research.compiled.simd import maximum, where
 from research.errors import DataError
@@ -204,10 +205,14 @@ def finish(
 
 def target_path_returns(targets: TargetPath, market: Market) -> Array:
     """(T,) return of the target in force at yesterday's close, rebalanced daily at no cost; zero until there is one."""
-    first = int(np.argmax(targets.row >= 0))
-    returns = np.zeros(len(market.dates))
-    returns[first + 1 :] = target_returns(targets, market, first)
-    return returns
+
+    def make() -> Array:
+        first = int(np.argmax(targets.row >= 0))
+        returns = np.zeros(len(market.dates))
+        returns[first + 1 :] = target_returns(targets, market, first)
+        return frozen(returns)
+
+    return kept(market, ("returns", targets), make)
 
 
 def batch_metrics(
@@ -224,15 +229,16 @@ def batch_metrics(
     """
     market, first, book = backtest.market, backtest.first, backtest.ledger
     out = np.empty(len(BATCH_METRICS) + cvar95)
-    span = float((market.dates[-1] - market.dates[first]).days)
+    span = float(market.days[-1].astype(int) - market.days[first].astype(int))
     of_days = market.cash[first + 1 :], strategic[first + 1 :], own[first + 1 :]
     opening = charged(book.opening_charges) / backtest.wealth
     path, done = _path(backtest), backtest.booked
-    others = np.setdiff1d(np.flatnonzero(book.booked >= 0), done)
-    on = backtest.wealth_charged
-    aside = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum())
-    aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
-    charges = book.charges[done] * (book.nav_before[done] / on[done])[:, None, None]  # by one, without flows
+    others, on = book.booked >= 0, backtest.wealth_charged
+    others[done] = False
+    aside, charges = float((book.charges[others].sum(axis=(1, 2)) / on[others]).sum()), book.charges[done]
+    if not backtest.plain:
+        aside += float((book.holding_costs[1:].sum(axis=1) / book.nav[:-1]).sum())
+        charges *= (book.nav_before[done] / on[done])[:, None, None]
     _one_path(
         *path, *of_days, book.trades[done], charges, book.nav_before[done], opening, aside, span, tracking_penalty,
         backtest.periods_per_year, out,
@@ -245,7 +251,8 @@ def batch_metrics(
 def _path(backtest: Backtest) -> tuple[Array, Array]:
     """(D + 1,) what a wealth of 1 grew to, time-weighted, and (D,) the same at each close before that day's costs."""
     if backtest.plain:
-        return backtest.ledger.nav / backtest.wealth, backtest.nav_before / backtest.wealth
+        nav, before = backtest.ledger.nav, backtest.nav_before
+        return (nav, before) if backtest.wealth == 1.0 else (nav / backtest.wealth, before / backtest.wealth)
     path = backtest.growth_path / backtest.wealth
     return path, path[:-1] * (1.0 + backtest.gross_returns)
 

@@ -15,6 +15,7 @@ from backtests.runs.manifest import sign
 from backtests.runs.tasks import check_workers
 from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
+from backtests.sweeps.run_part import parts_of
 from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import discard, join, unfinished
 from backtests.sweeps.summary import own_conditions, sweep_text
@@ -55,7 +56,7 @@ def make_sweep(
         run_into(chunks, prepared, done, workers, cluster, progress=True)
         final = home / run.name
         with staged(final) as folder, bar(None, "writing results and their page"):
-            join(chunks, prepared.plan.parts(), folder / RESULTS)
+            join(chunks, parts_of(prepared), folder / RESULTS)
             text = publish(prepared, asked.keep, run, folder)
             sign(folder, started)
         discard(chunks)

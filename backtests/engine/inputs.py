@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from backtests.engine.account_events import OVERDRAFT
+from backtests.engine.kept import kept
 from backtests.engine.loop_inputs import Desk, Sessions
 from backtests.engine.quiet_days import tiles_of
 from research.accounting import Costs, Execution, Flows, Policy
@@ -13,7 +14,7 @@ from research.accounting.cost_parameters import COLUMNS, CostParameters, Lots, S
 from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import charge
 from research.allocation import TargetPath
-from research.arrays import frozen
+from research.arrays import Array, frozen
 from research.errors import ConfigError, PolicyError
 from research.market import Market
 
@@ -126,16 +127,16 @@ class EngineInputs:
 
 def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int) -> None:
     """Refuse targets in several currencies, and short ones whose gains are taxed. Raises ConfigError."""
-    rows = targets.rows[max(int(targets.row[first]), 0) :]
-    held = (rows != 0.0).any(axis=0)
-    currency = market.instruments["currency"].to_numpy()
-    other = held & (currency != currency[int(np.argmax(held))])
-    if other.any():
-        i, j = int(np.argmax(held)), int(np.argmax(other))
-        raise ConfigError(
-            f"{market.assets[i]} is in {currency[i]} and {market.assets[j]} in {currency[j]}: a portfolio has one "
-            "currency. Convert the market first (`research.market.in_currency`)."
-        )
+    rows, currency = targets.rows[max(int(targets.row[first]), 0) :], market.currency
+    if len(set(currency)) > 1:
+        held = np.flatnonzero((rows != 0.0).any(axis=0)).tolist()
+        other = [j for j in held if currency[j] != currency[held[0]]]
+        if other:
+            i, j = held[0], other[0]
+            raise ConfigError(
+                f"{market.assets[i]} is in {currency[i]} and {market.assets[j]} in {currency[j]}: a portfolio has one "
+                "currency. Convert the market first (`research.market.in_currency`)."
+            )
     if costs.tax is not None and costs.tax.rate > 0.0 and (rows < 0.0).any():
         k, i = np.argwhere(rows < 0.0)[0]
         raise ConfigError(
@@ -145,16 +146,23 @@ def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int
 
 
 def _sessions(market: Market, first: int, execution: Execution, dividends: Dividends, flows: Flows | None) -> Sessions:
-    """The market as the loops play it."""
+    """The market as the loops play it; what has no flows is made once."""
     if dividends not in ("reinvest", "cash"):
         raise ConfigError(f"dividends is {dividends!r}: use 'reinvest' or 'cash'.")
+    if flows is not None:
+        return _new_sessions(market, execution, dividends, flows.on(market, first))
+    none = ("sessions", execution.at, dividends)
+    return kept(market, none, lambda: _new_sessions(market, execution, dividends, np.zeros(len(market.dates))))
+
+
+def _new_sessions(market: Market, execution: Execution, dividends: Dividends, flows: Array) -> Sessions:
+    """The market with flows (T,), currency."""
     paid = dividends == "cash"
     if paid and market.dividends is None:
         raise ConfigError(f"market {market.name!r} has no dividends: its returns reinvest them (dividends='reinvest').")
     empty = np.empty((0, len(market.assets)))
     income = market.income if paid else empty
-    amounts = np.zeros(len(market.dates)) if flows is None else flows.on(market, first)
-    busy = amounts != 0.0
+    busy = flows != 0.0
     if paid:
         busy |= (income != 0.0).any(axis=1)
     left = market.exits[market.exits < len(market.dates)]
@@ -170,7 +178,7 @@ def _sessions(market: Market, first: int, execution: Execution, dividends: Divid
         opens=opens,
         income=income,
         exits=market.exits,
-        flows=frozen(amounts),
+        flows=frozen(flows),
         years=frozen(years_of(market.days)),
         busy=frozen(busy),
         tiles=tiles_of(market, which),

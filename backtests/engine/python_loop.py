@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from backtests.engine.account_events import events, hold, is_overdrawn, take_in, use_up, uses_all
+from backtests.engine.compiled_loop import quiet
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.ledger import Ledger, write, write_decision, write_unbooked
 from backtests.engine.whole_lots import fill, orders
@@ -17,6 +18,7 @@ from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Recor
 from research.accounting.view import check_trade, leverage_of
 from research.arrays import Array
 from research.errors import PolicyError
+from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import traits
 from research.rules.rule_options import NO_LINE
 from research.trading.decision import asked_once
@@ -50,20 +52,29 @@ class _Book:
 
 
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
-    inputs: EngineInputs, cash_units: float, ledger: Ledger
+    inputs: EngineInputs, cash_units: float, ledger: Ledger, bands: NoTradeBands | None
 ) -> tuple[tuple[str, ...], dict[int, Why]]:
     """Play the days after the first; gives the trigger of each booking, and the reasons to hold by market row.
 
     inputs     : what is played.
     cash_units : units of cash held after the opening trade.
     ledger     : its first row is read, the others are written.
+    bands      : the policy's, where it has any: it decides by them, and days on which nothing comes and it cannot want
+                 to trade are passed over, compiled. Their reasons follow from the bands.
     Raises     : PolicyError for an answer of the policy that cannot be booked.
     """
+    decide, bounds = inputs.policy.decide if bands is None else bands.decision, np.empty((2, len(ledger.units[0]) + 1))
     held = _Book(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None
     unfinished = False
-    for t in range(inputs.first + 1, len(inputs.market.dates)):
+    t = inputs.first
+    while (t := t + 1) < len(inputs.market.dates):
+        if bands is not None and pending is None and not unfinished and not inputs.desk.holding_costs.some:
+            state = (inputs.first, held.last_booked, held.units, held.cash_units)
+            t = quiet(inputs.sessions, bands.compiled, t, *state, bounds, ledger)
+            if t == len(inputs.market.dates):
+                break
         _overnight(inputs, held, t, ledger)
         if inputs.desk.at_open and pending is not None and pending.due == t:
             pending = _carry_out(inputs, held, pending, t, inputs.sessions.opens, ledger)
@@ -78,15 +89,15 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
             elif turn == "look" and pending is None:
                 ledger.nav[t - inputs.first] = held.nav
                 view = _view(inputs, held, t, ledger.nav[: t - inputs.first + 1], unfinished)
-                answer = inputs.policy.decide(view)
+                answer = decide(view)
                 unfinished = isinstance(answer, Trade) and answer.fraction < 1.0 and answer.again
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
-                trade, listed = _checked(inputs, answer, view, t), None
+                trade, listed = answer if bands is not None else _checked(inputs, answer, view, t), None
                 if inputs.execution.sizing == "units":
                     listed = orders(
-                        inputs, t, held.units, held.cash_units, _asked_again(inputs, view, trade), view.target
+                        inputs, t, held.units, held.cash_units, _asked_again(inputs, decide, view, trade), view.target
                     )
                     if not listed.any():
                         holds[t] = trade.why
@@ -195,7 +206,9 @@ def _fill(inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: 
     held.count, held.last_booked = row + 1, t
 
 
-def _asked_again(inputs: EngineInputs, view: View, trade: Trade) -> Callable[[Position, bool], Trade | None]:
+def _asked_again(
+    inputs: EngineInputs, decide: Callable[[View], Hold | Trade], view: View, trade: Trade
+) -> Callable[[Position, bool], Trade | None]:
     """What the rule wants at one close: the trade that it asked for, and after the orders so far what it says then.
 
     As a trade list asks it: a rule with a `desk_schedule`, or `asked_once`, is not asked again.
@@ -207,7 +220,7 @@ def _asked_again(inputs: EngineInputs, view: View, trade: Trade) -> Callable[[Po
         if asked_once(inputs.policy, trade) or traits(inputs.policy).desk_schedule is not None:
             return None
         filled = replace(view, weights=position.weights, cash_weight=position.cash_weight, nav=position.nav)
-        answer = inputs.policy.decide(filled)
+        answer = decide(filled)
         return answer if isinstance(answer, Trade) else None
 
     return ask
@@ -222,7 +235,7 @@ def _write_decision(ledger: Ledger, held: _Book, pending: _Pending) -> None:
 
 def _checked(inputs: EngineInputs, answer: object, view: View, t: int) -> Trade:
     """The answer, if it is a trade that can be booked. Raises PolicyError."""
-    date = inputs.market.dates[t]
+    date = inputs.market.days[t].item()
     if not isinstance(answer, Trade):
         raise PolicyError(
             f"policy {inputs.name!r} answered {answer!r} on {date:%Y-%m-%d}: a policy answers Hold or Trade."

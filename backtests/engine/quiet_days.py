@@ -5,10 +5,9 @@ with bounds on units that stand for the weights' triggers. From the first close 
 the loop goes day by day.
 """
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 
+from backtests.engine.kept import kept
 from research.arrays import Array, frozen
 from research.compiled import inlined
 from research.compiled.simd import WIDTH, Vector, bits, fill, load, where
@@ -16,16 +15,16 @@ from research.market import Market
 from research.tolerances import TRIGGER
 
 DAYS = WIDTH
-_KNOWN: WeakKeyDictionary[Market, dict[str, Array]] = WeakKeyDictionary()
 
 
 def tiles_of(market: Market, which: str = "index") -> Array:
     """(tiles, n + 1, DAYS) of an index of the market, cash last; the last row stands for days that the market lacks."""
-    known = _KNOWN.setdefault(market, {})
-    if which not in known:
+
+    def make() -> Array:
         rows = np.column_stack([getattr(market, which), market.cash_index])
-        known[which] = frozen(np.ascontiguousarray(whole(rows).reshape(-1, DAYS, rows.shape[1]).transpose(0, 2, 1)))
-    return known[which]
+        return frozen(np.ascontiguousarray(whole(rows).reshape(-1, DAYS, rows.shape[1]).transpose(0, 2, 1)))
+
+    return kept(market, ("tiles", which), make)
 
 
 def whole(days: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.engine.kept import bands_of
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
@@ -48,7 +49,7 @@ class Backtest:
     name             : of the backtest.
     ledger           : what was booked.
     triggers         : (k,) what asked for each booking.
-    holds            : reasons to hold by market row, or None when they can be derived (see `decisions`).
+    holds            : reasons to hold by market row, or None; those of a rule with bands can be derived from these.
 
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
     """
@@ -91,7 +92,8 @@ class Backtest:
     def plain(self) -> bool:
         """Did nothing come, go or cost but the trades of decisions, all booked at closes?"""
         book = self.ledger
-        still = not self.flows.any() and not book.holding_costs.any() and bool((book.part_of >= 0).all())
+        paid = self.costs.holding_costs.some and bool(book.holding_costs.any())
+        still = not self.flows.any() and not paid and bool((book.part_of >= 0).all())
         return still and self.execution.at == "close" and self.dividends == "reinvest"
 
     @cached_property
@@ -340,18 +342,20 @@ class Backtest:
     def last_booked(self) -> NDArray[np.int64]:
         """(D + 1,) the market row of the last booking of a decision by each close; of the opening trade before any."""
         book, last = self.ledger, np.full(len(self.ledger.nav), self.first)
-        moved = (book.part_of >= 0) & (book.booked >= 0) & (book.trades != 0.0).any(axis=1)
+        moved = (book.part_of >= 0) & (book.booked >= 0)
+        if self.execution.sizing == "fractional":  # orders in whole lots are done with when they are filled, or not
+            moved &= (book.trades != 0.0).any(axis=1)
         last[book.booked[moved] - self.first] = book.booked[moved]
         return np.maximum.accumulate(last)
 
     @cached_property
     def hold_reasons(self) -> dict[int, Why]:
         """Why the policy held, by market row: as recorded, or derived from its bands and the weights that it saw."""
-        if self.holds is not None:
-            return self.holds
         rule = compiled_rule(self.policy)
-        assert rule is not None  # what is played day by day records its reasons
-        bands = rule.no_trade_bands(self.market, self.targets.opened(self.first), self.costs)
+        if rule is None:
+            assert self.holds is not None  # what decides day by day records its reasons
+            return self.holds
+        bands = bands_of(rule, self.market, self.targets, self.first, self.costs)
         (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
         last, rest = self.last_booked, bands.options.cooldown
         reasons, again, free = {}, False, self.first + 1
@@ -369,7 +373,7 @@ class Backtest:
                 again = False
             elif t >= free:
                 reasons[t] = Why(bands.trigger)
-        return reasons
+        return reasons if self.holds is None else dict(sorted((reasons | self.holds).items()))
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
+from backtests.engine.kept import bands_of, is_settled, kept
 from backtests.engine.ledger import EXIT, FLOW, Ledger
 from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.python_loop import play_daily
@@ -162,7 +163,10 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
         raise ConfigError(f"policy {name!r} has no allocation: give `targets`, the path of what it should hold.")
     if first is None and allocation.window > 0:
         first = min(int(np.argmax(market.listed.any(axis=1))) + allocation.window, len(market.dates) - 1)
-    return target_path(allocation, market, start=first or 0)
+    start = first or 0
+    if not is_settled(policy):
+        return target_path(allocation, market, start)
+    return kept(market, ("targets", allocation, start), lambda: target_path(allocation, market, start))
 
 
 def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
@@ -288,10 +292,12 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
 def _play(inputs: EngineInputs, cash_units: float, ledger: Ledger) -> tuple[tuple[str, ...], dict[int, Why] | None]:
     """Play all days, compiled or day by day; gives what triggered each booking, and why a rule that was asked held."""
     rule = compiled_rule(inputs.policy)
-    if rule is None or inputs.execution.sizing != "fractional":
-        return play_daily(inputs, cash_units, ledger)
-    bands = rule.no_trade_bands(inputs.market, inputs.targets.opened(inputs.first), inputs.costs)
+    if rule is None:
+        return play_daily(inputs, cash_units, ledger, None)
+    bands = bands_of(rule, inputs.market, inputs.targets, inputs.first, inputs.costs)
     _check_bands(inputs, bands)
+    if inputs.execution.sizing != "fractional":
+        return play_daily(inputs, cash_units, ledger, bands)
     count = _play_compiled(inputs, bands, cash_units, ledger)
     of = {FLOW: "flow", EXIT: "delisted"}
     return tuple(of.get(j, bands.trigger) for j in ledger.part_of[:count].tolist()), None

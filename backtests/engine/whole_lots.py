@@ -23,8 +23,8 @@ def position(inputs: EngineInputs, t: int, units: Array, cash_units: float) -> P
     cash_units : units of cash held.
     """
     holdings, cash = units * inputs.sessions.closes[t], cash_units * inputs.sessions.cash_index[t]
-    lots, minimum = inputs.market.instruments["lot"].to_numpy(float), inputs.execution.minimum_trade
-    return Position.at(inputs.market, t, holdings, float(cash), lots, minimum, inputs.desk.at_close)
+    minimum, market = inputs.execution.minimum_trade, inputs.market
+    return Position.at(market, t, holdings, float(cash), market.lots, minimum, inputs.desk.at_close)
 
 
 def orders(
@@ -89,9 +89,10 @@ def fill(
     market, sessions, desk = inputs.market, inputs.sessions, inputs.desk
     quotes = market.bars["open"][t] if at_open and market.bars is not None else market.prices[t]
     worth = (sessions.opens if at_open else sessions.closes)[t]
+    at_asking = np.where(np.isnan(market.prices[asked]), 1.0, market.prices[asked])
     priced = ~np.isnan(market.prices[asked]) & ~np.isnan(quotes)
     split = 1.0 if market.splits is None else np.prod(market.splits[asked + 1 : t + 1], axis=0)
-    notional = np.where(priced, wished * split * quotes, wished * np.nan_to_num(market.prices[asked], nan=1.0))
+    notional = np.where(priced, wished * split * quotes, wished * at_asking)
     trades[:] = np.where(_fillable(market.tradable[t], notional), notional, 0.0)
     charge(desk.cost_parameters if at_open else desk.at_close, t, np.abs(trades), charges)
     moved, gains = np.flatnonzero(trades), np.zeros(len(units))

@@ -14,7 +14,7 @@ from backtests.runs.folder import Run
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.executors import run_all
 from backtests.sweeps.plan import Part, Plan, Strategic, held_in_plan
-from backtests.sweeps.run_part import backtest_one
+from backtests.sweeps.run_part import backtest_one, parts_of
 from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
 from backtests.sweeps.store import read_chunk, unfinished, write_chunk
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
@@ -103,14 +103,14 @@ def sweep(
     keep = keep or Keep()
     prepared = prepare(where, plan, keep, cvar95)
     if folder is None:
-        tables = dict(run_tables(prepared, prepared.plan.parts(), workers, cluster, progress))
-        parts: list[pa.Table] = [tables[part] for part in prepared.plan.parts()]
+        tables = dict(run_tables(prepared, parts_of(prepared), workers, cluster, progress))
+        parts: list[pa.Table] = [tables[part] for part in parts_of(prepared)]
     else:
         _refuse_unwritten(prepared)
         run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
         with unfinished(Path(folder), run, prepared.fingerprints()) as done:
             run_into(Path(folder), prepared, done, workers, cluster, progress)
-            parts = [read_chunk(Path(folder), part) for part in prepared.plan.parts()]
+            parts = [read_chunk(Path(folder), part) for part in parts_of(prepared)]
     table = pa.concat_tables(parts).to_pandas()
     return Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
 
@@ -163,7 +163,7 @@ def run_into(
     cluster  : address of a Dask cluster instead, or "".
     progress : show a bar.
     """
-    parts = list(prepared.plan.parts())
+    parts = list(parts_of(prepared))
     left = [part for part in parts if part not in done]
     count = len(prepared.plan) - sum(part.stop - part.first for part in left)
     for part, table in run_tables(prepared, left, workers, cluster, progress, count):

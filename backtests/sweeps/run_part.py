@@ -1,6 +1,7 @@
 """Playing a part of a plan: configurations in, a row of metrics each out. The same bits whoever plays it, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,19 +9,48 @@ from backtests.batch.batch import PreparedConfiguration, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.sweeps.plan import Configuration, Part
-from backtests.sweeps.setup import PreparedSweep, Setup
-from research.accounting import Costs, Policy
+from backtests.sweeps.plan import CHUNKS, Configuration, Part
+from backtests.sweeps.setup import PreparedSweep, Setup, Start
+from research.accounting import Policy
+from research.allocation import TargetPath
 from research.arrays import Array
 from research.errors import ConfigError, DataError, PolicyError
 from research.rules.no_trade_bands import NoTradeBands
-from research.rules.protocol import compiled_rule, fitted_until
+from research.rules.protocol import CompiledRule, compiled_rule, fitted_until
 
 
 def is_plain(policy: Policy) -> bool:
     """Can the batch engine play the policy? Any other is played by itself."""
     rule = compiled_rule(policy)
     return rule is not None and rule.has_plain_bands and fitted_until(rule) is None
+
+
+def is_free(setup: Setup) -> bool:
+    """Can the batch engine play on a setup? All lines are traded both ways, and nothing depends on wealth."""
+    return setup.scales and not any(setup.market.trading)
+
+
+def parts_of(prepared: PreparedSweep) -> Iterator[Part]:
+    """The parts in which a sweep is played: those of its plan, where the batch engine plays them.
+
+    What is played by itself takes as long as many that are played together, so each is a part of its own, or a few are
+    where there are more than `CHUNKS`; any workers can then share them, and little is lost when one is stopped.
+    """
+    plan = prepared.plan
+    free = np.array([is_free(prepared.setups[name]) for name in plan.portfolios])
+    plain = np.array([is_plain(policy) for policy in plan.policies])
+    few = -(-len(plan) // CHUNKS)
+    for part in plan.parts():
+        if free.all() and plain.all():
+            yield part
+            continue
+        places = plan.positions(part)
+        together = free[places[:, 0]] & plain[places[:, 1]]
+        edges = [part.first, *(part.first + 1 + np.flatnonzero(np.diff(together))).tolist(), part.stop]
+        for first, stop in pairwise(edges):
+            size = stop - first if together[first - part.first] else few
+            for begin in range(first, stop, size):
+                yield Part(begin, min(begin + size, stop))
 
 
 def metrics(prepared: PreparedSweep) -> tuple[str, ...]:
@@ -37,10 +67,11 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
     """
     configurations = prepared.plan.of(part)
     out = np.empty((len(configurations), len(metrics(prepared))))
+    known = {id(c.policy): is_plain(c.policy) for c in {id(c.policy): c for c in configurations}.values()}
     for name, setup in prepared.setups.items():
         here = [k for k, c in enumerate(configurations) if c.portfolio == name]
-        free = setup.scales and not any(setup.market.trading)
-        plain = [k for k in here if free and is_plain(configurations[k].policy)]
+        free = is_free(setup)
+        plain = [k for k in here if free and known[id(configurations[k].policy)]]
         if plain:
             out[plain] = _in_batch(prepared, setup, [configurations[k] for k in plain], [part.first + k for k in plain])
         for k in sorted(set(here) - set(plain)):
@@ -80,21 +111,22 @@ def _in_batch(
     prepared: PreparedSweep, setup: Setup, configurations: Sequence[Configuration], numbers: Sequence[int]
 ) -> Array:
     """The metrics of configurations on one setup whose rules have plain bands; what they share is made once."""
+    costs = {multiple: setup.times(multiple) for multiple in dict.fromkeys(c.cost_multiple for c in configurations)}
+    rules: dict[tuple[int, Start], tuple[CompiledRule, TargetPath, int]] = {}
     made: dict[tuple[int, int, float | None], NoTradeBands] = {}
-    costs: dict[float, Costs] = {}
     batch = []
     for c in configurations:
-        targets = prepared.targets(c)
-        rule = compiled_rule(setup.policy(c.policy))
-        assert rule is not None  # `is_plain` said so
-        weighed = c.cost_multiple if rule.depends_on_costs else None
-        key = (id(c.policy), id(targets), weighed)  # the plan holds one object of each
+        case = (id(c.policy), c.start)  # the plan holds one object of each policy
+        if case not in rules:
+            found = compiled_rule(setup.policy(c.policy))
+            assert found is not None  # `is_plain` said so
+            rules[case] = found, prepared.targets(c), prepared.first(c)
+        rule, targets, first = rules[case]
+        key = (id(c.policy), id(targets), c.cost_multiple if rule.depends_on_costs else None)
         if key not in made:
-            made[key] = rule.no_trade_bands(setup.market, targets, setup.times(c.cost_multiple))
-        if c.cost_multiple not in costs:
-            costs[c.cost_multiple] = setup.times(c.cost_multiple)
+            made[key] = rule.no_trade_bands(setup.market, targets, costs[c.cost_multiple])
         lag = setup.lag if c.lag is None else c.lag
-        batch.append(PreparedConfiguration(made[key], targets, costs[c.cost_multiple], lag, prepared.first(c)))
+        batch.append(PreparedConfiguration(made[key], targets, costs[c.cost_multiple], lag, first))
     given = (prepared.strategic[setup.name], setup.tracking_penalty, setup.periods_per_year)
     try:
         return play_batch(setup.market, batch, *given, cvar95=prepared.cvar95)

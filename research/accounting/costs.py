@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +26,7 @@ ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all lines or one a line."),
     "borrow": "give a fraction a year of the value held short, one number for all lines or one a line.",
 }
+NOTHING = frozen(np.zeros(1))  # a cost that is not given
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST}
 
 
@@ -72,12 +74,12 @@ class Costs:
 
     commission: Array
     half_spread: Array
-    per_unit: Array = field(default_factory=lambda: np.zeros(1))
-    minimum: Array = field(default_factory=lambda: np.zeros(1))
-    ticket: Array = field(default_factory=lambda: np.zeros(1))
+    per_unit: Array = field(default_factory=lambda: NOTHING)
+    minimum: Array = field(default_factory=lambda: NOTHING)
+    ticket: Array = field(default_factory=lambda: NOTHING)
     impact: Impact | None = None
     tax: Tax | None = None
-    borrow: Array = field(default_factory=lambda: np.zeros(1))
+    borrow: Array = field(default_factory=lambda: NOTHING)
     financing: float = 0.0
     cash_spread: float = 0.0
     management_fee: float = 0.0
@@ -101,6 +103,10 @@ class Costs:
             if not (is_number(rate := getattr(self, name)) and 0.0 <= rate < 0.5):
                 refuse(f"{name} is", rate, "it is a fraction a year, at least 0 and below 0.5.")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
+
     @classmethod
     def bps(cls, n: int, *, commission: ArrayLike = 0.0, half_spread: ArrayLike = 0.0) -> "Costs":
         """Costs of n lines from basis points, one number for all or one for each line.
@@ -115,7 +121,7 @@ class Costs:
             refuse("n is", n, "give the number of lines, such as len(market.assets).")
         return cls(_fractions("commission is", commission, n), _fractions("half_spread is", half_spread, n))
 
-    @property
+    @cached_property
     def total(self) -> Array:
         """(n,) what a line's notional costs a side as far as it does not depend on the day: commission and spread.
 
@@ -123,7 +129,7 @@ class Costs:
         """
         return frozen(self.commission + (self.half_spread if self.half_spread.ndim == 1 else _median(self.half_spread)))
 
-    @property
+    @cached_property
     def per_side(self) -> Array:
         """(1, n), or (T, n) where spreads are by the day: commission and spread a side, as a fraction of the notional.
 
@@ -200,6 +206,19 @@ class Costs:
         Raises        : ConfigError where a cost needs a market and there is none; DataError, naming asset, date and
                         value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
+        if not (self.per_unit.any() or self.impact is not None or self.half_spread.ndim > 1):
+            made = self._same_each_day
+        else:
+            made = self._on_days(market, first, at_open)
+        return made._replace(minimum_trade=float(minimum_trade), plain=made.plain and not minimum_trade > 0.0)
+
+    @cached_property
+    def _same_each_day(self) -> CostParameters:
+        """What the kernel takes of costs that depend on no market, without a least order."""
+        return self._on_days(None, 0, False)
+
+    def _on_days(self, market: Market | None, first: int, at_open: bool) -> CostParameters:
+        """What the kernel takes, without a least order; arguments as in `cost_parameters`."""
         n, half_spread, impact = len(self.commission), self.half_spread, np.zeros((1, len(self.commission)))
         if self.per_unit.any() or self.impact is not None or half_spread.ndim > 1:
             if market is None:
@@ -228,10 +247,10 @@ class Costs:
             ticket=self.ticket,
             impact=frozen(impact),
             exponent=1.5 if self.impact is None else float(self.impact.exponent),
-            minimum_trade=float(minimum_trade),
+            minimum_trade=0.0,
             tax=0.0 if self.tax is None else float(self.tax.rate),
             method=METHODS["average" if self.tax is None else self.tax.lots],
-            plain=not (amounts or minimum_trade > 0.0 or (self.tax is not None and self.tax.rate > 0.0)),
+            plain=not (amounts or (self.tax is not None and self.tax.rate > 0.0)),
         )
 
     @property
@@ -271,6 +290,8 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
 
 def _checked(name: str, given: ArrayLike, n: int) -> Array:
     """A cost of n lines (n,), or spreads by the day (T, n), read-only. Raises ConfigError for what can be none."""
+    if given is NOTHING:
+        return frozen(np.zeros(n))
     values = np.atleast_1d(floats(f"{name} is", given, ARRAY_COSTS[name]))
     if name not in USUAL and values.shape == (1,):
         values = np.repeat(values, n)

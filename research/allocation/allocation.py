@@ -5,8 +5,8 @@ its schedule only, and its path is computed once for every policy that uses it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -83,6 +83,10 @@ class TargetPath:
                 f"target {self.row[t]} of {self.allocation} is used at row {t}, but contains data of row "
                 f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields and made anew: arrays that a pickle brings back could be written to."""
+        return TargetPath, tuple(getattr(self, f.name) for f in fields(self))
 
     def opened(self, first: int) -> "TargetPath":
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""

@@ -99,9 +99,9 @@ def scheduled(days: Days, every: str | int, calendar: str, offset: int = 0) -> N
     check_schedule(every, offset)
     schedule = _schedule(calendar, days, spare=0 if offset == 0 else SPARE, counted=is_whole(every))
     first, picked = schedule.picked(every, offset)
-    place = (days - first).astype("int64")
-    beyond = (place < 0) | (place >= len(picked))
-    if beyond.any():
+    place = (days - first).view("int64")
+    if place.min() < 0 or place.max() >= len(picked):
+        beyond = (place < 0) | (place >= len(picked))
         raise _out_of_reach(calendar, schedule, days[beyond][0], offset)
     found: NDArray[np.bool_] = picked[place]
     return found

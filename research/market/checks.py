@@ -21,7 +21,7 @@ def check_labels(market: MarketData) -> None:
     where = f"market {shown(market.name)}"
     if not isinstance(market.dates, pd.DatetimeIndex):
         raise DataError(f"dates of {where} are a {type(market.dates).__name__}: make them a DatetimeIndex.")
-    if market.dates.tz is not None or (market.dates != market.dates.normalize()).any():
+    if market.dates.tz is not None or (market.dates.to_numpy() != market.days).any():
         raise DataError(f"dates of {where} carry a time or a zone: give plain session dates.")
     if len(market.dates) < 2 or not market.assets:
         raise DataError(
@@ -88,11 +88,11 @@ def check_values(market: MarketData) -> None:
     finite = "Correct the source: it is finite and above"
     large = f"Correct the source: it is at most {LARGEST:g}."
     exit_day = np.arange(len(market.dates))[:, None] == market.exits if _check_exits(market) else np.False_
-    refuse(
-        ~np.isfinite(market.returns), "return missing", market.returns, "Correct the source, or leave the asset out."
-    )
-    refuse((market.returns <= -1.0) & ~exit_day, "impossible return", market.returns, f"{finite} -1.")
-    refuse(market.returns > LARGEST, "impossible return", market.returns, large)
+    if not (market.returns.min() > -1.0 and market.returns.max() <= LARGEST):  # NaN is neither
+        missing = ~np.isfinite(market.returns)
+        refuse(missing, "return missing", market.returns, "Correct the source, or leave the asset out.")
+        refuse((market.returns <= -1.0) & ~exit_day, "impossible return", market.returns, f"{finite} -1.")
+        refuse(market.returns > LARGEST, "impossible return", market.returns, large)
     early = ~market.listed & (market.returns != 0.0) & ~exit_day
     refuse(early, "return before listing", market.returns, "Set it to zero.")
     refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")

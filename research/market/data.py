@@ -70,9 +70,10 @@ class MarketData:
     @cached_property
     def listed(self) -> Mask:
         """(T, n) from the first tradable row of each asset up to its exit: until then a gap is a halt."""
-        listed = np.maximum.accumulate(self.tradable, axis=0)
+        row = np.arange(len(self.tradable))[:, None]
+        listed = (row >= np.argmax(self.tradable, axis=0)) & self.tradable.any(axis=0)
         if (self.exits < len(listed)).any():
-            listed &= np.arange(len(listed))[:, None] < self.exits
+            listed &= row < self.exits
         return frozen(listed)
 
     @cached_property

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from research.arguments import LARGEST, shown
+from research.arrays import Array
 from research.errors import DataError
 from research.printable import has_unseen
 
@@ -44,8 +46,9 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
         )
     neutral = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0, "adjustment": "unknown"}
     neutral |= {"delisted": pd.NaT, "delisting_return": np.nan, "trading": ""}
-    table = pd.DataFrame(neutral | columns, index=pd.Index(assets, name="asset"))
-    return checked_instruments(table[list(INSTRUMENT_COLUMNS)], "the instruments")
+    given = neutral | columns
+    table = pd.DataFrame({name: given[name] for name in INSTRUMENT_COLUMNS}, index=pd.Index(assets, name="asset"))
+    return checked_instruments(table, "the instruments")
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -57,28 +60,32 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     Raises : DataError naming asset, column, value and fix.
     """
 
-    def refuse(good: pd.Series | NDArray[np.bool_], column: str, fix: str) -> None:
-        if not good.all():
+    def refuse(good: NDArray[np.bool_] | list[bool], column: str, fix: str) -> None:
+        if not np.all(good):
             row = int(np.argmin(good))
             found = shown(table[column].tolist()[row])
             raise DataError(f"{column} of {table.index[row]} in {where}: found {found}. {fix}")
 
     for column in TEXTS:
-        refuse(table[column].map(_is_plain), column, "Give it as text on one line, empty if need be.")
+        plain = [_is_plain(cell) for cell in table[column].tolist()]
+        refuse(plain, column, "Give it as text on one line, empty if need be.")
     words = f"Use {', '.join(TRADING[1:])}, or leave it empty."
     table = table if "trading" in table else table.assign(trading="")
-    refuse(table["trading"].map(lambda cell: isinstance(cell, str) and cell in TRADING), "trading", words)
-    lots, ends = (pd.to_numeric(table[c], errors="coerce").astype(float) for c in ("lot", "delisting_return"))
+    known = [isinstance(cell, str) and cell in TRADING for cell in table["trading"].tolist()]
+    refuse(known, "trading", words)
+    lots, ends = _floats(table["lot"]), _floats(table["delisting_return"])
     fix = f"A lot is a number of units above zero, {SMALLEST_LOT:g} to {LARGEST:g}."
     refuse((lots >= SMALLEST_LOT) & (lots <= LARGEST), "lot", fix)
-    dates, left = table["delisted"], table["delisted"].notna()
+    dates, left = table["delisted"], table["delisted"].notna().to_numpy()
+    stated = table["delisting_return"].notna().to_numpy()
     if left.any():
         dates = pd.Series([_plain_date(cell) for cell in dates], table.index, dtype="datetime64[us]")
-        refuse(dates.notna() | ~left, "delisted", "Write the date as YYYY-MM-DD, or leave it empty.")
-        refuse(~left | table["delisting_return"].notna(), "delisting_return", OFFER)
+        refuse(dates.notna().to_numpy() | ~left, "delisted", "Write the date as YYYY-MM-DD, or leave it empty.")
+        refuse(~left | stated, "delisting_return", OFFER)
         refuse(~left | (np.isfinite(ends) & (ends >= -1.0)), "delisting_return", "It is finite and -1 or above.")
-    refuse(left | table["delisting_return"].isna(), "delisting_return", "Give the date too, as `delisted`.")
-    return table.assign(delisted=dates.astype("datetime64[us]"), lot=lots, delisting_return=ends)
+    refuse(left | ~stated, "delisting_return", "Give the date too, as `delisted`.")
+    checked: dict[str, Any] = {"delisted": dates.astype("datetime64[us]"), "lot": lots, "delisting_return": ends}
+    return table.assign(**{name: column for name, column in checked.items() if column.dtype != table[name].dtype})
 
 
 def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
@@ -92,6 +99,12 @@ def exit_rows(instruments: pd.DataFrame, days: Days) -> NDArray[np.int64]:
 
 def _is_plain(cell: object) -> bool:
     return isinstance(cell, str) and not has_unseen(cell)
+
+
+def _floats(column: pd.Series) -> Array:
+    """(n,) the column as floats, NaN for what is no number."""
+    numbers = column if column.dtype == float else pd.to_numeric(column, errors="coerce").astype(float)
+    return np.asarray(numbers, dtype=float)
 
 
 def _plain_date(cell: object) -> pd.Timestamp:

@@ -71,6 +71,16 @@ class Market(MarketData):
         return tuple(self.instruments["sector"])
 
     @cached_property
+    def currency(self) -> tuple[str, ...]:
+        """(n,) currency of each line."""
+        return tuple(self.instruments["currency"])
+
+    @cached_property
+    def lots(self) -> Array:
+        """(n,) least number of units of each line in a trade."""
+        return frozen(self.instruments["lot"].to_numpy(float))
+
+    @cached_property
     def trading(self) -> tuple[str, ...]:
         """(n,) restriction of each line: "" for none, "sell_only", "buy_only" or "locked"."""
         return tuple(self.instruments["trading"])

@@ -169,7 +169,7 @@ def assemble(
     lines = _instruments(prices, quotes, instruments)
     exits = exit_rows(lines, prices.days)
     tradable, gaps = _tradable(prices, missing, exits)
-    returns = _returns(prices.cells, tradable)
+    returns = _returns(prices.cells, tradable, bool(gaps))
     earned, cash_notes = _cash(cash, prices.days, calendar)
     notes = (*notes, *cash_notes, *gaps, *_extreme_moves(prices, returns))
     if not scheduled:
@@ -181,11 +181,11 @@ def assemble(
     market = Market(
         dates=pd.DatetimeIndex(prices.days.astype("datetime64[us]"), name="date"),
         assets=prices.names,
-        returns=returns,
-        tradable=tradable,
+        returns=_own(returns),
+        tradable=_own(tradable),
         cash=earned,
         instruments=lines,
-        prices=_beside(prices, quotes),
+        prices=_own(_beside(prices, quotes)),
         volumes=None if volumes is None else _beside(prices, volumes),
         dividends=None if dividends is None else np.nan_to_num(_beside(prices, dividends), nan=0.0),
         splits=None if splits is None else np.nan_to_num(_beside(prices, splits), nan=1.0),
@@ -195,6 +195,12 @@ def assemble(
         notes=notes,
     )
     return replace(market, notes=(*notes, *differing)) if (differing := _differing(market)) else market
+
+
+def _own(values: np.ndarray) -> np.ndarray:
+    """The array made read-only as it is, so that a market need not copy it: nobody else may hold it."""
+    values.flags.writeable = False
+    return values
 
 
 def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None) -> pd.DataFrame:
@@ -228,7 +234,7 @@ def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tupl
     gone = np.arange(len(quoted))[:, None] >= exits
     fix = "A line that is delisted has none: correct the source, or `delisted` in the instruments."
     prices.refuse(gone & quoted, "price of a line that is delisted", fix)
-    gaps = np.maximum.accumulate(quoted, axis=0) & ~quoted & ~gone
+    gaps = (np.arange(len(quoted))[:, None] > np.argmax(quoted, axis=0)) & ~quoted & ~gone
     if missing == "error":
         fix = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
         prices.refuse(gaps, "price missing", fix)
@@ -245,14 +251,23 @@ def _halt(prices: Table, i: int, gaps: NDArray[np.bool_]) -> Note:
     return Note(text, [prices.names[i]], days[0], days[-1], warning=True)
 
 
-def _returns(prices: Array, tradable: Mask) -> Array:
-    """(T, n) simple returns since the last price; zero up to and on the day of listing, and while there is no price."""
-    rows = np.where(tradable, np.arange(len(prices))[:, None], 0)
-    marked = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
+def _returns(prices: Array, tradable: Mask, halts: bool) -> Array:
+    """(T, n) simple returns since the last price; zero up to and on the day of listing, and while there is no price.
+
+    prices   : (T, n) currency per unit, NaN where there is none.
+    tradable : (T, n) whether there is one.
+    halts    : is there none on some day between listing and exit?
+    """
+    marked = prices
+    if halts:
+        rows = np.where(tradable, np.arange(len(prices))[:, None], 0)
+        marked = np.take_along_axis(prices, np.maximum.accumulate(rows, axis=0), axis=0)
     returns = np.zeros(prices.shape)
     with np.errstate(over="ignore"):  # a return that is not finite is refused by the market
-        returns[1:] = marked[1:] / marked[:-1] - 1.0
-    return np.where(np.isnan(returns), 0.0, returns)
+        np.divide(marked[1:], marked[:-1], out=returns[1:])
+        returns[1:] -= 1.0
+    returns[np.isnan(returns)] = 0.0
+    return returns
 
 
 def _beside(prices: Table, other: Table | None) -> Array:
@@ -296,7 +311,7 @@ def _cash(cash: CashSource, days: Days, calendar: str) -> tuple[Array, tuple[Not
 def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
     """A warning an asset whose price moved past `EXTREME` in one session: shown, never repaired."""
     notes = []
-    for i in np.flatnonzero((np.abs(returns) > EXTREME).any(axis=0)):
+    for i in np.flatnonzero(((returns > EXTREME) | (returns < -EXTREME)).any(axis=0)):
         days = prices.days[np.abs(returns[:, i]) > EXTREME]
         widest = int(np.argmax(np.abs(returns[:, i])))
         text = (
@@ -331,14 +346,15 @@ def _differing(market: Market) -> tuple[Note, ...]:
 def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
     """Refuse a date that is no session of the calendar; note the sessions that have no row."""
     schedule = sessions(prices.days[0], prices.days[-1], calendar)
-    odd = np.flatnonzero(~np.isin(prices.days, schedule))
+    given, held = prices.days.astype("int64"), schedule.astype("int64")  # numpy looks numbers up, and hashes dates
+    odd = np.flatnonzero(~np.isin(given, held))
     if len(odd):
         raise DataError(
             f"not a session of the exchange calendar {calendar!r}: found {prices.days[odd[0]]} "
             f"({prices.row(int(odd[0]))}), one of {len(odd):,}. Remove or redate such rows, or name their calendar, "
             "such as calendar='24/7'."
         )
-    absent = schedule[~np.isin(schedule, prices.days)]
+    absent = schedule[~np.isin(held, given)]
     if not len(absent):
         return ()
     text = (

@@ -84,8 +84,12 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
     days = _days(frame.index, lambda t: _row(source, line, t))
     if len(days) < 2:
         raise DataError(f"{source} has too few rows of data: found {len(days)}. Give two at least, for one return.")
-    columns = [_numbers(frame.iloc[:, i], name, source, line, days) for i, name in enumerate(names)]
-    table = Table(days, names, np.column_stack(columns), source, line)
+    if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):
+        cells = frame.to_numpy(dtype=float)
+    else:
+        columns = [_numbers(frame.iloc[:, i], name, source, line, days) for i, name in enumerate(names)]
+        cells = np.column_stack(columns)
+    table = Table(days, names, cells, source, line)
     table.refuse(np.isinf(table.cells), "not a finite number", "Correct the source, or leave the cell empty.")
     return table
 
@@ -188,9 +192,10 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         raise DataError(
             f"a date carries a zone in {row(0)}: found {labels[0]}. Use dates.tz_localize(None), without a zone."
         )
+    days = dates.to_numpy().astype("datetime64[D]")
     for bad, what, fix in (
-        (dates.isna(), "not a date", "Write dates as YYYY-MM-DD, and remove blank lines."),
-        (dates != dates.normalize(), "a date carries a time", "Give one row a session, dated without a time."),
+        (np.isnat(days), "not a date", "Write dates as YYYY-MM-DD, and remove blank lines."),
+        (dates.to_numpy() != days, "a date carries a time", "Give one row a session, dated without a time."),
     ):
         if bad.any():
             t = int(np.argmax(bad))
@@ -200,7 +205,6 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         t = int(np.argmax(odd))
         years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
         raise DataError(f"a date out of bounds in {row(t)}: found {dates[t]:%Y-%m-%d}. Give dates of {years}.")
-    days = dates.to_numpy().astype("datetime64[D]")
     late = np.flatnonzero(days[1:] <= days[:-1]) + 1
     if len(late):
         word = "appears twice" if days[late[0]] == days[late[0] - 1] else "stands after a later date"

@@ -106,11 +106,24 @@ class NoTradeBands:
         )
         return self._why(line, size, allowed)
 
-    def answer(self, view: View) -> Hold | Trade:
-        """The decision on the day of a view, with its reason. The bands are those of this one day (K = 1)."""
+    def decision(self, view: View) -> Hold | Trade:
+        """The decision of the rule at the close of a view of the market that the bands are of, with its reason."""
+        row = view.past.t
+        if row < self.unseen:
+            return Hold(UNSEEN)
+        if not (self.asked[row] or view.unfinished):
+            return Hold(Why(self.trigger))
+        return self.answer(view, row)
+
+    def answer(self, view: View, row: int = 0) -> Hold | Trade:
+        """The decision on the day of a view, with its reason.
+
+        view : the close.
+        row  : row of the day among the T days of the bands; bands that were made for this one day have no other.
+        """
         if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
-        past, k, workspace = view.past, int(self.row[0]), Workspace.of(len(view.weights))
+        past, k, workspace = view.past, int(self.row[row]), Workspace.of(len(view.weights))
         state = (view.weights, view.cash_weight, view.nav, past.tradable, past.t)
         trades, line, size, allowed = answer(*state, self.compiled, self.options, k, workspace)
         why = self._why(line, size, allowed)

@@ -200,7 +200,7 @@ def held_by(policy: object, otherwise: Allocation) -> Allocation:
 
 def held_by(policy: object, otherwise: Allocation | None = None) -> Allocation | None:
     """What a policy, or an allocation that scales another, holds; `otherwise` where it names nothing."""
-    held = policy.allocation if isinstance(policy, Holding) else None
+    held: Allocation | None = getattr(policy, "allocation", None)  # as `Holding` asks, which takes ten times as long
     return otherwise if held is None else held
 
 

@@ -192,7 +192,7 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
     none = np.zeros(len(target))
     orders = Orders(position, none, none, none, position.weights)
     for turn in range(TURNS):
-        state = orders.after
+        state = orders.after if turn > 0 else position
         trade = ask(state, turn > 0)
         if trade is None:
             break
@@ -206,7 +206,7 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
             break
         orders = replace(orders, units=_clean(orders.units + sent, position.lots))
     # The costs of one order may be a cent more than those of the same order in two turns.
-    return replace(orders, units=_affordable(position, orders.units))
+    return orders if orders.cash >= 0.0 else replace(orders, units=_affordable(position, orders.units))
 
 
 def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:

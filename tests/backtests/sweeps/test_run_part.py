@@ -12,8 +12,8 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
 from backtests.sweeps import Axes, Choices, Plan, Setup, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
-from backtests.sweeps.plan import Configuration, Part
-from backtests.sweeps.run_part import backtest_one, metrics, run_part
+from backtests.sweeps.plan import CHUNKS, Configuration, Part
+from backtests.sweeps.run_part import backtest_one, metrics, parts_of, run_part
 from backtests.sweeps.setup import prepare_sweep
 from research.accounting import Costs, Execution
 from research.allocation import HRP, FixedWeights, target_path
@@ -62,6 +62,31 @@ def test_a_part_does_not_depend_on_where_a_plan_is_cut(setup: Setup, axes: Axes,
     made = prepare_sweep(setup, axes.grid())
     at_once = run_part(made, Part(0, 144))
     assert equal_bits(at_once, np.vstack([run_part(made, Part(a, b)) for a, b in ((0, 1), (1, 50), (50, 144))]))
+
+
+def test_what_is_played_by_itself_is_a_part_of_its_own(setup: Setup, equal_bits: Equal) -> None:
+    lots = replace(
+        setup,
+        name="lots",
+        market=replace(setup.market, prices=50.0 * setup.market.index),
+        nav=1e5,
+        execution=Execution(sizing="units"),
+    )
+    plan = Plan([Never(Strategic()), Threshold(Strategic(), 0.02)], (1.0, 2.0), (0, 1), portfolios=("small", "lots"))
+    made = prepare_sweep([setup, lots], plan)
+    assert list(parts_of(made)) == [Part(0, 8), *(Part(k, k + 1) for k in range(8, 16))]
+    assert list(parts_of(prepare_sweep(setup, many := Plan(plan.policies, [k / 9 for k in range(600)])))) == list(
+        many.parts()
+    )
+    rows = [sweep([setup, lots], plan, workers=workers, progress=False).table for workers in (1, 2)]
+    assert equal_bits(*(table[list(BATCH_METRICS)].to_numpy() for table in rows))
+
+
+def test_parts_of_a_large_sweep_hold_a_few_that_are_played_by_themselves(setup: Setup) -> None:
+    many = Plan([Weekday(setup.strategic)], [k / 99 for k in range(2 * CHUNKS + 1)])
+    parts = list(parts_of(prepare_sweep(setup, many)))
+    assert [k for part in parts for k in range(*part)] == list(range(len(many)))
+    assert {part.stop - part.first for part in parts} <= {1, 2, 3}
 
 
 @dataclass(frozen=True)

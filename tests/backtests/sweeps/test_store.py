@@ -1,5 +1,6 @@
 """Chunks are whole or not there, are never mixed with others', and are joined one at a time."""
 
+import gc
 import json
 import os
 import re
@@ -277,6 +278,7 @@ def test_allocations_that_cannot_be_written_down_keep_no_chunks(setup: Setup, tm
 
 def peak(act: Callable[[], object]) -> int:
     """Bytes that Python and numpy held at most while acting, beyond those before."""
+    gc.collect()  # else what was left before decides when Python collects within the act
     tracemalloc.start()
     try:
         act()

@@ -1,0 +1,63 @@
+"""What backtests of one market have in common, made once and kept as long as the market is.
+
+A market is frozen and so is all that it is kept under, so nothing that is kept can change: a changed market is another
+market, and a changed rule another rule.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from research.accounting import Costs
+from research.allocation import TargetPath
+from research.market import Market
+from research.portfolio.policies import allocation_key, rule_key
+from research.rules.no_trade_bands import NoTradeBands
+from research.rules.protocol import CompiledRule, held_by
+
+T = TypeVar("T")
+
+MOST = 16  # values of a market; the one that was not asked for the longest is dropped
+SETTLED = ("never", "calendar", "threshold")  # rules whose bands follow from their settings, targets and dates alone
+_KEPT: WeakKeyDictionary[Market, dict[Hashable, Any]] = WeakKeyDictionary()
+
+
+def kept(market: Market, key: Hashable, make: Callable[[], T]) -> T:
+    """What `make` gives for a market and a key, made when it is first asked for.
+
+    market : no value may refer to it, or it would be kept for ever.
+    key    : all that the value depends on beside the market; immutable.
+    make   : gives a value that nobody changes.
+    """
+    known = _KEPT.setdefault(market, {})
+    try:
+        value: T = known.pop(key)
+    except KeyError:
+        value = make()
+        while len(known) >= MOST:
+            known.pop(next(iter(known)), None)
+    known[key] = value  # the last: the order is that of use
+    return value
+
+
+def is_settled(policy: object) -> bool:
+    """Do the targets and bands of a policy follow from its settings and the market alone?
+
+    A class of a user's own, or one derived from a shipped class, may read a file, or draw numbers: it is asked anew.
+    """
+    return rule_key(policy) in SETTLED and allocation_key(held_by(policy)) is not None
+
+
+def bands_of(rule: CompiledRule, market: Market, targets: TargetPath, first: int, costs: Costs) -> NoTradeBands:
+    """The no-trade bands of a portfolio that opens at market row `first`.
+
+    rule    : what decides.
+    market  : T days of n lines.
+    targets : the path of its targets on this market.
+    first   : row of the opening trade.
+    costs   : of n lines.
+    """
+    if rule.has_plain_bands and not rule.depends_on_costs and not any(market.trading) and is_settled(rule):
+        key = ("bands", rule, targets, first)
+        return kept(market, key, lambda: rule.no_trade_bands(market, targets.opened(first)))
+    return rule.no_trade_bands(market, targets.opened(first), costs)
