@@ -38,15 +38,15 @@ def untrained(allocation: Allocation, days: TrainingDays, standard: FeatureScali
     )
 
 
-def carded(market: Market, seed: int = 0) -> LearnedPolicy:
+def carded(market: Market, seed: int = 0, target: FixedWeights = TARGET) -> LearnedPolicy:
     """A random network with the scales of a market of two lines, and the card of a training that it never had."""
-    spec = Learned(TARGET, steps=1, seeds=(0, 1, 2, 3), learner="ppo", ppo=PPOSettings(worlds=2, rollout=1, batch=2))
+    spec = Learned(target, steps=1, seeds=(0, 1, 2, 3), learner="ppo", ppo=PPOSettings(worlds=2, rollout=1, batch=2))
     days = training_days(spec, market, COSTS, PENALTY, YEAR)
     standard, scale = measure_scaling(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
     result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve)
     told = card(spec, days, seed, result, standard, scale, {"closed_form": [3.0], "never": [60.0]})
-    return LearnedPolicy(TARGET, "week", market.assets, market.dates[-1], days.scales, standard, net, told)
+    return LearnedPolicy(target, "week", market.assets, market.dates[-1], days.scales, standard, net, told)
 
 
 def made_up(market: Market, allocation: Allocation, seen: int, half_width: float = 0.01) -> LearnedPolicy:

@@ -1,6 +1,6 @@
 """The candidates of a portfolio: fitted on the days before its test where they must be, then backtested through it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,10 +11,11 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.sweeps import Setup
-from research.accounting import Execution, Policy
+from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.errors import ConfigError, DataError
 from research.learning import Learned, LearnedPolicy, Training, train
+from research.learning.training import check_learner
 from research.market import Market
 from research.market.tables import DATA
 from research.portfolio import Portfolio
@@ -83,11 +84,10 @@ def _fitted(
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
         before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
-        costs = portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
         training = train(
             spec,
             before,
-            costs,
+            training_costs(portfolio, before),
             portfolio.tracking_penalty,
             portfolio.periods_per_year,
             lag=portfolio.lag,
@@ -98,6 +98,25 @@ def _fitted(
         )
         return Fitted(training.policy, training=training)
     return Fitted(spec)
+
+
+def training_costs(portfolio: Portfolio, before: Market) -> Costs:
+    """The costs that a learned policy trains with, on the days `before` the test."""
+    return portfolio.costs.until(len(before.dates)).simplified(before, portfolio.nav)
+
+
+def check_trainable(portfolio: Portfolio, names: Sequence[str]) -> None:
+    """Refuse a learned candidate among `names` whose learner cannot learn with the portfolio's costs.
+
+    Raises : ConfigError with the candidate's name and file.
+    """
+    learned = [name for name in names if isinstance(portfolio.policies[name], Learned)]
+    costs = training_costs(portfolio, training_days(portfolio)) if learned else portfolio.costs
+    for name in learned:
+        try:
+            check_learner(portfolio.policies[name], costs)
+        except ConfigError as error:
+            raise ConfigError(f"policies.{name} ({portfolio.file}): {error}") from error
 
 
 def training_days(portfolio: Portfolio) -> Market:

@@ -12,6 +12,7 @@ from backtests.comparison.candidates import (
     Progress,
     backtest_candidate,
     benchmark_of,
+    check_trainable,
     fit,
     fitted_without,
     shortened,
@@ -268,6 +269,7 @@ def check_settings(
     if not 0 <= rl_seeds <= given:
         raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
     Resampling(reps=draws)  # says what it needs
+    check_trainable(portfolio, names)
 
 
 def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:

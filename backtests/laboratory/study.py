@@ -145,7 +145,7 @@ class Study:
                    where none is known the best rule.
     scaling_laws : as `scaling_laws` gives them.
     invested     : fully invested markets, a row a market and rule; columns as `fully_invested.rules_above` gives them.
-    three        : the optimal region of the first of them, of three assets.
+    three        : the optimal region of `THREE`, fully invested.
     """
 
     market: SimulatedMarket

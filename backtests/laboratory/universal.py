@@ -3,10 +3,11 @@
 import numpy as np
 
 from backtests.laboratory.simulate import Laboratory
-from backtests.laboratory.simulated_market import WARM_UP, WEEKS, SimulatedMarket
+from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from research.arrays import Array
 from research.learning.universal.equivariant import Lines, answers, lines_of
 from research.learning.universal.rule import Trained
+from research.risk.measures import BPS
 from research.rules.no_trade_region import half_widths
 
 
@@ -42,4 +43,4 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
         if policy is not None:
             answers(policy.net, policy.standard, lines, np.ascontiguousarray(worlds.weights.numpy()), actions)
         terms.append(worlds.act(boxes_of(torch.from_numpy(actions), aim, half)).numpy())
-    return np.array(terms)[WARM_UP * WEEKS :].mean(axis=0) * WEEKS * 1e4
+    return np.array(terms)[laboratory.warm_up :].mean(axis=0) * laboratory.periods_per_year * BPS

@@ -40,14 +40,12 @@ OnStart = Callable[[str, int], None]  # told which learner learns, and from whic
 class KnownOptimum:
     """A simulated market with weekly decisions, traded at the close that is seen, and the paths for comparison.
 
-    market : the simulated market.
-    fee    : of an event, fraction of NAV.
+    market : the simulated market; its ticket is the fee of an event.
     paths  : number of paths, of ten years each.
     seed   : of the paths.
     """
 
     market: SimulatedMarket
-    fee: float = 0.0
     paths: int = 1_000
     seed: int = 7
 
@@ -55,13 +53,13 @@ class KnownOptimum:
     def laboratory(self) -> Laboratory:
         """The paths and costs. A trade of all assets pays the fee: an equal share is the ticket of each asset."""
         laboratory, lines = self.market.laboratory(self.paths, self.seed), len(self.market.target)
-        ticket = np.full(lines, self.fee / lines)
-        return replace(laboratory, costs=replace(laboratory.costs, ticket=ticket)) if self.fee else laboratory
+        ticket = np.full(lines, self.market.ticket / lines)
+        return replace(laboratory, costs=replace(laboratory.costs, ticket=ticket)) if ticket.any() else laboratory
 
     @cached_property
     def region(self) -> Region:
         """The optimal no-trade region."""
-        return replace(self.market, ticket=self.fee).region()
+        return self.market.region()
 
     @cached_property
     def best(self) -> Array:
@@ -85,7 +83,7 @@ class KnownOptimum:
 
         Raises : ConfigError for an action whose trades would pay only part of the fee.
         """
-        if self.fee and spec.action not in ALL_LINES:
+        if self.market.ticket and spec.action not in ALL_LINES:
             raise ConfigError(
                 f"with a fee for each event, action {spec.action!r} would pay only for the assets that it "
                 "trades: use one "
@@ -139,12 +137,12 @@ def gaps_to_optimum(
 
     Columns : loss, bp of NAV a year; gap, lower, upper: loss over the optimum's on the same paths, less 1, and its 95 %
               bounds; steps, decisions of the training; seconds, its processor time.
-    known    : market, fee and paths.
+    known    : market and paths.
     learners : settings by name.
     on_start : receives learner and seed before each training.
     """
     rows = []
-    if not known.fee:
+    if not known.market.ticket:
         days = known.days(next(iter(learners.values())))
         found = losses(known.laboratory, with_band_actions(days), closed_form(days))
         rows.append({"learner": "closed form", "seed": 0, **_gap(found, known.best), "steps": 0, "seconds": 0.0})

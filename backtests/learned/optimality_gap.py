@@ -1,4 +1,4 @@
-"""The gap of a learned policy to the optimum where that is known: one or two assets and cash, proportional costs.
+"""The gap of a learned policy to the optimum where that is known: a few assets, proportional costs.
 
 Policy and optimal region are played on the same normal days, whose mean and covariance are those of the policy's
 training days. Both decide at the end of each period and trade at the close that they see.
@@ -22,9 +22,8 @@ from research.learning.training_days import History, TrainingDays, training_days
 from research.learning.worlds import Worlds
 from research.risk import GBM
 from research.rules import OptimalRegion
-from research.rules.dynamic_programming import optimal_region
+from research.rules.dynamic_programming import is_whole, optimal_region
 from research.rules.region import Region
-from research.tolerances import TARGET
 
 PATHS, SEED = 300, 7
 YEARS, WARM_UP = 10, 3  # that are counted, and that are not
@@ -52,10 +51,9 @@ class Gap:
 def why_no_optimum(card: Mapping[str, Any]) -> str:
     """The reason why no optimum is known for a policy's last target, in words; "" where one is known."""
     today = card["targets"][-1]
-    if len(today["target"]) > 2 or len(card["assets"]) != len(today["target"]):
-        return "it is known for one or two assets, and this policy has more"
-    if sum(today["target"].values()) > 1.0 - TARGET:
-        return "it is known for targets with cash, and this target has none"
+    whole = is_whole(np.array(list(today["target"].values())))
+    if len(today["target"]) > 2 + whole or len(card["assets"]) != len(today["target"]):
+        return "it is known for one or two assets and cash, or two or three without, and this policy has more"
     if not card["objective"].get("proportional", False):
         return "it is known for proportional costs, and not all of these are"
     if card.get("schedule") == "month":

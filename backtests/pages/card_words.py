@@ -19,7 +19,7 @@ TERMS = {
     "Importance": "How much the loss rises when a feature is permuted across simulated paths at every decision "
     "(Breiman 2001, section 10).",
     "Optimum": "The best policy of normal days with the mean and covariance of the training days, by dynamic "
-    "programming. It is known for one or two assets and cash with proportional costs.",
+    "programming. It is known for one or two assets and cash, and for two or three without, with proportional costs.",
     "Drifted": "A feature is farther from its training distribution than on any single training path. The "
     "limit depends on the length of the test; for a test longer than a path, drift is reported too seldom.",
     "Checksummed": "One hash covers the network and the card. Test results are kept beside them.",

@@ -193,8 +193,8 @@ def _by_market(study: Study) -> dict[str, dict[str, dict[str, Any]]]:
 def invested_table(study: Study) -> Block:
     """The loss of each rule in each fully invested market, and how far it is above the optimum or the bound."""
     markets = _by_market(study)
-    first = next(iter(markets.values()))
-    names = sorted(set(first) - {OPTIMUM, BOUND}, key=lambda name: float(first[name]["loss"]))
+    losses = {name: float(row["loss"]) for of in reversed(markets.values()) for name, row in of.items()}
+    names = sorted(set(losses) - {OPTIMUM, BOUND}, key=losses.__getitem__)
     rows = [[name, *(_above(of, name) for of in markets.values())] for name in (OPTIMUM, BOUND, *names)]
     caption = (
         f"J, bp of NAV a year, and in brackets how far it is above the optimum, or where none is known above the lower "

@@ -63,7 +63,7 @@ class Learned(UnfittedRule):
     """
 
     allocation: Allocation
-    steps: int = 1_500_000
+    steps: int = 400_000
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     schedule: Literal["day", "week", "month"] = "week"
     block: int = 40

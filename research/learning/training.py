@@ -161,11 +161,7 @@ def train(
             "give a function of steps done and total steps, or leave it out for a progress bar.",
         )
     days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
-    if spec.learner == "gradient" and not costs.proportional:
-        raise ConfigError(
-            "learner 'gradient' needs proportional costs, but these have minimums, tickets, impact or tax, at which "
-            "the gradient is not defined: use learner 'cross_entropy' or 'ppo', or leave these costs out."
-        )
+    check_learner(spec, costs)
     references = {
         "closed_form": evaluate_targets(with_band_actions(days), closed_form(days)),
         "never": evaluate_targets(days, None),
@@ -195,6 +191,15 @@ def train(
         never=references["never"][-1],
         reused=len(spec.seeds) - len(missing),
     )
+
+
+def check_learner(spec: Learned, costs: Costs) -> None:
+    """Refuse costs that the learner of `spec` cannot learn with. Raises ConfigError."""
+    if spec.learner == "gradient" and not costs.proportional:
+        raise ConfigError(
+            "learner 'gradient' needs proportional costs, but these have minimums, tickets, impact or tax, at which "
+            "the gradient is not defined: use learner 'cross_entropy' or 'ppo', or leave these costs out."
+        )
 
 
 def untrained(

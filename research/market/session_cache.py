@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from research.files import write_whole
 
 Days = NDArray[np.datetime64]
+LAYOUT = 1  # of the file and of what it holds: count on when either changes
 FOLDER = Path(__file__).parents[2] / "data" / "cache" / "calendars"
 
 
@@ -24,7 +25,7 @@ def place_of(calendar: str, first_year: int, last_year: int) -> Path | None:
     """The file of a calendar's sessions of some years, both included; None where a user may have registered others."""
     if "exchange_calendars" in sys.modules:
         return None
-    made_of = calendar, first_year, last_year, version("exchange_calendars"), version("pandas")
+    made_of = LAYOUT, calendar, first_year, last_year, version("exchange_calendars"), version("pandas")
     return FOLDER / sha256(repr(made_of).encode()).hexdigest()[:32]
 
 

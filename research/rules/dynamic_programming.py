@@ -1,4 +1,6 @@
-"""The optimal policy of one or two risky lines beside cash, or of two or three without: what no rule can beat.
+"""The optimal policy of one or two risky lines beside cash, or of two or three that stay fully invested.
+
+No rule can beat it that holds no cash where the target has none: proceeds that wait in cash pay one side, not two.
 
 The state is the gap d (n,), weight less target. Every `interval` years the policy sees it, and may trade to any d' for
 sum_i c_i |d'_i - d_i| and a ticket, fractions of NAV. Until the next decision it is charged g/2 d'Sd' x interval, S
@@ -77,8 +79,9 @@ def optimal_region(
     Raises           : ConfigError for numbers out of range, for more lines, and for a covariance that is not
                        positive semi-definite.
 
-    The loss is that of the grid: to 0.05 % for decisions every week, and some 3 % too high or low for one a year in
-    which volatile lines drift further than the quadrature reaches.
+    The loss is that of the grid: to 0.05 % where a line drifts less in an interval than its region is wide, and some
+    3 % too low where it drifts several times further, as with one decision a quarter or costs of a tenth of a basis
+    point, or further than the quadrature reaches.
 
     One line watched every day, against the closed form of `one_asset`:
 

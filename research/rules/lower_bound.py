@@ -14,9 +14,14 @@ With S - diag(k) positive semi-definite on the gaps that can occur, these charge
 leading order in the gaps the minimum is then the sum of the lines' losses, and k is taken so that this sum is largest.
 What the gaps of other lines change in the drift of a line is of higher order, and the minimum takes it into account.
 
-The minimum is over all long-only portfolios. It is found by descents from several of them: a search, and no proof that
-there is no lower one. The returns of an interval are lognormal for the rest of a portfolio too, which is right to first
-order in the interval.
+The minimum is over all long-only portfolios; where the target leaves nothing to cash, over those that hold none. A rule
+that lets proceeds wait in cash pays one side instead of two: with strongly negative correlations one has been below the
+bound, and below the optimum of those that hold no cash, by 6 %.
+
+The minimum is found by descents from several portfolios, a search and no proof that there is none lower: without a
+ticket nearly all end in one place, with one the lowest end may be 1 % too high. The returns of an interval are
+lognormal for the rest of a portfolio too, which is right to first order in the interval: with decisions every day or
+week no bound was found above a known optimum, with yearly ones some were.
 
 A line whose gap drifts slowly beside its half-width h, h^3 = 3 c a^2 / (2 g k), a^2 being the variance of its drift a
 year, has its values from longer intervals, the shortest at which the programme comes to rest: how often it is watched
@@ -43,15 +48,16 @@ from research.rules.region import Region
 from research.tolerances import EIGENVALUE
 
 SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a gap drifts at least between two decisions where its line is solved
-STARTS = 50  # of the search for the portfolio that is charged least
+STARTS, WITH_TICKET = 50, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
 FAR = 6.0  # logs from its target that it takes a line, so that no line is all of NAV
 
 
 class LowerBound(NamedTuple):
     """A bound from below.
 
-    value    : loss a year that no rule is below, fraction of NAV.
-    losses   : (n,) least loss a year of each line on its own, fraction of NAV; their sum is the bound to leading order.
+    value    : loss a year that no rule is below, fraction of NAV; 0 where the bound says nothing.
+    losses   : (n,) least loss a year of each line on its own, fraction of NAV, of slow ones with longer intervals;
+               their sum is the bound to leading order.
     variance : (n,) k, the variance a year at which each line's squared gap is charged.
     """
 
@@ -70,7 +76,9 @@ def lower_bound(
     *,
     ticket: float = 0.0,
 ) -> LowerBound:
-    """A loss that no rule is below in the long run, where lines trade every `interval` years.
+    """A loss that no rule is below in the long run, where lines trade every `interval` years, at most a month.
+
+    Where targets sum to one, no rule that stays fully invested.
 
     Its parameters are those of `optimal_region`.
 
@@ -98,24 +106,27 @@ def lower_bound(
     squared = target**2 * relative_variance(target, covariance)  # of a year's drift of each gap
     variance = _split(target, covariance, (cost * squared) ** (2.0 / 3.0))
     width = np.cbrt(1.5 * cost * squared / (tracking_penalty * variance))
+    with_ticket = width + (12.0 * ticket / n * squared / (tracking_penalty * variance)) ** 0.25
     regions = [
         _line(
             (target[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], cost[i : i + 1],
              tracking_penalty * float(variance[i] / apart[i])),
-            [max((part * float(width[i])) ** 2 / float(squared[i]), interval) for part in SLOW], ticket / n,
+            [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
+             for wide in (width, with_ticket)], ticket / n,
         )
         for i in range(n)
     ]  # fmt: skip
     inequality = _Inequality(target, mean, covariance, tracking_penalty, interval, regions)
-    return LowerBound(inequality.least(), np.array([region.value for region in regions]), variance)
+    least = inequality.least(WITH_TICKET if ticket else STARTS)
+    return LowerBound(least, np.array([region.value for region in regions]), variance)
 
 
 def _line(problem: tuple[Array, Array, Array, Array, float], intervals: list[float], ticket: float) -> Region:
-    """One line on its own, with the first of these intervals at which the programme comes to rest.
+    """One line on its own, with the shortest of these intervals at which the programme comes to rest.
 
     Raises ConfigError if there is none.
     """
-    *others, last = intervals
+    *others, last = sorted(set(intervals))
     for interval in others:
         try:
             return optimal_region(*problem, interval, ticket=ticket)
@@ -141,8 +152,8 @@ class _Inequality:
         nodes, chances = np.polynomial.hermite_e.hermegauss(NODES[1])
         self.nodes, self.chances = nodes, chances / chances.sum()
 
-    def least(self) -> float:
-        """The least over long-only portfolios, fraction of NAV a year: the lowest end of descents, or 0."""
+    def least(self, starts: int) -> float:
+        """The least over long-only portfolios, fraction of NAV a year: the lowest end of so many descents, or 0."""
         aim = np.append(self.target, [] if is_whole(self.target) else [1.0 - self.target.sum()])
         scale = sum(region.value for region in self.regions)
         reach = np.append(np.array([np.ptp(region.axes[0]) for region in self.regions]) / 2.0 / self.target, 0.0)
@@ -156,7 +167,7 @@ class _Inequality:
             slope = np.append(slope, np.zeros(len(parts) - len(slope)))
             return value / scale, parts * (slope - parts @ slope) / scale
 
-        for start in range(STARTS):
+        for start in range(starts):
             away = rng.uniform(-1.0, 1.0, len(aim)) * reach[: len(aim)] * (start > 0)
             ends.append(float(minimize(charge, np.log(aim) + away, jac=True, method="L-BFGS-B", bounds=far).fun))
         return max(min(ends), 0.0) * scale

@@ -168,7 +168,7 @@ def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
     assert tuned.policy == again.policy
     assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
     learned = replace(desk.policies["rl"], steps=20_000, seeds=(1,))
-    one, two = (fit("rl", d, spec=learned).training for d in (desk, other))
+    one, two = (fit("rl", d, spec=learned, retrain=True).training for d in (desk, other))
     assert one is not None
     assert two is not None
     assert one.losses == two.losses
@@ -189,3 +189,14 @@ def test_settings_that_cannot_be_met_are_refused_before_anything_is_fitted(setti
 
     with pytest.raises(ConfigError, match=said):
         compare(load_portfolio(FILE), progress=never_called, **settings)  # type: ignore[arg-type]
+
+
+def test_a_learner_that_cannot_learn_with_the_costs_is_refused_before_anything_is_fitted() -> None:
+    def never_called(stage: str, done: int, total: int) -> None:
+        raise AssertionError(f"{stage} was begun")
+
+    desk = load_portfolio(FILE, {"costs.bonds.ticket": 5.0})
+    with pytest.raises(ConfigError, match=r"policies\.rl \(.*yaml\): learner 'gradient' needs proportional costs, but"):
+        compare(desk, progress=never_called)
+    desk = load_portfolio(FILE, {"costs.bonds.ticket": 5.0, "policies.rl.learner": "cross_entropy"})
+    assert compare(desk, only=["quarterly", "rl"], rl_steps=1, rl_seeds=1, draws=200).scores["rl"]["loss"] > 0.0

@@ -1,6 +1,7 @@
 """Learners beside the known optimum, at a small budget; and the optimum itself beside its programme."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from research.learning import GradientSettings, Learned
 from research.rules import OptimalRegion
 
 TARGET = FixedWeights(BASE_CASE.target)
-PLAIN, WITH_FEE = KnownOptimum(BASE_CASE, paths=300, seed=11), KnownOptimum(BASE_CASE, fee=1e-4, paths=300, seed=11)
+PLAIN = KnownOptimum(BASE_CASE, paths=300, seed=11)
+WITH_FEE = KnownOptimum(replace(BASE_CASE, ticket=1e-4), paths=300, seed=11)
 
 
 def test_the_optimum_is_that_of_the_laboratory() -> None:

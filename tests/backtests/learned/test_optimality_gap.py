@@ -12,6 +12,7 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.learned.optimality_gap import _days, _laboratory, gap_of, losses, region_of, why_no_optimum
 from backtests.pages.policy_catalog import holds_words
+from research.allocation import FixedWeights
 from research.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.network import network
@@ -52,6 +53,13 @@ def test_the_closed_form_is_a_little_above_the_optimum_and_a_random_network_far(
     assert wild.gap == pytest.approx(wild.loss / wild.optimum - 1.0, rel=1e-12)
 
 
+def test_without_cash_the_optimum_is_known_too() -> None:
+    whole = still(carded(two_lines(3_000, seed=1), target=FixedWeights((0.6, 0.4))))
+    assert why_no_optimum({**whole.card, "assets": ["A", "B"]}) == ""
+    closed = gap_of(whole, region_of(whole), paths=60)
+    assert 0.0 < closed.lower < closed.gap < closed.upper < 0.1
+
+
 def test_lines_keep_their_order_on_the_way_through_a_file(tmp_path: Path) -> None:
     """A card's keys are sorted when it is saved; the lines of a market need not be."""
     market = two_lines(600, seed=1)
@@ -70,8 +78,9 @@ def test_where_no_optimum_is_known_the_reason_is() -> None:
     card = policy().card
     today = dict(card["targets"][-1])
     assert why_no_optimum({**card, "assets": ["A", "B"]}) == ""
-    full = {**card, "targets": [today | {"target": {"A": 0.6, "B": 0.4}}]}
+    full = {**card, "targets": [today | {"target": {"A": 0.3, "B": 0.4, "C": 0.3}}]}
+    assert why_no_optimum({**full, "assets": ["A", "B", "C"]}) == ""
     more = {**card, "targets": [today | {"target": {"A": 0.3, "B": 0.3, "C": 0.3}}]}
     dear = {**card, "objective": card["objective"] | {"proportional": False}}
-    for other, words in ((full, "targets with cash"), (more, "one or two assets"), (dear, "for proportional costs")):
+    for other, words in ((more, "one or two assets"), (dear, "for proportional costs")):
         assert words in why_no_optimum({"assets": list(other["targets"][-1]["target"]), **other})
