@@ -37,6 +37,9 @@ Reports = Annotated[
 Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
 ]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs.")
+]
 INTERRUPTED = 130  # exit status
 SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 
@@ -56,6 +59,14 @@ def options(
     """Options of the command line itself."""
 
 
+def _trust(code: bool) -> None:
+    """Let portfolio files name rules by import path, here and in the notebooks that this process executes."""
+    if code:
+        from research.portfolio.own_rule import TRUST  # slow to import
+
+        os.environ[TRUST] = "1"
+
+
 def _parameters() -> str:
     """The parameters of a report with their explanations in the notebook, one a line."""
     if not COMPARING.exists():  # not in a checkout
@@ -72,9 +83,11 @@ def report(
         typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
     ] = None,
     retrain: Retrain = False,
+    trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
+    _trust(trust_code)
     with _starting():
         from backtests.commands.report import make_report
 
@@ -87,9 +100,11 @@ def backtest(
     file: File,
     policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
     retrain: Retrain = False,
+    trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, print its summary, and write its results."""
+    _trust(trust_code)
     with _starting():
         from backtests.commands.report import make_backtest
 
@@ -101,9 +116,11 @@ def backtest(
 def trades(
     file: File,
     csv: Annotated[str | None, typer.Option(help="Also write the list to this CSV file.")] = None,
+    trust_code: TrustCode = False,
     reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run."""
+    _trust(trust_code)
     with _starting():
         from backtests.commands.trades import check_csv, save_trades, trades_now
         from research.portfolio import load_portfolio

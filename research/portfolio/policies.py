@@ -18,6 +18,7 @@ from research.arguments import MOST_PENALTY
 from research.errors import ConfigError
 from research.learning import Learned, Universal
 from research.portfolio.document import Document, did_you_mean
+from research.portfolio.own_rule import check_code, code_of, import_path, own_rule
 from research.portfolio.strict_yaml import KeyPath, dotted
 from research.rules import (
     BestPoint,
@@ -73,20 +74,25 @@ EITHER = {  # what else a setting may be that is a word
 def read_policy(document: Document, path: KeyPath, strategic: FixedWeights, shared: Mapping[str, Any] = NOTHING) -> Any:
     """The rule at `path`, {rule: ..., allocation: {kind: ..., ...}, ...}, with its allocation.
 
+    A rule with a colon in its name is a class of the user's own, see `own_rule`.
+
     document  : the portfolio file.
     path      : key of the rule.
     strategic : the file's target, for a rule without an allocation of its own.
     shared    : settings of the whole file, for rules that have them and state no other.
     Raises    : ConfigError for an unknown rule, kind or setting, and for a value that the class does not take.
     """
-    rule = _named(document, (*path, "rule"), RULES)
+    own = ":" in document.text(*path, "rule")
+    rule = own_rule(document, (*path, "rule")) if own else RULES[_named(document, (*path, "rule"), RULES)]
+    if own:
+        check_code(document, (*path, "code"), rule)
     _refuse_points(document, path)
     if document.has(*path, "tracking_penalty"):
         document.number(*path, "tracking_penalty", at_most=MOST_PENALTY)
     allocation = _read_allocation(document, (*path, "allocation"), strategic)
-    own = {f.name for f in fields(RULES[rule])} - set(document.mapping(*path))
-    held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in own}
-    return _build(document, path, RULES[rule], held, beside=("rule", "allocation"))
+    unset = {f.name for f in fields(rule)} - set(document.mapping(*path))
+    held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}
+    return _build(document, path, rule, held, beside=("rule", "allocation", "code")[: 2 + own])
 
 
 def _refuse_points(document: Document, path: KeyPath) -> None:
@@ -116,8 +122,10 @@ def policy_settings(policy: Any) -> dict[str, Any]:
     """
     rule, kind = rule_key(policy), allocation_key(policy.allocation)
     held = ("weights",) if kind == "strategic" else ()
+    own = {} if rule else {"rule": import_path(type(policy)), "code": code_of(type(policy))}
     return {
         "rule": rule,
+        **own,
         **_plain(policy, without=("allocation",)),
         "allocation": {"kind": kind, **_plain(policy.allocation, without=held)},
     }

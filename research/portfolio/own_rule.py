@@ -1,0 +1,102 @@
+"""A rule of a user's own, which a portfolio file names by import path: `rule: my_module:MyRule`.
+
+Its module lies beside the file, or where Python finds it. Importing it runs its code, so it is imported only if the
+user says so in the environment: a file from somebody else must not run code by being read.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from inspect import getsourcefile
+from pathlib import Path
+from types import ModuleType
+
+from research.errors import ConfigError
+from research.files import sha256_of
+from research.portfolio.document import Document
+from research.portfolio.strict_yaml import KeyPath
+
+TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where files may name rules by import path
+_IMPORTED: dict[str, str] = {}  # sha256 of the source of each module, as it was imported
+SUCH_AS = "Name a class of a module beside the file, such as my_rules:CalmDays."
+
+
+def own_rule(document: Document, path: KeyPath) -> type:
+    """The class that the text at `path` names, as module:Class.
+
+    Raises : ConfigError where code is not trusted, for a module that is missing or fails, and for what is no rule.
+    """
+    named = document.text(*path)
+    if os.environ.get(TRUST) != "1":
+        what = "a rule of your own runs code"
+        document.refuse(path, what, named, f"If you trust it, allow it with --trust-code, or set {TRUST}=1.")
+    module, _, name = named.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), name)):
+        document.refuse(path, "not an import path", named, SUCH_AS)
+    try:
+        with _beside(Path(document.file)):
+            found = importlib.import_module(module)
+            if (now := _source(found)) != _IMPORTED.setdefault(module, now):  # edited since it was imported
+                found, _IMPORTED[module] = importlib.reload(found), now
+    except (Exception, SystemExit) as error:  # whatever the module raises
+        what = f"module {module} cannot be imported ({type(error).__name__}: {error})"
+        document.refuse(path, what, named, "Correct the module, or its name.")
+    beside = Path(document.file).resolve().parent.joinpath(*module.split(".")).with_suffix(".py")
+    if beside.exists() and beside != Path(found.__file__ or ""):
+        what = f"{beside.name} beside the file is not what is imported as {module}, which is {found.__file__}"
+        document.refuse(path, what, named, "Give one of the two another name.")
+    rule = getattr(found, name, None)
+    if not isinstance(rule, type):
+        document.refuse(path, f"module {module} has no class {name}", named, SUCH_AS)
+    if not (is_dataclass(rule) and callable(getattr(rule, "decide", None)) and "allocation" in _names(rule)):
+        fix = "Make it a frozen dataclass with a field `allocation` and a method `decide`."
+        document.refuse(path, f"{name} is no rule", named, fix)
+    return rule
+
+
+def import_path(rule: type) -> str:
+    """The name by which a portfolio file calls a class of a user's own."""
+    return f"{rule.__module__}:{rule.__qualname__}"
+
+
+def check_code(document: Document, path: KeyPath, rule: type) -> None:
+    """Refuse a class whose source is not the one that the key `code` states, as the settings of a run do.
+
+    Raises : ConfigError.
+    """
+    if document.has(*path) and document.text(*path) != (now := code_of(rule)):
+        document.refuse(
+            path, f"the source of {import_path(rule)} has another sha256, {now}", document.text(*path),
+            "Restore the source, or leave `code` out.",
+        )  # fmt: skip
+
+
+def code_of(rule: type) -> str:
+    """sha256, in hex, of the file in which a class is written, as it was when it was imported."""
+    return _IMPORTED[rule.__module__]
+
+
+def _source(module: ModuleType) -> str:
+    """sha256, in hex, of a module's file. Raises ConfigError where there is none."""
+    source = getsourcefile(module)
+    if source is None:
+        raise ConfigError(f"{module.__name__} has no source file: write the class into one")
+    return sha256_of(Path(source))
+
+
+def _names(rule: type) -> set[str]:
+    return {field.name for field in fields(rule)}
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[None]:
+    """Modules in the folder of `file` can be imported, before all others."""
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
