@@ -68,7 +68,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL)), past_runs(reports)
     broken, newest = list(found.broken), None
     for folder, manifest in found.whole:
-        same = manifest["settings"] | {"reference": portfolio.reference} == full
+        same = _but_reference(manifest["settings"]) == _but_reference(full)
         if same and manifest["fingerprint"] == portfolio.market.fingerprint:
             try:
                 newest = folder, _Facts.model_validate(manifest).model_dump()
@@ -78,6 +78,12 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     for why in broken:
         warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
     return newest
+
+
+def _but_reference(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a report without the policy that others are compared with."""
+    portfolio = {name: value for name, value in settings["portfolio"].items() if name != "reference"}
+    return {**settings, "reference": "", "portfolio": portfolio}
 
 
 class _Recommended(BaseModel, strict=True):

@@ -39,8 +39,9 @@ from research.compiled import compiled
 from research.errors import ConfigError
 from research.risk.covariances import taken_apart
 from research.rules.bands import cash_of
-from research.rules.no_trade_region import half_widths
+from research.rules.no_trade_region import half_widths, relative_variance
 from research.rules.region import Region
+from research.tolerances import EIGENVALUE
 
 POINTS = {1: 641, 2: 161}  # of the grid, a line, by the number of lines
 COARSE = 41  # of the grid that shows how wide the fine one should be
@@ -484,14 +485,19 @@ def checked(
         _numbers(who, name, value, *shape)
         for name, value, shape in (("mean", mean, (n,)), ("covariance", covariance, (n, n)), ("cost", cost, (n,)))
     )
-    if not (rates > 0.0).all():
-        refuse(f"cost of {who} is", rates.tolist(), "give a fraction of the notional above 0 for each line.")
+    if not ((rates > 0.0) & (rates < 1.0)).all():
+        fix = "give a fraction of the notional above 0 and below 1 for each line; 10 basis points are 0.001."
+        refuse(f"cost of {who} is", rates.tolist(), fix)
     check_positive(tracking_penalty=tracking_penalty, interval=interval)
     if not (is_number(ticket) and ticket >= 0.0):
         refuse("ticket is", ticket, "give a fraction of NAV for an event, 0 for none.")
     volatility, _ = taken_apart(square, f"covariance of {who}")
     if not (volatility > 0.0).all():
         refuse(f"covariance of {who} is", square.tolist(), "give each line a variance above 0.")
+    still = relative_variance(weights, square) <= EIGENVALUE * volatility**2
+    if still.any():
+        fix = f"its line {int(np.argmax(still))} earns what the portfolio earns and never drifts: leave the line out."
+        refuse(f"covariance of {who} is", square.tolist(), fix)
     return weights, growth, square, rates, volatility
 
 
@@ -509,6 +515,7 @@ def _check_lines(target: Array) -> None:
     """Refuse more lines than a grid is made for. Raises ConfigError."""
     if len(target) > 2 + is_whole(target):
         raise ConfigError(
-            f"target of optimal_region has {len(target)} lines: a grid is made for one or two beside cash, or for two "
-            "or three that sum to one. Ask for the lines that cost most, or use `lower_bound`."
+            f"target of optimal_region has {len(target)} lines that sum to {target.sum():.9g}: a grid is made for one "
+            "or two beside cash, or for two or three that sum to one. Ask for the lines that cost most, or use "
+            "`lower_bound`."
         )

@@ -166,18 +166,18 @@ def restricted(rows: dict[str, Array], market: Market | Past) -> dict[str, Array
 
     rows   : bounds (K, n) and (K, 4) by name, fraction of NAV.
     market : says of each line whether it may be bought and sold.
-    Raises : PolicyError where no line may trade both ways and cash may not change: no trade has a counterpart.
+    Raises : PolicyError where no line may be bought, or none sold, and cash may not change: no trade has a counterpart.
     """
     trading = market.trading
     if not any(trading):
         return rows
     stays_low = np.array([word in ("sell_only", "locked") for word in trading])
     stays_high = np.array([word in ("buy_only", "locked") for word in trading])
-    free = [name for name, word in zip(market.assets, trading, strict=True) if not word]
-    if not free and (rows["cash"][:, 2:] == 0.0).all():
+    if (rows["cash"][:, 2:] == 0.0).all() and (stays_low.all() or stays_high.all()):
+        way = "sold" if stays_high.all() else "bought"
         raise PolicyError(
-            f"no line may be both bought and sold ({_listing(market.assets, trading)}), and the target leaves nothing "
-            "to cash: no trade has a counterpart. Free a line, or give cash a target."
+            f"no line may be {way} ({_listing(market.assets, trading)}), and the target leaves nothing to cash: no "
+            "trade has a counterpart. Free a line, or give cash a target."
         )
     bounds = {
         "trigger_lower": np.where(stays_low, -np.inf, rows["trigger_lower"]),

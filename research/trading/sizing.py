@@ -179,9 +179,10 @@ Ask = Callable[[Position, bool], Trade | None]
 def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
     """The orders, in whole lots, for the box of a rule.
 
-    An order toward a target is rounded down. One toward the edge of a box is rounded to the first lot inside, if there
-    is one; so are sells that fund buys, so that buys need not be reduced. If cash would become negative, buys are
-    reduced, the most expensive first, and the largest of equal cost first. Orders below the minimum are not sent.
+    Orders are rounded down, but a buy that brings a line into its box to the first lot inside. If cash would become
+    negative, sells are rounded up instead, those nearest to it first and none out of its box; then buys are reduced,
+    those of lines that were in their box before others, the most expensive first, and the largest of equal cost first.
+    Orders below the minimum are not sent.
     position : before the orders.
     ask      : gives what the rule wants of a position, None to hold; the flag is true after the first call at this
                close.
@@ -199,14 +200,21 @@ def size(position: Position, ask: Ask, target: Array, policy: str) -> Orders:
         exact, nav = _exact(state, trade, target, policy)
         wished = exact - state.units
         rounded = _in_lots(state, wished, trade, nav)
-        sent = _large(state, _affordable(state, _large(state, rounded)))
+        under, over = state.weights < trade.lower - COUNTED, state.weights > trade.upper + COUNTED
+        sent = _large(state, _affordable(state, _large(state, rounded), under))
+        due = (under | over) & (trade.lower < trade.upper)
+        if trade.why is not None and trade.why.line in range(len(due)):
+            due[trade.why.line] = True
+        if wished[due].any() and not sent[due].any():  # too small to be sent; the others would pay for nothing
+            sent = np.zeros(len(sent))
         if turn == 0:
             orders = Orders(position, orders.units, wished, rounded, exact * state.prices / nav)
         if not sent.any():
             break
         orders = replace(orders, units=_clean(orders.units + sent, position.lots))
     # The costs of one order may be a cent more than those of the same order in two turns.
-    return orders if orders.cash >= 0.0 else replace(orders, units=_affordable(position, orders.units))
+    none_outside = np.zeros(len(target), dtype=bool)
+    return orders if orders.cash >= 0.0 else replace(orders, units=_affordable(position, orders.units, none_outside))
 
 
 def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:
@@ -230,7 +238,10 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
 
 
 def _in_lots(position: Position, wished: Array, trade: Trade, nav: float) -> Array:
-    """(n,) signed units in whole lots: rounded down, or one lot more where that brings a line into its box."""
+    """(n,) signed units in whole lots, rounded down, or one lot more for a buy that only so comes into its box.
+
+    Sells are one lot more too, those nearest to it first, as long as cash would become negative without.
+    """
     size = np.abs(wished) / position.lots
     way = np.sign(wished)
     short = way * np.floor(size + LOT) * position.lots
@@ -242,10 +253,14 @@ def _in_lots(position: Position, wished: Array, trade: Trade, nav: float) -> Arr
         result: Mask = (value >= trade.lower * nav - slack) & (value <= trade.upper * nav + slack)
         return result
 
-    box = trade.lower < trade.upper
-    sells_pay = (way < 0.0) & inside(far) & (position.units + far >= 0.0)
-    buys_reach = (way > 0.0) & inside(far) & ~inside(short)
-    return np.where(box & (sells_pay | buys_reach) & (size > LOT), far, short)
+    box = (trade.lower < trade.upper) & (size > LOT) & inside(far)
+    units = np.where(box & (way > 0.0) & ~inside(short), far, short)
+    can_pay = np.flatnonzero(box & (way < 0.0) & (position.units + far >= 0.0) & (far != short))
+    for i in can_pay[np.argsort((np.ceil(size) - size)[can_pay], kind="stable")]:
+        if _cash_cents(position, units) >= 0.0:
+            break
+        units[i] = far[i]
+    return units
 
 
 def _large(position: Position, units: Array) -> Array:
@@ -259,13 +274,16 @@ def counts(notional: Array | float, nav: float) -> Mask:
     return np.asarray(notional) > COUNTED * nav
 
 
-def _affordable(position: Position, units: Array) -> Array:
-    """The orders with as few buys reduced as keep cash from going negative, the most expensive first."""
+def _affordable(position: Position, units: Array, outside: Mask) -> Array:
+    """The orders with as few buys reduced as keep cash from going negative, the most expensive first.
+
+    outside : (n,) lines that were under their box, whose buys are reduced after all others.
+    """
     units = units.copy()
     while (short := -_cash_cents(position, units) / 100.0) > 0.0 and (units > 0.0).any():
         buys = np.flatnonzero(units > 0.0)
         cost = position.cost_parameters.total[min(position.day, len(position.cost_parameters.total) - 1)]
-        rank = np.lexsort((-(units * position.prices)[buys], -cost[buys]))
+        rank = np.lexsort((-(units * position.prices)[buys], -cost[buys], outside[buys]))
         i = buys[rank[0]]
         each = position.lots[i] * position.prices[i] * (1.0 + cost[i])
         units[i] = max(units[i] - np.ceil(short / each) * position.lots[i], 0.0)

@@ -273,7 +273,8 @@ class TradeList:
         side, past = ("under", sized.goal[i] - self.target[i]) if buys else ("over", self.target[i] - sized.goal[i])
         why = f"no line {side} target can take more" if past > 0.0 else f"furthest {side} target for its cost"
         (lower, upper), before = (bound[i] for bound in self.wanted), sized.position.weights[i]
-        outside = "" if lower <= before <= upper else "back into its band and on, "
+        goes = "back into its band" if lower < upper else "to its target"
+        outside = "" if lower <= before <= upper else f"{goes} and on, "
         return f"{outside}{'funded ' if buys else ''}{' and '.join(words)}: {why}"
 
     # -- files and pages ---------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 from research.errors import DataError
 from research.files import delete, write_whole
 
-FORMAT = "learning checkpoint, 1"
+FORMAT = "learning checkpoint, 2"
 ROOM = Path(__file__).parents[2]
 
 
@@ -31,6 +31,7 @@ class Checkpoint:
         depends_on : JSON values on which the training depends.
         """
         key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode() + _sources()).hexdigest()
+        self.key = f"{key}, seed {seed}"
         self.path = Path(folder) / f"{key[:16]}-seed-{seed}.safetensors"
 
     def save(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
@@ -38,8 +39,9 @@ class Checkpoint:
         from safetensors.numpy import save as to_bytes
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = {"record": json.dumps({"format": FORMAT, **record})}
-        whole = to_bytes({name: np.ascontiguousarray(values) for name, values in arrays.items()}, header)
+        contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+        text = json.dumps({"format": FORMAT, "key": self.key, **record})
+        whole = to_bytes(contiguous, {"record": text, "checksum": _checksum(text, contiguous)})
         write_whole(self.path, whole)
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -53,8 +55,13 @@ class Checkpoint:
             return None
         try:
             with safe_open(self.path, "np") as file:
-                record = json.loads((file.metadata() or {})["record"])
+                header = file.metadata() or {}
+                record = json.loads(header["record"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
+            if _checksum(header["record"], arrays) != header["checksum"]:
+                raise ValueError("its checksum does not match")
+            if record["key"] != self.key:
+                raise ValueError("it is of another training")
         except (SafetensorError, KeyError, ValueError, OSError) as error:
             raise DataError(
                 f"{self.path} is not a readable checkpoint: {error}. Delete it; the seed then "
@@ -72,6 +79,14 @@ class Checkpoint:
         with suppress(OSError):
             delete(self.path)
             self.path.parent.rmdir()
+
+
+def _checksum(record: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256, in hex, over the record and all values."""
+    digest = hashlib.sha256(record.encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode() + arrays[name].tobytes())
+    return digest.hexdigest()
 
 
 @cache

@@ -416,9 +416,27 @@ def test_what_could_never_trade_is_refused(rule: Policy, message: str) -> None:
 
 def test_nothing_left_to_trade_against_is_refused() -> None:
     market = made(noise("band"), ["sell_only"] * 4 + ["locked"])
-    with pytest.raises(PolicyError, match=r"no line may be both bought and sold \(A00: sell_only, .*A04: locked\)"):
+    with pytest.raises(PolicyError, match=r"no line may be bought \(A00: sell_only, .*A04: locked\)"):
         play("band", market, allocation=WHOLE)
     assert_kept(play("band", market, allocation=FIVE))
+    market = made(noise("band"), ["buy_only"] * 5)
+    with pytest.raises(PolicyError, match=r"no line may be sold \(A00: buy_only"):
+        play("band", market, allocation=WHOLE)
+
+
+@pytest.mark.parametrize("rule", ["band", "edge"])
+def test_lines_that_may_only_be_bought_and_lines_that_may_only_be_sold_trade_with_one_another(rule: str) -> None:
+    played = play(
+        rule, made(noise(rule), ["sell_only", "sell_only", "buy_only", "buy_only", "locked"]), allocation=WHOLE
+    )
+    assert_kept(played)
+    assert len(played.ledger.asked) > 0
+    trades = played.trades()
+    sold, bought = (set(trades.loc[trades["side"] == side, "asset"]) for side in ("sell", "buy"))
+    assert sold
+    assert sold <= {"A00", "A01"}
+    assert bought
+    assert bought <= {"A02", "A03"}
 
 
 @pytest.mark.parametrize(

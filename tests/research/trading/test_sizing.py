@@ -57,6 +57,53 @@ def test_within_a_narrower_band_goes_into_the_narrower_box(two: Portfolio) -> No
     assert after[0] > 0.5 > after[1]
 
 
+FIVE = {"commission": [3.0, 10.0, 3.0, 10.0, 3.0], "half_spread": 0.0}
+CLOSES = [96.99, 169.64, 382.43, 82.48, 38.98]
+
+
+def asked_again(portfolio: Portfolio, rule: Any, first: TradeList) -> TradeList:
+    """The list on the day of `first`, after its orders."""
+    after = first.sized.after
+    held = replace(portfolio, holdings=after.units * after.prices, shares=after.units, cash=after.cash)
+    return trade_list(held, rule)
+
+
+def test_payers_sell_no_more_than_the_line_that_left_its_band_takes(desk: Any) -> None:
+    """C is bought up to its edge and half a lot is left over; no turn asks the payers for that half again."""
+    five = desk(CLOSES, [1463, 1214, 490, 1615, 8446], 500.0, [0.13, 0.19, 0.21, 0.13, 0.34], **FIVE)
+    rule = Threshold(five.strategic, 0.02, to="edge", lines="breaching")
+    got = trade_list(five, rule)
+    assert got.orders.loc[got.orders["side"] == "buy", "asset"].tolist() == ["C"]
+    assert got.sized.buys == 5 * 382.43
+    assert got.sized.buys < got.sized.sells < got.sized.buys + 382.43
+    assert asked_again(five, rule, got).orders.empty
+
+
+def test_no_line_under_its_target_is_sold_for_cash_that_is_there(desk: Any) -> None:
+    """Exactly, E is sold for 0.06 units, a lot of 400 rounded up, while 15,000 of cash are left over."""
+    five = desk(
+        CLOSES, [1546, 952, 687, 3553, 3397], 30_000.0, [0.16, 0.19, 0.25, 0.27, 0.13],
+        lots=[1.0, 1.0, 1.0, 1.0, 400.0], commission=[10.0, 30.0, 0.0, 3.0, 3.0], half_spread=0.0,
+    )  # fmt: skip
+    got = trade_list(five, Threshold(five.strategic, 0.15, to="edge", kind="relative"))
+    assert "E" not in got.orders["asset"].tolist()
+    assert 0.0 <= got.sized.cash < 382.43
+
+
+def test_buys_of_lines_that_were_in_their_band_are_reduced_before_those_of_others(desk: Any) -> None:
+    """D's sale is too small to be sent, so cash is short: B, in its band, gives way to E, the dearest, outside."""
+    weights = np.array([0.345, 0.282, 0.1225, 0.126, 0.1245])
+    prices = np.array([382.43, 96.99, 169.64, 82.48, 38.98])
+    five = desk(
+        prices, weights * 1e6 / prices, 0.0, [0.3, 0.3, 0.1, 0.15, 0.15], minimum=5_000.0,
+        commission=[2.0, 3.0, 5.0, 3.0, 20.0], half_spread=0.0,
+    )  # fmt: skip
+    got = trade_list(five, Threshold(five.strategic, 0.02, to="edge"))
+    assert set(got.orders["asset"]) == {"A", "B", "D", "E"}
+    assert got.sized.after.weights[4] == pytest.approx(0.13, abs=1e-4)
+    assert got.sized.after.weights[1] < 0.29
+
+
 def test_costliest_buy_is_cut_first_when_cash_would_go_negative(desk: Any) -> None:
     # A lot of A is 1,000, so its sell of 450 is rounded to nothing; 27 units each of B and C would cost 5,408.10.
     three = desk([1_000.0, 100.0, 100.0], [60, 175, 175], 5_000.0, [0.5955, 0.20225, 0.20225],

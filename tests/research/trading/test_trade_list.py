@@ -108,13 +108,13 @@ def test_restricted_lines_say_why_they_stay_and_others_how_far_they_get(desk: An
     assert said(four, Threshold(four.strategic, 0.02)) == {
         "A": "as far as the other trades allow",
         "B": "to its target",
-        "C": "back into its band and on, funded by the sale of A and B: no line under target can take more",
+        "C": "to its target and on, funded by the sale of A and B: no line under target can take more",
         "D": "may not be traded",
     }
     assert said(restricted(four, "buy_only", "sell_only", "", ""), Threshold(four.strategic, 0.02)) == {
         "A": "may only be bought",
         "B": "to its target",
-        "C": "back into its band and on, pays for the purchase of D: no line over target can take more",
+        "C": "to its target and on, pays for the purchase of D: no line over target can take more",
         "D": "as far as the other trades allow",
     }
     assert said(restricted(four, "", "", "sell_only", ""), Threshold(four.strategic, 0.02))["C"] == "may only be sold"

@@ -149,6 +149,15 @@ def test_a_checkpoint_that_is_not_whole_is_refused(past, tmp_path):
     one.path.write_bytes(one.path.read_bytes()[:-5])
     with pytest.raises(DataError, match="Delete it; the seed then starts from the beginning"):
         one.load()
+    one.save({"a": np.ones(3)}, {"steps": 4})
+    whole = one.path.read_bytes()
+    one.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(DataError, match="its checksum does not match"):
+        one.load()
+    other = Checkpoint(tmp_path, 1, {"tracking_penalty": 4.0})
+    other.path.write_bytes(whole)
+    with pytest.raises(DataError, match="it is of another training"):
+        other.load()
 
 
 # -- what they learn -------------------------------------------------------------------------------------------------
